@@ -1,0 +1,1 @@
+"""Voice-of-the-customer analysis: journey stage, experience factor, sentiment, service against experience, with evidence."""

@@ -1,0 +1,69 @@
+"""One error tree: every class carries a stable `code` and the HTTP status it answers with.
+
+Messages name the record and the remedy and never hold a customer's words.
+"""
+
+
+class VocError(Exception):
+    """Root of all errors this package raises on purpose.
+
+    Attributes:
+        code: stable snake_case identifier, the same on the command line and over HTTP.
+        status: HTTP status of the answer.
+    """
+
+    code = "internal_error"
+    status = 500
+
+    def __init__(self, message: str, *, code: str | None = None):
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+    def to_dict(self) -> dict[str, str]:
+        """The `error` object of a rejected record: {"code", "message"}."""
+        return {"code": self.code, "message": self.message}
+
+
+class ConfigError(VocError):
+    """A configuration file or setting is wrong; the service refuses to start."""
+
+    code = "config_invalid"
+
+
+class TaxonomyError(ConfigError):
+    """A taxonomy file is incomplete, out of order or has unknown keys."""
+
+    code = "taxonomy_invalid"
+
+
+class BundleError(VocError):
+    """A model bundle is missing, damaged, or made for another taxonomy."""
+
+    code = "bundle_invalid"
+    status = 503
+
+
+class InputError(VocError):
+    """A whole input (file, stream, request body) cannot be used."""
+
+    code = "input_unusable"
+    status = 400
+
+
+class OutputError(VocError):
+    """An output cannot be written."""
+
+    code = "output_unwritable"
+
+
+class RecordError(VocError):
+    """One record cannot be processed; its neighbours go on.
+
+    Codes: `invalid_json`, `invalid_type`, `missing_text`, `empty_text`, `text_too_long`, `invalid_turns`,
+    `invalid_encoding`, `ragged_row`, `unsupported_language`, `analysis_failed`.
+    """
+
+    code = "record_invalid"
+    status = 422

@@ -1,0 +1,1 @@
+"""The text steps, shared by serving and training: normalise, redact, segment, identify the language."""
