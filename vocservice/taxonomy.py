@@ -1,0 +1,200 @@
+"""A taxonomy file in, a checked Taxonomy out: label sets with their labels, definitions, owners and metrics.
+
+The file is read as a whole; an unknown key, a missing definition or (for the built-in taxonomy) a wrong order
+stops with one TaxonomyError that lists everything that is wrong.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vocservice.errors import TaxonomyError
+
+Kind = Literal["multi", "single", "ordinal"]
+Unit = Literal["verbatim", "transcript"]
+
+_TABLES = ("name", "version", "description", "owners", "metrics")
+_VOC_ORDER = {
+    "stages": ("awareness", "discovery", "attraction", "interaction", "purchase", "use", "cultivation", "advocacy"),
+    "sentiment": ("-2", "-1", "0", "1", "2"),
+    "scope": ("service_complaint", "experience_issue", "both", "neither"),
+}
+_VOC_SETS = ("stages", "factors", "sentiment", "scope", "flags", "outcome", "reasons")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=2000)]
+_Key = Annotated[str, Field(pattern=r"^[^\s|;,]+$", max_length=120)]
+
+
+class LabelDefinition(_Strict):
+    """One label: its key, what it means, who acts on it and which metrics it moves."""
+
+    key: _Key
+    label: _Text
+    definition: _Text
+    excludes: str | None = None
+    group: str | None = None
+    source: str | None = None
+    owner: str | None = None
+    metrics: tuple[str, ...] = ()
+
+
+class _LabelSetFile(_Strict):
+    kind: Kind
+    labels: Annotated[tuple[LabelDefinition, ...], Field(min_length=2)]
+    polarities: tuple[str, ...] = ()
+    max_labels: Annotated[int, Field(ge=1)] | None = None
+    of: Unit = "verbatim"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "_LabelSetFile":
+        keys = [label.key for label in self.labels]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"labels given twice: {', '.join(twice)}")
+        if self.polarities and self.kind != "multi":
+            raise ValueError("polarities need kind = 'multi'")
+        if self.max_labels and self.kind != "multi":
+            raise ValueError("max_labels needs kind = 'multi'")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSet:
+    """A named set of labels that one head decides.
+
+    `multi`: any number of labels (at most `max_labels`), each with one of `polarities` when there are any;
+    `single`: exactly one; `ordinal`: exactly one of an ordered scale.
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[LabelDefinition, ...]
+    polarities: tuple[str, ...] = ()
+    max_labels: int | None = None
+    of: Unit = "verbatim"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(label.key for label in self.labels)
+
+    def __getitem__(self, key: str) -> LabelDefinition:
+        return next(label for label in self.labels if label.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class Taxonomy:
+    """A validated taxonomy; `sets` keep the file's order."""
+
+    name: str
+    version: str
+    sets: tuple[LabelSet, ...]
+    owners: dict[str, str]
+    metrics: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """Name and version, as written into every analysis and bundle."""
+        return f"{self.name}/{self.version}"
+
+    def __getitem__(self, name: str) -> LabelSet:
+        return next(label_set for label_set in self.sets if label_set.name == name)
+
+    def __contains__(self, name: str) -> bool:
+        return any(label_set.name == name for label_set in self.sets)
+
+    def of(self, unit: Unit) -> tuple[LabelSet, ...]:
+        """The label sets that apply to a verbatim or to a transcript."""
+        return tuple(label_set for label_set in self.sets if label_set.of == unit)
+
+
+def default_taxonomy_path() -> Path:
+    """The built-in taxonomy of the repository or the installed package."""
+    from vocservice.paths import config_path
+
+    return config_path("taxonomy.toml")
+
+
+def load_taxonomy(path: Path | None = None) -> Taxonomy:
+    """Read and check a taxonomy file.
+
+    Raises:
+        TaxonomyError: the file is missing, is not TOML, or breaks the schema; the message names every fault.
+    """
+    path = path or default_taxonomy_path()
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TaxonomyError(f"cannot read taxonomy {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TaxonomyError(f"taxonomy {path.name} is not valid TOML: {error}") from None
+    return parse_taxonomy(raw, origin=path.name)
+
+
+def parse_taxonomy(raw: dict[str, object], *, origin: str = "taxonomy") -> Taxonomy:
+    """Check a taxonomy given as a mapping (parsed TOML); raises TaxonomyError."""
+    faults: list[str] = []
+    name, version = raw.get("name"), raw.get("version")
+    if not isinstance(name, str) or not isinstance(version, str):
+        faults.append("name and version must be given as strings")
+    owners, metrics = _names(raw, "owners", faults), _names(raw, "metrics", faults)
+    sets = tuple(filter(None, (_label_set(key, value, faults) for key, value in raw.items() if key not in _TABLES)))
+    for label_set in sets:
+        faults += _unknown_references(label_set, owners, metrics)
+    if name == "voc":
+        faults += _voc_faults(sets)
+    if not sets and not faults:
+        faults.append("no label set")
+    if faults:
+        raise TaxonomyError(f"{origin}: " + "; ".join(faults))
+    return Taxonomy(str(name), str(version), sets, owners, metrics)
+
+
+def _names(raw: dict[str, object], table: str, faults: list[str]) -> dict[str, str]:
+    value = raw.get(table, {})
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        faults.append(f"[{table}] must map names to texts")
+        return {}
+    return dict(value)
+
+
+def _label_set(name: str, value: object, faults: list[str]) -> LabelSet | None:
+    try:
+        checked = _LabelSetFile.model_validate(value)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            place = ".".join(str(part) for part in (name, *fault["loc"]))
+            faults.append(f"{place}: {fault['msg']}")
+        return None
+    return LabelSet(name, checked.kind, checked.labels, checked.polarities, checked.max_labels, checked.of)
+
+
+def _unknown_references(label_set: LabelSet, owners: dict[str, str], metrics: dict[str, str]) -> list[str]:
+    faults = []
+    for label in label_set.labels:
+        if label.owner and label.owner not in owners:
+            faults.append(f"{label_set.name}.{label.key}: unknown owner {label.owner}")
+        faults += [f"{label_set.name}.{label.key}: unknown metric {metric}" for metric in label.metrics if metric not in metrics]
+    return faults
+
+
+def _voc_faults(sets: tuple[LabelSet, ...]) -> list[str]:
+    """The built-in taxonomy also promises its sets, the order of its scales, and an owner and metrics for each label."""
+    by_name = {label_set.name: label_set for label_set in sets}
+    faults = [f"missing label set {name}" for name in _VOC_SETS if name not in by_name]
+    faults += [f"unknown label set {name}" for name in by_name if name not in _VOC_SETS]
+    for name, order in _VOC_ORDER.items():
+        if name in by_name and by_name[name].keys != order:
+            faults.append(f"{name}: must be, in this order, {', '.join(order)}")
+    if "factors" in by_name and len(by_name["factors"].keys) != 16:
+        faults.append("factors: must be sixteen")
+    for label_set in sets:
+        faults += [f"{label_set.name}.{x.key}: owner and metrics missing" for x in label_set.labels if not (x.owner and x.metrics)]
+    return faults
