@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vocservice.errors import TaxonomyError
+from vocservice.paths import config_path
 
 Kind = Literal["multi", "single", "ordinal"]
 Unit = Literal["verbatim", "transcript"]
@@ -34,7 +35,10 @@ _Key = Annotated[str, Field(pattern=r"^[^\s|;,]+$", max_length=120)]
 
 
 class LabelDefinition(_Strict):
-    """One label: its key, what it means, who acts on it and which metrics it moves."""
+    """One label: its key, what it means, who acts on it and which metrics it moves.
+
+    `combines` names the labels of a single set that hold together where this one holds ("both").
+    """
 
     key: _Key
     label: _Text
@@ -44,6 +48,7 @@ class LabelDefinition(_Strict):
     source: str | None = None
     owner: str | None = None
     metrics: tuple[str, ...] = ()
+    combines: tuple[str, ...] = ()
 
 
 class _LabelSetFile(_Strict):
@@ -61,6 +66,9 @@ class _LabelSetFile(_Strict):
             raise ValueError(f"labels given twice: {', '.join(twice)}")
         if self.polarities and self.kind != "multi":
             raise ValueError("polarities need kind = 'multi'")
+        parts = {part for label in self.labels for part in label.combines}
+        if parts and (self.kind != "single" or not parts <= set(keys)):
+            raise ValueError("combines must name labels of a set of kind = 'single'")
         if self.max_labels and self.kind != "multi":
             raise ValueError("max_labels needs kind = 'multi'")
         return self
@@ -117,8 +125,6 @@ class Taxonomy:
 
 def default_taxonomy_path() -> Path:
     """The built-in taxonomy of the repository or the installed package."""
-    from vocservice.paths import config_path
-
     return config_path("taxonomy.toml")
 
 

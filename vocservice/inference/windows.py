@@ -1,0 +1,96 @@
+"""Clean text in, encoder windows out: token ids with, for each token, the segment it belongs to.
+
+A text over the encoder's window is read in overlapping windows, never cut. The survey question and the channel, when
+known, stand before the text in every window.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tokenizers import Tokenizer
+
+from vocservice.records import Segment, Verbatim
+
+MAX_WINDOW = 256
+_MAX_PREFIX = 48
+_OVERLAP = 4  # neighbouring windows share a quarter
+
+NO_SEGMENT = -1
+SPEAKER_TOKENS = {"customer": "[CUSTOMER]", "agent": "[AGENT]", "bot": "[AGENT]", "supervisor": "[AGENT]", "system": "[SYSTEM]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One encoder input: `ids` with the special tokens, and for each token the index of its segment or NO_SEGMENT."""
+
+    ids: tuple[int, ...]
+    segments: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """A verbatim ready for the encoder."""
+
+    windows: tuple[Window, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(window.ids) for window in self.windows)
+
+
+class Windower:
+    """Tokenises verbatims; holds the tokenizer of a bundle."""
+
+    def __init__(self, tokenizer: Tokenizer, *, max_window: int = MAX_WINDOW):
+        self._tokenizer = tokenizer
+        self._max_window = max_window
+        self._cls, self._sep = (tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
+        self._speakers = {speaker: tokenizer.token_to_id(token) for speaker, token in SPEAKER_TOKENS.items()}
+
+    def windows(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]]) -> list[Windowed]:
+        """Tokenise a batch in one call; `segments[i]` are those of `verbatims[i]`, in order."""
+        texts = [turn.text for verbatim in verbatims for turn in verbatim.turns]
+        prefixes = [prefix_of(verbatim) for verbatim in verbatims]
+        encoded = self._tokenizer.encode_batch_fast(prefixes, add_special_tokens=False)
+        turns = iter(self._tokenizer.encode_batch(texts, add_special_tokens=False))
+        return [
+            self._window(verbatim, list(parts), prefix.ids[:_MAX_PREFIX], [next(turns) for _ in verbatim.turns])
+            for verbatim, parts, prefix in zip(verbatims, segments, encoded, strict=True)
+        ]
+
+    def _window(self, verbatim: Verbatim, segments: list[Segment], prefix: list[int], turns: list) -> Windowed:
+        ids: list[int] = []
+        owners: list[int] = []
+        for index, (turn, encoding) in enumerate(zip(verbatim.turns, turns, strict=True)):
+            if verbatim.is_transcript:
+                ids.append(self._speakers[turn.speaker])
+                owners.append(NO_SEGMENT)
+            ids += encoding.ids
+            owners += _owners(encoding.offsets, segments, index)
+        head = [self._cls, *prefix, self._sep] if prefix else [self._cls]
+        return Windowed(tuple(self._cut(head, ids, owners)), tuple(segments))
+
+    def _cut(self, head: list[int], ids: list[int], owners: list[int]) -> list[Window]:
+        room = self._max_window - len(head) - 1
+        step = room - room // _OVERLAP
+        starts = [0] if len(ids) <= room else list(range(0, len(ids) - room + step, step))
+        blank = (NO_SEGMENT,) * len(head)
+        return [
+            Window((*head, *ids[at : at + room], self._sep), (*blank, *owners[at : at + room], NO_SEGMENT)) for at in starts
+        ]
+
+
+def prefix_of(verbatim: Verbatim) -> str:
+    """What the model is told before the text: channel and survey question, where known."""
+    return " ".join(filter(None, (verbatim.channel, verbatim.question)))
+
+
+def _owners(offsets: list[tuple[int, int]], segments: list[Segment], turn: int) -> list[int]:
+    """The segment of each token of one turn."""
+    mine = [index for index, segment in enumerate(segments) if segment.turn == turn]
+    if not mine:
+        return [NO_SEGMENT] * len(offsets)
+    starts = [segments[index].start for index in mine]
+    return [mine[max(bisect_right(starts, start) - 1, 0)] for start, _ in offsets]
