@@ -1,7 +1,7 @@
 """The frozen records that pass between the steps, and their JSON form (the contract of the command line and the API)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Speaker = Literal["customer", "agent", "bot", "supervisor", "system"]
@@ -180,7 +180,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The way out: every label with its evidence, its probability and who gave it."""
+    """The way out: every label with its evidence, its probability and who gave it.
+
+    `labels` holds the label sets of a taxonomy other than the built-in one, by name.
+    """
 
     id: str
     text: str
@@ -195,13 +198,16 @@ class Analysis:
     model: str
     taxonomy: str
     warnings: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[Label | Factor, ...]] = field(default_factory=dict)
     conversation: Conversation | None = None
     row: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the contract, ready for `json.dumps`."""
-        out = asdict(self)
+        out = asdict(replace(self, row=None))
         out.pop("row")
+        if not self.labels:
+            out.pop("labels")
         conversation = out.pop("conversation")
         out = {"id": out.pop("id"), "status": "ok", **out}
         if conversation is not None:

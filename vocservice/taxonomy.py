@@ -4,6 +4,7 @@ The file is read as a whole; an unknown key, a missing definition or (for the bu
 stops with one TaxonomyError that lists everything that is wrong.
 """
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,3 +205,21 @@ def _voc_faults(sets: tuple[LabelSet, ...]) -> list[str]:
     for label_set in sets:
         faults += [f"{label_set.name}.{x.key}: owner and metrics missing" for x in label_set.labels if not (x.owner and x.metrics)]
     return faults
+
+
+def taxonomy_json(taxonomy: Taxonomy) -> bytes:
+    """A taxonomy as JSON, to travel inside a bundle."""
+    out: dict[str, object] = {"name": taxonomy.name, "version": taxonomy.version, "owners": taxonomy.owners, "metrics": taxonomy.metrics}
+    for label_set in taxonomy.sets:
+        labels = [label.model_dump(exclude_defaults=True) for label in label_set.labels]
+        table = {"kind": label_set.kind, "labels": labels, "polarities": label_set.polarities, "max_labels": label_set.max_labels, "of": label_set.of}
+        out[label_set.name] = table
+    return json.dumps(out, indent=1, ensure_ascii=False).encode()
+
+
+def parse_taxonomy_json(raw: bytes) -> Taxonomy:
+    """Read what `taxonomy_json` wrote; raises TaxonomyError."""
+    try:
+        return parse_taxonomy(json.loads(raw), origin="taxonomy.json")
+    except ValueError as error:
+        raise TaxonomyError(f"taxonomy.json is not valid JSON: {type(error).__name__}") from None

@@ -12,6 +12,8 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 
+from vocservice.records import Segment, Verbatim
+
 Span = tuple[int, int]
 
 MAX_TOKENS = 40
@@ -56,6 +58,16 @@ def segment(text: str) -> list[Span]:
     bounds = zip(starts, starts[1:] + [len(tokens)], strict=True)
     pieces = (piece for first, last in bounds for piece in _cap(first, last))
     return [(tokens[first].idx, tokens[last - 1].idx + len(tokens[last - 1])) for first, last in pieces]
+
+
+def segments_of(verbatim: Verbatim) -> list[Segment]:
+    """The segments of a verbatim: only the customer's turns have any."""
+    return [
+        Segment(index, start, end)
+        for index, turn in enumerate(verbatim.turns)
+        if turn.speaker == "customer"
+        for start, end in segment(turn.text)
+    ]
 
 
 def _breaks(doc: Doc, tokens: list[Token]) -> list[_Break]:

@@ -1,0 +1,225 @@
+"""Prepared examples in, a fitted network out: one loop for every stage of every recipe, resumable after each epoch.
+
+Batches are filled to a token budget with texts of like length; weights are averaged over the steps (exponential moving
+average), and the average is what is kept. A checkpoint holds weights, average, optimiser moments and the random states
+of its epoch in safetensors and JSON.
+"""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from training.losses import total_loss
+from training.network import Network
+from training.prepare import Prepared, collate
+from training.targets import build_targets
+from vocservice.inference.layout import Layout
+
+log = logging.getLogger("training.fit")
+
+_MEGABATCH = 50
+_BARE = 0.15
+_LAYER_DECAY = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one stage is fitted. Rates are peak learning rates; `tokens` is the padded size of a batch."""
+
+    epochs: int = 5
+    encoder_rate: float = 1e-4
+    head_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.06
+    tokens: int = 1536
+    average: float = 0.998
+    dropout: float = 0.1
+    positive_weight: float = 3.0
+    seed: int = 1
+
+
+def fit(network: Network, data: Sequence[Prepared], recipe: Recipe, *, folder: Path, per_epoch: int | None = None) -> None:
+    """Fit in place and leave the averaged weights in the network.
+
+    Args:
+        network: the model; its layout says which heads there are.
+        data: all examples. `per_epoch` draws that many anew each epoch (all by default).
+        folder: where checkpoints go; an unfinished run found there is taken up after its last whole epoch.
+    """
+    torch.manual_seed(recipe.seed)
+    run = _Run(network, data, recipe, folder, per_epoch or len(data))
+    for epoch in range(run.resume(), recipe.epochs):
+        run.epoch(epoch)
+        run.save(epoch + 1)
+    network.load_state_dict(run.average)
+
+
+def supports_bfloat16() -> bool:
+    """True where the processor multiplies bfloat16 matrices in hardware."""
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text(encoding="utf-8")
+
+
+def positive_weights(data: Sequence[Prepared], layout: Layout, *, most: float) -> dict[str, Tensor]:
+    """Weight of a positive per label: the square root of its rarity against the set's commonest label, at most `most`."""
+    weights = {}
+    for block in layout.blocks:
+        if block.label_set.kind == "ordinal":
+            continue
+        sizes = range(0, len(data), 256)
+        chunks = (data[at : at + 256] for at in sizes)
+        counts = torch.zeros(len(block.label_set.labels))
+        for chunk in chunks:
+            rows = build_targets([p.example for p in chunk], [p.evidence for p in chunk], layout)[block.label_set.name].labels
+            counts += (rows > 0).float().sum(0)
+        weights[block.label_set.name] = (counts.max() / counts.clamp(min=1)).sqrt().clamp(max=most)
+    return weights
+
+
+class _Run:
+    def __init__(self, network: Network, data: Sequence[Prepared], recipe: Recipe, folder: Path, per_epoch: int):
+        self.network, self.data, self.recipe, self.folder, self.per_epoch = network, data, recipe, folder, per_epoch
+        self.optimiser = torch.optim.AdamW(_groups(network, recipe), fused=True)
+        self.rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.weights = positive_weights(data, network.layout, most=recipe.positive_weight)
+        self.bfloat16 = supports_bfloat16()
+        self.step = 0
+        self.steps = sum(1 for epoch in range(recipe.epochs) for _ in self._batches(epoch))
+
+    def _batches(self, epoch: int) -> Iterator[list[Prepared]]:
+        shuffle = random.Random(f"{self.recipe.seed}/{epoch}")
+        order = shuffle.sample(range(len(self.data)), min(self.per_epoch, len(self.data)))
+        yield from _by_budget([self.data[index] for index in order], self.recipe.tokens, shuffle)
+
+    def epoch(self, epoch: int) -> None:
+        self.network.train()
+        torch.manual_seed(self.recipe.seed * 1000 + epoch)
+        bare = random.Random(f"bare/{self.recipe.seed}/{epoch}")
+        started, total, tokens = time.monotonic(), 0.0, 0
+        for count, batch in enumerate(self._batches(epoch), 1):
+            total += self._update(batch, [bare.random() < _BARE for _ in batch])
+            tokens += sum(p.windowed.tokens for p in batch)
+            if count % 100 == 0:
+                rate = tokens / (time.monotonic() - started)
+                log.info("epoch %d step %d/%d loss %.4f %.0f tokens/s", epoch + 1, self.step, self.steps, total / count, rate)
+        log.info("epoch %d done in %.0f s, loss %.4f", epoch + 1, time.monotonic() - started, total / max(count, 1))
+
+    def _update(self, batch: list[Prepared], bare: list[bool]) -> float:
+        layout = self.network.layout
+        targets = build_targets([p.example for p in batch], [p.evidence for p in batch], layout)
+        weight = torch.tensor([p.example.weight for p in batch])
+        self._set_rate()
+        logits = self.network(collate(batch, bare=bare), bfloat16=self.bfloat16)
+        loss = total_loss(logits, targets, layout, self.weights, weight)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        self._track()
+        return float(loss.detach())
+
+    def _set_rate(self) -> None:
+        warm = max(1, int(self.steps * self.recipe.warmup))
+        factor = min((self.step + 1) / warm, (self.steps - self.step) / max(1, self.steps - warm))
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+
+    @torch.no_grad()
+    def _track(self) -> None:
+        decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
+        for name, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+
+    def save(self, epochs: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"weights/{name}": value.contiguous() for name, value in self.network.state_dict().items()}
+        tensors |= {f"average/{name}": value for name, value in self.average.items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
+        partial = self.folder / "checkpoint.partial"
+        save_file({name: value.clone() for name, value in tensors.items()}, partial, metadata={"state": json.dumps(self._state(epochs))})
+        partial.replace(self.folder / "checkpoint.safetensors")
+
+    def _state(self, epochs: int) -> dict[str, object]:
+        return {"epochs": epochs, "step": self.step, "recipe": asdict(self.recipe), "examples": len(self.data)}
+
+    def resume(self) -> int:
+        """Epochs already done in this folder under the same recipe and data; their state is taken over."""
+        path = self.folder / "checkpoint.safetensors"
+        if not path.is_file():
+            return 0
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as opened:
+            state = json.loads(opened.metadata()["state"])
+        if state["recipe"] != asdict(self.recipe) or state["examples"] != len(self.data):
+            log.info("checkpoint in %s is of another recipe or data: starting anew", self.folder.name)
+            return 0
+        tensors = load_file(path)
+        self._take(tensors)
+        self.step = state["step"]
+        log.info("taken up after epoch %d", state["epochs"])
+        return int(state["epochs"])
+
+    def _take(self, tensors: dict[str, Tensor]) -> None:
+        part = {kind: {n.split("/", 1)[1]: v for n, v in tensors.items() if n.startswith(kind)} for kind in ("weights", "average", "optimiser")}
+        self.network.load_state_dict(part["weights"])
+        self.average = part["average"]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in part["optimiser"].items():
+            index, field = name.split("/")
+            moments.setdefault(int(index), {})[field] = value
+        current = self.optimiser.state_dict()
+        self.optimiser.load_state_dict({"state": moments, "param_groups": current["param_groups"]})
+
+
+def _groups(network: Network, recipe: Recipe) -> list[dict[str, object]]:
+    """Lower layers learn slower (discriminative rates: Howard & Ruder 2018)."""
+    layers = network.encoder.config.num_hidden_layers
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, parameter in network.named_parameters():
+        depth = _depth(name, layers)
+        rate = recipe.head_rate if depth > layers else recipe.encoder_rate * _LAYER_DECAY ** (layers - depth)
+        decay = 0.0 if parameter.ndim == 1 else recipe.weight_decay
+        groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
+
+
+def _depth(name: str, layers: int) -> int:
+    if name.startswith("head"):
+        return layers + 1
+    parts = name.split(".")
+    return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else 0
+
+
+def _by_budget(data: list[Prepared], tokens: int, shuffle: random.Random) -> Iterator[list[Prepared]]:
+    """Sort within megabatches, cut where the padded size passes the budget, and shuffle the order of the batches."""
+    batches: list[list[Prepared]] = []
+    size = 32 * _MEGABATCH
+    for at in range(0, len(data), size):
+        batch: list[Prepared] = []
+        for item in sorted(data[at : at + size], key=_length):
+            rows = sum(len(p.windowed.windows) for p in batch) + len(item.windowed.windows)
+            if batch and rows * _length(item) > tokens:
+                batches.append(batch)
+                batch = []
+            batch.append(item)
+        if batch:
+            batches.append(batch)
+    shuffle.shuffle(batches)
+    yield from batches
+
+
+def _length(item: Prepared) -> int:
+    return max(len(window.ids) for window in item.windowed.windows)

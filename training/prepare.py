@@ -1,0 +1,112 @@
+"""Examples in, model inputs out, through the serving text steps: cleaned, segmented, windowed, evidence put on segments."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+
+import torch
+
+from training.examples import Example, Labels, Span
+from training.network import Batch
+from vocservice.chunks import chunked
+from vocservice.inference.layout import Layout
+from vocservice.inference.windows import Windowed, Windower
+from vocservice.records import RawTurn, Segment, Turn, Verbatim
+from vocservice.text.clean import Clean, clean
+from vocservice.text.redact import RedactionRules
+from vocservice.text.segment import segments_of
+
+_CHUNK = 512
+_MIN_OVERLAP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One example as the network reads it.
+
+    `bare` is the same text without its channel (used at random, so that the model also reads texts of unknown origin).
+    `evidence`: for each segment, set name -> indices of the labels it carries.
+    """
+
+    example: Example
+    windowed: Windowed
+    bare: Windowed
+    evidence: tuple[dict[str, set[int]], ...]
+
+
+def prepare(examples: Iterable[Example], windower: Windower, rules: RedactionRules, layout: Layout) -> Iterator[Prepared]:
+    """Prepare in chunks (the tokenizer works on many texts at once); examples without a visible character are left out."""
+    for chunk in chunked(examples, _CHUNK):
+        ready = [(example, *_clean_example(example, rules)) for example in chunk]
+        ready = [entry for entry in ready if entry[2]]
+        verbatims = [verbatim for _, verbatim, _, _ in ready]
+        segments = [parts for _, _, parts, _ in ready]
+        full = windower.windows(verbatims, segments)
+        bare = windower.windows([replace(verbatim, channel=None) for verbatim in verbatims], segments)
+        for (example, _, parts, cleans), windowed, without in zip(ready, full, bare, strict=True):
+            yield Prepared(example, windowed, without, tuple(_carried(example, parts, cleans, layout)))
+
+
+def _clean_example(example: Example, rules: RedactionRules) -> tuple[Verbatim, list[Segment], list[Clean]]:
+    raw_turns = example.turns or (RawTurn("customer", example.text),)
+    cleans = [clean(turn.text, rules=rules) for turn in raw_turns]
+    turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleans, strict=True))
+    verbatim = Verbatim(
+        example.id, turns, is_transcript=bool(example.turns), language="en", channel=example.channel, question=example.question
+    )
+    return verbatim, segments_of(verbatim), cleans
+
+
+def _carried(example: Example, parts: Sequence[Segment], cleans: Sequence[Clean], layout: Layout) -> Iterator[dict[str, set[int]]]:
+    """Which labels each segment carries; annotated spans lie in the raw text of a plain example."""
+    spans: list[tuple[str, int, Span]] = []
+    for block in layout.blocks:
+        known = example.targets.get(block.label_set.name)
+        if isinstance(known, Labels):
+            keys = block.label_set.keys
+            spans += [
+                (block.label_set.name, keys.index(key), _to_clean(span, cleans[0]))
+                for key, listed in known.evidence.items()
+                for span in listed
+            ]
+    for part in parts:
+        carried: dict[str, set[int]] = {}
+        for name, index, (start, end) in spans:
+            shared = min(end, part.end) - max(start, part.start)
+            if shared > 0 and shared >= _MIN_OVERLAP * min(end - start, part.end - part.start):
+                carried.setdefault(name, set()).add(index)
+        yield carried
+
+
+def _to_clean(span: Span, cleaned: Clean) -> Span:
+    return bisect_left(cleaned.offsets, span[0]), bisect_left(cleaned.offsets, span[1])
+
+
+def collate(batch: Sequence[Prepared], *, bare: Sequence[bool], pad: int = 0) -> Batch:
+    """Pad the windows of a batch and number its segments."""
+    chosen = [p.bare if without else p.windowed for p, without in zip(batch, bare, strict=True)]
+    windows = [(index, window) for index, windowed in enumerate(chosen) for window in windowed.windows]
+    longest = max(len(window.ids) for _, window in windows)
+    firsts, at = [], 0
+    for windowed in chosen:
+        firsts.append(at)
+        at += len(windowed.segments)
+    ids = torch.full((len(windows), longest), pad)
+    mask = torch.zeros((len(windows), longest), dtype=torch.long)
+    owner = torch.full((len(windows), longest), -1)
+    for row, (index, window) in enumerate(windows):
+        size = len(window.ids)
+        ids[row, :size] = torch.tensor(window.ids)
+        mask[row, :size] = 1
+        local = torch.tensor(window.segments)
+        owner[row, :size] = torch.where(local >= 0, local + firsts[index], local)
+    return Batch(
+        ids=ids,
+        mask=mask,
+        token_segment=owner,
+        window_verbatim=torch.tensor([index for index, _ in windows]),
+        segment_verbatim=torch.tensor([i for i, windowed in enumerate(chosen) for _ in windowed.segments]),
+        segment_place=torch.tensor([place for windowed in chosen for place in range(len(windowed.segments))]),
+        size=len(batch),
+    )

@@ -1,0 +1,63 @@
+"""Examples in, target tensors out, label set by label set; what is unknown is masked, never zero.
+
+Values: 1 given, 0 absent, -1 unknown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.examples import Example, Labels, OneOf
+from vocservice.inference.layout import Block, Layout
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """labels: (B, labels) of 1, 0, -1. polarities: (B, labels), index or -1. evidence: (S, labels) of 1, 0, -1."""
+
+    labels: Tensor
+    polarities: Tensor
+    evidence: Tensor
+
+
+def build_targets(examples: Sequence[Example], evidence: Sequence[Sequence[dict[str, set[int]]]], layout: Layout) -> dict[str, Targets]:
+    """Target tensors of a batch; `evidence[i]` has one entry a segment: set name -> indices of labels it carries."""
+    return {block.label_set.name: _targets(block, examples, evidence) for block in layout.blocks}
+
+
+def _targets(block: Block, examples: Sequence[Example], evidence: Sequence[Sequence[dict[str, set[int]]]]) -> Targets:
+    rows = [_label_row(block, example) for example in examples]
+    polarities = [_polarity_row(block, example) for example in examples]
+    marks = [
+        _evidence_row(block, example, carried) for example, segments in zip(examples, evidence, strict=True) for carried in segments
+    ]
+    return Targets(torch.tensor(rows), torch.tensor(polarities), torch.tensor(marks))
+
+
+def _label_row(block: Block, example: Example) -> list[int]:
+    keys = block.label_set.keys
+    match example.targets.get(block.label_set.name):
+        case Labels() as known:
+            return [1 if key in known.given else UNKNOWN if key in known.unknown else 0 for key in keys]
+        case OneOf() as known:
+            return [int(key in known.keys) for key in keys]
+    return [UNKNOWN] * len(keys)
+
+
+def _polarity_row(block: Block, example: Example) -> list[int]:
+    known = example.targets.get(block.label_set.name)
+    order = block.label_set.polarities
+    given = known.given if isinstance(known, Labels) else {}
+    return [order.index(given[key]) if given.get(key) in order else UNKNOWN for key in block.label_set.keys]  # type: ignore[arg-type]
+
+
+def _evidence_row(block: Block, example: Example, carried: dict[str, set[int]]) -> list[int]:
+    """Evidence is known only for labels whose spans were annotated."""
+    known = example.targets.get(block.label_set.name)
+    annotated = known.evidence if isinstance(known, Labels) else {}
+    mine = carried.get(block.label_set.name, set())
+    return [int(index in mine) if key in annotated else UNKNOWN for index, key in enumerate(block.label_set.keys)]

@@ -1,0 +1,183 @@
+"""One verbatim and its label results in, one Analysis out: sets take their place, evidence rows become pieces of text."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
+from vocservice.inference.bundle import Bundle
+from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement
+from vocservice.inference.engine import Scored
+from vocservice.records import (
+    Analysis,
+    Conversation,
+    Evidence,
+    Factor,
+    Label,
+    Scope,
+    Segment,
+    Sentiment,
+    TurnAnalysis,
+    Verbatim,
+    Withheld,
+)
+
+_LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
+_TRIM = " \t\n,;:-–—"
+
+
+def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
+    """The Analysis of one verbatim. Sets that a taxonomy does not have stay empty; sets of its own go to `labels`."""
+    sets = scored.sets
+    scope = sets.get("scope")
+    sentiment = sets.get("sentiment")
+    return Analysis(
+        id=verbatim.id,
+        text=verbatim.text if not verbatim.is_transcript else "\n".join(turn.text for turn in verbatim.turns),
+        stages=tuple(_labels(sets.get("stages"), verbatim, scored.segments)),
+        factors=tuple(_factors(sets.get("factors"), verbatim, scored.segments)),
+        sentiment=_sentiment(sentiment) if isinstance(sentiment, OrdinalResult) else None,
+        scope=_scope(scope, verbatim, scored.segments) if isinstance(scope, SingleResult) else None,
+        flags=tuple(_labels(sets.get("flags"), verbatim, scored.segments)),
+        labels={name: tuple(_own(result, verbatim, scored.segments)) for name, result in sets.items() if name not in _PLACED},
+        language=verbatim.language,
+        redactions=verbatim.redactions,
+        abstained=tuple(_withheld(scored)),
+        model=bundle.id,
+        taxonomy=bundle.taxonomy.id,
+        warnings=verbatim.warnings,
+        conversation=_conversation(verbatim, scored, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
+        row=verbatim.row,
+    )
+
+
+_PLACED = frozenset({"stages", "factors", "sentiment", "scope", "flags"})
+
+
+def evidence_of(rows: Sequence[int], verbatim: Verbatim, segments: Sequence[Segment]) -> tuple[Evidence, ...]:
+    """Segments as pieces of text: neighbours joined, joining words and punctuation at the edges trimmed."""
+    return tuple(_piece(verbatim, turn, start, end) for turn, start, end in _joined(rows, segments))
+
+
+def _joined(rows: Sequence[int], segments: Sequence[Segment]) -> Iterator[tuple[int, int, int]]:
+    previous: int | None = None
+    span: tuple[int, int, int] | None = None
+    for row in rows:
+        here = segments[row]
+        if span and previous == row - 1 and span[0] == here.turn:
+            span = (here.turn, span[1], here.end)
+        else:
+            if span:
+                yield span
+            span = (here.turn, here.start, here.end)
+        previous = row
+    if span:
+        yield span
+
+
+def _piece(verbatim: Verbatim, turn: int, start: int, end: int) -> Evidence:
+    text = verbatim.turns[turn].text
+    piece = text[start:end]
+    lowered = piece.lower()
+    joining = next((word for word in _LEADING if lowered.startswith(word)), "")
+    kept = piece[len(joining) :].strip(_TRIM) or piece
+    at = start + piece.index(kept, len(joining) if kept != piece else 0)
+    return Evidence(at, at + len(kept), turn if verbatim.is_transcript else None, kept)
+
+
+def _labels(result: object, verbatim: Verbatim, segments: Sequence[Segment]) -> Iterator[Label]:
+    for given in result.given if isinstance(result, MultiResult) else ():
+        yield Label(given.key, _round(given.probability), evidence_of(given.evidence, verbatim, segments))
+
+
+def _factors(result: object, verbatim: Verbatim, segments: Sequence[Segment]) -> Iterator[Factor]:
+    for given in result.given if isinstance(result, MultiResult) else ():
+        yield _factor(given, verbatim, segments)
+
+
+def _factor(given: Given, verbatim: Verbatim, segments: Sequence[Segment]) -> Factor:
+    return Factor(given.key, given.polarity or "~", _round(given.probability), evidence_of(given.evidence, verbatim, segments))
+
+
+def _own(result: object, verbatim: Verbatim, segments: Sequence[Segment]) -> Iterator[Label | Factor]:
+    """Labels of a set that only another taxonomy has."""
+    match result:
+        case MultiResult(given=given):
+            for one in given:
+                yield _factor(one, verbatim, segments) if one.polarity else Label(one.key, _round(one.probability), evidence_of(one.evidence, verbatim, segments))
+        case SingleResult(given=Given() as one):
+            yield Label(one.key, _round(one.probability), evidence_of(one.evidence, verbatim, segments))
+        case OrdinalResult(key=key, probabilities=probabilities):
+            yield Label(key, _round(probabilities[key]))
+
+
+def _sentiment(result: OrdinalResult) -> Sentiment:
+    return Sentiment(int(result.key), _round(result.score), {key: _round(value) for key, value in result.probabilities.items()})
+
+
+def _scope(result: SingleResult, verbatim: Verbatim, segments: Sequence[Segment]) -> Scope | None:
+    if result.given is None:
+        return None
+    evidence = () if result.given.key == "neither" else evidence_of(result.given.evidence, verbatim, segments)
+    return Scope(result.given.key, _round(result.given.probability), "head:scope", evidence)
+
+
+def _withheld(scored: Scored) -> Iterator[Withheld]:
+    for name, result in scored.sets.items():
+        match result:
+            case MultiResult(withheld=withheld):
+                yield from (Withheld(f"{name}.{key}", _round(probability)) for key, probability in withheld)
+            case SingleResult(given=None, leaning=leaning, probabilities=probabilities):
+                yield Withheld(f"{name}.{leaning}", _round(probabilities[leaning]))
+
+
+def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) -> Conversation:
+    dialogue = dialogue_of(verbatim, scored)
+    judgement = model.judge(dialogue)
+    moods = [_sentiment(scored.turns[index]) for index in sorted(scored.turns)]
+    outcome = max(judgement.outcome, key=lambda key: judgement.outcome[key])
+    last = len(verbatim.turns) - 1
+    return Conversation(
+        turns=tuple(
+            TurnAnalysis(turn.speaker, turn.text, _sentiment(scored.turns[index]) if index in scored.turns else None)
+            for index, turn in enumerate(verbatim.turns)
+        ),
+        outcome=Label(outcome, _round(judgement.outcome[outcome]), (_turn_evidence(verbatim, last),)),
+        sentiment_start=moods[0],
+        sentiment_end=moods[-1],
+        needs_review=judgement.needs_review,
+        needs_review_probability=_round(judgement.review_probability),
+        reasons=tuple(_reasons(judgement, verbatim, scored)) if judgement.needs_review else (),
+    )
+
+
+def dialogue_of(verbatim: Verbatim, scored: Scored) -> Dialogue:
+    """What the conversation model reads of a scored transcript."""
+    signals: dict[str, float] = {}
+    for name, result in scored.sets.items():
+        if isinstance(result, MultiResult | SingleResult):
+            signals |= {f"{name}.{key}": value for key, value in result.probabilities.items()}
+        elif name == "sentiment":
+            signals["sentiment"] = result.score
+    moods = [scored.turns[index].score if index in scored.turns else None for index in range(len(verbatim.turns))]
+    return Dialogue(verbatim.turns, moods, signals)
+
+
+def _reasons(judgement: Judgement, verbatim: Verbatim, scored: Scored) -> Iterator[Label]:
+    """Reasons with the turns that show them: a flag's own evidence, the worst agent-facing turn, or the end."""
+    flags = {label.key: label.evidence for label in _labels(scored.sets.get("flags"), verbatim, scored.segments)}
+    for key, probability in sorted(judgement.reasons.items(), key=lambda item: -item[1]):
+        yield Label(key, _round(probability), flags.get(key) or tuple(_reason_turns(key, verbatim)))
+
+
+def _reason_turns(key: str, verbatim: Verbatim) -> Iterable[Evidence]:
+    speakers = {"agent", "bot", "supervisor"} if key == "agent_conduct" else {"customer"}
+    turns = [index for index, turn in enumerate(verbatim.turns) if turn.speaker in speakers]
+    return [_turn_evidence(verbatim, turns[-1])] if turns else []
+
+
+def _turn_evidence(verbatim: Verbatim, turn: int) -> Evidence:
+    text = verbatim.turns[turn].text
+    return Evidence(0, len(text), turn, text)
+
+
+def _round(value: float) -> float:
+    return round(value, 4)

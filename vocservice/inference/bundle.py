@@ -1,0 +1,156 @@
+"""A bundle folder in, a checked Bundle out: every file against its hash, the taxonomy against its version.
+
+Layout of `models/<version>/`: manifest.json, encoder.onnx, tokenizer.json, heads.safetensors, calibration.json,
+taxonomy.json, metrics.json, CARD.md. Nothing is executed on loading and nothing is pickled.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+from vocservice.errors import BundleError, VocError
+from vocservice.inference.calibration import Calibration
+from vocservice.inference.conversation import ConversationModel
+from vocservice.inference.heads import Head
+from vocservice.inference.layout import Layout, lay_out
+from vocservice.paths import models_path
+from vocservice.taxonomy import Taxonomy, parse_taxonomy_json
+
+MANIFEST, ENCODER, TOKENIZER, HEADS, CALIBRATION, TAXONOMY, CONVERSATION = (
+    "manifest.json",
+    "encoder.onnx",
+    "tokenizer.json",
+    "heads.safetensors",
+    "calibration.json",
+    "taxonomy.json",
+    "conversation.json",
+)
+FORMAT = 1
+
+
+class Manifest(BaseModel):
+    """What a bundle says of itself. `files`: name -> SHA-256. `data`: corpus file -> SHA-256 of what it was trained on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int
+    version: str
+    taxonomy: str
+    base: str
+    width: int
+    max_window: int
+    created: str
+    files: dict[str, str]
+    data: dict[str, str]
+    seed: int
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A loaded bundle; `encoder` is the path of the ONNX file, opened by whoever runs it."""
+
+    manifest: Manifest
+    taxonomy: Taxonomy
+    layout: Layout
+    tokenizer: Tokenizer
+    head: Head
+    calibration: Calibration
+    conversation: ConversationModel | None
+    encoder: Path
+
+    @property
+    def id(self) -> str:
+        """The version, as written into every analysis."""
+        return self.manifest.version
+
+
+def default_bundle() -> Path:
+    """The folder named in `models/current`.
+
+    Raises:
+        BundleError: no bundle is current.
+    """
+    pointer = models_path("current")
+    try:
+        return models_path(pointer.read_text(encoding="utf-8").strip())
+    except OSError:
+        raise BundleError("no current bundle: models/current is missing") from None
+
+
+def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None) -> Bundle:
+    """Read and check a bundle.
+
+    Args:
+        folder: the bundle.
+        taxonomy: when given, the taxonomy the service runs with; a bundle of another name or version is refused.
+
+    Raises:
+        BundleError: a file is missing or damaged, the format is unknown, or the taxonomy differs.
+    """
+    manifest = _manifest(folder)
+    for name, digest in manifest.files.items():
+        _check(folder / name, digest)
+    if taxonomy is not None and manifest.taxonomy != taxonomy.id:
+        raise BundleError(f"bundle {manifest.version} was trained for taxonomy {manifest.taxonomy}, not {taxonomy.id}: retrain or choose another")
+    own = parse_taxonomy_json((folder / TAXONOMY).read_bytes())
+    if own.id != manifest.taxonomy:
+        raise BundleError(f"bundle {manifest.version} holds taxonomy {own.id} but its manifest says {manifest.taxonomy}")
+    try:
+        weights = load_file(folder / HEADS)
+        calibration = Calibration.model_validate_json((folder / CALIBRATION).read_bytes())
+        conversation = _conversation(folder, manifest)
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    except (ValidationError, KeyError, ValueError) as error:
+        raise BundleError(f"bundle {manifest.version} cannot be read: {type(error).__name__}") from None
+    head = Head(weights["weight"].astype("float32"), weights["bias"].astype("float32"))
+    layout = lay_out(own.of("verbatim"))
+    if head.weight.shape != (3 * manifest.width, layout.width):
+        raise BundleError(f"bundle {manifest.version}: the heads do not fit its taxonomy")
+    return Bundle(manifest, own, layout, tokenizer, head, calibration, conversation, folder / ENCODER)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _manifest(folder: Path) -> Manifest:
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except OSError:
+        raise BundleError(f"no bundle in {folder.name}: manifest.json is missing") from None
+    except ValidationError:
+        raise BundleError(f"bundle {folder.name}: manifest.json is damaged") from None
+    if manifest.format != FORMAT:
+        raise BundleError(f"bundle {manifest.version} has format {manifest.format}; this release reads {FORMAT}")
+    return manifest
+
+
+def _check(path: Path, digest: str) -> None:
+    try:
+        found = file_digest(path)
+    except OSError:
+        raise BundleError(f"bundle {path.parent.name}: {path.name} is missing") from None
+    if found != digest:
+        raise BundleError(f"bundle {path.parent.name}: {path.name} is damaged (its hash differs from the manifest)")
+
+
+def _conversation(folder: Path, manifest: Manifest) -> ConversationModel | None:
+    if CONVERSATION not in manifest.files:
+        return None
+    return ConversationModel.model_validate_json((folder / CONVERSATION).read_bytes())
+
+
+def bundle_versions() -> list[str]:
+    """Versions that lie under `models/`."""
+    try:
+        return sorted(path.parent.name for path in models_path().glob(f"*/{MANIFEST}"))
+    except (OSError, VocError):
+        return []

@@ -1,0 +1,91 @@
+"""Raw scores in, probabilities out, and the thresholds that turn them into labels; all fitted, all in the bundle.
+
+Multi-label scores pass a logistic curve of their own (Platt 1999); single, ordinal and polarity scores a shared
+temperature with a bias per class (vector scaling: Guo et al. 2017).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Floats = NDArray[np.float32]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Scaling(_Frozen):
+    """One temperature (as its inverse) and a bias per class, before a softmax over the last axis."""
+
+    slope: float = 1.0
+    bias: tuple[float, ...]
+
+    def probabilities(self, scores: Floats) -> Floats:
+        shifted = scores * self.slope + np.asarray(self.bias, np.float32)
+        shifted = shifted - shifted.max(axis=-1, keepdims=True)
+        powers = np.exp(shifted)
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+
+class MultiCalibration(_Frozen):
+    """A multi-label set: logistic curve, threshold and evidence cut per label; the scaling of its polarities.
+
+    `thresholds`: a label is given at or above its own. `withhold`: between this share of the threshold and the
+    threshold it is withheld. `evidence`: a segment is evidence when its raw score is within this of the best one.
+    """
+
+    slope: tuple[float, ...]
+    bias: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    withhold: float
+    evidence: float
+    polarity: Scaling | None = None
+
+    def probabilities(self, scores: Floats) -> Floats:
+        shifted = scores * np.asarray(self.slope, np.float32) + np.asarray(self.bias, np.float32)
+        return np.asarray(1 / (1 + np.exp(-np.clip(shifted, -60, 60))), dtype=np.float32)
+
+
+class SingleCalibration(_Frozen):
+    """A single set: its scaling, weights that favour rare classes in the choice, and the floor below which it abstains."""
+
+    scaling: Scaling
+    favour: tuple[float, ...]
+    floor: float
+    evidence: float
+
+    def choose(self, probabilities: Floats) -> NDArray[np.int64]:
+        """Index of the chosen class: the highest probability after the fitted favour."""
+        return np.argmax(probabilities * np.asarray(self.favour, np.float32), axis=-1)
+
+
+class OrdinalCalibration(_Frozen):
+    """An ordinal set: its scaling and the cuts of the expected level that separate neighbouring levels."""
+
+    scaling: Scaling
+    cuts: tuple[float, ...]
+
+    def choose(self, probabilities: Floats) -> NDArray[np.int64]:
+        """Index of the chosen level: where the expected index falls between the cuts."""
+        return np.searchsorted(np.asarray(self.cuts, np.float32), expected_index(probabilities), side="right")
+
+
+class Calibration(_Frozen):
+    """Everything fitted after the weights, by label set name."""
+
+    multi: dict[str, MultiCalibration] = {}
+    single: dict[str, SingleCalibration] = {}
+    ordinal: dict[str, OrdinalCalibration] = {}
+
+
+def expected_index(probabilities: Floats) -> Floats:
+    """Mean index under the probabilities, (..., levels) -> (...)."""
+    return np.asarray(probabilities @ np.arange(probabilities.shape[-1], dtype=np.float32), dtype=np.float32)
+
+
+def neutral_scaling(classes: Sequence[object]) -> Scaling:
+    """A scaling that changes nothing."""
+    return Scaling(bias=(0.0,) * len(classes))

@@ -1,0 +1,146 @@
+"""What a transcript's turns and labels show in, how it ended out: outcome, need of review and its reasons.
+
+A small logistic regression over named features of the dialogue; its coefficients are in the bundle, so each decision
+can be read back to the features that made it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from vocservice.records import Turn
+
+Floats = NDArray[np.float64]
+
+_AGENTS = frozenset({"agent", "bot", "supervisor"})
+_THANKS = re.compile(r"\b(thanks|thank you|thankyou|thx|cheers|appreciate|perfect|brilliant|sorted|great|awesome|lovely|got it|will do)\b", re.I)
+_STILL = re.compile(r"\b(still|again|already|yet|not working|doesn.t work|no (?:reply|response|answer)|useless|ridiculous|joke|waiting)\b", re.I)
+_PRIVATE = re.compile(r"\b(dm|direct message|private message|pm us|inbox|message us|e-?mail us|call us|link below|send us|drop us|reach out to us)\b", re.I)
+_PROMISE = re.compile(r"\b(we.ll|will (?:look|check|pass|get back|let you know|investigate)|looking into|passed (?:this|it) on|follow up|escalat\w+|forward\w*)\b", re.I)
+_SOLVED = re.compile(r"\b(refunded|resolved|fixed|sorted|done|processed|completed|cancelled for you|credited|replacement|updated)\b", re.I)
+_SORRY = re.compile(r"\b(sorry|apolog\w+|regret)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A transcript as the model sees it.
+
+    `sentiment`: expected sentiment (-1..1) per turn, None where the turn is not the customer's.
+    `signals`: probabilities of the verbatim-level labels, e.g. {"flags.churn_risk": 0.1, "scope.neither": 0.7}.
+    """
+
+    turns: Sequence[Turn]
+    sentiment: Sequence[float | None]
+    signals: Mapping[str, float]
+
+
+SIGNALS = (
+    *(f"flags.{key}" for key in ("churn_risk", "repeat_contact", "escalation", "safety_fraud", "question", "needs_reply", "recommend")),
+    *(f"scope.{key}" for key in ("service_complaint", "experience_issue", "both", "neither")),
+    *(f"factors.{key}" for key in ("responsiveness", "resolution", "courtesy", "communication", "technology", "fulfilment")),
+)
+CUES = (
+    *("turns", "customer_turns", "agent_turns", "customer_last", "agent_never", "start", "end", "low", "mean", "recovery", "sentiment"),
+    *("end_thanks", "end_question", "end_still", "end_words", "last_private", "last_promise", "last_question", "last_solved", "last_sorry"),
+    *("any_private", "any_solved", "customer_replied", "repeated_agent"),
+)
+FEATURES = (*CUES, *SIGNALS)
+
+
+def features(dialogue: Dialogue) -> Floats:
+    """One vector of `len(FEATURES)` numbers."""
+    cues = _cues(dialogue)
+    return np.array([*(float(cues[name]) for name in CUES), *(dialogue.signals.get(name, 0.0) for name in SIGNALS)])
+
+
+def _cues(dialogue: Dialogue) -> dict[str, float]:
+    turns = dialogue.turns
+    customer = [turn.text for turn in turns if turn.speaker == "customer"]
+    agent = [turn.text for turn in turns if turn.speaker in _AGENTS]
+    moods = [value for value in dialogue.sentiment if value is not None] or [0.0]
+    last, reply = (customer[-1] if customer else ""), (agent[-1] if agent else "")
+    return {
+        "turns": min(len(turns), 20) / 10,
+        "customer_turns": min(len(customer), 10) / 5,
+        "agent_turns": min(len(agent), 10) / 5,
+        "customer_last": bool(turns) and turns[-1].speaker == "customer",
+        "agent_never": not agent,
+        "start": moods[0],
+        "end": moods[-1],
+        "low": min(moods),
+        "mean": sum(moods) / len(moods),
+        "recovery": moods[-1] - moods[0],
+        "sentiment": dialogue.signals.get("sentiment", 0.0),
+        "end_thanks": bool(_THANKS.search(last)),
+        "end_question": "?" in last,
+        "end_still": bool(_STILL.search(last)),
+        "end_words": min(len(last.split()), 40) / 20,
+        "last_private": bool(_PRIVATE.search(reply)),
+        "last_promise": bool(_PROMISE.search(reply)),
+        "last_question": "?" in reply,
+        "last_solved": bool(_SOLVED.search(reply)),
+        "last_sorry": bool(_SORRY.search(reply)),
+        "any_private": any(_PRIVATE.search(text) for text in agent),
+        "any_solved": any(_SOLVED.search(text) for text in agent),
+        "customer_replied": len(customer) > 1,
+        "repeated_agent": len({_opening(text) for text in agent}) < len(agent),
+    }
+
+
+def _opening(text: str) -> str:
+    return " ".join(text.lower().split()[1:7])
+
+
+class Logistic(BaseModel):
+    """A binary logistic model on standardised features, with its decision threshold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights: tuple[float, ...]
+    bias: float
+    threshold: float = 0.5
+
+    def probability(self, vector: Floats) -> float:
+        score = float(np.dot(self.weights, vector) + self.bias)
+        return float(1 / (1 + np.exp(-np.clip(score, -60, 60))))
+
+
+class ConversationModel(BaseModel):
+    """Outcome by the strongest of one model a class (renormalised), review and each reason by one model each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    features: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    outcome: dict[str, Logistic]
+    needs_review: Logistic
+    reasons: dict[str, Logistic]
+
+    def judge(self, dialogue: Dialogue) -> "Judgement":
+        """Outcome, review and reasons with their probabilities."""
+        vector = (features(dialogue) - np.asarray(self.mean)) / np.asarray(self.scale)
+        outcome = {key: model.probability(vector) for key, model in self.outcome.items()}
+        total = sum(outcome.values()) or 1.0
+        reasons = {key: model.probability(vector) for key, model in self.reasons.items()}
+        review = self.needs_review.probability(vector)
+        return Judgement(
+            {key: value / total for key, value in outcome.items()},
+            review,
+            review >= self.needs_review.threshold,
+            {key: value for key, value in reasons.items() if value >= self.reasons[key].threshold},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`outcome`: probability per class; `reasons`: those given, with their probability."""
+
+    outcome: dict[str, float]
+    review_probability: float
+    needs_review: bool
+    reasons: dict[str, float]

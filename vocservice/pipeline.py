@@ -1,0 +1,130 @@
+"""Raw records in, analyses out: the one place that knows the order of the steps.
+
+clean (normalise, redact) -> language -> segment -> score (encode, heads, calibrate) -> assemble. A record that cannot
+be processed comes out rejected in its place; identical texts of a chunk are scored once.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from vocservice.assemble import assemble
+from vocservice.chunks import chunked
+from vocservice.errors import RecordError, VocError
+from vocservice.inference.engine import Engine, Scored
+from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim
+from vocservice.text.clean import Clean, clean
+from vocservice.text.language import identify
+from vocservice.text.redact import RedactionRules
+from vocservice.text.segment import segments_of
+
+log = logging.getLogger("vocservice.pipeline")
+
+CHUNK = 256
+MAX_CHARACTERS = 100_000
+SERVED = frozenset({"en", "und"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A verbatim that can be scored."""
+
+    verbatim: Verbatim
+    segments: tuple[Segment, ...]
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What decides the scores: records with equal content share one forward pass."""
+        turns = tuple((turn.speaker, turn.text) for turn in self.verbatim.turns)
+        return turns, self.verbatim.is_transcript, self.verbatim.channel, self.verbatim.question
+
+
+class Pipeline:
+    """The way of a record through one engine."""
+
+    def __init__(self, engine: Engine, *, redaction: RedactionRules, chunk: int = CHUNK, max_characters: int = MAX_CHARACTERS):
+        self.engine = engine
+        self._redaction, self._chunk, self._max_characters = redaction, chunk, max_characters
+
+    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
+        """Analyse a stream in constant memory; order is kept, one result a record."""
+        for chunk in chunked(records, self._chunk):
+            yield from self._analyse_chunk([self._prepare(record) for record in chunk])
+
+    def _analyse_chunk(self, entries: Sequence[Ready | Rejected]) -> Iterator[Result]:
+        unique = {entry.content: entry for entry in entries if isinstance(entry, Ready)}
+        scored = self._score(list(unique.values()))
+        by_content = dict(zip(unique, scored, strict=True))
+        for entry in entries:
+            if isinstance(entry, Rejected):
+                yield entry
+                continue
+            outcome = by_content[entry.content]
+            if isinstance(outcome, VocError):
+                yield _rejected(entry.verbatim, outcome)
+            else:
+                yield assemble(entry.verbatim, outcome, self.engine.bundle)
+
+    def _score(self, entries: list[Ready]) -> list[Scored | VocError]:
+        """Score a chunk; when that fails, each record alone, so that a poison record does not take its neighbours along."""
+        if not entries:
+            return []
+        try:
+            return list(self.engine.score([e.verbatim for e in entries], [e.segments for e in entries]))
+        except Exception as error:
+            if len(entries) == 1:
+                log.error("scoring failed: %s", type(error).__name__)
+                failed = error if isinstance(error, VocError) else RecordError("the model failed on this record", code="analysis_failed")
+                return [failed]
+            return [result for entry in entries for result in self._score([entry])]
+
+    def _prepare(self, record: RawVerbatim | Rejected) -> Ready | Rejected:
+        if isinstance(record, Rejected):
+            return record
+        try:
+            verbatim = prepare(record, redaction=self._redaction, max_characters=self._max_characters)
+        except RecordError as error:
+            return Rejected(record.id, error.code, error.message, record.row)
+        return Ready(verbatim, tuple(segments_of(verbatim)))
+
+
+def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: int = MAX_CHARACTERS) -> Verbatim:
+    """Clean a record and identify its language.
+
+    Raises:
+        RecordError: nothing to read (`empty_text`), too much (`text_too_long`), or not English (`unsupported_language`).
+    """
+    raw_turns = record.turns or (RawTurn("customer", record.text or ""),)
+    size = sum(len(turn.text) for turn in raw_turns)
+    if size > max_characters:
+        raise RecordError(f"the text has {size} characters; at most {max_characters} are read: split it", code="text_too_long")
+    names = tuple({turn.author for turn in raw_turns if turn.author})
+    cleaned = [clean(turn.text, rules=redaction, known_names=names) for turn in raw_turns]
+    turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleaned, strict=True))
+    verbatim = Verbatim(
+        id=record.id,
+        turns=turns,
+        is_transcript=bool(record.turns),
+        language="und",
+        redactions=tuple(_redactions(cleaned, is_transcript=bool(record.turns))),
+        warnings=tuple(sorted({warning for done in cleaned for warning in done.warnings})),
+        channel=record.channel,
+        question=record.question,
+        row=record.row,
+    )
+    if not verbatim.text.strip():
+        raise RecordError("there is no customer text to read", code="empty_text")
+    language = identify(verbatim.text).code
+    if language not in SERVED:
+        raise RecordError(f"the text is in another language ({language}); English is served", code="unsupported_language")
+    return replace(verbatim, language=language)
+
+
+def _redactions(cleaned: Sequence[Clean], *, is_transcript: bool) -> Iterator[Redaction]:
+    for index, done in enumerate(cleaned):
+        for span in done.redactions:
+            yield Redaction(span.kind, span.start, span.end, index if is_transcript else None)
+
+
+def _rejected(verbatim: Verbatim, error: VocError) -> Rejected:
+    return Rejected(verbatim.id, error.code, error.message, verbatim.row)
