@@ -1,0 +1,67 @@
+"""A cell of any type in, its text out: ids without `.0`, dates in ISO form, nested values as JSON."""
+
+import base64
+from datetime import date, datetime, time
+from typing import Any
+
+import orjson
+
+from vocservice.tables.encoding import without_undecoded
+
+_FORMULA_START = tuple("=+-@\t\r\n\0＝＋－＠")
+
+
+def as_text(value: object) -> str:
+    """The cell as text; null is the empty text."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return as_json(value) if isinstance(value, list | tuple | dict) else str(value)
+
+
+def as_id(value: object) -> str:
+    """The cell as an id: like text, but a whole number that a sheet stores as 7.0 is 7."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return as_text(value)
+
+
+def as_number(value: object) -> int | float | None:
+    """The cell as a number, or null."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if number != number or number in (float("inf"), float("-inf")):
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON; what JSON does not know becomes text."""
+    return orjson.dumps(_encodable(value), default=as_text, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def safe_for_sheets(text: str) -> str:
+    """The text with a `'` before it where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_START) else text
+
+
+def _encodable(value: Any) -> Any:
+    """The value with lone surrogates shown as U+FFFD and integers beyond 64 bits as text."""
+    if isinstance(value, str):
+        return without_undecoded(value)
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(item) for item in value]
+    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value

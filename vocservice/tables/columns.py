@@ -1,0 +1,145 @@
+"""A header and the caller's wishes in, the columns that carry id, text and the optional fields out."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from zoneinfo import ZoneInfo
+
+from vocservice.errors import InputError
+from vocservice.tables.header import Header, plain
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "id": (
+        "id", "responseid", "respondentid", "reviewid", "recordid", "commentid", "feedbackid", "verbatimid", "ticketid",
+        "conversationid", "submissionid", "answerid", "uuid", "#", "reviewlink",
+    ),
+    "text": (
+        "text", "comment", "verbatim", "reviewtext", "review", "feedback", "body", "answer", "comments", "reviewbody", "responsetext",
+        "commenttext", "feedbacktext", "answertext", "customercomment", "freetext", "openendedresponse", "openended",
+    ),
+    "channel": ("channel",),
+    "question": ("question",),
+    "created_at": (
+        "createdat", "created", "datecreated", "recordeddate", "submittedat", "submitdateutc", "reviewsubmitdateandtime", "timestamp",
+        "date", "enddate",
+    ),
+    "language": ("language", "lang"),
+    "subject": ("subject",),
+    "score": ("score", "nps", "csat", "ces", "stars", "starrating", "rating"),
+}  # fmt: skip
+SCORE_KINDS: Mapping[str, str] = {"nps": "nps", "csat": "csat", "ces": "ces", "stars": "stars", "starrating": "stars"}
+_LISTED_COLUMNS = 30
+_LISTED_NAME = 40
+_LISTED_WORDS = 6
+_QUESTION_TEXT = re.compile(r"^QID\d+_TEXT$")
+_QUESTION_PART = re.compile(r"_TEXT$")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where the fields of a record stand.
+
+    Attributes:
+        fields: field name to column index; `text` is always there.
+        question: what every text answers, where the header says so and no column does.
+        score_kind: nps, csat, ces or stars, where the name of the score column says so.
+        zone: the zone of `created_at` where the export declares one for naive times.
+        candidates: every column that could have been the text column.
+    """
+
+    fields: Mapping[str, int]
+    question: str | None = None
+    score_kind: str | None = None
+    zone: tzinfo | None = None
+    candidates: tuple[int, ...] = ()
+
+
+def choose_columns(header: Header, wanted: Mapping[str, str]) -> Columns:
+    """Find the columns by the caller's names first, then by the names in use.
+
+    Args:
+        header: the table's header.
+        wanted: field name to the caller's column name.
+
+    Raises:
+        InputError: a named column is not there, or no text column is found.
+    """
+    fields = {field: _named(header, field, name) for field, name in wanted.items()}
+    candidates = tuple(dict.fromkeys(_text_candidates(header)))
+    if "text" not in fields:
+        if not candidates:
+            raise InputError(f"no text column found among {listed(header)}; name it with --text-column")
+        fields["text"] = candidates[0]
+    for field in ALIASES:
+        if field not in fields and (index := _by_alias(header, field, taken=set(fields.values()))) is not None:
+            fields[field] = index
+    return Columns(fields, _question(header, fields), _score_kind(header, fields), _zone(header, fields), candidates)
+
+
+def is_known_name(wanted: Mapping[str, str]) -> Callable[[str], bool]:
+    """A test whether a header cell names an id or text column, or one that the caller asked for."""
+    known = {*ALIASES["id"], *ALIASES["text"], *map(plain, wanted.values())}
+    return lambda cell: plain(cell) in known
+
+
+def listed(header: Header) -> str:
+    """The columns for a message; a cell that reads like an answer (a file without header) is given by its number only."""
+    shown = [_shown(number, name) for number, name in enumerate(header.keys[:_LISTED_COLUMNS], 1)]
+    more = len(header) - len(shown)
+    return "the columns " + ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _shown(number: int, name: str) -> str:
+    is_name = name.isprintable() and len(name) <= _LISTED_NAME and len(name.split()) <= _LISTED_WORDS
+    return f"'{name}'" if is_name else f"(column {number}, a long name)"
+
+
+def _named(header: Header, field: str, name: str) -> int:
+    for match in (name.__eq__, lambda other: plain(other) == plain(name)):
+        for names in (header.keys, header.names, header.labels, tuple(str(item.get("ImportId", "")) for item in header.imports)):
+            if (found := next((index for index, other in enumerate(names) if match(other)), None)) is not None:
+                return found
+    option = f"--{field}-column" if field in ("id", "text") else f"the mapping of {field}"
+    raise InputError(f"{option} names a column that is not there; found are {listed(header)}")
+
+
+def _text_candidates(header: Header) -> Iterator[int]:
+    """By name, then by the second header row, then by what Qualtrics calls a text entry."""
+    for names in (header.names, header.labels if header.kind == "surveymonkey" else ()):
+        plains = [plain(name) for name in names]
+        for alias in ALIASES["text"]:
+            yield from (index for index, name in enumerate(plains) if name == alias)
+    for pattern in (_QUESTION_TEXT, _QUESTION_PART):
+        yield from (index for index, item in enumerate(header.imports) if pattern.search(str(item.get("ImportId", ""))))
+
+
+def _by_alias(header: Header, field: str, *, taken: set[int]) -> int | None:
+    for names in (header.names, header.labels if header.kind == "qualtrics" and header.rows == 2 else ()):
+        plains = {plain(name): index for index, name in reversed(list(enumerate(names))) if index not in taken}
+        for alias in ALIASES[field]:
+            if alias in plains:
+                return plains[alias]
+    return None
+
+
+def _question(header: Header, fields: Mapping[str, int]) -> str | None:
+    """In a survey export the header of the text column is the question itself."""
+    if "question" in fields or header.kind == "plain":
+        return None
+    names = header.labels if header.kind == "qualtrics" else header.names
+    return " ".join(names[fields["text"]].split()) or None
+
+
+def _score_kind(header: Header, fields: Mapping[str, int]) -> str | None:
+    return SCORE_KINDS.get(plain(header.names[fields["score"]])) if "score" in fields else None
+
+
+def _zone(header: Header, fields: Mapping[str, int]) -> tzinfo | None:
+    name = header.imports[fields["created_at"]].get("timeZone") if "created_at" in fields else None
+    if not isinstance(name, str):
+        return None
+    try:
+        return ZoneInfo("UTC" if name == "Z" else name)
+    except (ValueError, OSError, KeyError):
+        return None

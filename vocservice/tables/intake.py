@@ -1,0 +1,41 @@
+"""A path or `-` in, a streaming source of raw verbatims and rejected records out, whatever the format."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from vocservice.errors import InputError
+from vocservice.tables.formats import input_format
+from vocservice.tables.source import Request, Source, wishes
+
+
+def read(
+    path: str,
+    *,
+    id_column: str | None = None,
+    text_column: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    sheet: str | None = None,
+) -> Source:
+    """Open an input and find its format, encoding and columns; records are read as they are asked for.
+
+    Args:
+        path: a file, its format given by the suffix, or `-` for JSON Lines on standard input.
+        id_column: the column (or JSON key) of the record's id.
+        text_column: the column (or JSON key) of the text.
+        mapping: further fields (channel, question, created_at, language, subject, score) to columns.
+        limit: stop after so many records.
+        sheet: the sheet of a workbook; the first one by default.
+
+    Returns:
+        An iterator of records with the input's facts; close it, or use it in a `with`.
+
+    Raises:
+        InputError: the whole input cannot be used; also while iterating, when it turns out to be cut off or damaged.
+    """
+    if limit is not None and limit < 0:
+        raise InputError("the limit must not be negative")
+    module = import_module(f"vocservice.tables.{input_format(str(path)).reader}")
+    wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
+    source: Source = module.read(Request(str(path), wanted, sheet))
+    return source.limited(limit)

@@ -1,0 +1,108 @@
+"""An analysis or a rejection in, its new table cells out: the registry of the columns that a table gains."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from vocservice.records import Analysis, Conversation, Evidence, Factor, Label, Rejected, Result
+from vocservice.tables.cells import as_json
+
+Kind = Literal["string", "int", "float", "bool"]
+SEPARATOR = "|"
+
+
+@dataclass(frozen=True, slots=True)
+class NewColumn:
+    """A column added to a table: its name, the type of its cells, and where an analysis holds its value."""
+
+    name: str
+    kind: Kind
+    value: Callable[[Analysis], object]
+
+
+def new_columns(*, transcripts: bool) -> tuple[NewColumn, ...]:
+    """The columns after the status columns, in order."""
+    return (*_COLUMNS, *_TRANSCRIPT_COLUMNS) if transcripts else _COLUMNS
+
+
+def status_cells(result: Result) -> tuple[str, str | None, str | None]:
+    """Status, error code and error message."""
+    return ("rejected", result.code, result.message) if isinstance(result, Rejected) else ("ok", None, None)
+
+
+def label_cells(result: Result, columns: Sequence[NewColumn]) -> tuple[object, ...]:
+    """The cells of the new columns; all null for a rejection."""
+    if isinstance(result, Rejected):
+        return (None,) * len(columns)
+    return tuple(column.value(result) for column in columns)
+
+
+def _joined(keys: Iterable[str]) -> str:
+    return SEPARATOR.join(keys)
+
+
+def _key(factor: Factor) -> str:
+    return f"{factor.key}{factor.polarity}"
+
+
+def _evidence(result: Analysis) -> str:
+    return as_json(
+        {
+            "stages": {label.key: _pieces(label.evidence) for label in result.stages},
+            "factors": {_key(factor): _pieces(factor.evidence) for factor in result.factors},
+            "scope": _pieces(result.scope.evidence) if result.scope else [],
+            "flags": {label.key: _pieces(label.evidence) for label in result.flags},
+        }
+    )
+
+
+def _pieces(evidence: Iterable[Evidence]) -> list[dict[str, object]]:
+    return [asdict(piece) for piece in evidence]
+
+
+def _probabilities(result: Analysis) -> str:
+    return as_json(
+        {
+            "stages": {label.key: label.probability for label in result.stages},
+            "factors": {_key(factor): factor.probability for factor in result.factors},
+            "sentiment": dict(result.sentiment.probabilities) if result.sentiment else {},
+            "scope": {result.scope.key: result.scope.probability} if result.scope else {},
+            "flags": {label.key: label.probability for label in result.flags},
+        }
+    )
+
+
+def _keys(labels: Iterable[Label]) -> str:
+    return _joined(label.key for label in labels)
+
+
+def _of(value: Callable[[Conversation], object]) -> Callable[[Analysis], object]:
+    """A value that only a transcript has."""
+    return lambda result: value(result.conversation) if result.conversation is not None else None
+
+
+_COLUMNS: tuple[NewColumn, ...] = (
+    NewColumn("voc_stages", "string", lambda result: _keys(result.stages)),
+    NewColumn("voc_stage_main", "string", lambda result: result.stages[0].key if result.stages else None),
+    NewColumn("voc_factors", "string", lambda result: _joined(map(_key, result.factors))),
+    NewColumn("voc_sentiment", "int", lambda result: result.sentiment.level if result.sentiment else None),
+    NewColumn("voc_sentiment_score", "float", lambda result: result.sentiment.score if result.sentiment else None),
+    NewColumn("voc_scope", "string", lambda result: result.scope.key if result.scope else None),
+    NewColumn("voc_scope_probability", "float", lambda result: result.scope.probability if result.scope else None),
+    NewColumn("voc_flags", "string", lambda result: _keys(result.flags)),
+    NewColumn("voc_abstained", "string", lambda result: _joined(withheld.label for withheld in result.abstained)),
+    NewColumn("voc_language", "string", lambda result: result.language),
+    NewColumn("voc_text", "string", lambda result: result.text),
+    NewColumn("voc_evidence", "string", _evidence),
+    NewColumn("voc_probabilities", "string", _probabilities),
+    NewColumn("voc_model", "string", lambda result: result.model),
+    NewColumn("voc_taxonomy", "string", lambda result: result.taxonomy),
+)
+
+_TRANSCRIPT_COLUMNS: tuple[NewColumn, ...] = (
+    NewColumn("voc_outcome", "string", _of(lambda conversation: conversation.outcome.key)),
+    NewColumn("voc_sentiment_start", "int", _of(lambda conversation: conversation.sentiment_start.level)),
+    NewColumn("voc_sentiment_end", "int", _of(lambda conversation: conversation.sentiment_end.level)),
+    NewColumn("voc_needs_review", "bool", _of(lambda conversation: conversation.needs_review)),
+    NewColumn("voc_reasons", "string", _of(lambda conversation: _keys(conversation.reasons))),
+)

@@ -1,0 +1,63 @@
+"""An input's facts in, the columns of the output table out: the caller's own, untouched and in order, then the new ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from vocservice.records import Rejected, Result
+from vocservice.tables.header import unique
+from vocservice.tables.labels import Kind, NewColumn, label_cells, new_columns, status_cells
+from vocservice.tables.source import Facts
+
+_OWN_COLUMNS = ("id", "text")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns a table gets.
+
+    Attributes:
+        facts: of the input; one without columns (JSON Lines) gives `id` and `text` as analysed.
+    """
+
+    facts: Facts
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Unique keys of the caller's columns."""
+        return self.facts.columns or _OWN_COLUMNS
+
+    @cached_property
+    def headers(self) -> tuple[str, ...]:
+        """The caller's columns as written."""
+        return self.facts.headers or _OWN_COLUMNS
+
+    @cached_property
+    def added(self) -> tuple[NewColumn, ...]:
+        """The label columns."""
+        return new_columns(transcripts=self.facts.transcripts)
+
+    @cached_property
+    def added_names(self) -> tuple[str, ...]:
+        """Names of the status and label columns; one that the caller already has gets a number."""
+        taken = {name.casefold() for name in self.keys}
+        status = "voc_status" if "status" in taken else "status"
+        names = (status, "voc_error_code", "voc_error_message", *(column.name for column in self.added))
+        start = len(self.keys)
+        return unique((*(key.casefold() for key in self.keys), *names))[start:]
+
+    @cached_property
+    def added_kinds(self) -> tuple[Kind, ...]:
+        """Cell types of the status and label columns."""
+        return ("string", "string", "string", *(column.kind for column in self.added))
+
+    def own_cells(self, result: Result) -> Sequence[object]:
+        """The caller's cells; null where a row could not be read at all."""
+        if not self.facts.columns:
+            return (result.id, None if isinstance(result, Rejected) else result.text)
+        row = result.row or {}
+        return [row.get(key) for key in self.keys]
+
+    def added_cells(self, result: Result) -> tuple[object, ...]:
+        """The status and label cells."""
+        return (*status_cells(result), *label_cells(result, self.added))

@@ -1,0 +1,62 @@
+"""An output path in, a `.partial` file beside it that takes the output's name only at the end."""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vocservice.errors import OutputError
+from vocservice.tables.formats import shown_name
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """An output on its way: `partial` is written, `target` appears whole or not at all."""
+
+    target: Path
+
+    @property
+    def partial(self) -> Path:
+        return self.target.with_name(self.target.name + ".partial")
+
+    @property
+    def name(self) -> str:
+        return shown_name(str(self.target))
+
+    def claim(self) -> None:
+        """Prove that the output can be written, before any work.
+
+        Raises:
+            OutputError: the folder is missing or not writable, or the path is a folder.
+        """
+        try:
+            if self.target.is_dir():
+                raise OutputError(f"{self.name}: is a folder, not a file")
+            if not self.target.parent.is_dir():
+                raise OutputError(f"{self.name}: the folder to write it in does not exist")
+            if self.target.exists() and not os.access(self.target, os.W_OK):
+                raise OutputError(f"{self.name}: exists and is read-only")
+            self.partial.open("wb").close()
+        except (OSError, ValueError) as error:
+            raise unwritable(self.name, error) from None
+
+    def finish(self) -> None:
+        """Flush to disk and give the output its name.
+
+        Raises:
+            OutputError: the disk is full or the rename fails; the partial file stays.
+        """
+        try:
+            with self.partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(self.partial, self.target)
+        except OSError as error:
+            raise unwritable(self.name, error) from None
+
+
+def unwritable(name: str, error: Exception) -> OutputError:
+    """The error for an output that the system refuses."""
+    number = error.errno if isinstance(error, OSError) else None
+    reason = os.strerror(number) if number else "the system refused"
+    remedy = "; what was written so far is kept in its .partial file" if number == errno.ENOSPC else ""
+    return OutputError(f"{name}: cannot be written ({reason}){remedy}")

@@ -1,0 +1,100 @@
+"""A JSON Lines file or standard input in, its objects out as records; a broken line is rejected with its number."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from vocservice.errors import InputError
+from vocservice.records import Rejected
+from vocservice.tables.encoding import decode, marked_encoding
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.lines import MAX_LINE, Line, read_lines
+from vocservice.tables.record import parse_record
+from vocservice.tables.source import Facts, Record, Request, Source
+from vocservice.tables.stream import BUFFER, check_magic, open_bytes
+
+_BYTES_AS_TEXT = "latin-1"
+_TURNS = b'"turns"'
+_UTF8_MARK = b"\xef\xbb\xbf"
+
+
+def read(request: Request) -> Source:
+    """Open a file of one JSON object a line, or standard input.
+
+    Raises:
+        InputError: the file is missing or of another kind; while iterating, when it is one JSON document.
+    """
+    opened = open_bytes(request.path)
+    try:
+        head = opened.stream.peek(8)[:8]
+        check_magic(head, shown_name(request.path))
+        encoding = marked_encoding(head) or "utf-8"
+        facts = Facts(request.path, "jsonl", opened.total, encoding=encoding, transcripts=_may_hold_turns(request.path, encoding))
+        stream = decode(opened, _BYTES_AS_TEXT if encoding.startswith("utf-8") else encoding)
+    except BaseException:
+        opened.stream.close()
+        raise
+    records = _records(stream, request, unmarked=not encoding.startswith("utf-8"))
+    return Source(facts, records, bytes_read=lambda: opened.bytes_read, close=stream.close)
+
+
+def _records(stream: io.TextIOWrapper, request: Request, *, unmarked: bool) -> Iterator[Record]:
+    """UTF-8 travels as bytes (each shown as one character), so that JSON's own check finds what does not decode."""
+    first = True
+    for line in read_lines(stream):
+        data = line.text.encode("utf-8", "surrogatepass") if unmarked else line.text.encode(_BYTES_AS_TEXT)
+        if line.number == 1:
+            data = data.removeprefix(_UTF8_MARK)
+        if line.overlong or data.strip():
+            yield _record(data, line, request, first=first)
+            first = False
+
+
+def _record(data: bytes, line: Line, request: Request, *, first: bool) -> Record:
+    default_id, where = f"line-{line.number}", f"line {line.number}"
+    if line.overlong:
+        return Rejected(default_id, "text_too_long", f"{where} is longer than {MAX_LINE // 1024**2} MB")
+    try:
+        obj = _load(data)
+    except (ValueError, RecursionError) as error:
+        if first and data.lstrip().startswith(b"["):
+            raise InputError(f"{shown_name(request.path)}: one JSON document; expected JSON Lines, one object a line") from None
+        return Rejected(default_id, *_fault(str(error), where))
+    record = parse_record(_renamed(obj, request.wanted), default_id=default_id)
+    return replace(record, message=f"{where}: {record.message}") if isinstance(record, Rejected) else record
+
+
+def _load(data: bytes) -> Any:
+    obj = orjson.loads(data)
+    has_long_number = isinstance(obj, dict) and any(isinstance(value, float) and abs(value) >= 2**63 for value in obj.values())
+    return json.loads(data) if has_long_number else obj
+
+
+def _fault(reason: str, where: str) -> tuple[str, str]:
+    if "surrogate" in reason or "UTF-8" in reason:
+        return "invalid_encoding", f"{where} is not valid UTF-8, or holds half of a surrogate pair"
+    return "invalid_json", f"{where} is not valid JSON"
+
+
+def _renamed(obj: Any, wanted: Mapping[str, str]) -> Any:
+    """The object with the caller's own keys under the contract's names."""
+    if not wanted or not isinstance(obj, dict):
+        return obj
+    return obj | {field: obj.get(key) for field, key in wanted.items()}
+
+
+def _may_hold_turns(path: str, encoding: str) -> bool:
+    """Whether transcripts may come: a table's header must know before the first row is written."""
+    if path == STANDARD_STREAM or not encoding.startswith("utf-8"):
+        return True
+    with open_bytes(path).stream as stream:
+        tail = b""
+        while chunk := stream.read(BUFFER):
+            if _TURNS in tail + chunk:
+                return True
+            tail = chunk[-len(_TURNS) :]
+    return False

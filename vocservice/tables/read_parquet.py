@@ -1,0 +1,107 @@
+"""A Parquet file in, its rows out as records, a small batch at a time; cells keep their types."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vocservice.errors import InputError
+from vocservice.tables.columns import choose_columns
+from vocservice.tables.formats import shown_name
+from vocservice.tables.header import Header, read_header
+from vocservice.tables.source import Facts, Record, Request, Source, described
+from vocservice.tables.stream import file_size
+from vocservice.tables.tablerow import RowReader
+
+BATCH = 256
+_STREAM_BUFFER = 1024 * 1024
+_DAMAGED = "the Parquet file is damaged or cut off"
+
+
+def read(request: Request) -> Source:
+    """Open a Parquet file.
+
+    Raises:
+        InputError: the file is missing, is no Parquet, or its text or id column holds lists, structures or bytes;
+            while iterating, when a page is damaged.
+    """
+    total = file_size(request.path)
+    file = _open(request.path)
+    try:
+        schema = file.schema_arrow
+        header = _header(schema, request.path)
+        columns = choose_columns(header, request.wanted)
+        _check_types(schema, {field: columns.fields[field] for field in ("id", "text") if field in columns.fields})
+    except BaseException:
+        file.close()
+        raise
+    progress = _Progress(total, file.metadata.num_rows)
+    facts = described(Facts(request.path, "parquet", total, schema=schema), header, columns)
+    records = _records(file, RowReader(header, columns), progress, shown_name(request.path))
+    return Source(facts, records, bytes_read=progress.bytes_read, close=file.close)
+
+
+class _Progress:
+    """Rows read, told as a share of the file's bytes."""
+
+    def __init__(self, total: int, rows: int):
+        self._total, self._rows = total, rows
+        self.done = 0
+
+    def bytes_read(self) -> int:
+        return self._total * self.done // self._rows if self._rows else self._total
+
+
+def _open(path: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=_STREAM_BUFFER, coerce_int96_timestamp_unit="us")
+    except (pa.ArrowException, OSError, ValueError):
+        raise InputError(f"{shown_name(path)}: {_DAMAGED}, or it is no Parquet file") from None
+
+
+def _header(schema: pa.Schema, path: str) -> Header:
+    if not schema.names:
+        raise InputError(f"{shown_name(path)}: the Parquet file has no columns")
+    return read_header([schema.names])
+
+
+def _check_types(schema: pa.Schema, fields: dict[str, int]) -> None:
+    for field, index in fields.items():
+        kind = schema.field(index).type
+        value = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not _is_plain(value):
+            raise InputError(f"the {field} column is of type {str(value)[:40]}; it must hold text (choose another with --{field}-column)")
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return not (binary or pa.types.is_nested(kind) or pa.types.is_binary_view(kind) or isinstance(kind, pa.BaseExtensionType))
+
+
+def _records(file: pq.ParquetFile, reader: RowReader, progress: _Progress, name: str) -> Iterator[Record]:
+    numbers = count(1)
+    try:
+        for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
+            for cells in zip(*map(_values, batch.columns), strict=True):
+                yield reader.read(cells, number=(number := next(numbers)))
+                progress.done = number
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        raise InputError(f"{name}: {_DAMAGED} after row {progress.done}") from None
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Python values; nanoseconds are cut to microseconds, the finest that Python's dates hold."""
+    kind = coarse(column.type)
+    values: list[Any] = (column if kind == column.type else column.cast(kind, safe=False)).to_pylist()
+    return values
+
+
+def coarse(kind: pa.DataType) -> pa.DataType:
+    """The type with nanoseconds turned into microseconds."""
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    if pa.types.is_duration(kind) and kind.unit == "ns":
+        return pa.duration("us")
+    return pa.time64("us") if pa.types.is_time64(kind) and kind.unit == "ns" else kind

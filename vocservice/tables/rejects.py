@@ -1,0 +1,36 @@
+"""Rejected records in, a JSON Lines file beside the output out: place, id, code and message, never a text; no file without rejects."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from vocservice.records import Rejected
+from vocservice.tables.partial import Partial
+from vocservice.tables.write_jsonl import json_line
+
+
+class RejectsFile:
+    """Opens at the first rejection and takes its name at the end; one left from an earlier run goes away."""
+
+    def __init__(self, output: Path):
+        self._file = Partial(output.with_name(output.name + ".rejects.jsonl"))
+        self._stream: BinaryIO | None = None
+
+    def add(self, rejected: Rejected, *, row: int) -> None:
+        """Note one rejection; `row` is its place in the input and the output, from 1."""
+        if self._stream is None:
+            self._stream = self._file.partial.open("wb")
+        self._stream.write(json_line({"row": row, "id": rejected.id, "code": rejected.code, "message": rejected.message}))
+
+    def close(self) -> None:
+        """Close without giving the file its name."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def finish(self) -> None:
+        """Close and give the file its name."""
+        self.close()
+        if self._stream is not None:
+            self._file.finish()
+        else:
+            self._file.target.unlink(missing_ok=True)
+            self._file.partial.unlink(missing_ok=True)

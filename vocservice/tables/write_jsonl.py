@@ -1,0 +1,35 @@
+"""Results in, one JSON object of the contract a line out."""
+
+import json
+from typing import Any, BinaryIO
+
+import orjson
+
+from vocservice.records import Result
+from vocservice.tables.sink import Order
+
+
+class JsonlSink:
+    """Writes JSON Lines to a binary stream."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream = stream
+
+    def write(self, result: Result) -> None:
+        self._stream.write(json_line(result.to_dict()))
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def open_sink(order: Order) -> JsonlSink:
+    """Open the file of an order."""
+    return JsonlSink(order.path.open("wb"))
+
+
+def json_line(value: dict[str, Any]) -> bytes:
+    """One object as a line; lone surrogates, which JSON in UTF-8 cannot hold, become `?`."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"

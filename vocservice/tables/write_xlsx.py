@@ -1,0 +1,76 @@
+"""Results in, an Excel workbook out, written row by row: text is always text, never a formula or a link."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
+
+from vocservice.errors import OutputError
+from vocservice.records import Result
+from vocservice.tables.cells import as_text
+from vocservice.tables.encoding import without_undecoded
+from vocservice.tables.layout import Layout
+from vocservice.tables.sink import Order
+
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+MAX_CELL = 32_767
+CUT_MARK = " [cut]"
+_EXACT_INTEGER = 2**53
+_OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+
+
+class XlsxSink:
+    """Writes rows to a sheet and starts a new one, with the header again, when it is full."""
+
+    def __init__(self, path: Path, layout: Layout):
+        self._layout = layout
+        self._header = (*layout.headers, *layout.added_names)
+        if len(self._header) > MAX_COLUMNS:
+            raise OutputError(f"an Excel sheet holds {MAX_COLUMNS} columns at most; write CSV or Parquet")
+        self._workbook = xlsxwriter.Workbook(str(path), _OPTIONS)
+        self._sheet = self._new_sheet()
+        self._row = 1
+
+    def write(self, result: Result) -> None:
+        if self._row >= MAX_ROWS:
+            self._sheet, self._row = self._new_sheet(), 1
+        cells = (*self._layout.own_cells(result), *self._layout.added_cells(result))
+        _write_row(self._sheet, self._row, cells)
+        self._row += 1
+
+    def close(self) -> None:
+        self._workbook.close()
+
+    def _new_sheet(self) -> Worksheet:
+        sheet = self._workbook.add_worksheet()
+        _write_row(sheet, 0, self._header)
+        return sheet
+
+
+def open_sink(order: Order) -> XlsxSink:
+    """Open the file of an order."""
+    return XlsxSink(order.path, order.layout)
+
+
+def _write_row(sheet: Worksheet, row: int, cells: Sequence[object]) -> None:
+    for column, cell in enumerate(cells):
+        _write_cell(sheet, row, column, cell)
+
+
+def _write_cell(sheet: Worksheet, row: int, column: int, cell: object) -> None:
+    if isinstance(cell, bool):
+        sheet.write_boolean(row, column, cell)
+    elif isinstance(cell, int | float) and abs(cell) < _EXACT_INTEGER:
+        sheet.write_number(row, column, cell)
+    elif cell is not None and cell != "":
+        sheet.write_string(row, column, _fitted(without_undecoded(as_text(cell))))
+
+
+def _fitted(text: str) -> str:
+    """The text within Excel's limit, which counts UTF-16 units; a cut is marked."""
+    if len(text) + sum(character > "\uffff" for character in text) <= MAX_CELL:
+        return text
+    units = text.encode("utf-16-le")[: 2 * (MAX_CELL - len(CUT_MARK))]
+    return units.decode("utf-16-le", "ignore") + CUT_MARK
