@@ -26,7 +26,7 @@ def workbook(folder: Path, *sheets: list[list[Any]]) -> str:
 
 
 def test_ids_have_no_point_zero_and_dates_are_iso(tmp_path: Path) -> None:
-    rows = [
+    rows: list[list[Any]] = [
         ["id", "text", "created_at", "day", "n"],
         [7, "late", datetime(2024, 5, 1, 9, 30), date(2024, 5, 2), 1.5],
         ["007", "NA", "", "", ""],
@@ -117,6 +117,16 @@ def test_an_archive_of_too_many_parts_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(read_xlsx, "MAX_ENTRIES", 3)
     with pytest.raises(InputError, match="more than 3 parts"):
         read(workbook(tmp_path, [["text"], ["one"]]))
+
+
+@pytest.mark.parametrize("reference", ["A4294967295", "A99999999999999999999", "xfd1048576", "ZZZZZZ1"])
+def test_a_cell_reference_out_of_bounds_is_refused(tmp_path: Path, reference: str) -> None:
+    whole = Path(workbook(tmp_path, [["text", "n"], ["one", 2]]))
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(tmp_path / "bad.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'r="B2"', f'r="{reference}"'.encode()).replace(b'r="A1"', b'r="AAAA1"'))
+    with pytest.raises(InputError):
+        read(str(tmp_path / "bad.xlsx"))
 
 
 def test_a_sheet_with_far_corners_is_refused_before_it_is_filled(tmp_path: Path) -> None:

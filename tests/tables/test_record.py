@@ -28,6 +28,11 @@ def test_turns_are_carried() -> None:
     assert found == RawVerbatim("a", turns=(RawTurn("customer", "hello", "10:00", "p"), RawTurn("agent", "")))
 
 
+def test_beside_turns_only_text_itself_is_a_text() -> None:
+    found = parse_record({"id": "a", "turns": [TURN], "review": 5, "answer": "x"}, default_id="d")
+    assert found == RawVerbatim("a", turns=(RawTurn("customer", "hello"),))
+
+
 @pytest.mark.parametrize(
     ("obj", "record_id"),
     [

@@ -4,6 +4,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from itertools import chain, islice
 from typing import IO
@@ -24,8 +25,8 @@ MAX_RATIO = 200
 RATIO_FROM = 32 * 1024**2
 MAX_CELLS = 30_000_000
 _PIECE = 1024 * 1024
-_CELL_REFERENCE = re.compile(rb"""\sr=["']([A-Z]{0,3})([0-9]{1,7})["']""")
-_LONGEST_REFERENCE = 15
+_CELL_REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,12})([0-9]{1,24})["']""")
+_LONGEST_REFERENCE = 48
 
 Cell = str | int | float | bool
 Cells = list[Cell]
@@ -103,7 +104,7 @@ class _Extent:
 
 def _column_number(letters: bytes) -> int:
     number = 0
-    for letter in letters:
+    for letter in letters.upper():
         number = number * 26 + letter - 64
     return number
 
@@ -114,10 +115,8 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _open(path: str, name: str) -> CalamineWorkbook:
-    try:
+    with _faults(f"{name}: the Excel file cannot be read"):
         return CalamineWorkbook.from_path(path)
-    except (CalamineError, OSError, ValueError):
-        raise InputError(f"{name}: the Excel file cannot be read") from None
 
 
 def _sheet(workbook: CalamineWorkbook, wanted: str | None, name: str) -> CalamineSheet:
@@ -126,10 +125,21 @@ def _sheet(workbook: CalamineWorkbook, wanted: str | None, name: str) -> Calamin
         raise InputError(f"{name}: there is no such sheet; the workbook has {len(names)}")
     if not names:
         raise InputError(f"{name}: the workbook has no sheet")
-    try:
+    with _faults(f"{name}: the sheet cannot be read"):
         return workbook.get_sheet_by_name(names[0] if wanted is None else wanted)
-    except (CalamineError, OSError, ValueError):
-        raise InputError(f"{name}: the sheet cannot be read") from None
+
+
+@contextmanager
+def _faults(message: str) -> Iterator[None]:
+    """Turn what the library raises on damaged workbooks into an input error; its panics are no ordinary exceptions."""
+    try:
+        yield
+    except (CalamineError, OSError, ValueError, OverflowError):
+        raise InputError(message) from None
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise InputError(message) from None
+        raise
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[Cells]:

@@ -36,7 +36,8 @@ def parse_record(obj: object, *, default_id: str) -> RawVerbatim | Rejected:
 
 
 def _verbatim(obj: Mapping[str, Any], record_id: str) -> RawVerbatim:
-    text, turns = _text(obj), _turns(obj)
+    turns = _turns(obj)
+    text = _text(obj, by_alias=turns is None)
     if text is None and turns is None:
         raise RecordError("the record has neither text nor turns", code="missing_text")
     if text is not None and turns is not None:
@@ -61,8 +62,9 @@ def _id(obj: Mapping[str, Any], default_id: str) -> str:
     return found if found and found.strip() else default_id
 
 
-def _text(obj: Mapping[str, Any]) -> str | None:
-    name = _find(obj, "text")
+def _text(obj: Mapping[str, Any], *, by_alias: bool) -> str | None:
+    """The text; beside turns, a key such as `review` or `answer` is not taken for it."""
+    name = _find(obj, "text") if by_alias or "text" in obj else None
     return _string(obj[name], name) if name is not None else None
 
 
