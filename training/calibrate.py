@@ -1,0 +1,246 @@
+"""Raw scores and gold of the calibration split in, a Calibration out: curves, thresholds, cuts, evidence width.
+
+Everything here is fitted on texts that the weights never saw and that no figure is reported on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from training.metrics import quadratic_kappa
+from training.network import Network, pool_labels, pool_ordinal, pool_polarities
+from training.prepare import Prepared, collate
+from training.targets import UNKNOWN, build_targets
+from vocservice.inference.calibration import (
+    Calibration,
+    MultiCalibration,
+    OrdinalCalibration,
+    Scaling,
+    SingleCalibration,
+    expected_index,
+)
+from vocservice.inference.layout import Block
+
+Array = NDArray[np.float64]
+
+FLOOR = 0.2  # no label is given below this probability, whatever maximises F1
+SINGLE_FLOOR = 0.3  # a single set abstains when even its best class is less likely than this
+WITHHOLD = 0.6  # share of the threshold from which a label that is not given is reported as withheld
+_PRIOR = 25.0  # positives that the common threshold is worth against a label's own
+_GRID = np.linspace(FLOOR, 0.8, 61)
+
+
+@dataclass(frozen=True, slots=True)
+class SetScores:
+    """Scores and gold of one label set over N texts. gold: (N, labels) of 1, 0, -1; evidence scores over all segments."""
+
+    block: Block
+    scores: Array
+    gold: NDArray[np.int64]
+    polarity_scores: Array | None
+    polarity_gold: NDArray[np.int64]
+    segment_scores: Array
+    segment_gold: NDArray[np.int64]
+    segment_text: NDArray[np.int64]
+
+
+@torch.no_grad()
+def score_sets(network: Network, data: Sequence[Prepared], blocks: Sequence[Block], *, batch: int = 32) -> list[SetScores]:
+    """Run the network over `data` (in its order) and gather what calibration and evaluation need."""
+    network.eval()
+    collected: dict[str, list[tuple[NDArray, ...]]] = {block.label_set.name: [] for block in blocks}
+    for at in range(0, len(data), batch):
+        part = data[at : at + batch]
+        inputs = collate(part, bare=[False] * len(part))
+        logits = network(inputs)
+        targets = build_targets([p.example for p in part], [p.evidence for p in part], network.layout)
+        for block in blocks:
+            target = targets[block.label_set.name]
+            pooled = pool_ordinal(logits, block) if block.label_set.kind == "ordinal" else pool_labels(logits, block)
+            polarity = pool_polarities(logits, block) if block.label_set.polarities else pooled[:, :, None]
+            row = (pooled, target.labels, polarity, target.polarities, logits.segments[:, block.labels], target.evidence, inputs.segment_verbatim + at)
+            collected[block.label_set.name].append(tuple(tensor.numpy() for tensor in row))
+    return [_join(block, collected[block.label_set.name]) for block in blocks]
+
+
+def _join(block: Block, rows: list[tuple[NDArray, ...]]) -> SetScores:
+    scores, gold, polarity, polarity_gold, segments, evidence, owner = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return SetScores(block, scores, gold, polarity if block.label_set.polarities else None, polarity_gold, segments, evidence, owner)
+
+
+def fit_calibration(sets: Sequence[SetScores]) -> Calibration:
+    """Fit every label set."""
+    by_kind: dict[str, dict] = {"multi": {}, "single": {}, "ordinal": {}}
+    fitters = {"multi": _fit_multi, "single": _fit_single, "ordinal": _fit_ordinal}
+    for scored in sets:
+        kind = scored.block.label_set.kind
+        by_kind[kind][scored.block.label_set.name] = fitters[kind](scored)
+    return Calibration(**by_kind)
+
+
+def _fit_multi(scored: SetScores) -> MultiCalibration:
+    common = _platt(scored.scores.ravel(), scored.gold.ravel(), (1.0, 0.0), strength=0.1)
+    curves = [_platt(scored.scores[:, column], scored.gold[:, column], common) for column in range(scored.scores.shape[1])]
+    slope, bias = (tuple(float(value) for value in part) for part in zip(*curves, strict=True))
+    probabilities = 1 / (1 + np.exp(-(scored.scores * slope + bias)))
+    polarity = None
+    if scored.polarity_scores is not None:
+        known = scored.polarity_gold != UNKNOWN
+        polarity = _fit_scaling(scored.polarity_scores[known], np.eye(scored.polarity_scores.shape[2])[scored.polarity_gold[known]])
+    return MultiCalibration(
+        slope=slope,
+        bias=bias,
+        thresholds=fit_thresholds(probabilities, scored.gold),
+        withhold=WITHHOLD,
+        evidence=fit_evidence(scored),
+        polarity=polarity,
+    )
+
+
+def _platt(scores: Array, gold: NDArray[np.int64], prior: tuple[float, float], *, strength: float = 3.0) -> tuple[float, float]:
+    """Slope and bias of a logistic curve, pulled towards `prior` so that rare labels stay sane."""
+    known = gold != UNKNOWN
+    x, y = scores[known], gold[known].astype(float)
+
+    def loss(parameters: Array) -> float:
+        z = parameters[0] * x + parameters[1]
+        likelihood = np.logaddexp(0, z) - y * z
+        return float(likelihood.sum() + strength * ((parameters[0] - prior[0]) ** 2 + 0.1 * (parameters[1] - prior[1]) ** 2))
+
+    best = minimize(loss, np.array(prior), method="L-BFGS-B", bounds=[(0.05, 5), (-10, 10)])
+    return float(best.x[0]), float(best.x[1])
+
+
+def fit_thresholds(probabilities: Array, gold: NDArray[np.int64]) -> tuple[float, ...]:
+    """Per label the threshold with the best F1, smoothed over bootstraps and pulled to the common one where positives are few."""
+    known = gold != UNKNOWN
+    common = _best_threshold(probabilities[known], gold[known] > 0)
+    thresholds = []
+    for column in range(gold.shape[1]):
+        rows = known[:, column]
+        p, y = probabilities[rows, column], gold[rows, column] > 0
+        own = _bagged_threshold(p, y) if y.any() else common
+        positives = float(y.sum())
+        thresholds.append(float((positives * own + _PRIOR * common) / (positives + _PRIOR)))
+    return tuple(thresholds)
+
+
+def _bagged_threshold(p: Array, y: NDArray[np.bool_]) -> float:
+    random = np.random.default_rng(0)
+    draws = (random.integers(0, len(p), len(p)) for _ in range(30))
+    return float(np.mean([_best_threshold(p[draw], y[draw]) for draw in draws]))
+
+
+def _best_threshold(p: Array, y: NDArray[np.bool_]) -> float:
+    given = p[:, None] >= _GRID[None, :]
+    hits = (given & y[:, None]).sum(0)
+    score = 2 * hits / np.maximum(given.sum(0) + y.sum(), 1)
+    return float(np.mean(_GRID[score >= score.max() - 1e-9]))
+
+
+def fit_evidence(scored: SetScores) -> float:
+    """How far below the best segment's score a segment may lie and still be evidence: best F1 over annotated segments."""
+    cuts = np.linspace(0.0, 4.0, 41)
+    pairs = _evidence_pairs(scored)
+    if not pairs:
+        return 0.5
+    scores = [_evidence_f1(pairs, cut) for cut in cuts]
+    return float(cuts[int(np.argmax(scores))])
+
+
+def _evidence_pairs(scored: SetScores) -> list[tuple[Array, NDArray[np.bool_]]]:
+    """For each annotated label of each text with several segments: distance from its best segment, and gold."""
+    pairs = []
+    bounds = np.flatnonzero(np.r_[True, scored.segment_text[1:] != scored.segment_text[:-1], True])
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        gold = scored.segment_gold[start:end]
+        for column in np.flatnonzero((gold > 0).any(0)):
+            column_scores = scored.segment_scores[start:end, column]
+            if end - start > 1:
+                pairs.append((column_scores.max() - column_scores, gold[:, column] > 0))
+    return pairs
+
+
+def _evidence_f1(pairs: list[tuple[Array, NDArray[np.bool_]]], cut: float) -> float:
+    hits = sum(int(((far <= cut) & gold).sum()) for far, gold in pairs)
+    total = sum(int((far <= cut).sum() + gold.sum()) for far, gold in pairs)
+    return 2 * hits / max(total, 1)
+
+
+def _fit_scaling(scores: Array, wanted: Array) -> Scaling:
+    """Temperature and class biases by maximum likelihood; `wanted`: (N, classes) of 1 for every allowed class."""
+    classes = scores.shape[1]
+
+    def loss(parameters: Array) -> float:
+        z = scores * parameters[0] + parameters[1:]
+        z = z - z.max(1, keepdims=True)
+        log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
+        allowed = np.where(wanted > 0, log_p, -1e9)
+        return float(-np.logaddexp.reduce(allowed, axis=1).sum() + 2.0 * np.square(parameters[1:]).sum() + (parameters[0] - 1) ** 2)
+
+    if not len(scores):
+        return Scaling(bias=(0.0,) * classes)
+    best = minimize(loss, np.r_[1.0, np.zeros(classes)], method="L-BFGS-B", bounds=[(0.05, 5)] + [(-5, 5)] * classes)
+    return Scaling(slope=float(best.x[0]), bias=tuple(float(value) for value in best.x[1:]))
+
+
+def _fit_single(scored: SetScores) -> SingleCalibration:
+    known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
+    scaling = _fit_scaling(scored.scores[known], scored.gold[known])
+    probabilities = scaling.probabilities(scored.scores[known].astype(np.float32)).astype(float)
+    return SingleCalibration(
+        scaling=scaling,
+        favour=_fit_favour(probabilities, scored.gold[known].argmax(1)),
+        floor=SINGLE_FLOOR if probabilities.shape[1] > 2 else 0.5,
+        evidence=1.0,
+    )
+
+
+def _fit_favour(probabilities: Array, gold: NDArray[np.int64]) -> tuple[float, ...]:
+    """Class weights in the choice that maximise macro-F1, by coordinate search, each within a factor of three."""
+    favour = np.ones(probabilities.shape[1])
+    steps = np.geomspace(1 / 3, 3, 25)
+    for _ in range(3):
+        for column in range(len(favour)):
+            scores = []
+            for step in steps:
+                trial = favour.copy()
+                trial[column] = step
+                scores.append(_macro(gold, (probabilities * trial).argmax(1), len(favour)) - 0.002 * abs(np.log(step)))
+            favour[column] = steps[int(np.argmax(scores))]
+    return tuple(float(value) for value in favour)
+
+
+def _macro(gold: NDArray[np.int64], given: NDArray[np.int64], classes: int) -> float:
+    scores = []
+    for label in range(classes):
+        hits = ((gold == label) & (given == label)).sum()
+        total = (gold == label).sum() + (given == label).sum()
+        scores.append(2 * hits / total if total else 1.0)
+    return float(np.mean(scores))
+
+
+def _fit_ordinal(scored: SetScores) -> OrdinalCalibration:
+    """Scaling by likelihood; cuts of the expected level by the agreement they give (quadratic kappa)."""
+    known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
+    exact = known & ((scored.gold > 0).sum(1) == 1)
+    scaling = _fit_scaling(scored.scores[known], scored.gold[known])
+    means = expected_index(scaling.probabilities(scored.scores[exact].astype(np.float32))).astype(float)
+    gold = scored.gold[exact].argmax(1)
+    levels = scored.gold.shape[1]
+    cuts = np.arange(levels - 1) + 0.5
+    for _ in range(3):
+        for index in range(levels - 1):
+            trials = cuts[index] + np.linspace(-0.3, 0.3, 25)
+            scores = [_cut_score(np.r_[cuts[:index], trial, cuts[index + 1 :]], means, gold, levels) for trial in trials]
+            cuts[index] = trials[int(np.argmax(scores))]
+    return OrdinalCalibration(scaling=scaling, cuts=tuple(float(value) for value in np.sort(cuts)))
+
+
+def _cut_score(cuts: Array, means: Array, gold: NDArray[np.int64], levels: int) -> float:
+    given = np.searchsorted(cuts, means, side="right")
+    return quadratic_kappa(gold, given, levels) + 0.2 * float((given == gold).mean())

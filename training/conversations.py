@@ -1,0 +1,88 @@
+"""Annotated transcripts and a first bundle in, the conversation model out: logistic regressions on dialogue features."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from training.corpora import CORPORA, read_rows
+from vocservice.assemble import dialogue_of
+from vocservice.inference.bundle import load_bundle
+from vocservice.inference.conversation import FEATURES, ConversationModel, Logistic, features
+from vocservice.inference.engine import Engine
+from vocservice.paths import config_path
+from vocservice.pipeline import prepare
+from vocservice.records import RawTurn, RawVerbatim
+from vocservice.text.redact import RedactionRules
+from vocservice.text.segment import segments_of
+
+if TYPE_CHECKING:
+    from training.recipe import Run
+
+log = logging.getLogger("training.conversations")
+
+SOURCES = ("transcripts_train", "transcripts_written")
+_STRENGTH = 0.05  # inverse regularisation: few transcripts, many features
+_WRITTEN_WEIGHT = 0.5  # invented conversations count half
+_FOLDS = 5
+
+
+def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
+    """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
+    rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
+    rows = [row for row in rows if len(row["turns"]) > 1 and not (run.commercial and row["id"].startswith("twcs"))]
+    vectors = dialogue_features(rows, Engine(load_bundle(bundle_folder)))
+    mean, scale = vectors.mean(0), np.maximum(vectors.std(0), 1e-3)
+    matrix = (vectors - mean) / scale
+    weight = np.array([_WRITTEN_WEIGHT if row["source"] == "transcripts_written" else 1.0 for row in rows])
+    outcomes = run.taxonomy["outcome"].keys
+    reasons = run.taxonomy["reasons"].keys
+    model = ConversationModel(
+        features=FEATURES,
+        mean=tuple(mean),
+        scale=tuple(scale),
+        outcome={key: _fit(matrix, np.array([row["outcome"] == key for row in rows]), weight) for key in outcomes},
+        needs_review=_fit(matrix, np.array([row["needs_review"] for row in rows]), weight),
+        reasons={key: _fit(matrix, np.array([key in row["reasons"] for row in rows]), weight) for key in reasons},
+    )
+    log.info("conversations: %d transcripts", len(rows))
+    return model
+
+
+def dialogue_features(rows: list[dict[str, Any]], engine: Engine) -> np.ndarray:
+    """(transcripts, features) through the serving steps."""
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    verbatims = [prepare(to_raw(row), redaction=rules) for row in rows]
+    scored = engine.score(verbatims, [segments_of(verbatim) for verbatim in verbatims])
+    return np.stack([features(dialogue_of(verbatim, result)) for verbatim, result in zip(verbatims, scored, strict=True)])
+
+
+def to_raw(row: dict[str, Any]) -> RawVerbatim:
+    """A corpus row as it would come in from outside: only what a sender knows."""
+    turns = tuple(RawTurn(t["speaker"], t["text"], t.get("at"), t.get("author")) for t in row.get("turns", ()))
+    return RawVerbatim(id=row["id"], text=row.get("text"), turns=turns, channel=row.get("channel"), question=row.get("question"))
+
+
+def _fit(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> Logistic:
+    """One binary model; its threshold maximises F1 of cross-validated probabilities."""
+    positives = int(wanted.sum())
+    if positives < 3:
+        rate = (positives + 0.5) / (len(wanted) + 1)
+        return Logistic(weights=(0.0,) * matrix.shape[1], bias=float(np.log(rate / (1 - rate))), threshold=0.5)
+    model = LogisticRegression(C=_STRENGTH, max_iter=2000)
+    folds = StratifiedKFold(min(_FOLDS, positives), shuffle=True, random_state=0)
+    out = cross_val_predict(model, matrix, wanted, cv=folds, method="predict_proba", params={"sample_weight": weight})[:, 1]
+    model.fit(matrix, wanted, sample_weight=weight)
+    return Logistic(weights=tuple(map(float, model.coef_[0])), bias=float(model.intercept_[0]), threshold=_threshold(out, wanted))
+
+
+def _threshold(probability: np.ndarray, wanted: np.ndarray) -> float:
+    grid = np.linspace(0.15, 0.7, 56)
+    scores = [2 * (wanted & (probability >= t)).sum() / max((probability >= t).sum() + wanted.sum(), 1) for t in grid]
+    best = max(scores)
+    return float(np.mean([t for t, score in zip(grid, scores, strict=True) if score >= best - 1e-9]))

@@ -1,0 +1,181 @@
+"""The shipped bundle, start to end: public stage, codebook stage, calibration, conversations, export.
+
+Each stage leaves its result in the run folder and is skipped when it is there, so a killed run goes on where it was.
+"""
+
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from training import encoders
+from training.annotated import EXTENDED, read_extended
+from training.calibrate import fit_calibration, score_sets
+from training.conversations import fit_conversations
+from training.corpora import file_hash, held_out_ids, is_non_commercial, read_corpus
+from training.encoders import Encoder
+from training.examples import Example, Labels, OneOf
+from training.export import Provenance, export_bundle
+from training.fit import fit
+from training.network import Network
+from training.prepare import prepare
+from training.settings import TrainingSettings, check_data
+from training.splits import bucket, is_kept_out, split_annotated
+from vocservice.inference.layout import lay_out
+from vocservice.inference.windows import Windower
+from vocservice.paths import config_path
+from vocservice.taxonomy import Kind, LabelDefinition, LabelSet, Taxonomy
+from vocservice.text.redact import RedactionRules
+
+log = logging.getLogger("training.recipe")
+
+PUBLIC_SETS: dict[str, tuple[Kind, tuple[str, ...]]] = {
+    "fabsa_aspects": ("multi", ("+", "-", "~")),
+    "nhs_themes": ("multi", ()),
+    "airline_reason": ("single", ()),
+}
+_TEXT_ONLY = ("care_dev", "care_test", "transcripts_unlabelled", "train", "transcripts_written")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run: where its data lies, where it writes, and what it must leave out."""
+
+    data: Path
+    folder: Path
+    settings: TrainingSettings
+    taxonomy: Taxonomy
+    commercial: bool = False
+
+    def keep(self, examples: Iterable[Example]) -> list[Example]:
+        """Without the development texts and, for a commercial bundle, without non-commercial corpora."""
+        out = held_out_ids(self.data)
+        return [e for e in examples if e.id not in out and not (self.commercial and is_non_commercial(e))]
+
+
+def train_bundle(run: Run, *, version: str, models: Path) -> Path:
+    """Run whatever is not done yet and write `models/<version>/`; returns the folder."""
+    hashes = check_data(run.data, run.settings.data)
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    encoder = public_stage(run, rules)
+    network, encoder = codebook_stage(run, rules, encoder)
+    layout = lay_out(run.taxonomy.of("verbatim"))
+    windower = Windower(encoder.tokenizer)
+    calibrate = list(prepare(split_annotated(run.keep(read_extended(run.data))).calibrate, windower, rules, layout))
+    log.info("calibrating on %d texts", len(calibrate))
+    blocks = [network.layout[block.label_set.name] for block in layout.blocks]
+    calibration = fit_calibration(score_sets(network, calibrate, blocks))
+    folder = models / version
+    seed = run.settings.bundle.seed
+    provenance = Provenance(
+        version, run.settings.bundle.base, hashes | {"extended": file_hash(EXTENDED)}, seed, recipe_record(run)
+    )
+    export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, None, provenance, folder)
+    conversation = fit_conversations(run, folder)
+    export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, conversation, provenance, folder)
+    log.info("bundle written to %s", folder)
+    return folder
+
+
+def recipe_record(run: Run) -> dict[str, object]:
+    """What the manifest and the card say of the recipe."""
+    public, codebook = run.settings.public, run.settings.codebook
+    return {
+        "public": {"corpora": list(public.corpora), **asdict(public.recipe)},
+        "codebook": {"repeat": codebook.repeat, "sentiment": codebook.sentiment, **asdict(codebook.recipe)},
+        "without_non_commercial": run.commercial,
+    }
+
+
+def public_stage(run: Run, rules: RedactionRules) -> Encoder:
+    """All layers on the public label sets; the encoder is kept, the heads are not."""
+    folder = run.folder / "public"
+    if (folder / "encoder.safetensors").is_file():
+        return encoders.load(folder)
+    examples = public_examples(run)
+    encoder = encoders.from_base(pool_texts(run, examples))
+    layout = lay_out([run.taxonomy["sentiment"], *public_sets(examples, run.settings.public.min_examples)])
+    recipe = replace(run.settings.public.recipe, seed=run.settings.bundle.seed)
+    data = list(prepare(examples, Windower(encoder.tokenizer), rules, layout))
+    log.info("public stage: %d texts, vocabulary %d", len(data), encoder.tokenizer.get_vocab_size())
+    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    fit(network, data, recipe, folder=folder)
+    encoders.save(network.encoder, encoder.tokenizer, folder)
+    return Encoder(network.encoder, encoder.tokenizer)
+
+
+def codebook_stage(run: Run, rules: RedactionRules, encoder: Encoder) -> tuple[Network, Encoder]:
+    """All layers and our heads on the codebook's annotations."""
+    folder = run.folder / "codebook"
+    layout = lay_out(run.taxonomy.of("verbatim"))
+    recipe = replace(run.settings.codebook.recipe, seed=run.settings.bundle.seed)
+    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    if (folder / "network.safetensors").is_file():
+        network.load_state_dict(load_file(folder / "network.safetensors"))
+        return network, Encoder(network.encoder, encoder.tokenizer)
+    data = list(prepare(codebook_examples(run), Windower(encoder.tokenizer), rules, layout))
+    log.info("codebook stage: %d texts", len(data))
+    fit(network, data, recipe, folder=folder)
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / "network.safetensors")
+    return network, Encoder(network.encoder, encoder.tokenizer)
+
+
+def public_examples(run: Run) -> list[Example]:
+    """The public corpora without the tenth that is kept out, at most so many of each."""
+    examples: list[Example] = []
+    for name in run.settings.public.corpora:
+        kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
+        examples += _sample(kept, run.settings.public.most.get(name, len(kept)))
+    splits = split_annotated(read_extended(run.data))
+    unseen = {example.id for example in (*splits.fresh, *splits.calibrate)}
+    return [example for example in examples if example.id not in unseen]
+
+
+def codebook_examples(run: Run) -> list[Example]:
+    """Given and extended annotations, transcripts repeated, and a little public sentiment."""
+    stage = run.settings.codebook
+    examples = [replace(e, weight=stage.earlier_weight) for e in run.keep(read_corpus("train", run.data))]
+    examples += split_annotated(run.keep(read_extended(run.data))).fit
+    for name, times in stage.repeat.items():
+        examples += run.keep(read_corpus(name, run.data)) * times
+    for name, most in stage.sentiment.items():
+        examples += _sample(run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e)), most)
+    return examples
+
+
+def pool_texts(run: Run, examples: Sequence[Example]) -> list[str]:
+    """Every text that the vocabulary is fitted to."""
+    pool = [*examples, *(e for name in _TEXT_ONLY for e in run.keep(read_corpus(name, run.data)))]
+    return [text for e in pool for text in (e.text, *(turn.text for turn in e.turns)) if text]
+
+
+def public_sets(examples: Sequence[Example], least: int) -> list[LabelSet]:
+    """The label spaces of the public corpora, from the labels that occur often enough."""
+    sets = []
+    for name, (kind, polarities) in PUBLIC_SETS.items():
+        counts = Counter(key for example in examples for key in _keys(example.targets.get(name)))
+        keys = sorted(key for key, count in counts.items() if count >= least)
+        if len(keys) > 1:
+            labels = tuple(LabelDefinition(key=key, label=key, definition=f"public label {key}") for key in keys)
+            sets.append(LabelSet(name, kind, labels, polarities))
+    return sets
+
+
+def _keys(target: Labels | OneOf | None) -> Iterable[str]:
+    match target:
+        case Labels(given=given):
+            return given.keys()
+        case OneOf(keys=keys):
+            return keys
+    return ()
+
+
+def _sample(examples: list[Example], most: int) -> list[Example]:
+    """A stable sample: those with the smallest hash."""
+    return sorted(examples, key=lambda example: bucket(example.id + "/sample", 2**60))[:most]
+
+

@@ -1,0 +1,86 @@
+"""config/training.toml in, checked training settings out."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from training.corpora import CORPORA, file_hash
+from training.fit import Recipe
+from vocservice.errors import ConfigError
+from vocservice.paths import config_path
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BundleSettings(_Strict):
+    """What the bundle starts from."""
+
+    base: str
+    seed: int
+
+
+class PublicStage(_Strict):
+    """The first stage: which public corpora, at most how many of each, and the recipe."""
+
+    corpora: tuple[str, ...]
+    most: dict[str, int] = {}
+    min_examples: int
+    recipe: Recipe
+
+
+class CodebookStage(_Strict):
+    """The second stage: how often transcripts are repeated, how much public sentiment stays in, and the recipe."""
+
+    repeat: dict[str, int]
+    sentiment: dict[str, int]
+    earlier_weight: float
+    recipe: Recipe
+
+
+class CustomStage(_Strict):
+    """Training another taxonomy."""
+
+    recipe: Recipe
+
+
+class TrainingSettings(_Strict):
+    """The whole file."""
+
+    bundle: BundleSettings
+    public: PublicStage
+    codebook: CodebookStage
+    custom: CustomStage
+    data: dict[str, str]
+
+
+def load_training_settings(path: Path | None = None) -> TrainingSettings:
+    """Read and check the file; raises ConfigError naming what is wrong."""
+    path = path or config_path("training.toml")
+    try:
+        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return TrainingSettings.model_validate(raw)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path.name}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ConfigError(f"{path.name}: {error}") from None
+
+
+def check_data(data: Path, pinned: dict[str, str]) -> dict[str, str]:
+    """Hashes of the corpus files, each equal to the pinned one.
+
+    Raises:
+        ConfigError: a file is missing or is another version.
+    """
+    found = {}
+    for corpus in CORPORA.values():
+        path = data / corpus.path
+        if not path.is_file():
+            raise ConfigError(f"{corpus.path} is not in {data}")
+        found[corpus.path] = file_hash(path)
+        if pinned.get(corpus.path) != found[corpus.path]:
+            raise ConfigError(f"{corpus.path} is not the version pinned in training.toml")
+    return found

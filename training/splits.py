@@ -1,0 +1,51 @@
+"""Examples in, splits out: by a hash of the id, so that a text stays in its split whatever else is added.
+
+- `fit`: what the weights see.
+- `calibrate`: curves, thresholds and cuts. Only randomly drawn texts annotated under the final codebook.
+- `fresh`: never seen; figures beside those on dev.
+- `kept_out`: a tenth of each public sentiment corpus, for figures on them.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from training.examples import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Disjoint lists of examples."""
+
+    fit: list[Example]
+    calibrate: list[Example]
+    fresh: list[Example]
+
+
+def bucket(example_id: str, buckets: int) -> int:
+    """A stable number below `buckets` for an id."""
+    return int.from_bytes(hashlib.sha256(example_id.encode()).digest()[:8], "big") % buckets
+
+
+def split_annotated(extended: Iterable[Example]) -> Splits:
+    """Of the extended annotations: a fifth of the random part is fresh, two fifths calibrate, all else fits."""
+    splits = Splits([], [], [])
+    for example in extended:
+        number = bucket(example.id, 5) if example.sample == "random" else 4
+        target = splits.fresh if number == 0 else splits.calibrate if number < 3 else splits.fit
+        target.append(example)
+    return splits
+
+
+def is_kept_out(example: Example) -> bool:
+    """True for the tenth of a public corpus that no training touches."""
+    return bucket(example.id, 10) == 0
+
+
+def split_tenths(examples: Iterable[Example]) -> Splits:
+    """For another company's data: eight tenths fit, one calibrates, one is fresh."""
+    splits = Splits([], [], [])
+    for example in examples:
+        number = bucket(example.id, 10)
+        (splits.fresh if number == 0 else splits.calibrate if number == 1 else splits.fit).append(example)
+    return splits
