@@ -5,12 +5,14 @@ refund took four calls" gives two), large enough to be read on its own. Spans ar
 order, without overlap; what lies between two spans is white space only.
 """
 
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import NamedTuple
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, Token
 
 from vocservice.records import Segment, Verbatim
 
@@ -18,27 +20,60 @@ Span = tuple[int, int]
 
 MAX_TOKENS = 40
 _MIN_TOKENS = 2
+_MAX_RUN = 100  # characters without a space that the tokeniser sees at once: its time grows with the square of a run
 
-_SENTENCE_END = frozenset({".", "!", "?", "…", "..", "...", "....", "。", "‼", "⁉"})
-_CLAUSE_MARK = frozenset({",", ";", ":", "-", "–", "—", "--", "/", "(", "|", "•", "*", "+", "&"})
-_CONTRAST = frozenset({"but", "however", "although", "though", "yet", "except", "whereas", "while", "despite", "unfortunately", "nevertheless"})
-_COORDINATION = frozenset({"and", "or", "nor", "because", "since", "plus"})
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SENTENCE_END = frozenset({".", "!", "?", "…", "..", "...", "....", "。", "！", "？", "‼", "⁉"})
+_CLAUSE_MARK = frozenset({",", ";", ":", "-", "–", "—", "--", "/", ")", "|", "*", "+", "、", "，", "；"})
+_CONTRAST = frozenset(
+    {"but", "however", "although", "though", "yet", "except", "whereas", "while", "despite", "unfortunately", "nevertheless"}
+)
+_COORDINATION = frozenset({"and", "or", "nor", "because", "since", "plus", "&"})
+_OPENERS = frozenset({"(", "•"})
 _CLOSERS = frozenset({")", "]", "}", '"', "'", "”", "’", "»"})
+# Abbreviations that stand before what they belong to, and those that may also end a sentence.
+_LEADING = _listed("mr mrs ms dr prof st rev gen sgt capt lt e.g i.e eg ie vs v cf approx incl fig dept nr vol ca messrs hon mt")
+_TRAILING = _listed("etc inc ltd co corp jr sr ave blvd rd hrs mins min sec tel ext est a.m p.m u.s u.k e.u u.s.a d.c")
+_INITIALS = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]")
+_STARTERS = _listed(
+    "the i i'm i've it it's we they he she this that these those there my our your but and so then when if no not very great good bad also "
+    "after before now never what why how who you as at in on for a an all staff please thank thanks however overall unfortunately"
+)
+_GLUED = re.compile(r"(?<=[!?…])(?=[^\W\d_]{2})|(?<=[a-z]{2}\.)(?=[A-Z][a-z])")
+_ADDRESS = re.compile(r"://|www\.|@|/|\.(?:com|org|net|co|uk|io)\b", re.IGNORECASE)
+_EMOJI = re.compile("[\u2600-\u27bf\u2b50\U0001f000-\U0001faff]")
+
+
+class _Token(NamedTuple):
+    """A word or mark with its place; `spaced` where white space stands before it, `opens_line` where a line break does."""
+
+    text: str
+    start: int
+    end: int
+    spaced: bool
+    opens_line: bool
 
 
 class _Break(NamedTuple):
-    """A place where a segment may end: before token `index`; hard breaks are never undone by merging."""
+    """A place where a segment may end: before token `at`; hard breaks are never undone by merging."""
 
-    index: int
+    at: int
     hard: bool
 
 
 @lru_cache(maxsize=1)
 def tokeniser() -> Language:
-    """The blank English pipeline whose rule-based tokeniser every text step shares."""
+    """The blank English pipeline whose rule-based tokeniser finds the words."""
     nlp = spacy.blank("en")
     nlp.max_length = 10_000_000
     return nlp
+
+
+_TOKENISING = Lock()
 
 
 def segment(text: str) -> list[Span]:
@@ -50,14 +85,13 @@ def segment(text: str) -> list[Span]:
     Returns:
         Half-open character offsets, sorted, each with at least one visible character; empty for blank text.
     """
-    doc = tokeniser().make_doc(text)
-    tokens = [token for token in doc if not token.is_space]
+    tokens = _tokens(text)
     if not tokens:
         return []
-    starts = _merge_short(_breaks(doc, tokens), len(tokens))
+    starts = _merge_short(list(_breaks(tokens)), len(tokens))
     bounds = zip(starts, starts[1:] + [len(tokens)], strict=True)
     pieces = (piece for first, last in bounds for piece in _cap(first, last))
-    return [(tokens[first].idx, tokens[last - 1].idx + len(tokens[last - 1])) for first, last in pieces]
+    return [(tokens[first].start, tokens[last - 1].end) for first, last in pieces]
 
 
 def segments_of(verbatim: Verbatim) -> list[Segment]:
@@ -70,37 +104,144 @@ def segments_of(verbatim: Verbatim) -> list[Segment]:
     ]
 
 
-def _breaks(doc: Doc, tokens: list[Token]) -> list[_Break]:
-    breaks = []
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    end = 0
+    for start, word in _words(text):
+        here = start
+        for part in _split_glued(word):
+            between = text[end:here]
+            end = here + len(part)
+            tokens.append(_Token(part, here, end, bool(between), "\n" in between or not tokens))
+            here = end
+    return tokens
+
+
+def _words(text: str) -> list[tuple[int, str]]:
+    """spaCy's tokens and where they start.
+
+    The memory zone drops the words of the text afterwards (spaCy would keep every new word for the life of the process);
+    a zone is not safe among threads, hence the lock.
+    """
+    nlp = tokeniser()
+    with _TOKENISING, nlp.memory_zone():
+        return [(at + token.idx, token.text) for at, piece in _pieces(text) for token in nlp.make_doc(piece) if not token.is_space]
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """The text, cut within runs without a space that are too long to be words."""
+    at = 0
+    for run in re.finditer(rf"\S{{{_MAX_RUN}}}(?=\S)", text):
+        yield at, text[at : run.end()]
+        at = run.end()
+    yield at, text[at:]
+
+
+def _split_glued(word: str) -> Sequence[str]:
+    """Two sentences written without a space ("slow!Never", "nice.The")."""
+    if word.isalnum() or not _GLUED.search(word) or _ADDRESS.search(word):
+        return (word,)
+    return _GLUED.split(word)
+
+
+def _breaks(tokens: Sequence[_Token]) -> Iterator[_Break]:
     for index in range(1, len(tokens)):
-        before, here = tokens[index - 1], tokens[index]
-        if _ends_sentence(doc, before, here):
-            breaks.append(_Break(index, hard=True))
-        elif here.lower_ in _CONTRAST:
-            breaks.append(_Break(index, hard=False))
-        elif here.lower_ in _COORDINATION or (before.text in _CLAUSE_MARK and _stands_alone(before)):
-            breaks.append(_Break(index, hard=False))
-    return breaks
+        if tokens[index].opens_line or _ends_sentence(tokens, index):
+            yield _Break(index, hard=True)
+        elif _starts_clause(tokens, index) or _ends_clause(tokens, index):
+            yield _Break(index, hard=False)
 
 
-def _ends_sentence(doc: Doc, before: Token, here: Token) -> bool:
-    if "\n" in doc.text[before.idx + len(before) : here.idx]:
+def _ends_sentence(tokens: Sequence[_Token], index: int) -> bool:
+    """Whether a sentence ends before token `index`."""
+    here, at = tokens[index], index - 1
+    while at > 0 and tokens[at].text in _CLOSERS and not tokens[at].spaced:
+        at -= 1
+    last = tokens[at].text
+    if last not in _SENTENCE_END and last[-1] not in ".!?":
+        return False
+    if here.text in _SENTENCE_END or here.text[0] in ".!?" or (here.text in _CLOSERS and not here.spaced):
+        return False
+    return not (_is_open(last, here) or _is_abbreviation(tokens, at, here) or _is_number(tokens, at, here))
+
+
+def _is_open(last: str, here: _Token) -> bool:
+    """An ellipsis within a sentence ("I waited... and waited")."""
+    return (last == "…" or last.startswith("..")) and here.text[0].islower()
+
+
+def _is_abbreviation(tokens: Sequence[_Token], at: int, here: _Token) -> bool:
+    word = _word_before_stop(tokens, at)
+    if word is None:
+        return False
+    lowered = word.lower()
+    if lowered in _LEADING:
         return True
-    ended = before.text in _SENTENCE_END or before.text[-1] in ".!?" or before.text in _CLOSERS and before.i > 0 and doc[before.i - 1].text in _SENTENCE_END
-    return ended and here.text not in _SENTENCE_END and here.text not in _CLOSERS and here.text[0] not in ".!?"
+    if lowered == "no":
+        return here.text[0].isdigit()
+    if lowered in _TRAILING:
+        return not (here.text[0].isupper() and (lowered in {"etc", "a.m", "p.m"} or here.text.lower() in _STARTERS))
+    return _INITIALS.fullmatch(word) is not None and word != "I" and here.text.lower() not in _STARTERS
 
 
-def _stands_alone(mark: Token) -> bool:
-    """True for a comma or a spaced dash; false for the hyphen or slash inside a word."""
-    return mark.text in {",", ";", ":"} or bool(mark.i and mark.doc[mark.i - 1].whitespace_)
+def _word_before_stop(tokens: Sequence[_Token], at: int) -> str | None:
+    """The word that a single full stop belongs to, whether or not the tokeniser kept them together."""
+    text = tokens[at].text
+    if text != ".":
+        return text[:-1] if text[-1] == "." and text[-2:-1] != "." else None
+    return tokens[at - 1].text if at and not tokens[at].spaced else None
+
+
+def _is_number(tokens: Sequence[_Token], at: int, here: _Token) -> bool:
+    """The number of a list item ("1. late") or a decimal cut in two."""
+    word = _word_before_stop(tokens, at)
+    if word is None or not word.isdigit():
+        return False
+    first = at if tokens[at].text != "." else at - 1
+    return (len(word) <= 2 and tokens[first].opens_line) or (here.text[0].isdigit() and not here.spaced)
+
+
+def _starts_clause(tokens: Sequence[_Token], index: int) -> bool:
+    here, before = tokens[index], tokens[index - 1]
+    word = here.text.lower()
+    if word == "&":
+        following = tokens[index + 1].text if index + 1 < len(tokens) else ""
+        return here.spaced and not (before.text[0].isupper() and following[:1].isupper())  # not within a firm's name
+    if word in _CONTRAST or word in _COORDINATION:
+        return before.text not in {"/", "-"} or before.spaced
+    return here.spaced and (here.text in _OPENERS or _is_item(tokens, index))
+
+
+def _is_item(tokens: Sequence[_Token], index: int) -> bool:
+    """The "2)" of a list within a line."""
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    return tokens[index].text.isdigit() and following is not None and following.text == ")" and not following.spaced
+
+
+def _ends_clause(tokens: Sequence[_Token], index: int) -> bool:
+    mark, here = tokens[index - 1], tokens[index]
+    if mark.text in _CLAUSE_MARK:
+        return _stands_alone(mark, here) and not (mark.text == ")" and index > 1 and tokens[index - 2].text.isdigit())
+    if mark.text == "…" or mark.text.startswith(".."):
+        return True
+    if _EMOJI.match(mark.text):
+        return here.text[0].isalpha() and not (index > 1 and tokens[index - 2].text.lower() in {"i", "we", "you", "the", "a", "my"})
+    return False
+
+
+def _stands_alone(mark: _Token, here: _Token) -> bool:
+    """True for a comma, a spaced dash or a closed bracket; false for the hyphen or slash inside a word and the colon of 10:30."""
+    if mark.text in {",", ":", ")"}:
+        return here.spaced or (here.text[0].isalpha() and mark.text == ",")
+    return mark.text in {";", "、", "，", "；"} or mark.spaced
 
 
 def _merge_short(breaks: list[_Break], count: int) -> list[int]:
     """Drop soft breaks that would leave fewer than two tokens on either side."""
     starts = [0]
-    for position, (index, hard) in enumerate(breaks):
-        following = next((b.index for b in breaks[position + 1 :]), count)
-        if hard or (index - starts[-1] >= _MIN_TOKENS and following - index >= _MIN_TOKENS):
+    following = [later.at for later in breaks[1:]] + [count]
+    for (index, hard), next_index in zip(breaks, following, strict=False):
+        if hard or (index - starts[-1] >= _MIN_TOKENS and next_index - index >= _MIN_TOKENS):
             starts.append(index)
     return starts
 

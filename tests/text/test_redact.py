@@ -1,0 +1,238 @@
+"""Personal data is masked by kind, ordinary numbers and words stay, and every placeholder is accounted for."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vocservice.errors import ConfigError
+from vocservice.text.redact import DETECTORS, RedactionRules, redact
+
+CONFIG = Path(__file__).parents[2] / "config" / "redaction.toml"
+
+MASKED = [
+    # url
+    ("see https://example.com/a?b=1.", "see [URL]."),
+    ("(www.example.com/x)", "([URL])"),
+    ("look at https://example.org/wiki/A_(b) now", "look at [URL] now"),
+    ("bit.ly/3xYz and example.co.uk/shop?id=5", "[URL] and [URL]"),
+    ("HTTP://EXAMPLE.COM", "[URL]"),
+    ("already <url> masked", "already [URL] masked"),
+    # email
+    ("mail jane.doe+x@example.co.uk, please", "mail [EMAIL], please"),
+    ("<jane@example.com>", "<[EMAIL]>"),
+    ("jane at example dot com", "[EMAIL]"),
+    ("jane dot doe at example dot co dot uk is mine", "[EMAIL] is mine"),
+    ("jane (at) example.com", "[EMAIL]"),
+    ("write to <email>", "write to [EMAIL]"),
+    ("jürgen@bücher.de", "[EMAIL]"),
+    # iban, card
+    ("IBAN GB29 NWBK 6016 1331 9268 19 and more", "IBAN [IBAN] and more"),
+    ("de89370400440532013000", "[IBAN]"),
+    ("card 4111 1111 1111 1111 12/25", "card [CARD] 12/25"),
+    ("4111-1111-1111-1111, cvv 123", "[CARD], cvv [CARD]"),
+    ("3782 822463 10005", "[CARD]"),
+    ("paid with 4000000000000002", "paid with [CARD]"),
+    # order
+    ("order 12345678 is late", "order [ORDER] is late"),
+    ("Order #A-10293 never came", "Order #[ORDER] never came"),
+    ("order number: 113-4567890-1234567", "order number: [ORDER]"),
+    ("booking ref ABC123", "booking ref [ORDER]"),
+    ("My confirmation code is k7xq2p!", "My confirmation code is [ORDER]!"),
+    ("ticket no. 0012345678901", "ticket no. [ORDER]"),
+    ("case CAS-12345-X9", "case [ORDER]"),
+    ("your reference is 7788-991", "your reference is [ORDER]"),
+    ("I have K7XQ2P as my booking", "I have [ORDER] as my booking"),
+    ("12345678 is my order number", "[ORDER] is my order number"),
+    ("order number 07700 900123", "order number [ORDER]"),
+    ("parcel tracking number JD0002233445566", "parcel tracking number [ORDER]"),
+    # account
+    ("account 00998877", "account [ACCOUNT]"),
+    ("acct no 12-34-56789", "acct no [ACCOUNT]"),
+    ("policy number: PL/88/1234", "policy number: [ACCOUNT]"),
+    ("membership #55512345", "membership #[ACCOUNT]"),
+    ("a/c 12345678", "a/c [ACCOUNT]"),
+    # phone
+    ("call 07700 900123 now", "call [PHONE] now"),
+    ("+44 20 7946 0018", "[PHONE]"),
+    ("(415) 555-2671 or 415.555.2672", "[PHONE] or [PHONE]"),
+    ("555-123-4567", "[PHONE]"),
+    ("Tel:0800 123 4567", "Tel:[PHONE]"),
+    ("my number is 555-1234", "my number is [PHONE]"),
+    ("+49 30 901820", "[PHONE]"),
+    ("1-800-555-0199 ext. 12 was busy", "[PHONE] was busy"),
+    # handle
+    ("@SomeBrand you are late", "[HANDLE] you are late"),
+    (".@some_brand, @115821 hi", ".[HANDLE], [HANDLE] hi"),
+    # name
+    ("Hello, my name is Jane Doe and I am cross", "Hello, my name is [NAME] and I am cross"),
+    ("my name is jane", "my name is [NAME]"),
+    ("Fix it.\nKind regards,\nJane van der Berg", "Fix it.\nKind regards,\n[NAME]"),
+    ("Please help. Regards, Jane", "Please help. Regards, [NAME]"),
+    ("Thanks,\nJane", "Thanks,\n[NAME]"),
+    ("We are sorry. ^JH", "We are sorry. ^[NAME]"),
+    ("Please send a DM. ^Jo https://example.com/x", "Please send a DM. ^[NAME] [URL]"),
+    ("We will look into it. -Becky", "We will look into it. -[NAME]"),
+    ("Hi, this is Becky from support", "Hi, this is [NAME] from support"),
+]
+
+KEPT = [
+    "It cost $1,234.56 and then 1234567 dollars",
+    "£12345678 is a lot, so is 12345678 pounds",
+    "on 12/03/2021 or 2021-03-12 or 12.03.2021 at 10:30",
+    "from 2018 2019 2020 on, 2019-2021",
+    "open 24/7/365, 9-5, 10.30 - 11.45",
+    "flight BA1234 and EZY8432 to gate B22",
+    "my booking on BA1234 was late",
+    "the order took 10-12 days and 2-3 weeks",
+    "order 50000 points or 12000 items",
+    "ordered 2 of them, order came in 45minutes",
+    "reservation for 12/03/2021",
+    "the iPhone12 in my case, Windows10, COVID19",
+    "my account was hacked in 2019",
+    "a customer since 1998, member for 10years",
+    "booking.com and amazon.com are brands",
+    "and/or w/e 5/10 and 3.5/5",
+    "meet @5pm or @ noon, @100 each, @10:30",
+    "1234 5678 9012 3456 is no card",
+    "scores 1 2 3 4 5 6 7 8 9 10",
+    "ok.Great service.It was nice/good",
+    "my name is not on the list, my name is misspelt",
+    "this is Great from start to end",
+    "Good service - Delta",
+    "Avoid -Never",
+    "with regards to the price",
+    "thanks, Delta",
+    "ticket 737-800 A330-300",
+    "complaint: 1st class, 2nd time",
+    "A330-300 and 747-400 seats 12345",
+    "<3 you",
+    "room 1204, 3rd floor, seat 24A",
+    "order of the day",
+    "the case of 2020-21",
+    "[HOPE] and [123]",
+    "I AM ALWAYS HAPPY WITH YOU",
+    "the booking with ORG549 and NHS111",
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MASKED)
+def test_personal_data_is_masked(text: str, expected: str) -> None:
+    assert redact(text).text == expected
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_ordinary_text_stays(text: str) -> None:
+    assert redact(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "expected"),
+    [
+        (("Jane Doe",), "Jane Doe called; JANE was cross, jane's bill, Doe", "[NAME] called; [NAME] was cross, [NAME]'s bill, [NAME]"),
+        (("Will",), "I will ask Will", "I will ask [NAME]"),
+        (("Ana",), "bananas and Ana", "bananas and [NAME]"),
+        (("(",), "a ( b", "a ( b"),
+        (("",), "a b", "a b"),
+        (("Customer 2", "Support Team"), "the support team told another customer", "the support team told another customer"),
+        (("Zoë Núñez",), "zoë núñez", "[NAME]"),
+        (("Maria de la Cruz",), "de la Cruz of la mar", "de la [NAME] of la mar"),
+    ],
+)
+def test_known_names_are_masked_as_whole_words(names: tuple[str, ...], text: str, expected: str) -> None:
+    assert redact(text, known_names=names).text == expected
+
+
+def test_spans_name_kind_and_place_of_every_placeholder_and_nothing_else() -> None:
+    done = redact("@a_b mail jane@example.com or [PHONE]")
+    assert [(span.kind, done.text[span.start : span.end], span.turn) for span in done.spans] == [
+        ("handle", "[HANDLE]", None),
+        ("email", "[EMAIL]", None),
+        ("phone", "[PHONE]", None),
+    ]
+    assert "jane" not in repr(done)
+
+
+def test_offsets_lead_back_to_the_masked_value() -> None:
+    text = "mail jane@example.com, please"
+    done = redact(text)
+    (span,) = done.spans
+    assert text[done.offsets[span.start] : done.offsets[span.end]] == "jane@example.com"
+    assert text[done.offsets[done.text.index("please")] :] == "please"
+    assert len(done.offsets) == len(done.text) + 1
+
+
+def test_masking_twice_changes_nothing() -> None:
+    for text, _ in MASKED:
+        once = redact(text)
+        again = redact(once.text)
+        assert (again.text, again.spans) == (once.text, once.spans)
+
+
+def test_only_the_kinds_of_the_rules_are_masked_but_old_masks_are_always_reported() -> None:
+    done = redact("jane@example.com @brand [PHONE]", rules=RedactionRules(kinds=("email",)))
+    assert done.text == "[EMAIL] @brand [PHONE]"
+    assert [span.kind for span in done.spans] == ["email", "phone"]
+
+
+def test_telephone_regions_come_from_the_rules() -> None:
+    text = "0491 570 006"
+    assert redact(text).text == text
+    assert redact(text, rules=RedactionRules(phone_regions=("AU",))).text == "[PHONE]"
+
+
+def test_shipped_rules_mask_every_kind() -> None:
+    assert set(RedactionRules.load(CONFIG).kinds) == set(DETECTORS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'kinds = ["email", "shoe"]\nphone_regions = []',
+        'kinds = ["email"]\nphone_regions = ["XX"]',
+        'kinds = ["email"]',
+        'kinds = ["email"]\nphone_regions = []\nmore = 1',
+        'kinds = "email"\nphone_regions = []',
+        "kinds = [1]\nphone_regions = []",
+        "kinds = [",
+    ],
+)
+def test_wrong_rules_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "redaction.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError):
+        RedactionRules.load(path)
+
+
+def test_missing_rules_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        RedactionRules.load(tmp_path / "none.toml")
+
+
+PIECES = st.sampled_from([text for text, _ in MASKED] + KEPT + ["@", "a@", "<url>", "[ORDER]", "1", " ", "\n", "^", "-A", "https://"])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(PIECES | st.text(max_size=8), max_size=6).map("".join))
+def test_spans_and_offsets_always_fit_the_text(text: str) -> None:
+    done = redact(text, known_names=("Jane",))
+    assert len(done.offsets) == len(done.text) + 1
+    assert list(done.offsets) == sorted(done.offsets)
+    assert done.offsets[-1] == len(text)
+    covered = {at for span in done.spans for at in range(span.start, span.end)}
+    assert all(text[done.offsets[at]] == done.text[at] for at in range(len(done.text)) if at not in covered)
+    assert all(done.text[span.start : span.end] == f"[{span.kind.upper()}]" for span in done.spans)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a", "a.", "a@", "@", "1", "1 ", "1-", "4111 ", "www.", "https://", "a-", "(at)", " dot a", "GB29", "order ", "order#", "A1", "^A ",
+     "my name is ", "[", "<url", "0770090012", "-Aa", "regards,\n", "+", "/u/", "order number 1 "],
+)  # fmt: skip
+def test_time_stays_linear_on_hostile_text(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    start = time.perf_counter()
+    redact(text, known_names=("Jane Doe",))
+    assert time.perf_counter() - start < 2

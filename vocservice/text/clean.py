@@ -1,0 +1,36 @@
+"""Raw text in, the text that every later step reads out: normalised, redacted, with offsets into the raw text.
+
+The one composition of the two steps, shared by serving and training, so that both read the same text.
+"""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vocservice.records import Redaction
+from vocservice.text.normalise import normalise
+from vocservice.text.redact import RedactionRules, redact
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Text ready for analysis; `offsets[i]` is where its character `i` begins in the raw text, `offsets[len(text)]` where the last one ends."""
+
+    text: str
+    offsets: "array[int]"
+    redactions: tuple[Redaction, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def clean(raw: str, *, rules: RedactionRules, known_names: Iterable[str] = ()) -> Clean:
+    """Normalise, then redact.
+
+    Args:
+        raw: one verbatim or one turn as received.
+        rules: the kinds of personal data to mask.
+        known_names: names of the people involved, as the sender gave them.
+    """
+    plain = normalise(raw)
+    masked = redact(plain.text, rules=rules, known_names=known_names)
+    offsets = array("I", map(plain.offsets.__getitem__, masked.offsets))
+    return Clean(masked.text, offsets, masked.spans, plain.warnings)

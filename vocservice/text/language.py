@@ -1,0 +1,203 @@
+"""Text in, its language out: English and undecided texts are served, others are not.
+
+Feedback is short, so a text counts as foreign on real evidence only: the script of most of its letters, or py3langid
+being sure while hardly any word is plainly English. Everything else is English, or `und` where there is too little to tell.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+ENGLISH = "en"
+UNDETERMINED = "und"
+
+_MAX_CHARACTERS = 4000
+_MIN_WORDS = 3
+_ENGLISH_SHARE = 0.28  # of plainly English words; about half of the words of an English text are such
+_SURE = 0.6
+_LIKELY = 0.25
+_STOP_WORD_SHARE = 0.25
+_MIN_SCRIPT_LETTERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """An ISO 639 code, `und` where there is too little to tell, and how sure (0 to 1)."""
+
+    code: str
+    probability: float
+
+    @property
+    def is_served(self) -> bool:
+        return self.code in {ENGLISH, UNDETERMINED}
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+|\[[A-Z]+\]|<[a-z]+>|\S*\d\S*|\b\w+(?:\.\w+)+\b")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_REPEATED = re.compile(r"(.)\1{2,}")
+
+# First and last code point of each script that is not Latin, and the language a text is taken for when py3langid names one in Latin script.
+_SCRIPTS: tuple[tuple[int, int, str], ...] = (
+    (0x0370, 0x03FF, "el"),
+    (0x1F00, 0x1FFF, "el"),
+    (0x0400, 0x052F, "ru"),
+    (0x0530, 0x058F, "hy"),
+    (0x0590, 0x05FF, "he"),
+    (0x0600, 0x077F, "ar"),
+    (0x08A0, 0x08FF, "ar"),
+    (0xFB1D, 0xFB4F, "he"),
+    (0xFB50, 0xFEFF, "ar"),
+    (0x0900, 0x097F, "hi"),
+    (0x0980, 0x09FF, "bn"),
+    (0x0A00, 0x0A7F, "pa"),
+    (0x0A80, 0x0AFF, "gu"),
+    (0x0B00, 0x0B7F, "or"),
+    (0x0B80, 0x0BFF, "ta"),
+    (0x0C00, 0x0C7F, "te"),
+    (0x0C80, 0x0CFF, "kn"),
+    (0x0D00, 0x0D7F, "ml"),
+    (0x0D80, 0x0DFF, "si"),
+    (0x0E00, 0x0E7F, "th"),
+    (0x0E80, 0x0EFF, "lo"),
+    (0x1000, 0x109F, "my"),
+    (0x10A0, 0x10FF, "ka"),
+    (0x1100, 0x11FF, "ko"),
+    (0x1200, 0x139F, "am"),
+    (0x1780, 0x17FF, "km"),
+    (0x3040, 0x30FF, "ja"),
+    (0x31F0, 0x31FF, "ja"),
+    (0x3130, 0x318F, "ko"),
+    (0x3400, 0x9FFF, "zh"),
+    (0xAC00, 0xD7AF, "ko"),
+    (0xF900, 0xFAFF, "zh"),
+    (0x20000, 0x3FFFF, "zh"),
+)
+_SHARED_SCRIPTS = {
+    "ru": _words("ru uk bg sr mk be kk ky mn tg tt ba cv"),
+    "ar": _words("ar fa ur ps ku ug sd ckb arz"),
+    "hi": _words("hi mr ne sa bho mai"),
+    "bn": _words("bn as"),
+    "he": _words("he yi"),
+    "am": _words("am ti"),
+    "zh": _words("zh yue wuu lzh"),
+}
+
+_ENGLISH_LIKE = _words("en pcm sco jam zxx")
+# Words of English feedback that are rare in other languages; function words shared with one ("in", "was", "me", "die") and loans ("app") are left out.
+_PLAINLY_ENGLISH = _words(
+    "the and of to you your yours that this these those with for have has had having not but they them their there where what when which who whom "
+    "why how are were been being will would could should shall can't cannot can don't didn't doesn't isn't wasn't aren't won't wouldn't couldn't "
+    "shouldn't haven't hasn't i'm i've i'd i'll it's its it you're you've we're we've they're that's there's what's let's he's she's she his him "
+    "our ours us my mine myself from into onto about above after again against all any because before below between both by did does doing done down "
+    "during each few further here if more most much many nor now off only other our out own same some such than then through too under until up very "
+    "while be get gets got getting give gave given go goes going gone went come came make made makes making take took taken say said says see saw seen "
+    "know knew known think thought want wanted wants need needed needs try tried trying keep kept keeps let put tell told ask asked asking call called "
+    "calling calls wait waited waiting waits work works worked working use used uses using pay paid paying buy bought buying order ordered ordering "
+    "booked booking book cancel cancelled canceled charge charged return returned refund refunded help helped helping helps helpful find found finding "
+    "love loved loves luv like liked likes hate hated hates feel felt thank thanks thx thnx ty please pls plz sorry hi hello hey yes yeah yep nope nothing none "
+    "everything something anything someone everyone anyone nobody good great nice bad best better worst worse awesome amazing excellent terrible horrible "
+    "awful poor lovely perfect wonderful brilliant fantastic happy sad angry easy hard difficult fast slow quick quickly slowly late early long short "
+    "new old big small little first last next every day days week weeks month months year years hour hours minute minutes time times today yesterday "
+    "tomorrow morning night always never ever still just really even also already almost enough quite well back away around without "
+    "food room staff people customer customers money price prices cheap expensive value quality delivery delivered phone website site page login password "
+    "update updates updated crash crashes crashed broken working support team agent desk flight flights seat seats bag bags luggage driver ride "
+    "store shop shopping product products company line answer answered question problem problems issue issues fix fixed way ways thing things lot lots "
+    "one two three four five six seven eight nine ten other another friendly rude polite clean dirty comfortable stop sucks suck crap shit fuck "
+    "fucking damn lol omg wtf gr8 u ur r n't 're 've 'll cool wow clear simple user experience recommend recommended would far so-so movie film story "
+    "watch watching game games play plays playing funny boring dull interesting care caring hospital doctor nurse nurses appointment treatment car bus "
+    "waste deal deals offer offers save saved free fee fees bank card cash open close closed opened left right sent send sending received receive "
+    "arrived arrive leave leaving home house world life man's woman women girl kids child children family friend friends job look looks looking "
+    "looked seems seem seemed since though although however unless whether able unable because cause yet until upon within between"
+)  # fmt: skip
+_SHARED_ENGLISH = _words(
+    "a i in is was on an as at he we me do so or no am if be by are can all man men app apps ok okay super top service hotel online email"
+)
+
+
+def identify(text: str) -> Language:
+    """The language of `text`; a hint by the caller plays no part.
+
+    Args:
+        text: clean or raw text of one verbatim.
+
+    Returns:
+        `en`, `und`, or the code of another language, which is not served.
+    """
+    words_only = _NOISE.sub(" ", text[:_MAX_CHARACTERS])
+    words = [_REPEATED.sub(r"\1", word).replace("’", "'") for word in _WORD.findall(words_only.lower())]
+    if not words:
+        return Language(UNDETERMINED, 0.0)
+    english = _share(words, _PLAINLY_ENGLISH)
+    if english >= 0.5:
+        return Language(ENGLISH, round(0.5 + english / 2, 4))
+    return _foreign_script(words_only, words) or _latin(words_only, words, english)
+
+
+def _share(words: list[str], listed: frozenset[str]) -> float:
+    return sum(word in listed for word in words) / len(words)
+
+
+def _foreign_script(text: str, words: list[str]) -> Language | None:
+    """A language of another script if most letters are of it."""
+    letters = [character for character in text if character.isalpha()]
+    scripts = Counter(code for character in letters if (code := _script(character)))
+    foreign = sum(scripts.values())
+    if foreign < _MIN_SCRIPT_LETTERS or 2 * foreign <= len(letters):
+        return None
+    code = "ja" if scripts["ja"] else scripts.most_common(1)[0][0]
+    named, probability = _rank(text)[0]
+    is_named = named in _SHARED_SCRIPTS.get(code, ()) and probability >= 0.5
+    return Language(named if is_named else code, round(foreign / len(letters), 4))
+
+
+def _script(character: str) -> str | None:
+    if character < "\u0370":
+        return None
+    point = ord(character)
+    return next((code for first, last, code in _SCRIPTS if first <= point <= last), None)
+
+
+def _latin(text: str, words: list[str], english: float) -> Language:
+    ranked = _rank(text)
+    code, probability = ranked[0]
+    if code not in _ENGLISH_LIKE and english < _ENGLISH_SHARE and _is_evident(words, code, probability, english):
+        return Language(code, round(probability, 4))
+    known = english + _share(words, _SHARED_ENGLISH)
+    sure = max(dict(ranked).get(ENGLISH, 0.0), known)
+    return Language(ENGLISH if sure >= 0.5 else UNDETERMINED, round(min(sure, 1.0), 4))
+
+
+def _is_evident(words: list[str], code: str, probability: float, english: float) -> bool:
+    """Enough words, and py3langid sure, or fairly sure and borne out by the small words of that language."""
+    if len(words) < _MIN_WORDS:
+        return False
+    stop_words = _share(words, _stop_words(code))
+    return stop_words > english and (probability >= _SURE or (probability >= _LIKELY and stop_words >= _STOP_WORD_SHARE))
+
+
+def _rank(text: str) -> list[tuple[str, float]]:
+    ranked: list[tuple[str, float]] = _identifier().rank(text.lower())
+    return ranked
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> Any:
+    """Loaded once, at the first text that needs it (about a quarter of a second)."""
+    return import_module("py3langid.langid").LanguageIdentifier.from_model_file("data/model.npz.xz", norm_probs=True)
+
+
+@lru_cache(maxsize=256)
+def _stop_words(code: str) -> frozenset[str]:
+    """spaCy's small words of a language, without those that may be English; empty where it has none."""
+    try:
+        listed: set[str] = import_module(f"spacy.lang.{'nb' if code == 'no' else code}.stop_words").STOP_WORDS
+    except ModuleNotFoundError:
+        return frozenset()
+    return frozenset(word.lower() for word in listed) - _PLAINLY_ENGLISH - _SHARED_ENGLISH

@@ -1,0 +1,288 @@
+"""Raw text in, plain readable text out, with the raw offset of every character that is left.
+
+Each step finds edits (a slice and what replaces it) and `_apply` carries the offsets along, so no step counts for itself.
+All patterns are bounded or possessive: the time is linear in the length of the text.
+"""
+
+import re
+import sys
+import unicodedata
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from html.entities import html5
+from typing import NamedTuple
+
+INVALID_CHARACTERS = "invalid_characters"
+REPLACEMENT = "\ufffd"
+MAX_REPEATS = 10
+MAX_DIGIT_REPEATS = 20  # a card number may hold fourteen zeros in a row; capped at ten it could no longer be recognised
+MAX_MARKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """Readable text; `offsets[i]` is where its character `i` begins in the raw text, `offsets[len(text)]` where the last one ends."""
+
+    text: str
+    offsets: "array[int]"
+    warnings: tuple[str, ...] = ()
+
+
+class _State(NamedTuple):
+    text: str
+    offsets: "array[int]"
+
+
+Edit = tuple[int, int, str]
+
+_NEWLINES = "\n\r\x0b\x0c\x85\u2028\u2029"
+_SPACES = " \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_TAG_CHARACTERS = "\U000e0020-\U000e007f"
+
+_INVALID = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\x00\ud800-\udfff]")
+_INVISIBLE = re.compile(
+    "[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0001\U000e0100-\U000e01ef]"
+    f"|\u200d(?![{_EMOJI}])|(?<![{_EMOJI}])(?<![{_EMOJI}]\ufe0f)\u200d"
+    f"|(?<![{_EMOJI}])[\ufe00-\ufe0f](?!\u20e3)"
+    f"|(?<![\U0001f3f4{_TAG_CHARACTERS}])[{_TAG_CHARACTERS}]"
+)
+_FOLDABLE = re.compile("[\uff01-\uff5e\ufb00-\ufb06]")
+_ENTITY = re.compile(r"&(?:amp;)?(#\d{1,8};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot)(?![\w=;]))")
+_WHITE = re.compile(f"[{_NEWLINES}{_SPACES}]{{2,}}|[{_NEWLINES[1:]}{_SPACES[1:]}]")
+_NEWLINE = re.compile(f"\r\n|[{_NEWLINES}]")
+_REPEATED = re.compile(rf"(.)\1{{{MAX_REPEATS},}}", re.DOTALL)
+
+_TAG = re.compile(
+    r"<!--|<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9:]{0,15}+)(?P<rest>(?:[\s/](?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+|[\s/][^<>]*)?)>"
+    r"|<(?:!doctype|\?xml|!\[)[^<>]*>",
+    re.IGNORECASE,
+)
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_BLOCKS = _words(
+    "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure footer form "
+    "frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li main menu nav noscript ol optgroup option p pre section "
+    "summary table tbody tfoot thead title tr ul"
+)
+_CELLS = frozenset({"td", "th"})
+_DROPPED = frozenset({"script", "style"})
+_INLINE = _words(
+    "a abbr acronym area audio b base bdi bdo big button canvas cite code col colgroup data datalist del dfn em embed font frame i "
+    "iframe img input ins kbd label link map mark meta meter nobr object output param path picture progress q rp rt ruby s samp "
+    "script select slot small source span strike strong style sub sup svg template textarea time track tt u var video wbr o:p"
+)
+_ELEMENTS = _BLOCKS | _CELLS | _INLINE
+# Words that senders also use as masks ("<address>", "<link>"): a bare one is markup only where it is closed as well.
+_MASK_LIKE = _words(
+    "address audio button caption code data details form label link map menu meta object option picture source summary table "
+    "time title track video"
+)
+
+
+def normalise(raw: str) -> Normalised:
+    """Clean `raw` of markup, invisible and invalid characters and uneven white space; wording and quotes stay.
+
+    Args:
+        raw: any string, lone surrogates included.
+
+    Returns:
+        The text, its offsets into `raw`, and the warning `invalid_characters` where something could not be kept.
+    """
+    state = _State(raw, array("I", range(len(raw) + 1)))
+    for repair in _REPAIRS:
+        state = _apply(state, repair(state.text))
+    damaged = state.text.count(REPLACEMENT) > raw.count(REPLACEMENT)
+    for step in _STEPS:
+        state = _apply(state, step(state.text))
+    state = _strip(state)
+    return Normalised(state.text, state.offsets, (INVALID_CHARACTERS,) if damaged else ())
+
+
+def _apply(state: _State, edits: Iterable[Edit]) -> _State:
+    """Replace slices; every character of a replacement gets the offset of its slice."""
+    text, offsets = state
+    pieces: list[str] = []
+    mapped = array("I")
+    at = 0
+    for start, end, replacement in edits:
+        pieces += (text[at:start], replacement)
+        mapped.extend(offsets[at:start])
+        mapped.extend(offsets[start : start + 1] * len(replacement))
+        at = end
+    if not pieces:
+        return state
+    pieces.append(text[at:])
+    mapped.extend(offsets[at:])
+    return _State("".join(pieces), mapped)
+
+
+def _strip(state: _State) -> _State:
+    text = state.text.rstrip(" \n")
+    start = len(text) - len(text.lstrip(" \n"))
+    return _State(text[start:], state.offsets[start : len(text) + 1])
+
+
+def _replace_invalid(text: str) -> Iterator[Edit]:
+    for match in _INVALID.finditer(text):
+        pair = match.group()
+        yield match.start(), match.end(), REPLACEMENT if len(pair) == 1 else _join_surrogates(pair)
+
+
+def _join_surrogates(pair: str) -> str:
+    return chr(0x10000 + ((ord(pair[0]) - 0xD800) << 10) + (ord(pair[1]) - 0xDC00))
+
+
+def _unescape_entities(text: str) -> Iterator[Edit]:
+    """`&lt;`, `&#39;`, and once more where they were escaped twice (`&amp;lt;`); unknown names stay as they are."""
+    if "&" not in text:
+        return
+    for match in _ENTITY.finditer(text):
+        character = _entity(match.group(1))
+        if character is None and match.group().startswith("&amp;"):
+            yield match.start(), match.start() + len("&amp;"), "&"
+        elif character is not None:
+            yield match.start(), match.end(), character
+
+
+def _entity(name: str) -> str | None:
+    if name[0] != "#":
+        return html5.get(name) or html5.get(name.rstrip(";") + ";")
+    number = int(name[2:-1], 16) if name[1] in "xX" else int(name[1:-1])
+    if 0x80 <= number <= 0x9F:
+        return bytes([number]).decode("cp1252", errors="ignore")  # as browsers read them
+    return REPLACEMENT if number == 0 or 0xD800 <= number <= 0xDFFF or number > sys.maxunicode else chr(number)
+
+
+def _remove_invisible(text: str) -> Iterator[Edit]:
+    for match in _INVISIBLE.finditer(text):
+        yield match.start(), match.end(), ""
+
+
+def _fold_compatible(text: str) -> Iterator[Edit]:
+    """Full-width ASCII and ligatures only: NFKC would also turn "x²" into "x2"."""
+    for match in _FOLDABLE.finditer(text):
+        yield match.start(), match.end(), unicodedata.normalize("NFKC", match.group())
+
+
+def _remove_markup(text: str) -> Iterator[Edit]:
+    if "<" not in text:
+        return
+    find_end = _EndFinder(text)
+    at = 0
+    while match := _TAG.search(text, at):
+        replacement = _markup_replacement(match, find_end)
+        at = match.end()
+        if replacement is None:
+            continue
+        if closer := _closer(match):
+            at = find_end(closer, at) or at
+        yield match.start(), at, replacement
+
+
+class _EndFinder:
+    """Where a closing mark ends, or None; remembers what is missing so that unclosed openings cost nothing twice."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.lower() if len(text.lower()) == len(text) else text
+        self._missing: set[str] = set()
+        self._names: dict[str, bool] = {}
+
+    def __call__(self, closer: str, at: int) -> int | None:
+        if closer in self._missing:
+            return None
+        found = self._text.find(closer, at)
+        if found < 0:
+            self._missing.add(closer)
+            return None
+        return found + len(closer)
+
+    def closes(self, name: str) -> bool:
+        if name not in self._names:
+            self._names[name] = f"</{name}>" in self._text
+        return self._names[name]
+
+
+def _closer(match: re.Match[str]) -> str | None:
+    """What ends the content that goes with this opening: a comment, a script, a style sheet."""
+    if match.group() == "<!--":
+        return "-->"
+    name = (match["name"] or "").lower()
+    return f"</{name}>" if name in _DROPPED and not match["close"] else None
+
+
+def _markup_replacement(match: re.Match[str], find_end: _EndFinder) -> str | None:
+    """What stands in for a tag, or None where it is no tag (`<url>`, `a <b and c> d`, an unclosed comment)."""
+    if match.group() == "<!--":
+        return "" if find_end("-->", match.end()) else None
+    name = (match["name"] or "").lower()
+    if not name:
+        return ""
+    bare = not match["rest"].strip(" \t\n/")
+    if name not in _ELEMENTS or not (bare or "=" in match["rest"]):
+        return None
+    if bare and name in _MASK_LIKE and not match["close"] and not find_end.closes(name):
+        return None
+    return "\n" if name in _BLOCKS else " " if name in _CELLS else ""
+
+
+@lru_cache(maxsize=1)
+def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Patterns of too many combining marks, and of a cluster (what may change under NFC)."""
+    points = [chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M"]
+    near = "".join(point for point in points if point <= "\uffff") + "\u1160-\u11ff"
+    far = "".join(point for point in points if point > "\uffff")
+    mark = f"(?:[{near}]|(?=[\U00010000-\U0001ffff])[{far}])"  # a class within the basic plane is looked up, not searched
+    cluster = f"[\x00-\x7f]{mark}+|(?!{mark})[^\x00-\x7f]{mark}*|{mark}+"
+    return re.compile(f"(?<={mark}{{{MAX_MARKS}}}){mark}+"), re.compile(cluster)
+
+
+def _cap_marks(text: str) -> Iterator[Edit]:
+    if text.isascii():
+        return
+    for match in _marks()[0].finditer(text):
+        yield match.start(), match.end(), ""
+
+
+def _compose(text: str) -> Iterator[Edit]:
+    """NFC, cluster by cluster so that offsets stay exact (marks are capped before: sorting very many is not linear)."""
+    if unicodedata.is_normalized("NFC", text):
+        return
+    for match in _marks()[1].finditer(text):
+        composed = unicodedata.normalize("NFC", match.group())
+        if composed != match.group():
+            yield match.start(), match.end(), composed
+
+
+def _even_white_space(text: str) -> Iterator[Edit]:
+    for match in _WHITE.finditer(text):
+        lines = len(_NEWLINE.findall(match.group()))
+        even = "\n" * min(lines, 2) or " "
+        if even != match.group():
+            yield match.start(), match.end(), even
+
+
+def _cap_repeats(text: str) -> Iterator[Edit]:
+    for match in _REPEATED.finditer(text):
+        limit = MAX_DIGIT_REPEATS if match[1].isdigit() else MAX_REPEATS
+        yield min(match.start() + limit, match.end()), match.end(), ""
+
+
+_REPAIRS: tuple[Callable[[str], Iterator[Edit]], ...] = (_replace_invalid, _unescape_entities)
+_STEPS: tuple[Callable[[str], Iterator[Edit]], ...] = (
+    _remove_invisible,
+    _fold_compatible,
+    _remove_markup,
+    _cap_marks,
+    _compose,
+    _cap_marks,
+    _even_white_space,
+    _cap_repeats,
+)
