@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
 import torch
+from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
@@ -15,6 +17,7 @@ from training.network import Network
 from training.vocabulary import shrink, shrink_embeddings
 from vocservice.inference.layout import Layout
 
+HEADS = "attention_heads"  # ONNX metadata: what the graph alone does not tell
 _EMBEDDING = "embeddings.word_embeddings.weight"
 
 
@@ -51,6 +54,31 @@ def load(folder: Path) -> Encoder:
     """Read what `save` wrote."""
     config = BertConfig.from_json_file(folder / "config.json")
     return Encoder(_model(config, load_file(folder / "encoder.safetensors")), Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+
+def from_bundle(folder: Path) -> Encoder:
+    """The encoder of a bundle, read back from its ONNX file (weights in half precision)."""
+    model = onnx.load(str(folder / "encoder.onnx"))
+    graph = model.graph
+    stored = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype("float32")) for tensor in graph.initializer}
+    stored |= {node.output[0]: stored[node.input[0]] for node in graph.node if node.op_type == "Cast" and node.input[0] in stored}
+    weights = {name.removeprefix("encoder."): value for name, value in stored.items()}
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in stored:
+            path = node.name.strip("/").removesuffix("/MatMul").split("/")[1:]
+            weights[".".join(path) + ".weight"] = stored[node.input[1]].T.contiguous()
+    positions = weights["embeddings.position_embeddings.weight"].shape[0]
+    vocabulary, width = weights[_EMBEDDING].shape
+    layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
+    config = BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=int({p.key: p.value for p in model.metadata_props}[HEADS]),
+        intermediate_size=weights["encoder.layer.0.intermediate.dense.weight"].shape[0],
+        max_position_embeddings=positions,
+    )
+    return Encoder(_model(config, weights), Tokenizer.from_file(str(folder / "tokenizer.json")))
 
 
 def new_network(encoder: Encoder, layout: Layout, *, dropout: float, seed: int) -> Network:

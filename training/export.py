@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertModel
 
+from training.encoders import HEADS
 from training.network import Network
 from vocservice.inference import bundle as files
 from vocservice.inference.bundle import Manifest, file_digest
@@ -123,6 +124,7 @@ def export_encoder(encoder: BertModel, path: Path) -> None:
     )
     model = onnx.load(str(path))
     halve(model)
+    helper.set_model_props(model, {HEADS: str(encoder.config.num_attention_heads)})
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 

@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.losses import total_loss
 from training.network import Network
 from training.prepare import Prepared, collate
-from training.targets import build_targets
+from training.targets import build_targets, label_row
 from vocservice.inference.layout import Layout
 
 log = logging.getLogger("training.fit")
@@ -72,15 +73,10 @@ def positive_weights(data: Sequence[Prepared], layout: Layout, *, most: float) -
     """Weight of a positive per label: the square root of its rarity against the set's commonest label, at most `most`."""
     weights = {}
     for block in layout.blocks:
-        if block.label_set.kind == "ordinal":
-            continue
-        sizes = range(0, len(data), 256)
-        chunks = (data[at : at + 256] for at in sizes)
-        counts = torch.zeros(len(block.label_set.labels))
-        for chunk in chunks:
-            rows = build_targets([p.example for p in chunk], [p.evidence for p in chunk], layout)[block.label_set.name].labels
-            counts += (rows > 0).float().sum(0)
-        weights[block.label_set.name] = (counts.max() / counts.clamp(min=1)).sqrt().clamp(max=most)
+        if block.label_set.kind != "ordinal":
+            rows = torch.tensor([label_row(block, item.example) for item in data])
+            counts = (rows > 0).float().sum(0)
+            weights[block.label_set.name] = (counts.max() / counts.clamp(min=1)).sqrt().clamp(max=most)
     return weights
 
 
@@ -159,8 +155,6 @@ class _Run:
         path = self.folder / "checkpoint.safetensors"
         if not path.is_file():
             return 0
-        from safetensors import safe_open
-
         with safe_open(path, "pt") as opened:
             state = json.loads(opened.metadata()["state"])
         if state["recipe"] != asdict(self.recipe) or state["examples"] != len(self.data):

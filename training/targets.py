@@ -30,7 +30,7 @@ def build_targets(examples: Sequence[Example], evidence: Sequence[Sequence[dict[
 
 
 def _targets(block: Block, examples: Sequence[Example], evidence: Sequence[Sequence[dict[str, set[int]]]]) -> Targets:
-    rows = [_label_row(block, example) for example in examples]
+    rows = [label_row(block, example) for example in examples]
     polarities = [_polarity_row(block, example) for example in examples]
     marks = [
         _evidence_row(block, example, carried) for example, segments in zip(examples, evidence, strict=True) for carried in segments
@@ -38,7 +38,8 @@ def _targets(block: Block, examples: Sequence[Example], evidence: Sequence[Seque
     return Targets(torch.tensor(rows), torch.tensor(polarities), torch.tensor(marks))
 
 
-def _label_row(block: Block, example: Example) -> list[int]:
+def label_row(block: Block, example: Example) -> list[int]:
+    """What an example says of each label of a set: 1, 0 or -1."""
     keys = block.label_set.keys
     match example.targets.get(block.label_set.name):
         case Labels() as known:

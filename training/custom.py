@@ -1,0 +1,124 @@
+"""A taxonomy and a labelled table in, a bundle for that taxonomy out: the same code that trains ours.
+
+The table (CSV, TSV, JSON Lines, Parquet or Excel) has `id`, `text`, optionally `question` and `channel`, and a column
+for each label set: keys joined by `|`, each with its polarity sign where the set has any (`price+|delivery-`), one key
+for single and ordinal sets. An empty cell of a multi set means that no label applies; an empty cell of another set, or
+a cell `?`, means not labelled.
+"""
+
+import csv
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from training import encoders
+from training.calibrate import fit_calibration, score_sets
+from training.corpora import file_hash, read_corpus
+from training.examples import Example, Labels, OneOf, Target
+from training.export import Provenance, export_bundle
+from training.fit import Recipe, fit
+from training.prepare import Prepared, prepare
+from training.splits import Splits, split_tenths
+from vocservice.errors import InputError
+from vocservice.inference.layout import Layout, lay_out
+from vocservice.inference.windows import Windower
+from vocservice.paths import config_path
+from vocservice.records import Rejected
+from vocservice.tables import read
+from vocservice.taxonomy import LabelSet, Taxonomy
+from vocservice.text.redact import RedactionRules
+
+log = logging.getLogger("training.custom")
+
+UNKNOWN_CELL = "?"
+_JOIN = "|"
+
+
+def read_labelled(path: Path, taxonomy: Taxonomy) -> list[Example]:
+    """The examples of a labelled table.
+
+    Raises:
+        InputError: a label column is missing for every set, or a cell names an unknown label (with its row's id).
+    """
+    examples = []
+    for record in read(path):
+        if isinstance(record, Rejected) or not record.text:
+            continue
+        row = record.row or {}
+        targets = {s.name: target for s in taxonomy.of("verbatim") if (target := _target(s, row.get(s.name), record.id)) is not None}
+        examples.append(
+            Example(record.id, path.stem, record.text, targets, channel=record.channel, question=record.question)
+        )
+    if not any(example.targets for example in examples):
+        raise InputError(f"{path.name} has none of the label columns {', '.join(s.name for s in taxonomy.of('verbatim'))}")
+    return examples
+
+
+def _target(label_set: LabelSet, cell: object, record_id: str) -> Target | None:
+    if cell is None or str(cell).strip() == UNKNOWN_CELL:
+        return None
+    names = [part.strip() for part in str(cell).split(_JOIN) if part.strip()]
+    if label_set.kind == "multi":
+        return Labels(dict(_split_polarity(label_set, name, record_id) for name in names), main=None)
+    if not names:
+        return None
+    return OneOf(frozenset(_known(label_set, name, record_id) for name in names))
+
+
+def _split_polarity(label_set: LabelSet, name: str, record_id: str) -> tuple[str, str | None]:
+    for polarity in label_set.polarities:
+        if name.endswith(polarity):
+            return _known(label_set, name.removesuffix(polarity), record_id), polarity
+    if label_set.polarities:
+        raise InputError(f"record {record_id}: a label of {label_set.name} lacks its polarity ({' '.join(label_set.polarities)})")
+    return _known(label_set, name, record_id), None
+
+
+def _known(label_set: LabelSet, key: str, record_id: str) -> str:
+    if key not in label_set.keys:
+        raise InputError(f"record {record_id}: {label_set.name} has a label that the taxonomy does not know")
+    return key
+
+
+def train_custom(taxonomy: Taxonomy, examples: list[Example], *, start: encoders.Encoder, recipe: Recipe, source: Path, run: Path, folder: Path) -> Splits:
+    """Fit, calibrate and export a bundle for any taxonomy; returns the splits, the fresh one for evaluation."""
+    splits = split_tenths(examples)
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    layout = lay_out(taxonomy.of("verbatim"))
+    fitted, calibrating = (_ready(part, start, rules, layout) for part in (splits.fit, splits.calibrate))
+    log.info("%s: %d texts to fit, %d to calibrate, %d fresh", taxonomy.id, len(fitted), len(calibrating), len(splits.fresh))
+    network = encoders.new_network(start, layout, dropout=recipe.dropout, seed=recipe.seed)
+    fit(network, fitted, recipe, folder=run)
+    calibration = fit_calibration(score_sets(network, calibrating, layout.blocks))
+    provenance = Provenance(folder.name, "all-MiniLM-L6-v2", {source.name: file_hash(source)}, recipe.seed, {"epochs": recipe.epochs})
+    export_bundle(network, start.tokenizer, taxonomy, calibration, None, provenance, folder)
+    return splits
+
+
+def _ready(examples: list[Example], start: encoders.Encoder, rules: RedactionRules, layout: Layout) -> list[Prepared]:
+    return list(prepare(examples, Windower(start.tokenizer), rules, layout))
+
+
+def corpus_table(name: str, data: Path, taxonomy: Taxonomy, columns: Mapping[str, str], out: Path) -> int:
+    """Write a public corpus as a labelled table for `voc train`; returns the number of rows.
+
+    Args:
+        columns: label set of the taxonomy -> label set of the corpus reader.
+    """
+    with out.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["id", "text", "question", "channel", *columns])
+        examples = read_corpus(name, data)
+        for example in examples:
+            cells = [_cell(taxonomy[ours], example.targets.get(theirs)) for ours, theirs in columns.items()]
+            writer.writerow([example.id, example.text, example.question or "", example.channel or "", *cells])
+    return len(examples)
+
+
+def _cell(label_set: LabelSet, target: Target | None) -> str:
+    match target:
+        case Labels(given=given):
+            return _JOIN.join(f"{key}{polarity or ''}" for key, polarity in given.items() if key in label_set.keys)
+        case OneOf(keys=keys):
+            return _JOIN.join(sorted(keys))
+    return UNKNOWN_CELL

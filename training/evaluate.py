@@ -1,0 +1,233 @@
+"""A bundle and labelled texts in, figures out, through the serving steps: what is measured is what is shipped.
+
+A text that the service rejects counts as one to which nothing was given.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.examples import Example, Labels, OneOf
+from training.metrics import calibration_error, f1, interval, macro_f1, overlap, precision_recall, quadratic_kappa, reliability
+from vocservice.assemble import evidence_of
+from vocservice.chunks import chunked
+from vocservice.errors import RecordError
+from vocservice.inference.annotate import MultiResult, OrdinalResult, SingleResult
+from vocservice.inference.engine import Engine, Scored
+from vocservice.paths import config_path
+from vocservice.pipeline import prepare
+from vocservice.records import RawVerbatim, Verbatim
+from vocservice.taxonomy import LabelSet, Taxonomy
+from vocservice.text.clean import clean
+from vocservice.text.redact import RedactionRules
+from vocservice.text.segment import segments_of
+
+Bits = NDArray[np.bool_]
+Spans = dict[str, dict[str, list[tuple[int, int]]]]
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One example with what the service said of it; None when it was rejected."""
+
+    example: Example
+    verbatim: Verbatim | None
+    scored: Scored | None
+
+
+def judge(engine: Engine, examples: Sequence[Example]) -> list[Judged]:
+    """Run the serving steps over examples, in order."""
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    judged: list[Judged] = []
+    for chunk in chunked(examples, _CHUNK):
+        verbatims = [_prepare(example, rules) for example in chunk]
+        served = [verbatim for verbatim in verbatims if verbatim is not None]
+        scores = iter(engine.score(served, [segments_of(verbatim) for verbatim in served]) if served else ())
+        judged += [Judged(e, v, next(scores) if v is not None else None) for e, v in zip(chunk, verbatims, strict=True)]
+    return judged
+
+
+def _prepare(example: Example, rules: RedactionRules) -> Verbatim | None:
+    raw = RawVerbatim(example.id, example.text, example.turns, example.channel, example.question)
+    try:
+        return prepare(raw, redaction=rules)
+    except RecordError:
+        return None
+
+
+def figures(judged: Sequence[Judged], taxonomy: Taxonomy) -> dict[str, Any]:
+    """All figures of one data set, by label set."""
+    out: dict[str, Any] = {"n": len(judged), "rejected": sum(j.scored is None for j in judged)}
+    for label_set in taxonomy.of("verbatim"):
+        known = [j for j in judged if label_set.name in j.example.targets]
+        if known:
+            out[label_set.name] = _FIGURES[label_set.kind](known, label_set)
+    return out
+
+
+def _multi_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, Any]:
+    gold, given, probability = multi_arrays(judged, label_set)
+    out: dict[str, Any] = {
+        "micro_f1": _interval(lambda rows: f1(gold[rows], given[rows]), len(judged)),
+        "macro_f1": _interval(lambda rows: macro_f1(gold[rows], given[rows]), len(judged)),
+        "calibration_error": calibration_error(probability.ravel(), gold.ravel()),
+        "reliability": [asdict(row) for row in reliability(probability.ravel(), gold.ravel())],
+        "labels": {key: _label_figures(gold[:, at], given[:, at]) for at, key in enumerate(label_set.keys)},
+    }
+    if label_set.polarities:
+        wanted, said = polarity_arrays(judged, label_set)
+        out["with_polarity_micro_f1"] = _interval(lambda rows: f1(wanted[rows], said[rows]), len(judged))
+        out["with_polarity_macro_f1"] = macro_f1(wanted, said)
+    return out
+
+
+def _label_figures(gold: Bits, given: Bits) -> dict[str, Any]:
+    precision, recall = precision_recall(gold, given)
+    figure = _interval(lambda rows: f1(gold[rows], given[rows]), len(gold)) if gold.any() else {"value": 0.0, "low": 0.0, "high": 0.0}
+    return figure | {"n": int(gold.sum()), "precision": precision, "recall": recall}
+
+
+def _single_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, Any]:
+    keys = label_set.keys
+    gold = np.array([keys.index(next(iter(_one_of(j, label_set)))) for j in judged])
+    results = [_single(j, label_set) for j in judged]
+    given = np.array([keys.index(r.given.key) if r and r.given else -1 for r in results])
+    probability = np.array([[r.probabilities[key] for key in keys] if r else [1 / len(keys)] * len(keys) for r in results])
+    one_hot, said = gold[:, None] == np.arange(len(keys)), given[:, None] == np.arange(len(keys))
+    return {
+        "accuracy": _interval(lambda rows: float((gold[rows] == given[rows]).mean()), len(gold)),
+        "macro_f1": _interval(lambda rows: macro_f1(one_hot[rows], said[rows]), len(gold)),
+        "abstained": int((given < 0).sum()),
+        "calibration_error": calibration_error(probability.ravel(), one_hot.ravel()),
+        "reliability": [asdict(row) for row in reliability(probability.ravel(), one_hot.ravel())],
+        "labels": {key: _label_figures(one_hot[:, at], said[:, at]) for at, key in enumerate(keys)},
+    }
+
+
+def _ordinal_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, Any]:
+    """Agreement on the scale where gold is exact; the share within the allowed levels where it is a set of levels."""
+    keys = label_set.keys
+    allowed = [_one_of(j, label_set) for j in judged]
+    results = [_ordinal(j, label_set) for j in judged]
+    inside = np.array([r is not None and r.key in levels for r, levels in zip(results, allowed, strict=True)])
+    out: dict[str, Any] = {"within": _interval(lambda rows: float(inside[rows].mean()), len(inside))}
+    exact = [(next(iter(levels)), r) for levels, r in zip(allowed, results, strict=True) if len(levels) == 1 and r is not None]
+    if exact:
+        gold = np.array([keys.index(level) for level, _ in exact])
+        given = np.array([keys.index(r.key) for _, r in exact])
+        probability = np.array([[r.probabilities[key] for key in keys] for _, r in exact])
+        one_hot = gold[:, None] == np.arange(len(keys))
+        out |= {
+            "kappa": _interval(lambda rows: quadratic_kappa(gold[rows], given[rows], len(keys)), len(gold)),
+            "accuracy": _interval(lambda rows: float((gold[rows] == given[rows]).mean()), len(gold)),
+            "calibration_error": calibration_error(probability.ravel(), one_hot.ravel()),
+            "reliability": [asdict(row) for row in reliability(probability.ravel(), one_hot.ravel())],
+            "labels": {key: _label_figures(one_hot[:, at], given == at) for at, key in enumerate(keys)},
+        }
+    return out
+
+
+_FIGURES: dict[str, Callable[[Sequence[Judged], LabelSet], dict[str, Any]]] = {
+    "multi": _multi_figures,
+    "single": _single_figures,
+    "ordinal": _ordinal_figures,
+}
+
+
+def multi_arrays(judged: Sequence[Judged], label_set: LabelSet) -> tuple[Bits, Bits, NDArray[np.float64]]:
+    """(texts, labels): gold, given, probability."""
+    gold = np.array([[key in _labels(j, label_set).given for key in label_set.keys] for j in judged])
+    results = [_multi(j, label_set) for j in judged]
+    names = [{given.key for given in r.given} if r else set() for r in results]
+    given = np.array([[key in row for key in label_set.keys] for row in names])
+    probability = np.array([[r.probabilities[key] if r else 0.0 for key in label_set.keys] for r in results])
+    return gold, given, probability
+
+
+def polarity_arrays(judged: Sequence[Judged], label_set: LabelSet) -> tuple[Bits, Bits]:
+    """(texts, labels x polarities): gold and given."""
+    pairs = [(key, polarity) for key in label_set.keys for polarity in label_set.polarities]
+    gold = np.array([[_labels(j, label_set).given.get(key) == polarity for key, polarity in pairs] for j in judged])
+    results = [_multi(j, label_set) for j in judged]
+    said = [{(given.key, given.polarity) for given in r.given} if r else set() for r in results]
+    return gold, np.array([[pair in row for pair in pairs] for row in said])
+
+
+def evidence_figures(judged: Sequence[Judged], evidence: dict[str, Spans]) -> dict[str, Any]:
+    """How the given spans lie on the annotated ones, for labels that are right, on texts with several labels."""
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    overlaps, whole = [], []
+    for j in judged:
+        spans = evidence.get(j.example.id)
+        if spans is None or j.scored is None or j.verbatim is None or sum(map(len, spans.values())) < 2:
+            continue
+        offsets = clean(j.example.text, rules=rules).offsets
+        for name, result in j.scored.sets.items():
+            for given in result.given if isinstance(result, MultiResult) else ():
+                raw = spans.get(name, {}).get(given.key)
+                if raw:
+                    gold = [(bisect_left(offsets, start), bisect_left(offsets, end)) for start, end in raw]
+                    pieces = evidence_of(given.evidence, j.verbatim, j.scored.segments)
+                    overlaps.append(overlap([(piece.start, piece.end) for piece in pieces], gold))
+                    whole.append(overlap([(0, len(j.verbatim.text))], gold))
+    return _evidence_summary(overlaps, whole)
+
+
+def _evidence_summary(overlaps: list[Any], whole: list[Any]) -> dict[str, Any]:
+    if not overlaps:
+        return {"n": 0}
+    touched = np.array([o.touched for o in overlaps])
+    sizes = np.array([[o.shared, o.given, o.gold] for o in overlaps], float)
+    return {
+        "n": len(overlaps),
+        "touched": _interval(lambda rows: float(touched[rows].mean()), len(overlaps)),
+        "character_precision": _interval(lambda rows: float(sizes[rows, 0].sum() / max(sizes[rows, 1].sum(), 1)), len(overlaps)),
+        "character_recall": _interval(lambda rows: float(sizes[rows, 0].sum() / max(sizes[rows, 2].sum(), 1)), len(overlaps)),
+        "whole_text_precision": sum(o.shared for o in whole) / max(sum(o.given for o in whole), 1),
+    }
+
+
+def sign_accuracy(judged: Sequence[Judged], signs: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Gold and given sentiment by sign (-1, 0, 1); a rejected text counts as neutral."""
+    given = []
+    for j in judged:
+        result = j.scored.sets["sentiment"] if j.scored else None
+        given.append(int(np.sign(int(result.key))) if isinstance(result, OrdinalResult) else 0)
+    return np.array(signs), np.array(given)
+
+
+def _labels(j: Judged, label_set: LabelSet) -> Labels:
+    target = j.example.targets[label_set.name]
+    assert isinstance(target, Labels)
+    return target
+
+
+def _one_of(j: Judged, label_set: LabelSet) -> frozenset[str]:
+    target = j.example.targets[label_set.name]
+    assert isinstance(target, OneOf)
+    return target.keys
+
+
+def _multi(j: Judged, label_set: LabelSet) -> MultiResult | None:
+    result = j.scored.sets[label_set.name] if j.scored else None
+    return result if isinstance(result, MultiResult) else None
+
+
+def _single(j: Judged, label_set: LabelSet) -> SingleResult | None:
+    result = j.scored.sets[label_set.name] if j.scored else None
+    return result if isinstance(result, SingleResult) else None
+
+
+def _ordinal(j: Judged, label_set: LabelSet) -> OrdinalResult | None:
+    result = j.scored.sets[label_set.name] if j.scored else None
+    return result if isinstance(result, OrdinalResult) else None
+
+
+def _interval(score: Callable[[NDArray[np.int64]], float], size: int) -> dict[str, Any]:
+    return asdict(interval(score, size))
