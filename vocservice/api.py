@@ -1,0 +1,171 @@
+"""Texts, transcripts, records, lists or data frames of Python callers in, results of the same shape out.
+
+Importing this is light: the model, its runtime and the text steps are imported by `load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vocservice.errors import BundleError, InputError
+from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected, Result
+
+if TYPE_CHECKING:
+    from vocservice.settings import Settings
+    from vocservice.taxonomy import Taxonomy
+
+_TYPES = "a text, a transcript, a record, or a list, Series or DataFrame of them"
+
+
+class Analyses(Protocol):
+    """What an analyser needs of a pipeline: a stream of records in, one result each, in order."""
+
+    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Analyser:
+    """A loaded model; thread-safe, made once by `load`.
+
+    Attributes:
+        pipeline: the steps.
+        model: id of the bundle, as written into every analysis.
+        taxonomy: the labels it gives.
+    """
+
+    pipeline: Analyses
+    model: str
+    taxonomy: Taxonomy
+
+    def analyse(self, x: Any, *, text_column: str | None = None, id_column: str | None = None) -> Any:
+        """Analyse whatever holds customers' words; what cannot be processed comes out as Rejected, in its place.
+
+        Args:
+            x: one text; a transcript (`{"turns": [...]}` or a list of turns); a record (`{"id", "text", ...}`); a list or
+                other iterable of those; or a pandas or polars Series or DataFrame.
+            text_column: of a DataFrame; found by its name by default ("text", "comment", "review" ...).
+            id_column: of a DataFrame; found by its name by default.
+
+        Returns:
+            One Analysis or Rejected for one text, transcript or record; a list for a list; for a Series a DataFrame of the
+            `voc_` columns, for a DataFrame the same beside its own columns. The index is kept.
+
+        Raises:
+            InputError: it is none of these, or has no text column.
+        """
+        if is_frame(x):
+            from vocservice.frames import analyse_frame
+
+            return analyse_frame(x, self.stream, text_column=text_column, id_column=id_column)
+        if isinstance(x, str | Mapping | RawVerbatim | Rejected) or is_turns(x):
+            return next(self.stream([x]))
+        if isinstance(x, bytes | bytearray | memoryview) or not isinstance(x, Iterable):
+            raise InputError(f"cannot analyse a value of type {type(x).__name__}; give {_TYPES}", code="invalid_type")
+        return list(self.stream(x))
+
+    def stream(self, records: Iterable[Any]) -> Iterator[Result]:
+        """Analyse texts, transcripts or records as they come, in constant memory and in order."""
+        return self.pipeline.analyse(to_record(item, default_id=f"item-{number}") for number, item in enumerate(records, 1))
+
+
+def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None, settings: Settings | None = None) -> Analyser:
+    """Load a model.
+
+    Args:
+        bundle: a version under `models/` or the path of a bundle; by default what the settings name, usually the current one.
+        taxonomy: a taxonomy file that the bundle must have been trained for.
+        settings: read from `config/service.toml` and the environment by default.
+
+    Raises:
+        ConfigError: the settings, the redaction rules or the taxonomy file are wrong.
+        BundleError: the bundle is missing, damaged, or made for another taxonomy.
+    """
+    from vocservice.inference.bundle import load_bundle
+    from vocservice.inference.engine import Engine
+    from vocservice.paths import config_path
+    from vocservice.pipeline import Pipeline
+    from vocservice.settings import load_settings
+    from vocservice.taxonomy import load_taxonomy
+    from vocservice.text.redact import RedactionRules
+
+    settings = settings or load_settings()
+    wanted = load_taxonomy(Path(taxonomy or settings.taxonomy)) if taxonomy or settings.taxonomy else None
+    loaded = load_bundle(bundle_folder(bundle or settings.bundle), taxonomy=wanted)
+    pipeline = Pipeline(
+        Engine(loaded, threads=settings.threads or None),
+        redaction=RedactionRules.load(config_path("redaction.toml")),
+        chunk=settings.chunk,
+        max_characters=settings.max_characters,
+    )
+    _show_in_notebooks()
+    return Analyser(pipeline, loaded.id, loaded.taxonomy)
+
+
+def bundle_folder(name: str | Path) -> Path:
+    """The folder of a bundle given as "current", a version under `models/`, or a path.
+
+    Raises:
+        BundleError: there is no such bundle.
+    """
+    from vocservice.inference.bundle import bundle_versions, default_bundle
+    from vocservice.paths import models_path
+    from vocservice.settings import CURRENT
+
+    if str(name) == CURRENT:
+        return default_bundle()
+    folders = (Path(name),) if len(Path(name).parts) > 1 else (models_path(str(name)), Path(name))
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    known = ", ".join(bundle_versions()) or "none"
+    raise BundleError(f"no bundle {Path(name).name}: neither a folder nor a version under models/ (there: {known})")
+
+
+def to_record(item: Any, *, default_id: str) -> RawVerbatim | Rejected:
+    """One text, transcript or record, checked as files and HTTP requests are."""
+    from vocservice.tables import parse_record
+
+    if isinstance(item, RawVerbatim | Rejected):
+        return item
+    if isinstance(item, str) or _is_missing(item):
+        return parse_record({"text": item if isinstance(item, str) else None}, default_id=default_id)
+    if is_turns(item):
+        return parse_record({"turns": _plain(item)}, default_id=default_id)
+    if isinstance(item, Mapping) and is_turns(item.get("turns")):
+        return parse_record({**item, "turns": _plain(item["turns"])}, default_id=default_id)
+    return parse_record(item, default_id=default_id)
+
+
+def is_turns(x: object) -> bool:
+    """Whether a list is one transcript: objects only, and one of them has a speaker and is no record of its own."""
+    if not isinstance(x, list | tuple) or not all(isinstance(turn, RawTurn | Mapping) for turn in x):
+        return False
+    return any(isinstance(turn, RawTurn) or ("speaker" in turn and not turn.keys() & {"id", "turns"}) for turn in x)
+
+
+def is_frame(x: object) -> bool:
+    """Whether it is a pandas or polars Series or DataFrame, told without importing either."""
+    names = ((cls.__module__.partition(".")[0], cls.__name__) for cls in type(x).__mro__)
+    return any(library in ("pandas", "polars") and name in ("Series", "DataFrame") for library, name in names)
+
+
+def _plain(turns: Sequence[RawTurn | Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [asdict(turn) if isinstance(turn, RawTurn) else turn for turn in turns]
+
+
+def _is_missing(item: object) -> bool:
+    return item is None or (isinstance(item, float) and item != item)
+
+
+def _show_in_notebooks() -> None:
+    """Let notebooks show an Analysis with its evidence; records know nothing of rendering."""
+    Analysis._repr_html_ = _notebook_html  # type: ignore[attr-defined]
+
+
+def _notebook_html(analysis: Analysis) -> str:
+    from vocservice.render import analysis_html
+
+    return analysis_html(analysis)

@@ -1,0 +1,131 @@
+"""`config/service.toml` and the `VOC_*` environment in, frozen checked Settings out; the environment wins.
+
+An unknown key in the file or a bad value anywhere stops with one ConfigError that names every fault, never a value.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from vocservice.errors import ConfigError
+from vocservice.paths import config_path
+
+PREFIX = "VOC_"
+NESTED = "__"
+CURRENT = "current"
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def _lowered(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value.strip()
+
+
+class HttpLimits(BaseModel):
+    """What one request may hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1024**3)] = 8 * 1024**2
+    max_items: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    max_text: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+
+
+class Settings(BaseSettings):
+    """Everything tuned of the service; made in code it reads neither file nor environment.
+
+    `bundle`: "current", a version under `models/`, or a folder. `taxonomy`: a file the bundle must fit, or blank.
+    `threads`: of the model, 0 for every core.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, validate_default=True, env_prefix=PREFIX, env_nested_delimiter=NESTED, env_ignore_empty=True
+    )
+
+    bundle: Annotated[str, AfterValidator(_not_blank)] = CURRENT
+    taxonomy: str = ""
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    chunk: Annotated[int, Field(ge=1, le=10_000)] = 256
+    max_characters: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = "info"
+    http: HttpLimits = HttpLimits()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if self.http.max_text > self.max_characters:
+            raise ValueError("http.max_text must not be above max_characters")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class _WithEnvironment(Settings):
+    """The same with the environment above what is given."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        path: the file; `config/service.toml` by default.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, a key is unknown, or a value is bad.
+    """
+    path = path or config_path("service.toml")
+    values = _read(path)
+    try:
+        return _WithEnvironment(**values)
+    except ValidationError as error:
+        raise ConfigError(f"{path.name}: " + "; ".join(map(_fault, error.errors(include_url=False, include_input=False)))) from None
+    except SettingsError:
+        remedy = f"write {PREFIX}HTTP{NESTED}MAX_ITEMS=500"
+        raise ConfigError(f"the environment: a {PREFIX}* variable of a table is not valid JSON; {remedy}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read settings {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"settings {path.name} are not valid TOML: {error}") from None
+
+
+def _fault(fault: Any) -> str:
+    """One fault, with the key and the variable that could have set it."""
+    parts = [str(part) for part in fault["loc"]]
+    if not parts:
+        return str(fault["msg"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {'.'.join(parts)}"
+    return f"{'.'.join(parts)} (or {PREFIX}{NESTED.join(parts).upper()}): {fault['msg']}"
