@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +92,7 @@ class FakePipeline:
     """Gives every record the same labels; a text with "poison" is rejected."""
 
     def __init__(self) -> None:
-        self.seen: list[RawVerbatim | Rejected] = []
+        self.seen: deque[RawVerbatim | Rejected] = deque(maxlen=100)
 
     def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
         for record in records:

@@ -214,9 +214,9 @@ def test_the_frame_layer_imports_neither_library() -> None:
     ],
 )
 def test_any_text_comes_out_in_time(text: str, expected: str, steps: Analyser) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     result = steps.analyse(text)
-    assert code(result) == expected and time.perf_counter() - start < 20
+    assert code(result) == expected and time.process_time() - start < 20
     if isinstance(result, Analysis):
         assert all(result.text[piece.start : piece.end] == piece.text for label in result.stages for piece in label.evidence)
 

@@ -1,5 +1,6 @@
-"""The command line of training: `python -m training train|evaluate` (the same as `voc train` and `voc evaluate`)."""
+"""The command line of training: `python -m training train|evaluate|table` (the same as `voc train` and `voc evaluate`)."""
 
+import json
 import logging
 import os
 import sys
@@ -8,13 +9,21 @@ from pathlib import Path
 import click
 import torch
 
+from training.comparison import baseline_figures
+from training.custom import TABLES, corpus_table, read_labelled, report_custom, train_custom
+from training.encoders import from_bundle
 from training.recipe import Run, train_bundle
+from training.report import keep_earlier, write_reports
 from training.settings import load_training_settings
+from training.suite import evaluate_bundle
 from vocservice.errors import VocError
-from vocservice.paths import models_path
+from vocservice.inference.bundle import default_bundle, load_bundle
+from vocservice.inference.engine import Engine
+from vocservice.paths import config_path, models_path
 from vocservice.taxonomy import load_taxonomy
 
-DATA = click.Path(exists=True, file_okay=False, path_type=Path)
+ANY = click.Path(exists=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -26,15 +35,65 @@ def cli(threads: int) -> None:
 
 
 @cli.command()
-@click.option("--data", "data", type=DATA, required=True, help="Folder of the corpora.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs/voc"), show_default=True, help="Checkpoints.")
-@click.option("--version", "version", required=True, help="Version of the bundle to write.")
-@click.option("--models", type=click.Path(path_type=Path), default=None, help="Where bundles lie (models/ by default).")
+@click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
+@click.option("--version", required=True, help="Version of the bundle to write.")
+@click.option("--taxonomy", "taxonomy_file", type=FILE, help="Another company's taxonomy (TOML): trains for that one.")
+@click.option("--start", type=click.Path(path_type=Path), help="Bundle whose encoder another taxonomy starts from (the current one).")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
+@click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")
-def train(data: Path, runs: Path, version: str, models: Path | None, commercial: bool) -> None:
-    """Train the shipped bundle from the corpora."""
-    run = Run(data, runs, load_training_settings(), load_taxonomy(), commercial)
-    train_bundle(run, version=version, models=models or models_path())
+def train(
+    data: Path, version: str, taxonomy_file: Path | None, start: Path | None, runs: Path, models: Path | None, commercial: bool
+) -> None:
+    """Train a bundle: ours from the corpora, or another taxonomy's from a labelled table."""
+    settings, folder = load_training_settings(), models or models_path()
+    if taxonomy_file is None:
+        train_bundle(Run(data, runs / version, settings, load_taxonomy(), commercial), version=version, models=folder)
+        return
+    taxonomy = load_taxonomy(taxonomy_file)
+    examples = read_labelled(data, taxonomy)
+    encoder = from_bundle(start or default_bundle())
+    train_custom(taxonomy, examples, start=encoder, recipe=settings.custom.recipe, source=data, run=runs / version, folder=folder / version)
+    report_custom(folder / version, examples, taxonomy)
+
+
+@cli.command()
+@click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
+@click.option("--bundle", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Bundle to evaluate (the current one).")
+@click.option("--taxonomy", "taxonomy_file", type=FILE, help="Evaluate on a table labelled with this taxonomy.")
+@click.option("--all-rows", is_flag=True, help="With --taxonomy: use every row, not only those that training kept out.")
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also fit and report the simple baselines.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write docs/quality.md here, and the card and metrics into the bundle.",
+)
+def evaluate(data: Path, bundle: Path | None, taxonomy_file: Path | None, all_rows: bool, baselines: bool, report: Path | None) -> None:
+    """Measure a bundle through the serving steps and print the figures as JSON."""
+    folder = bundle or default_bundle()
+    if taxonomy_file is not None:
+        taxonomy = load_taxonomy(taxonomy_file)
+        click.echo(json.dumps(report_custom(folder, read_labelled(data, taxonomy), taxonomy, every=all_rows), indent=1))
+        return
+    taxonomy = load_taxonomy()
+    loaded = load_bundle(folder, taxonomy=taxonomy)
+    metrics = evaluate_bundle(Engine(loaded), data, taxonomy)
+    if baselines:
+        metrics["baselines"] = baseline_figures(data, taxonomy)
+    if report is not None:
+        write_reports(keep_earlier(metrics, folder), loaded.manifest, folder, report)
+    click.echo(json.dumps(metrics, indent=1))
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(sorted(TABLES)))
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of the corpora.")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV file to write.")
+def table(name: str, data: Path, out: Path) -> None:
+    """Write a public corpus as a labelled table for `train --taxonomy`."""
+    taxonomy_file, columns = TABLES[name]
+    rows = corpus_table(name, data, load_taxonomy(config_path("taxonomies", taxonomy_file)), columns, out)
+    click.echo(f"{rows} rows written to {out}")
 
 
 def main(arguments: list[str] | None = None) -> int:

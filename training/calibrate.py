@@ -62,7 +62,15 @@ def score_sets(network: Network, data: Sequence[Prepared], blocks: Sequence[Bloc
             target = targets[block.label_set.name]
             pooled = pool_ordinal(logits, block) if block.label_set.kind == "ordinal" else pool_labels(logits, block)
             polarity = pool_polarities(logits, block) if block.label_set.polarities else pooled[:, :, None]
-            row = (pooled, target.labels, polarity, target.polarities, logits.segments[:, block.labels], target.evidence, inputs.segment_verbatim + at)
+            row = (
+                pooled,
+                target.labels,
+                polarity,
+                target.polarities,
+                logits.segments[:, block.labels],
+                target.evidence,
+                inputs.segment_verbatim + at,
+            )
             collected[block.label_set.name].append(tuple(tensor.numpy() for tensor in row))
     return [_join(block, collected[block.label_set.name]) for block in blocks]
 

@@ -7,19 +7,24 @@ a cell `?`, means not labelled.
 """
 
 import csv
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from training import encoders
 from training.calibrate import fit_calibration, score_sets
 from training.corpora import file_hash, read_corpus
+from training.evaluate import figures, judge
 from training.examples import Example, Labels, OneOf, Target
 from training.export import Provenance, export_bundle
 from training.fit import Recipe, fit
 from training.prepare import Prepared, prepare
 from training.splits import Splits, split_tenths
 from vocservice.errors import InputError
+from vocservice.inference.bundle import load_bundle
+from vocservice.inference.engine import Engine
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
 from vocservice.paths import config_path
@@ -46,9 +51,7 @@ def read_labelled(path: Path, taxonomy: Taxonomy) -> list[Example]:
             continue
         row = record.row or {}
         targets = {s.name: target for s in taxonomy.of("verbatim") if (target := _target(s, row.get(s.name), record.id)) is not None}
-        examples.append(
-            Example(record.id, path.stem, record.text, targets, channel=record.channel, question=record.question)
-        )
+        examples.append(Example(record.id, path.stem, record.text, targets, channel=record.channel, question=record.question))
     if not any(example.targets for example in examples):
         raise InputError(f"{path.name} has none of the label columns {', '.join(s.name for s in taxonomy.of('verbatim'))}")
     return examples
@@ -80,7 +83,9 @@ def _known(label_set: LabelSet, key: str, record_id: str) -> str:
     return key
 
 
-def train_custom(taxonomy: Taxonomy, examples: list[Example], *, start: encoders.Encoder, recipe: Recipe, source: Path, run: Path, folder: Path) -> Splits:
+def train_custom(
+    taxonomy: Taxonomy, examples: list[Example], *, start: encoders.Encoder, recipe: Recipe, source: Path, run: Path, folder: Path
+) -> Splits:
     """Fit, calibrate and export a bundle for any taxonomy; returns the splits, the fresh one for evaluation."""
     splits = split_tenths(examples)
     rules = RedactionRules.load(config_path("redaction.toml"))
@@ -113,6 +118,21 @@ def corpus_table(name: str, data: Path, taxonomy: Taxonomy, columns: Mapping[str
             cells = [_cell(taxonomy[ours], example.targets.get(theirs)) for ours, theirs in columns.items()]
             writer.writerow([example.id, example.text, example.question or "", example.channel or "", *cells])
     return len(examples)
+
+
+TABLES: dict[str, tuple[str, dict[str, str]]] = {
+    "fabsa": ("fabsa.toml", {"aspects": "fabsa_aspects"}),
+    "nhs": ("nhs.toml", {"themes": "nhs_themes", "sentiment": "sentiment"}),
+}
+
+
+def report_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy, *, every: bool = False) -> dict[str, Any]:
+    """Figures on the rows that training kept out (or on all), written to the bundle's metrics.json."""
+    chosen = examples if every else split_tenths(examples).fresh
+    metrics = figures(judge(Engine(load_bundle(folder, taxonomy=taxonomy)), chosen), taxonomy)
+    if not every:
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+    return metrics
 
 
 def _cell(label_set: LabelSet, target: Target | None) -> str:

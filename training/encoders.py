@@ -36,7 +36,9 @@ def from_base(texts: Iterable[str]) -> Encoder:
     base.no_truncation()
     base.no_padding()
     vocabulary = shrink(base, texts)
-    config = BertConfig.from_dict(json.loads((folder / "config.json").read_text(encoding="utf-8")) | {"vocab_size": len(vocabulary.sources)})
+    config = BertConfig.from_dict(
+        json.loads((folder / "config.json").read_text(encoding="utf-8")) | {"vocab_size": len(vocabulary.sources)}
+    )
     weights = {name.removeprefix("bert."): value for name, value in load_file(folder / "model.safetensors").items()}
     weights[_EMBEDDING] = shrink_embeddings(weights[_EMBEDDING], vocabulary.sources)
     return Encoder(_model(config, weights), vocabulary.tokenizer)
@@ -82,9 +84,10 @@ def from_bundle(folder: Path) -> Encoder:
 
 
 def new_network(encoder: Encoder, layout: Layout, *, dropout: float, seed: int) -> Network:
-    """A network with fresh heads on a copy of the encoder."""
+    """A network with fresh heads on a copy of the encoder; `dropout` after each sublayer and before the heads."""
     torch.manual_seed(seed)
-    return Network(_model(encoder.model.config, encoder.model.state_dict()), layout, dropout=dropout)
+    config = BertConfig.from_dict(encoder.model.config.to_dict() | {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": 0.0})
+    return Network(_model(config, encoder.model.state_dict()), layout, dropout=dropout)
 
 
 def _model(config: BertConfig, weights: dict[str, torch.Tensor]) -> BertModel:

@@ -119,8 +119,14 @@ def export_encoder(encoder: BertModel, path: Path) -> None:
     ids = torch.ones((2, 7), dtype=torch.long)
     dynamic = {"ids": {0: "windows", 1: "tokens"}, "mask": {0: "windows", 1: "tokens"}, "hidden": {0: "windows", 1: "tokens"}}
     torch.onnx.export(
-        _Tokens(encoder), (ids, torch.ones_like(ids)), str(path), input_names=["ids", "mask"], output_names=["hidden"],
-        dynamic_axes=dynamic, opset_version=OPSET, dynamo=False,
+        _Tokens(encoder),
+        (ids, torch.ones_like(ids)),
+        str(path),
+        input_names=["ids", "mask"],
+        output_names=["hidden"],
+        dynamic_axes=dynamic,
+        opset_version=OPSET,
+        dynamo=False,
     )
     model = onnx.load(str(path))
     halve(model)

@@ -29,6 +29,7 @@ log = logging.getLogger("training.fit")
 _MEGABATCH = 50
 _BARE = 0.15
 _LAYER_DECAY = 0.85
+_TRACK_EVERY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class _Run:
         for count, batch in enumerate(self._batches(epoch), 1):
             total += self._update(batch, [bare.random() < _BARE for _ in batch])
             tokens += sum(p.windowed.tokens for p in batch)
-            if count % 100 == 0:
+            if count % 50 == 0:
                 rate = tokens / (time.monotonic() - started)
                 log.info("epoch %d step %d/%d loss %.4f %.0f tokens/s", epoch + 1, self.step, self.steps, total / count, rate)
         log.info("epoch %d done in %.0f s, loss %.4f", epoch + 1, time.monotonic() - started, total / max(count, 1))
@@ -132,7 +133,9 @@ class _Run:
 
     @torch.no_grad()
     def _track(self) -> None:
-        decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
+        if self.step % _TRACK_EVERY:
+            return
+        decay = min(self.recipe.average, (1 + self.step) / (10 + self.step)) ** _TRACK_EVERY
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():
                 self.average[name].lerp_(value, 1 - decay)
@@ -167,7 +170,9 @@ class _Run:
         return int(state["epochs"])
 
     def _take(self, tensors: dict[str, Tensor]) -> None:
-        part = {kind: {n.split("/", 1)[1]: v for n, v in tensors.items() if n.startswith(kind)} for kind in ("weights", "average", "optimiser")}
+        part = {
+            kind: {n.split("/", 1)[1]: v for n, v in tensors.items() if n.startswith(kind)} for kind in ("weights", "average", "optimiser")
+        }
         self.network.load_state_dict(part["weights"])
         self.average = part["average"]
         moments: dict[int, dict[str, Tensor]] = {}

@@ -3,7 +3,6 @@
 Each stage leaves its result in the run folder and is skipped when it is there, so a killed run goes on where it was.
 """
 
-
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -71,9 +70,7 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     calibration = fit_calibration(score_sets(network, calibrate, blocks))
     folder = models / version
     seed = run.settings.bundle.seed
-    provenance = Provenance(
-        version, run.settings.bundle.base, hashes | {"extended": file_hash(EXTENDED)}, seed, recipe_record(run)
-    )
+    provenance = Provenance(version, run.settings.bundle.base, hashes | {"extended": file_hash(EXTENDED)}, seed, recipe_record(run))
     export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, None, provenance, folder)
     conversation = fit_conversations(run, folder)
     export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, conversation, provenance, folder)
@@ -177,5 +174,3 @@ def _keys(target: Labels | OneOf | None) -> Iterable[str]:
 def _sample(examples: list[Example], most: int) -> list[Example]:
     """A stable sample: those with the smallest hash."""
     return sorted(examples, key=lambda example: bucket(example.id + "/sample", 2**60))[:most]
-
-

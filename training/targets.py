@@ -32,9 +32,7 @@ def build_targets(examples: Sequence[Example], evidence: Sequence[Sequence[dict[
 def _targets(block: Block, examples: Sequence[Example], evidence: Sequence[Sequence[dict[str, set[int]]]]) -> Targets:
     rows = [label_row(block, example) for example in examples]
     polarities = [_polarity_row(block, example) for example in examples]
-    marks = [
-        _evidence_row(block, example, carried) for example, segments in zip(examples, evidence, strict=True) for carried in segments
-    ]
+    marks = [_evidence_row(block, example, carried) for example, segments in zip(examples, evidence, strict=True) for carried in segments]
     return Targets(torch.tensor(rows), torch.tensor(polarities), torch.tensor(marks))
 
 

@@ -102,7 +102,11 @@ def _own(result: object, verbatim: Verbatim, segments: Sequence[Segment]) -> Ite
     match result:
         case MultiResult(given=given):
             for one in given:
-                yield _factor(one, verbatim, segments) if one.polarity else Label(one.key, _round(one.probability), evidence_of(one.evidence, verbatim, segments))
+                yield (
+                    _factor(one, verbatim, segments)
+                    if one.polarity
+                    else Label(one.key, _round(one.probability), evidence_of(one.evidence, verbatim, segments))
+                )
         case SingleResult(given=Given() as one):
             yield Label(one.key, _round(one.probability), evidence_of(one.evidence, verbatim, segments))
         case OrdinalResult(key=key, probabilities=probabilities):

@@ -212,7 +212,13 @@ def taxonomy_json(taxonomy: Taxonomy) -> bytes:
     out: dict[str, object] = {"name": taxonomy.name, "version": taxonomy.version, "owners": taxonomy.owners, "metrics": taxonomy.metrics}
     for label_set in taxonomy.sets:
         labels = [label.model_dump(exclude_defaults=True) for label in label_set.labels]
-        table = {"kind": label_set.kind, "labels": labels, "polarities": label_set.polarities, "max_labels": label_set.max_labels, "of": label_set.of}
+        table = {
+            "kind": label_set.kind,
+            "labels": labels,
+            "polarities": label_set.polarities,
+            "max_labels": label_set.max_labels,
+            "of": label_set.of,
+        }
         out[label_set.name] = table
     return json.dumps(out, indent=1, ensure_ascii=False).encode()
 

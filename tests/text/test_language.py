@@ -61,12 +61,12 @@ FOREIGN = {
     "fi": [
         "Sovellus ei toimi enää ollenkaan",
         "Toimitus oli aivan liian myöhässä",
-        "Odotin rahojani kolme viikkoa eikä kukaan asiakaspalvelussa osannut kertoa minulle, miksi siinä kesti niin kauan aikaa tällä kertaa.",
+        "Odotin rahojani kolme viikkoa eikä kukaan asiakaspalvelussa osannut kertoa minulle, miksi siinä kesti niin kauan aikaa.",
     ],
     "pl": [
         "Aplikacja w ogóle nie działa",
         "Dostawa przyszła dużo za późno",
-        "Czekałem na zwrot pieniędzy ponad trzy tygodnie i nikt w biurze obsługi klienta nie potrafił mi powiedzieć, dlaczego to tak długo trwa.",
+        "Czekałem na zwrot pieniędzy ponad trzy tygodnie i nikt w biurze obsługi klienta nie potrafił mi powiedzieć, czemu to tak długo trwa.",
     ],
     "cs": [
         "Aplikace mi vůbec nefunguje",
@@ -81,7 +81,7 @@ FOREIGN = {
     "id": [
         "Aplikasi ini tidak bisa dibuka",
         "Pengiriman barang sangat lambat sekali",
-        "Saya sudah menunggu lebih dari tiga minggu untuk pengembalian uang dan tidak ada orang di layanan pelanggan yang bisa menjelaskan kenapa.",
+        "Saya sudah menunggu lebih dari tiga minggu untuk pengembalian uang dan tidak ada orang di layanan pelanggan yang bisa menjelaskan.",
     ],
     "ro": [
         "Aplicația nu mai funcționează deloc",

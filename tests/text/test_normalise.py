@@ -135,7 +135,8 @@ def test_normalising_twice_changes_nothing_where_there_is_no_markup(raw: str) ->
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", "word ", "<", "<a ", "<b>", "<!--", "<script>", "&", "&amp;", " \n\t", "a  ", "\u0301\u0323", "e\u0301", "Ａ", "<a \"", "<a '>", "\u200d", "\u212b", "<time>"],
+    ["a", "word ", "<", "<a ", "<b>", "<!--", "<script>", "&", "&amp;", " \n\t", "a  ",
+     "\u0301\u0323", "e\u0301", "Ａ", "<a \"", "<a '>", "\u200d", "\u212b", "<time>"],
 )  # fmt: skip
 def test_a_megabyte_takes_little_time(unit: str) -> None:
     raw = unit * (1_000_000 // len(unit))

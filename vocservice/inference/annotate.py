@@ -91,12 +91,11 @@ def _multi_result(block: Block, fitted: MultiCalibration, probability: Floats, p
     keys = block.label_set.keys
     order = sorted(range(len(keys)), key=lambda index: -float(probability[index]))
     given = [index for index in order if probability[index] >= fitted.thresholds[index]][: block.label_set.max_labels]
-    withheld = [
-        index for index in order if index not in given and probability[index] >= fitted.withhold * fitted.thresholds[index]
-    ]
+    withheld = [index for index in order if index not in given and probability[index] >= fitted.withhold * fitted.thresholds[index]]
     return MultiResult(
         tuple(
-            Given(keys[index], float(probability[index]), polarity[index], evidence_rows(parts[:, index], fitted.evidence)) for index in given
+            Given(keys[index], float(probability[index]), polarity[index], evidence_rows(parts[:, index], fitted.evidence))
+            for index in given
         ),
         tuple((keys[index], float(probability[index])) for index in withheld),
         {key: float(value) for key, value in zip(keys, probability, strict=True)},

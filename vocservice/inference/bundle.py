@@ -97,7 +97,9 @@ def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None) -> Bundle:
     for name, digest in manifest.files.items():
         _check(folder / name, digest)
     if taxonomy is not None and manifest.taxonomy != taxonomy.id:
-        raise BundleError(f"bundle {manifest.version} was trained for taxonomy {manifest.taxonomy}, not {taxonomy.id}: retrain or choose another")
+        raise BundleError(
+            f"bundle {manifest.version} was trained for taxonomy {manifest.taxonomy}, not {taxonomy.id}: retrain or choose another"
+        )
     own = parse_taxonomy_json((folder / TAXONOMY).read_bytes())
     if own.id != manifest.taxonomy:
         raise BundleError(f"bundle {manifest.version} holds taxonomy {own.id} but its manifest says {manifest.taxonomy}")

@@ -17,10 +17,19 @@ from vocservice.records import Turn
 Floats = NDArray[np.float64]
 
 _AGENTS = frozenset({"agent", "bot", "supervisor"})
-_THANKS = re.compile(r"\b(thanks|thank you|thankyou|thx|cheers|appreciate|perfect|brilliant|sorted|great|awesome|lovely|got it|will do)\b", re.I)
-_STILL = re.compile(r"\b(still|again|already|yet|not working|doesn.t work|no (?:reply|response|answer)|useless|ridiculous|joke|waiting)\b", re.I)
-_PRIVATE = re.compile(r"\b(dm|direct message|private message|pm us|inbox|message us|e-?mail us|call us|link below|send us|drop us|reach out to us)\b", re.I)
-_PROMISE = re.compile(r"\b(we.ll|will (?:look|check|pass|get back|let you know|investigate)|looking into|passed (?:this|it) on|follow up|escalat\w+|forward\w*)\b", re.I)
+_THANKS = re.compile(
+    r"\b(thanks|thank you|thankyou|thx|cheers|appreciate|perfect|brilliant|sorted|great|awesome|lovely|got it|will do)\b", re.I
+)
+_STILL = re.compile(
+    r"\b(still|again|already|yet|not working|doesn.t work|no (?:reply|response|answer)|useless|ridiculous|joke|waiting)\b", re.I
+)
+_PRIVATE = re.compile(
+    r"\b(dm|direct message|private message|pm us|inbox|message us|e-?mail us|call us|link below|send us|drop us|reach out to us)\b", re.I
+)
+_PROMISE = re.compile(
+    r"\b(we.ll|will (?:look|check|pass|get back|let you know|investigate)|looking into|passed (?:this|it) on|follow up|escalat\w+|forward\w*)\b",
+    re.I,
+)
 _SOLVED = re.compile(r"\b(refunded|resolved|fixed|sorted|done|processed|completed|cancelled for you|credited|replacement|updated)\b", re.I)
 _SORRY = re.compile(r"\b(sorry|apolog\w+|regret)\b", re.I)
 

@@ -54,7 +54,9 @@ class Engine:
             for index, text in enumerate(windowed)
         ]
 
-    def _turn_sentiment(self, verbatims: Sequence[Verbatim], windowed: Sequence[Windowed], vectors: Vectors) -> list[dict[int, OrdinalResult]]:
+    def _turn_sentiment(
+        self, verbatims: Sequence[Verbatim], windowed: Sequence[Windowed], vectors: Vectors
+    ) -> list[dict[int, OrdinalResult]]:
         """Each customer turn of a transcript on its own: its segments in the context of the turn."""
         out: list[dict[int, OrdinalResult]] = [{} for _ in verbatims]
         keys = sorted({(index, part.turn) for index, text in enumerate(windowed) for part in text.segments})
@@ -65,6 +67,8 @@ class Engine:
             return out
         groups = Groups(owner, len(keys))
         scores = score_segments(vectors, self.bundle.head, groups, [index for index, _ in keys])
-        for (index, turn), result in zip(keys, ordinal_results(scores, groups, ordinal[0], self.bundle.calibration.ordinal["sentiment"]), strict=True):
+        for (index, turn), result in zip(
+            keys, ordinal_results(scores, groups, ordinal[0], self.bundle.calibration.ordinal["sentiment"]), strict=True
+        ):
             out[index][turn] = result
         return out

@@ -77,9 +77,7 @@ class Windower:
         step = room - room // _OVERLAP
         starts = [0] if len(ids) <= room else list(range(0, len(ids) - room + step, step))
         blank = (NO_SEGMENT,) * len(head)
-        return [
-            Window((*head, *ids[at : at + room], self._sep), (*blank, *owners[at : at + room], NO_SEGMENT)) for at in starts
-        ]
+        return [Window((*head, *ids[at : at + room], self._sep), (*blank, *owners[at : at + room], NO_SEGMENT)) for at in starts]
 
 
 def prefix_of(verbatim: Verbatim) -> str:

@@ -14,7 +14,7 @@ from vocservice.text.redact import RedactionRules, redact
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """Text ready for analysis; `offsets[i]` is where its character `i` begins in the raw text, `offsets[len(text)]` where the last one ends."""
+    """Text ready for analysis; `offsets[i]` is where its character `i` begins in the raw text, the last offset where it ends."""
 
     text: str
     offsets: "array[int]"

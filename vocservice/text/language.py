@@ -43,7 +43,8 @@ _NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+|\[[A-Z]+\]|<[a-z]+>|
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _REPEATED = re.compile(r"(.)\1{2,}")
 
-# First and last code point of each script that is not Latin, and the language a text is taken for when py3langid names one in Latin script.
+# First and last code point of each script that is not Latin, and the language a text in it is taken for unless py3langid names
+# another of the same script.
 _SCRIPTS: tuple[tuple[int, int, str], ...] = (
     (0x0370, 0x03FF, "el"),
     (0x1F00, 0x1FFF, "el"),
@@ -90,32 +91,36 @@ _SHARED_SCRIPTS = {
 }
 
 _ENGLISH_LIKE = _words("en pcm sco jam zxx")
-# Words of English feedback that are rare in other languages; function words shared with one ("in", "was", "me", "die") and loans ("app") are left out.
+# Words of English feedback that are rare in other languages; left out are function words shared with one ("in", "was", "die")
+# and loans ("app").
 _PLAINLY_ENGLISH = _words(
-    "the and of to you your yours that this these those with for have has had having not but they them their there where what when which who whom "
-    "why how are were been being will would could should shall can't cannot can don't didn't doesn't isn't wasn't aren't won't wouldn't couldn't "
-    "shouldn't haven't hasn't i'm i've i'd i'll it's its it you're you've we're we've they're that's there's what's let's he's she's she his him "
-    "our ours us my mine myself from into onto about above after again against all any because before below between both by did does doing done down "
-    "during each few further here if more most much many nor now off only other our out own same some such than then through too under until up very "
-    "while be get gets got getting give gave given go goes going gone went come came make made makes making take took taken say said says see saw seen "
-    "know knew known think thought want wanted wants need needed needs try tried trying keep kept keeps let put tell told ask asked asking call called "
-    "calling calls wait waited waiting waits work works worked working use used uses using pay paid paying buy bought buying order ordered ordering "
-    "booked booking book cancel cancelled canceled charge charged return returned refund refunded help helped helping helps helpful find found finding "
-    "love loved loves luv like liked likes hate hated hates feel felt thank thanks thx thnx ty please pls plz sorry hi hello hey yes yeah yep nope nothing none "
-    "everything something anything someone everyone anyone nobody good great nice bad best better worst worse awesome amazing excellent terrible horrible "
-    "awful poor lovely perfect wonderful brilliant fantastic happy sad angry easy hard difficult fast slow quick quickly slowly late early long short "
-    "new old big small little first last next every day days week weeks month months year years hour hours minute minutes time times today yesterday "
-    "tomorrow morning night always never ever still just really even also already almost enough quite well back away around without "
-    "food room staff people customer customers money price prices cheap expensive value quality delivery delivered phone website site page login password "
-    "update updates updated crash crashes crashed broken working support team agent desk flight flights seat seats bag bags luggage driver ride "
-    "store shop shopping product products company line answer answered question problem problems issue issues fix fixed way ways thing things lot lots "
-    "one two three four five six seven eight nine ten other another friendly rude polite clean dirty comfortable stop sucks suck crap shit fuck "
-    "fucking damn lol omg wtf gr8 u ur r n't 're 've 'll cool wow clear simple user experience recommend recommended would far so-so movie film story "
-    "watch watching game games play plays playing funny boring dull interesting care caring hospital doctor nurse nurses appointment treatment car bus "
-    "waste deal deals offer offers save saved free fee fees bank card cash open close closed opened left right sent send sending received receive "
-    "arrived arrive leave leaving home house world life man's woman women girl kids child children family friend friends job look looks looking "
-    "looked seems seem seemed since though although however unless whether able unable because cause yet until upon within between"
-)  # fmt: skip
+    "the and of to you your yours that this these those with for have has had having not but they them their there where what when "
+    "which who whom why how are were been being will would could should shall can't cannot can don't didn't doesn't isn't wasn't "
+    "aren't won't wouldn't couldn't shouldn't haven't hasn't i'm i've i'd i'll it's its it you're you've we're we've they're that's "
+    "there's what's let's he's she's she his him our ours us my mine myself from into onto about above after again against all any "
+    "because before below between both by did does doing done down during each few further here if more most much many nor now off "
+    "only other out own same some such than then through too under until up very while be get gets got getting give gave given go "
+    "goes going gone went come came make made makes making take took taken say said says see saw seen know knew known think thought "
+    "want wanted wants need needed needs try tried trying keep kept keeps let put tell told ask asked asking call called calling "
+    "calls wait waited waiting waits work works worked working use used uses using pay paid paying buy bought buying order ordered "
+    "ordering booked booking book cancel cancelled canceled charge charged return returned refund refunded help helped helping helps "
+    "helpful find found finding love loved loves luv like liked likes hate hated hates feel felt thank thanks thx thnx ty please pls "
+    "plz sorry hi hello hey yes yeah yep nope nothing none everything something anything someone everyone anyone nobody good great "
+    "nice bad best better worst worse awesome amazing excellent terrible horrible awful poor lovely perfect wonderful brilliant "
+    "fantastic happy sad angry easy hard difficult fast slow quick quickly slowly late early long short new old big small little "
+    "first last next every day days week weeks month months year years hour hours minute minutes time times today yesterday tomorrow "
+    "morning night always never ever still just really even also already almost enough quite well back away around without food room "
+    "staff people customer customers money price prices cheap expensive value quality delivery delivered phone website site page "
+    "login password update updates updated crash crashes crashed broken support team agent desk flight flights seat seats bag bags "
+    "luggage driver ride store shop shopping product products company line answer answered question problem problems issue issues fix "
+    "fixed way ways thing things lot lots one two three four five six seven eight nine ten another friendly rude polite clean dirty "
+    "comfortable stop sucks suck crap shit fuck fucking damn lol omg wtf gr8 u ur r n't 're 've 'll cool wow clear simple user "
+    "experience recommend recommended far so-so movie film story watch watching game games play plays playing funny boring dull "
+    "interesting care caring hospital doctor nurse nurses appointment treatment car bus waste deal deals offer offers save saved free "
+    "fee fees bank card cash open close closed opened left right sent send sending received receive arrived arrive leave leaving home "
+    "house world life man's woman women girl kids child children family friend friends job look looks looking looked seems seem "
+    "seemed since though although however unless whether able unable cause yet upon within"
+)
 _SHARED_ENGLISH = _words(
     "a i in is was on an as at he we me do so or no am if be by are can all man men app apps ok okay super top service hotel online email"
 )

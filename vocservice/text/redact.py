@@ -186,7 +186,8 @@ _ACCOUNT_CUE = (
     "user(?: ?id)?|sort code|patient|nhs|driving licence|licence|license"
 )
 _LINK = (
-    r"(?P<link>(?:[ \t]{0,2}(?:(?:numbers?|num|nbr|no|nr|ids?|codes?|ref(?:erence)?|locator|tracking|confirmation|is|was|are|of|it'?s)(?![a-z0-9])"
+    r"(?P<link>(?:[ \t]{0,2}(?:(?:numbers?|num|nbr|no|nr|ids?|codes?|ref(?:erence)?|locator|tracking|confirmation"
+    r"|is|was|are|of|it'?s)(?![a-z0-9])"
     r"|[#:=(№,.-])){0,5})[ \t]{0,2}"
 )
 _ID = r"(?P<id>[A-Za-z0-9](?:[A-Za-z0-9]|[-_/.](?=[A-Za-z0-9])){4,39}(?: \d{3,12}(?![\w.,%-])){0,4})(?![\w@%])"
@@ -261,7 +262,8 @@ def _locators(text: str) -> Iterator[Span]:
 
 DEFAULT_REGIONS = ("US", "GB")
 _PHONE_WINDOW = re.compile(
-    r"(?<![\w.,:/$£€¥#@+-])(?:\+ ?|\()?\(?\d(?:[ \u2010-\u2013().-]{0,2}\d){6,14}(?:,? ?(?:x|ext\.?|extension) ?\d{1,5})?(?![\d%€£$]|[.,:/-]\d|[^\W\d_])",
+    r"(?<![\w.,:/$£€¥#@+-])(?:\+ ?|\()?\(?\d(?:[ \u2010-\u2013().-]{0,2}\d){6,14}"
+    r"(?:,? ?(?:x|ext\.?|extension) ?\d{1,5})?(?![\d%€£$]|[.,:/-]\d|[^\W\d_])",
     re.IGNORECASE,
 )
 _PHONE_LABEL = re.compile(r"(?:tel|phone|mobile|mob|cell|call|fax|whatsapp|t|m|p)(?: (?:no\.?|number))?[.:]\s?$", re.IGNORECASE)
@@ -360,15 +362,18 @@ _WORD = r"[^\W\d_][\w'’-]{0,30}"
 _CAPITAL = r"(?-i:[A-ZÀ-ÖØ-ÞŁŚŠŽČĆĐİ])[\w'’-]{0,30}"
 _FULL_NAME = rf"{_CAPITAL}(?:[ ](?:(?:van|von|de|der|den|da|di|la|le|al|el|bin|ibn|mc)[ ]){{0,2}}(?:{_CAPITAL}|[A-Z]\.)){{0,3}}"
 _INTRODUCTION = re.compile(
-    rf"\b(?:my (?:full |first |last )?name(?:[ ]is|['’]s)|name[ ]?:|i[ ]am called|they call me)[ ]+(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?[ ])?({_FULL_NAME}|{_WORD})",
+    rf"\b(?:my (?:full |first |last )?name(?:[ ]is|['’]s)|name[ ]?:|i[ ]am called|they call me)[ ]+"
+    rf"(?:(?:Mr|Mrs|Ms|Miss|Dr)\.?[ ])?({_FULL_NAME}|{_WORD})",
     re.IGNORECASE,
 )
 _THIS_IS = re.compile(
-    rf"\b(?:this is|i am|i['’]m|my name is)[ ]({_FULL_NAME})(?=,?[ ](?:from|with|speaking|at your service|and i(?:['’]m| am| will|['’]ll))\b)",
+    rf"\b(?:this is|i am|i['’]m|my name is)[ ]({_FULL_NAME})"
+    rf"(?=,?[ ](?:from|with|speaking|at your service|and i(?:['’]m| am| will|['’]ll))\b)",
     re.IGNORECASE,
 )
 _REGARDS = re.compile(
-    rf"\b(?:regards|sincerely|cordially|respectfully|faithfully|yours(?: truly)?|best wishes)[ ]?(?:[,.!-][ ]?\n{{0,2}}|\n{{1,2}})[-~ ]{{0,2}}({_FULL_NAME})(?=[ ]*[.,!]?[ ]*(?:\n|$|\[))",
+    rf"\b(?:regards|sincerely|cordially|respectfully|faithfully|yours(?: truly)?|best wishes)[ ]?"
+    rf"(?:[,.!-][ ]?\n{{0,2}}|\n{{1,2}})[-~ ]{{0,2}}({_FULL_NAME})(?=[ ]*[.,!]?[ ]*(?:\n|$|\[))",
     re.IGNORECASE,
 )
 _THANKS = re.compile(
@@ -380,9 +385,9 @@ _SIGN_OFF = re.compile(
 )
 _SIGN_OFF_CHARACTERS = 240
 _NOT_NAMES = _words(
-    "not no on in and or the a an is was wrong spelled spelt misspelled misspelt incorrect correct listed still under missing being registered "
-    "different already now never avoid nothing none good bad great excellent poor terrible ok okay yes usa uk eu us tv lol wtf omg asap fyi "
-    "disappointed sorry happy sad angry thanks please help only very so also just written shown there here it that this what known same"
+    "not no on in and or the a an is was wrong spelled spelt misspelled misspelt incorrect correct listed still under missing being "
+    "registered different already now never avoid nothing none good bad great excellent poor terrible ok okay yes usa uk eu us tv lol wtf omg asap "
+    "fyi disappointed sorry happy sad angry thanks please help only very so also just written shown there here it that this what known same"
 )
 _WORD_NAMES = _words(
     "art bill chip dawn earl faith frank gene grace grant hope joy june mark may miles rich rob rose sue summer will young"

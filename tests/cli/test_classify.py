@@ -1,0 +1,429 @@
+"""Tests of `voc classify`: formats, columns, rejections, exit codes, interruptions, and what must never be printed."""
+
+import gzip
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from builders import CANARY, MODEL, TEXT, csv_rows, has_current_bundle, json_lines, saved
+from python_calamine import CalamineWorkbook
+
+from vocservice.api import Analyser
+from vocservice.cli import run
+from vocservice.errors import InputError
+
+from .conftest import Voc
+
+ROWS = f"id,comment,n\na,{TEXT},=1\nb,poison {CANARY},2\nc,{TEXT},3\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return saved(tmp_path, "in.csv", ROWS)
+
+
+def test_a_table_keeps_its_columns_and_gains_labels(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    ran = voc("classify", table, "-o", tmp_path / "out.csv")
+    rows = csv_rows(tmp_path / "out.csv")
+    assert ran.code == 3 and ran.out == ""
+    assert [(row["id"], row["n"], row["status"], row["voc_factors"]) for row in rows] == [
+        ("a", "=1", "ok", "technology-|courtesy+"),
+        ("b", "2", "rejected", ""),
+        ("c", "3", "ok", "technology-|courtesy+"),
+    ]
+    assert json_lines((tmp_path / "out.csv.rejects.jsonl").read_bytes())[0]["id"] == "b"
+
+
+def test_the_summary_tells_counts_time_and_model(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    err = voc("classify", table, "-o", tmp_path / "out.csv").err
+    assert re.search(rf"3 records in [\d.]+ s \([\d.]+ records/s\), model {MODEL}", err)
+    assert "1 rejected: analysis_failed 1 (listed in out.csv.rejects.jsonl)" in err
+
+
+def test_json_summary_goes_where_records_do_not(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    ran = voc("classify", table, "-o", tmp_path / "out.csv", "--json")
+    found = json.loads(ran.out)
+    assert (found["records"], found["ok"], found["rejected"], found["rejected_by_code"], found["model"]) == (
+        3,
+        2,
+        1,
+        {"analysis_failed": 1},
+        MODEL,
+    )
+    ran = voc("classify", table, "--json")
+    assert len(json_lines(ran.out)) == 3 and json.loads(ran.err)["records"] == 3
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
+def test_every_format_is_written(suffix: str, table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    out = tmp_path / f"out.{suffix}"
+    assert voc("classify", table, "-o", out).code == 3
+    counts = {
+        "csv": lambda: len(csv_rows(out)),
+        "tsv": lambda: len(csv_rows(out, "\t")),
+        "jsonl": lambda: len(json_lines(out.read_bytes())),
+        "parquet": lambda: pq.read_table(out).num_rows,
+        "xlsx": lambda: len(CalamineWorkbook.from_path(out).get_sheet_by_index(0).to_python()) - 1,
+    }
+    assert counts[suffix]() == 3 and not list(tmp_path.glob("*.partial"))
+
+
+def test_standard_streams_carry_json_lines(voc: Voc, analyser: Analyser) -> None:
+    given = b'{"id":"a","text":"The app crashed"}\nnot json\n{"id":"t","turns":[{"speaker":"customer","text":"hi"}]}\n'
+    ran = voc("classify", "-", "-o", "-", given=given)
+    found = json_lines(ran.out)
+    assert ran.code == 3 and [(one["id"], one["status"]) for one in found] == [("a", "ok"), ("line-2", "rejected"), ("t", "ok")]
+    assert found[1]["error"]["code"] == "invalid_json" and found[2]["outcome"]["key"] == "resolved"
+
+
+def test_nothing_on_standard_input_gives_nothing(voc: Voc, analyser: Analyser) -> None:
+    ran = voc("classify", "-", given=b"")
+    assert ran.code == 0 and ran.out == ""
+
+
+def test_columns_can_be_named(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    path = saved(tmp_path, "in.csv", f"key,text,said\n7,poison,{TEXT}\n")
+    ran = voc("classify", path, "--id-column", "key", "--text-column", "said")
+    assert ran.code == 0 and json_lines(ran.out)[0]["id"] == "7"
+
+
+def test_limit_counts_over_all_inputs(table: Path, voc: Voc, analyser: Analyser) -> None:
+    assert len(json_lines(voc("classify", table, table, "--limit", 4).out)) == 4
+    assert voc("classify", table, "--limit", 0).out == ""
+
+
+def test_several_inputs_of_the_same_columns_make_one_table(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    assert voc("classify", table, table, "-o", tmp_path / "out.csv").code == 3
+    assert [row["id"] for row in csv_rows(tmp_path / "out.csv")] == ["a", "b", "c"] * 2
+
+
+def test_several_inputs_of_other_columns_make_json_lines_only(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    other = saved(tmp_path, "other.csv", f"text\n{TEXT}\n")
+    assert voc("classify", table, other, "-o", tmp_path / "out.csv").code == 2
+    assert len(json_lines(voc("classify", table, other).out)) == 4
+
+
+def test_duplicate_ids_stay(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    path = saved(tmp_path, "in.csv", f"id,text\na,{TEXT}\na,{TEXT}\n")
+    assert [one["id"] for one in json_lines(voc("classify", path).out)] == ["a", "a"]
+
+
+def test_excel_gets_a_mark_and_no_formulas(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    voc("classify", table, "-o", tmp_path / "out.csv", "--excel")
+    raw = (tmp_path / "out.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf") and b"\r\n" in raw and b",=1," not in raw
+
+
+def test_sheet_names_a_sheet_that_is_there(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    voc("classify", table, "-o", tmp_path / "book.xlsx")
+    assert voc("classify", tmp_path / "book.xlsx", "--sheet", "Sheet1").code == 3
+    assert voc("classify", tmp_path / "book.xlsx", "--sheet", "nope").code == 2
+
+
+# --- dry run --------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_tells_and_writes_nothing(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    ran = voc("classify", table, "-o", tmp_path / "out.csv", "--dry-run")
+    assert ran.code == 0 and sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
+    for told in (
+        "in.csv: csv, utf-8, delimiter ','",
+        "text from 'comment', id from 'id'",
+        "en 2",
+        "analysis_failed 1",
+        "about 3 records",
+        MODEL,
+    ):
+        assert told in ran.out
+    assert CANARY not in ran.out + ran.err
+
+
+def test_a_dry_run_as_json(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    path = saved(tmp_path, "in.csv", "id,text,review\n" + f"1,{TEXT},x\n" * 500)
+    found = json.loads(voc("classify", path, "--dry-run", "--json").out)
+    assert found["records"] == 500 and found["sample"] == 20 and found["languages"] == {"en": 20}
+    assert found["inputs"][0]["fields"]["text"] == "text" and found["inputs"][0]["other_text_columns"] == ["review"]
+
+
+def test_a_dry_run_of_a_pipe_has_no_total(voc: Voc, analyser: Analyser) -> None:
+    ran = voc("classify", "-", "--dry-run", given=b'{"text":"hi"}\n')
+    assert ran.code == 0 and "about" not in ran.out
+
+
+def test_a_dry_run_estimates_what_it_cannot_count(tmp_path: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vocservice.cli.preview.COUNTING_SECONDS", 0.0)
+    path = saved(tmp_path, "in.csv", "id,text\n" + f"1,{TEXT}\n" * 20_000)
+    assert 10 <= json.loads(voc("classify", path, "--dry-run", "--json").out)["records"] <= 20_000
+
+
+# --- what cannot be used --------------------------------------------------------------------------------------------
+
+UNUSABLE = [
+    ("missing.csv", None, "cannot be opened"),
+    ("empty.csv", b"", "is empty"),
+    ("in.docx", b"x", "unknown file suffix"),
+    ("in", b"x", "unknown file suffix"),
+    ("notext.csv", b"a,b\n1,2\n", "no text column"),
+    ("zip.csv", b"PK\x03\x04rest", "not a text file"),
+    ("broken.parquet", b"PAR1 not really PAR1", ""),
+    ("broken.xlsx", b"not a workbook", ""),
+    ("document.json", b'[{"text": "a"},\n{"text": "b"}]', "expected JSON Lines"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "told"), UNUSABLE)
+def test_an_unusable_input_is_one_line_and_two(
+    name: str, content: bytes | None, told: str, tmp_path: Path, voc: Voc, analyser: Analyser
+) -> None:
+    path = saved(tmp_path, name, content) if content is not None else tmp_path / name
+    ran = voc("classify", path, "-o", tmp_path / "out.jsonl")
+    assert ran.code == 2 and re.fullmatch(r"error \[input_unusable\]: [^\n]+\n", ran.err) and told in ran.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [("no/such/out.csv", "folder"), ("out.docx", "unknown file suffix"), ("in.csv", "is the input"), ("folder.csv", "folder")],
+)
+def test_an_unusable_output_is_refused_before_work(
+    output: str, told: str, table: Path, tmp_path: Path, voc: Voc, analyser: Analyser
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    ran = voc("classify", table, "-o", tmp_path / output)
+    assert ran.code == 2 and "error [output_unwritable]: " in ran.err and told in ran.err
+    assert table.read_text() == ROWS
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--limit", "-1"), ("--limit", "many"), ("--nonsense",), ("--text-column", "nope"), ("--id-column", "nope")],
+)
+def test_a_wrong_option_is_two(arguments: tuple[str, ...], table: Path, voc: Voc, analyser: Analyser) -> None:
+    assert voc("classify", *([table] if arguments else []), *arguments).code == 2
+
+
+def test_standard_input_can_be_given_once(voc: Voc, analyser: Analyser) -> None:
+    assert voc("classify", "-", "-", given=b"").code == 2
+
+
+def test_wrong_settings_are_two(table: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOC_THREADS", "lots")
+    ran = voc("classify", table)
+    assert ran.code == 2 and ran.err.startswith("error [config_invalid]: ")
+
+
+def test_a_bundle_that_is_not_there_is_two(table: Path, tmp_path: Path, voc: Voc) -> None:
+    ran = voc("classify", table, "-o", tmp_path / "out.csv", "--bundle", "nowhere-9")
+    assert ran.code == 2 and ran.err.startswith("error [bundle_invalid]: ")
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_something_unexpected_is_one_line_without_its_message(
+    table: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr(type(analyser.pipeline), "analyse", broken)
+    ran = voc("classify", table)
+    assert ran.code == 1 and ran.err.startswith("error [internal_error]: RuntimeError in ") and CANARY not in ran.err
+
+
+# --- odd texts through the real steps -------------------------------------------------------------------------------
+
+ODD = [
+    ("surrogate", b'{"text":"\\ud800"}', "invalid_encoding"),
+    ("bytes", b'{"text":"\xff\xfe"}', "invalid_encoding"),
+    ("nul", b'{"text":"The app\\u0000broke"}', "ok"),
+    ("emoji", '{"text":"😡😡"}'.encode(), "ok"),
+    ("empty", b'{"text":""}', "empty_text"),
+    ("missing", b'{"id":"x"}', "missing_text"),
+    ("number", b'{"text":5}', "invalid_type"),
+    ("list", b"[1]", "invalid_type"),
+    ("null", b"null", "invalid_type"),
+    ("turns", b'{"turns":[{"speaker":"nobody","text":"x"}]}', "invalid_turns"),
+    ("long", b'{"text":"' + b"great app " * 104_858 + b'"}', "text_too_long"),
+    ("word", b'{"text":"' + b"a" * 100_000 + b'"}', "ok"),
+    ("broken", b'{"text":', "invalid_json"),
+    ("foreign", '{"text":"Ich möchte mein Geld sofort zurück haben, bitte"}'.encode(), "unsupported_language"),
+]
+
+
+def test_odd_records_come_out_in_their_places(tmp_path: Path, voc: Voc, with_steps: Analyser) -> None:
+    good = b'{"text":"The app crashed"}'
+    path = saved(tmp_path, "in.jsonl", b"\n".join([good, *(line for _, line, _ in ODD), good]))
+    ran = voc("classify", path)
+    found = [one["error"]["code"] if one["status"] == "rejected" else "ok" for one in json_lines(ran.out)]
+    assert ran.code == 3 and found == ["ok", *(expected for _, _, expected in ODD), "ok"]
+
+
+def test_no_text_reaches_standard_error_or_the_rejects(tmp_path: Path, voc: Voc, with_steps: Analyser) -> None:
+    lines = [
+        {"id": "1", "text": CANARY + "a" * 100_001},
+        {"id": "2", "text": [CANARY]},
+        {"id": "3", "turns": [{"speaker": CANARY, "text": CANARY}]},
+        {"id": "4", "text": CANARY, "channel": 5},
+    ]
+    path = saved(tmp_path, "in.jsonl", "\n".join(map(json.dumps, lines)) + f"\n{CANARY}\n")
+    ran = voc("classify", path, "-o", tmp_path / "out.jsonl")
+    assert ran.code == 3
+    assert CANARY not in ran.err + ran.out + (tmp_path / "out.jsonl.rejects.jsonl").read_text() + (tmp_path / "out.jsonl").read_text()
+
+
+def test_a_damaged_end_is_found(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    path = saved(tmp_path, "in.jsonl.gz", gzip.compress(b'{"text":"hi"}\n' * 50_000)[:-20])
+    ran = voc("classify", path, "-o", tmp_path / "out.jsonl")
+    assert ran.code == 2 and "damaged or cut off" in ran.err and not (tmp_path / "out.jsonl").exists()
+
+
+def test_damage_found_on_the_way_keeps_what_was_written(
+    table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_after_one(analyser, InputError("in.csv: the rest cannot be read"), monkeypatch)
+    ran = voc("classify", table, "-o", tmp_path / "out.csv")
+    assert ran.code == 2 and ran.err == "error [input_unusable]: in.csv: the rest cannot be read\n"
+    assert len(csv_rows(tmp_path / "out.csv.partial")) == 1 and not (tmp_path / "out.csv").exists()
+
+
+# --- interruptions, progress, memory --------------------------------------------------------------------------------
+
+
+def test_an_interruption_leaves_the_partial_file(
+    table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_after_one(analyser, KeyboardInterrupt(), monkeypatch)
+    ran = voc("classify", table, "-o", tmp_path / "out.csv")
+    assert ran.code == 130 and "1 records were written to out.csv.partial" in ran.err
+    assert len(csv_rows(tmp_path / "out.csv.partial")) == 1 and not (tmp_path / "out.csv").exists()
+
+
+def fail_after_one(analyser: Analyser, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = type(analyser.pipeline).analyse
+
+    def failing(self: Any, records: Any) -> Iterator[Any]:
+        yield next(whole(self, records))
+        raise error
+
+    monkeypatch.setattr(type(analyser.pipeline), "analyse", failing)
+
+
+_SLOW = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from builders import fake_analyser
+from vocservice import api
+from vocservice.cli import main
+made = fake_analyser()
+whole = type(made.pipeline).analyse
+def slow(self, records):
+    for result in whole(self, records):
+        time.sleep({pause})
+        yield result
+type(made.pipeline).analyse = slow
+api.load = lambda *a, **k: made
+sys.argv = ["voc", *{arguments!r}]
+main()
+"""
+
+
+def program(pause: float, *arguments: object) -> list[str]:
+    tests = str(Path(__file__).parent.parent)
+    return [sys.executable, "-c", _SLOW.format(tests=tests, pause=pause, arguments=[str(argument) for argument in arguments])]
+
+
+def test_ctrl_c_from_outside(tmp_path: Path) -> None:
+    path = saved(tmp_path, "in.csv", "id,text\n" + f"1,{TEXT}\n" * 1000)
+    running = subprocess.Popen(program(0.05, "classify", path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None and running.stdout.readline().startswith(b"{")
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 130 and b"interrupted" in err and b"Traceback" not in err
+
+
+def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
+    path = saved(tmp_path, "in.csv", "id,text\n" + f"1,{TEXT}\n" * 1000)
+    running = subprocess.Popen(program(0.001, "classify", path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None and running.stdout.readline().startswith(b"{")
+    running.stdout.close()
+    running.stdout = None
+    _, err = running.communicate(timeout=120)
+    assert b"Traceback" not in err and b"Exception" not in err
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_coloured"), [({"TERM": "xterm-256color"}, True), ({"TERM": "xterm-256color", "NO_COLOR": "1"}, False)]
+)
+def test_a_terminal_gets_a_bar(variables: dict[str, str], is_coloured: bool, tmp_path: Path) -> None:
+    path = saved(tmp_path, "in.csv", "id,text\n" + f"1,{TEXT}\n" * 30)
+    shown = on_terminal(program(0.03, "classify", path, "-o", tmp_path / "out.csv"), variables)
+    assert "records, " in shown and "/s" in shown and "%" in shown and "30 records in" in shown
+    assert bool(re.search(r"\x1b\[[\d;]*3[\d;]*m", shown)) == is_coloured
+
+
+def test_a_terminal_gets_none_when_none_is_wanted(tmp_path: Path) -> None:
+    path = saved(tmp_path, "in.csv", "id,text\n" + f"1,{TEXT}\n" * 5)
+    assert "%" not in on_terminal(program(0.03, "classify", path, "-o", tmp_path / "out.csv", "--no-progress"), {"TERM": "xterm"})
+
+
+def on_terminal(command: list[str], variables: dict[str, str]) -> str:
+    """What a command shows on a terminal as its standard error."""
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | variables
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(ours)
+    assert running.wait(timeout=120) == 0
+    return shown.decode()
+
+
+def test_elsewhere_a_line_now_and_then(table: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "left" not in voc("classify", table).err
+    monkeypatch.setattr("vocservice.cli.progress.SECONDS_BETWEEN_LINES", 0.0)
+    assert re.search(r"^1 records, [\d.]+/s, 100%, 0 s left$", voc("classify", table).err, re.M)
+    assert re.search(r"^1 records, [\d.]+/s$", voc("classify", "-", given=b'{"text":"a"}').err, re.M)
+    assert "records, " not in voc("classify", table, "--no-progress").err
+
+
+def test_memory_does_not_grow_with_the_input(tmp_path: Path, analyser: Analyser) -> None:
+    path = saved(tmp_path, "in.csv", "id,text\n" + f"1,{TEXT}\n" * 5_000)
+    assert run(["classify", str(path), "-o", str(tmp_path / "warm.csv"), "--limit", "10"]) == 0
+    tracemalloc.start()
+    assert run(["classify", str(path), "-o", str(tmp_path / "out.csv")]) == 0
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * 1024 * 1024
+
+
+# --- the real bundle ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not has_current_bundle(), reason="models/current does not exist yet: no bundle has been trained")
+def test_the_real_bundle_labels_a_file(table: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vocservice", "classify", str(table), "-o", str(tmp_path / "out.csv")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 3) and "3 records in" in done.stderr
+    rows = csv_rows(tmp_path / "out.csv")
+    assert [row["id"] for row in rows] == ["a", "b", "c"] and rows[0]["status"] == "ok" and rows[0]["voc_sentiment"]

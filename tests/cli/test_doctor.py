@@ -1,0 +1,102 @@
+"""Tests of `voc doctor`: each fault is found, has a remedy, and gives exit code 1."""
+
+import json
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import FakePipeline, fake_analyser, has_current_bundle
+
+from vocservice import api
+from vocservice.cli import doctor
+from vocservice.errors import BundleError
+from vocservice.records import Rejected
+
+from .conftest import Ran, Voc
+
+NAMES = ["python", "packages", "disk", "settings", "threads", "bundle", "hashes", "taxonomy", "analysis"]
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A bundle that loads."""
+    monkeypatch.setattr(api, "load", lambda *_, **__: fake_analyser())
+    return tmp_path
+
+
+def checks(ran: Ran) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in json.loads(ran.out)["checks"]}
+
+
+def test_all_is_well(voc: Voc, loaded: Path) -> None:
+    ran = voc("doctor", "--bundle", loaded, "--json")
+    assert ran.code == 0 and json.loads(ran.out)["ok"] and list(checks(ran)) == NAMES
+    assert checks(ran)["analysis"]["found"].endswith("ms")
+    shown = voc("doctor", "--bundle", loaded).out
+    assert shown.count("ok    ") == len(NAMES) and "WRONG" not in shown
+
+
+def wrong(ran: Ran, name: str) -> dict[str, Any]:
+    assert ran.code == 1
+    found = [check for check in checks(ran).values() if not check["is_ok"]]
+    assert [check["name"] for check in found] == [name]
+    return found[0]
+
+
+def test_a_missing_bundle(voc: Voc) -> None:
+    assert "nowhere-9" in wrong(voc("doctor", "--bundle", "nowhere-9", "--json"), "bundle")["found"]
+    assert "WRONG bundle" in voc("doctor", "--bundle", "nowhere-9").out
+
+
+def test_a_damaged_bundle(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: Any, **__: Any) -> None:
+        raise BundleError("bundle v1: encoder.onnx is damaged")
+
+    monkeypatch.setattr(api, "load", damaged)
+    assert "damaged" in wrong(voc("doctor", "--bundle", loaded, "--json"), "hashes")["found"]
+
+
+def test_another_taxonomy(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = fake_analyser()
+    other = replace(other, taxonomy=replace(other.taxonomy, version="9.9"))
+    monkeypatch.setattr(api, "load", lambda *_, **__: other)
+    assert wrong(voc("doctor", "--bundle", loaded, "--json"), "taxonomy")["remedy"]
+
+
+def test_a_model_that_rejects(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakePipeline, "_result", lambda self, record: Rejected(record.id, "analysis_failed", "the model failed"))
+    assert "analysis_failed" in wrong(voc("doctor", "--bundle", loaded, "--json"), "analysis")["found"]
+
+
+def test_wrong_settings(voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOC_CHUNK", "0")
+    assert "chunk" in wrong(voc("doctor", "--json"), "settings")["found"]
+
+
+def test_more_threads_than_cores(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOC_THREADS", "1000")
+    wrong(voc("doctor", "--bundle", loaded, "--json"), "threads")
+
+
+def test_a_missing_package(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "surely-not-installed"))
+    assert wrong(voc("doctor", "--bundle", loaded, "--json"), "packages")["found"] == "missing: surely-not-installed"
+
+
+def test_a_full_disk(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage(10, 10, 0))
+    wrong(voc("doctor", "--bundle", loaded, "--json"), "disk")
+
+
+def test_an_old_python(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MIN_PYTHON", (9, 9))
+    wrong(voc("doctor", "--bundle", loaded, "--json"), "python")
+
+
+@pytest.mark.skipif(not has_current_bundle(), reason="models/current does not exist yet: no bundle has been trained")
+def test_the_real_bundle_is_well(voc: Voc) -> None:
+    ran = voc("doctor", "--json")
+    assert ran.code == 0 and list(checks(ran)) == NAMES

@@ -1,0 +1,32 @@
+"""A client of the application over fake labels, and one over the real steps."""
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from vocservice.api import Analyser
+from vocservice.settings import HttpLimits, Settings
+from vocservice.web.app import create_app
+
+MakeClient = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def client(fake: Analyser) -> FlaskClient:
+    return create_app(fake, Settings()).test_client()
+
+
+@pytest.fixture
+def steps_client(steps: Analyser) -> FlaskClient:
+    return create_app(steps, Settings()).test_client()
+
+
+@pytest.fixture
+def limited(fake: Analyser) -> MakeClient:
+    """A client of an application with other limits."""
+
+    def make(**limits: int) -> FlaskClient:
+        return create_app(fake, Settings(http=HttpLimits(**limits))).test_client()
+
+    return make

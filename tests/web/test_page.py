@@ -1,0 +1,141 @@
+"""Tests of the start page: the form, labels with evidence, and texts that try to become markup."""
+
+from html.parser import HTMLParser
+
+import pytest
+from builders import CANARY
+from flask.testing import FlaskClient
+
+from vocservice.errors import BundleError
+from vocservice.settings import Settings
+from vocservice.web import state
+from vocservice.web.app import create_app
+from web.conftest import MakeClient
+
+TEXT = "The app crashed twice. Support was lovely and fixed it."
+HOSTILE = [
+    "</script><script>alert(1)</script> crashed",
+    '"><img src=x onerror=alert(1)> crashed',
+    "<svg/onload=alert(1)> crashed",
+    "<a href='javascript:alert(1)'>crashed</a>",
+    "{{ 7*7 }} {% raw %} crashed",
+    "&lt;b&gt; crashed",
+    "</mark></textarea><h1>crashed",
+    "\u202egnp.exe crashed \u200b",
+    "a" + "\u0301" * 10_000 + " crashed",
+    "<crashed>",
+]
+ELEMENTS = set(
+    ["html", "head", "meta", "title", "link", "body", "a", "header", "h1", "h2", "p", "main", "section", "bdi", "mark", "small", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "q"]
+)
+ELEMENTS |= set(["form", "label", "textarea", "select", "option", "input", "button", "footer", "nav", "ul", "li"])
+
+
+class Page(HTMLParser):
+    """The elements, attributes and words of a page."""
+
+    def __init__(self, markup: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def sent(client: FlaskClient, text: str, **fields: str) -> Page:
+    answer = client.post("/", data={"text": text, **fields})
+    assert answer.status_code == 200
+    return Page(answer.text)
+
+
+def test_the_form_is_labelled(client: FlaskClient) -> None:
+    page = Page(client.get("/").text)
+    fields = {str(field["id"]) for tag in ("textarea", "select", "input") for field in page.all(tag)}
+    assert fields == {"text", "channel", "question"} == {str(label["for"]) for label in page.all("label")}
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == 1
+    assert page.all("a")[0] == {"class": "skip", "href": "#main"}
+    assert page.all("form")[0]["method"] == "post"
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_runs(client: FlaskClient) -> None:
+    page = sent(client, TEXT)
+    links = [value for _, attributes in page.elements for name, value in attributes.items() if name in ("href", "src", "action")]
+    assert all(str(link).startswith(("/", "#", "data:,")) for link in links)
+    assert not page.all("script")
+    assert "url(" not in client.get("/static/page.css").text
+    assert "prefers-color-scheme: dark" in client.get("/static/page.css").text
+
+
+def test_the_labels_are_shown_with_evidence_probability_and_owner(client: FlaskClient) -> None:
+    page = sent(client, TEXT)
+    assert "crashed [Use, Technology, negative, Experience issue]" in page.words
+    for words in (
+        "Journey stages",
+        "90%",
+        "Product: what is sold",
+        "Courtesy, positive",
+        "Withheld",
+        "stages.advocacy (30%)",
+        "Model fake-1",
+    ):
+        assert words in page.words
+    assert {mark["class"] for mark in page.all("mark")} == {"bad", "good"}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:20]))
+def test_a_text_is_never_markup(client: FlaskClient, text: str) -> None:
+    page = sent(client, text)
+    assert {tag for tag, _ in page.elements} <= ELEMENTS
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert len(page.all("h1")) == 1
+    assert "\u202e" not in page.words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "no customer text"), ("   ", "no customer text"), ("Das Paket kam leider viel zu spät an und war kaputt.", "English")],
+)
+def test_a_text_that_cannot_be_processed_says_why(steps_client: FlaskClient, text: str, words: str) -> None:
+    answer = steps_client.post("/", data={"text": text})
+    page = Page(answer.text)
+    assert answer.status_code == 422
+    assert words in page.words
+    assert [section for section in page.all("section") if section.get("role") == "alert"]
+
+
+def test_what_was_sent_is_shown_only_as_analysed(steps_client: FlaskClient) -> None:
+    answer = steps_client.post("/", data={"text": "Mail me at jo.bloggs@example.com, the app crashed.", "question": CANARY})
+    assert "crashed" in answer.text
+    assert "jo.bloggs" not in answer.text and CANARY not in answer.text
+    assert "Masked before reading" in answer.text
+
+
+def test_a_text_over_the_limit_is_refused(limited: MakeClient) -> None:
+    answer = limited(max_text=20).post("/", data={"text": f"{CANARY} {CANARY}"})
+    assert (answer.status_code, CANARY in answer.text) == (422, False)
+
+
+def test_the_channel_stays_chosen_and_an_unknown_one_is_ignored(client: FlaskClient) -> None:
+    chosen = [option for option in sent(client, TEXT, channel="chat").all("option") if "selected" in option]
+    assert chosen == [{"value": "chat", "selected": None}]
+    assert CANARY not in client.post("/", data={"text": TEXT, "channel": CANARY}).text
+
+
+def test_without_a_model_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(**_: object) -> None:
+        raise BundleError("no current bundle")
+
+    monkeypatch.setattr(state, "load", missing)
+    client = create_app(settings=Settings()).test_client()
+    assert "No model is loaded yet" in client.get("/").text
+    answer = client.post("/", data={"text": TEXT})
+    assert (answer.status_code, "no current bundle" in answer.text) == (503, True)

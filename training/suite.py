@@ -1,0 +1,77 @@
+"""The shipped bundle and the corpora in, all figures of its report out."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.annotated import read_dev_evidence, read_extended
+from training.corpora import CORPORA, held_out_ids, read_corpus, read_rows
+from training.evaluate import Judged, evidence_figures, figures, judge, sign_accuracy
+from training.examples import Example, OneOf
+from training.metrics import interval
+from training.splits import is_kept_out, split_annotated
+from training.transcripts import transcript_figures
+from vocservice.inference.engine import Engine
+from vocservice.taxonomy import Taxonomy
+
+log = logging.getLogger("training.suite")
+
+Signs = NDArray[np.int64]
+Score = Callable[[Signs, Signs], float]
+
+
+def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Figures on dev, on the fresh split, on transcripts and on the kept-out tenths of the public sentiment sets."""
+    dev = judge(engine, read_corpus("dev", data))
+    fresh = judge(engine, split_annotated(read_extended(data)).fresh)
+    transcripts = [row for row in read_rows(data / CORPORA["transcripts_dev"].path) if len(row["turns"]) > 1]
+    log.info("judged %d dev and %d fresh texts", len(dev), len(fresh))
+    return {
+        "dev": figures(dev, taxonomy),
+        "fresh": figures(fresh, taxonomy),
+        "evidence": evidence_figures(dev, read_dev_evidence()),
+        "transcripts": transcript_figures(engine, transcripts),
+        "sentiment_sets": sentiment_figures(engine, data),
+    }
+
+
+def sentiment_figures(engine: Engine, data: Path) -> dict[str, Any]:
+    """Each public sentiment set by its customary figure, five levels taken by sign."""
+    held_out = held_out_ids(data)
+    out = {}
+    for name, (corpora, score) in SENTIMENT_SETS.items():
+        examples = [e for corpus in corpora for e in read_corpus(corpus, data) if is_kept_out(e) and e.id not in held_out]
+        if name == "sst":
+            examples = [e for e in examples if _sign(e) != 0]
+        judged: list[Judged] = judge(engine, examples)
+        gold, given = sign_accuracy(judged, [_sign(e) for e in examples])
+        out[name] = asdict(interval(lambda rows, g=gold, s=given, f=score: f(g[rows], s[rows]), len(gold)))
+    return out
+
+
+def _sign(example: Example) -> int:
+    target = example.targets["sentiment"]
+    assert isinstance(target, OneOf)
+    signs: Sequence[int] = sorted({int(np.sign(int(key))) for key in target.keys})
+    return signs[0] if len(signs) == 1 else 0
+
+
+def _accuracy(gold: Signs, given: Signs) -> float:
+    return float((gold == given).mean())
+
+
+def _macro_recall(gold: Signs, given: Signs) -> float:
+    return float(np.mean([(given[gold == sign] == sign).mean() for sign in np.unique(gold)]))
+
+
+SENTIMENT_SETS: dict[str, tuple[tuple[str, ...], Score]] = {
+    "sst": (("sst5_train", "sst5_dev"), _accuracy),
+    "tweeteval": (("tweeteval_val",), _macro_recall),
+    "airline": (("airline",), _accuracy),
+    "amazon": (("amazon_train",), _accuracy),
+}

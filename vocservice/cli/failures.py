@@ -1,0 +1,52 @@
+"""A command to run in, its exit code out: errors become one line `error [code]: message`, never a traceback or a text."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from vocservice.errors import VocError
+
+OK, FAULT, UNUSABLE, SOME_REJECTED, INTERRUPTED = 0, 1, 2, 3, 130
+DEBUG = "VOC_DEBUG"
+
+
+def answered(command: Callable[[], Any]) -> int:
+    """Run a command that returns its exit code, or nothing for 0."""
+    try:
+        return command() or OK
+    except VocError as error:
+        tell(error.code, error.message)
+        return UNUSABLE
+    except click.ClickException as error:
+        error.show()
+        return UNUSABLE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _close_output()
+        return OK
+    except Exception as error:
+        return _unexpected(error)
+
+
+def tell(code: str, message: str) -> None:
+    """One error on standard error."""
+    click.echo(f"error [{code}]: {' '.join(message.split())}", err=True)
+
+
+def _unexpected(error: Exception) -> int:
+    """Only the type and place of the error: its message could hold a customer's words."""
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    tell("internal_error", f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}; {DEBUG}=1 shows more")
+    return FAULT
+
+
+def _close_output() -> None:
+    """The reader of standard output went away (`| head`): let Python's own flush at exit fail silently."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

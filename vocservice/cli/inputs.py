@@ -1,0 +1,89 @@
+"""Paths and the caller's wishes in, one stream of records out, with the facts that all inputs share and how far it has read."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from types import TracebackType
+from typing import Self
+
+from vocservice.errors import InputError
+from vocservice.tables import Facts, Source, read
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.source import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which columns, which sheet, and how many records over all inputs."""
+
+    id_column: str | None = None
+    text_column: str | None = None
+    sheet: str | None = None
+    limit: int | None = None
+
+
+@dataclass
+class Inputs:
+    """One or more open inputs, read one after the other."""
+
+    paths: tuple[str, ...]
+    selection: Selection
+    sources: tuple[Source, ...]
+    facts: Facts
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @classmethod
+    def open(cls, paths: Sequence[str], selection: Selection, *, is_table: bool) -> Self:
+        """Open all inputs before the first record is read.
+
+        Args:
+            paths: files, or `-`.
+            selection: what to read of them.
+            is_table: whether the output keeps the inputs' columns, which must then be the same in all.
+
+        Raises:
+            InputError: an input cannot be used, or the columns differ.
+        """
+        if list(paths).count(STANDARD_STREAM) > 1:
+            raise InputError("standard input (-) can be read once only")
+        with ExitStack() as stack:
+            sources = tuple(stack.enter_context(_open(path, selection)) for path in paths)
+            facts = _shared([source.facts for source in sources], is_table=is_table)
+            return cls(tuple(paths), selection, sources, facts, stack.pop_all())
+
+    def __iter__(self) -> Iterator[Record]:
+        return islice(chain.from_iterable(self.sources), self.selection.limit)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Size of all inputs, null when one is a pipe."""
+        sizes = [source.total_bytes for source in self.sources]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    @property
+    def bytes_read(self) -> int:
+        return sum(source.bytes_read for source in self.sources)
+
+    def again(self) -> "Inputs":
+        """The same inputs from the start; only for files."""
+        return Inputs.open(self.paths, self.selection, is_table=False)
+
+
+def _open(path: str, selection: Selection) -> Source:
+    return read(path, id_column=selection.id_column, text_column=selection.text_column, sheet=selection.sheet)
+
+
+def _shared(facts: Sequence[Facts], *, is_table: bool) -> Facts:
+    first = facts[0]
+    for other in facts[1:]:
+        if is_table and other.columns != first.columns:
+            names = f"{shown_name(first.path)} and {shown_name(other.path)}"
+            raise InputError(f"{names} have different columns; write JSON Lines, or one output each")
+    return replace(first, transcripts=any(other.transcripts for other in facts))

@@ -1,0 +1,64 @@
+"""Results of a run in, its summary on standard error (or as JSON) out: counts, time, rate, model; never a text."""
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from vocservice.records import Rejected, Result
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+
+
+@dataclass
+class Summary:
+    """Counts of a run; the clock starts when it is made."""
+
+    model: str
+    output: str
+    records: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.perf_counter)
+
+    def add(self, result: Result) -> None:
+        """Count one result."""
+        self.records += 1
+        if isinstance(result, Rejected):
+            self.codes[result.code] += 1
+
+    @property
+    def rejected(self) -> int:
+        return self.codes.total()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as JSON gives it."""
+        seconds = time.perf_counter() - self.started
+        return {
+            "records": self.records,
+            "ok": self.records - self.rejected,
+            "rejected": self.rejected,
+            "rejected_by_code": dict(self.codes.most_common()),
+            "seconds": round(seconds, 2),
+            "records_per_second": round(self.records / seconds, 1) if seconds > 0 else None,
+            "model": self.model,
+            "output": self.output,
+        }
+
+    def print(self, *, as_json: bool) -> None:
+        """Give it to the caller; standard output stays free for records when they go there."""
+        found = self.to_dict()
+        if as_json:
+            click.echo(json.dumps(found), err=self.output == STANDARD_STREAM)
+            return
+        rate = f"{found['seconds']} s ({found['records_per_second']} records/s)"
+        click.echo(f"{self.records} records in {rate}, model {self.model}", err=True)
+        if self.rejected:
+            click.echo(f"{self.rejected} rejected: {self._by_code()}{self._where()}", err=True)
+
+    def _by_code(self) -> str:
+        return ", ".join(f"{code} {count}" for code, count in self.codes.most_common())
+
+    def _where(self) -> str:
+        return "" if self.output == STANDARD_STREAM else f" (listed in {shown_name(self.output)}.rejects.jsonl)"

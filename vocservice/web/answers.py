@@ -1,0 +1,15 @@
+"""Values in, JSON answers out, written as the files of the command line are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+
+from vocservice.tables.write_jsonl import json_line
+
+JSON = "application/json"
+
+
+def json_answer(value: Mapping[str, Any], *, status: int = 200, media_type: str = JSON) -> Response:
+    """A JSON document that is not kept by caches."""
+    return Response(json_line(dict(value)), status=status, content_type=media_type)

@@ -1,0 +1,49 @@
+"""Settings and perhaps an analyser in, a Flask application out: limits, blueprints, one error shape, headers, logs."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+
+from flask import Blueprint, Flask
+
+from vocservice.api import Analyser
+from vocservice.errors import BundleError
+from vocservice.settings import Settings, load_settings
+from vocservice.web import analyse, headers, health, logs, openapi, page, problems, taxonomy
+from vocservice.web.state import Model, State, attach
+
+ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
+
+BLUEPRINTS: tuple[Blueprint, ...] = (page.blueprint, analyse.blueprint, taxonomy.blueprint, health.blueprint, openapi.blueprint)
+HOOKS: tuple[Callable[[Flask], None], ...] = (problems.register, headers.register, logs.register)
+
+
+class Service(Flask):
+    """Flask that never logs what an exception says: it may hold a customer's words."""
+
+    def log_exception(self, exc_info: ExcInfo) -> None:
+        logs.log_failure(exc_info[1])
+
+
+def create_app(analyser: Analyser | None = None, settings: Settings | None = None) -> Flask:
+    """Make the application.
+
+    Args:
+        analyser: loaded from the settings by default; while there is no bundle the service runs and says it is not ready.
+        settings: read from `config/service.toml` and the environment by default.
+
+    Raises:
+        ConfigError: the settings are wrong.
+    """
+    settings = settings or load_settings()
+    app = Service("vocservice.web")
+    app.config.update(MAX_CONTENT_LENGTH=settings.http.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.http.max_body_bytes, MAX_FORM_PARTS=20)
+    model = Model(analyser, settings)
+    attach(app, State(model, settings.http))
+    for hook in HOOKS:
+        hook(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    with suppress(BundleError):
+        model.analyser()
+    return app

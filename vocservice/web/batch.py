@@ -1,0 +1,55 @@
+"""A JSON value in, the records it holds out: one object, a list, or `{"records": [...]}`; each checked as a file's rows are."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from vocservice.records import RawVerbatim, Rejected
+from vocservice.settings import HttpLimits
+from vocservice.tables import parse_record
+from vocservice.web.problems import RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of one request, in order; `is_single` when one object was sent by itself."""
+
+    records: tuple[RawVerbatim | Rejected, ...]
+    is_single: bool
+
+
+def batch_of(value: Any, *, limits: HttpLimits) -> Batch:
+    """Read a request's records; one that cannot be read is rejected in its place.
+
+    Raises:
+        RequestError: the list is no list, is empty, or holds more than `limits.max_items`.
+    """
+    listed = _listed(value, limits=limits)
+    items = [value] if listed is None else listed
+    records = (record_of(item, number=number, limits=limits) for number, item in enumerate(items, 1))
+    return Batch(tuple(records), is_single=listed is None)
+
+
+def record_of(item: Any, *, number: int, limits: HttpLimits) -> RawVerbatim | Rejected:
+    """One record, or its rejection; without an id it is `item-<number>`."""
+    record = parse_record(item, default_id=f"item-{number}")
+    if isinstance(record, Rejected):
+        return record
+    size = len(record.text or "") + sum(len(turn.text) for turn in record.turns)
+    if size > limits.max_text:
+        return Rejected(record.id, "text_too_long", f"the text has {size} characters; at most {limits.max_text} are read: split it")
+    return record
+
+
+def _listed(value: Any, *, limits: HttpLimits) -> list[Any] | None:
+    """The list of a batch; None for anything else, which is one record."""
+    listed = value.get("records", value) if isinstance(value, dict) else value
+    if listed is value and not isinstance(value, list):
+        return None
+    if not isinstance(listed, list):
+        raise RequestError("records must be a list", code="invalid_type")
+    if not listed:
+        raise RequestError("there are no records", code="no_records")
+    if len(listed) > limits.max_items:
+        message = f"there are {len(listed)} records; at most {limits.max_items} are read: split them"
+        raise RequestError(message, code="too_many_records", status=413)
+    return listed

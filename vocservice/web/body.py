@@ -1,0 +1,95 @@
+"""A request in, the value of its JSON body out: size, content type, encoding and JSON checked strictly on the raw bytes.
+
+UTF-8 without a byte order mark; NaN, numbers too large for a double, halves of surrogate pairs, nesting beyond
+1024 levels and anything after the document are refused. Of a key given twice the last one counts.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from flask import Request
+
+from vocservice.web.problems import RequestError
+
+_GZIP_WINDOW = 31
+_INVALID_ENCODING = ("surrogate", "UTF-8")
+_LONGEST_EXACT = 2.0**63
+
+
+def read_json(request: Request, *, max_bytes: int) -> Any:
+    """The body's value.
+
+    Args:
+        request: its body is read here; werkzeug stops at the application's limit, with and without a declared length.
+        max_bytes: most bytes after unpacking.
+
+    Raises:
+        RequestError: 400, 413 or 415 with the code that says why.
+    """
+    raw = request.get_data(cache=False)
+    if not raw:
+        raise RequestError("the request has no body", code="empty_body")
+    _check_type(request)
+    return parse_json(_unpacked(raw, request.headers.get("Content-Encoding", ""), max_bytes=max_bytes))
+
+
+def parse_json(raw: bytes) -> Any:
+    """Strict JSON; whole numbers beyond 64 bits, which ids may be, stay exact."""
+    try:
+        value = orjson.loads(raw)
+        return json.loads(raw) if _has_long_number(value) else value
+    except (ValueError, RecursionError) as error:
+        raise _invalid(str(error)) from None
+
+
+def _invalid(reason: str) -> RequestError:
+    if any(word in reason for word in _INVALID_ENCODING):
+        return RequestError("the body must be UTF-8 without a byte order mark or half of a surrogate pair", code="invalid_encoding")
+    return RequestError("the body is not valid JSON", code="invalid_json")
+
+
+def _has_long_number(value: Any) -> bool:
+    """Whether a record's own field is a number that a double holds only roughly."""
+    return any(isinstance(field, float) and abs(field) >= _LONGEST_EXACT for record in _records(value) for field in record.values())
+
+
+def _records(value: Any) -> Iterable[dict[str, Any]]:
+    inner = value.get("records", [value]) if isinstance(value, dict) else value
+    return (record for record in inner if isinstance(record, dict)) if isinstance(inner, list) else ()
+
+
+def _check_type(request: Request) -> None:
+    kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
+    is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if not is_json or charset.lower() not in ("utf-8", "utf8"):
+        raise RequestError("the content type must be application/json in UTF-8", code="unsupported_media_type", status=415)
+
+
+def _unpacked(raw: bytes, encoding: str, *, max_bytes: int) -> bytes:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return raw
+        case "gzip" | "x-gzip":
+            return gunzip(raw, max_bytes=max_bytes)
+    message = "the content encoding must be gzip or none"
+    raise RequestError(message, code="unsupported_encoding", status=415, headers=[("Accept-Encoding", "gzip")])
+
+
+def gunzip(raw: bytes, *, max_bytes: int) -> bytes:
+    """Unpack gzip (one member or several), stopping as soon as more than `max_bytes` come out."""
+    out = bytearray()
+    while raw:
+        member = zlib.decompressobj(_GZIP_WINDOW)
+        try:
+            out += member.decompress(raw, max_bytes + 1 - len(out))
+        except zlib.error:
+            raise RequestError("the body is not valid gzip", code="invalid_gzip") from None
+        if len(out) > max_bytes:
+            raise RequestError("the unpacked body is too large", code="body_too_large", status=413)
+        if not member.eof:
+            raise RequestError("the gzip body is cut off", code="invalid_gzip")
+        raw = member.unused_data
+    return bytes(out)

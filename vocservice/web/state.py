@@ -1,0 +1,82 @@
+"""Settings and perhaps an analyser in, the analyser that requests share out; one that is missing is looked for again.
+
+Lives in `app.extensions`; every request reaches it by `state()`.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+from flask import Flask, current_app
+
+from vocservice.api import Analyser, load
+from vocservice.errors import BundleError
+from vocservice.settings import HttpLimits, Settings
+from vocservice.taxonomy import Taxonomy, load_taxonomy
+
+log = logging.getLogger("vocservice.web")
+
+RETRY_SECONDS = 5.0
+_NAME = "vocservice"
+
+
+class Model:
+    """One analyser for all threads; while there is none, loading is tried again every few seconds at most."""
+
+    def __init__(self, analyser: Analyser | None, settings: Settings, *, retry_seconds: float = RETRY_SECONDS):
+        self._analyser, self._settings, self._retry_seconds = analyser, settings, retry_seconds
+        self._lock = Lock()
+        self._failure: BundleError | None = None
+        self._tried_at = 0.0
+
+    def analyser(self) -> Analyser:
+        """The analyser.
+
+        Raises:
+            BundleError: there is no usable bundle.
+        """
+        with self._lock:
+            if self._analyser is None:
+                self._analyser = self._load()
+            return self._analyser
+
+    def taxonomy(self) -> Taxonomy:
+        """The taxonomy of the bundle, or the configured one while there is none."""
+        try:
+            return self.analyser().taxonomy
+        except BundleError:
+            return load_taxonomy(Path(self._settings.taxonomy) if self._settings.taxonomy else None)
+
+    def _load(self) -> Analyser:
+        if self._failure and monotonic() - self._tried_at < self._retry_seconds:
+            raise BundleError(self._failure.message, code=self._failure.code)
+        self._tried_at = monotonic()
+        try:
+            loaded = load(settings=self._settings)
+        except BundleError as error:
+            self._failure = error
+            log.error("no model: %s", error.message)
+            raise
+        log.info("model loaded: %s", loaded.model)
+        return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What requests share."""
+
+    model: Model
+    limits: HttpLimits
+
+
+def attach(app: Flask, state: State) -> None:
+    """Give an application its state."""
+    app.extensions[_NAME] = state
+
+
+def state() -> State:
+    """The state of the application that answers this request."""
+    found: State = current_app.extensions[_NAME]
+    return found

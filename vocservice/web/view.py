@@ -1,0 +1,119 @@
+"""An analysis and its taxonomy in, what the page shows of it out: marked pieces of text, labels in words, owners.
+
+Nothing here is markup: the template escapes every piece by itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from vocservice.records import Analysis
+from vocservice.render import Row, owner_of, pieces_of, rows_of, sentiment_line, visible
+from vocservice.taxonomy import Taxonomy
+
+POLARITIES: Mapping[str | None, tuple[str, str]] = {"+": ("positive", "good"), "-": ("negative", "bad"), "~": ("mixed", "mixed")}
+TITLES: Mapping[str, str] = {
+    "stages": "Journey stages",
+    "factors": "Experience factors",
+    "sentiment": "Sentiment",
+    "scope": "Scope",
+    "flags": "Flags",
+    "outcome": "Outcome",
+    "reasons": "Reasons for review",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A stretch of text; `names` are the labels it is evidence of, `look` the class of the first."""
+
+    text: str
+    names: str
+    look: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One label, as a line of the table."""
+
+    name: str
+    look: str
+    percent: str
+    owner: str
+    definition: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The labels of one set under its title."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page shows of one analysis."""
+
+    marks: tuple[Mark, ...]
+    groups: tuple[Group, ...]
+    withheld: tuple[tuple[str, str], ...]
+    redactions: tuple[str, ...]
+    model: str
+    taxonomy: str
+
+
+def view_of(analysis: Analysis, taxonomy: Taxonomy) -> View:
+    """Everything the page shows of the analysis of one text."""
+    rows = rows_of(analysis)
+    marks = (_mark(piece.text, piece.rows, analysis, taxonomy) for piece in pieces_of(analysis.text, rows, turn=None))
+    withheld = tuple((withheld.label, _percent(withheld.probability)) for withheld in analysis.abstained)
+    kinds = tuple(sorted({redaction.kind for redaction in analysis.redactions}))
+    return View(tuple(marks), tuple(_groups(rows, analysis, taxonomy)), withheld, kinds, analysis.model, analysis.taxonomy)
+
+
+def _mark(text: str, rows: tuple[Row, ...], analysis: Analysis, taxonomy: Taxonomy) -> Mark:
+    names = ", ".join(_name(row, analysis, taxonomy) for row in rows)
+    factors = [row for row in rows if row.polarity]
+    return Mark(visible(text), names, _look((factors or rows)[0]) if rows else "")
+
+
+def _groups(rows: list[Row], analysis: Analysis, taxonomy: Taxonomy) -> Iterator[Group]:
+    for name, members in groupby(rows, key=lambda row: row.set):
+        yield Group(TITLES.get(name, name), tuple(_line(row, analysis, taxonomy) for row in members))
+
+
+def _line(row: Row, analysis: Analysis, taxonomy: Taxonomy) -> Line:
+    owner = owner_of(taxonomy, row)
+    return Line(
+        name=_name(row, analysis, taxonomy),
+        look=_look(row),
+        percent=_percent(row.probability),
+        owner=taxonomy.owners.get(owner, owner),
+        definition=_definition(row, taxonomy),
+        evidence=tuple(visible(piece.text) for piece in row.evidence),
+    )
+
+
+def _name(row: Row, analysis: Analysis, taxonomy: Taxonomy) -> str:
+    """The label in words."""
+    if row.set == "sentiment" and analysis.sentiment:
+        return sentiment_line(analysis.sentiment)
+    known = row.set in taxonomy and row.key in taxonomy[row.set].keys
+    name = taxonomy[row.set][row.key].label if known else row.key
+    return f"{name}, {POLARITIES[row.polarity][0]}" if row.polarity in POLARITIES else name
+
+
+def _definition(row: Row, taxonomy: Taxonomy) -> str:
+    known = row.set in taxonomy and row.key in taxonomy[row.set].keys
+    return taxonomy[row.set][row.key].definition if known else ""
+
+
+def _look(row: Row) -> str:
+    """A class of the style sheet."""
+    return POLARITIES[row.polarity][1] if row.polarity in POLARITIES else "plain"
+
+
+def _percent(probability: float | None) -> str:
+    return "" if probability is None else f"{probability:.0%}"
