@@ -1,7 +1,6 @@
 """Fixtures of all tests: a clean environment, fake analysers, and the real bundle where there is one."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from builders import fake_analyser, has_current_bundle, steps_analyser
@@ -30,8 +29,8 @@ def steps() -> Analyser:
 
 
 @pytest.fixture(scope="session")
-def real() -> Iterator[Analyser]:
+def real() -> Analyser:
     """The analyser of the current bundle."""
     if not has_current_bundle():
         pytest.skip("models/current does not exist yet: no bundle has been trained")
-    yield vocservice.load()
+    return vocservice.load()

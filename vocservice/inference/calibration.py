@@ -59,7 +59,7 @@ class SingleCalibration(_Frozen):
 
     def choose(self, probabilities: Floats) -> NDArray[np.int64]:
         """Index of the chosen class: the highest probability after the fitted favour."""
-        return np.argmax(probabilities * np.asarray(self.favour, np.float32), axis=-1)
+        return np.asarray(np.argmax(probabilities * np.asarray(self.favour, np.float32), axis=-1), dtype=np.int64)
 
 
 class OrdinalCalibration(_Frozen):

@@ -27,7 +27,8 @@ _PRIVATE = re.compile(
     r"\b(dm|direct message|private message|pm us|inbox|message us|e-?mail us|call us|link below|send us|drop us|reach out to us)\b", re.I
 )
 _PROMISE = re.compile(
-    r"\b(we.ll|will (?:look|check|pass|get back|let you know|investigate)|looking into|passed (?:this|it) on|follow up|escalat\w+|forward\w*)\b",
+    r"\b(we.ll|will (?:look|check|pass|get back|let you know|investigate)|looking into|passed (?:this|it) on|follow up"
+    r"|escalat\w+|forward\w*)\b",
     re.I,
 )
 _SOLVED = re.compile(r"\b(refunded|resolved|fixed|sorted|done|processed|completed|cancelled for you|credited|replacement|updated)\b", re.I)

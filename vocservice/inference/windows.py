@@ -8,8 +8,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
+from vocservice.errors import BundleError
 from vocservice.records import Segment, Verbatim
 
 MAX_WINDOW = 256
@@ -46,8 +47,8 @@ class Windower:
     def __init__(self, tokenizer: Tokenizer, *, max_window: int = MAX_WINDOW):
         self._tokenizer = tokenizer
         self._max_window = max_window
-        self._cls, self._sep = (tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
-        self._speakers = {speaker: tokenizer.token_to_id(token) for speaker, token in SPEAKER_TOKENS.items()}
+        self._cls, self._sep = (_special(tokenizer, token) for token in ("[CLS]", "[SEP]"))
+        self._speakers = {speaker: _special(tokenizer, token) for speaker, token in SPEAKER_TOKENS.items()}
 
     def windows(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]]) -> list[Windowed]:
         """Tokenise a batch in one call; `segments[i]` are those of `verbatims[i]`, in order."""
@@ -60,7 +61,7 @@ class Windower:
             for verbatim, parts, prefix in zip(verbatims, segments, encoded, strict=True)
         ]
 
-    def _window(self, verbatim: Verbatim, segments: list[Segment], prefix: list[int], turns: list) -> Windowed:
+    def _window(self, verbatim: Verbatim, segments: list[Segment], prefix: list[int], turns: list[Encoding]) -> Windowed:
         ids: list[int] = []
         owners: list[int] = []
         for index, (turn, encoding) in enumerate(zip(verbatim.turns, turns, strict=True)):
@@ -78,6 +79,18 @@ class Windower:
         starts = [0] if len(ids) <= room else list(range(0, len(ids) - room + step, step))
         blank = (NO_SEGMENT,) * len(head)
         return [Window((*head, *ids[at : at + room], self._sep), (*blank, *owners[at : at + room], NO_SEGMENT)) for at in starts]
+
+
+def _special(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a token that every bundle's tokenizer has.
+
+    Raises:
+        BundleError: this one has not.
+    """
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise BundleError(f"the bundle's tokenizer has no {token}")
+    return found
 
 
 def prefix_of(verbatim: Verbatim) -> str:
