@@ -1,5 +1,7 @@
 """Tests of `body`: sizes, content types, encodings, and JSON that is meant to hurt."""
 
+from time import perf_counter
+
 import pytest
 from builders import CANARY
 from flask.testing import FlaskClient
@@ -109,6 +111,7 @@ def test_a_large_body_is_a_413_with_and_without_its_length(limited: MakeClient) 
     assert post(client, fits).status_code == 200
     assert post_chunked(client, fits[:10] + fits[11:]).status_code == 200
     check_problem(post(client, fits + b" "), 413, "body_too_large")
+    check_problem(post_chunked(client, fits + b" "), 413, "body_too_large")
     check_problem(post_chunked(client, fits + b" " * 5000), 413, "body_too_large")
 
 
@@ -134,6 +137,15 @@ def test_other_encodings_are_a_415(client: FlaskClient, encoding: str) -> None:
     answer = post(client, GOOD, Content_Encoding=encoding)
     check_problem(answer, 415, "unsupported_encoding")
     assert answer.headers["Accept-Encoding"] == "gzip"
+
+
+def test_many_empty_members_take_time_by_their_number_not_its_square() -> None:
+    def seconds(members: int) -> float:
+        started = perf_counter()
+        gunzip(packed(b"") * members, max_bytes=LIMIT)
+        return perf_counter() - started
+
+    assert seconds(80_000) < 20 * seconds(10_000) + 0.5
 
 
 def test_unpacking_stops_at_the_limit() -> None:

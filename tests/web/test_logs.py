@@ -43,8 +43,13 @@ def test_a_request_is_one_line_with_counts(client: FlaskClient, lines: io.String
     (line,) = read(lines)
     assert line["id"] == answer.headers["X-Request-Id"]
     assert {name: line[name] for name in ("level", "event", "method", "route", "status", "records", "rejected")} == {
-        "level": "info", "event": "request", "method": "POST", "route": ANALYSE,
-        "status": 200, "records": 2, "rejected": 1,
+        "level": "info",
+        "event": "request",
+        "method": "POST",
+        "route": ANALYSE,
+        "status": 200,
+        "records": 2,
+        "rejected": 1,
     }
 
 

@@ -1,17 +1,22 @@
 """Tests of the start page: the form, labels with evidence, and texts that try to become markup."""
 
 from html.parser import HTMLParser
+from io import BytesIO
 
 import pytest
 from builders import CANARY
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from vocservice.errors import BundleError
 from vocservice.settings import Settings
 from vocservice.web import state
 from vocservice.web.app import create_app
 from web.conftest import MakeClient
+from web.sending import CHUNKED, check_problem
 
+FORM = "application/x-www-form-urlencoded"
+LIMIT = 2048
 TEXT = "The app crashed twice. Support was lovely and fixed it."
 HOSTILE = [
     "</script><script>alert(1)</script> crashed",
@@ -25,10 +30,10 @@ HOSTILE = [
     "a" + "\u0301" * 10_000 + " crashed",
     "<crashed>",
 ]
-ELEMENTS = set(
-    ["html", "head", "meta", "title", "link", "body", "a", "header", "h1", "h2", "p", "main", "section", "bdi", "mark", "small", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "q"]
-)
-ELEMENTS |= set(["form", "label", "textarea", "select", "option", "input", "button", "footer", "nav", "ul", "li"])
+FRAME = {"html", "head", "meta", "title", "link", "body", "a", "header", "h1", "h2", "p", "main", "section"}  # fmt: skip
+RESULT = {"bdi", "mark", "small", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "q"}  # fmt: skip
+INPUT = {"form", "label", "textarea", "select", "option", "input", "button", "footer", "nav", "ul", "li"}  # fmt: skip
+ELEMENTS = FRAME | RESULT | INPUT
 
 
 class Page(HTMLParser):
@@ -48,6 +53,13 @@ class Page(HTMLParser):
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def form(client: FlaskClient, body: bytes, *, is_declared: bool = True) -> TestResponse:
+    """Send the bytes of a form as they are."""
+    if is_declared:
+        return client.post("/", data=body, content_type=FORM)
+    return client.post("/", input_stream=BytesIO(body), content_type=FORM, environ_overrides=CHUNKED)
 
 
 def sent(client: FlaskClient, text: str, **fields: str) -> Page:
@@ -122,6 +134,21 @@ def test_what_was_sent_is_shown_only_as_analysed(steps_client: FlaskClient) -> N
 def test_a_text_over_the_limit_is_refused(limited: MakeClient) -> None:
     answer = limited(max_text=20).post("/", data={"text": f"{CANARY} {CANARY}"})
     assert (answer.status_code, CANARY in answer.text) == (422, False)
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_form_is_read_whole_or_not_at_all(limited: MakeClient, is_declared: bool) -> None:
+    client = limited(max_body_bytes=LIMIT, max_text=LIMIT)
+    fits = b"text=" + b"x" * (LIMIT - 5)
+    assert form(client, fits, is_declared=is_declared).status_code == 200
+    check_problem(form(client, fits + b"y", is_declared=is_declared), 413, "body_too_large")
+
+
+@pytest.mark.parametrize("body", [b"", b"text=%ff%fe", b"text=\xff", b"&&&===", b"x=" + CANARY.encode(), b"text[]=" + CANARY.encode()])
+def test_a_form_that_holds_no_text_says_so(steps_client: FlaskClient, body: bytes) -> None:
+    answer = form(steps_client, body)
+    assert answer.status_code in (200, 422)
+    assert CANARY not in answer.text and "Traceback" not in answer.text
 
 
 def test_the_channel_stays_chosen_and_an_unknown_one_is_ignored(client: FlaskClient) -> None:

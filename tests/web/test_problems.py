@@ -12,7 +12,17 @@ from web.sending import check_problem
 
 
 @pytest.mark.parametrize(
-    "path", [f"/{CANARY}", "/v1", "/v1/analyse/", f"/v1/{CANARY}?text={CANARY}", "/static/no.css", "/static/../app.py"]
+    "path",
+    [
+        f"/{CANARY}",
+        "/v1",
+        "/v1/analyse/",
+        f"/v1/{CANARY}?text={CANARY}",
+        "/static/no.css",
+        "/static/../app.py",
+        f"/v1//{CANARY}",
+        "/v1//analyse",
+    ],
 )
 def test_an_unknown_path_is_a_404(client: FlaskClient, path: str) -> None:
     check_problem(client.get(path), 404, "not_found")

@@ -37,6 +37,7 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     """
     settings = settings or load_settings()
     app = Service("vocservice.web")
+    app.url_map.merge_slashes = False  # a redirect would repeat the path that was asked for
     app.config.update(MAX_CONTENT_LENGTH=settings.http.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.http.max_body_bytes, MAX_FORM_PARTS=20)
     model = Model(analyser, settings)
     attach(app, State(model, settings.http))

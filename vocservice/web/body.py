@@ -7,14 +7,16 @@ UTF-8 without a byte order mark; NaN, numbers too large for a double, halves of 
 import json
 import zlib
 from collections.abc import Iterable
+from gzip import BadGzipFile, GzipFile
+from io import BytesIO
 from typing import Any
 
 import orjson
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from vocservice.web.problems import RequestError
 
-_GZIP_WINDOW = 31
 _INVALID_ENCODING = ("surrogate", "UTF-8")
 _LONGEST_EXACT = 2.0**63
 
@@ -23,17 +25,32 @@ def read_json(request: Request, *, max_bytes: int) -> Any:
     """The body's value.
 
     Args:
-        request: its body is read here; werkzeug stops at the application's limit, with and without a declared length.
-        max_bytes: most bytes after unpacking.
+        request: its body is read here.
+        max_bytes: most bytes, as sent and after unpacking.
 
     Raises:
         RequestError: 400, 413 or 415 with the code that says why.
     """
-    raw = request.get_data(cache=False)
+    raw = read_bytes(request, max_bytes=max_bytes)
     if not raw:
         raise RequestError("the request has no body", code="empty_body")
     _check_type(request)
     return parse_json(_unpacked(raw, request.headers.get("Content-Encoding", ""), max_bytes=max_bytes))
+
+
+def read_bytes(request: Request, *, max_bytes: int) -> bytes:
+    """The body as sent, with and without a declared length; kept for a form that is parsed after.
+
+    werkzeug cuts a body of undeclared length at its limit and says nothing, so one byte more is asked for.
+
+    Raises:
+        RequestEntityTooLarge: there are more than `max_bytes`.
+    """
+    request.max_content_length = max_bytes + 1
+    raw = request.get_data()
+    if len(raw) > max_bytes:
+        raise RequestEntityTooLarge
+    return raw
 
 
 def parse_json(raw: bytes) -> Any:
@@ -80,16 +97,12 @@ def _unpacked(raw: bytes, encoding: str, *, max_bytes: int) -> bytes:
 
 def gunzip(raw: bytes, *, max_bytes: int) -> bytes:
     """Unpack gzip (one member or several), stopping as soon as more than `max_bytes` come out."""
-    out = bytearray()
-    while raw:
-        member = zlib.decompressobj(_GZIP_WINDOW)
-        try:
-            out += member.decompress(raw, max_bytes + 1 - len(out))
-        except zlib.error:
-            raise RequestError("the body is not valid gzip", code="invalid_gzip") from None
-        if len(out) > max_bytes:
-            raise RequestError("the unpacked body is too large", code="body_too_large", status=413)
-        if not member.eof:
-            raise RequestError("the gzip body is cut off", code="invalid_gzip")
-        raw = member.unused_data
-    return bytes(out)
+    try:
+        out = GzipFile(fileobj=BytesIO(raw)).read(max_bytes + 1)
+    except EOFError:
+        raise RequestError("the gzip body is cut off", code="invalid_gzip") from None
+    except (BadGzipFile, zlib.error):
+        raise RequestError("the body is not valid gzip", code="invalid_gzip") from None
+    if len(out) > max_bytes:
+        raise RequestError("the unpacked body is too large", code="body_too_large", status=413)
+    return out

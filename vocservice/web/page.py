@@ -13,6 +13,7 @@ from vocservice.errors import BundleError
 from vocservice.records import Analysis
 from vocservice.web.analyse import status_of
 from vocservice.web.batch import record_of
+from vocservice.web.body import read_bytes
 from vocservice.web.state import state
 from vocservice.web.view import View, view_of
 
@@ -48,7 +49,9 @@ def form() -> Response:
 @blueprint.post("/")
 def result() -> Response:
     """The form with the labels of the text that was sent."""
-    return _page(_filled(request.form.get("text", ""), channel=request.form.get("channel", ""), question=request.form.get("question", "")))
+    read_bytes(request, max_bytes=state().limits.max_body_bytes)
+    sent = request.form
+    return _page(_filled(sent.get("text", ""), channel=sent.get("channel", ""), question=sent.get("question", "")))
 
 
 def _filled(text: str, *, channel: str, question: str) -> Filled:

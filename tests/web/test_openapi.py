@@ -1,0 +1,104 @@
+"""Tests of the OpenAPI document: every route and no other is in it, and what the service answers is what it says."""
+
+import json
+from typing import Any
+
+import pytest
+from builders import CANARY, steps_analyser
+from flask import Flask
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+
+import vocservice
+from vocservice.settings import Settings
+from vocservice.web.app import create_app
+from vocservice.web.openapi import document
+from web.sending import ANALYSE, packed, post
+
+DOCUMENT: dict[str, Any] = json.loads(document())
+TURNS = [{"speaker": "bot", "text": "How can I help?"}, {"speaker": "customer", "text": "The app crashed, mail jo@example.com."}]
+AUTOMATIC = {"HEAD", "OPTIONS"}
+
+
+def routes(app: Flask) -> set[tuple[str, str]]:
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
+    return {(rule.rule, method.lower()) for rule in rules for method in (rule.methods or set()) - AUTOMATIC}
+
+
+def check(schema: dict[str, Any], value: Any) -> None:
+    """The value is valid under a schema of the document."""
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
+
+
+def schema_of(path: str, method: str, status: int, media_type: str) -> dict[str, Any]:
+    answers = DOCUMENT["paths"][path][method]["responses"]
+    found: dict[str, Any] = answers.get(str(status), answers["default"])["content"][media_type]["schema"]
+    return found
+
+
+def test_every_route_is_described_and_nothing_else(client: FlaskClient) -> None:
+    described = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert described == routes(client.application)
+
+
+def test_it_is_served_as_shipped_and_names_this_version(client: FlaskClient) -> None:
+    answer = client.get("/openapi.json")
+    assert (answer.content_type, answer.data) == ("application/json", document())
+    assert DOCUMENT["info"]["version"] == vocservice.__version__
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+def test_every_schema_is_one_and_every_reference_resolves() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    referred = {word.rpartition("/")[2] for word in json.dumps(DOCUMENT).split('"') if word.startswith("#/")}
+    assert referred == schemas.keys()
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/taxonomy", "/openapi.json"])
+def test_what_is_asked_for_is_as_described(client: FlaskClient, path: str) -> None:
+    check(schema_of(path, "get", 200, "application/json"), client.get(path).get_json())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"id": "a", "text": "The app crashed."},
+        {"turns": TURNS, "score": {"kind": "nps", "value": 3, "scale": 10}, "metadata": {"shop": 7}},
+        [{"text": "The app crashed."}, {"id": 7, "turns": TURNS}, {"text": ""}, {"text": None}],
+        {"records": [{"text": "Call me on +44 20 7946 0958, order 12345678."}]},
+    ],
+    ids=["text", "transcript", "list", "records"],
+)
+def test_analyses_are_as_described(client: FlaskClient, steps_client: FlaskClient, value: Any) -> None:
+    for asked in (client, steps_client):
+        answer = asked.post(ANALYSE, json=value)
+        assert answer.status_code == 200
+        check(schema_of(ANALYSE, "post", 200, "application/json"), answer.get_json())
+
+
+def test_the_examples_are_analysed(steps_client: FlaskClient) -> None:
+    content = DOCUMENT["paths"][ANALYSE]["post"]["requestBody"]["content"]["application/json"]
+    assert len(content["examples"]) == 2
+    for example in content["examples"].values():
+        check(content["schema"], example["value"])
+        assert steps_client.post(ANALYSE, json=example["value"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"3", b'{"text": ""}', b'{"turns": []}', b'{"text": "\\ud800"}', packed(b"{}"), b'{"records": 1}']
+)
+def test_problems_are_as_described_and_their_codes_are_listed(steps_client: FlaskClient, body: bytes) -> None:
+    answer = post(steps_client, body)
+    problem = answer.get_json(force=True)
+    check(schema_of(ANALYSE, "post", answer.status_code, "application/problem+json"), problem)
+    assert problem["code"] in DOCUMENT["paths"][ANALYSE]["post"]["responses"][str(answer.status_code)]["description"]
+
+
+def test_a_field_more_or_less_would_be_noticed() -> None:
+    analysed = create_app(steps_analyser(), Settings()).test_client().post(ANALYSE, json={"text": "The app crashed."}).get_json()
+    validator = Draft202012Validator({**DOCUMENT["components"]["schemas"]["Analysis"], "components": DOCUMENT["components"]})
+    assert validator.is_valid(analysed)
+    assert not validator.is_valid({**analysed, CANARY: 1})
+    assert not any(validator.is_valid({k: v for k, v in analysed.items() if k != name}) for name in analysed)
