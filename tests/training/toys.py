@@ -1,0 +1,60 @@
+"""Invented sentences in the words of the toy tokenizer, labelled by what they say, and a toy bundle made of them."""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from training.calibrate import fit_calibration, score_sets
+from training.examples import Example, Labels, OneOf, Target
+from training.export import Provenance, export_bundle
+from training.network import Network
+from training.prepare import Prepared, prepare
+from vocservice.inference.calibration import Calibration
+from vocservice.inference.layout import Layout, lay_out
+from vocservice.inference.windows import Windower
+from vocservice.taxonomy import Taxonomy
+from vocservice.text.redact import RedactionRules
+
+STAGE = {"food": "eat", "price": "buy", "crew": "eat"}
+SIGN = {"good": "+", "cheap": "+", "bad": "-", "late": "-"}
+PROVENANCE = Provenance("toy-1", "toy", {"toy.jsonl": "0" * 64}, 1, {"epochs": 1})
+
+
+def sentences(count: int, *, seed: int = 0, sample: str = "random") -> list[Example]:
+    """Each is "the THING was JUDGED", twice in a third of them; every label follows from the words."""
+    draw = random.Random(seed)
+    return [_sentence(f"{sample}-{number}", draw, sample) for number in range(count)]
+
+
+def _sentence(example_id: str, draw: random.Random, sample: str) -> Example:
+    parts = [(draw.choice(sorted(STAGE)), draw.choice(sorted(SIGN))) for _ in range(1 + draw.randrange(3) // 2)]
+    text = " but ".join(f"the {thing} was very {judged}" for thing, judged in parts)
+    return Example(example_id, "toy", text, targets_of(parts), sample=sample)
+
+
+def targets_of(parts: list[tuple[str, str]]) -> Mapping[str, Target]:
+    total = sum(1 if SIGN[judged] == "+" else -1 for _, judged in parts)
+    return {
+        "stages": Labels({STAGE[thing]: None for thing, _ in parts}),
+        "factors": Labels({thing: SIGN[judged] for thing, judged in parts}),
+        "sentiment": OneOf(frozenset({str(max(-2, min(2, total)))})),
+        "scope": OneOf(frozenset({"broader" if total < 0 else "neither"})),
+    }
+
+
+def ready(examples: list[Example], tokenizer: Tokenizer, rules: RedactionRules, layout: Layout) -> list[Prepared]:
+    return list(prepare(examples, Windower(tokenizer), rules, layout))
+
+
+def calibrated(network: Network, data: list[Prepared], taxonomy: Taxonomy) -> Calibration:
+    return fit_calibration(score_sets(network, data, [network.layout[label_set.name] for label_set in taxonomy.of("verbatim")]))
+
+
+def export_toy(network: Network, tokenizer: Tokenizer, taxonomy: Taxonomy, rules: RedactionRules, folder: Path) -> Calibration:
+    """A bundle of the network; its calibration is fitted on a few toy sentences."""
+    data = ready(sentences(40, seed=9), tokenizer, rules, lay_out(taxonomy.of("verbatim")))
+    calibration = calibrated(network, data, taxonomy)
+    export_bundle(network, tokenizer, taxonomy, calibration, None, PROVENANCE, folder)
+    return calibration
