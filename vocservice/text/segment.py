@@ -7,20 +7,15 @@ order, without overlap; what lies between two spans is white space only.
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from threading import Lock
 from typing import NamedTuple
 
-import spacy
-from spacy.language import Language
-
 from vocservice.records import Segment, Verbatim
+from vocservice.text.tokens import Token, tokens_of
 
 Span = tuple[int, int]
 
 MAX_TOKENS = 40
 _MIN_TOKENS = 2
-_MAX_RUN = 100  # characters without a space that the tokeniser sees at once: its time grows with the square of a run
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -43,19 +38,7 @@ _STARTERS = _listed(
     "the i i'm i've it it's we they he she this that these those there my our your but and so then when if no not very great good bad also "
     "after before now never what why how who you as at in on for a an all staff please thank thanks however overall unfortunately"
 )
-_GLUED = re.compile(r"(?<=[!?…])(?=[^\W\d_]{2})|(?<=[a-z]{2}\.)(?=[A-Z][a-z])")
-_ADDRESS = re.compile(r"://|www\.|@|/|\.(?:com|org|net|co|uk|io)\b", re.IGNORECASE)
 _EMOJI = re.compile("[\u2600-\u27bf\u2b50\U0001f000-\U0001faff]")
-
-
-class _Token(NamedTuple):
-    """A word or mark with its place; `spaced` where white space stands before it, `opens_line` where a line break does."""
-
-    text: str
-    start: int
-    end: int
-    spaced: bool
-    opens_line: bool
 
 
 class _Break(NamedTuple):
@@ -63,17 +46,6 @@ class _Break(NamedTuple):
 
     at: int
     hard: bool
-
-
-@lru_cache(maxsize=1)
-def tokeniser() -> Language:
-    """The blank English pipeline whose rule-based tokeniser finds the words."""
-    nlp = spacy.blank("en")
-    nlp.max_length = 10_000_000
-    return nlp
-
-
-_TOKENISING = Lock()
 
 
 def segment(text: str) -> list[Span]:
@@ -85,7 +57,7 @@ def segment(text: str) -> list[Span]:
     Returns:
         Half-open character offsets, sorted, each with at least one visible character; empty for blank text.
     """
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     if not tokens:
         return []
     starts = _merge_short(list(_breaks(tokens)), len(tokens))
@@ -104,47 +76,7 @@ def segments_of(verbatim: Verbatim) -> list[Segment]:
     ]
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    end = 0
-    for start, word in _words(text):
-        here = start
-        for part in _split_glued(word):
-            between = text[end:here]
-            end = here + len(part)
-            tokens.append(_Token(part, here, end, bool(between), "\n" in between or not tokens))
-            here = end
-    return tokens
-
-
-def _words(text: str) -> list[tuple[int, str]]:
-    """spaCy's tokens and where they start.
-
-    The memory zone drops the words of the text afterwards (spaCy would keep every new word for the life of the process);
-    a zone is not safe among threads, hence the lock.
-    """
-    nlp = tokeniser()
-    with _TOKENISING, nlp.memory_zone():
-        return [(at + token.idx, token.text) for at, piece in _pieces(text) for token in nlp.make_doc(piece) if not token.is_space]
-
-
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """The text, cut within runs without a space that are too long to be words."""
-    at = 0
-    for run in re.finditer(rf"\S{{{_MAX_RUN}}}(?=\S)", text):
-        yield at, text[at : run.end()]
-        at = run.end()
-    yield at, text[at:]
-
-
-def _split_glued(word: str) -> Sequence[str]:
-    """Two sentences written without a space ("slow!Never", "nice.The")."""
-    if word.isalnum() or not _GLUED.search(word) or _ADDRESS.search(word):
-        return (word,)
-    return _GLUED.split(word)
-
-
-def _breaks(tokens: Sequence[_Token]) -> Iterator[_Break]:
+def _breaks(tokens: Sequence[Token]) -> Iterator[_Break]:
     for index in range(1, len(tokens)):
         if tokens[index].opens_line or _ends_sentence(tokens, index):
             yield _Break(index, hard=True)
@@ -152,7 +84,7 @@ def _breaks(tokens: Sequence[_Token]) -> Iterator[_Break]:
             yield _Break(index, hard=False)
 
 
-def _ends_sentence(tokens: Sequence[_Token], index: int) -> bool:
+def _ends_sentence(tokens: Sequence[Token], index: int) -> bool:
     """Whether a sentence ends before token `index`."""
     here, at = tokens[index], index - 1
     while at > 0 and tokens[at].text in _CLOSERS and not tokens[at].spaced:
@@ -165,12 +97,12 @@ def _ends_sentence(tokens: Sequence[_Token], index: int) -> bool:
     return not (_is_open(last, here) or _is_abbreviation(tokens, at, here) or _is_number(tokens, at, here))
 
 
-def _is_open(last: str, here: _Token) -> bool:
+def _is_open(last: str, here: Token) -> bool:
     """An ellipsis within a sentence ("I waited... and waited")."""
     return (last == "…" or last.startswith("..")) and here.text[0].islower()
 
 
-def _is_abbreviation(tokens: Sequence[_Token], at: int, here: _Token) -> bool:
+def _is_abbreviation(tokens: Sequence[Token], at: int, here: Token) -> bool:
     word = _word_before_stop(tokens, at)
     if word is None:
         return False
@@ -184,7 +116,7 @@ def _is_abbreviation(tokens: Sequence[_Token], at: int, here: _Token) -> bool:
     return _INITIALS.fullmatch(word) is not None and word != "I" and here.text.lower() not in _STARTERS
 
 
-def _word_before_stop(tokens: Sequence[_Token], at: int) -> str | None:
+def _word_before_stop(tokens: Sequence[Token], at: int) -> str | None:
     """The word that a single full stop belongs to, whether or not the tokeniser kept them together."""
     text = tokens[at].text
     if text != ".":
@@ -192,7 +124,7 @@ def _word_before_stop(tokens: Sequence[_Token], at: int) -> str | None:
     return tokens[at - 1].text if at and not tokens[at].spaced else None
 
 
-def _is_number(tokens: Sequence[_Token], at: int, here: _Token) -> bool:
+def _is_number(tokens: Sequence[Token], at: int, here: Token) -> bool:
     """The number of a list item ("1. late") or a decimal cut in two."""
     word = _word_before_stop(tokens, at)
     if word is None or not word.isdigit():
@@ -201,7 +133,7 @@ def _is_number(tokens: Sequence[_Token], at: int, here: _Token) -> bool:
     return (len(word) <= 2 and tokens[first].opens_line) or (here.text[0].isdigit() and not here.spaced)
 
 
-def _starts_clause(tokens: Sequence[_Token], index: int) -> bool:
+def _starts_clause(tokens: Sequence[Token], index: int) -> bool:
     here, before = tokens[index], tokens[index - 1]
     word = here.text.lower()
     if word == "&":
@@ -212,13 +144,13 @@ def _starts_clause(tokens: Sequence[_Token], index: int) -> bool:
     return here.spaced and (here.text in _OPENERS or _is_item(tokens, index))
 
 
-def _is_item(tokens: Sequence[_Token], index: int) -> bool:
+def _is_item(tokens: Sequence[Token], index: int) -> bool:
     """The "2)" of a list within a line."""
     following = tokens[index + 1] if index + 1 < len(tokens) else None
     return tokens[index].text.isdigit() and following is not None and following.text == ")" and not following.spaced
 
 
-def _ends_clause(tokens: Sequence[_Token], index: int) -> bool:
+def _ends_clause(tokens: Sequence[Token], index: int) -> bool:
     mark, here = tokens[index - 1], tokens[index]
     if mark.text in _CLAUSE_MARK:
         return _stands_alone(mark, here) and not (mark.text == ")" and index > 1 and tokens[index - 2].text.isdigit())
@@ -229,7 +161,7 @@ def _ends_clause(tokens: Sequence[_Token], index: int) -> bool:
     return False
 
 
-def _stands_alone(mark: _Token, here: _Token) -> bool:
+def _stands_alone(mark: Token, here: Token) -> bool:
     """True for a comma, a spaced dash or a closed bracket; false for the hyphen or slash inside a word and the colon of 10:30."""
     if mark.text in {",", ":", ")"}:
         return here.spaced or (here.text[0].isalpha() and mark.text == ",")
