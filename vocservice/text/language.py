@@ -17,6 +17,7 @@ UNDETERMINED = "und"
 _MAX_CHARACTERS = 4000
 _MIN_WORDS = 3
 _ENGLISH_SHARE = 0.28  # of plainly English words; about half of the words of an English text are such
+_KNOWN_SHARE = 0.5  # of words that are English, shared ones included, from which on a text is English
 _SURE = 0.6
 _LIKELY = 0.25
 _STOP_WORD_SHARE = 0.25
@@ -40,8 +41,10 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+|\[[A-Z]+\]|<[a-z]+>|\S*\d\S*|\b\w+(?:\.\w+)+\b")
+_MAY_BE_NOISE = re.compile(r"(?<!\S)(?:[^\s@#\d\[<.:]++|\.(?!\S)|:(?!/))*+\S+")  # a run with a character that noise needs
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_REPEATED = re.compile(r"(.)\1{2,}")
+_REPEATED = re.compile(r"([^\W\d_])\1{2,}")
+_OTHER_SCRIPT = re.compile("[\u0370-\U0003ffff]")
 
 # First and last code point of each script that is not Latin, and the language a text in it is taken for unless py3langid names
 # another of the same script.
@@ -135,8 +138,8 @@ def identify(text: str) -> Language:
     Returns:
         `en`, `und`, or the code of another language, which is not served.
     """
-    words_only = _NOISE.sub(" ", text[:_MAX_CHARACTERS])
-    words = [_REPEATED.sub(r"\1", word).replace("’", "'") for word in _WORD.findall(words_only.lower())]
+    words_only = _MAY_BE_NOISE.sub(_without_noise, text[:_MAX_CHARACTERS])
+    words = _WORD.findall(_REPEATED.sub(r"\1", words_only.lower()).replace("’", "'"))
     if not words:
         return Language(UNDETERMINED, 0.0)
     english = _share(words, _PLAINLY_ENGLISH)
@@ -145,12 +148,18 @@ def identify(text: str) -> Language:
     return _foreign_script(words_only, words) or _latin(words_only, words, english)
 
 
+def _without_noise(run: re.Match[str]) -> str:
+    return _NOISE.sub(" ", run.group())
+
+
 def _share(words: list[str], listed: frozenset[str]) -> float:
     return sum(word in listed for word in words) / len(words)
 
 
 def _foreign_script(text: str, words: list[str]) -> Language | None:
     """A language of another script if most letters are of it."""
+    if not _OTHER_SCRIPT.search(text):
+        return None
     letters = [character for character in text if character.isalpha()]
     scripts = Counter(code for character in letters if (code := _script(character)))
     foreign = sum(scripts.values())
@@ -170,13 +179,15 @@ def _script(character: str) -> str | None:
 
 
 def _latin(text: str, words: list[str], english: float) -> Language:
+    known = english + _share(words, _SHARED_ENGLISH)
+    if english >= _ENGLISH_SHARE and known >= _KNOWN_SHARE:
+        return Language(ENGLISH, round(min(known, 1.0), 4))
     ranked = _rank(text)
     code, probability = ranked[0]
     if code not in _ENGLISH_LIKE and english < _ENGLISH_SHARE and _is_evident(words, code, probability, english):
         return Language(code, round(probability, 4))
-    known = english + _share(words, _SHARED_ENGLISH)
     sure = max(dict(ranked).get(ENGLISH, 0.0), known)
-    return Language(ENGLISH if sure >= 0.5 else UNDETERMINED, round(min(sure, 1.0), 4))
+    return Language(ENGLISH if sure >= _KNOWN_SHARE else UNDETERMINED, round(min(sure, 1.0), 4))
 
 
 def _is_evident(words: list[str], code: str, probability: float, english: float) -> bool:
