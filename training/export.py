@@ -65,8 +65,9 @@ def export_bundle(
 
 
 def write_fitted(folder: Path, calibration: Calibration, conversation: ConversationModel | None) -> None:
-    """Write what is fitted after the weights."""
+    """Write what is fitted after the weights; an earlier conversation model does not stay beside others' weights."""
     (folder / files.CALIBRATION).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
+    (folder / files.CONVERSATION).unlink(missing_ok=True)
     if conversation is not None:
         (folder / files.CONVERSATION).write_text(conversation.model_dump_json(indent=1), encoding="utf-8")
 
@@ -81,7 +82,7 @@ def write_manifest(folder: Path, taxonomy: Taxonomy, width: int, provenance: Pro
         base=provenance.base,
         width=width,
         max_window=MAX_WINDOW,
-        created=datetime.date.today().isoformat(),
+        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         files={name: file_digest(folder / name) for name in names if (folder / name).is_file()},
         data=dict(provenance.data),
         seed=provenance.seed,

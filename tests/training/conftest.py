@@ -1,6 +1,7 @@
 """What the tests of training share: a toy taxonomy, a toy tokenizer, tiny encoders, and the corpora where they are."""
 
 import os
+import shutil
 import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
+from toys import Toy, export_toy, ready, sentences
 from transformers import BertConfig, BertModel
 
+from training.fit import Recipe, fit
 from training.network import Network
 from training.vocabulary import ADDED, SPECIAL
 from vocservice.inference.layout import Layout, lay_out
@@ -104,7 +107,7 @@ def _wordpiece(pieces: list[str]) -> Tokenizer:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_network(layout: Layout, tokenizer: Tokenizer) -> Callable[..., Network]:
     """Tiny random networks; heads are drawn wide enough that segments differ."""
 
@@ -126,6 +129,28 @@ def new_network(layout: Layout, tokenizer: Tokenizer) -> Callable[..., Network]:
         return network
 
     return build
+
+
+@pytest.fixture(scope="session")
+def toy(
+    new_network: Callable[..., Network],
+    tokenizer: Tokenizer,
+    taxonomy: Taxonomy,
+    rules: RedactionRules,
+    layout: Layout,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Toy:
+    """One for all tests that only read it."""
+    folder, network = tmp_path_factory.mktemp("bundle"), new_network()
+    recipe = Recipe(epochs=6, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.0)
+    fit(network, ready(sentences(60), tokenizer, rules, layout), recipe, folder=folder / "run")
+    return Toy(network, export_toy(network, tokenizer, taxonomy, rules, folder / "toy-1"), folder / "toy-1")
+
+
+@pytest.fixture
+def toy_folder(toy: Toy, tmp_path: Path) -> Path:
+    """A copy of the toy bundle that a test may damage."""
+    return Path(shutil.copytree(toy.folder, tmp_path / "toy-1"))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -20,6 +21,15 @@ from vocservice.text.redact import RedactionRules
 STAGE = {"food": "eat", "price": "buy", "crew": "eat"}
 SIGN = {"good": "+", "cheap": "+", "bad": "-", "late": "-"}
 PROVENANCE = Provenance("toy-1", "toy", {"toy.jsonl": "0" * 64}, 1, {"epochs": 1})
+
+
+@dataclass(frozen=True, slots=True)
+class Toy:
+    """A network fitted to toy sentences, its calibration, and the folder of its bundle."""
+
+    network: Network
+    calibration: Calibration
+    folder: Path
 
 
 def sentences(count: int, *, seed: int = 0, sample: str = "random") -> list[Example]:
