@@ -4,11 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
+from builders import saved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vocservice.errors import ConfigError
-from vocservice.text.redact import DETECTORS, RedactionRules, redact
+from vocservice.text.redact import RedactionRules, detectors, redact
+from vocservice.text.rules import KINDS, shipped_rules
 
 CONFIG = Path(__file__).parents[2] / "config" / "redaction.toml"
 
@@ -186,26 +188,40 @@ def test_telephone_regions_come_from_the_rules() -> None:
 
 
 def test_shipped_rules_mask_every_kind() -> None:
-    assert set(RedactionRules.load(CONFIG).kinds) == set(DETECTORS)
+    rules = RedactionRules.load(CONFIG)
+    assert rules == shipped_rules() and rules.kinds == KINDS == tuple(detectors(rules, ()))
+
+
+NAMES = '[names]\nnever = "zanzibar"\nalso_words = ""\nparticles = ""\nroles = ""'
+RIGHT = f'kinds = ["name"]\nphone_regions = []\n{NAMES}'
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        'kinds = ["email", "shoe"]\nphone_regions = []',
-        'kinds = ["email"]\nphone_regions = ["XX"]',
-        'kinds = ["email"]',
-        'kinds = ["email"]\nphone_regions = []\nmore = 1',
-        'kinds = "email"\nphone_regions = []',
-        "kinds = [1]\nphone_regions = []",
+        f'kinds = ["email", "shoe"]\nphone_regions = []\n{NAMES}',
+        f'kinds = ["email"]\nphone_regions = ["XX"]\n{NAMES}',
+        f'kinds = ["email"]\n{NAMES}',
+        'kinds = ["email"]\nphone_regions = []',
+        f'kinds = ["email"]\nphone_regions = []\nmore = 1\n{NAMES}',
+        f'kinds = "email"\nphone_regions = []\n{NAMES}',
+        f"kinds = [1]\nphone_regions = []\n{NAMES}",
+        f"{RIGHT}\nmore = 1",
+        RIGHT.replace('roles = ""', "roles = []"),
+        RIGHT.replace('roles = ""', ""),
+        'names = 1\nkinds = ["email"]\nphone_regions = []',
         "kinds = [",
     ],
 )
 def test_wrong_rules_are_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "redaction.toml"
-    path.write_text(content)
     with pytest.raises(ConfigError):
-        RedactionRules.load(path)
+        RedactionRules.load(saved(tmp_path, "redaction.toml", content))
+
+
+def test_words_that_are_no_names_come_from_the_rules(tmp_path: Path) -> None:
+    rules = RedactionRules.load(saved(tmp_path, "redaction.toml", RIGHT))
+    assert redact("My name is Zanzibar.", rules=rules).text == "My name is Zanzibar."
+    assert redact("My name is Zanzibar.").text == "My name is [NAME]."
 
 
 def test_missing_rules_are_refused(tmp_path: Path) -> None:

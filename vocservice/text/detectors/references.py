@@ -1,0 +1,87 @@
+"""Text in, spans of order and account numbers out: identifiers beside a word that says what they are."""
+
+import re
+from collections.abc import Iterator
+
+from vocservice.text.detectors.span import Span, has_digits
+
+_ORDER_CUE = (
+    "orders?|bookings?|reservations?|references?|refs?|confirmations?|tickets?|cases?|tracking|invoices?|itinerary|pnr|locator|"
+    "parcels?|shipments?|consignments?|incidents?|complaints?|transactions?|rma|claims?|requests?|purchase order|po"
+)
+_ACCOUNT_CUE = (
+    "accounts?|acct|a/c|policy|memberships?|members?|customer|client|loyalty|frequent flyer|ff|subscriber|subscription|contract|passport|"
+    "user(?: ?id)?|sort code|patient|nhs|driving licence|licence|license"
+)
+_LINK = (
+    r"(?P<link>(?:[ \t]{0,2}(?:(?:numbers?|num|nbr|no|nr|ids?|codes?|ref(?:erence)?|locator|tracking|confirmation"
+    r"|is|was|are|of|it'?s)(?![a-z0-9])"
+    r"|[#:=(№,.-])){0,5})[ \t]{0,2}"
+)
+_ID = r"(?P<id>[A-Za-z0-9](?:[A-Za-z0-9]|[-_/.](?=[A-Za-z0-9])){4,39}(?: \d{3,12}(?![\w.,%-])){0,4})(?![\w@%])"
+_ORDER = re.compile(rf"\b(?:{_ORDER_CUE})\b{_LINK}{_ID}", re.IGNORECASE)
+_ACCOUNT = re.compile(rf"\b(?:{_ACCOUNT_CUE})\b{_LINK}{_ID}", re.IGNORECASE)
+_ORDER_AFTER = re.compile(
+    rf"\b{_ID} ?(?:\(|is |was |as )(?:my |the |our |your )?(?:{_ORDER_CUE})(?: (?:number|no|id|code|reference|ref))?\b", re.IGNORECASE
+)
+_NEAR = re.compile(rf"\b(?:{_ORDER_CUE}|record)\b", re.IGNORECASE)
+_LOCATOR = re.compile(r"(?<![\w@#/.-])(?=[A-Z0-9]{0,11}\d)(?=[A-Z0-9]{0,11}[A-Z])[A-Z0-9]{6,12}(?![\w/.-]\w|\w)")
+_NEAR_CHARACTERS = 60
+_NAMED_LINK = re.compile(r"num|nbr|n[or]\.?|id|code|ref|locator|tracking|confirmation|№", re.IGNORECASE)
+# Flights (BA1234, EZY8432), aircraft (A330, B737), words with a year or size (COVID19) and pseudonyms of organisations (ORG12).
+_NOT_AN_ID = re.compile(
+    r"(?:[A-Z]{2}|[A-Z]\d|\d[A-Z])\d{1,4}[A-Z]?|[A-Z]{3}\d{4}|[ABE]\d{3}|[A-Z]{4,}\d{1,2}|(?:ORG|NHS)\d{1,5}", re.IGNORECASE
+)
+_DATE_OR_RANGE = re.compile(
+    r"(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|(?:19|20)\d\d[./-]\d{1,2}(?:[./-]\d{1,2})?|\d{1,2}[./-](?:19|20)\d\d"
+    r"|(?:19|20)\d\d[/-](?:19|20)?\d\d|\d{1,3}-\d{1,4}|\d+\.\d{1,2}|\d{1,2}-[a-z]{3,9}-\d{2,4}|\d{1,2}[a-z]{3,9}\d{2,4}|\d+(?:st|nd|rd|th))",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"[ -]?(?:items?|points?|miles|people|times?|years?|months?|weeks?|days?|hours?|hrs?|min(?:ute)?s?|pounds?|dollars?|euros?|quid|bucks|"
+    r"usd|gbp|eur|kg|g|km|ml|percent|orders?|customers?|members?|units?|pieces|words|steps|calls)\b|[%€£$]",
+    re.IGNORECASE,
+)
+
+
+def find_orders(text: str) -> Iterator[Span]:
+    """Order, booking, ticket, case and reference numbers beside their cue word, and record locators near one."""
+    if not (has_digits(text) and _NEAR.search(text)):
+        return
+    yield from _cued_ids(_ORDER, text)
+    yield from (match.span("id") for match in _ORDER_AFTER.finditer(text) if _is_id(match["id"], named=True))
+    yield from _locators(text)
+
+
+def find_accounts(text: str) -> Iterator[Span]:
+    """Account, policy, membership and customer numbers beside their cue word."""
+    if has_digits(text):
+        yield from _cued_ids(_ACCOUNT, text)
+
+
+def _cued_ids(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+    for match in pattern.finditer(text):
+        link = match["link"]
+        counted = _COUNTED.match(text, match.end("id"))
+        if _is_id(match["id"], named=bool(_NAMED_LINK.search(link)), marked="#" in link or ":" in link) and not counted:
+            yield match.span("id")
+
+
+def _is_id(value: str, *, named: bool, marked: bool = False) -> bool:
+    """Whether a token after a cue word is an identifier: strict without "number", "code" or "#" in between."""
+    digits = sum(map(str.isdigit, value))
+    if not digits or _DATE_OR_RANGE.fullmatch(value):
+        return False
+    if named:
+        return not re.fullmatch(r"\d+[a-z]{1,7}", value)
+    if _NOT_AN_ID.fullmatch(value):
+        return False
+    plain = value == value.upper() and digits >= 2
+    return plain or (marked and 3 * digits >= len(value))
+
+
+def _locators(text: str) -> Iterator[Span]:
+    for match in _LOCATOR.finditer(text):
+        near = text[max(0, match.start() - _NEAR_CHARACTERS) : match.end() + _NEAR_CHARACTERS]
+        if not _NOT_AN_ID.fullmatch(match.group()) and _NEAR.search(near):
+            yield match.span()
