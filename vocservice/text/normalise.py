@@ -1,6 +1,6 @@
 """Raw text in, plain readable text out, with the raw offset of every character that is left.
 
-Each step finds edits (a slice and what replaces it) and `_apply` carries the offsets along, so no step counts for itself.
+Each step finds edits (a slice and what replaces it) and `apply` carries the offsets along, so no step counts for itself.
 All patterns are bounded or possessive: the time is linear in the length of the text.
 """
 
@@ -8,11 +8,13 @@ import re
 import sys
 import unicodedata
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html.entities import html5
-from typing import NamedTuple
+
+from vocservice.text.edits import Edit, State, apply
+from vocservice.text.markup import remove_markup
 
 INVALID_CHARACTERS = "invalid_characters"
 REPLACEMENT = "\ufffd"
@@ -29,13 +31,6 @@ class Normalised:
     offsets: "array[int]"
     warnings: tuple[str, ...] = ()
 
-
-class _State(NamedTuple):
-    text: str
-    offsets: "array[int]"
-
-
-Edit = tuple[int, int, str]
 
 _NEWLINES = "\n\r\x0b\x0c\x85\u2028\u2029"
 _SPACES = " \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
@@ -56,36 +51,6 @@ _WHITE = re.compile(f"[{_NEWLINES}{_SPACES}]{{2,}}|[{_NEWLINES[1:]}{_SPACES[1:]}
 _NEWLINE = re.compile(f"\r\n|[{_NEWLINES}]")
 _REPEATED = re.compile(rf"(.)\1{{{MAX_REPEATS},}}", re.DOTALL)
 
-_TAG = re.compile(
-    r"<!--|<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9:]{0,15}+)(?P<rest>(?:[\s/](?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+|[\s/][^<>]*)?)>"
-    r"|<(?:!doctype|\?xml|!\[)[^<>]*>",
-    re.IGNORECASE,
-)
-
-
-def _words(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-_BLOCKS = _words(
-    "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure footer form "
-    "frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li main menu nav noscript ol optgroup option p pre section "
-    "summary table tbody tfoot thead title tr ul"
-)
-_CELLS = frozenset({"td", "th"})
-_DROPPED = frozenset({"script", "style"})
-_INLINE = _words(
-    "a abbr acronym area audio b base bdi bdo big button canvas cite code col colgroup data datalist del dfn em embed font frame i "
-    "iframe img input ins kbd label link map mark meta meter nobr object output param path picture progress q rp rt ruby s samp "
-    "script select slot small source span strike strong style sub sup svg template textarea time track tt u var video wbr o:p"
-)
-_ELEMENTS = _BLOCKS | _CELLS | _INLINE
-# Words that senders also use as masks ("<address>", "<link>"): a bare one is markup only where it is closed as well.
-_MASK_LIKE = _words(
-    "address audio button caption code data details form label link map menu meta object option picture source summary table "
-    "time title track video"
-)
-
 
 def normalise(raw: str) -> Normalised:
     """Clean `raw` of markup, invisible and invalid characters and uneven white space; wording and quotes stay.
@@ -96,38 +61,20 @@ def normalise(raw: str) -> Normalised:
     Returns:
         The text, its offsets into `raw`, and the warning `invalid_characters` where something could not be kept.
     """
-    state = _State(raw, array("I", range(len(raw) + 1)))
+    state = State(raw, array("I", range(len(raw) + 1)))
     for repair in _REPAIRS:
-        state = _apply(state, repair(state.text))
+        state = apply(state, repair(state.text))
     damaged = state.text.count(REPLACEMENT) > raw.count(REPLACEMENT)
     for step in _STEPS:
-        state = _apply(state, step(state.text))
+        state = apply(state, step(state.text))
     state = _strip(state)
     return Normalised(state.text, state.offsets, (INVALID_CHARACTERS,) if damaged else ())
 
 
-def _apply(state: _State, edits: Iterable[Edit]) -> _State:
-    """Replace slices; every character of a replacement gets the offset of its slice."""
-    text, offsets = state
-    pieces: list[str] = []
-    mapped = array("I")
-    at = 0
-    for start, end, replacement in edits:
-        pieces += (text[at:start], replacement)
-        mapped.extend(offsets[at:start])
-        mapped.extend(offsets[start : start + 1] * len(replacement))
-        at = end
-    if not pieces:
-        return state
-    pieces.append(text[at:])
-    mapped.extend(offsets[at:])
-    return _State("".join(pieces), mapped)
-
-
-def _strip(state: _State) -> _State:
+def _strip(state: State) -> State:
     text = state.text.rstrip(" \n")
     start = len(text) - len(text.lstrip(" \n"))
-    return _State(text[start:], state.offsets[start : len(text) + 1])
+    return State(text[start:], state.offsets[start : len(text) + 1])
 
 
 def _replace_invalid(text: str) -> Iterator[Edit]:
@@ -170,67 +117,6 @@ def _fold_compatible(text: str) -> Iterator[Edit]:
     """Full-width ASCII and ligatures only: NFKC would also turn "x²" into "x2"."""
     for match in _FOLDABLE.finditer(text):
         yield match.start(), match.end(), unicodedata.normalize("NFKC", match.group())
-
-
-def _remove_markup(text: str) -> Iterator[Edit]:
-    if "<" not in text:
-        return
-    find_end = _EndFinder(text)
-    at = 0
-    while match := _TAG.search(text, at):
-        replacement = _markup_replacement(match, find_end)
-        at = match.end()
-        if replacement is None:
-            continue
-        if closer := _closer(match):
-            at = find_end(closer, at) or at
-        yield match.start(), at, replacement
-
-
-class _EndFinder:
-    """Where a closing mark ends, or None; remembers what is missing so that unclosed openings cost nothing twice."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text.lower() if len(text.lower()) == len(text) else text
-        self._missing: set[str] = set()
-        self._names: dict[str, bool] = {}
-
-    def __call__(self, closer: str, at: int) -> int | None:
-        if closer in self._missing:
-            return None
-        found = self._text.find(closer, at)
-        if found < 0:
-            self._missing.add(closer)
-            return None
-        return found + len(closer)
-
-    def closes(self, name: str) -> bool:
-        if name not in self._names:
-            self._names[name] = f"</{name}>" in self._text
-        return self._names[name]
-
-
-def _closer(match: re.Match[str]) -> str | None:
-    """What ends the content that goes with this opening: a comment, a script, a style sheet."""
-    if match.group() == "<!--":
-        return "-->"
-    name = (match["name"] or "").lower()
-    return f"</{name}>" if name in _DROPPED and not match["close"] else None
-
-
-def _markup_replacement(match: re.Match[str], find_end: _EndFinder) -> str | None:
-    """What stands in for a tag, or None where it is no tag (`<url>`, `a <b and c> d`, an unclosed comment)."""
-    if match.group() == "<!--":
-        return "" if find_end("-->", match.end()) else None
-    name = (match["name"] or "").lower()
-    if not name:
-        return ""
-    bare = not match["rest"].strip(" \t\n/")
-    if name not in _ELEMENTS or not (bare or "=" in match["rest"]):
-        return None
-    if bare and name in _MASK_LIKE and not match["close"] and not find_end.closes(name):
-        return None
-    return "\n" if name in _BLOCKS else " " if name in _CELLS else ""
 
 
 @lru_cache(maxsize=1)
@@ -279,7 +165,7 @@ _REPAIRS: tuple[Callable[[str], Iterator[Edit]], ...] = (_replace_invalid, _unes
 _STEPS: tuple[Callable[[str], Iterator[Edit]], ...] = (
     _remove_invisible,
     _fold_compatible,
-    _remove_markup,
+    remove_markup,
     _cap_marks,
     _compose,
     _cap_marks,

@@ -1,0 +1,32 @@
+"""A text and edits in, the edited text with its offsets into the raw text out."""
+
+from array import array
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Edit = tuple[int, int, str]
+
+
+class State(NamedTuple):
+    """A text on its way; `offsets[i]` is where its character `i` begins in the raw text, the last one where that ends."""
+
+    text: str
+    offsets: "array[int]"
+
+
+def apply(state: State, edits: Iterable[Edit]) -> State:
+    """Replace slices; every character of a replacement gets the offset of its slice."""
+    text, offsets = state
+    pieces: list[str] = []
+    mapped = array("I")
+    at = 0
+    for start, end, replacement in edits:
+        pieces += (text[at:start], replacement)
+        mapped.extend(offsets[at:start])
+        mapped.extend(offsets[start : start + 1] * len(replacement))
+        at = end
+    if not pieces:
+        return state
+    pieces.append(text[at:])
+    mapped.extend(offsets[at:])
+    return State("".join(pieces), mapped)
