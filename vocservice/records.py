@@ -1,9 +1,10 @@
 """The frozen records that pass between the steps, and their JSON form (the contract of the command line and the API)."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
+Json = dict[str, Any]
 Speaker = Literal["customer", "agent", "bot", "supervisor", "system"]
 SPEAKERS: tuple[Speaker, ...] = ("customer", "agent", "bot", "supervisor", "system")
 
@@ -47,7 +48,7 @@ class Rejected:
     message: str
     row: Mapping[str, Any] | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"id": self.id, "status": "rejected", "error": {"code": self.code, "message": self.message}}
 
 
@@ -59,6 +60,9 @@ class Redaction:
     start: int
     end: int
     turn: int | None = None
+
+    def to_dict(self) -> Json:
+        return {"kind": self.kind, "start": self.start, "end": self.end, "turn": self.turn}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,9 @@ class Evidence:
     turn: int | None
     text: str
 
+    def to_dict(self) -> Json:
+        return {"start": self.start, "end": self.end, "turn": self.turn, "text": self.text}
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -117,6 +124,9 @@ class Label:
     key: str
     probability: float
     evidence: tuple[Evidence, ...] = ()
+
+    def to_dict(self) -> Json:
+        return {"key": self.key, "probability": self.probability, "evidence": _dicts(self.evidence)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,9 @@ class Factor:
     probability: float
     evidence: tuple[Evidence, ...] = ()
 
+    def to_dict(self) -> Json:
+        return {"key": self.key, "polarity": self.polarity, "probability": self.probability, "evidence": _dicts(self.evidence)}
+
 
 @dataclass(frozen=True, slots=True)
 class Sentiment:
@@ -136,6 +149,9 @@ class Sentiment:
     level: int
     score: float
     probabilities: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> Json:
+        return {"level": self.level, "score": self.score, "probabilities": dict(self.probabilities)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,9 @@ class Scope:
     because: str
     evidence: tuple[Evidence, ...] = ()
 
+    def to_dict(self) -> Json:
+        return {"key": self.key, "probability": self.probability, "because": self.because, "evidence": _dicts(self.evidence)}
+
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
@@ -154,6 +173,9 @@ class Withheld:
 
     label: str
     probability: float
+
+    def to_dict(self) -> Json:
+        return {"label": self.label, "probability": self.probability}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +185,9 @@ class TurnAnalysis:
     speaker: Speaker
     text: str
     sentiment: Sentiment | None
+
+    def to_dict(self) -> Json:
+        return {"speaker": self.speaker, "text": self.text, "sentiment": _dict(self.sentiment)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +201,16 @@ class Conversation:
     needs_review: bool
     needs_review_probability: float
     reasons: tuple[Label, ...] = ()
+
+    def to_dict(self) -> Json:
+        return {
+            "turns": _dicts(self.turns),
+            "outcome": self.outcome.to_dict(),
+            "sentiment_start": {"level": self.sentiment_start.level, "score": self.sentiment_start.score},
+            "sentiment_end": {"level": self.sentiment_end.level, "score": self.sentiment_end.score},
+            "needs_review": {"value": self.needs_review, "probability": self.needs_review_probability},
+            "reasons": _dicts(self.reasons),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,29 +237,39 @@ class Analysis:
     conversation: Conversation | None = None
     row: Mapping[str, Any] | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON object of the contract, ready for `json.dumps`."""
-        out = asdict(replace(self, row=None))
-        out.pop("row")
-        if not self.labels:
-            out.pop("labels")
-        conversation = out.pop("conversation")
-        out = {"id": out.pop("id"), "status": "ok", **out}
-        if conversation is not None:
-            out |= _conversation_dict(conversation)
-        return out
+    def to_dict(self) -> Json:
+        """The JSON object of the contract, ready for `json.dumps`; written by hand, as `asdict` copies every value on its way."""
+        out: Json = {
+            "id": self.id,
+            "status": "ok",
+            "text": self.text,
+            "stages": _dicts(self.stages),
+            "factors": _dicts(self.factors),
+            "sentiment": _dict(self.sentiment),
+            "scope": _dict(self.scope),
+            "flags": _dicts(self.flags),
+            "language": self.language,
+            "redactions": _dicts(self.redactions),
+            "abstained": _dicts(self.abstained),
+            "model": self.model,
+            "taxonomy": self.taxonomy,
+            "warnings": self.warnings,
+        }
+        if self.labels:
+            out["labels"] = {name: _dicts(labels) for name, labels in self.labels.items()}
+        return out | self.conversation.to_dict() if self.conversation else out
 
 
 Result = Analysis | Rejected
 
 
-def _conversation_dict(conversation: dict[str, Any]) -> dict[str, Any]:
-    start, end = conversation["sentiment_start"], conversation["sentiment_end"]
-    return {
-        "turns": conversation["turns"],
-        "outcome": conversation["outcome"],
-        "sentiment_start": {"level": start["level"], "score": start["score"]},
-        "sentiment_end": {"level": end["level"], "score": end["score"]},
-        "needs_review": {"value": conversation["needs_review"], "probability": conversation["needs_review_probability"]},
-        "reasons": conversation["reasons"],
-    }
+class _Record(Protocol):
+    def to_dict(self) -> Json: ...
+
+
+def _dict(record: _Record | None) -> Json | None:
+    return record.to_dict() if record is not None else None
+
+
+def _dicts(records: Iterable[_Record]) -> tuple[Json, ...]:
+    return tuple([record.to_dict() for record in records])

@@ -1,7 +1,7 @@
 """An analysis or a rejection in, its new table cells out: the registry of the columns that a table gains."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from vocservice.records import Analysis, Conversation, Evidence, Factor, Label, Rejected, Result
@@ -57,7 +57,7 @@ def _evidence(result: Analysis) -> str:
 
 
 def _pieces(evidence: Iterable[Evidence]) -> list[dict[str, object]]:
-    return [asdict(piece) for piece in evidence]
+    return [piece.to_dict() for piece in evidence]
 
 
 def _probabilities(result: Analysis) -> str:

@@ -1,0 +1,50 @@
+"""Tests of the records' JSON form: field by field what the records hold, in the order of the contract."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from builders import analysis, conversation
+
+from vocservice.records import Analysis, Factor, Label, Redaction, Rejected, Sentiment
+
+CASES = {
+    "every kind of label": analysis(),
+    "nothing given": analysis(stages=(), factors=(), sentiment=None, scope=None, flags=(), abstained=()),
+    "masks and warnings": analysis(redactions=(Redaction("email", 0, 7), Redaction("name", 3, 9, 1)), warnings=("invalid_characters",)),
+    "labels of another taxonomy": analysis(labels={"aspects": (Factor("app", "-", 0.5),), "themes": (Label("care", 0.2),), "none": ()}),
+    "a transcript": analysis(conversation=conversation(("customer", "hi"), ("agent", "hello"))),
+    "the caller's row": analysis(row={"id": object()}),
+}
+
+
+def by_fields(found: Analysis) -> dict[str, Any]:
+    """The contract from the fields' own names."""
+    fields = asdict(analysis(**{name: getattr(found, name) for name in found.__slots__ if name != "row"}))
+    labels, talk, _ = fields.pop("labels"), fields.pop("conversation"), fields.pop("row")
+    out = {"id": fields.pop("id"), "status": "ok", **fields} | ({"labels": labels} if labels else {})
+    if talk:
+        ends = {name: {key: talk[name][key] for key in ("level", "score")} for name in ("sentiment_start", "sentiment_end")}
+        review = {"value": talk["needs_review"], "probability": talk["needs_review_probability"]}
+        out |= {"turns": talk["turns"], "outcome": talk["outcome"], **ends, "needs_review": review, "reasons": talk["reasons"]}
+    return out
+
+
+@pytest.mark.parametrize("found", CASES.values(), ids=CASES.keys())
+def test_the_json_form_holds_every_field_in_order(found: Analysis) -> None:
+    assert repr(found.to_dict()) == repr(by_fields(found))
+
+
+def test_a_rejection_names_its_record() -> None:
+    rejected = Rejected("a", "empty_text", "there is no customer text to read", {"text": ""})
+    assert rejected.to_dict() == {
+        "id": "a",
+        "status": "rejected",
+        "error": {"code": "empty_text", "message": "there is no customer text to read"},
+    }
+
+
+def test_changing_the_json_form_changes_no_record() -> None:
+    found = analysis(sentiment=Sentiment(1, 0.5, {"1": 1.0}))
+    found.to_dict()["sentiment"]["probabilities"].clear()
+    assert found.sentiment == Sentiment(1, 0.5, {"1": 1.0})
