@@ -28,9 +28,9 @@ PAIRS = [first + second for first in string.ascii_lowercase for second in string
 WORDS = ["the", "food", "price", "crew", "good", "bad", "late", "cheap", "but", "was", "and", "very", "hello", "there", "refund"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Tiny tensors are fastest on one thread, and sums keep their order."""
+    """Tiny tensors are fastest on one thread, and sums keep their order. For the fixtures of the session as well."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,0 +1,155 @@
+"""The conversation model learns outcome, review and reasons from scored dialogues, and stays sane where examples are few."""
+
+import gzip
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from toys import Toy
+
+from training.conversations import _fit, dialogue_features, fit_conversations, to_raw
+from training.corpora import CORPORA
+from training.recipe import Run
+from training.settings import load_training_settings
+from training.transcripts import transcript_figures
+from vocservice.assemble import dialogue_of
+from vocservice.inference.bundle import load_bundle
+from vocservice.inference.conversation import FEATURES, ConversationModel, Dialogue
+from vocservice.inference.engine import Engine
+from vocservice.pipeline import prepare
+from vocservice.records import RawTurn
+from vocservice.taxonomy import load_taxonomy
+from vocservice.text.redact import RedactionRules
+from vocservice.text.segment import segments_of
+
+
+def talk(number: int, *, solved: bool, prefix: str = "syn") -> dict[str, Any]:
+    """A solved talk ends on thanks, another one on a customer who still waits."""
+    end = ("Thanks, that is sorted.", "You are welcome.") if solved else ("We will look into it.", "Still no answer, ridiculous!")
+    turns = [("customer", "My refund was late."), ("agent", "Hello, sorry about that.")]
+    turns += [("customer", end[0]), ("agent", end[1])] if solved else [("agent", end[0]), ("customer", end[1])]
+    return {
+        "id": f"{prefix}-{number}",
+        "turns": [{"speaker": speaker, "text": text} for speaker, text in turns],
+        "outcome": "resolved" if solved else "unresolved",
+        "needs_review": not solved,
+        "reasons": [] if solved else ["unresolved_anger", "abandoned"],
+        "sentiment_start": -1,
+        "sentiment_end": 1 if solved else -2,
+    }
+
+
+def dialogue(row: dict[str, Any], engine: Engine) -> Dialogue:
+    """As the service would read it."""
+    verbatim = prepare(to_raw(row), redaction=RedactionRules())
+    return dialogue_of(verbatim, engine.score([verbatim], [segments_of(verbatim)])[0])
+
+
+@pytest.fixture(scope="module")
+def engine(toy: Toy) -> Engine:
+    return Engine(load_bundle(toy.folder), threads=1)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("data")
+    rows = [talk(number, solved=number % 2 == 0) for number in range(24)]
+    single = talk(90, solved=True) | {"turns": [{"speaker": "customer", "text": "Hello there?"}]}
+    named = [talk(number, solved=number % 2 == 0, prefix="twcs") for number in range(8)]
+    for name, content in {"transcripts_written": [*rows, single], "transcripts_train": named}.items():
+        path = folder / CORPORA[name].path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(b"\n".join(map(orjson.dumps, content))))
+    return Run(folder, folder, load_training_settings(), load_taxonomy())
+
+
+@pytest.fixture(scope="module")
+def model(run: Run, toy: Toy) -> ConversationModel:
+    return fit_conversations(run, toy.folder)
+
+
+def test_outcome_review_and_reasons_are_learnt(model: ConversationModel, engine: Engine) -> None:
+    good, bad = (model.judge(dialogue(talk(0, solved=solved), engine)) for solved in (True, False))
+    assert good.outcome["resolved"] > 0.4 > good.outcome["unresolved"]
+    assert bad.outcome["unresolved"] > 0.4 > bad.outcome["resolved"]
+    assert (good.needs_review, bad.needs_review) == (False, True)
+    assert good.reasons == {} and {"unresolved_anger", "abandoned"} <= set(bad.reasons)
+    assert "agent_conduct" not in bad.reasons  # of which there was no example
+    assert sum(bad.outcome.values()) == pytest.approx(1)
+
+
+def test_the_model_holds_every_class_of_the_taxonomy(run: Run, model: ConversationModel) -> None:
+    assert tuple(model.outcome) == run.taxonomy["outcome"].keys
+    assert tuple(model.reasons) == run.taxonomy["reasons"].keys
+    assert model.features == FEATURES and len(model.mean) == len(model.scale) == len(FEATURES)
+    assert min(model.scale) > 0
+
+
+@pytest.mark.parametrize(("commercial", "expected"), [(False, 32), (True, 24)])
+def test_single_messages_are_left_out_and_so_is_what_the_licence_forbids(
+    run: Run, toy: Toy, monkeypatch: pytest.MonkeyPatch, commercial: bool, expected: int
+) -> None:
+    seen: list[str] = []
+
+    def watch(rows: list[dict[str, Any]], engine: Engine) -> np.ndarray:
+        seen.extend(row["id"] for row in rows)
+        return dialogue_features(rows, engine)
+
+    monkeypatch.setattr("training.conversations.dialogue_features", watch)
+    fit_conversations(replace(run, commercial=commercial), toy.folder)
+    assert len(seen) == expected and "syn-90" not in seen
+    assert any(name.startswith("twcs") for name in seen) is not commercial
+
+
+def test_features_come_from_the_serving_steps(engine: Engine) -> None:
+    made = dialogue_features([talk(0, solved=True), talk(1, solved=False)], engine)
+    assert made.shape == (2, len(FEATURES)) and np.isfinite(made).all()
+    names = dict(zip(FEATURES, made.T, strict=True))
+    assert names["end_thanks"].tolist() == [1, 0] and names["end_still"].tolist() == [0, 1]
+    assert names["customer_last"].tolist() == [0, 1]
+    assert names["start"].min() >= -1 and names["start"][0] == pytest.approx(names["start"][1], abs=0.01)
+
+
+@pytest.mark.parametrize("positives", [0, 1, 2])
+def test_too_few_examples_give_their_rate_and_never_the_label(positives: int) -> None:
+    wanted = np.zeros(40, bool)
+    wanted[:positives] = True
+    fitted = _fit(np.random.default_rng(0).normal(size=(40, 3)), wanted, np.ones(40))
+    assert fitted.weights == (0.0, 0.0, 0.0)
+    assert fitted.probability(np.array([9.0, 9, 9])) == pytest.approx((positives + 0.5) / 41)
+    assert fitted.probability(np.zeros(3)) < fitted.threshold
+
+
+def test_thresholds_are_fitted_within_bounds() -> None:
+    random = np.random.default_rng(0)
+    wanted = random.random(200) < 0.15
+    matrix = np.c_[wanted + random.normal(0, 0.5, 200), random.normal(size=200)]
+    fitted = _fit(matrix, wanted, np.ones(200))
+    assert 0.15 <= fitted.threshold <= 0.7
+    given = np.array([fitted.probability(row) >= fitted.threshold for row in matrix])
+    assert 2 * (given & wanted).sum() / (given.sum() + wanted.sum()) > 0.7
+
+
+def test_a_row_becomes_what_a_sender_would_send() -> None:
+    raw = to_raw(talk(3, solved=True) | {"channel": "chat"})
+    assert (raw.id, raw.text, raw.channel, raw.question) == ("syn-3", None, "chat", None)
+    assert raw.turns[1] == RawTurn("agent", "Hello, sorry about that.")
+
+
+def test_figures_of_transcripts_by_hand(model: ConversationModel, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.metrics.RESAMPLES", 20)
+    assert transcript_figures(engine, []) == {"n": 0}  # no conversation model
+    with_model = Engine(replace(engine.bundle, conversation=model), threads=1)
+    rows = [talk(number, solved=number < 6) for number in range(8)]
+    rows[0] = rows[0] | {"outcome": "unresolved", "needs_review": True}  # one that the model will miss
+    figures = transcript_figures(with_model, rows)
+    review = figures["needs_review"]
+    assert figures["n"] == 8 and review["n"] == 3
+    assert (review["precision"], review["recall"]) == (1.0, pytest.approx(2 / 3))
+    assert review["f1"]["value"] == pytest.approx(2 * 2 / (3 + 2)) and review["f1"]["n"] == 8
+    assert figures["outcome"]["labels"]["resolved"] == {"f1": pytest.approx(2 * 5 / (5 + 6)), "n": 5}
+    assert figures["reasons"]["abandoned"] == {"n": 2, "f1": 1.0, "precision": 1.0, "recall": 1.0}
+    assert review["found_when_reading"]["top_0.1"] == pytest.approx(1 / 3)
+    assert figures["sentiment_end"]["n"] == 8
