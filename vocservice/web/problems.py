@@ -20,6 +20,7 @@ HTTP_PROBLEMS: Mapping[int, tuple[str, str]] = {
     413: ("body_too_large", "the request body is too large"),
     414: ("url_too_long", "the URL is too long"),
     415: ("unsupported_media_type", "the content type is not supported"),
+    431: ("headers_too_large", "the headers are too large"),
     500: ("internal_error", "the service failed on this request"),
 }
 _KEPT_HEADERS = frozenset({"allow", "retry-after"})
@@ -39,6 +40,24 @@ def problem(status: int, *, code: str, detail: str, headers: Iterable[tuple[str,
     answer = json_answer(body, status=status, media_type=MEDIA_TYPE)
     answer.headers.extend(list(headers))
     return answer
+
+
+def fixed_problem(status: int, *, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """The problem of a status by itself: nothing of the request or the failure is in it."""
+    code, detail = HTTP_PROBLEMS.get(status, HTTP_PROBLEMS[400 if status < 500 else 500])
+    return problem(status, code=code, detail=detail, headers=headers)
+
+
+def bare_answer(status: int) -> bytes:
+    """The same as a whole HTTP answer, for what a server cannot read as HTTP and no application sees."""
+    body = fixed_problem(status).get_data()
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Connection: close",
+        f"Content-Type: {MEDIA_TYPE}",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body
 
 
 def register(app: Flask) -> None:
@@ -61,13 +80,10 @@ def _from_voc_error(error: VocError) -> Response:
 
 def _from_http_exception(error: HTTPException) -> Response:
     """werkzeug's own descriptions may quote the request, so ours are fixed by status."""
-    status = error.code or 500
-    code, detail = HTTP_PROBLEMS.get(status, HTTP_PROBLEMS[400 if status < 500 else 500])
     kept = [(name, value) for name, value in error.get_headers() if name.lower() in _KEPT_HEADERS]
-    return problem(status, code=code, detail=detail, headers=kept)
+    return fixed_problem(error.code or 500, headers=kept)
 
 
 def _from_exception(error: Exception) -> Response:
     logs.log_failure(error)
-    code, detail = HTTP_PROBLEMS[500]
-    return problem(500, code=code, detail=detail)
+    return fixed_problem(500)

@@ -1,18 +1,28 @@
-"""A plan in, gunicorn with threads out, its logs in the service's form."""
+"""A plan in, gunicorn with threads out, its logs and its own errors in the service's form."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from socket import socket
+from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.http import errors
+from gunicorn.util import write_nonblock
+from gunicorn.workers.gthread import ThreadWorker
 
 from vocservice.settings import Settings
 from vocservice.web.app import create_app
-from vocservice.web.logs import configure_logs
+from vocservice.web.logs import configure_logs, log_failure
+from vocservice.web.problems import bare_answer
 from vocservice.web.server import Plan
 
 GRACEFUL_SECONDS = 30
 TIMEOUT_SECONDS = 120
 KEEP_ALIVE_SECONDS = 5
+STATUSES: Mapping[type, int] = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431, errors.UnsupportedTransferCoding: 501}
 
 
 class JsonLogger(Logger):  # type: ignore[misc]
@@ -21,6 +31,19 @@ class JsonLogger(Logger):  # type: ignore[misc]
     def setup(self, cfg: Config) -> None:
         super().setup(cfg)
         configure_logs(cfg.loglevel)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threads; what they cannot read is answered as a problem, where gunicorn would quote it in HTML."""
+
+    def handle_error(self, req: Any, client: socket, addr: Any, exc: Exception) -> None:
+        status = status_of(exc)
+        if status < 500:
+            self.log.warning("invalid request: %s", type(exc).__name__)
+        else:
+            log_failure(exc)
+        with suppress(OSError):
+            write_nonblock(client, bare_answer(status))
 
 
 class Application(BaseApplication):  # type: ignore[misc]
@@ -38,13 +61,18 @@ class Application(BaseApplication):  # type: ignore[misc]
         return create_app(settings=self._settings)
 
 
+def status_of(error: Exception) -> int:
+    """The status of what gunicorn raised before the application was reached."""
+    return STATUSES.get(type(error), 400 if isinstance(error, errors.ParseException) else 500)
+
+
 def options_of(plan: Plan, settings: Settings) -> dict[str, object]:
     """gunicorn's settings."""
     return {
         "bind": plan.address,
         "workers": plan.workers,
         "threads": plan.threads,
-        "worker_class": "gthread",
+        "worker_class": Worker,
         "timeout": TIMEOUT_SECONDS,
         "graceful_timeout": GRACEFUL_SECONDS,
         "keepalive": KEEP_ALIVE_SECONDS,

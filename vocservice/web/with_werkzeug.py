@@ -8,16 +8,21 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from vocservice.settings import Settings
 from vocservice.web.app import create_app
 from vocservice.web.logs import configure_logs
+from vocservice.web.problems import bare_answer
 from vocservice.web.server import Plan
 
 log = logging.getLogger("vocservice.web")
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Logs nothing by itself: its lines hold paths and whatever it could not parse."""
+    """Logs nothing by itself: its lines hold paths and whatever it could not parse; its own errors are problems."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
         pass
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        self.close_connection = True
+        self.wfile.write(bare_answer(code))
 
 
 def run(plan: Plan, settings: Settings) -> None:
