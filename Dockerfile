@@ -1,0 +1,41 @@
+# syntax=docker/dockerfile:1
+# The service without torch: packages are installed in the first stage, the second holds them, the code and one model.
+
+FROM python:3.11-slim-bookworm AS packages
+
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY requirements-serve.txt /tmp/
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --only-binary :all: --requirement /tmp/requirements-serve.txt \
+    && /opt/venv/bin/pip uninstall --yes pip
+
+
+FROM python:3.11-slim-bookworm
+
+RUN groupadd --system --gid 10001 voc \
+    && useradd --system --uid 10001 --gid voc --home-dir /app --no-create-home --shell /usr/sbin/nologin voc
+
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
+COPY config ./config
+COPY models ./models
+COPY vocservice ./vocservice
+COPY LICENSE ./
+RUN /opt/venv/bin/python -m compileall -q /app/vocservice
+
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/app \
+    VOC_HOME=/app \
+    VOC_BIND=0.0.0.0:8000
+
+USER 10001:10001
+EXPOSE 8000
+
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['VOC_BIND'].rpartition(':')[2] + '/readyz', timeout=4)"]
+
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["python", "-m", "vocservice"]
+CMD ["serve"]

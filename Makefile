@@ -1,0 +1,77 @@
+# `make demo` shows the product, `make test` tests it; both set up first. Python 3.11 is all that must be there.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+VENV ?= .venv
+BIND ?= 127.0.0.1:8000
+DATA ?= ../shared/data
+VERSION ?= dev
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+VOC := $(RUN) -m vocservice
+PIP := $(RUN) -m pip --disable-pip-version-check --quiet install
+OUT := build/demo
+# `voc classify` exits with 3 when some records were rejected, as those in other languages are: that is no failure.
+SOME_REJECTED := test $$? -eq 3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-train demo classify-samples serve test lint format types train evaluate clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+setup: $(VENV)/.serve ## Make .venv with all that serving and testing need
+
+setup-train: $(VENV)/.train ## The same with all that training needs
+
+demo: classify-samples ## Classify the samples, print the summaries, then serve on $(BIND) until Ctrl-C
+	@echo "Serving on http://$(BIND) - stop with Ctrl-C"
+	$(VOC) serve --bind $(BIND)
+
+classify-samples: setup
+	@mkdir -p $(OUT)
+	$(VOC) classify samples/feedback.csv -o $(OUT)/feedback.csv || $(SOME_REJECTED)
+	$(VOC) classify samples/transcripts.jsonl -o $(OUT)/transcripts.jsonl || $(SOME_REJECTED)
+	@echo "Labelled samples are in $(OUT)/"
+
+serve: setup ## Serve on $(BIND)
+	$(VOC) serve --bind $(BIND)
+
+test: setup-train ## Run every test
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+lint: setup ## Check style and format
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: setup ## Bring the code into the format
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+types: setup ## Check types
+	$(RUN) -m mypy
+
+train: setup-train ## Train bundle VERSION from the corpora in DATA
+	$(VOC) train --data $(DATA) --version $(VERSION)
+
+evaluate: setup-train ## Evaluate the current bundle on the corpora in DATA and write docs/quality.md
+	$(VOC) evaluate --data $(DATA) --report docs/quality.md
+
+clean: ## Remove what was built; models, data and training runs stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find vocservice training tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements.txt requirements-serve.txt pyproject.toml | $(RUN)
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.train: requirements-train.txt requirements-encoder.txt $(VENV)/.serve
+	$(PIP) -r requirements-train.txt
+	$(PIP) --no-deps --require-hashes -r requirements-encoder.txt
+	@touch $@
