@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vocservice.errors import BundleError, InputError
-from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected, Result
+from vocservice.records import PLACED_SETS, Analysis, RawTurn, RawVerbatim, Rejected, Result
 
 if TYPE_CHECKING:
     from vocservice.settings import Settings
@@ -59,12 +59,17 @@ class Analyser:
         if is_frame(x):
             from vocservice.frames import analyse_frame
 
-            return analyse_frame(x, self.stream, text_column=text_column, id_column=id_column)
+            return analyse_frame(x, self.stream, label_sets=self.label_sets, text_column=text_column, id_column=id_column)
         if isinstance(x, str | Mapping | RawVerbatim | Rejected) or is_turns(x):
             return next(self.stream([x]))
         if isinstance(x, bytes | bytearray | memoryview) or not isinstance(x, Iterable):
             raise InputError(f"cannot analyse a value of type {type(x).__name__}; give {_TYPES}", code="invalid_type")
         return list(self.stream(x))
+
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        """Names of the label sets that only another taxonomy has; `Analysis.labels` holds them."""
+        return tuple(label_set.name for label_set in self.taxonomy.of("verbatim") if label_set.name not in PLACED_SETS)
 
     def stream(self, records: Iterable[Any]) -> Iterator[Result]:
         """Analyse texts, transcripts or records as they come, in constant memory and in order."""

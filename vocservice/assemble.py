@@ -7,6 +7,7 @@ from vocservice.inference.bundle import Bundle
 from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement
 from vocservice.inference.engine import Scored
 from vocservice.records import (
+    PLACED_SETS,
     Analysis,
     Conversation,
     Evidence,
@@ -37,7 +38,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         sentiment=_sentiment(sentiment) if isinstance(sentiment, OrdinalResult) else None,
         scope=_scope(scope, verbatim, scored.segments) if isinstance(scope, SingleResult) else None,
         flags=tuple(_labels(sets.get("flags"), verbatim, scored.segments)),
-        labels={name: tuple(_own(result, verbatim, scored.segments)) for name, result in sets.items() if name not in _PLACED},
+        labels={name: tuple(_own(result, verbatim, scored.segments)) for name, result in sets.items() if name not in PLACED_SETS},
         language=verbatim.language,
         redactions=verbatim.redactions,
         abstained=tuple(_withheld(scored)),
@@ -47,9 +48,6 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         conversation=_conversation(verbatim, scored, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
         row=verbatim.row,
     )
-
-
-_PLACED = frozenset({"stages", "factors", "sentiment", "scope", "flags"})
 
 
 def evidence_of(rows: Sequence[int], verbatim: Verbatim, segments: Sequence[Segment]) -> tuple[Evidence, ...]:

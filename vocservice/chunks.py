@@ -1,14 +1,23 @@
 """An iterable in, its items in lists of at most a given size out."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` items, the last one possibly shorter."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
+    """Lists of `size` items, the last one possibly shorter; where the items break off with an error, those before it come first."""
+    chunk: list[T] = []
+    try:
+        for item in items:
+            chunk.append(item)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    except Exception:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
         yield chunk

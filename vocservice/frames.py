@@ -19,11 +19,14 @@ PANDAS_TYPES: Mapping[Kind, str] = {"string": "string", "int": "Int64", "float":
 POLARS_TYPES: Mapping[Kind, str] = {"string": "String", "int": "Int64", "float": "Float64", "bool": "Boolean"}
 
 
-def analyse_frame(x: Any, stream: Stream, *, text_column: str | None = None, id_column: str | None = None) -> Any:
+def analyse_frame(
+    x: Any, stream: Stream, *, label_sets: tuple[str, ...] = (), text_column: str | None = None, id_column: str | None = None
+) -> Any:
     """Analyse the text column of a Series or DataFrame.
 
     Args:
         x: of pandas or polars.
+        label_sets: names of the sets in `Analysis.labels`, each a column.
         stream: analyses records, in order.
         text_column: found by its name when not given; a Series is its own.
         id_column: found by its name when not given.
@@ -34,9 +37,9 @@ def analyse_frame(x: Any, stream: Stream, *, text_column: str | None = None, id_
     build = _BUILDERS[_library(x)]
     if not hasattr(x, "columns"):
         cells = _cells(x)
-        names, columns = _columns(stream({"text": as_text(cell)} for cell in cells), Layout(Facts("series", "frame")))
+        names, columns = _columns(stream({"text": as_text(cell)} for cell in cells), Layout(Facts("series", "frame"), label_sets))
         return build(x, names, columns)
-    layout = Layout(_facts(x, text_column=text_column, id_column=id_column))
+    layout = Layout(_facts(x, text_column=text_column, id_column=id_column), label_sets)
     names, columns = _columns(stream(_records(x, layout.facts)), layout)
     return build(x, names, columns)
 

@@ -60,10 +60,13 @@ class Pipeline:
                 yield entry
                 continue
             outcome = by_content[entry.content]
-            if isinstance(outcome, VocError):
-                yield _rejected(entry.verbatim, outcome)
-            else:
-                yield assemble(entry.verbatim, outcome, self.engine.bundle)
+            yield _rejected(entry.verbatim, outcome) if isinstance(outcome, VocError) else self._assemble(entry.verbatim, outcome)
+
+    def _assemble(self, verbatim: Verbatim, scored: Scored) -> Result:
+        try:
+            return assemble(verbatim, scored, self.engine.bundle)
+        except Exception as error:
+            return _rejected(verbatim, _failure(error, "assembling"))
 
     def _score(self, entries: list[Ready]) -> list[Scored | VocError]:
         """Score a chunk; when that fails, each record alone, so that a poison record does not take its neighbours along."""
@@ -73,9 +76,7 @@ class Pipeline:
             return list(self.engine.score([e.verbatim for e in entries], [e.segments for e in entries]))
         except Exception as error:
             if len(entries) == 1:
-                log.error("scoring failed: %s", type(error).__name__)
-                failed = error if isinstance(error, VocError) else RecordError("the model failed on this record", code="analysis_failed")
-                return [failed]
+                return [_failure(error, "scoring")]
             return [result for entry in entries for result in self._score([entry])]
 
     def _prepare(self, record: RawVerbatim | Rejected) -> Ready | Rejected:
@@ -83,9 +84,11 @@ class Pipeline:
             return record
         try:
             verbatim = prepare(record, redaction=self._redaction, max_characters=self._max_characters)
+            return Ready(verbatim, tuple(segments_of(verbatim)))
         except RecordError as error:
-            return Rejected(record.id, error.code, error.message, record.row)
-        return Ready(verbatim, tuple(segments_of(verbatim)))
+            return _rejected(record, error)
+        except Exception as error:
+            return _rejected(record, _failure(error, "preparing"))
 
 
 def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: int = MAX_CHARACTERS) -> Verbatim:
@@ -126,5 +129,13 @@ def _redactions(cleaned: Sequence[Clean], *, is_transcript: bool) -> Iterator[Re
             yield Redaction(span.kind, span.start, span.end, index if is_transcript else None)
 
 
-def _rejected(verbatim: Verbatim, error: VocError) -> Rejected:
-    return Rejected(verbatim.id, error.code, error.message, verbatim.row)
+def _rejected(record: RawVerbatim | Verbatim, error: VocError) -> Rejected:
+    return Rejected(record.id, error.code, error.message, record.row)
+
+
+def _failure(error: Exception, step: str) -> VocError:
+    """What a step could not do with one record; only the type is logged, as a message could hold the customer's words."""
+    if isinstance(error, VocError):
+        return error
+    log.error("%s failed: %s", step, type(error).__name__)
+    return RecordError(f"{step} failed on this record ({type(error).__name__}); its neighbours went on", code="analysis_failed")

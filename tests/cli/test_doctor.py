@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import FakePipeline, fake_analyser, has_current_bundle
+from builders import FakePipeline, fake_analyser, has_current_bundle, saved
 
 from vocservice import api
 from vocservice.cli import doctor
@@ -16,7 +16,7 @@ from vocservice.records import Rejected
 
 from .conftest import Ran, Voc
 
-NAMES = ["python", "packages", "disk", "settings", "threads", "bundle", "hashes", "taxonomy", "analysis"]
+NAMES = ["python", "packages", "disk", "settings", "threads", "redaction", "bundle", "hashes", "taxonomy", "analysis"]
 
 
 @pytest.fixture
@@ -83,6 +83,20 @@ def test_more_threads_than_cores(voc: Voc, loaded: Path, monkeypatch: pytest.Mon
 def test_a_missing_package(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "surely-not-installed"))
     assert wrong(voc("doctor", "--bundle", loaded, "--json"), "packages")["found"] == "missing: surely-not-installed"
+
+
+def test_a_package_that_cannot_be_imported(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ImportError("libsomething.so: cannot open", name="onnxruntime")
+
+    monkeypatch.setattr(api, "load", broken)
+    assert wrong(voc("doctor", "--bundle", loaded, "--json"), "hashes")["found"] == "onnxruntime cannot be imported"
+
+
+def test_wrong_redaction_rules(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "config_path", lambda name: saved(loaded, name, "kinds = ["))
+    found = wrong(voc("doctor", "--bundle", loaded, "--json"), "redaction")
+    assert "TOML" in found["found"] and "redaction.toml" in found["remedy"]
 
 
 def test_a_full_disk(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -13,9 +12,9 @@ from vocservice.cli.preview import preview
 from vocservice.cli.progress import open_progress
 from vocservice.cli.session import analyser_for, configured
 from vocservice.cli.summary import Summary
-from vocservice.errors import OutputError
-from vocservice.tables import open_writer
-from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
+from vocservice.errors import InputError
+from vocservice.tables import check_output, open_writer
+from vocservice.tables.formats import STANDARD_STREAM, input_format, output_format, shown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,13 @@ def classify(
     IN is CSV, TSV, JSON Lines, Parquet or Excel, by its suffix; - is JSON Lines on standard input. A record that
     cannot be processed is rejected in its place and listed in OUT.rejects.jsonl; the run goes on.
 
-    Exit codes: 0 done, 2 unusable input, output or configuration, 3 some records were rejected, 130 interrupted.
+    Exit codes: 0 done (also when the reader of standard output went away), 2 unusable input, output, option or
+    configuration, 3 some records were rejected, 130 interrupted.
     """
+    _check_options(inputs, output, sheet=sheet, excel=excel)
     settings = configured()
-    selection = Selection(id_column, text_column, sheet, limit)
-    with Inputs.open(inputs, selection, is_table=_is_table(output)) as opened:
-        _check_output(output, inputs)
+    with Inputs.open(inputs, Selection(id_column, text_column, sheet, limit), is_table=_is_table(output)) as opened:
+        check_output(output, inputs=inputs, is_claimed=not dry_run)
         analyser = analyser_for(settings, bundle=bundle, taxonomy=taxonomy)
         if dry_run:
             preview(opened, analyser, as_json=as_json)
@@ -76,42 +76,47 @@ def classify(
 
 
 def _run(inputs: Inputs, analyser: Analyser, wish: Wish) -> int:
-    """Write every result; Ctrl-C keeps what was written so far."""
+    """Write every result; Ctrl-C and a damaged input keep what was written so far."""
     summary = Summary(analyser.model, wish.output)
     try:
-        with ExitStack() as stack:
-            writer = stack.enter_context(open_writer(wish.output, facts=inputs.facts, excel=wish.excel))
-            progress = stack.enter_context(open_progress(inputs, is_wanted=wish.has_progress))
-            for result in analyser.stream(inputs):
-                writer.write(result)
-                summary.add(result)
-                progress.show(summary.records)
+        _write(inputs, analyser, wish, summary)
     except KeyboardInterrupt:
         click.echo(f"interrupted: {_what_is_left(summary)}", err=True)
         return INTERRUPTED
+    except InputError:
+        if summary.records:
+            click.echo(f"stopped: {_what_is_left(summary)}", err=True)
+        raise
     summary.print(as_json=wish.as_json)
     return SOME_REJECTED if summary.rejected else OK
 
 
+def _write(inputs: Inputs, analyser: Analyser, wish: Wish, summary: Summary) -> None:
+    with ExitStack() as stack:
+        writer = stack.enter_context(open_writer(wish.output, facts=inputs.facts, label_sets=analyser.label_sets, excel=wish.excel))
+        progress = stack.enter_context(open_progress(inputs, is_wanted=wish.has_progress))
+        for result in analyser.stream(inputs):
+            writer.write(result)
+            summary.add(result)
+            progress.show(summary.records)
+
+
 def _what_is_left(summary: Summary) -> str:
-    written = f"{summary.records} records were written"
-    return written if summary.output == STANDARD_STREAM else f"{written} to {shown_name(summary.output)}.partial"
+    written = "1 record was written" if summary.records == 1 else f"{summary.records} records were written"
+    return written if summary.output == STANDARD_STREAM or not summary.records else f"{written} to {shown_name(summary.output)}.partial"
 
 
 def _is_table(output: str) -> bool:
     return output_format(output).name != "jsonl"
 
 
-def _check_output(output: str, inputs: tuple[str, ...]) -> None:
-    """What is cheap to see before the model is loaded; the writer checks the rest.
+def _check_options(inputs: tuple[str, ...], output: str, *, sheet: str | None, excel: bool) -> None:
+    """Refuse an option that would do nothing.
 
     Raises:
-        OutputError: the folder is missing, or the output is one of the inputs.
+        click.UsageError: `--sheet` without a workbook, or `--excel` without CSV.
     """
-    path = Path(output)
-    if output == STANDARD_STREAM:
-        return
-    if not path.parent.is_dir():
-        raise OutputError(f"{shown_name(output)}: the folder to write it in does not exist")
-    if path.exists() and any(name != STANDARD_STREAM and path.samefile(name) for name in inputs):
-        raise OutputError(f"{shown_name(output)}: the output is the input; choose another name")
+    if sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
+        raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
+    if excel and output_format(output).name not in ("csv", "tsv"):
+        raise click.UsageError("--excel is for CSV and TSV; for a workbook let OUT end in .xlsx")

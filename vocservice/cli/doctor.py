@@ -18,8 +18,8 @@ import click
 from vocservice import api
 from vocservice.api import Analyser, bundle_folder
 from vocservice.cli.failures import FAULT, OK
-from vocservice.errors import VocError
-from vocservice.paths import home
+from vocservice.errors import ConfigError, VocError
+from vocservice.paths import config_path, home
 from vocservice.records import Analysis
 from vocservice.settings import Settings, load_settings
 from vocservice.taxonomy import load_taxonomy
@@ -53,7 +53,7 @@ class Check:
 def doctor(bundle: str | None, as_json: bool) -> int:
     """Check this installation.
 
-    Python, packages, settings, model, taxonomy, disk, threads, and the analysis of one sentence.
+    Python, packages, disk, settings, threads, redaction, model and its hashes, taxonomy, and the analysis of one sentence.
 
     Exit codes: 0 all is well, 1 something is wrong.
     """
@@ -67,15 +67,21 @@ def doctor(bundle: str | None, as_json: bool) -> int:
 
 
 def examine(bundle: str | None) -> Iterator[Check]:
-    """Every check; those of the model only with settings that can be read."""
-    yield from (_python(), _packages(), _guarded("disk", _disk))
+    """Every check; later ones only where what they stand on is well."""
+    packages = _packages()
+    yield from (_python(), packages, _guarded("disk", _disk))
+    if not packages.is_ok:
+        return
     settings = _attempt(load_settings)
     if isinstance(settings, VocError):
         yield Check("settings", False, settings.message, "correct config/service.toml or the VOC_* variable")
         return
     yield Check("settings", True, "config/service.toml and the environment are valid")
     yield _threads(settings)
-    yield from _model(settings, bundle)
+    redaction = _guarded("redaction", _redaction, "correct config/redaction.toml")
+    yield redaction
+    if redaction.is_ok:
+        yield from _model(settings, bundle)
 
 
 def _python() -> Check:
@@ -110,6 +116,13 @@ def _threads(settings: Settings) -> Check:
     is_ok = settings.threads <= cores
     wanted = settings.threads or f"{cores} (all)"
     return Check("threads", is_ok, f"{wanted} of {cores} cores", "" if is_ok else "more threads than cores make it slower: lower threads")
+
+
+def _redaction() -> Check:
+    from vocservice.text.rules import RedactionRules
+
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    return Check("redaction", True, f"masks {', '.join(rules.kinds)}")
 
 
 def _model(settings: Settings, bundle: str | None) -> Iterator[Check]:
@@ -154,14 +167,16 @@ def _attempt(make: Callable[[], T]) -> T | VocError:
         return make()
     except VocError as error:
         return error
+    except ImportError as error:
+        return ConfigError(f"{error.name or 'a library'} cannot be imported")
 
 
-def _guarded(name: str, check: Callable[[], Check]) -> Check:
+def _guarded(name: str, check: Callable[[], Check], remedy: str = "") -> Check:
     """The check, or its failure as one."""
     try:
         return check()
     except (VocError, OSError) as error:
-        return Check(name, False, error.message if isinstance(error, VocError) else str(error.strerror))
+        return Check(name, False, error.message if isinstance(error, VocError) else str(error.strerror), remedy)
 
 
 def _line(check: Check) -> str:

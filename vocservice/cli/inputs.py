@@ -81,9 +81,12 @@ def _open(path: str, selection: Selection) -> Source:
 
 
 def _shared(facts: Sequence[Facts], *, is_table: bool) -> Facts:
+    """The first input's facts; columns keep their Parquet types only where these are the same in all."""
     first = facts[0]
     for other in facts[1:]:
         if is_table and other.columns != first.columns:
             names = f"{shown_name(first.path)} and {shown_name(other.path)}"
             raise InputError(f"{names} have different columns; write JSON Lines, or one output each")
-    return replace(first, transcripts=any(other.transcripts for other in facts))
+    schemas = [one.schema for one in facts]
+    schema = first.schema if all(other is not None and other.equals(first.schema) for other in schemas) else None
+    return replace(first, transcripts=any(other.transcripts for other in facts), schema=schema)

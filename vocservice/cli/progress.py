@@ -4,14 +4,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from vocservice.cli.inputs import Inputs
+from vocservice.errors import InputError
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_FRAMES = 0.1
@@ -96,23 +97,20 @@ def open_progress(inputs: Inputs, *, is_wanted: bool) -> Iterator[Shows]:
     elif not _is_terminal():
         yield Lines(Meter(inputs))
     else:
-        with _bar() as progress:
-            yield Bar(progress, Meter(inputs, total=_count(inputs)))
+        meter = Meter(inputs, total=_count(inputs))
+        with _bar(has_end=meter.is_known) as progress:
+            yield Bar(progress, meter)
 
 
 def _is_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _bar() -> Progress:
-    """Rich leaves out colours by itself where NO_COLOR is set."""
-    columns = (
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[done]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+def _bar(*, has_end: bool) -> Progress:
+    """Share and time left only where the end is known. Rich leaves out colours by itself where NO_COLOR is set."""
+    done = TextColumn("{task.fields[done]}")
+    known: tuple[ProgressColumn, ...] = (TextColumn("{task.percentage:>3.0f}%"), done, TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (BarColumn(), *(known if has_end else (done, TimeElapsedColumn())))
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
@@ -121,5 +119,6 @@ def _count(inputs: Inputs) -> int | None:
     size = inputs.total_bytes
     if size is None or size > MAX_COUNTED_BYTES:
         return inputs.selection.limit
-    with inputs.again() as counted:
+    with suppress(InputError), inputs.again() as counted:  # damage further on is told when it is reached
         return sum(1 for _ in counted)
+    return None

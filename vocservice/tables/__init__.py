@@ -5,8 +5,8 @@ the `Analysis | Rejected` of each in the same order.
 """
 
 from vocservice.tables.intake import read
-from vocservice.tables.output import Writer, open_writer
+from vocservice.tables.output import Writer, check_output, open_writer
 from vocservice.tables.record import parse_record
 from vocservice.tables.source import Facts, Source
 
-__all__ = ["Facts", "Source", "Writer", "open_writer", "parse_record", "read"]
+__all__ = ["Facts", "Source", "Writer", "check_output", "open_writer", "parse_record", "read"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from vocservice.records import Analysis, Conversation, Evidence, Factor, Label, Rejected, Result
@@ -20,9 +21,10 @@ class NewColumn:
     value: Callable[[Analysis], object]
 
 
-def new_columns(*, transcripts: bool) -> tuple[NewColumn, ...]:
-    """The columns after the status columns, in order."""
-    return (*_COLUMNS, *_TRANSCRIPT_COLUMNS) if transcripts else _COLUMNS
+def new_columns(label_sets: Iterable[str] = (), *, transcripts: bool) -> tuple[NewColumn, ...]:
+    """The columns after the status columns, in order; sets that only another taxonomy has come after the others."""
+    own = (NewColumn(f"voc_{name}", "string", partial(_own_labels, name)) for name in label_sets)
+    return (*_COLUMNS, *own, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
 
 
 def status_cells(result: Result) -> tuple[str, str | None, str | None]:
@@ -41,8 +43,12 @@ def _joined(keys: Iterable[str]) -> str:
     return SEPARATOR.join(keys)
 
 
-def _key(factor: Factor) -> str:
-    return f"{factor.key}{factor.polarity}"
+def _key(label: Label | Factor) -> str:
+    return f"{label.key}{label.polarity}" if isinstance(label, Factor) else label.key
+
+
+def _own_labels(name: str, result: Analysis) -> str:
+    return _joined(map(_key, result.labels.get(name, ())))
 
 
 def _evidence(result: Analysis) -> str:
@@ -52,6 +58,7 @@ def _evidence(result: Analysis) -> str:
             "factors": {_key(factor): _pieces(factor.evidence) for factor in result.factors},
             "scope": _pieces(result.scope.evidence) if result.scope else [],
             "flags": {label.key: _pieces(label.evidence) for label in result.flags},
+            **{name: {_key(label): _pieces(label.evidence) for label in labels} for name, labels in result.labels.items()},
         }
     )
 
@@ -68,6 +75,7 @@ def _probabilities(result: Analysis) -> str:
             "sentiment": dict(result.sentiment.probabilities) if result.sentiment else {},
             "scope": {result.scope.key: result.scope.probability} if result.scope else {},
             "flags": {label.key: label.probability for label in result.flags},
+            **{name: {_key(label): label.probability for label in labels} for name, labels in result.labels.items()},
         }
     )
 

@@ -18,9 +18,11 @@ class Layout:
 
     Attributes:
         facts: of the input; one without columns (JSON Lines) gives `id` and `text` as analysed.
+        label_sets: names of the sets in `Analysis.labels`: those that only another taxonomy has.
     """
 
     facts: Facts
+    label_sets: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -35,7 +37,7 @@ class Layout:
     @cached_property
     def added(self) -> tuple[NewColumn, ...]:
         """The label columns."""
-        return new_columns(transcripts=self.facts.transcripts)
+        return new_columns(self.label_sets, transcripts=self.facts.transcripts)
 
     @cached_property
     def added_names(self) -> tuple[str, ...]:

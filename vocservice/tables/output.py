@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ from vocservice.records import Rejected, Result
 from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
 from vocservice.tables.layout import Layout
 from vocservice.tables.partial import Partial, unwritable
-from vocservice.tables.rejects import RejectsFile
+from vocservice.tables.rejects import RejectsFile, rejects_of
 from vocservice.tables.sink import Order, Sink
 from vocservice.tables.source import Facts
 from vocservice.tables.write_jsonl import json_line
@@ -31,16 +31,39 @@ class Writer(Protocol):
         """Add one result.
 
         Raises:
-            OutputError: the disk is full or the stream is closed.
+            OutputError: the disk is full.
+        BrokenPipeError: the reader of standard output went away.
         """
 
 
-def open_writer(path: str, *, facts: Facts, excel: bool = False, delimiter: str | None = None) -> Writer:
+def check_output(path: str, *, inputs: Sequence[str], is_claimed: bool = True) -> None:
+    """Prove, before any work, that an output can be written and that no input is written over.
+
+    Args:
+        path: the output file, or `-`.
+        inputs: every input, or `-`.
+        is_claimed: whether to try the folder by making the partial file; it goes away again.
+
+    Raises:
+        OutputError: the suffix is unknown, the folder is missing or not writable, or a file to be written is an input.
+    """
+    if path == STANDARD_STREAM:
+        return
+    output_format(path)
+    _check_not_input(path, inputs)
+    if is_claimed:
+        output = Partial(Path(path))
+        output.claim()
+        output.release()
+
+
+def open_writer(path: str, *, facts: Facts, label_sets: Sequence[str] = (), excel: bool = False, delimiter: str | None = None) -> Writer:
     """Choose the writer by the suffix and prove that the output can be written; nothing is overwritten before the end.
 
     Args:
         path: the output file, or `-` for JSON Lines on standard output.
         facts: of the input: whose columns a table keeps.
+        label_sets: names of the sets in `Analysis.labels`, each a column of a table.
         excel: CSV for Excel: UTF-8 mark, CR LF, formulas in the caller's own cells made harmless.
         delimiter: of CSV; by the suffix by default.
 
@@ -50,10 +73,12 @@ def open_writer(path: str, *, facts: Facts, excel: bool = False, delimiter: str 
     if path == STANDARD_STREAM:
         return StreamWriter()
     fmt = output_format(path)
-    _check_not_input(path, facts)
+    _check_not_input(path, (facts.path,))
     output = Partial(Path(path))
     output.claim()
-    order = Order(output.partial, Layout(facts), delimiter=delimiter or ("\t" if fmt.name == "tsv" else ","), excel=excel)
+    order = Order(
+        output.partial, Layout(facts, tuple(label_sets)), delimiter=delimiter or ("\t" if fmt.name == "tsv" else ","), excel=excel
+    )
     return FileWriter(output, order, fmt.writer)
 
 
@@ -92,6 +117,7 @@ class FileWriter:
         else:
             with suppress(Exception):
                 self._close()
+            self._drop_if_unused()
 
     def write(self, result: Result) -> None:
         if self._sink is None:
@@ -108,6 +134,11 @@ class FileWriter:
             self._rejects.finish()
             self._output.finish()
 
+    def _drop_if_unused(self) -> None:
+        """A partial file is worth keeping only with records in it."""
+        if not self._row:
+            self._output.discard()
+
     def _close(self) -> None:
         try:
             if self._sink is not None:
@@ -116,17 +147,29 @@ class FileWriter:
             self._rejects.close()
 
 
-def _check_not_input(path: str, facts: Facts) -> None:
+def _check_not_input(path: str, inputs: Sequence[str]) -> None:
+    """No input may be the output, its partial file or its list of rejects."""
+    output = Partial(Path(path))
+    rejects = rejects_of(output.target)
+    for written in (output.target, output.partial, rejects.target, rejects.partial):
+        if any(_is_same(written, name) for name in inputs):
+            raise OutputError(f"{shown_name(str(written))}: the output is the input; choose another name")
+
+
+def _is_same(path: Path, name: str) -> bool:
     with suppress(OSError, ValueError):
-        if facts.path != STANDARD_STREAM and os.path.samefile(path, facts.path):
-            raise OutputError(f"{shown_name(path)}: the output is the input; choose another name")
+        found = os.fstat(sys.stdin.fileno()) if name == STANDARD_STREAM else os.stat(name)
+        return os.path.samestat(os.stat(path), found)
+    return False
 
 
 @contextmanager
 def _refusals(name: str) -> Iterator[None]:
-    """Turn what the system refuses into an output error."""
+    """Turn what the system refuses into an output error; a reader that went away is none."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise unwritable(name, error) from None
     except Exception as error:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +37,20 @@ class Partial:
                 raise OutputError(f"{self.name}: the folder to write it in does not exist")
             if self.target.exists() and not os.access(self.target, os.W_OK):
                 raise OutputError(f"{self.name}: exists and is read-only")
-            self.partial.open("wb").close()
+            self.partial.open("ab").close()
         except (OSError, ValueError) as error:
             raise unwritable(self.name, error) from None
+
+    def release(self) -> None:
+        """Take back a claim: the partial file goes away unless something stands in it."""
+        with suppress(OSError):
+            if not self.partial.stat().st_size:
+                self.partial.unlink()
+
+    def discard(self) -> None:
+        """Remove the partial file."""
+        with suppress(OSError):
+            self.partial.unlink()
 
     def finish(self) -> None:
         """Flush to disk and give the output its name.

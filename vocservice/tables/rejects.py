@@ -8,11 +8,16 @@ from vocservice.tables.partial import Partial
 from vocservice.tables.write_jsonl import json_line
 
 
+def rejects_of(output: Path) -> Partial:
+    """The file that lists the rejects of an output."""
+    return Partial(output.with_name(output.name + ".rejects.jsonl"))
+
+
 class RejectsFile:
     """Opens at the first rejection and takes its name at the end; one left from an earlier run goes away."""
 
     def __init__(self, output: Path):
-        self._file = Partial(output.with_name(output.name + ".rejects.jsonl"))
+        self._file = rejects_of(output)
         self._stream: BinaryIO | None = None
 
     def add(self, rejected: Rejected, *, row: int) -> None:
