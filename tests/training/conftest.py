@@ -142,7 +142,7 @@ def toy(
 ) -> Toy:
     """One for all tests that only read it."""
     folder, network = tmp_path_factory.mktemp("bundle"), new_network()
-    recipe = Recipe(epochs=6, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.0)
+    recipe = Recipe(epochs=10, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.0)
     fit(network, ready(sentences(240), tokenizer, rules, layout), recipe, folder=folder / "run")
     return Toy(network, export_toy(network, tokenizer, taxonomy, rules, folder / "toy-1"), folder / "toy-1")
 
