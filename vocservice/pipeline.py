@@ -116,7 +116,7 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         row=record.row,
     )
     if not verbatim.text.strip():
-        raise RecordError("there is no customer text to read", code="empty_text")
+        raise RecordError("there is no customer text to read; leave the record out", code="empty_text")
     language = identify(verbatim.text).code
     if language not in SERVED:
         raise RecordError(f"the text is in another language ({language}); English is served", code="unsupported_language")

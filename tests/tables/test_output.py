@@ -92,7 +92,7 @@ def test_rejects_stand_in_place_and_in_a_file_beside(tmp_path: Path) -> None:
     out = converted(saved(tmp_path, "in.csv", f"id,text\n1,a\n2,{CANARY},x\n3,c\n"), tmp_path / "out.csv")
     rejects = tmp_path / "out.csv.rejects.jsonl"
     assert [row["voc_error_code"] for row in table(out)] == ["", "ragged_row", ""]
-    message = "row 2 (line 3) has 3 cells where the header has 2"
+    message = "row 2 (line 3) has 3 cells where the header has 2; quote cells that hold the delimiter"
     assert json_lines(rejects) == [{"row": 2, "id": "2", "code": "ragged_row", "message": message}]
     assert CANARY not in rejects.read_text()
 

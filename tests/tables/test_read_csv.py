@@ -45,8 +45,8 @@ def test_ragged_rows_are_rejected_by_number_and_the_rest_goes_on(tmp_path: Path)
     found = records(path)
     assert [type(record) for record in found] == [RawVerbatim, Rejected, Rejected, RawVerbatim, RawVerbatim]
     assert [record.message for record in found if isinstance(record, Rejected)] == [
-        "row 2 (line 3) has 3 cells where the header has 2",
-        "row 3 (line 4) has 1 cells where the header has 2",
+        "row 2 (line 3) has 3 cells where the header has 2; quote cells that hold the delimiter",
+        "row 3 (line 4) has 1 cells where the header has 2; quote cells that hold the delimiter",
     ]
     assert ids(path) == ["1", "2", "3", "4", "5"]
 

@@ -1,10 +1,11 @@
 """A path or `-` in, a streaming source of raw verbatims and rejected records out, whatever the format."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 
 from vocservice.errors import InputError
-from vocservice.tables.formats import input_format
+from vocservice.tables.formats import input_format, shown_name
 from vocservice.tables.source import Request, Source, wishes
 
 
@@ -37,5 +38,17 @@ def read(
         raise InputError("the limit must not be negative")
     module = import_module(f"vocservice.tables.{input_format(str(path)).reader}")
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
-    source: Source = module.read(Request(str(path), wanted, sheet))
+    with _naming(shown_name(str(path))):
+        source: Source = module.read(Request(str(path), wanted, sheet))
     return source.limited(limit)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """What is wrong with columns is known without the file; there may be several."""
+    try:
+        yield
+    except InputError as error:
+        if error.message.startswith(f"{name}: "):
+            raise
+        raise InputError(f"{name}: {error.message}", code=error.code) from None

@@ -76,8 +76,8 @@ def _load(data: bytes) -> Any:
 
 def _fault(reason: str, where: str) -> tuple[str, str]:
     if "surrogate" in reason or "UTF-8" in reason:
-        return "invalid_encoding", f"{where} is not valid UTF-8, or holds half of a surrogate pair"
-    return "invalid_json", f"{where} is not valid JSON"
+        return "invalid_encoding", f"{where} is not valid UTF-8, or holds half of a surrogate pair: save it as UTF-8"
+    return "invalid_json", f"{where} is not valid JSON: write one whole object a line"
 
 
 def _renamed(obj: Any, wanted: Mapping[str, str]) -> Any:

@@ -17,7 +17,7 @@ from vocservice.tables.tablerow import RowReader
 
 BATCH = 256
 _STREAM_BUFFER = 1024 * 1024
-_DAMAGED = "the Parquet file is damaged or cut off"
+_DAMAGED = "the Parquet file is damaged or cut off (write it again)"
 
 
 def read(request: Request) -> Source:

@@ -39,7 +39,7 @@ def _verbatim(obj: Mapping[str, Any], record_id: str) -> RawVerbatim:
     turns = _turns(obj)
     text = _text(obj, by_alias=turns is None)
     if text is None and turns is None:
-        raise RecordError("the record has neither text nor turns", code="missing_text")
+        raise RecordError("the record has neither text nor turns; send one of them", code="missing_text")
     if text is not None and turns is not None:
         raise RecordError("the record has both text and turns; send one of them", code="invalid_type")
     return RawVerbatim(
@@ -83,7 +83,7 @@ def _turns(obj: Mapping[str, Any]) -> tuple[RawTurn, ...] | None:
     if not isinstance(turns, list | tuple):
         raise RecordError("turns must be a list", code="invalid_turns")
     if not turns:
-        raise RecordError("turns is empty", code="invalid_turns")
+        raise RecordError("turns is empty; give at least one", code="invalid_turns")
     return tuple(_turn(turn, index) for index, turn in enumerate(turns))
 
 
@@ -123,7 +123,7 @@ def _encodable(text: str, name: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise RecordError(f"{name} holds half of a surrogate pair", code="invalid_encoding") from None
+        raise RecordError(f"{name} holds half of a surrogate pair; send whole characters", code="invalid_encoding") from None
     return text
 
 

@@ -133,7 +133,7 @@ def _unpacked(stream: io.BufferedReader, packed: PulledStream, name: str) -> io.
         try:
             data = inflate.read(size)
         except (OSError, EOFError, zlib.error):
-            raise InputError(f"{name}: the gzip data is damaged or cut off") from None
+            raise InputError(f"{name}: the gzip data is damaged or cut off; send it again whole") from None
         unpacked += len(data)
         _check_expansion(unpacked, packed.count, name)
         return data

@@ -48,12 +48,13 @@ class RowReader:
 
     def ragged(self, cells: Sequence[str], *, number: int, line: int) -> Rejected:
         """Reject a row with too many or too few cells; its id is trusted only in the first column, before anything can shift."""
-        message = f"row {number} (line {line}) has {len(cells)} cells where the header has {len(self.header)}"
+        found = f"row {number} (line {line}) has {len(cells)} cells where the header has {len(self.header)}"
+        message = f"{found}; quote cells that hold the delimiter"
         record_id = self._id(cells, number) if self.columns.fields.get("id") == 0 and cells else f"row-{number}"
         return Rejected(without_undecoded(record_id), "ragged_row", message, self._shown(cells))
 
     def _undecoded(self, cells: Sequence[str], *, number: int, line: int) -> Rejected:
-        message = f"row {number} (line {line}) holds bytes that do not belong to the file's encoding"
+        message = f"row {number} (line {line}) holds bytes that do not belong to the file's encoding; save the file as UTF-8"
         return Rejected(without_undecoded(self._id(cells, number)), "invalid_encoding", message, self._shown(cells))
 
     def _shown(self, cells: Sequence[str]) -> dict[str, Any]:
