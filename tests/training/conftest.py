@@ -37,6 +37,13 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def _one_thread_again() -> Iterator[None]:
+    """The command line sets how many there are."""
+    yield
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def rules() -> RedactionRules:
     return RedactionRules.load(REPOSITORY / "config" / "redaction.toml")

@@ -1,0 +1,182 @@
+"""The report, the card and the metrics file say the same figures, each with its n and its interval."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.corpora import CORPORA
+from training.report import TARGETS, keep_earlier, write_reports
+from vocservice.inference.bundle import Manifest
+from vocservice.taxonomy import load_taxonomy
+
+MANIFEST = {
+    "format": 1,
+    "version": "9.9.9",
+    "taxonomy": "voc/1.0.0",
+    "base": "all-MiniLM-L6-v2",
+    "width": 384,
+    "max_window": 256,
+    "created": "2024-05-06",
+    "files": {},
+    "data": {},
+    "seed": 5,
+    "recipe": {},
+}
+
+
+FIGURES = {
+    "multi": ("micro_f1", "macro_f1", "with_polarity_micro_f1"),
+    "single": ("accuracy", "macro_f1"),
+    "ordinal": ("kappa", "within"),
+}
+
+
+def figure(value: float, n: int = 298) -> dict[str, Any]:
+    return {"value": value, "low": round(value - 0.04, 3), "high": round(value + 0.03, 3), "n": n}
+
+
+def of_set(keys: tuple[str, ...], kind: str, start: float) -> dict[str, Any]:
+    labels = {key: figure(start + at / 1000) | {"n": at, "precision": 0.5, "recall": 0.25} for at, key in enumerate(keys)}
+    out = {"labels": labels, "calibration_error": 0.0321, "reliability": [{"said": 0.15, "seen": 0.2, "n": 77, "share": 1.0}]}
+    names = {
+        "multi": ("micro_f1", "macro_f1", "with_polarity_micro_f1"),
+        "single": ("accuracy", "macro_f1"),
+        "ordinal": ("kappa", "within"),
+    }
+    return out | {name: figure(start + 0.1 * (at + 1)) for at, name in enumerate(names[kind])}
+
+
+@pytest.fixture
+def metrics() -> dict[str, Any]:
+    def data(start: float, n: int) -> dict[str, Any]:
+        sets = {s.name: of_set(s.keys, s.kind, start) for s in load_taxonomy().of("verbatim")}
+        return {"n": n, "rejected": 0} | sets
+
+    review = {"n": 17, "f1": figure(0.61, 60), "precision": 0.6, "recall": 0.62, "average_precision": figure(0.71, 60)}
+    return {
+        "dev": data(0.5, 298),
+        "fresh": data(0.4, 665),
+        "evidence": {
+            "n": 431,
+            "touched": figure(0.93, 431),
+            "character_precision": figure(0.66, 431),
+            "character_recall": figure(0.68, 431),
+            "whole_text_precision": 0.24,
+        },
+        "transcripts": {
+            "n": 60,
+            "needs_review": review,
+            "outcome": {"macro_f1": figure(0.55, 60), "labels": {}},
+            "sentiment_start": figure(0.8, 60),
+            "sentiment_end": figure(0.7, 60),
+            "reasons": {"abandoned": {"n": 9, "f1": 0.5, "precision": 0.4, "recall": 0.6}},
+        },
+        "sentiment_sets": {"sst": figure(0.9, 800), "amazon": figure(0.94, 774)},
+    }
+
+
+def written(metrics: dict[str, Any], folder: Path, **manifest: Any) -> tuple[str, str]:
+    """The quality report and the card."""
+    write_reports(metrics, Manifest(**(MANIFEST | manifest)), folder, folder / "quality.md")
+    return (folder / "quality.md").read_text(encoding="utf-8"), (folder / "CARD.md").read_text(encoding="utf-8")
+
+
+def rows(text: str, first: str) -> list[list[str]]:
+    """Cells of the table rows that begin with a word."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith(f"| {first} |")]
+
+
+def test_every_headline_figure_stands_beside_its_target_with_intervals(metrics: dict[str, Any], tmp_path: Path) -> None:
+    for text in written(metrics, tmp_path):
+        for name, path, target in TARGETS:
+            (row,) = rows(text, name)
+            dev, fresh = (metrics[data][path[0]] for data in ("dev", "fresh"))
+            for part in path[1:]:
+                dev, fresh = dev[part], fresh[part]
+            assert row[1] == f"{target:.2f}"
+            assert row[2] == f"{dev['value']:.3f} ({dev['low']:.2f}-{dev['high']:.2f})"
+            assert row[3].startswith(f"{fresh['value']:.3f} (")
+
+
+def test_every_label_has_its_n_and_interval_on_both_sets(metrics: dict[str, Any], tmp_path: Path) -> None:
+    quality, _ = written(metrics, tmp_path)
+    for label_set in load_taxonomy().of("verbatim"):
+        for at, key in enumerate(label_set.keys):
+            found = rows(quality, f"`{key}`")
+            assert len([row for row in found if len(row) == 5 and row[1] == str(at)]) >= 2
+            shown = [row[4] for row in found if len(row) == 5 and row[1] == str(at)]
+            assert all(re.fullmatch(r"0\.\d{3} \(0\.\d\d-0\.\d\d\)", cell) for cell in shown) if at else "not known: n = 0" in shown
+    assert "(n = 298)" in quality and "(n = 665)" in quality
+
+
+def test_calibration_evidence_transcripts_and_public_sets_are_shown(metrics: dict[str, Any], tmp_path: Path) -> None:
+    quality, _ = written(metrics, tmp_path)
+    assert quality.count("expected calibration error 0.032") == 5
+    assert rows(quality, "0.15") == [["0.15", "0.20", "77"]] * 5
+    assert rows(quality, "touches the annotated span")[0][1:] == ["0.90", "0.930 (0.89-0.96)"]
+    assert "n = 431 labels. Whole-text spans would have precision 0.24" in quality
+    assert "n = 60 real conversations, 17 of which need review" in quality
+    assert rows(quality, "`abandoned`")[-1] == ["`abandoned`", "9", "0.40", "0.60", "0.50"]
+    assert rows(quality, "sst")[0][-1] == "0.900 (0.86-0.93), n = 800"
+
+
+def test_a_bundle_without_a_conversation_model_says_so(metrics: dict[str, Any], tmp_path: Path) -> None:
+    assert "No conversation model" in written(metrics | {"transcripts": {"n": 0}}, tmp_path)[0]
+
+
+def test_baselines_stand_beside_the_bundle_and_what_they_lack_is_a_dash(metrics: dict[str, Any], tmp_path: Path) -> None:
+    words = {"stages": {"micro_f1": figure(0.31)}, "scope": {"labels": {"service_complaint": figure(0.42)}}}
+    quality, _ = written(metrics | {"baselines": {"words": words, "lexicon": {"sentiment": {"kappa": figure(0.33)}}}}, tmp_path)
+    table = quality[quality.index("## Against simple baselines") :]
+    assert rows(table, "stage micro-F1") == [["stage micro-F1", "0.31", "-", "0.60"]]
+    assert rows(table, "scope service complaint F1")[0][1:3] == ["0.42", "-"]
+    assert rows(table, "sentiment quadratic kappa")[0][1:3] == ["-", "0.33"]
+    head = next(line for line in table.splitlines() if line.startswith("| figure |"))
+    rule = next(line for line in table.splitlines() if line.startswith("|---"))
+    assert head.count("|") == rule.count("|") == 5
+
+
+def test_other_taxonomies_and_timings_are_shown_when_measured(metrics: dict[str, Any], tmp_path: Path) -> None:
+    custom = {"FABSA": {"note": "Own split.", "figures": {"micro-F1": figure(0.81)}}}
+    runs = [{"input": "reviews", "records": 100, "rejected": 2, "seconds": 4.0}]
+    quality, _ = written(metrics | {"custom": custom, "timings": {"machine": "Two cores.", "runs": runs}}, tmp_path)
+    assert rows(quality, "micro-F1") == [["micro-F1", "0.810 (0.77-0.84)"]]
+    assert rows(quality, "reviews") == [["reviews", "100", "2", "4.0", "25"]]
+    plain, _ = written(metrics, tmp_path)
+    assert "Timings" not in plain and "Other taxonomies" not in plain
+
+
+@pytest.mark.parametrize("commercial", [False, True])
+def test_the_card_lists_the_licences_of_what_it_was_trained_on(metrics: dict[str, Any], tmp_path: Path, commercial: bool) -> None:
+    _, card = written(metrics, tmp_path, recipe={"without_non_commercial": commercial})
+    for corpus in CORPORA.values():
+        assert (f"| {corpus.path} | {corpus.licence} |" in card) is not (commercial and corpus.non_commercial)
+    assert ("non-commercial use only" in card) is not commercial
+
+
+def test_the_card_names_version_seed_annotators_and_limits(metrics: dict[str, Any], tmp_path: Path) -> None:
+    _, card = written(metrics, tmp_path)
+    for told in (
+        "# Model card: 9.9.9",
+        "voc/1.0.0",
+        "Created 2024-05-06, seed 5",
+        "large language model",
+        "not a panel of people",
+        "English only",
+    ):
+        assert told in card
+
+
+def test_metrics_are_written_as_they_are(metrics: dict[str, Any], tmp_path: Path) -> None:
+    written(metrics, tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8")) == metrics
+
+
+def test_figures_of_earlier_runs_stay(metrics: dict[str, Any], tmp_path: Path) -> None:
+    assert keep_earlier(metrics, tmp_path) == metrics
+    written(metrics | {"timings": {"machine": "m", "runs": []}, "custom": {}, "old": 1}, tmp_path)
+    kept = keep_earlier({"dev": 1, "custom": {"new": 2}}, tmp_path)
+    assert kept == {"dev": 1, "custom": {"new": 2}, "timings": {"machine": "m", "runs": []}}
