@@ -1,6 +1,7 @@
 """Tests of `voc explain`: evidence and table, JSON, rejections, and texts that try to talk to the terminal."""
 
 import json
+import re
 
 import pytest
 from builders import CANARY, MODEL, TEXT, FakePipeline, has_current_bundle
@@ -15,6 +16,16 @@ def test_it_shows_evidence_and_a_table(voc: Voc, analyser: Analyser) -> None:
     assert ran.code == 0
     for shown in ("crashed [use, technology-", "probability", "polarity", "owner", "- negative", "80%", "digital", "head:scope", MODEL):
         assert shown in ran.out
+
+
+def test_evidence_is_coloured_where_colours_are_wanted(voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert re.search(r"\x1b\[[\d;]*34mcrashed\x1b", voc("explain", TEXT).out)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[[\d;]*3\dm", voc("explain", TEXT).out)
 
 
 def test_question_and_channel_travel_with_the_text(voc: Voc, analyser: Analyser) -> None:

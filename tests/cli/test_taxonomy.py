@@ -1,6 +1,9 @@
 """Tests of `voc taxonomy`: the table, the JSON, and the check of a file."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +40,12 @@ def test_a_wrong_file_is_two(content: str | bytes, told: str, tmp_path: Path, vo
 
 def test_a_missing_file_is_two(tmp_path: Path, voc: Voc) -> None:
     assert voc("taxonomy", "--check", tmp_path / "none.toml").code == 2
+
+
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    for arguments in (["taxonomy"], ["taxonomy", "--json"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run([sys.executable, "-m", "vocservice", *arguments], stdout=writing, stderr=subprocess.PIPE, check=False)
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (0, b"")

@@ -7,10 +7,11 @@
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
-from vocservice.cli.failures import answered
+from vocservice.cli.failures import ReaderGoneError, answered
 
 COMMANDS: Mapping[str, str] = {
     "classify": "vocservice.cli.classify",
@@ -35,6 +36,13 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Before click itself answers a closed pipe, with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGoneError from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

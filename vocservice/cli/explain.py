@@ -4,11 +4,11 @@ import json
 import sys
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from vocservice.api import Analyser
 from vocservice.cli.failures import OK, SOME_REJECTED, tell
+from vocservice.cli.screen import Screen
 from vocservice.cli.session import analyser_for, configured
 from vocservice.records import Analysis, Rejected, Result
 from vocservice.render import analysis_text, labels_table, sentiment_line, visible
@@ -41,7 +41,7 @@ def explain(text: str, question: str | None, channel: str | None, bundle: str | 
 
 
 def _print(analysis: Analysis, analyser: Analyser) -> None:
-    console = Console(highlight=False, soft_wrap=False)
+    console = Screen()
     console.print(analysis_text(analysis))
     console.print(labels_table(analysis, analyser.taxonomy))
     console.print(Text("\n".join(visible(line) for line in _facts(analysis)), style="dim"))

@@ -14,6 +14,10 @@ OK, FAULT, UNUSABLE, SOME_REJECTED, INTERRUPTED = 0, 1, 2, 3, 130
 DEBUG = "VOC_DEBUG"
 
 
+class ReaderGoneError(Exception):
+    """Whoever read standard output has had enough (`| head`); no fault."""
+
+
 def answered(command: Callable[[], Any]) -> int:
     """Run a command that returns its exit code, or nothing for 0."""
     try:
@@ -26,7 +30,7 @@ def answered(command: Callable[[], Any]) -> int:
         return UNUSABLE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
+    except ReaderGoneError:
         _close_output()
         return OK
     except Exception as error:
@@ -48,5 +52,5 @@ def _unexpected(error: Exception) -> int:
 
 
 def _close_output() -> None:
-    """The reader of standard output went away (`| head`): let Python's own flush at exit fail silently."""
+    """Let Python's own flush at exit go to nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

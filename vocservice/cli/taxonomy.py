@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vocservice.cli.screen import Screen
 from vocservice.taxonomy import LabelSet, Taxonomy, load_taxonomy, taxonomy_json
 
 
@@ -35,7 +35,7 @@ def _verdict(path: Path, found: Taxonomy) -> str:
 
 
 def _print(found: Taxonomy) -> None:
-    console = Console(highlight=False)
+    console = Screen()
     console.print(Text(found.id, style="bold"))
     for label_set in found.sets:
         console.print(_table(label_set))
