@@ -7,9 +7,9 @@ taxonomy.json, metrics.json, CARD.md. Nothing is executed on loading and nothing
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
@@ -18,8 +18,9 @@ from vocservice.inference.calibration import Calibration
 from vocservice.inference.conversation import ConversationModel
 from vocservice.inference.heads import Head
 from vocservice.inference.layout import Layout, lay_out
+from vocservice.inference.windows import MIN_WINDOW
 from vocservice.paths import models_path
-from vocservice.taxonomy import Taxonomy, parse_taxonomy_json
+from vocservice.taxonomy import LabelSet, Taxonomy, parse_taxonomy_json
 
 MANIFEST, ENCODER, TOKENIZER, HEADS, CALIBRATION, TAXONOMY, CONVERSATION = (
     "manifest.json",
@@ -31,6 +32,7 @@ MANIFEST, ENCODER, TOKENIZER, HEADS, CALIBRATION, TAXONOMY, CONVERSATION = (
     "conversation.json",
 )
 FORMAT = 1
+_REQUIRED = (ENCODER, TOKENIZER, HEADS, CALIBRATION, TAXONOMY)
 
 
 class Manifest(BaseModel):
@@ -43,7 +45,7 @@ class Manifest(BaseModel):
     taxonomy: str
     base: str
     width: int
-    max_window: int
+    max_window: Annotated[int, Field(ge=MIN_WINDOW)]
     created: str
     files: dict[str, str]
     data: dict[str, str]
@@ -104,17 +106,33 @@ def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None) -> Bundle:
     if own.id != manifest.taxonomy:
         raise BundleError(f"bundle {manifest.version} holds taxonomy {own.id} but its manifest says {manifest.taxonomy}")
     try:
-        weights = load_file(folder / HEADS)
-        calibration = Calibration.model_validate_json((folder / CALIBRATION).read_bytes())
-        conversation = _conversation(folder, manifest)
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    except (ValidationError, KeyError, ValueError) as error:
+        bundle = _read(folder, manifest, own)
+    except Exception as error:  # the tokenizer and the weights have errors of their own
         raise BundleError(f"bundle {manifest.version} cannot be read: {type(error).__name__}") from None
+    _check_sizes(bundle)
+    return bundle
+
+
+def _read(folder: Path, manifest: Manifest, taxonomy: Taxonomy) -> Bundle:
+    weights = load_file(folder / HEADS)
     head = Head(weights["weight"].astype("float32"), weights["bias"].astype("float32"))
-    layout = lay_out(own.of("verbatim"))
-    if head.weight.shape != (3 * manifest.width, layout.width):
-        raise BundleError(f"bundle {manifest.version}: the heads do not fit its taxonomy")
-    return Bundle(manifest, own, layout, tokenizer, head, calibration, conversation, folder / ENCODER)
+    calibration = Calibration.model_validate_json((folder / CALIBRATION).read_bytes())
+    conversation = None
+    if CONVERSATION in manifest.files:
+        conversation = ConversationModel.model_validate_json((folder / CONVERSATION).read_bytes())
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return Bundle(manifest, taxonomy, lay_out(taxonomy.of("verbatim")), tokenizer, head, calibration, conversation, folder / ENCODER)
+
+
+def _check_sizes(bundle: Bundle) -> None:
+    """Whatever is fitted has a number for each label, so that a request never finds one missing."""
+    width = bundle.layout.width
+    if bundle.head.weight.shape != (3 * bundle.manifest.width, width) or bundle.head.bias.shape != (width,):
+        raise BundleError(f"bundle {bundle.id}: the heads do not fit its taxonomy")
+    if unfit := [label_set.name for label_set in bundle.taxonomy.of("verbatim") if not _fits(bundle.calibration, label_set)]:
+        raise BundleError(f"bundle {bundle.id}: the calibration does not fit its taxonomy ({', '.join(unfit)})")
 
 
 def file_digest(path: Path) -> str:
@@ -132,6 +150,8 @@ def _manifest(folder: Path) -> Manifest:
         raise BundleError(f"bundle {folder.name}: manifest.json is damaged") from None
     if manifest.format != FORMAT:
         raise BundleError(f"bundle {manifest.version} has format {manifest.format}; this release reads {FORMAT}")
+    if unlisted := [name for name in _REQUIRED if name not in manifest.files]:
+        raise BundleError(f"bundle {manifest.version}: manifest.json has no hash of {', '.join(unlisted)}")
     return manifest
 
 
@@ -144,10 +164,19 @@ def _check(path: Path, digest: str) -> None:
         raise BundleError(f"bundle {path.parent.name}: {path.name} is damaged (its hash differs from the manifest)")
 
 
-def _conversation(folder: Path, manifest: Manifest) -> ConversationModel | None:
-    if CONVERSATION not in manifest.files:
-        return None
-    return ConversationModel.model_validate_json((folder / CONVERSATION).read_bytes())
+def _fits(calibration: Calibration, label_set: LabelSet) -> bool:
+    """Whether a label set has its calibration, with a number for each label."""
+    name, count = label_set.name, len(label_set.labels)
+    match label_set.kind:
+        case "multi":
+            multi = calibration.multi.get(name)
+            return multi is not None and {len(multi.slope), len(multi.bias), len(multi.thresholds)} == {count}
+        case "single":
+            single = calibration.single.get(name)
+            return single is not None and {len(single.scaling.bias), len(single.favour)} == {count}
+        case "ordinal":
+            ordinal = calibration.ordinal.get(name)
+            return ordinal is not None and {len(ordinal.scaling.bias), len(ordinal.cuts) + 1} == {count}
 
 
 def bundle_versions() -> list[str]:

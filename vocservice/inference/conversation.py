@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from vocservice.records import Turn
 
@@ -130,6 +130,15 @@ class ConversationModel(BaseModel):
     outcome: dict[str, Logistic]
     needs_review: Logistic
     reasons: dict[str, Logistic]
+
+    @model_validator(mode="after")
+    def _of_these_features(self) -> "ConversationModel":
+        if self.features != FEATURES:
+            raise ValueError("fitted on other features than this release computes")
+        sizes = {len(part.weights) for part in (self.needs_review, *self.outcome.values(), *self.reasons.values())}
+        if sizes | {len(self.mean), len(self.scale)} != {len(FEATURES)}:
+            raise ValueError("needs a number for each feature")
+        return self
 
     def judge(self, dialogue: Dialogue) -> "Judgement":
         """Outcome, review and reasons with their probabilities."""

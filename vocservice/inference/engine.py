@@ -40,6 +40,8 @@ class Engine:
 
     def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]]) -> list[Scored]:
         """Score a batch; every verbatim must have at least one customer segment."""
+        if not verbatims:
+            return []
         windowed = self._windower.windows(verbatims, segments)
         vectors = self._encoder.encode(windowed)
         owner = np.repeat(np.arange(len(windowed)), [len(text.segments) for text in windowed])
@@ -59,16 +61,16 @@ class Engine:
     ) -> list[dict[int, OrdinalResult]]:
         """Each customer turn of a transcript on its own: its segments in the context of the turn."""
         out: list[dict[int, OrdinalResult]] = [{} for _ in verbatims]
-        keys = sorted({(index, part.turn) for index, text in enumerate(windowed) for part in text.segments})
-        number = {key: at for at, key in enumerate(keys)}
-        owner = np.array([number[index, part.turn] for index, text in enumerate(windowed) for part in text.segments])
-        ordinal = [block for block in self.bundle.layout.blocks if block.label_set.name == "sentiment"]
+        ordinal = [b for b in self.bundle.layout.blocks if b.label_set.name == "sentiment" and b.label_set.kind == "ordinal"]
         if not ordinal or not any(verbatim.is_transcript for verbatim in verbatims):
             return out
-        groups = Groups(owner, len(keys))
+        places = [(index, part.turn) for index, text in enumerate(windowed) for part in text.segments]
+        keys = sorted(set(places))
+        number = {key: at for at, key in enumerate(keys)}
+        groups = Groups(np.array([number[place] for place in places]), len(keys))
         scores = score_segments(vectors, self.bundle.head, groups, [index for index, _ in keys])
-        for (index, turn), result in zip(
-            keys, ordinal_results(scores, groups, ordinal[0], self.bundle.calibration.ordinal["sentiment"]), strict=True
-        ):
-            out[index][turn] = result
+        results = ordinal_results(scores, groups, ordinal[0], self.bundle.calibration.ordinal["sentiment"])
+        for (index, turn), result in zip(keys, results, strict=True):
+            if verbatims[index].is_transcript:
+                out[index][turn] = result
         return out

@@ -15,6 +15,7 @@ from vocservice.records import Segment, Verbatim
 
 MAX_WINDOW = 256
 _MAX_PREFIX = 48
+MIN_WINDOW = 64  # leaves room for the text after the longest prefix
 _OVERLAP = 4  # neighbouring windows share a quarter
 
 NO_SEGMENT = -1
