@@ -267,6 +267,6 @@ def test_nothing_is_loaded_at_import() -> None:
 @pytest.mark.parametrize("unit", ["a", "слово ", "palabra ", "ä'", "@a"])
 def test_long_text_takes_little_time(unit: str) -> None:
     identify("¿dónde está?")
-    start = time.perf_counter()
+    start = time.process_time()
     identify(unit * (1_000_000 // len(unit)))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -140,6 +140,6 @@ def test_normalising_twice_changes_nothing_where_there_is_no_markup(raw: str) ->
 )  # fmt: skip
 def test_a_megabyte_takes_little_time(unit: str) -> None:
     raw = unit * (1_000_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     normalise(raw)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -251,6 +251,6 @@ def test_spans_and_offsets_always_fit_the_text(text: str) -> None:
 )  # fmt: skip
 def test_time_stays_linear_on_hostile_text(unit: str) -> None:
     text = unit * (100_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     redact(text, known_names=("Jane Doe",))
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

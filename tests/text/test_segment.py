@@ -86,16 +86,16 @@ def test_spans_are_sorted_disjoint_and_cover_every_visible_character(text: str) 
 def test_a_hundred_thousand_characters_take_little_time(unit: str) -> None:
     text = unit * (100_000 // len(unit))
     segment("warm")
-    start = time.perf_counter()
+    start = time.process_time()
     segment(text)
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 4
 
 
 def test_time_grows_with_length_not_its_square() -> None:
     def seconds(count: int) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         segment("the food was ok, but slow. " * count)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(100)
     assert seconds(37_000) < 40 * max(seconds(3_700), 0.01)

@@ -1,6 +1,6 @@
 """Tests of `body`: sizes, content types, encodings, and JSON that is meant to hurt."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from builders import CANARY
@@ -141,9 +141,9 @@ def test_other_encodings_are_a_415(client: FlaskClient, encoding: str) -> None:
 
 def test_many_empty_members_take_time_by_their_number_not_its_square() -> None:
     def seconds(members: int) -> float:
-        started = perf_counter()
+        started = process_time()
         gunzip(packed(b"") * members, max_bytes=LIMIT)
-        return perf_counter() - started
+        return process_time() - started
 
     assert seconds(80_000) < 20 * seconds(10_000) + 0.5
 
