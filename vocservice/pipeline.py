@@ -5,8 +5,10 @@ be processed comes out rejected in its place; identical texts of a chunk are sco
 """
 
 import logging
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from vocservice.assemble import assemble
 from vocservice.chunks import chunked
@@ -134,8 +136,9 @@ def _rejected(record: RawVerbatim | Verbatim, error: VocError) -> Rejected:
 
 
 def _failure(error: Exception, step: str) -> VocError:
-    """What a step could not do with one record; only the type is logged, as a message could hold the customer's words."""
+    """What a step could not do with one record; only its type and place are logged, as a message could hold the customer's words."""
     if isinstance(error, VocError):
         return error
-    log.error("%s failed: %s", step, type(error).__name__)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s failed: %s in %s, line %s", step, type(error).__name__, Path(place.filename).name, place.lineno)
     return RecordError(f"{step} failed on this record ({type(error).__name__}); its neighbours went on", code="analysis_failed")

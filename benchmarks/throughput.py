@@ -1,0 +1,144 @@
+"""A bundle and the shipped sample in, records a second of the service beside the obvious alternatives out, as ratios.
+
+    python benchmarks/throughput.py [--bundle VERSION] [--records 200] [--rounds 3]
+
+Every way runs in the same process on the same texts, in turns, so that a busy machine slows them all; the best round counts.
+The last column is the service's rate over that of the way beside it: above 1 the service is faster.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vocservice
+from vocservice.api import Analyser, bundle_folder
+from vocservice.inference.bundle import load_bundle
+from vocservice.inference.encoder import TOKEN_BUDGET, Encoder
+from vocservice.inference.engine import Engine
+from vocservice.paths import home
+from vocservice.pipeline import Pipeline
+from vocservice.records import Analysis
+from vocservice.settings import load_settings
+from vocservice.text.rules import shipped_rules
+
+SAMPLE = "feedback.jsonl"
+UNBOUNDED = 1_000_000
+Texts = Sequence[str]
+Way = Callable[[Texts], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One way of doing the job: records a second, and how many times as fast the service is."""
+
+    name: str
+    rate: float
+    ratio: float
+
+
+def sample(records: int) -> list[str]:
+    """Texts of the shipped sample, each of them another one (the service computes equal texts once)."""
+    lines = (home() / "samples" / SAMPLE).read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    return [f"{text} ({number})" for number, text in enumerate(islice(cycle(texts), records))]
+
+
+def measure(ways: Mapping[str, Way], texts: Texts, *, rounds: int) -> list[Measured]:
+    """Run the ways in turns; the first one is what the others are held against."""
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(rounds):
+        for name, way in ways.items():
+            best[name] = min(best[name], _seconds(way, texts))
+    service = next(iter(best.values()))
+    return [Measured(name, len(texts) / seconds, seconds / service) for name, seconds in best.items()]
+
+
+def _seconds(way: Way, texts: Texts) -> float:
+    started = time.perf_counter()
+    way(texts)
+    return time.perf_counter() - started
+
+
+def ways_to_classify(analyser: Analyser, folder: Path) -> Iterator[tuple[str, Way]]:
+    """The service first, then what one would do without it."""
+    yield "the service: batches by token budget", analyser.analyse
+    yield "one text at a time", lambda texts: [analyser.analyse(text) for text in texts]
+    yield "batches in the order they came, padded to the longest", in_plain_batches(folder)
+    if find_spec("torch") and find_spec("transformers"):
+        yield "the same batches through torch", variant(folder, session=TorchSession(folder)).analyse
+
+
+def in_plain_batches(folder: Path, size: int = 32) -> Way:
+    """Batches of a fixed number of texts: what a loop over `model(batch)` does."""
+    analyser = variant(folder, token_budget=UNBOUNDED)
+    return lambda texts: [found for at in range(0, len(texts), size) for found in analyser.analyse(list(texts[at : at + size]))]
+
+
+class TorchSession:
+    """The weights of a bundle in torch, called as the encoder calls ONNX Runtime."""
+
+    def __init__(self, folder: Path):
+        from training.encoders import from_bundle
+
+        self._model = from_bundle(folder).model.eval()
+
+    def run(self, _: None, inputs: Mapping[str, Any]) -> list[Any]:
+        import torch
+
+        with torch.inference_mode():
+            ids, mask = torch.from_numpy(inputs["ids"]), torch.from_numpy(inputs["mask"])
+            return [self._model(input_ids=ids, attention_mask=mask).last_hidden_state.numpy()]
+
+
+def variant(folder: Path, *, token_budget: int = TOKEN_BUDGET, session: TorchSession | None = None) -> Analyser:
+    """The service with another budget of its batches, or its encoder's pass elsewhere."""
+    loaded = load_bundle(folder)
+    engine = Engine(loaded)
+    engine._encoder = Encoder(loaded.encoder, width=loaded.manifest.width, token_budget=token_budget)
+    engine._encoder._session = session or engine._encoder._session
+    return Analyser(Pipeline(engine, redaction=shipped_rules()), loaded.id, loaded.taxonomy)
+
+
+def ways_to_write(analyses: Sequence[Analysis]) -> Iterator[tuple[str, Way]]:
+    """The JSON form of what was found, `to_dict` first."""
+    yield "the service: JSON form by hand", lambda _: [found.to_dict() for found in analyses]
+    yield "dataclasses.asdict", lambda _: [asdict(found) for found in analyses]
+
+
+def ways_with_repeats(analyser: Analyser) -> Iterator[tuple[str, Way]]:
+    """A quarter of the texts, each four times, as in survey exports full of "good"; against all of them different."""
+    yield "the service: every text four times", lambda texts: analyser.analyse(list(texts[: -(-len(texts) // 4)]) * 4)
+    yield "as many texts, all different", analyser.analyse
+
+
+def report(title: str, found: Sequence[Measured]) -> str:
+    """One Markdown table."""
+    rows = [f"| {one.name} | {one.rate:,.0f} | {one.ratio:.2f} |" for one in found]
+    return "\n".join([f"### {title}", "", "| way | records/s | the service is faster by |", "|---|---|---|", *rows, ""])
+
+
+@click.command()
+@click.option("--bundle", help="Version under models/, or path; by default the one the settings name.")
+@click.option("--records", type=click.IntRange(min=8), default=200, show_default=True, help="How many texts.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="How often; the best one counts.")
+def main(bundle: str | None, records: int, rounds: int) -> None:
+    """Measure and print."""
+    folder, texts = bundle_folder(bundle or load_settings().bundle), sample(records)
+    analyser = vocservice.load(folder)
+    analyses = [found for found in analyser.analyse(texts) if isinstance(found, Analysis)]
+    click.echo(report("Classifying", measure(dict(ways_to_classify(analyser, folder)), texts, rounds=rounds)))
+    click.echo(report("Texts that come again", measure(dict(ways_with_repeats(analyser)), texts, rounds=rounds)))
+    click.echo(report("Writing", measure(dict(ways_to_write(analyses)), texts, rounds=rounds)))
+
+
+if __name__ == "__main__":
+    main()
