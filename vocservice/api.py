@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vocservice.errors import BundleError, InputError
-from vocservice.records import PLACED_SETS, Analysis, RawTurn, RawVerbatim, Rejected, Result
+from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected, Result
 
 if TYPE_CHECKING:
     from vocservice.settings import Settings
@@ -69,7 +69,9 @@ class Analyser:
     @property
     def label_sets(self) -> tuple[str, ...]:
         """Names of the label sets that only another taxonomy has; `Analysis.labels` holds them."""
-        return tuple(label_set.name for label_set in self.taxonomy.of("verbatim") if label_set.name not in PLACED_SETS)
+        from vocservice.taxonomy import has_place
+
+        return tuple(label_set.name for label_set in self.taxonomy.of("verbatim") if not has_place(label_set))
 
     def stream(self, records: Iterable[Any]) -> Iterator[Result]:
         """Analyse texts, transcripts or records as they come, in constant memory and in order."""

@@ -7,7 +7,6 @@ from vocservice.inference.bundle import Bundle
 from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement
 from vocservice.inference.engine import Scored
 from vocservice.records import (
-    PLACED_SETS,
     Analysis,
     Conversation,
     Evidence,
@@ -20,6 +19,7 @@ from vocservice.records import (
     Verbatim,
     Withheld,
 )
+from vocservice.taxonomy import has_place
 
 _LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
 _TRIM = " \t\n,;:-–—"
@@ -27,7 +27,8 @@ _TRIM = " \t\n,;:-–—"
 
 def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
     """The Analysis of one verbatim. Sets that a taxonomy does not have stay empty; sets of its own go to `labels`."""
-    sets = scored.sets
+    placed = {label_set.name for label_set in bundle.taxonomy.sets if has_place(label_set)}
+    sets = {name: result for name, result in scored.sets.items() if name in placed}
     scope = sets.get("scope")
     sentiment = sets.get("sentiment")
     return Analysis(
@@ -38,7 +39,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         sentiment=_sentiment(sentiment) if isinstance(sentiment, OrdinalResult) else None,
         scope=_scope(scope, verbatim, scored.segments) if isinstance(scope, SingleResult) else None,
         flags=tuple(_labels(sets.get("flags"), verbatim, scored.segments)),
-        labels={name: tuple(_own(result, verbatim, scored.segments)) for name, result in sets.items() if name not in PLACED_SETS},
+        labels={name: tuple(_own(result, verbatim, scored.segments)) for name, result in scored.sets.items() if name not in placed},
         language=verbatim.language,
         redactions=verbatim.redactions,
         abstained=tuple(_withheld(scored)),

@@ -6,7 +6,6 @@ from typing import Any, Literal, Protocol
 
 Json = dict[str, Any]
 Speaker = Literal["customer", "agent", "bot", "supervisor", "system"]
-PLACED_SETS = frozenset({"stages", "factors", "sentiment", "scope", "flags"})  # label sets with a field of their own in an Analysis
 SPEAKERS: tuple[Speaker, ...] = ("customer", "agent", "bot", "supervisor", "system")
 
 

@@ -124,6 +124,12 @@ class Taxonomy:
         return tuple(label_set for label_set in self.sets if label_set.of == unit)
 
 
+def has_place(label_set: LabelSet) -> bool:
+    """Whether an Analysis has a field for this set; one of another kind or other levels goes with the taxonomy's own."""
+    kind = {"stages": "multi", "factors": "multi", "flags": "multi", "scope": "single", "sentiment": "ordinal"}.get(label_set.name)
+    return kind == label_set.kind and (kind != "ordinal" or label_set.keys == _VOC_ORDER["sentiment"])
+
+
 def default_taxonomy_path() -> Path:
     """The built-in taxonomy of the repository or the installed package."""
     return config_path("taxonomy.toml")

@@ -7,9 +7,9 @@ taxonomy.json, metrics.json, CARD.md. Nothing is executed on loading and nothing
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
@@ -45,7 +45,7 @@ class Manifest(BaseModel):
     taxonomy: str
     base: str
     width: int
-    max_window: Annotated[int, Field(ge=MIN_WINDOW)]
+    max_window: int
     created: str
     files: dict[str, str]
     data: dict[str, str]
@@ -152,6 +152,8 @@ def _manifest(folder: Path) -> Manifest:
         raise BundleError(f"bundle {manifest.version} has format {manifest.format}; this release reads {FORMAT}")
     if unlisted := [name for name in _REQUIRED if name not in manifest.files]:
         raise BundleError(f"bundle {manifest.version}: manifest.json has no hash of {', '.join(unlisted)}")
+    if manifest.max_window < MIN_WINDOW:
+        raise BundleError(f"bundle {manifest.version}: windows of {manifest.max_window} tokens are too short; at least {MIN_WINDOW}")
     return manifest
 
 
