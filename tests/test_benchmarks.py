@@ -1,30 +1,17 @@
 """Tests of the benchmark: it measures what it says, in turns, and its ratios are those of its rates."""
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 from builders import analysis
 
-REPOSITORY = Path(__file__).parents[1]
+from benchmarks import throughput
 
 
-@pytest.fixture(scope="module")
-def throughput() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("throughput", REPOSITORY / "benchmarks" / "throughput.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_texts_are_all_different(throughput: ModuleType) -> None:
+def test_texts_are_all_different() -> None:
     texts = throughput.sample(300)
     assert len(set(texts)) == 300 and all(text.strip() for text in texts)
 
 
-def test_ways_run_in_turns_and_the_best_round_counts(throughput: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ways_run_in_turns_and_the_best_round_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     clock = iter([0.0, 4.0, 4.0, 5.0, 5.0, 7.0, 7.0, 13.0])
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(clock))
@@ -34,13 +21,13 @@ def test_ways_run_in_turns_and_the_best_round_counts(throughput: ModuleType, mon
     assert [(one.name, one.rate, one.ratio) for one in found] == [("service", 1.0, 1.0), ("other", 2.0, 0.5)]
 
 
-def test_the_ways_to_write_write_the_same(throughput: ModuleType) -> None:
+def test_the_ways_to_write_write_the_same() -> None:
     by_hand, copied = (way(["x"])[0] for _, way in throughput.ways_to_write([analysis()]))
     assert {key: by_hand[key] for key in ("stages", "factors", "scope", "flags")} == {
         key: copied[key] for key in ("stages", "factors", "scope", "flags")
     }
 
 
-def test_the_report_is_a_table_of_every_way(throughput: ModuleType) -> None:
+def test_the_report_is_a_table_of_every_way() -> None:
     shown = throughput.report("Title", [throughput.Measured("a", 1234.5, 1.0), throughput.Measured("b", 10.0, 123.4)])
     assert shown.splitlines()[0] == "### Title" and "| a | 1,234 | 1.00 |" in shown and "| b | 10 | 123.40 |" in shown
