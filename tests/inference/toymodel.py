@@ -131,9 +131,9 @@ def write_bundle(folder: Path, *, taxonomy: Taxonomy | None = None, calibration:
     return folder
 
 
-def write_manifest(folder: Path, taxonomy: Taxonomy, **changes: Any) -> None:
+def write_manifest(folder: Path, own: Taxonomy, /, **changes: Any) -> None:
     """Hash what lies in the folder."""
     files = {path.name: file_digest(path) for path in folder.iterdir() if path.name != "manifest.json"}
-    made = {"format": 1, "version": "toy-1", "taxonomy": taxonomy.id, "base": "toy", "width": WIDTH, "max_window": 64}
+    made = {"format": 1, "version": "toy-1", "taxonomy": own.id, "base": "toy", "width": WIDTH, "max_window": 64}
     made |= {"created": "2024-01-01", "files": files, "data": {}, "seed": 0, "recipe": {}} | changes
     (folder / "manifest.json").write_text(json.dumps(made), encoding="utf-8")

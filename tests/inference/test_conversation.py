@@ -1,0 +1,123 @@
+"""What a dialogue shows is told by named features, and each judgement follows from them."""
+
+import numpy as np
+import pytest
+
+from vocservice.inference.conversation import CUES, FEATURES, SIGNALS, ConversationModel, Dialogue, Logistic, features
+from vocservice.records import Speaker, Turn
+from vocservice.taxonomy import load_taxonomy
+
+
+def dialogue(*turns: tuple[Speaker, str], moods: tuple[float | None, ...] | None = None, **signals: float) -> Dialogue:
+    made = [Turn(speaker, text) for speaker, text in turns]
+    default = tuple(0.0 if turn.speaker == "customer" else None for turn in made)
+    return Dialogue(made, moods or default, {name.replace("__", "."): value for name, value in signals.items()})
+
+
+def cue(name: str, given: Dialogue) -> float:
+    return float(features(given)[FEATURES.index(name)])
+
+
+PLAIN = dialogue(("customer", "My order is late."), ("agent", "Hello."))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("customer_last", PLAIN, 0),
+        ("customer_last", dialogue(("agent", "Hello."), ("customer", "Well?")), 1),
+        ("agent_never", PLAIN, 0),
+        ("agent_never", dialogue(("customer", "Hello?"), ("system", "Closed.")), 1),
+        ("turns", PLAIN, 0.2),
+        ("customer_turns", PLAIN, 0.2),
+        ("agent_turns", dialogue(("customer", "Hi"), ("bot", "Hi"), ("supervisor", "Hi")), 0.4),
+        ("customer_replied", PLAIN, 0),
+        ("customer_replied", dialogue(("customer", "Hi"), ("agent", "Hi"), ("customer", "So")), 1),
+        ("end_thanks", dialogue(("customer", "It broke."), ("customer", "Thank you so much")), 1),
+        ("end_thanks", dialogue(("customer", "Thank you"), ("customer", "It broke.")), 0),
+        ("end_question", dialogue(("customer", "When is it here?")), 1),
+        ("end_still", dialogue(("customer", "I am still waiting")), 1),
+        ("last_private", dialogue(("customer", "Hi"), ("agent", "Please DM us.")), 1),
+        ("last_promise", dialogue(("customer", "Hi"), ("agent", "We'll look into it")), 1),
+        ("last_solved", dialogue(("customer", "Hi"), ("agent", "We have refunded you.")), 1),
+        ("last_solved", dialogue(("customer", "Hi"), ("agent", "We have refunded you."), ("agent", "Bye.")), 0),
+        ("any_solved", dialogue(("customer", "Hi"), ("agent", "We have refunded you."), ("agent", "Bye.")), 1),
+        ("last_sorry", dialogue(("customer", "Hi"), ("agent", "Our apologies")), 1),
+        ("last_question", dialogue(("customer", "Hi"), ("agent", "Which one?")), 1),
+        ("repeated_agent", dialogue(("agent", "@jo please send us your number"), ("agent", "@al please send us your number")), 1),
+        ("repeated_agent", dialogue(("agent", "@jo please send us your number"), ("agent", "@jo it is on its way")), 0),
+    ],
+)
+def test_cues(name: str, given: Dialogue, expected: float) -> None:
+    assert cue(name, given) == pytest.approx(expected)
+
+
+def test_moods_are_told_from_start_to_end() -> None:
+    three = dialogue(("customer", "a"), ("agent", "b"), ("customer", "c"), ("customer", "d"), moods=(-0.5, None, -1.0, 0.5), sentiment=0.2)
+    found = {name: cue(name, three) for name in ("start", "end", "low", "mean", "recovery", "sentiment")}
+    assert found == pytest.approx({"start": -0.5, "end": 0.5, "low": -1.0, "mean": -1 / 3, "recovery": 1.0, "sentiment": 0.2})
+
+
+def test_signals_are_the_probabilities_of_the_labels_and_0_where_there_are_none() -> None:
+    given = dialogue(("customer", "Hi"), flags__churn_risk=0.7)
+    assert cue("flags.churn_risk", given) == pytest.approx(0.7) and cue("scope.neither", given) == 0.0
+
+
+def test_every_signal_is_a_label_of_ours() -> None:
+    taxonomy = load_taxonomy()
+    for name in SIGNALS:
+        label_set, key = name.split(".")
+        assert key in taxonomy[label_set].keys
+    assert len(set(FEATURES)) == len(FEATURES) == len(CUES) + len(SIGNALS)
+
+
+@pytest.mark.parametrize("given", [dialogue(), dialogue(("agent", "")), dialogue(("customer", "")), dialogue(("system", "x" * 9999))])
+def test_any_dialogue_has_finite_features(given: Dialogue) -> None:
+    vector = features(given)
+    assert vector.shape == (len(FEATURES),) and np.isfinite(vector).all() and np.abs(vector).max() <= 2
+
+
+def logistic(threshold: float = 0.5, bias: float = 0.0, **weights: float) -> Logistic:
+    return Logistic(weights=tuple(weights.get(name, 0.0) for name in FEATURES), bias=bias, threshold=threshold)
+
+
+def model(**changes: object) -> ConversationModel:
+    size = len(FEATURES)
+    made = {
+        "features": FEATURES,
+        "mean": (0.0,) * size,
+        "scale": (1.0,) * size,
+        "outcome": {"resolved": logistic(end_thanks=4.0, bias=-2.0), "unclear": logistic()},
+        "needs_review": logistic(threshold=0.4, customer_last=3.0, bias=-1.5),
+        "reasons": {"abandoned": logistic(customer_last=4.0, bias=-2.0), "escalation": logistic(bias=-3.0)},
+    }
+    return ConversationModel(**(made | changes))  # type: ignore[arg-type]
+
+
+def sigmoid(value: float) -> float:
+    return float(1 / (1 + np.exp(-value)))
+
+
+def test_a_judgement_by_hand() -> None:
+    waiting = model().judge(dialogue(("agent", "Hello."), ("customer", "And now")))
+    assert waiting.review_probability == pytest.approx(sigmoid(1.5)) and waiting.needs_review
+    assert waiting.reasons == {"abandoned": pytest.approx(sigmoid(2.0))}
+    total = sigmoid(-2) + 0.5
+    assert waiting.outcome == {"resolved": pytest.approx(sigmoid(-2) / total), "unclear": pytest.approx(0.5 / total)}
+    thanked = model().judge(dialogue(("customer", "Thanks"), ("agent", "Bye.")))
+    assert not thanked.needs_review and thanked.reasons == {}
+    assert max(thanked.outcome, key=thanked.outcome.__getitem__) == "resolved"
+
+
+def test_features_are_standardised_first() -> None:
+    at = FEATURES.index("customer_last")
+    mean, scale = [0.0] * len(FEATURES), [1.0] * len(FEATURES)
+    mean[at], scale[at] = 1.0, 0.5
+    shifted = model(mean=tuple(mean), scale=tuple(scale))
+    assert shifted.judge(dialogue(("customer", "So"))).review_probability == pytest.approx(sigmoid(-1.5))
+    assert shifted.judge(PLAIN).review_probability == pytest.approx(sigmoid(3.0 * -2 - 1.5))
+
+
+def test_extreme_weights_stay_probabilities() -> None:
+    sure = logistic(bias=1e9).probability(np.zeros(len(FEATURES)))
+    assert sure == pytest.approx(1) and logistic(bias=-1e9).probability(np.zeros(len(FEATURES))) == pytest.approx(0)
