@@ -1,0 +1,40 @@
+"""One error tree: each class has a stable code and a status, and messages carry no traceback and no customer's words."""
+
+import pytest
+
+from vocservice import errors
+from vocservice.errors import BundleError, ConfigError, InputError, OutputError, RecordError, TaxonomyError, VocError
+
+CODES = {
+    VocError: ("internal_error", 500),
+    ConfigError: ("config_invalid", 500),
+    TaxonomyError: ("taxonomy_invalid", 500),
+    BundleError: ("bundle_invalid", 503),
+    InputError: ("input_unusable", 400),
+    OutputError: ("output_unwritable", 500),
+    RecordError: ("record_invalid", 422),
+}
+
+
+def test_the_tree_is_complete() -> None:
+    found = {c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, VocError)}
+    assert found == set(CODES)
+
+
+@pytest.mark.parametrize("error", CODES, ids=lambda error: error.__name__)
+def test_code_and_status_are_stable(error: type[VocError]) -> None:
+    made = error("what is wrong: what to do")
+    assert (made.code, made.status) == CODES[error]
+    assert made.to_dict() == {"code": CODES[error][0], "message": "what is wrong: what to do"}
+    assert str(made) == made.message and isinstance(made, VocError)
+
+
+def test_a_code_of_its_own_stays_with_the_one_error() -> None:
+    made = RecordError("there is nothing to read", code="empty_text")
+    assert made.to_dict()["code"] == "empty_text" and made.status == 422
+    assert RecordError("other").code == "record_invalid"
+
+
+def test_a_taxonomy_error_is_a_config_error() -> None:
+    with pytest.raises(ConfigError):
+        raise TaxonomyError("x")
