@@ -1,0 +1,223 @@
+"""Results take their place in the Analysis, and every piece of evidence is the text it points at."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from vocservice.assemble import assemble, dialogue_of, evidence_of
+from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
+from vocservice.inference.conversation import FEATURES, ConversationModel, Logistic
+from vocservice.inference.engine import Scored
+from vocservice.records import Analysis, Evidence, Factor, Label, Segment, Speaker, Turn, Verbatim, Withheld
+from vocservice.taxonomy import Taxonomy, load_taxonomy, parse_taxonomy
+from vocservice.text.segment import segments_of
+
+TEXT = "The food was lovely, but the refund took four calls. And nobody apologised."
+LEVELS = ("-2", "-1", "0", "1", "2")
+
+
+def plain(text: str = TEXT) -> Verbatim:
+    return Verbatim("v-1", (Turn("customer", text),), is_transcript=False, language="en", warnings=("w",), row={"id": "v-1"})
+
+
+def talk(*turns: tuple[Speaker, str]) -> Verbatim:
+    return Verbatim("t-1", tuple(Turn(speaker, text) for speaker, text in turns), is_transcript=True, language="en")
+
+
+def mood(level: str) -> OrdinalResult:
+    return OrdinalResult(level, int(level) / 2, {key: 0.6 if key == level else 0.1 for key in LEVELS})
+
+
+def bundle(taxonomy: Taxonomy | None = None, conversation: ConversationModel | None = None) -> Any:
+    return SimpleNamespace(id="m-1", taxonomy=taxonomy or load_taxonomy(), conversation=conversation)
+
+
+def made(verbatim: Verbatim, sets: dict[str, Any], turns: dict[int, OrdinalResult] | None = None, **of: Any) -> Analysis:
+    return assemble(verbatim, Scored(sets, turns or {}, tuple(segments_of(verbatim))), bundle(**of))
+
+
+def test_sets_take_their_place() -> None:
+    stages = MultiResult((Given("use", 0.912345, None, (0,)), Given("advocacy", 0.6, None, (2,))), (("purchase", 0.3),), {"use": 0.9})
+    factors = MultiResult((Given("resolution", 0.8, "-", (1,)),), (), {"resolution": 0.8})
+    flags = MultiResult((Given("repeat_contact", 0.7, None, (1,)),), (), {"repeat_contact": 0.7})
+    scope = SingleResult(Given("both", 0.5, None, (1, 2)), "both", {"both": 0.5})
+    found = made(plain(), {"stages": stages, "factors": factors, "sentiment": mood("-1"), "scope": scope, "flags": flags})
+    assert [(label.key, label.probability) for label in found.stages] == [("use", 0.9123), ("advocacy", 0.6)]
+    assert isinstance(found.factors[0], Factor) and (found.factors[0].key, found.factors[0].polarity) == ("resolution", "-")
+    assert found.sentiment is not None and (found.sentiment.level, found.sentiment.score) == (-1, -0.5)
+    assert found.scope is not None and (found.scope.key, found.scope.because) == ("both", "head:scope")
+    assert found.abstained == (Withheld("stages.purchase", 0.3),)
+    assert (found.id, found.model, found.taxonomy, found.warnings, found.row) == ("v-1", "m-1", "voc/1.0.0", ("w",), {"id": "v-1"})
+    assert found.labels == {} and found.conversation is None
+
+
+def test_evidence_points_into_the_returned_text() -> None:
+    stages = MultiResult(tuple(Given(key, 0.9, None, (row,)) for row, key in enumerate(("use", "purchase", "cultivation"))), (), {})
+    found = made(plain(), {"stages": stages})
+    assert [label.evidence[0].text for label in found.stages] == [
+        "The food was lovely",
+        "the refund took four calls.",
+        "nobody apologised.",
+    ]
+    for label in found.stages:
+        assert all(found.text[piece.start : piece.end] == piece.text and piece.turn is None for piece in label.evidence)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ((0, 1), ["The food was lovely, but the refund took four calls."]),
+        ((0, 2), ["The food was lovely", "nobody apologised."]),
+        ((0, 1, 2), [TEXT]),
+        ((), []),
+    ],
+    ids=["neighbours are joined", "others are not", "all", "none"],
+)
+def test_segments_become_pieces(rows: tuple[int, ...], expected: list[str]) -> None:
+    verbatim = plain()
+    assert [piece.text for piece in evidence_of(rows, verbatim, segments_of(verbatim))] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("but late", "late"),
+        ("BUT Late", "Late"),
+        (", and - late -", "and - late"),
+        ("and and late", "and late"),
+        ("butter", "butter"),
+        ("and ", "and "),
+        (" ;,", " ;,"),
+        ("- late, late -", "late, late"),
+    ],
+)
+def test_joining_words_and_marks_at_the_edges_are_trimmed_but_never_everything(text: str, expected: str) -> None:
+    (piece,) = evidence_of((0,), plain(text), [Segment(0, 0, len(text))])
+    assert piece.text == expected == text[piece.start : piece.end]
+
+
+def test_evidence_of_a_transcript_names_its_turn_and_never_spans_two() -> None:
+    verbatim = talk(("agent", "Hello."), ("customer", "It was late."), ("customer", "It was cold."))
+    found = evidence_of((0, 1), verbatim, segments_of(verbatim))
+    assert found == (Evidence(0, 12, 1, "It was late."), Evidence(0, 12, 2, "It was cold."))
+
+
+def test_neither_needs_no_evidence_and_an_abstaining_scope_is_named() -> None:
+    neither = SingleResult(Given("neither", 0.9, None, (0,)), "neither", {"neither": 0.9})
+    assert (scope := made(plain(), {"scope": neither}).scope) is not None and scope.evidence == ()
+    abstaining = made(plain(), {"scope": SingleResult(None, "both", {"both": 0.28, "neither": 0.27})})
+    assert abstaining.scope is None and abstaining.abstained == (Withheld("scope.both", 0.28),)
+
+
+def test_without_a_set_its_field_is_empty() -> None:
+    found = made(plain(), {})
+    assert (found.stages, found.factors, found.sentiment, found.scope, found.flags, found.abstained) == ((), (), None, None, (), ())
+
+
+def _set(kind: str, *keys: str) -> dict[str, Any]:
+    return {"kind": kind, "labels": [{"key": key, "label": key, "definition": key} for key in keys]}
+
+
+OTHER = parse_taxonomy(
+    {
+        "name": "other",
+        "version": "2",
+        "topics": _set("multi", "food", "crew"),
+        "themes": _set("multi", "tea", "cake") | {"polarities": ["+", "-"]},
+        "kind": _set("single", "praise", "blame"),
+        "sentiment": _set("ordinal", "low", "mid", "high"),
+        "scope": _set("multi", "shop", "web"),
+        "stages": _set("single", "before", "after"),
+    }
+)
+
+
+def test_sets_of_another_taxonomy_are_all_there() -> None:
+    sets = {
+        "topics": MultiResult((Given("food", 0.9, None, (0,)),), (("crew", 0.4),), {"food": 0.9, "crew": 0.4}),
+        "themes": MultiResult((Given("tea", 0.8, "-", (0,)),), (), {"tea": 0.8}),
+        "kind": SingleResult(Given("praise", 0.7, None, (0,)), "praise", {"praise": 0.7}),
+        "sentiment": OrdinalResult("mid", 0.0, {"low": 0.2, "mid": 0.6, "high": 0.2}),
+        "scope": MultiResult((Given("shop", 0.6, None, (0,)),), (), {"shop": 0.6}),
+        "stages": SingleResult(Given("after", 0.6, None, (0,)), "after", {"after": 0.6}),
+    }
+    found = made(plain(), sets, taxonomy=OTHER)
+    lovely = found.labels["topics"][0].evidence
+    assert lovely and lovely[0].text == "The food was lovely"
+    assert found.labels == {
+        "topics": (Label("food", 0.9, lovely),),
+        "themes": (Factor("tea", "-", 0.8, lovely),),
+        "kind": (Label("praise", 0.7, lovely),),
+        "sentiment": (Label("mid", 0.6),),
+        "scope": (Label("shop", 0.6, lovely),),
+        "stages": (Label("after", 0.6, lovely),),
+    }
+    assert (found.stages, found.scope, found.sentiment) == ((), None, None)
+    assert found.abstained == (Withheld("topics.crew", 0.4),) and found.taxonomy == "other/2"
+
+
+def judge(**biases: float) -> ConversationModel:
+    """Says the same of every dialogue: the sigmoid of each bias."""
+    size = len(FEATURES)
+
+    def one(name: str) -> Logistic:
+        return Logistic(weights=(0.0,) * size, bias=biases.get(name, -3.0))
+
+    return ConversationModel(
+        features=FEATURES,
+        mean=(0.0,) * size,
+        scale=(1.0,) * size,
+        outcome={key: one(key) for key in ("resolved", "unresolved")},
+        needs_review=one("review"),
+        reasons={key: one(key) for key in ("agent_conduct", "repeat_contact", "abandoned")},
+    )
+
+
+TALK = talk(("customer", "I asked twice."), ("agent", "No idea."), ("customer", "Well, bye."), ("system", "Closed."))
+MOODS = {0: mood("-1"), 2: mood("-2")}
+
+
+def test_a_transcript_tells_its_turns_and_how_it_went() -> None:
+    found = made(TALK, {}, MOODS, conversation=judge(unresolved=2.0)).conversation
+    assert found is not None
+    assert [(turn.speaker, turn.text) for turn in found.turns] == [(turn.speaker, turn.text) for turn in TALK.turns]
+    assert [turn.sentiment.level if turn.sentiment else None for turn in found.turns] == [-1, None, -2, None]
+    assert (found.sentiment_start.level, found.sentiment_end.level) == (-1, -2)
+    assert found.outcome.key == "unresolved" and found.outcome.evidence == (Evidence(0, 7, 3, "Closed."),)
+    assert (found.needs_review, found.reasons) == (False, ())
+
+
+def test_reasons_show_where_they_come_from_likeliest_first() -> None:
+    flags = MultiResult((Given("repeat_contact", 0.9, None, (0,)),), (), {"repeat_contact": 0.9})
+    model = judge(review=1.0, agent_conduct=1.0, repeat_contact=3.0, abandoned=2.0)
+    found = made(TALK, {"flags": flags}, MOODS, conversation=model).conversation
+    assert found is not None and found.needs_review
+    assert [(reason.key, [piece.turn for piece in reason.evidence]) for reason in found.reasons] == [
+        ("repeat_contact", [0]),  # the flag's own evidence
+        ("abandoned", [2]),  # the customer's last turn
+        ("agent_conduct", [1]),  # the agent's
+    ]
+    for reason in found.reasons:
+        assert all(TALK.turns[p.turn].text[p.start : p.end] == p.text for p in reason.evidence if p.turn is not None)
+
+
+def test_no_reason_is_given_where_no_review_is_needed() -> None:
+    found = made(TALK, {}, MOODS, conversation=judge(abandoned=3.0)).conversation
+    assert found is not None and not found.needs_review and found.reasons == ()
+
+
+def test_the_text_of_a_transcript_is_all_of_its_turns() -> None:
+    found = made(TALK, {}, MOODS)
+    assert found.text == "I asked twice.\nNo idea.\nWell, bye.\nClosed." and found.conversation is None
+
+
+def test_a_dialogue_is_what_the_labels_say_of_it() -> None:
+    sets = {
+        "flags": MultiResult((), (), {"churn_risk": 0.2}),
+        "scope": SingleResult(None, "both", {"both": 0.4}),
+        "sentiment": mood("-2"),
+    }
+    found = dialogue_of(TALK, Scored(sets, MOODS, ()))
+    assert found.signals == {"flags.churn_risk": 0.2, "scope.both": 0.4, "sentiment": -1.0}
+    assert found.sentiment == [-0.5, None, -1.0, None] and found.turns == TALK.turns
