@@ -197,23 +197,6 @@ def test_little_of_a_batch_is_padding(uneven: list[Prepared]) -> None:
     assert filled / sum(padded for _, padded in lengths(uneven, 1536)) > 0.7
 
 
-def test_per_epoch_draws_so_many_texts_anew(
-    new_network: NewNetwork, data: list[Prepared], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-    real = fitting.collate
-
-    def watch(batch: list[Prepared], **named: object) -> object:
-        seen.extend(p.example.id for p in batch)
-        return real(batch, **named)
-
-    monkeypatch.setattr(fitting, "collate", watch)
-    fit(new_network(), data, replace(RECIPE, epochs=2), folder=tmp_path, per_epoch=20)
-    epochs = set(seen[:20]), set(seen[20:])
-    assert [len(epoch) for epoch in epochs] == [20, 20]
-    assert epochs[0] != epochs[1]
-
-
 def groups(network: Network, recipe: Recipe) -> dict[str, tuple[float, float]]:
     """Name of every parameter -> its rate and its weight decay."""
     found = {id(p): (g["lr"], g["weight_decay"]) for g in fitting._groups(network, recipe) for p in g["params"]}  # type: ignore[attr-defined]

@@ -1,0 +1,98 @@
+"""The suite measures each data set on the texts that are meant for it, and on no other."""
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from toys import Toy
+
+from training import suite
+from training.corpora import CORPORA
+from training.evaluate import Judged, judge
+from training.examples import Example
+from training.splits import bucket
+from training.suite import SENTIMENT_SETS, evaluate_bundle, sentiment_figures
+from vocservice.inference.bundle import load_bundle
+from vocservice.inference.engine import Engine
+from vocservice.taxonomy import Taxonomy
+
+LABELS: dict[str, Any] = {"sst5": {"label": 4}, "tweeteval": {"label": 2}, "airline": {"sentiment": "positive"}, "amazon": {"label": 1}}
+
+
+def write(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> None:
+    path = folder / CORPORA[name].path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(b"\n".join(map(orjson.dumps, rows))))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Sixty positive texts a corpus; the first kept-out one of `airline` is a development text, one of `sst5_dev` neutral."""
+    for corpora, _ in SENTIMENT_SETS.values():
+        for name in corpora:
+            label = next(value for start, value in LABELS.items() if name.startswith(start))
+            write(tmp_path, name, [{"id": f"{name}-{n}", "text": f"the food was good {n}"} | label for n in range(60)])
+    neutral = {"id": f"sst5_dev-{kept('sst5_dev')[0]}", "text": "the food", "label": 2}
+    write(
+        tmp_path, "sst5_dev", [neutral, *({"id": f"sst5_dev-{n}", "text": "the food was good", "label": 4} for n in kept("sst5_dev")[1:])]
+    )
+    write(tmp_path, "dev", [{"id": f"airline-{kept('airline')[0]}", "text": "x"}])
+    write(tmp_path, "transcripts_dev", [])
+    return tmp_path
+
+
+def kept(name: str) -> list[int]:
+    """Numbers of the texts of a corpus that no training touches."""
+    return [n for n in range(60) if bucket(f"{name}-{n}", 10) == 0]
+
+
+@pytest.fixture(scope="module")
+def engine(toy: Toy) -> Engine:
+    return Engine(load_bundle(toy.folder), threads=1)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    seen: set[str] = set()
+
+    def watch(engine: Engine, examples: Sequence[Example]) -> list[Judged]:
+        seen.update(example.id for example in examples)
+        return judge(engine, examples)
+
+    monkeypatch.setattr(suite, "judge", watch)
+    monkeypatch.setattr("training.metrics.RESAMPLES", 20)
+    return seen
+
+
+def test_public_sets_are_measured_on_kept_out_texts_without_development_or_neutral_ones(
+    data: Path, engine: Engine, measured: set[str]
+) -> None:
+    found = sentiment_figures(engine, data)
+    names = [name for corpora, _ in SENTIMENT_SETS.values() for name in corpora]
+    expected = {f"{name}-{n}" for name in names for n in kept(name)} - {f"airline-{kept('airline')[0]}", f"sst5_dev-{kept('sst5_dev')[0]}"}
+    assert measured == expected
+    assert {name: figure["n"] for name, figure in found.items()} == {
+        "sst": len(kept("sst5_train")) + len(kept("sst5_dev")) - 1,
+        "tweeteval": len(kept("tweeteval_val")),
+        "airline": len(kept("airline")) - 1,
+        "amazon": len(kept("amazon_train")),
+    }
+    assert all(0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1 for figure in found.values())
+
+
+def test_all_parts_of_the_suite_are_there(
+    data: Path, engine: Engine, measured: set[str], taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev, more = [Example("d-1", "dev", "the food was good", {})], [Example(f"r-{n}", "e", "the crew was late", {}) for n in range(40)]
+    real = suite.read_corpus
+    monkeypatch.setattr(suite, "read_corpus", lambda name, data: dev if name == "dev" else real(name, data))
+    monkeypatch.setattr(suite, "read_extended", lambda data: more)
+    found = evaluate_bundle(engine, data, taxonomy)
+    assert set(found) >= {"dev", "fresh", "evidence", "transcripts", "sentiment_sets"}
+    fresh = {f"r-{n}" for n in range(40) if bucket(f"r-{n}", 5) == 0}
+    assert found["dev"]["n"] == 1 and found["fresh"]["n"] == len(fresh) > 0
+    assert {i for i in measured if i.startswith(("r-", "d-"))} == fresh | {"d-1"}
+    assert found["transcripts"] == {"n": 0}
