@@ -16,6 +16,8 @@ from training.recipe import Run, train_bundle
 from training.report import keep_earlier, write_reports
 from training.settings import load_training_settings
 from training.suite import evaluate_bundle
+from training.teach import teach
+from training.teachers import FILE
 from vocservice.errors import VocError
 from vocservice.inference.bundle import default_bundle, load_bundle
 from vocservice.inference.engine import Engine
@@ -23,7 +25,7 @@ from vocservice.paths import config_path, models_path
 from vocservice.taxonomy import load_taxonomy
 
 ANY = click.Path(exists=True, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -34,10 +36,19 @@ def cli(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+@cli.command(name="teach")
+@click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
+@click.option("--output", type=click.Path(path_type=Path), help="Where the teachers' file goes (training/annotations/ by default).")
+def teach_command(data: Path, runs: Path, output: Path | None) -> None:
+    """Fit the teachers whose probabilities `train` reads (minutes on a GPU, most of a day on two processor cores)."""
+    teach(Run(data, runs / "teach", load_training_settings(), load_taxonomy()), path=output or FILE)
+
+
 @cli.command()
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
 @click.option("--version", required=True, help="Version of the bundle to write.")
-@click.option("--taxonomy", "taxonomy_file", type=FILE, help="Another company's taxonomy (TOML): trains for that one.")
+@click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Another company's taxonomy (TOML): trains for that one.")
 @click.option("--start", type=click.Path(path_type=Path), help="Bundle whose encoder another taxonomy starts from (the current one).")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
@@ -60,7 +71,7 @@ def train(
 @cli.command()
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
 @click.option("--bundle", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Bundle to evaluate (the current one).")
-@click.option("--taxonomy", "taxonomy_file", type=FILE, help="Evaluate on a table labelled with this taxonomy.")
+@click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Evaluate on a table labelled with this taxonomy.")
 @click.option("--all-rows", is_flag=True, help="With --taxonomy: use every row, not only those that training kept out.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also fit and report the simple baselines.")
 @click.option(

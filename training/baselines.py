@@ -108,11 +108,11 @@ def _text(example: Example, rules: RedactionRules, *, context: bool) -> str:
 @torch.no_grad()
 def embed(texts: Sequence[str]) -> Floats:
     """(texts, width): mean token vectors of unit length, computed in batches of like length, in the order of `texts`."""
-    folder = base_model_folder()
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    with base_model_folder("all-MiniLM-L6-v2") as folder:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        model = _base_model(folder)
     tokenizer.enable_truncation(_MAX_TOKENS)
     tokenizer.no_padding()
-    model = _base_model(folder)
     ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
     vectors = np.zeros((len(ids), model.config.hidden_size))

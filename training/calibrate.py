@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from training.device import on_device
 from training.metrics import quadratic_kappa
 from training.network import Network, pool_labels, pool_ordinal, pool_polarities
 from training.prepare import Prepared, collate
@@ -52,10 +53,11 @@ class SetScores:
 def score_sets(network: Network, data: Sequence[Prepared], blocks: Sequence[Block], *, batch: int = 32) -> list[SetScores]:
     """Run the network over `data` (in its order) and gather what calibration and evaluation need."""
     network.eval()
+    device = next(network.parameters()).device
     collected: dict[str, list[tuple[NDArray, ...]]] = {block.label_set.name: [] for block in blocks}
     for at in range(0, len(data), batch):
         part = data[at : at + batch]
-        inputs = collate(part, bare=[False] * len(part))
+        inputs = on_device(collate(part, bare=[False] * len(part)), device)
         logits = network(inputs)
         targets = build_targets([p.example for p in part], [p.evidence for p in part], network.layout)
         for block in blocks:
@@ -71,7 +73,7 @@ def score_sets(network: Network, data: Sequence[Prepared], blocks: Sequence[Bloc
                 target.evidence,
                 inputs.segment_verbatim + at,
             )
-            collected[block.label_set.name].append(tuple(tensor.numpy() for tensor in row))
+            collected[block.label_set.name].append(tuple(tensor.cpu().numpy() for tensor in row))
     return [_join(block, collected[block.label_set.name]) for block in blocks]
 
 

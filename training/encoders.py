@@ -10,11 +10,13 @@ import torch
 from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import BertConfig, BertModel
+from torch import nn
+from transformers import AutoConfig, BertConfig, BertModel, MPNetModel, PretrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
 
-from training.base import base_model_folder
+from training.base import WEIGHTS, base_model_folder
 from training.network import Network
-from training.vocabulary import shrink, shrink_embeddings
+from training.vocabulary import PAD, shrink, shrink_embeddings, sources_of
 from vocservice.inference.layout import Layout
 
 HEADS = "attention_heads"  # ONNX metadata: what the graph alone does not tell
@@ -25,26 +27,41 @@ _EMBEDDING = "embeddings.word_embeddings.weight"
 class Encoder:
     """A torch encoder and the tokenizer that feeds it."""
 
-    model: BertModel
+    model: nn.Module
     tokenizer: Tokenizer
 
 
-def from_base(texts: Iterable[str]) -> Encoder:
-    """all-MiniLM-L6-v2 with its vocabulary fitted to `texts`."""
-    folder = base_model_folder()
-    base = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    base.no_truncation()
-    base.no_padding()
-    vocabulary = shrink(base, texts)
-    config = BertConfig.from_dict(
-        json.loads((folder / "config.json").read_text(encoding="utf-8")) | {"vocab_size": len(vocabulary.sources)}
-    )
-    weights = {name.removeprefix("bert."): value for name, value in load_file(folder / "model.safetensors").items()}
-    weights[_EMBEDDING] = shrink_embeddings(weights[_EMBEDDING], vocabulary.sources)
-    return Encoder(_model(config, weights), vocabulary.tokenizer)
+def from_base(texts: Iterable[str], name: str) -> Encoder:
+    """A base of the registry (a BERT) with its vocabulary fitted to `texts`."""
+    with base_model_folder(name) as folder:
+        base = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        base.no_truncation()
+        base.no_padding()
+        vocabulary = shrink(base, texts)
+        weights = load_file(folder / WEIGHTS)
+        weights[_EMBEDDING] = shrink_embeddings(weights[_EMBEDDING], vocabulary.sources)
+        return Encoder(_model(_read_config(folder, len(vocabulary.sources)), weights), vocabulary.tokenizer)
 
 
-def save(encoder: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
+def with_pieces_of(start: Encoder, name: str) -> Encoder:
+    """Another base of the registry behind the tokenizer of `start`: its embeddings are taken piece by piece.
+
+    Both bases cut words into the same pieces (the uncased vocabulary of BERT), so texts are prepared once for both.
+    """
+    pieces = sorted(start.tokenizer.get_vocab().items(), key=lambda item: item[1])
+    with base_model_folder(name) as folder:
+        base = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        weights = load_file(folder / WEIGHTS)
+        weights[_EMBEDDING] = shrink_embeddings(weights[_EMBEDDING], [sources_of(piece, base) for piece, _ in pieces])
+        return Encoder(_model(_read_config(folder, len(pieces)), weights), start.tokenizer)
+
+
+def _read_config(folder: Path, vocabulary: int) -> PretrainedConfig:
+    fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return AutoConfig.for_model(**(fields | {"vocab_size": vocabulary, "pad_token_id": PAD}))
+
+
+def save(encoder: nn.Module, tokenizer: Tokenizer, folder: Path) -> None:
     """Write `encoder.safetensors`, `config.json` and `tokenizer.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, folder / "encoder.safetensors")
@@ -54,8 +71,11 @@ def save(encoder: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
 
 def load(folder: Path) -> Encoder:
     """Read what `save` wrote."""
-    config = BertConfig.from_json_file(folder / "config.json")
-    return Encoder(_model(config, load_file(folder / "encoder.safetensors")), Tokenizer.from_file(str(folder / "tokenizer.json")))
+    fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return Encoder(
+        _model(AutoConfig.for_model(**fields), load_file(folder / "encoder.safetensors")),
+        Tokenizer.from_file(str(folder / "tokenizer.json")),
+    )
 
 
 def from_bundle(folder: Path) -> Encoder:
@@ -86,12 +106,25 @@ def from_bundle(folder: Path) -> Encoder:
 def new_network(encoder: Encoder, layout: Layout, *, dropout: float, seed: int) -> Network:
     """A network with fresh heads on a copy of the encoder; `dropout` after each sublayer and before the heads."""
     torch.manual_seed(seed)
-    config = BertConfig.from_dict(encoder.model.config.to_dict() | {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": 0.0})
+    changed = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": 0.0}
+    config = AutoConfig.for_model(**(encoder.model.config.to_dict() | changed))
     return Network(_model(config, encoder.model.state_dict()), layout, dropout=dropout)
 
 
-def _model(config: BertConfig, weights: dict[str, torch.Tensor]) -> BertModel:
-    model = BertModel(config, add_pooling_layer=False)
+class Positioned(MPNetModel):
+    """MPNet that counts positions from its first one, whatever id pads (it would take ours for words)."""
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> BaseModelOutput:
+        first = self.embeddings.padding_idx + 1
+        positions = torch.arange(first, first + input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
+        return super().forward(input_ids=input_ids, attention_mask=attention_mask, position_ids=positions)
+
+
+MODELS: dict[str, type[PreTrainedModel]] = {"bert": BertModel, "mpnet": Positioned}
+
+
+def _model(config: PretrainedConfig, weights: dict[str, torch.Tensor]) -> PreTrainedModel:
+    model = MODELS[config.model_type](config, add_pooling_layer=False)
     own = model.state_dict()
     missing, _ = model.load_state_dict({name: value for name, value in weights.items() if name in own}, strict=False)
     if missing:

@@ -38,6 +38,14 @@ Target = Labels | OneOf
 
 
 @dataclass(frozen=True, slots=True)
+class Soft:
+    """What teachers say of one label set: a probability a label, and for each label one a polarity (empty without)."""
+
+    labels: tuple[float, ...]
+    polarities: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One training text."""
 
@@ -50,3 +58,4 @@ class Example:
     question: str | None = None
     sample: str = "random"
     weight: float = 1.0
+    soft: Mapping[str, Soft] = field(default_factory=dict)

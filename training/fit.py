@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.device import best_device, on_device
 from training.losses import total_loss
 from training.network import Network
 from training.prepare import Prepared, collate
@@ -28,7 +29,6 @@ log = logging.getLogger("training.fit")
 
 _MEGABATCH = 50
 _BARE = 0.15
-_LAYER_DECAY = 0.85
 _TRACK_EVERY = 4
 
 
@@ -45,27 +45,33 @@ class Recipe:
     average: float = 0.998
     dropout: float = 0.1
     positive_weight: float = 3.0
+    layer_decay: float = 0.85
     seed: int = 1
 
 
-def fit(network: Network, data: Sequence[Prepared], recipe: Recipe, *, folder: Path, per_epoch: int | None = None) -> None:
+def fit(
+    network: Network, data: Sequence[Prepared], recipe: Recipe, *, folder: Path, extra: Sequence[Prepared] = (), extra_per_epoch: int = 0
+) -> None:
     """Fit in place and leave the averaged weights in the network.
 
     Args:
         network: the model; its layout says which heads there are.
-        data: all examples. `per_epoch` draws that many anew each epoch (all by default).
+        data: read whole in every epoch. Of `extra`, `extra_per_epoch` are drawn anew each epoch.
         folder: where checkpoints go; an unfinished run found there is taken up after its last whole epoch.
     """
     torch.manual_seed(recipe.seed)
-    run = _Run(network, data, recipe, folder, per_epoch or len(data))
+    run = _Run(network, data, recipe, folder, extra, extra_per_epoch)
     for epoch in range(run.resume(), recipe.epochs):
         run.epoch(epoch)
         run.save(epoch + 1)
     network.load_state_dict(run.average)
+    network.cpu()
 
 
 def supports_bfloat16() -> bool:
-    """True where the processor multiplies bfloat16 matrices in hardware."""
+    """True where bfloat16 matrices are multiplied in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
     cpuinfo = Path("/proc/cpuinfo")
     return cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text(encoding="utf-8")
 
@@ -82,40 +88,45 @@ def positive_weights(data: Sequence[Prepared], layout: Layout, *, most: float) -
 
 
 class _Run:
-    def __init__(self, network: Network, data: Sequence[Prepared], recipe: Recipe, folder: Path, per_epoch: int):
-        self.network, self.data, self.recipe, self.folder, self.per_epoch = network, data, recipe, folder, per_epoch
+    def __init__(self, network: Network, data: Sequence[Prepared], recipe: Recipe, folder: Path, extra: Sequence[Prepared], draw: int):
+        self.network, self.data, self.recipe, self.folder, self.extra, self.draw = network, data, recipe, folder, extra, draw
+        self.device = best_device()
+        network.to(self.device)
         self.optimiser = torch.optim.AdamW(_groups(network, recipe), fused=True)
         self.rates = [group["lr"] for group in self.optimiser.param_groups]
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        self.weights = positive_weights(data, network.layout, most=recipe.positive_weight)
+        weights = positive_weights(data, network.layout, most=recipe.positive_weight)
+        self.weights = {name: weight.to(self.device) for name, weight in weights.items()}
         self.bfloat16 = supports_bfloat16()
         self.step = 0
         self.steps = sum(1 for epoch in range(recipe.epochs) for _ in self._batches(epoch))
 
     def _batches(self, epoch: int) -> Iterator[list[Prepared]]:
         shuffle = random.Random(f"{self.recipe.seed}/{epoch}")
-        order = shuffle.sample(range(len(self.data)), min(self.per_epoch, len(self.data)))
-        yield from _by_budget([self.data[index] for index in order], self.recipe.tokens, shuffle)
+        items = [*self.data, *shuffle.sample(self.extra, min(self.draw, len(self.extra)))]
+        shuffle.shuffle(items)
+        yield from _by_budget(items, self.recipe.tokens, shuffle)
 
     def epoch(self, epoch: int) -> None:
         self.network.train()
         torch.manual_seed(self.recipe.seed * 1000 + epoch)
         bare = random.Random(f"bare/{self.recipe.seed}/{epoch}")
-        started, total, tokens = time.monotonic(), 0.0, 0
+        started, total, tokens = time.monotonic(), torch.zeros((), device=self.device), 0
         for count, batch in enumerate(self._batches(epoch), 1):
             total += self._update(batch, [bare.random() < _BARE for _ in batch])
             tokens += sum(p.windowed.tokens for p in batch)
             if count % 50 == 0:
                 rate = tokens / (time.monotonic() - started)
-                log.info("epoch %d step %d/%d loss %.4f %.0f tokens/s", epoch + 1, self.step, self.steps, total / count, rate)
-        log.info("epoch %d done in %.0f s, loss %.4f", epoch + 1, time.monotonic() - started, total / max(count, 1))
+                log.info("epoch %d step %d/%d loss %.4f %.0f tokens/s", epoch + 1, self.step, self.steps, float(total) / count, rate)
+        log.info("epoch %d done in %.0f s, loss %.4f", epoch + 1, time.monotonic() - started, float(total) / max(count, 1))
 
-    def _update(self, batch: list[Prepared], bare: list[bool]) -> float:
+    def _update(self, batch: list[Prepared], bare: list[bool]) -> Tensor:
         layout = self.network.layout
         targets = build_targets([p.example for p in batch], [p.evidence for p in batch], layout)
-        weight = torch.tensor([p.example.weight for p in batch])
+        targets = {name: on_device(target, self.device) for name, target in targets.items()}
+        weight = torch.tensor([p.example.weight for p in batch], device=self.device)
         self._set_rate()
-        logits = self.network(collate(batch, bare=bare), bfloat16=self.bfloat16)
+        logits = self.network(on_device(collate(batch, bare=bare), self.device), bfloat16=self.bfloat16)
         loss = total_loss(logits, targets, layout, self.weights, weight)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -123,7 +134,7 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
         self._track()
-        return float(loss.detach())
+        return loss.detach()
 
     def _set_rate(self) -> None:
         warm = max(1, int(self.steps * self.recipe.warmup))
@@ -136,9 +147,9 @@ class _Run:
         if self.step % _TRACK_EVERY:
             return
         decay = min(self.recipe.average, (1 + self.step) / (10 + self.step)) ** _TRACK_EVERY
-        for name, value in self.network.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
+        values = self.network.state_dict()
+        names = [name for name, value in values.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.average[name] for name in names], [values[name] for name in names], 1 - decay)
 
     def save(self, epochs: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +162,7 @@ class _Run:
         partial.replace(self.folder / "checkpoint.safetensors")
 
     def _state(self, epochs: int) -> dict[str, object]:
-        return {"epochs": epochs, "step": self.step, "recipe": asdict(self.recipe), "examples": len(self.data)}
+        return {"epochs": epochs, "step": self.step, "recipe": asdict(self.recipe), "examples": len(self.data) + len(self.extra)}
 
     def resume(self) -> int:
         """Epochs already done in this folder under the same recipe and data; their state is taken over."""
@@ -160,7 +171,7 @@ class _Run:
             return 0
         with safe_open(path, "pt") as opened:
             state = json.loads(opened.metadata()["state"])
-        if state["recipe"] != asdict(self.recipe) or state["examples"] != len(self.data):
+        if state["recipe"] != asdict(self.recipe) or state["examples"] != len(self.data) + len(self.extra):
             log.info("checkpoint in %s is of another recipe or data: starting anew", self.folder.name)
             return 0
         tensors = load_file(path)
@@ -174,7 +185,7 @@ class _Run:
             kind: {n.split("/", 1)[1]: v for n, v in tensors.items() if n.startswith(kind)} for kind in ("weights", "average", "optimiser")
         }
         self.network.load_state_dict(part["weights"])
-        self.average = part["average"]
+        self.average = {name: value.to(self.device) for name, value in part["average"].items()}
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in part["optimiser"].items():
             index, field = name.split("/")
@@ -189,7 +200,7 @@ def _groups(network: Network, recipe: Recipe) -> list[dict[str, object]]:
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in network.named_parameters():
         depth = _depth(name, layers)
-        rate = recipe.head_rate if depth > layers else recipe.encoder_rate * _LAYER_DECAY ** (layers - depth)
+        rate = recipe.head_rate if depth > layers else recipe.encoder_rate * recipe.layer_decay ** (layers - depth)
         decay = 0.0 if parameter.ndim == 1 else recipe.weight_decay
         groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]

@@ -9,13 +9,31 @@ from training.targets import UNKNOWN, Targets
 from vocservice.inference.layout import Block, Layout
 
 EVIDENCE_WEIGHT = 0.3
+SOFT_WEIGHT = 1.0
 _FOCUS = 1.0  # focal exponent: easy negatives of rare labels count less (Lin et al. 2017)
 
 
 def total_loss(logits: Logits, targets: dict[str, Targets], layout: Layout, weights: dict[str, Tensor], example_weight: Tensor) -> Tensor:
-    """Mean over the batch; `weights[name]` is the weight of a positive, per label."""
+    """Mean over the batch; `weights[name]` is the weight of a positive, per label. What teachers said counts beside what is known."""
     losses = [_loss(logits, targets[b.label_set.name], b, weights.get(b.label_set.name), example_weight) for b in layout.blocks]
+    losses += [SOFT_WEIGHT * distilled_loss(logits, targets[b.label_set.name], b) for b in layout.blocks]
     return torch.stack(losses).sum()
+
+
+def distilled_loss(logits: Logits, target: Targets, block: Block) -> Tensor:
+    """Cross-entropy against the teachers' probabilities (Hinton et al. 2015), a polarity's weighed by its label's."""
+    taught = (target.soft >= 0).all(1)
+    if not taught.any():
+        return logits.segments.sum() * 0.0
+    wanted = target.soft[taught]
+    if block.label_set.kind != "multi":
+        scores = pool_ordinal(logits, block) if block.label_set.kind == "ordinal" else pool_labels(logits, block)
+        return -(wanted * F.log_softmax(scores[taught], dim=1)).sum(1).mean()
+    loss = F.binary_cross_entropy_with_logits(pool_labels(logits, block)[taught], wanted, reduction="none").sum(1).mean()
+    if block.label_set.polarities:
+        log_p = F.log_softmax(pool_polarities(logits, block)[taught], dim=2)
+        loss = loss - (wanted[:, :, None] * target.soft_polarities[taught] * log_p).sum((1, 2)).mean()
+    return loss
 
 
 def _loss(logits: Logits, target: Targets, block: Block, weight: Tensor | None, example_weight: Tensor) -> Tensor:
@@ -68,7 +86,7 @@ def _one_of(scores: Tensor, allowed: Tensor, weight: Tensor | None, example_weig
     if weight is not None:
         loss = loss * (weight * wanted).sum(1) / wanted.sum(1)
     if ordinal:
-        levels = torch.arange(scores.shape[1])
+        levels = torch.arange(scores.shape[1], device=scores.device)
         distance = (levels[None, :, None] - levels[None, None, :]).abs().masked_fill(~wanted[:, None, :], 99).amin(2)
         loss = loss + 0.5 * (log_p.exp() * distance).sum(1)
     return (loss * example_weight[known]).mean()

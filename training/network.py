@@ -23,6 +23,7 @@ class Batch:
 
     ids, mask: (W, L). token_segment: (W, L), global segment index or -1. window_verbatim: (W,).
     segment_verbatim: (S,), ascending; only the customer's words have segments. segment_place: (S,), index within the verbatim.
+    places: the most segments that a verbatim of the batch has.
     """
 
     ids: Tensor
@@ -32,6 +33,7 @@ class Batch:
     segment_verbatim: Tensor
     segment_place: Tensor
     size: int
+    places: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch, *, bfloat16: bool = False) -> Logits:
         """Score a batch; with `bfloat16` the encoder alone runs in it (mixed precision), the heads never."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=bfloat16):
             hidden = self.encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
         return self._score(self.features(hidden.float(), batch), batch)
 
@@ -80,10 +82,9 @@ class Network(nn.Module):
 
     def _score(self, features: Tensor, batch: Batch) -> Logits:
         segments = self.head(self.dropout(features))
-        places = int(batch.segment_place.max()) + 1
-        padded = segments.new_full((batch.size, places, segments.shape[1]), _ABSENT)
+        padded = segments.new_full((batch.size, batch.places, segments.shape[1]), _ABSENT)
         padded[batch.segment_verbatim, batch.segment_place] = segments
-        present = segments.new_zeros(batch.size, places)
+        present = segments.new_zeros(batch.size, batch.places)
         present[batch.segment_verbatim, batch.segment_place] = 1.0
         return Logits(segments, padded, present > 0)
 

@@ -10,7 +10,7 @@ from training.examples import Example, Labels, Span
 from training.network import Batch
 from vocservice.chunks import chunked
 from vocservice.inference.layout import Layout
-from vocservice.inference.windows import Windowed, Windower
+from vocservice.inference.windows import NO_SEGMENT, Windowed, Windower
 from vocservice.records import RawTurn, Segment, Turn, Verbatim
 from vocservice.text.clean import Clean, clean
 from vocservice.text.redact import RedactionRules
@@ -91,21 +91,19 @@ def collate(batch: Sequence[Prepared], *, bare: Sequence[bool], pad: int = 0) ->
     for windowed in chosen:
         firsts.append(at)
         at += len(windowed.segments)
-    ids = torch.full((len(windows), longest), pad)
-    mask = torch.zeros((len(windows), longest), dtype=torch.long)
-    owner = torch.full((len(windows), longest), -1)
-    for row, (index, window) in enumerate(windows):
-        size = len(window.ids)
-        ids[row, :size] = torch.tensor(window.ids)
-        mask[row, :size] = 1
-        local = torch.tensor(window.segments)
-        owner[row, :size] = torch.where(local >= 0, local + firsts[index], local)
+    ids, owner = [], []
+    for index, window in windows:
+        blank = longest - len(window.ids)
+        ids.append([*window.ids, *[pad] * blank])
+        owner.append([*(at + firsts[index] if at >= 0 else at for at in window.segments), *[NO_SEGMENT] * blank])
+    sizes = torch.tensor([len(window.ids) for _, window in windows])
     return Batch(
-        ids=ids,
-        mask=mask,
-        token_segment=owner,
+        ids=torch.tensor(ids),
+        mask=(torch.arange(longest)[None, :] < sizes[:, None]).long(),
+        token_segment=torch.tensor(owner),
         window_verbatim=torch.tensor([index for index, _ in windows]),
         segment_verbatim=torch.tensor([i for i, windowed in enumerate(chosen) for _ in windowed.segments]),
         segment_place=torch.tensor([place for windowed in chosen for place in range(len(windowed.segments))]),
         size=len(batch),
+        places=max(len(windowed.segments) for windowed in chosen),
     )

@@ -5,7 +5,7 @@ Each stage leaves its result in the run folder and is skipped when it is there, 
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from training.corpora import file_hash, held_out_ids, is_non_commercial, read_co
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
 from training.export import Provenance, export_bundle
-from training.fit import fit
+from training.fit import Recipe, fit
 from training.network import Network
 from training.prepare import prepare
 from training.settings import TrainingSettings, check_data
 from training.splits import bucket, is_kept_out, split_annotated
-from vocservice.inference.layout import lay_out
+from training.teachers import Teachers, read_teachers
+from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
 from vocservice.paths import config_path
 from vocservice.taxonomy import Kind, LabelDefinition, LabelSet, Taxonomy
@@ -60,8 +61,7 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     """Run whatever is not done yet and write `models/<version>/`; returns the folder."""
     hashes = check_data(run.data, run.settings.data)
     rules = RedactionRules.load(config_path("redaction.toml"))
-    encoder = public_stage(run, rules)
-    network, encoder = codebook_stage(run, rules, encoder)
+    network, encoder = codebook_stage(run, rules)
     layout = lay_out(run.taxonomy.of("verbatim"))
     windower = Windower(encoder.tokenizer)
     calibrate = list(prepare(split_annotated(run.keep(read_extended(run.data))).calibrate, windower, rules, layout))
@@ -80,23 +80,16 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
 
 def recipe_record(run: Run) -> dict[str, object]:
     """What the manifest and the card say of the recipe."""
-    public, codebook = run.settings.public, run.settings.codebook
-    return {
-        "public": {"corpora": list(public.corpora), **asdict(public.recipe)},
-        "codebook": {"repeat": codebook.repeat, "sentiment": codebook.sentiment, **asdict(codebook.recipe)},
-        "without_non_commercial": run.commercial,
-    }
+    stage = run.settings.codebook
+    return {**stage.model_dump(exclude={"recipe"}), **asdict(stage.recipe), "without_non_commercial": run.commercial}
 
 
-def public_stage(run: Run, rules: RedactionRules) -> Encoder:
+def public_stage(run: Run, rules: RedactionRules, encoder: Encoder, recipe: Recipe, folder: Path) -> Encoder:
     """All layers on the public label sets; the encoder is kept, the heads are not."""
-    folder = run.folder / "public"
     if (folder / "encoder.safetensors").is_file():
         return encoders.load(folder)
     examples = public_examples(run)
-    encoder = encoders.from_base(pool_texts(run, examples))
     layout = lay_out([run.taxonomy["sentiment"], *public_sets(examples, run.settings.public.min_examples)])
-    recipe = replace(run.settings.public.recipe, seed=run.settings.bundle.seed)
     data = list(prepare(examples, Windower(encoder.tokenizer), rules, layout))
     log.info("public stage: %d texts, vocabulary %d", len(data), encoder.tokenizer.get_vocab_size())
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
@@ -105,20 +98,46 @@ def public_stage(run: Run, rules: RedactionRules) -> Encoder:
     return Encoder(network.encoder, encoder.tokenizer)
 
 
-def codebook_stage(run: Run, rules: RedactionRules, encoder: Encoder) -> tuple[Network, Encoder]:
-    """All layers and our heads on the codebook's annotations."""
+def codebook_stage(run: Run, rules: RedactionRules) -> tuple[Network, Encoder]:
+    """All layers and our heads on the codebook's annotations and on what the teachers said."""
     folder = run.folder / "codebook"
     layout = lay_out(run.taxonomy.of("verbatim"))
     recipe = replace(run.settings.codebook.recipe, seed=run.settings.bundle.seed)
+    encoder = start_encoder(run)
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
     if (folder / "network.safetensors").is_file():
         network.load_state_dict(load_file(folder / "network.safetensors"))
         return network, Encoder(network.encoder, encoder.tokenizer)
-    data = list(prepare(codebook_examples(run), Windower(encoder.tokenizer), rules, layout))
-    log.info("codebook stage: %d texts", len(data))
-    fit(network, data, recipe, folder=folder)
+    teachers, windower = _teachers(run, layout), Windower(encoder.tokenizer)
+    stage = run.settings.codebook
+    examples = codebook_examples(run, repeat=stage.repeat, sentiment=stage.sentiment)
+    data = list(prepare(teachers.taught(examples), windower, rules, layout))
+    pool = list(prepare(teachers.taught(pool_examples(run)) if teachers.rows else [], windower, rules, layout))
+    log.info("codebook stage: %d texts and a pool of %d, vocabulary %d", len(data), len(pool), encoder.tokenizer.get_vocab_size())
+    fit(network, data, recipe, folder=folder, extra=pool, extra_per_epoch=stage.pool_per_epoch)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / "network.safetensors")
     return network, Encoder(network.encoder, encoder.tokenizer)
+
+
+def _teachers(run: Run, layout: Layout) -> Teachers:
+    """What the teachers said; nothing for a commercial bundle, since they learned from every corpus."""
+    return Teachers({}, {}) if run.commercial else read_teachers(layout)
+
+
+def start_encoder(run: Run) -> Encoder:
+    """The base encoder with its vocabulary fitted to the training texts; kept in the run folder."""
+    folder = run.folder / "start"
+    if not (folder / "encoder.safetensors").is_file():
+        encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base)
+        encoders.save(encoder.model, encoder.tokenizer, folder)
+    return encoders.load(folder)
+
+
+def pool_examples(run: Run) -> list[Example]:
+    """Texts that nobody annotated under the codebook; what their corpora say of them stays known."""
+    annotated = {e.id for e in (*read_extended(run.data), *read_corpus("train", run.data))}
+    pool = [e for name in run.settings.codebook.pool for e in run.keep(read_corpus(name, run.data))]
+    return [e for e in pool if e.id not in annotated and not is_kept_out(e)]
 
 
 def public_examples(run: Run) -> list[Example]:
@@ -132,14 +151,14 @@ def public_examples(run: Run) -> list[Example]:
     return [example for example in examples if example.id not in unseen]
 
 
-def codebook_examples(run: Run) -> list[Example]:
-    """Given and extended annotations, transcripts repeated, and a little public sentiment."""
+def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping[str, int]) -> list[Example]:
+    """Given and extended annotations, transcripts repeated so often, and so many public texts with a sentiment."""
     stage = run.settings.codebook
     examples = [replace(e, weight=stage.earlier_weight) for e in run.keep(read_corpus("train", run.data))]
     examples += split_annotated(run.keep(read_extended(run.data))).fit
-    for name, times in stage.repeat.items():
-        examples += run.keep(read_corpus(name, run.data)) * times
-    for name, most in stage.sentiment.items():
+    for name in ("transcripts_train", "transcripts_written"):
+        examples += run.keep(read_corpus(name, run.data)) * repeat.get(name, 1)
+    for name, most in sentiment.items():
         examples += _sample(run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e)), most)
     return examples
 

@@ -195,7 +195,8 @@ def _licences(manifest: Manifest) -> Iterator[str]:
     yield "| corpus file | licence |\n|---|---|"
     yield from (f"| {corpus.path} | {corpus.licence} |" for corpus in CORPORA.values() if not (commercial and corpus.non_commercial))
     if not commercial:
-        yield "\n**Some of these corpora are licensed for non-commercial use only.** Whether weights trained on them are bound by that is unsettled;"
+        yield "\n**Some of these corpora are licensed for non-commercial use only.**"
+        yield "Whether weights trained on them are bound by that is unsettled;"
         yield "for commercial use train with `voc train --commercial`, which leaves them out."
 
 

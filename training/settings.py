@@ -2,10 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from training.base import BASES
 from training.corpora import CORPORA, file_hash
 from training.fit import Recipe
 from vocservice.errors import ConfigError
@@ -19,25 +20,45 @@ class _Strict(BaseModel):
 class BundleSettings(_Strict):
     """What the bundle starts from."""
 
-    base: str
+    base: Literal[tuple(BASES)]  # type: ignore[valid-type]
     seed: int
 
 
 class PublicStage(_Strict):
-    """The first stage: which public corpora, at most how many of each, and the recipe."""
+    """The teachers' first stage: which public corpora, at most how many of each, and which of their labels."""
 
     corpora: tuple[str, ...]
     most: dict[str, int] = {}
     min_examples: int
-    recipe: Recipe
+
+
+class Teacher(_Strict):
+    """A base and how it is fitted in the two stages."""
+
+    base: Literal[tuple(BASES)]  # type: ignore[valid-type]
+    public: Recipe
+    codebook: Recipe
+
+
+class TeachStage(_Strict):
+    """The teachers, how much public sentiment they read beside, and how many folds each is fitted in."""
+
+    folds: int
+    sentiment: dict[str, int]
+    teachers: tuple[Teacher, ...]
 
 
 class CodebookStage(_Strict):
-    """The second stage: how often transcripts are repeated, how much public sentiment stays in, and the recipe."""
+    """The shipped network: how often transcripts are repeated, how much public sentiment is beside, and the recipe.
+
+    `pool`: corpora whose unannotated texts the teachers speak of; `pool_per_epoch`: how many are drawn in each epoch.
+    """
 
     repeat: dict[str, int]
     sentiment: dict[str, int]
     earlier_weight: float
+    pool: tuple[str, ...]
+    pool_per_epoch: int
     recipe: Recipe
 
 
@@ -52,6 +73,7 @@ class TrainingSettings(_Strict):
 
     bundle: BundleSettings
     public: PublicStage
+    teach: TeachStage
     codebook: CodebookStage
     custom: CustomStage
     data: dict[str, str]

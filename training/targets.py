@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.examples import Example, Labels, OneOf
+from training.examples import Example, Labels, OneOf, Soft
 from vocservice.inference.layout import Block, Layout
 
 UNKNOWN = -1
@@ -17,11 +17,16 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """labels: (B, labels) of 1, 0, -1. polarities: (B, labels), index or -1. evidence: (S, labels) of 1, 0, -1."""
+    """labels: (B, labels) of 1, 0, -1. polarities: (B, labels), index or -1. evidence: (S, labels) of 1, 0, -1.
+
+    soft: (B, labels), the teachers' probabilities or -1. soft_polarities: (B, labels, polarities), likewise.
+    """
 
     labels: Tensor
     polarities: Tensor
     evidence: Tensor
+    soft: Tensor
+    soft_polarities: Tensor
 
 
 def build_targets(examples: Sequence[Example], evidence: Sequence[Sequence[dict[str, set[int]]]], layout: Layout) -> dict[str, Targets]:
@@ -33,7 +38,14 @@ def _targets(block: Block, examples: Sequence[Example], evidence: Sequence[Seque
     rows = [label_row(block, example) for example in examples]
     polarities = [_polarity_row(block, example) for example in examples]
     marks = [_evidence_row(block, example, carried) for example, segments in zip(examples, evidence, strict=True) for carried in segments]
-    return Targets(torch.tensor(rows), torch.tensor(polarities), torch.tensor(marks))
+    soft = [_soft_row(block, example) for example in examples]
+    return Targets(
+        labels=torch.tensor(rows),
+        polarities=torch.tensor(polarities),
+        evidence=torch.tensor(marks),
+        soft=torch.tensor([known.labels for known in soft]),
+        soft_polarities=torch.tensor([known.polarities for known in soft]),
+    )
 
 
 def label_row(block: Block, example: Example) -> list[int]:
@@ -52,6 +64,14 @@ def _polarity_row(block: Block, example: Example) -> list[int]:
     order = block.label_set.polarities
     given = known.given if isinstance(known, Labels) else {}
     return [order.index(given[key]) if given.get(key) in order else UNKNOWN for key in block.label_set.keys]  # type: ignore[arg-type]
+
+
+def _soft_row(block: Block, example: Example) -> Soft:
+    known = example.soft.get(block.label_set.name)
+    if known is not None:
+        return known
+    count, polarities = len(block.label_set.labels), len(block.label_set.polarities)
+    return Soft((float(UNKNOWN),) * count, ((float(UNKNOWN),) * polarities,) * count)
 
 
 def _evidence_row(block: Block, example: Example, carried: dict[str, set[int]]) -> list[int]:

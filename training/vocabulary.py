@@ -29,6 +29,8 @@ ADDED: Mapping[str, str] = {
     "[AGENT]": "agent",
     "[SYSTEM]": "system",
 }
+PAD = 0
+_MPNET_SPECIAL = {"[PAD]": "<pad>", "[UNK]": "[UNK]", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
 _ALWAYS_KEEP = 6000  # the most frequent pieces of the base, in its own order
 _MIN_EMOJI = 3
 
@@ -65,6 +67,15 @@ def shrink(base: Tokenizer, texts: Iterable[str], *, min_count: int = 2) -> Voca
 def shrink_embeddings(weights: torch.Tensor, sources: Iterable[tuple[int, ...]]) -> torch.Tensor:
     """Rows of the (base vocabulary x width) embedding for the new vocabulary."""
     return torch.stack([weights[list(source)].mean(0) for source in sources])
+
+
+def sources_of(piece: str, base: Tokenizer) -> tuple[int, ...]:
+    """The ids of another base for one of our tokens: the same piece, or the words that describe it."""
+    own = base.token_to_id(_MPNET_SPECIAL.get(piece, piece))
+    if own is not None:
+        return (own,)
+    words = ADDED.get(piece) or unicodedata.name(piece, "symbol").lower()
+    return tuple(base.encode(words, add_special_tokens=False).ids)
 
 
 def _keep(piece: str, index: int, counts: Counter[int], min_count: int) -> bool:

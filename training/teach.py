@@ -1,0 +1,142 @@
+"""Annotated and unannotated texts in, the teachers' file out: teachers of several bases, each fitted fold by fold.
+
+A text's scores come from the teacher of its own fold, which did not see it; those of the unannotated pool are the mean
+over the folds. A stacked regression (Wolpert 1992) turns the scores of all teachers into one calibrated probability a
+label. Every fold leaves its scores in the run folder and is skipped when they are there.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from sklearn.linear_model import LogisticRegression
+
+from training import encoders
+from training.calibrate import score_sets
+from training.device import best_device
+from training.encoders import Encoder
+from training.fit import fit
+from training.prepare import Prepared, prepare
+from training.recipe import Run, codebook_examples, pool_examples, public_stage, start_encoder
+from training.settings import Teacher, check_data
+from training.splits import bucket
+from training.targets import UNKNOWN, label_row
+from training.teachers import FILE, POLARITY, write_teachers
+from vocservice.inference.layout import Layout, lay_out
+from vocservice.inference.windows import Windower
+from vocservice.paths import config_path
+from vocservice.text.redact import RedactionRules
+
+log = logging.getLogger("training.teach")
+
+Floats = NDArray[np.float32]
+Scores = Mapping[str, Floats]  # set -> (N, labels); set/polarity -> (N, labels, polarities); raw scores
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """Whom the teachers learn from, whom they speak of beside (`pool`), and under which heads."""
+
+    known: list[Prepared]
+    pool: list[Prepared]
+    layout: Layout
+    folds: int
+
+    @property
+    def ids(self) -> list[str]:
+        return [item.example.id for item in (*self.known, *self.pool)]
+
+    def fold(self, item: Prepared) -> int:
+        return bucket(item.example.id + "/fold", self.folds)
+
+
+def teach(run: Run, *, path: Path = FILE) -> None:
+    """Fit every teacher that is not fitted yet and write what they say."""
+    check_data(run.data, run.settings.data)
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    layout, start = lay_out(run.taxonomy.of("verbatim")), start_encoder(run)
+    windower, settings = Windower(start.tokenizer), run.settings.teach
+    examples = list({e.id: e for e in codebook_examples(run, repeat={}, sentiment={})}.values())
+    known = list(prepare(examples, windower, rules, layout))
+    pool = list(prepare(pool_examples(run), windower, rules, layout))
+    beside = codebook_examples(run, repeat=run.settings.codebook.repeat, sentiment=settings.sentiment)
+    fitted_on = list(prepare(beside, windower, rules, layout))
+    room = Class(known, pool, layout, settings.folds)
+    said = [_teacher(run, teacher, start, room, fitted_on, rules) for teacher in settings.teachers]
+    write_teachers(path, room.ids, combine(said, known, layout))
+    log.info("teachers written to %s", path)
+
+
+def _teacher(run: Run, teacher: Teacher, start: Encoder, room: Class, data: Sequence[Prepared], rules: RedactionRules) -> Scores:
+    """Scores of one base over everyone in the room."""
+    folder = run.folder / "teachers" / teacher.base
+    encoder = start if teacher.base == run.settings.bundle.base else encoders.with_pieces_of(start, teacher.base)
+    encoder = public_stage(run, rules, encoder, teacher.public, folder / "public")
+    folds = [_fold(number, teacher, encoder, room, data, folder / f"fold-{number}") for number in range(room.folds)]
+    own = np.array([room.fold(item) for item in room.known])
+    return {name: _join([fold[name] for fold in folds], own) for name in folds[0]}
+
+
+def _join(folds: Sequence[Floats], own: NDArray[np.int64]) -> Floats:
+    """The annotated by the teacher of their own fold, the pool by the mean of all."""
+    stacked = np.stack(folds)
+    known = stacked[own, np.arange(len(own))]
+    return np.concatenate([known, stacked[:, len(own) :].mean(0)])
+
+
+def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Class, data: Sequence[Prepared], folder: Path) -> Scores:
+    """Fit on the other folds and score everyone."""
+    path = folder / "scores.safetensors"
+    if not path.is_file():
+        recipe = replace(teacher.codebook, seed=teacher.codebook.seed + number)
+        network = encoders.new_network(encoder, room.layout, dropout=recipe.dropout, seed=recipe.seed)
+        fit(network, [item for item in data if room.fold(item) != number], recipe, folder=folder)
+        network.to(best_device())
+        sets = score_sets(network, [*room.known, *room.pool], list(room.layout.blocks))
+        scores = {scored.block.label_set.name: scored.scores for scored in sets}
+        scores |= {s.block.label_set.name + POLARITY: s.polarity_scores for s in sets if s.polarity_scores is not None}
+        save_file({name: np.ascontiguousarray(value, dtype=np.float32) for name, value in scores.items()}, path)
+        log.info("%s fold %d done", teacher.base, number + 1)
+    return load_file(path)
+
+
+def combine(said: Sequence[Scores], known: Sequence[Prepared], layout: Layout) -> dict[str, Floats]:
+    """One probability a label from the scores of all teachers; the first rows are those of `known`, in order."""
+    out: dict[str, Floats] = {}
+    for block in layout.blocks:
+        name = block.label_set.name
+        gold = np.array([label_row(block, item.example) for item in known])
+        scores = np.stack([scores[name] for scores in said], axis=2)
+        out[name] = (_stack_multi if block.label_set.kind == "multi" else _stack_single)(scores, gold)
+        if block.label_set.polarities:
+            out[name + POLARITY] = np.mean([_softmax(scores[name + POLARITY]) for scores in said], axis=0)
+    return out
+
+
+def _stack_multi(scores: Floats, gold: NDArray[np.int64]) -> Floats:
+    """scores: (N, labels, teachers); a regression a label."""
+    columns = []
+    for column in range(gold.shape[1]):
+        rows = np.flatnonzero(gold[:, column] != UNKNOWN)
+        model = LogisticRegression(C=10).fit(scores[rows, column], gold[rows, column])
+        columns.append(model.predict_proba(scores[:, column])[:, 1])
+    return np.stack(columns, axis=1)
+
+
+def _stack_single(scores: Floats, gold: NDArray[np.int64]) -> Floats:
+    """One regression over the scores of all labels; a label that never occurs alone keeps probability 0."""
+    rows = np.flatnonzero((gold >= 0).all(1) & ((gold > 0).sum(1) == 1))
+    flat = scores.reshape(len(scores), -1)
+    model = LogisticRegression(C=1.0, max_iter=1000).fit(flat[rows], gold[rows].argmax(1))
+    out = np.zeros(scores.shape[:2], dtype=np.float32)
+    out[:, model.classes_] = model.predict_proba(flat)
+    return out
+
+
+def _softmax(scores: Floats) -> Floats:
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
