@@ -119,12 +119,15 @@ def combine(said: Sequence[Scores], known: Sequence[Prepared], layout: Layout) -
 
 def _stack_multi(scores: Floats, gold: NDArray[np.int64]) -> Floats:
     """scores: (N, labels, teachers); a regression a label."""
-    columns = []
-    for column in range(gold.shape[1]):
-        rows = np.flatnonzero(gold[:, column] != UNKNOWN)
-        model = LogisticRegression(C=10).fit(scores[rows, column], gold[rows, column])
-        columns.append(model.predict_proba(scores[:, column])[:, 1])
-    return np.stack(columns, axis=1)
+    return np.stack([_stack(scores[:, column], gold[:, column]) for column in range(gold.shape[1])], axis=1)
+
+
+def _stack(scores: Floats, gold: NDArray[np.int64]) -> Floats:
+    """scores: (N, teachers), gold: 1, 0 or -1 for the first of them; a label that always or never occurs keeps its share."""
+    rows = np.flatnonzero(gold != UNKNOWN)
+    if len(set(gold[rows])) < 2:
+        return np.full(len(scores), gold[rows].mean(), dtype=np.float32)
+    return LogisticRegression(C=10).fit(scores[rows], gold[rows]).predict_proba(scores)[:, 1]
 
 
 def _stack_single(scores: Floats, gold: NDArray[np.int64]) -> Floats:

@@ -1,0 +1,74 @@
+"""Teachers speak of texts that they did not learn from, and a regression makes one probability of their scores."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from toys import ready, sentences
+
+from training import teach
+from training.encoders import Encoder
+from training.fit import Recipe
+from training.network import Network
+from training.prepare import Prepared
+from training.settings import Teacher
+from training.teach import Class, combine
+from vocservice.inference.layout import Layout
+from vocservice.text.redact import RedactionRules
+
+TEACHER = Teacher(base="all-MiniLM-L6-v2", public=Recipe(epochs=1), codebook=Recipe(epochs=1, tokens=512))
+
+
+@pytest.fixture
+def room(tokenizer: Tokenizer, rules: RedactionRules, layout: Layout) -> Class:
+    items = ready(sentences(24), tokenizer, rules, layout)
+    return Class(items[:18], items[18:], layout, folds=3)
+
+
+def test_nobody_is_scored_by_a_teacher_that_learnt_from_them(
+    room: Class, tokenizer: Tokenizer, new_network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[set[str]] = []
+
+    def remember(network: Network, data: Sequence[Prepared], recipe: Recipe, **_: Any) -> None:
+        learnt.append({item.example.id for item in data})
+
+    monkeypatch.setattr(teach, "fit", remember)
+    encoder = Encoder(new_network().encoder, tokenizer)
+    for number in range(room.folds):
+        (tmp_path / str(number)).mkdir()
+        teach._fold(number, TEACHER, encoder, room, room.known, tmp_path / str(number))
+    assert all(item.example.id not in learnt[room.fold(item)] for item in room.known)
+    assert set.union(*learnt) == {item.example.id for item in room.known}
+    teach._fold(0, TEACHER, encoder, room, room.known, tmp_path / "0")
+    assert len(learnt) == room.folds  # a fold that is done is not fitted again
+
+
+def test_own_fold_for_the_annotated_and_the_mean_for_the_pool() -> None:
+    folds = [np.full((3, 1), 1.0, np.float32), np.full((3, 1), 5.0, np.float32)]
+    joined = teach._join(folds, np.array([1, 0]))
+    assert joined[:, 0].tolist() == [5.0, 1.0, 3.0]
+
+
+def test_the_regression_follows_the_teacher_that_knows(room: Class) -> None:
+    random = np.random.default_rng(1)
+    people = [*room.known, *room.pool]
+    wise: dict[str, np.ndarray] = {}
+    dull: dict[str, np.ndarray] = {}
+    for block in room.layout.blocks:
+        name, labels = block.label_set.name, len(block.label_set.labels)
+        gold = np.array([teach.label_row(block, item.example) for item in people])
+        wise[name] = (6.0 * (gold > 0) - 3.0).astype(np.float32)
+        dull[name] = random.normal(size=(len(people), labels)).astype(np.float32)
+        if block.label_set.polarities:
+            wise[name + "/polarity"] = np.zeros((len(people), labels, len(block.label_set.polarities)), np.float32)
+            dull[name + "/polarity"] = wise[name + "/polarity"]
+    out = combine([dull, wise], room.known, room.layout)
+    gold = wise["factors"][18:] > 0
+    assert gold.any() and not gold.all()
+    assert out["factors"][18:][gold].min() > 0.5 > out["factors"][18:][~gold].max()
+    assert out["factors/polarity"] == pytest.approx(np.full_like(out["factors/polarity"], 1 / out["factors/polarity"].shape[2]))
+    assert out["scope"].sum(1) == pytest.approx(np.ones(len(people)))
