@@ -12,6 +12,7 @@ else:
     from fixtures import (  # noqa: F401
         _one_thread,
         _one_thread_again,
+        base_folder,
         base_tokenizer,
         corpora,
         layout,

@@ -13,12 +13,14 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
-from toys import Toy, export_toy, ready, sentences
+from toys import BASE, Toy, export_toy, ready, sentences
 from transformers import BertConfig, BertModel
 
+from training.base import base_model_folder
 from training.fit import Recipe, fit
 from training.network import Network
 from training.vocabulary import ADDED, SPECIAL
+from vocservice.errors import ConfigError
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.taxonomy import Taxonomy, parse_taxonomy
 from vocservice.text.redact import RedactionRules
@@ -158,6 +160,16 @@ def toy(
 def toy_folder(toy: Toy, tmp_path: Path) -> Path:
     """A copy of the toy bundle that a test may damage."""
     return Path(shutil.copytree(toy.folder, tmp_path / "toy-1"))
+
+
+@pytest.fixture(scope="session")
+def base_folder() -> Iterator[Path]:
+    """The folder of the base encoder; tests that need it are skipped where its package is not installed."""
+    try:
+        with base_model_folder(BASE) as folder:
+            yield folder
+    except ConfigError as error:
+        pytest.skip(error.message)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,10 @@ import pytest
 from toys import sentences
 
 from training import baselines, comparison
-from training.base import PACKAGE, base_model_folder
 from training.baselines import BASELINES, Predicted, embed, fit_cuts, texts_of, tfidf, vader
 from training.comparison import baseline_figures
 from training.examples import Example, Labels, OneOf
 from training.metrics import quadratic_kappa
-from vocservice.errors import ConfigError
 from vocservice.records import RawTurn
 from vocservice.taxonomy import Taxonomy
 
@@ -86,11 +84,8 @@ def test_a_baseline_reads_the_customers_cleaned_words_after_their_context() -> N
     assert texts_of([talk], context=False) == ["the food mail [EMAIL]"]
 
 
+@pytest.mark.usefixtures("base_folder")
 def test_frozen_embeddings_are_unit_vectors_in_the_order_of_the_texts() -> None:
-    try:
-        base_model_folder()
-    except ConfigError:
-        pytest.skip(f"package {PACKAGE} is not installed")
     long = "the food " * 400
     texts = ["my parcel never arrived", long, "the delivery was lost", "great soup", ""]
     vectors = embed(texts)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer
-from toys import export_toy
+from toys import BASE, export_toy
 
 from training import encoders
-from training.base import PACKAGE, base_model_folder
+from training.base import BASES, Base, base_model_folder
 from training.encoders import Encoder
 from training.network import Network
 from vocservice.errors import ConfigError
@@ -93,17 +93,13 @@ def test_dropout_is_on_while_fitting_only(new_network: NewNetwork, tokenizer: To
     assert torch.equal(hidden(network.encoder), hidden(network.encoder))
 
 
-def test_the_base_with_a_fitted_vocabulary_reads_kept_words_as_before() -> None:
-    try:
-        folder = base_model_folder()
-    except ConfigError:
-        pytest.skip(f"package {PACKAGE} is not installed")
+def test_the_base_with_a_fitted_vocabulary_reads_kept_words_as_before(base_folder: Path) -> None:
     text = "The delivery was late and the crew was lovely."
-    made = encoders.from_base([text, text])
-    base = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    made = encoders.from_base([text, text], BASE)
+    base = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
     base.no_padding()
-    weights = {name.removeprefix("bert."): value for name, value in encoders.load_file(folder / "model.safetensors").items()}
-    plain = encoders._model(encoders.BertConfig.from_json_file(folder / "config.json"), weights)
+    weights = {name.removeprefix("bert."): value for name, value in encoders.load_file(base_folder / "model.safetensors").items()}
+    plain = encoders._model(encoders.BertConfig.from_json_file(base_folder / "config.json"), weights)
     with torch.no_grad():
         vectors = [
             model.eval()(input_ids=torch.tensor([reader.encode(text).ids])).last_hidden_state
@@ -118,14 +114,13 @@ def test_the_base_with_a_fitted_vocabulary_reads_kept_words_as_before() -> None:
 
 
 def test_a_base_that_is_missing_or_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.base.PACKAGE", "no_such_package_of_ours")
-    with pytest.raises(ConfigError, match="not installed"):
-        base_model_folder()
+    monkeypatch.setitem(BASES, "none", Base(("no_such_package_of_ours",), "model", "0" * 64))
+    monkeypatch.setitem(BASES, "changed", Base(("changed_base_of_ours",), "model", "0" * 64))
     model = tmp_path / "changed_base_of_ours" / "model"
     model.mkdir(parents=True)
     (model.parent / "__init__.py").touch()
     (model / "model.safetensors").write_bytes(b"other weights")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("training.base.PACKAGE", "changed_base_of_ours")
-    with pytest.raises(ConfigError, match="SHA-256"):
-        base_model_folder()
+    for name, told in (("none", "not installed"), ("changed", "SHA-256")):
+        with pytest.raises(ConfigError, match=told), base_model_folder(name):
+            pytest.fail("it was taken")

@@ -22,14 +22,15 @@ def saved(folder: Path, text: str) -> Path:
 def test_the_shipped_file_names_registered_corpora_only() -> None:
     settings = load_training_settings()
     public, codebook = settings.public, settings.codebook
-    assert set(public.corpora) | set(public.most) | set(codebook.repeat) | set(codebook.sentiment) <= set(CORPORA)
+    assert {*public.corpora, *public.most, *codebook.repeat, *codebook.sentiment, *codebook.pool, *settings.teach.sentiment} <= set(CORPORA)
     assert set(settings.data) == {corpus.path for corpus in CORPORA.values()}
     assert all(len(digest) == 64 for digest in settings.data.values())
 
 
 def test_no_stage_is_told_to_learn_from_development_data() -> None:
     settings = load_training_settings()
-    used = {*settings.public.corpora, *settings.codebook.repeat, *settings.codebook.sentiment}
+    codebook = settings.codebook
+    used = {*settings.public.corpora, *codebook.repeat, *codebook.sentiment, *codebook.pool, *settings.teach.sentiment}
     assert used.isdisjoint({"dev", "transcripts_dev"})
 
 
@@ -38,7 +39,7 @@ def test_no_stage_is_told_to_learn_from_development_data() -> None:
     [
         (lambda text: "surprise = 1\n" + text, "surprise"),
         (lambda text: text.replace("[bundle]\n", "[bundle]\ncolour = 3\n"), "bundle.colour"),
-        (lambda text: text.replace("[public.recipe]\n", "[public.recipe]\nepocs = 3\n"), "public.recipe.epocs"),
+        (lambda text: text.replace("[codebook.recipe]\n", "[codebook.recipe]\nepocs = 3\n"), "codebook.recipe.epocs"),
         (lambda text: text.replace("[custom.recipe]\n", "[custom.recipe]\nrate = 3\n"), "custom.recipe.rate"),
         (lambda text: text.replace("\nepochs = ", '\nepochs = "many" #'), "epochs"),
         (lambda text: text.replace("[bundle]", "[bundel]"), "bundle"),

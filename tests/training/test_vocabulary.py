@@ -7,9 +7,7 @@ import torch
 from tokenizers import Tokenizer
 
 from training import vocabulary
-from training.base import PACKAGE, base_model_folder
 from training.vocabulary import ADDED, SPECIAL, Vocabulary, shrink, shrink_embeddings
-from vocservice.errors import ConfigError
 from vocservice.inference.windows import SPEAKER_TOKENS
 from vocservice.paths import config_path
 from vocservice.text.redact import RedactionRules
@@ -107,12 +105,8 @@ def test_a_pruned_tokenizer_survives_its_file(small: Vocabulary, tmp_path: Path)
     assert Tokenizer.from_file(str(path)).encode(text).ids == small.tokenizer.encode(text).ids
 
 
-def test_the_real_base_pruned_reads_ordinary_feedback_as_before() -> None:
-    try:
-        folder = base_model_folder()
-    except ConfigError:
-        pytest.skip(f"package {PACKAGE} is not installed")
-    base = Tokenizer.from_file(str(folder / "tokenizer.json"))
+def test_the_real_base_pruned_reads_ordinary_feedback_as_before(base_folder: Path) -> None:
+    base = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
     base.no_truncation()
     base.no_padding()
     texts = ["The delivery was late again and nobody answered my e-mails!", "Brilliant crew, comfortable seats, fair price."] * 2

@@ -18,6 +18,7 @@ from vocservice.inference.windows import Windower
 from vocservice.taxonomy import Taxonomy
 from vocservice.text.redact import RedactionRules
 
+BASE = "all-MiniLM-L6-v2"
 STAGE = {"food": "eat", "price": "buy", "crew": "eat"}
 SIGN = {"good": "+", "cheap": "+", "bad": "-", "late": "-"}
 PROVENANCE = Provenance("toy-1", "toy", {"toy.jsonl": "0" * 64}, 1, {"epochs": 1})
