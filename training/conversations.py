@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from training.corpora import CORPORA, read_rows
 from vocservice.assemble import dialogue_of
+from vocservice.errors import RecordError
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.conversation import FEATURES, ConversationModel, Logistic, features
 from vocservice.inference.engine import Engine
@@ -36,6 +37,7 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows = [row for row in rows if len(row["turns"]) > 1 and not (run.commercial and row["id"].startswith("twcs"))]
+    rows = served(rows)
     vectors = dialogue_features(rows, Engine(load_bundle(bundle_folder)))
     mean, scale = vectors.mean(0), np.maximum(vectors.std(0), 1e-3)
     matrix = (vectors - mean) / scale
@@ -52,6 +54,20 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     )
     log.info("conversations: %d transcripts", len(rows))
     return model
+
+
+def served(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The transcripts that the service reads; those that it rejects (in another language, say) teach and measure nothing."""
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    return [row for row in rows if _is_served(row, rules)]
+
+
+def _is_served(row: dict[str, Any], rules: RedactionRules) -> bool:
+    try:
+        prepare(to_raw(row), redaction=rules)
+    except RecordError:
+        return False
+    return True
 
 
 def dialogue_features(rows: list[dict[str, Any]], engine: Engine) -> np.ndarray:
