@@ -270,3 +270,8 @@ def test_long_text_takes_little_time(unit: str) -> None:
     start = time.process_time()
     identify(unit * (1_000_000 // len(unit)))
     assert time.process_time() - start < 2
+
+
+def test_small_words_are_read_without_importing_the_language() -> None:
+    assert identify("Der Kundendienst war leider sehr unfreundlich").code == "de"
+    assert "spacy.lang.de" not in sys.modules
