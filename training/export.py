@@ -73,8 +73,11 @@ def write_fitted(folder: Path, calibration: Calibration, conversation: Conversat
 
 
 def write_manifest(folder: Path, taxonomy: Taxonomy, width: int, provenance: Provenance) -> None:
-    """Hash the files and write the manifest, last."""
-    names = (files.ENCODER, files.TOKENIZER, files.HEADS, files.CALIBRATION, files.TAXONOMY, files.CONVERSATION)
+    """Hash the files, let everyone read them, and write the manifest, last."""
+    every = (files.ENCODER, files.TOKENIZER, files.HEADS, files.CALIBRATION, files.TAXONOMY, files.CONVERSATION)
+    names = [name for name in every if (folder / name).is_file()]
+    for name in names:
+        (folder / name).chmod(0o644)
     manifest = Manifest(
         format=files.FORMAT,
         version=provenance.version,
@@ -83,7 +86,7 @@ def write_manifest(folder: Path, taxonomy: Taxonomy, width: int, provenance: Pro
         width=width,
         max_window=MAX_WINDOW,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        files={name: file_digest(folder / name) for name in names if (folder / name).is_file()},
+        files={name: file_digest(folder / name) for name in names},
         data=dict(provenance.data),
         seed=provenance.seed,
         recipe=dict(provenance.recipe),

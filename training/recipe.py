@@ -24,6 +24,7 @@ from training.network import Network
 from training.prepare import prepare
 from training.settings import TrainingSettings, check_data
 from training.splits import bucket, is_kept_out, split_annotated
+from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
@@ -59,7 +60,7 @@ class Run:
 
 def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     """Run whatever is not done yet and write `models/<version>/`; returns the folder."""
-    hashes = check_data(run.data, run.settings.data)
+    hashes = check_data(run.data, run.settings.data) | own_hashes(run)
     rules = RedactionRules.load(config_path("redaction.toml"))
     network, encoder = codebook_stage(run, rules)
     layout = lay_out(run.taxonomy.of("verbatim"))
@@ -70,12 +71,17 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     calibration = fit_calibration(score_sets(network, calibrate, blocks))
     folder = models / version
     seed = run.settings.bundle.seed
-    provenance = Provenance(version, run.settings.bundle.base, hashes | {"extended": file_hash(EXTENDED)}, seed, recipe_record(run))
+    provenance = Provenance(version, run.settings.bundle.base, hashes, seed, recipe_record(run))
     export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, None, provenance, folder)
     conversation = fit_conversations(run, folder)
     export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, conversation, provenance, folder)
     log.info("bundle written to %s", folder)
     return folder
+
+
+def own_hashes(run: Run) -> dict[str, str]:
+    """Hashes of the project's own files that the weights rest on."""
+    return {"extended": file_hash(EXTENDED)} | ({} if run.commercial else {"teachers": file_hash(TEACHERS)})
 
 
 def recipe_record(run: Run) -> dict[str, object]:
