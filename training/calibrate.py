@@ -243,9 +243,10 @@ def _fit_ordinal(scored: SetScores) -> OrdinalCalibration:
     gold = scored.gold[exact].argmax(1)
     levels = scored.gold.shape[1]
     cuts = np.arange(levels - 1) + 0.5
-    for _ in range(3):
+    for _ in range(3 if exact.any() else 0):
         for index in range(levels - 1):
-            trials = cuts[index] + np.linspace(-0.3, 0.3, 25)
+            low, high = cuts[index - 1] if index else 0.0, cuts[index + 1] if index + 2 < levels else levels - 1.0
+            trials = np.clip(cuts[index] + np.linspace(-0.3, 0.3, 25), low, high)
             scores = [_cut_score(np.r_[cuts[:index], trial, cuts[index + 1 :]], means, gold, levels) for trial in trials]
             cuts[index] = trials[int(np.argmax(scores))]
     return OrdinalCalibration(scaling=scaling, cuts=tuple(float(value) for value in np.sort(cuts)))

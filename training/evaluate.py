@@ -95,6 +95,7 @@ def _label_figures(gold: Bits, given: Bits) -> dict[str, Any]:
 
 def _single_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, Any]:
     keys = label_set.keys
+    judged = [j for j in judged if len(_one_of(j, label_set)) == 1]
     gold = np.array([keys.index(next(iter(_one_of(j, label_set)))) for j in judged])
     results = [_single(j, label_set) for j in judged]
     given = np.array([keys.index(r.given.key) if r and r.given else -1 for r in results])
@@ -193,13 +194,17 @@ def _evidence_summary(overlaps: list[Any], whole: list[Any]) -> dict[str, Any]:
     }
 
 
-def sign_accuracy(judged: Sequence[Judged], signs: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Gold and given sentiment by sign (-1, 0, 1); a rejected text counts as neutral."""
-    given = []
-    for j in judged:
-        result = j.scored.sets["sentiment"] if j.scored else None
-        given.append(int(np.sign(int(result.key))) if isinstance(result, OrdinalResult) else 0)
-    return np.array(signs), np.array(given)
+def signs_of(judged: Sequence[Judged], *, of_score: bool = False) -> NDArray[np.int64]:
+    """Sentiment by sign (-1, 0, 1) of the level, or of the score (the mean level); a rejected text counts as neutral."""
+    return np.array([_sign(j, of_score=of_score) for j in judged])
+
+
+def _sign(j: Judged, *, of_score: bool) -> int:
+    result = j.scored.sets["sentiment"] if j.scored else None
+    if not isinstance(result, OrdinalResult):
+        return 0
+    score = sum(int(key) * probability for key, probability in result.probabilities.items())
+    return int(np.sign(score if of_score else int(result.key)))
 
 
 def _labels(j: Judged, label_set: LabelSet) -> Labels:

@@ -5,6 +5,7 @@ average), and the average is what is kept. A checkpoint holds weights, average, 
 of its epoch in safetensors and JSON.
 """
 
+import hashlib
 import json
 import logging
 import random
@@ -22,7 +23,7 @@ from training.device import best_device, on_device
 from training.losses import total_loss
 from training.network import Network
 from training.prepare import Prepared, collate
-from training.targets import build_targets, label_row
+from training.targets import build_targets, label_row, polarity_row
 from vocservice.inference.layout import Layout
 
 log = logging.getLogger("training.fit")
@@ -87,6 +88,17 @@ def positive_weights(data: Sequence[Prepared], layout: Layout, *, most: float) -
     return weights
 
 
+def fingerprint(data: Sequence[Prepared], layout: Layout) -> str:
+    """A hash of the heads and of all that they learn from: a checkpoint of anything else is not taken up."""
+    digest = hashlib.sha256(repr([(block.label_set.name, block.label_set.keys) for block in layout.blocks]).encode())
+    for item in data:
+        example = item.example
+        known = [(label_row(block, example), polarity_row(block, example)) for block in layout.blocks]
+        parts = (example.id, example.text, example.question, example.channel, example.weight, known, sorted(example.soft.items()))
+        digest.update(repr(parts).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
 class _Run:
     def __init__(self, network: Network, data: Sequence[Prepared], recipe: Recipe, folder: Path, extra: Sequence[Prepared], draw: int):
         self.network, self.data, self.recipe, self.folder, self.extra, self.draw = network, data, recipe, folder, extra, draw
@@ -98,6 +110,7 @@ class _Run:
         weights = positive_weights(data, network.layout, most=recipe.positive_weight)
         self.weights = {name: weight.to(self.device) for name, weight in weights.items()}
         self.bfloat16 = supports_bfloat16()
+        self.fingerprint = fingerprint((*data, *extra), network.layout)
         self.step = 0
         self.steps = sum(1 for epoch in range(recipe.epochs) for _ in self._batches(epoch))
 
@@ -144,7 +157,8 @@ class _Run:
 
     @torch.no_grad()
     def _track(self) -> None:
-        if self.step % _TRACK_EVERY:
+        """Move the average every few steps, and at the last."""
+        if self.step % _TRACK_EVERY and self.step < self.steps:
             return
         decay = min(self.recipe.average, (1 + self.step) / (10 + self.step)) ** _TRACK_EVERY
         values = self.network.state_dict()
@@ -162,7 +176,7 @@ class _Run:
         partial.replace(self.folder / "checkpoint.safetensors")
 
     def _state(self, epochs: int) -> dict[str, object]:
-        return {"epochs": epochs, "step": self.step, "recipe": asdict(self.recipe), "examples": len(self.data) + len(self.extra)}
+        return {"epochs": epochs, "step": self.step, "recipe": asdict(self.recipe), "data": self.fingerprint}
 
     def resume(self) -> int:
         """Epochs already done in this folder under the same recipe and data; their state is taken over."""
@@ -171,7 +185,7 @@ class _Run:
             return 0
         with safe_open(path, "pt") as opened:
             state = json.loads(opened.metadata()["state"])
-        if state["recipe"] != asdict(self.recipe) or state["examples"] != len(self.data) + len(self.extra):
+        if state["recipe"] != asdict(self.recipe) or state.get("data") != self.fingerprint:
             log.info("checkpoint in %s is of another recipe or data: starting anew", self.folder.name)
             return 0
         tensors = load_file(path)

@@ -49,7 +49,8 @@ def prepare(examples: Iterable[Example], windower: Windower, rules: RedactionRul
 
 def _clean_example(example: Example, rules: RedactionRules) -> tuple[Verbatim, list[Segment], list[Clean]]:
     raw_turns = example.turns or (RawTurn("customer", example.text),)
-    cleans = [clean(turn.text, rules=rules) for turn in raw_turns]
+    names = frozenset(turn.author for turn in raw_turns if turn.author)
+    cleans = [clean(turn.text, rules=rules, known_names=names) for turn in raw_turns]
     turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleans, strict=True))
     verbatim = Verbatim(
         example.id, turns, is_transcript=bool(example.turns), language="en", channel=example.channel, question=example.question

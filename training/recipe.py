@@ -152,8 +152,7 @@ def public_examples(run: Run) -> list[Example]:
     for name in run.settings.public.corpora:
         kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
         examples += _sample(kept, run.settings.public.most.get(name, len(kept)))
-    splits = split_annotated(read_extended(run.data))
-    unseen = {example.id for example in (*splits.fresh, *splits.calibrate)}
+    unseen = unseen_ids(run)
     return [example for example in examples if example.id not in unseen]
 
 
@@ -164,9 +163,17 @@ def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping
     examples += split_annotated(run.keep(read_extended(run.data))).fit
     for name in ("transcripts_train", "transcripts_written"):
         examples += run.keep(read_corpus(name, run.data)) * repeat.get(name, 1)
+    unseen = unseen_ids(run)
     for name, most in sentiment.items():
-        examples += _sample(run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e)), most)
+        kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
+        examples += [e for e in _sample(kept, most) if e.id not in unseen]
     return examples
+
+
+def unseen_ids(run: Run) -> frozenset[str]:
+    """Ids of the fresh and the calibration texts, which no weight may see."""
+    splits = split_annotated(read_extended(run.data))
+    return frozenset(example.id for example in (*splits.fresh, *splits.calibrate))
 
 
 def pool_texts(run: Run, examples: Sequence[Example]) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.annotated import read_dev_evidence, read_extended
 from training.corpora import CORPORA, held_out_ids, read_corpus, read_rows
-from training.evaluate import Judged, evidence_figures, figures, judge, sign_accuracy
+from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
 from training.examples import Example, OneOf
 from training.metrics import interval
 from training.splits import is_kept_out, split_annotated
@@ -42,16 +42,27 @@ def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str,
 
 def sentiment_figures(engine: Engine, data: Path) -> dict[str, Any]:
     """Each public sentiment set by its customary figure, five levels taken by sign."""
-    held_out = held_out_ids(data)
+    seen = held_out_ids(data) | annotated_ids(data)
     out = {}
     for name, (corpora, score) in SENTIMENT_SETS.items():
-        examples = [e for corpus in corpora for e in read_corpus(corpus, data) if is_kept_out(e) and e.id not in held_out]
-        if name == "sst":
+        examples = [e for corpus in corpora for e in read_corpus(corpus, data) if is_kept_out(e) and e.id not in seen]
+        if name in BINARY:
             examples = [e for e in examples if _sign(e) != 0]
         judged: list[Judged] = judge(engine, examples)
-        gold, given = sign_accuracy(judged, [_sign(e) for e in examples])
-        out[name] = asdict(interval(lambda rows, g=gold, s=given, f=score: f(g[rows], s[rows]), len(gold)))
+        gold = np.array([_sign(e) for e in examples])
+        out[name] = _figure(score, gold, signs_of(judged))
+        if name in BINARY:
+            out[f"{name}_by_score"] = _figure(score, gold, signs_of(judged, of_score=True))
     return out
+
+
+def annotated_ids(data: Path) -> frozenset[str]:
+    """Ids of the texts whose annotation training reads: no public figure may rest on them."""
+    return frozenset(e.id for e in (*read_corpus("train", data), *read_extended(data)))
+
+
+def _figure(score: Score, gold: Signs, given: Signs) -> dict[str, Any]:
+    return asdict(interval(lambda rows: score(gold[rows], given[rows]), len(gold)))
 
 
 def _sign(example: Example) -> int:
@@ -69,6 +80,7 @@ def _macro_recall(gold: Signs, given: Signs) -> float:
     return float(np.mean([(given[gold == sign] == sign).mean() for sign in np.unique(gold)]))
 
 
+BINARY = ("sst", "amazon")  # without a neutral class: also by the sign of the score, which is never neutral
 SENTIMENT_SETS: dict[str, tuple[tuple[str, ...], Score]] = {
     "sst": (("sst5_train", "sst5_dev"), _accuracy),
     "tweeteval": (("tweeteval_val",), _macro_recall),

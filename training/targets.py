@@ -36,7 +36,7 @@ def build_targets(examples: Sequence[Example], evidence: Sequence[Sequence[dict[
 
 def _targets(block: Block, examples: Sequence[Example], evidence: Sequence[Sequence[dict[str, set[int]]]]) -> Targets:
     rows = [label_row(block, example) for example in examples]
-    polarities = [_polarity_row(block, example) for example in examples]
+    polarities = [polarity_row(block, example) for example in examples]
     marks = [_evidence_row(block, example, carried) for example, segments in zip(examples, evidence, strict=True) for carried in segments]
     soft = [_soft_row(block, example) for example in examples]
     return Targets(
@@ -59,7 +59,8 @@ def label_row(block: Block, example: Example) -> list[int]:
     return [UNKNOWN] * len(keys)
 
 
-def _polarity_row(block: Block, example: Example) -> list[int]:
+def polarity_row(block: Block, example: Example) -> list[int]:
+    """What an example says of each label's polarity: its index or -1."""
     known = example.targets.get(block.label_set.name)
     order = block.label_set.polarities
     given = known.given if isinstance(known, Labels) else {}

@@ -9,7 +9,7 @@ import pytest
 from toys import Toy, sentences
 
 from training import suite
-from training.evaluate import Judged, evidence_figures, figures, judge, sign_accuracy
+from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
 from training.examples import Example, Labels, OneOf, Target
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SetResult, SingleResult
 from vocservice.inference.bundle import load_bundle
@@ -162,8 +162,8 @@ def test_annotated_spans_are_followed_through_cleaning() -> None:
 
 def test_sentiment_by_sign() -> None:
     data = [judged({}, {"sentiment": level(key)}) for key in ("-2", "1", "0")] + [judged({}, None)]
-    gold, given = sign_accuracy(data, [-1, -1, 0, 1])
-    assert gold.tolist() == [-1, -1, 0, 1] and given.tolist() == [-1, 1, 0, 0]
+    gold, given = np.array([-1, -1, 0, 1]), signs_of(data)
+    assert given.tolist() == [-1, 1, 0, 0]
     assert suite._accuracy(gold, given) == 0.5
     assert suite._macro_recall(gold, given) == pytest.approx((0.5 + 1.0 + 0.0) / 3)
 

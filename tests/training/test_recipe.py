@@ -125,7 +125,6 @@ def test_codebook_examples_leave_out_dev_and_all_but_the_fit_split(run: Run, spl
     assert {f"lounge-{n}" for n in range(20)} - set(DEV) <= used
 
 
-@pytest.mark.xfail(reason="the public sentiment beside the annotations is not checked against the splits")
 def test_public_sentiment_beside_the_annotations_is_of_no_fresh_or_calibration_text(run: Run, splits: Splits) -> None:
     assert ids(codebook(run)).isdisjoint(ids(splits.fresh) | ids(splits.calibrate))
 

@@ -40,8 +40,12 @@ def data(tmp_path: Path) -> Path:
         tmp_path, "sst5_dev", [neutral, *({"id": f"sst5_dev-{n}", "text": "the food was good", "label": 4} for n in kept("sst5_dev")[1:])]
     )
     write(tmp_path, "dev", [{"id": f"airline-{kept('airline')[0]}", "text": "x"}])
+    write(tmp_path, "train", [{"id": f"amazon_train-{kept('amazon_train')[0]}", "text": "x"} | ANNOTATED])
     write(tmp_path, "transcripts_dev", [])
     return tmp_path
+
+
+ANNOTATED = {"stages": ["use"], "factors": {}, "sentiment": 0, "scope": "neither", "flags": []}
 
 
 def kept(name: str) -> list[int]:
@@ -67,18 +71,22 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return seen
 
 
-def test_public_sets_are_measured_on_kept_out_texts_without_development_or_neutral_ones(
-    data: Path, engine: Engine, measured: set[str]
+def test_public_sets_are_measured_on_kept_out_texts_without_development_annotated_or_neutral_ones(
+    data: Path, engine: Engine, measured: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    own = f"airline-{kept('airline')[1]}"
+    monkeypatch.setattr(suite, "read_extended", lambda data: [Example(own, "extended", "x", {})])
     found = sentiment_figures(engine, data)
     names = [name for corpora, _ in SENTIMENT_SETS.values() for name in corpora]
-    expected = {f"{name}-{n}" for name in names for n in kept(name)} - {f"airline-{kept('airline')[0]}", f"sst5_dev-{kept('sst5_dev')[0]}"}
-    assert measured == expected
+    left = {f"airline-{kept('airline')[0]}", own, f"sst5_dev-{kept('sst5_dev')[0]}", f"amazon_train-{kept('amazon_train')[0]}"}
+    assert measured == {f"{name}-{n}" for name in names for n in kept(name)} - left
     assert {name: figure["n"] for name, figure in found.items()} == {
         "sst": len(kept("sst5_train")) + len(kept("sst5_dev")) - 1,
+        "sst_by_score": len(kept("sst5_train")) + len(kept("sst5_dev")) - 1,
         "tweeteval": len(kept("tweeteval_val")),
-        "airline": len(kept("airline")) - 1,
-        "amazon": len(kept("amazon_train")),
+        "airline": len(kept("airline")) - 2,
+        "amazon": len(kept("amazon_train")) - 1,
+        "amazon_by_score": len(kept("amazon_train")) - 1,
     }
     assert all(0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1 for figure in found.values())
 
