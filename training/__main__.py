@@ -49,7 +49,11 @@ def teach_command(data: Path, runs: Path, output: Path | None) -> None:
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
 @click.option("--version", required=True, help="Version of the bundle to write.")
 @click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Another company's taxonomy (TOML): trains for that one.")
-@click.option("--start", type=click.Path(path_type=Path), help="Bundle whose encoder another taxonomy starts from (the current one).")
+@click.option(
+    "--start",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Bundle whose encoder another taxonomy starts from (the current one).",
+)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")

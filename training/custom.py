@@ -62,7 +62,10 @@ def _target(label_set: LabelSet, cell: object, record_id: str) -> Target | None:
         return None
     names = [part.strip() for part in str(cell).split(_JOIN) if part.strip()]
     if label_set.kind == "multi":
-        return Labels(dict(_split_polarity(label_set, name, record_id) for name in names), main=None)
+        pairs = [_split_polarity(label_set, name, record_id) for name in names]
+        if len(dict(pairs)) < len(set(pairs)):
+            raise InputError(f"record {record_id}: a label of {label_set.name} has two polarities")
+        return Labels(dict(pairs), main=None)
     if not names:
         return None
     return OneOf(frozenset(_known(label_set, name, record_id) for name in names))
@@ -86,11 +89,19 @@ def _known(label_set: LabelSet, key: str, record_id: str) -> str:
 def train_custom(
     taxonomy: Taxonomy, examples: list[Example], *, start: encoders.Encoder, recipe: Recipe, source: Path, run: Path, folder: Path
 ) -> Splits:
-    """Fit, calibrate and export a bundle for any taxonomy; returns the splits, the fresh one for evaluation."""
+    """Fit, calibrate and export a bundle for any taxonomy; returns the splits, the fresh one for evaluation.
+
+    Raises:
+        InputError: there are too few texts to fit and to calibrate on.
+    """
     splits = split_tenths(examples)
     rules = RedactionRules.load(config_path("redaction.toml"))
     layout = lay_out(taxonomy.of("verbatim"))
     fitted, calibrating = (_ready(part, start, rules, layout) for part in (splits.fit, splits.calibrate))
+    if not fitted or not calibrating:
+        raise InputError(
+            f"{source.name} has too few labelled texts: some must fit, a tenth calibrates, a tenth measures; give it a hundred"
+        )
     log.info("%s: %d texts to fit, %d to calibrate, %d fresh", taxonomy.id, len(fitted), len(calibrating), len(splits.fresh))
     network = encoders.new_network(start, layout, dropout=recipe.dropout, seed=recipe.seed)
     fit(network, fitted, recipe, folder=run)

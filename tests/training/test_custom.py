@@ -181,6 +181,7 @@ def test_question_and_channel_are_read_and_rows_without_text_left_out(cafe: Path
     [
         ("topics", "food", "record r-1: a label of topics lacks its polarity"),
         ("topics", "tea+", "record r-1: topics has a label that the taxonomy does not know"),
+        ("topics", "food+|food-", "record r-1: a label of topics has two polarities"),
         ("mood", "medium", "record r-1: mood has a label that the taxonomy does not know"),
         ("other", "food+", "none of the label columns topics, mood, ask"),
     ],
@@ -190,6 +191,21 @@ def test_a_wrong_cell_names_its_record_and_not_the_words(cafe: Path, tmp_path: P
     with pytest.raises(InputError, match=told) as caught:
         read_labelled(path, load_taxonomy(cafe))
     assert "good food" not in caught.value.message
+
+
+def test_too_few_texts_are_refused_before_anything_is_fitted(
+    cafe: Path, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = write(tmp_path / "t.csv", ["id", "text", "topics"], [["r-1", "good food", "food+"]])
+    assert train(few, cafe, toy, tmp_path / "models", tmp_path / "runs") == 2
+    assert "has too few labelled texts" in capsys.readouterr().err
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_start_that_is_not_there_is_refused(cafe: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["train", "--data", str(table), "--version", "x", "--taxonomy", str(cafe), "--start", str(tmp_path / "none")]
+    assert main([*arguments, "--runs", str(tmp_path / "runs")]) == 2
+    assert "does not exist" in capsys.readouterr().err
 
 
 CORPUS_ROWS = {
