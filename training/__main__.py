@@ -12,8 +12,9 @@ import torch
 from training.comparison import baseline_figures
 from training.custom import TABLES, corpus_table, read_labelled, report_custom, train_custom
 from training.encoders import from_bundle
-from training.recipe import Run, train_bundle
+from training.recipe import train_bundle
 from training.report import keep_earlier, write_reports
+from training.run import Run
 from training.settings import load_training_settings
 from training.suite import evaluate_bundle
 from training.teach import teach

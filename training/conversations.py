@@ -1,16 +1,15 @@
 """Annotated transcripts and a first bundle in, the conversation model out: logistic regressions on dialogue features."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from training.corpora import CORPORA, read_rows
+from training.run import Run
 from vocservice.assemble import dialogue_of
 from vocservice.errors import RecordError
 from vocservice.inference.bundle import load_bundle
@@ -21,9 +20,6 @@ from vocservice.pipeline import prepare
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.text.redact import RedactionRules
 from vocservice.text.segment import segments_of
-
-if TYPE_CHECKING:
-    from training.recipe import Run
 
 log = logging.getLogger("training.conversations")
 

@@ -1,4 +1,4 @@
-"""The shipped bundle, start to end: public stage, codebook stage, calibration, conversations, export.
+"""The shipped bundle, start to end: codebook stage, calibration, conversations, export. And the public stage of teachers.
 
 Each stage leaves its result in the run folder and is skipped when it is there, so a killed run goes on where it was.
 """
@@ -6,7 +6,7 @@ Each stage leaves its result in the run folder and is skipped when it is there, 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -15,21 +15,22 @@ from training import encoders
 from training.annotated import EXTENDED, read_extended
 from training.calibrate import fit_calibration, score_sets
 from training.conversations import fit_conversations
-from training.corpora import file_hash, held_out_ids, is_non_commercial, read_corpus
+from training.corpora import file_hash, read_corpus
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
 from training.export import Provenance, export_bundle
 from training.fit import Recipe, fit
 from training.network import Network
 from training.prepare import prepare
-from training.settings import TrainingSettings, check_data
+from training.run import Run
+from training.settings import check_data
 from training.splits import bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
 from vocservice.paths import config_path
-from vocservice.taxonomy import Kind, LabelDefinition, LabelSet, Taxonomy
+from vocservice.taxonomy import Kind, LabelDefinition, LabelSet
 from vocservice.text.redact import RedactionRules
 
 log = logging.getLogger("training.recipe")
@@ -40,22 +41,6 @@ PUBLIC_SETS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "airline_reason": ("single", ()),
 }
 _TEXT_ONLY = ("care_dev", "care_test", "transcripts_unlabelled", "train", "transcripts_written")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One training run: where its data lies, where it writes, and what it must leave out."""
-
-    data: Path
-    folder: Path
-    settings: TrainingSettings
-    taxonomy: Taxonomy
-    commercial: bool = False
-
-    def keep(self, examples: Iterable[Example]) -> list[Example]:
-        """Without the development texts and, for a commercial bundle, without non-commercial corpora."""
-        out = held_out_ids(self.data)
-        return [e for e in examples if e.id not in out and not (self.commercial and is_non_commercial(e))]
 
 
 def train_bundle(run: Run, *, version: str, models: Path) -> Path:

@@ -21,7 +21,8 @@ from training.device import best_device
 from training.encoders import Encoder
 from training.fit import fit
 from training.prepare import Prepared, prepare
-from training.recipe import Run, codebook_examples, pool_examples, public_stage, start_encoder
+from training.recipe import codebook_examples, pool_examples, public_stage, start_encoder
+from training.run import Run
 from training.settings import Teacher, check_data
 from training.splits import bucket
 from training.targets import UNKNOWN, label_row

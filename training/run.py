@@ -1,0 +1,26 @@
+"""One training run: where its data lies, where it writes, and what it must leave out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.corpora import held_out_ids, is_non_commercial
+from training.examples import Example
+from training.settings import TrainingSettings
+from vocservice.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run: where its data lies, where it writes, and what it must leave out."""
+
+    data: Path
+    folder: Path
+    settings: TrainingSettings
+    taxonomy: Taxonomy
+    commercial: bool = False
+
+    def keep(self, examples: Iterable[Example]) -> list[Example]:
+        """Without the development texts and, for a commercial bundle, without non-commercial corpora."""
+        out = held_out_ids(self.data)
+        return [e for e in examples if e.id not in out and not (self.commercial and is_non_commercial(e))]
