@@ -1,6 +1,8 @@
 """Annotated transcripts and a first bundle in, the conversation model out: logistic regressions on dialogue features."""
 
 import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,10 @@ from vocservice.assemble import dialogue_of
 from vocservice.errors import RecordError
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.conversation import FEATURES, ConversationModel, Logistic, features
-from vocservice.inference.engine import Engine
+from vocservice.inference.engine import Engine, Scored
 from vocservice.paths import config_path
 from vocservice.pipeline import prepare
-from vocservice.records import RawTurn, RawVerbatim
+from vocservice.records import RawTurn, RawVerbatim, Verbatim
 from vocservice.text.redact import RedactionRules
 from vocservice.text.segment import segments_of
 
@@ -33,8 +35,8 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows = [row for row in rows if len(row["turns"]) > 1 and not (run.commercial and row["id"].startswith("twcs"))]
-    rows = served(rows)
-    vectors = dialogue_features(rows, Engine(load_bundle(bundle_folder)))
+    heard = hear(rows, Engine(load_bundle(bundle_folder)))
+    rows, vectors = [one.row for one in heard], dialogue_features(heard)
     mean, scale = vectors.mean(0), np.maximum(vectors.std(0), 1e-3)
     matrix = (vectors - mean) / scale
     weight = np.array([_WRITTEN_WEIGHT if row["source"] == "transcripts_written" else 1.0 for row in rows])
@@ -52,26 +54,33 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     return model
 
 
-def served(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The transcripts that the service reads; those that it rejects (in another language, say) teach and measure nothing."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A transcript that the service reads: its corpus row, and what the serving steps made of it."""
+
+    row: dict[str, Any]
+    verbatim: Verbatim
+    scored: Scored
+
+
+def hear(rows: Iterable[dict[str, Any]], engine: Engine) -> list[Heard]:
+    """Transcripts through the serving steps; those that the service rejects (in another language, say) are left out."""
     rules = RedactionRules.load(config_path("redaction.toml"))
-    return [row for row in rows if _is_served(row, rules)]
+    read = [(row, verbatim) for row in rows if (verbatim := _prepared(row, rules)) is not None]
+    scored = engine.score([verbatim for _, verbatim in read], [segments_of(verbatim) for _, verbatim in read])
+    return [Heard(row, verbatim, result) for (row, verbatim), result in zip(read, scored, strict=True)]
 
 
-def _is_served(row: dict[str, Any], rules: RedactionRules) -> bool:
+def _prepared(row: dict[str, Any], rules: RedactionRules) -> Verbatim | None:
     try:
-        prepare(to_raw(row), redaction=rules)
+        return prepare(to_raw(row), redaction=rules)
     except RecordError:
-        return False
-    return True
+        return None
 
 
-def dialogue_features(rows: list[dict[str, Any]], engine: Engine) -> np.ndarray:
-    """(transcripts, features) through the serving steps."""
-    rules = RedactionRules.load(config_path("redaction.toml"))
-    verbatims = [prepare(to_raw(row), redaction=rules) for row in rows]
-    scored = engine.score(verbatims, [segments_of(verbatim) for verbatim in verbatims])
-    return np.stack([features(dialogue_of(verbatim, result)) for verbatim, result in zip(verbatims, scored, strict=True)])
+def dialogue_features(heard: Sequence[Heard]) -> np.ndarray:
+    """(transcripts, features)."""
+    return np.stack([features(dialogue_of(one.verbatim, one.scored)) for one in heard])
 
 
 def to_raw(row: dict[str, Any]) -> RawVerbatim:

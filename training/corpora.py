@@ -127,6 +127,9 @@ CORPORA: dict[str, Corpus] = {
 }
 
 
+HELD_OUT = ("dev", "transcripts_dev")
+
+
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a JSON Lines file, gzip-compressed or not.
 
@@ -164,7 +167,7 @@ def to_example(row: Row, *, corpus: str, targets: Mapping[str, Target]) -> Examp
 
 def held_out_ids(data: Path) -> frozenset[str]:
     """Ids of the development sets, which stay out of all training."""
-    return frozenset(row["id"] for name in ("dev", "transcripts_dev") for row in read_rows(data / CORPORA[name].path))
+    return frozenset(row["id"] for name in HELD_OUT for row in read_rows(data / CORPORA[name].path))
 
 
 def is_non_commercial(example: Example) -> bool:

@@ -18,13 +18,13 @@ from training.conversations import fit_conversations
 from training.corpora import file_hash, read_corpus
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
-from training.export import Provenance, export_bundle
+from training.export import Provenance, export_bundle, write_fitted, write_manifest
 from training.fit import Recipe, fit
 from training.network import Network
 from training.prepare import prepare
 from training.run import Run
 from training.settings import check_data
-from training.splits import bucket, is_kept_out, split_annotated
+from training.splits import Splits, bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
 from vocservice.inference.layout import Layout, lay_out
@@ -58,8 +58,8 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     seed = run.settings.bundle.seed
     provenance = Provenance(version, run.settings.bundle.base, hashes, seed, recipe_record(run))
     export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, None, provenance, folder)
-    conversation = fit_conversations(run, folder)
-    export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, conversation, provenance, folder)
+    write_fitted(folder, calibration, fit_conversations(run, folder))
+    write_manifest(folder, run.taxonomy, network.encoder.config.hidden_size, provenance)
     log.info("bundle written to %s", folder)
     return folder
 
@@ -137,7 +137,7 @@ def public_examples(run: Run) -> list[Example]:
     for name in run.settings.public.corpora:
         kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
         examples += _sample(kept, run.settings.public.most.get(name, len(kept)))
-    unseen = unseen_ids(run)
+    unseen = unseen_ids(split_annotated(read_extended(run.data)))
     return [example for example in examples if example.id not in unseen]
 
 
@@ -145,19 +145,19 @@ def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping
     """Given and extended annotations, transcripts repeated so often, and so many public texts with a sentiment."""
     stage = run.settings.codebook
     examples = [replace(e, weight=stage.earlier_weight) for e in run.keep(read_corpus("train", run.data))]
-    examples += split_annotated(run.keep(read_extended(run.data))).fit
+    splits = split_annotated(read_extended(run.data))
+    examples += run.keep(splits.fit)
     for name in ("transcripts_train", "transcripts_written"):
         examples += run.keep(read_corpus(name, run.data)) * repeat.get(name, 1)
-    unseen = unseen_ids(run)
+    unseen = unseen_ids(splits)
     for name, most in sentiment.items():
         kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
         examples += [e for e in _sample(kept, most) if e.id not in unseen]
     return examples
 
 
-def unseen_ids(run: Run) -> frozenset[str]:
+def unseen_ids(splits: Splits) -> frozenset[str]:
     """Ids of the fresh and the calibration texts, which no weight may see."""
-    splits = split_annotated(read_extended(run.data))
     return frozenset(example.id for example in (*splits.fresh, *splits.calibrate))
 
 

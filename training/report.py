@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from training.corpora import CORPORA
+from training.corpora import CORPORA, HELD_OUT
 from vocservice.inference.bundle import Manifest
 
 Figures = dict[str, Any]
@@ -182,7 +182,6 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "## Data and licences\n"
     yield from _licences(manifest)
     yield "\nAnnotations under the codebook were made by a large language model reading each text; they are not a panel of people."
-    yield "The annotators' own agreement over two passes: " + "; ".join(f"{key} {text}" for key, text in AGREEMENT.items()) + "."
     yield "The further annotations of this project agree with the given ones as `training/annotations/README.md` says.\n"
     yield "## Figures\n"
     yield from _headline(metrics)
@@ -191,7 +190,7 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "- English only; other languages are rejected, not guessed."
     yield "- Rare labels (`awareness`, `discovery`, `self_service`, `escalation`, scope `both`) rest on few examples: see n."
     yield "- `consistency`, `communication`, `resolution` and second stages are the annotators' own soft spots."
-    yield "- The conversation model is a small regression fitted on 144 transcripts; read its probabilities as a ranking."
+    yield "- The conversation model is a small regression fitted on fewer than 150 transcripts; read its probabilities as a ranking."
     yield "- Trained on reviews, surveys, tweets and care threads of 2013-2020, mostly retail, apps, travel and health."
 
 
@@ -199,6 +198,10 @@ def _licences(manifest: Manifest) -> Iterator[str]:
     commercial = manifest.recipe.get("without_non_commercial")
     yield "| corpus file | licence |\n|---|---|"
     yield from (f"| {corpus.path} | {corpus.licence} |" for corpus in CORPORA.values() if not (commercial and corpus.non_commercial))
+    yield f"\nNothing was trained on {' and '.join(f'`{CORPORA[name].path}`' for name in HELD_OUT)}: they only measure."
+    if "teachers" in manifest.data:
+        yield "\nIt also learned from the probabilities of teachers (all-MiniLM-L6-v2 and all-mpnet-base-v2, Apache-2.0) fitted on the same"
+        yield "corpora, each text's from teachers that did not see it: `training/annotations/README.md`."
     if not commercial:
         yield "\n**Some of these corpora are licensed for non-commercial use only.**"
         yield "Whether weights trained on them are bound by that is unsettled;"

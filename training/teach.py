@@ -39,7 +39,7 @@ Scores = Mapping[str, Floats]  # set -> (N, labels); set/polarity -> (N, labels,
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
+class Room:
     """Whom the teachers learn from, whom they speak of beside (`pool`), and under which heads."""
 
     known: list[Prepared]
@@ -61,18 +61,17 @@ def teach(run: Run, *, path: Path = FILE) -> None:
     rules = RedactionRules.load(config_path("redaction.toml"))
     layout, start = lay_out(run.taxonomy.of("verbatim")), start_encoder(run)
     windower, settings = Windower(start.tokenizer), run.settings.teach
-    examples = list({e.id: e for e in codebook_examples(run, repeat={}, sentiment={})}.values())
-    known = list(prepare(examples, windower, rules, layout))
+    examples = codebook_examples(run, repeat=run.settings.codebook.repeat, sentiment=settings.sentiment)
+    fitted_on = list(prepare(examples, windower, rules, layout))
+    known = list({item.example.id: item for item in fitted_on if "stages" in item.example.targets}.values())
     pool = list(prepare(pool_examples(run), windower, rules, layout))
-    beside = codebook_examples(run, repeat=run.settings.codebook.repeat, sentiment=settings.sentiment)
-    fitted_on = list(prepare(beside, windower, rules, layout))
-    room = Class(known, pool, layout, settings.folds)
+    room = Room(known, pool, layout, settings.folds)
     said = [_teacher(run, teacher, start, room, fitted_on, rules) for teacher in settings.teachers]
     write_teachers(path, room.ids, combine(said, known, layout))
     log.info("teachers written to %s", path)
 
 
-def _teacher(run: Run, teacher: Teacher, start: Encoder, room: Class, data: Sequence[Prepared], rules: RedactionRules) -> Scores:
+def _teacher(run: Run, teacher: Teacher, start: Encoder, room: Room, data: Sequence[Prepared], rules: RedactionRules) -> Scores:
     """Scores of one base over everyone in the room."""
     folder = run.folder / "teachers" / teacher.base
     encoder = start if teacher.base == run.settings.bundle.base else encoders.with_pieces_of(start, teacher.base)
@@ -89,7 +88,7 @@ def _join(folds: Sequence[Floats], own: NDArray[np.int64]) -> Floats:
     return np.concatenate([known, stacked[:, len(own) :].mean(0)])
 
 
-def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Class, data: Sequence[Prepared], folder: Path) -> Scores:
+def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Room, data: Sequence[Prepared], folder: Path) -> Scores:
     """Fit on the other folds and score everyone."""
     path = folder / "scores.safetensors"
     if not path.is_file():

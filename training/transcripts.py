@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from training.conversations import served, to_raw
+from training.conversations import hear
 from training.metrics import f1, interval, macro_f1, precision_recall, quadratic_kappa
 from vocservice.assemble import dialogue_of
 from vocservice.inference.conversation import Judgement
 from vocservice.inference.engine import Engine, Scored
-from vocservice.paths import config_path
-from vocservice.pipeline import prepare
-from vocservice.text.redact import RedactionRules
-from vocservice.text.segment import segments_of
 
 LEVELS = ("-2", "-1", "0", "1", "2")
 
@@ -25,14 +21,12 @@ def transcript_figures(engine: Engine, rows: Sequence[dict[str, Any]]) -> dict[s
     model = engine.bundle.conversation
     if model is None:
         return {"n": 0}
-    given, rows = rows, served(list(rows))
-    rules = RedactionRules.load(config_path("redaction.toml"))
-    verbatims = [prepare(to_raw(row), redaction=rules) for row in rows]
-    scored = engine.score(verbatims, [segments_of(verbatim) for verbatim in verbatims])
-    judgements = [model.judge(dialogue_of(verbatim, result)) for verbatim, result in zip(verbatims, scored, strict=True)]
+    heard = hear(rows, engine)
+    given, rows, scored = len(rows), [one.row for one in heard], [one.scored for one in heard]
+    judgements = [model.judge(dialogue_of(one.verbatim, one.scored)) for one in heard]
     return {
         "n": len(rows),
-        "rejected": len(given) - len(rows),
+        "rejected": given - len(rows),
         "outcome": _outcome(rows, judgements, tuple(model.outcome)),
         "needs_review": _review(rows, judgements),
         "reasons": {key: _reason(rows, judgements, key) for key in model.reasons},

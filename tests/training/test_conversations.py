@@ -1,6 +1,7 @@
 """The conversation model learns outcome, review and reasons from scored dialogues, and stays sane where examples are few."""
 
 import gzip
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +10,9 @@ import orjson
 import pytest
 from toys import Toy
 
-from training.conversations import _fit, dialogue_features, fit_conversations, to_raw
+from training.conversations import Heard, _fit, dialogue_features, fit_conversations, hear, to_raw
 from training.corpora import CORPORA
-from training.recipe import Run
+from training.run import Run
 from training.settings import load_training_settings
 from training.transcripts import transcript_figures
 from vocservice.assemble import dialogue_of
@@ -93,9 +94,9 @@ def test_single_messages_are_left_out_and_so_is_what_the_licence_forbids(
 ) -> None:
     seen: list[str] = []
 
-    def watch(rows: list[dict[str, Any]], engine: Engine) -> np.ndarray:
-        seen.extend(row["id"] for row in rows)
-        return dialogue_features(rows, engine)
+    def watch(heard: Sequence[Heard]) -> np.ndarray:
+        seen.extend(one.row["id"] for one in heard)
+        return dialogue_features(heard)
 
     monkeypatch.setattr("training.conversations.dialogue_features", watch)
     monkeypatch.setattr("training.conversations._fit", lambda *_: Logistic(weights=(0.0,) * len(FEATURES), bias=0.0))
@@ -104,8 +105,14 @@ def test_single_messages_are_left_out_and_so_is_what_the_licence_forbids(
     assert any(name.startswith("twcs") for name in seen) is not commercial
 
 
+def test_a_transcript_that_the_service_rejects_is_left_out(engine: Engine) -> None:
+    words = ("Guten Tag, mein Paket ist leider immer noch nicht angekommen und niemand antwortet mir.", "Wir kümmern uns darum.")
+    foreign = {"id": "syn-91", "turns": [{"speaker": who, "text": text} for who, text in zip(("customer", "agent"), words, strict=True)]}
+    assert [one.row["id"] for one in hear([talk(0, solved=True), foreign, talk(1, solved=False)], engine)] == ["syn-0", "syn-1"]
+
+
 def test_features_come_from_the_serving_steps(engine: Engine) -> None:
-    made = dialogue_features([talk(0, solved=True), talk(1, solved=False)], engine)
+    made = dialogue_features(hear([talk(0, solved=True), talk(1, solved=False)], engine))
     assert made.shape == (2, len(FEATURES)) and np.isfinite(made).all()
     names = dict(zip(FEATURES, made.T, strict=True))
     assert names["end_thanks"].tolist() == [1, 0] and names["end_still"].tolist() == [0, 1]

@@ -15,7 +15,7 @@ from training.fit import Recipe
 from training.network import Network
 from training.prepare import Prepared
 from training.settings import Teacher
-from training.teach import Class, combine
+from training.teach import Room, combine
 from vocservice.inference.layout import Layout
 from vocservice.text.redact import RedactionRules
 
@@ -23,13 +23,13 @@ TEACHER = Teacher(base="all-MiniLM-L6-v2", public=Recipe(epochs=1), codebook=Rec
 
 
 @pytest.fixture
-def room(tokenizer: Tokenizer, rules: RedactionRules, layout: Layout) -> Class:
+def room(tokenizer: Tokenizer, rules: RedactionRules, layout: Layout) -> Room:
     items = ready(sentences(24), tokenizer, rules, layout)
-    return Class(items[:18], items[18:], layout, folds=3)
+    return Room(items[:18], items[18:], layout, folds=3)
 
 
 def test_nobody_is_scored_by_a_teacher_that_learnt_from_them(
-    room: Class, tokenizer: Tokenizer, new_network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    room: Room, tokenizer: Tokenizer, new_network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[set[str]] = []
 
@@ -53,7 +53,7 @@ def test_own_fold_for_the_annotated_and_the_mean_for_the_pool() -> None:
     assert joined[:, 0].tolist() == [5.0, 1.0, 3.0]
 
 
-def test_the_regression_follows_the_teacher_that_knows(room: Class) -> None:
+def test_the_regression_follows_the_teacher_that_knows(room: Room) -> None:
     random = np.random.default_rng(1)
     people = [*room.known, *room.pool]
     wise: dict[str, np.ndarray] = {}
