@@ -35,9 +35,13 @@ _TRACK_EVERY = 4
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one stage is fitted. Rates are peak learning rates; `tokens` is the padded size of a batch."""
+    """How one stage is fitted. Rates are peak learning rates; `tokens` is the padded size of a batch.
+
+    The rate warms up and falls to nothing once in each of `cycles` (warm restarts: Loshchilov & Hutter 2017).
+    """
 
     epochs: int = 5
+    cycles: int = 1
     encoder_rate: float = 1e-4
     head_rate: float = 1e-3
     weight_decay: float = 0.01
@@ -112,7 +116,9 @@ class _Run:
         self.bfloat16 = supports_bfloat16()
         self.fingerprint = fingerprint((*data, *extra), network.layout)
         self.step = 0
-        self.steps = sum(1 for epoch in range(recipe.epochs) for _ in self._batches(epoch))
+        sizes = [sum(1 for _ in self._batches(epoch)) for epoch in range(recipe.epochs)]
+        self.steps = sum(sizes)
+        self.cycles = _cycles(sizes, recipe.cycles)
 
     def _batches(self, epoch: int) -> Iterator[list[Prepared]]:
         shuffle = random.Random(f"{self.recipe.seed}/{epoch}")
@@ -150,8 +156,9 @@ class _Run:
         return loss.detach()
 
     def _set_rate(self) -> None:
-        warm = max(1, int(self.steps * self.recipe.warmup))
-        factor = min((self.step + 1) / warm, (self.steps - self.step) / max(1, self.steps - warm))
+        cycle = next(cycle for cycle in self.cycles if self.step < cycle.stop)
+        warm = max(1, int(len(cycle) * self.recipe.warmup))
+        factor = min((self.step + 1 - cycle.start) / warm, (cycle.stop - self.step) / max(1, len(cycle) - warm))
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
 
@@ -206,6 +213,12 @@ class _Run:
             moments.setdefault(int(index), {})[field] = value
         current = self.optimiser.state_dict()
         self.optimiser.load_state_dict({"state": moments, "param_groups": current["param_groups"]})
+
+
+def _cycles(sizes: Sequence[int], cycles: int) -> list[range]:
+    """The steps of each cycle, given the steps of each epoch: cycles are whole epochs, as even as they go."""
+    ends = [sum(sizes[: round(len(sizes) * (cycle + 1) / cycles)]) for cycle in range(cycles)]
+    return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _groups(network: Network, recipe: Recipe) -> list[dict[str, object]]:
