@@ -3,7 +3,17 @@
 import pytest
 
 from vocservice import errors
-from vocservice.errors import BundleError, ConfigError, InputError, OutputError, RecordError, TaxonomyError, VocError
+from vocservice.errors import (
+    BundleError,
+    ConfigError,
+    InputError,
+    OutputError,
+    RecordError,
+    SignatureError,
+    TaxonomyError,
+    UnusableBodyError,
+    VocError,
+)
 
 CODES = {
     VocError: ("internal_error", 500),
@@ -13,6 +23,8 @@ CODES = {
     InputError: ("input_unusable", 400),
     OutputError: ("output_unwritable", 500),
     RecordError: ("record_invalid", 422),
+    SignatureError: ("signature_invalid", 401),
+    UnusableBodyError: ("body_unusable", 422),
 }
 
 

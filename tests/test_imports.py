@@ -30,12 +30,14 @@ MAY_IMPORT = {
     "text": {"errors", "paths", "records"},
     "inference": {"errors", "paths", "records", "taxonomy"},
     "tables": {"errors", "records"},
+    "ingest": {"errors", "records", "strictjson", "tables"},
+    "strictjson": set(),
     "records": set(),
     "errors": set(),
     "taxonomy": {"errors", "paths"},
     "settings": {"errors", "paths"},
     "render": {"records", "taxonomy"},
-    "web": {"api", "errors", "records", "render", "settings", "tables", "taxonomy"},
+    "web": {"api", "errors", "records", "render", "settings", "strictjson", "tables", "taxonomy"},
 }
 STEPS = {"vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"}
 # A training run has no pipeline to go through: it takes the same steps one by one.

@@ -58,6 +58,13 @@ class OutputError(VocError):
     code = "output_unwritable"
 
 
+class ResumeError(VocError):
+    """An unfinished run cannot be gone on with, as its inputs, model or options were others."""
+
+    code = "resume_refused"
+    status = 409
+
+
 class RecordError(VocError):
     """One record cannot be processed; its neighbours go on.
 
@@ -66,4 +73,25 @@ class RecordError(VocError):
     """
 
     code = "record_invalid"
+    status = 422
+
+
+class StoreError(VocError):
+    """The database is busy, full or gone (`store_unavailable`), or cannot be read (`schema_mismatch`, `key_missing`)."""
+
+    code = "store_unavailable"
+    status = 503
+
+
+class SignatureError(VocError):
+    """A delivery is not shown to come from its sender: `signature_invalid`, `signature_missing` or `timestamp_stale`."""
+
+    code = "signature_invalid"
+    status = 401
+
+
+class UnusableBodyError(VocError):
+    """A delivery's body is not what its sender sends, and sending it again cannot help; the message never quotes it."""
+
+    code = "body_unusable"
     status = 422

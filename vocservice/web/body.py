@@ -1,23 +1,17 @@
-"""A request in, the value of its JSON body out: size, content type, encoding and JSON checked strictly on the raw bytes.
+"""A request in, the value of its JSON body out: size, content type, encoding and JSON checked strictly on the raw bytes."""
 
-UTF-8 without a byte order mark; NaN, numbers too large for a double, halves of surrogate pairs, nesting beyond
-1024 levels and anything after the document are refused. Of a key given twice the last one counts.
-"""
-
-import json
 import zlib
 from collections.abc import Iterable
 from gzip import BadGzipFile, GzipFile
 from io import BytesIO
 from typing import Any
 
-import orjson
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from vocservice import strictjson
 from vocservice.web.problems import RequestError
 
-_INVALID_ENCODING = ("surrogate", "UTF-8")
 _LONGEST_EXACT = 2.0**63
 
 
@@ -56,16 +50,9 @@ def read_bytes(request: Request, *, max_bytes: int) -> bytes:
 def parse_json(raw: bytes) -> Any:
     """Strict JSON; whole numbers beyond 64 bits, which ids may be, stay exact."""
     try:
-        value = orjson.loads(raw)
-        return json.loads(raw) if _has_long_number(value) else value
-    except (ValueError, RecursionError) as error:
-        raise _invalid(str(error)) from None
-
-
-def _invalid(reason: str) -> RequestError:
-    if any(word in reason for word in _INVALID_ENCODING):
-        return RequestError("the body must be UTF-8 without a byte order mark or half of a surrogate pair", code="invalid_encoding")
-    return RequestError("the body is not valid JSON", code="invalid_json")
+        return strictjson.parse_json(raw, is_exact=lambda value: not _has_long_number(value))
+    except strictjson.JsonError as error:
+        raise RequestError(str(error), code=error.code) from None
 
 
 def _has_long_number(value: Any) -> bool:

@@ -1,0 +1,122 @@
+"""What every adapter offers, and the base class that holds what most of them share."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vocservice.errors import ConfigError
+from vocservice.ingest import signature
+from vocservice.ingest.delivery import Delivery
+from vocservice.ingest.events import Parsed
+
+JSON_TYPES = frozenset({"application/json"})
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+class Sample(NamedTuple):
+    """A payload written by us: its bytes and content type."""
+
+    body: bytes
+    content_type: str = "application/json"
+
+
+class Adapter(Protocol):
+    """One sender: how its deliveries are checked and read.
+
+    Attributes:
+        name: key of the registry.
+        label: name on pages.
+        setup: instructions as plain text; `{url}` stands for the webhook's URL.
+        needs_secret: whether `verify` checks a signature. Without one the caller checks the token in the path, nothing else.
+        content_types: media types that the route lets in (`+json` types count as application/json).
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def setup(self) -> str: ...
+    @property
+    def needs_secret(self) -> bool: ...
+    @property
+    def content_types(self) -> frozenset[str]: ...
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
+        """Check the signature on the raw bytes against one secret, or two while they are rotated.
+
+        Raises:
+            SignatureError: missing, garbled, wrong or stale.
+        """
+
+    def parse(self, delivery: Delivery, options: Mapping[str, Any]) -> Parsed:
+        """The events of a delivery.
+
+        Raises:
+            UnusableBodyError: the body is not what this sender sends.
+            ConfigError: `options` did not come from `check_options`.
+        """
+
+    def check_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The options of a source, checked and complete, ready to be stored as JSON.
+
+        Raises:
+            ConfigError: names the option, never its value.
+        """
+
+    def check_secrets(self, secrets: Sequence[str]) -> None:
+        """Whether these may be the secrets of a source.
+
+        Raises:
+            ConfigError: none where one is needed, more than two, too short, of the wrong form, or a published test secret.
+        """
+
+    def sample(self, number: int = 1) -> Sample:
+        """A realistic payload; `number` varies ids and text."""
+
+    def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
+        """The headers that make `body` a signed delivery; empty for a sender that signs nothing."""
+
+
+class Options(BaseModel):
+    """Base of the options of a source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+class BaseAdapter(Generic[O]):
+    """An unsigned sender of JSON with the options `O`; subclasses say what differs."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    setup: ClassVar[str]
+    needs_secret: ClassVar[bool] = False
+    content_types: ClassVar[frozenset[str]] = JSON_TYPES
+    options_type: type[O]
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
+        return
+
+    def check_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.read_options(options).model_dump(mode="json")
+
+    def read_options(self, options: Mapping[str, Any]) -> O:
+        """The options as a record."""
+        try:
+            return self.options_type.model_validate(dict(options))
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'options'}: {fault['msg']}" for fault in error.errors())
+            raise ConfigError(f"the options of this {self.label} source are wrong: {faults}") from None
+
+    def check_secrets(self, secrets: Sequence[str]) -> None:
+        if self.needs_secret and not secrets:
+            raise ConfigError(f"a {self.label} source needs its signing secret")
+        signature.check_secrets(secrets)
+
+    def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
+        return {}

@@ -1,0 +1,128 @@
+"""The parts of a record in, its `Upsert` out: cleaned of NUL, its times read, its metadata flat."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any
+
+from vocservice.ingest.events import Event, Skipped, Upsert
+from vocservice.ingest.payload import short_key
+from vocservice.ingest.times import Order, iso, parse_time
+from vocservice.records import RawTurn, RawVerbatim
+
+NUL, REPLACEMENT = "\0", "\ufffd"
+_MAX_METADATA = 50
+_MAX_VALUE = 1000
+_LONGEST_EXACT = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How the times of a delivery are read; see `parse_time`."""
+
+    received_at: datetime
+    zone: tzinfo | None = None
+    order: Order | None = None
+
+    def read(self, value: Any) -> str | None:
+        """The time as ISO-8601 in UTC with microseconds, or None."""
+        moment = parse_time(value, received_at=self.received_at, zone=self.zone, order=self.order)
+        return iso(moment) if moment else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A record as a sender gives it: `created` and `updated` are times of any form, `metadata` any object."""
+
+    record_id: str
+    text: str | None = None
+    turns: Sequence[RawTurn] = ()
+    channel: str | None = None
+    question: str | None = None
+    created: Any = None
+    updated: Any = None
+    language: str | None = None
+    subject: str | None = None
+    score: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def upsert(draft: Draft, clock: Clock) -> Event:
+    """The event of a record; `Skipped("no_text")` where no customer says anything in it."""
+    if not _says_something(draft):
+        return Skipped("no_text")
+    created, updated = clock.read(draft.created), clock.read(draft.updated)
+    metadata = flat(draft.metadata)
+    record_id = short_key(draft.record_id)
+    verbatim = RawVerbatim(
+        id=record_id,
+        text=_clean(draft.text) if draft.text is not None else None,
+        turns=tuple(RawTurn(turn.speaker, _clean(turn.text), turn.at, turn.author) for turn in draft.turns),
+        channel=_short(draft.channel),
+        question=_cleaned(draft.question),
+        created_at=created,
+        language=_short(draft.language),
+        subject=_cleaned(draft.subject),
+        score=draft.score,
+        metadata=metadata or None,
+    )
+    found = {
+        "nul_replaced": _has_nul(draft),
+        "timestamp_unusable": (created is None and _is_given(draft.created)) or (updated is None and _is_given(draft.updated)),
+        "metadata_cut": len(metadata) < len(draft.metadata),
+    }
+    return Upsert(record_id, updated, verbatim, (*draft.warnings, *(code for code, is_so in found.items() if is_so)))
+
+
+def score(kind: str, value: int | float | None, scale: int | float | None) -> Mapping[str, Any] | None:
+    """A score of the contract, None where there is no value; `scale` is the highest value."""
+    if value is None or abs(value) >= _LONGEST_EXACT:
+        return None
+    return {"kind": kind, "value": value} | ({} if scale is None else {"scale": scale})
+
+
+def flat(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values, and lists of such, under short names: at most 50, texts of at most 1000 characters."""
+    kept = {_clean(str(name)): _plain(value) for name, value in metadata.items() if _is_plain(value) and len(str(name)) <= _MAX_VALUE}
+    return dict(list(kept.items())[:_MAX_METADATA])
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return len(value) <= _MAX_METADATA and all(_is_plain(item) for item in value if not isinstance(item, list))
+    return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _MAX_VALUE)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value if not isinstance(item, list)]
+    if isinstance(value, str):
+        return _clean(value)
+    return str(value) if isinstance(value, int) and abs(value) >= _LONGEST_EXACT else value
+
+
+def _says_something(draft: Draft) -> bool:
+    return bool(draft.text and draft.text.strip()) or any(turn.speaker == "customer" and turn.text.strip() for turn in draft.turns)
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != ""
+
+
+def _has_nul(draft: Draft) -> bool:
+    texts = (draft.text, draft.question, draft.subject, draft.record_id, *(turn.text for turn in draft.turns))
+    return any(NUL in text for text in texts if text)
+
+
+def _clean(text: str) -> str:
+    return text.replace(NUL, REPLACEMENT)
+
+
+def _cleaned(text: str | None) -> str | None:
+    return _clean(text.strip()) if text and text.strip() else None
+
+
+def _short(word: str | None) -> str | None:
+    cleaned = _cleaned(word)
+    return cleaned if cleaned and len(cleaned) <= 64 else None

@@ -1,0 +1,69 @@
+"""What a delivery says, as events: a record written, a record erased, a record to fetch, or nothing of use.
+
+Ids form a tree: `response/question` belongs to `response`. `Erase("response")` means that record and all below it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from vocservice.records import RawVerbatim
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """A record in its newest form.
+
+    Attributes:
+        record_id: the sender's id of the record, the same in every version; at most 200 characters.
+        version: the sender's time of change (ISO-8601 UTC with microseconds) or zero-padded number, which sorts in time
+            order; None where the sender gives none.
+        verbatim: its `id` is `record_id`; its `created_at` is ISO-8601 UTC, or None.
+        warnings: codes of what was put right: `nul_replaced`, `timestamp_unusable`, `metadata_cut`, `conversation_incomplete`.
+    """
+
+    record_id: str
+    version: str | None
+    verbatim: RawVerbatim
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """A record, and every record below it (`record_id/...`), whose text must go."""
+
+    record_id: str
+    version: str | None
+    reason: Literal["deleted", "redacted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A record whose text the sender did not send: a connector fetches it by `reference` (ids only, no text)."""
+
+    record_id: str
+    version: str | None
+    reference: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Nothing to analyse; `reason` is a code such as `ping`, `internal_note`, `staff_author`, `no_text`, `unsubscribe`."""
+
+    reason: str
+
+
+Event = Upsert | Erase | Fetch | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The events of one delivery, in its order.
+
+    Attributes:
+        delivery_id: the sender's id of this delivery, the key for duplicates; None: the caller takes the SHA-256 of the body.
+        events: at least one.
+    """
+
+    delivery_id: str | None
+    events: tuple[Event, ...]

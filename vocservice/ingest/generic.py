@@ -1,0 +1,276 @@
+"""JSON of any shape in, events out by the pointers of the source's options; without options, our own record shape.
+
+The signed form is Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from vocservice.errors import ConfigError, UnusableBodyError
+from vocservice.ingest import samples, signature
+from vocservice.ingest.adapter import BaseAdapter, Options, Sample
+from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.delivery import Delivery
+from vocservice.ingest.events import Event, Parsed, Skipped
+from vocservice.ingest.markup import text_of_html
+from vocservice.ingest.payload import at, key_at, language_at, number_at, objects_at, read_json, text_at, word_at
+from vocservice.ingest.times import Order, iso, read_zone
+from vocservice.records import RawTurn, RawVerbatim, Rejected, Speaker
+from vocservice.tables import parse_record
+
+MOST_ITEMS = 1000
+
+
+def _pointer(value: str) -> str:
+    """A JSON pointer (RFC 6901)."""
+    if value and not value.startswith("/"):
+        raise ValueError("a JSON pointer starts with /")
+    return value
+
+
+def _zone(value: str) -> str:
+    read_zone(value)
+    return value
+
+
+Pointer = Annotated[str, Field(max_length=500), AfterValidator(_pointer)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class ScoreOptions(BaseModel):
+    """Where a score stands, what it is, and its highest value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: Pointer
+    kind: Literal["nps", "csat", "ces", "stars"]
+    scale: Annotated[float | None, Field(gt=0, le=1000)] = None
+
+
+class TurnOptions(BaseModel):
+    """Where the turns of a conversation stand; the pointers within are from a turn. A speaker without a role is skipped."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: Pointer
+    speaker: Pointer
+    text: Pointer
+    at: Pointer | None = None
+    roles: Mapping[str, Speaker] = {}
+
+
+class GenericOptions(Options):
+    """Pointers from one item: `id` and `text` (joined by blank lines) or `turns` turn the mapping on.
+
+    `items` points to the list of items where one delivery holds several. `zone` and `order` say how times without a zone
+    and days with slashes are meant. `channel` and `question` are fixed words; `..._at` points to them.
+    """
+
+    id: Pointer | None = None
+    text: tuple[Pointer, ...] = ()
+    items: Pointer | None = None
+    turns: TurnOptions | None = None
+    created_at: Pointer | None = None
+    updated_at: Pointer | None = None
+    language: Pointer | None = None
+    subject: Pointer | None = None
+    question: Annotated[str | None, Field(max_length=1000)] = None
+    question_at: Pointer | None = None
+    channel: Annotated[str | None, Field(max_length=64)] = None
+    channel_at: Pointer | None = None
+    score: ScoreOptions | None = None
+    metadata: Mapping[str, Pointer] = {}
+    is_html: bool = False
+    zone: Zone | None = None
+    order: Order | None = None
+
+    @property
+    def is_mapped(self) -> bool:
+        return bool(self.text or self.turns)
+
+
+class GenericAdapter(BaseAdapter[GenericOptions]):
+    """Any JSON over a secret URL."""
+
+    name = "generic"
+    label = "JSON"
+    setup = (
+        "Send each piece of feedback as JSON in a POST to {url}. Keep this URL secret: whoever knows it can send. "
+        'Send {{"id": "...", "text": "..."}}, or {{"id": "...", "turns": [{{"speaker": "customer", "text": "..."}}]}}, one object, '
+        'a list of up to 1000, or {{"records": [...]}}. JSON of another shape is read by JSON pointers set in the options of the source.'
+    )
+    options_type = GenericOptions
+
+    def check_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        read = self.read_options(options)
+        if read.text and read.turns:
+            raise ConfigError("give either text or turns in the options, not both")
+        if read.is_mapped and read.id is None:
+            raise ConfigError("the option id must point to the record's id")
+        given = set(options) - {"zone", "order"}
+        if not read.is_mapped and any(options[name] for name in given):
+            raise ConfigError("the option text or turns must point to what customers said")
+        return super().check_options(options)
+
+    def parse(self, delivery: Delivery, options: Mapping[str, Any]) -> Parsed:
+        read = self.read_options(options)
+        value = read_json(delivery)
+        clock = Clock(delivery.received_at, read_zone(read.zone) if read.zone else None, read.order)
+        events = _mapped_events(value, read, clock) if read.is_mapped else _own_events(value, clock)
+        return Parsed(self._delivery_id(delivery), events)
+
+    def _delivery_id(self, delivery: Delivery) -> str | None:
+        return None
+
+    def sample(self, number: int = 1) -> Sample:
+        said = samples.comment(number)
+        return Sample(
+            orjson.dumps(
+                {
+                    "id": f"sample-{number}",
+                    "text": said.text,
+                    "channel": "survey",
+                    "question": samples.QUESTION,
+                    "created_at": iso(samples.moment(number)),
+                    "subject": f"customer-{number}",
+                    "score": {"kind": "nps", "value": said.nps, "scale": 10},
+                }
+            )
+        )
+
+
+class StandardWebhooksAdapter(GenericAdapter):
+    """Any JSON, signed as Standard Webhooks say."""
+
+    name = "standard_webhooks"
+    label = "Standard Webhooks"
+    setup = (
+        "Send JSON in a POST to {url}, signed as Standard Webhooks say: the headers webhook-id, webhook-timestamp and webhook-signature, "
+        "with the secret (whsec_...) entered here. The clocks may differ by five minutes. The body is as for JSON without a signature."
+    )
+    needs_secret = True
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
+        signature.verify_standard(delivery, secrets)
+
+    def check_secrets(self, secrets: Sequence[str]) -> None:
+        super().check_secrets(secrets)
+        for secret in secrets:
+            signature.check_standard_secret(secret)
+
+    def _delivery_id(self, delivery: Delivery) -> str | None:
+        return key_at(delivery.headers, "webhook-id")
+
+    def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
+        return signature.sign_standard(body, secret, now=now, delivery_id=delivery_id)
+
+
+def resolve(value: Any, pointer: str) -> Any:
+    """What a JSON pointer leads to, or None."""
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        value = (
+            at(value, int(name)) if isinstance(value, list) and name.isascii() and name.isdigit() and len(name) < 10 else at(value, name)
+        )
+    return value
+
+
+def _own_events(value: Any, clock: Clock) -> tuple[Event, ...]:
+    if isinstance(value, dict) and "records" in value:
+        value = value["records"]
+    items = _some(value if isinstance(value, list) else [value])
+    if len(items) == 1:
+        return (_own_event(items[0], clock, is_alone=True),)
+    return tuple(_own_event(item, clock, is_alone=False) for item in items)
+
+
+def _own_event(item: Any, clock: Clock, *, is_alone: bool) -> Event:
+    """A single unusable record makes the delivery unusable; one of several is skipped."""
+    found = parse_record(item, default_id="")
+    if isinstance(found, RawVerbatim) and found.id:
+        return upsert(_draft(found, item), clock)
+    code, message = (found.code, found.message) if isinstance(found, Rejected) else ("missing_id", "the record has no id")
+    if is_alone:
+        raise UnusableBodyError(message)
+    return Skipped(f"rejected_{code}")
+
+
+def _draft(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
+    return Draft(
+        record_id=found.id,
+        text=found.text,
+        turns=found.turns,
+        channel=found.channel,
+        question=found.question,
+        created=found.created_at,
+        updated=at(item, "updated_at"),
+        language=found.language,
+        subject=found.subject,
+        score=found.score,
+        metadata=found.metadata or {},
+    )
+
+
+def _some(items: list[Any]) -> list[Any]:
+    if not items or len(items) > MOST_ITEMS:
+        raise UnusableBodyError(f"the body must hold 1 to {MOST_ITEMS} records")
+    return items
+
+
+def _mapped_events(value: Any, options: GenericOptions, clock: Clock) -> tuple[Event, ...]:
+    if options.items is None:
+        return (_mapped_event(value, options, clock, is_alone=True),)
+    items = resolve(value, options.items)
+    if not isinstance(items, list):
+        raise UnusableBodyError("the option items does not lead to a list")
+    return tuple(_mapped_event(item, options, clock, is_alone=len(items) == 1) for item in _some(items))
+
+
+def _mapped_event(item: Any, options: GenericOptions, clock: Clock, *, is_alone: bool) -> Event:
+    record_id = key_at([resolve(item, options.id or "")], 0)
+    if record_id is None and is_alone:
+        raise UnusableBodyError("the option id does not lead to an id")
+    if record_id is None:
+        return Skipped("rejected_missing_id")
+
+    def found(pointer: str | None) -> list[Any]:
+        return [resolve(item, pointer)] if pointer is not None else []
+
+    draft = Draft(
+        record_id=record_id,
+        text=_text(item, options) if options.text else None,
+        turns=_turns(item, options.turns, clock) if options.turns else (),
+        channel=word_at(found(options.channel_at), 0) or options.channel,
+        question=text_at(found(options.question_at), 0) or options.question,
+        created=at(found(options.created_at), 0),
+        updated=at(found(options.updated_at), 0),
+        language=language_at(found(options.language), 0),
+        subject=key_at(found(options.subject), 0),
+        score=score(options.score.kind, number_at(found(options.score.value), 0), options.score.scale) if options.score else None,
+        metadata={name: resolved for name, pointer in options.metadata.items() if (resolved := resolve(item, pointer)) is not None},
+    )
+    return upsert(draft, clock)
+
+
+def _text(item: Any, options: GenericOptions) -> str:
+    found = [resolve(item, pointer) for pointer in options.text]
+    texts = [text_of_html(text) if options.is_html else text.strip() for text in found if isinstance(text, str)]
+    return "\n\n".join(text for text in texts if text)
+
+
+def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]:
+    return tuple(
+        RawTurn(role, said.strip(), clock.read(resolve(turn, options.at)) if options.at is not None else None)
+        for turn in objects_at([resolve(item, options.items)], 0)
+        if (role := _role(resolve(turn, options.speaker), options.roles)) and (said := text_at([resolve(turn, options.text)], 0))
+    )
+
+
+def _role(speaker: Any, roles: Mapping[str, Speaker]) -> Speaker | None:
+    known: Mapping[str, Speaker] = {"customer": "customer", "agent": "agent", "bot": "bot", "supervisor": "supervisor", "system": "system"}
+    return (roles or known).get(speaker) if isinstance(speaker, str) else None

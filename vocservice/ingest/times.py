@@ -1,0 +1,109 @@
+"""A sender's time of any of the forms in use in, UTC out; what cannot be a time of feedback is None.
+
+Read are ISO-8601 with `Z` or an offset, epoch seconds, milliseconds and microseconds, `2024/01/15 10:30:00 AM GMT+1`,
+naive times where the source declares a zone, and days with slashes where it declares their order.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+Order = Literal["month_first", "day_first"]
+_FIRST_YEAR = 1970
+_AHEAD = timedelta(hours=24)
+_LONGEST = 64
+_MILLIS, _MICROS = 1e11, 1e14  # an epoch count from here on is in milliseconds, in microseconds
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?"
+_ZONE = r"\s*(?P<zone>Z|UTC|GMT|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?)?"
+_YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[-/](?P<month>\d{{1,2}})[-/](?P<day>\d{{1,2}})(?:[T,\s]\s*{_CLOCK}{_ZONE})?", re.IGNORECASE)
+_YEAR_LAST = re.compile(rf"(?P<first>\d{{1,2}})[/.](?P<other>\d{{1,2}})[/.](?P<year>\d{{4}})(?:[,\s]\s*{_CLOCK}{_ZONE})?", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", re.IGNORECASE)
+
+
+def parse_time(value: Any, *, received_at: datetime, zone: tzinfo | None = None, order: Order | None = None) -> datetime | None:
+    """The time in UTC.
+
+    Args:
+        value: text or number, of any type.
+        received_at: when the delivery came; a time more than 24 hours later is not believed.
+        zone: of times that name none; without it they are not read.
+        order: of day and month in `1/2/2024`; without it such days are not read.
+
+    Returns:
+        None for what is no time, is before 1970 or lies in the future.
+    """
+    try:
+        moment = _epoch(value) if isinstance(value, int | float) else _written(value, zone, order)
+        return moment if moment and _is_believable(moment, received_at) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def iso(moment: datetime) -> str:
+    """ISO-8601 in UTC with microseconds, which sorts as text in the order of time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """An IANA zone by its name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (OSError, KeyError):
+        raise ValueError("is no IANA time zone") from None
+
+
+def _is_believable(moment: datetime, received_at: datetime) -> bool:
+    return moment.year >= _FIRST_YEAR and moment <= received_at + _AHEAD
+
+
+def _epoch(value: int | float) -> datetime | None:
+    """None for true, false and counts in the first days of 1970, which are no times but other numbers."""
+    if isinstance(value, bool) or value < 1e6:
+        return None
+    return datetime.fromtimestamp(value / (1e6 if value >= _MICROS else 1e3 if value >= _MILLIS else 1), UTC)
+
+
+def _written(value: Any, zone: tzinfo | None, order: Order | None) -> datetime | None:
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return None
+    text = value.strip()
+    if re.fullmatch(r"[0-9]{7,17}(?:\.[0-9]{1,9})?", text):
+        return _epoch(float(text))
+    if found := _YEAR_FIRST.fullmatch(text):
+        return _moment(found, int(found["month"]), int(found["day"]), zone)
+    if order and (found := _YEAR_LAST.fullmatch(text)):
+        first, other = int(found["first"]), int(found["other"])
+        return _moment(found, *((first, other) if order == "month_first" else (other, first)), zone)
+    return None
+
+
+def _moment(found: re.Match[str], month: int, day: int, zone: tzinfo | None) -> datetime | None:
+    """A leap second is the second after it; a time in the gap of a clock change is moved on by the gap."""
+    named = _zone(found["zone"]) if found["zone"] else zone
+    if named is None:
+        return None
+    second = int(found["second"] or 0)
+    micros = int((found["fraction"] or "0")[:6].ljust(6, "0"))
+    leap = second == 60
+    clock = _hour(found), int(found["minute"] or 0), 59 if leap else second, micros
+    moment = datetime(int(found["year"]), month, day, *clock, tzinfo=named).astimezone(UTC)
+    return moment.replace(microsecond=0) + timedelta(seconds=1) if leap else moment
+
+
+def _hour(found: re.Match[str]) -> int:
+    hour, half = int(found["hour"] or 0), (found["half"] or "").lower()
+    if half and not 1 <= hour <= 12:
+        raise ValueError("no such hour")
+    return hour % 12 + (12 if half == "p" else 0) if half else hour
+
+
+def _zone(name: str) -> tzinfo:
+    if not (found := _OFFSET.fullmatch(name)):
+        return UTC
+    offset = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+    return timezone(-offset if found[1] == "-" else offset)
