@@ -1,0 +1,292 @@
+"""A frame with scores in, what moves the score out: regression with intervals, a fair split of R², volume against impact.
+
+The score runs from 0 to 1 here and is given back in the sender's own units where all scores share one scale. The figures
+are associations in what was said, not proof of cause.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
+import numpy.typing as npt
+
+from vocservice.reporting.frame import NEGATIVE, POSITIVE, Bools, Codes, Frame
+
+Floats = npt.NDArray[np.float64]
+
+MIN_SCORED = 50
+MIN_MENTIONS = 10
+RECORDS_PER_PREDICTOR = 5
+RIDGE = 1.0
+RESAMPLES = 1000
+BLOCKS = 500
+ORDERINGS = 400
+EXACT_UP_TO = 6
+MAX_LEVELS = 10
+SEED = 20250101
+_JITTER = 1e-8
+_QUADRANTS = {(True, True): "fix first", (True, False): "frequent, mild", (False, True): "rare, costly", (False, False): "watch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing said: a factor with its polarity, a stage, or a scope; `kind` is factor, stage or scope."""
+
+    kind: str
+    key: str
+    polarity: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}{self.polarity or ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What one term does to the score, all else in the model held equal.
+
+    Attributes:
+        n: scored records that mention it.
+        share: of the scored records.
+        impact: change of the score of a record that mentions it, with interval.
+        without: change of the mean score if it were not mentioned at all, with interval: -impact x share.
+        importance: its part of R² (LMG).
+        quadrant: of the priority matrix, for negative factors only.
+    """
+
+    term: Term
+    n: int
+    share: float
+    impact: float
+    low: float
+    high: float
+    without: float
+    without_low: float
+    without_high: float
+    importance: float
+    quadrant: str | None = None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """The model, or why there is none.
+
+    Attributes:
+        n: scored records.
+        reason: why nothing is known; blank when the model was fitted.
+        unit: the scale of impacts, in words.
+        mean: mean score in that unit.
+        r_squared: of all terms and controls; `controls_r_squared` of the controls alone.
+        drivers: by importance.
+        left_out: terms with too few mentions, and how many they had.
+        controls: names of what is held equal.
+    """
+
+    n: int
+    reason: str = ""
+    unit: str = ""
+    mean: float | None = None
+    r_squared: float | None = None
+    controls_r_squared: float | None = None
+    drivers: tuple[Driver, ...] = ()
+    left_out: tuple[tuple[Term, int], ...] = ()
+    controls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Predictors (n, terms), controls (n, levels) and the score (n,)."""
+
+    terms: tuple[Term, ...]
+    predictors: Floats
+    controls: Floats
+    score: Floats
+
+
+def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
+    """Fit the model.
+
+    Args:
+        frame: the records; those without a score are left out.
+        segments: names of segments held equal beside channel and scale.
+    """
+    scored = frame.take(~np.isnan(frame.score))
+    n = len(scored)
+    if n < MIN_SCORED:
+        return Drivers(n, f"only {n} scored records; {MIN_SCORED} are needed")
+    if float(scored.score.std()) == 0:
+        return Drivers(n, "all scores are the same")
+    terms, columns = _terms(scored)
+    counts = columns.sum(axis=0).astype(int)
+    kept = _kept(counts, n)
+    left_out = tuple((term, int(count)) for term, count, keep in zip(terms, counts, kept, strict=True) if not keep and count)
+    if not kept.any():
+        return Drivers(n, f"no factor, stage or scope is mentioned by {MIN_MENTIONS} scored records or more", left_out=left_out)
+    names, controls = _controls(scored, segments)
+    chosen = tuple(term for term, keep in zip(terms, kept, strict=True) if keep)
+    design = Design(chosen, columns[:, kept].astype(np.float64), controls, scored.score)
+    return _fitted(design, scored, names, left_out)
+
+
+def lmg(gram: Floats, *, controls: int = 0, orderings: int = ORDERINGS, seed: int = SEED) -> tuple[Floats, float]:
+    """Each predictor's part of R², averaged over the orders in which predictors can enter (Lindeman, Merenda and Gold 1980).
+
+    Args:
+        gram: centred cross-products, (controls + predictors + 1) square; controls first, the score last.
+        controls: how many columns enter before all predictors.
+        orderings: how many random orders are averaged (Grömping 2007); all of them when there are few predictors.
+        seed: of the random orders.
+
+    Returns:
+        The parts, which with the controls' R² sum to the R² of the whole model, and the controls' R².
+    """
+    gram = _correlation(gram)
+    count = len(gram) - controls - 1
+    orders = _orders(count, orderings, seed)
+    whole = np.concatenate(
+        [np.tile(np.arange(controls), (len(orders), 1)), orders + controls, np.full((len(orders), 1), len(gram) - 1)], axis=1
+    )
+    lower = np.linalg.cholesky(gram[whole[:, :, None], whole[:, None, :]])
+    steps = lower[:, -1, :-1] ** 2
+    parts = np.zeros((len(orders), count))
+    np.put_along_axis(parts, orders, steps[:, controls:], axis=1)
+    return parts.mean(axis=0), float(steps[0, :controls].sum())
+
+
+def _terms(frame: Frame) -> tuple[tuple[Term, ...], Bools]:
+    factors = [(Term("factor", key, sign), frame.factors[:, at] == code) for at, key in enumerate(frame.factor_keys)
+               for sign, code in (("+", POSITIVE), ("-", NEGATIVE))]  # fmt: skip
+    stages = [(Term("stage", key), frame.stages[:, at]) for at, key in enumerate(frame.stage_keys)]
+    scopes = [(Term("scope", "service_complaint"), frame.is_service), (Term("scope", "experience_issue"), frame.is_experience)]
+    found = [*factors, *stages, *scopes]
+    return tuple(term for term, _ in found), np.stack([column for _, column in found], axis=1)
+
+
+def _kept(counts: npt.NDArray[np.int64], n: int) -> Bools:
+    """Terms with enough mentions (and enough records without them), the most mentioned first, one for every five records at most."""
+    enough = (counts >= MIN_MENTIONS) & (n - counts >= MIN_MENTIONS)
+    order = np.argsort(-np.where(enough, counts, -1), kind="stable")[: n // RECORDS_PER_PREDICTOR]
+    kept = np.zeros(len(counts), dtype=bool)
+    kept[order] = True
+    return np.asarray(kept & enough)
+
+
+def _controls(frame: Frame, segments: Sequence[str]) -> tuple[tuple[str, ...], Floats]:
+    """Indicators of the levels of channel, scale and segments, rare levels pooled; one level less, as the mean takes its place."""
+    wanted = {"channel": frame.channel, "scale of the score": frame.scale} | {
+        name: frame.segments[name] for name in segments if name in frame.segments
+    }
+    blocks = {name: _indicators(codes) for name, codes in wanted.items()}
+    used = {name: block for name, block in blocks.items() if block.shape[1]}
+    return tuple(used), np.concatenate([np.zeros((len(frame), 0)), *used.values()], axis=1)
+
+
+def _indicators(codes: Codes) -> Floats:
+    levels = [at for at in np.argsort(-codes.counts(), kind="stable")[:MAX_LEVELS] if codes.counts()[at] >= MIN_MENTIONS]
+    table = np.stack([codes.codes == at for at in levels], axis=1) if levels else np.zeros((len(codes.codes), 0))
+    covers_all = bool(levels) and bool((table.sum(axis=1) == 1).all())
+    return np.asarray(table[:, int(covers_all) :], dtype=np.float64)
+
+
+def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: tuple[tuple[Term, int], ...]) -> Drivers:
+    sums = _block_sums(design, frame.subject)
+    size, unit, lowest = _unit(frame)
+    width, count = sums.shape[-1], len(design.terms)
+    impact = _solved(sums.sum(axis=0)[None], count)[0] * size
+    spread = _solved(_resampled(sums), count) * size
+    gram = _centred(sums.sum(axis=0)[None])[0]
+    importance, by_controls = lmg(gram, controls=width - count - 2)
+    share = design.predictors.mean(axis=0)
+    low, high = np.quantile(spread, (0.025, 0.975), axis=0)
+    found = [_driver(term, len(frame), share[at], (impact[at], low[at], high[at]), importance[at]) for at, term in enumerate(design.terms)]
+    return Drivers(
+        len(frame), "", unit, lowest + size * float(frame.score.mean()), float(importance.sum()) + by_controls, by_controls,
+        tuple(sorted(_with_quadrants(found), key=lambda driver: (-driver.importance, driver.term.name))), left_out, controls,
+    )  # fmt: skip
+
+
+def _driver(term: Term, n: int, share: float, impact: tuple[float, float, float], importance: float) -> Driver:
+    value, low, high = (float(part) for part in impact)
+    return Driver(
+        term, round(share * n), float(share), value, low, high, -value * share, -high * share, -low * share, max(float(importance), 0.0)
+    )
+
+
+def _unit(frame: Frame) -> tuple[float, str, float]:
+    """Width, name and lowest value of the scale; of 0 to 1 where scores of several scales meet."""
+    if len(used := [scale for scale, count in zip(frame.scales, frame.scale.counts(), strict=True) if count]) == 1:
+        return used[0].high - used[0].low, used[0].name, used[0].low
+    return 1.0, "score scaled to 0 to 1", 0.0
+
+
+def _block_sums(design: Design, subject: npt.NDArray[np.int64]) -> Floats:
+    """Cross-products of (1, controls, predictors, score) summed over blocks of customers: (blocks, width, width).
+
+    All records of one customer stand in one block, so resampling blocks respects that they are not independent.
+    """
+    whole = np.concatenate([np.ones((len(design.score), 1)), design.controls, design.predictors, design.score[:, None]], axis=1)
+    customers, codes = np.unique(subject, return_inverse=True)
+    shuffled = np.random.default_rng(SEED).permutation(len(customers))
+    block = shuffled[codes] % min(BLOCKS, len(customers))
+    order = np.argsort(block, kind="stable")
+    starts = np.flatnonzero(np.diff(block[order], prepend=-1))
+    parts = np.split(whole[order], starts[1:])
+    return np.stack([part.T @ part for part in parts])
+
+
+def _resampled(sums: Floats) -> Floats:
+    """Bootstrap of the blocks (Efron 1979; by customers: Field and Welsh 2007)."""
+    blocks, width, _ = sums.shape
+    weights = np.random.default_rng(SEED + 1).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
+    return np.asarray((weights @ sums.reshape(blocks, -1)).reshape(RESAMPLES, width, width))
+
+
+def _centred(sums: Floats) -> Floats:
+    """Cross-products around the means; the column of ones is gone."""
+    first = sums[:, :1, 1:]
+    return np.asarray(sums[:, 1:, 1:] - np.swapaxes(first, 1, 2) * first / sums[:, :1, :1])
+
+
+def _solved(sums: Floats, count: int) -> Floats:
+    """Ridge coefficients of the last `count` predictors; the penalty is one record's worth, and none on the mean."""
+    gram = _centred(sums)
+    left = gram[:, :-1, :-1] + RIDGE * np.eye(gram.shape[1] - 1)
+    return np.asarray(np.linalg.solve(left, gram[:, :-1, -1:])[:, -count:, 0])
+
+
+def _correlation(gram: Floats) -> Floats:
+    """Scaled to a unit diagonal, with a trace of jitter so that predictors which say the same can be told apart."""
+    size = np.sqrt(np.maximum(np.diag(gram), _JITTER))
+    return np.asarray(gram / np.outer(size, size) + _JITTER * np.eye(len(gram)))
+
+
+def _orders(count: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:
+    """All orders of few predictors; else random ones, each with its reverse, which steadies the average."""
+    if count <= EXACT_UP_TO:
+        return np.array(list(permutations(range(count))), dtype=np.int64).reshape(math.factorial(count), count)
+    half = np.random.default_rng(seed).permuted(np.tile(np.arange(count), (wanted // 2, 1)), axis=1)
+    return np.concatenate([half, half[:, ::-1]])
+
+
+def _with_quadrants(found: Sequence[Driver]) -> Iterator[Driver]:
+    """The priority matrix: negative factors by how often they are blamed and how much they cost, split at the medians."""
+    blamed = [driver for driver in found if driver.term.polarity == "-"]
+    volume = float(np.median([driver.share for driver in blamed])) if blamed else 0.0
+    costs = [-driver.impact for driver in blamed if driver.is_clear and driver.impact < 0]
+    cost = float(np.median(costs)) if costs else 0.0
+    for driver in found:
+        yield _placed(driver, volume, cost) if driver.term.polarity == "-" else driver
+
+
+def _placed(driver: Driver, volume: float, cost: float) -> Driver:
+    if not driver.is_clear or driver.impact >= 0:
+        return replace(driver, quadrant="not clear")
+    often, costly = driver.share >= volume, -driver.impact >= cost
+    return replace(driver, quadrant=_QUADRANTS[often, costly])

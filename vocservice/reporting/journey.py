@@ -1,0 +1,231 @@
+"""A frame in, the journey map out: stage by factor with counts, net sentiment and interval; and what changed between two frames.
+
+A cell counts records: a factor occurs once in a record and stands at the stages whose evidence it shares.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vocservice.reporting.estimate import MIN_N, Estimate, net, share
+from vocservice.reporting.frame import MIXED, NEGATIVE, NONE, POSITIVE, Frame, Ints
+from vocservice.reporting.stats import benjamini_hochberg, chi_square, difference_interval, total_variation, two_proportions
+
+CLEAR_Q = 0.05
+MIX_DISTANCE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One factor (or group of factors) at one stage; `stage` null is where no stage was given."""
+
+    stage: str | None
+    factor: str
+    n: int
+    positive: int
+    negative: int
+    mixed: int
+    net: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: its records, their overall sentiment, its cells; `is_silent` when no record speaks of it."""
+
+    key: str
+    n: int
+    share: Estimate
+    sentiment: Estimate
+    cells: tuple[Cell, ...]
+    groups: tuple[Cell, ...]
+
+    @property
+    def is_silent(self) -> bool:
+        return not self.n
+
+
+@dataclass(frozen=True, slots=True)
+class FactorTotal:
+    """One factor over all stages, in records."""
+
+    key: str
+    group: str
+    owner: str
+    total: Cell
+    share: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """The map; `elsewhere` are factors of records without a stage."""
+
+    n: int
+    stages: tuple[Stage, ...]
+    elsewhere: tuple[Cell, ...]
+    factors: tuple[FactorTotal, ...]
+    group_names: tuple[str, ...]
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        return tuple(stage.key for stage in self.stages if stage.is_silent)
+
+    def cells(self) -> Iterator[Cell]:
+        """Every cell that has a stage."""
+        for stage in self.stages:
+            yield from stage.cells
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The share of records that blame a factor at a stage, in two sets of records.
+
+    `verdict` is up, down, unclear (not told apart from chance), or unknown (too few records).
+    """
+
+    stage: str | None
+    factor: str
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    p: float | None
+    q: float | None
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMix:
+    """How much the channels of two sets of records differ: distance 0 to 1, and the chi-square p."""
+
+    distance: float | None
+    p: float | None
+    is_different: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sets of records against each other."""
+
+    before: str
+    after: str
+    n_before: int
+    n_after: int
+    changes: tuple[Change, ...]
+    channels: ChannelMix
+
+    @property
+    def tested(self) -> int:
+        """How many cells were tested, for which q is corrected."""
+        return sum(change.p is not None for change in self.changes)
+
+    @property
+    def clear(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.verdict in ("up", "down"))
+
+
+def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
+    """The whole map.
+
+    Args:
+        frame: the records.
+        least: how many records a figure needs; below, it is not known.
+    """
+    by_factor = _cube(frame)
+    groups = groups_of(frame)
+    by_group = np.stack([by_factor[:, members].sum(axis=1) for members in groups.values()], axis=1) if groups else by_factor[:, :0]
+    stages = tuple(
+        _stage(frame, at, _cells(key, frame.factor_keys, by_factor[at], least), _cells(key, groups, by_group[at], least), least)
+        for at, key in enumerate(frame.stage_keys)
+    )
+    elsewhere = _cells(None, frame.factor_keys, by_factor[NONE], least)
+    return Journey(len(frame), stages, elsewhere, tuple(_totals(frame, least)), tuple(groups))
+
+
+def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int = MIN_N) -> Comparison:
+    """What is blamed more or less often in `after` than in `before`, corrected for the number of cells tested."""
+    cubes = [_cube(frame)[:, :, NEGATIVE] for frame in (before, after)]
+    places: list[tuple[int, str | None]] = [*enumerate(before.stage_keys)]
+    found = [
+        _change(stage, factor, (int(cubes[0][at, column]), len(before)), (int(cubes[1][at, column]), len(after)), least)
+        for at, stage in places
+        for column, factor in enumerate(before.factor_keys)
+    ]
+    return Comparison(*names, len(before), len(after), tuple(_corrected(found)), channel_mix(before, after))
+
+
+def channel_mix(before: Frame, after: Frame) -> ChannelMix:
+    """Whether the channels differ so much that a comparison may only show that; a channel not told is one of its own."""
+    names = sorted({*before.channel.names, *after.channel.names})
+    counts = [_counts(frame, names) for frame in (before, after)]
+    distance = total_variation(*counts)
+    p = chi_square(counts)[2] if not math.isnan(distance) else math.nan
+    is_different = not math.isnan(distance) and distance > MIX_DISTANCE
+    return ChannelMix(None if math.isnan(distance) else distance, None if math.isnan(p) else p, is_different)
+
+
+def groups_of(frame: Frame) -> Mapping[str, list[int]]:
+    """The columns of the factors of each group, in the taxonomy's order."""
+    groups: dict[str, list[int]] = {}
+    for at, key in enumerate(frame.factor_keys):
+        groups.setdefault(frame.taxonomy["factors"][key].group or "other", []).append(at)
+    return groups
+
+
+def _cube(frame: Frame) -> Ints:
+    """(stages + 1, factors, polarities) counts; the last stage is none."""
+    stages, factors = len(frame.stage_keys) + 1, len(frame.factor_keys)
+    places = frame.places
+    flat = ((places.stage % stages) * factors + places.factor) * 3 + places.polarity
+    return np.bincount(flat, minlength=stages * factors * 3).reshape(stages, factors, 3).astype(np.int64)
+
+
+def _cells(stage: str | None, keys: Iterable[str], counts: Ints, least: int) -> tuple[Cell, ...]:
+    return tuple(_cell(stage, key, counts[at], least) for at, key in enumerate(keys))
+
+
+def _cell(stage: str | None, factor: str, counts: Ints, least: int) -> Cell:
+    positive, negative, mixed = (int(counts[at]) for at in (POSITIVE, NEGATIVE, MIXED))
+    n = positive + negative + mixed
+    return Cell(stage, factor, n, positive, negative, mixed, net(positive, negative, n, least=least))
+
+
+def _stage(frame: Frame, at: int, cells: tuple[Cell, ...], groups: tuple[Cell, ...], least: int) -> Stage:
+    levels = frame.level[frame.stages[:, at]]
+    told = levels[~np.isnan(levels)]
+    sentiment = net(int((told > 0).sum()), int((told < 0).sum()), len(told), least=least)
+    return Stage(frame.stage_keys[at], len(levels), share(len(levels), len(frame), least=least), sentiment, cells, groups)
+
+
+def _totals(frame: Frame, least: int) -> Iterator[FactorTotal]:
+    for at, key in enumerate(frame.factor_keys):
+        counts = np.bincount(frame.factors[:, at][frame.factors[:, at] >= 0], minlength=3).astype(np.int64)
+        cell = _cell(None, key, counts, least)
+        group = frame.taxonomy["factors"][key].group or "other"
+        yield FactorTotal(key, group, frame.owner_of(key), cell, share(cell.n, len(frame), least=least))
+
+
+def _counts(frame: Frame, names: Sequence[str]) -> Ints:
+    found = dict(zip(frame.channel.names, frame.channel.counts().tolist(), strict=True))
+    return np.array([*(found.get(name, 0) for name in names), int((frame.channel.codes < 0).sum())], dtype=np.int64)
+
+
+def _change(stage: str | None, factor: str, before: tuple[int, int], after: tuple[int, int], least: int) -> Change:
+    estimates = share(*before, least=least), share(*after, least=least)
+    if before[0] + after[0] < least or not all(estimate.is_known for estimate in estimates):
+        return Change(stage, factor, *estimates, Estimate(before[0] + after[0]), None, None, "unknown")
+    low, high = difference_interval(*before, *after)
+    difference = Estimate(before[0] + after[0], after[0] / after[1] - before[0] / before[1], low, high)
+    return Change(stage, factor, *estimates, difference, two_proportions(*before, *after), None, "unclear")
+
+
+def _corrected(changes: Sequence[Change]) -> Iterator[Change]:
+    qs = benjamini_hochberg([math.nan if change.p is None else change.p for change in changes])
+    for change, q in zip(changes, qs, strict=True):
+        yield change if change.p is None else replace(change, q=q, verdict=_verdict(change, q))
+
+
+def _verdict(change: Change, q: float) -> str:
+    if q > CLEAR_Q:
+        return "unclear"
+    return "up" if (change.difference.value or 0) > 0 else "down"

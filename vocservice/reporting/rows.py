@@ -1,0 +1,275 @@
+"""An analysis object of the contract and what the sender told beside the text in, one frozen row for reporting out.
+
+What is malformed is left out and counted by its code; it never stops a report.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from vocservice.errors import RecordError
+from vocservice.records import Evidence, Factor, Label, RawVerbatim
+
+POLARITIES = ("+", "-", "~")
+SCORE_KINDS = ("nps", "csat", "ces", "stars")
+_FORMATS = ("%Y/%m/%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+_HASH_BYTES = 8
+_LEVELS = range(-2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score as the sender gave it; `kind` is nps, csat, ces, stars or null, `scale` its highest value or null."""
+
+    kind: str | None
+    value: float
+    scale: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a record brought beside its text; `segments` are the columns that the reader asked for."""
+
+    created_at: str | None = None
+    channel: str | None = None
+    subject: str | None = None
+    score: Mapping[str, Any] | None = None
+    segments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One analysed record.
+
+    Attributes:
+        at: its day as written by the sender; null when not told or not readable.
+        has_unread_date: a date was told that cannot be read.
+        sentiment: expected score, -1 to 1.
+        scope: the key; null when withheld.
+        outcome: how a transcript ended; null for other texts.
+        subject: hash of the customer's key, never the key.
+        texts: the analysed text, or one text a turn; empty where the turns are not told.
+    """
+
+    id: str
+    at: date | None = None
+    channel: str | None = None
+    score: Score | None = None
+    segments: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[Label, ...] = ()
+    factors: tuple[Factor, ...] = ()
+    sentiment: float | None = None
+    level: int | None = None
+    scope: str | None = None
+    flags: tuple[str, ...] = ()
+    outcome: str | None = None
+    subject: str | None = None
+    texts: tuple[str, ...] = ()
+    model: str = ""
+    taxonomy: str = ""
+    has_unread_date: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The rows of an input, and how many records were left out, by code."""
+
+    rows: tuple[Row, ...]
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_rows(pairs: Iterable[tuple[object, Origin]]) -> Reading:
+    """Rows of analysis objects; a rejected or malformed one is counted under its code."""
+    rows: list[Row] = []
+    skipped: Counter[str] = Counter()
+    for analysis, origin in pairs:
+        try:
+            rows.append(row_of(analysis, origin))
+        except RecordError as error:
+            skipped[error.code] += 1
+    return Reading(tuple(rows), dict(skipped))
+
+
+def row_of(analysis: object, origin: Origin) -> Row:
+    """One row.
+
+    Raises:
+        RecordError: the object is a rejection (with its own code) or no analysis (`invalid_type`).
+    """
+    if not isinstance(analysis, Mapping):
+        raise RecordError("an analysis must be an object", code="invalid_type")
+    if analysis.get("status") != "ok":
+        raise RecordError("the record was rejected", code=_code(analysis.get("error")))
+    day = day_of(origin.created_at)
+    return Row(
+        id=_text(analysis.get("id"), "id"),
+        at=day,
+        channel=_tidy(origin.channel),
+        score=score_of(origin.score),
+        segments=origin.segments,
+        stages=tuple(_label(item) for item in _items(analysis, "stages")),
+        factors=tuple(_factor(item) for item in _items(analysis, "factors")),
+        sentiment=_number(_member(analysis, "sentiment", "score")),
+        level=_level(_member(analysis, "sentiment", "level")),
+        scope=_optional(_member(analysis, "scope", "key"), "scope"),
+        flags=tuple(_text(item.get("key"), "flag") for item in _items(analysis, "flags")),
+        outcome=_optional(_member(analysis, "outcome", "key"), "outcome"),
+        subject=hashed(origin.subject),
+        texts=_texts(analysis),
+        model=_optional(analysis.get("model"), "model") or "",
+        taxonomy=_optional(analysis.get("taxonomy"), "taxonomy") or "",
+        has_unread_date=day is None and bool(origin.created_at and origin.created_at.strip()),
+    )
+
+
+def origin_of(record: RawVerbatim, segments: Iterable[str] = ()) -> Origin:
+    """What a raw record told; segments are its columns or members of its metadata."""
+    fields = {**(record.metadata or {}), **(record.row or {})}
+    return Origin(record.created_at, record.channel, record.subject, record.score, _segments(fields, segments))
+
+
+def origin_of_object(found: Mapping[str, Any], segments: Iterable[str] = ()) -> Origin:
+    """What stands beside the labels of an analysis object that carries the record's own fields too."""
+    metadata = found.get("metadata")
+    fields = {**(metadata if isinstance(metadata, Mapping) else {}), **found}
+    score = found.get("score")
+    return Origin(
+        *(value if isinstance(value := found.get(name), str) else None for name in ("created_at", "channel", "subject")),
+        score={"value": score} if _is_number(score) else score if isinstance(score, Mapping) else None,
+        segments=_segments(fields, segments),
+    )
+
+
+@lru_cache(maxsize=4096)
+def day_of(text: str | None) -> date | None:
+    """The day of a date in ISO form or with the year or the month's name first; null when it cannot be read without guessing."""
+    text = (text or "").strip()
+    for found in (text[:10], text):
+        try:
+            return datetime.fromisoformat(found).date()
+        except ValueError:
+            continue
+    return next(filter(None, (_parsed(text, form) for form in _FORMATS)), None)
+
+
+def score_of(found: Mapping[str, Any] | None) -> Score | None:
+    """The score of the contract, null when it has no usable value."""
+    if not found or not _is_number(found.get("value")):
+        return None
+    kind, scale = found.get("kind"), found.get("scale")
+    usable = float(scale) if isinstance(scale, int | float) and _is_number(scale) and scale > 0 else None
+    return Score(kind if kind in SCORE_KINDS else None, float(found["value"]), usable)
+
+
+def hashed(subject: str | None) -> str | None:
+    """The customer's key made unreadable; equal keys stay equal."""
+    return blake2b(subject.encode("utf-8", "replace"), digest_size=_HASH_BYTES).hexdigest() if subject else None
+
+
+def _parsed(text: str, form: str) -> date | None:
+    try:
+        return datetime.strptime(text, form).date()  # noqa: DTZ007 (a day as written has no zone)
+    except ValueError:
+        return None
+
+
+def _code(error: object) -> str:
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return code if isinstance(code, str) and code.isascii() and code.replace("_", "").isalnum() else "invalid_type"
+
+
+def _segments(fields: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, str]:
+    return {name: str(fields[name]).strip() for name in names if fields.get(name) not in (None, "")}
+
+
+def _items(analysis: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
+    items = analysis.get(name) or ()
+    if not isinstance(items, list | tuple) or not all(isinstance(item, Mapping) for item in items):
+        raise RecordError(f"{name} must be a list of objects", code="invalid_type")
+    return items
+
+
+def _label(item: Mapping[str, Any]) -> Label:
+    return Label(_text(item.get("key"), "stage"), _probability(item), _evidence(item))
+
+
+def _factor(item: Mapping[str, Any]) -> Factor:
+    polarity = item.get("polarity")
+    if polarity not in POLARITIES:
+        raise RecordError("the polarity of a factor must be +, - or ~", code="invalid_type")
+    return Factor(_text(item.get("key"), "factor"), polarity, _probability(item), _evidence(item))
+
+
+def _probability(item: Mapping[str, Any]) -> float:
+    """Not told counts as 0: it only orders quotes."""
+    return _number(item.get("probability")) or 0.0
+
+
+def _evidence(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
+    pieces = item.get("evidence") or ()
+    if not isinstance(pieces, list | tuple):
+        raise RecordError("evidence must be a list", code="invalid_type")
+    return tuple([_piece(piece) for piece in pieces])
+
+
+def _piece(piece: object) -> Evidence:
+    try:
+        start, end, turn, text = piece["start"], piece["end"], piece.get("turn"), piece["text"]  # type: ignore[index,attr-defined]
+    except (TypeError, KeyError, AttributeError):
+        raise RecordError("evidence must have start, end and text", code="invalid_type") from None
+    if not (type(start) is type(end) is int and 0 <= start <= end and isinstance(text, str) and (turn is None or type(turn) is int)):
+        raise RecordError("evidence must have whole offsets and a text", code="invalid_type")
+    return Evidence(start, end, turn, text)
+
+
+def _texts(analysis: Mapping[str, Any]) -> tuple[str, ...]:
+    if analysis.get("turns"):
+        return tuple(_text(turn.get("text"), "text of a turn") for turn in _items(analysis, "turns"))
+    text = analysis.get("text")
+    return (text,) if isinstance(text, str) and analysis.get("outcome") is None else ()
+
+
+def _member(analysis: Mapping[str, Any], name: str, key: str) -> object:
+    found = analysis.get(name)
+    if found is None:
+        return None
+    if not isinstance(found, Mapping):
+        raise RecordError(f"{name} must be an object", code="invalid_type")
+    return found.get(key)
+
+
+def _level(value: object) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or value not in _LEVELS:
+        raise RecordError("the level of sentiment must be -2 to 2", code="invalid_type")
+    return value
+
+
+def _number(value: object) -> float | None:
+    if value is not None and not _is_number(value):
+        raise RecordError("a probability or score must be a number", code="invalid_type")
+    return None if value is None else float(value)  # type: ignore[arg-type]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise RecordError(f"{name} must be a string", code="invalid_type")
+    return value
+
+
+def _optional(value: object, name: str) -> str | None:
+    return None if value is None else _text(value, name)
+
+
+def _tidy(name: str | None) -> str | None:
+    return (name or "").strip() or None

@@ -1,0 +1,314 @@
+"""A frame in, reactive service complaints against broader experience issues out: shares, weeks, owners, metrics.
+
+Also what should move up the ladder (service complaints that many customers share) and what was recovered but not fixed
+(transcripts that ended resolved while the cause is an experience issue).
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from vocservice.reporting.estimate import MIN_N, Estimate, share
+from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints
+from vocservice.reporting.rows import Row
+from vocservice.reporting.stats import benjamini_hochberg, binomial_tail
+
+KEYS = ("service_complaint", "experience_issue", "both", "neither")
+CUSTOMERS = 5
+CLEAR_Q = 0.05
+RECENT_DAYS = 28
+MIN_EARLIER = 20
+LISTED_IDS = 50
+MAX_WEEKS = 260
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One ISO week: its Monday, its records with a scope, and the count of each key."""
+
+    monday: date
+    n: int
+    counts: Mapping[str, int]
+    service: Estimate
+    experience: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A team: the records in which something it owns is blamed, how they split, the metrics that moves and the main cause."""
+
+    key: str
+    name: str
+    records: int
+    share: Estimate
+    service: int
+    experience: int
+    main_factor: str | None
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric and the records that blame a factor which moves it."""
+
+    key: str
+    name: str
+    records: int
+    share: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Service complaints that blame one factor at one stage.
+
+    `step` is single (one customer), repeated, shared (at least the wanted number of customers), or candidate (shared, and
+    more often than its base rate). `base` says what the expected number is taken from: the average blamed cell, or earlier
+    records, in which case it is the number expected in the last 28 days.
+    """
+
+    stage: str
+    factor: str
+    owner: str
+    metrics: tuple[str, ...]
+    records: int
+    customers: int
+    known_customers: int
+    weeks: int
+    expected: float | None
+    ratio: float | None
+    p: float | None
+    q: float | None
+    base: str
+    step: str
+    experience_issues: int
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfixed:
+    """Resolved transcripts whose cause is an experience issue: the customer was helped, the cause stays."""
+
+    transcripts: int
+    resolved: int
+    unfixed: int
+    share: Estimate
+    causes: tuple[tuple[str | None, str, int], ...]
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """A base rate of each cell, and the records on which a cell is tested against it."""
+
+    name: str
+    rates: Mapping[tuple[int, int], float]
+    among: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFigures:
+    """Everything about scope; `withheld` are records whose scope was not given and which no share counts."""
+
+    n: int
+    withheld: int
+    shares: Mapping[str, Estimate]
+    weeks: tuple[Week, ...]
+    owners: tuple[Owner, ...]
+    metrics: tuple[Metric, ...]
+    ladder: tuple[Rung, ...]
+    unfixed: Unfixed
+
+
+def scope_figures(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOMERS, least: int = MIN_N) -> ScopeFigures:
+    """All of it.
+
+    Args:
+        frame: the records.
+        rows: the same as rows, for their ids.
+        customers: how many different customers make a shared complaint.
+        least: how many records a figure needs.
+    """
+    n = int(frame.has_scope.sum())
+    shares = {key: share(int(frame.scope.is_name(key).sum()), n, least=least) for key in KEYS}
+    return ScopeFigures(
+        n=n,
+        withheld=len(frame) - n,
+        shares=shares,
+        weeks=weeks_of(frame, least=least),
+        owners=owners_of(frame, least=least),
+        metrics=metrics_of(frame, least=least),
+        ladder=tuple(promotion_ladder(frame, rows, customers=customers)),
+        unfixed=recovered_but_unfixed(frame, rows, least=least),
+    )
+
+
+def weeks_of(frame: Frame, *, least: int = MIN_N) -> tuple[Week, ...]:
+    """The weeks from the first to the last dated record, empty ones too; at most the latest 260."""
+    dated = (frame.day > 0) & frame.has_scope
+    if not dated.any():
+        return ()
+    week, codes = (frame.day[dated] - 1) // 7, frame.scope.codes[dated]
+    last = int(week.max())
+    first = max(int(week.min()), last - MAX_WEEKS + 1)
+    kept = week >= first
+    table = np.bincount((week[kept] - first) * len(frame.scope.names) + codes[kept], minlength=(last - first + 1) * len(frame.scope.names))
+    return tuple(_week(first + at, counts, frame, least) for at, counts in enumerate(table.reshape(-1, len(frame.scope.names))))
+
+
+def monday_of(week: int) -> date:
+    """The Monday of a week numbered by `(day - 1) // 7` (day 1, 0001-01-01, was a Monday)."""
+    return date.fromordinal(week * 7 + 1)
+
+
+def owners_of(frame: Frame, *, least: int = MIN_N) -> tuple[Owner, ...]:
+    """Each team by the records that blame something of its own; a record that blames two teams counts for both.
+
+    A complaint that blames no factor counts for the owner of its scope.
+    """
+    found = [_owner(frame, key, name, mask, least) for key, name, mask in _owned(frame)]
+    return tuple(sorted(found, key=lambda owner: (-owner.records, owner.key)))
+
+
+def metrics_of(frame: Frame, *, least: int = MIN_N) -> tuple[Metric, ...]:
+    """Each metric by the records that blame a factor which moves it."""
+    negative = frame.factors == NEGATIVE
+    labels = frame.taxonomy["factors"].labels if frame.factor_keys else ()
+    found = []
+    for key, name in frame.taxonomy.metrics.items():
+        records = int(negative[:, [key in label.metrics for label in labels]].any(axis=1).sum())
+        found.append(Metric(key, name, records, share(records, len(frame), least=least)))
+    return tuple(sorted(found, key=lambda metric: (-metric.records, metric.key)))
+
+
+def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOMERS) -> Iterator[Rung]:
+    """Service complaints by stage and blamed factor, the candidates for one experience issue first."""
+    complaints = frame.take(frame.is_service)
+    if not len(complaints) or not complaints.stage_keys:
+        return
+    issues = _cells(frame.take(frame.scope.is_name("experience_issue")))
+    cells = _cells(complaints)
+    bases = _bases(complaints, cells)
+    found = [
+        _held_against(_rung(complaints, rows, cell, members, customers, len(issues.get(cell, ()))), cell, members, bases)
+        for cell, members in cells.items()
+    ]
+    qs = benjamini_hochberg([math.nan if rung.p is None else rung.p for rung in found])
+    stepped = (rung if rung.p is None else _climbed(rung, q) for rung, q in zip(found, qs, strict=True))
+    order = ("candidate", "shared", "repeated", "single")
+    yield from sorted(stepped, key=lambda rung: (order.index(rung.step), -rung.customers, -rung.records, rung.stage, rung.factor))
+
+
+def recovered_but_unfixed(frame: Frame, rows: Sequence[Row], *, least: int = MIN_N) -> Unfixed:
+    """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint."""
+    resolved = frame.outcome.is_name("resolved")
+    mask = np.asarray(resolved & frame.is_experience)
+    unfixed = frame.take(mask)
+    causes = sorted(((len(members), cell) for cell, members in _cells(unfixed, with_stage=False).items()), reverse=True)
+    named = tuple((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
+    ids = _ids(unfixed, rows, np.arange(len(unfixed)))
+    counts = int((frame.outcome.codes >= 0).sum()), int(resolved.sum()), int(mask.sum())
+    return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids)
+
+
+def _week(week: int, counts: Ints, frame: Frame, least: int) -> Week:
+    by_key = {key: int(counts[at]) for at, key in enumerate(frame.scope.names)}
+    n, both = int(counts.sum()), by_key.get("both", 0)
+    service, experience = (share(by_key.get(key, 0) + both, n, least=least) for key in KEYS[:2])
+    return Week(monday_of(week), n, by_key, service, experience)
+
+
+def _owned(frame: Frame) -> Iterator[tuple[str, str, Bools]]:
+    negative = frame.factors == NEGATIVE
+    owners = [frame.owner_of(key) for key in frame.factor_keys]
+    unnamed = ~negative.any(axis=1) & (frame.is_service | frame.is_experience)
+    scopes = {label.key: label.owner for label in (frame.taxonomy["scope"].labels if "scope" in frame.taxonomy else ())}
+    for key, name in frame.taxonomy.owners.items():
+        blamed = negative[:, [owner == key for owner in owners]].any(axis=1)
+        for scope in (scope for scope, owner in scopes.items() if owner == key):
+            blamed = blamed | (unnamed & frame.scope.is_name(scope))
+        yield key, name, blamed
+
+
+def _owner(frame: Frame, key: str, name: str, mask: Bools, least: int) -> Owner:
+    own = [at for at, factor in enumerate(frame.factor_keys) if frame.owner_of(factor) == key]
+    counts = [int((frame.factors[:, at] == NEGATIVE).sum()) for at in own]
+    main = frame.factor_keys[own[int(np.argmax(counts))]] if any(counts) else None
+    blamed = [frame.factor_keys[at] for at, count in zip(own, counts, strict=True) if count]
+    metrics = tuple(dict.fromkeys(metric for factor in blamed for metric in frame.taxonomy["factors"][factor].metrics))
+    records, service, experience = (int(x.sum()) for x in (mask, mask & frame.is_service, mask & frame.is_experience))
+    return Owner(key, name, records, share(records, len(frame), least=least), service, experience, main, metrics)
+
+
+def _cells(frame: Frame, *, with_stage: bool = True) -> Mapping[tuple[int, int], Ints]:
+    """Rows that blame a factor at a stage, by (stage, factor)."""
+    places = frame.places[frame.places.polarity == NEGATIVE]
+    if with_stage:
+        places = places[places.stage != NONE]
+    width = len(frame.factor_keys)
+    flat = (places.stage + 1) * width + places.factor
+    order = np.argsort(flat, kind="stable")
+    cells, starts = np.unique(flat[order], return_index=True)
+    parts = np.split(places.row[order], starts[1:]) if len(cells) else []
+    return {(int(cell) // width - 1, int(cell) % width): np.unique(part) for cell, part in zip(cells, parts, strict=True)}
+
+
+def _bases(complaints: Frame, cells: Mapping[tuple[int, int], Ints]) -> tuple[_Base, ...]:
+    """What a cell is held against: the average blamed cell, and its own rate before the last 28 days where there is such a time.
+
+    A cell that was never there before counts as half a record, so that its rate is not zero.
+    """
+    everything = np.ones(len(complaints), dtype=bool)
+    average = float(np.mean([len(members) for members in cells.values()])) / len(complaints) if cells else 0.0
+    bases = [_Base("the average cell", dict.fromkeys(cells, average), everything)]
+    recent = complaints.day > max(complaints.day.max(initial=0) - RECENT_DAYS, 0)
+    earlier = (complaints.day > 0) & ~recent
+    n = int(earlier.sum())
+    if n >= MIN_EARLIER and recent.sum() >= MIN_N:
+        rates = {cell: (int(earlier[members].sum()) + 0.5) / (n + 1) for cell, members in cells.items()}
+        bases.append(_Base("earlier records", rates, recent))
+    return tuple(bases)
+
+
+def _rung(frame: Frame, rows: Sequence[Row], cell: tuple[int, int], members: Ints, wanted: int, issues: int) -> Rung:
+    factor = frame.factor_keys[cell[1]]
+    distinct = len(np.unique(frame.subject[members]))
+    days = frame.day[members]
+    return Rung(
+        stage=frame.stage_keys[cell[0]], factor=factor, owner=frame.owner_of(factor), metrics=frame.taxonomy["factors"][factor].metrics,
+        records=len(members), customers=distinct, known_customers=len(np.unique(frame.subject[members[frame.has_subject[members]]])),
+        weeks=len(np.unique((days[days > 0] - 1) // 7)), expected=None, ratio=None, p=None, q=None, base="",
+        step="shared" if distinct >= wanted else "repeated" if distinct > 1 else "single",
+        experience_issues=issues, ids=_ids(frame, rows, members),
+    )  # fmt: skip
+
+
+def _held_against(rung: Rung, cell: tuple[int, int], members: Ints, bases: Sequence[_Base]) -> Rung:
+    """The rung with the base that it exceeds most; p pays for the number of bases tried (Bonferroni)."""
+    if rung.step != "shared":
+        return rung
+    p, base = min(((_tail(base, cell, members), base) for base in bases), key=lambda found: found[0])
+    expected = base.rates[cell] * int(base.among.sum())
+    ratio = int(base.among[members].sum()) / expected
+    return replace(rung, expected=expected, ratio=ratio, p=min(p * len(bases), 1.0), base=base.name)
+
+
+def _tail(base: _Base, cell: tuple[int, int], members: Ints) -> float:
+    return binomial_tail(int(base.among[members].sum()), int(base.among.sum()), base.rates[cell])
+
+
+def _climbed(rung: Rung, q: float) -> Rung:
+    is_candidate = q <= CLEAR_Q and (rung.ratio or 0) > 1
+    return replace(rung, q=q, step="candidate" if is_candidate else rung.step)
+
+
+def _ids(frame: Frame, rows: Sequence[Row], members: Ints) -> tuple[str, ...]:
+    """The latest first."""
+    order = members[np.argsort(-frame.day[members], kind="stable")][:LISTED_IDS]
+    return tuple(rows[int(at)].id for at in frame.index[order])
+
+
+def _stage_key(frame: Frame, at: int) -> str | None:
+    return frame.stage_keys[at] if at >= 0 else None

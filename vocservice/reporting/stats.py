@@ -1,0 +1,191 @@
+"""Counts in, intervals, tests and corrections out: the small statistics of a report, each with its source.
+
+Intervals are of 95 %. Arrays in give arrays out; nothing here warns or raises on empty counts: what is not defined is NaN.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.ArrayLike
+
+Z95 = 1.959963984540054
+_SMALL_EXPECTED = 5.0
+_TINY = 1e-300
+
+
+def wilson(hits: Counts, n: Counts) -> tuple[Floats, Floats]:
+    """Interval of a share (Wilson 1927)."""
+    k, n = _floats(hits), _floats(n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, spread = k / n, Z95**2 / n
+        centre = (share + spread / 2) / (1 + spread)
+        half = Z95 / (1 + spread) * np.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def net_interval(positive: Counts, negative: Counts, n: Counts) -> tuple[Floats, Floats]:
+    """Interval of (positive - negative) / n, an adjusted Wald interval that stays honest for few (Bonett and Price 2012)."""
+    n = _floats(n) + 2
+    plus, minus = (_floats(positive) + 1) / n, (_floats(negative) + 1) / n
+    centre = plus - minus
+    half = Z95 * np.sqrt(np.maximum(plus + minus - centre**2, 0) / n)
+    return np.clip(centre - half, -1, 1), np.clip(centre + half, -1, 1)
+
+
+def difference_interval(hits_a: float, n_a: float, hits_b: float, n_b: float) -> tuple[float, float]:
+    """Interval of share b - share a (Newcombe 1998, method 10)."""
+    (low_a, high_a), (low_b, high_b) = (tuple(map(float, wilson(k, n))) for k, n in ((hits_a, n_a), (hits_b, n_b)))
+    a, b = hits_a / n_a, hits_b / n_b
+    change = b - a
+    return change - math.hypot(b - low_b, high_a - a), change + math.hypot(high_b - b, a - low_a)
+
+
+def mean_interval(values: Floats) -> tuple[float, float]:
+    """Normal interval of a mean; NaN for fewer than two values."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    half = Z95 * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def two_proportions(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
+    """Two-sided p of equal shares: pooled z, or Fisher's exact test where a count expected is below five (Cochran 1954)."""
+    if not n_a or not n_b:
+        return math.nan
+    pooled = (hits_a + hits_b) / (n_a + n_b)
+    if min(pooled, 1 - pooled) * min(n_a, n_b) < _SMALL_EXPECTED:
+        return fisher(hits_a, n_a, hits_b, n_b)
+    z = (hits_a / n_a - hits_b / n_b) / math.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def fisher(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
+    """Two-sided p of Fisher's exact test: all tables as likely as this one, or less."""
+    hits, n = hits_a + hits_b, n_a + n_b
+    possible = np.arange(max(0, hits - n_b), min(hits, n_a) + 1)
+    logs = np.array([_log_choose(n_a, int(k)) + _log_choose(n_b, hits - int(k)) for k in possible]) - _log_choose(n, hits)
+    here = logs[hits_a - possible[0]]
+    return float(min(np.exp(logs[logs <= here + 1e-9]).sum(), 1.0))
+
+
+def binomial_tail(hits: int, n: int, rate: float) -> float:
+    """P(X >= hits) of a binomial."""
+    if hits <= 0:
+        return 1.0
+    if rate <= 0 or hits > n:
+        return 0.0
+    if rate >= 1:
+        return 1.0
+    first = _log_choose(n, hits) + hits * math.log(rate) + (n - hits) * math.log1p(-rate)
+    k = np.arange(hits, n, dtype=np.float64)
+    steps = np.log(n - k) - np.log(k + 1) + math.log(rate) - math.log1p(-rate)
+    return float(min(np.exp(first + np.concatenate(([0.0], np.cumsum(steps)))).sum(), 1.0))
+
+
+def beta_binomial(n: int, a: float, b: float) -> Floats:
+    """Probabilities of 0 .. n hits among n when the rate itself is Beta(a, b); by the ratio of neighbours."""
+    k = np.arange(n, dtype=np.float64)
+    steps = np.log(n - k) - np.log(k + 1) + np.log(k + a) - np.log(n - k - 1 + b)
+    first = math.lgamma(n + b) + math.lgamma(a + b) - math.lgamma(b) - math.lgamma(n + a + b)
+    logs = first + np.concatenate(([0.0], np.cumsum(steps)))
+    found = np.exp(logs - logs.max())
+    return np.asarray(found / found.sum())
+
+
+def negative_binomial(mean: float, size: float, *, up_to: int) -> Floats:
+    """Probabilities of 0 .. up_to events, of a mean and a size (small size: more spread than Poisson)."""
+    k = np.arange(up_to, dtype=np.float64)
+    steps = np.log(k + size) - np.log(k + 1) + math.log(mean / (mean + size))
+    logs = size * math.log(size / (mean + size)) + np.concatenate(([0.0], np.cumsum(steps)))
+    return np.asarray(np.exp(logs))
+
+
+def intraclass(hits: Floats, n: Floats) -> float:
+    """How much shares differ between buckets beyond chance, 0 to 1: moment estimate for beta-binomial counts (Kleinman 1973)."""
+    used = n > 1
+    hits, n = hits[used], n[used]
+    if len(n) < 2:
+        return 0.0
+    total, share = float(n.sum()), float(hits.sum() / n.sum())
+    if share <= 0 or share >= 1:
+        return 0.0
+    found = float((n * (hits / n - share) ** 2).sum())
+    chance = share * (1 - share) * float((1 - n / total).sum())
+    more = share * (1 - share) * float((n * (1 - n / total)).sum() - (1 - n / total).sum())
+    return min(max((found - chance) / more, 0.0), 1.0) if more > 0 else 0.0
+
+
+def chi_square(table: npt.ArrayLike) -> tuple[float, int, float]:
+    """Statistic, degrees of freedom and p of independence; empty rows and columns do not count."""
+    found = _floats(table)
+    found = found[found.sum(axis=1) > 0][:, found.sum(axis=0) > 0]
+    degrees = max(found.shape[0] - 1, 0) * max(found.shape[1] - 1, 0)
+    if not degrees:
+        return 0.0, 0, math.nan
+    expected = np.outer(found.sum(axis=1), found.sum(axis=0)) / found.sum()
+    statistic = float(((found - expected) ** 2 / expected).sum())
+    return statistic, degrees, upper_gamma(degrees / 2, statistic / 2)
+
+
+def total_variation(a: Counts, b: Counts) -> float:
+    """Half the sum of the differences of two distributions, 0 (same) to 1."""
+    a, b = _floats(a), _floats(b)
+    if not a.sum() or not b.sum():
+        return math.nan
+    return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """q of each p: the share of false alarms among all at or below it (Benjamini and Hochberg 1995); NaN stays NaN."""
+    found = np.asarray(p, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(found))
+    order = tested[np.argsort(found[tested], kind="stable")]
+    scaled = found[order] * len(order) / np.arange(1, len(order) + 1)
+    out = np.full(len(found), np.nan)
+    out[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return [float(value) for value in out]
+
+
+def upper_gamma(a: float, x: float) -> float:
+    """Regularised upper incomplete gamma Q(a, x): series below a + 1, continued fraction above (Lentz; Press et al. 2007, 6.2)."""
+    if x <= 0:
+        return 1.0
+    front = math.exp(-x + a * math.log(x) - math.lgamma(a))
+    return max(1.0 - front * _series(a, x), 0.0) if x < a + 1 else front * _fraction(a, x)
+
+
+def _series(a: float, x: float) -> float:
+    term = total = 1.0 / a
+    for step in range(1, 10_000):
+        term *= x / (a + step)
+        total += term
+        if term < total * 1e-15:
+            break
+    return total
+
+
+def _fraction(a: float, x: float) -> float:
+    b = x + 1 - a
+    c, d = 1 / _TINY, 1 / b
+    found = d
+    for step in range(1, 10_000):
+        an = -step * (step - a)
+        b += 2
+        d = 1 / (an * d + b or _TINY)
+        c = b + an / c or _TINY
+        found *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return found
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def _floats(values: Counts) -> Floats:
+    return np.asarray(values, dtype=np.float64)
