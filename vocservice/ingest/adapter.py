@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from vocservice.errors import ConfigError
 from vocservice.ingest import signature
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
+from vocservice.ingest.times import read_zone
 
 JSON_TYPES = frozenset({"application/json"})
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -28,7 +29,7 @@ class Adapter(Protocol):
     Attributes:
         name: key of the registry.
         label: name on pages.
-        setup: instructions as plain text; `{url}` stands for the webhook's URL.
+        setup: instructions as plain text; `setup.replace("{url}", url)` puts the webhook's URL in. Other braces are meant.
         needs_secret: whether `verify` checks a signature. Without one the caller checks the token in the path, nothing else.
         content_types: media types that the route lets in (`+json` types count as application/json).
     """
@@ -86,6 +87,12 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _zone(value: str) -> str:
+    read_zone(value)
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
 O = TypeVar("O", bound=Options)  # noqa: E741
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from vocservice.errors import ConfigError, UnusableBodyError
 from vocservice.ingest import samples, signature
-from vocservice.ingest.adapter import BaseAdapter, Options, Sample
+from vocservice.ingest.adapter import BaseAdapter, Options, Sample, Zone
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Event, Parsed, Skipped
@@ -33,13 +33,7 @@ def _pointer(value: str) -> str:
     return value
 
 
-def _zone(value: str) -> str:
-    read_zone(value)
-    return value
-
-
 Pointer = Annotated[str, Field(max_length=500), AfterValidator(_pointer)]
-Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class ScoreOptions(BaseModel):
@@ -101,8 +95,8 @@ class GenericAdapter(BaseAdapter[GenericOptions]):
     label = "JSON"
     setup = (
         "Send each piece of feedback as JSON in a POST to {url}. Keep this URL secret: whoever knows it can send. "
-        'Send {{"id": "...", "text": "..."}}, or {{"id": "...", "turns": [{{"speaker": "customer", "text": "..."}}]}}, one object, '
-        'a list of up to 1000, or {{"records": [...]}}. JSON of another shape is read by JSON pointers set in the options of the source.'
+        'Send {"id": "...", "text": "..."}, or {"id": "...", "turns": [{"speaker": "customer", "text": "..."}]}, one object, '
+        'a list of up to 1000, or {"records": [...]}. JSON of another shape is read by JSON pointers set in the options of the source.'
     )
     options_type = GenericOptions
 
@@ -174,9 +168,7 @@ def resolve(value: Any, pointer: str) -> Any:
     """What a JSON pointer leads to, or None."""
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        value = (
-            at(value, int(name)) if isinstance(value, list) and name.isascii() and name.isdigit() and len(name) < 10 else at(value, name)
-        )
+        value = at(value, int(name) if isinstance(value, list) and re.fullmatch("[0-9]{1,9}", name) else name)
     return value
 
 

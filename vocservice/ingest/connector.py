@@ -1,0 +1,213 @@
+"""The reference of a thin event in, the fetched answers as events out: SurveyMonkey and Qualtrics.
+
+`parse_...` are pure; `Http` is the one call: HTTPS only, no redirects, ten seconds, at most 4 MiB, and injected, so that tests
+and other networks bring their own.
+"""
+
+import http.client
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from vocservice.errors import ConfigError, UnusableBodyError, VocError
+from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.delivery import Delivery
+from vocservice.ingest.events import Event, Parsed, Skipped
+from vocservice.ingest.markup import text_of_html
+from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, objects_at, read_object, text_at
+
+_TIMEOUT = 10.0
+_MOST_BYTES = 4 * 1024**2
+_FREE_TEXT = "_TEXT"
+
+Http = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
+
+
+class FetchError(VocError):
+    """A sender's API could not be asked, or did not answer with the record; trying again later may help."""
+
+    code = "fetch_failed"
+    status = 503
+
+
+class Connector(Protocol):
+    """Fetches what a thin event left out."""
+
+    def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
+        """The events of the record.
+
+        Args:
+            reference: of a `Fetch` event.
+            token: the customer's API token; it is sent to this sender alone.
+
+        Raises:
+            FetchError: no answer, or another status than 200.
+            UnusableBodyError: the answer is not what the sender documents.
+        """
+
+
+class SurveyMonkeyConnector:
+    """Responses by `GET /v3/surveys/{survey}/responses/{response}/details`."""
+
+    def __init__(self, *, base_url: str = "https://api.surveymonkey.com", http: Http | None = None):
+        self._base_url = check_base_url(base_url)
+        self._http = http or get
+
+    def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
+        survey, response = (_segment(reference, name) for name in ("survey_id", "response_id"))
+        url = f"{self._base_url}/v3/surveys/{survey}/responses/{response}/details?simple=true"
+        return parse_surveymonkey(_asked(self._http, url, {"Authorization": f"Bearer {token}"}))
+
+
+class QualtricsConnector:
+    """Responses by `GET /API/v3/surveys/{survey}/responses/{response}`; `base_url` names the data centre."""
+
+    def __init__(self, *, base_url: str, http: Http | None = None):
+        self._base_url = check_base_url(base_url)
+        self._http = http or get
+
+    def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
+        survey, response = (_segment(reference, name) for name in ("survey_id", "response_id"))
+        url = f"{self._base_url}/API/v3/surveys/{survey}/responses/{response}"
+        return parse_qualtrics(_asked(self._http, url, {"X-API-TOKEN": token}))
+
+
+def parse_surveymonkey(answer: Delivery) -> Parsed:
+    """A response with its details in, a record `response/question` (or `response/question/row`) for each text out.
+
+    Raises:
+        UnusableBodyError: no response.
+    """
+    body, clock = read_object(answer), Clock(answer.received_at)
+    response = needed_key(body, "id")
+    drafts = (
+        Draft(
+            record_id=f"{response}/{key}",
+            text=text,
+            channel="survey",
+            question=question,
+            created=at(body, "date_created"),
+            updated=at(body, "date_modified"),
+            subject=key_at(body, "custom_variables", "customer_id") or key_at(body, "email_address"),
+            score=_surveymonkey_score(body),
+            metadata={"response_id": response, "survey_id": key_at(body, "survey_id") or ""},
+        )
+        for key, text, question in _surveymonkey_texts(body)
+    )
+    return Parsed(None, _events(drafts, clock))
+
+
+def parse_qualtrics(answer: Delivery) -> Parsed:
+    """A response in, a record `response/QIDn_TEXT` for each text out; the question's own words are not in it.
+
+    Raises:
+        UnusableBodyError: no response.
+    """
+    body, clock = read_object(answer), Clock(answer.received_at)
+    response, values = needed_key(body, "result", "responseId"), at(body, "result", "values")
+    if not isinstance(values, dict):
+        raise UnusableBodyError("the field result.values must be an object")
+    drafts = (
+        Draft(
+            record_id=f"{response}/{name}",
+            text=text,
+            channel="survey",
+            created=at(values, "endDate") or at(values, "recordedDate"),
+            updated=at(values, "recordedDate") or at(values, "endDate"),
+            language=language_at(values, "userLanguage"),
+            subject=key_at(values, "externalDataReference") or key_at(values, "recipientEmail"),
+            score=_qualtrics_score(values),
+            metadata={"response_id": response},
+        )
+        for name in values
+        if name.startswith("QID") and name.endswith(_FREE_TEXT) and (text := text_at(values, name))
+    )
+    return Parsed(None, _events(drafts, clock))
+
+
+def check_base_url(url: str) -> str:
+    """The URL without a slash at its end.
+
+    Raises:
+        ConfigError: it is not `https://host`, or has a user, a query or a path.
+    """
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.scheme == "https" and parts.hostname and "@" not in parts.netloc and parts.path in ("", "/")
+        _ = parts.port
+    except ValueError:
+        is_plain = False
+    if not is_plain or parts.query or parts.fragment:
+        raise ConfigError("the address of an API must be https:// and a host")
+    return url.rstrip("/")
+
+
+def get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Status and body of a GET over HTTPS; a redirect is an answer, not followed.
+
+    Raises:
+        FetchError: no answer within ten seconds, or more than 4 MiB.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise FetchError("only https is fetched")
+    connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=_TIMEOUT, context=ssl.create_default_context())
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, headers=dict(headers))
+        answer = connection.getresponse()
+        body = answer.read(_MOST_BYTES + 1)
+    except (OSError, http.client.HTTPException, ValueError):
+        raise FetchError("the sender's API did not answer") from None
+    finally:
+        connection.close()
+    if len(body) > _MOST_BYTES:
+        raise FetchError("the sender's API answered with more than 4 MiB")
+    return answer.status, body
+
+
+def _asked(http_get: Http, url: str, headers: Mapping[str, str]) -> Delivery:
+    status, body = http_get(url, {"Accept": "application/json", **headers})
+    if status != 200:
+        raise FetchError(f"the sender's API answered with status {status}")
+    return Delivery(body, received_at=datetime.now(UTC))
+
+
+def _segment(reference: Mapping[str, str], name: str) -> str:
+    """An id as one part of a path."""
+    found = key_at(reference, name)
+    if found is None or found.strip(".") == "":
+        raise UnusableBodyError(f"the reference has no {name}")
+    return quote(found, safe="")
+
+
+def _events(drafts: Iterator[Draft], clock: Clock) -> tuple[Event, ...]:
+    return tuple(upsert(draft, clock) for draft in drafts) or (Skipped("no_text"),)
+
+
+def _surveymonkey_texts(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    """Key, text and heading of each free answer."""
+    for page in objects_at(body, "pages"):
+        for question in objects_at(page, "questions"):
+            name, heading = key_at(question, "id"), text_at(question, "heading")
+            for answer in objects_at(question, "answers"):
+                text, row = text_at(answer, "text"), key_at(answer, "row_id")
+                if name and text:
+                    yield f"{name}/{row}" if row else name, text, text_of_html(heading) if heading else None
+
+
+def _surveymonkey_score(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The answer to an NPS question, whose choices carry their weight."""
+    for page in objects_at(body, "pages"):
+        for question in objects_at(page, "questions"):
+            if at(question, "subtype") == "nps" or at(question, "family") == "nps":
+                found = number_at(question, "answers", 0, "choice_metadata", "weight")
+                return score("nps", found if found is not None else number_at(question, "answers", 0, "simple_text"), 10)
+    return None
+
+
+def _qualtrics_score(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The embedded or question value of an NPS question: Qualtrics exports its group beside it as `..._NPS_GROUP`."""
+    groups = [name.removesuffix("_NPS_GROUP") for name in values if name.endswith("_NPS_GROUP")]
+    return score("nps", number_at(values, groups[0]), 10) if groups else None

@@ -1,0 +1,136 @@
+"""Qualtrics in: the web service task's body (a form or JSON, written by the customer) or an event subscription; events out.
+
+A text field of the web service task is the record `response/field`. An event subscription carries ids only: `Fetch`.
+Piped text is put into JSON without escaping, so a comment with a quote breaks it; a form is safe.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import orjson
+from pydantic import Field
+
+from vocservice.errors import SignatureError, UnusableBodyError
+from vocservice.ingest import samples, signature
+from vocservice.ingest.adapter import FORM_TYPE, JSON_TYPES, BaseAdapter, Options, Sample, Zone
+from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.delivery import Delivery
+from vocservice.ingest.events import Event, Fetch, Parsed, Skipped
+from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, read_form, read_object, text_at, word_at
+from vocservice.ingest.times import iso, read_zone
+from vocservice.strictjson import JsonError, parse_json
+
+_TOPIC = "surveyengine.completedResponse"
+_SCORES = {"nps": 10, "csat": 5, "ces": 7, "stars": 5}  # by field name: usual highest value
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class QualtricsOptions(Options):
+    """`text_fields`: those with free text; `questions`: what each answers; `zone`: of times without one; `metadata_fields`: fields kept."""
+
+    text_fields: Annotated[tuple[Name, ...], Field(min_length=1)] = ("comment",)
+    questions: Mapping[str, Annotated[str, Field(max_length=1000)]] = {}
+    zone: Zone = "UTC"
+    metadata_fields: tuple[Name, ...] = ()
+
+
+class QualtricsAdapter(BaseAdapter[QualtricsOptions]):
+    """Qualtrics web service tasks and event subscriptions."""
+
+    name = "qualtrics"
+    label = "Qualtrics"
+    setup = (
+        "In Qualtrics open Workflows, add a Web service task with method POST, URL {url} and body type URL-encoded (JSON breaks where a "
+        "comment has a quote). Add the fields responseId, surveyId, recordedDate, comment, and where you have them question, nps (or csat, "
+        "ces, stars), language and subject, each with its piped text. For an event subscription instead, enter its shared key here as the "
+        "secret; such a source takes signed events only, and answers are fetched with an API token."
+    )
+    content_types = JSON_TYPES | {FORM_TYPE}
+    options_type = QualtricsOptions
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
+        """With a secret every delivery must be a signed event; without one nothing is checked here."""
+        if not secrets:
+            return
+        try:
+            fields = read_form(delivery)
+        except UnusableBodyError:
+            raise SignatureError("the delivery is not signed", code="signature_missing") from None
+        signature.verify_qualtrics(fields, secrets)
+
+    def parse(self, delivery: Delivery, options: Mapping[str, Any]) -> Parsed:
+        read = self.read_options(options)
+        fields = read_form(delivery) if delivery.content_type == FORM_TYPE else read_object(delivery)
+        if "MSG" in fields or text_at(fields, "ResponseID"):
+            return Parsed(None, (_subscription(fields, Clock(delivery.received_at, read_zone(read.zone))),))
+        return Parsed(None, _task(fields, read, Clock(delivery.received_at, read_zone(read.zone))))
+
+    def sample(self, number: int = 1) -> Sample:
+        said = samples.comment(number)
+        fields = {
+            "responseId": f"R_{number:015d}",
+            "surveyId": "SV_sample",
+            "recordedDate": iso(samples.moment(number)),
+            "question": samples.QUESTION,
+            "comment": said.text,
+            "nps": said.nps,
+            "language": "EN",
+        }
+        return Sample(urlencode(fields).encode(), FORM_TYPE)
+
+
+def _subscription(fields: Mapping[str, Any], clock: Clock) -> Event:
+    message = _message(fields)
+    if at(message, "Status") not in (None, "Complete"):
+        return Skipped("not_completed")
+    response, survey = needed_key(message, "ResponseID"), needed_key(message, "SurveyID")
+    return Fetch(response, clock.read(at(message, "CompletedDate")), {"survey_id": survey, "response_id": response})
+
+
+def _message(fields: Mapping[str, Any]) -> Any:
+    """What the event says: the JSON in the field MSG, or the fields themselves."""
+    if "MSG" not in fields:
+        return fields
+    message = fields["MSG"]
+    if isinstance(message, dict):
+        return message
+    try:
+        return parse_json(str(message).encode("utf-8", "replace"), is_exact=lambda _: True)
+    except JsonError:
+        raise UnusableBodyError("the field MSG is not valid JSON") from None
+
+
+def _task(fields: Mapping[str, Any], options: QualtricsOptions, clock: Clock) -> tuple[Event, ...]:
+    response = needed_key(fields, "responseId")
+    kept = {name: value for name in options.metadata_fields if (value := at(fields, name)) is not None}
+    drafts = (
+        Draft(
+            record_id=f"{response}/{name}",
+            text=text,
+            channel="survey",
+            question=options.questions.get(name) or text_at(fields, "question"),
+            created=at(fields, "recordedDate"),
+            updated=at(fields, "recordedDate"),
+            language=language_at(fields, "language"),
+            subject=key_at(fields, "subject"),
+            score=_score(fields),
+            metadata=kept | {"response_id": response, "survey_id": word_at(fields, "surveyId") or ""},
+        )
+        for name in options.text_fields
+        if (text := text_at(fields, name))
+    )
+    return tuple(upsert(draft, clock) for draft in drafts) or (Skipped("no_text"),)
+
+
+def _score(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found = (score(kind, number_at(fields, kind), scale) for kind, scale in _SCORES.items())
+    return next((one for one in found if one), None)
+
+
+def sample_event(number: int, secret: str) -> bytes:
+    """A signed event subscription, for tests and for trying a connector."""
+    said = {"Status": "Complete", "SurveyID": "SV_sample", "ResponseID": f"R_{number:015d}", "CompletedDate": "2025-06-26 13:28:11"}
+    message = orjson.dumps(said)
+    signed = signature.hmac_sha512(secret, message).hex()
+    return urlencode({"Topic": f"sample.{_TOPIC}.SV_sample", "HMAC": signed, "MSG": message.decode()}).encode()

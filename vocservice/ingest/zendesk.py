@@ -1,0 +1,187 @@
+"""Zendesk ticket events, trigger bodies and chat histories in, what customers wrote in public out.
+
+A comment is the record `ticket/comment`, a ticket's description `ticket/description`, a chat a transcript. A comment that
+is not plainly public, or whose author is not plainly the customer, is skipped: internal notes and staff are no customers.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from vocservice.errors import UnusableBodyError
+from vocservice.ingest import samples, signature
+from vocservice.ingest.adapter import BaseAdapter, Options, Sample
+from vocservice.ingest.build import Clock, Draft, upsert
+from vocservice.ingest.delivery import Delivery
+from vocservice.ingest.events import Erase, Event, Parsed, Skipped
+from vocservice.ingest.payload import at, key_at, needed_key, objects_at, read_object, text_at, word_at
+from vocservice.ingest.times import iso
+from vocservice.records import RawTurn, Speaker
+
+_CHATS = frozenset({"chat", "messaging", "native_messaging", "whatsapp", "facebook", "sms"})
+_SPEAKERS: Mapping[str, Speaker] = {
+    "visitor": "customer",
+    "enduser": "customer",
+    "agent": "agent",
+    "bot": "bot",
+    "answerbot": "bot",
+    "trigger": "bot",
+    "system": "system",
+}
+
+
+class ZendeskAdapter(BaseAdapter[Options]):
+    """Zendesk webhooks: event subscriptions, triggers, chat histories."""
+
+    name = "zendesk"
+    label = "Zendesk"
+    setup = (
+        "In the Admin Center open Apps and integrations, Webhooks, Create webhook, choose Zendesk events (ticket comment added, ticket "
+        "deleted), enter {url}, and enter the webhook's signing secret here. With a trigger instead, send JSON with ticket_id, comment_id, "
+        "comment ({{ticket.latest_public_comment}}), author_email ({{current_user.email}}), requester_email "
+        "({{ticket.requester.email}}) and updated_at ({{ticket.updated_at_with_timestamp}}): a comment counts only where author "
+        "and requester are the same. Internal notes and staff are never read."
+    )
+    needs_secret = True
+    options_type = Options
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
+        signature.verify_zendesk(delivery, secrets)
+
+    def parse(self, delivery: Delivery, options: Mapping[str, Any]) -> Parsed:
+        self.read_options(options)
+        body, clock = read_object(delivery), Clock(delivery.received_at)
+        if objects_at(body, "history") or at(body, "type") in ("chat", "offline_msg"):
+            return Parsed(None, (_chat(body, clock),))
+        if (text_at(body, "type") or "").startswith("zen:event-type:"):
+            return Parsed(key_at(body, "id"), (_ticket_event(body, clock),))
+        return Parsed(None, (_trigger(body, clock),))
+
+    def sample(self, number: int = 1) -> Sample:
+        when = iso(samples.moment(number))
+        comment = {
+            "id": f"{70_000 + number}",
+            "body": samples.comment(number).text,
+            "is_public": True,
+            "author": {"id": f"{40_000 + number}", "name": "A. Customer", "is_staff": False},
+        }
+        body = {
+            "id": f"zd-{number:08d}",
+            "type": "zen:event-type:ticket.comment_added",
+            "account_id": 1,
+            "time": when,
+            "subject": f"zen:ticket:{number}",
+            "detail": {"id": f"{number}", "status": "open", "requester_id": f"{40_000 + number}", "via": {"channel": "email"}},
+            "event": {"comment": comment},
+        }
+        return Sample(orjson.dumps(body))
+
+    def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        signed = signature.in_base64(signature.hmac_sha256(secret, stamp.encode() + body))
+        return {"x-zendesk-webhook-signature": signed, "x-zendesk-webhook-signature-timestamp": stamp}
+
+
+def _ticket_event(body: Mapping[str, Any], clock: Clock) -> Event:
+    """An event by its type; `ticket.comment_added` and `ticket.CommentAdded` are the same."""
+    kind = re.sub(r"[^a-z]", "", (text_at(body, "type") or "").removeprefix("zen:event-type:").lower())
+    ticket = needed_key(body, "detail", "id")
+    version = clock.read(at(body, "time"))
+    match kind:
+        case "ticketsoftdeleted" | "ticketpermanentlydeleted" | "ticketdeleted":
+            return Erase(ticket, version, "deleted")
+        case "ticketcommentredacted" | "ticketcommentmadeprivate":
+            return Erase(f"{ticket}/{needed_key(body, 'event', 'comment', 'id')}", version, "redacted")
+        case "ticketcommentadded":
+            return _comment(body, ticket, clock)
+        case "ticketcreated":
+            return _description(body, ticket, clock)
+    return Skipped("not_feedback")
+
+
+def _comment(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
+    comment = at(body, "event", "comment")
+    if at(comment, "is_public") is not True:
+        return Skipped("internal_note")
+    if at(comment, "author", "is_staff") is not False:
+        return Skipped("staff_author" if at(comment, "author", "is_staff") is True else "author_unknown")
+    draft = Draft(
+        record_id=f"{ticket}/{needed_key(comment, 'id')}",
+        text=text_at(comment, "body"),
+        channel=_channel(at(body, "detail", "via", "channel")),
+        created=at(body, "time"),
+        updated=at(body, "time"),
+        subject=key_at(comment, "author", "id"),
+        metadata={"ticket_id": ticket},
+    )
+    return upsert(draft, clock)
+
+
+def _description(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
+    """A new ticket's description is the customer's where the one who made the ticket is its requester."""
+    detail = at(body, "detail")
+    requester, actor = key_at(detail, "requester_id"), key_at(detail, "actor_id") or key_at(detail, "submitter_id")
+    if requester is None or requester != actor:
+        return Skipped("staff_author" if requester and actor else "author_unknown")
+    draft = Draft(
+        record_id=f"{ticket}/description",
+        text=text_at(detail, "description"),
+        channel=_channel(at(detail, "via", "channel")),
+        created=at(detail, "created_at"),
+        updated=at(body, "time"),
+        subject=requester,
+        metadata={"ticket_id": ticket},
+    )
+    return upsert(draft, clock)
+
+
+def _trigger(body: Mapping[str, Any], clock: Clock) -> Event:
+    """The body an administrator wrote for a trigger, by the names of the instructions."""
+    text = at(body, "comment")
+    if not isinstance(text, str):
+        raise UnusableBodyError("the body is no Zendesk event, and has no field comment")
+    ticket, author, requester = needed_key(body, "ticket_id"), key_at(body, "author_email"), key_at(body, "requester_email")
+    if at(body, "is_public") in (False, "false"):
+        return Skipped("internal_note")
+    if author is None or requester is None or author.lower() != requester.lower():
+        return Skipped("staff_author" if author and requester else "author_unknown")
+    draft = Draft(
+        record_id=f"{ticket}/{key_at(body, 'comment_id') or 'latest'}",
+        text=text,
+        channel=_channel(at(body, "channel")),
+        created=at(body, "updated_at"),
+        updated=at(body, "updated_at"),
+        subject=requester,
+        metadata={"ticket_id": ticket},
+    )
+    return upsert(draft, clock)
+
+
+def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
+    """A chat with its turns, or a message left while nobody was there."""
+    record_id = needed_key(body, "id")
+    turns = tuple(turn for item in objects_at(body, "history") if (turn := _turn(item, clock)))
+    draft = Draft(
+        record_id=record_id,
+        text=None if turns else text_at(body, "message"),
+        turns=turns,
+        channel="chat",
+        created=at(body, "timestamp") or at(body, "session", "start_date"),
+        updated=at(body, "session", "end_date") or at(body, "timestamp"),
+        subject=key_at(body, "visitor", "email") or key_at(body, "visitor", "id"),
+        metadata={"ticket_id": ticket} if (ticket := word_at(body, "zendesk_ticket_id")) else {},
+    )
+    return upsert(draft, clock)
+
+
+def _turn(item: Mapping[str, Any], clock: Clock) -> RawTurn | None:
+    speaker = _SPEAKERS.get(re.sub(r"[^a-z]", "", (text_at(item, "sender_type") or "").lower()))
+    text = text_at(item, "msg")
+    return RawTurn(speaker, text, clock.read(at(item, "timestamp"))) if at(item, "type") == "chat.msg" and speaker and text else None
+
+
+def _channel(via: Any) -> str:
+    return "chat" if isinstance(via, str) and via.lower() in _CHATS else "email"
