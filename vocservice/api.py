@@ -6,7 +6,7 @@ Importing this is light: the model, its runtime and the text steps are imported 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,11 +34,13 @@ class Analyser:
         pipeline: the steps.
         model: id of the bundle, as written into every analysis.
         taxonomy: the labels it gives.
+        files: SHA-256 of each file of the bundle, by name.
     """
 
     pipeline: Analyses
     model: str
     taxonomy: Taxonomy
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def analyse(self, x: Any, *, text_column: str | None = None, id_column: str | None = None) -> Any:
         """Analyse whatever holds customers' words; what cannot be processed comes out as Rejected, in its place.
@@ -108,7 +110,7 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
         max_characters=settings.max_characters,
     )
     _show_in_notebooks()
-    return Analyser(pipeline, loaded.id, loaded.taxonomy)
+    return Analyser(pipeline, loaded.id, loaded.taxonomy, loaded.manifest.files)
 
 
 def bundle_folder(name: str | Path) -> Path:

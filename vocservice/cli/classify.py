@@ -1,30 +1,19 @@
 """Files of customers' words in, the same with labels out: `voc classify IN... -o OUT`."""
 
-from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import click
 
-from vocservice.api import Analyser
-from vocservice.cli.failures import INTERRUPTED, OK, SOME_REJECTED
+from vocservice.batch.engines import Power, open_engine
+from vocservice.batch.plan import make_plan
+from vocservice.cli.failures import OK
 from vocservice.cli.inputs import Inputs, Selection
+from vocservice.cli.job import Job, Options, run
 from vocservice.cli.preview import preview
-from vocservice.cli.progress import open_progress
 from vocservice.cli.session import analyser_for, configured
-from vocservice.cli.summary import Summary
-from vocservice.errors import InputError
-from vocservice.tables import check_output, open_writer
-from vocservice.tables.formats import STANDARD_STREAM, input_format, output_format, shown_name
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the caller asks of the output and of the run."""
-
-    output: str
-    excel: bool
-    has_progress: bool
-    as_json: bool
+from vocservice.tables import check_output
+from vocservice.tables.formats import STANDARD_STREAM, input_format, output_format
 
 
 @click.command()
@@ -38,24 +27,12 @@ class Wish:
 @click.option("--limit", type=click.IntRange(min=0), help="Stop after so many records.")
 @click.option("--bundle", help="Version under models/, or path, of the model; by default the one the settings name.")
 @click.option("--taxonomy", type=click.Path(), help="Taxonomy file that the model must have been trained for.")
+@click.option("--resume", is_flag=True, help="Go on where an earlier run of the same inputs, model and options was stopped.")
 @click.option("--dry-run", is_flag=True, help="Show what would be read, the languages and the time it would take; write nothing.")
 @click.option("--excel", is_flag=True, help="Write CSV for Excel: UTF-8 mark, CR LF, no formulas.")
 @click.option("--no-progress", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Give the summary as JSON: on standard output, or standard error when OUT is -.")
-def classify(
-    inputs: tuple[str, ...],
-    output: str,
-    id_column: str | None,
-    text_column: str | None,
-    sheet: str | None,
-    limit: int | None,
-    bundle: str | None,
-    taxonomy: str | None,
-    dry_run: bool,
-    excel: bool,
-    no_progress: bool,
-    as_json: bool,
-) -> int:
+def classify(inputs: tuple[str, ...], **options: Any) -> int:
     """Label every record of files or a stream.
 
     IN is CSV, TSV, JSON Lines, Parquet or Excel, by its suffix; - is JSON Lines on standard input. A record that
@@ -64,59 +41,34 @@ def classify(
     Exit codes: 0 done (also when the reader of standard output went away), 2 unusable input, output, option or
     configuration, 3 some records were rejected, 130 interrupted.
     """
-    _check_options(inputs, output, sheet=sheet, excel=excel)
+    return _classify(inputs, Options(**options))
+
+
+def _classify(paths: tuple[str, ...], options: Options) -> int:
+    _check_options(paths, options)
     settings = configured()
-    with Inputs.open(inputs, Selection(id_column, text_column, sheet, limit), is_table=_is_table(output)) as opened:
-        check_output(output, inputs=inputs, is_claimed=not dry_run)
-        analyser = analyser_for(settings, bundle=bundle, taxonomy=taxonomy)
-        if dry_run:
-            preview(opened, analyser, as_json=as_json)
+    selection = Selection(options.id_column, options.text_column, options.sheet, options.limit)
+    with Inputs.open(paths, selection, is_table=options.is_table) as inputs:
+        check_output(options.output, inputs=inputs.paths, is_claimed=not options.dry_run)
+        load = partial(analyser_for, settings, bundle=options.bundle, taxonomy=options.taxonomy)
+        analyser = load()
+        if options.dry_run:
+            preview(inputs, analyser, as_json=options.as_json)
             return OK
-        return _run(opened, analyser, Wish(output, excel, not no_progress, as_json))
+        plan = make_plan([(path, {}) for path in inputs.paths], analyser, settings, options=options.deciding, mapping=inputs.mapping)
+        engine = open_engine("local", Power(analyser, load))
+        return run(Job(inputs, engine, analyser.label_sets, plan, options))
 
 
-def _run(inputs: Inputs, analyser: Analyser, wish: Wish) -> int:
-    """Write every result; Ctrl-C and a damaged input keep what was written so far."""
-    summary = Summary(analyser.model, wish.output)
-    try:
-        _write(inputs, analyser, wish, summary)
-    except KeyboardInterrupt:
-        click.echo(f"interrupted: {_what_is_left(summary)}", err=True)
-        return INTERRUPTED
-    except InputError:
-        if summary.records:
-            click.echo(f"stopped: {_what_is_left(summary)}", err=True)
-        raise
-    summary.print(as_json=wish.as_json)
-    return SOME_REJECTED if summary.rejected else OK
-
-
-def _write(inputs: Inputs, analyser: Analyser, wish: Wish, summary: Summary) -> None:
-    with ExitStack() as stack:
-        writer = stack.enter_context(open_writer(wish.output, facts=inputs.facts, label_sets=analyser.label_sets, excel=wish.excel))
-        progress = stack.enter_context(open_progress(inputs, is_wanted=wish.has_progress))
-        for result in analyser.stream(inputs):
-            writer.write(result)
-            summary.add(result)
-            progress.show(summary.records)
-
-
-def _what_is_left(summary: Summary) -> str:
-    written = "1 record was written" if summary.records == 1 else f"{summary.records} records were written"
-    return written if summary.output == STANDARD_STREAM or not summary.records else f"{written} to {shown_name(summary.output)}.partial"
-
-
-def _is_table(output: str) -> bool:
-    return output_format(output).name != "jsonl"
-
-
-def _check_options(inputs: tuple[str, ...], output: str, *, sheet: str | None, excel: bool) -> None:
+def _check_options(inputs: tuple[str, ...], options: Options) -> None:
     """Refuse an option that would do nothing.
 
     Raises:
-        click.UsageError: `--sheet` without a workbook, or `--excel` without CSV.
+        click.UsageError: `--sheet` without a workbook, `--excel` without CSV, or `--resume` without files.
     """
-    if sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
+    if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
-    if excel and output_format(output).name not in ("csv", "tsv"):
+    if options.excel and output_format(options.output).name not in ("csv", "tsv"):
         raise click.UsageError("--excel is for CSV and TSV; for a workbook let OUT end in .xlsx")
+    if options.resume and STANDARD_STREAM in (options.output, *inputs):
+        raise click.UsageError("--resume needs files to read and a file to write (-o OUT)")

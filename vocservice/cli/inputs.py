@@ -1,7 +1,8 @@
 """Paths and the caller's wishes in, one stream of records out, with the facts that all inputs share and how far it has read."""
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Self
 from vocservice.errors import InputError
 from vocservice.tables import Facts, Source, read
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
-from vocservice.tables.source import Record
+from vocservice.tables.source import Record, wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Selection:
     sheet: str | None = None
     limit: int | None = None
 
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Field to the caller's column."""
+        return wishes(id_column=self.id_column, text_column=self.text_column, mapping=None)
+
 
 @dataclass
 class Inputs:
@@ -31,6 +37,7 @@ class Inputs:
     selection: Selection
     sources: tuple[Source, ...]
     facts: Facts
+    stamps: tuple[object, ...] = ()
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -50,7 +57,7 @@ class Inputs:
         with ExitStack() as stack:
             sources = tuple(stack.enter_context(_open(path, selection)) for path in paths)
             facts = _shared([source.facts for source in sources], is_table=is_table)
-            return cls(tuple(paths), selection, sources, facts, stack.pop_all())
+            return cls(tuple(paths), selection, sources, facts, tuple(map(_stamp, paths)), stack.pop_all())
 
     def __iter__(self) -> Iterator[Record]:
         return islice(chain.from_iterable(self.sources), self.selection.limit)
@@ -71,6 +78,15 @@ class Inputs:
     def bytes_read(self) -> int:
         return sum(source.bytes_read for source in self.sources)
 
+    @property
+    def mapping(self) -> dict[str, str]:
+        """Field to column (or JSON key), as found or as wished."""
+        return dict(self.facts.fields) or self.selection.wanted
+
+    def touched(self) -> Iterator[int]:
+        """Places of the files that were written to since they were opened."""
+        return (index for index, (path, stamp) in enumerate(zip(self.paths, self.stamps, strict=True)) if _stamp(path) != stamp)
+
     def again(self) -> "Inputs":
         """The same inputs from the start; only for files."""
         return Inputs.open(self.paths, self.selection, is_table=False)
@@ -78,6 +94,13 @@ class Inputs:
 
 def _open(path: str, selection: Selection) -> Source:
     return read(path, id_column=selection.id_column, text_column=selection.text_column, sheet=selection.sheet)
+
+
+def _stamp(path: str) -> object:
+    with suppress(OSError, ValueError):
+        found = os.stat(path)
+        return found.st_size, found.st_mtime_ns
+    return None
 
 
 def _shared(facts: Sequence[Facts], *, is_table: bool) -> Facts:

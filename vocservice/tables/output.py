@@ -53,8 +53,8 @@ def check_output(path: str, *, inputs: Sequence[str], is_claimed: bool = True) -
     _check_not_input(path, inputs)
     if is_claimed:
         output = Partial(Path(path))
-        output.claim()
-        output.release()
+        if output.claim():
+            output.release()
 
 
 def open_writer(path: str, *, facts: Facts, label_sets: Sequence[str] = (), excel: bool = False, delimiter: str | None = None) -> Writer:

@@ -24,8 +24,11 @@ class Partial:
     def name(self) -> str:
         return shown_name(str(self.target))
 
-    def claim(self) -> None:
+    def claim(self) -> bool:
         """Prove that the output can be written, before any work.
+
+        Returns:
+            Whether the partial file is new: one that was there may be another run's.
 
         Raises:
             OutputError: the folder is missing or not writable, or the path is a folder.
@@ -37,9 +40,11 @@ class Partial:
                 raise OutputError(f"{self.name}: the folder to write it in does not exist")
             if self.target.exists() and not os.access(self.target, os.W_OK):
                 raise OutputError(f"{self.name}: exists and is read-only")
+            is_new = not self.partial.exists()
             self.partial.open("ab").close()
         except (OSError, ValueError) as error:
             raise unwritable(self.name, error) from None
+        return is_new
 
     def release(self) -> None:
         """Take back a claim: the partial file goes away unless something stands in it."""

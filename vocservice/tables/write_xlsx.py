@@ -1,6 +1,7 @@
 """Results in, an Excel workbook out, written row by row: text is always text, never a formula or a link."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import xlsxwriter
@@ -18,6 +19,7 @@ MAX_COLUMNS = 16_384
 MAX_CELL = 32_767
 CUT_MARK = " [cut]"
 _EXACT_INTEGER = 2**53
+_CREATED = datetime(1980, 1, 1, tzinfo=UTC)  # as its archive's dates, so that the same results give the same bytes
 _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
@@ -30,6 +32,7 @@ class XlsxSink:
         if len(self._header) > MAX_COLUMNS:
             raise OutputError(f"an Excel sheet holds {MAX_COLUMNS} columns at most; write CSV or Parquet")
         self._workbook = xlsxwriter.Workbook(str(path), _OPTIONS)
+        self._workbook.set_properties({"created": _CREATED})
         self._sheet = self._new_sheet()
         self._row = 1
 

@@ -1,0 +1,135 @@
+"""Inputs, a model and options in, the plan of a run out: all that decides its output, so that two runs can be told apart."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from vocservice import __version__
+from vocservice.api import Analyser
+from vocservice.errors import InputError
+from vocservice.paths import config_path
+from vocservice.settings import Settings
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+
+SHARD_RECORDS = 1024
+DECIDES_NOTHING = ("service.toml", "training.toml", "taxonomy.toml")
+_PARTS: Mapping[str, str] = {
+    "program": "another release of the program",
+    "model": "another model",
+    "settings": "other settings or another configuration",
+    "options": "other options",
+    "mapping": "another mapping of the columns",
+    "shard_records": "other shards",
+}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Print(_Frozen):
+    """Of one input: its name, and size in bytes and SHA-256 of its whole content; both are null for a stream."""
+
+    name: str
+    bytes: int | None = None
+    sha256: str | None = None
+    partitions: dict[str, str | None] = {}
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What two prints of the same input share, wherever it lies."""
+        return self.bytes, self.sha256, tuple(self.partitions.items())
+
+
+class Model(_Frozen):
+    """Bundle, taxonomy, and the SHA-256 of each file of the bundle."""
+
+    id: str
+    taxonomy: str
+    files: dict[str, str]
+
+
+class Plan(_Frozen):
+    """What decides an output. `settings` holds those that do, and the SHA-256 of each file of configuration; `mapping` field to column."""
+
+    program: str
+    inputs: tuple[Print, ...]
+    model: Model
+    settings: dict[str, Any]
+    options: dict[str, Any]
+    mapping: dict[str, str]
+    shard_records: int
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether every input can be read again."""
+        return all(one.sha256 is not None for one in self.inputs)
+
+    def difference(self, other: "Plan") -> str | None:
+        """What makes the other plan another one, in words; null when both give the same output."""
+        if [one.content for one in self.inputs] != [one.content for one in other.inputs]:
+            return "another input, or the input as it was before it changed"
+        return next((words for part, words in _PARTS.items() if getattr(self, part) != getattr(other, part)), None)
+
+
+def make_plan(
+    inputs: Iterable[tuple[str, Mapping[str, str | None]]],
+    analyser: Analyser,
+    settings: Settings,
+    *,
+    options: Mapping[str, Any],
+    mapping: Mapping[str, str],
+) -> Plan:
+    """Read every input once, for its hash.
+
+    Args:
+        inputs: paths, or `-`, with the values that their folders give (`year=2024`).
+        analyser: of the model.
+        settings: of the program.
+        options: of the command that decide the output.
+        mapping: field to column, as found.
+
+    Raises:
+        InputError: an input cannot be read.
+    """
+    return Plan(
+        program=__version__,
+        inputs=tuple(print_of(path, partitions) for path, partitions in inputs),
+        model=Model(id=analyser.model, taxonomy=analyser.taxonomy.id, files=dict(analyser.files)),
+        settings={"chunk": settings.chunk, "max_characters": settings.max_characters, **_configuration()},
+        options=dict(options),
+        mapping=dict(mapping),
+        shard_records=shard_records(settings.chunk),
+    )
+
+
+def print_of(path: str, partitions: Mapping[str, str | None] | None = None) -> Print:
+    """The print of one input.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    name, found = shown_name(path), dict(partitions or {})
+    if path == STANDARD_STREAM or not os.path.isfile(path):
+        return Print(name=name, partitions=found)
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return Print(name=name, bytes=file.tell(), sha256=digest, partitions=found)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def shard_records(chunk: int) -> int:
+    """Records in a shard: whole chunks, so that texts meet the same neighbours as in a run without shards."""
+    return chunk * -(-SHARD_RECORDS // chunk)
+
+
+def _configuration() -> dict[str, str]:
+    """SHA-256 of every file that the steps read; those of the taxonomy are the bundle's own."""
+    files = sorted(Path(config_path()).glob("*.toml"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.name not in DECIDES_NOTHING}

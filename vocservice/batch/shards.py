@@ -1,0 +1,267 @@
+"""Results of a run in, finished shards in a folder beside the output out, and back after a crash.
+
+`OUT.shards/` holds the plan (`manifest.json`), one file a shard, and `done.jsonl`: a line a finished shard with its
+records and SHA-256. A shard counts once its line is whole and its file is as the line says; anything else is done again.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vocservice.batch.failpoints import reached
+from vocservice.batch.plan import Plan
+from vocservice.batch.stored import decode, encode
+from vocservice.errors import InputError, OutputError, ResumeError
+from vocservice.records import Result
+from vocservice.tables.formats import shown_name
+from vocservice.tables.partial import Partial, unwritable
+from vocservice.tables.source import Record
+
+PLAN, JOURNAL, LOCK = "manifest.json", "done.jsonl", "lock"
+
+
+class Done(BaseModel):
+    """A finished shard: its place, how many records it holds, and the SHA-256 of its file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shard: int
+    records: int
+    sha256: str
+
+
+class Shards:
+    """The shards of one run; used in a `with`. Only one process at a time may hold a folder."""
+
+    def __init__(self, folder: Path, plan: Plan):
+        self._folder, self._plan = folder, plan
+        self._done: dict[int, Done] = {}
+        self._is_begun = False
+        self._lock: BinaryIO | None = None
+        self.earlier = 0
+
+    @classmethod
+    def open(cls, output: Path, plan: Plan, *, resume: bool) -> Self:
+        """Make ready to go on, or to start over; what an earlier run left stays until the first shard of this one is done.
+
+        Args:
+            output: the file that the run writes.
+            plan: of the run.
+            resume: whether to take over what an earlier run of the same plan has done.
+
+        Raises:
+            ResumeError: the earlier run had another plan (`resume_refused`).
+            OutputError: the folder cannot be made, or another run holds it.
+        """
+        shards = cls(shards_of(output), plan)
+        with shards._refusals():
+            shards._claim()
+        try:
+            shards._take_over(resume=resume)
+        except BaseException:
+            shards.close()
+            raise
+        return shards
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        return shown_name(str(self._folder))
+
+    @property
+    def size(self) -> int:
+        """Records in a shard; the last one may hold fewer."""
+        return self._plan.shard_records
+
+    @property
+    def records(self) -> int:
+        """How many are done."""
+        return sum(one.records for one in self._done.values())
+
+    def has(self, number: int) -> bool:
+        """Whether a shard is done."""
+        return number in self._done
+
+    def stored(self, number: int, records: Iterable[Record]) -> Iterator[Result]:
+        """The results of a finished shard, with the rows of the records they belong to.
+
+        Raises:
+            InputError: the records are not those that the shard was made of.
+        """
+        try:
+            with self._path(number).open("rb") as lines:
+                for record, line in zip(records, lines, strict=True):
+                    yield replace(_same(decode(line), record), row=record.row)
+        except (ValueError, OSError):
+            raise InputError(f"{self.name}: shard {number} does not fit the input; run without --resume to start over") from None
+
+    def recorded(self, number: int, results: Iterable[Result]) -> Iterator[Result]:
+        """Pass results through and keep them; the shard is done when they end."""
+        with self._shard(number) as shard:
+            for result in results:
+                with self._refusals():
+                    shard.add(encode(result))
+                yield result
+
+    def save(self, number: int, lines: Iterable[bytes]) -> None:
+        """Keep the encoded results of a whole shard."""
+        with self._shard(number) as shard, self._refusals():
+            for line in lines:
+                shard.add(line)
+
+    def remove(self) -> None:
+        """Forget the run: its output is whole."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let go of the folder; one without a finished shard goes away."""
+        if self._lock is not None:
+            if not (self._folder / JOURNAL).exists():
+                self.remove()
+            self._lock.close()
+            self._lock = None
+
+    def _claim(self) -> None:
+        self._folder.mkdir(exist_ok=True)
+        self._lock = (self._folder / LOCK).open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise OutputError(f"{self.name}: another run is writing this output; wait for it, or choose another name") from None
+
+    def _take_over(self, *, resume: bool) -> None:
+        done = list(_journal(self._folder / JOURNAL))
+        self.earlier = sum(one.records for one in done)
+        if not resume or not done:
+            return
+        if difference := self._plan_of_earlier().difference(self._plan):
+            raise ResumeError(f"{self.name} was begun with {difference}: give the same again, or run without --resume to start over")
+        self._done = {one.shard: one for one in done if _is_whole(self._path(one.shard), one.sha256)}
+        with self._refusals():
+            _write(self._folder / JOURNAL, b"".join(map(_line, self._done.values())))
+        self._is_begun = True
+
+    def _plan_of_earlier(self) -> Plan:
+        try:
+            return Plan.model_validate_json((self._folder / PLAN).read_bytes())
+        except (OSError, ValidationError):
+            raise ResumeError(f"{self.name}: its {PLAN} is missing or damaged; run without --resume to start over") from None
+
+    @contextmanager
+    def _shard(self, number: int) -> Iterator["_ShardFile"]:
+        with self._refusals():
+            shard = _ShardFile(self._path(number))
+        try:
+            yield shard
+        except BaseException:
+            shard.discard()
+            raise
+        with self._refusals():
+            self._finish(number, shard)
+        reached(f"after_shard_{number + 1}")
+
+    def _finish(self, number: int, shard: "_ShardFile") -> None:
+        if not self._is_begun:
+            self._begin()
+        done = Done(shard=number, records=shard.records, sha256=shard.finish())
+        with (self._folder / JOURNAL).open("ab") as journal:
+            journal.write(_line(done))
+            journal.flush()
+            os.fsync(journal.fileno())
+        self._done[number] = done
+
+    def _begin(self) -> None:
+        """Only now is what an earlier run left lost; its journal goes first, so that none of it can be taken for ours."""
+        (self._folder / JOURNAL).unlink(missing_ok=True)
+        for old in self._folder.glob("*.jsonl"):
+            old.unlink()
+        _write(self._folder / PLAN, self._plan.model_dump_json(indent=1).encode())
+        self._is_begun = True
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.jsonl"
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self.name, error) from None
+
+
+class _ShardFile:
+    """A shard on its way; it takes its name when it is whole."""
+
+    def __init__(self, path: Path):
+        self._file = Partial(path)
+        self._stream = self._file.partial.open("wb")
+        self._digest = hashlib.sha256()
+        self.records = 0
+
+    def add(self, line: bytes) -> None:
+        self._stream.write(line)
+        self._digest.update(line)
+        self.records += 1
+
+    def finish(self) -> str:
+        """Flush to disk, give the file its name, and return its SHA-256."""
+        self._stream.close()
+        self._file.finish()
+        return self._digest.hexdigest()
+
+    def discard(self) -> None:
+        with suppress(OSError):
+            self._stream.close()
+        self._file.discard()
+
+
+def shards_of(output: Path) -> Path:
+    """The work folder of an output."""
+    return output.with_name(output.name + ".shards")
+
+
+def _journal(path: Path) -> Iterator[Done]:
+    """The lines that are whole; a crash can leave the last one cut."""
+    with suppress(OSError):
+        for line in path.read_bytes().splitlines():
+            with suppress(ValidationError):
+                yield Done.model_validate_json(line)
+
+
+def _line(done: Done) -> bytes:
+    return done.model_dump_json().encode() + b"\n"
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+    except OSError:
+        return False
+
+
+def _write(path: Path, content: bytes) -> None:
+    file = Partial(path)
+    file.partial.write_bytes(content)
+    file.finish()
+
+
+def _same(result: Result, record: Record) -> Result:
+    if result.id != record.id:
+        raise ValueError("another record")
+    return result

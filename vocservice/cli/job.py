@@ -1,0 +1,130 @@
+"""Open inputs, a model and the caller's wishes in, a written output and an exit code out: one run of `voc classify`."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vocservice.batch.engines import Engine
+from vocservice.batch.failpoints import reached
+from vocservice.batch.plan import Plan, print_of
+from vocservice.batch.shards import Shards, shards_of
+from vocservice.cli.failures import INTERRUPTED, OK, SOME_REJECTED
+from vocservice.cli.inputs import Inputs
+from vocservice.cli.progress import open_progress
+from vocservice.cli.summary import Summary
+from vocservice.errors import InputError
+from vocservice.tables import open_writer
+from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller asks, by the names of the options."""
+
+    output: str
+    id_column: str | None
+    text_column: str | None
+    sheet: str | None
+    limit: int | None
+    bundle: str | None
+    taxonomy: str | None
+    resume: bool
+    dry_run: bool
+    excel: bool
+    no_progress: bool
+    as_json: bool
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the output keeps the inputs' columns."""
+        return output_format(self.output).name != "jsonl"
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """Those that decide the output; the model and the columns are found by others, and known for themselves."""
+        return {"format": output_format(self.output).name, "sheet": self.sheet, "limit": self.limit, "excel": self.excel}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run reads, who does the work, and what decides the output."""
+
+    inputs: Inputs
+    engine: Engine
+    label_sets: tuple[str, ...]
+    plan: Plan
+    options: Options
+
+
+def run(job: Job) -> int:
+    """Write every result; Ctrl-C and a damaged input keep what was written so far.
+
+    Raises:
+        InputError: an input is damaged further on, or changed while it was read.
+        OutputError: the disk is full.
+        ResumeError: the run that should go on was another one.
+    """
+    summary = Summary(job.plan.model.id, job.options.output)
+    try:
+        _write(job, summary)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {_what_is_left(summary)}{_how_to_go_on(job)}", err=True)
+        return INTERRUPTED
+    except InputError:
+        if summary.records:
+            click.echo(f"stopped: {_what_is_left(summary)}", err=True)
+        raise
+    summary.print(as_json=job.options.as_json)
+    return SOME_REJECTED if summary.rejected else OK
+
+
+def _write(job: Job, summary: Summary) -> None:
+    options = job.options
+    with ExitStack() as stack:
+        shards = stack.enter_context(_opened(job)) if keeps_shards(options.output, job.plan) else None
+        writer = stack.enter_context(open_writer(options.output, facts=job.inputs.facts, label_sets=job.label_sets, excel=options.excel))
+        progress = stack.enter_context(open_progress(job.inputs, is_wanted=not options.no_progress))
+        for result in job.engine.run(iter(job.inputs), shards):
+            writer.write(result)
+            summary.add(result)
+            progress.show(summary.records)
+        _check_unchanged(job)
+        reached("before_output")
+    if shards is not None:
+        shards.remove()
+
+
+def keeps_shards(output: str, plan: Plan) -> bool:
+    """Whether a run can be gone on with: it reads files and writes one."""
+    return output != STANDARD_STREAM and plan.is_resumable
+
+
+def _opened(job: Job) -> Shards:
+    """The shards of a run; a word on what an earlier one has left."""
+    shards = Shards.open(Path(job.options.output), job.plan, resume=job.options.resume)
+    if job.options.resume:
+        click.echo(f"resuming: {shards.records} records are done", err=True)
+    elif shards.earlier:
+        click.echo(f"starting over: {shards.name} holds {shards.earlier} records of an unfinished run; --resume goes on with it", err=True)
+    return shards
+
+
+def _check_unchanged(job: Job) -> None:
+    """The hash that names an input must be that of what was read."""
+    for index in job.inputs.touched():
+        path = job.inputs.paths[index]
+        if print_of(path).sha256 != job.plan.inputs[index].sha256:
+            raise InputError(f"{shown_name(path)}: changed while it was read; start over when it is whole")
+
+
+def _what_is_left(summary: Summary) -> str:
+    written = "1 record was written" if summary.records == 1 else f"{summary.records} records were written"
+    return written if summary.output == STANDARD_STREAM or not summary.records else f"{written} to {shown_name(summary.output)}.partial"
+
+
+def _how_to_go_on(job: Job) -> str:
+    has_shards = keeps_shards(job.options.output, job.plan) and shards_of(Path(job.options.output)).exists()
+    return "; --resume goes on with it" if has_shards else ""
