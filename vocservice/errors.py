@@ -95,3 +95,10 @@ class UnusableBodyError(VocError):
 
     code = "body_unusable"
     status = 422
+
+
+class FetchError(VocError):
+    """A sender's API could not be asked, or did not answer with the record; asking again later may help."""
+
+    code = "fetch_failed"
+    status = 503

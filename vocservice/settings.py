@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from vocservice.errors import ConfigError
@@ -40,6 +40,41 @@ class HttpLimits(BaseModel):
     max_text: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
 
 
+class StoreSettings(BaseModel):
+    """The database, and the keys that what customers wrote is encrypted under (the newest first)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: SecretStr = SecretStr("sqlite:///var/voc.db")
+    busy_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    keys: tuple[SecretStr, ...] = ()
+    key_file: str = "var/voc.key"
+
+    def sealing_keys(self) -> tuple[str, ...]:
+        """The keys of the settings, or of the key file, one a line.
+
+        Raises:
+            ConfigError: neither is there.
+        """
+        if self.keys:
+            return tuple(key.get_secret_value() for key in self.keys)
+        try:
+            return tuple(Path(self.key_file).read_text(encoding="utf-8").split())
+        except OSError as error:
+            raise ConfigError(f"no key: {self.key_file} cannot be read ({error.strerror}); `voc init` makes it") from None
+
+
+class JobSettings(BaseModel):
+    """How workers take work: records at a time, seconds of a lease, tries, seconds between looks when there is nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    chunk: Annotated[int, Field(ge=1, le=1000)] = 64
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+
+
 class Settings(BaseSettings):
     """Everything tuned of the service; made in code it reads neither file nor environment.
 
@@ -58,6 +93,8 @@ class Settings(BaseSettings):
     max_characters: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = "info"
     http: HttpLimits = HttpLimits()
+    store: StoreSettings = StoreSettings()
+    jobs: JobSettings = JobSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

@@ -1,0 +1,95 @@
+"""Results of the pipeline in, the record's current analysis out; older ones are kept with their bundle and revision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from vocservice.records import Analysis, RawVerbatim, Rejected, Result
+from vocservice.store import jobs, records
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.rows import insert_if_new
+from vocservice.store.schema import analyses
+from vocservice.store.schema import records as record_table
+from vocservice.store.vault import Vault
+from vocservice.store.verbatims import from_bytes, from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A record under lease with what is to be analysed of it."""
+
+    job: Job
+    revision: int
+    verbatim: RawVerbatim
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What is kept of a record after its analysis: the redacted verbatim and its redacted metadata."""
+
+    verbatim: Mapping[str, Any]
+    details: Mapping[str, Any] | None
+
+
+def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
+    """What a job asks for; None where nothing is left to do (erased, or without a text).
+
+    Raises:
+        StoreError: its text cannot be opened (`key_missing`).
+    """
+    columns = (record_table.c.status, record_table.c.revision, record_table.c.original_sealed, record_table.c.clean)
+    row = connection.execute(select(*columns).where(record_table.c.id == job.target)).one_or_none()
+    if row is None or row.status in ("erased", "waiting"):
+        return None
+    if row.original_sealed is not None:
+        return Task(job, row.revision, from_bytes(vault.sealer.open(row.original_sealed)))
+    return Task(job, row.revision, from_json(row.clean)) if row.clean else None
+
+
+def save(connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str) -> bool:
+    """Keep a result and finish its job, in the caller's transaction.
+
+    Returns:
+        False where nothing was kept: the lease was lost, or the record changed meanwhile (a newer job is queued then).
+    """
+    if not jobs.finish(connection, lease, task.job.id):
+        return False
+    held = select(record_table.c.revision, record_table.c.status).where(record_table.c.id == task.job.target).with_for_update()
+    row = connection.execute(held).one_or_none()
+    if row is None or row.revision != task.revision or row.status == "erased":
+        return False
+    if isinstance(result, Rejected):
+        _set(connection, task, status="failed" if result.code == "analysis_failed" else "rejected", error_code=result.code)
+    else:
+        _keep(connection, task, result, bundle=bundle)
+        kept = {} if cleaned is None else {"clean": dict(cleaned.verbatim), "details": cleaned.details}
+        review = result.conversation.needs_review if result.conversation else None
+        _set(connection, task, status="analysed", error_code=None, needs_review=review, **kept)
+    records.forget_original(connection, task.job.target)
+    return True
+
+
+def _keep(connection: Connection, task: Task, analysis: Analysis, *, bundle: str) -> None:
+    """One row a (record, revision, bundle), made current."""
+    current = (analyses.c.record_id == task.job.target, analyses.c.is_current)
+    connection.execute(update(analyses).where(*current).values(is_current=False))
+    named = {"record_id": task.job.target, "revision": task.revision, "bundle": bundle}
+    values = {
+        **named,
+        "id": new_id("ana"),
+        "workspace_id": task.job.workspace_id,
+        "taxonomy": analysis.taxonomy,
+        "is_current": True,
+        "result": analysis.to_dict(),
+        "created_at": now(connection),
+    }
+    if not insert_if_new(connection, analyses, values):
+        connection.execute(update(analyses).where(*(analyses.c[name] == value for name, value in named.items())).values(is_current=True))
+
+
+def _set(connection: Connection, task: Task, **values: Any) -> None:
+    connection.execute(update(record_table).where(record_table.c.id == task.job.target).values(**values))

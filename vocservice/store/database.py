@@ -1,0 +1,139 @@
+"""A database URL in, transactions out: one at a time for writers on SQLite, pooled on PostgreSQL, trouble as one error.
+
+SQLite runs with a write-ahead log, every commit synced, foreign keys, a busy time-out, and erased pages overwritten.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from vocservice.errors import ConfigError, StoreError
+from vocservice.store.types import from_micros
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+_NOW = {
+    SQLITE: "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000",
+    POSTGRESQL: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+}
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+_CLOSED = "57P01", "57P02", "57P03"  # PostgreSQL: the server is going down or not up yet
+
+
+class Database:
+    """Open for reading and writing; thread-safe, one for a process (made anew after a fork)."""
+
+    def __init__(self, url: str, *, busy_seconds: float = 5.0, pool: int = 5):
+        """Args:
+            url: `sqlite:///path` or `postgresql://user:password@host/name`.
+            busy_seconds: how long to wait for another writer, a connection or the server.
+            pool: most connections kept to PostgreSQL.
+
+        Raises:
+            ConfigError: the URL is of no kind that is served.
+        """
+        self.url = parse_url(url)
+        self.kind = self.url.get_backend_name()
+        self.engine = _sqlite(self.url, busy_seconds) if self.kind == SQLITE else _postgresql(self.url, busy_seconds, pool)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that may write; all of it or nothing.
+
+        Raises:
+            StoreError: the database is busy, full, read-only or gone; nothing of the transaction was kept.
+        """
+        with _translated(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One transaction that only reads.
+
+        Raises:
+            StoreError: the database is gone.
+        """
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def now(connection: Connection) -> datetime:
+    """The database's own clock, the only one that leases are measured by."""
+    return from_micros(int(connection.scalar(text(_NOW[connection.dialect.name]))))
+
+
+def parse_url(url: str) -> URL:
+    """The URL with the driver that is installed.
+
+    Raises:
+        ConfigError: it is no URL, or of another kind of database.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError("store.url is not a database URL, such as sqlite:///var/voc.db") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite+pysqlite")
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigError("store.url must begin with sqlite:/// or postgresql://")
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether trying again later can help."""
+    code = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or isinstance(error, InterfaceError) or code in _CLOSED:
+        return True
+    return isinstance(error, OperationalError)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if not is_unavailable(error):
+            raise
+        raise StoreError(f"the database does not answer ({type(error.orig).__name__}); try again", code="store_unavailable") from error
+    except PoolTimeoutError as error:
+        raise StoreError("all connections to the database are in use; try again", code="store_unavailable") from error
+
+
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _settle(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # SQLAlchemy begins and ends transactions, not the driver
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL, busy_seconds: float, pool: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool,
+        pool_timeout=busy_seconds,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": max(2, round(busy_seconds)), "options": f"-c lock_timeout={round(busy_seconds * 1000)}"},
+    )

@@ -1,0 +1,153 @@
+"""Work to do in, leases on it out: at least once, never two at a time, measured by the database's clock.
+
+A job is queued, then running under a lease that its worker renews, then gone. A lease that ran out is taken by the next
+worker. A job that was taken before is taken alone, so that one that kills its worker takes no other along; after
+`max_attempts` it is dead, until someone sends it back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
+
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.rows import insert_if_new
+from vocservice.store.schema import jobs
+
+LOST = "worker_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work under lease; `attempts` counts this one."""
+
+    id: str
+    workspace_id: str
+    kind: str
+    target: str
+    payload: Mapping[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who takes work, for how long at a time, and how often a job may be tried."""
+
+    owner: str
+    seconds: float = 60.0
+    max_attempts: int = 5
+
+
+def enqueue(
+    connection: Connection, workspace_id: str, kind: str, target: str, *, payload: Mapping[str, Any] | None = None, delay: float = 0.0
+) -> bool:
+    """Queue a job; False where the same is waiting already. `delay` in seconds."""
+    at = now(connection)
+    values = {
+        "id": new_id("job"),
+        "workspace_id": workspace_id,
+        "kind": kind,
+        "target": target,
+        "payload": dict(payload or {}),
+        "state": "queued",
+        "due_at": at + timedelta(seconds=delay),
+        "created_at": at,
+        "attempts": 0,
+    }
+    return insert_if_new(connection, jobs, values)
+
+
+def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[str]) -> list[Job]:
+    """Take up to `limit` due jobs of the given kinds, oldest first; one alone where it was taken before."""
+    at = now(connection)
+    _bury(connection, lease, at)
+    free = or_(and_(jobs.c.state == "queued", jobs.c.due_at <= at), and_(jobs.c.state == "running", jobs.c.lease_until < at))
+    due = select(jobs.c.id, jobs.c.attempts).where(free, jobs.c.kind.in_(kinds)).order_by(jobs.c.due_at, jobs.c.id).limit(limit)
+    found = connection.execute(due.with_for_update(skip_locked=True)).all()
+    if not found:
+        return []
+    fresh = [row.id for row in found if row.attempts == 0]
+    wanted = fresh if found[0].attempts == 0 else [found[0].id]
+    taken = (
+        update(jobs)
+        .where(jobs.c.id.in_(wanted))
+        .values(state="running", attempts=jobs.c.attempts + 1, lease_owner=lease.owner, lease_until=at + timedelta(seconds=lease.seconds))
+        .returning(jobs.c.id, jobs.c.workspace_id, jobs.c.kind, jobs.c.target, jobs.c.payload, jobs.c.attempts)
+    )
+    by_id = {row.id: Job(*row) for row in connection.execute(taken)}
+    return [by_id[job_id] for job_id in wanted]
+
+
+def _bury(connection: Connection, lease: Lease, at: Any) -> None:
+    """Jobs whose worker was lost in the last attempt they had."""
+    lost = and_(jobs.c.state == "running", jobs.c.lease_until < at, jobs.c.attempts >= lease.max_attempts)
+    connection.execute(update(jobs).where(lost).values(state="dead", error_code=LOST, lease_owner=None, lease_until=None))
+
+
+def renew(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> set[str]:
+    """Lengthen the leases still held; returns their ids, and whoever is missing was lost."""
+    until = now(connection) + timedelta(seconds=lease.seconds)
+    held = and_(jobs.c.id.in_(job_ids), jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
+    return set(connection.scalars(update(jobs).where(held).values(lease_until=until).returning(jobs.c.id)))
+
+
+def finish(connection: Connection, lease: Lease, job_id: str) -> bool:
+    """Remove a job that is done; False where the lease was lost, and what was done must not be kept."""
+    held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
+    done: int = connection.execute(delete(jobs).where(held)).rowcount
+    return done == 1
+
+
+def release(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> None:
+    """Give jobs back undone, as at a shutdown; the attempt does not count."""
+    for job_id in job_ids:
+        _requeue(connection, lease, job_id, attempts=jobs.c.attempts - 1, delay=0.0, code=None)
+
+
+def fail(connection: Connection, lease: Lease, job: Job, *, code: str, delay: float) -> None:
+    """Try again after `delay` seconds, or bury the job after its last attempt."""
+    if job.attempts < lease.max_attempts:
+        _requeue(connection, lease, job.id, attempts=jobs.c.attempts, delay=delay, code=code)
+        return
+    bury(connection, lease, job.id, code=code)
+
+
+def bury(connection: Connection, lease: Lease, job_id: str, *, code: str) -> None:
+    """A job that no further try can help."""
+    held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner)
+    connection.execute(update(jobs).where(held).values(state="dead", error_code=code, lease_owner=None, lease_until=None))
+
+
+def _requeue(connection: Connection, lease: Lease, job_id: str, *, attempts: Any, delay: float, code: str | None) -> None:
+    """Back into the queue, unless a newer job for the same target waits there already: then this one is not needed."""
+    held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
+    mine = select(jobs.c.kind, jobs.c.target).where(held).subquery()
+    waiting = jobs.alias()
+    newer = select(waiting.c.id).where(waiting.c.state == "queued", waiting.c.kind == mine.c.kind, waiting.c.target == mine.c.target)
+    if connection.scalar(newer) is not None:
+        connection.execute(delete(jobs).where(held))
+        return
+    due = now(connection) + timedelta(seconds=delay)
+    back = {"state": "queued", "attempts": attempts, "due_at": due, "error_code": code, "lease_owner": None, "lease_until": None}
+    connection.execute(update(jobs).where(held).values(**back))
+
+
+def revive(connection: Connection, workspace_id: str | None = None, *, job_ids: Sequence[str] | None = None) -> int:
+    """Send dead jobs back, all or those given, with their attempts forgotten; returns how many."""
+    chosen = [jobs.c.state == "dead"]
+    chosen += [jobs.c.workspace_id == workspace_id] if workspace_id else []
+    chosen += [jobs.c.id.in_(job_ids)] if job_ids is not None else []
+    dead = connection.execute(select(jobs.c.id, jobs.c.workspace_id, jobs.c.kind, jobs.c.target, jobs.c.payload).where(*chosen)).all()
+    for row in dead:
+        connection.execute(delete(jobs).where(jobs.c.id == row.id))
+        enqueue(connection, row.workspace_id, row.kind, row.target, payload=row.payload)
+    return len(dead)
+
+
+def counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many jobs there are, by (kind, state)."""
+    rows = connection.execute(select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state))
+    return {(row[0], row[1]): row[2] for row in rows}

@@ -1,0 +1,235 @@
+"""What a sender said of a record in, the record as it now stands out: newest version wins, what was erased stays erased."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping, delete, exists, select, update
+
+from vocservice.records import RawVerbatim
+from vocservice.store import jobs
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.rows import insert_if_new
+from vocservice.store.schema import analyses, inbox, mentions, records, tombstones, workspaces
+from vocservice.store.schema import jobs as job_table
+from vocservice.store.vault import Vault
+from vocservice.store.verbatims import content_hash, to_bytes
+
+ANALYSE, FETCH = "analyse", "fetch"
+API = "api"
+Outcome = Literal["created", "updated", "unchanged", "stale", "erased", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record comes from: its workspace, its source (None: our own API), and the delivery that spoke of it."""
+
+    workspace_id: str
+    source_id: str | None = None
+    inbox_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.source_id or API
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of one event; `record_id` is None for what was erased before."""
+
+    record_id: str | None
+    outcome: Outcome
+
+
+def upsert(
+    connection: Connection,
+    vault: Vault,
+    origin: Origin,
+    record: str,
+    verbatim: RawVerbatim,
+    *,
+    version: str | None,
+    warnings: tuple[str, ...],
+) -> Applied:
+    """Store a version of a record and queue its analysis, unless it is older than what is there, the same, or was erased.
+
+    Args:
+        record: the sender's id of it.
+        version: sorts in time order; None where the sender has none, and the last to arrive counts.
+    """
+    if _is_buried(connection, vault, origin, record):
+        return Applied(None, "erased")
+    hashed = content_hash(verbatim)
+    values = _values(vault, origin, verbatim) | {"content_hash": hashed, "source_version": version, "warnings": list(warnings)}
+    made = _insert(connection, origin, record, values | {"status": "pending"})
+    if made:
+        return _queued(connection, origin, made, "created")
+    held = _locked(connection, origin, record)
+    if held["status"] != "waiting" and (verdict := _verdict(held, version, hashed)):
+        return Applied(held["id"], verdict)
+    changes = values | {"status": "pending", "revision": held["revision"] + 1, "error_code": None}
+    connection.execute(update(records).where(records.c.id == held["id"]).values(**changes))
+    return _queued(connection, origin, held["id"], "updated")
+
+
+def await_text(
+    connection: Connection, vault: Vault, origin: Origin, record: str, *, version: str | None, reference: Mapping[str, str]
+) -> Applied:
+    """Store that a record exists whose text must be fetched, and queue the fetching."""
+    if _is_buried(connection, vault, origin, record):
+        return Applied(None, "erased")
+    made = _insert(connection, origin, record, {"status": "waiting"})
+    record_id = made or _locked(connection, origin, record)["id"]
+    _mention(connection, origin, record_id)
+    jobs.enqueue(connection, origin.workspace_id, FETCH, record_id, payload={"reference": dict(reference), "version": version})
+    return Applied(record_id, "waiting")
+
+
+def erase(connection: Connection, vault: Vault, origin: Origin, record: str, *, reason: str) -> Applied:
+    """Erase what the sender took back; also where it never came, so that it cannot come later."""
+    _entomb(connection, vault, origin, record, reason)
+    held = connection.execute(select(records).where(*_named(origin, record)).with_for_update()).mappings().first()
+    if held is None:
+        return Applied(None, "erased")
+    wipe(connection, held["id"])
+    return Applied(held["id"], "erased")
+
+
+def erase_by_id(connection: Connection, vault: Vault, workspace_id: str, record_id: str, *, reason: str) -> bool:
+    """Erase one record of a workspace; False where there is none."""
+    held = connection.execute(select(records).where(records.c.workspace_id == workspace_id, records.c.id == record_id)).mappings().first()
+    if held is None:
+        return False
+    origin = Origin(workspace_id, held["source_id"])
+    _entomb(connection, vault, origin, held["source_record"], reason, key=held["source_key"])
+    wipe(connection, record_id)
+    return True
+
+
+def wipe(connection: Connection, record_id: str) -> None:
+    """Remove everything that was said: text, analyses, metadata, subject, waiting jobs, and the bodies it came in."""
+    told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
+    connection.execute(update(inbox).where(inbox.c.id.in_(told)).values(body_sealed=None))
+    connection.execute(delete(analyses).where(analyses.c.record_id == record_id))
+    connection.execute(delete(job_table).where(job_table.c.target == record_id, job_table.c.kind.in_((ANALYSE, FETCH))))
+    blank = dict.fromkeys(_SAID)
+    connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
+
+
+_SAID = (
+    "original_sealed",
+    "clean",
+    "details",
+    "warnings",
+    "subject_hash",
+    "score_kind",
+    "score_value",
+    "score_scale",
+    "content_hash",
+    "created_at",
+    "channel",
+    "error_code",
+    "needs_review",
+)
+
+
+def forget_original(connection: Connection, record_id: str) -> None:
+    """After the analysis: drop the unredacted text, and bodies of whose records none waits, unless the workspace keeps them."""
+    keeps = select(workspaces.c.keeps_originals).where(workspaces.c.id == records.c.workspace_id, records.c.id == record_id)
+    if connection.scalar(keeps):
+        return
+    connection.execute(update(records).where(records.c.id == record_id).values(original_sealed=None))
+    others = mentions.alias()
+    waits = exists().where(
+        others.c.inbox_id == inbox.c.id, records.c.id == others.c.record_id, records.c.status.in_(("pending", "waiting"))
+    )
+    told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
+    connection.execute(update(inbox).where(inbox.c.id.in_(told), ~waits).values(body_sealed=None))
+
+
+def _verdict(held: RowMapping, version: str | None, hashed: str) -> Outcome | None:
+    """Why a version changes nothing; None where it counts."""
+    if version is not None and held["source_version"] is not None and version < held["source_version"]:
+        return "stale"
+    return "unchanged" if hashed == held["content_hash"] else None
+
+
+def _values(vault: Vault, origin: Origin, verbatim: RawVerbatim) -> dict[str, Any]:
+    score = verbatim.score or {}
+    return {
+        "channel": verbatim.channel,
+        "is_transcript": bool(verbatim.turns),
+        "subject_hash": vault.subject_hash(origin.workspace_id, verbatim.subject) if verbatim.subject else None,
+        "score_kind": score.get("kind"),
+        "score_value": score.get("value"),
+        "score_scale": score.get("scale"),
+        "created_at": _moment(verbatim.created_at),
+        "original_sealed": vault.sealer.seal(to_bytes(verbatim)),
+    }
+
+
+def _insert(connection: Connection, origin: Origin, record: str, values: Mapping[str, Any]) -> str | None:
+    """The id of the new row; None where the record is there already."""
+    row = {
+        "id": new_id("rec"),
+        "workspace_id": origin.workspace_id,
+        "source_id": origin.source_id,
+        "source_key": origin.key,
+        "source_record": record,
+        "received_at": now(connection),
+        "revision": 1,
+        "is_transcript": False,
+        **values,
+    }
+    return str(row["id"]) if insert_if_new(connection, records, row) else None
+
+
+def _queued(connection: Connection, origin: Origin, record_id: str, outcome: Outcome) -> Applied:
+    _mention(connection, origin, record_id)
+    jobs.enqueue(connection, origin.workspace_id, ANALYSE, record_id)
+    return Applied(record_id, outcome)
+
+
+def _mention(connection: Connection, origin: Origin, record_id: str) -> None:
+    if origin.inbox_id:
+        insert_if_new(connection, mentions, {"inbox_id": origin.inbox_id, "record_id": record_id})
+
+
+def _named(origin: Origin, record: str) -> tuple[Any, ...]:
+    return records.c.workspace_id == origin.workspace_id, records.c.source_key == origin.key, records.c.source_record == record
+
+
+def _locked(connection: Connection, origin: Origin, record: str) -> RowMapping:
+    return connection.execute(select(records).where(*_named(origin, record)).with_for_update()).mappings().one()
+
+
+def _tomb(vault: Vault, origin: Origin, record: str, key: str | None = None) -> str:
+    return vault.hash("record", origin.workspace_id, key or origin.key, record)
+
+
+def _is_buried(connection: Connection, vault: Vault, origin: Origin, record: str) -> bool:
+    there = select(tombstones.c.erased_at).where(
+        tombstones.c.workspace_id == origin.workspace_id, tombstones.c.record_hash == _tomb(vault, origin, record)
+    )
+    return connection.scalar(there) is not None
+
+
+def _entomb(connection: Connection, vault: Vault, origin: Origin, record: str, reason: str, *, key: str | None = None) -> None:
+    values = {
+        "workspace_id": origin.workspace_id,
+        "record_hash": _tomb(vault, origin, record, key),
+        "reason": reason,
+        "erased_at": now(connection),
+    }
+    insert_if_new(connection, tombstones, values)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """The time a sender gave; None for what is no ISO 8601 time (adapters and the API warn of it)."""
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

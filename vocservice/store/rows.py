@@ -1,0 +1,24 @@
+"""Values in, rows written: the few statements that SQLite and PostgreSQL spell alike but SQLAlchemy does not."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table, literal
+from sqlalchemy.dialects import postgresql, sqlite
+
+_LONGEST_KEY = 200
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def insert_if_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row; False where a unique constraint already holds another, which is left as it is."""
+    insert = _INSERTS[connection.dialect.name](table).values(**values)  # type: ignore[operator]
+    return connection.execute(insert.on_conflict_do_nothing().returning(literal(1))).first() is not None
+
+
+def bounded(key: str) -> str:
+    """A sender's own key, as it is while it is short, else its SHA-256: every column and index holds it."""
+    if len(key) <= _LONGEST_KEY and "\0" not in key:
+        return key
+    return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,317 @@
+"""The tables. Times are UTC (`UtcTime`), `sealed` columns are encrypted, `*_hash` columns keyed or plain SHA-256 in hex.
+
+What customers wrote stands in four columns only: encrypted in `inbox.body_sealed` and `records.original_sealed`,
+redacted in `records.clean` and `analyses.result`.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import Float
+
+from vocservice.store.types import UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = String(40)
+Key = String(255)
+Code = String(64)
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Sequence = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself in SQLite
+
+
+def _one_of(column: str, *values: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
+
+
+def _one_where(name: str, *columns: str, where: str) -> Index:
+    """At most one row of its kind among those that meet a condition."""
+    return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def _workspace() -> Column[str]:
+    return Column("workspace_id", Id, ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False)
+
+
+# One row a name: what the installation as a whole must remember, such as the sealed salt of its keyed hashes.
+facts = Table("facts", metadata, Column("name", Key, primary_key=True), Column("value", Text, nullable=False))
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Key, nullable=False, unique=True),
+    Column("keeps_originals", Boolean, nullable=False, default=False),
+    Column("retention_days", Integer),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),
+    Column("adapter", Code, nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("secrets_sealed", LargeBinary, nullable=False),
+    Column("options", Document, nullable=False),
+    Column("is_enabled", Boolean, nullable=False, default=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_received_at", UtcTime),
+    Column("received", Integer, nullable=False, default=0),
+    Column("quarantined", Integer, nullable=False, default=0),
+    Column("warned", Integer, nullable=False, default=0),
+    Column("signature_failures", Integer, nullable=False, default=0),
+    Column("last_failure_at", UtcTime),
+    UniqueConstraint("workspace_id", "name"),
+)
+
+# Every delivery that was acknowledged, under the sender's id of it: the same again is a duplicate.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("source_id", Id, ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("delivery_key", Key, nullable=False),
+    Column("status", Code, nullable=False),
+    Column("error_code", Code),
+    Column("content_type", Key),
+    Column("body_sealed", LargeBinary),
+    Column("received_at", UtcTime, nullable=False),
+    UniqueConstraint("source_id", "delivery_key"),
+    _one_of("status", "accepted", "quarantined", "discarded"),
+    Index(None, "workspace_id", "status", "received_at"),
+)
+
+# Which records a delivery spoke of: erasing one takes the body along.
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("inbox_id", Id, ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+# One row a piece of feedback; the newest version by the sender's own count, whatever the order of arrival.
+records = Table(
+    "records",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("source_id", Id, ForeignKey("sources.id", ondelete="SET NULL")),
+    Column("source_key", Key, nullable=False),  # source id, or "api": part of what is unique
+    Column("source_record", Key, nullable=False),
+    Column("source_version", Key),
+    Column("revision", Integer, nullable=False, default=1),
+    Column("content_hash", String(64)),
+    Column("status", Code, nullable=False),
+    Column("error_code", Code),
+    Column("channel", Code),
+    Column("is_transcript", Boolean, nullable=False, default=False),
+    Column("subject_hash", String(64)),
+    Column("score_kind", Code),
+    Column("score_value", Float),
+    Column("score_scale", Float),
+    Column("details", Document),
+    Column("warnings", Document),
+    Column("created_at", UtcTime),
+    Column("received_at", UtcTime, nullable=False),
+    Column("original_sealed", LargeBinary),
+    Column("clean", Document),
+    Column("needs_review", Boolean),
+    UniqueConstraint("workspace_id", "source_key", "source_record"),
+    _one_of("status", "pending", "waiting", "analysed", "rejected", "failed", "erased"),
+    Index(None, "workspace_id", "received_at", "id"),
+    Index(None, "workspace_id", "subject_hash"),
+    Index(None, "workspace_id", "status", "received_at"),
+)
+
+# One row a (record, revision, bundle): older ones are kept. The newest for the promoted bundle is current.
+analyses = Table(
+    "analyses",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), nullable=False),
+    _workspace(),
+    Column("revision", Integer, nullable=False),
+    Column("bundle", Key, nullable=False),
+    Column("taxonomy", Key, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("result", Document, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("record_id", "revision", "bundle"),
+    _one_where("ix_analyses_current", "record_id", where="is_current"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("kind", Code, nullable=False),
+    Column("target", Key, nullable=False),  # of `analyse`, the record's id
+    Column("payload", Document, nullable=False),
+    Column("state", Code, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("due_at", UtcTime, nullable=False),
+    Column("lease_until", UtcTime),
+    Column("lease_owner", Key),
+    Column("error_code", Code),
+    Column("created_at", UtcTime, nullable=False),
+    _one_of("state", "queued", "running", "dead"),
+    Index(None, "state", "due_at"),
+    Index(None, "state", "lease_until"),
+    Index(
+        "ix_jobs_waiting", "kind", "target", unique=True, sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")
+    ),
+)
+
+# What was erased must not come back with a replay; only a keyed hash of its id is kept.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    _workspace(),
+    Column("record_hash", String(64), nullable=False),
+    Column("reason", Code, nullable=False),
+    Column("erased_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace_id", "record_hash"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),
+    Column("prefix", String(16), nullable=False, unique=True),
+    Column("secret_hash", String(64), nullable=False),
+    Column("scopes", Document, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Column("last_used_at", UtcTime),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("email", Key, nullable=False, unique=True),
+    Column("name", Key, nullable=False),
+    Column("role", Code, nullable=False),
+    Column("password_hash", Key),
+    Column("oidc_subject", Key, unique=True),
+    Column("is_active", Boolean, nullable=False, default=True),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("locked_until", UtcTime),
+    Column("preferences", Document, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_login_at", UtcTime),
+    _one_of("role", "analyst", "support_lead", "admin"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+# First answer under an Idempotency-Key, replayed to the same request; never an error of ours.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key_id", Id, nullable=False),
+    Column("route", Key, nullable=False),
+    Column("name", Key, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", Integer),
+    Column("answer", Document),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("key_id", "route", "name"),
+    Index(None, "created_at"),
+)
+
+# Append-only; each row's hash covers the one before.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Sequence, primary_key=True, autoincrement=True),
+    Column("workspace_id", Id),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Key, nullable=False),
+    Column("action", Code, nullable=False),
+    Column("target", Key, nullable=False),
+    Column("details", Document, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Index(None, "workspace_id", "number"),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("url", String(2000), nullable=False),
+    Column("events", Document, nullable=False),
+    Column("secret_sealed", LargeBinary, nullable=False),
+    Column("is_enabled", Boolean, nullable=False, default=True),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# Events that were or will be sent to an endpoint; payloads hold ids and labels, never a text.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("endpoint_id", Id, ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("event", Code, nullable=False),
+    Column("payload", Document, nullable=False),
+    Column("state", Code, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("last_status", Integer),
+    Column("created_at", UtcTime, nullable=False),
+    Column("delivered_at", UtcTime),
+    _one_of("state", "queued", "delivered", "failed"),
+    Index(None, "endpoint_id", "created_at"),
+)
+
+# Which bundle serves since when; the newest row counts. Rolling back adds a row.
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("number", Sequence, primary_key=True, autoincrement=True),
+    Column("bundle", Key, nullable=False),
+    Column("actor", Key, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
