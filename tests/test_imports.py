@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "taxonomy": {"errors", "paths"},
     "settings": {"errors", "paths"},
     "render": {"records", "taxonomy"},
+    "reporting": {"errors", "records", "taxonomy"},
     "web": {"api", "errors", "records", "render", "settings", "strictjson", "tables", "taxonomy"},
 }
 STEPS = {"vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"}

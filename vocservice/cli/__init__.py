@@ -15,6 +15,7 @@ from vocservice.cli.failures import ReaderGoneError, answered
 
 COMMANDS: Mapping[str, str] = {
     "classify": "vocservice.cli.classify",
+    "report": "vocservice.cli.report",
     "explain": "vocservice.cli.explain",
     "taxonomy": "vocservice.cli.taxonomy",
     "serve": "vocservice.cli.serve",

@@ -213,10 +213,8 @@ def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: t
 
 
 def _driver(term: Term, n: int, share: float, impact: tuple[float, float, float], importance: float) -> Driver:
-    value, low, high = (float(part) for part in impact)
-    return Driver(
-        term, round(share * n), float(share), value, low, high, -value * share, -high * share, -low * share, max(float(importance), 0.0)
-    )
+    value, low, high, share = (float(part) for part in (*impact, share))
+    return Driver(term, round(share * n), share, value, low, high, -value * share, -high * share, -low * share, max(float(importance), 0.0))
 
 
 def _unit(frame: Frame) -> tuple[float, str, float]:

@@ -5,7 +5,7 @@ there is no stage, at none (-1).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -65,7 +65,7 @@ class Frame:
         stages: (n, stages) whether given.
         factors: (n, factors) polarity 0 +, 1 -, 2 ~, or -1.
         flags: (n, flags) whether given.
-        scope, outcome, channel, model, taxonomy, scale: (n,) names.
+        scope, outcome, channel, model, version (of the taxonomy), scale: (n,) names.
         segments: the columns that the caller asked for.
         subject: (n,) number of the customer; a row without one has a number of its own.
         day: (n,) proleptic day number, 0 where not told.
@@ -104,14 +104,27 @@ class Frame:
         """The rows of a mask."""
         kept = self.places[mask[self.places.row]]
         moved = np.cumsum(mask) - 1
-        return Frame(
-            self.taxonomy, self.stage_keys, self.factor_keys, self.flag_keys, self.scales,
-            self.index[mask], self.stages[mask], self.factors[mask], self.flags[mask],
-            Places(moved[kept.row], kept.stage, kept.factor, kept.polarity),
-            *(codes.take(mask) for codes in (self.scope, self.outcome, self.channel, self.model, self.version, self.scale)),
-            {name: codes.take(mask) for name, codes in self.segments.items()},
-            self.subject[mask], self.has_subject[mask], self.day[mask], self.level[mask], self.sentiment[mask], self.score[mask],
-        )  # fmt: skip
+        return replace(
+            self,
+            index=self.index[mask],
+            stages=self.stages[mask],
+            factors=self.factors[mask],
+            flags=self.flags[mask],
+            places=Places(moved[kept.row], kept.stage, kept.factor, kept.polarity),
+            scope=self.scope.take(mask),
+            outcome=self.outcome.take(mask),
+            channel=self.channel.take(mask),
+            model=self.model.take(mask),
+            version=self.version.take(mask),
+            scale=self.scale.take(mask),
+            segments={name: codes.take(mask) for name, codes in self.segments.items()},
+            subject=self.subject[mask],
+            has_subject=self.has_subject[mask],
+            day=self.day[mask],
+            level=self.level[mask],
+            sentiment=self.sentiment[mask],
+            score=self.score[mask],
+        )
 
     @property
     def is_service(self) -> Bools:

@@ -139,7 +139,9 @@ def origin_of_object(found: Mapping[str, Any], segments: Iterable[str] = ()) -> 
     fields = {**(metadata if isinstance(metadata, Mapping) else {}), **found}
     score = found.get("score")
     return Origin(
-        *(value if isinstance(value := found.get(name), str) else None for name in ("created_at", "channel", "subject")),
+        created_at=_text_or_none(found.get("created_at")),
+        channel=_text_or_none(found.get("channel")),
+        subject=_text_or_none(found.get("subject")),
         score={"value": score} if _is_number(score) else score if isinstance(score, Mapping) else None,
         segments=_segments(fields, segments),
     )
@@ -269,6 +271,10 @@ def _text(value: object, name: str) -> str:
 
 def _optional(value: object, name: str) -> str | None:
     return None if value is None else _text(value, name)
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _tidy(name: str | None) -> str | None:

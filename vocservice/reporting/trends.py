@@ -101,7 +101,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Handover:
     """The first day on which another model, or another taxonomy, made the labels."""
 
     day: date
@@ -163,8 +163,9 @@ def kitagawa(figure: str, before: tuple[Floats, Sequence[str]], after: tuple[Flo
     sides = [_by_channel(*side) for side in (before, after)]
     channels = sorted({*sides[0], *sides[1]})
     parts = tuple(_part(channel, *(side.get(channel) for side in sides)) for channel in channels)
-    means = [float(side[0].mean()) for side in (before, after)]
-    return Split(figure, len(before[0]), len(after[0]), *means, sum(part.mix for part in parts), sum(part.rate for part in parts), parts)
+    means = float(before[0].mean()), float(after[0].mean())
+    mix, rate = sum(part.mix for part in parts), sum(part.rate for part in parts)
+    return Split(figure, len(before[0]), len(after[0]), means[0], means[1], mix, rate, parts)
 
 
 def splits(before: Frame, after: Frame) -> tuple[Split, ...]:
@@ -179,9 +180,11 @@ def splits(before: Frame, after: Frame) -> tuple[Split, ...]:
     return tuple(split for split in found if split is not None)
 
 
-def turns_of(frame: Frame) -> tuple[Turn, ...]:
+def handovers_of(frame: Frame) -> tuple[Handover, ...]:
     """The days on which model or taxonomy changed; where two overlap in time, the first day of each counts."""
-    return tuple(sorted((*_turns(frame, "model", frame.model), *_turns(frame, "taxonomy", frame.version)), key=lambda turn: turn.day))
+    return tuple(
+        sorted((*_handovers(frame, "model", frame.model), *_handovers(frame, "taxonomy", frame.version)), key=lambda found: found.day)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +310,7 @@ def _side(frame: Frame, figure: Callable[[Frame], tuple[Floats, Bools]]) -> tupl
     return values[mask], names[frame.channel.codes[mask]].tolist()
 
 
-def _turns(frame: Frame, kind: str, codes: Codes) -> Iterator[Turn]:
+def _handovers(frame: Frame, kind: str, codes: Codes) -> Iterator[Handover]:
     starts = []
     for at, name in enumerate(codes.names):
         days = frame.day[(codes.codes == at) & (frame.day > 0)]
@@ -315,7 +318,7 @@ def _turns(frame: Frame, kind: str, codes: Codes) -> Iterator[Turn]:
             starts.append((int(days.min()), name))
     starts.sort()
     for (_, before), (day, after) in zip(starts, starts[1:], strict=False):
-        yield Turn(date.fromordinal(day), kind, before, after)
+        yield Handover(date.fromordinal(day), kind, before, after)
 
 
 def periods(frame: Frame, *, least: int = MIN_N, days: int = 28) -> tuple[Bools, Bools] | None:

@@ -1,0 +1,154 @@
+"""Files, labelled by us or raw, in; each record's analysis object and what the sender told beside it out.
+
+Labelled records are taken as they are. Raw ones go through the analyser, which is loaded when the first of them comes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from vocservice.api import Analyser
+from vocservice.errors import InputError
+from vocservice.records import RawVerbatim, Rejected
+from vocservice.reporting.labelled import TEXT_COLUMN, is_labelled, object_of
+from vocservice.reporting.rows import Origin, origin_of, origin_of_object
+from vocservice.tables import Source, parse_record, read
+from vocservice.tables.formats import input_format, shown_name
+from vocservice.tables.lines import MAX_LINE
+from vocservice.tables.stream import check_magic, open_bytes
+
+_UTF8_MARK = b"\xef\xbb\xbf"
+_STATUS = ("ok", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The reader's names of columns or JSON keys, null where they are found by themselves; `score_kind` where none is told."""
+
+    id: str | None = None
+    text: str | None = None
+    score: str | None = None
+    date: str | None = None
+    channel: str | None = None
+    subject: str | None = None
+    sheet: str | None = None
+    score_kind: str | None = None
+    segments: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Field of a record to the caller's name of it."""
+        named = {"score": self.score, "created_at": self.date, "channel": self.channel, "subject": self.subject}
+        return {field: name for field, name in named.items() if name is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record: its analysis where it has one, else the record to analyse."""
+
+    origin: Origin
+    analysis: Mapping[str, Any] | None = None
+    record: RawVerbatim | Rejected | None = None
+
+
+def items_of(path: str, columns: Columns) -> Iterator[Item]:
+    """The records of one input.
+
+    Raises:
+        InputError: the input or one of the named columns cannot be used; also while iterating.
+    """
+    found = _lines(path, columns) if input_format(path).name == "jsonl" else _cells(path, columns)
+    for item in found:
+        yield replace(item, origin=_with_kind(item.origin, columns.score_kind))
+
+
+def pairs_of(items: Iterable[Item], load: Callable[[], Analyser]) -> Iterator[tuple[Mapping[str, Any], Origin]]:
+    """Every record's analysis object, in order."""
+    for is_raw, group in groupby(items, key=lambda item: item.record is not None):
+        label = partial(_analysed, analyser=load()) if is_raw else partial(map, _as_it_is)
+        yield from label(group)
+
+
+def _analysed(items: Iterable[Item], analyser: Analyser) -> Iterator[tuple[Mapping[str, Any], Origin]]:
+    waiting: deque[Origin] = deque()
+
+    def records() -> Iterator[RawVerbatim | Rejected]:
+        for item in items:
+            if item.record is not None:
+                waiting.append(item.origin)
+                yield item.record
+
+    for result in analyser.stream(records()):
+        yield result.to_dict(), waiting.popleft()
+
+
+def _as_it_is(item: Item) -> tuple[Mapping[str, Any], Origin]:
+    return item.analysis or {}, item.origin
+
+
+def _cells(path: str, columns: Columns) -> Iterator[Item]:
+    with _open(path, columns) as source:
+        keys = source.facts.columns
+        missing = [name for name in columns.segments if name not in keys]
+        if missing:
+            raise InputError(f"{shown_name(path)}: there is no column {missing[0]!r}")
+        labelled = is_labelled(keys)
+        for record in source:
+            yield _labelled(record, columns) if labelled else Item(_origin(record, columns), record=record)
+
+
+def _open(path: str, columns: Columns) -> Source:
+    """A labelled table is read by its analysed text, any other by its own."""
+    try:
+        return read(path, id_column=columns.id, text_column=TEXT_COLUMN, mapping=columns.wanted, sheet=columns.sheet)
+    except InputError:
+        return read(path, id_column=columns.id, text_column=columns.text, mapping=columns.wanted, sheet=columns.sheet)
+
+
+def _labelled(record: RawVerbatim | Rejected, columns: Columns) -> Item:
+    if isinstance(record, Rejected):
+        return Item(Origin(), record.to_dict())
+    return Item(_origin(record, columns), object_of(record.row or {}, record_id=record.id))
+
+
+def _origin(record: RawVerbatim | Rejected, columns: Columns) -> Origin:
+    return Origin() if isinstance(record, Rejected) else origin_of(record, columns.segments)
+
+
+def _lines(path: str, columns: Columns) -> Iterator[Item]:
+    opened = open_bytes(path)
+    with opened.stream as stream:
+        check_magic(stream.peek(8)[:8], shown_name(path))
+        for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 1):
+            if len(line) > MAX_LINE:
+                raise InputError(f"{shown_name(path)}: line {number} is longer than {MAX_LINE // 1024**2} MB")
+            if line.strip():
+                yield _item(line.removeprefix(_UTF8_MARK) if number == 1 else line, number, columns)
+
+
+def _item(line: bytes, number: int, columns: Columns) -> Item:
+    try:
+        found = orjson.loads(line)
+    except ValueError:
+        return Item(Origin(), Rejected(f"line-{number}", "invalid_json", "").to_dict())
+    if not isinstance(found, dict):
+        return Item(Origin(), Rejected(f"line-{number}", "invalid_type", "").to_dict())
+    metadata = found.get("metadata")
+    own = {**metadata, **found} if isinstance(metadata, dict) else found
+    renamed = found | {field: own.get(key) for field, key in columns.wanted.items()}
+    origin = origin_of_object(renamed, columns.segments)
+    if found.get("status") in _STATUS:
+        return Item(origin, renamed)
+    raw = renamed | {field: own.get(key) for field, key in (("id", columns.id), ("text", columns.text)) if key is not None}
+    return Item(origin, record=parse_record(raw, default_id=f"line-{number}"))
+
+
+def _with_kind(origin: Origin, kind: str | None) -> Origin:
+    if kind is None or not origin.score or origin.score.get("kind"):
+        return origin
+    return replace(origin, score={**origin.score, "kind": kind})

@@ -1,0 +1,219 @@
+"""Customers' words, labelled or not, in; one page of figures out, and the same as JSON or a workbook: `voc report IN... -o OUT`."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vocservice.api import Analyser
+from vocservice.cli.failures import OK, SOME_REJECTED
+from vocservice.cli.labelled import Columns, items_of, pairs_of
+from vocservice.cli.session import analyser_for, configured
+from vocservice.errors import InputError, OutputError
+from vocservice.reporting.page import render
+from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, make_report
+from vocservice.reporting.rows import SCORE_KINDS, Reading, read_rows
+from vocservice.reporting.scope import CUSTOMERS
+from vocservice.reporting.workbook import write_workbook
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.partial import Partial, unwritable
+from vocservice.taxonomy import Taxonomy, load_taxonomy
+
+_MOST_COMPARED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One file to write, or `-` for standard output, and what writes it."""
+
+    path: str
+    write: Callable[[Report, Path], object]
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
+@click.option("-o", "--output", metavar="OUT", help="The page, one HTML file; - is standard output.")
+@click.option("--json", "json_file", metavar="FILE", help="Also write every figure as JSON; - is standard output.")
+@click.option("--xlsx", "xlsx_file", metavar="FILE", help="Also write every figure as an Excel workbook.")
+@click.option("--id-column", help="Column (or JSON key) of the record's id; found by name by default.")
+@click.option("--text-column", help="Column (or JSON key) of the text; found by name by default.")
+@click.option("--score-column", help="Column (or JSON key) of the score; found by name by default.")
+@click.option("--score-kind", type=click.Choice(SCORE_KINDS), help="What the score is, where the records do not say so.")
+@click.option("--date-column", help="Column (or JSON key) of the date; found by name by default.")
+@click.option("--channel-column", help="Column (or JSON key) of the channel; found by name by default.")
+@click.option("--subject-column", help="Column (or JSON key) that tells customers apart; found by name by default.")
+@click.option("--segment-column", help="Column (or JSON key) to break figures down by.")
+@click.option(
+    "--compare", "compared", multiple=True, metavar="COLUMN=VALUE", help="Compare these records with all others; twice, with each other."
+)
+@click.option("--customers", type=click.IntRange(2), default=CUSTOMERS, show_default=True, help="Customers that make a complaint shared.")
+@click.option("--sheet", help="Sheet of an Excel workbook; the first by default.")
+@click.option("--title", default="Voice of the customer", help="Title of the page.")
+@click.option("--bundle", help="Version under models/, or path, of the model for records without labels.")
+@click.option("--taxonomy", type=click.Path(path_type=Path), help="Taxonomy file that the records were labelled with.")
+def report(inputs: tuple[str, ...], output: str | None, json_file: str | None, xlsx_file: str | None, **options: Any) -> int:
+    """Make an analyst's report of labelled or raw records.
+
+    IN is what `voc classify` wrote (JSON Lines, or a table with voc_ columns), or raw records, which are labelled first.
+    The page needs nothing else and no network. Without --compare the last four weeks stand against the four before.
+
+    Exit codes: 0 done, 2 unusable input, output, option or configuration, 3 some records were rejected or left out,
+    130 interrupted.
+    """
+    outputs = tuple(_outputs(output, json_file, xlsx_file))
+    wish = _wish(options)
+    _claim(outputs, inputs)
+    try:
+        made = _made(inputs, options, wish)
+        for wanted in outputs:
+            _write(wanted, made)
+    except BaseException:
+        _release(outputs)
+        raise
+    return _told(made, outputs)
+
+
+def _outputs(output: str | None, json_file: str | None, xlsx_file: str | None) -> Iterator[Output]:
+    """The files asked for.
+
+    Raises:
+        click.UsageError: none is, a suffix does not fit, two are the same, or a workbook should go to standard output.
+    """
+    named: dict[str, tuple[str | None, tuple[str, ...], Callable[[Report, Path], object]]] = {
+        "-o": (output, (".html", ".htm"), _write_page),
+        "--json": (json_file, (".json",), _write_json),
+        "--xlsx": (xlsx_file, (".xlsx",), write_workbook),
+    }
+    given = {option: found for option, found in named.items() if found[0] is not None}
+    paths = [os.path.abspath(path) if path != STANDARD_STREAM else path for path, _, _ in given.values() if path]
+    if not given or len(set(paths)) < len(paths):
+        raise click.UsageError("give -o, --json or --xlsx, each another file")
+    for option, (path, suffixes, write) in given.items():
+        is_stream = path == STANDARD_STREAM and option != "--xlsx"
+        if not is_stream and Path(path or "").suffix.lower() not in suffixes:
+            raise click.UsageError(f"{option} needs a name that ends in {' or '.join(suffixes)}")
+        yield Output(path or "", write)
+
+
+def _wish(options: dict[str, Any]) -> Wish:
+    compared = tuple(map(parse_where, options["compared"]))
+    if len(compared) > _MOST_COMPARED:
+        raise click.UsageError("--compare can be given twice at most")
+    return Wish(
+        today=datetime.now().astimezone().date(),
+        segment=options["segment_column"],
+        compared=compared,
+        customers=options["customers"],
+        title=options["title"],
+    )
+
+
+def parse_where(text: str) -> Where:
+    """`COLUMN=VALUE`.
+
+    Raises:
+        click.BadParameter: it is not that.
+    """
+    column, sign, value = text.partition("=")
+    if not (column.strip() and sign and value.strip()):
+        raise click.BadParameter("give COLUMN=VALUE, such as channel=email or date=2025-01-01..2025-01-31", param_hint="--compare")
+    return Where(column.strip(), value.strip())
+
+
+def _made(inputs: Sequence[str], options: dict[str, Any], wish: Wish) -> Report:
+    if list(inputs).count(STANDARD_STREAM) > 1:
+        raise InputError("standard input (-) can be read once only")
+    columns = _columns(options, wish)
+    load = lru_cache(maxsize=1)(lambda: _analyser(options))
+    items = chain.from_iterable(items_of(path, columns) for path in inputs)
+    reading = read_rows(pairs_of(items, load))
+    taxonomy = load().taxonomy if load.cache_info().currsize else load_taxonomy(options["taxonomy"])
+    _check_taxonomy(reading, taxonomy)
+    return make_report(reading, taxonomy, wish)
+
+
+def _analyser(options: dict[str, Any]) -> Analyser:
+    taxonomy = options["taxonomy"]
+    return analyser_for(configured(), bundle=options["bundle"], taxonomy=str(taxonomy) if taxonomy else None)
+
+
+def _columns(options: dict[str, Any], wish: Wish) -> Columns:
+    named = {name: options[f"{name}_column"] for name in ("id", "text", "score", "date", "channel", "subject")}
+    segments = [where.column for where in wish.compared if where.column not in (DATE, CHANNEL)] + ([wish.segment] if wish.segment else [])
+    return Columns(**named, sheet=options["sheet"], score_kind=options["score_kind"], segments=tuple(dict.fromkeys(segments)))
+
+
+def _check_taxonomy(reading: Reading, taxonomy: Taxonomy) -> None:
+    other = {row.taxonomy.partition("/")[0] for row in reading.rows if row.taxonomy} - {taxonomy.name}
+    if other:
+        raise InputError(
+            f"records were labelled with another taxonomy ({', '.join(sorted(map(shown_name, other)))}); name it with --taxonomy"
+        )
+
+
+def _claim(outputs: Sequence[Output], inputs: Sequence[str]) -> None:
+    for wanted in outputs:
+        if wanted.path != STANDARD_STREAM:
+            for name in inputs:
+                with suppress(OSError, ValueError):
+                    if os.path.samefile(wanted.path, name):
+                        raise OutputError(f"{shown_name(wanted.path)}: the output is an input; choose another name")
+            Partial(Path(wanted.path)).claim()
+
+
+def _release(outputs: Sequence[Output]) -> None:
+    for wanted in outputs:
+        if wanted.path != STANDARD_STREAM:
+            Partial(Path(wanted.path)).discard()
+
+
+def _write(wanted: Output, made: Report) -> None:
+    if wanted.path == STANDARD_STREAM:
+        sys.stdout.buffer.write(_page(made) if wanted.write is _write_page else _figures(made))
+        sys.stdout.buffer.flush()
+        return
+    output = Partial(Path(wanted.path))
+    try:
+        wanted.write(made, output.partial)
+    except OSError as error:
+        raise unwritable(output.name, error) from None
+    except Exception as error:
+        if type(error).__module__.startswith("xlsxwriter"):
+            raise unwritable(output.name, error) from None
+        raise
+    output.finish()
+
+
+def _page(made: Report) -> bytes:
+    return render(made).encode("utf-8", "replace")
+
+
+def _figures(made: Report) -> bytes:
+    return json.dumps(made.to_dict(), ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace") + b"\n"
+
+
+def _write_page(made: Report, path: Path) -> None:
+    path.write_bytes(_page(made))
+
+
+def _write_json(made: Report, path: Path) -> None:
+    path.write_bytes(_figures(made))
+
+
+def _told(made: Report, outputs: Sequence[Output]) -> int:
+    """The summary, and the exit code."""
+    skipped = made.headlines.skipped
+    names = ", ".join(shown_name(wanted.path) for wanted in outputs if wanted.path != STANDARD_STREAM) or "standard output"
+    click.echo(f"{made.headlines.records} records reported in {names}", err=True)
+    if skipped:
+        click.echo(f"{sum(skipped.values())} left out: {', '.join(f'{code} {count}' for code, count in skipped.items())}", err=True)
+    return SOME_REJECTED if skipped else OK

@@ -1,0 +1,194 @@
+"""Numbers in, accessible SVG out: a title, a description, no script, and the same numbers as a table beside it.
+
+Colours are CSS variables of the page and never the only sign: sides, signs, dashes and hatching say the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH = 720
+LABELS = 230
+LINE = 26
+TOP = 28
+_PLOT_HEIGHT = 200
+_LEFT = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """An SVG with the table that says the same."""
+
+    key: str
+    title: str
+    description: str
+    svg: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of a chart of intervals; nothing known is drawn hatched with its n."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One day or week of a line; value null leaves a gap."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    is_odd: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One point of a scatter, numbered in the table."""
+
+    label: str
+    x: float
+    y: float
+    is_clear: bool
+
+
+def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float, float], unit: str) -> Chart:
+    """Values with intervals around zero, one line each (a forest plot)."""
+    low, high = _bounds(bars, bounds)
+    height = TOP + LINE * len(bars) + 24
+    zero = _across(0.0, low, high)
+    parts = [f'<line class="axis" x1="{zero:.1f}" x2="{zero:.1f}" y1="{TOP - 8}" y2="{height - 22}"/>']
+    for at, bar in enumerate(bars):
+        parts += _interval(bar, TOP + LINE * at + LINE / 2, low, high)
+    parts += [_text(_across(x, low, high), height - 6, f"{x:g}", "middle") for x in (low, 0.0, high)]
+    description = f"{len(bars)} lines with 95 % intervals, from {low:g} to {high:g} {unit}. The table below holds every number."
+    rows = tuple((bar.label, bar.note) for bar in bars)
+    return Chart(key, title, description, _svg(key, title, description, height, parts), ("", unit), rows)
+
+
+def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str) -> Chart:
+    """A series with its expected range as a band; what stands out is ringed."""
+    top = max((x for dot in dots for x in (dot.value, dot.high) if x is not None), default=0.0) or 1.0
+    height = _PLOT_HEIGHT + TOP + 24
+    parts = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{_down(0, top):.1f}" y2="{_down(0, top):.1f}"/>']
+    parts += [_text(_LEFT - 6, _down(x, top) + 4, f"{x:.2g}", "end") for x in (0.0, top / 2, top)]
+    parts += list(_band(dots, top))
+    parts += list(_runs(dots, top))
+    parts += [part for at, dot in enumerate(dots) if dot.value is not None for part in _dot(dot, _at(at, len(dots)), top)]
+    if dots:
+        parts += [_text(_LEFT, height - 6, dots[0].label, "start"), _text(WIDTH - 8, height - 6, dots[-1].label, "end")]
+    odd = sum(dot.is_odd for dot in dots)
+    description = f"{len(dots)} points, {odd} of them outside what the weeks before let expect. The table below holds every number."
+    rows = tuple((dot.label, dot.note) for dot in dots)
+    return Chart(key, title, description, _svg(key, title, description, height, parts), ("from", unit), rows)
+
+
+def scatter(key: str, title: str, marks: Sequence[Mark], *, names: tuple[str, str]) -> Chart:
+    """Numbered points; hollow where the effect is not clear."""
+    top, right = (max((value for mark in marks for value in (mark.y if is_y else mark.x,)), default=0) or 1.0 for is_y in (True, False))
+    low = min(0.0, min((mark.y for mark in marks), default=0.0))
+    height = _PLOT_HEIGHT + TOP + 44
+
+    def down(y: float) -> float:
+        return TOP + _PLOT_HEIGHT * (1 - (y - low) / (top - low))
+
+    parts = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{down(0):.1f}" y2="{down(0):.1f}"/>',
+             f'<line class="axis" x1="{_LEFT}" x2="{_LEFT}" y1="{TOP}" y2="{TOP + _PLOT_HEIGHT}"/>']  # fmt: skip
+    for number, mark in enumerate(marks, 1):
+        x, y = _LEFT + (WIDTH - _LEFT - 40) * mark.x / right, down(mark.y)
+        parts.append(f'<circle class="{"mark" if mark.is_clear else "mark hollow"}" cx="{x:.1f}" cy="{y:.1f}" r="11"/>')
+        parts.append(_text(x, y + 4, str(number), "middle", "on-mark" if mark.is_clear else ""))
+    parts += [_text(WIDTH - 8, height - 8, f"{names[0]} \u2192", "end"), _text(8, 16, f"\u2191 {names[1]}", "start")]
+    description = f"{len(marks)} points, numbered as in the table: {names[0]} to the right, {names[1]} upwards; hollow is not clear."
+    rows = tuple((f"{number} {mark.label}", f"{mark.x:.3g}", f"{mark.y:.3g}") for number, mark in enumerate(marks, 1))
+    return Chart(key, title, description, _svg(key, title, description, height, parts), ("", *names), rows)
+
+
+def _svg(key: str, title: str, description: str, height: float, parts: Sequence[str]) -> str:
+    hatch = (
+        f'<defs><pattern id="{key}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<line class="hatch" x1="0" y1="0" x2="0" y2="6"/></pattern></defs>'
+    )
+    body = "".join(parts).replace("url(#hatch)", f"url(#{key}-hatch)")
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{key}-title {key}-desc">'
+        f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(description)}</desc>{hatch}{body}</svg>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str, look: str = "") -> str:
+    chosen = f' class="{look}"' if look else ""
+    return f'<text{chosen} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _bounds(bars: Sequence[Bar], bounds: tuple[float, float]) -> tuple[float, float]:
+    """Round bounds that hold all intervals and zero."""
+    values = [x for bar in bars for x in (bar.low, bar.high) if x is not None]
+    low, high = min([*values, bounds[0]]), max([*values, bounds[1]])
+    return float(f"{low:.2g}") if low else 0.0, float(f"{high:.2g}") if high else 0.0
+
+
+def _across(value: float, low: float, high: float) -> float:
+    return LABELS + (WIDTH - LABELS - 16) * (min(max(value, low), high) - low) / ((high - low) or 1.0)
+
+
+def _interval(bar: Bar, y: float, low: float, high: float) -> Iterator[str]:
+    yield _text(LABELS - 10, y + 4, bar.label if len(bar.label) <= 34 else bar.label[:33] + "\u2026", "end")
+    if bar.value is None or bar.low is None or bar.high is None:
+        yield f'<rect class="unknown" fill="url(#hatch)" x="{LABELS}" y="{y - 8:.1f}" width="120" height="16"/>'
+        yield _text(LABELS + 128, y + 4, bar.note, "start")
+        return
+    look = "good" if bar.low > 0 else "bad" if bar.high < 0 else "even"
+    left, right, at = (_across(x, low, high) for x in (bar.low, bar.high, bar.value))
+    yield f'<line class="whisker {look}" x1="{left:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    yield f'<circle class="dot {look}" cx="{at:.1f}" cy="{y:.1f}" r="5"/>'
+
+
+def _at(index: int, count: int) -> float:
+    return _LEFT + (WIDTH - _LEFT - 16) * (index / (count - 1) if count > 1 else 0.5)
+
+
+def _down(value: float, top: float) -> float:
+    return TOP + _PLOT_HEIGHT * (1 - value / top)
+
+
+def _band(dots: Sequence[Dot], top: float) -> Iterator[str]:
+    """The expected range, in unbroken runs."""
+    for run in _unbroken([dot.low is not None and dot.high is not None for dot in dots]):
+        upper = [(_at(at, len(dots)), _down(dots[at].high or 0.0, top)) for at in run]
+        lower = [(_at(at, len(dots)), _down(dots[at].low or 0.0, top)) for at in reversed(run)]
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*upper, *lower])
+        yield f'<polygon class="band" points="{points}"/>'
+
+
+def _runs(dots: Sequence[Dot], top: float) -> Iterator[str]:
+    for run in _unbroken([dot.value is not None for dot in dots]):
+        points = " ".join(f"{_at(at, len(dots)):.1f},{_down(dots[at].value or 0.0, top):.1f}" for at in run)
+        yield f'<polyline class="line" points="{points}"/>'
+
+
+def _unbroken(known: Sequence[bool]) -> Iterator[list[int]]:
+    run: list[int] = []
+    for at, is_known in enumerate(known):
+        if is_known:
+            run.append(at)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _dot(dot: Dot, x: float, top: float) -> Iterator[str]:
+    y = _down(dot.value or 0.0, top)
+    yield f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
+    if dot.is_odd:
+        yield f'<circle class="odd" cx="{x:.1f}" cy="{y:.1f}" r="8"/>'

@@ -1,0 +1,194 @@
+"""A report in, one HTML page out that needs nothing else: style and charts inline, no script, nothing fetched.
+
+Every text is escaped by the template; only the style sheet and the charts, which escape their own texts, go in as they are.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from vocservice.reporting import words
+from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
+from vocservice.reporting.drivers import Driver, Drivers
+from vocservice.reporting.estimate import MIN_N, Estimate
+from vocservice.reporting.journey import Cell
+from vocservice.reporting.quotes import shown
+from vocservice.reporting.report import Report
+from vocservice.reporting.scope import ScopeFigures
+from vocservice.reporting.trends import Point, Series
+from vocservice.taxonomy import Taxonomy
+
+TEMPLATES = Path(__file__).parent / "templates"
+SHOWN_DRIVERS = 15
+SHOWN_RUNGS = 15
+SHOWN_CHANGES = 20
+_STEPS = ((0.7, 3), (0.4, 2), (0.0, 1))
+_CHARTED = ("records", "negative sentiment", "service complaints", "experience issues")
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The drawings of a page; null or empty where there is nothing to draw."""
+
+    scope: Chart
+    drivers: Chart | None
+    priorities: Chart | None
+    series: tuple[Chart, ...]
+
+
+def render(report: Report) -> str:
+    """The page."""
+    css = _css()
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return _template().render(
+        report=report,
+        css=css,
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        charts=_charts(report),
+        least=MIN_N,
+        shown_rungs=report.scope.ladder[:SHOWN_RUNGS],
+        shown_changes=_changes(report),
+        anomalies=tuple((series.figure, point) for series in report.series for point in series.anomalies),
+        **_names(report.taxonomy),
+    )
+
+
+def look_of(cell: Cell) -> str:
+    """The class of a cell: painted only where the interval leaves out zero, hatched where too little is known."""
+    if not cell.n:
+        return "none"
+    if cell.net.value is None:
+        return "unknown"
+    if not cell.net.is_clear:
+        return "even"
+    step = next(step for least, step in _STEPS if abs(cell.net.value) >= least)
+    return f"{'good' if cell.net.value > 0 else 'bad'}{step}"
+
+
+def impact_text(driver: Driver, *, digits: int = 2) -> str:
+    """Impact with its interval."""
+    return f"{words.signed(driver.impact, digits)} ({words.signed(driver.low, digits)} to {words.signed(driver.high, digits)})"
+
+
+def without_text(driver: Driver, unit: str) -> str:
+    """What the mean score would do without it, in plain words."""
+    if not driver.is_clear:
+        return "no clear effect"
+    size = abs(driver.without)
+    amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
+    return f"without it the mean would be {amount} {'higher' if driver.without > 0 else 'lower'} on {unit}"
+
+
+def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
+    return {
+        "stage_name": partial(words.label_of, taxonomy, "stages"),
+        "factor_name": partial(words.label_of, taxonomy, "factors"),
+        "scope_name": partial(words.label_of, taxonomy, "scope"),
+        "owner_name": partial(words.owner_name, taxonomy),
+        "metric_name": partial(words.metric_name, taxonomy),
+        "term_name": partial(_term_name, taxonomy),
+    }
+
+
+def _term_name(taxonomy: Taxonomy, driver: Any) -> str:
+    term = getattr(driver, "term", driver)
+    sets = {"factor": "factors", "stage": "stages", "scope": "scope"}
+    name = words.label_of(taxonomy, sets[term.kind], term.key)
+    return f"{name}, {words.POLARITY_NAMES[term.polarity]}" if term.polarity else f"{name} ({term.kind})"
+
+
+def _charts(report: Report) -> Charts:
+    drivers = report.drivers
+    return Charts(
+        _scope_chart(report.scope, report.taxonomy),
+        _driver_chart(drivers, report.taxonomy) if drivers.drivers else None,
+        _priority_chart(drivers, report.taxonomy) if any(driver.quadrant for driver in drivers.drivers) else None,
+        tuple(_series_chart(at, series) for at, series in enumerate(report.series) if series.figure in _CHARTED),
+    )
+
+
+def _scope_chart(scope: ScopeFigures, taxonomy: Taxonomy) -> Chart:
+    bars = [_bar(words.label_of(taxonomy, "scope", key), found) for key, found in scope.shares.items()]
+    return intervals("scope", "Service complaints against experience issues", bars, bounds=(0.0, 1.0), unit="share of records with a scope")
+
+
+def _bar(label: str, found: Estimate) -> Bar:
+    return Bar(label, found.value, found.low, found.high, words.share_text(found))
+
+
+def _driver_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
+    bars = [
+        Bar(_term_name(taxonomy, driver), driver.impact, driver.low, driver.high, f"{impact_text(driver)}, n = {driver.n}")
+        for driver in drivers.drivers[:SHOWN_DRIVERS]
+    ]
+    return intervals("drivers", "What moves the score", bars, bounds=(0.0, 0.0), unit=f"change on {drivers.unit}")
+
+
+def _priority_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
+    marks = [
+        Mark(_term_name(taxonomy, driver), driver.share, -driver.impact, driver.is_clear) for driver in drivers.drivers if driver.quadrant
+    ]
+    return scatter("priorities", "Volume against impact of what is blamed", marks, names=("share of scored records", "lowers the score by"))
+
+
+def _series_chart(at: int, series: Series) -> Chart:
+    unit = "records" if series.figure == "records" else "share"
+    return lines(
+        f"series-{at}", f"{series.figure.capitalize()} by {series.bucket}", [_dot(series, point) for point in series.points], unit=unit
+    )
+
+
+def _dot(series: Series, point: Point) -> Dot:
+    is_volume = series.figure == "records"
+    value = float(point.n) if is_volume else point.share.value
+    note = f"{point.n}" if is_volume else words.share_text(point.share)
+    expected = _expected(point, is_volume=is_volume)
+    odd = point.verdict in ("high", "low")
+    extra = [expected, point.verdict if odd else "", "cut off" if point.is_partial else ""]
+    return Dot(point.start.isoformat(), value, point.low, point.high, odd, "; ".join([note, *filter(None, extra)]))
+
+
+def _expected(point: Point, *, is_volume: bool) -> str:
+    if point.low is None or point.high is None:
+        return ""
+    if is_volume:
+        return f"expected {point.low:.0f} to {point.high:.0f}"
+    return f"expected {100 * point.low:.0f} to {100 * point.high:.0f} %"
+
+
+def _changes(report: Report) -> Sequence[Any]:
+    if report.comparison is None:
+        return ()
+    return sorted(report.comparison.clear, key=lambda change: -abs(change.difference.value or 0.0))[:SHOWN_CHANGES]
+
+
+def _filters() -> Iterator[tuple[str, Callable[..., str]]]:
+    yield "shown", shown
+    yield "percent", words.percent
+    yield "signed", words.signed
+    yield "share", words.share_text
+    yield "net", words.net_text
+    yield "mean", words.mean_text
+    yield "look", look_of
+    yield "impact", impact_text
+    yield "without", without_text
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(_filters())
+    return environment.get_template("report.html")
+
+
+@lru_cache(maxsize=1)
+def _css() -> str:
+    return (TEMPLATES / "report.css").read_text(encoding="utf-8")

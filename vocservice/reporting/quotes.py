@@ -1,0 +1,146 @@
+"""A frame and its rows in, typical words of the fullest cells out, cut into plain and marked pieces.
+
+Only redacted texts are shown, and only where at least five records of at least five customers say the same, so that no
+quote points at one person.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vocservice.records import Evidence
+from vocservice.reporting.frame import NEGATIVE, NONE, POSITIVE, Frame, Ints
+from vocservice.reporting.rows import POLARITIES, Row
+
+ANONYMOUS = 5
+CELLS = 5
+QUOTES = 3
+LONGEST = 320
+TYPICAL = 140
+_CUT = "…"
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a quote; marked when it is evidence."""
+
+    text: str
+    is_evidence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One record's words for a cell."""
+
+    id: str
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A cell of the journey map in customers' words."""
+
+    stage: str
+    factor: str
+    polarity: str
+    records: int
+    customers: int
+    quotes: tuple[Quote, ...]
+
+
+def typical_quotes(frame: Frame, rows: Sequence[Row]) -> tuple[Quoted, ...]:
+    """The fullest blamed cells, then the fullest praised ones."""
+    return (*_fullest(frame, rows, NEGATIVE), *_fullest(frame, rows, POSITIVE))
+
+
+def shown(text: str) -> str:
+    """The text with control and direction characters shown as U+FFFD."""
+    return _UNSAFE.sub("\ufffd", text)
+
+
+def _fullest(frame: Frame, rows: Sequence[Row], polarity: int) -> Iterator[Quoted]:
+    places = frame.places[(frame.places.polarity == polarity) & (frame.places.stage != NONE)]
+    width = len(frame.factor_keys)
+    flat = places.stage * width + places.factor
+    cells, counts = np.unique(flat, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    found = 0
+    for cell in cells[order]:
+        members = np.unique(places.row[flat == cell])
+        quoted = _quoted(frame, rows, (int(cell) // width, int(cell) % width, polarity), members)
+        if quoted and (found := found + 1) <= CELLS:
+            yield quoted
+
+
+def _quoted(frame: Frame, rows: Sequence[Row], cell: tuple[int, int, int], members: Ints) -> Quoted | None:
+    customers = len(np.unique(frame.subject[members]))
+    if min(len(members), customers) < ANONYMOUS:
+        return None
+    stage, factor, sign = frame.stage_keys[cell[0]], frame.factor_keys[cell[1]], POLARITIES[cell[2]]
+    quotes = tuple(_chosen([rows[int(at)] for at in frame.index[members]], factor))
+    return Quoted(stage, factor, sign, len(members), customers, quotes) if quotes else None
+
+
+def _chosen(rows: Sequence[Row], factor: str) -> Iterator[Quote]:
+    """The surest of a length that reads well, one a customer and no text twice."""
+    seen: set[str] = set()
+    given = 0
+    for row in sorted(rows, key=lambda row: _rank(row, factor)):
+        quote = _quote(row, factor)
+        words = "".join(piece.text for piece in quote.pieces) if quote else ""
+        marks = {words, row.subject or row.id}
+        if quote and not marks & seen and given < QUOTES:
+            seen |= marks
+            given += 1
+            yield quote
+
+
+def _rank(row: Row, factor: str) -> tuple[float, float, str]:
+    probability = max((one.probability for one in row.factors if one.key == factor), default=0.0)
+    length = sum(map(len, row.texts)) or TYPICAL
+    return -round(probability, 1), abs(length - TYPICAL), row.id
+
+
+def _quote(row: Row, factor: str) -> Quote | None:
+    evidence = [piece for one in row.factors if one.key == factor for piece in one.evidence]
+    if not evidence:
+        return None
+    turn = evidence[0].turn
+    here = sorted((piece for piece in evidence if piece.turn == turn), key=lambda piece: piece.start)
+    text = row.texts[turn or 0] if (turn or 0) < len(row.texts) else None
+    if text is None or any(text[piece.start : piece.end] != piece.text for piece in here):
+        return Quote(row.id, (Piece(shown(here[0].text[:LONGEST]), True),))
+    return Quote(row.id, tuple(_pieces(text, here)))
+
+
+def _pieces(text: str, evidence: Sequence[Evidence]) -> Iterator[Piece]:
+    """The text around the evidence, cut at both ends when it is long."""
+    first, last = _window(text, evidence[0])
+    at = first
+    if first:
+        yield Piece(_CUT, False)
+    for piece in evidence:
+        start, end = max(piece.start, at), min(piece.end, last)
+        if start < end:
+            if at < start:
+                yield Piece(shown(text[at:start]), False)
+            yield Piece(shown(text[start:end]), True)
+            at = end
+    if at < last:
+        yield Piece(shown(text[at:last]), False)
+    if last < len(text):
+        yield Piece(_CUT, False)
+
+
+def _window(text: str, piece: Evidence) -> tuple[int, int]:
+    """Bounds of at most the longest shown, around the first evidence, at spaces where there are some."""
+    if len(text) <= LONGEST:
+        return 0, len(text)
+    first = max(0, min(piece.start - (LONGEST - min(piece.end - piece.start, LONGEST)) // 2, len(text) - LONGEST))
+    last = first + LONGEST
+    first = text.rfind(" ", 0, first) + 1 if first else 0
+    space = text.rfind(" ", piece.end if piece.end < last else first, last)
+    return first, last if last >= len(text) or space <= first else space

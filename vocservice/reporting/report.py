@@ -1,0 +1,285 @@
+"""Rows, a taxonomy and the reader's wishes in, every figure of a report out, and the same as plain JSON."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from vocservice.errors import InputError
+from vocservice.reporting.drivers import Drivers, find_drivers
+from vocservice.reporting.estimate import Estimate, mean, net, share
+from vocservice.reporting.frame import Bools, Frame, frame_of
+from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
+from vocservice.reporting.quotes import Quoted, typical_quotes
+from vocservice.reporting.rows import Reading, Row
+from vocservice.reporting.scope import CUSTOMERS, ScopeFigures, scope_figures
+from vocservice.reporting.trends import Dates, Handover, Series, Split, dates_of, handovers_of, periods, series_of, splits
+from vocservice.taxonomy import Taxonomy
+
+FORMAT = 1
+DATE, CHANNEL = "date", "channel"
+WEEKLY_FROM_DAYS = 42
+MAX_SEGMENTS = 12
+_PROMOTER, _DETRACTOR = 9 / 10, 6 / 10
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A set of records: those whose column has a value; the column `date` takes FROM..TO, `channel` is the channel."""
+
+    column: str
+    value: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.column}={self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the reader asks for.
+
+    Attributes:
+        today: days after it do not count.
+        segment: a column to break figures down by and to hold equal in the drivers.
+        compared: one set against all other records, or the first against the second.
+        customers: how many different customers make a shared complaint.
+        title: of the page.
+    """
+
+    today: date
+    segment: str | None = None
+    compared: tuple[Where, ...] = ()
+    customers: int = CUSTOMERS
+    title: str = "Voice of the customer"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFigure:
+    """One kind of score: its mean and, for NPS, promoters less detractors (-1 to 1)."""
+
+    name: str
+    is_assumed: bool
+    mean: Estimate
+    nps: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Headlines:
+    """The first figures of a page."""
+
+    records: int
+    skipped: Mapping[str, int]
+    customers: int | None
+    transcripts: int
+    sentiment: Estimate
+    negative: Estimate
+    scores: tuple[ScoreFigure, ...]
+    unused_scores: int
+    channels: Mapping[str, int]
+    models: Mapping[str, int]
+    taxonomies: Mapping[str, int]
+    unread_dates: int
+    dates: Dates
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One value of the column that the reader asked for."""
+
+    name: str
+    records: int
+    sentiment: Estimate
+    service: Estimate
+    experience: Estimate
+    score: Estimate
+    score_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All figures of one report."""
+
+    title: str
+    made: date
+    taxonomy: Taxonomy = field(repr=False)
+    headlines: Headlines
+    journey: Journey
+    scope: ScopeFigures
+    drivers: Drivers
+    series: tuple[Series, ...]
+    handovers: tuple[Handover, ...]
+    comparison: Comparison | None
+    comparison_is_default: bool
+    splits: tuple[Split, ...]
+    segment: str | None
+    segments: tuple[Segment, ...]
+    quotes: tuple[Quoted, ...]
+    customers_wanted: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
+        found = {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self) if item.name != "taxonomy"}
+        return {"format": FORMAT, "taxonomy": self.taxonomy.id, **found}
+
+
+def make_report(reading: Reading, taxonomy: Taxonomy, wish: Wish) -> Report:
+    """Compute everything.
+
+    Raises:
+        InputError: a column or value to compare or to break down by is not in the records.
+    """
+    rows = reading.rows
+    frame = frame_of(rows, taxonomy)
+    _check_columns(frame, wish)
+    dates = dates_of(frame, today=wish.today)
+    frame = _without_future(frame, wish.today)
+    masks, names = _compared(frame, wish)
+    sides = [frame.take(mask) for mask in masks]
+    return Report(
+        title=wish.title,
+        made=wish.today,
+        taxonomy=taxonomy,
+        headlines=_headlines(frame, rows, reading.skipped, dates),
+        journey=journey_map(frame),
+        scope=scope_figures(frame, rows, customers=wish.customers),
+        drivers=find_drivers(frame, segments=[wish.segment] if wish.segment else []),
+        series=series_of(frame, bucket=_bucket(dates)),
+        handovers=handovers_of(frame),
+        comparison=compare(sides[0], sides[1], names=names) if sides else None,
+        comparison_is_default=not wish.compared,
+        splits=splits(sides[0], sides[1]) if sides else (),
+        segment=wish.segment,
+        segments=_segments(frame, wish.segment),
+        quotes=typical_quotes(frame, rows),
+        customers_wanted=wish.customers,
+    )
+
+
+def plain(value: object) -> Any:
+    """Dataclasses, dates and numbers as JSON knows them; NaN and infinities become null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return round(float(value), _DIGITS) if math.isfinite(value) else None
+    return value
+
+
+def _check_columns(frame: Frame, wish: Wish) -> None:
+    columns = [where.column for where in wish.compared if where.column not in (DATE, CHANNEL)]
+    for column in [*columns, *([wish.segment] if wish.segment else [])]:
+        if column not in frame.segments and len(frame):
+            raise InputError(f"no record has the column {column!r}; nothing can be compared or broken down by it")
+
+
+def _without_future(frame: Frame, today: date) -> Frame:
+    """A day after today becomes none."""
+    return dataclasses.replace(frame, day=np.where(frame.day > today.toordinal(), 0, frame.day))
+
+
+def _compared(frame: Frame, wish: Wish) -> tuple[tuple[Bools, ...], tuple[str, str]]:
+    if not wish.compared:
+        return periods(frame) or (), ("the four weeks before", "the last four weeks")
+    masks = [_mask(frame, where) for where in wish.compared]
+    if len(masks) == 1:
+        return (_known(frame, wish.compared[0].column) & ~masks[0], masks[0]), ("all others", wish.compared[0].name)
+    return (masks[0], masks[1]), (wish.compared[0].name, wish.compared[1].name)
+
+
+def _mask(frame: Frame, where: Where) -> Bools:
+    if where.column == DATE:
+        first, last = _bounds(where)
+        return np.asarray((frame.day >= first) & (frame.day <= last))
+    codes = frame.channel if where.column == CHANNEL else frame.segments[where.column]
+    if where.value not in codes.names:
+        raise InputError(f"no record has the value asked for in the column {where.column!r}")
+    return codes.is_name(where.value)
+
+
+def _bounds(where: Where) -> tuple[int, int]:
+    first, _, last = where.value.partition("..")
+    try:
+        return date.fromisoformat(first).toordinal(), date.fromisoformat(last).toordinal()
+    except ValueError:
+        raise InputError("compare dates as date=2025-01-01..2025-01-31") from None
+
+
+def _known(frame: Frame, column: str) -> Bools:
+    if column == DATE:
+        return np.asarray(frame.day > 0)
+    return np.asarray((frame.channel if column == CHANNEL else frame.segments[column]).codes >= 0)
+
+
+def _bucket(dates: Dates) -> Any:
+    """Weeks, or days where the records span less than six of them."""
+    span = (dates.last - dates.first).days + 1 if dates.first and dates.last else 0
+    return "week" if span >= WEEKLY_FROM_DAYS else "day"
+
+
+def _headlines(frame: Frame, rows: Sequence[Row], skipped: Mapping[str, int], dates: Dates) -> Headlines:
+    told = frame.level[~np.isnan(frame.level)]
+    negative, positive = int((told < 0).sum()), int((told > 0).sum())
+    return Headlines(
+        records=len(frame),
+        skipped=dict(sorted(skipped.items())),
+        customers=len(np.unique(frame.subject[frame.has_subject])) if frame.has_subject.any() else None,
+        transcripts=int((frame.outcome.codes >= 0).sum()),
+        sentiment=net(positive, negative, len(told)),
+        negative=share(negative, len(told)),
+        scores=_scores(frame),
+        unused_scores=sum(row.score is not None for row in rows) - int((~np.isnan(frame.score)).sum()),
+        channels=_counted(frame.channel.names, frame.channel.codes),
+        models=_counted(frame.model.names, frame.model.codes),
+        taxonomies=_counted(frame.version.names, frame.version.codes),
+        unread_dates=sum(row.has_unread_date for row in rows),
+        dates=dates,
+    )
+
+
+def _counted(names: Sequence[str], codes: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, int]:
+    counts = np.bincount(codes + 1, minlength=len(names) + 1).tolist()
+    return {name: count for name, count in zip((*names, "not told"), (*counts[1:], counts[0]), strict=True) if count}
+
+
+def _scores(frame: Frame) -> tuple[ScoreFigure, ...]:
+    found = []
+    for at, scale in enumerate(frame.scales):
+        places = frame.score[frame.scale.codes == at]
+        promoters, detractors = int((places >= _PROMOTER - 1e-9).sum()), int((places <= _DETRACTOR + 1e-9).sum())
+        nps = net(promoters, detractors, len(places)) if scale.kind == "nps" else None
+        found.append(ScoreFigure(scale.name, scale.is_assumed, mean(scale.low + places * (scale.high - scale.low)), nps))
+    return tuple(found)
+
+
+def _segments(frame: Frame, column: str | None) -> tuple[Segment, ...]:
+    codes = frame.segments.get(column) if column else None
+    if codes is None:
+        return ()
+    return tuple(_segment(name, frame.take(codes.is_name(name))) for name in codes.names[:MAX_SEGMENTS])
+
+
+def _segment(name: str, frame: Frame) -> Segment:
+    told = frame.level[~np.isnan(frame.level)]
+    scoped = int(frame.has_scope.sum())
+    scale = frame.scales[0] if len(frame.scales) == 1 else None
+    values = frame.score if scale is None else scale.low + frame.score * (scale.high - scale.low)
+    return Segment(
+        name,
+        len(frame),
+        net(int((told > 0).sum()), int((told < 0).sum()), len(told)),
+        share(int(frame.is_service.sum()), scoped),
+        share(int(frame.is_experience.sum()), scoped),
+        mean(values),
+        scale.name if scale else "score scaled to 0 to 1",
+    )

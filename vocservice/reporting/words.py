@@ -1,0 +1,62 @@
+"""Figures in, the words and numbers that a reader sees out: the same on the page and in the workbook."""
+
+from collections.abc import Mapping
+
+from vocservice.reporting.estimate import Estimate
+from vocservice.taxonomy import Taxonomy
+
+POLARITY_NAMES: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
+MINUS = "\u2212"
+
+
+def percent(value: float, digits: int = 0) -> str:
+    return f"{100 * value:.{digits}f} %"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """With its sign; a true minus."""
+    text = f"{abs(value):.{digits}f}"
+    return text if not float(text) else f"{'+' if value > 0 else MINUS}{text}"
+
+
+def not_known(n: int) -> str:
+    return f"not known: n = {n}"
+
+
+def share_text(found: Estimate) -> str:
+    """A share with its interval and n."""
+    if found.value is None or found.low is None or found.high is None:
+        return not_known(found.n)
+    return f"{percent(found.value)} ({100 * found.low:.0f} to {100 * found.high:.0f}), n = {found.n}"
+
+
+def net_text(found: Estimate) -> str:
+    """A net sentiment or difference with its interval and n."""
+    if found.value is None or found.low is None or found.high is None:
+        return not_known(found.n)
+    return f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)}), n = {found.n}"
+
+
+def mean_text(found: Estimate) -> str:
+    """A mean with its interval and n."""
+    if found.value is None or found.low is None or found.high is None:
+        return not_known(found.n)
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f}), n = {found.n}"
+
+
+def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
+    """The name of a label for people; the key itself where the taxonomy has none."""
+    if key is None:
+        return "no stage"
+    found = (label.label for label in taxonomy[name].labels if label.key == key) if name in taxonomy else iter(())
+    return next(found, key)
+
+
+def owner_name(taxonomy: Taxonomy, key: str) -> str:
+    """The part of an owner's description before the colon."""
+    return taxonomy.owners.get(key, key).partition(":")[0]
+
+
+def metric_name(taxonomy: Taxonomy, key: str) -> str:
+    """The part of a metric's description before the comma."""
+    return taxonomy.metrics.get(key, key).partition(",")[0]
