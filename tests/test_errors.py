@@ -6,6 +6,7 @@ from vocservice import errors
 from vocservice.errors import (
     BundleError,
     ConfigError,
+    FetchError,
     InputError,
     OutputError,
     RecordError,
@@ -25,6 +26,7 @@ CODES = {
     RecordError: ("record_invalid", 422),
     SignatureError: ("signature_invalid", 401),
     UnusableBodyError: ("body_unusable", 422),
+    FetchError: ("fetch_failed", 503),
 }
 
 

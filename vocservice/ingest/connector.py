@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from vocservice.errors import ConfigError, UnusableBodyError, VocError
+from vocservice.errors import ConfigError, FetchError, UnusableBodyError
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Event, Parsed, Skipped
@@ -23,13 +23,6 @@ _MOST_BYTES = 4 * 1024**2
 _FREE_TEXT = "_TEXT"
 
 Http = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
-
-
-class FetchError(VocError):
-    """A sender's API could not be asked, or did not answer with the record; trying again later may help."""
-
-    code = "fetch_failed"
-    status = 503
 
 
 class Connector(Protocol):

@@ -70,7 +70,7 @@ class DelightedAdapter(BaseAdapter[Options]):
 def _drafts(data: Mapping[str, Any]) -> Iterator[Draft]:
     record_id = needed_key(data, "id")
     kind, scale = _KINDS.get(word_at(data, "survey_type") or "", ("", 0))
-    texts = [(record_id, text_at(data, "comment"), None)]
+    texts: list[tuple[str, str | None, str | None]] = [(record_id, text_at(data, "comment"), None)]
     for answer in objects_at(data, "additional_answers"):
         name = key_at(answer, "question", "id") or key_at(answer, "id")
         if name:

@@ -162,7 +162,7 @@ def _parts(item: Any) -> Iterator[_Part]:
     for part in (*source, *listed, *alone):
         speaker = _SPEAKERS.get(text_at(part, "author", "type") or "")
         name, is_redacted = key_at(part, "id"), at(part, "redacted") is True
-        if not name or at(part, "part_type") in _NOTES or not (speaker or is_redacted):
+        if not name or text_at(part, "part_type") in _NOTES or not (speaker or is_redacted):
             continue
         text = "\n".join(filter(None, (text_of_html(text_at(part, field) or "") for field in ("subject", "body"))))
         subject = key_at(part, "author", "email") or key_at(part, "author", "id")

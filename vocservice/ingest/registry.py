@@ -16,6 +16,7 @@ from vocservice.ingest.intercom import IntercomAdapter
 from vocservice.ingest.qualtrics import QualtricsAdapter
 from vocservice.ingest.surveymonkey import SurveyMonkeyAdapter
 from vocservice.ingest.trustpilot import TrustpilotAdapter
+from vocservice.ingest.twilio import TwilioAdapter
 from vocservice.ingest.typeform import TypeformAdapter
 from vocservice.ingest.zendesk import ZendeskAdapter
 
@@ -35,6 +36,7 @@ _ALL: tuple[Adapter, ...] = (
     ContactLensAdapter(),
     GenesysAdapter(),
     InsightsAdapter(),
+    TwilioAdapter(),
 )
 ADAPTERS: Mapping[str, Adapter] = {adapter.name: adapter for adapter in _ALL}
 

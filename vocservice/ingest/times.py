@@ -16,9 +16,14 @@ _LONGEST = 64
 _MILLIS, _MICROS = 1e11, 1e14  # an epoch count from here on is in milliseconds, in microseconds
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?"
 _ZONE = r"\s*(?P<zone>Z|UTC|GMT|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?)?"
-_YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[-/](?P<month>\d{{1,2}})[-/](?P<day>\d{{1,2}})(?:[T,\s]\s*{_CLOCK}{_ZONE})?", re.IGNORECASE)
-_YEAR_LAST = re.compile(rf"(?P<first>\d{{1,2}})[/.](?P<other>\d{{1,2}})[/.](?P<year>\d{{4}})(?:[,\s]\s*{_CLOCK}{_ZONE})?", re.IGNORECASE)
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", re.IGNORECASE)
+_FLAGS = re.IGNORECASE | re.ASCII
+_YEAR_FIRST = re.compile(
+    rf"(?P<year>\d{{4}})[-/](?P<month>\d{{1,2}})[-/](?P<day>\d{{1,2}})(?:[T,\s]\s*{_CLOCK}{_ZONE})?", re.IGNORECASE | re.ASCII
+)
+_YEAR_LAST = re.compile(
+    rf"(?P<first>\d{{1,2}})[/.](?P<other>\d{{1,2}})[/.](?P<year>\d{{4}})(?:[,\s]\s*{_CLOCK}{_ZONE})?", re.IGNORECASE | re.ASCII
+)
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", _FLAGS)
 
 
 def parse_time(value: Any, *, received_at: datetime, zone: tzinfo | None = None, order: Order | None = None) -> datetime | None:
@@ -53,7 +58,7 @@ def read_zone(name: str) -> ZoneInfo:
     """
     try:
         return ZoneInfo(name)
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError):
         raise ValueError("is no IANA time zone") from None
 
 

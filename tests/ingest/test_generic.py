@@ -1,0 +1,146 @@
+"""Tests of `generic`: our own record shape, and any other shape by pointers."""
+
+from typing import Any
+
+import pytest
+
+from ingest.sending import ADAPTERS, events, only, sent, upserts
+from vocservice.errors import ConfigError, UnusableBodyError
+from vocservice.ingest import Skipped, Upsert
+from vocservice.records import RawTurn
+
+TURNS = [{"speaker": "customer", "text": "Hello?"}, {"speaker": "agent", "text": "Hi."}]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{"id": "1", "text": "fine"}, [{"id": 1, "text": "fine"}], {"records": [{"id": "1", "review": "fine"}]}],
+    ids=["one", "list", "records"],
+)
+def test_our_own_shape(payload: Any) -> None:
+    event = only("generic", payload)
+    assert (event.record_id, event.verbatim.id, event.verbatim.text, event.version) == ("1", "1", "fine", None)
+
+
+def test_every_field_of_our_own_shape() -> None:
+    score = {"kind": "nps", "value": 9}
+    event = only(
+        "generic",
+        {
+            "id": "1", "turns": TURNS, "channel": "chat", "question": "Why?",
+            "created_at": "2025-01-01T00:00:00Z", "updated_at": 1735700000,
+            "language": "en", "subject": "c-1", "score": score, "metadata": {"plan": "gold", "tags": ["a", "b"]},
+        },
+    )  # fmt: skip
+    said = event.verbatim
+    assert said.turns == (RawTurn("customer", "Hello?"), RawTurn("agent", "Hi.")) and said.text is None
+    assert (said.channel, said.question, said.language, said.subject, said.score) == ("chat", "Why?", "en", "c-1", score)
+    assert said.created_at == "2025-01-01T00:00:00.000000Z" and event.version == "2025-01-01T02:53:20.000000Z"
+    assert said.metadata == {"plan": "gold", "tags": ["a", "b"]} and event.warnings == ()
+
+
+def test_a_bad_record_among_good_ones_is_skipped_in_its_place() -> None:
+    found = events("generic", [{"id": "1", "text": "a"}, {"id": "2"}, {"text": "b"}, 7, {"id": "3", "text": " "}, {"id": "4", "text": "c"}])
+    assert [event.record_id if isinstance(event, Upsert) else event for event in found] == [
+        "1", Skipped("rejected_missing_text"), Skipped("rejected_missing_id"), Skipped("rejected_invalid_type"), Skipped("no_text"), "4",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "payload", [{"text": "no id"}, {"id": "1"}, {"id": "1", "turns": []}, [], {"records": []}, {"records": 1}, [{"id": "1"}]]
+)
+def test_a_lone_bad_record_is_unusable(payload: Any) -> None:
+    with pytest.raises(UnusableBodyError):
+        events("generic", payload)
+
+
+def test_more_than_a_thousand_records_are_unusable() -> None:
+    record = {"id": "1", "text": "x"}
+    assert len(events("generic", [record] * 1000)) == 1000
+    with pytest.raises(UnusableBodyError, match="1000"):
+        events("generic", [record] * 1001)
+
+
+def test_zero_characters_are_replaced_and_said() -> None:
+    event = only("generic", {"id": "1", "text": "a\0b", "metadata": {"k\0": "v\0"}, "turns": None})
+    assert event.verbatim.text == "a\ufffdb" and event.warnings == ("nul_replaced",)
+    assert event.verbatim.metadata == {"k\ufffd": "v\ufffd"}
+
+
+def test_nested_and_long_metadata_is_cut_and_said() -> None:
+    event = only("generic", {"id": "1", "text": "a", "metadata": {"deep": {"x": 1}, "none": None, "long": "x" * 1001, "kept": 1}})
+    assert event.verbatim.metadata == {"kept": 1} and event.warnings == ("metadata_cut",)
+
+
+MAPPED = {
+    "items": "/data/list", "id": "/ref", "text": ["/pro", "/con~1other"],
+    "created_at": "/when", "updated_at": "/changed", "language": "/lang",
+    "subject": "/who/0", "question": "What now?", "channel": "survey", "score": {"value": "/points", "kind": "csat", "scale": 7},
+    "metadata": {"shop": "/meta/shop"}, "zone": "Europe/Berlin", "order": "day_first", "is_html": True,
+}  # fmt: skip
+ITEM = {
+    "ref": 12345678901234567890123, "pro": "<p>Good &amp; quick.</p><p>Kind.</p>", "con/other": "Pricey.",
+    "when": "1/2/2025 10:00", "changed": 1735700000,
+    "lang": "en-GB", "who": ["c-9"], "points": "6", "meta": {"shop": "north"},
+}  # fmt: skip
+
+
+def test_every_pointer() -> None:
+    event = only("generic", {"data": {"list": [ITEM]}}, MAPPED)
+    said = event.verbatim
+    assert event.record_id == "12345678901234567890123"
+    assert said.text == "Good & quick.\n\nKind.\n\nPricey."
+    assert (said.created_at, event.version) == ("2025-02-01T09:00:00.000000Z", "2025-01-01T02:53:20.000000Z")
+    assert (said.language, said.subject, said.question, said.channel) == ("en", "c-9", "What now?", "survey")
+    assert said.score == {"kind": "csat", "value": 6, "scale": 7} and said.metadata == {"shop": "north"}
+
+
+def test_items_without_an_id_are_skipped_and_alone_unusable() -> None:
+    found = events("generic", {"data": {"list": [ITEM, {"pro": "x"}]}}, MAPPED)
+    assert isinstance(found[0], Upsert) and found[1] == Skipped("rejected_missing_id")
+    for payload in ({"data": {"list": [{"pro": "x"}]}}, {"data": {"list": {}}}, {"data": []}):
+        with pytest.raises(UnusableBodyError):
+            events("generic", payload, MAPPED)
+
+
+def test_a_conversation_by_pointers() -> None:
+    turns = {"items": "/log", "speaker": "/by", "text": "/said", "at": "/t", "roles": {"C": "customer", "A": "agent"}}
+    log = [
+        {"by": "C", "said": " Hello? ", "t": 1735700000},
+        {"by": "A", "said": "Hi."},
+        {"by": "X", "said": "joined"},
+        {"by": "C", "said": ""},
+        "odd",
+    ]
+    event = only("generic", {"id": "7", "log": log}, {"id": "/id", "turns": turns, "channel_at": "/nothing", "channel": "chat"})
+    assert event.verbatim.turns == (RawTurn("customer", "Hello?", "2025-01-01T02:53:20.000000Z"), RawTurn("agent", "Hi."))
+    assert event.verbatim.channel == "chat"
+
+
+def test_a_conversation_without_the_customer_has_no_text() -> None:
+    options = {"id": "/id", "turns": {"items": "/log", "speaker": "/by", "text": "/said"}}
+    assert events("generic", {"id": "7", "log": [{"by": "agent", "said": "Anyone?"}]}, options) == (Skipped("no_text"),)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"text": ["/a"]},
+        {"id": "/a", "text": ["/b"], "turns": {"items": "/c", "speaker": "/d", "text": "/e"}},
+        {"id": "/a"},
+        {"id": "a", "text": ["/b"]},
+        {"id": "/a", "text": ["/b"], "score": {"value": "/c", "kind": "grade"}},
+        {"id": "/a", "text": ["/b"], "zone": "Atlantis/Capital"},
+        {"id": "/a", "text": ["/b"], "order": "year_first"},
+        {"id": 1, "text": "/b"},
+    ],
+)
+def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        ADAPTERS["generic"].check_options(options)
+
+
+def test_standard_webhooks_take_their_id_from_the_header() -> None:
+    parsed = ADAPTERS["standard_webhooks"].parse(sent({"id": "1", "text": "x"}), {})
+    assert parsed.delivery_id is None
+    assert upserts("standard_webhooks", {"id": "1", "text": "x"})

@@ -1,0 +1,100 @@
+"""Tests of the transcript files: Contact Lens, Genesys Cloud, Conversational Insights."""
+
+from typing import Any
+
+import pytest
+
+from ingest.sending import events, only, payload_of
+from vocservice.errors import UnusableBodyError
+from vocservice.ingest import Skipped
+
+
+def test_contact_lens_chats_drop_events_and_names() -> None:
+    payload = payload_of("contact_lens")
+    for item in payload["Transcript"]:
+        item["DisplayName"] = "Somebody"
+    event = only("contact_lens", payload)
+    assert [turn.speaker for turn in event.verbatim.turns] == ["bot", "customer", "agent", "customer", "agent"]
+    assert event.record_id == "contact-000001" and event.verbatim.channel == "chat" and "Somebody" not in str(event)
+
+
+@pytest.mark.parametrize(
+    "participants", [[{"ParticipantId": "x", "ParticipantRole": "CUSTOMER"}, {"ParticipantId": "y", "ParticipantRole": "AGENT"}], []]
+)
+def test_contact_lens_calls_name_participants_only(participants: list[Any]) -> None:
+    customer, agent = ("x", "y") if participants else ("CUSTOMER", "AGENT")
+    items = [
+        {"ParticipantId": agent, "Content": "Hello.", "BeginOffsetMillis": 0},
+        {"ParticipantId": customer, "Content": "My card is [PII].", "BeginOffsetMillis": 900},
+        {"ParticipantId": "z", "Content": "?"},
+    ]
+    payload = {"Channel": "VOICE", "CustomerMetadata": {"ContactId": "k"}, "Participants": participants, "Transcript": items}
+    said = only("contact_lens", payload).verbatim
+    assert [(turn.speaker, turn.text, turn.at) for turn in said.turns] == [
+        ("agent", "Hello.", None),
+        ("customer", "My card is [PII].", None),
+    ]
+    assert (said.channel, said.created_at) == ("call", None)
+
+
+def test_genesys_joins_phrases_of_one_speaker() -> None:
+    def phrase(text: str, who: str, at: int = 1_735_700_000_000) -> dict[str, Any]:
+        return {"text": text.lower(), "decoratedText": text, "participantPurpose": who, "startTimeMs": at}
+
+    phrases = [
+        phrase("Hello.", "internal"),
+        phrase("My bill", "external", 1_735_700_001_000),
+        phrase("is wrong.", "external"),
+        phrase("I see.", "internal"),
+    ]
+    payload = {
+        "conversationId": "c",
+        "mediaType": "call",
+        "conversationStartTime": 1_735_700_000_000,
+        "transcripts": [{"phrases": phrases}],
+    }
+    event = only("genesys", payload)
+    assert [(turn.speaker, turn.text) for turn in event.verbatim.turns] == [
+        ("agent", "Hello."),
+        ("customer", "My bill is wrong."),
+        ("agent", "I see."),
+    ]
+    assert event.verbatim.turns[1].at == "2025-01-01T02:53:21.000000Z"
+    assert event.record_id == "c" and only("genesys", payload | {"communicationId": "k"}).record_id == "c/k"
+
+
+def test_insights_without_an_id_takes_a_digest() -> None:
+    payload = payload_of("conversational_insights")
+    del payload["conversation_id"]
+    first, again = only("conversational_insights", payload), only("conversational_insights", payload)
+    payload["entries"][1]["text"] = "Something else."
+    assert first.record_id == again.record_id != only("conversational_insights", payload).record_id
+    assert first.record_id.startswith("digest-")
+
+
+@pytest.mark.parametrize(
+    ("role", "speaker"), [("END_USER", "customer"), ("customer", "customer"), ("AUTOMATED_AGENT", "bot"), ("HUMAN_AGENT", "agent")]
+)
+def test_insights_roles(role: str, speaker: str) -> None:
+    entries = [{"role": role, "text": "One."}, {"role": "CUSTOMER", "text": "Two."}]
+    assert only("conversational_insights", {"conversation_id": "1", "entries": entries}).verbatim.turns[0].speaker == speaker
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("contact_lens", {"CustomerMetadata": {"ContactId": "k"}, "Transcript": [{"ParticipantId": "AGENT", "Content": "Hello?"}]}),
+        ("genesys", {"conversationId": "c", "transcripts": [{"phrases": [{"text": "Hello?", "participantPurpose": "internal"}]}]}),
+        ("conversational_insights", {"conversation_id": "1", "entries": [{"role": "AGENT", "text": "Hello?"}]}),
+    ],
+)
+def test_without_a_word_of_the_customer_there_is_no_text(name: str, payload: Any) -> None:
+    assert events(name, payload) == (Skipped("no_text"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("contact_lens", "Transcript"), ("genesys", "transcripts"), ("conversational_insights", "entries")]
+)
+def test_without_a_transcript_it_is_unusable(name: str, field: str) -> None:
+    with pytest.raises(UnusableBodyError, match=field):
+        events(name, payload_of(name) | {field: None})
