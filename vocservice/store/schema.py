@@ -1,7 +1,7 @@
 """The tables. Times are UTC (`UtcTime`), `sealed` columns are encrypted, `*_hash` columns keyed or plain SHA-256 in hex.
 
 What customers wrote stands in four columns only: encrypted in `inbox.body_sealed` and `records.original_sealed`,
-redacted in `records.clean` and `analyses.result`.
+redacted in `records.clean` and `analyses.result`; a reviewer may quote it in `annotations.note`.
 """
 
 from sqlalchemy import (
@@ -243,6 +243,70 @@ sessions = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+)
+
+# Failed logins of one address bucket, under a keyed hash: an address itself is never kept.
+throttles = Table(
+    "throttles",
+    metadata,
+    Column("bucket_hash", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("locked_until", UtcTime),
+)
+
+# Records that a person should look at: one row each, with what the queue sorts and filters by.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    _workspace(),
+    Column("revision", Integer, nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("scope", Code),
+    Column("channel", Code),
+    Column("entered_at", UtcTime, nullable=False),
+    Column("decided_at", UtcTime),
+    Index(None, "workspace_id", "decided_at", "urgency", "record_id"),
+)
+
+# Why it should be looked at, such as `reasons.churn_risk` or `flags.escalation`.
+review_labels = Table(
+    "review_labels",
+    metadata,
+    Column("record_id", Id, ForeignKey("reviews.record_id", ondelete="CASCADE"), primary_key=True),
+    Column("label", Code, primary_key=True, index=True),
+)
+
+# What people decided; the model's analysis stays as it was. `labels` is the whole set of labels that the person holds true.
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), nullable=False),
+    _workspace(),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("revision", Integer, nullable=False),
+    Column("bundle", Key, nullable=False),  # whose labels the person saw
+    Column("decision", Code, nullable=False),
+    Column("labels", Document, nullable=False),
+    Column("note", Text),
+    Column("submission", Id, nullable=False, unique=True),  # of the form: sent twice, it counts once
+    Column("created_at", UtcTime, nullable=False),
+    Column("undone_at", UtcTime),
+    _one_of("decision", "confirm", "dismiss", "correct"),
+    Index(None, "record_id", "created_at"),
+    Index(None, "workspace_id", "created_at"),
+)
+
+# Who is looking at a record now, so that two do not decide the same.
+claims = Table(
+    "claims",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    _workspace(),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("lease_until", UtcTime, nullable=False),
 )
 
 # First answer under an Idempotency-Key, replayed to the same request; never an error of ours.
