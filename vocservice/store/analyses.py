@@ -13,9 +13,14 @@ from vocservice.store.ids import new_id
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import analyses
+from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
 from vocservice.store.verbatims import from_bytes, from_json
+
+
+# A record that we failed at, not one that cannot be analysed: its text is kept for a later try.
+OUR_FAULTS = frozenset({"analysis_failed", "bundle_invalid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,11 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
     row = connection.execute(held).one_or_none()
     if row is None or row.revision != task.revision or row.status == "erased":
         return False
+    if isinstance(result, Rejected) and result.code in OUR_FAULTS:
+        _set(connection, task, status="analysed" if row.status == "analysed" else "failed", error_code=result.code)
+        return True
     if isinstance(result, Rejected):
-        _set(connection, task, status="failed" if result.code == "analysis_failed" else "rejected", error_code=result.code)
+        _set(connection, task, status="rejected", error_code=result.code)
     else:
         _keep(connection, task, result, bundle=bundle)
         kept = {} if cleaned is None else {"clean": dict(cleaned.verbatim), "details": cleaned.details}
@@ -71,6 +79,17 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         _set(connection, task, status="analysed", error_code=None, needs_review=review, **kept)
     records.forget_original(connection, task.job.target)
     return True
+
+
+def give_up(connection: Connection, *, limit: int = 1000) -> int:
+    """Mark records whose analysis no worker will try again (its job is dead) as failed; returns how many."""
+    dead = select(job_table.c.target, job_table.c.error_code).where(job_table.c.kind == records.ANALYSE, job_table.c.state == "dead")
+    held = record_table.c.id == job_table.c.target, record_table.c.status == "pending"
+    found = connection.execute(dead.where(*held).limit(limit)).all()
+    for row in found:
+        values = {"status": "failed", "error_code": row.error_code}
+        connection.execute(update(record_table).where(record_table.c.id == row.target, record_table.c.status == "pending").values(**values))
+    return len(found)
 
 
 def _keep(connection: Connection, task: Task, analysis: Analysis, *, bundle: str) -> None:

@@ -63,7 +63,7 @@ def enqueue(
 def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[str]) -> list[Job]:
     """Take up to `limit` due jobs of the given kinds, oldest first; one alone where it was taken before."""
     at = now(connection)
-    _bury(connection, lease, at)
+    _bury(connection, lease, at, kinds)
     free = or_(and_(jobs.c.state == "queued", jobs.c.due_at <= at), and_(jobs.c.state == "running", jobs.c.lease_until < at))
     due = select(jobs.c.id, jobs.c.attempts).where(free, jobs.c.kind.in_(kinds)).order_by(jobs.c.due_at, jobs.c.id).limit(limit)
     found = connection.execute(due.with_for_update(skip_locked=True)).all()
@@ -81,9 +81,9 @@ def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[s
     return [by_id[job_id] for job_id in wanted]
 
 
-def _bury(connection: Connection, lease: Lease, at: Any) -> None:
+def _bury(connection: Connection, lease: Lease, at: Any, kinds: Sequence[str]) -> None:
     """Jobs whose worker was lost in the last attempt they had."""
-    lost = and_(jobs.c.state == "running", jobs.c.lease_until < at, jobs.c.attempts >= lease.max_attempts)
+    lost = and_(jobs.c.state == "running", jobs.c.lease_until < at, jobs.c.attempts >= lease.max_attempts, jobs.c.kind.in_(kinds))
     connection.execute(update(jobs).where(lost).values(state="dead", error_code=LOST, lease_owner=None, lease_until=None))
 
 
@@ -145,6 +145,19 @@ def revive(connection: Connection, workspace_id: str | None = None, *, job_ids: 
         connection.execute(delete(jobs).where(jobs.c.id == row.id))
         enqueue(connection, row.workspace_id, row.kind, row.target, payload=row.payload)
     return len(dead)
+
+
+def waiting(connection: Connection, workspace_id: str, kind: str) -> int:
+    """How many jobs of a kind wait in a workspace."""
+    chosen = (jobs.c.workspace_id == workspace_id, jobs.c.kind == kind, jobs.c.state == "queued")
+    return connection.execute(select(func.count()).select_from(jobs).where(*chosen)).scalar_one()
+
+
+def oldest_due(connection: Connection) -> dict[str, float]:
+    """By kind, for how many seconds the oldest job has been due that nobody has taken."""
+    at = now(connection)
+    due = select(jobs.c.kind, func.min(jobs.c.due_at)).where(jobs.c.state == "queued", jobs.c.due_at <= at).group_by(jobs.c.kind)
+    return {kind: (at - first).total_seconds() for kind, first in connection.execute(due)}
 
 
 def counts(connection: Connection) -> dict[tuple[str, str], int]:
