@@ -1,0 +1,228 @@
+"""What a sender is called and how it signs in, a source out: where deliveries come in, its secrets sealed, its health counted.
+
+The token of its path is shown once and kept as SHA-256 only; there are at most two secrets, the second while they are rotated.
+Every change is written to the audit log in the caller's transaction.
+"""
+
+import hashlib
+import hmac
+import secrets as randomness
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, RowMapping, select, update
+
+from vocservice.errors import InputError
+from vocservice.ingest.registry import adapter as adapter_of
+from vocservice.store import audit
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.rows import insert_if_new
+from vocservice.store.schema import sources
+from vocservice.store.vault import Vault
+
+LONGEST_NAME = 100
+_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How its deliveries fare; the counts only grow."""
+
+    last_received_at: datetime | None
+    received: int
+    quarantined: int
+    warned: int
+    signature_failures: int
+    last_failure_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One webhook of one sender."""
+
+    id: str
+    workspace_id: str
+    name: str
+    adapter: str
+    options: Mapping[str, Any]
+    is_enabled: bool
+    created_at: datetime
+    health: Health
+    sealed: bytes = field(repr=False)
+
+
+def create(
+    connection: Connection,
+    vault: Vault,
+    workspace_id: str,
+    *,
+    name: str,
+    adapter: str,
+    secrets: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    actor: str,
+) -> tuple[Source, str]:
+    """A new source, and the token of its path, which is shown this once.
+
+    Raises:
+        ConfigError: there is no such adapter, or its options or secrets are wrong.
+        InputError: the name is no name (`name_unusable`) or that of another source (`name_taken`).
+    """
+    sender = adapter_of(adapter)
+    sender.check_secrets(secrets)
+    token = randomness.token_urlsafe(_TOKEN_BYTES)
+    values = {
+        "id": new_id("src"),
+        "workspace_id": workspace_id,
+        "name": checked_name(name),
+        "adapter": adapter,
+        "token_hash": hash_token(token),
+        "secrets_sealed": _seal(vault, secrets),
+        "options": dict(sender.check_options(options or {})),
+        "is_enabled": True,
+        "created_at": now(connection),
+    }
+    if not insert_if_new(connection, sources, values):
+        raise InputError("there is a source of this name already; choose another", code="name_taken")
+    _audit(connection, workspace_id, actor, "source.create", str(values["id"]), name=values["name"], adapter=adapter, secrets=len(secrets))
+    return get(connection, workspace_id, str(values["id"])), token
+
+
+def by_token(connection: Connection, token: str) -> Source | None:
+    """The enabled source of a path token; what is looked up and compared is a hash, so that time tells nothing of the token."""
+    hashed = hash_token(token)
+    row = connection.execute(select(sources).where(sources.c.token_hash == hashed)).mappings().first()
+    if row is None or not hmac.compare_digest(row["token_hash"], hashed) or not row["is_enabled"]:
+        return None
+    return _source(row)
+
+
+def get(connection: Connection, workspace_id: str, source_id: str) -> Source:
+    """A source of a workspace by its id.
+
+    Raises:
+        InputError: there is none (`source_unknown`).
+    """
+    return _found(connection, sources.c.workspace_id == workspace_id, sources.c.id == source_id)
+
+
+def by_name(connection: Connection, workspace_id: str, name: str) -> Source:
+    """A source of a workspace by its name.
+
+    Raises:
+        InputError: there is none (`source_unknown`).
+    """
+    return _found(connection, sources.c.workspace_id == workspace_id, sources.c.name == name)
+
+
+def listed(connection: Connection, workspace_id: str) -> list[Source]:
+    """The sources of a workspace by name."""
+    rows = connection.execute(select(sources).where(sources.c.workspace_id == workspace_id).order_by(sources.c.name, sources.c.id))
+    return [_source(row) for row in rows.mappings()]
+
+
+def open_secrets(vault: Vault, source: Source) -> tuple[str, ...]:
+    """The secrets in the open, the newest first.
+
+    Raises:
+        StoreError: their key is no longer there (`key_missing`).
+    """
+    return tuple(orjson.loads(vault.sealer.open(source.sealed)))
+
+
+def set_options(connection: Connection, source: Source, options: Mapping[str, Any], *, actor: str) -> Source:
+    """Replace the options.
+
+    Raises:
+        ConfigError: they are wrong.
+    """
+    checked = dict(adapter_of(source.adapter).check_options(options))
+    return _changed(connection, source, actor, "source.options", {"options": checked}, keys=sorted(checked))
+
+
+def add_secret(connection: Connection, vault: Vault, source: Source, secret: str, *, actor: str) -> Source:
+    """Accept a new secret beside the one that is there, until that is removed.
+
+    Raises:
+        ConfigError: it is none of this sender, or there are two already.
+    """
+    held = tuple(known for known in open_secrets(vault, source) if known != secret)
+    return _with_secrets(connection, vault, source, (secret, *held), actor=actor, action="source.secret_add")
+
+
+def remove_secret(connection: Connection, vault: Vault, source: Source, *, keep: int = 1, actor: str) -> Source:
+    """Accept only the newest `keep` secrets any longer.
+
+    Raises:
+        ConfigError: this sender needs one.
+    """
+    held = open_secrets(vault, source)[:keep]
+    return _with_secrets(connection, vault, source, held, actor=actor, action="source.secret_remove")
+
+
+def set_enabled(connection: Connection, source: Source, is_enabled: bool, *, actor: str) -> Source:
+    """Take deliveries or refuse them."""
+    action = "source.enable" if is_enabled else "source.disable"
+    return _changed(connection, source, actor, action, {"is_enabled": is_enabled})
+
+
+def hash_token(token: str) -> str:
+    """What is kept of a path token; it has 256 random bits, so that a plain hash is enough."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def checked_name(name: str) -> str:
+    """The name without blanks around.
+
+    Raises:
+        InputError: it is blank, longer than 100 characters, or holds what cannot be shown (`name_unusable`).
+    """
+    trimmed = name.strip()
+    if not trimmed or len(trimmed) > LONGEST_NAME or not trimmed.isprintable():
+        raise InputError(f"a name has 1 to {LONGEST_NAME} printable characters", code="name_unusable")
+    return trimmed
+
+
+def _with_secrets(connection: Connection, vault: Vault, source: Source, held: Sequence[str], *, actor: str, action: str) -> Source:
+    adapter_of(source.adapter).check_secrets(held)
+    return _changed(connection, source, actor, action, {"secrets_sealed": _seal(vault, held)}, secrets=len(held))
+
+
+def _changed(connection: Connection, source: Source, actor: str, action: str, values: Mapping[str, Any], **details: Any) -> Source:
+    connection.execute(update(sources).where(sources.c.id == source.id).values(**values))
+    _audit(connection, source.workspace_id, actor, action, source.id, **details)
+    return get(connection, source.workspace_id, source.id)
+
+
+def _audit(connection: Connection, workspace_id: str, actor: str, action: str, target: str, **details: Any) -> None:
+    audit.write(connection, workspace_id, Act(actor, action, target, details))
+
+
+def _found(connection: Connection, *where: Any) -> Source:
+    row = connection.execute(select(sources).where(*where)).mappings().first()
+    if row is None:
+        raise InputError("there is no such source", code="source_unknown")
+    return _source(row)
+
+
+def _seal(vault: Vault, held: Sequence[str]) -> bytes:
+    return vault.sealer.seal(orjson.dumps(list(held)))
+
+
+def _source(row: RowMapping) -> Source:
+    return Source(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        name=row["name"],
+        adapter=row["adapter"],
+        options=row["options"],
+        is_enabled=row["is_enabled"],
+        created_at=row["created_at"],
+        health=Health(**{name: row[name] for name in Health.__dataclass_fields__}),
+        sealed=row["secrets_sealed"],
+    )
