@@ -3,6 +3,7 @@
 Colours are CSS variables of the page and never the only sign: sides, signs, dashes and hatching say the same.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -60,16 +61,18 @@ class Mark:
     is_clear: bool
 
 
-def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float, float], unit: str) -> Chart:
-    """Values with intervals around zero, one line each (a forest plot)."""
+def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float, float], unit: str, has_sides: bool = True) -> Chart:
+    """Values with intervals, one line each (a forest plot); with sides, what lies clear of zero is good or bad."""
     low, high = _bounds(bars, bounds)
     height = TOP + LINE * len(bars) + 24
     zero = _across(0.0, low, high)
     parts = [f'<line class="axis" x1="{zero:.1f}" x2="{zero:.1f}" y1="{TOP - 8}" y2="{height - 22}"/>']
     for at, bar in enumerate(bars):
-        parts += _interval(bar, TOP + LINE * at + LINE / 2, low, high)
-    parts += [_text(_across(x, low, high), height - 6, f"{x:g}", "middle") for x in (low, 0.0, high)]
-    description = f"{len(bars)} lines with 95 % intervals, from {low:g} to {high:g} {unit}. The table below holds every number."
+        parts += _interval(bar, TOP + LINE * at + LINE / 2, (low, high), has_sides=has_sides)
+    parts += [_text(_across(x, low, high), height - 6, _number(x), "middle") for x in sorted({low, 0.0, high})]
+    description = (
+        f"{len(bars)} lines with 95 % intervals, from {_number(low)} to {_number(high)}: {unit}. The table below holds every number."
+    )
     rows = tuple((bar.label, bar.note) for bar in bars)
     return Chart(key, title, description, _svg(key, title, description, height, parts), ("", unit), rows)
 
@@ -79,7 +82,7 @@ def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str) -> Chart:
     top = max((x for dot in dots for x in (dot.value, dot.high) if x is not None), default=0.0) or 1.0
     height = _PLOT_HEIGHT + TOP + 24
     parts = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{_down(0, top):.1f}" y2="{_down(0, top):.1f}"/>']
-    parts += [_text(_LEFT - 6, _down(x, top) + 4, f"{x:.2g}", "end") for x in (0.0, top / 2, top)]
+    parts += [_text(_LEFT - 6, _down(x, top) + 4, _number(x), "end") for x in (0.0, top / 2, top)]
     parts += list(_band(dots, top))
     parts += list(_runs(dots, top))
     parts += [part for at, dot in enumerate(dots) if dot.value is not None for part in _dot(dot, _at(at, len(dots)), top)]
@@ -108,7 +111,7 @@ def scatter(key: str, title: str, marks: Sequence[Mark], *, names: tuple[str, st
         parts.append(_text(x, y + 4, str(number), "middle", "on-mark" if mark.is_clear else ""))
     parts += [_text(WIDTH - 8, height - 8, f"{names[0]} \u2192", "end"), _text(8, 16, f"\u2191 {names[1]}", "start")]
     description = f"{len(marks)} points, numbered as in the table: {names[0]} to the right, {names[1]} upwards; hollow is not clear."
-    rows = tuple((f"{number} {mark.label}", f"{mark.x:.3g}", f"{mark.y:.3g}") for number, mark in enumerate(marks, 1))
+    rows = tuple((f"{number} {mark.label}", _number(mark.x), _number(mark.y)) for number, mark in enumerate(marks, 1))
     return Chart(key, title, description, _svg(key, title, description, height, parts), ("", *names), rows)
 
 
@@ -133,21 +136,26 @@ def _bounds(bars: Sequence[Bar], bounds: tuple[float, float]) -> tuple[float, fl
     """Round bounds that hold all intervals and zero."""
     values = [x for bar in bars for x in (bar.low, bar.high) if x is not None]
     low, high = min([*values, bounds[0]]), max([*values, bounds[1]])
-    return float(f"{low:.2g}") if low else 0.0, float(f"{high:.2g}") if high else 0.0
+    step = 10 ** math.floor(math.log10(max(high - low, 1e-9))) / 10
+    return math.floor(low / step) * step, math.ceil(high / step) * step
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "\u2212")
 
 
 def _across(value: float, low: float, high: float) -> float:
     return LABELS + (WIDTH - LABELS - 16) * (min(max(value, low), high) - low) / ((high - low) or 1.0)
 
 
-def _interval(bar: Bar, y: float, low: float, high: float) -> Iterator[str]:
+def _interval(bar: Bar, y: float, bounds: tuple[float, float], *, has_sides: bool) -> Iterator[str]:
     yield _text(LABELS - 10, y + 4, bar.label if len(bar.label) <= 34 else bar.label[:33] + "\u2026", "end")
     if bar.value is None or bar.low is None or bar.high is None:
         yield f'<rect class="unknown" fill="url(#hatch)" x="{LABELS}" y="{y - 8:.1f}" width="120" height="16"/>'
         yield _text(LABELS + 128, y + 4, bar.note, "start")
         return
-    look = "good" if bar.low > 0 else "bad" if bar.high < 0 else "even"
-    left, right, at = (_across(x, low, high) for x in (bar.low, bar.high, bar.value))
+    look = "even" if not has_sides or bar.low <= 0 <= bar.high else "good" if bar.low > 0 else "bad"
+    left, right, at = (_across(x, *bounds) for x in (bar.low, bar.high, bar.value))
     yield f'<line class="whisker {look}" x1="{left:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
     yield f'<circle class="dot {look}" cx="{at:.1f}" cy="{y:.1f}" r="5"/>'
 

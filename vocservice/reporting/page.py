@@ -115,7 +115,8 @@ def _charts(report: Report) -> Charts:
 
 def _scope_chart(scope: ScopeFigures, taxonomy: Taxonomy) -> Chart:
     bars = [_bar(words.label_of(taxonomy, "scope", key), found) for key, found in scope.shares.items()]
-    return intervals("scope", "Service complaints against experience issues", bars, bounds=(0.0, 1.0), unit="share of records with a scope")
+    unit = "share of records with a scope"
+    return intervals("scope", "Service complaints against experience issues", bars, bounds=(0.0, 1.0), unit=unit, has_sides=False)
 
 
 def _bar(label: str, found: Estimate) -> Bar:
@@ -172,6 +173,7 @@ def _filters() -> Iterator[tuple[str, Callable[..., str]]]:
     yield "shown", shown
     yield "percent", words.percent
     yield "signed", words.signed
+    yield "number", words.number
     yield "share", words.share_text
     yield "net", words.net_text
     yield "mean", words.mean_text

@@ -5,8 +5,9 @@ quote points at one person.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -67,12 +68,11 @@ def _fullest(frame: Frame, rows: Sequence[Row], polarity: int) -> Iterator[Quote
     flat = places.stage * width + places.factor
     cells, counts = np.unique(flat, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    found = 0
-    for cell in cells[order]:
-        members = np.unique(places.row[flat == cell])
-        quoted = _quoted(frame, rows, (int(cell) // width, int(cell) % width, polarity), members)
-        if quoted and (found := found + 1) <= CELLS:
-            yield quoted
+    quoted = (
+        _quoted(frame, rows, (int(cell) // width, int(cell) % width, polarity), np.unique(places.row[flat == cell]))
+        for cell in cells[order]
+    )
+    yield from islice(filter(None, quoted), CELLS)
 
 
 def _quoted(frame: Frame, rows: Sequence[Row], cell: tuple[int, int, int], members: Ints) -> Quoted | None:
@@ -86,15 +86,17 @@ def _quoted(frame: Frame, rows: Sequence[Row], cell: tuple[int, int, int], membe
 
 def _chosen(rows: Sequence[Row], factor: str) -> Iterator[Quote]:
     """The surest of a length that reads well, one a customer and no text twice."""
+    ranked = sorted(rows, key=lambda row: _rank(row, factor))
+    quotes = ((quote, row.subject or row.id) for row in ranked if (quote := _quote(row, factor)))
+    yield from islice(_different(quotes), QUOTES)
+
+
+def _different(quotes: Iterable[tuple[Quote, str]]) -> Iterator[Quote]:
     seen: set[str] = set()
-    given = 0
-    for row in sorted(rows, key=lambda row: _rank(row, factor)):
-        quote = _quote(row, factor)
-        words = "".join(piece.text for piece in quote.pieces) if quote else ""
-        marks = {words, row.subject or row.id}
-        if quote and not marks & seen and given < QUOTES:
+    for quote, customer in quotes:
+        marks = {"".join(piece.text for piece in quote.pieces), customer}
+        if not marks & seen:
             seen |= marks
-            given += 1
             yield quote
 
 

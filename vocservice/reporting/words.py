@@ -19,6 +19,11 @@ def signed(value: float, digits: int = 2) -> str:
     return text if not float(text) else f"{'+' if value > 0 else MINUS}{text}"
 
 
+def number(value: float, digits: int = 2) -> str:
+    """With a true minus, and no sign for what is above zero."""
+    return signed(value, digits).removeprefix("+")
+
+
 def not_known(n: int) -> str:
     return f"not known: n = {n}"
 
@@ -41,7 +46,7 @@ def mean_text(found: Estimate) -> str:
     """A mean with its interval and n."""
     if found.value is None or found.low is None or found.high is None:
         return not_known(found.n)
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f}), n = {found.n}"
+    return f"{number(found.value)} ({number(found.low)} to {number(found.high)}), n = {found.n}"
 
 
 def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
