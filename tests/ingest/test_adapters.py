@@ -1,5 +1,6 @@
 """What holds of every adapter: its sample comes through, a wrong signature does not, and no body whatever breaks it."""
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -187,7 +188,8 @@ def test_a_body_that_is_no_json_at_all_is_unusable(sender: Adapter) -> None:
 
 
 WRONG_VALUES = [
-    None, True, 0, -1, 1.5, 10**30, "", " ", "x", "\0", "\u202e", "x" * 100_000, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z",
+    None, True, 0, -1, 1.5, 10**30, "", " ", "x", "1e30", "9" * 40,
+    "\0", "\u202e", "x" * 100_000, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z",
     [], [[]], [None, 1, "x"], [{}], {}, {"a": {}}, {"id": []},
 ]  # fmt: skip
 
@@ -229,10 +231,7 @@ def variants(sender: Adapter) -> Iterator[bytes]:
 
 
 def as_json(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return b"{}"
+    return json.dumps(value).encode()
 
 
 def check(sender: Adapter, delivery: Delivery) -> Parsed | None:

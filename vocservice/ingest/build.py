@@ -14,6 +14,7 @@ NUL, REPLACEMENT = "\0", "\ufffd"
 _MAX_METADATA = 50
 _MAX_VALUE = 1000
 _LONGEST_EXACT = 2**63
+_HIGHEST_SCORE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,14 @@ def upsert(draft: Draft, clock: Clock) -> Event:
 
 
 def score(kind: str, value: int | float | None, scale: int | float | None) -> Mapping[str, Any] | None:
-    """A score of the contract, None where there is no value; `scale` is the highest value."""
-    if value is None or abs(value) >= _LONGEST_EXACT:
+    """A score of the contract, None where there is no value of this world; `scale` is the highest value."""
+    if value is None or abs(value) > _HIGHEST_SCORE:
         return None
-    return {"kind": kind, "value": value} | ({} if scale is None else {"scale": scale})
+    return (
+        ({"kind": kind} if kind else {})
+        | {"value": value}
+        | ({"scale": scale} if scale is not None and 0 < scale <= _HIGHEST_SCORE else {})
+    )
 
 
 def flat(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _draft(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
         updated=at(item, "updated_at"),
         language=found.language,
         subject=found.subject,
-        score=found.score,
+        score=score(str(at(found.score, "kind") or ""), number_at(found.score, "value"), number_at(found.score, "scale")),
         metadata=found.metadata or {},
     )
 
