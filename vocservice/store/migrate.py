@@ -1,0 +1,121 @@
+"""A database in, its tables at a given step out: Alembic run from code, each run in one transaction, all of it or nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError, RevisionError
+from alembic.util import CommandError
+from sqlalchemy import Connection, inspect, text
+
+from vocservice.errors import InputError, StoreError
+from vocservice.store.database import POSTGRESQL, Database
+from vocservice.store.schema import metadata
+
+STEPS = Path(__file__).parent / "migrations"
+NOTHING = "base"
+_VERSIONS = "alembic_version"
+_LOCK = text("SELECT pg_advisory_xact_lock(7653421)")  # one migration at a time, whoever starts it
+
+
+def head() -> str:
+    """The step that this program is written for."""
+    found = _scripts().get_current_head()
+    assert found is not None  # noqa: S101 - there is always a first step
+    return found
+
+
+def current(database: Database) -> str | None:
+    """The step that a database is at; None where it has no tables yet.
+
+    Raises:
+        StoreError: the database does not answer.
+    """
+    with database.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def check(database: Database) -> None:
+    """Whether this program and the tables of a database fit.
+
+    Raises:
+        StoreError: they do not (`schema_mismatch`, with the remedy), or the database does not answer.
+    """
+    found, wanted = current(database), head()
+    if found == wanted:
+        return
+    if found is None:
+        raise StoreError("the database has no tables yet: run `voc init`", code="schema_mismatch")
+    if not is_known(found):
+        message = f"the database is at step {found}, which this version of voc does not know: install the newer version again"
+        raise StoreError(message, code="schema_mismatch")
+    raise StoreError(f"the database is at step {found}, voc needs {wanted}: run `voc db upgrade`", code="schema_mismatch")
+
+
+def is_known(step: str) -> bool:
+    """Whether a step is one of this program."""
+    try:
+        return _scripts().get_revision(step) is not None
+    except (CommandError, ResolutionError, RevisionError):
+        return False
+
+
+def upgrade(database: Database, to: str = "head") -> str:
+    """Bring the tables to a step, the newest by default; returns it. Data are kept.
+
+    Raises:
+        InputError: there is no such step.
+        StoreError: the database is newer than this program, or does not answer; nothing was changed then.
+    """
+    return _run(database, to, lambda scripts, at: scripts._upgrade_revs(to, at))
+
+
+def downgrade(database: Database, to: str) -> str:
+    """Take the tables back to a step; `base` drops them all, with what is in them.
+
+    Raises:
+        InputError: there is no such step before the present one.
+        StoreError: as in `upgrade`.
+    """
+    return _run(database, to, lambda scripts, at: scripts._downgrade_revs(to, at))
+
+
+def has_tables(database: Database) -> bool:
+    """Whether there is any table of ours."""
+    with database.read() as connection:
+        return bool(set(inspect(connection).get_table_names()) - {_VERSIONS})
+
+
+def _run(database: Database, to: str, steps: Callable[[ScriptDirectory, Any], Any]) -> str:
+    scripts = _scripts()
+    with database.write() as connection:
+        _alone(connection)
+        context = MigrationContext.configure(
+            connection,
+            opts={"fn": lambda at, _: _chosen(scripts, steps, at, to), "transactional_ddl": True, "target_metadata": metadata},
+        )
+        with Operations.context(context):
+            context.run_migrations()
+        return context.get_current_revision() or NOTHING
+
+
+def _chosen(scripts: ScriptDirectory, steps: Callable[[ScriptDirectory, Any], Any], at: Any, to: str) -> Any:
+    for step in at:
+        if not is_known(step):
+            raise StoreError(f"the database is at step {step}, which this version of voc does not know", code="schema_mismatch")
+    try:
+        return steps(scripts, at)
+    except (CommandError, ResolutionError, RevisionError):
+        raise InputError(f"there is no way to step {to}: `voc db status` shows where the database is") from None
+
+
+def _alone(connection: Connection) -> None:
+    if connection.dialect.name == POSTGRESQL:
+        connection.execute(_LOCK)
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(STEPS), version_locations=[str(STEPS)])
