@@ -66,7 +66,7 @@ def varied(count: int, *, seed: int = 7, days: int = 200) -> list[Row]:
                 channel=("email", "chat", "review")[int(draw.integers(3))],
                 level=kind - late - dear if abs(kind - late - dear) < 3 else 0,
                 sentiment=float(np.clip((kind - late - dear) / 2, -1, 1)),
-                scope=("neither", "service_complaint", "experience_issue", "both")[int(late) + 2 * int(dear)],
+                scope=("neither", "service_complaint", "experience_issue", "both")[int(draw.integers(4))],
                 segments={"region": "north" if draw.random() < 0.5 else "south"},
                 subject=f"c{number // 2}",
             )

@@ -116,14 +116,15 @@ def scatter(key: str, title: str, marks: Sequence[Mark], *, names: tuple[str, st
 
 
 def _svg(key: str, title: str, description: str, height: float, parts: Sequence[str]) -> str:
+    name = f"chart-{key}"
     hatch = (
-        f'<defs><pattern id="{key}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        f'<defs><pattern id="{name}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         '<line class="hatch" x1="0" y1="0" x2="0" y2="6"/></pattern></defs>'
     )
-    body = "".join(parts).replace("url(#hatch)", f"url(#{key}-hatch)")
+    body = "".join(parts).replace("url(#hatch)", f"url(#{name}-hatch)")
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{key}-title {key}-desc">'
-        f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(description)}</desc>{hatch}{body}</svg>'
+        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{name}-title {name}-desc">'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>{hatch}{body}</svg>'
     )
 
 

@@ -121,7 +121,7 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
     n = len(scored)
     if n < MIN_SCORED:
         return Drivers(n, f"only {n} scored records; {MIN_SCORED} are needed")
-    if float(scored.score.std()) == 0:
+    if float(np.ptp(scored.score)) == 0:
         return Drivers(n, "all scores are the same")
     terms, columns = _terms(scored)
     counts = columns.sum(axis=0).astype(int)

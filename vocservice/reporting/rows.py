@@ -220,11 +220,10 @@ def _evidence(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
 
 
 def _piece(piece: object) -> Evidence:
-    try:
-        start, end, turn, text = piece["start"], piece["end"], piece.get("turn"), piece["text"]  # type: ignore[index,attr-defined]
-    except (TypeError, KeyError, AttributeError):
-        raise RecordError("evidence must have start, end and text", code="invalid_type") from None
-    if not (type(start) is type(end) is int and 0 <= start <= end and isinstance(text, str) and (turn is None or type(turn) is int)):
+    if type(piece) is not dict:
+        raise RecordError("evidence must be an object", code="invalid_type")
+    start, end, turn, text = piece.get("start"), piece.get("end"), piece.get("turn"), piece.get("text")
+    if not (type(start) is type(end) is int and 0 <= start <= end and type(text) is str and (turn is None or type(turn) is int)):
         raise RecordError("evidence must have whole offsets and a text", code="invalid_type")
     return Evidence(start, end, turn, text)
 

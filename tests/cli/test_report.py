@@ -1,0 +1,122 @@
+"""Tests of `voc report`: labelled and raw inputs, outputs, exit codes, and what must never be printed or written over."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CANARY, MODEL, TEXT, saved
+
+from vocservice.api import Analyser
+
+from .conftest import Voc
+
+
+def line(number: int) -> str:
+    channel, region = "email" if number % 2 else "chat", "north" if number % 3 else "south"
+    return f"r{number},{TEXT},{channel},2025-01-{number % 28 + 1:02d},{number % 11},{region}\n"
+
+
+ROWS = "id,comment,channel,created_at,nps,region\n" + "".join(map(line, range(60)))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return saved(tmp_path, "in.csv", ROWS)
+
+
+def figures(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def test_raw_records_are_labelled_first(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    ran = voc("report", table, "-o", tmp_path / "r.html", "--json", tmp_path / "r.json", "--xlsx", tmp_path / "r.xlsx")
+    assert (ran.code, ran.out) == (0, "") and "60 records reported in r.html, r.json, r.xlsx" in ran.err
+    heads = figures(tmp_path / "r.json")["headlines"]
+    assert (heads["records"], heads["channels"], heads["models"]) == (60, {"chat": 30, "email": 30}, {MODEL: 60})
+    assert heads["scores"][0]["name"] == "nps (0 to 10)" and heads["dates"]["dated"] == 60
+    assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_a_labelled_table_gives_the_same_figures(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, suffix: str) -> None:
+    labelled = tmp_path / f"labelled.{suffix}"
+    assert voc("classify", table, "-o", labelled, "--no-progress").code == 0
+    analyser.pipeline.seen.clear()  # type: ignore[attr-defined]
+    for number, source in enumerate((table, labelled)):
+        assert voc("report", source, "--json", tmp_path / f"{number}.json", "--segment-column", "region").code == 0
+    assert len(analyser.pipeline.seen) == 60  # type: ignore[attr-defined]
+    first, second = (figures(tmp_path / f"{number}.json") for number in range(2))
+    assert first == second
+
+
+def test_json_lines_carry_their_own_fields(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    made = analyser.analyse({"id": "a", "text": TEXT}).to_dict()
+    told = {"channel": "email", "created_at": "2025-01-06", "score": {"kind": "nps", "value": 9}, "metadata": {"region": "north"}}
+    lines = [made | told | {"id": f"r{number}"} for number in range(8)]
+    lines += [{"id": "x", "status": "rejected", "error": {"code": "empty_text", "message": ""}}, {"id": "raw", "text": TEXT} | told]
+    source = saved(tmp_path, "in.jsonl", "\n".join(map(json.dumps, lines)) + "\n{broken\n\n[1]\n")
+    ran = voc("report", source, "--json", "-", "--segment-column", "region", "--compare", "channel=email")
+    found = json.loads(ran.out)
+    assert ran.code == 3 and "3 left out: empty_text 1, invalid_json 1, invalid_type 1" in ran.err
+    assert found["headlines"]["records"] == 9 and found["headlines"]["scores"][0]["nps"]["value"] == 1.0
+    assert [(one["name"], one["records"]) for one in found["segments"]] == [("north", 9)]
+
+
+def test_standard_input_to_standard_output(voc: Voc, analyser: Analyser) -> None:
+    ran = voc("report", "-", "-o", "-", given=json.dumps({"id": "a", "text": TEXT}).encode())
+    assert ran.code == 0 and "<h1>" in ran.out and "1 records reported in standard output" in ran.err
+
+
+def test_columns_can_be_named(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    source = saved(tmp_path, "in.csv", f"Nr,Words,Wann,Wo,Note,Wer\n1,{TEXT},2025-01-06,shop,4,anna\n2,{TEXT},2025-01-07,shop,5,anna\n")
+    names = {"id": "Nr", "text": "Words", "date": "Wann", "channel": "Wo", "score": "Note", "subject": "Wer"}
+    options = [part for name, column in names.items() for part in (f"--{name}-column", column)]
+    ran = voc("report", source, "--json", "-", "--score-kind", "csat", *options)
+    heads = json.loads(ran.out)["headlines"]
+    assert (heads["channels"], heads["customers"], heads["dates"]["first"]) == ({"shop": 2}, 1, "2025-01-06")
+    assert heads["scores"][0]["name"] == "csat (1 to 5)" and "anna" not in ran.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["-o", "out.pdf"],
+        ["-o", "-", "--json", "-"],
+        ["--xlsx", "-"],
+        ["-o", "out.html", "--compare", "north"],
+        ["-o", "out.html", *["--compare", "a=b"] * 3],
+        ["-o", "out.html", "--segment-column", "nowhere"],
+        ["-o", "out.html", "--compare", "region=west"],
+        ["-o", "out.html", "--score-column", "nowhere"],
+        ["-o", "missing/out.html"],
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    arguments: list[str], table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert voc("report", table, *arguments).code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_an_input_is_never_written_over(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    source = saved(tmp_path, "in.json", json.dumps({"id": "a", "text": TEXT}))
+    assert voc("report", source, "--json", source).code == 2
+    assert json.loads(source.read_bytes())["id"] == "a"
+
+
+def test_labels_of_another_taxonomy_need_its_file(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    made = analyser.analyse({"id": "a", "text": TEXT}).to_dict() | {"taxonomy": "mine/1"}
+    ran = voc("report", saved(tmp_path, "in.jsonl", json.dumps(made)), "--json", "-")
+    assert ran.code == 2 and "--taxonomy" in ran.err
+
+
+def test_rejected_texts_are_counted_and_never_printed(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    source = saved(tmp_path, "in.csv", f"id,text\na,{TEXT}\nb,poison {CANARY}\n")
+    ran = voc("report", source, "-o", tmp_path / "r.html")
+    assert ran.code == 3 and "1 left out: analysis_failed 1" in ran.err
+    assert CANARY not in ran.err + ran.out + (tmp_path / "r.html").read_text(encoding="utf-8")

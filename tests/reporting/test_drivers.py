@@ -1,0 +1,120 @@
+"""Tests of drivers: effects that were put in are found, parts of R² sum to it, and little data gives no answer."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vocservice.reporting.drivers import Driver, find_drivers, lmg
+from vocservice.reporting.rows import Score
+
+from .made import frame, rows, varied
+
+
+def by_name(found: tuple[Driver, ...]) -> dict[str, Driver]:
+    return {one.term.name: one for one in found}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_effects_that_were_put_in_are_within_the_interval(seed: int) -> None:
+    found = by_name(find_drivers(frame(varied(2000, seed=seed))).drivers)
+    for name, effect in {"fulfilment-": -3.0, "courtesy+": 1.0}.items():
+        slack = 0.15  # rounding and the ends of the scale bend the truth a little
+        assert found[name].low - slack <= effect <= found[name].high + slack
+        assert found[name].is_clear
+    assert abs(found["price_value-"].impact) < 0.4
+
+
+def test_what_it_would_be_without_it_is_impact_times_share() -> None:
+    found = find_drivers(frame(varied(1000)), segments=["region"])
+    one = by_name(found.drivers)["fulfilment-"]
+    assert one.without == pytest.approx(-one.impact * one.share) and one.without_low <= one.without <= one.without_high
+    assert one.without == pytest.approx(0.9, abs=0.25)
+    assert found.unit == "nps (0 to 10)" and found.controls == ("channel", "region")
+    assert one.quadrant == "fix first" and by_name(found.drivers)["courtesy+"].quadrant is None
+
+
+def test_parts_and_controls_sum_to_r_squared() -> None:
+    found = find_drivers(frame(varied(1000)))
+    assert found.r_squared is not None and found.controls_r_squared is not None
+    assert sum(one.importance for one in found.drivers) + found.controls_r_squared == pytest.approx(found.r_squared)
+    assert 0.3 < found.r_squared < 1 and found.drivers[0].term.name == "fulfilment-"
+
+
+def gram_of(x: np.ndarray, y: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    whole = np.column_stack([x, y])
+    whole = whole - whole.mean(axis=0)
+    return np.asarray(whole.T @ whole)
+
+
+def r_squared(x: np.ndarray, y: np.ndarray) -> float:  # type: ignore[type-arg]
+    design = np.column_stack([np.ones(len(y)), x])
+    rest = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    return 1 - float(rest @ rest) / float(((y - y.mean()) ** 2).sum())
+
+
+def test_lmg_of_two_predictors_by_hand() -> None:
+    """The mean of entering first and entering last."""
+    draw = np.random.default_rng(5)
+    x = draw.normal(size=(200, 2)) @ np.array([[1.0, 0.6], [0.0, 0.8]])
+    y = x @ [1.0, 0.5] + draw.normal(size=200)
+    alone, other, both = r_squared(x[:, :1], y), r_squared(x[:, 1:], y), r_squared(x, y)
+    parts, _ = lmg(gram_of(x, y))
+    assert list(parts) == pytest.approx([(alone + both - other) / 2, (other + both - alone) / 2], abs=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 9), st.integers(0, 3), st.integers(0, 10_000))
+def test_lmg_sums_to_r_squared(predictors: int, controls: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(60, predictors + controls))
+    y = x.sum(axis=1) + draw.normal(size=60)
+    parts, by_controls = lmg(gram_of(x, y), controls=controls, orderings=20)
+    assert float(parts.sum()) + by_controls == pytest.approx(r_squared(x, y), abs=1e-5)
+    assert (parts >= 0).all()
+
+
+def test_predictors_that_say_the_same_share_their_part() -> None:
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=100)
+    parts, _ = lmg(gram_of(np.column_stack([x, x]), x + draw.normal(size=100)))
+    assert parts[0] == pytest.approx(parts[1], rel=1e-3)
+
+
+def nps(*values: float) -> list:  # type: ignore[type-arg]
+    return [one for number, value in enumerate(values) for one in rows(1, start=number, score=Score("nps", value, 10))]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ([], "only 0 scored records; 50 are needed"),
+        (nps(*range(10)), "only 10 scored records; 50 are needed"),
+        (nps(*[7] * 60), "all scores are the same"),
+        (nps(*range(10)) * 6, "no factor, stage or scope is mentioned by 10 scored records or more"),
+    ],
+)
+def test_little_data_gives_a_reason_and_no_figures(found: list, reason: str) -> None:  # type: ignore[type-arg]
+    drivers = find_drivers(frame(found))
+    assert (drivers.reason, drivers.drivers, drivers.r_squared) == (reason, (), None)
+
+
+def test_terms_said_too_rarely_are_named_with_their_n() -> None:
+    few = rows(3, "use", "brand-", start=900, score=Score("nps", 2, 10))
+    found = find_drivers(frame(varied(300), few))
+    assert ("brand-", 3) in {(term.name, count) for term, count in found.left_out}
+    assert "brand-" not in by_name(found.drivers)
+
+
+def test_scores_of_two_scales_meet_between_zero_and_one() -> None:
+    stars = rows(30, "use", "brand-", start=5000, score=Score("stars", 1, 5)) + rows(30, "use", start=6000, score=Score("stars", 5, 5))
+    found = find_drivers(frame(varied(200), stars))
+    assert found.unit == "score scaled to 0 to 1" and "scale of the score" in found.controls
+
+
+def test_customers_not_records_make_the_interval() -> None:
+    """The same people asked ten times know no more."""
+    once = varied(200)
+    many = [one for one in once for _ in range(10)]
+    narrow, wide = (by_name(find_drivers(frame(found)).drivers)["fulfilment-"] for found in (many, once))
+    assert narrow.high - narrow.low > 0.6 * (wide.high - wide.low)

@@ -1,0 +1,97 @@
+"""Tests of the journey map and of comparisons, against tables counted by hand."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vocservice.records import Evidence, Factor, Label
+from vocservice.reporting.frame import stages_of
+from vocservice.reporting.journey import Cell, Journey, channel_mix, compare, journey_map
+
+from .made import frame, row, rows
+
+
+def cell(journey: Journey, stage: str, factor: str) -> Cell:
+    return next(one for one in journey.cells() if (one.stage, one.factor) == (stage, factor))
+
+
+def test_a_cell_counts_records_by_polarity() -> None:
+    found = journey_map(frame(rows(6, "use", "technology-"), rows(3, "use", "technology+"), rows(1, "use", "technology~")))
+    one = cell(found, "use", "technology")
+    assert (one.n, one.positive, one.negative, one.mixed) == (10, 3, 6, 1)
+    assert one.net.value == pytest.approx(-0.3)
+    assert one.net.low is not None and one.net.high is not None and one.net.low < -0.3 < one.net.high
+
+
+@pytest.mark.parametrize(("count", "value"), [(0, None), (4, None), (5, -1.0)])
+def test_a_cell_of_few_records_is_not_known(count: int, value: float | None) -> None:
+    one = cell(journey_map(frame(rows(count, "use", "technology-"))), "use", "technology")
+    assert (one.n, one.net.value) == (count, value)
+
+
+def test_a_stage_without_evidence_is_silent_and_no_other() -> None:
+    found = journey_map(frame(rows(1, "use"), rows(6, "purchase", level=1)))
+    assert found.silent == ("awareness", "discovery", "attraction", "interaction", "cultivation", "advocacy")
+    sentiments = {stage.key: stage.sentiment.value for stage in found.stages}
+    assert sentiments["purchase"] == 1.0 and sentiments["awareness"] is None
+
+
+def test_groups_add_up_their_factors() -> None:
+    found = journey_map(frame(rows(5, "use", "courtesy+ competence-"), rows(2, "use", "resolution-")))
+    use = next(stage for stage in found.stages if stage.key == "use")
+    service = next(one for one in use.groups if one.factor == "service")
+    assert (service.n, service.positive, service.negative) == (12, 5, 7)
+    assert found.group_names == ("offering", "digital", "design", "operations", "service", "relationship")
+
+
+def test_a_factor_stands_where_its_evidence_does() -> None:
+    early, late = (Evidence(0, 5, None, "12345"),), (Evidence(5, 9, None, "6789"),)
+    two = replace(row(), stages=(Label("purchase", 0.9, early), Label("cultivation", 0.9, late)))
+    assert stages_of(two, Factor("fulfilment", "-", 0.9, late)) == ("cultivation",)
+    assert stages_of(two, Factor("fulfilment", "-", 0.9, early + late)) == ("purchase", "cultivation")
+    assert stages_of(two, Factor("fulfilment", "-", 0.9)) == ("purchase",)
+    assert stages_of(two, Factor("fulfilment", "-", 0.9, (Evidence(5, 9, 1, "6789"),))) == ("purchase",)
+    assert stages_of(row(), Factor("fulfilment", "-", 0.9, early)) == ()
+
+
+def test_factors_without_a_stage_are_kept_apart() -> None:
+    found = journey_map(frame(rows(7, "", "brand+")))
+    assert sum(one.n for one in found.cells()) == 0
+    assert {one.factor: one.n for one in found.elsewhere if one.n} == {"brand": 7}
+
+
+def test_a_real_change_is_told_and_chance_is_not() -> None:
+    before = frame(rows(10, "purchase", "fulfilment-"), rows(90, "use", "courtesy+"))
+    after = frame(rows(40, "purchase", "fulfilment-"), rows(60, "use", "courtesy-"))
+    found = compare(before, after, names=("a", "b"))
+    clear = {(one.stage, one.factor): one for one in found.clear}
+    assert clear.keys() == {("purchase", "fulfilment"), ("use", "courtesy")}
+    change = clear["purchase", "fulfilment"]
+    assert change.verdict == "up" and change.difference.value == pytest.approx(0.3)
+    assert found.tested == 2 and change.q is not None and change.p is not None and change.q >= change.p
+    assert compare(before, before, names=("a", "b")).clear == ()
+
+
+def test_too_few_are_not_tested() -> None:
+    found = compare(frame(rows(2, "use", "brand-"), rows(50)), frame(rows(2, "use", "brand-"), rows(50)), names=("a", "b"))
+    assert found.tested == 0 and {one.verdict for one in found.changes} == {"unknown"}
+    assert compare(frame(), frame(), names=("a", "b")).tested == 0
+
+
+@pytest.mark.parametrize(("chats", "is_different"), [(50, False), (55, False), (80, True)])
+def test_a_different_mix_of_channels_is_warned_of(chats: int, is_different: bool) -> None:
+    before = frame(rows(50, channel="chat"), rows(50, channel="email"))
+    found = channel_mix(before, frame(rows(chats, channel="chat"), rows(100 - chats, channel="email")))
+    assert found.is_different is is_different
+    assert found.distance == pytest.approx(abs(chats - 50) / 100)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["use", "purchase", ""]), st.sampled_from(["brand+", "brand-", "process~", ""])), max_size=40))
+def test_every_mention_is_in_one_cell(kinds: list[tuple[str, str]]) -> None:
+    found = journey_map(frame([row(number, *kind) for number, kind in enumerate(kinds)]))
+    cells = [*found.cells(), *found.elsewhere]
+    assert sum(one.n for one in cells) == sum(bool(factor) for _, factor in kinds)
+    assert all(one.n == one.positive + one.negative + one.mixed for one in cells)
+    assert all(one.net.value is None or -1 <= one.net.low <= one.net.value <= one.net.high <= 1 for one in cells)  # type: ignore[operator]

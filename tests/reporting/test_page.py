@@ -1,0 +1,211 @@
+"""Tests of the page: whole, self-contained, honest where little is known, and safe from what customers and senders write."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from vocservice.records import Evidence, Factor
+from vocservice.reporting.page import render
+from vocservice.reporting.quotes import Quoted, typical_quotes
+from vocservice.reporting.rows import Row, Score
+
+from .made import MONDAY, TEXT, frame, report, rows, varied
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+HOSTILE = "<script>alert('x')</script>\u202egnp.exe&\"\u0000"
+
+
+class Outline(HTMLParser):
+    """Collects tags with attributes, ids and what is not closed in order."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.faults: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+
+def full() -> str:
+    return render(report(varied(600), rows(5, "use", "technology-", start=9000, outcome="resolved", scope="both"), segment="region"))
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return full()
+
+
+def words(page: str) -> str:
+    """What a reader sees."""
+    page = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_the_page_is_whole_and_fetches_nothing(page: str) -> None:
+    found = Outline(page)
+    assert found.faults == [] and found.open == []
+    assert {tag for tag, _ in found.tags} & {"script", "link", "img", "iframe", "form", "object"} == set()
+    named = [value for _, attributes in found.tags for name, value in attributes.items() if name in ("src", "href", "xlink:href", "action")]
+    assert named and all(value and value.startswith("#") for value in named)
+    assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on") or name == "style"]
+    assert "http://" not in page and "https://" not in page and "@import" not in page and "javascript:" not in page
+
+
+def test_the_policy_allows_its_own_style_and_nothing_else(page: str) -> None:
+    style = re.search(r"<style>(.*?)</style>", page, flags=re.DOTALL)
+    policy = next(
+        attributes["content"] for tag, attributes in Outline(page).tags if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert style and policy
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def test_landmarks_links_and_ids_hold(page: str) -> None:
+    found = Outline(page).tags
+    ids = [attributes["id"] for _, attributes in found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    used = [attributes["href"][1:] for _, attributes in found if attributes.get("href")]  # type: ignore[index]
+    used += [one for _, attributes in found for one in (attributes.get("aria-labelledby") or "").split()]
+    assert set(used) <= set(ids)
+    assert {"header", "nav", "main", "footer", "h1"} <= {tag for tag, _ in found}
+    assert ("html", {"lang": "en"}) in found and any(attributes.get("class") == "skip" for _, attributes in found)
+    assert all(attributes.get("scope") for tag, attributes in found if tag == "th")
+
+
+def test_every_drawing_has_title_description_and_table(page: str) -> None:
+    drawings = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    assert len(drawings) >= 6
+    for drawing in drawings:
+        parsed = ElementTree.fromstring(drawing)  # noqa: S314 (our own)
+        assert parsed.get("role") == "img" and parsed[0].tag == "title" and parsed[1].tag == "desc"
+        assert parsed[0].text and parsed[1].text
+    assert page.count("<figure>") == page.count("Numbers of “") == len(drawings)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("look", [0, 1], ids=["light", "dark"])
+def test_text_and_marks_stand_out_in_both_looks(page: str, look: int) -> None:
+    blocks = re.findall(r":root \{(.*?)\}", page, flags=re.DOTALL)
+    assert len(blocks) == 2
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[look]))
+    cells = ("good1", "good2", "good3", "bad1", "bad2", "bad3", "even0")
+    texts = [("on-cell", cell) for cell in cells] + [(one, "paper") for one in ("ink", "quiet", "link")]
+    texts += [("on-evidence", "evidence"), ("on-mark", "bad"), ("ink", "note"), ("quiet", "band")]
+    assert [pair for pair in texts if contrast(*(colours[one] for one in pair)) < 4.5] == []
+    marks = [(one, "paper") for one in ("good", "bad", "even", "edge", "hatch")] + [("bad", "band"), ("good", "band")]
+    assert [pair for pair in marks if contrast(*(colours[one] for one in pair)) < 3 and pair[0] != "hatch"] == []
+
+
+def hostile() -> list[Row]:
+    text = f"{HOSTILE} {TEXT}"
+    words = (Evidence(0, len(HOSTILE), None, HOSTILE),)
+    return [
+        replace(
+            one,
+            id=f"{HOSTILE}{number}",
+            texts=(text,),
+            channel=HOSTILE,
+            segments={HOSTILE: HOSTILE},
+            factors=(Factor("fulfilment", "-", 0.9, words),),
+            model=HOSTILE,
+            scope="service_complaint",
+            at=MONDAY + timedelta(days=number),
+        )
+        for number, one in enumerate(rows(70, "purchase", "fulfilment-"))
+    ]
+
+
+def test_hostile_names_and_texts_are_shown_as_text() -> None:
+    page = render(report(hostile(), title=HOSTILE, segment=HOSTILE, skipped={HOSTILE: 1}))
+    found = Outline(page)
+    assert found.faults == [] and "script" not in {tag for tag, _ in found.tags}
+    assert "&lt;script&gt;" in page and "<mark>&lt;script&gt;" in page
+    assert "\u202e" not in page and "\x00" not in page
+
+
+def test_quotes_need_five_records_of_five_customers() -> None:
+    def quoted(found: Sequence[Row]) -> tuple[Quoted, ...]:
+        return typical_quotes(frame(found), found)
+
+    assert quoted(rows(4, "use", "technology-")) == ()
+    assert quoted(rows(9, "use", "technology-", subject="one")) == ()
+    (five,) = quoted(rows(5, "use", "technology-"))
+    assert (five.stage, five.factor, five.records, len(five.quotes)) == ("use", "technology", 5, 1)
+    assert [(piece.text, piece.is_evidence) for piece in five.quotes[0].pieces] == [(TEXT, True)]
+
+
+def test_a_long_text_is_cut_around_its_evidence() -> None:
+    text = "word " * 200 + "BROKEN" + " word" * 200
+    at = text.index("BROKEN")
+    factor = Factor("technology", "-", 0.9, (Evidence(at, at + 6, None, "BROKEN"),))
+    found = [replace(one, texts=(text,), factors=(factor,)) for one in rows(5, "use")]
+    pieces = typical_quotes(frame(found), found)[0].quotes[0].pieces
+    assert [piece.text for piece in pieces if piece.is_evidence] == ["BROKEN"]
+    assert pieces[0].text == pieces[-1].text == "…" and sum(len(piece.text) for piece in pieces) < 330
+
+
+def test_evidence_that_does_not_fit_its_text_is_shown_alone() -> None:
+    factor = Factor("technology", "-", 0.9, (Evidence(3, 9, 1, "BROKEN"),))
+    found = [replace(one, texts=(), factors=(factor,)) for one in rows(5, "use")]
+    assert [piece.text for piece in typical_quotes(frame(found), found)[0].quotes[0].pieces] == ["BROKEN"]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([], ["There are no records", "not known: n = 0", "no record is dated", "only 0 scored records"]),
+        (rows(1, "use", "technology-", level=-1, scope="both"), ["not known: n = 1", "No cell has that many records"]),
+        (rows(3, "use", "technology-", level=-1, scope="both"), ["not known: n = 3", "Not known: there is no transcript"]),
+        (rows(20, "use", "brand+", at=MONDAY, level=1, scope="neither"), ["Nothing stands out", "two periods of four weeks"]),
+        (rows(20, "use", "brand+", at=date(2099, 1, 1)), ["20 dated after 2026-01-01", "no record is dated"]),
+        (rows(20, has_unread_date=True), ["of these 20 with a date that cannot be read", "no record is dated"]),
+        (rows(60, score=Score("nps", 11, 10)), ["60 scores lie outside their scale"]),
+        (rows(60, score=Score(None, 4)), ["scale assumed", "all scores are the same"]),
+    ],
+    ids=["none", "one", "three", "one week", "future", "unread", "outside", "one label"],
+)
+def test_little_is_said_where_little_is_known(found: list[Row], said: list[str]) -> None:
+    page = render(report(found))
+    assert Outline(page).faults == []
+    seen = words(page)
+    assert [one for one in said if one not in seen] == []
+    assert "nan" not in seen.lower().split() and "None" not in seen
+
+
+def test_cells_are_painted_only_where_the_interval_leaves_out_zero() -> None:
+    page = render(
+        report(rows(40, "use", "technology-"), rows(3, "use", "brand-"), rows(5, "use", "courtesy+"), rows(5, "use", "courtesy-"))
+    )
+    cells = re.findall(r'<td class="(\w+)">(?:−|\+)?[\d.]*(?:not known)?<small>n = (\d+)</small>', page)
+    assert {("bad3", "40"), ("unknown", "3"), ("even", "10")} <= set(cells)
+    assert page.count("(silent: no evidence)") == 14

@@ -1,0 +1,132 @@
+"""Tests of scope: shares, weeks, owners, the promotion ladder and what was recovered but not fixed."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vocservice.reporting.scope import KEYS, Rung, ScopeFigures, monday_of, scope_figures
+
+from .made import MONDAY, frame, row, rows
+
+
+def figures(*groups: list, customers: int = 5) -> ScopeFigures:  # type: ignore[type-arg]
+    found = [one for group in groups for one in group]
+    return scope_figures(frame(found), found, customers=customers)
+
+
+def ladder(*groups: list) -> dict[tuple[str, str], Rung]:  # type: ignore[type-arg]
+    return {(one.stage, one.factor): one for one in figures(*groups).ladder}
+
+
+def test_shares_count_records_with_a_scope_only() -> None:
+    found = figures(rows(6, scope="service_complaint"), rows(3, scope="experience_issue"), rows(1, scope="both"), rows(7))
+    assert (found.n, found.withheld) == (10, 7)
+    assert [found.shares[key].value for key in KEYS] == [0.6, 0.3, 0.1, 0.0]
+
+
+@given(st.lists(st.sampled_from([*KEYS, None]), max_size=30))
+def test_shares_sum_to_one_or_are_not_known(scopes: list[str | None]) -> None:
+    found = figures([row(number, scope=scope) for number, scope in enumerate(scopes)])
+    values = [one.value for one in found.shares.values()]
+    if found.n < 5:
+        assert values == [None] * 4
+    else:
+        assert sum(value or 0.0 for value in values) == pytest.approx(1.0)
+
+
+def test_weeks_begin_on_monday_and_empty_ones_are_there() -> None:
+    found = figures(rows(5, scope="both", at=MONDAY), rows(6, scope="neither", at=MONDAY + timedelta(days=20)))
+    assert [(week.monday, week.n) for week in found.weeks] == [
+        (MONDAY, 5),
+        (MONDAY + timedelta(days=7), 0),
+        (MONDAY + timedelta(days=14), 6),
+    ]
+    assert [week.service.value for week in found.weeks] == [1.0, None, 0.0]
+    assert monday_of((MONDAY.toordinal() - 1) // 7) == MONDAY and date.fromordinal(1).weekday() == 0
+
+
+def test_an_owner_counts_a_record_once_and_two_owners_both() -> None:
+    found = figures(
+        rows(6, "use", "technology- ease_of_use- price_value-", scope="experience_issue"), rows(2, "use", "technology+", scope="neither")
+    )
+    owners = {one.key: one for one in found.owners}
+    assert (owners["digital"].records, owners["finance"].records, owners["people"].records) == (6, 6, 0)
+    assert owners["digital"].main_factor == "technology" and owners["people"].main_factor is None
+    assert owners["finance"].experience == 6 and owners["finance"].service == 0
+    assert set(owners["digital"].metrics) == {"nps", "churn", "lifetime_value"}
+    assert {one.key: one.records for one in found.metrics}["nps"] == 6
+
+
+def test_a_complaint_that_blames_nothing_goes_to_the_owner_of_its_scope() -> None:
+    owners = {one.key: one.records for one in figures(rows(3, scope="service_complaint"), rows(2, scope="experience_issue")).owners}
+    assert (owners["support"], owners["product"], sum(owners.values())) == (3, 2, 5)
+
+
+def crowd() -> list:  # type: ignore[type-arg]
+    """Ten cells of two complaints each."""
+    names = (
+        "price_value",
+        "technology",
+        "ease_of_use",
+        "brand",
+        "environment",
+        "consistency",
+        "communication",
+        "courtesy",
+        "competence",
+        "process",
+    )
+    return [row(1000 + number, "use", f"{name}-", scope="service_complaint") for number, name in enumerate(names * 2)]
+
+
+def test_the_ladder_by_customers_and_base_rate() -> None:
+    found = ladder(
+        crowd(),
+        rows(20, "cultivation", "resolution-", scope="service_complaint"),
+        rows(1, "cultivation", "responsiveness-", start=50, scope="both"),
+        rows(6, "purchase", "fulfilment-", start=60, scope="service_complaint", subject="one"),
+        rows(4, "cultivation", "resolution-", start=80, scope="experience_issue"),
+    )
+    steps = {key: one.step for key, one in found.items()}
+    assert steps["cultivation", "resolution"] == "candidate"
+    assert steps["use", "brand"] == "repeated"
+    assert steps["cultivation", "responsiveness"] == "single"
+    assert steps["purchase", "fulfilment"] == "single"
+    top = found["cultivation", "resolution"]
+    assert (top.records, top.customers, top.known_customers, top.experience_issues, top.owner) == (20, 20, 20, 4, "support")
+    assert top.base == "the average cell" and top.ratio is not None and top.ratio > 1
+    assert top.ids[0] == "r0" and next(iter(found)) == ("cultivation", "resolution")
+
+
+def test_shared_is_not_yet_more_than_usual() -> None:
+    found = ladder(rows(6, "use", "brand-", scope="service_complaint"), rows(6, "purchase", "process-", start=9, scope="service_complaint"))
+    assert {one.step for one in found.values()} == {"shared"}
+    assert all(one.p is not None and one.q is not None and one.q >= one.p for one in found.values())
+
+
+def test_what_rises_above_its_own_past_is_a_candidate() -> None:
+    past = [row(number, "use", "brand-", scope="service_complaint", at=MONDAY + timedelta(days=number)) for number in range(100)]
+    new = rows(12, "purchase", "fulfilment-", start=200, scope="service_complaint", at=MONDAY + timedelta(days=110))
+    rung = ladder(past, new)["purchase", "fulfilment"]
+    assert (rung.step, rung.base) == ("candidate", "earlier records")
+
+
+def test_records_without_a_customer_are_said_to_be_untold() -> None:
+    rung = ladder(rows(6, "use", "brand-", scope="both", subject=None))["use", "brand"]
+    assert (rung.customers, rung.known_customers) == (6, 0)
+
+
+def test_resolved_transcripts_with_a_lasting_cause_are_unfixed() -> None:
+    found = figures(
+        rows(3, "use", "technology-", outcome="resolved", scope="experience_issue"),
+        rows(2, "", "process-", start=3, outcome="resolved", scope="both"),
+        rows(4, "use", "technology-", start=5, outcome="resolved", scope="service_complaint"),
+        rows(1, "use", "technology-", start=9, outcome="pending", scope="both"),
+        rows(5, "use", "technology-", start=10, scope="both"),
+    ).unfixed
+    assert (found.transcripts, found.resolved, found.unfixed) == (10, 9, 5)
+    assert found.share.value == pytest.approx(5 / 9)
+    assert found.causes == (("use", "technology", 3), (None, "process", 2))
+    assert set(found.ids) == {"r0", "r1", "r2", "r3", "r4"}

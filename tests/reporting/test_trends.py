@@ -1,0 +1,114 @@
+"""Tests of trends: what stands out, what does not, the split of a change, and days that cannot be."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vocservice.reporting.rows import Row
+from vocservice.reporting.trends import Series, dates_of, handovers_of, kitagawa, periods, series_of, splits
+
+from .made import MONDAY, frame, row, rows
+
+
+def week(number: int, n: int, negative: int) -> list[Row]:
+    """The records of one week, spread over its days; so many of them negative."""
+    start = MONDAY + timedelta(days=7 * number)
+    return [row(1000 * number + at, level=-1 if at < negative else 1, at=start + timedelta(days=at % 7)) for at in range(n)]
+
+
+def series(found: list[list[Row]], figure: str = "negative sentiment") -> Series:
+    return next(one for one in series_of(frame(*found), bucket="week") if one.figure == figure)
+
+
+def test_a_week_far_from_the_weeks_before_stands_out() -> None:
+    usual = [week(number, 60, 20 + number % 3) for number in range(10)]
+    found = series([*usual, week(10, 60, 45)])
+    assert [(point.start, point.verdict) for point in found.anomalies] == [(MONDAY + timedelta(days=70), "high")]
+    assert series([*usual, week(10, 60, 3)]).anomalies[0].verdict == "low"
+    assert series([*usual, week(10, 60, 22)]).anomalies == ()
+
+
+def test_an_unsteady_past_widens_what_is_expected() -> None:
+    steady = series([week(number, 60, 20) for number in range(9)]).points[-1]
+    unsteady = series([week(number, 60, 5 if number % 2 else 35) for number in range(9)]).points[-1]
+    assert steady.low is not None and steady.high is not None and unsteady.low is not None and unsteady.high is not None
+    assert unsteady.high - unsteady.low > 1.5 * (steady.high - steady.low)
+
+
+def test_few_records_or_a_short_past_are_not_tested() -> None:
+    short = series([week(number, 60, 20) for number in range(4)])
+    small = series([week(number, 9, 3) for number in range(12)])
+    assert {point.verdict for point in (*short.points, *small.points)} == {"unknown"}
+
+
+def test_a_crowd_stands_out_and_a_week_that_is_cut_off_does_not() -> None:
+    usual = [week(number, 50 + number % 4, 10) for number in range(10)]
+    assert [point.verdict for point in series([*usual, week(10, 150, 30)], "records").points][-1] == "high"
+    cut = series([*usual, week(10, 3, 1)], "records").points[-1]
+    assert cut.is_partial and cut.verdict == "unknown"
+
+
+def test_the_weekday_is_no_anomaly() -> None:
+    """Mondays are always bad: a bad Monday is usual, a bad Thursday is not."""
+    found = []
+    for number in range(63):
+        day = MONDAY + timedelta(days=number)
+        bad = 24 if day.weekday() == 0 or number == 59 else 6
+        found += [row(100 * number + at, level=-1 if at < bad else 1, at=day) for at in range(30)]
+    daily = next(one for one in series_of(frame(found), bucket="day") if one.figure == "negative sentiment")
+    assert [point.start for point in daily.anomalies] == [MONDAY + timedelta(days=59)]
+
+
+def test_one_old_record_does_not_make_a_thousand_weeks() -> None:
+    assert len(series([[row(at=date(1970, 1, 1))], week(0, 20, 5)]).points) == 104
+
+
+def test_days_after_today_and_no_days_are_counted_apart() -> None:
+    found = frame(rows(2, at=MONDAY), rows(3), rows(1, at=date(2099, 1, 1)))
+    dates = dates_of(found, today=date(2025, 6, 1))
+    assert (dates.dated, dates.undated, dates.future, dates.first, dates.last) == (2, 3, 1, MONDAY, MONDAY)
+    assert series_of(frame(rows(3)), bucket="week") == ()
+
+
+def test_kitagawa_by_hand() -> None:
+    """Chat from half to a fifth of the records, its rate from .2 to .4; e-mail's stays .6."""
+    before = np.array([1.0] + [0.0] * 4 + [1.0] * 3 + [0.0] * 2), ["chat"] * 5 + ["email"] * 5
+    after = np.array([0.4, 0.4] + [0.6] * 8), ["chat"] * 2 + ["email"] * 8
+    found = kitagawa("x", before, after)
+    assert found is not None
+    assert (found.before, found.after) == (pytest.approx(0.4), pytest.approx(0.56))
+    assert found.mix == pytest.approx(-0.3 * 0.3 + 0.3 * 0.6) and found.rate == pytest.approx(0.35 * 0.2)
+
+
+@given(*[st.lists(st.tuples(st.floats(-5, 5), st.sampled_from(["a", "b", "c", "d"])), min_size=1, max_size=20)] * 2)
+def test_mix_and_rate_sum_to_the_change(before: list[tuple[float, str]], after: list[tuple[float, str]]) -> None:
+    sides = [(np.array([value for value, _ in side]), [name for _, name in side]) for side in (before, after)]
+    found = kitagawa("x", *sides)
+    assert found is not None and found.mix + found.rate == pytest.approx(found.change, abs=1e-9)
+
+
+def test_a_side_without_records_has_no_split() -> None:
+    assert kitagawa("x", (np.array([]), []), (np.array([1.0]), ["a"])) is None
+    assert splits(frame(), frame()) == ()
+
+
+def test_a_channel_that_is_new_is_all_mix() -> None:
+    found = kitagawa("x", (np.array([0.0, 0.0]), ["a", "a"]), (np.array([0.0, 1.0]), ["a", "b"]))
+    assert found is not None and (found.mix, found.rate) == (pytest.approx(0.5), 0.0)
+
+
+def test_another_model_is_marked_with_its_first_day() -> None:
+    found = frame(rows(3, at=MONDAY, model="m-1"), rows(3, at=MONDAY + timedelta(days=3), model="m-2"), rows(1, model="m-3"))
+    assert [(one.day, one.kind, one.before, one.after) for one in handovers_of(found)] == [
+        (MONDAY + timedelta(days=3), "model", "m-1", "m-2")
+    ]
+
+
+def test_periods_need_records_on_both_sides() -> None:
+    assert periods(frame(rows(9, at=MONDAY))) is None
+    assert periods(frame(rows(9))) is None
+    masks = periods(frame(rows(5, at=MONDAY), rows(6, at=MONDAY + timedelta(days=28))))
+    assert masks is not None and [int(mask.sum()) for mask in masks] == [5, 6]
