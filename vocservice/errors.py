@@ -76,6 +76,13 @@ class RecordError(VocError):
     status = 422
 
 
+class ConflictError(VocError):
+    """Somebody else changed the same thing in between; nothing was overwritten."""
+
+    code = "review_conflict"
+    status = 409
+
+
 class StoreError(VocError):
     """The database is busy, full or gone (`store_unavailable`), or cannot be read (`schema_mismatch`, `key_missing`)."""
 
