@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from vocservice.records import Analysis, RawVerbatim, Rejected, Result
-from vocservice.store import jobs, records
+from vocservice.store import jobs, records, reviews
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.jobs import Job, Lease
@@ -77,6 +77,7 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         kept = {} if cleaned is None else {"clean": dict(cleaned.verbatim), "details": cleaned.details}
         review = result.conversation.needs_review if result.conversation else None
         _set(connection, task, status="analysed", error_code=None, needs_review=review, **kept)
+        reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=result.to_dict())
     records.forget_original(connection, task.job.target)
     return True
 
