@@ -1,0 +1,95 @@
+"""The result of an analysis in, whether a person should look at it, why, and how soon out; by the rules of `config/desk.toml`."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vocservice.errors import ConfigError
+from vocservice.paths import config_path
+from vocservice.records import Json
+
+NEEDS_REVIEW = "needs_review"
+SHOWN_SETS = ("reasons", "flags")
+_Points = Annotated[float, Field(ge=0, le=1000)]
+
+
+class _RulesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enter: Annotated[tuple[str, ...], Field(min_length=1)]
+    points: Mapping[str, _Points]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What lets a record into the queue, and the points of each label."""
+
+    enter: frozenset[str]
+    points: Mapping[str, float]
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules of a file.
+
+    Raises:
+        ConfigError: it is missing, not TOML, or has an unknown key or a bad value.
+    """
+    try:
+        read = _RulesFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path.name}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name} is not valid TOML: {error}") from None
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
+        raise ConfigError(f"{path.name}: {faults}") from None
+    return Rules(frozenset(read.enter), dict(read.points))
+
+
+@lru_cache(maxsize=1)
+def rules() -> Rules:
+    """The rules of this installation, read once.
+
+    Raises:
+        ConfigError: as in `read_rules`.
+    """
+    return read_rules(config_path("desk.toml"))
+
+
+def given(result: Json) -> dict[str, float]:
+    """Every label that was given, as `SET.KEY` (and `needs_review`), with its probability."""
+    labels = {f"{name}.{label['key']}": float(label["probability"]) for name in SHOWN_SETS for label in result.get(name) or ()}
+    for name in ("scope", "outcome"):
+        if single := result.get(name):
+            labels[f"{name}.{single['key']}"] = float(single["probability"])
+    if mood := result.get("sentiment"):
+        level = str(mood["level"])
+        labels[f"sentiment.{level}"] = float(mood.get("probabilities", {}).get(level, 1.0))
+    if (call := result.get(NEEDS_REVIEW)) and call["value"]:
+        labels[NEEDS_REVIEW] = float(call["probability"])
+    return labels
+
+
+def enters(labels: Mapping[str, float], by: Rules) -> bool:
+    """Whether a person should look at it."""
+    return not by.enter.isdisjoint(labels)
+
+
+def urgency(labels: Mapping[str, float], by: Rules) -> int:
+    """Tenths of points, as `config/desk.toml` defines them."""
+    weighed: dict[str, float] = {}
+    for label, probability in labels.items():
+        name, _, key = label.partition(".")
+        once = key if name in SHOWN_SETS else label
+        weighed[once] = max(weighed.get(once, 0.0), by.points.get(label, 0.0) * probability)
+    return round(10 * sum(weighed.values()))
+
+
+def shown(labels: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels that the queue is filtered by."""
+    return tuple(label for label in labels if label == NEEDS_REVIEW or label.partition(".")[0] in (*SHOWN_SETS, "outcome"))
