@@ -15,6 +15,7 @@ from training.device import on_device
 from training.metrics import quadratic_kappa
 from training.network import Network, pool_labels, pool_ordinal, pool_polarities
 from training.prepare import Prepared, collate
+from training.signs import SignSet, macro_recall
 from training.targets import UNKNOWN, build_targets
 from vocservice.inference.calibration import (
     Calibration,
@@ -33,6 +34,8 @@ SINGLE_FLOOR = 0.3  # a single set abstains when even its best class is less lik
 WITHHOLD = 0.6  # share of the threshold from which a label that is not given is reported as withheld
 _PRIOR = 25.0  # positives that the common threshold is worth against a label's own
 _GRID = np.linspace(FLOOR, 0.8, 61)
+_EVIDENCE_BETA = 0.7  # evidence is chosen by an F that holds its precision twice as dear as its recall
+_BAND = np.linspace(0.1, 0.6, 26)  # half-widths of the neutral band, in levels, that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,10 @@ def _join(block: Block, rows: list[tuple[NDArray, ...]]) -> SetScores:
     return SetScores(block, scores, gold, polarity if block.label_set.polarities else None, polarity_gold, segments, evidence, owner)
 
 
-def fit_calibration(sets: Sequence[SetScores]) -> Calibration:
-    """Fit every label set."""
+def fit_calibration(sets: Sequence[SetScores], signed: Sequence[SignSet] = ()) -> Calibration:
+    """Fit every label set; the neutral band of an ordinal set is fitted to the `signed` texts beside."""
     by_kind: dict[str, dict] = {"multi": {}, "single": {}, "ordinal": {}}
-    fitters = {"multi": _fit_multi, "single": _fit_single, "ordinal": _fit_ordinal}
+    fitters = {"multi": _fit_multi, "single": _fit_single, "ordinal": lambda scored: _fit_ordinal(scored, signed)}
     for scored in sets:
         kind = scored.block.label_set.kind
         by_kind[kind][scored.block.label_set.name] = fitters[kind](scored)
@@ -153,12 +156,12 @@ def _best_threshold(p: Array, y: NDArray[np.bool_]) -> float:
 
 
 def fit_evidence(scored: SetScores) -> float:
-    """How far below the best segment's score a segment may lie and still be evidence: best F1 over annotated segments."""
+    """How far below the best segment's score a segment may lie and still be evidence: the best F over annotated segments."""
     cuts = np.linspace(0.0, 4.0, 41)
     pairs = _evidence_pairs(scored)
     if not pairs:
         return 0.5
-    scores = [_evidence_f1(pairs, cut) for cut in cuts]
+    scores = [_evidence_f(pairs, cut) for cut in cuts]
     return float(cuts[int(np.argmax(scores))])
 
 
@@ -175,10 +178,12 @@ def _evidence_pairs(scored: SetScores) -> list[tuple[Array, NDArray[np.bool_]]]:
     return pairs
 
 
-def _evidence_f1(pairs: list[tuple[Array, NDArray[np.bool_]]], cut: float) -> float:
+def _evidence_f(pairs: list[tuple[Array, NDArray[np.bool_]]], cut: float) -> float:
     hits = sum(int(((far <= cut) & gold).sum()) for far, gold in pairs)
-    total = sum(int((far <= cut).sum() + gold.sum()) for far, gold in pairs)
-    return 2 * hits / max(total, 1)
+    given = sum(int((far <= cut).sum()) for far, _ in pairs)
+    wanted = sum(int(gold.sum()) for _, gold in pairs)
+    square = _EVIDENCE_BETA**2
+    return (1 + square) * hits / max(given + square * wanted, 1)
 
 
 def _fit_scaling(scores: Array, wanted: Array) -> Scaling:
@@ -234,7 +239,7 @@ def _macro(gold: NDArray[np.int64], given: NDArray[np.int64], classes: int) -> f
     return float(np.mean(scores))
 
 
-def _fit_ordinal(scored: SetScores) -> OrdinalCalibration:
+def _fit_ordinal(scored: SetScores, signed: Sequence[SignSet]) -> OrdinalCalibration:
     """Scaling by likelihood; cuts of the expected level by the agreement they give (quadratic kappa)."""
     known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
     exact = known & ((scored.gold > 0).sum(1) == 1)
@@ -249,7 +254,29 @@ def _fit_ordinal(scored: SetScores) -> OrdinalCalibration:
             trials = np.clip(cuts[index] + np.linspace(-0.3, 0.3, 25), low, high)
             scores = [_cut_score(np.r_[cuts[:index], trial, cuts[index + 1 :]], means, gold, levels) for trial in trials]
             cuts[index] = trials[int(np.argmax(scores))]
+    if signed and exact.any():
+        cuts = _with_neutral_band(np.sort(cuts), means, gold, scaling, signed)
     return OrdinalCalibration(scaling=scaling, cuts=tuple(float(value) for value in np.sort(cuts)))
+
+
+def _with_neutral_band(cuts: Array, means: Array, gold: NDArray[np.int64], scaling: Scaling, signed: Sequence[SignSet]) -> Array:
+    """The two cuts around the middle level by agreement on the annotated texts and mean recall of the signs on the others."""
+    levels = len(cuts) + 1
+    middle = levels // 2
+    others = [(expected_index(scaling.probabilities(one.scores.astype(np.float32))), one.signs) for one in signed]
+    best, chosen = -np.inf, cuts
+    for low in middle - _BAND:
+        for high in middle + _BAND:
+            trial = np.r_[cuts[: middle - 1], low, high, cuts[middle + 1 :]]
+            signs = [macro_recall(known, _signs(found, low, high)) for found, known in others]
+            score = _cut_score(trial, means, gold, levels) + float(np.mean(signs))
+            if score > best:
+                best, chosen = score, trial
+    return chosen
+
+
+def _signs(means: NDArray, low: float, high: float) -> NDArray[np.int64]:
+    return (means >= high).astype(np.int64) - (means < low)
 
 
 def _cut_score(cuts: Array, means: Array, gold: NDArray[np.int64], levels: int) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from safetensors.torch import load_file, save_file
 
 from training import encoders
@@ -24,6 +25,7 @@ from training.network import Network
 from training.prepare import prepare
 from training.run import Run
 from training.settings import check_data
+from training.signs import CORPORA_OF_SET, SignSet, kept_out, sign_of
 from training.splits import Splits, bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
@@ -53,7 +55,7 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     calibrate = list(prepare(split_annotated(run.keep(read_extended(run.data))).calibrate, windower, rules, layout))
     log.info("calibrating on %d texts", len(calibrate))
     blocks = [network.layout[block.label_set.name] for block in layout.blocks]
-    calibration = fit_calibration(score_sets(network, calibrate, blocks))
+    calibration = fit_calibration(score_sets(network, calibrate, blocks), _signed(run, network, windower, rules))
     folder = models / version
     seed = run.settings.bundle.seed
     provenance = Provenance(version, run.settings.bundle.base, hashes, seed, recipe_record(run))
@@ -62,6 +64,18 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     write_manifest(folder, run.taxonomy, network.encoder.config.hidden_size, provenance)
     log.info("bundle written to %s", folder)
     return folder
+
+
+def _signed(run: Run, network: Network, windower: Windower, rules: RedactionRules) -> list[SignSet]:
+    """What the network says of the public texts that calibrate the neutral band."""
+    block, signed = network.layout["sentiment"], []
+    annotated = frozenset(e.id for e in (*read_corpus("train", run.data), *read_extended(run.data)))
+    for name in CORPORA_OF_SET:
+        examples = run.keep(kept_out(name, run.data, annotated=annotated, calibrating=True))
+        if examples:
+            scored = score_sets(network, list(prepare(examples, windower, rules, network.layout)), [block])[0]
+            signed.append(SignSet(scored.scores, np.array([sign_of(e) for e in examples])))
+    return signed
 
 
 def own_hashes(run: Run) -> dict[str, str]:

@@ -139,7 +139,7 @@ def _transcripts(figures: Figures) -> Iterator[str]:
 
 
 def _sentiment(figures: Figures) -> Iterator[str]:
-    yield "The shipped bundle, five levels taken by sign, on the tenth of each visible set that no training saw.\n"
+    yield "The shipped bundle, five levels taken by sign, on a twentieth of each visible set that neither training nor calibration saw.\n"
     yield "| set | figure | target | value |\n|---|---|---|---|"
     for key, (name, target) in _SENTIMENT_TARGETS.items():
         if key in figures:

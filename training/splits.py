@@ -3,7 +3,7 @@
 - `fit`: what the weights see.
 - `calibrate`: curves, thresholds and cuts. Only randomly drawn texts annotated under the final codebook.
 - `fresh`: never seen; figures beside those on dev.
-- `kept_out`: a tenth of each public sentiment corpus, for figures on them.
+- `kept_out`: a tenth of each public sentiment corpus; half of it calibrates the neutral band, half is for figures.
 """
 
 import hashlib
@@ -40,6 +40,11 @@ def split_annotated(extended: Iterable[Example]) -> Splits:
 def is_kept_out(example: Example) -> bool:
     """True for the tenth of a public corpus that no training touches."""
     return bucket(example.id, 10) == 0
+
+
+def calibrates_signs(example: Example) -> bool:
+    """Of the kept-out tenth, the half that no figure is reported on."""
+    return bucket(example.id, 20) == 10
 
 
 def split_tenths(examples: Iterable[Example]) -> Splits:

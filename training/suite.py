@@ -1,27 +1,25 @@
 """The shipped bundle and the corpora in, all figures of its report out."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.annotated import read_dev_evidence, read_extended
-from training.corpora import CORPORA, held_out_ids, read_corpus, read_rows
+from training.corpora import CORPORA, read_corpus, read_rows
 from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
-from training.examples import Example, OneOf
 from training.metrics import interval
-from training.splits import is_kept_out, split_annotated
+from training.signs import BINARY, Signs, kept_out, macro_recall, sign_of
+from training.splits import split_annotated
 from training.transcripts import transcript_figures
 from vocservice.inference.engine import Engine
 from vocservice.taxonomy import Taxonomy
 
 log = logging.getLogger("training.suite")
 
-Signs = NDArray[np.int64]
 Score = Callable[[Signs, Signs], float]
 
 
@@ -42,14 +40,12 @@ def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str,
 
 def sentiment_figures(engine: Engine, data: Path) -> dict[str, Any]:
     """Each public sentiment set by its customary figure, five levels taken by sign."""
-    seen = held_out_ids(data) | annotated_ids(data)
+    annotated = annotated_ids(data)
     out = {}
-    for name, (corpora, score) in SENTIMENT_SETS.items():
-        examples = [e for corpus in corpora for e in read_corpus(corpus, data) if is_kept_out(e) and e.id not in seen]
-        if name in BINARY:
-            examples = [e for e in examples if _sign(e) != 0]
+    for name, score in SENTIMENT_FIGURES.items():
+        examples = kept_out(name, data, annotated=annotated, calibrating=False)
         judged: list[Judged] = judge(engine, examples)
-        gold = np.array([_sign(e) for e in examples])
+        gold = np.array([sign_of(e) for e in examples])
         out[name] = _figure(score, gold, signs_of(judged))
         if name in BINARY:
             out[f"{name}_by_score"] = _figure(score, gold, signs_of(judged, of_score=True))
@@ -65,25 +61,8 @@ def _figure(score: Score, gold: Signs, given: Signs) -> dict[str, Any]:
     return asdict(interval(lambda rows: score(gold[rows], given[rows]), len(gold)))
 
 
-def _sign(example: Example) -> int:
-    target = example.targets["sentiment"]
-    assert isinstance(target, OneOf)
-    signs: Sequence[int] = sorted({int(np.sign(int(key))) for key in target.keys})
-    return signs[0] if len(signs) == 1 else 0
-
-
 def _accuracy(gold: Signs, given: Signs) -> float:
     return float((gold == given).mean())
 
 
-def _macro_recall(gold: Signs, given: Signs) -> float:
-    return float(np.mean([(given[gold == sign] == sign).mean() for sign in np.unique(gold)]))
-
-
-BINARY = ("sst", "amazon")  # without a neutral class: also by the sign of the score, which is never neutral
-SENTIMENT_SETS: dict[str, tuple[tuple[str, ...], Score]] = {
-    "sst": (("sst5_train", "sst5_dev"), _accuracy),
-    "tweeteval": (("tweeteval_val",), _macro_recall),
-    "airline": (("airline",), _accuracy),
-    "amazon": (("amazon_train",), _accuracy),
-}
+SENTIMENT_FIGURES: dict[str, Score] = {"sst": _accuracy, "tweeteval": macro_recall, "airline": _accuracy, "amazon": _accuracy}

@@ -11,6 +11,7 @@ from toys import Toy, ready, sentences
 from training.calibrate import FLOOR, SINGLE_FLOOR, WITHHOLD, SetScores, fit_calibration, fit_evidence, fit_thresholds, score_sets
 from training.examples import Example, Labels
 from training.metrics import calibration_error, f1, quadratic_kappa
+from training.signs import SignSet
 from training.targets import UNKNOWN
 from vocservice.inference.calibration import Calibration, MultiCalibration, OrdinalCalibration, SingleCalibration, expected_index
 from vocservice.inference.layout import Layout
@@ -130,6 +131,11 @@ def test_the_evidence_cut_separates_marked_segments_from_the_others(layout: Layo
     assert evidence(layout, distances, [[1, 1, 1]] * 50) > 2.5
 
 
+def test_evidence_is_rather_too_little_than_too_much(layout: Layout) -> None:
+    """The second segment is evidence in two texts of five: taking it would gain as much recall as it costs precision."""
+    assert evidence(layout, [[0.0, 1.0]] * 50, [[1, 1]] * 20 + [[1, 0]] * 30) < 1.0
+
+
 def test_without_annotated_evidence_the_cut_is_moderate(layout: Layout) -> None:
     assert 0 < evidence(layout, [[0.0, 1.0]], [[UNKNOWN, UNKNOWN]]) <= 1
     assert 0 < evidence(layout, [[0.0]], [[1]]) <= 1
@@ -181,6 +187,22 @@ def test_cuts_of_an_ordinal_set_agree_better_than_even_ones(layout: Layout) -> N
     even = np.searchsorted(np.arange(4) + 0.5, expected_index(chances), side="right")
     assert quadratic_kappa(gold, fitted.choose(chances), 5) > quadratic_kappa(gold, even, 5)
     assert list(fitted.cuts) == sorted(fitted.cuts) and fitted.cuts[0] > -0.5 and fitted.cuts[-1] < 4.5
+
+
+def test_the_neutral_band_follows_the_texts_of_which_only_the_sign_is_known(layout: Layout) -> None:
+    """The annotated texts leave the band open between 1.2 and 2.8; the signed ones say it ends at 1.8 and at 2.3."""
+    levels = np.arange(5)[None]
+    gold = np.repeat(np.arange(5), 40)
+    scored = scores_of(layout, "sentiment", -8.0 * (levels - gold[:, None]) ** 2, one_hot(gold, 5))
+    places = np.r_[np.linspace(1.2, 1.75, 40), np.linspace(1.85, 2.25, 40), np.linspace(2.35, 2.8, 40)]
+    signed = SignSet(-8.0 * (levels - places[:, None]) ** 2, np.repeat([-1, 0, 1], 40))
+    before, after = (fit_calibration([scored], given).ordinal["sentiment"] for given in ((), (signed,)))
+    wrong = [
+        (np.sign(each.choose(each.scaling.probabilities(signed.scores.astype(np.float32))) - 2) != signed.signs).mean()
+        for each in (before, after)
+    ]
+    assert wrong[1] < wrong[0] / 3
+    assert (after.cuts[0], after.cuts[3]) == (before.cuts[0], before.cuts[3])
 
 
 def test_texts_with_several_allowed_levels_shape_the_scaling_but_not_the_cuts(layout: Layout) -> None:

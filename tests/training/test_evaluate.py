@@ -11,6 +11,7 @@ from toys import Toy, sentences
 from training import suite
 from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
 from training.examples import Example, Labels, OneOf, Target
+from training.signs import macro_recall, sign_of
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SetResult, SingleResult
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.engine import Engine, Scored
@@ -165,12 +166,12 @@ def test_sentiment_by_sign() -> None:
     gold, given = np.array([-1, -1, 0, 1]), signs_of(data)
     assert given.tolist() == [-1, 1, 0, 0]
     assert suite._accuracy(gold, given) == 0.5
-    assert suite._macro_recall(gold, given) == pytest.approx((0.5 + 1.0 + 0.0) / 3)
+    assert macro_recall(gold, given) == pytest.approx((0.5 + 1.0 + 0.0) / 3)
 
 
 @pytest.mark.parametrize(("keys", "sign"), [({"-2", "-1"}, -1), ({"0"}, 0), ({"1", "2"}, 1), ({"-1", "0", "1"}, 0)])
 def test_the_sign_of_a_set_of_levels(keys: set[str], sign: int) -> None:
-    assert suite._sign(Example("a-1", "toy", "", {"sentiment": OneOf(frozenset(keys))})) == sign
+    assert sign_of(Example("a-1", "toy", "", {"sentiment": OneOf(frozenset(keys))})) == sign
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,26 @@ def counted_steps(monkeypatch: pytest.MonkeyPatch, *, last: int | None = None) -
         yield done
 
 
+def test_the_rate_rises_and_falls_once_in_each_cycle(
+    new_network: NewNetwork, data: list[Prepared], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    real = torch.optim.AdamW.step
+
+    def step(self: torch.optim.AdamW, *given: object, **named: object) -> object:
+        rates.append(self.param_groups[-1]["lr"])
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    fit(new_network(), data, replace(RECIPE, epochs=4, cycles=2), folder=tmp_path)
+    half = len(rates) // 2
+    for cycle in (rates[:half], rates[half:]):
+        top = cycle.index(max(cycle))
+        assert cycle[:top] == sorted(cycle[:top]) and cycle[top:] == sorted(cycle[top:], reverse=True)
+        assert cycle[-1] < max(cycle) / 4
+    assert max(rates[half:]) > 3 * rates[half - 1]
+
+
 def test_a_finished_run_is_taken_as_it_is(
     new_network: NewNetwork, data: list[Prepared], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +139,9 @@ def test_a_finished_run_is_taken_as_it_is(
 
 
 @pytest.mark.parametrize(
-    "change", [{"epochs": 4}, {"head_rate": 2e-2}, {"seed": 4}, {"tokens": 128}, {"dropout": 0.2}], ids=lambda change: next(iter(change))
+    "change",
+    [{"epochs": 4}, {"head_rate": 2e-2}, {"seed": 4}, {"tokens": 128}, {"dropout": 0.2}, {"cycles": 2}],
+    ids=lambda change: next(iter(change)),
 )
 def test_a_checkpoint_of_another_recipe_is_not_taken(
     new_network: NewNetwork, data: list[Prepared], tmp_path: Path, change: dict[str, float]

@@ -13,12 +13,14 @@ from training import suite
 from training.corpora import CORPORA
 from training.evaluate import Judged, judge
 from training.examples import Example
+from training.signs import CORPORA_OF_SET, kept_out
 from training.splits import bucket
-from training.suite import SENTIMENT_SETS, evaluate_bundle, sentiment_figures
+from training.suite import evaluate_bundle, sentiment_figures
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.engine import Engine
 from vocservice.taxonomy import Taxonomy
 
+NUMBER = 100
 LABELS: dict[str, Any] = {"sst5": {"label": 4}, "tweeteval": {"label": 2}, "airline": {"sentiment": "positive"}, "amazon": {"label": 1}}
 
 
@@ -30,11 +32,11 @@ def write(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Sixty positive texts a corpus; the first kept-out one of `airline` is a development text, one of `sst5_dev` neutral."""
-    for corpora, _ in SENTIMENT_SETS.values():
+    """A hundred positive texts a corpus; the first kept-out one of `airline` is a development text, one of `sst5_dev` neutral."""
+    for corpora in CORPORA_OF_SET.values():
         for name in corpora:
             label = next(value for start, value in LABELS.items() if name.startswith(start))
-            write(tmp_path, name, [{"id": f"{name}-{n}", "text": f"the food was good {n}"} | label for n in range(60)])
+            write(tmp_path, name, [{"id": f"{name}-{n}", "text": f"the food was good {n}"} | label for n in range(NUMBER)])
     neutral = {"id": f"sst5_dev-{kept('sst5_dev')[0]}", "text": "the food", "label": 2}
     write(
         tmp_path, "sst5_dev", [neutral, *({"id": f"sst5_dev-{n}", "text": "the food was good", "label": 4} for n in kept("sst5_dev")[1:])]
@@ -49,8 +51,8 @@ ANNOTATED = {"stages": ["use"], "factors": {}, "sentiment": 0, "scope": "neither
 
 
 def kept(name: str) -> list[int]:
-    """Numbers of the texts of a corpus that no training touches."""
-    return [n for n in range(60) if bucket(f"{name}-{n}", 10) == 0]
+    """Numbers of the texts of a corpus that neither training nor calibration touches."""
+    return [n for n in range(NUMBER) if bucket(f"{name}-{n}", 20) == 0]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_public_sets_are_measured_on_kept_out_texts_without_development_annotate
     own = f"airline-{kept('airline')[1]}"
     monkeypatch.setattr(suite, "read_extended", lambda data: [Example(own, "extended", "x", {})])
     found = sentiment_figures(engine, data)
-    names = [name for corpora, _ in SENTIMENT_SETS.values() for name in corpora]
+    names = [name for corpora in CORPORA_OF_SET.values() for name in corpora]
     left = {f"airline-{kept('airline')[0]}", own, f"sst5_dev-{kept('sst5_dev')[0]}", f"amazon_train-{kept('amazon_train')[0]}"}
     assert measured == {f"{name}-{n}" for name in names for n in kept(name)} - left
     assert {name: figure["n"] for name, figure in found.items()} == {
@@ -89,6 +91,13 @@ def test_public_sets_are_measured_on_kept_out_texts_without_development_annotate
         "amazon_by_score": len(kept("amazon_train")) - 1,
     }
     assert all(0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1 for figure in found.values())
+
+
+@pytest.mark.parametrize("name", [*CORPORA_OF_SET])
+def test_what_calibrates_signs_is_kept_out_and_never_measured(data: Path, name: str) -> None:
+    calibrating, measuring = ({e.id for e in kept_out(name, data, annotated=frozenset(), calibrating=half)} for half in (True, False))
+    assert calibrating and measuring and not calibrating & measuring
+    assert all(bucket(text, 10) == 0 for text in calibrating | measuring)
 
 
 def test_all_parts_of_the_suite_are_there(
