@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from vocservice.api import Analyser
-from vocservice.batch.engines import Power
 from vocservice.batch.shards import Shards
 from vocservice.records import Result
 from vocservice.tables.source import Record
@@ -24,9 +23,9 @@ class LocalEngine:
             yield from shards.stored(number, shard) if shards.has(number) else shards.recorded(number, self._analyser.stream(shard))
 
 
-def open_engine(power: Power) -> LocalEngine:
-    """The engine over the loaded model."""
-    return LocalEngine(power.analyser)
+def open_engine(analyser: Analyser) -> LocalEngine:
+    """The engine over a loaded model."""
+    return LocalEngine(analyser)
 
 
 def split(records: Iterator[Record], size: int) -> Iterator[Iterator[Record]]:

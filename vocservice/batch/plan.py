@@ -14,6 +14,7 @@ from vocservice.errors import InputError
 from vocservice.paths import config_path
 from vocservice.settings import Settings
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.places import Place
 
 SHARD_RECORDS = 1024
 DECIDES_NOTHING = ("service.toml", "training.toml", "taxonomy.toml")
@@ -77,7 +78,7 @@ class Plan(_Frozen):
 
 
 def make_plan(
-    inputs: Iterable[tuple[str, Mapping[str, str | None]]],
+    inputs: Iterable[Place],
     analyser: Analyser,
     settings: Settings,
     *,
@@ -87,7 +88,7 @@ def make_plan(
     """Read every input once, for its hash.
 
     Args:
-        inputs: paths, or `-`, with the values that their folders give (`year=2024`).
+        inputs: files, or `-`.
         analyser: of the model.
         settings: of the program.
         options: of the command that decide the output.
@@ -98,7 +99,7 @@ def make_plan(
     """
     return Plan(
         program=__version__,
-        inputs=tuple(print_of(path, partitions) for path, partitions in inputs),
+        inputs=tuple(print_of(place.path, place.partitions) for place in inputs),
         model=Model(id=analyser.model, taxonomy=analyser.taxonomy.id, files=dict(analyser.files)),
         settings={"chunk": settings.chunk, "max_characters": settings.max_characters, **_configuration()},
         options=dict(options),

@@ -40,14 +40,19 @@ class Done(BaseModel):
 
 
 class Shards:
-    """The shards of one run; used in a `with`. Only one process at a time may hold a folder."""
+    """The shards of one run; used in a `with`. Only one process at a time may hold a folder.
+
+    Attributes:
+        earlier: records that an earlier run had done.
+        resumed: how many of them are taken over.
+    """
 
     def __init__(self, folder: Path, plan: Plan):
         self._folder, self._plan = folder, plan
         self._done: dict[int, Done] = {}
         self._is_begun = False
         self._lock: BinaryIO | None = None
-        self.earlier = 0
+        self.earlier = self.resumed = 0
 
     @classmethod
     def open(cls, output: Path, plan: Plan, *, resume: bool) -> Self:
@@ -86,11 +91,6 @@ class Shards:
     def size(self) -> int:
         """Records in a shard; the last one may hold fewer."""
         return self._plan.shard_records
-
-    @property
-    def records(self) -> int:
-        """How many are done."""
-        return sum(one.records for one in self._done.values())
 
     def has(self, number: int) -> bool:
         """Whether a shard is done."""
@@ -154,6 +154,7 @@ class Shards:
         self._done = {one.shard: one for one in done if _is_whole(self._path(one.shard), one.sha256)}
         with self._refusals():
             _write(self._folder / JOURNAL, b"".join(map(_line, self._done.values())))
+        self.resumed = sum(one.records for one in self._done.values())
         self._is_begun = True
 
     def _plan_of_earlier(self) -> Plan:

@@ -27,8 +27,8 @@ def decode(line: bytes) -> Result:
         ValueError: the line holds no result.
     """
     found = _loaded(line)
-    shape: type[Analysis] | type[Rejected] = Analysis if isinstance(found, dict) and "language" in found else Rejected
-    return _adapter(shape).validate_python(found)
+    is_analysis = isinstance(found, dict) and "language" in found
+    return _analyses().validate_python(found) if is_analysis else _rejections().validate_python(found)
 
 
 def _loaded(line: bytes) -> Any:
@@ -39,5 +39,10 @@ def _loaded(line: bytes) -> Any:
 
 
 @cache
-def _adapter(shape: type[Analysis] | type[Rejected]) -> TypeAdapter[Any]:
-    return TypeAdapter(shape)
+def _analyses() -> TypeAdapter[Analysis]:
+    return TypeAdapter(Analysis)
+
+
+@cache
+def _rejections() -> TypeAdapter[Rejected]:
+    return TypeAdapter(Rejected)

@@ -1,11 +1,13 @@
 """Files of customers' words in, the same with labels out: `voc classify IN... -o OUT`."""
 
-from functools import partial
+import os
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from vocservice.batch.engines import Power, open_engine
+from vocservice.api import Analyser
+from vocservice.batch.engines import LOCAL, open_engine
 from vocservice.batch.plan import make_plan
 from vocservice.cli.failures import OK
 from vocservice.cli.inputs import Inputs, Selection
@@ -14,6 +16,9 @@ from vocservice.cli.preview import preview
 from vocservice.cli.session import analyser_for, configured
 from vocservice.tables import check_output
 from vocservice.tables.formats import STANDARD_STREAM, input_format, output_format
+from vocservice.tables.labels import EXPLODABLE
+from vocservice.tables.mapping import check_mapping_target, read_mapping, save_mapping
+from vocservice.tables.places import places_of
 
 
 @click.command()
@@ -23,6 +28,8 @@ from vocservice.tables.formats import STANDARD_STREAM, input_format, output_form
 )
 @click.option("--id-column", help="Column (or JSON key) of the record's id; found by name by default.")
 @click.option("--text-column", help="Column (or JSON key) of the text; found by name by default.")
+@click.option("--mapping", type=click.Path(), help="TOML or JSON file that gives the column (or JSON key) of each field.")
+@click.option("--save-mapping", type=click.Path(), help="Write the columns that are used to such a file (.toml or .json).")
 @click.option("--sheet", help="Sheet of an Excel workbook; the first by default.")
 @click.option("--limit", type=click.IntRange(min=0), help="Stop after so many records.")
 @click.option("--bundle", help="Version under models/, or path, of the model; by default the one the settings name.")
@@ -30,13 +37,15 @@ from vocservice.tables.formats import STANDARD_STREAM, input_format, output_form
 @click.option("--resume", is_flag=True, help="Go on where an earlier run of the same inputs, model and options was stopped.")
 @click.option("--dry-run", is_flag=True, help="Show what would be read, the languages and the time it would take; write nothing.")
 @click.option("--excel", is_flag=True, help="Write CSV for Excel: UTF-8 mark, CR LF, no formulas.")
+@click.option("--explode", metavar="SET", help="One row a label of stages, factors, flags or a set of the model's own taxonomy.")
 @click.option("--no-progress", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Give the summary as JSON: on standard output, or standard error when OUT is -.")
 def classify(inputs: tuple[str, ...], **options: Any) -> int:
     """Label every record of files or a stream.
 
-    IN is CSV, TSV, JSON Lines, Parquet or Excel, by its suffix; - is JSON Lines on standard input. A record that
-    cannot be processed is rejected in its place and listed in OUT.rejects.jsonl; the run goes on.
+    IN is CSV, TSV, JSON Lines, Parquet or Excel, by its suffix; a pattern in quotes ('exports/*.csv'); a folder of Parquet
+    files; or - for JSON Lines on standard input. A record that cannot be processed is rejected in its place and listed in
+    OUT.rejects.jsonl; the run goes on. OUT.manifest.json tells how OUT was made.
 
     Exit codes: 0 done (also when the reader of standard output went away), 2 unusable input, output, option or
     configuration, 3 some records were rejected, 130 interrupted.
@@ -45,30 +54,63 @@ def classify(inputs: tuple[str, ...], **options: Any) -> int:
 
 
 def _classify(paths: tuple[str, ...], options: Options) -> int:
-    _check_options(paths, options)
+    places = places_of(paths)
+    _check_options([place.path for place in places], options)
     settings = configured()
-    selection = Selection(options.id_column, options.text_column, options.sheet, options.limit)
-    with Inputs.open(paths, selection, is_table=options.is_table) as inputs:
-        check_output(options.output, inputs=inputs.paths, is_claimed=not options.dry_run)
-        load = partial(analyser_for, settings, bundle=options.bundle, taxonomy=options.taxonomy)
-        analyser = load()
+    with Inputs.open(places, _selection(options), is_table=options.is_table) as inputs:
+        _check_outputs(inputs, options)
+        analyser = analyser_for(settings, bundle=options.bundle, taxonomy=options.taxonomy)
         if options.dry_run:
             preview(inputs, analyser, as_json=options.as_json)
             return OK
-        plan = make_plan([(path, {}) for path in inputs.paths], analyser, settings, options=options.deciding, mapping=inputs.mapping)
-        engine = open_engine("local", Power(analyser, load))
+        _check_explode(options.explode, analyser)
+        engine = open_engine(LOCAL, analyser)
+        plan = make_plan(inputs.places, analyser, settings, options=options.deciding, mapping=inputs.mapping)
+        if options.save_mapping is not None:
+            save_mapping(options.save_mapping, inputs.mapping)
         return run(Job(inputs, engine, analyser.label_sets, plan, options))
 
 
-def _check_options(inputs: tuple[str, ...], options: Options) -> None:
+def _selection(options: Options) -> Selection:
+    mapping = read_mapping(options.mapping) if options.mapping is not None else {}
+    return Selection(options.id_column, options.text_column, mapping, options.sheet, options.limit)
+
+
+def _check_outputs(inputs: Inputs, options: Options) -> None:
+    """Prove, before the model loads, that all can be written."""
+    check_output(options.output, inputs=inputs.paths, is_claimed=not options.dry_run)
+    if options.save_mapping is not None:
+        check_mapping_target(options.save_mapping, others=(*inputs.paths, options.output))
+
+
+def _check_explode(wanted: str | None, analyser: Analyser) -> None:
+    known = (*EXPLODABLE, *analyser.label_sets)
+    if wanted is not None and wanted not in known:
+        raise click.UsageError(f"--explode knows {', '.join(known)}")
+
+
+def _check_options(inputs: Sequence[str], options: Options) -> None:
     """Refuse an option that would do nothing.
 
     Raises:
-        click.UsageError: `--sheet` without a workbook, `--excel` without CSV, or `--resume` without files.
+        click.UsageError: `--sheet` without a workbook, `--excel` without CSV, `--explode` without a table, `--resume` without
+            files, or `--save-mapping` in a dry run.
     """
     if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
     if options.excel and output_format(options.output).name not in ("csv", "tsv"):
         raise click.UsageError("--excel is for CSV and TSV; for a workbook let OUT end in .xlsx")
-    if options.resume and STANDARD_STREAM in (options.output, *inputs):
+    if options.explode is not None and not options.is_table:
+        raise click.UsageError("--explode is for tables; let OUT end in .csv, .tsv, .parquet or .xlsx")
+    if options.save_mapping is not None and options.dry_run:
+        raise click.UsageError("--save-mapping writes a file; leave out --dry-run")
+    _check_streams(inputs, options)
+
+
+def _check_streams(inputs: Sequence[str], options: Options) -> None:
+    if options.resume and any(name == STANDARD_STREAM or _is_stream(name) for name in (options.output, *inputs)):
         raise click.UsageError("--resume needs files to read and a file to write (-o OUT)")
+
+
+def _is_stream(name: str) -> bool:
+    return os.path.exists(name) and not os.path.isfile(name)

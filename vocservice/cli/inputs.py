@@ -1,39 +1,43 @@
-"""Paths and the caller's wishes in, one stream of records out, with the facts that all inputs share and how far it has read."""
+"""Files and the caller's wishes in, one stream of records out, with the facts that all inputs share and how far it has read."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, count, islice
 from types import TracebackType
 from typing import Self
 
 from vocservice.errors import InputError
 from vocservice.tables import Facts, Source, read
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.places import Place
 from vocservice.tables.source import Record, wishes
+
+MAX_OPEN = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which columns, which sheet, and how many records over all inputs."""
+    """Which columns (`mapping`: field to column, under the two that have an option), which sheet, and how many records over all inputs."""
 
     id_column: str | None = None
     text_column: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     limit: int | None = None
 
     @property
     def wanted(self) -> dict[str, str]:
         """Field to the caller's column."""
-        return wishes(id_column=self.id_column, text_column=self.text_column, mapping=None)
+        return wishes(id_column=self.id_column, text_column=self.text_column, mapping=self.mapping)
 
 
 @dataclass
 class Inputs:
-    """One or more open inputs, read one after the other."""
+    """One or more open inputs, read one after the other; of very many, most are open only while they are read."""
 
-    paths: tuple[str, ...]
+    places: tuple[Place, ...]
     selection: Selection
     sources: tuple[Source, ...]
     facts: Facts
@@ -41,23 +45,25 @@ class Inputs:
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
-    def open(cls, paths: Sequence[str], selection: Selection, *, is_table: bool) -> Self:
+    def open(cls, places: Sequence[Place], selection: Selection, *, is_table: bool) -> Self:
         """Open all inputs before the first record is read.
 
         Args:
-            paths: files, or `-`.
+            places: files, or `-`.
             selection: what to read of them.
             is_table: whether the output keeps the inputs' columns, which must then be the same in all.
 
         Raises:
             InputError: an input cannot be used, or the columns differ.
         """
-        if list(paths).count(STANDARD_STREAM) > 1:
+        if [place.path for place in places].count(STANDARD_STREAM) > 1:
             raise InputError("standard input (-) can be read once only")
         with ExitStack() as stack:
-            sources = tuple(stack.enter_context(_open(path, selection)) for path in paths)
+            openers = (_open if number < MAX_OPEN else _open_later for number in count())
+            sources = tuple(stack.enter_context(opener(place, selection)) for opener, place in zip(openers, places, strict=False))
             facts = _shared([source.facts for source in sources], is_table=is_table)
-            return cls(tuple(paths), selection, sources, facts, tuple(map(_stamp, paths)), stack.pop_all())
+            stamps = tuple(_stamp(place.path) for place in places)
+            return cls(tuple(places), selection, sources, facts, stamps, stack.pop_all())
 
     def __iter__(self) -> Iterator[Record]:
         return islice(chain.from_iterable(self.sources), self.selection.limit)
@@ -79,6 +85,10 @@ class Inputs:
         return sum(source.bytes_read for source in self.sources)
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(place.path for place in self.places)
+
+    @property
     def mapping(self) -> dict[str, str]:
         """Field to column (or JSON key), as found or as wished."""
         return dict(self.facts.fields) or self.selection.wanted
@@ -89,11 +99,40 @@ class Inputs:
 
     def again(self) -> "Inputs":
         """The same inputs from the start; only for files."""
-        return Inputs.open(self.paths, self.selection, is_table=False)
+        return Inputs.open(self.places, self.selection, is_table=False)
 
 
-def _open(path: str, selection: Selection) -> Source:
-    return read(path, id_column=selection.id_column, text_column=selection.text_column, sheet=selection.sheet)
+def _open(place: Place, selection: Selection) -> Source:
+    return read(place.path, mapping=selection.wanted, sheet=selection.sheet, partitions=place.partitions)
+
+
+def _open_later(place: Place, selection: Selection) -> Source:
+    """The facts now, the file again when its turn comes; a stream cannot be opened twice."""
+    first = _open(place, selection)
+    if not os.path.isfile(place.path):
+        return first
+    first.close()
+    later = _Later(place, selection)
+    return Source(first.facts, later.records(), bytes_read=later.bytes_read, close=later.close)
+
+
+class _Later:
+    """A source that opens when its first record is asked for."""
+
+    def __init__(self, place: Place, selection: Selection):
+        self._place, self._selection = place, selection
+        self._source: Source | None = None
+
+    def records(self) -> Iterator[Record]:
+        self._source = _open(self._place, self._selection)
+        yield from self._source
+
+    def bytes_read(self) -> int:
+        return self._source.bytes_read if self._source is not None else 0
+
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()
 
 
 def _stamp(path: str) -> object:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from vocservice.batch.engines import Engine
+from vocservice.batch import manifest
+from vocservice.batch.engines import LOCAL, Engine
 from vocservice.batch.failpoints import reached
 from vocservice.batch.plan import Plan, print_of
 from vocservice.batch.shards import Shards, shards_of
@@ -27,6 +28,8 @@ class Options:
     output: str
     id_column: str | None
     text_column: str | None
+    mapping: str | None
+    save_mapping: str | None
     sheet: str | None
     limit: int | None
     bundle: str | None
@@ -34,6 +37,7 @@ class Options:
     resume: bool
     dry_run: bool
     excel: bool
+    explode: str | None
     no_progress: bool
     as_json: bool
 
@@ -45,7 +49,8 @@ class Options:
     @property
     def deciding(self) -> dict[str, Any]:
         """Those that decide the output; the model and the columns are found by others, and known for themselves."""
-        return {"format": output_format(self.output).name, "sheet": self.sheet, "limit": self.limit, "excel": self.excel}
+        found = {name: getattr(self, name) for name in ("sheet", "limit", "excel", "explode")}
+        return {"format": output_format(self.output).name, **found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,9 @@ def _write(job: Job, summary: Summary) -> None:
     options = job.options
     with ExitStack() as stack:
         shards = stack.enter_context(_opened(job)) if keeps_shards(options.output, job.plan) else None
-        writer = stack.enter_context(open_writer(options.output, facts=job.inputs.facts, label_sets=job.label_sets, excel=options.excel))
+        writer = stack.enter_context(
+            open_writer(options.output, facts=job.inputs.facts, label_sets=job.label_sets, excel=options.excel, explode=options.explode)
+        )
         progress = stack.enter_context(open_progress(job.inputs, is_wanted=not options.no_progress))
         for result in job.engine.run(iter(job.inputs), shards):
             writer.write(result)
@@ -93,6 +100,8 @@ def _write(job: Job, summary: Summary) -> None:
             progress.show(summary.records)
         _check_unchanged(job)
         reached("before_output")
+        _forget_manifest(options)
+    _tell_how(job, summary, resumed=shards.resumed if shards is not None else 0)
     if shards is not None:
         shards.remove()
 
@@ -106,10 +115,22 @@ def _opened(job: Job) -> Shards:
     """The shards of a run; a word on what an earlier one has left."""
     shards = Shards.open(Path(job.options.output), job.plan, resume=job.options.resume)
     if job.options.resume:
-        click.echo(f"resuming: {shards.records} records are done", err=True)
+        click.echo(f"resuming: {shards.resumed} records are done", err=True)
     elif shards.earlier:
         click.echo(f"starting over: {shards.name} holds {shards.earlier} records of an unfinished run; --resume goes on with it", err=True)
     return shards
+
+
+def _forget_manifest(options: Options) -> None:
+    """That of an earlier output must not stand beside the new one."""
+    if options.output != STANDARD_STREAM:
+        manifest.forget(Path(options.output))
+
+
+def _tell_how(job: Job, summary: Summary, *, resumed: int) -> None:
+    if job.options.output != STANDARD_STREAM:
+        timing = manifest.timed(seconds=summary.seconds, records=summary.records, resumed_records=resumed, engine=LOCAL)
+        manifest.write(Path(job.options.output), job.plan, summary.counts(), timing)
 
 
 def _check_unchanged(job: Job) -> None:

@@ -32,14 +32,25 @@ class Summary:
     def rejected(self) -> int:
         return self.codes.total()
 
-    def to_dict(self) -> dict[str, Any]:
-        """The summary as JSON gives it."""
-        seconds = time.perf_counter() - self.started
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self.started
+
+    def counts(self) -> dict[str, Any]:
+        """Records in all, and those rejected by their code."""
         return {
             "records": self.records,
             "ok": self.records - self.rejected,
             "rejected": self.rejected,
             "rejected_by_code": dict(self.codes.most_common()),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as JSON gives it."""
+        seconds = self.seconds
+        return {
+            **self.counts(),
             "seconds": round(seconds, 2),
             "records_per_second": round(self.records / seconds, 1) if seconds > 0 else None,
             "model": self.model,

@@ -8,6 +8,7 @@ import orjson
 
 from vocservice.tables.encoding import without_undecoded
 
+_LONE_SIGNS = ("+", "-")  # a polarity; nothing to compute
 _FORMULA_START = tuple("=+-@\t\r\n\0＝＋－＠")
 
 
@@ -53,7 +54,7 @@ def as_json(value: Any) -> str:
 
 def safe_for_sheets(text: str) -> str:
     """The text with a `'` before it where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_START) else text
+    return f"'{text}" if text.startswith(_FORMULA_START) and text not in _LONE_SIGNS else text
 
 
 def _encodable(value: Any) -> Any:

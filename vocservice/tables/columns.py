@@ -100,7 +100,7 @@ def _named(header: Header, field: str, name: str) -> int:
         for names in (header.keys, header.names, header.labels, tuple(str(item.get("ImportId", "")) for item in header.imports)):
             if (found := next((index for index, other in enumerate(names) if match(other)), None)) is not None:
                 return found
-    option = f"--{field}-column" if field in ("id", "text") else f"the mapping of {field}"
+    option = f"--{field}-column" if field in ("id", "text") else f"the mapping of {field} (--mapping)"
     raise InputError(f"{option} names a column that is not there; found are {listed(header)}")
 
 

@@ -17,6 +17,7 @@ def read(
     mapping: Mapping[str, str] | None = None,
     limit: int | None = None,
     sheet: str | None = None,
+    partitions: Mapping[str, str | None] | None = None,
 ) -> Source:
     """Open an input and find its format, encoding and columns; records are read as they are asked for.
 
@@ -27,6 +28,7 @@ def read(
         mapping: further fields (channel, question, created_at, language, subject, score) to columns.
         limit: stop after so many records.
         sheet: the sheet of a workbook; the first one by default.
+        partitions: columns of a Parquet file that its folders name, with their one value.
 
     Returns:
         An iterator of records with the input's facts; close it, or use it in a `with`.
@@ -39,7 +41,7 @@ def read(
     module = import_module(f"vocservice.tables.{input_format(str(path)).reader}")
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
     with _naming(shown_name(str(path))):
-        source: Source = module.read(Request(str(path), wanted, sheet))
+        source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}))
     return source.limited(limit)
 
 

@@ -1,13 +1,14 @@
 """An analysis or a rejection in, its new table cells out: the registry of the columns that a table gains."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 from vocservice.records import Analysis, Conversation, Evidence, Factor, Label, Rejected, Result
 from vocservice.tables.cells import as_json
 
+EXPLODABLE = ("stages", "factors", "flags")
 Kind = Literal["string", "int", "float", "bool"]
 SEPARATOR = "|"
 
@@ -27,6 +28,22 @@ def new_columns(label_sets: Iterable[str] = (), *, transcripts: bool) -> tuple[N
     return (*_COLUMNS, *own, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
 
 
+def exploded_columns(wanted: str, *, transcripts: bool) -> tuple[NewColumn, ...]:
+    """The columns after the status columns where each label of a set has a row of its own: the label's, then the record's."""
+    own = tuple(column for column in _LABEL_COLUMNS if column.name != "voc_polarity" or wanted not in ("stages", "flags"))
+    of_record = tuple(column for column in _COLUMNS if column.name in _OF_RECORD)
+    return (*own, *of_record, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
+
+
+def exploded(result: Result, wanted: str) -> tuple[Result, ...]:
+    """The result once for each label of a set, holding that label only; as it is where there is none, so that no record is lost."""
+    if isinstance(result, Rejected):
+        return (result,)
+    labels = _labels_of(result, wanted)
+    bare = replace(result, labels={})
+    return tuple(replace(bare, labels={wanted: (label,)}) for label in labels) or (bare,)
+
+
 def status_cells(result: Result) -> tuple[str, str | None, str | None]:
     """Status, error code and error message."""
     return ("rejected", result.code, result.message) if isinstance(result, Rejected) else ("ok", None, None)
@@ -37,6 +54,16 @@ def label_cells(result: Result, columns: Sequence[NewColumn]) -> tuple[object, .
     if isinstance(result, Rejected):
         return (None,) * len(columns)
     return tuple(column.value(result) for column in columns)
+
+
+def _labels_of(result: Analysis, wanted: str) -> Sequence[Label | Factor]:
+    own: Mapping[str, Sequence[Label | Factor]] = {"stages": result.stages, "factors": result.factors, "flags": result.flags}
+    return own[wanted] if wanted in own else result.labels.get(wanted, ())
+
+
+def _label_value(value: Callable[[Label | Factor], object]) -> Callable[[Analysis], object]:
+    """A value of the one label that an exploded result holds; null where it holds none."""
+    return lambda result: next((value(label) for labels in result.labels.values() for label in labels), None)
 
 
 def _joined(keys: Iterable[str]) -> str:
@@ -105,6 +132,17 @@ _COLUMNS: tuple[NewColumn, ...] = (
     NewColumn("voc_probabilities", "string", _probabilities),
     NewColumn("voc_model", "string", lambda result: result.model),
     NewColumn("voc_taxonomy", "string", lambda result: result.taxonomy),
+)
+
+_LABEL_COLUMNS: tuple[NewColumn, ...] = (
+    NewColumn("voc_label", "string", _label_value(lambda label: label.key)),
+    NewColumn("voc_polarity", "string", _label_value(lambda label: label.polarity if isinstance(label, Factor) else None)),
+    NewColumn("voc_probability", "float", _label_value(lambda label: label.probability)),
+    NewColumn("voc_evidence_text", "string", _label_value(lambda label: _joined(piece.text for piece in label.evidence))),
+    NewColumn("voc_evidence", "string", _label_value(lambda label: as_json(_pieces(label.evidence)))),
+)
+_OF_RECORD = frozenset(
+    {"voc_sentiment", "voc_sentiment_score", "voc_scope", "voc_scope_probability", "voc_language", "voc_text", "voc_model", "voc_taxonomy"}
 )
 
 _TRANSCRIPT_COLUMNS: tuple[NewColumn, ...] = (

@@ -1,12 +1,12 @@
 """An input's facts in, the columns of the output table out: the caller's own, untouched and in order, then the new ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from vocservice.records import Rejected, Result
 from vocservice.tables.header import unique
-from vocservice.tables.labels import Kind, NewColumn, label_cells, new_columns, status_cells
+from vocservice.tables.labels import Kind, NewColumn, exploded, exploded_columns, label_cells, new_columns, status_cells
 from vocservice.tables.source import Facts
 
 _OWN_COLUMNS = ("id", "text")
@@ -19,10 +19,12 @@ class Layout:
     Attributes:
         facts: of the input; one without columns (JSON Lines) gives `id` and `text` as analysed.
         label_sets: names of the sets in `Analysis.labels`: those that only another taxonomy has.
+        explode: the set whose labels have a row each; null for one row a record.
     """
 
     facts: Facts
     label_sets: tuple[str, ...] = ()
+    explode: str | None = None
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -37,6 +39,8 @@ class Layout:
     @cached_property
     def added(self) -> tuple[NewColumn, ...]:
         """The label columns."""
+        if self.explode is not None:
+            return exploded_columns(self.explode, transcripts=self.facts.transcripts)
         return new_columns(self.label_sets, transcripts=self.facts.transcripts)
 
     @cached_property
@@ -63,3 +67,12 @@ class Layout:
     def added_cells(self, result: Result) -> tuple[object, ...]:
         """The status and label cells."""
         return (*status_cells(result), *label_cells(result, self.added))
+
+    def added_rows(self, result: Result) -> Iterator[tuple[object, ...]]:
+        """The same of each row that the result gets."""
+        return map(self.added_cells, exploded(result, self.explode) if self.explode is not None else (result,))
+
+    def rows(self, result: Result) -> Iterator[tuple[object, ...]]:
+        """The rows of one result, whole."""
+        own = self.own_cells(result)
+        return ((*own, *added) for added in self.added_rows(result))

@@ -57,7 +57,15 @@ def check_output(path: str, *, inputs: Sequence[str], is_claimed: bool = True) -
             output.release()
 
 
-def open_writer(path: str, *, facts: Facts, label_sets: Sequence[str] = (), excel: bool = False, delimiter: str | None = None) -> Writer:
+def open_writer(
+    path: str,
+    *,
+    facts: Facts,
+    label_sets: Sequence[str] = (),
+    excel: bool = False,
+    delimiter: str | None = None,
+    explode: str | None = None,
+) -> Writer:
     """Choose the writer by the suffix and prove that the output can be written; nothing is overwritten before the end.
 
     Args:
@@ -66,6 +74,7 @@ def open_writer(path: str, *, facts: Facts, label_sets: Sequence[str] = (), exce
         label_sets: names of the sets in `Analysis.labels`, each a column of a table.
         excel: CSV for Excel: UTF-8 mark, CR LF, formulas in the caller's own cells made harmless.
         delimiter: of CSV; by the suffix by default.
+        explode: the set whose labels get a row each in a table.
 
     Raises:
         OutputError: the suffix is unknown, or the folder is missing or not writable, or the output is the input.
@@ -77,7 +86,7 @@ def open_writer(path: str, *, facts: Facts, label_sets: Sequence[str] = (), exce
     output = Partial(Path(path))
     output.claim()
     order = Order(
-        output.partial, Layout(facts, tuple(label_sets)), delimiter=delimiter or ("\t" if fmt.name == "tsv" else ","), excel=excel
+        output.partial, Layout(facts, tuple(label_sets), explode), delimiter=delimiter or ("\t" if fmt.name == "tsv" else ","), excel=excel
     )
     return FileWriter(output, order, fmt.writer)
 
@@ -147,11 +156,16 @@ class FileWriter:
             self._rejects.close()
 
 
+def manifest_of(output: Path) -> Partial:
+    """The file that tells how an output was made."""
+    return Partial(output.with_name(output.name + ".manifest.json"))
+
+
 def _check_not_input(path: str, inputs: Sequence[str]) -> None:
-    """No input may be the output, its partial file or its list of rejects."""
+    """No input may be the output, its partial file, its list of rejects or its manifest."""
     output = Partial(Path(path))
-    rejects = rejects_of(output.target)
-    for written in (output.target, output.partial, rejects.target, rejects.partial):
+    files = (output, rejects_of(output.target), manifest_of(output.target))
+    for written in (name for file in files for name in (file.target, file.partial)):
         if any(_is_same(written, name) for name in inputs):
             raise OutputError(f"{shown_name(str(written))}: the output is the input; choose another name")
 

@@ -1,6 +1,6 @@
 """A Parquet file in, its rows out as records, a small batch at a time; cells keep their types."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
@@ -30,7 +30,8 @@ def read(request: Request) -> Source:
     total = file_size(request.path)
     file = _open(request.path)
     try:
-        schema = file.schema_arrow
+        added = {name: value for name, value in request.partitions.items() if name not in file.schema_arrow.names}
+        schema = _with_texts(file.schema_arrow, added)
         header = _header(schema, request.path)
         columns = choose_columns(header, request.wanted)
         _check_types(schema, {field: columns.fields[field] for field in ("id", "text") if field in columns.fields})
@@ -39,7 +40,7 @@ def read(request: Request) -> Source:
         raise
     progress = _Progress(total, file.metadata.num_rows)
     facts = described(Facts(request.path, "parquet", total, schema=schema), header, columns)
-    records = _records(file, RowReader(header, columns), progress, shown_name(request.path))
+    records = _records(file, RowReader(header, columns), progress, shown_name(request.path), tuple(added.values()))
     return Source(facts, records, bytes_read=progress.bytes_read, close=file.close)
 
 
@@ -80,12 +81,18 @@ def _is_plain(kind: pa.DataType) -> bool:
     return not (binary or pa.types.is_nested(kind) or pa.types.is_binary_view(kind) or isinstance(kind, pa.BaseExtensionType))
 
 
-def _records(file: pq.ParquetFile, reader: RowReader, progress: _Progress, name: str) -> Iterator[Record]:
+def _with_texts(schema: pa.Schema, names: Iterable[str]) -> pa.Schema:
+    for name in names:
+        schema = schema.append(pa.field(name, pa.string()))
+    return schema
+
+
+def _records(file: pq.ParquetFile, reader: RowReader, progress: _Progress, name: str, added: tuple[str | None, ...]) -> Iterator[Record]:
     numbers = count(1)
     try:
         for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
             for cells in zip(*map(_values, batch.columns), strict=True):
-                yield reader.read(cells, number=(number := next(numbers)))
+                yield reader.read((*cells, *added), number=(number := next(numbers)))
                 progress.done = number
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name}: {_DAMAGED} after row {progress.done}") from None

@@ -16,11 +16,12 @@ Record = RawVerbatim | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a reader is asked: the path, field to column name, and the sheet of a workbook."""
+    """What a reader is asked: the path, field to column name, the sheet of a workbook, and columns that folders name."""
 
     path: str
     wanted: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
+    partitions: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ class CsvSink:
         self._writer.writerow([*map(self._own, layout.headers), *layout.added_names])
 
     def write(self, result: Result) -> None:
-        own = map(self._own, self._layout.own_cells(result))
-        added = map(_added, self._layout.added_cells(result))
-        self._writer.writerow([*own, *added])
+        own = [self._own(cell) for cell in self._layout.own_cells(result)]
+        for added in self._layout.added_rows(result):
+            self._writer.writerow([*own, *map(_added, added)])
 
     def close(self) -> None:
         self._stream.close()

@@ -30,7 +30,10 @@ class ParquetSink:
         self._writer = pq.ParquetWriter(str(path), self._schema, compression="zstd")
 
     def write(self, result: Result) -> None:
-        cells = (*self._layout.own_cells(result), *self._layout.added_cells(result))
+        for cells in self._layout.rows(result):
+            self._add(cells)
+
+    def _add(self, cells: tuple[object, ...]) -> None:
         self._rows.append(cells)
         self._characters += sum(len(cell) for cell in cells if isinstance(cell, str))
         if len(self._rows) >= ROWS_HELD or self._characters >= CHARACTERS_HELD:

@@ -37,9 +37,12 @@ class XlsxSink:
         self._row = 1
 
     def write(self, result: Result) -> None:
+        for cells in self._layout.rows(result):
+            self._add(cells)
+
+    def _add(self, cells: tuple[object, ...]) -> None:
         if self._row >= MAX_ROWS:
             self._sheet, self._row = self._new_sheet(), 1
-        cells = (*self._layout.own_cells(result), *self._layout.added_cells(result))
         _write_row(self._sheet, self._row, cells)
         self._row += 1
 

@@ -1,0 +1,84 @@
+"""Paths, patterns and folders in, the files to read out, in order, with the values that the folders of a partitioned table give."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from vocservice.errors import InputError
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+
+PARQUET = ".parquet"
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One file to read, or `-`; `partitions` are columns that its folders name (`year=2024`), null where they say so."""
+
+    path: str
+    partitions: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def places_of(paths: Iterable[str]) -> tuple[Place, ...]:
+    """Find the files.
+
+    Args:
+        paths: files; patterns (`*`, `?`, `[...]`, `**` for folders at any depth) whose files are sorted by name; folders of
+            Parquet files, also partitioned ones, read in the order of their paths; or `-`.
+
+    Raises:
+        InputError: a pattern matches nothing, or a folder holds no Parquet file.
+    """
+    return tuple(place for path in paths for place in _places(path))
+
+
+def _places(path: str) -> Iterator[Place]:
+    if path == STANDARD_STREAM or os.path.isfile(path):
+        yield Place(path)
+    elif os.path.isdir(path):
+        yield from _files_in(path, below=path)
+    elif glob.has_magic(path) and not os.path.lexists(path):
+        yield from _matches(path)
+    else:
+        yield Place(path)
+
+
+def _matches(pattern: str) -> Iterator[Place]:
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found:
+        raise InputError(f"{shown_name(pattern)}: no file matches")
+    for path in found:
+        if os.path.isdir(path):
+            if _parquets(path):
+                yield from _files_in(path, below=_fixed(pattern))
+        else:
+            yield Place(path, _partitions(path, below=_fixed(pattern)) if path.endswith(PARQUET) else {})
+
+
+def _files_in(folder: str, *, below: str) -> Iterator[Place]:
+    found = _parquets(folder)
+    if not found:
+        raise InputError(f"{shown_name(folder)}: is a folder without Parquet files; name files, or a pattern in quotes ('{{...}}/*.csv')")
+    return (Place(path, _partitions(path, below=below)) for path in found)
+
+
+def _parquets(folder: str) -> list[str]:
+    """The Parquet files of a folder at any depth; names that begin with `_` or `.` are no data."""
+    files = (path for path in Path(folder).rglob(f"*{PARQUET}") if path.is_file())
+    return sorted(str(path) for path in files if not any(part[0] in "_." for part in path.relative_to(folder).parts))
+
+
+def _fixed(pattern: str) -> str:
+    """The folders of a pattern before the first that is one."""
+    parts = Path(pattern).parts
+    fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return str(Path(*parts[:fixed]))
+
+
+def _partitions(path: str, *, below: str) -> dict[str, str | None]:
+    """The columns that folders name, text as it stands there."""
+    pairs = (part.partition("=") for part in Path(path).relative_to(below).parts[:-1])
+    return {unquote(key): None if value == _NULL else unquote(value) for key, sign, value in pairs if sign and key}
