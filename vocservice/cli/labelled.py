@@ -6,7 +6,7 @@ Labelled records are taken as they are. Raw ones go through the analyser, which 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +26,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _STATUS = ("ok", "rejected")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Columns:
     """The reader's names of columns or JSON keys, null where they are found by themselves; `score_kind` where none is told."""
 
@@ -40,11 +40,16 @@ class Columns:
     score_kind: str | None = None
     segments: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def wanted(self) -> dict[str, str]:
+        """Field of a record to the caller's name of it, but for id and text."""
+        return {field: name for field, name in self.all_wanted.items() if field not in ("id", "text")}
+
+    @cached_property
+    def all_wanted(self) -> dict[str, str]:
         """Field of a record to the caller's name of it."""
-        named = {"score": self.score, "created_at": self.date, "channel": self.channel, "subject": self.subject}
-        return {field: name for field, name in named.items() if name is not None}
+        named = {"id": self.id, "text": self.text, "score": self.score, "created_at": self.date, "channel": self.channel}
+        return {field: name for field, name in {**named, "subject": self.subject}.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,9 @@ def items_of(path: str, columns: Columns) -> Iterator[Item]:
         InputError: the input or one of the named columns cannot be used; also while iterating.
     """
     found = _lines(path, columns) if input_format(path).name == "jsonl" else _cells(path, columns)
-    for item in found:
-        yield replace(item, origin=_with_kind(item.origin, columns.score_kind))
+    if columns.score_kind is None:
+        return found
+    return (replace(item, origin=_with_kind(item.origin, columns.score_kind)) for item in found)
 
 
 def pairs_of(items: Iterable[Item], load: Callable[[], Analyser]) -> Iterator[tuple[Mapping[str, Any], Origin]]:
@@ -138,17 +144,22 @@ def _item(line: bytes, number: int, columns: Columns) -> Item:
         return Item(Origin(), Rejected(f"line-{number}", "invalid_json", "").to_dict())
     if not isinstance(found, dict):
         return Item(Origin(), Rejected(f"line-{number}", "invalid_type", "").to_dict())
+    is_analysis = found.get("status") in _STATUS
+    renamed = _renamed(found, columns.wanted if is_analysis else columns.all_wanted)
+    origin = origin_of_object(renamed, columns.segments)
+    return Item(origin, renamed) if is_analysis else Item(origin, record=parse_record(renamed, default_id=f"line-{number}"))
+
+
+def _renamed(found: dict[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
+    """The object with the caller's own keys, or those of its metadata, under the contract's names."""
+    if not wanted:
+        return found
     metadata = found.get("metadata")
     own = {**metadata, **found} if isinstance(metadata, dict) else found
-    renamed = found | {field: own.get(key) for field, key in columns.wanted.items()}
-    origin = origin_of_object(renamed, columns.segments)
-    if found.get("status") in _STATUS:
-        return Item(origin, renamed)
-    raw = renamed | {field: own.get(key) for field, key in (("id", columns.id), ("text", columns.text)) if key is not None}
-    return Item(origin, record=parse_record(raw, default_id=f"line-{number}"))
+    return found | {field: own.get(key) for field, key in wanted.items()}
 
 
-def _with_kind(origin: Origin, kind: str | None) -> Origin:
-    if kind is None or not origin.score or origin.score.get("kind"):
+def _with_kind(origin: Origin, kind: str) -> Origin:
+    if not origin.score or origin.score.get("kind"):
         return origin
     return replace(origin, score={**origin.score, "kind": kind})

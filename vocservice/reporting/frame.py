@@ -244,8 +244,9 @@ def _polarities(rows: Sequence[Row], keys: tuple[str, ...]) -> Ints:
 def _scaled(rows: Sequence[Row]) -> tuple[tuple[Scale, ...], Floats, Codes]:
     scales = scales_of([row.score for row in rows])
     placed = [scale.place(row.score.value) if scale and row.score else None for row, scale in zip(rows, scales, strict=True)]
-    names = codes_of(scale.name if scale and place is not None else None for scale, place in zip(scales, placed, strict=True))
-    by_name = {scale.name: scale for scale in scales if scale}
+    names_of = {scale: scale.name for scale in set(scales) if scale}
+    names = codes_of(names_of[scale] if scale and place is not None else None for scale, place in zip(scales, placed, strict=True))
+    by_name = {name: scale for scale, name in names_of.items()}
     return tuple(by_name[name] for name in names.names), _floats(placed), names
 
 

@@ -5,7 +5,7 @@ What is malformed is left out and counted by its code; it never stops a report.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -127,23 +127,21 @@ def row_of(analysis: object, origin: Origin) -> Row:
     )
 
 
-def origin_of(record: RawVerbatim, segments: Iterable[str] = ()) -> Origin:
+def origin_of(record: RawVerbatim, segments: Sequence[str] = ()) -> Origin:
     """What a raw record told; segments are its columns or members of its metadata."""
-    fields = {**(record.metadata or {}), **(record.row or {})}
-    return Origin(record.created_at, record.channel, record.subject, record.score, _segments(fields, segments))
+    found = _segments({**(record.metadata or {}), **(record.row or {})}, segments) if segments else {}
+    return Origin(record.created_at, record.channel, record.subject, record.score, found)
 
 
-def origin_of_object(found: Mapping[str, Any], segments: Iterable[str] = ()) -> Origin:
+def origin_of_object(found: Mapping[str, Any], segments: Sequence[str] = ()) -> Origin:
     """What stands beside the labels of an analysis object that carries the record's own fields too."""
-    metadata = found.get("metadata")
-    fields = {**(metadata if isinstance(metadata, Mapping) else {}), **found}
     score = found.get("score")
     return Origin(
         created_at=_text_or_none(found.get("created_at")),
         channel=_text_or_none(found.get("channel")),
         subject=_text_or_none(found.get("subject")),
         score={"value": score} if _is_number(score) else score if isinstance(score, Mapping) else None,
-        segments=_segments(fields, segments),
+        segments=_segments(_fields(found), segments) if segments else {},
     )
 
 
@@ -185,14 +183,23 @@ def _code(error: object) -> str:
     return code if isinstance(code, str) and code.isascii() and code.replace("_", "").isalnum() else "invalid_type"
 
 
+def _fields(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object's own members, and those of its metadata below them."""
+    metadata = found.get("metadata")
+    return {**metadata, **found} if isinstance(metadata, Mapping) else found
+
+
 def _segments(fields: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, str]:
     return {name: str(fields[name]).strip() for name in names if fields.get(name) not in (None, "")}
 
 
-def _items(analysis: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
+def _items(analysis: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
     items = analysis.get(name) or ()
-    if not isinstance(items, list | tuple) or not all(isinstance(item, Mapping) for item in items):
-        raise RecordError(f"{name} must be a list of objects", code="invalid_type")
+    if not isinstance(items, list | tuple):
+        raise RecordError(f"{name} must be a list", code="invalid_type")
+    for item in items:
+        if type(item) is not dict:
+            raise RecordError(f"{name} must hold objects", code="invalid_type")
     return items
 
 
@@ -213,7 +220,9 @@ def _probability(item: Mapping[str, Any]) -> float:
 
 
 def _evidence(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
-    pieces = item.get("evidence") or ()
+    pieces = item.get("evidence")
+    if not pieces:
+        return ()
     if not isinstance(pieces, list | tuple):
         raise RecordError("evidence must be a list", code="invalid_type")
     return tuple([_piece(piece) for piece in pieces])
@@ -259,7 +268,7 @@ def _number(value: object) -> float | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def _text(value: object, name: str) -> str:

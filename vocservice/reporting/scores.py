@@ -31,15 +31,15 @@ class Scale:
 def scales_of(scores: Sequence[Score | None]) -> list[Scale | None]:
     """The scale of each score; a score of no kind and scale takes the smallest usual range that holds all such scores."""
     untold = _assumed(score.value for score in scores if score and score.kind is None and score.scale is None)
-    return [_scale(score, untold) if score else None for score in scores]
+    kinds: set[tuple[str | None, float | None]] = {(score.kind, score.scale) for score in scores if score}
+    known = {kind: untold if kind == (None, None) else _scale(*kind) for kind in kinds}
+    return [known[score.kind, score.scale] if score else None for score in scores]
 
 
-def _scale(score: Score, untold: Scale | None) -> Scale | None:
-    if score.kind is None and score.scale is None:
-        return untold
-    high = score.scale or _HIGHEST[score.kind or "nps"]
-    low = 0.0 if score.kind == "nps" or high > _FROM_ZERO_ABOVE or (score.kind is None and high == _FROM_ZERO_ABOVE) else 1.0
-    return Scale(score.kind, low, high) if high > low else None
+def _scale(kind: str | None, highest: float | None) -> Scale | None:
+    high = highest or _HIGHEST[kind or "nps"]
+    low = 0.0 if kind == "nps" or high > _FROM_ZERO_ABOVE or (kind is None and high == _FROM_ZERO_ABOVE) else 1.0
+    return Scale(kind, low, high) if high > low else None
 
 
 def _assumed(values: Iterable[float]) -> Scale | None:
