@@ -31,13 +31,22 @@ def _not_blank(value: str) -> str:
 
 
 class HttpLimits(BaseModel):
-    """What one request may hold."""
+    """What one request may hold, how many there may be, and what a web process serves.
+
+    `rate_per_minute`: requests of one API key, 0 for any number. `max_queued`: jobs waiting before more feedback is refused.
+    `public_url`: of the service as senders see it, which some sign. `loads_model`: off for a process that only takes feedback.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=1024**3)] = 8 * 1024**2
     max_items: Annotated[int, Field(ge=1, le=100_000)] = 1000
     max_text: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    max_queued: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
+    rate_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 600
+    require_key: bool = False
+    loads_model: bool = True
+    public_url: str = ""
 
 
 class StoreSettings(BaseModel):
@@ -73,6 +82,16 @@ class JobSettings(BaseModel):
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
+
+
+class OutboundSettings(BaseModel):
+    """Where events may be sent: by plain HTTP, or into a private network, only for tests and those who host both ends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow_http: bool = False
+    allow_private: bool = False
 
 
 class Settings(BaseSettings):
@@ -92,9 +111,11 @@ class Settings(BaseSettings):
     chunk: Annotated[int, Field(ge=1, le=10_000)] = 256
     max_characters: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     log_level: Annotated[LogLevel, BeforeValidator(_lowered)] = "info"
+    redis_url: SecretStr = SecretStr("")
     http: HttpLimits = HttpLimits()
     store: StoreSettings = StoreSettings()
     jobs: JobSettings = JobSettings()
+    outbound: OutboundSettings = OutboundSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

@@ -1,6 +1,7 @@
 """A client of the application over fake labels, and one over the real steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 from vocservice.api import Analyser
 from vocservice.settings import HttpLimits, Settings
 from vocservice.web.app import create_app
+from web.storing import Door
 
 MakeClient = Callable[..., FlaskClient]
 
@@ -30,3 +32,11 @@ def limited(fake: Analyser) -> MakeClient:
         return create_app(fake, Settings(http=HttpLimits(**limits))).test_client()
 
     return make
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    """An application over a fresh store."""
+    made = Door(tmp_path)
+    yield made
+    made.close()

@@ -185,14 +185,15 @@ def _own_event(item: Any, clock: Clock, *, is_alone: bool) -> Event:
     """A single unusable record makes the delivery unusable; one of several is skipped."""
     found = parse_record(item, default_id="")
     if isinstance(found, RawVerbatim) and found.id:
-        return upsert(_draft(found, item), clock)
+        return upsert(draft_of(found, item), clock)
     code, message = (found.code, found.message) if isinstance(found, Rejected) else ("missing_id", "the record has no id")
     if is_alone:
         raise UnusableBodyError(message)
     return Skipped(f"rejected_{code}")
 
 
-def _draft(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
+def draft_of(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
+    """The parts of a record of our own form; `item` is the object it was read from, which may also hold `updated_at`."""
     return Draft(
         record_id=found.id,
         text=found.text,

@@ -8,14 +8,24 @@ from flask import Blueprint, Flask
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError
+from vocservice.jobs.wake import Ringer
 from vocservice.settings import Settings, load_settings
-from vocservice.web import analyse, headers, health, logs, openapi, page, problems, taxonomy
+from vocservice.store.database import Database
+from vocservice.web import analyse, headers, health, limits, logs, openapi, page, problems, taxonomy, webhooks
 from vocservice.web.state import Model, State, attach
+from vocservice.web.stored import Stored
 
 ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 
-BLUEPRINTS: tuple[Blueprint, ...] = (page.blueprint, analyse.blueprint, taxonomy.blueprint, health.blueprint, openapi.blueprint)
-HOOKS: tuple[Callable[[Flask], None], ...] = (problems.register, headers.register, logs.register)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    page.blueprint,
+    analyse.blueprint,
+    webhooks.blueprint,
+    taxonomy.blueprint,
+    health.blueprint,
+    openapi.blueprint,
+)
+HOOKS: tuple[Callable[[Flask], None], ...] = (problems.register, headers.register, limits.register, logs.register)
 
 
 class Service(Flask):
@@ -25,12 +35,13 @@ class Service(Flask):
         logs.log_failure(exc_info[1])
 
 
-def create_app(analyser: Analyser | None = None, settings: Settings | None = None) -> Flask:
+def create_app(analyser: Analyser | None = None, settings: Settings | None = None, database: Database | None = None) -> Flask:
     """Make the application.
 
     Args:
         analyser: loaded from the settings by default; while there is no bundle the service runs and says it is not ready.
         settings: read from `config/service.toml` and the environment by default.
+        database: opened by the settings at first use by default; whatever needs it answers 503 while it is not there.
 
     Raises:
         ConfigError: the settings are wrong.
@@ -40,7 +51,9 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     app.url_map.merge_slashes = False  # a redirect would repeat the path that was asked for
     app.config.update(MAX_CONTENT_LENGTH=settings.http.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.http.max_body_bytes, MAX_FORM_PARTS=20)
     model = Model(analyser, settings)
-    attach(app, State(model, settings.http))
+    redis_url = settings.redis_url.get_secret_value()
+    limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
+    attach(app, State(model, settings.http, Stored(settings.store, database), limiter, Ringer(redis_url)))
     for hook in HOOKS:
         hook(app)
     for blueprint in BLUEPRINTS:

@@ -29,7 +29,7 @@ def read_json(request: Request, *, max_bytes: int) -> Any:
     if not raw:
         raise RequestError("the request has no body", code="empty_body")
     _check_type(request)
-    return parse_json(_unpacked(raw, request.headers.get("Content-Encoding", ""), max_bytes=max_bytes))
+    return parse_json(unpacked(raw, request.headers.get("Content-Encoding", ""), max_bytes=max_bytes))
 
 
 def read_bytes(request: Request, *, max_bytes: int) -> bytes:
@@ -72,7 +72,12 @@ def _check_type(request: Request) -> None:
         raise RequestError("the content type must be application/json in UTF-8", code="unsupported_media_type", status=415)
 
 
-def _unpacked(raw: bytes, encoding: str, *, max_bytes: int) -> bytes:
+def unpacked(raw: bytes, encoding: str, *, max_bytes: int) -> bytes:
+    """The body without its content encoding.
+
+    Raises:
+        RequestError: it is packed with something else than gzip, badly, or holds more than `max_bytes`.
+    """
     match encoding.strip().lower():
         case "" | "identity":
             return raw

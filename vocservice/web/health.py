@@ -16,6 +16,13 @@ def livez() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """The model is loaded; otherwise 503 with the reason."""
-    analyser = state().model.analyser()
-    return json_answer({"status": "ready", "model": analyser.model, "taxonomy": analyser.taxonomy.id})
+    """The model is loaded and the store answers; otherwise 503 with the reason.
+
+    A store that was never made is no fault of a service that only analyses; one without a model must have a store.
+    """
+    shared = state()
+    if not shared.limits.loads_model:
+        shared.stored.open()
+        return json_answer({"status": "ready", "model": None, "taxonomy": None, "store": shared.stored.check()})
+    analyser = shared.model.analyser()
+    return json_answer({"status": "ready", "model": analyser.model, "taxonomy": analyser.taxonomy.id, "store": shared.stored.check()})

@@ -13,8 +13,11 @@ from flask import Flask, current_app
 
 from vocservice.api import Analyser, load
 from vocservice.errors import BundleError
+from vocservice.jobs.wake import Ringer
 from vocservice.settings import HttpLimits, Settings
 from vocservice.taxonomy import Taxonomy, load_taxonomy
+from vocservice.web.limits import Limiter
+from vocservice.web.stored import Stored
 
 log = logging.getLogger("vocservice.web")
 
@@ -50,6 +53,8 @@ class Model:
             return load_taxonomy(Path(self._settings.taxonomy) if self._settings.taxonomy else None)
 
     def _load(self) -> Analyser:
+        if not self._settings.http.loads_model:
+            raise BundleError("this process serves no model (http.loads_model is off)", code="model_elsewhere")
         if self._failure and monotonic() - self._tried_at < self._retry_seconds:
             raise BundleError(self._failure.message, code=self._failure.code)
         self._tried_at = monotonic()
@@ -69,6 +74,9 @@ class State:
 
     model: Model
     limits: HttpLimits
+    stored: Stored
+    limiter: Limiter
+    ringer: Ringer
 
 
 def attach(app: Flask, state: State) -> None:

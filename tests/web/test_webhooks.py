@@ -1,0 +1,360 @@
+"""Tests of `webhooks`: what every sender is answered, what is stored of it, and what never is. The numbers are of the cases of intake."""
+
+import gzip
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from builders import CANARY
+from ingest.sending import ALL, SECRET, SIGNED, WRONG, name_of, secret_of
+from sqlalchemy import event
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from vocservice.errors import StoreError
+from vocservice.ingest import ADAPTERS, Adapter
+from vocservice.store import schema, sources
+from web.sending import CHUNKED, check_problem
+from web.storing import WORKSPACE, Door
+
+TEXTUAL = ["typeform", "delighted", "intercom", "zendesk", "trustpilot"]
+LINKS = ("/v1/hooks/", "Bearer")
+
+
+class Sender:
+    """One sender with its source."""
+
+    def __init__(self, door: Door, adapter: Adapter | str):
+        self.door = door
+        self.adapter = ADAPTERS[adapter] if isinstance(adapter, str) else adapter
+        self.secret = secret_of(self.adapter, SECRET) if self.adapter.needs_secret else ""
+        self.source, self.path = door.source(self.adapter.name, secret=self.secret)
+
+    def headers(self, body: bytes, *, secret: str = "", now: datetime | None = None, delivery: str = "msg_1") -> dict[str, str]:
+        url = f"http://localhost{self.path}"
+        return self.adapter.sign(body, secret or self.secret, now=now or datetime.now(UTC), delivery_id=delivery, url=url)
+
+    def post(self, body: bytes, headers: dict[str, str] | None = None, *, content_type: str = "", **more: Any) -> TestResponse:
+        signed = self.headers(body) if headers is None else headers
+        return self.door.client.post(
+            self.path, data=body, headers=signed, content_type=content_type or self.adapter.sample().content_type, **more
+        )
+
+    def health(self) -> sources.Health:
+        with self.door.database.read() as connection:
+            return sources.get(connection, WORKSPACE, self.source.id).health
+
+
+def record(text: str = "The app crashed.", **fields: Any) -> bytes:
+    return json.dumps({"id": "r-1", "text": text} | fields).encode()
+
+
+@pytest.fixture
+def generic(door: Door) -> Sender:
+    return Sender(door, "generic")
+
+
+@pytest.fixture
+def typeform(door: Door) -> Sender:
+    return Sender(door, "typeform")
+
+
+@pytest.mark.parametrize("adapter", ALL, ids=name_of)
+def test_1_and_2_a_delivery_is_stored_once_with_its_jobs(door: Door, adapter: Adapter) -> None:
+    sender = Sender(door, adapter)
+    body = adapter.sample().body
+    first = sender.post(body)
+    assert first.status_code == 202, first.get_data()
+    answer = first.get_json()
+    assert (answer["status"], answer["duplicate"], door.count(schema.inbox)) == ("accepted", False, 1)
+    jobs = door.count(schema.jobs)
+    assert jobs == door.count(schema.records) == len([record for record in answer["records"] if record["outcome"] != "erased"]) > 0
+    again = sender.post(body)
+    assert again.status_code == 200
+    assert again.get_json() == {"id": answer["id"], "status": "accepted", "duplicate": True, "records": []}
+    assert (door.count(schema.inbox), door.count(schema.jobs)) == (1, jobs)
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+def test_1_senders_of_texts_give_records_to_analyse(door: Door, name: str) -> None:
+    assert Sender(door, name).post(ADAPTERS[name].sample().body).status_code == 202
+    assert {row["status"] for row in door.rows(schema.records)} == {"pending"}
+
+
+def test_3_twenty_at_once_are_one(door: Door) -> None:
+    sender = Sender(door, "typeform")
+    body = sender.adapter.sample().body
+    server = make_server("127.0.0.1", 0, door.app, threaded=True)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+
+    def send(_: int) -> tuple[int, dict[str, Any]]:
+        headers = {**sender.headers(body), "Content-Type": "application/json"}
+        with urlopen(Request(f"http://127.0.0.1:{server.port}{sender.path}", body, headers), timeout=60) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+
+    try:
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(send, range(20)))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert sorted(status for status, _ in answers) == [200] * 19 + [202]
+    assert len({answer["id"] for _, answer in answers}) == 1
+    assert [door.count(table) for table in (schema.inbox, schema.records, schema.jobs)] == [1, 1, 1]
+
+
+BAD_HEADERS = [
+    "",
+    "sha256=",
+    "sha256=!!!",
+    "sha1=AAAA",
+    "AAAA",
+    "sha256=" + "A" * 10_000,
+    "sha256=\xe9\xff",
+    "sha256=é".encode().decode("latin-1"),
+]
+
+
+@pytest.mark.parametrize("header", [None, *BAD_HEADERS], ids=lambda header: repr(header)[:30])
+def test_4_a_bad_signature_is_refused_counted_and_audited(typeform: Sender, header: str | None) -> None:
+    answer = typeform.post(typeform.adapter.sample().body, {} if header is None else {"Typeform-Signature": header})
+    assert check_problem(answer, 401)["code"] == ("signature_missing" if not header else "signature_invalid")
+    assert [typeform.door.count(table) for table in (schema.inbox, schema.records)] == [0, 0]
+    assert typeform.health().signature_failures == 1
+    assert typeform.door.rows(schema.audit)[-1]["action"] == "webhook.refuse"
+
+
+@pytest.mark.parametrize("adapter", SIGNED, ids=name_of)
+def test_4_and_6_another_secret_and_an_altered_body_are_refused(door: Door, adapter: Adapter) -> None:
+    sender = Sender(door, adapter)
+    body = adapter.sample().body
+    changed = body.replace(b"a", b"b", 1)
+    for sent, headers in ((body, sender.headers(body, secret=secret_of(adapter, WRONG))), (changed, sender.headers(body))):
+        if headers:
+            assert sender.post(sent, headers).status_code == 401
+    assert door.count(schema.inbox) == 0
+
+
+def test_6_the_same_json_written_otherwise_is_refused(typeform: Sender) -> None:
+    body = typeform.adapter.sample().body
+    check_problem(typeform.post(json.dumps(json.loads(body), indent=1).encode(), typeform.headers(body)), 401, "signature_invalid")
+
+
+def test_5_an_old_signature_is_refused_and_a_replay_within_its_time_is_a_duplicate(door: Door) -> None:
+    sender = Sender(door, "standard_webhooks")
+    body = record()
+    for minutes in (-6, 6):
+        stale = sender.headers(body, now=datetime.now(UTC) + timedelta(minutes=minutes))
+        check_problem(sender.post(body, stale), 401, "timestamp_stale")
+    headers = sender.headers(body)
+    assert [sender.post(body, headers).status_code for _ in range(2)] == [202, 200]
+
+
+def test_7_a_url_answers_head_and_get_and_tells_nothing(door: Door, typeform: Sender) -> None:
+    for path in (typeform.path, f"/v1/hooks/{CANARY}"):
+        for method in ("HEAD", "GET"):
+            answer = door.client.open(path, method=method)
+            assert (answer.status_code, answer.data) == (200, b"")
+        for method in ("PUT", "DELETE", "PATCH"):
+            check_problem(door.client.open(path, method=method), 405, "method_not_allowed")
+
+
+def test_7_an_unknown_or_disabled_url_is_a_401(door: Door, generic: Sender) -> None:
+    check_problem(door.client.post(f"/v1/hooks/{CANARY}", data=record(), content_type="application/json"), 401, "token_unknown")
+    with door.database.write() as connection:
+        sources.set_enabled(connection, generic.source, False, actor="test")
+    check_problem(generic.post(record()), 401, "token_unknown")
+    assert door.count(schema.inbox) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "status"),
+    [
+        ("surveymonkey", "application/vnd.surveymonkey.response.v1+json", 202),
+        ("typeform", "application/json; charset=utf-8", 202),
+        ("twilio", "application/x-www-form-urlencoded", 202),
+        ("typeform", "text/xml", 415),
+        ("typeform", "application/xml", 415),
+        ("typeform", "text/plain", 415),
+        ("typeform", "application/json; charset=utf-16", 415),
+        ("typeform", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_8_content_types_are_those_of_the_sender(door: Door, name: str, content_type: str, status: int) -> None:
+    sender = Sender(door, name)
+    answer = sender.post(sender.adapter.sample().body, content_type=content_type)
+    assert answer.status_code == status
+    if status == 415:
+        check_problem(answer, 415, "unsupported_media_type")
+
+
+UNUSABLE = [
+    b"{" + CANARY.encode(),
+    b"",
+    b"null",
+    b"[]",
+    b'"x"',
+    b"7",
+    b"[" * 100_000 + b"]" * 100_000,
+    b'{"id": "1", "text": "\\ud800"}',
+    b'{"id": "1", "text": "\xff"}',
+    b'{"id": "1", "text": "\xc0\xaf"}',
+    b'{"id": "1", "text": "x", "score": {"value": NaN}}',
+    b'{"id": "1", "text": "x", "score": {"value": Infinity}}',
+    b'{"id": "1", "text": "x", "score": {"value": 1e999}}',
+    b'{"id": "1", "text": "x"}'.decode().encode("utf-16"),
+    b'{"id": "1"}',
+]
+
+
+@pytest.mark.parametrize("body", UNUSABLE, ids=lambda body: repr(body[:24]))
+def test_9_to_16_a_signed_body_that_cannot_be_used_is_kept_aside(door: Door, body: bytes) -> None:
+    sender = Sender(door, "standard_webhooks")
+    answer = sender.post(body)
+    assert (answer.status_code, answer.get_json()["status"]) == (202, "quarantined")
+    assert CANARY not in answer.get_data(as_text=True)
+    (kept,) = door.rows(schema.inbox)
+    assert (kept["status"], door.vault.sealer.open(kept["body_sealed"])) == ("quarantined", body)
+    assert (sender.health().quarantined, door.count(schema.records)) == (1, 0)
+    again = sender.post(body)
+    assert (again.status_code, again.get_json()["duplicate"]) == (200, True)
+
+
+def test_9_what_an_adapter_fails_at_is_kept_aside_too(generic: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError(CANARY)
+
+    monkeypatch.setattr(type(generic.adapter), "parse", fail)
+    assert generic.post(record()).get_json()["status"] == "quarantined"
+    assert generic.door.rows(schema.inbox)[0]["error_code"] == "parse_failed"
+
+
+def original(door: Door) -> dict[str, Any]:
+    (row,) = door.rows(schema.records)
+    found: dict[str, Any] = json.loads(door.vault.sealer.open(row["original_sealed"])) | {"warnings": row["warnings"]}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "warnings"),
+    [
+        (b'{"id": "1", "text": "a\\u0000b"}', "a\ufffdb", ["nul_replaced"]),
+        (b'{"id": "1", "text": "first", "text": "second"}', "second", []),
+        (b'\xef\xbb\xbf{"id": "1", "text": "marked"}', "marked", []),
+        (b'{"id": "1", "text": "plain", "score": {"value": ' + b"9" * 5000 + b"}}", "plain", []),
+    ],
+    ids=["13 NUL", "15 key twice", "16 byte order mark", "14 long number"],
+)
+def test_13_to_16_what_can_be_put_right_is(generic: Sender, body: bytes, text: str, warnings: list[str]) -> None:
+    assert generic.post(body).get_json()["status"] in ("accepted", "quarantined")
+    if generic.door.count(schema.records):
+        found = original(generic.door)
+        assert (found["text"], found["warnings"]) == (text, warnings)
+
+
+@pytest.mark.parametrize("how", ["declared", "chunked", "gzip"])
+def test_17_and_18_a_large_body_is_refused_before_it_is_hashed(tmp_path: Path, how: str) -> None:
+    door = Door(tmp_path, max_body_bytes=2048)
+    sender = Sender(door, "typeform")
+    body = b" " * 50_000_000 if how == "gzip" else b" " * 2049
+    sent = gzip.compress(body)[:2048] if how == "gzip" else body
+    headers = {"Content-Encoding": "gzip"} if how == "gzip" else {}
+    more = {"environ_overrides": CHUNKED} if how == "chunked" else {}
+    check_problem(sender.post(sent, headers, **more), 413, "body_too_large")
+    assert sender.health().signature_failures == 0
+    door.close()
+
+
+def test_18_gzip_is_read_and_other_encodings_are_not(typeform: Sender) -> None:
+    body = typeform.adapter.sample().body
+    signed = typeform.headers(body)
+    check_problem(typeform.post(body, {**signed, "Content-Encoding": "br"}), 415, "unsupported_encoding")
+    assert typeform.post(gzip.compress(body), {**signed, "Content-Encoding": "gzip"}).status_code == 202
+
+
+def test_23_the_newest_version_of_the_sender_counts(generic: Sender) -> None:
+    for text, day in (("newest", 9), ("older", 3), ("old", 1)):
+        answer = generic.post(record(text, updated_at=f"2026-01-0{day}T00:00:00Z"))
+        assert answer.status_code == 202
+    assert original(generic.door)["text"] == "newest"
+
+
+def test_24_what_was_erased_stays_erased(door: Door) -> None:
+    sender = Sender(door, "zendesk")
+    body = sender.adapter.sample().body
+    sender.post(body)
+    (row,) = door.rows(schema.records)
+    authorised = door.key("feedback:erase")
+    assert door.client.delete(f"/v1/feedback/{row['id']}", headers=authorised).status_code == 204
+    again = sender.post(body + b" ")
+    assert [record["outcome"] for record in again.get_json()["records"]] == ["erased"]
+    (row,) = door.rows(schema.records)
+    assert (row["status"], row["original_sealed"]) == ("erased", None)
+    assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
+
+
+@pytest.mark.parametrize("at", ["yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "in30h", "2016-12-31T23:59:60Z", "2026-13-01"])
+def test_25_a_time_that_cannot_be_is_a_warning(generic: Sender, at: str) -> None:
+    given = (datetime.now(UTC) + timedelta(hours=30)).isoformat() if at == "in30h" else at
+    assert generic.post(record(created_at=given)).status_code == 202
+    (row,) = generic.door.rows(schema.records)
+    is_read = row["created_at"] is not None
+    assert is_read or row["warnings"] == ["timestamp_unusable"]
+    assert row["received_at"] is not None
+
+
+def test_our_own_trouble_is_a_503(generic: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise StoreError("the database does not answer; try again")
+
+    monkeypatch.setattr("vocservice.store.intake.accept", fail)
+    answer = generic.post(record())
+    check_problem(answer, 503, "store_unavailable")
+    assert answer.headers["Retry-After"].isdigit()
+
+
+def test_a_locked_database_is_a_503_and_leaves_nothing(door: Door, generic: Sender) -> None:
+    @event.listens_for(door.database.engine, "connect")
+    def _hurry(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA busy_timeout=50")
+
+    door.database.engine.dispose()
+    with door.database.write():
+        check_problem(generic.post(record()), 503, "store_unavailable")
+    assert generic.post(record()).status_code == 202
+
+
+def test_a_full_queue_is_a_503(tmp_path: Path) -> None:
+    door = Door(tmp_path, max_queued=1)
+    sender = Sender(door, "generic")
+    assert sender.post(record()).status_code == 202
+    door.app.extensions["vocservice"].stored._waiting._seconds = 0
+    check_problem(sender.post(record(id="r-2")), 503, "queue_full")
+    door.close()
+
+
+def test_a_delivery_needs_no_model(door: Door, generic: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(door.app.extensions["vocservice"].model), "analyser", lambda _: pytest.fail("the model was asked for"))
+    assert generic.post(record()).status_code == 202
+
+
+def test_neither_token_nor_text_is_told(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "vocservice")
+    sender = Sender(door, "standard_webhooks")
+    token = sender.path.rpartition("/")[2]
+    body = record(f"{CANARY} wrote jo@example.com", id=CANARY)
+    told = [sender.post(body), sender.post(b"{" + CANARY.encode()), sender.post(body, {}), sender.post(body, content_type="text/xml")]
+    told += [door.client.post(sender.path + "x", data=body), door.client.put(sender.path)]
+    said = " ".join(answer.get_data(as_text=True) + str(answer.headers) for answer in told)
+    logged = " ".join(f"{line.getMessage()} {getattr(line, 'fields', '')}" for line in caplog.records)
+    assert logged
+    for hidden in (token, CANARY, "jo@example.com", sender.secret):
+        assert hidden not in said + logged

@@ -1,0 +1,159 @@
+"""A caller in, whether it may go on out: a token bucket for each API key, in this process or, for all of them, in Redis.
+
+While Redis is gone requests go through unlimited (`Limiter.opened` counts them): feedback counts for more than fairness.
+"""
+
+import logging
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+from typing import Any, Protocol
+
+from flask import Flask, Response, g
+
+from vocservice.web.problems import RequestError
+
+log = logging.getLogger("vocservice.web")
+
+MOST_CALLERS = 10_000
+_MUTED_SECONDS = 5.0
+_CONNECT_SECONDS = 0.25
+# One bucket: its level and when it was last filled, by the clock of Redis; both are forgotten once it must be full.
+_TAKE = """
+local at = redis.call('TIME'); local now = tonumber(at[1]) + tonumber(at[2]) / 1000000
+local held = redis.call('HMGET', KEYS[1], 'level', 'at')
+local size, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
+local level = math.min(size, (tonumber(held[1]) or size) + (now - (tonumber(held[2]) or now)) * rate)
+local ok = level >= 1
+if ok then level = level - 1 end
+redis.call('HSET', KEYS[1], 'level', tostring(level), 'at', tostring(now))
+redis.call('EXPIRE', KEYS[1], math.ceil(size / rate) + 1)
+return {ok and 1 or 0, tostring(level)}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one request left in its caller's bucket of `limit` a minute."""
+
+    is_allowed: bool
+    limit: int
+    level: float
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        reset = math.ceil((self.limit - self.level) * 60 / self.limit)
+        return [("RateLimit-Limit", str(self.limit)), ("RateLimit-Remaining", str(int(self.level))), ("RateLimit-Reset", str(reset))]
+
+    @property
+    def retry_seconds(self) -> int:
+        return max(1, math.ceil((1 - self.level) * 60 / self.limit))
+
+
+class Buckets(Protocol):
+    """Where the buckets are; None where they cannot be reached."""
+
+    def take(self, caller: str, *, limit: int) -> tuple[bool, float] | None: ...
+
+
+class OwnBuckets:
+    """In this process, those used last."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic):
+        self._clock, self._lock = clock, Lock()
+        self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, caller: str, *, limit: int) -> tuple[bool, float] | None:
+        now = self._clock()
+        with self._lock:
+            level, at = self._held.pop(caller, (float(limit), now))
+            level = min(limit, level + (now - at) * limit / 60)
+            is_allowed = level >= 1
+            level -= is_allowed
+            self._held[caller] = (level, now)
+            if len(self._held) > MOST_CALLERS:
+                self._held.popitem(last=False)
+        return is_allowed, level
+
+
+class RedisBuckets:
+    """In Redis, by its clock; after a failure it is left alone for a few seconds."""
+
+    def __init__(self, url: str):
+        self._url = url
+        self._take: Any = None
+        self._muted_until = 0.0
+
+    def take(self, caller: str, *, limit: int) -> tuple[bool, float] | None:
+        if monotonic() < self._muted_until:
+            return None
+        from redis.exceptions import RedisError
+
+        try:
+            is_allowed, level = self._script()(keys=[f"voc:rate:{caller}"], args=[limit, limit / 60])
+            return bool(is_allowed), float(level)
+        except (RedisError, OSError, ValueError) as error:
+            log.warning("rate limits are off: Redis does not answer (%s)", type(error).__name__)
+            self._muted_until = monotonic() + _MUTED_SECONDS
+            return None
+
+    def _script(self) -> Any:
+        if self._take is None:
+            from redis import Redis
+
+            client = Redis.from_url(self._url, socket_timeout=_CONNECT_SECONDS, socket_connect_timeout=_CONNECT_SECONDS)
+            self._take = client.register_script(_TAKE)
+        return self._take
+
+
+class Limiter:
+    """Requests of a caller a minute; 0 for any number. `opened` counts the requests that no bucket could be asked for."""
+
+    def __init__(self, limit: int, buckets: Buckets):
+        self._limit, self._buckets = limit, buckets
+        self._lock = Lock()
+        self.opened = 0
+
+    def spend(self, caller: str) -> Spent | None:
+        """Take one request from the caller's bucket; None where there is no limit."""
+        if not self._limit:
+            return None
+        taken = self._buckets.take(caller, limit=self._limit)
+        if taken is None:
+            with self._lock:
+                self.opened += 1
+            return None
+        return Spent(taken[0], self._limit, taken[1])
+
+
+def limiter(limit: int, *, redis_url: str) -> Limiter:
+    """The limiter of an application."""
+    return Limiter(limit, RedisBuckets(redis_url) if redis_url else OwnBuckets())
+
+
+def spend(limiter: Limiter, caller: str) -> None:
+    """Count this request; its answer tells what is left.
+
+    Raises:
+        RequestError: there were too many (429).
+    """
+    spent = limiter.spend(caller)
+    g.spent = spent
+    if spent and not spent.is_allowed:
+        message = f"at most {spent.limit} requests a minute are answered for this key: wait"
+        raise RequestError(message, code="rate_limited", status=429, headers=[("Retry-After", str(spent.retry_seconds))])
+
+
+def register(app: Flask) -> None:
+    """Tell callers of an application what they have left."""
+    app.after_request(_tell)
+
+
+def _tell(answer: Response) -> Response:
+    spent: Spent | None = g.get("spent")
+    if spent:
+        answer.headers.extend(spent.headers)
+    return answer

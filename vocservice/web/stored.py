@@ -1,0 +1,80 @@
+"""Settings in, the store that requests share out: opened at first use, by each process for itself, and again while it is missing."""
+
+import os
+from threading import Lock
+
+from vocservice.errors import ConfigError, StoreError
+from vocservice.settings import StoreSettings
+from vocservice.store import jobs, migrate
+from vocservice.store.database import Database
+from vocservice.store.opened import Store, is_initialised, open_store
+from vocservice.store.sealing import Sealer
+from vocservice.store.vault import open_vault
+from vocservice.web.kept import Kept
+
+BACKLOG_SECONDS = 1.0
+_REMEDY = "the store is not there yet: make it with `voc init`"
+
+
+class Stored:
+    """The store of an application, for all threads; a process that was forked opens its own."""
+
+    def __init__(self, settings: StoreSettings, database: Database | None = None):
+        self._settings, self._database = settings, database
+        self._lock = Lock()
+        self._store: Store | None = None
+        self._process = 0
+        self._waiting = Kept(self._count_waiting, seconds=BACKLOG_SECONDS)
+
+    def open(self) -> Store:
+        """The store.
+
+        Raises:
+            StoreError: it was never made (`store_unavailable`, with the remedy), does not fit this program, or does not answer.
+        """
+        with self._lock:
+            if self._store is None or self._process != os.getpid():
+                self._store, self._process = self._opened(), os.getpid()
+            return self._store
+
+    def check(self) -> str:
+        """`ok`, or `absent` for a store that nobody made.
+
+        Raises:
+            StoreError: there is one and it does not answer, or does not fit.
+        """
+        if self._store is None and self._database is None and not self._is_made():
+            return "absent"
+        with self.open().database.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        return "ok"
+
+    def waiting(self) -> int:
+        """How many records wait for their analysis, as of at most a second ago.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return self._waiting.value()
+
+    def _count_waiting(self) -> int:
+        with self.open().database.read() as connection:
+            return sum(number for (_, state), number in jobs.counts(connection).items() if state == "queued")
+
+    def _is_made(self) -> bool:
+        try:
+            return is_initialised(self._settings)
+        except ConfigError as error:
+            raise StoreError(error.message) from None
+
+    def _opened(self) -> Store:
+        try:
+            if self._database is not None:
+                return Store(self._database, open_vault(self._database, Sealer(self._settings.sealing_keys())))
+            if not is_initialised(self._settings):
+                raise StoreError(_REMEDY)
+            store = open_store(self._settings)
+        except ConfigError as error:
+            raise StoreError(f"the store cannot be opened: {error.message}") from None
+        migrate.check(store.database)
+        return store
