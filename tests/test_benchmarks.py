@@ -1,9 +1,9 @@
-"""Tests of the benchmark: it measures what it says, in turns, and its ratios are those of its rates."""
+"""Tests of the benchmarks: each measures what it says, and its ratios are those of its figures."""
 
 import pytest
 from builders import analysis
 
-from benchmarks import throughput
+from benchmarks import memory, throughput
 
 
 def test_texts_are_all_different() -> None:
@@ -31,3 +31,14 @@ def test_the_ways_to_write_write_the_same() -> None:
 def test_the_report_is_a_table_of_every_way() -> None:
     shown = throughput.report("Title", [throughput.Measured("a", 1234.5, 1.0), throughput.Measured("b", 10.0, 123.4)])
     assert shown.splitlines()[0] == "### Title" and "| a | 1,234 | 1.00 |" in shown and "| b | 10 | 123.40 |" in shown
+
+
+def test_rows_for_memory_are_all_different() -> None:
+    rows = list(memory.recombined(1000))
+    assert len({text for _, text in rows}) == len({key for key, _ in rows}) == 1000
+
+
+def test_memory_is_told_over_that_of_the_fewest_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "peak_of", lambda way, folder, rows: rows / 10)
+    assert [(one.rows, one.peak, one.ratio) for one in memory.measure([30, 10])] == [(10, 1.0, 1.0), (30, 3.0, 3.0)] * 2
+    assert "| voc classify | 30 | 3 | 3.00 |" in memory.report(memory.measure([30, 10]))

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "tables": {"errors", "records"},
     "ingest": {"errors", "records", "strictjson", "tables"},
     "strictjson": set(),
+    "batch": {"__version__", "api", "errors", "paths", "records", "settings", "tables"},
     "records": set(),
     "errors": set(),
     "taxonomy": {"errors", "paths"},
