@@ -65,6 +65,18 @@ def test_json_lines_carry_their_own_fields(tmp_path: Path, voc: Voc, analyser: A
     assert [(one["name"], one["records"]) for one in found["segments"]] == [("north", 9)]
 
 
+def test_labels_find_what_the_raw_file_told(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    """JSON Lines of `voc classify` hold labels only."""
+    labelled = tmp_path / "labelled.jsonl"
+    assert voc("classify", table, "-o", labelled, "--no-progress").code == 0
+    names = ("raw", "joined", "alone")
+    for name, arguments in zip(names, ([table], [labelled, "--origin", table], [labelled]), strict=True):
+        options = [] if name == "alone" else ["--compare", "region=north"]
+        assert voc("report", *arguments, "--json", tmp_path / f"{name}.json", *options).code == 0
+    raw, joined, alone = (figures(tmp_path / f"{name}.json") for name in names)
+    assert joined == raw and alone["headlines"]["dates"]["dated"] == 0
+
+
 def test_standard_input_to_standard_output(voc: Voc, analyser: Analyser) -> None:
     ran = voc("report", "-", "-o", "-", given=json.dumps({"id": "a", "text": TEXT}).encode())
     assert ran.code == 0 and "<h1>" in ran.out and "1 records reported in standard output" in ran.err

@@ -80,6 +80,16 @@ def pairs_of(items: Iterable[Item], load: Callable[[], Analyser]) -> Iterator[tu
         yield from label(group)
 
 
+def origins_of(path: str, columns: Columns) -> dict[str, Origin]:
+    """What the records of a raw file told beside their texts, by id; of an id that comes twice, the last.
+
+    Raises:
+        InputError: the file or one of the named columns cannot be used.
+    """
+    found = ((item.record.id if item.record else (item.analysis or {}).get("id"), item.origin) for item in items_of(path, columns))
+    return {key: origin for key, origin in found if isinstance(key, str)}
+
+
 def _analysed(items: Iterable[Item], analyser: Analyser) -> Iterator[tuple[Mapping[str, Any], Origin]]:
     waiting: deque[Origin] = deque()
 

@@ -4,7 +4,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,17 +17,19 @@ import click
 
 from vocservice.api import Analyser
 from vocservice.cli.failures import OK, SOME_REJECTED
-from vocservice.cli.labelled import Columns, items_of, pairs_of
+from vocservice.cli.labelled import Columns, items_of, origins_of, pairs_of
 from vocservice.cli.session import analyser_for, configured
 from vocservice.errors import InputError, OutputError
 from vocservice.reporting.page import render
 from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, make_report
-from vocservice.reporting.rows import SCORE_KINDS, Reading, read_rows
+from vocservice.reporting.rows import SCORE_KINDS, Origin, Reading, read_rows
 from vocservice.reporting.scope import CUSTOMERS
 from vocservice.reporting.workbook import write_workbook
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
 from vocservice.tables.partial import Partial, unwritable
 from vocservice.taxonomy import Taxonomy, load_taxonomy
+
+Pair = tuple[Mapping[str, Any], Origin]
 
 _MOST_COMPARED = 2
 _ALLOCATIONS = 200_000
@@ -57,6 +59,7 @@ class Output:
 @click.option(
     "--compare", "compared", multiple=True, metavar="COLUMN=VALUE", help="Compare these records with all others; twice, with each other."
 )
+@click.option("--origin", metavar="RAW", help="Raw file with the dates, channels, scores and customers of labelled records, by id.")
 @click.option("--customers", type=click.IntRange(2), default=CUSTOMERS, show_default=True, help="Customers that make a complaint shared.")
 @click.option("--sheet", help="Sheet of an Excel workbook; the first by default.")
 @click.option("--title", default="Voice of the customer", help="Title of the page.")
@@ -73,7 +76,7 @@ def report(inputs: tuple[str, ...], output: str | None, json_file: str | None, x
     """
     outputs = tuple(_outputs(output, json_file, xlsx_file))
     wish = _wish(options)
-    _claim(outputs, inputs)
+    _claim(outputs, [*inputs, *filter(None, [options["origin"]])])
     try:
         with _rarely_collected():
             made = _made(inputs, options, wish)
@@ -138,10 +141,18 @@ def _made(inputs: Sequence[str], options: dict[str, Any], wish: Wish) -> Report:
     columns = _columns(options, wish)
     load = lru_cache(maxsize=1)(lambda: _analyser(options))
     items = chain.from_iterable(items_of(path, columns) for path in inputs)
-    reading = read_rows(pairs_of(items, load))
+    reading = read_rows(_joined(pairs_of(items, load), options["origin"], columns))
     taxonomy = load().taxonomy if load.cache_info().currsize else load_taxonomy(options["taxonomy"])
     _check_taxonomy(reading, taxonomy)
     return make_report(reading, taxonomy, wish)
+
+
+def _joined(pairs: Iterable[Pair], origin: str | None, columns: Columns) -> Iterable[Pair]:
+    """The records with what the raw file tells of their ids; a record whose id is not there keeps what it brought."""
+    if origin is None:
+        return pairs
+    origins = origins_of(origin, columns)
+    return ((analysis, origins.get(str(analysis.get("id")), own)) for analysis, own in pairs)
 
 
 @contextmanager

@@ -96,7 +96,8 @@ def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str) -> Chart:
 
 def scatter(key: str, title: str, marks: Sequence[Mark], *, names: tuple[str, str]) -> Chart:
     """Numbered points; hollow where the effect is not clear."""
-    top, right = (max((value for mark in marks for value in (mark.y if is_y else mark.x,)), default=0) or 1.0 for is_y in (True, False))
+    top = max([mark.y for mark in marks] + [0.0]) or 1.0
+    right = max([mark.x for mark in marks] + [0.0]) or 1.0
     low = min(0.0, min((mark.y for mark in marks), default=0.0))
     height = _PLOT_HEIGHT + TOP + 44
 
