@@ -18,7 +18,6 @@ from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
 from vocservice.store.verbatims import from_bytes, from_json
 
-
 # A record that we failed at, not one that cannot be analysed: its text is kept for a later try.
 OUR_FAULTS = frozenset({"analysis_failed", "bundle_invalid"})
 
@@ -65,13 +64,19 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         return False
     held = select(record_table.c.revision, record_table.c.status).where(record_table.c.id == task.job.target).with_for_update()
     row = connection.execute(held).one_or_none()
-    if row is None or row.revision != task.revision or row.status == "erased":
+    if row is None or row.status == "erased":
+        return False
+    if row.revision != task.revision:
+        jobs.enqueue(connection, task.job.workspace_id, records.ANALYSE, task.job.target)  # its own may have been this one, just taken
         return False
     if isinstance(result, Rejected) and result.code in OUR_FAULTS:
         _set(connection, task, status="analysed" if row.status == "analysed" else "failed", error_code=result.code)
         return True
+    if isinstance(result, Rejected) and row.status == "analysed":
+        return True  # what another bundle made of this revision stands
     if isinstance(result, Rejected):
-        _set(connection, task, status="rejected", error_code=result.code)
+        _supersede(connection, task)
+        _set(connection, task, status="rejected", error_code=result.code, clean=None, details=None, needs_review=None)
     else:
         _keep(connection, task, result, bundle=bundle)
         kept = {} if cleaned is None else {"clean": dict(cleaned.verbatim), "details": cleaned.details}
@@ -83,20 +88,20 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
 
 
 def give_up(connection: Connection, *, limit: int = 1000) -> int:
-    """Mark records whose analysis no worker will try again (its job is dead) as failed; returns how many."""
-    dead = select(job_table.c.target, job_table.c.error_code).where(job_table.c.kind == records.ANALYSE, job_table.c.state == "dead")
-    held = record_table.c.id == job_table.c.target, record_table.c.status == "pending"
-    found = connection.execute(dead.where(*held).limit(limit)).all()
+    """Mark records that no worker will try again (their job is dead) as failed; returns how many."""
+    dead = (job_table.c.kind.in_((records.ANALYSE, records.FETCH)), job_table.c.state == "dead")
+    stuck = record_table.c.status.in_(("pending", "waiting"))
+    columns = select(job_table.c.target, job_table.c.error_code).where(*dead, record_table.c.id == job_table.c.target, stuck)
+    found = connection.execute(columns.limit(limit)).all()
     for row in found:
         values = {"status": "failed", "error_code": row.error_code}
-        connection.execute(update(record_table).where(record_table.c.id == row.target, record_table.c.status == "pending").values(**values))
+        connection.execute(update(record_table).where(record_table.c.id == row.target, stuck).values(**values))
     return len(found)
 
 
 def _keep(connection: Connection, task: Task, analysis: Analysis, *, bundle: str) -> None:
     """One row a (record, revision, bundle), made current."""
-    current = (analyses.c.record_id == task.job.target, analyses.c.is_current)
-    connection.execute(update(analyses).where(*current).values(is_current=False))
+    _supersede(connection, task)
     named = {"record_id": task.job.target, "revision": task.revision, "bundle": bundle}
     values = {
         **named,
@@ -109,6 +114,11 @@ def _keep(connection: Connection, task: Task, analysis: Analysis, *, bundle: str
     }
     if not insert_if_new(connection, analyses, values):
         connection.execute(update(analyses).where(*(analyses.c[name] == value for name, value in named.items())).values(is_current=True))
+
+
+def _supersede(connection: Connection, task: Task) -> None:
+    current = (analyses.c.record_id == task.job.target, analyses.c.is_current)
+    connection.execute(update(analyses).where(*current).values(is_current=False))
 
 
 def _set(connection: Connection, task: Task, **values: Any) -> None:

@@ -3,6 +3,7 @@
 SQLite runs with a write-ahead log, every commit synced, foreign keys, a busy time-out, and erased pages overwritten.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,15 +16,20 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from vocservice.errors import ConfigError, StoreError
-from vocservice.store.types import from_micros
+from vocservice.store.types import from_micros, to_json
 
+_THREADS = 20
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _NOW = {
     SQLITE: "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000",
     POSTGRESQL: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 }
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
-_CLOSED = "57P01", "57P02", "57P03"  # PostgreSQL: the server is going down or not up yet
+# Codes of SQLite by name, of PostgreSQL as SQLSTATE.
+_AWAY = ("57P0", "25006", "SQLITE_READONLY", "SQLITE_IOERR")  # going down, not up yet, or not writable
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
+_UNKNOWN = ("42P01", "42703")  # no such table, no such column
+_NO_SUCH = re.compile(r"no such (table|column)|table \w+ has no column")
 
 
 class Database:
@@ -36,7 +42,7 @@ class Database:
             pool: most connections kept to PostgreSQL.
 
         Raises:
-            ConfigError: the URL is of no kind that is served.
+            ConfigError: the URL is of no kind that is served, or names a file that cannot be written.
         """
         self.url = parse_url(url)
         self.kind = self.url.get_backend_name()
@@ -47,7 +53,8 @@ class Database:
         """One transaction that may write; all of it or nothing.
 
         Raises:
-            StoreError: the database is busy, full, read-only or gone; nothing of the transaction was kept.
+            StoreError: the database is busy, full, read-only or gone, its tables are others, or its file is damaged;
+                nothing of the transaction was kept.
         """
         with _translated(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
             yield connection
@@ -90,12 +97,17 @@ def parse_url(url: str) -> URL:
     raise ConfigError("store.url must begin with sqlite:/// or postgresql://")
 
 
-def is_unavailable(error: DBAPIError) -> bool:
-    """Whether trying again later can help."""
-    code = getattr(error.orig, "sqlstate", None)
-    if error.connection_invalidated or isinstance(error, InterfaceError) or code in _CLOSED:
-        return True
-    return isinstance(error, OperationalError)
+def trouble(error: DBAPIError) -> StoreError | None:
+    """What an error of the driver means to a caller; None for a fault of our own."""
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
+    if code.startswith(_DAMAGED):
+        return StoreError("the database file is damaged or is none: restore a backup (`voc restore`)", code="store_damaged")
+    if code in _UNKNOWN or _NO_SUCH.match(str(error.orig)):
+        return StoreError("the tables are not those of this version of voc: see `voc db status`", code="schema_mismatch")
+    is_gone = error.connection_invalidated or isinstance(error, InterfaceError) or code.startswith(_AWAY)
+    if is_gone or (isinstance(error, OperationalError) and code != "SQLITE_ERROR"):
+        return StoreError(f"the database does not answer ({code or type(error.orig).__name__}); try again", code="store_unavailable")
+    return None
 
 
 @contextmanager
@@ -103,17 +115,26 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if not is_unavailable(error):
+        told = trouble(error)
+        if told is None:
             raise
-        raise StoreError(f"the database does not answer ({type(error.orig).__name__}); try again", code="store_unavailable") from error
+        raise told from error
     except PoolTimeoutError as error:
         raise StoreError("all connections to the database are in use; try again", code="store_unavailable") from error
 
 
 def _sqlite(url: URL, busy_seconds: float) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+        _make_private(Path(url.database))
+    engine = create_engine(
+        url,
+        pool_size=_THREADS,
+        max_overflow=_THREADS,
+        pool_timeout=busy_seconds,
+        json_serializer=to_json,
+        hide_parameters=True,  # an error must not quote what customers wrote
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _: object) -> None:
@@ -129,11 +150,24 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
     return engine
 
 
+def _make_private(path: Path) -> None:
+    """A new file is for its owner alone; its log inherits that."""
+    if path.exists():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"store.url: {path.name} cannot be opened for writing ({error.strerror})") from None
+
+
 def _postgresql(url: URL, busy_seconds: float, pool: int) -> Engine:
     return create_engine(
         url,
         pool_size=pool,
         pool_timeout=busy_seconds,
         pool_pre_ping=True,
+        json_serializer=to_json,
+        hide_parameters=True,  # an error must not quote what customers wrote
         connect_args={"connect_timeout": max(2, round(busy_seconds)), "options": f"-c lock_timeout={round(busy_seconds * 1000)}"},
     )

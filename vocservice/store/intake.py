@@ -13,6 +13,7 @@ from vocservice.store.ids import new_id
 from vocservice.store.records import Applied, Origin
 from vocservice.store.rows import bounded, insert_if_new
 from vocservice.store.schema import inbox, sources
+from vocservice.store.types import plain
 from vocservice.store.vault import Vault
 
 
@@ -43,10 +44,10 @@ def accept(connection: Connection, vault: Vault, arrival: Arrival, events: Seque
     if inbox_id is None:
         return _earlier(connection, arrival)
     origin = Origin(arrival.workspace_id, arrival.source_id, inbox_id)
+    records.guard(connection, arrival.workspace_id, is_alone=any(isinstance(event, Erase) for event in events))
     applied = tuple(done for event in events if (done := apply(connection, vault, origin, event)))
     _count(connection, arrival.source_id, warned=sum(isinstance(event, Upsert) and bool(event.warnings) for event in events))
-    if not any(done.outcome in ("created", "updated", "waiting") for done in applied):
-        connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(body_sealed=None))
+    forget_body(connection, inbox_id, applied)
     return Receipt(inbox_id, False, "accepted", applied)
 
 
@@ -74,6 +75,13 @@ def apply(connection: Connection, vault: Vault, origin: Origin, event: Event) ->
             return None
 
 
+def forget_body(connection: Connection, inbox_id: str, applied: Sequence[Applied]) -> None:
+    """Drop a body that brought nothing new, or that also speaks of what was erased."""
+    outcomes = {done.outcome for done in applied}
+    if "erased" in outcomes or not outcomes & {"created", "updated", "waiting"}:
+        connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(body_sealed=None))
+
+
 def count_failure(connection: Connection, source_id: str) -> None:
     """A delivery whose signature did not fit."""
     values = {"signature_failures": sources.c.signature_failures + 1, "last_failure_at": now(connection)}
@@ -88,7 +96,7 @@ def _enter(connection: Connection, vault: Vault, arrival: Arrival, *, status: st
         "delivery_key": bounded(arrival.key),
         "status": status,
         "error_code": code,
-        "content_type": arrival.content_type[:255],
+        "content_type": plain(arrival.content_type)[:255],
         "body_sealed": vault.sealer.seal(arrival.body),
         "received_at": now(connection),
     }

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -124,15 +125,13 @@ def bury(connection: Connection, lease: Lease, job_id: str, *, code: str) -> Non
 def _requeue(connection: Connection, lease: Lease, job_id: str, *, attempts: Any, delay: float, code: str | None) -> None:
     """Back into the queue, unless a newer job for the same target waits there already: then this one is not needed."""
     held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
-    mine = select(jobs.c.kind, jobs.c.target).where(held).subquery()
-    waiting = jobs.alias()
-    newer = select(waiting.c.id).where(waiting.c.state == "queued", waiting.c.kind == mine.c.kind, waiting.c.target == mine.c.target)
-    if connection.scalar(newer) is not None:
-        connection.execute(delete(jobs).where(held))
-        return
     due = now(connection) + timedelta(seconds=delay)
     back = {"state": "queued", "attempts": attempts, "due_at": due, "error_code": code, "lease_owner": None, "lease_until": None}
-    connection.execute(update(jobs).where(held).values(**back))
+    try:
+        with connection.begin_nested():
+            connection.execute(update(jobs).where(held).values(**back))
+    except IntegrityError:
+        connection.execute(delete(jobs).where(held))
 
 
 def revive(connection: Connection, workspace_id: str | None = None, *, job_ids: Sequence[str] | None = None) -> int:

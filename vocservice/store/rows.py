@@ -7,18 +7,20 @@ from typing import Any
 from sqlalchemy import Connection, Table, literal
 from sqlalchemy.dialects import postgresql, sqlite
 
+from vocservice.store.types import plain
+
 _LONGEST_KEY = 200
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def insert_if_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row; False where a unique constraint already holds another, which is left as it is."""
-    insert = _INSERTS[connection.dialect.name](table).values(**values)  # type: ignore[operator]
+    insert = _INSERTS[connection.dialect.name](table).values(**values)
     return connection.execute(insert.on_conflict_do_nothing().returning(literal(1))).first() is not None
 
 
 def bounded(key: str) -> str:
-    """A sender's own key, as it is while it is short, else its SHA-256: every column and index holds it."""
-    if len(key) <= _LONGEST_KEY and "\0" not in key:
+    """A sender's own key, as it is while every column and index holds it, else its SHA-256."""
+    if len(key) <= _LONGEST_KEY and plain(key) == key:
         return key
     return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -59,5 +59,6 @@ def new_key() -> str:
 
 def keyed_hash(salt: bytes, *parts: str) -> str:
     """HMAC-SHA-256 of the parts, in hex; the length of each is hashed too, so that parts cannot be shifted."""
-    message = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in parts)
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
     return hmac.new(salt, message, hashlib.sha256).hexdigest()

@@ -1,12 +1,19 @@
 """Python values in, what every database can hold and compare out, and back."""
 
+import json
+import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import BigInteger, Dialect, types
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_NUL = b"\\u0000"
+REPLACEMENT = "\ufffd"
 
 
 def to_micros(at: datetime) -> int:
@@ -30,3 +37,31 @@ class UtcTime(types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else from_micros(int(value))
+
+
+def plain(text: str) -> str:
+    """The text without what not every database holds: U+FFFD for NUL and for half a surrogate pair."""
+    return _UNSTORABLE.sub(REPLACEMENT, text)
+
+
+def plain_json(value: Any) -> Any:
+    """A JSON value whose every text is `plain`, with None for numbers that are none."""
+    match value:
+        case str():
+            return plain(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {plain(str(key)): plain_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain_json(item) for item in value]
+    return value
+
+
+def to_json(value: Any) -> str:
+    """JSON that both databases take and give back alike; only the rare value that needs it is walked through."""
+    try:
+        raw = orjson.dumps(value)
+    except TypeError:  # half a surrogate pair, or a whole number beyond 64 bits
+        raw = _NUL
+    return json.dumps(plain_json(value), ensure_ascii=False) if _NUL in raw else raw.decode()

@@ -1,22 +1,28 @@
 """Raw verbatims in, bytes to seal out, and back."""
 
 import hashlib
+import json
 from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 
 from vocservice.records import RawTurn, RawVerbatim
+from vocservice.store.types import plain_json
 
 
 def to_bytes(verbatim: RawVerbatim) -> bytes:
-    """JSON, without the row, which never goes to a store."""
-    return orjson.dumps(asdict(replace(verbatim, row=None)), option=orjson.OPT_SORT_KEYS)
+    """JSON, without the row, which never goes to a store; half a surrogate pair, which no encoding holds, becomes U+FFFD."""
+    value = asdict(replace(verbatim, row=None))
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return json.dumps(plain_json(value), ensure_ascii=False, sort_keys=True).encode()
 
 
 def from_bytes(raw: bytes) -> RawVerbatim:
     """The verbatim of `to_bytes`."""
-    return from_json(orjson.loads(raw))
+    return from_json(json.loads(raw))
 
 
 def from_json(value: dict[str, Any]) -> RawVerbatim:

@@ -1,0 +1,108 @@
+"""Tests of `store.migrate`: the migrated tables are those of the schema, up and down, and what does not fit is refused."""
+
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, insert, inspect, text
+
+from store.bench import Bench, furnished
+from vocservice.errors import InputError, StoreError
+from vocservice.store import migrate
+from vocservice.store.database import Database
+from vocservice.store.schema import metadata
+from vocservice.store.types import UtcTime
+
+FILLED = {"JSON": {}, "BigInteger": 1, "Integer": 1, "Float": 1.0, "Boolean": True, "LargeBinary": b"x", "String": "x", "Text": "x"}
+ALLOWED = {("inbox", "status"): "accepted", ("records", "status"): "pending", ("jobs", "state"): "queued", ("users", "role"): "admin"}
+ALLOWED |= {("deliveries", "state"): "queued", ("annotations", "decision"): "confirm"}
+
+
+def constraints(connection: Connection) -> dict[str, Any]:
+    """What Alembic does not compare: checks, and conditions of indexes."""
+    found = inspect(connection)
+    return {
+        table: (
+            sorted((check["name"], check["sqltext"]) for check in found.get_check_constraints(table)),
+            sorted((str(index["name"]), index["unique"], conditions(index)) for index in found.get_indexes(table)),
+        )
+        for table in metadata.tables
+    }
+
+
+def conditions(index: Any) -> list[str]:
+    return sorted(str(condition) for condition in index.get("dialect_options", {}).values())
+
+
+def row(table: Any) -> dict[str, Any]:
+    """A row of a table whose every column holds something."""
+    return {
+        column.name: ALLOWED.get((table.name, column.name), 1 if isinstance(column.type, UtcTime) else FILLED[type(column.type).__name__])
+        for column in table.columns
+    }
+
+
+def test_the_migrated_tables_are_those_of_the_schema(database: Database) -> None:
+    migrate.upgrade(database)
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
+        migrated = constraints(connection)
+    migrate.downgrade(database, "base")
+    with database.write() as connection:
+        metadata.create_all(connection)
+        assert constraints(connection) == migrated
+
+
+def test_down_and_up_again_with_rows_in_every_table(database: Database) -> None:
+    migrate.upgrade(database)
+    with database.write() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(insert(table).values(**row(table)))
+    assert migrate.upgrade(database) == migrate.head()
+    assert migrate.downgrade(database, "base") == "base"
+    assert not migrate.has_tables(database)
+    assert migrate.upgrade(database) == migrate.current(database) == migrate.head()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE workspaces (id INTEGER)"))
+    with pytest.raises(Exception, match="workspaces"):
+        migrate.upgrade(database)
+    with database.read() as connection:
+        assert set(inspect(connection).get_table_names()) == {"workspaces"}
+
+
+def test_what_fits_is_let_in(bench: Bench) -> None:
+    migrate.check(bench.database)
+
+
+@pytest.mark.parametrize(("step", "told"), [("0000", "does not know"), ("9999", "install the newer version")])
+def test_a_newer_database_is_refused(database: Database, step: str, told: str) -> None:
+    bench = furnished(database)
+    bench.sql("UPDATE alembic_version SET version_num = :step", step=step)
+    for act in (migrate.check, migrate.upgrade):
+        with pytest.raises(StoreError, match=told if act is migrate.check else "does not know") as caught:
+            act(database)
+        assert caught.value.code == "schema_mismatch"
+
+
+def test_an_older_database_is_refused_with_the_remedy(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate.upgrade(database)
+    monkeypatch.setattr(migrate, "head", lambda: "0002")
+    with pytest.raises(StoreError, match="voc db upgrade") as caught:
+        migrate.check(database)
+    assert caught.value.code == "schema_mismatch"
+
+
+def test_an_empty_database_is_refused_with_the_remedy(database: Database) -> None:
+    with pytest.raises(StoreError, match="voc init") as caught:
+        migrate.check(database)
+    assert caught.value.code == "schema_mismatch"
+
+
+def test_a_step_that_is_not_there_is_no_way_down(database: Database) -> None:
+    migrate.upgrade(database)
+    with pytest.raises(InputError, match="no way to step"):
+        migrate.downgrade(database, "0815")
