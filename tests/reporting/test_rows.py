@@ -8,7 +8,7 @@ from builders import analysis, conversation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocservice.records import RawVerbatim, Rejected
+from vocservice.records import RawTurn, RawVerbatim, Rejected
 from vocservice.reporting.labelled import object_of
 from vocservice.reporting.rows import Origin, Score, day_of, hashed, origin_of, origin_of_object, read_rows, row_of, score_of
 from vocservice.tables.labels import label_cells, new_columns
@@ -92,6 +92,14 @@ def test_a_rejected_row_of_a_table_keeps_its_code() -> None:
     assert read_rows([(object_of({"status": "rejected", "voc_error_code": "empty_text"}, record_id="a"), Origin())]).skipped == {
         "empty_text": 1
     }
+
+
+def test_a_transcript_without_a_date_has_that_of_its_first_turn() -> None:
+    turns = (RawTurn("bot", "Hello"), RawTurn("customer", "It broke", "2025-03-02T09:14:00Z"))
+    assert origin_of(RawVerbatim("a", turns=turns)).created_at == "2025-03-02T09:14:00Z"
+    assert origin_of(RawVerbatim("a", turns=turns, created_at="2025-03-01")).created_at == "2025-03-01"
+    assert origin_of_object({"turns": [{"speaker": "bot"}, {"at": "2025-03-02"}, 3]}).created_at == "2025-03-02"
+    assert origin_of_object({"turns": 3}).created_at is None
 
 
 def test_segments_come_from_columns_metadata_or_the_object() -> None:

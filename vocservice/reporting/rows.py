@@ -130,14 +130,15 @@ def row_of(analysis: object, origin: Origin) -> Row:
 def origin_of(record: RawVerbatim, segments: Sequence[str] = ()) -> Origin:
     """What a raw record told; segments are its columns or members of its metadata."""
     found = _segments({**(record.metadata or {}), **(record.row or {})}, segments) if segments else {}
-    return Origin(record.created_at, record.channel, record.subject, record.score, found)
+    begun = next((turn.at for turn in record.turns if turn.at), None)
+    return Origin(record.created_at or begun, record.channel, record.subject, record.score, found)
 
 
 def origin_of_object(found: Mapping[str, Any], segments: Sequence[str] = ()) -> Origin:
     """What stands beside the labels of an analysis object that carries the record's own fields too."""
     score = found.get("score")
     return Origin(
-        created_at=_text_or_none(found.get("created_at")),
+        created_at=_text_or_none(found.get("created_at")) or _begun(found.get("turns")),
         channel=_text_or_none(found.get("channel")),
         subject=_text_or_none(found.get("subject")),
         score={"value": score} if _is_number(score) else score if isinstance(score, Mapping) else None,
@@ -181,6 +182,12 @@ def _parsed(text: str, form: str) -> date | None:
 def _code(error: object) -> str:
     code = error.get("code") if isinstance(error, Mapping) else None
     return code if isinstance(code, str) and code.isascii() and code.replace("_", "").isalnum() else "invalid_type"
+
+
+def _begun(turns: object) -> str | None:
+    """When the first turn that tells a time was said."""
+    told = (turn.get("at") for turn in turns if isinstance(turn, Mapping)) if isinstance(turns, list | tuple) else ()
+    return next((at for at in told if isinstance(at, str) and at), None)
 
 
 def _fields(found: Mapping[str, Any]) -> Mapping[str, Any]:
