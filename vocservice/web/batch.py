@@ -23,15 +23,15 @@ def batch_of(value: Any, *, limits: HttpLimits) -> Batch:
     Raises:
         RequestError: the list is no list, is empty, or holds more than `limits.max_items`.
     """
-    listed = _listed(value, limits=limits)
+    listed = listed_of(value, limits=limits)
     items = [value] if listed is None else listed
     records = (record_of(item, number=number, limits=limits) for number, item in enumerate(items, 1))
     return Batch(tuple(records), is_single=listed is None)
 
 
-def record_of(item: Any, *, number: int, limits: HttpLimits) -> RawVerbatim | Rejected:
-    """One record, or its rejection; without an id it is `item-<number>`."""
-    record = parse_record(item, default_id=f"item-{number}")
+def record_of(item: Any, *, number: int, limits: HttpLimits, default_id: str | None = None) -> RawVerbatim | Rejected:
+    """One record, or its rejection; without an id it is `default_id`, or `item-<number>`."""
+    record = parse_record(item, default_id=default_id or f"item-{number}")
     if isinstance(record, Rejected):
         return record
     size = len(record.text or "") + sum(len(turn.text) for turn in record.turns)
@@ -40,8 +40,12 @@ def record_of(item: Any, *, number: int, limits: HttpLimits) -> RawVerbatim | Re
     return record
 
 
-def _listed(value: Any, *, limits: HttpLimits) -> list[Any] | None:
-    """The list of a batch; None for anything else, which is one record."""
+def listed_of(value: Any, *, limits: HttpLimits) -> list[Any] | None:
+    """The list of a batch; None for anything else, which is one record.
+
+    Raises:
+        RequestError: as in `batch_of`.
+    """
     listed = value.get("records", value) if isinstance(value, dict) else value
     if listed is value and not isinstance(value, list):
         return None

@@ -1,0 +1,63 @@
+"""The parameters of a URL in, checked values out; a fault names the parameter, never its value."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from werkzeug.datastructures import MultiDict
+
+from vocservice.web.problems import RequestError
+
+LONGEST = 500
+
+
+class Query:
+    """The parameters of one request, each given once."""
+
+    def __init__(self, given: MultiDict[str, str], *, known: Collection[str]):
+        """Raises:
+        RequestError: one is not known, given twice, or too long.
+        """
+        if not given.keys() <= set(known):
+            raise RequestError(f"the parameters of this resource are {', '.join(known)}", code="parameter_invalid")
+        for name, values in given.lists():
+            if len(values) > 1 or len(values[0]) > LONGEST or "\0" in values[0]:
+                raise _fault(name, "be given once, and not so long")
+        self._given = given
+
+    def text(self, name: str) -> str | None:
+        """The value; None where it is missing or blank."""
+        return self._given.get(name) or None
+
+    def one_of(self, name: str, words: Sequence[str]) -> str | None:
+        """One of the words."""
+        found = self.text(name)
+        if found is not None and found not in words:
+            raise _fault(name, f"be one of {' '.join(words)}")
+        return found
+
+    def truth(self, name: str) -> bool | None:
+        """`true` or `false`."""
+        found = self.one_of(name, ("true", "false"))
+        return None if found is None else found == "true"
+
+    def number(self, name: str, *, default: int, most: int) -> int:
+        """A whole number from 1."""
+        found = self.text(name)
+        if found is None:
+            return default
+        if not (found.isascii() and found.isdigit() and len(found) <= 9 and 1 <= int(found) <= most):
+            raise _fault(name, f"be a whole number from 1 to {most}")
+        return int(found)
+
+    def time(self, name: str) -> datetime | None:
+        """A time in ISO 8601, in UTC where it names no zone."""
+        found = self.text(name)
+        try:
+            at = datetime.fromisoformat(found.replace(" ", "+")) if found else None
+            return at and (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC))
+        except (ValueError, OverflowError):
+            raise _fault(name, "be a time in ISO 8601") from None
+
+
+def _fault(name: str, must: str) -> RequestError:
+    return RequestError(f"{name} must {must}", code="parameter_invalid")
