@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "settings": {"errors", "paths"},
     "render": {"records", "taxonomy"},
     "reporting": {"errors", "records", "taxonomy"},
+    "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "settings", "store", "text"},
     "web": {"api", "errors", "records", "render", "settings", "strictjson", "tables", "taxonomy"},
 }
 STEPS = {"vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"}

@@ -109,3 +109,10 @@ class FetchError(VocError):
 
     code = "fetch_failed"
     status = 503
+
+
+class EndpointError(VocError):
+    """Events must not be sent to this URL: it is not https, or leads into a private network; the message never quotes it."""
+
+    code = "endpoint_refused"
+    status = 422

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "vocservice.cli.explain",
     "taxonomy": "vocservice.cli.taxonomy",
     "serve": "vocservice.cli.serve",
+    "worker": "vocservice.cli.worker",
     "doctor": "vocservice.cli.doctor",
     "train": "vocservice.cli.training",
     "evaluate": "vocservice.cli.training",

@@ -1,0 +1,147 @@
+"""A chunk of jobs in, its records labelled and kept out: one pass of the model, few transactions, each record finishing its own job.
+
+What goes wrong with one record stays with it: a text that cannot be opened waits, one that the model fails on is kept as
+failed under its code, and no label is made up.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vocservice.api import Analyser
+from vocservice.batch.failpoints import reached
+from vocservice.chunks import chunked
+from vocservice.errors import StoreError, VocError
+from vocservice.jobs.backoff import full_jitter
+from vocservice.jobs.cleaned import cleaned
+from vocservice.jobs.errands import log_failure
+from vocservice.jobs.heartbeat import Heartbeat
+from vocservice.jobs.persistence import persistently
+from vocservice.records import Analysis, Rejected, Result
+from vocservice.store import analyses, jobs, results
+from vocservice.store.analyses import Cleaned, Task
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.opened import Store
+from vocservice.text.rules import RedactionRules
+
+log = logging.getLogger("vocservice.jobs")
+
+TOGETHER = 16  # records of one transaction: fewer sync more often, more keep other writers waiting
+FAILPOINT = "after_analysis_before_commit"
+MODEL_FAULT = "bundle_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A record with its result and what is kept of it."""
+
+    task: Task
+    result: Result
+    cleaned: Cleaned | None
+
+
+class Analysing:
+    """Analyses what was claimed."""
+
+    def __init__(self, store: Store, rules: RedactionRules, beat: Heartbeat, lease: Lease):
+        self._store, self._rules, self._beat, self._lease = store, rules, beat, lease
+
+    def run(self, claimed: Sequence[Job], analyser: Analyser) -> int:
+        """Analyse a chunk; returns how many records were kept.
+
+        Raises:
+            StoreError: the database did not answer for long; the leases of what is left run out.
+        """
+        tasks = persistently(lambda: self._loaded(claimed))
+        kept = 0
+        try:
+            for group in chunked(self._analysed(tasks, analyser), TOGETHER):
+                kept += self._save(group, analyser.model)
+        except StoreError:
+            raise
+        except Exception as error:
+            self._failed(claimed, error)
+        self._beat.drop(job.id for job in claimed)
+        return kept
+
+    def _loaded(self, claimed: Sequence[Job]) -> list[Task]:
+        """What is to be analysed; jobs without anything left to do are finished."""
+        tasks: list[Task] = []
+        with self._store.database.write() as connection:
+            for job in claimed:
+                try:
+                    task = analyses.load_task(connection, self._store.vault, job)
+                except StoreError as error:
+                    if error.code != "key_missing":
+                        raise
+                    log_failure(error, job)
+                    jobs.fail(connection, self._lease, job, code=error.code, delay=wait_after(job))
+                    continue
+                if task is None:
+                    jobs.finish(connection, self._lease, job.id)
+                else:
+                    tasks.append(task)
+        return tasks
+
+    def _analysed(self, tasks: Sequence[Task], analyser: Analyser) -> Iterator[Done]:
+        found = analyser.stream([task.verbatim for task in tasks])
+        for task, result in zip(tasks, found, strict=True):
+            yield self._cleaned(task, result)
+
+    def _cleaned(self, task: Task, result: Result) -> Done:
+        if not isinstance(result, Analysis):
+            return Done(task, result, None)
+        try:
+            return Done(task, result, cleaned(task.verbatim, result, self._rules))
+        except Exception as error:
+            log_failure(error, task.job)
+            return Done(task, Rejected(result.id, "analysis_failed", "what is kept of this record could not be redacted"), None)
+
+    def _save(self, group: Sequence[Done], bundle: str) -> int:
+        """Keep a group together; where that fails for one of them, each by itself."""
+        try:
+            kept = persistently(lambda: self._keep(group, bundle))
+        except StoreError:
+            raise
+        except Exception as error:
+            if len(group) == 1:
+                self._failed([group[0].task.job], error)
+                return 0
+            return sum(self._save([one], bundle) for one in group)
+        self._beat.drop(one.task.job.id for one in group)
+        return kept
+
+    def _keep(self, group: Sequence[Done], bundle: str) -> int:
+        kept = 0
+        with self._store.database.write() as connection:
+            for one in group:
+                if self._may_pass(one):
+                    job = one.task.job
+                    jobs.fail(connection, self._lease, job, code=MODEL_FAULT, delay=wait_after(job))
+                else:
+                    kept += results.keep(connection, self._lease, one.task, one.result, one.cleaned, bundle=bundle)
+            reached(FAILPOINT)
+        return kept
+
+    def _may_pass(self, one: Done) -> bool:
+        """Whether it was the model that failed and not the record, and a try is left."""
+        return isinstance(one.result, Rejected) and one.result.code == MODEL_FAULT and one.task.job.attempts < self._lease.max_attempts
+
+    def _failed(self, claimed: Sequence[Job], error: Exception) -> None:
+        """What nobody foresaw: each record is tried again alone, and buried after its last try."""
+        code = error.code if isinstance(error, VocError) else "internal_error"
+        held = set(self._beat.held())
+        for job in claimed:
+            if job.id in held:
+                log_failure(error, job)
+                persistently(lambda job=job: self._retry(job, code))  # type: ignore[misc]
+
+    def _retry(self, job: Job, code: str) -> None:
+        with self._store.database.write() as connection:
+            jobs.fail(connection, self._lease, job, code=code, delay=wait_after(job))
+        self._beat.drop([job.id])
+
+
+def wait_after(job: Job) -> float:
+    """Seconds until a record is tried again."""
+    return full_jitter(job.attempts, first=2.0, factor=4.0, most=600.0)

@@ -1,0 +1,26 @@
+"""The number of a try in, the seconds until the next one out: exponential, with jitter, so that many do not come back together."""
+
+from random import SystemRandom
+
+_RANDOM = SystemRandom()
+
+
+def full_jitter(attempt: int, *, first: float = 2.0, factor: float = 2.0, most: float = 300.0) -> float:
+    """Anything between nothing and `first * factor ** (attempt - 1)`, at most `most`."""
+    return _RANDOM.uniform(0.0, grown(attempt, first=first, factor=factor, most=most))
+
+
+def half_jitter(attempt: int, *, first: float, factor: float, most: float) -> float:
+    """Between half of it and all of it: for tries that must spread over days."""
+    whole = grown(attempt, first=first, factor=factor, most=most)
+    return _RANDOM.uniform(whole / 2, whole)
+
+
+def grown(attempt: int, *, first: float, factor: float, most: float) -> float:
+    """The longest wait after a try, without an overflow however many there were."""
+    wait = first
+    for _ in range(attempt - 1):
+        wait = min(most, wait * factor)
+        if wait == most:
+            break
+    return min(most, wait)

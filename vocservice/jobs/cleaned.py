@@ -1,0 +1,52 @@
+"""A raw verbatim and its analysis in, what is kept of it out: the redacted text and metadata, without a name or a key of a customer.
+
+The redacted text analyses as the raw one did, as placeholders pass the steps unchanged; so a later bundle can label it again.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from vocservice.records import Analysis, RawTurn, RawVerbatim
+from vocservice.store.analyses import Cleaned
+from vocservice.text.clean import clean
+from vocservice.text.rules import RedactionRules
+
+CUSTOMER = "[CUSTOMER]"
+
+
+def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules) -> Cleaned:
+    """What is kept. Authors and the customer's key are dropped; keys of the metadata stay."""
+    names = tuple({turn.author for turn in raw.turns if turn.author})
+    kept = replace(
+        raw,
+        text=None if raw.turns else analysis.text,
+        turns=tuple(_turns(raw.turns, analysis, rules, names)),
+        question=clean(raw.question, rules=rules).text if raw.question else raw.question,
+        subject=None,
+        metadata=None,
+        row=None,
+    )
+    details = None if raw.metadata is None else _scrubbed(raw.metadata, rules, names, raw.subject)
+    return Cleaned(asdict(kept), details)
+
+
+def _turns(turns: Sequence[RawTurn], analysis: Analysis, rules: RedactionRules, names: Iterable[str]) -> Iterator[RawTurn]:
+    """The turns as analysed, where the analysis has them; else cleaned here."""
+    if analysis.conversation is not None:
+        texts = [turn.text for turn in analysis.conversation.turns]
+    else:
+        texts = [clean(turn.text, rules=rules, known_names=names).text for turn in turns]
+    for turn, text in zip(turns, texts, strict=True):
+        yield RawTurn(turn.speaker, text, turn.at)
+
+
+def _scrubbed(value: Any, rules: RedactionRules, names: Sequence[str], subject: str | None) -> Any:
+    """The same shape with every string redacted, and the customer's own key masked."""
+    if isinstance(value, Mapping):
+        return {key: _scrubbed(held, rules, names, subject) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(held, rules, names, subject) for held in value]
+    if subject and isinstance(value, str | int) and str(value).strip().casefold() == subject.strip().casefold():
+        return CUSTOMER
+    return clean(value, rules=rules, known_names=names).text if isinstance(value, str) else value

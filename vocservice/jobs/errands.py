@@ -1,0 +1,119 @@
+"""Small jobs in (fetch, deliver, go through the history), each taken alone and done by one of a few threads out.
+
+They wait for networks, so they run beside the analysis and never hold it up.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import BoundedSemaphore
+
+from vocservice.errors import FetchError, StoreError, UnusableBodyError, VocError
+from vocservice.jobs.backoff import full_jitter
+from vocservice.jobs.heartbeat import Heartbeat
+from vocservice.store import jobs
+from vocservice.store.database import Database
+from vocservice.store.jobs import Job, Lease
+
+log = logging.getLogger("vocservice.jobs")
+
+SLOTS = 8
+MAY_PASS = (StoreError, FetchError)
+HOPELESS = (UnusableBodyError,)
+_LONGEST_WAIT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One kind of small job: how often it may be tried, and what does it and finishes it."""
+
+    max_attempts: int
+    run: Callable[[Job, Lease], None]
+
+
+class Errands:
+    """Takes small jobs while a thread is free."""
+
+    def __init__(self, database: Database, kinds: Mapping[str, Errand], beat: Heartbeat, *, slots: int = SLOTS):
+        self._database, self._kinds, self._beat = database, kinds, beat
+        self._free = BoundedSemaphore(slots)
+        self._slots = slots
+        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="errand")
+
+    def turn(self) -> bool:
+        """Start one job of each kind for which a thread is free; False where there was nothing to start.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        started = [self._start(kind, errand) for kind, errand in self._kinds.items()]
+        return any(started)
+
+    def finish(self) -> None:
+        """Wait until what was started has come to its end; new ones may be started after."""
+        for _ in range(self._slots):
+            self._free.acquire()
+        for _ in range(self._slots):
+            self._free.release()
+
+    def close(self) -> None:
+        """Wait for what was started, and start nothing more."""
+        self._pool.shutdown(wait=True)
+
+    def _start(self, kind: str, errand: Errand) -> bool:
+        if not self._free.acquire(timeout=0.05):
+            return False
+        lease = Lease(self._beat.lease.owner, self._beat.lease.seconds, errand.max_attempts)
+        try:
+            taken = self._claim(lease, [kind])
+        except BaseException:
+            self._free.release()
+            raise
+        if not taken:
+            self._free.release()
+            return False
+        self._pool.submit(self._do, errand, taken[0], lease)
+        return True
+
+    def _claim(self, lease: Lease, kinds: Sequence[str]) -> list[Job]:
+        with self._database.write() as connection:
+            taken = jobs.claim(connection, lease, limit=1, kinds=kinds)
+        self._beat.hold(job.id for job in taken)
+        return taken
+
+    def _do(self, errand: Errand, job: Job, lease: Lease) -> None:
+        try:
+            errand.run(job, lease)
+        except Exception as error:
+            self._failed(error, job, lease)
+        finally:
+            self._beat.drop([job.id])
+            self._free.release()
+
+    def _failed(self, error: Exception, job: Job, lease: Lease) -> None:
+        """Try later what may pass, bury what cannot. When even that cannot be written, the lease runs out."""
+        code = error.code if isinstance(error, VocError) else "internal_error"
+        log_failure(error, job)
+        try:
+            with self._database.write() as connection:
+                if isinstance(error, HOPELESS):
+                    jobs.bury(connection, lease, job.id, code=code)
+                else:
+                    jobs.fail(connection, lease, job, code=code, delay=wait_after(job))
+        except StoreError as second:
+            log_failure(second, job)
+
+
+def wait_after(job: Job) -> float:
+    """Seconds until the next try of a small job."""
+    return full_jitter(job.attempts, first=5.0, factor=4.0, most=_LONGEST_WAIT)
+
+
+def log_failure(error: Exception, job: Job) -> None:
+    """The kind of work and the type and place of what went wrong; the message only where it is ours."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    fields = {"kind": job.kind, "attempt": job.attempts, "error": type(error).__name__, "at": f"{Path(place.filename).name}:{place.lineno}"}
+    log.warning("job failed", extra={"fields": fields | ({"reason": error.message} if isinstance(error, VocError) else {})})

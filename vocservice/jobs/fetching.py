@@ -1,0 +1,59 @@
+"""A job that waits for a text in, its sender asked and what it answered stored out."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from vocservice.errors import FetchError
+from vocservice.ingest.connector import Connector, QualtricsConnector, SurveyMonkeyConnector
+from vocservice.ingest.events import Event
+from vocservice.store import accesses, jobs, waiting
+from vocservice.store.accesses import Access
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.opened import Store
+from vocservice.store.waiting import Waiting
+
+MAX_ATTEMPTS = 12  # about nine hours
+
+Connect = Callable[[str | None], Connector]
+
+
+def _surveymonkey(base_url: str | None) -> Connector:
+    return SurveyMonkeyConnector(base_url=base_url) if base_url else SurveyMonkeyConnector()
+
+
+def _qualtrics(base_url: str | None) -> Connector:
+    if not base_url:
+        raise FetchError("this source has no address of its API", code="access_missing")
+    return QualtricsConnector(base_url=base_url)
+
+
+CONNECTORS: Mapping[str, Connect] = {"surveymonkey": _surveymonkey, "qualtrics": _qualtrics}
+
+
+class Fetching:
+    """Asks senders for what their webhooks left out."""
+
+    def __init__(self, store: Store, connectors: Mapping[str, Connect] = CONNECTORS):
+        self._store, self._connectors = store, connectors
+
+    def run(self, job: Job, lease: Lease) -> None:
+        """Fetch, store and finish.
+
+        Raises:
+            FetchError: the sender did not answer, or nobody said how to ask it (`access_missing`).
+            UnusableBodyError: it answered what it does not document.
+            StoreError: the database does not answer.
+        """
+        with self._store.database.read() as connection:
+            wanted = waiting.of(connection, job)
+            access = accesses.of(connection, self._store.vault, wanted.source_id) if wanted else None
+        events = self._ask(wanted, access, job.payload["reference"]) if wanted else ()
+        with self._store.database.write() as connection:
+            if jobs.finish(connection, lease, job.id) and wanted:
+                waiting.settle(connection, self._store.vault, wanted, events)
+
+    def _ask(self, wanted: Waiting, access: Access | None, reference: Mapping[str, str]) -> Sequence[Event]:
+        if wanted.adapter not in self._connectors:
+            raise FetchError("nothing is known of this sender's API", code="access_missing")
+        if access is None:
+            raise FetchError("this source has no token of its API", code="access_missing")
+        return self._connectors[wanted.adapter](access.base_url).fetch(reference, token=access.token).events

@@ -1,0 +1,48 @@
+"""The name of the bundle that serves in, its analyser out: loaded when it is first needed, and again when another is promoted."""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+from vocservice.api import Analyser, load
+from vocservice.errors import BundleError
+from vocservice.jobs.backoff import full_jitter
+from vocservice.settings import Settings
+
+log = logging.getLogger("vocservice.jobs")
+
+Load = Callable[[str], Analyser]
+
+
+def loader(settings: Settings) -> Load:
+    """Loads a bundle by its name under the settings."""
+    return lambda name: load(name, settings=settings)
+
+
+class Model:
+    """The analyser of a worker. While a bundle cannot be loaded there is none, and it is tried again after a growing pause."""
+
+    def __init__(self, load_bundle: Load):
+        self._load = load_bundle
+        self._name: str | None = None
+        self._analyser: Analyser | None = None
+        self._failures, self._next_try = 0, 0.0
+
+    def get(self, name: str) -> Analyser | None:
+        """The analyser of a bundle; None while it cannot be loaded: nothing is analysed by another one in its stead."""
+        if name != self._name:
+            self._name, self._analyser, self._failures, self._next_try = name, None, 0, 0.0
+        if self._analyser is None and monotonic() >= self._next_try:
+            self._try(name)
+        return self._analyser
+
+    def _try(self, name: str) -> None:
+        try:
+            self._analyser = self._load(name)
+        except BundleError as error:
+            self._failures += 1
+            self._next_try = monotonic() + full_jitter(self._failures, first=2.0, most=60.0)
+            log.error("no model: %s", error.message)
+            return
+        self._failures = 0
+        log.info("model loaded: %s", self._analyser.model)

@@ -1,0 +1,88 @@
+"""A queued event in, a signed POST to its endpoint out (Standard Webhooks): tried for some days, then kept as failed for a replay.
+
+Only 2xx is success, a redirect is a failure, 410 disables the endpoint, Retry-After is obeyed. What fails is told by status.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+
+from vocservice.errors import EndpointError
+from vocservice.ingest.signature import sign_standard
+from vocservice.jobs.backoff import half_jitter
+from vocservice.jobs.guard import Policy, Resolve, checked, resolve
+from vocservice.jobs.sending import Answer, Send, post
+from vocservice.store import jobs, outbound
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.opened import Store
+from vocservice.store.outbound import Delivery, Endpoint
+
+MAX_ATTEMPTS = 11  # about three days
+GONE = 410
+AGENT = "vocservice"
+_FIRST, _FACTOR, _MOST = 5.0, 4.0, 86_400.0
+
+Wait = Callable[[int], float]
+
+
+def wait_after(attempt: int) -> float:
+    """Seconds after a failed attempt: from 5 seconds to a day, by the half at random."""
+    return half_jitter(attempt, first=_FIRST, factor=_FACTOR, most=_MOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """Delivers events."""
+
+    store: Store
+    policy: Policy
+    send: Send = post
+    resolver: Resolve = resolve
+    wait: Wait = wait_after
+
+    def run(self, job: Job, lease: Lease) -> None:
+        """Try once and keep what came of it.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        with self.store.database.read() as connection:
+            delivery = outbound.delivery(connection, job.target)
+            endpoint = outbound.get(connection, delivery.endpoint_id) if delivery else None
+        if delivery is None or endpoint is None or not endpoint.is_enabled:
+            self._finish(job, lease, delivery)
+            return
+        self._keep(job, lease, delivery, endpoint, self._try(delivery, endpoint))
+
+    def _try(self, delivery: Delivery, endpoint: Endpoint) -> Answer:
+        body = orjson.dumps(delivery.payload)
+        try:
+            target = checked(endpoint.url, self.policy, self.resolver)
+        except EndpointError:
+            return Answer(None)
+        secret = outbound.open_secret(self.store.vault, endpoint)
+        signed = sign_standard(body, secret, now=datetime.now(UTC), delivery_id=delivery.id)
+        return self.send(target, {"Content-Type": "application/json", "User-Agent": AGENT, **signed}, body)
+
+    def _keep(self, job: Job, lease: Lease, delivery: Delivery, endpoint: Endpoint, answer: Answer) -> None:
+        is_done = answer.status is not None and 200 <= answer.status < 300
+        is_over = answer.status == GONE or job.attempts >= lease.max_attempts
+        with self.store.database.write() as connection:
+            if is_done or is_over:
+                if not jobs.finish(connection, lease, job.id):
+                    return
+            else:
+                delay = max(self.wait(job.attempts), answer.retry_after or 0.0)
+                jobs.fail(connection, lease, job, code="delivery_failed", delay=delay)
+            state = "delivered" if is_done else "failed" if is_over else "queued"
+            outbound.note(connection, delivery.id, state=state, status=answer.status)
+            if answer.status == GONE:
+                outbound.set_enabled(connection, endpoint, False, actor="worker")
+
+    def _finish(self, job: Job, lease: Lease, delivery: Delivery | None) -> None:
+        """Nowhere to send it to: the endpoint is gone or disabled."""
+        with self.store.database.write() as connection:
+            if jobs.finish(connection, lease, job.id) and delivery is not None:
+                outbound.note(connection, delivery.id, state="failed", status=None)

@@ -1,0 +1,105 @@
+"""A promotion in, the history queued for it page by page out; and a candidate beside what serves: which labels would move.
+
+The next page is queued when the last one is nearly done, so that what comes in today never waits behind the history.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from vocservice.api import Analyser
+from vocservice.records import Analysis, Json
+from vocservice.store import jobs, promotions
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.opened import Store
+from vocservice.store.promotions import REANALYSE, Labelled
+from vocservice.store.records import ANALYSE
+
+MAX_ATTEMPTS = 20
+PAGE = 256
+_PAUSE = 2.0
+_MULTI = ("stages", "factors", "flags", "reasons")
+_SINGLE = ("scope", "outcome")
+
+
+class Reanalysis:
+    """Goes through the history of one workspace for the bundle that serves."""
+
+    def __init__(self, store: Store, *, page: int = PAGE, pause: float = _PAUSE):
+        self._store, self._page, self._pause = store, page, pause
+
+    def run(self, job: Job, lease: Lease) -> None:
+        """Queue the next page, or wait until the last one is worked off; over where another bundle serves by now.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        with self._store.database.write() as connection:
+            if not jobs.finish(connection, lease, job.id) or promotions.serving(connection) != job.payload["bundle"]:
+                return
+            after, delay = job.payload["after"], self._pause
+            if jobs.waiting(connection, job.workspace_id, ANALYSE) < self._page:
+                found = promotions.next_page(connection, job.workspace_id, job.payload["model"], after=after, limit=self._page)
+                if found.last is None:
+                    return
+                after, delay = found.last, 0.0 if not found.queued else self._pause
+            payload = {**job.payload, "after": after}
+            jobs.enqueue(connection, job.workspace_id, REANALYSE, job.target, payload=payload, delay=delay)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How often one label would be gained and lost."""
+
+    label: str
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a candidate would change in a sample: records compared, those that stay as they are, those that it rejects, labels that move."""
+
+    records: int
+    unchanged: int
+    rejected: int
+    moved: tuple[Moved, ...]
+
+    def to_dict(self) -> Json:
+        rows = [{"label": one.label, "gained": one.gained, "lost": one.lost} for one in self.moved]
+        return {"records": self.records, "unchanged": self.unchanged, "rejected": self.rejected, "moved": rows}
+
+
+def preview(sample: Sequence[Labelled], candidate: Analyser) -> Preview:
+    """Label a sample with a candidate and compare, label by label; nothing is written."""
+    gained: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    unchanged = rejected = 0
+    for held, found in zip(sample, candidate.stream([one.verbatim for one in sample]), strict=True):
+        if not isinstance(found, Analysis):
+            rejected += 1
+            continue
+        before, after = set(_labels(held.result)), set(_labels(found.to_dict()))
+        unchanged += before == after
+        gained.update(after - before)
+        lost.update(before - after)
+    moved = (Moved(label, gained[label], lost[label]) for label in gained.keys() | lost.keys())
+    ordered = sorted(moved, key=lambda one: (-one.gained - one.lost, one.label))
+    return Preview(len(sample), unchanged, rejected, tuple(ordered))
+
+
+def _labels(result: Mapping[str, object]) -> Iterator[str]:
+    """Every label of an analysis in its JSON form, as `set.key`."""
+    for name in _MULTI:
+        yield from (f"{name}.{one['key']}{one.get('polarity', '')}" for one in _objects(result.get(name)))
+    for name in _SINGLE:
+        yield from (f"{name}.{one['key']}" for one in _objects([result.get(name)]))
+    yield from (f"sentiment.{one['level']}" for one in _objects([result.get("sentiment")]))
+    yield from ("needs_review" for one in _objects([result.get("needs_review")]) if one["value"])
+    own = result.get("labels")
+    for name, labels in own.items() if isinstance(own, Mapping) else ():
+        yield from (f"{name}.{one['key']}{one.get('polarity', '')}" for one in _objects(labels))
+
+
+def _objects(value: object) -> Iterator[Mapping[str, object]]:
+    yield from (one for one in value if isinstance(one, Mapping)) if isinstance(value, list | tuple) else ()

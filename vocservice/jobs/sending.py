@@ -1,0 +1,76 @@
+"""A checked target, headers and a body in, the status of the answer out: one POST, no redirect, fifteen seconds for all of it."""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Timer
+
+from vocservice.jobs.guard import Target
+
+TIMEOUT = 15.0
+_LONGEST_RETRY_AFTER = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an endpoint said; `status` is None where nothing came, `retry_after` in seconds where it asked for a pause."""
+
+    status: int | None
+    retry_after: float | None = None
+
+
+Send = Callable[[Target, Mapping[str, str], bytes], Answer]
+
+
+class _Checked(http.client.HTTPConnection):
+    """Connects to the address that was checked, and shows the certificate's owner the name that was asked for."""
+
+    def __init__(self, target: Target, timeout: float):
+        super().__init__(target.host, target.port, timeout=timeout)
+        self._target = target
+        self.default_port = http.client.HTTPS_PORT if target.scheme == "https" else http.client.HTTP_PORT
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self._target.address, self._target.port), self.timeout)
+        if self._target.scheme == "https":
+            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._target.host)
+
+
+def post(target: Target, headers: Mapping[str, str], body: bytes, *, timeout: float = TIMEOUT) -> Answer:
+    """Send; the answer's body is not read."""
+    connection = _Checked(target, timeout)
+    deadline = Timer(timeout, _cut, (connection,))
+    deadline.daemon = True
+    deadline.start()
+    try:
+        connection.request("POST", target.path, body, dict(headers))
+        answer = connection.getresponse()
+        return Answer(answer.status, retry_after(answer.headers.get("Retry-After")))
+    except (OSError, http.client.HTTPException, ValueError):
+        return Answer(None)
+    finally:
+        deadline.cancel()
+        connection.close()
+
+
+def retry_after(header: str | None) -> float | None:
+    """The pause that an answer asks for, in seconds or as a date; at most a day."""
+    if header is None:
+        return None
+    if header.strip().isascii() and header.strip().isdigit():
+        return min(float(header), _LONGEST_RETRY_AFTER)
+    with suppress(ValueError, TypeError):
+        at = parsedate_to_datetime(header)
+        return min(max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()), _LONGEST_RETRY_AFTER)
+    return None
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    """An endpoint that drips its answer is cut off."""
+    with suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,177 @@
+"""A store and a way to load bundles in, its work done out, chunk by chunk, until it is told to stop.
+
+One thread analyses; a second one hands out small jobs (`errands`); a third renews leases. Which bundle serves is read with
+every claim, so a promotion counts from the next chunk on.
+"""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from threading import Event, Thread
+from time import monotonic
+
+from vocservice.errors import StoreError
+from vocservice.jobs import fetching, outbound, reanalysis
+from vocservice.jobs.analysing import Analysing
+from vocservice.jobs.backoff import full_jitter
+from vocservice.jobs.errands import Errand, Errands
+from vocservice.jobs.guard import Policy
+from vocservice.jobs.heartbeat import Heartbeat
+from vocservice.jobs.model import Load, Model
+from vocservice.jobs.wake import Alarm, listen
+from vocservice.settings import Settings
+from vocservice.store import analyses, jobs, promotions
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.opened import Store
+from vocservice.store.outbound import DELIVER
+from vocservice.store.promotions import REANALYSE
+from vocservice.store.records import ANALYSE, FETCH
+from vocservice.text.rules import RedactionRules
+
+log = logging.getLogger("vocservice.jobs")
+
+_SWEEP_SECONDS = 30.0
+_SHORTEST_SLEEP = 0.05
+
+
+def errands_of(store: Store, settings: Settings) -> Mapping[str, Errand]:
+    """The kinds of small jobs and what does them."""
+    policy = Policy(settings.outbound.allow_http, settings.outbound.allow_private)
+    return {
+        FETCH: Errand(fetching.MAX_ATTEMPTS, fetching.Fetching(store).run),
+        DELIVER: Errand(outbound.MAX_ATTEMPTS, outbound.Outbound(store, policy).run),
+        REANALYSE: Errand(reanalysis.MAX_ATTEMPTS, reanalysis.Reanalysis(store).run),
+    }
+
+
+class Worker:
+    """Takes work and does it.
+
+    Args:
+        load_bundle: gives the analyser of a bundle by its name.
+        bundle: analyse with this one whatever is promoted.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        load_bundle: Load,
+        rules: RedactionRules,
+        *,
+        bundle: str | None = None,
+        errands: Mapping[str, Errand] | None = None,
+    ):
+        self._store, self._settings, self._bundle = store, settings, bundle
+        self._lease = Lease(_owner(), settings.jobs.lease_seconds, settings.jobs.max_attempts)
+        self._beat = Heartbeat(store.database, self._lease)
+        self._model = Model(load_bundle)
+        self._analysing = Analysing(store, rules, self._beat, self._lease)
+        self._errands = Errands(store.database, errands_of(store, settings) if errands is None else errands, self._beat)
+        self._stop = Event()
+        self._alarms = (Alarm(), Alarm())
+        self._swept = 0.0
+
+    def run(self, *, once: bool = False) -> None:
+        """Work until stopped, or with `once` until nothing is due."""
+        with self._beat:
+            if once:
+                self._drain()
+            else:
+                self._serve()
+        self._errands.close()
+        log.info("worker stopped")
+
+    def stop(self) -> None:
+        """Finish what was begun, then return from `run`; may be called by a signal."""
+        self._stop.set()
+        for alarm in self._alarms:
+            alarm.ring()
+
+    def release(self) -> None:
+        """Give back what is held, undone.
+
+        Raises:
+            StoreError: the database does not answer; the leases run out.
+        """
+        held = self._beat.held()
+        self._beat.drop(held)
+        with self._store.database.write() as connection:
+            jobs.release(connection, self._lease, held)
+
+    def turn(self) -> bool:
+        """Analyse one chunk; False where there is nothing to analyse, or no model to do it with.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        self._sweep()
+        name = self._serving()
+        analyser = self._model.get(name)
+        if analyser is None or self._stop.is_set():
+            return False
+        claimed = self._claim()
+        if not claimed:
+            return False
+        kept = self._analysing.run(claimed, analyser)
+        self._alarms[1].ring()  # for the events of what was kept
+        log.info("chunk", extra={"fields": {"records": len(claimed), "kept": kept, "model": analyser.model}})
+        return True
+
+    def _serve(self) -> None:
+        bell = listen(self._settings.redis_url.get_secret_value(), self._alarms, self._stop)
+        errands = Thread(target=self._loop, args=(self._errands.turn, self._alarms[1]), name="errands", daemon=True)
+        errands.start()
+        self._loop(self.turn, self._alarms[0])
+        errands.join()
+        if bell is not None:
+            bell.join(3.0)
+
+    def _loop(self, turn: Callable[[], bool], alarm: Alarm) -> None:
+        """Turn after turn; a pause where there was nothing to do, a growing one while the database is gone."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                busy = turn()
+            except StoreError as error:
+                failures += 1
+                log.warning("the store does not answer: %s", error.code)
+                alarm.sleep(_SHORTEST_SLEEP + full_jitter(failures, first=0.5, most=30.0))
+                continue
+            failures = 0
+            if not busy:
+                alarm.sleep(self._settings.jobs.poll_seconds)
+
+    def _drain(self) -> None:
+        """Until neither a record nor a small job is due."""
+        busy = True
+        while busy and not self._stop.is_set():
+            busy = self.turn()
+            busy = self._errands.turn() or busy
+            self._errands.finish()
+
+    def _serving(self) -> str:
+        with self._store.database.read() as connection:
+            return self._bundle or promotions.serving(connection) or self._settings.bundle
+
+    def _claim(self) -> list[Job]:
+        with self._store.database.write() as connection:
+            claimed = jobs.claim(connection, self._lease, limit=self._settings.jobs.chunk, kinds=(ANALYSE,))
+        self._beat.hold(job.id for job in claimed)
+        return claimed
+
+    def _sweep(self) -> None:
+        """Now and then: what no worker will try again is marked as failed."""
+        if self._swept and monotonic() - self._swept < _SWEEP_SECONDS:
+            return
+        self._swept = monotonic()
+        with self._store.database.write() as connection:
+            if failed := analyses.give_up(connection):
+                log.error("records given up", extra={"fields": {"records": failed}})
+
+
+def _owner() -> str:
+    """Who holds a lease: never the same twice, wherever workers run."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -1,0 +1,46 @@
+"""How a source's sender is asked for what its webhooks leave out in, the same out: its API token, kept encrypted, and its address."""
+
+from dataclasses import dataclass, field
+
+import orjson
+from sqlalchemy import Connection, delete, insert, select
+
+from vocservice.store import audit
+from vocservice.store.audit import Act
+from vocservice.store.schema import facts
+from vocservice.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The token of a sender's API; `base_url` where the sender has several addresses."""
+
+    token: str = field(repr=False)
+    base_url: str | None = None
+
+
+def put(connection: Connection, vault: Vault, workspace_id: str, source_id: str, access: Access, *, actor: str) -> None:
+    """Keep the access of a source in place of any earlier one."""
+    drop(connection, source_id)
+    sealed = vault.sealer.seal(orjson.dumps([access.token, access.base_url])).decode()
+    connection.execute(insert(facts).values(name=_name(source_id), value=sealed))
+    audit.write(connection, workspace_id, Act(actor, "source.access", source_id, {}))
+
+
+def drop(connection: Connection, source_id: str) -> None:
+    """Forget it."""
+    connection.execute(delete(facts).where(facts.c.name == _name(source_id)))
+
+
+def of(connection: Connection, vault: Vault, source_id: str) -> Access | None:
+    """The access of a source; None where none was given.
+
+    Raises:
+        StoreError: its key is no longer there (`key_missing`).
+    """
+    sealed = connection.scalar(select(facts.c.value).where(facts.c.name == _name(source_id)))
+    return None if sealed is None else Access(*orjson.loads(vault.sealer.open(str(sealed).encode())))
+
+
+def _name(source_id: str) -> str:
+    return f"access:{source_id}"

@@ -1,0 +1,257 @@
+"""What came of a record in, events to the endpoints that want them out: queued in the transaction of the result, logged, replayable.
+
+A payload holds ids, labels and probabilities; never a text, an evidence or a customer's key. An endpoint's secret is sealed
+and shown once.
+"""
+
+import base64
+import secrets as randomness
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from vocservice.errors import InputError
+from vocservice.records import Analysis, Json, Rejected, Result
+from vocservice.store import audit, jobs
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.schema import analyses, deliveries, endpoints, records
+from vocservice.store.vault import Vault
+
+DELIVER = "deliver"
+ANALYSED, FLAGGED, REJECTED = "feedback.analysed", "transcript.flagged", "feedback.rejected"
+EVENTS = (ANALYSED, FLAGGED, REJECTED)
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where events of a workspace are sent."""
+
+    id: str
+    workspace_id: str
+    url: str
+    events: tuple[str, ...]
+    is_enabled: bool
+    created_at: datetime
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event for one endpoint, as the log shows it; `state` is queued, delivered or failed."""
+
+    id: str
+    endpoint_id: str
+    event: str
+    payload: Json
+    state: str
+    attempts: int
+    last_status: int | None
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a record was before its result: whether it waited for its first analysis, and what names it."""
+
+    record_id: str
+    workspace_id: str
+    source: str
+    source_record: str
+    revision: int
+    is_news: bool
+
+
+def create(
+    connection: Connection, vault: Vault, workspace_id: str, *, url: str, events: Sequence[str] = EVENTS, actor: str
+) -> tuple[Endpoint, str]:
+    """A new endpoint and its signing secret, which is shown this once. The caller has checked where the URL leads.
+
+    Raises:
+        InputError: an event that there is not (`event_unknown`).
+    """
+    if not events or set(events) - set(EVENTS):
+        raise InputError(f"choose events among {', '.join(EVENTS)}", code="event_unknown")
+    secret = "whsec_" + base64.b64encode(randomness.token_bytes(_SECRET_BYTES)).decode()
+    values = {
+        "id": new_id("end"),
+        "workspace_id": workspace_id,
+        "url": url,
+        "events": sorted(set(events)),
+        "secret_sealed": vault.sealer.seal(secret.encode()),
+        "is_enabled": True,
+        "created_at": now(connection),
+    }
+    connection.execute(insert(endpoints).values(**values))
+    audit.write(connection, workspace_id, Act(actor, "endpoint.create", str(values["id"]), {"events": values["events"]}))
+    return get(connection, str(values["id"])), secret
+
+
+def get(connection: Connection, endpoint_id: str, *, workspace_id: str | None = None) -> Endpoint:
+    """An endpoint, of this workspace where one is given.
+
+    Raises:
+        InputError: there is none (`endpoint_unknown`).
+    """
+    found = select(endpoints).where(endpoints.c.id == endpoint_id)
+    row = connection.execute(found.where(endpoints.c.workspace_id == workspace_id) if workspace_id else found).mappings().first()
+    if row is None:
+        raise InputError("there is no such endpoint", code="endpoint_unknown")
+    return _endpoint(row)
+
+
+def listed(connection: Connection, workspace_id: str) -> list[Endpoint]:
+    """The endpoints of a workspace, the oldest first."""
+    rows = connection.execute(select(endpoints).where(endpoints.c.workspace_id == workspace_id).order_by(endpoints.c.id))
+    return [_endpoint(row) for row in rows.mappings()]
+
+
+def set_enabled(connection: Connection, endpoint: Endpoint, is_enabled: bool, *, actor: str) -> None:
+    """Send to an endpoint, or no longer."""
+    connection.execute(update(endpoints).where(endpoints.c.id == endpoint.id).values(is_enabled=is_enabled))
+    action = "endpoint.enable" if is_enabled else "endpoint.disable"
+    audit.write(connection, endpoint.workspace_id, Act(actor, action, endpoint.id, {}))
+
+
+def open_secret(vault: Vault, endpoint: Endpoint) -> str:
+    """The signing secret in the open.
+
+    Raises:
+        StoreError: its key is no longer there (`key_missing`).
+    """
+    return vault.sealer.open(endpoint.sealed).decode()
+
+
+def before(connection: Connection, record_id: str) -> Before | None:
+    """What a record is before its result is kept; None where it is gone."""
+    columns = (records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision)
+    row = connection.execute(select(*columns, records.c.status).where(records.c.id == record_id)).one_or_none()
+    if row is None:
+        return None
+    known = select(analyses.c.id).where(analyses.c.record_id == record_id, analyses.c.revision == row.revision).limit(1)
+    return Before(*row[:5], is_news=row.status == "pending" and connection.scalar(known) is None)
+
+
+def publish(connection: Connection, held: Before, result: Result) -> int:
+    """Queue the events of a result for the endpoints that want them; returns how many. A later analysis of the same is no news."""
+    if not held.is_news:
+        return 0
+    wanted = [one for one in listed(connection, held.workspace_id) if one.is_enabled]
+    at = now(connection)
+    queued = 0
+    for event in events_of(result):
+        payload = {"type": event, "timestamp": at.isoformat(), "data": data_of(held, result)}
+        for endpoint in wanted:
+            if event in endpoint.events:
+                _queue(connection, endpoint, event, payload, at)
+                queued += 1
+    return queued
+
+
+def events_of(result: Result) -> Iterable[str]:
+    """The events that a result gives rise to."""
+    if isinstance(result, Rejected):
+        return (REJECTED,)
+    return (ANALYSED, FLAGGED) if result.conversation is not None and result.conversation.needs_review else (ANALYSED,)
+
+
+def data_of(held: Before, result: Result) -> Json:
+    """Ids, labels and probabilities of a result."""
+    named = {"id": held.record_id, "source": held.source, "source_record": held.source_record, "revision": held.revision}
+    if isinstance(result, Rejected):
+        return named | {"code": result.code}
+    return named | _labels(result)
+
+
+def _labels(analysis: Analysis) -> Json:
+    whole = analysis.to_dict()
+    out: Json = {name: _bare(whole[name]) for name in ("stages", "factors", "flags")}
+    out |= {"language": analysis.language, "model": analysis.model, "taxonomy": analysis.taxonomy}
+    out["sentiment"] = {"level": analysis.sentiment.level, "score": analysis.sentiment.score} if analysis.sentiment else None
+    out["scope"] = {"key": analysis.scope.key, "probability": analysis.scope.probability} if analysis.scope else None
+    if "labels" in whole:
+        out["labels"] = {name: _bare(found) for name, found in whole["labels"].items()}
+    if analysis.conversation is not None:
+        out |= {"needs_review": whole["needs_review"], "reasons": _bare(whole["reasons"]), "outcome": _bare([whole["outcome"]])[0]}
+    return out
+
+
+def _bare(labels: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """Labels without their evidence, which holds the customer's words."""
+    return [{name: value for name, value in label.items() if name in ("key", "polarity", "probability")} for label in labels]
+
+
+def log_of(connection: Connection, endpoint: Endpoint, *, limit: int = 50) -> list[Delivery]:
+    """The deliveries of an endpoint, the newest first."""
+    rows = connection.execute(select(*_LOGGED).where(deliveries.c.endpoint_id == endpoint.id).order_by(deliveries.c.id.desc()).limit(limit))
+    return [Delivery(*row) for row in rows]
+
+
+def delivery(connection: Connection, delivery_id: str) -> Delivery | None:
+    """A delivery by its id."""
+    row = connection.execute(select(*_LOGGED).where(deliveries.c.id == delivery_id)).one_or_none()
+    return None if row is None else Delivery(*row)
+
+
+def note(connection: Connection, delivery_id: str, *, state: str, status: int | None) -> None:
+    """Keep what came of one attempt; `status` is the HTTP status, None where there was no answer."""
+    values: Json = {"state": state, "last_status": status, "attempts": deliveries.c.attempts + 1}
+    values |= {"delivered_at": now(connection)} if state == "delivered" else {}
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+
+
+def replay(connection: Connection, endpoint: Endpoint, *, delivery_ids: Sequence[str] | None = None, actor: str) -> int:
+    """Queue deliveries again, those given or all that failed, under the ids they had; returns how many.
+
+    Raises:
+        InputError: the endpoint is disabled (`endpoint_disabled`).
+    """
+    if not endpoint.is_enabled:
+        raise InputError("the endpoint is disabled; enable it first", code="endpoint_disabled")
+    chosen = deliveries.c.id.in_(delivery_ids) if delivery_ids is not None else deliveries.c.state == "failed"
+    again = update(deliveries).where(deliveries.c.endpoint_id == endpoint.id, chosen).values(state="queued", attempts=0)
+    found = list(connection.scalars(again.returning(deliveries.c.id)))
+    for delivery_id in found:
+        jobs.enqueue(connection, endpoint.workspace_id, DELIVER, delivery_id)
+    audit.write(connection, endpoint.workspace_id, Act(actor, "endpoint.replay", endpoint.id, {"deliveries": len(found)}))
+    return len(found)
+
+
+def _queue(connection: Connection, endpoint: Endpoint, event: str, payload: Json, at: datetime) -> None:
+    values = {
+        "id": new_id("msg"),
+        "workspace_id": endpoint.workspace_id,
+        "endpoint_id": endpoint.id,
+        "event": event,
+        "payload": payload,
+        "state": "queued",
+        "attempts": 0,
+        "created_at": at,
+    }
+    connection.execute(insert(deliveries).values(**values))
+    jobs.enqueue(connection, endpoint.workspace_id, DELIVER, str(values["id"]))
+
+
+_LOGGED = (
+    deliveries.c.id,
+    deliveries.c.endpoint_id,
+    deliveries.c.event,
+    deliveries.c.payload,
+    deliveries.c.state,
+    deliveries.c.attempts,
+    deliveries.c.last_status,
+    deliveries.c.created_at,
+    deliveries.c.delivered_at,
+)
+
+
+def _endpoint(row: RowMapping) -> Endpoint:
+    return Endpoint(
+        row["id"], row["workspace_id"], row["url"], tuple(row["events"]), row["is_enabled"], row["created_at"], row["secret_sealed"]
+    )
