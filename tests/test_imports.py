@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "render": {"records", "taxonomy"},
     "reporting": {"errors", "records", "taxonomy"},
     "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "settings", "store", "text"},
-    "web": {"api", "errors", "records", "render", "settings", "strictjson", "tables", "taxonomy"},
+    "web": {"api", "errors", "ingest", "jobs", "records", "render", "settings", "store", "strictjson", "tables", "taxonomy"},
 }
 STEPS = {"vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"}
 # A training run has no pipeline to go through: it takes the same steps one by one.

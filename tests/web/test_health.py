@@ -1,5 +1,7 @@
 """Tests of `/livez`, `/readyz`, `/v1/taxonomy` and of `state`: with a model, without, and when one arrives."""
 
+from pathlib import Path
+
 import pytest
 from builders import MODEL
 from flask.testing import FlaskClient
@@ -24,9 +26,10 @@ def without_bundle(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     return create_app(settings=Settings()).test_client()
 
 
-def test_with_a_model_all_is_well(client: FlaskClient) -> None:
+def test_with_a_model_all_is_well(client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.get("/livez").get_json() == {"status": "ok"}
-    assert client.get("/readyz").get_json() == {"status": "ready", "model": MODEL, "taxonomy": "voc/1.0.0"}
+    monkeypatch.chdir(tmp_path)
+    assert client.get("/readyz").get_json() == {"status": "ready", "model": MODEL, "taxonomy": "voc/1.0.0", "store": "absent"}
 
 
 def test_without_a_bundle_the_process_lives_but_is_not_ready(without_bundle: FlaskClient) -> None:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from vocservice.errors import BundleError, RecordError
 from vocservice.records import Rejected, Result
-from vocservice.web import logs
+from vocservice.web import access, logs
 from vocservice.web.answers import json_answer
 from vocservice.web.batch import batch_of
 from vocservice.web.body import read_json
@@ -20,8 +20,10 @@ STATUS_BY_CODE: Mapping[str, int] = {BundleError.code: BundleError.status}
 
 @blueprint.post("/v1/analyse")
 def analyse() -> Response:
-    """Analyse one record or a list of them."""
+    """Analyse one record or a list of them; without a key, unless `http.require_key` is on."""
     limits = state().limits
+    if limits.require_key:
+        access.require("analyse")
     batch = batch_of(read_json(request, max_bytes=limits.max_body_bytes), limits=limits)
     results = list(state().model.analyser().stream(batch.records))
     logs.note(records=len(results), rejected=sum(isinstance(result, Rejected) for result in results))

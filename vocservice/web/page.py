@@ -56,6 +56,8 @@ def result() -> Response:
 
 def _filled(text: str, *, channel: str, question: str) -> Filled:
     channel = channel if channel in CHANNELS else ""
+    if state().limits.require_key:
+        return Filled(HTTPStatus.FORBIDDEN, fault="this service analyses for API keys only", channel=channel)
     item = {"text": text, "channel": channel or None, "question": question.strip()[:LONGEST_QUESTION] or None}
     try:
         analyser = state().model.analyser()
