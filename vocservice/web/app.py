@@ -11,7 +11,7 @@ from vocservice.errors import BundleError
 from vocservice.jobs.wake import Ringer
 from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
-from vocservice.web import analyse, headers, health, limits, logs, openapi, page, problems, taxonomy, webhooks
+from vocservice.web import analyse, feedback, headers, health, limits, logs, openapi, page, problems, sources, taxonomy, webhooks
 from vocservice.web.state import Model, State, attach
 from vocservice.web.stored import Stored
 
@@ -21,6 +21,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     page.blueprint,
     analyse.blueprint,
     webhooks.blueprint,
+    feedback.blueprint,
+    sources.blueprint,
     taxonomy.blueprint,
     health.blueprint,
     openapi.blueprint,
