@@ -8,7 +8,7 @@ from sqlalchemy import Table, insert, select, text
 
 from vocservice.ingest.events import Event, Upsert
 from vocservice.records import RawVerbatim, Rejected, Result
-from vocservice.store import analyses, intake, jobs, migrate
+from vocservice.store import analyses, intake, jobs
 from vocservice.store.analyses import Cleaned, Task
 from vocservice.store.database import Database, now
 from vocservice.store.ids import new_id
@@ -61,8 +61,7 @@ class Bench:
 
 
 def furnished(database: Database) -> Bench:
-    """A migrated database with what deliveries need."""
-    migrate.upgrade(database)
+    """A database that has its tables, with what deliveries need."""
     key = new_key()
     bench = Bench(database, open_vault(database, Sealer([key])), key, new_id("ws"), new_id("src"))
     with database.write() as connection:

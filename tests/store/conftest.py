@@ -1,5 +1,6 @@
 """The store under test, once on SQLite and once on PostgreSQL."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from store.bench import Bench, furnished
 from store.servers import Postgres, binaries
+from vocservice.store import migrate
 from vocservice.store.database import Database
 
 KINDS = ("sqlite", "postgresql")
@@ -26,39 +28,61 @@ def postgres() -> Iterator[Postgres]:
     server.remove()
 
 
-def fresh_url(kind: str, folder: Path, request: pytest.FixtureRequest) -> str:
-    """An empty database of a kind."""
-    if kind == "sqlite":
-        return f"sqlite:///{folder / 'voc.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
+def made_on(server: Postgres, template: str) -> str:
+    """The URL of a new database, a copy of another."""
     name = f"voc_{uuid.uuid4().hex[:12]}"
     admin = Database(server.url())
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     admin.close()
     return server.url(name)
 
 
+def migrated(url: str) -> str:
+    """The URL of a database after it got its tables."""
+    database = Database(url)
+    migrate.upgrade(database)
+    database.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with tables and nothing in them."""
+    path = tmp_path_factory.mktemp("template") / "voc.db"
+    migrated(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of such a database."""
+    return migrated(made_on(postgres, "template1")).rsplit("/", 1)[1]
+
+
 @pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, of each kind in turn."""
-    return fresh_url(request.param, tmp_path, request)
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    made = Database(url, busy_seconds=10)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database without tables, of each kind in turn."""
+    is_file = request.param == "sqlite"
+    made = Database(f"sqlite:///{tmp_path / 'voc.db'}" if is_file else made_on(request.getfixturevalue("postgres"), "template1"))
     yield made
     made.close()
 
 
-@pytest.fixture
-def bench(database: Database) -> Bench:
-    return furnished(database)
+@pytest.fixture(params=KINDS)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """A database with what deliveries need, of each kind in turn."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'voc.db')}"
+    else:
+        url = made_on(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
+    made = Database(url, busy_seconds=10)
+    yield furnished(made)
+    made.close()
 
 
 @pytest.fixture
-def sqlite_bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Database(f"sqlite:///{tmp_path / 'voc.db'}", busy_seconds=0.2)
+def sqlite_bench(tmp_path: Path, sqlite_template: Path) -> Iterator[Bench]:
+    made = Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'voc.db')}", busy_seconds=0.2)
     yield furnished(made)
     made.close()

@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, insert, inspect, text
 
-from store.bench import Bench, furnished
+from store.bench import Bench
 from vocservice.errors import InputError, StoreError
 from vocservice.store import migrate
 from vocservice.store.database import Database
@@ -79,12 +79,11 @@ def test_what_fits_is_let_in(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("step", "told"), [("0000", "does not know"), ("9999", "install the newer version")])
-def test_a_newer_database_is_refused(database: Database, step: str, told: str) -> None:
-    bench = furnished(database)
+def test_a_newer_database_is_refused(bench: Bench, step: str, told: str) -> None:
     bench.sql("UPDATE alembic_version SET version_num = :step", step=step)
     for act in (migrate.check, migrate.upgrade):
         with pytest.raises(StoreError, match=told if act is migrate.check else "does not know") as caught:
-            act(database)
+            act(bench.database)
         assert caught.value.code == "schema_mismatch"
 
 
