@@ -209,12 +209,13 @@ def _where(user: User, choice: Choice, at: datetime) -> _Where:
 
 
 def _held(user: User, assignee: Assignee, at: datetime) -> _Where:
-    live = (claims.c.record_id == reviews.c.record_id, claims.c.lease_until > at)
+    held = claims.alias()
+    live = (held.c.record_id == reviews.c.record_id, held.c.lease_until > at)
     match assignee:
         case "mine":
-            return (exists().where(*live, claims.c.user_id == user.id),)
+            return (exists().where(*live, held.c.user_id == user.id),)
         case "others":
-            return (exists().where(*live, claims.c.user_id != user.id),)
+            return (exists().where(*live, held.c.user_id != user.id),)
         case "free":
             return (~exists().where(*live),)
     return ()

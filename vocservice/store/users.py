@@ -89,6 +89,12 @@ def get(connection: Connection, workspace_id: str, user_id: str) -> User:
     return _found(connection, users.c.workspace_id == workspace_id, users.c.id == user_id)
 
 
+def by_id(connection: Connection, user_id: str) -> User | None:
+    """The user of a session, of whatever workspace; None where they are gone."""
+    row = connection.execute(select(users).where(users.c.id == user_id)).mappings().first()
+    return None if row is None else _user(row)
+
+
 def by_email(connection: Connection, email: str) -> User:
     """The user of an address, which is theirs in the whole installation.
 

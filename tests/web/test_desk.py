@@ -1,0 +1,239 @@
+"""Tests of the review desk: the queue, decisions that overwrite nothing, undo, leases, and texts that try to become markup."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from vocservice.records import Label
+from vocservice.store import annotations, audit, schema
+from web.storing import ELSEWHERE
+from web.test_page import HOSTILE
+from web.visiting import Browser, Office, talk
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def decided(browser: Browser, record: str, decision: str = "confirm", **fields: object):  # type: ignore[no-untyped-def]
+    return browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": decision, **fields})
+
+
+def rows(office: Office, table):  # type: ignore[no-untyped-def]
+    with office.database.read() as connection:
+        return connection.execute(select(table)).all()
+
+
+def test_the_queue_shows_what_waits_the_most_urgent_first(office: Office) -> None:
+    office.record(text="All fine.", flags=(), scope=None)
+    mild = office.record(text="It crashed, I may leave.")
+    urgent = office.record()
+    page = office.browser("analyst").page("/desk")
+    links = [str(link["href"]) for link in page.all("a") if "data-line" in link]
+    assert links == [f"/desk/{urgent}", f"/desk/{mild}"]
+    assert "2 waiting, 0 decided" in page.words
+    assert "Reasons for review: " in page.words and "Needs review" in page.words
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("label=flags.churn_risk", 2),
+        ("label=needs_review", 1),
+        ("label=flags.none", 0),
+        ("scope=experience_issue", 1),
+        ("channel=chat", 2),
+        ("channel=phone", 0),
+        ("state=decided", 0),
+        ("assignee=free", 2),
+        ("assignee=mine", 0),
+        ("assignee=x&state=y&cursor=z", 2),
+        ("cursor=99999.%00", 2),
+    ],
+)
+def test_the_queue_is_filtered(office: Office, query: str, count: int) -> None:
+    office.record(text="It crashed, I may leave.")
+    office.record()
+    page = office.browser().page(f"/desk?{query}")
+    assert len([link for link in page.all("a") if "data-line" in link]) == count
+
+
+def test_pages_follow_each_other_without_gaps(office: Office) -> None:
+    made = {office.record(text="It crashed.") for _ in range(30)}
+    browser, path, seen = office.browser(), "/desk", []
+    for _ in range(3):
+        page = browser.page(path)
+        seen += [str(link["href"]).removeprefix("/desk/") for link in page.all("a") if "data-line" in link]
+        more = [str(link["href"]) for link in page.all("a") if "cursor=" in str(link["href"])]
+        if not more:
+            break
+        path = more[0]
+    assert len(seen) == 30 and set(seen) == made
+
+
+def test_a_record_shows_why_it_is_there_with_its_evidence(office: Office) -> None:
+    record = office.record()
+    page = office.browser().page(f"/desk/{record}")
+    assert "A person" not in page.words and "a person should look at it: 80%" in page.words
+    assert any(mark["class"] == "plain" for mark in page.all("mark"))
+    assert [svg["role"] for svg in page.all("svg")] == ["img"] and len(page.all("circle")) == 2
+    pressed = {str(key["data-key"]) for _, key in page.elements if "data-key" in key}
+    assert pressed >= set("axscenl?")
+
+
+@pytest.mark.parametrize("decision", ["confirm", "dismiss", "correct"])
+def test_a_decision_is_added_beside_the_model_s_labels(office: Office, decision: str) -> None:
+    record, browser = office.record(), office.browser()
+    before = rows(office, schema.analyses)
+    answer = decided(browser, record, decision, **{"scope": "both", "factors.courtesy": "-", "note": " rude "})
+    assert (answer.status_code, answer.location) == (303, "/desk/next")
+    assert rows(office, schema.analyses) == before
+    (kept,) = rows(office, schema.annotations)
+    assert (kept.decision, kept.note, kept.user_id, kept.revision) == (decision, "rude", browser.user.id, 1)
+    assert kept.labels["needs_review"] == (decision != "dismiss")
+    assert kept.labels["factors"] == ([{"key": "courtesy", "polarity": "-"}] if decision == "correct" else [])
+    assert "0 waiting, 1 decided" in browser.page("/desk").words
+    with office.database.read() as connection:
+        assert audit.first_broken(connection) is None
+        assert f"review.{decision}" in connection.scalars(select(schema.audit.c.action)).all()
+        assert "rude" not in repr(connection.execute(select(schema.audit.c.details)).all())
+
+
+def test_two_who_decide_the_same_do_not_overwrite_each_other(office: Office) -> None:
+    record = office.record()
+    first, second = office.browser(name="Ada"), office.browser(name="Grace")
+    late = second.page(f"/desk/{record}").form(f"/desk/{record}")
+    assert decided(first, record, "dismiss").status_code == 303
+    answer = second.post(late, {"decision": "confirm", "note": "mine"})
+    assert answer.status_code == 409
+    assert "not a problem" in answer.text and "Ada" in answer.text and "mine" in answer.text
+    assert [row.decision for row in rows(office, schema.annotations)] == ["dismiss"]
+
+
+def test_the_same_form_sent_twice_is_one_decision(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    form = browser.page(f"/desk/{record}").form(f"/desk/{record}")
+    answers = [browser.post(form, {"decision": "confirm"}).status_code for _ in range(3)]
+    assert answers == [303, 303, 303]
+    assert len(rows(office, schema.annotations)) == 1
+
+
+def test_a_new_revision_comes_back_and_an_old_form_is_refused(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    form = browser.page(f"/desk/{record}").form(f"/desk/{record}")
+    with office.database.write() as connection:
+        connection.execute(update(schema.records).values(revision=2))
+        connection.execute(update(schema.analyses).values(is_current=False))
+        office.analyse(connection, record, talk(), revision=2)
+    assert browser.post(form, {"decision": "confirm"}).status_code == 409
+    assert decided(browser, record).status_code == 303
+
+
+def test_undo_puts_a_record_back_and_keeps_what_was_decided(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    decided(browser, record)
+    stale = browser.page(f"/desk/{record}").form(f"/desk/{record}")
+    answer = browser.send(f"/desk/{record}", f"/desk/{record}/undo")
+    assert answer.status_code == 303
+    (kept,) = rows(office, schema.annotations)
+    assert kept.undone_at is not None
+    assert "1 waiting, 0 decided" in browser.page("/desk").words
+    assert browser.post(stale, {"decision": "dismiss"}).status_code == 409
+
+
+def test_nobody_undoes_another_s_decision(office: Office) -> None:
+    record, browser, other = office.record(), office.browser(), office.browser()
+    decided(browser, record)
+    form = browser.page(f"/desk/{record}").form(f"/desk/{record}/undo")
+    token = dict(other.page(f"/desk/{record}").form(f"/desk/{record}")["fields"])["token"]
+    assert other.post(form, {"token": token}).status_code == 400
+    assert rows(office, schema.annotations)[0].undone_at is None
+
+
+def test_two_leads_get_different_records(office: Office) -> None:
+    office.record(), office.record()
+    first, second = office.browser(), office.browser()
+    taken = [first.client.get("/desk/next").location]
+    first.page(taken[0])
+    taken.append(second.client.get("/desk/next").location)
+    assert len(set(taken)) == 2
+    assert "Ada is looking" in second.page(taken[0]).words
+    first.send(taken[0], taken[0], {"decision": "confirm"})
+    assert second.client.get("/desk/next").location == taken[1]
+
+
+def test_skip_lets_somebody_else_have_it(office: Office) -> None:
+    record, first = office.record(), office.browser()
+    form = first.page(f"/desk/{record}").form(f"/desk/{record}")
+    assert first.post({**form, "action": f"/desk/{record}/skip"}).status_code == 303
+    assert rows(office, schema.claims) == []
+
+
+def test_an_analyst_looks_and_does_not_decide(office: Office) -> None:
+    record, analyst, lead = office.record(), office.browser("analyst"), office.browser()
+    assert "Decide" not in analyst.page(f"/desk/{record}").words
+    form = lead.page(f"/desk/{record}").form(f"/desk/{record}")
+    token = dict(analyst.page("/preferences").form("/preferences")["fields"])["token"]
+    assert analyst.post(form, {"token": token, "decision": "confirm"}).status_code == 403
+
+
+def test_another_workspace_s_record_is_not_there(office: Office) -> None:
+    record, browser = office.record(workspace=ELSEWHERE), office.browser()
+    own = office.record()
+    form = browser.page(f"/desk/{own}").form(f"/desk/{own}")
+    assert browser.client.get(f"/desk/{record}").status_code == 404
+    for path in (f"/desk/{record}", f"/desk/{record}/undo", f"/desk/{record}/skip"):
+        assert browser.post({**form, "action": path}, {"decision": "confirm"}).status_code == 404
+    assert record not in browser.client.get("/desk").text
+
+
+def test_the_customer_s_other_records_are_shown(office: Office) -> None:
+    first, second, other = office.record(subject="s1"), office.record(subject="s1"), office.record(subject="s2")
+    text = office.browser().client.get(f"/desk/{second}").text
+    assert f"/desk/{first}" in text and f"/desk/{other}" not in text
+
+
+@pytest.mark.parametrize("change", [{"decision": "x"}, {"submission": ""}, {"revision": "x"}, {"steps": ""}])
+def test_a_form_that_is_incomplete_changes_nothing(office: Office, change: dict[str, str]) -> None:
+    record, browser = office.record(), office.browser()
+    assert decided(browser, record, **{"decision": "confirm", **change}).status_code == 400
+    assert rows(office, schema.annotations) == []
+
+
+def test_labels_that_the_taxonomy_has_not_count_for_nothing(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    decided(browser, record, "correct", stages=["use", "nonsense"], scope="nonsense", sentiment="7", workspace_id="ws_two")
+    (kept,) = rows(office, schema.annotations)
+    assert (kept.labels["stages"], kept.labels["scope"], kept.labels["sentiment"], kept.workspace_id) == (["use"], None, -1, "ws_one")
+
+
+def test_too_many_stages_are_refused_and_the_choice_is_kept(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    answer = decided(browser, record, "correct", stages=["use", "purchase", "advocacy", "discovery"])
+    assert (answer.status_code, "at most 3" in answer.text) == (422, True)
+    assert rows(office, schema.annotations) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:20]))
+def test_a_text_a_note_and_a_name_are_never_markup(office: Office, text: str) -> None:
+    record = office.record(text=text, flags=(Label("churn_risk", 0.9),))
+    name = text[:80] if text[:80].isprintable() else "Ada"
+    browser = office.browser(name=name)
+    decided(browser, record, note=text)
+    for path in (f"/desk/{record}", "/desk", "/desk?state=decided", "/preferences"):
+        page = browser.page(path)
+        assert not any(attribute.startswith("on") for _, attributes in page.elements for attribute in attributes)
+        assert {str(script["src"]) for script in page.all("script")} == {"/static/keys.js"}
+        assert not {tag for tag, _ in page.elements} & {"img", "iframe", "object", "style"}
+        assert len(page.all("h1")) == 1 and "\u202e" not in page.words
+
+
+def test_what_is_exported_is_the_last_decision_that_stands(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    decided(browser, record, "confirm")
+    decided(browser, record, "dismiss")
+    with office.database.read() as connection:
+        assert [example.annotation.decision for example in annotations.examples(connection, "ws_one")] == ["dismiss"]
+        assert list(annotations.examples(connection, ELSEWHERE)) == []

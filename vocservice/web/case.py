@@ -1,0 +1,181 @@
+"""The result of an analysis, as stored, in; what the review desk shows of it out: marked turns, reasons, a curve of sentiment.
+
+Nothing here is markup: the raw text is cut at the offsets, and the template escapes every piece by itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from vocservice.records import Evidence, Json
+from vocservice.render import Row, pieces_of, visible
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.view import POLARITIES, TITLES
+
+LEVELS: Mapping[int, str] = {-2: "very negative", -1: "negative", 0: "neutral", 1: "positive", 2: "very positive"}
+SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
+_SINGLE = ("scope", "outcome")
+_WIDTH, _HEIGHT, _EDGE = 600, 120, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A stretch of text; `names` say what it is evidence of, `look` is a class of the style sheet."""
+
+    text: str
+    names: str
+    look: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn, or the whole of a plain text with a blank speaker."""
+
+    number: int
+    speaker: str
+    mood: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A label that the model gave, in words; `turns` are the numbers of those with evidence."""
+
+    set: str
+    title: str
+    name: str
+    look: str
+    percent: str
+    definition: str
+    turns: tuple[int, ...]
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The sentiment of one customer turn, with its place in the picture."""
+
+    number: int
+    x: float
+    y: float
+    score: str
+    mood: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything the desk shows of one analysis."""
+
+    turns: tuple[Turn, ...]
+    why: tuple[Given, ...]
+    labels: tuple[Given, ...]
+    curve: tuple[Point, ...]
+    line: str
+    review: str
+    withheld: tuple[tuple[str, str], ...]
+    model: str
+    taxonomy: str
+
+
+def shown(result: Json, taxonomy: Taxonomy) -> Shown:
+    """What the desk shows of a stored result."""
+    rows = list(rows_of(result))
+    labels = tuple(_given(row, taxonomy) for row in rows)
+    curve = tuple(_points(result))
+    call = result.get("needs_review")
+    return Shown(
+        turns=tuple(_turns(result, rows, taxonomy)),
+        why=tuple(label for label in labels if label.set in ("reasons", "flags", "scope")),
+        labels=labels,
+        curve=curve,
+        line=" ".join(f"{point.x:.1f},{point.y:.1f}" for point in curve),
+        review=f"{call['probability']:.0%}" if call else "",
+        withheld=tuple((item["label"], f"{item['probability']:.0%}") for item in result.get("abstained") or ()),
+        model=result.get("model", ""),
+        taxonomy=result.get("taxonomy", ""),
+    )
+
+
+def rows_of(result: Json) -> Iterator[Row]:
+    """Every label of a stored result, the reasons for review first."""
+    for name in SETS:
+        value = result.get(name)
+        if name == "sentiment":
+            if value:
+                yield Row(name, str(value["level"]), None, value.get("probabilities", {}).get(str(value["level"])))
+            continue
+        for label in [value] if name in _SINGLE and value else value or ():
+            yield Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label))
+    for name, labels in (result.get("labels") or {}).items():
+        yield from (Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label)) for label in labels)
+
+
+def name_of(taxonomy: Taxonomy, name: str, key: str, polarity: str | None = None) -> str:
+    """A label in words."""
+    found = _definition(taxonomy, name, key)
+    words = found[0] if found else key
+    return f"{words}, {POLARITIES[polarity][0]}" if polarity in POLARITIES else words
+
+
+def label_name(taxonomy: Taxonomy, label: str) -> str:
+    """`SET.KEY` in words, with its set."""
+    name, _, key = label.partition(".")
+    return f"{TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
+
+
+def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Turn]:
+    turns = result.get("turns")
+    if turns is None:
+        yield Turn(1, "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy)))
+        return
+    for index, turn in enumerate(turns):
+        mood = turn.get("sentiment")
+        yield Turn(index + 1, turn["speaker"], _mood(mood), tuple(_marks(turn["text"], rows, index, taxonomy)))
+
+
+def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy) -> Iterator[Mark]:
+    for piece in pieces_of(text, rows, turn=turn):
+        names = ", ".join(name_of(taxonomy, row.set, row.key, row.polarity) for row in piece.rows)
+        yield Mark(visible(piece.text), names, _look(piece.rows) if piece.rows else "")
+
+
+def _look(rows: Sequence[Row]) -> str:
+    if any(row.set == "reasons" for row in rows):
+        return "reason"
+    return next((POLARITIES[row.polarity][1] for row in rows if row.polarity in POLARITIES), "plain")
+
+
+def _given(row: Row, taxonomy: Taxonomy) -> Given:
+    found = _definition(taxonomy, row.set, row.key)
+    turns = sorted({piece.turn + 1 for piece in row.evidence if piece.turn is not None})
+    return Given(
+        set=row.set,
+        title=TITLES.get(row.set, row.set),
+        name=name_of(taxonomy, row.set, row.key, row.polarity),
+        look=_look([row]),
+        percent="" if row.probability is None else f"{row.probability:.0%}",
+        definition=found[1] if found else "",
+        turns=tuple(turns),
+        evidence=tuple(visible(piece.text) for piece in row.evidence) if row.set != "outcome" else (),
+    )
+
+
+def _points(result: Json) -> Iterator[Point]:
+    moods = [(index + 1, turn["sentiment"]) for index, turn in enumerate(result.get("turns") or ()) if turn.get("sentiment")]
+    step = (_WIDTH - 2 * _EDGE) / max(len(moods) - 1, 1)
+    for place, (number, mood) in enumerate(moods):
+        score = max(-1.0, min(1.0, float(mood["score"])))
+        y = _HEIGHT / 2 - score * (_HEIGHT / 2 - _EDGE)
+        yield Point(number, _EDGE + place * step, y, f"{score:+.2f}", _mood(mood))
+
+
+def _mood(mood: Json | None) -> str:
+    return LEVELS.get(mood["level"], "") if mood else ""
+
+
+def _evidence(label: Json) -> tuple[Evidence, ...]:
+    return tuple(Evidence(**piece) for piece in label.get("evidence") or ())
+
+
+def _definition(taxonomy: Taxonomy, name: str, key: str) -> tuple[str, str] | None:
+    labels = taxonomy[name].labels if name in taxonomy else ()
+    return next(((label.label, label.definition) for label in labels if label.key == key), None)
