@@ -11,7 +11,22 @@ from vocservice.errors import BundleError
 from vocservice.jobs.wake import Ringer
 from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
-from vocservice.web import analyse, feedback, headers, health, limits, logs, openapi, page, problems, sources, taxonomy, webhooks
+from vocservice.web import (
+    analyse,
+    desk,
+    feedback,
+    headers,
+    health,
+    limits,
+    login,
+    logs,
+    openapi,
+    page,
+    problems,
+    sources,
+    taxonomy,
+    webhooks,
+)
 from vocservice.web.state import Model, State, attach
 from vocservice.web.stored import Stored
 
@@ -23,6 +38,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.blueprint,
     feedback.blueprint,
     sources.blueprint,
+    login.blueprint,
+    desk.blueprint,
     taxonomy.blueprint,
     health.blueprint,
     openapi.blueprint,
