@@ -190,6 +190,34 @@ jobs = Table(
     ),
 )
 
+# A file of feedback to be labelled as a whole; the files lie in a folder of their own, and only what is shown stands here.
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),  # the client's name of the file, only to be shown
+    Column("status", Code, nullable=False),
+    Column("input_format", Code, nullable=False),
+    Column("input_bytes", BigInteger, nullable=False),
+    Column("mapping", Document, nullable=False),
+    Column("options", Document, nullable=False),
+    Column("rows_total", Integer),
+    Column("rows_done", Integer, nullable=False, default=0),
+    Column("rows_rejected", Integer, nullable=False, default=0),
+    Column("rate", Float),  # rows a second of the process that works on it
+    Column("error_code", Code),
+    Column("error_message", Text),
+    Column("created_by", Key, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("expires_at", UtcTime),
+    _one_of("status", "draft", "queued", "running", "done", "failed", "cancelled"),
+    Index(None, "workspace_id", "created_at", "id"),
+    Index(None, "status", "expires_at"),
+)
+
 # What was erased must not come back with a replay; only a keyed hash of its id is kept.
 tombstones = Table(
     "tombstones",

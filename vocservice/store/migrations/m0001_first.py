@@ -26,6 +26,7 @@ TABLES = (
     "inbox",
     "deliveries",
     "users",
+    "batches",
     "tombstones",
     "sources",
     "keys",
@@ -148,6 +149,34 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
     )
+
+    op.create_table(
+        "batches",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("workspace_id", Id, nullable=False),
+        sa.Column("name", Key, nullable=False),
+        sa.Column("status", Code, nullable=False),
+        sa.Column("input_format", Code, nullable=False),
+        sa.Column("input_bytes", sa.BigInteger, nullable=False),
+        sa.Column("mapping", Document, nullable=False),
+        sa.Column("options", Document, nullable=False),
+        sa.Column("rows_total", sa.Integer),
+        sa.Column("rows_done", sa.Integer, nullable=False),
+        sa.Column("rows_rejected", sa.Integer, nullable=False),
+        sa.Column("rate", sa.Float),
+        sa.Column("error_code", Code),
+        sa.Column("error_message", sa.Text),
+        sa.Column("created_by", Key, nullable=False),
+        sa.Column("created_at", Time, nullable=False),
+        sa.Column("started_at", Time),
+        sa.Column("finished_at", Time),
+        sa.Column("expires_at", Time),
+        sa.PrimaryKeyConstraint("id", name="pk_batches"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_batches_workspace_id", ondelete="CASCADE"),
+        sa.CheckConstraint("status IN ('draft', 'queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_batches_status")),
+    )
+    op.create_index("ix_batches_workspace_id_created_at_id", "batches", ["workspace_id", "created_at", "id"])
+    op.create_index("ix_batches_status_expires_at", "batches", ["status", "expires_at"])
 
     op.create_table(
         "keys",
