@@ -116,3 +116,25 @@ class EndpointError(VocError):
 
     code = "endpoint_refused"
     status = 422
+
+
+class StoppingError(VocError):
+    """This process was told to stop and takes no new work."""
+
+    code = "stopping"
+    status = 503
+
+
+class IdempotencyError(VocError):
+    """An Idempotency-Key came again with another body."""
+
+    code = "idempotency_mismatch"
+    status = 422
+
+
+class RequestBusyError(VocError):
+    """The first request under an Idempotency-Key is still being answered; ask again after `retry_after` seconds."""
+
+    code = "idempotency_busy"
+    status = 409
+    retry_after = 1

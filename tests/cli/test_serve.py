@@ -3,6 +3,7 @@
 import pytest
 
 from vocservice.settings import Settings
+from vocservice.store import opened
 from vocservice.web import server
 from vocservice.web.server import Plan
 
@@ -59,3 +60,15 @@ def test_wrong_settings_stop_it(started: list[tuple[Plan, Settings]], voc: Voc, 
     ran = voc("serve")
     assert ran.code == 2 and "VOC_CHUNK" in ran.err
     assert not started
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_made", "workers"),
+    [((), True, 1), ((), False, 0), (("--no-worker",), True, 0), (("--job-workers", "3"), False, 3), (("--job-workers", "0"), True, 0)],
+)
+def test_a_store_brings_a_worker_unless_told_otherwise(
+    arguments: tuple[str, ...], is_made: bool, workers: int, started: list[tuple[Plan, Settings]], voc: Voc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "is_initialised", lambda _: is_made)
+    assert voc("serve", *arguments).code == 0
+    assert started[0][0].job_workers == workers

@@ -2,7 +2,7 @@
 
 import click
 
-from vocservice.settings import load_settings
+from vocservice.settings import Settings, load_settings
 
 DEFAULT_BIND = "127.0.0.1:8000"
 _HIGHEST_PORT = 65535
@@ -12,8 +12,10 @@ _HIGHEST_PORT = 65535
 @click.option("--bind", default=DEFAULT_BIND, show_default=True, envvar="VOC_BIND", metavar="HOST:PORT", help="Where to listen.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes; each loads the model.")
 @click.option("--threads", type=click.IntRange(1, 256), default=4, show_default=True, help="Requests that one process answers at a time.")
-def serve(bind: str, workers: int, threads: int) -> None:
-    """Serve the HTTP API and the start page.
+@click.option("--job-workers", type=click.IntRange(0, 64), help="Workers of queued jobs beside it; one where there is a store.")
+@click.option("--no-worker", is_flag=True, help="None of them: `voc worker` runs elsewhere.")
+def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_worker: bool) -> None:
+    """Serve the HTTP API and the pages, with a worker of what is queued beside it.
 
     There is no login: bind to loopback or a private network, or put a proxy that authenticates in front.
     """
@@ -21,7 +23,16 @@ def serve(bind: str, workers: int, threads: int) -> None:
     from vocservice.web.server import serve as run
 
     host, port = parse_bind(bind)
-    run(Plan(host, port, workers=workers, threads=threads), load_settings())
+    settings = load_settings()
+    beside = 0 if no_worker else _default_workers(settings) if job_workers is None else job_workers
+    run(Plan(host, port, workers=workers, threads=threads, job_workers=beside), settings)
+
+
+def _default_workers(settings: Settings) -> int:
+    """One where there is a store to work on."""
+    from vocservice.store.opened import is_initialised
+
+    return int(is_initialised(settings.store))
 
 
 def parse_bind(bind: str) -> tuple[str, int]:

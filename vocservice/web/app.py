@@ -20,6 +20,7 @@ from vocservice.web import (
     limits,
     login,
     logs,
+    metrics,
     openapi,
     page,
     problems,
@@ -42,9 +43,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     desk.blueprint,
     taxonomy.blueprint,
     health.blueprint,
+    metrics.blueprint,
     openapi.blueprint,
 )
-HOOKS: tuple[Callable[[Flask], None], ...] = (problems.register, headers.register, limits.register, logs.register)
+HOOKS: tuple[Callable[[Flask], None], ...] = (problems.register, headers.register, limits.register, logs.register, metrics.register)
 
 
 class Service(Flask):

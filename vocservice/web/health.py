@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from vocservice.web import draining
 from vocservice.web.answers import json_answer
 from vocservice.web.state import state
 
@@ -20,6 +21,7 @@ def readyz() -> Response:
 
     A store that was never made is no fault of a service that only analyses; one without a model must have a store.
     """
+    draining.check()
     shared = state()
     if not shared.limits.loads_model:
         shared.stored.open()

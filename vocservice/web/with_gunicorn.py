@@ -15,6 +15,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from vocservice.settings import Settings
+from vocservice.web import draining
 from vocservice.web.app import create_app
 from vocservice.web.logs import configure_logs, log_failure
 from vocservice.web.problems import bare_answer
@@ -36,6 +37,10 @@ class JsonLogger(Logger):  # type: ignore[misc]
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threads; what they cannot read is answered as a problem, where gunicorn would quote it in HTML."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        draining.begin()
+        super().handle_exit(sig, frame)
 
     def handle_error(self, req: Any, client: socket, addr: Any, exc: Exception) -> None:
         status = status_of(exc)

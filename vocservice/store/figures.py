@@ -1,0 +1,36 @@
+"""The store in, its figures out: how much waits, how old it is, what failed; never a name, a text or a customer's key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from vocservice.store import jobs
+from vocservice.store.schema import deliveries, records, sources
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts of now: jobs by kind and state, seconds that the oldest is due by kind, records by status, faults by source id."""
+
+    jobs: Mapping[tuple[str, str], int]
+    oldest_due: Mapping[str, float]
+    records: Mapping[str, int]
+    deliveries: Mapping[str, int]
+    signature_failures: Mapping[str, int]
+    quarantined: Mapping[str, int]
+
+
+def figures(connection: Connection) -> Figures:
+    """All of them at one moment."""
+    by_status = select(records.c.status, func.count()).group_by(records.c.status)
+    by_state = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+    of_sources = connection.execute(select(sources.c.id, sources.c.signature_failures, sources.c.quarantined)).all()
+    return Figures(
+        jobs=jobs.counts(connection),
+        oldest_due=jobs.oldest_due(connection),
+        records={row[0]: row[1] for row in connection.execute(by_status)},
+        deliveries={row[0]: row[1] for row in connection.execute(by_state)},
+        signature_failures={row[0]: row[1] for row in of_sources},
+        quarantined={row[0]: row[2] for row in of_sources},
+    )

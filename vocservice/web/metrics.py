@@ -1,0 +1,137 @@
+"""Requests and the store in, figures for Prometheus out: `GET /metrics`.
+
+Requests are counted by method, the route's pattern and status, over all processes of a server; everything else is read from the
+database when it is asked for. No label holds a path, a customer's id or a text.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from http import HTTPMethod
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+
+from vocservice.errors import StoreError
+from vocservice.store.figures import Figures, figures
+from vocservice.web.kept import Kept
+from vocservice.web.state import state
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric
+
+blueprint = Blueprint("metrics", __name__)
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+FRESH_SECONDS = 5.0
+_NAME = "vocservice.metrics"
+_METHODS = frozenset(HTTPMethod)
+
+
+class Counts:
+    """The requests of an application, counted in this process."""
+
+    def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Histogram
+
+        self.registry = CollectorRegistry()
+        labels = ("method", "route")
+        self.requests = Counter("voc_requests", "Requests answered", (*labels, "status"), registry=self.registry)
+        self.seconds = Histogram("voc_request_seconds", "Seconds until the answer", labels, buckets=BUCKETS, registry=self.registry)
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(method, route).observe(seconds)
+
+
+class StoreFigures:
+    """The figures of the store, a few seconds old at most; `voc_store_up` is 0 where they cannot be had."""
+
+    def __init__(self, kept: "Kept[Figures]"):
+        self._kept = kept
+
+    def collect(self) -> "Iterator[Metric]":
+        """As Prometheus takes them."""
+        try:
+            found = self._kept.value()
+        except StoreError:
+            yield _gauge("voc_store_up", "Whether the store answers", (), {(): 0})
+            return
+        yield _gauge("voc_store_up", "Whether the store answers", (), {(): 1})
+        yield _gauge("voc_jobs", "Jobs by kind and state", ("kind", "state"), found.jobs)
+        yield _gauge("voc_oldest_due_seconds", "Seconds that the oldest untaken job is due", ("kind",), _keyed(found.oldest_due))
+        yield _gauge("voc_records", "Records by status", ("status",), _keyed(found.records))
+        yield _gauge("voc_deliveries", "Events to endpoints by state", ("state",), _keyed(found.deliveries))
+        yield _gauge("voc_signature_failures", "Deliveries wrongly signed", ("source",), _keyed(found.signature_failures))
+        yield _gauge("voc_quarantined", "Deliveries that could not be used", ("source",), _keyed(found.quarantined))
+
+
+def register(app: Flask) -> None:
+    """Count the requests of an application."""
+    app.extensions[_NAME] = Counts(), {}
+    app.before_request(_begin)
+    app.after_request(_count)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """The figures in the text form of Prometheus."""
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+    everywhere = CollectorRegistry()
+    everywhere.register(StoreFigures(_kept()))
+    body = generate_latest(_requests()) + generate_latest(everywhere)
+    return Response(body, content_type=CONTENT_TYPE_LATEST)
+
+
+def _requests() -> "CollectorRegistry":
+    """Of every process where they share a folder, else of this one."""
+    counts: Counts = current_app.extensions[_NAME][0]
+    if FOLDER not in os.environ:
+        return counts.registry
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+    return shared
+
+
+def _kept() -> "Kept[Figures]":
+    """The figures of this application's store, counted anew every few seconds."""
+    held: dict[str, Kept[Figures]] = current_app.extensions[_NAME][1]
+    stored = state().stored
+
+    def read() -> Figures:
+        with stored.open().database.read() as connection:
+            return figures(connection)
+
+    return held.setdefault("figures", Kept(read, seconds=FRESH_SECONDS))
+
+
+def _begin() -> None:
+    g.asked = perf_counter()
+
+
+def _count(answer: Response) -> Response:
+    counts: Counts = current_app.extensions[_NAME][0]
+    method = request.method if request.method in _METHODS else "other"
+    route = request.url_rule.rule if request.url_rule else "none"
+    counts.count(method, route, answer.status_code, perf_counter() - g.get("asked", perf_counter()))
+    return answer
+
+
+def _keyed(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+    return {(key,): value for key, value in values.items()}
+
+
+def _gauge(name: str, told: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> "Metric":
+    from prometheus_client.core import GaugeMetricFamily
+
+    family = GaugeMetricFamily(name, told, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
