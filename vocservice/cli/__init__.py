@@ -20,6 +20,8 @@ COMMANDS: Mapping[str, str] = {
     "taxonomy": "vocservice.cli.taxonomy",
     "serve": "vocservice.cli.serve",
     "worker": "vocservice.cli.worker",
+    "user": "vocservice.cli.users",
+    "export-annotations": "vocservice.cli.export_annotations",
     "doctor": "vocservice.cli.doctor",
     "train": "vocservice.cli.training",
     "evaluate": "vocservice.cli.training",
@@ -36,7 +38,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
