@@ -49,7 +49,10 @@ def command(name: str) -> click.Command:
 
 
 def options(name: str) -> set[str]:
-    parameters = [parameter for parameter in command(name).params if isinstance(parameter, click.Option)]
+    """Those of a command, and of the commands in it."""
+    found = command(name)
+    commands = [found, *(found.commands.values() if isinstance(found, click.Group) else ())]
+    parameters = [parameter for one in commands for parameter in one.params if isinstance(parameter, click.Option)]
     return {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
 
 

@@ -5,7 +5,7 @@ from threading import Lock
 
 from vocservice.errors import ConfigError, StoreError
 from vocservice.settings import StoreSettings
-from vocservice.store import jobs, migrate
+from vocservice.store import jobs
 from vocservice.store.database import Database
 from vocservice.store.opened import Store, is_initialised, open_store
 from vocservice.store.sealing import Sealer
@@ -73,8 +73,6 @@ class Stored:
                 return Store(self._database, open_vault(self._database, Sealer(self._settings.sealing_keys())))
             if not is_initialised(self._settings):
                 raise StoreError(_REMEDY)
-            store = open_store(self._settings)
+            return open_store(self._settings)
         except ConfigError as error:
             raise StoreError(f"the store cannot be opened: {error.message}") from None
-        migrate.check(store.database)
-        return store

@@ -1,0 +1,141 @@
+"""Tests of `voc source`, `voc key` and `voc webhook`: what is shown once, what is never shown, and a delivery to a server that runs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import delete
+from web.storing import ELSEWHERE, WORKSPACE, opened
+from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.wrappers import Request, Response
+
+from vocservice.settings import Settings, StoreSettings
+from vocservice.store import keys, schema, sources
+from vocservice.store.database import Database
+from vocservice.store.migrate import upgrade
+from vocservice.store.sealing import new_key
+from vocservice.web.app import create_app
+
+from .conftest import Voc
+
+SECRET = "typeform-secret-one"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A store with one workspace, as the environment names it."""
+    key = new_key()
+    url = f"sqlite:///{tmp_path / 'voc.db'}"
+    upgrade(Database(url))
+    database, _ = opened(tmp_path, key=key)
+    with database.write() as connection:
+        connection.execute(delete(schema.workspaces).where(schema.workspaces.c.id == ELSEWHERE))
+    monkeypatch.setenv("VOC_STORE__URL", url)
+    monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([key]))
+    yield database
+    database.close()
+
+
+def served(application: object) -> Iterator[BaseWSGIServer]:
+    server = make_server("127.0.0.1", 0, application, threaded=True)  # type: ignore[arg-type]
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def token_of(out: str) -> str:
+    return next(line for line in out.splitlines() if "/v1/hooks/" in line).rpartition("/")[2]
+
+
+def test_a_source_is_made_listed_rotated_and_disabled(store: Database, voc: Voc) -> None:
+    made = voc("source", "add", "Shop survey", "--adapter", "typeform", "--secret", "-", given=f"{SECRET}\n".encode())
+    assert made.code == 0 and SECRET not in made.out + made.err
+    with store.read() as connection:
+        assert sources.by_token(connection, token_of(made.out))
+    assert voc("source", "secret", "Shop survey", "--add", "typeform-secret-two").code == 0
+    assert voc("source", "secret", "Shop survey", "--remove").code == 0
+    assert voc("source", "disable", "Shop survey").code == 0
+    (found,) = json.loads(voc("source", "list", "--json").out)["sources"]
+    assert (found["name"], found["adapter"], found["is_enabled"], found["received"]) == ("Shop survey", "typeform", False, 0)
+    assert "Shop survey (typeform)  disabled" in voc("source", "list").out
+    assert voc("source", "disable", "Shop survey", "--enable").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("source", "add", "x", "--adapter", "nobody"),
+        ("source", "add", "x", "--adapter", "typeform"),
+        ("source", "add", "x", "--adapter", "generic", "--option", "unheard_of=1"),
+        ("source", "add", "x", "--adapter", "generic", "--option", "unheard_of"),
+        ("source", "add", "x", "--adapter", "generic", "--workspace", "nowhere"),
+        ("source", "secret", "x"),
+        ("source", "disable", "x"),
+        ("key", "add", "x"),
+        ("key", "add", "x", "--scope", "everything"),
+        ("key", "revoke", "key_none"),
+        ("webhook", "send", "--url", "http://127.0.0.1:1/x"),
+        ("webhook", "send", "--url", "http://127.0.0.1:1/x", "--adapter", "generic"),
+        ("webhook", "send", "--url", "file:///etc/passwd", "--adapter", "generic"),
+        ("webhook", "send", "--url", "http://127.0.0.1:1/x", "--adapter", "typeform"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_is_two(store: Database, voc: Voc, arguments: tuple[str, ...]) -> None:
+    ran = voc(*arguments)
+    assert ran.code == 2 and "internal_error" not in ran.err
+
+
+def test_a_key_is_shown_once_rotated_and_revoked(store: Database, voc: Voc) -> None:
+    token = voc("key", "add", "loader", "--scope", "analyse", "--scope", "feedback:write").out.strip()
+    with store.read() as connection:
+        key = keys.verify(connection, token)
+    assert key and key.scopes == ("feedback:write", "analyse") and key.workspace_id == WORKSPACE
+    successor = voc("key", "rotate", key.prefix, "--overlap", "0").out.strip()
+    with store.read() as connection:
+        assert keys.verify(connection, token) is None and keys.verify(connection, successor)
+    assert voc("key", "revoke", successor.split("_")[1]).code == 0
+    shown = voc("key", "list")
+    assert "revoked" in shown.out and token not in shown.out
+    assert [found["is_valid"] for found in json.loads(voc("key", "list", "--json").out)["keys"]] == [False, False]
+
+
+def test_without_a_store_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voc: Voc) -> None:
+    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'none.db'}")
+    monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([new_key()]))
+    ran = voc("source", "list")
+    assert ran.code == 2 and "voc init" in ran.err
+
+
+def test_a_sample_is_signed_and_sent(store: Database, voc: Voc, fake: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vocservice.settings import load_settings
+
+    settings = Settings(store=StoreSettings(url=SecretStr(store.url.render_as_string()), keys=load_settings().store.keys))
+    for server in served(create_app(fake, settings)):  # type: ignore[arg-type]
+        made = voc("source", "add", "Shop survey", "--adapter", "typeform", "--secret", SECRET)
+        url = f"http://127.0.0.1:{server.port}/v1/hooks/{token_of(made.out)}"
+        sent = [voc("webhook", "send", "--source", "Shop survey", "--url", url) for _ in range(2)]
+        assert [(ran.code, ran.out[:3]) for ran in sent] == [(0, "202"), (0, "200")]
+        assert voc("webhook", "send", "--adapter", "typeform", "--secret", SECRET, "--number", "2", "--url", url).out.startswith("202")
+        refused = voc("webhook", "send", "--adapter", "typeform", "--secret", "typeform-secret-bad", "--url", url)
+        assert refused.code == 1 and refused.out.startswith("401")
+
+
+def test_no_redirect_is_followed(voc: Voc) -> None:
+    seen: list[str] = []
+
+    @Request.application
+    def redirecting(request: Request) -> Response:
+        seen.append(request.path)
+        return Response(status=307, headers={"Location": "/elsewhere"})
+
+    for server in served(redirecting):
+        ran = voc("webhook", "send", "--adapter", "generic", "--url", f"http://127.0.0.1:{server.port}/here")
+        assert ran.code == 1 and ran.out.startswith("307")
+    assert seen == ["/here"]

@@ -1,0 +1,65 @@
+"""The settings in, one transaction on the store in a workspace out: what the commands on sources and keys work with."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vocservice.errors import InputError
+from vocservice.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from vocservice.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a command has in hand."""
+
+    connection: Any
+    vault: "Vault"
+    workspace_id: str
+    settings: Settings
+
+
+@contextmanager
+def held(workspace: str | None) -> Iterator[Held]:
+    """One transaction that may write, all of it or nothing.
+
+    Raises:
+        ConfigError: the settings are wrong, or there is no key.
+        StoreError: the store was never made or does not answer.
+        InputError: there is no such workspace.
+    """
+    from vocservice.store import chosen
+    from vocservice.store.opened import open_store
+
+    settings = load_settings()
+    store = open_store(settings.store)
+    try:
+        with store.database.write() as connection:
+            yield Held(connection, store.vault, chosen.workspace_id(connection, workspace), settings)
+    finally:
+        store.database.close()
+
+
+def in_workspace(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that names a workspace."""
+    return click.option("--workspace", help="Name of the workspace; the only one by default.")(command)
+
+
+def secret_of(given: str) -> str:
+    """A secret as given, or a line of standard input for `-`: so that it stands in no history and no list of processes.
+
+    Raises:
+        InputError: standard input is empty.
+    """
+    if given != "-":
+        return given
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise InputError("there is no secret on standard input")
+    return line

@@ -1,0 +1,93 @@
+"""Names and scopes in, API keys out: `voc key add`, `list`, `rotate` and `revoke`."""
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vocservice.cli.holding import held, in_workspace
+
+if TYPE_CHECKING:
+    from vocservice.store.keys import Key
+
+ACTOR = "command line"
+DAYS = 365
+HOURS = 24.0
+
+
+@click.group()
+def key() -> None:
+    """API keys: who may use the HTTP API, and for what."""
+
+
+@key.command()
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; may be given more than once (docs/http.md).")
+@click.option("--days", type=click.IntRange(0), default=DAYS, show_default=True, help="Days until it expires; 0 for never.")
+@in_workspace
+def add(name: str, scopes: tuple[str, ...], days: int, workspace: str | None) -> None:
+    """Make a key and show it, this once."""
+    from vocservice.store import keys
+    from vocservice.store.database import now
+
+    with held(workspace) as here:
+        ends = now(here.connection) + timedelta(days=days) if days else None
+        made, token = keys.create(here.connection, here.workspace_id, name=name, scopes=scopes, expires_at=ends, actor=ACTOR)
+    _tell(made, token)
+
+
+@key.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@in_workspace
+def list_keys(as_json: bool, workspace: str | None) -> None:
+    """Show the keys, without their secrets."""
+    from vocservice.store import keys
+
+    with held(workspace) as here:
+        found = keys.listed(here.connection, here.workspace_id)
+    if as_json:
+        click.echo(json.dumps({"keys": [_shown(made) for made in found]}))
+        return
+    for made in found:
+        state = "" if made.is_valid else "  revoked" if made.revoked_at else "  expired"
+        click.echo(f"{made.id}  voc_{made.prefix}_...  {made.name}: {', '.join(made.scopes)}{state}")
+
+
+@key.command()
+@click.argument("key_id")
+@click.option("--overlap", type=click.FloatRange(0), default=HOURS, show_default=True, help="Hours that the old key still works.")
+@in_workspace
+def rotate(key_id: str, overlap: float, workspace: str | None) -> None:
+    """Make a key like this one (its id or prefix); the old one goes on for a while."""
+    from vocservice.store import keys
+
+    with held(workspace) as here:
+        old = keys.get(here.connection, here.workspace_id, key_id)
+        made, token = keys.rotate(here.connection, old, overlap=timedelta(hours=overlap), actor=ACTOR)
+    _tell(made, token)
+
+
+@key.command()
+@click.argument("key_id")
+@in_workspace
+def revoke(key_id: str, workspace: str | None) -> None:
+    """End a key (its id or prefix) at once."""
+    from vocservice.store import keys
+
+    with held(workspace) as here:
+        ended = keys.revoke(here.connection, keys.get(here.connection, here.workspace_id, key_id), actor=ACTOR)
+    click.echo(f"{ended.id} {ended.name}: revoked")
+
+
+def _tell(made: "Key", token: str) -> None:
+    """The key alone on standard output, so that it can be piped into a vault."""
+    ends = f"expires {made.expires_at:%Y-%m-%d}" if made.expires_at else "never expires"
+    click.echo(f"{made.id} {made.name}: {', '.join(made.scopes)}; {ends}. It is shown this once:", err=True)
+    click.echo(token)
+
+
+def _shown(made: "Key") -> dict[str, Any]:
+    plain = {name: getattr(made, name) for name in ("id", "name", "prefix", "scopes", "is_valid")}
+    times = {name: getattr(made, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
+    return plain | {name: at.isoformat() if isinstance(at, datetime) else None for name, at in times.items()}

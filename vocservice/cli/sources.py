@@ -1,0 +1,115 @@
+"""Names and secrets in, sources out: `voc source add`, `list`, `secret` and `disable`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import click
+
+from vocservice.cli.holding import Held, held, in_workspace, secret_of
+from vocservice.errors import InputError
+from vocservice.ingest.registry import adapter as adapter_of
+
+ACTOR = "command line"
+LOCAL = "http://127.0.0.1:8000"
+
+
+@click.group()
+def source() -> None:
+    """Sources: whose deliveries come in, and how they fare."""
+
+
+@source.command()
+@click.argument("name")
+@click.option("--adapter", required=True, help="Who sends: typeform, zendesk, generic ... (docs/intake.md).")
+@click.option("--secret", help="What the sender signs with; - reads a line of standard input.")
+@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the adapter; the value as JSON or text.")
+@in_workspace
+def add(name: str, adapter: str, secret: str | None, options: tuple[str, ...], workspace: str | None) -> None:
+    """Make a source and show its URL, this once."""
+    from vocservice.store import sources
+
+    secrets = [secret_of(secret)] if secret else []
+    with held(workspace) as here:
+        given: dict[str, Any] = {"adapter": adapter, "secrets": secrets, "options": _options(options), "actor": ACTOR}
+        made, token = sources.create(here.connection, here.vault, here.workspace_id, name=name, **given)
+        url = f"{here.settings.http.public_url.rstrip('/') or LOCAL}/v1/hooks/{token}"
+    click.echo(f"{made.id} {made.name}\n{url}\n\n{adapter_of(adapter).setup.replace('{url}', url)}")
+
+
+@source.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@in_workspace
+def list_sources(as_json: bool, workspace: str | None) -> None:
+    """Show the sources and how their deliveries fare."""
+    from vocservice.store import sources
+
+    with held(workspace) as here:
+        found = [_shown(made) for made in sources.listed(here.connection, here.workspace_id)]
+    if as_json:
+        click.echo(json.dumps({"sources": found}))
+        return
+    for row in found:
+        state = "" if row["is_enabled"] else "  disabled"
+        counts = f"received {row['received']}, quarantined {row['quarantined']}, warned {row['warned']}"
+        click.echo(f"{row['id']}  {row['name']} ({row['adapter']}){state}: {counts}, refused {row['signature_failures']}")
+
+
+@source.command()
+@click.argument("name")
+@click.option("--add", "new", help="A secret to accept beside the present one; - reads a line of standard input.")
+@click.option("--remove", is_flag=True, help="Accept only the newest secret any longer.")
+@in_workspace
+def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> None:
+    """Rotate the secret of a source: add the new one, change the sender, remove the old one."""
+    from vocservice.store import sources
+
+    if bool(new) == remove:
+        raise click.UsageError("give either --add or --remove")
+    with held(workspace) as here:
+        found = _named(here, name)
+        if new:
+            sources.add_secret(here.connection, here.vault, found, secret_of(new), actor=ACTOR)
+        else:
+            sources.remove_secret(here.connection, here.vault, found, actor=ACTOR)
+    click.echo(f"{found.id} {found.name}: {'the new secret is accepted too' if new else 'only the newest secret is accepted'}")
+
+
+@source.command()
+@click.argument("name")
+@click.option("--enable", is_flag=True, help="Take deliveries again.")
+@in_workspace
+def disable(name: str, enable: bool, workspace: str | None) -> None:
+    """Refuse the deliveries of a source; nothing that came is lost."""
+    from vocservice.store import sources
+
+    with held(workspace) as here:
+        found = sources.set_enabled(here.connection, _named(here, name), enable, actor=ACTOR)
+    click.echo(f"{found.id} {found.name}: {'enabled' if enable else 'disabled'}")
+
+
+def _named(here: Held, name: str) -> Any:
+    from vocservice.store import sources
+
+    return sources.by_name(here.connection, here.workspace_id, name)
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    return dict(_option(text) for text in given)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InputError("an --option is KEY=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _shown(made: Any) -> Mapping[str, Any]:
+    named = {"id": made.id, "name": made.name, "adapter": made.adapter, "is_enabled": made.is_enabled}
+    return named | {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(made.health).items()}
