@@ -12,6 +12,7 @@ from vocservice.jobs.wake import Ringer
 from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
 from vocservice.web import (
+    admin,
     analyse,
     desk,
     feedback,
@@ -41,6 +42,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     sources.blueprint,
     login.blueprint,
     desk.blueprint,
+    admin.blueprint,
     taxonomy.blueprint,
     health.blueprint,
     metrics.blueprint,
