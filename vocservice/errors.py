@@ -65,6 +65,13 @@ class ResumeError(VocError):
     status = 409
 
 
+class EngineError(VocError):
+    """Workers of `voc classify` are not there: `ray_missing`, `ray_unreachable`, `worker_mismatch` or `workers_lost`."""
+
+    code = "workers_lost"
+    status = 503
+
+
 class RecordError(VocError):
     """One record cannot be processed; its neighbours go on.
 

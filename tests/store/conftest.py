@@ -1,7 +1,6 @@
 """The store under test, once on SQLite and once on PostgreSQL."""
 
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from store.bench import Bench, furnished
 from store.servers import Postgres, binaries
 from vocservice.store import migrate
 from vocservice.store.database import Database
+from vocservice.store.schema import metadata
 
 KINDS = ("sqlite", "postgresql")
 
@@ -26,16 +26,6 @@ def postgres() -> Iterator[Postgres]:
     server.start()
     yield server
     server.remove()
-
-
-def made_on(server: Postgres, template: str) -> str:
-    """The URL of a new database, a copy of another."""
-    name = f"voc_{uuid.uuid4().hex[:12]}"
-    admin = Database(server.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.close()
-    return server.url(name)
 
 
 def migrated(url: str) -> str:
@@ -54,17 +44,32 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres) -> str:
-    """The name of such a database."""
-    return migrated(made_on(postgres, "template1")).rsplit("/", 1)[1]
+def emptied(url: str) -> str:
+    """The URL of a PostgreSQL database after everything in it was dropped."""
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    database.close()
+    return url
+
+
+def blank(url: str) -> str:
+    """The URL of a PostgreSQL database whose tables are there and empty."""
+    database = Database(url)
+    if not migrate.has_tables(database):
+        migrated(url)
+    with database.write() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
+    database.close()
+    return url
 
 
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database without tables, of each kind in turn."""
     is_file = request.param == "sqlite"
-    made = Database(f"sqlite:///{tmp_path / 'voc.db'}" if is_file else made_on(request.getfixturevalue("postgres"), "template1"))
+    made = Database(f"sqlite:///{tmp_path / 'voc.db'}" if is_file else emptied(request.getfixturevalue("postgres").url("template1")))
     yield made
     made.close()
 
@@ -75,7 +80,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     if request.param == "sqlite":
         url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'voc.db')}"
     else:
-        url = made_on(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
+        url = blank(request.getfixturevalue("postgres").url())
     made = Database(url, busy_seconds=10)
     yield furnished(made)
     made.close()

@@ -35,7 +35,8 @@ class Postgres:
         return f"postgresql://voc@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder} -c fsync=off -c max_connections=60"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder} "
+        options += "-c fsync=off -c full_page_writes=off -c autovacuum=off -c shared_buffers=16MB -c max_connections=60"
         self._call("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:

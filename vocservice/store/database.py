@@ -69,6 +69,17 @@ class Database:
         with _translated(), self.engine.connect() as connection, connection.begin():
             yield connection
 
+    def overwrite_log(self) -> None:
+        """After an erasure: SQLite's log, which still holds the old pages, goes into the file and is emptied.
+
+        Raises:
+            StoreError: the database is gone.
+        """
+        if self.kind == SQLITE:
+            with _translated(), self.engine.connect() as connection:
+                connection.exec_driver_sql("COMMIT")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()

@@ -1,0 +1,35 @@
+"""The audit log in, whether anybody altered it out: `voc audit verify`."""
+
+import click
+
+from vocservice.cli.failures import FAULT, OK
+from vocservice.settings import load_settings
+
+
+@click.group()
+def audit() -> None:
+    """The audit log: who did what to which thing."""
+
+
+@audit.command()
+def verify() -> int:
+    """Check that every row fits the one before.
+
+    Note the number of rows and the last hash elsewhere: rows cut off at the end leave no other trace.
+
+    Exit codes: 0 the chain is whole, 1 a row was altered, taken out or put in.
+    """
+    from vocservice.store import audit as log
+    from vocservice.store.opened import open_store
+
+    store = open_store(load_settings().store)
+    try:
+        with store.database.read() as connection:
+            chain = log.verify(connection)
+    finally:
+        store.database.close()
+    if chain.broken_at is not None:
+        click.echo(f"BROKEN at row {chain.broken_at}, after {chain.rows} rows that fit")
+        return FAULT
+    click.echo(f"whole: {chain.rows} rows, last hash {chain.last_hash}")
+    return OK

@@ -1,0 +1,60 @@
+"""A workspace in, what nobody goes on with out, or sent back: `voc dead-letter list`, `retry` and `discard`."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from vocservice.cli.holding import held, in_workspace
+
+ACTOR = "command line"
+
+
+@click.group(name="dead-letter")
+def dead_letter() -> None:
+    """Jobs that failed too often, records that we failed at, deliveries that could not be read."""
+
+
+@dead_letter.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@in_workspace
+def list_letters(as_json: bool, workspace: str | None) -> None:
+    """Show them, oldest first, with why."""
+    from vocservice.store import deadletters
+
+    with held(workspace) as here:
+        found = deadletters.listed(here.connection, here.workspace_id)
+    if as_json:
+        click.echo(json.dumps({"dead_letters": [asdict(letter) | {"at": letter.at.isoformat()} for letter in found]}))
+        return
+    for letter in found:
+        click.echo(f"{letter.id}  {letter.kind} {letter.what}  {letter.code}  {letter.at:%Y-%m-%d %H:%M} UTC")
+
+
+@dead_letter.command()
+@click.argument("ids", nargs=-1)
+@click.option("--all", "takes_all", is_flag=True, help="Every one of the workspace.")
+@in_workspace
+def retry(ids: tuple[str, ...], takes_all: bool, workspace: str | None) -> None:
+    """Send back the IDS given, or all; a delivery is read by its adapter once more."""
+    from vocservice.store import audit, deadletters
+
+    if bool(ids) == takes_all:
+        raise click.UsageError("name ids, or give --all")
+    with held(workspace) as here:
+        done = deadletters.retry(here.connection, here.vault, here.workspace_id, ids=None if takes_all else ids)
+        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "dead_letters_retried", here.workspace_id, asdict(done)))
+    click.echo(f"{done.sent_back} sent back, {done.unusable} deliveries as unusable as before")
+
+
+@dead_letter.command()
+@click.argument("ids", nargs=-1, required=True)
+@in_workspace
+def discard(ids: tuple[str, ...], workspace: str | None) -> None:
+    """Give up quarantined deliveries (IDS) for good, with their bodies."""
+    from vocservice.store import audit, deadletters
+
+    with held(workspace) as here:
+        gone = deadletters.discard(here.connection, here.workspace_id, ids)
+        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "deliveries_discarded", here.workspace_id, {"deliveries": gone}))
+    click.echo(f"{gone} discarded")

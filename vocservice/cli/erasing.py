@@ -1,0 +1,102 @@
+"""A customer's key or an age in, what is kept erased or exported: `voc erase`, `voc export-subject` and `voc retention`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vocservice.cli.holding import held, in_workspace
+from vocservice.errors import OutputError
+from vocservice.settings import load_settings
+
+ACTOR = "command line"
+_SUBJECT = click.option("--subject", required=True, help="The customer's key, as the senders give it; `-` reads it from standard input.")
+
+
+@click.command()
+@_SUBJECT
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@in_workspace
+def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
+    """Erase everything of a customer; none of it comes back when a delivery is sent again."""
+    from vocservice.store import erasure
+    from vocservice.store.opened import open_store
+
+    with held(workspace) as here:
+        done = erasure.by_subject(here.connection, here.vault, here.workspace_id, _given(subject), actor=ACTOR, is_dry=dry_run)
+    if not dry_run:
+        store = open_store(load_settings().store)
+        store.database.overwrite_log()
+        store.database.close()
+    word = "to erase" if dry_run else "erased"
+    click.echo(f"{word}: {done.records} records, {done.bodies} quarantined deliveries, {done.answers} kept answers")
+
+
+@click.command(name="export-subject")
+@_SUBJECT
+@click.option("-o", "--output", default="-", show_default=True, help="JSON Lines file; `-` is standard output.")
+@in_workspace
+def export_subject(subject: str, output: str, workspace: str | None) -> None:
+    """Write what is kept of a customer: redacted texts, analyses, people's decisions."""
+    from vocservice.store import audit, subjects
+
+    with held(workspace) as here:
+        found = list(subjects.export(here.connection, here.vault, here.workspace_id, _given(subject)))
+        act = audit.Act(ACTOR, "subject_exported", here.workspace_id, {"records": len(found)})
+        audit.write(here.connection, here.workspace_id, act)
+        _write(output, found)
+    click.echo(f"{len(found)} records", err=True)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--days", type=click.IntRange(0), help="First set for how many days the workspace keeps records; 0 for ever.")
+@click.option("--workspace", help="Name of the workspace; all of them by default.")
+def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
+    """Erase what is older than its workspace keeps, by the time of receipt; run it daily."""
+    from vocservice.store import retention as aging
+    from vocservice.store.opened import open_store
+
+    store = open_store(load_settings().store)
+    try:
+        for one in _workspaces(store, workspace, days):
+            if dry_run:
+                with store.database.read() as connection:
+                    done = aging.due(connection, one)
+            else:
+                done = aging.sweep(store.database, store.vault, one, actor=ACTOR)
+            kept = f"{one.retention_days} days" if one.retention_days else "for ever"
+            word = "to erase" if dry_run else "erased"
+            click.echo(f"{one.name} keeps {kept}; {word}: {done.records} records, {done.bodies} bodies of deliveries")
+    finally:
+        store.database.close()
+
+
+def _workspaces(store: Any, name: str | None, days: int | None) -> list[Any]:
+    """Those that are meant, after their days were set."""
+    from vocservice.store import chosen, workspaces
+
+    with store.database.write() as connection:
+        if name or days is not None:
+            one = workspaces.get(connection, chosen.workspace_id(connection, name))
+            if days is not None:
+                workspaces.set_retention(connection, one, days or None, actor=ACTOR)
+            return [workspaces.get(connection, one.id)]
+        return workspaces.listed(connection)
+
+
+def _given(subject: str) -> str:
+    return sys.stdin.readline().strip() if subject == "-" else subject
+
+
+def _write(output: str, found: list[dict[str, Any]]) -> None:
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in found)
+    if output == "-":
+        click.echo(lines, nl=False)
+        return
+    try:
+        Path(output).write_text(lines, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {Path(output).name}: {error.strerror}") from None

@@ -1,0 +1,71 @@
+"""A customer's key in, everything of that customer erased: texts, analyses, notes, bodies, answers; counts go to the audit log."""
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, String, cast, delete, or_, select, update
+
+from vocservice.store import audit, records
+from vocservice.store.audit import Act
+from vocservice.store.schema import idempotency, inbox
+from vocservice.store.schema import records as record_table
+from vocservice.store.vault import Vault
+
+REQUESTED = "subject_request"
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many records, quarantined bodies and kept answers were erased, or would be."""
+
+    records: int
+    bodies: int
+    answers: int
+
+
+def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject: str, *, actor: str, is_dry: bool = False) -> Erased:
+    """Erase what is known of a customer in a workspace; call `Database.overwrite_log` after the transaction.
+
+    A quarantined body is of nobody known: it goes where it names the customer's key.
+    """
+    records.guard(connection, workspace_id, is_alone=True)
+    mine = record_table.c.workspace_id == workspace_id, record_table.c.subject_hash == vault.subject_hash(workspace_id, subject)
+    found = connection.execute(select(record_table.c.id, record_table.c.source_record).where(*mine)).all()
+    names = [name for row in found for name in row]
+    bodies = _bodies_naming(connection, vault, workspace_id, subject)
+    answers = _answers_naming(connection, names)
+    if not is_dry:
+        for record_id, _ in found:
+            records.erase_by_id(connection, vault, workspace_id, record_id, reason=REQUESTED)
+        connection.execute(update(inbox).where(inbox.c.id.in_(bodies)).values(status="discarded", body_sealed=None))
+        for key_id, route, name in answers:
+            forget_answer(connection, key_id, route, name)
+        done = Erased(len(found), len(bodies), len(answers))
+        audit.write(connection, workspace_id, Act(actor, "subject_erased", workspace_id, asdict(done)))
+    return Erased(len(found), len(bodies), len(answers))
+
+
+def forget_answer(connection: Connection, key_id: str, route: str, name: str) -> None:
+    """Drop one kept answer."""
+    one = idempotency.c.key_id == key_id, idempotency.c.route == route, idempotency.c.name == name
+    connection.execute(delete(idempotency).where(*one))
+
+
+def _bodies_naming(connection: Connection, vault: Vault, workspace_id: str, subject: str) -> list[str]:
+    wanted = subject.strip().casefold()
+    held = select(inbox.c.id, inbox.c.body_sealed).where(
+        inbox.c.workspace_id == workspace_id, inbox.c.status == "quarantined", inbox.c.body_sealed.is_not(None)
+    )
+    rows = connection.execute(held, execution_options={"yield_per": _AT_ONCE})
+    return [row.id for row in rows if wanted and wanted in vault.sealer.open(row.body_sealed).decode("utf-8", "replace").casefold()]
+
+
+def _answers_naming(connection: Connection, names: list[str]) -> set[tuple[str, str, str]]:
+    """Answers that hold any of the ids."""
+    said = cast(idempotency.c.answer, String)
+    columns = select(idempotency.c.key_id, idempotency.c.route, idempotency.c.name)
+    found: set[tuple[str, str, str]] = set()
+    for start in range(0, len(names), _AT_ONCE):
+        some = or_(*(said.contains(f'"{name}"', autoescape=True) for name in names[start : start + _AT_ONCE]))
+        found |= {(row[0], row[1], row[2]) for row in connection.execute(columns.where(some))}
+    return found

@@ -1,0 +1,35 @@
+"""A customer's key in, what is kept of that customer out: redacted texts, analyses, what people decided; one object a record."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, select
+
+from vocservice.store.schema import analyses, annotations, records
+from vocservice.store.vault import Vault
+
+_TOLD = ("id", "source_record", "status", "channel", "created_at", "received_at", "score_kind", "score_value", "score_scale", "details")
+_ANALYSIS = ("bundle", "taxonomy", "revision", "is_current", "created_at", "result")
+_ANNOTATION = ("decision", "labels", "note", "revision", "created_at", "undone_at")
+
+
+def export(connection: Connection, vault: Vault, workspace_id: str, subject: str) -> Iterator[dict[str, Any]]:
+    """Every record of a customer in a workspace, oldest first; `verbatim` is None where it was not analysed yet."""
+    mine = records.c.workspace_id == workspace_id, records.c.subject_hash == vault.subject_hash(workspace_id, subject)
+    for row in connection.execute(select(records).where(*mine).order_by(records.c.received_at, records.c.id)).mappings().all():
+        yield {
+            **_plain(row, _TOLD),
+            "verbatim": row["clean"],
+            "analyses": _of(connection, analyses, row["id"], _ANALYSIS),
+            "annotations": _of(connection, annotations, row["id"], _ANNOTATION),
+        }
+
+
+def _of(connection: Connection, table: Table, record_id: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    found = select(table).where(table.c.record_id == record_id).order_by(table.c.created_at)
+    return [_plain(row, names) for row in connection.execute(found).mappings()]
+
+
+def _plain(row: RowMapping, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: row[name].isoformat() if isinstance(row[name], datetime) else row[name] for name in names}
