@@ -11,9 +11,11 @@ from builders import CANARY, analysis, conversation
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
+from vocservice.errors import StoreError
 from vocservice.records import Label, Scope
 from vocservice.store import analyses, jobs, schema
 from vocservice.store.jobs import Lease
+from vocservice.web import feedback
 from web.sending import check_problem
 from web.storing import ELSEWHERE, Door
 
@@ -173,7 +175,7 @@ def test_what_was_erased_is_gone_and_does_not_come_back(door: Door) -> None:
     assert (found["status"], found["analysis"]) == ("erased", None)
     assert post(door, {"id": "r-1", "text": "It broke."}).get_json()["outcome"] == "erased"
     check_problem(door.client.delete(f"{FEEDBACK}/rec_none", headers=eraser), 404, "record_unknown")
-    assert "record.erase" in [row["action"] for row in door.rows(schema.audit)]
+    assert "record_erased" in [row["action"] for row in door.rows(schema.audit)]
 
 
 @pytest.fixture
@@ -289,3 +291,67 @@ def test_an_expired_key_is_refused(door: Door) -> None:
     with door.database.write() as connection:
         connection.execute(update(schema.keys).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
     check_problem(door.client.get(FEEDBACK, headers=headers), 401, "key_invalid")
+
+
+def told(answer: TestResponse) -> tuple[int, Any]:
+    return answer.status_code, answer.get_json(force=True)
+
+
+def test_21_the_same_request_under_a_key_has_the_first_answer(door: Door) -> None:
+    key = door.key()
+    value = [{"text": "It broke."}, {"text": 7}]
+    first = told(post(door, value, key=key, Idempotency_Key="try-1"))
+    assert first[0] == 207 and told(post(door, value, key=key, Idempotency_Key="try-1")) == first
+    assert door.count(schema.records) == 1
+    check_problem(post(door, {"text": "Other."}, key=key, Idempotency_Key="try-1"), 422, "idempotency_mismatch")
+    assert post(door, value, key=door.key(), Idempotency_Key="try-1").status_code == 207
+    refused = post(door, {"text": 7}, key=key, Idempotency_Key="try-2")
+    assert told(post(door, {"text": 7}, key=key, Idempotency_Key="try-2")) == told(refused) and refused.status_code == 422
+    check_problem(post(door, value, key=key, Idempotency_Key="x" * 256), 400, "parameter_invalid")
+
+
+def test_21_while_the_first_is_being_answered_others_are_told_to_wait(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, told_meanwhile, stored = door.key(), [], feedback._stored
+
+    def slow(*arguments: Any) -> Any:
+        told_meanwhile.append(post(door, {"text": "x"}, key=key, Idempotency_Key="try-1"))
+        return stored(*arguments)
+
+    monkeypatch.setattr(feedback, "_stored", slow)
+    assert post(door, {"text": "x"}, key=key, Idempotency_Key="try-1").status_code == 202
+    (answer,) = told_meanwhile
+    check_problem(answer, 409, "idempotency_busy")
+    assert answer.headers["Retry-After"].isdigit()
+
+
+def test_21_what_failed_on_our_side_is_tried_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("the database does not answer; try again")
+
+    key = door.key()
+    with monkeypatch.context() as broken:
+        broken.setattr(feedback, "_stored", fail)
+        check_problem(post(door, {"text": "x"}, key=key, Idempotency_Key="try-1"), 503, "store_unavailable")
+    assert post(door, {"text": "x"}, key=key, Idempotency_Key="try-1").status_code == 202
+
+
+def subject(door: Door, what: str, value: Any, **keyed: Any) -> TestResponse:
+    return door.client.post(f"/v1/subjects/{what}", json=value, headers=door.key("feedback:erase", **keyed))
+
+
+def test_a_customer_is_exported_and_erased_by_a_key_in_the_body(filled: Door) -> None:
+    (item,) = subject(filled, "export", {"subject": " JO "}).get_json()["items"]
+    assert (item["source_record"], len(item["analyses"])) == ("a", 1)
+    assert subject(filled, "export", {"subject": "jo"}, workspace=ELSEWHERE).get_json()["items"] == []
+    assert subject(filled, "erase", {"subject": "jo"}, workspace=ELSEWHERE).get_json()["records"] == 0
+    assert subject(filled, "erase", {"subject": "jo"}).get_json()["records"] == 1
+    assert get(filled, status="erased")["items"][0]["source_record"] == "a"
+    assert "jo" not in str([row["details"] for row in filled.rows(schema.audit)]).casefold()
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], {"subject": ""}, {"subject": None}, {"subject": True}, {"subject": "jo", "x": 1}, {"subject": "x" * 1001}]
+)
+def test_what_is_no_customer_is_refused(door: Door, value: Any) -> None:
+    for what in ("export", "erase"):
+        check_problem(subject(door, what, value), 422, "invalid_type")

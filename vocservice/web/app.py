@@ -26,6 +26,7 @@ from vocservice.web import (
     page,
     problems,
     sources,
+    subjects,
     taxonomy,
     webhooks,
 )
@@ -39,6 +40,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     analyse.blueprint,
     webhooks.blueprint,
     feedback.blueprint,
+    subjects.blueprint,
     sources.blueprint,
     login.blueprint,
     desk.blueprint,

@@ -18,6 +18,7 @@ from vocservice.ingest.generic import draft_of
 from vocservice.records import Json, Rejected
 from vocservice.store import audit, intake, records, search
 from vocservice.store.audit import Act
+from vocservice.store.idempotency import Answer
 from vocservice.store.ids import new_id
 from vocservice.store.keys import Key
 from vocservice.store.opened import Store
@@ -29,7 +30,7 @@ from vocservice.web.batch import listed_of, record_of
 from vocservice.web.body import read_json
 from vocservice.web.problems import RequestError
 from vocservice.web.query import Query
-from vocservice.web.repeats import Answer, once
+from vocservice.web.repeats import once
 from vocservice.web.state import state
 from vocservice.web.webhooks import refuse_when_full
 
@@ -55,7 +56,7 @@ def write() -> Response:
     refuse_when_full()
     limits = state().limits
     value = read_json(request, max_bytes=limits.max_body_bytes)
-    return once(key, "feedback", lambda: _taken(key, value))
+    return once(key, lambda: _taken(key, value))
 
 
 @blueprint.get("/v1/feedback")
@@ -90,7 +91,8 @@ def erase(record_id: str) -> Response:
     with store.database.write() as connection:
         if not records.erase_by_id(connection, store.vault, key.workspace_id, record_id, reason="api"):
             raise unknown_record()
-        audit.write(connection, key.workspace_id, Act(access.actor(key), "record.erase", record_id, {}))
+        audit.write(connection, key.workspace_id, Act(access.actor(key), "record_erased", record_id, {}))
+    store.database.overwrite_log()
     return Response(status=HTTPStatus.NO_CONTENT)
 
 

@@ -1,27 +1,61 @@
-"""A request's work in, its answer out, done once under an `Idempotency-Key`."""
+"""A request's work in, its answer out, done once under an `Idempotency-Key`: the same request again has the first answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 
-from flask import Response
+from flask import Response, request
 
-from vocservice.records import Json
+from vocservice.errors import StoreError
+from vocservice.store import idempotency
+from vocservice.store.database import Database
+from vocservice.store.idempotency import Answer, Claim
 from vocservice.store.keys import Key
 from vocservice.web.answers import json_answer
-from vocservice.web.problems import problem
+from vocservice.web.problems import RequestError, problem
+from vocservice.web.state import state
+
+HEADER = "Idempotency-Key"
+LONGEST = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status and its JSON; of a failure the code and message."""
+def once(key: Key, work: Callable[[], Answer]) -> Response:
+    """Do the work, or answer as it was answered before. Of a failure the answer holds code and message.
 
-    status: int
-    body: Json
+    Raises:
+        IdempotencyError: this Idempotency-Key came with another body.
+        RequestBusyError: the first request is still being answered.
+        RequestError: the header is none.
+    """
+    claim = _claim(key)
+    if claim is None:
+        return _shown(work())
+    database = state().stored.open().database
+    with database.write() as connection:
+        earlier = idempotency.reserve(connection, claim)
+    return _shown(earlier or _first(database, claim, work))
 
 
-def once(key: Key, route: str, work: Callable[[], Answer]) -> Response:
-    """Do the work, or answer as it was answered before."""
-    return _shown(work())
+def _first(database: Database, claim: Claim, work: Callable[[], Answer]) -> Answer:
+    """What fails frees the key, so that trying again tries again."""
+    try:
+        answer = work()
+        with database.write() as connection:
+            idempotency.settle(connection, claim, answer)
+        return answer
+    except Exception:
+        with suppress(StoreError), database.write() as connection:
+            idempotency.release(connection, claim)
+        raise
+
+
+def _claim(key: Key) -> Claim | None:
+    name = request.headers.get(HEADER)
+    if name is None:
+        return None
+    if not 0 < len(name) <= LONGEST or not name.isascii() or not name.isprintable():
+        raise RequestError(f"{HEADER} has 1 to {LONGEST} visible characters", code="parameter_invalid")
+    rule = request.url_rule.rule if request.url_rule else ""
+    return idempotency.claim_of(key.id, f"{request.method} {rule}", name, request.get_data())
 
 
 def _shown(answer: Answer) -> Response:

@@ -1,0 +1,89 @@
+"""Tests of `limits` and `kept`: buckets fill evenly, callers do not share them, and a Redis that is gone limits nobody."""
+
+import socket
+from threading import Thread
+
+import pytest
+
+from vocservice.web.kept import Kept
+from vocservice.web.limits import MOST_CALLERS, Limiter, OwnBuckets, RedisBuckets, limiter
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def allowed(made: Limiter, caller: str, times: int) -> int:
+    return sum(1 for _ in range(times) if (spent := made.spend(caller)) is None or spent.is_allowed)
+
+
+def test_a_bucket_fills_evenly() -> None:
+    clock = Clock()
+    made = Limiter(60, OwnBuckets(clock))
+    assert allowed(made, "a", 100) == 60
+    assert allowed(made, "b", 1) == 1
+    clock.now = 5.5
+    assert allowed(made, "a", 100) == 5
+    clock.now = 3600
+    assert allowed(made, "a", 100) == 60
+
+
+def test_it_is_told_when_to_come_again() -> None:
+    clock = Clock()
+    made = Limiter(6, OwnBuckets(clock))
+    allowed(made, "a", 6)
+    spent = made.spend("a")
+    assert spent and not spent.is_allowed and spent.retry_seconds == 10
+    assert dict(spent.headers) == {"RateLimit-Limit": "6", "RateLimit-Remaining": "0", "RateLimit-Reset": "60"}
+
+
+def test_no_limit_is_none() -> None:
+    assert limiter(0, redis_url="").spend("a") is None
+
+
+def test_threads_share_a_bucket() -> None:
+    made, counts = Limiter(100, OwnBuckets(Clock())), []
+    threads = [Thread(target=lambda: counts.append(allowed(made, "a", 50))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(counts) == 100
+
+
+def test_only_so_many_callers_are_remembered() -> None:
+    buckets = OwnBuckets(Clock())
+    for number in range(MOST_CALLERS + 10):
+        buckets.take(str(number), limit=1)
+    assert len(buckets._held) == MOST_CALLERS
+
+
+def test_22_while_redis_is_gone_there_is_no_limit_and_it_is_counted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made = Limiter(1, RedisBuckets(f"redis://127.0.0.1:{port}/0"))
+    assert allowed(made, "a", 5) == 5
+    assert made.opened == 5
+
+
+def test_what_is_kept_is_looked_up_again_when_it_is_old_and_failures_are_not_kept() -> None:
+    answers = iter([1, RuntimeError(), 2])
+
+    def look() -> int:
+        found = next(answers)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    kept = Kept(look, seconds=60)
+    assert [kept.value(), kept.value()] == [1, 1]
+    kept._seconds = -1
+    with pytest.raises(RuntimeError):
+        kept.value()
+    assert kept.value() == 2
