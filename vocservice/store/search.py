@@ -111,7 +111,7 @@ def _chosen(connection: Connection, vault: Vault, workspace_id: str, filters: Fi
     named = {"status": records.c.status, "source": records.c.source_key, "channel": records.c.channel}
     where += [column == value for name, column in named.items() if (value := getattr(filters, name)) is not None]
     where += [
-        _has(is_postgresql, held, value, filters.polarity if name == "factor" else None)
+        has_label(held, value, filters.polarity if name == "factor" else None, is_postgresql=is_postgresql)
         for name, held in _LISTS.items()
         if (value := getattr(filters, name)) is not None
     ]
@@ -128,8 +128,8 @@ def _chosen(connection: Connection, vault: Vault, workspace_id: str, filters: Fi
     return _all(workspace_id).where(*where)
 
 
-def _has(is_postgresql: bool, held: str, key: str, polarity: str | None) -> ColumnElement[bool]:
-    """Whether the analysis gives a label."""
+def has_label(held: str, key: str, polarity: str | None = None, *, is_postgresql: bool) -> ColumnElement[bool]:
+    """Whether the analysis gives a label of a list such as `stages`."""
     label = {"key": key} | ({"polarity": polarity} if polarity else {})
     if is_postgresql:
         return analyses.c.result.op("@>")(literal({held: [label]}, JSONB))
