@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from vocservice.reporting import words
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
@@ -42,21 +42,45 @@ class Charts:
     series: tuple[Chart, ...]
 
 
+class Links(Protocol):
+    """Where a figure leads to, on pages that have more than the report."""
+
+    def cell(self, cell: Cell) -> str:
+        """The URL of the records that a cell of the journey map counts."""
+        ...
+
+    def record(self, record_id: str) -> str:
+        """The URL of a record."""
+        ...
+
+
 def render(report: Report) -> str:
     """The page."""
-    css = _css()
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return _template().render(
-        report=report,
-        css=css,
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        charts=_charts(report),
-        least=MIN_N,
-        shown_rungs=report.scope.ladder[:SHOWN_RUNGS],
-        shown_changes=_changes(report),
-        anomalies=tuple((series.figure, point) for series in report.series for point in series.anomalies),
+    return _environment().get_template("report.html").render(css=_css(), policy=policy(), **_values(report, None))
+
+
+def figures(report: Report, links: Links) -> str:
+    """The sections of the page alone, for a page that brings its own head and style; cells and records lead on."""
+    return _environment().get_template("figures.html").render(**_values(report, links))
+
+
+def policy() -> str:
+    """The content security policy of the page: its own style sheet, by its hash, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
+    return {
+        "report": report,
+        "links": links,
+        "charts": _charts(report),
+        "least": MIN_N,
+        "shown_rungs": report.scope.ladder[:SHOWN_RUNGS],
+        "shown_changes": _changes(report),
+        "anomalies": tuple((series.figure, point) for series in report.series for point in series.anomalies),
         **_names(report.taxonomy),
-    )
+    }
 
 
 def look_of(cell: Cell) -> str:
@@ -183,12 +207,12 @@ def _filters() -> Iterator[tuple[str, Callable[..., str]]]:
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(_filters())
-    return environment.get_template("report.html")
+    return environment
 
 
 @lru_cache(maxsize=1)
