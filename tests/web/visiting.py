@@ -58,8 +58,9 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
     def form(self, action: str) -> dict[str, Any]:
-        """The first form whose action begins so."""
-        return next(form for form in self.forms if str(form["action"]).startswith(action))
+        """The form with this action, else the first whose action begins so."""
+        exact = [form for form in self.forms if form["action"] == action]
+        return (exact or [form for form in self.forms if str(form["action"]).startswith(action)])[0]
 
 
 class Office:

@@ -24,7 +24,7 @@ from vocservice.store.database import Database
 from vocservice.store.sessions import Lifetime, Session
 from vocservice.store.users import User
 from vocservice.store.vault import Vault
-from vocservice.web import headers, logs
+from vocservice.web import headers, logs, uploads
 from vocservice.web.body import read_bytes
 from vocservice.web.state import state
 
@@ -37,6 +37,13 @@ THEMES: Mapping[str, str] = {"": "As the system", "light": "Light", "dark": "Dar
 FIELD = "token"
 NAVIGATION = (
     ("desk.queue", "Review desk", users.ANALYST),
+    ("batch_pages.listing", "Batches", users.ANALYST),
+    ("admin.source_list", "Sources", users.ADMIN),
+    ("admin.key_list", "Keys", users.ADMIN),
+    ("admin.user_list", "Users", users.ADMIN),
+    ("admin.dead_letter_list", "Dead letters", users.ADMIN),
+    ("admin.audit_list", "Audit", users.ADMIN),
+    ("admin.bundle", "Bundle", users.ADMIN),
     ("login.preferences", "Preferences", users.ANALYST),
 )
 _SECURE_PREFIX = "__Host-"
@@ -83,8 +90,8 @@ def person() -> User:
     return found.user
 
 
-def require_role(role: str) -> Callable[[View[P]], View[P]]:
-    """Let only people of this role, or of one above it, reach a view, and only forms that we made."""
+def require_role(role: str, *, takes_file: bool = False) -> Callable[[View[P]], View[P]]:
+    """Let only people of this role, or of one above it, reach a view, and only forms that we made; one may hold a large file."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
@@ -95,7 +102,7 @@ def require_role(role: str) -> Callable[[View[P]], View[P]]:
             if not found.user.may(role):
                 raise PageError("Not allowed", "Your role does not let you do this.", status=403)
             if request.method == "POST":
-                check_form()
+                check_form(takes_file=takes_file)
             return view(*args, **kwargs)
 
         checked.role = role  # type: ignore[attr-defined]
@@ -117,13 +124,16 @@ def open_to_all(view: View[P]) -> View[P]:
     return checked
 
 
-def check_form() -> None:
-    """Whether this form is one of ours.
+def check_form(*, takes_file: bool = False) -> None:
+    """Whether this form is one of ours. A file in it goes to the disk, not into memory.
 
     Raises:
         PageError: it is not (403).
     """
-    read_bytes(request, max_bytes=state().limits.max_body_bytes)
+    if takes_file:
+        uploads.allow(request, max_bytes=state().batches.max_bytes)
+    else:
+        read_bytes(request, max_bytes=state().limits.max_body_bytes)
     sent = request.form.get(FIELD, "")
     secret = _secret()
     fits = secret is not None and hmac.compare_digest(sent.encode("utf-8", "replace"), _token(secret).encode())
@@ -142,9 +152,10 @@ def form_token() -> str:
 
 def own_path(path: str) -> str:
     """A path of this site, or blank for anything else."""
-    parts = urlsplit(path) if path.isascii() and path.isprintable() and len(path) <= _LONGEST_PATH else urlsplit("")
-    is_own = path.startswith("/") and not path.startswith(("//", "/\\")) and "\\" not in path and not (parts.scheme or parts.netloc)
-    return path if is_own else ""
+    if not (path.isascii() and path.isprintable() and len(path) <= _LONGEST_PATH) or "\\" in path:
+        return ""
+    parts = urlsplit(path)
+    return path if path.startswith("/") and not (path.startswith("//") or parts.scheme or parts.netloc) else ""
 
 
 def become(token: str) -> None:

@@ -1,0 +1,162 @@
+"""Tests of the admin pages: what is shown once, what is refused, dead letters put right, and names that try to become markup."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from vocservice.ingest.registry import ADAPTERS
+from vocservice.store import audit, keys, schema
+from web.test_page import HOSTILE
+from web.visiting import PASSWORD, Browser, Office, Page
+
+SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS10ZXN0cy0wMTIzNDU2Nzg5"
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def admin(office: Office) -> Browser:
+    return office.browser("admin")
+
+
+def added(admin: Browser, **fields: str):  # type: ignore[no-untyped-def]
+    return admin.send(
+        "/admin/sources", "/admin/sources", {"name": "Shop", "adapter": "generic", "secret": "s3cret-of-the-tests-0123", **fields}
+    )
+
+
+def test_a_source_shows_its_url_once(office: Office, admin: Browser) -> None:
+    answer = added(admin)
+    assert answer.status_code == 200
+    (url,) = re.findall(r"http://localhost/v1/hooks/[\w-]{43}", answer.text)[:1]
+    (row,) = office_rows(office, schema.sources)
+    assert url not in admin.client.get(f"/admin/sources/{row.id}").text
+    assert "Shop" in admin.client.get("/admin/sources").text
+    assert office.app.test_client().get(url.removeprefix("http://localhost")).status_code == 200
+
+
+def office_rows(office: Office, table):  # type: ignore[no-untyped-def]
+    with office.database.read() as connection:
+        return connection.execute(select(table)).all()
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": " "}, {"adapter": "x"}, {"options": "[1]"}, {"options": "{"}, {"options": '{"x": 1}'}, {"secret": "a"}], ids=str
+)
+def test_a_source_that_cannot_be_is_refused_with_a_reason(office: Office, admin: Browser, fields: dict[str, str]) -> None:
+    answer = added(admin, **fields)
+    assert answer.status_code == 422 and 'role="alert"' in answer.text
+    assert office_rows(office, schema.sources) == []
+
+
+@pytest.mark.parametrize("name", [name for name, adapter in ADAPTERS.items() if not adapter.needs_secret][:3])
+def test_the_sample_of_a_sender_goes_through_and_stores_nothing(office: Office, admin: Browser, name: str) -> None:
+    assert added(admin, adapter=name, secret="").status_code == 200
+    (row,) = office_rows(office, schema.sources)
+    answer = admin.send(f"/admin/sources/{row.id}", f"/admin/sources/{row.id}/test")
+    assert "Nothing was stored" in answer.text, answer.text
+    assert office_rows(office, schema.inbox) == []
+
+
+def test_secrets_are_changed_with_two_at_a_time(office: Office, admin: Browser) -> None:
+    added(admin, adapter="standard", secret=SECRET) if "standard" in ADAPTERS else added(admin)
+    (row,) = office_rows(office, schema.sources)
+    path = f"/admin/sources/{row.id}"
+    before = "1 of at most 2" in admin.page(path).words
+    answer = admin.send(path, f"{path}/secrets", {"do": "add", "secret": "another-s3cret-of-the-tests-0123"})
+    assert before and answer.status_code == 303, answer.text
+    assert "2 of at most 2" in admin.page(path).words
+    assert admin.send(path, f"{path}/secrets", {"do": "remove"}).status_code == 303
+    assert "1 of at most 2" in admin.page(path).words
+    assert admin.send(path, f"{path}/state", {"do": "disable"}).status_code == 303
+    assert ", off, since" in admin.page(path).words
+    assert "another-s3cret" not in repr(office_rows(office, schema.audit))
+
+
+def test_a_key_is_shown_once_and_revoked(office: Office, admin: Browser) -> None:
+    answer = admin.send("/admin/keys", "/admin/keys", {"name": "loader", "scope": ["analyse"], "days": "30"})
+    (token,) = set(re.findall(r"voc_[0-9a-f]{10}_[\w-]{43}", answer.text))
+    with office.database.read() as connection:
+        key = keys.verify(connection, token)
+    assert key and key.scopes == ("analyse",)
+    assert token not in admin.client.get("/admin/keys").text
+    assert admin.send("/admin/keys", f"/admin/keys/{key.id}/revoke").status_code == 303
+    with office.database.read() as connection:
+        assert keys.verify(connection, token) is None
+
+
+UNUSABLE_KEYS = [{"scope": []}, {"scope": ["all"]}, {"days": "x"}, {"days": "0"}, {"days": "99999"}, {"name": ""}]
+
+
+@pytest.mark.parametrize("fields", UNUSABLE_KEYS, ids=str)
+def test_a_key_that_cannot_be_is_refused(office: Office, admin: Browser, fields: dict[str, object]) -> None:
+    answer = admin.send("/admin/keys", "/admin/keys", {"name": "loader", "scope": ["analyse"], "days": "", **fields})
+    assert answer.status_code == 422
+    assert office_rows(office, schema.keys) == []
+
+
+def test_users_are_added_and_kept_out(office: Office, admin: Browser) -> None:
+    fields = {"name": "Grace", "email": "grace@example.org", "role": "support_lead", "password": PASSWORD}
+    assert admin.send("/admin/users", "/admin/users", fields).status_code == 303
+    assert admin.send("/admin/users", "/admin/users", fields).status_code == 422
+    grace = next(row for row in office_rows(office, schema.users) if row.name == "Grace")
+    assert admin.send("/admin/users", f"/admin/users/{grace.id}", {"do": "role", "role": "analyst"}).status_code == 303
+    assert admin.send("/admin/users", f"/admin/users/{grace.id}", {"do": "disable"}).status_code == 303
+    after = next(row for row in office_rows(office, schema.users) if row.name == "Grace")
+    assert (after.role, after.is_active) == ("analyst", False)
+    answer = admin.send("/admin/users", f"/admin/users/{admin.user.id}", {"do": "disable"})
+    assert (answer.status_code, "no other admin" in answer.text) == (422, True)
+
+
+def test_a_dead_letter_is_looked_at_put_right_and_taken_in(office: Office, admin: Browser) -> None:
+    answer = added(admin, adapter="google_forms", secret="")
+    path = re.findall(r"/v1/hooks/[\w-]{43}", answer.text)[0]
+    sample = ADAPTERS["google_forms"].sample()
+    sender = office.app.test_client()
+    assert sender.post(path, data=b'{"oops"', content_type="application/json").status_code == 202
+    (letter,) = office_rows(office, schema.inbox)
+    looked = admin.send("/admin/dead-letters", "/admin/dead-letters", {})
+    assert looked.status_code == 200
+    form = admin.page("/admin/dead-letters").form("/admin/dead-letters")
+    body = admin.post({**form, "action": f"/admin/dead-letters/{letter.id}/body"})
+    assert "{&#34;oops&#34;" in body.text
+    put = Page(body.text).form(f"/admin/dead-letters/{letter.id}")
+    assert "Still unusable" in admin.post(put, {"body": "{}"}).text
+    assert "Read and taken in" in admin.post(put, {"body": sample.body.decode()}).text
+    actions = [row.action for row in office_rows(office, schema.audit)]
+    assert actions.count("delivery.look") == 1 and "delivery.correct" in actions
+    assert "oops" not in repr(office_rows(office, schema.audit))
+
+
+def test_the_audit_log_is_shown_and_checked(office: Office, admin: Browser) -> None:
+    added(admin)
+    page = admin.page("/admin/audit?check=1")
+    assert "The chain is whole" in page.words and "source.create" in page.words and "login" in page.words
+    assert "source.create" not in admin.page("/admin/audit?action=login").words
+    with office.database.write() as connection:
+        connection.execute(schema.audit.update().where(schema.audit.c.action == "login").values(target="other"))
+        assert audit.first_broken(connection)
+    assert "broken at entry" in admin.page("/admin/audit?check=1").words
+
+
+def test_the_bundle_in_use_is_named(admin: Browser) -> None:
+    assert "fake-1" in admin.page("/admin/bundle").words
+
+
+@pytest.mark.parametrize("text", HOSTILE[:6], ids=lambda text: ascii(text[:20]))
+def test_a_name_is_never_markup(office: Office, admin: Browser, text: str) -> None:
+    added(admin, name=text, adapter="google_forms", secret="")
+    office.user(name=text)
+    admin.send("/admin/keys", "/admin/keys", {"name": text, "scope": ["analyse"], "days": ""})
+    (row,) = office_rows(office, schema.sources)
+    for path in ("/admin/sources", f"/admin/sources/{row.id}", "/admin/keys", "/admin/users", "/admin/audit", "/admin/dead-letters"):
+        page = admin.page(path)
+        assert not any(attribute.startswith("on") for _, attributes in page.elements for attribute in attributes)
+        assert {str(script["src"]) for script in page.all("script")} == {"/static/keys.js"}
+        assert not {tag for tag, _ in page.elements} & {"img", "svg", "iframe", "style"}
+        assert len(page.all("h1")) == 1

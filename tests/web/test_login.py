@@ -1,0 +1,205 @@
+"""Tests of `login`: cookies, forms that are not ours, what leads where, sessions that end, and themes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+
+from vocservice.store import schema
+from web.visiting import PASSWORD, Browser, Office, Page
+
+CSS = Path(__file__).parents[2] / "vocservice" / "web" / "static"
+PAIRS = [
+    *[("ink", paper) for paper in ("paper", "field", "fault")],
+    *[("quiet", "paper"), ("link", "paper"), ("on-button", "button")],
+    *[("on-mark", mark) for mark in ("plain", "good", "bad", "mixed", "reason")],
+]
+EDGES = [("edge", "paper"), ("edge", "field"), ("link", "paper"), ("fault-edge", "paper")]
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def cookies(answer) -> str:  # type: ignore[no-untyped-def]
+    return "\n".join(answer.headers.getlist("Set-Cookie"))
+
+
+def test_a_login_sets_a_cookie_that_only_the_browser_holds(office: Office) -> None:
+    browser = Browser(office.app.test_client(), office.user())
+    kept = cookies(browser.sign_in())
+    assert re.search(r"^voc_session=[\w-]{43}; HttpOnly; Path=/; SameSite=Lax$", kept, flags=re.MULTILINE)
+
+
+def test_over_https_the_cookie_is_secure(office: Office) -> None:
+    client, user = office.app.test_client(), office.user()
+    form = Page(client.get("/login", base_url="https://localhost").text).form("/login")
+    fields = {**dict(form["fields"]), "email": user.email, "password": PASSWORD}
+    answer = client.post("/login", data=fields, base_url="https://localhost")
+    assert re.search(r"^__Host-voc_session=\S+; Secure; HttpOnly; Path=/; SameSite=Lax$", cookies(answer), flags=re.MULTILINE)
+
+
+def test_a_login_changes_the_session_and_closes_the_old_one(office: Office) -> None:
+    browser = office.browser()
+    before = browser.client.get_cookie("voc_session")
+    token = dict(browser.page("/preferences").form("/preferences")["fields"])["token"]
+    answer = browser.client.post("/login", data={"token": token, "email": browser.user.email, "password": PASSWORD})
+    assert answer.status_code == 303
+    after = browser.client.get_cookie("voc_session")
+    assert before and after and before.value != after.value
+    with office.database.read() as connection:
+        assert len(connection.execute(select(schema.sessions)).all()) == 1
+
+
+def test_whatever_was_wrong_the_answer_is_the_same(office: Office) -> None:
+    known = office.user()
+    texts = set()
+    for email, password in ((known.email, "wrong"), ("nobody@example.org", PASSWORD)):
+        browser = Browser(office.app.test_client(), known)
+        answer = browser.sign_in(password, email=email)
+        assert answer.status_code == 401
+        texts.add(re.sub(r'value="[0-9a-f]{64}"', "", answer.text))
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "led"),
+    [
+        ("/desk?scope=both", "/desk?scope=both"),
+        ("", "/desk"),
+        ("https://evil.example/", "/desk"),
+        ("//evil.example/", "/desk"),
+        ("/\\evil.example", "/desk"),
+        ("javascript:alert(1)", "/desk"),
+        ("/a\r\nSet-Cookie: x=1", "/desk"),
+    ],
+)
+def test_after_the_login_one_is_led_to_own_paths_only(office: Office, asked: str, led: str) -> None:
+    browser = Browser(office.app.test_client(), office.user())
+    assert browser.sign_in(next=asked).location == led
+
+
+def test_without_a_session_a_page_leads_to_the_login_and_back(office: Office) -> None:
+    answer = office.app.test_client().get("/desk?scope=both")
+    assert (answer.status_code, answer.location) == (302, "/login?next=/desk?scope%3Dboth")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_form_from_elsewhere_is_refused(office: Office, site: str) -> None:
+    browser = office.browser()
+    form = browser.page("/preferences").form("/preferences")
+    answer = browser.client.post("/preferences", data=dict(form["fields"]), headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("token", ["", "x", "0" * 64, "\u00e9"])
+def test_a_form_without_our_token_is_refused(office: Office, token: str) -> None:
+    browser, stranger = office.browser(), office.app.test_client()
+    assert browser.client.post("/preferences", data={"token": token}).status_code == 403
+    assert stranger.post("/login", data={"token": token, "email": browser.user.email, "password": PASSWORD}).status_code == 403
+    other = dict(office.browser().page("/preferences").form("/preferences")["fields"])["token"]
+    assert browser.client.post("/preferences", data={"token": other}).status_code == 403
+
+
+def test_a_draft_outlives_its_session(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    form = browser.page(f"/desk/{record}").form(f"/desk/{record}")
+    with office.database.write() as connection:
+        connection.execute(delete(schema.sessions))
+    answer = browser.post(form, {"decision": "dismiss", "note": "mine"})
+    assert (answer.status_code, "session has ended" in answer.text) == (401, True)
+    again = browser.post(Page(answer.text).form("/login"), {"email": browser.user.email, "password": PASSWORD})
+    assert again.status_code == 200 and "not been sent yet" in again.text
+    assert browser.post(Page(again.text).form(f"/desk/{record}")).status_code == 303
+    with office.database.read() as connection:
+        (kept,) = connection.execute(select(schema.annotations)).all()
+    assert (kept.decision, kept.note) == ("dismiss", "mine")
+
+
+@pytest.mark.parametrize(("everywhere", "left"), [({}, 1), ({"everywhere": "1"}, 0)])
+def test_signing_out_ends_the_session_here_or_everywhere(office: Office, everywhere: dict[str, str], left: int) -> None:
+    browser = office.browser()
+    other = Browser(office.app.test_client(), browser.user)
+    other.sign_in()
+    assert browser.send("/preferences", "/logout", everywhere).location == "/login"
+    assert browser.client.get("/desk").status_code == 302
+    assert other.client.get("/desk").status_code == (200 if left else 302)
+
+
+def test_another_password_ends_every_other_session(office: Office) -> None:
+    browser = office.browser()
+    other = Browser(office.app.test_client(), browser.user)
+    other.sign_in()
+    assert browser.send("/preferences", "/preferences/password", {"old": "wrong", "new": "another long one"}).status_code == 422
+    answer = browser.send("/preferences", "/preferences/password", {"old": PASSWORD, "new": "another long one"})
+    assert answer.status_code == 303
+    assert browser.client.get("/desk").status_code == 200
+    assert other.client.get("/desk").status_code == 302
+
+
+def test_keys_can_be_switched_off(office: Office) -> None:
+    browser = office.browser()
+    assert browser.page("/desk").all("script")
+    form = browser.page("/preferences").form("/preferences")
+    browser.post({**form, "fields": [pair for pair in form["fields"] if pair[0] != "keys"]})
+    assert not browser.page("/desk").all("script")
+
+
+@pytest.mark.parametrize(("theme", "shown"), [("dark", "dark"), ("light", "light"), ("", None), ("x", None)])
+def test_the_theme_is_a_form_and_a_cookie(office: Office, theme: str, shown: str | None) -> None:
+    browser = office.browser()
+    answer = browser.send("/desk", "/theme", {"theme": theme})
+    assert (answer.status_code, answer.location) == (303, "/desk")
+    assert browser.page("/desk").all("html")[0].get("data-theme") == shown
+
+
+def test_without_a_store_the_pages_say_so(client) -> None:  # type: ignore[no-untyped-def]
+    client.set_cookie("voc_session", "x")
+    answer = client.get("/desk")
+    assert (answer.status_code, "voc init" in answer.text) == (503, True)
+
+
+def test_pages_run_nothing_that_stands_in_them(office: Office) -> None:
+    answer = office.browser().client.get("/desk")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy and "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", answer.text)
+
+
+def colours(selector: str) -> dict[str, str]:
+    sheet = (CSS / "page.css").read_text(encoding="utf-8")
+    block = re.search(re.escape(selector) + r" \{(.*?)\}", sheet, flags=re.DOTALL)
+    assert block
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block.group(1)))
+
+
+def contrast(first: str, second: str) -> float:
+    """As WCAG 2.2 defines it."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    bright, dark = sorted((light(first), light(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("selector", [":root", ':root[data-theme="dark"]'])
+def test_everything_can_be_read_in_both_themes(selector: str) -> None:
+    found = colours(selector)
+    assert {pair: contrast(found[pair[0]], found[pair[1]]) for pair in PAIRS if contrast(found[pair[0]], found[pair[1]]) < 4.5} == {}
+    assert {pair: contrast(found[pair[0]], found[pair[1]]) for pair in EDGES if contrast(found[pair[0]], found[pair[1]]) < 3} == {}
+
+
+def test_the_dark_theme_is_one_whoever_asked_for_it() -> None:
+    assert colours(':root:not([data-theme="light"])') == colours(':root[data-theme="dark"]') != colours(":root")
+
+
+def test_every_colour_of_the_pages_is_one_of_the_themes() -> None:
+    sheet = (CSS / "layout.css").read_text(encoding="utf-8")
+    assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgb|url\(|@import", sheet)
+    assert set(re.findall(r"var\(--([\w-]+)\)", sheet)) <= colours(":root").keys()

@@ -1,0 +1,38 @@
+"""Filters in, a page of the audit log of a workspace out, the last first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from vocservice.store.schema import audit, users
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who did what to which thing; `name` is the person's, where the actor is one."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    details: Mapping[str, Any]
+    name: str | None
+
+
+def page(
+    connection: Connection, workspace_id: str, *, before: int | None = None, limit: int, actor: str = "", action: str = "", target: str = ""
+) -> list[Entry]:
+    """Entries below a number; blank filters are any, an action also by its beginning."""
+    columns = (audit.c.number, audit.c.at, audit.c.actor, audit.c.action, audit.c.target, audit.c.details, users.c.name)
+    chosen = select(*columns).outerjoin(users, audit.c.actor == "user:" + users.c.id).where(audit.c.workspace_id == workspace_id)
+    if before is not None:
+        chosen = chosen.where(audit.c.number < before)
+    if action:
+        chosen = chosen.where(audit.c.action.startswith(action, autoescape=True))
+    for column, wanted in ((audit.c.actor, actor), (audit.c.target, target)):
+        chosen = chosen.where(column == wanted) if wanted else chosen
+    return [Entry(*row) for row in connection.execute(chosen.order_by(audit.c.number.desc()).limit(limit))]
