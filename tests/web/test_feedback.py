@@ -345,13 +345,14 @@ def test_a_customer_is_exported_and_erased_by_a_key_in_the_body(filled: Door) ->
     assert subject(filled, "export", {"subject": "jo"}, workspace=ELSEWHERE).get_json()["items"] == []
     assert subject(filled, "erase", {"subject": "jo"}, workspace=ELSEWHERE).get_json()["records"] == 0
     assert subject(filled, "erase", {"subject": "jo"}).get_json()["records"] == 1
-    assert get(filled, status="erased")["items"][0]["source_record"] == "a"
+    assert [item["analysis"] for item in get(filled, status="erased")["items"]] == [None]
     assert "jo" not in str([row["details"] for row in filled.rows(schema.audit)]).casefold()
 
 
-@pytest.mark.parametrize(
-    "value", [{}, [], {"subject": ""}, {"subject": None}, {"subject": True}, {"subject": "jo", "x": 1}, {"subject": "x" * 1001}]
-)
+NO_CUSTOMERS = [{}, [], {"subject": ""}, {"subject": None}, {"subject": True}, {"subject": "jo", "x": 1}, {"subject": "x" * 1001}]
+
+
+@pytest.mark.parametrize("value", NO_CUSTOMERS, ids=lambda value: str(value)[:30])
 def test_what_is_no_customer_is_refused(door: Door, value: Any) -> None:
     for what in ("export", "erase"):
         check_problem(subject(door, what, value), 422, "invalid_type")

@@ -25,7 +25,8 @@ def analyse() -> Response:
     if limits.require_key:
         access.require("analyse")
     batch = batch_of(read_json(request, max_bytes=limits.max_body_bytes), limits=limits)
-    results = list(state().model.analyser().stream(batch.records))
+    model = state().model
+    results = [model.result(batch.records[0])] if batch.is_single else list(model.analyser().stream(batch.records))
     logs.note(records=len(results), rejected=sum(isinstance(result, Rejected) for result in results))
     return _single(results[0]) if batch.is_single else _listed(results)
 

@@ -63,7 +63,7 @@ def _filled(text: str, *, channel: str, question: str) -> Filled:
         analyser = state().model.analyser()
     except BundleError as error:
         return Filled(error.status, fault=error.message, channel=channel)
-    outcome = next(iter(analyser.stream([record_of(item, number=1, limits=state().limits)])))
+    outcome = state().model.result(record_of(item, number=1, limits=state().limits))
     if isinstance(outcome, Analysis):
         return Filled(view=view_of(outcome, analyser.taxonomy), channel=channel)
     return Filled(status_of(outcome), fault=outcome.message, channel=channel)
