@@ -7,7 +7,7 @@ import pytest
 
 from vocservice.assemble import assemble, dialogue_of, evidence_of
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
-from vocservice.inference.conversation import FEATURES, ConversationModel, Logistic
+from vocservice.inference.conversation import FEATURES, ConversationModel, Linear, Logistic
 from vocservice.inference.engine import Scored
 from vocservice.records import Analysis, Evidence, Factor, Label, Segment, Speaker, Turn, Verbatim, Withheld
 from vocservice.taxonomy import Taxonomy, load_taxonomy, parse_taxonomy
@@ -169,6 +169,8 @@ def judge(**biases: float) -> ConversationModel:
         mean=(0.0,) * size,
         scale=(1.0,) * size,
         outcome={key: one(key) for key in ("resolved", "unresolved")},
+        favour={"resolved": 1.0, "unresolved": 1.0},
+        end=Linear(weights=(0.0,) * size, bias=-0.8),
         needs_review=one("review"),
         reasons={key: one(key) for key in ("agent_conduct", "repeat_contact", "abandoned")},
     )

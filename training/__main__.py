@@ -19,6 +19,7 @@ from training.settings import load_training_settings
 from training.suite import evaluate_bundle
 from training.teach import teach
 from training.teachers import FILE
+from training.timings import timings
 from vocservice.errors import VocError
 from vocservice.inference.bundle import default_bundle, load_bundle
 from vocservice.inference.engine import Engine
@@ -79,12 +80,13 @@ def train(
 @click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Evaluate on a table labelled with this taxonomy.")
 @click.option("--all-rows", is_flag=True, help="With --taxonomy: use every row, not only those that training kept out.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also fit and report the simple baselines.")
+@click.option("--timings/--no-timings", "timed", default=True, show_default=True, help="Also time whole analyses of each corpus.")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write docs/quality.md here, and the card and metrics into the bundle.",
 )
-def evaluate(data: Path, bundle: Path | None, taxonomy_file: Path | None, all_rows: bool, baselines: bool, report: Path | None) -> None:
+def evaluate(data: Path, bundle: Path | None, taxonomy_file: Path | None, all_rows: bool, baselines: bool, timed: bool, report: Path | None) -> None:
     """Measure a bundle through the serving steps and print the figures as JSON."""
     folder = bundle or default_bundle()
     if taxonomy_file is not None:
@@ -96,6 +98,8 @@ def evaluate(data: Path, bundle: Path | None, taxonomy_file: Path | None, all_ro
     metrics = evaluate_bundle(Engine(loaded), data, taxonomy)
     if baselines:
         metrics["baselines"] = baseline_figures(data, taxonomy)
+    if timed:
+        metrics["timings"] = timings(folder, data)
     if report is not None:
         write_reports(keep_earlier(metrics, folder), loaded.manifest, folder, report)
     click.echo(json.dumps(metrics, indent=1))

@@ -1,4 +1,4 @@
-"""Annotated transcripts and a first bundle in, the conversation model out: logistic regressions on dialogue features."""
+"""Annotated transcripts and a first bundle in, the conversation model out: small regressions on dialogue features."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from training.corpora import CORPORA, read_rows
@@ -15,7 +15,7 @@ from training.run import Run
 from vocservice.assemble import dialogue_of
 from vocservice.errors import RecordError
 from vocservice.inference.bundle import load_bundle
-from vocservice.inference.conversation import FEATURES, ConversationModel, Logistic, features
+from vocservice.inference.conversation import FEATURES, ConversationModel, Linear, Logistic, features
 from vocservice.inference.engine import Engine, Scored
 from vocservice.paths import config_path
 from vocservice.pipeline import prepare
@@ -26,7 +26,10 @@ from vocservice.text.segment import segments_of
 log = logging.getLogger("training.conversations")
 
 SOURCES = ("transcripts_train", "transcripts_written")
-_STRENGTH = 0.05  # inverse regularisation: few transcripts, many features
+_STRENGTH = 0.15  # inverse regularisation: few transcripts, many features
+_LEAST_SCALE = 0.05  # a feature that hardly varies here is not blown up where it does
+_END_CUES = ("end", "mean", "end_thanks", "end_question", "end_still")  # what the sentiment at the end is read from
+_END_STRENGTH = 10.0  # ridge penalty
 _WRITTEN_WEIGHT = 0.5  # invented conversations count half
 _FOLDS = 5
 
@@ -37,7 +40,7 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     rows = [row for row in rows if len(row["turns"]) > 1 and not (run.commercial and row["id"].startswith("twcs"))]
     heard = hear(rows, Engine(load_bundle(bundle_folder)))
     rows, vectors = [one.row for one in heard], dialogue_features(heard)
-    mean, scale = vectors.mean(0), np.maximum(vectors.std(0), 1e-3)
+    mean, scale = vectors.mean(0), np.maximum(vectors.std(0), _LEAST_SCALE)
     matrix = (vectors - mean) / scale
     weight = np.array([_WRITTEN_WEIGHT if row["source"] == "transcripts_written" else 1.0 for row in rows])
     outcomes = run.taxonomy["outcome"].keys
@@ -47,6 +50,8 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
         mean=tuple(mean),
         scale=tuple(scale),
         outcome={key: _fit(matrix, np.array([row["outcome"] == key for row in rows]), weight) for key in outcomes},
+        favour={key: _favour(np.array([row["outcome"] == key for row in rows]), weight) for key in outcomes},
+        end=_fit_end(matrix, np.array([row["sentiment_end"] / 2 for row in rows]), weight),
         needs_review=_fit(matrix, np.array([row["needs_review"] for row in rows]), weight),
         reasons={key: _fit(matrix, np.array([key in row["reasons"] for row in rows]), weight) for key in reasons},
     )
@@ -100,6 +105,20 @@ def _fit(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> Logistic
     out = cross_val_predict(model, matrix, wanted, cv=folds, method="predict_proba", params={"sample_weight": weight})[:, 1]
     model.fit(matrix, wanted, sample_weight=weight)
     return Logistic(weights=tuple(map(float, model.coef_[0])), bias=float(model.intercept_[0]), threshold=_threshold(out, wanted))
+
+
+def _favour(wanted: np.ndarray, weight: np.ndarray) -> float:
+    """The root of a class's rarity: halfway between the likeliest class and the best mean recall."""
+    return float(np.average(wanted, weights=weight).clip(1 / len(wanted)) ** -0.5)
+
+
+def _fit_end(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> Linear:
+    """A ridge regression on a few of the features; the others have no weight."""
+    columns = [FEATURES.index(name) for name in _END_CUES]
+    model = Ridge(_END_STRENGTH).fit(matrix[:, columns], wanted, sample_weight=weight)
+    weights = np.zeros(matrix.shape[1])
+    weights[columns] = model.coef_
+    return Linear(weights=tuple(map(float, weights)), bias=float(model.intercept_))
 
 
 def _threshold(probability: np.ndarray, wanted: np.ndarray) -> float:

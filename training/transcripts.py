@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from training.conversations import hear
 from training.metrics import f1, interval, macro_f1, precision_recall, quadratic_kappa
-from vocservice.assemble import dialogue_of
+from vocservice.assemble import dialogue_of, level_of
 from vocservice.inference.conversation import Judgement
 from vocservice.inference.engine import Engine, Scored
 
@@ -30,14 +30,14 @@ def transcript_figures(engine: Engine, rows: Sequence[dict[str, Any]]) -> dict[s
         "outcome": _outcome(rows, judgements, tuple(model.outcome)),
         "needs_review": _review(rows, judgements),
         "reasons": {key: _reason(rows, judgements, key) for key in model.reasons},
-        "sentiment_start": _kappa([row["sentiment_start"] for row in rows], [_mood(s, 0) for s in scored]),
-        "sentiment_end": _kappa([row["sentiment_end"] for row in rows], [_mood(s, -1) for s in scored]),
+        "sentiment_start": _kappa([row["sentiment_start"] for row in rows], [_start(one) for one in scored]),
+        "sentiment_end": _kappa([row["sentiment_end"] for row in rows], [level_of(j.sentiment_end) for j in judgements]),
     }
 
 
 def _outcome(rows: Sequence[dict[str, Any]], judgements: Sequence[Judgement], keys: tuple[str, ...]) -> dict[str, Any]:
     gold = np.array([[row["outcome"] == key for key in keys] for row in rows])
-    given = np.array([[max(j.outcome, key=lambda k: j.outcome[k]) == key for key in keys] for j in judgements])
+    given = np.array([[j.outcome == key for key in keys] for j in judgements])
     labels = {key: {"f1": f1(gold[:, at], given[:, at]), "n": int(gold[:, at].sum())} for at, key in enumerate(keys)}
     return {"macro_f1": asdict(interval(lambda at: macro_f1(gold[at], given[at]), len(rows))), "labels": labels}
 
@@ -70,8 +70,8 @@ def _reason(rows: Sequence[dict[str, Any]], judgements: Sequence[Judgement], key
     return {"n": int(gold.sum()), "f1": f1(gold, given), "precision": precision, "recall": recall}
 
 
-def _mood(scored: Scored, which: int) -> int:
-    return int(scored.turns[sorted(scored.turns)[which]].key)
+def _start(scored: Scored) -> int:
+    return int(scored.turns[min(scored.turns)].key)
 
 
 def _kappa(gold: Sequence[int], given: Sequence[int]) -> dict[str, Any]:

@@ -136,20 +136,24 @@ def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) 
     dialogue = dialogue_of(verbatim, scored)
     judgement = model.judge(dialogue)
     moods = [_sentiment(scored.turns[index]) for index in sorted(scored.turns)]
-    outcome = max(judgement.outcome, key=lambda key: judgement.outcome[key])
     last = len(verbatim.turns) - 1
     return Conversation(
         turns=tuple(
             TurnAnalysis(turn.speaker, turn.text, _sentiment(scored.turns[index]) if index in scored.turns else None)
             for index, turn in enumerate(verbatim.turns)
         ),
-        outcome=Label(outcome, _round(judgement.outcome[outcome]), (_turn_evidence(verbatim, last),)),
+        outcome=Label(judgement.outcome, _round(judgement.outcomes[judgement.outcome]), (_turn_evidence(verbatim, last),)),
         sentiment_start=moods[0],
-        sentiment_end=moods[-1],
+        sentiment_end=Sentiment(level_of(judgement.sentiment_end), _round(judgement.sentiment_end)),
         needs_review=judgement.needs_review,
         needs_review_probability=_round(judgement.review_probability),
         reasons=tuple(_reasons(judgement, verbatim, scored)) if judgement.needs_review else (),
     )
+
+
+def level_of(score: float) -> int:
+    """The level (-2..2) nearest to a score (-1..1)."""
+    return round(2 * score)
 
 
 def dialogue_of(verbatim: Verbatim, scored: Scored) -> Dialogue:

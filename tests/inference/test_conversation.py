@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vocservice.inference.conversation import CUES, FEATURES, SIGNALS, ConversationModel, Dialogue, Logistic, features
+from vocservice.inference.conversation import CUES, FEATURES, SIGNALS, ConversationModel, Dialogue, Linear, Logistic, features
 from vocservice.records import Speaker, Turn
 from vocservice.taxonomy import load_taxonomy
 
@@ -81,6 +81,10 @@ def logistic(threshold: float = 0.5, bias: float = 0.0, **weights: float) -> Log
     return Logistic(weights=tuple(weights.get(name, 0.0) for name in FEATURES), bias=bias, threshold=threshold)
 
 
+def linear(bias: float = 0.0, **weights: float) -> Linear:
+    return Linear(weights=tuple(weights.get(name, 0.0) for name in FEATURES), bias=bias)
+
+
 def model(**changes: object) -> ConversationModel:
     size = len(FEATURES)
     made = {
@@ -88,6 +92,8 @@ def model(**changes: object) -> ConversationModel:
         "mean": (0.0,) * size,
         "scale": (1.0,) * size,
         "outcome": {"resolved": logistic(end_thanks=4.0, bias=-2.0), "unclear": logistic()},
+        "favour": {"resolved": 1.0, "unclear": 1.0},
+        "end": linear(bias=-0.2, end_thanks=0.6),
         "needs_review": logistic(threshold=0.4, customer_last=3.0, bias=-1.5),
         "reasons": {"abandoned": logistic(customer_last=4.0, bias=-2.0), "escalation": logistic(bias=-3.0)},
     }
@@ -103,10 +109,24 @@ def test_a_judgement_by_hand() -> None:
     assert waiting.review_probability == pytest.approx(sigmoid(1.5)) and waiting.needs_review
     assert waiting.reasons == {"abandoned": pytest.approx(sigmoid(2.0))}
     total = sigmoid(-2) + 0.5
-    assert waiting.outcome == {"resolved": pytest.approx(sigmoid(-2) / total), "unclear": pytest.approx(0.5 / total)}
+    assert waiting.outcomes == {"resolved": pytest.approx(sigmoid(-2) / total), "unclear": pytest.approx(0.5 / total)}
     thanked = model().judge(dialogue(("customer", "Thanks"), ("agent", "Bye.")))
     assert not thanked.needs_review and thanked.reasons == {}
-    assert max(thanked.outcome, key=thanked.outcome.__getitem__) == "resolved"
+    assert (waiting.outcome, thanked.outcome) == ("unclear", "resolved")
+    assert (waiting.sentiment_end, thanked.sentiment_end) == (pytest.approx(-0.2), pytest.approx(0.4))
+
+
+def test_a_rare_outcome_is_favoured_in_the_choice_and_not_in_its_probability() -> None:
+    talk = dialogue(("agent", "Hello."), ("customer", "And now"))
+    plain, favoured = model().judge(talk), model(favour={"resolved": 5.0, "unclear": 1.0}).judge(talk)
+    assert (plain.outcome, favoured.outcome) == ("unclear", "resolved")
+    assert plain.outcomes == favoured.outcomes
+    with pytest.raises(ValueError, match="favour"):
+        model(favour={"resolved": 1.0})
+
+
+def test_the_sentiment_at_the_end_stays_on_its_scale() -> None:
+    assert model(end=linear(bias=-7.0)).judge(PLAIN).sentiment_end == -1
 
 
 def test_features_are_standardised_first() -> None:

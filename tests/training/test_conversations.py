@@ -73,16 +73,17 @@ def model(run: Run, toy: Toy) -> ConversationModel:
 
 def test_outcome_review_and_reasons_are_learnt(model: ConversationModel, engine: Engine) -> None:
     good, bad = (model.judge(dialogue(talk(0, solved=solved), engine)) for solved in (True, False))
-    assert good.outcome["resolved"] > 0.4 > good.outcome["unresolved"]
-    assert bad.outcome["unresolved"] > 0.4 > bad.outcome["resolved"]
+    assert good.outcomes["resolved"] > 0.4 > good.outcomes["unresolved"]
+    assert bad.outcomes["unresolved"] > 0.4 > bad.outcomes["resolved"]
+    assert (good.outcome, bad.outcome) == ("resolved", "unresolved") and good.sentiment_end > bad.sentiment_end
     assert (good.needs_review, bad.needs_review) == (False, True)
     assert good.reasons == {} and {"unresolved_anger", "abandoned"} <= set(bad.reasons)
     assert "agent_conduct" not in bad.reasons  # of which there was no example
-    assert sum(bad.outcome.values()) == pytest.approx(1)
+    assert sum(bad.outcomes.values()) == pytest.approx(1)
 
 
 def test_the_model_holds_every_class_of_the_taxonomy(run: Run, model: ConversationModel) -> None:
-    assert tuple(model.outcome) == run.taxonomy["outcome"].keys
+    assert tuple(model.outcome) == tuple(model.favour) == run.taxonomy["outcome"].keys
     assert tuple(model.reasons) == run.taxonomy["reasons"].keys
     assert model.features == FEATURES and len(model.mean) == len(model.scale) == len(FEATURES)
     assert min(model.scale) > 0

@@ -19,7 +19,7 @@ from vocservice.errors import BundleError
 from vocservice.inference.annotate import MultiResult, OrdinalResult, SingleResult
 from vocservice.inference.bundle import FORMAT, file_digest, load_bundle
 from vocservice.inference.calibration import Calibration
-from vocservice.inference.conversation import FEATURES, ConversationModel, Logistic
+from vocservice.inference.conversation import FEATURES, ConversationModel, Linear, Logistic
 from vocservice.inference.engine import Engine
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import MAX_WINDOW
@@ -174,6 +174,8 @@ def conversation() -> ConversationModel:
         mean=(0.0,) * size,
         scale=(1.0,) * size,
         outcome={"resolved": logistic, "unclear": logistic},
+        favour={"resolved": 1.0, "unclear": 2.0},
+        end=Linear(weights=(0.1,) * size, bias=0.0),
         needs_review=logistic,
         reasons={},
     )

@@ -1,7 +1,7 @@
-"""What a transcript's turns and labels show in, how it ended out: outcome, need of review and its reasons.
+"""What a transcript's turns and labels show in, how it ended out: outcome, sentiment at the end, need of review and its reasons.
 
-A small logistic regression over named features of the dialogue; its coefficients are in the bundle, so each decision
-can be read back to the features that made it.
+Small regressions over named features of the dialogue; their coefficients are in the bundle, so each decision can be
+read back to the features that made it.
 """
 
 import re
@@ -119,8 +119,24 @@ class Logistic(BaseModel):
         return float(1 / (1 + np.exp(-np.clip(score, -60, 60))))
 
 
+class Linear(BaseModel):
+    """A linear model on standardised features."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights: tuple[float, ...]
+    bias: float
+
+    def value(self, vector: Floats) -> float:
+        return float(np.dot(self.weights, vector) + self.bias)
+
+
 class ConversationModel(BaseModel):
-    """Outcome by the strongest of one model a class (renormalised), review and each reason by one model each."""
+    """Outcome by one model a class, review and each reason by one model each, the sentiment at the end by a linear one.
+
+    The outcome is the class with the largest product of probability and `favour`, which is above 1 for rare classes;
+    its probability is renormalised over the classes.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -128,6 +144,8 @@ class ConversationModel(BaseModel):
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     outcome: dict[str, Logistic]
+    favour: dict[str, float]
+    end: Linear
     needs_review: Logistic
     reasons: dict[str, Logistic]
 
@@ -135,9 +153,11 @@ class ConversationModel(BaseModel):
     def _of_these_features(self) -> "ConversationModel":
         if self.features != FEATURES:
             raise ValueError("fitted on other features than this release computes")
-        sizes = {len(part.weights) for part in (self.needs_review, *self.outcome.values(), *self.reasons.values())}
+        sizes = {len(part.weights) for part in (self.needs_review, self.end, *self.outcome.values(), *self.reasons.values())}
         if sizes | {len(self.mean), len(self.scale)} != {len(FEATURES)}:
             raise ValueError("needs a number for each feature")
+        if self.favour.keys() != self.outcome.keys():
+            raise ValueError("needs a favour for each outcome")
         return self
 
     def judge(self, dialogue: Dialogue) -> "Judgement":
@@ -148,18 +168,22 @@ class ConversationModel(BaseModel):
         reasons = {key: model.probability(vector) for key, model in self.reasons.items()}
         review = self.needs_review.probability(vector)
         return Judgement(
-            {key: value / total for key, value in outcome.items()},
-            review,
-            review >= self.needs_review.threshold,
-            {key: value for key, value in reasons.items() if value >= self.reasons[key].threshold},
+            outcome=max(outcome, key=lambda key: outcome[key] * self.favour[key]),
+            outcomes={key: value / total for key, value in outcome.items()},
+            sentiment_end=float(np.clip(self.end.value(vector), -1, 1)),
+            review_probability=review,
+            needs_review=review >= self.needs_review.threshold,
+            reasons={key: value for key, value in reasons.items() if value >= self.reasons[key].threshold},
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`outcome`: probability per class; `reasons`: those given, with their probability."""
+    """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability."""
 
-    outcome: dict[str, float]
+    outcome: str
+    outcomes: dict[str, float]
+    sentiment_end: float
     review_probability: float
     needs_review: bool
     reasons: dict[str, float]
