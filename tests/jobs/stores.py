@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, text
 from vocservice.api import Analyser
 from vocservice.jobs.worker import Worker
 from vocservice.records import RawTurn, RawVerbatim
-from vocservice.settings import JobSettings, OutboundSettings, Settings, StoreSettings
+from vocservice.settings import BatchSettings, JobSettings, OutboundSettings, Settings, StoreSettings
 from vocservice.store import migrate, records
 from vocservice.store.database import Database
 from vocservice.store.opened import Store, open_store
@@ -33,7 +33,8 @@ def settings_in(folder: Path, **job_settings: float) -> Settings:
     fast = {"lease_seconds": 2.0, "poll_seconds": 0.05, "max_attempts": 3, "grace_seconds": 5.0, **job_settings}
     store = StoreSettings(url=SecretStr(f"sqlite:///{folder}/voc.db"), keys=(SecretStr(KEY),))
     outbound = OutboundSettings(allow_http=True, allow_private=True)
-    return Settings(store=store, jobs=JobSettings.model_validate(fast), outbound=outbound)
+    batches = BatchSettings(folder=str(folder / "batches"))
+    return Settings(store=store, jobs=JobSettings.model_validate(fast), outbound=outbound, batches=batches)
 
 
 def made_store(settings: Settings) -> Store:

@@ -56,10 +56,15 @@ def parse(url: str, policy: Policy) -> Target:
         raise EndpointError("the URL cannot be read") from None
     if parts.scheme != "https" and not (policy.allow_http and parts.scheme == "http"):
         raise EndpointError("events are sent over https only")
-    if not parts.hostname or "@" in parts.netloc or parts.fragment or len(url) > LONGEST_URL or not (url.isascii() and url.isprintable()):
+    if not parts.hostname or "@" in parts.netloc or parts.fragment or len(url) > LONGEST_URL or not _is_plain(url):
         raise EndpointError("the URL must be plain: https, a host, perhaps a port, a path and a query")
     path = parts.path or "/"
     return Target(parts.scheme, parts.hostname, port, f"{path}?{parts.query}" if parts.query else path)
+
+
+def _is_plain(url: str) -> bool:
+    """Whether every character may stand in a request line."""
+    return url.isascii() and url.isprintable() and " " not in url
 
 
 def checked(url: str, policy: Policy, resolver: Resolve = resolve) -> Target:

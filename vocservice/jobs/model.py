@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from threading import Lock
 from time import monotonic
 
 from vocservice.api import Analyser, load
@@ -20,21 +21,23 @@ def loader(settings: Settings) -> Load:
 
 
 class Model:
-    """The analyser of a worker. While a bundle cannot be loaded there is none, and it is tried again after a growing pause."""
+    """The analyser of a worker's threads. While a bundle cannot be loaded there is none; it is tried again after a growing pause."""
 
     def __init__(self, load_bundle: Load):
         self._load = load_bundle
         self._name: str | None = None
         self._analyser: Analyser | None = None
         self._failures, self._next_try = 0, 0.0
+        self._lock = Lock()
 
     def get(self, name: str) -> Analyser | None:
         """The analyser of a bundle; None while it cannot be loaded: nothing is analysed by another one in its stead."""
-        if name != self._name:
-            self._name, self._analyser, self._failures, self._next_try = name, None, 0, 0.0
-        if self._analyser is None and monotonic() >= self._next_try:
-            self._try(name)
-        return self._analyser
+        with self._lock:
+            if name != self._name:
+                self._name, self._analyser, self._failures, self._next_try = name, None, 0, 0.0
+            if self._analyser is None and monotonic() >= self._next_try:
+                self._try(name)
+            return self._analyser
 
     def _try(self, name: str) -> None:
         try:

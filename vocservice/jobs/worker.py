@@ -1,7 +1,7 @@
 """A store and a way to load bundles in, its work done out, chunk by chunk, until it is told to stop.
 
-One thread analyses; a second one hands out small jobs (`errands`); a third renews leases. Which bundle serves is read with
-every claim, so a promotion counts from the next chunk on.
+One thread analyses; a second one hands out small jobs (`errands`), a third one batch at a time; a fourth renews leases. Which
+bundle serves is read with every claim, so a promotion counts from the next chunk on.
 """
 
 import logging
@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from threading import Event, Thread
 from time import monotonic
 
+from vocservice.api import Analyser
 from vocservice.errors import StoreError
-from vocservice.jobs import fetching, outbound, reanalysis
+from vocservice.jobs import batches, fetching, outbound, reanalysis
 from vocservice.jobs.analysing import Analysing
 from vocservice.jobs.backoff import full_jitter
+from vocservice.jobs.batches import Batches
 from vocservice.jobs.errands import Errand, Errands
 from vocservice.jobs.guard import Policy
 from vocservice.jobs.heartbeat import Heartbeat
@@ -23,6 +25,7 @@ from vocservice.jobs.model import Load, Model
 from vocservice.jobs.wake import Alarm, listen
 from vocservice.settings import Settings
 from vocservice.store import analyses, jobs, promotions
+from vocservice.store.batches import BATCH
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
 from vocservice.store.outbound import DELIVER
@@ -71,7 +74,10 @@ class Worker:
         self._analysing = Analysing(store, rules, self._beat, self._lease)
         self._errands = Errands(store.database, errands_of(store, settings) if errands is None else errands, self._beat)
         self._stop = Event()
-        self._alarms = (Alarm(), Alarm())
+        self._batches = Batches(store, settings, self._analyser, self._beat, self._stop)
+        whole = {BATCH: Errand(batches.MAX_ATTEMPTS, self._batches.run)}
+        self._files = Errands(store.database, whole, self._beat, slots=1)
+        self._alarms = (Alarm(), Alarm(), Alarm())
         self._swept = 0.0
 
     def run(self, *, once: bool = False) -> None:
@@ -82,6 +88,7 @@ class Worker:
             else:
                 self._serve()
         self._errands.close()
+        self._files.close()
         log.info("worker stopped")
 
     def stop(self) -> None:
@@ -108,8 +115,7 @@ class Worker:
             StoreError: the database does not answer.
         """
         self._sweep()
-        name = self._serving()
-        analyser = self._model.get(name)
+        analyser = self._analyser()
         if analyser is None or self._stop.is_set():
             return False
         claimed = self._claim()
@@ -123,9 +129,12 @@ class Worker:
     def _serve(self) -> None:
         bell = listen(self._settings.redis_url.get_secret_value(), self._alarms, self._stop)
         errands = Thread(target=self._loop, args=(self._errands.turn, self._alarms[1]), name="errands", daemon=True)
+        files = Thread(target=self._loop, args=(self._turn_files, self._alarms[2]), name="batches", daemon=True)
         errands.start()
+        files.start()
         self._loop(self.turn, self._alarms[0])
         errands.join()
+        files.join()
         if bell is not None:
             bell.join(3.0)
 
@@ -151,6 +160,15 @@ class Worker:
             busy = self.turn()
             busy = self._errands.turn() or busy
             self._errands.finish()
+            busy = self._turn_files() or busy
+            self._files.finish()
+
+    def _turn_files(self) -> bool:
+        """Start a batch, where none is being done and there is a model; False where there is nothing to start."""
+        return self._analyser() is not None and self._files.turn()
+
+    def _analyser(self) -> Analyser | None:
+        return self._model.get(self._serving())
 
     def _serving(self) -> str:
         with self._store.database.read() as connection:
@@ -170,6 +188,7 @@ class Worker:
         with self._store.database.write() as connection:
             if failed := analyses.give_up(connection):
                 log.error("records given up", extra={"fields": {"records": failed}})
+        self._batches.tidy()
 
 
 def _owner() -> str:

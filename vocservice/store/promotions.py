@@ -59,14 +59,20 @@ def listed(connection: Connection, *, limit: int = 100) -> list[Promotion]:
     return [Promotion(*row) for row in connection.execute(columns.order_by(promotions.c.number.desc()).limit(limit))]
 
 
-def promote(connection: Connection, bundle: str, *, model: str, actor: str, action: str = "bundle.promote") -> int:
+def promote(
+    connection: Connection, bundle: str, *, model: str, actor: str, action: str = "bundle.promote", instead_of: str | None = None
+) -> int:
     """Let a bundle serve, and queue the history of every workspace for it; returns of how many workspaces.
 
     Args:
         bundle: the name that workers load it by.
         model: its own id, as analyses name it.
+        instead_of: what served by the settings; noted before the first promotion, so that it can be rolled back.
     """
     before = serving(connection)
+    if before is None and instead_of not in (None, bundle):
+        connection.execute(insert(promotions).values(bundle=instead_of, actor="settings", at=now(connection)))
+        before = instead_of
     connection.execute(insert(promotions).values(bundle=bundle, actor=actor, at=now(connection)))
     audit.write(connection, None, Act(actor, action, bundle, {"before": before}))
     connection.execute(delete(job_table).where(job_table.c.kind == REANALYSE, job_table.c.state == "queued"))

@@ -1,0 +1,246 @@
+"""Tests of batches in a worker: the bytes of `voc classify`, also after a kill; cancelled, failed, and gone when their time is over."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from builders import csv_rows, json_lines
+from commands import Voc
+from sqlalchemy import update
+
+from vocservice.api import Analyser
+from vocservice.settings import Settings
+from vocservice.store import batches
+from vocservice.store.batch_files import BatchFiles
+from vocservice.store.batches import Batch, Options, Upload
+from vocservice.store.opened import Store
+from vocservice.store.schema import batches as table
+
+from .stores import WORKSPACE, WorkerProcess, add, job_states, statuses, wait_for, worker_of
+
+ROWS = 2500  # three shards
+Start = Callable[..., WorkerProcess]
+
+
+def rows(count: int = ROWS) -> str:
+    """A table in which now and then a row has too many cells."""
+    lines = [f"r-{number},The app crashed {number} times.,north{',x' if number % 500 == 3 else ''}" for number in range(count)]
+    return "\n".join(["ref,words,region", *lines, ""])
+
+
+def made(store: Store, settings: Settings, content: bytes | str, *, suffix: str = "csv", **wanted: Any) -> Batch:
+    """A queued batch of a file."""
+    batch_id = batches.new_batch_id()
+    files = BatchFiles.of(settings.batches.folder, WORKSPACE, batch_id)
+    files.make()
+    files.input(suffix).write_bytes(content.encode() if isinstance(content, str) else content)
+    mapping = wanted.pop("mapping", {"id": "ref", "text": "words"})
+    with store.database.write() as connection:
+        draft = batches.add(connection, WORKSPACE, batch_id, Upload("Q1.csv", suffix, 1, "user:1"), max_open=9)
+        options = Options(**{"format": suffix, **wanted})
+        return batches.start(connection, draft, mapping=mapping, options=options, max_open=9, actor="user:1")
+
+
+def now_of(store: Store, batch: Batch) -> Batch:
+    with store.database.read() as connection:
+        return batches.get(connection, WORKSPACE, batch.id)
+
+
+def files_of(settings: Settings, batch: Batch) -> BatchFiles:
+    return BatchFiles.of(settings.batches.folder, WORKSPACE, batch.id)
+
+
+def names_in(settings: Settings, batch: Batch) -> set[str]:
+    folder = files_of(settings, batch).folder
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[WorkerProcess] = []
+
+    def run(**options: object) -> WorkerProcess:
+        started.append(WorkerProcess(tmp_path, **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.end()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
+def test_the_result_is_that_of_voc_classify(
+    suffix: str, store: Store, settings: Settings, tmp_path: Path, voc: Voc, analyser: Analyser
+) -> None:
+    given = tmp_path / "given.csv"
+    given.write_text(rows(40))
+    expected = tmp_path / f"expected.{suffix}"
+    assert voc("classify", given, "-o", expected, "--id-column", "ref", "--text-column", "words").code == 3
+    batch = made(store, settings, rows(40), format=suffix)
+    worker_of(store, settings, lambda _: analyser).run(once=True)
+    found, files = now_of(store, batch), files_of(settings, batch)
+    assert (found.status, found.rows_total, found.rows_done, found.rows_rejected, found.share) == ("done", 40, 40, 1, 1.0)
+    assert files.result(suffix).read_bytes() == expected.read_bytes()
+    assert json_lines(files.rejects(suffix).read_bytes())[0]["row"] == 4
+    assert names_in(settings, batch) == {f"result.{suffix}{end}" for end in ("", ".rejects.jsonl", ".manifest.json")}
+    assert job_states(store, "batch") == []
+
+
+def test_options_are_those_of_voc_classify(store: Store, settings: Settings) -> None:
+    batch = made(store, settings, rows(40), explode="factors", limit=2, excel=True)
+    worker_of(store, settings).run(once=True)
+    raw = files_of(settings, batch).result("csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf") and b"voc_label" in raw
+    assert {row["ref"] for row in csv_rows(files_of(settings, batch).result("csv"))} == {"r-0", "r-1"}
+
+
+def test_a_killed_workers_batch_goes_on_to_the_same_bytes(store: Store, settings: Settings, start: Start, tmp_path: Path) -> None:
+    whole = made(store, settings, rows())
+    plain = start()
+    wait_for(lambda: now_of(store, whole).status == "done")
+    assert plain.stop() == 0
+    cut = made(store, settings, rows())
+    for place in ("after_shard_1", "before_output"):
+        assert start(failpoint=place).wait() == -signal.SIGKILL
+        assert now_of(store, cut).status == "running"
+    last = start()
+    wait_for(lambda: now_of(store, cut).status == "done")
+    assert last.stop() == 0
+    assert files_of(settings, cut).result("csv").read_bytes() == files_of(settings, whole).result("csv").read_bytes()
+    manifest = files_of(settings, cut).folder / "result.csv.manifest.json"
+    assert f'"resumed_records": {ROWS}' in manifest.read_text()
+
+
+def test_a_worker_told_to_stop_gives_its_batch_back_and_records_go_on_beside_it(
+    store: Store, settings: Settings, start: Start, tmp_path: Path
+) -> None:
+    batch = made(store, settings, rows(400))
+    first = start(model="slow")
+    wait_for((tmp_path / "begun").exists)
+    add(store, "The app crashed.")
+    wait_for(lambda: set(statuses(store).values()) == {"analysed"})
+    assert now_of(store, batch).status == "running"
+    assert first.stop() == 0
+    assert job_states(store, "batch") == [("queued", 0, None)]
+    second = start()
+    wait_for(lambda: now_of(store, batch).status == "done")
+    assert second.stop() == 0
+
+
+def test_a_slow_batch_outlives_its_lease_and_tells_how_far_it_is(store: Store, settings: Settings, start: Start) -> None:
+    batch = made(store, settings, rows(12))
+    workers = [start(model="slow", lease=1.0), start(model="slow", lease=1.0)]
+    wait_for(lambda: 0 < now_of(store, batch).rows_done < 12)
+    half = now_of(store, batch)
+    assert half.rows_total == 12 and half.rate and half.seconds_left and half.share and half.share < 1
+    wait_for(lambda: now_of(store, batch).status == "done")
+    assert [worker.stop() for worker in workers] == [0, 0]
+    assert sum(worker.log.read_text().count("batch\n") for worker in workers) == 1
+
+
+def test_a_cancelled_batch_ends_within_seconds_and_leaves_no_file(store: Store, settings: Settings, start: Start, tmp_path: Path) -> None:
+    batch = made(store, settings, rows(400))
+    worker = start(model="slow")
+    wait_for((tmp_path / "begun").exists)
+    with store.database.write() as connection:
+        batches.cancel(connection, now_of(store, batch), actor="user:1", keep=timedelta(days=7))
+    cancelled = time.monotonic()
+    wait_for(lambda: job_states(store, "batch") == [] and names_in(settings, batch) == set())
+    assert time.monotonic() - cancelled < 10
+    assert now_of(store, batch).status == "cancelled"
+    assert worker.stop() == 0
+
+
+def parquet_cut_off(tmp_path: Path) -> bytes:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"words": [f"The app crashed {number} times." * 20 for number in range(2000)]}), path, row_group_size=100)
+    raw = path.read_bytes()
+    middle = len(raw) // 2
+    return raw[:middle] + b"\xff" * 4000 + raw[middle + 4000 :]
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix", "wanted", "code"),
+    [
+        ("", "csv", {}, "input_unusable"),
+        ("a,b\n1,2\n", "csv", {}, "input_unusable"),
+        (b"PAR1 and no more", "parquet", {}, "input_unusable"),
+        (parquet_cut_off, "parquet", {"mapping": {"text": "words"}}, "input_unusable"),
+        (rows(2), "csv", {"explode": "colours"}, "option_invalid"),
+    ],
+    ids=["empty", "columns", "truncated", "damaged inside", "option"],
+)
+def test_what_cannot_be_labelled_fails_with_a_reason_and_its_input_goes(
+    content: Any, suffix: str, wanted: dict[str, Any], code: str, store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    batch = made(store, settings, content(tmp_path) if callable(content) else content, suffix=suffix, **wanted)
+    worker_of(store, settings).run(once=True)
+    found = now_of(store, batch)
+    assert (found.status, found.error_code, found.rows_done) == ("failed", code, 0)
+    assert found.error_message and "crashed" not in found.error_message
+    assert names_in(settings, batch) == set() and job_states(store, "batch") == []
+
+
+def test_another_model_than_that_of_the_killed_worker_starts_over(store: Store, settings: Settings, start: Start) -> None:
+    batch = made(store, settings, rows())
+    assert start(failpoint="after_shard_1").wait() == -signal.SIGKILL
+    make_free(store)
+    from builders import FakePipeline
+
+    from vocservice.taxonomy import load_taxonomy
+
+    worker_of(store, settings, lambda _: Analyser(FakePipeline(), "fake-2", load_taxonomy())).run(once=True)
+    assert now_of(store, batch).status == "done"
+    assert '"resumed_records": 0' in (files_of(settings, batch).folder / "result.csv.manifest.json").read_text()
+
+
+def make_free(store: Store) -> None:
+    """The lease of whoever was killed has run out."""
+    from vocservice.store.schema import jobs
+
+    with store.database.write() as connection:
+        connection.execute(update(jobs).values(lease_until=1))
+
+
+def test_a_batch_that_kills_every_worker_is_given_up(store: Store, settings: Settings) -> None:
+    batch = made(store, settings, rows(3))
+    from vocservice.store.schema import jobs
+
+    with store.database.write() as connection:
+        connection.execute(update(jobs).values(state="dead", error_code="worker_lost"))
+    worker_of(store, settings).run(once=True)
+    assert (now_of(store, batch).status, now_of(store, batch).error_code) == ("failed", "worker_lost")
+    assert names_in(settings, batch) == set()
+
+
+def test_results_and_drafts_go_when_their_time_is_over(store: Store, settings: Settings) -> None:
+    done = made(store, settings, rows(3))
+    worker_of(store, settings).run(once=True)
+    found = now_of(store, done)
+    assert found.finished_at and found.expires_at == found.finished_at + timedelta(days=settings.batches.keep_days)
+    with store.database.write() as connection:
+        connection.execute(update(table).values(expires_at=1))
+    worker_of(store, settings).run(once=True)
+    assert names_in(settings, done) == set()
+    with store.database.read() as connection:
+        assert batches.statuses(connection) == {}
+
+
+@pytest.mark.parametrize(("age", "is_left"), [(0.0, True), (2 * 86400.0, False)])
+def test_a_folder_that_no_batch_knows_goes_after_a_day(age: float, is_left: bool, store: Store, settings: Settings) -> None:
+    files = BatchFiles.of(settings.batches.folder, WORKSPACE, "bat_lost")
+    files.make()
+    files.input("csv").write_text("a")
+    stranger = BatchFiles.of(settings.batches.folder, "ws_of_another_store", "bat_lost")
+    stranger.make()
+    for folder in (files.folder, stranger.folder):
+        os.utime(folder, (time.time() - age, time.time() - age))
+    worker_of(store, settings).run(once=True)
+    assert (files.folder.exists(), stranger.folder.exists()) == (is_left, True)

@@ -1,0 +1,103 @@
+"""Tests of fetching: a thin event's answers become records, its placeholder goes, and what fails is tried again or put aside."""
+
+from collections.abc import Mapping
+
+import pytest
+from sqlalchemy import insert, select
+
+from vocservice.errors import FetchError, UnusableBodyError
+from vocservice.ingest.connector import Connector
+from vocservice.ingest.events import Fetch, Parsed, Skipped, Upsert
+from vocservice.jobs.errands import Errand
+from vocservice.jobs.fetching import MAX_ATTEMPTS, Fetching
+from vocservice.records import RawVerbatim
+from vocservice.settings import Settings
+from vocservice.store import accesses, intake
+from vocservice.store.accesses import Access
+from vocservice.store.database import now
+from vocservice.store.intake import Arrival
+from vocservice.store.opened import Store
+from vocservice.store.records import FETCH
+from vocservice.store.schema import inbox, sources
+
+from .stores import WORKSPACE, codes, job_states, statuses, worker_of
+
+SOURCE = "src_1"
+TOKEN = "secret-token-of-the-sender"
+
+
+class Answers:
+    """A connector that gives events or raises."""
+
+    def __init__(self, outcome: tuple[Upsert | Skipped, ...] | Exception):
+        self.outcome, self.asked = outcome, list[tuple[Mapping[str, str], str]]()
+
+    def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
+        self.asked.append((dict(reference), token))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return Parsed(None, self.outcome)
+
+
+def announced(store: Store, *, with_token: bool = True) -> None:
+    with store.database.write() as connection:
+        values = {"id": SOURCE, "workspace_id": WORKSPACE, "name": "s", "adapter": "surveymonkey", "token_hash": "x", "options": {}}
+        values |= {"secrets_sealed": b"x", "is_enabled": True, "created_at": now(connection)}
+        connection.execute(insert(sources).values(**values))
+        if with_token:
+            accesses.put(connection, store.vault, WORKSPACE, SOURCE, Access(TOKEN), actor="test")
+        arrival = Arrival(WORKSPACE, SOURCE, "delivery-1", b'{"object_id": "resp"}', "application/json")
+        intake.accept(connection, store.vault, arrival, [Fetch("resp", "1", {"response_id": "resp"})])
+
+
+def work(store: Store, settings: Settings, connector: Connector) -> None:
+    fetching = Fetching(store, {"surveymonkey": lambda _: connector})
+    worker_of(store, settings, errands={FETCH: Errand(MAX_ATTEMPTS, fetching.run)}).run(once=True)
+
+
+def test_answers_become_records_and_the_placeholder_goes(store: Store, settings: Settings) -> None:
+    announced(store)
+    assert statuses(store) == {"resp": "waiting"}
+    connector = Answers(tuple(Upsert(f"resp/q{n}", "2", RawVerbatim(f"resp/q{n}", "Good.")) for n in (1, 2)))
+    work(store, settings, connector)
+    work(store, settings, connector)
+    assert connector.asked == [({"response_id": "resp"}, TOKEN)]
+    assert statuses(store) == {"resp/q1": "analysed", "resp/q2": "analysed"} and job_states(store, FETCH) == []
+    with store.database.read() as connection:
+        assert connection.scalar(select(inbox.c.body_sealed)) is None
+
+
+def test_an_answer_without_a_text_leaves_nothing(store: Store, settings: Settings) -> None:
+    announced(store)
+    work(store, settings, Answers((Skipped("no_text"),)))
+    assert statuses(store) == {} and job_states(store, FETCH) == []
+    with store.database.read() as connection:
+        assert connection.scalar(select(inbox.c.body_sealed)) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(FetchError("down"), "queued"), (UnusableBodyError("no"), "dead"), (ValueError("bug"), "queued")]
+)
+def test_what_may_pass_is_tried_again_and_what_cannot_is_put_aside(error: Exception, state: str, store: Store, settings: Settings) -> None:
+    announced(store)
+    work(store, settings, Answers(error))
+    code = getattr(error, "code", "internal_error")
+    assert job_states(store, FETCH) == [(state, 1, code)]
+    worker_of(store, settings).turn()
+    assert (statuses(store), codes(store)) == (
+        ({"resp": "failed"}, {"resp": code}) if state == "dead" else ({"resp": "waiting"}, {"resp": None})
+    )
+
+
+def test_without_a_token_it_waits_for_one(store: Store, settings: Settings) -> None:
+    announced(store, with_token=False)
+    work(store, settings, Answers(()))
+    assert job_states(store, FETCH) == [("queued", 1, "access_missing")]
+
+
+def test_a_token_is_sealed(store: Store) -> None:
+    announced(store)
+    with store.database.read() as connection:
+        assert TOKEN not in str(connection.exec_driver_sql("SELECT * FROM facts").all())
+        held = accesses.of(connection, store.vault, SOURCE)
+    assert held == Access(TOKEN) and TOKEN not in repr(held)

@@ -1,0 +1,274 @@
+"""Tests of events: what they say and do not say, how they are signed and tried, and where they are never sent."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from builders import CANARY, analysis, conversation
+
+from vocservice.errors import EndpointError, InputError
+from vocservice.ingest.delivery import Delivery
+from vocservice.ingest.signature import verify_standard
+from vocservice.jobs import outbound as sending
+from vocservice.jobs.errands import Errand
+from vocservice.jobs.guard import Policy, checked, is_public
+from vocservice.jobs.outbound import Outbound, wait_after
+from vocservice.jobs.sending import Answer, post, retry_after
+from vocservice.records import Rejected
+from vocservice.settings import Settings
+from vocservice.store import outbound
+from vocservice.store.opened import Store
+from vocservice.store.outbound import DELIVER, EVENTS, Before, Endpoint
+
+from .stores import WORKSPACE, add, add_transcript, job_states, make_due, worker_of
+
+OPEN = Policy(allow_http=True, allow_private=True)
+
+
+class Receiver:
+    """An endpoint on this machine that answers as it is told."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/voc?x=1"
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def subscribed(store: Store, url: str, events: Sequence[str] = EVENTS) -> tuple[Endpoint, str]:
+    with store.database.write() as connection:
+        return outbound.create(connection, store.vault, WORKSPACE, url=url, events=events, actor="test")
+
+
+def deliver(store: Store, settings: Settings, **options: Any) -> None:
+    """One turn of the worker's small jobs."""
+    made = Outbound(store, OPEN, **{"wait": lambda _: 0.0, **options})
+    worker = worker_of(store, settings, errands={DELIVER: Errand(sending.MAX_ATTEMPTS, made.run)})
+    worker.run(once=True)
+
+
+def log_of(store: Store, endpoint: Endpoint) -> list[tuple[str, str, int, int | None]]:
+    with store.database.read() as connection:
+        return [(one.event, one.state, one.attempts, one.last_status) for one in outbound.log_of(connection, endpoint)]
+
+
+def test_results_are_sent_signed_and_without_a_word_of_the_customer(store: Store, settings: Settings, receiver: Receiver) -> None:
+    endpoint, secret = subscribed(store, receiver.url)
+    add(store, f"{CANARY} crashed", f"poison {CANARY}")
+    add_transcript(store, f"{CANARY} it crashed", "Sorry.")
+    worker_of(store, settings).run(once=True)
+    for headers, body in receiver.received:
+        verify_standard(Delivery(body, headers), [secret])
+        assert CANARY not in body.decode() and CANARY not in str(headers)
+    told = [json.loads(body) for _, body in receiver.received]
+    assert sorted(one["type"] for one in told) == ["feedback.analysed"] * 2 + ["feedback.rejected", "transcript.flagged"]
+    flagged = next(one["data"] for one in told if one["type"] == "transcript.flagged")
+    assert flagged["stages"][0] == {"key": "use", "probability": 0.9} and flagged["needs_review"]["value"] is True
+    assert {state for _, state, *_ in log_of(store, endpoint)} == {"delivered"} and job_states(store, DELIVER) == []
+
+
+def test_only_what_is_wanted_is_sent_and_only_once_a_version(store: Store, settings: Settings, receiver: Receiver) -> None:
+    endpoint, _ = subscribed(store, receiver.url, ["feedback.rejected"])
+    add(store, "Good.", "poison")
+    worker_of(store, settings).run(once=True)
+    assert [event for event, *_ in log_of(store, endpoint)] == ["feedback.rejected"]
+    held = Before("rec_1", WORKSPACE, "api", "r", 1, is_news=False)
+    with store.database.write() as connection:
+        assert outbound.publish(connection, held, Rejected("r", "empty_text", "no")) == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 404, 429, 500, 502])
+def test_whatever_is_not_success_is_tried_again(status: int, store: Store, settings: Settings, receiver: Receiver) -> None:
+    receiver.answers = [(status, {"Location": receiver.url})]
+    endpoint, _ = subscribed(store, receiver.url, ["feedback.analysed"])
+    add(store, "Good.")
+    deliver(store, settings)
+    assert log_of(store, endpoint) == [("feedback.analysed", "delivered", 2, 204)]
+    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1 and len(receiver.received) == 2
+
+
+def test_a_pause_that_is_asked_for_is_kept(store: Store, settings: Settings, receiver: Receiver) -> None:
+    receiver.answers = [(503, {"Retry-After": "3600"})]
+    endpoint, _ = subscribed(store, receiver.url, ["feedback.analysed"])
+    add(store, "Good.")
+    deliver(store, settings)
+    assert log_of(store, endpoint) == [("feedback.analysed", "queued", 1, 503)]
+    make_due(store)
+    deliver(store, settings)
+    assert log_of(store, endpoint) == [("feedback.analysed", "delivered", 2, 204)]
+
+
+def test_gone_disables_the_endpoint_and_what_failed_can_be_replayed(store: Store, settings: Settings, receiver: Receiver) -> None:
+    receiver.answers = [(410, {})]
+    endpoint, _ = subscribed(store, receiver.url, ["feedback.analysed"])
+    add(store, "Good.")
+    deliver(store, settings)
+    with store.database.write() as connection:
+        gone = outbound.get(connection, endpoint.id)
+        assert not gone.is_enabled
+        with pytest.raises(InputError):
+            outbound.replay(connection, gone, actor="test")
+        outbound.set_enabled(connection, gone, True, actor="test")
+        assert outbound.replay(connection, outbound.get(connection, endpoint.id), actor="test") == 1
+    deliver(store, settings)
+    assert log_of(store, endpoint) == [("feedback.analysed", "delivered", 1, 204)]
+
+
+def test_after_its_last_try_an_event_has_failed(store: Store, settings: Settings) -> None:
+    endpoint, _ = subscribed(store, "http://127.0.0.1:9/", ["feedback.analysed"])
+    add(store, "Good.")
+    for _ in range(sending.MAX_ATTEMPTS):
+        deliver(store, settings, send=lambda *_: Answer(500))
+        make_due(store)
+    assert log_of(store, endpoint) == [("feedback.analysed", "failed", sending.MAX_ATTEMPTS, 500)]
+    assert job_states(store, DELIVER) == []
+
+
+def test_the_secret_is_sealed_and_shown_once(store: Store, receiver: Receiver) -> None:
+    endpoint, secret = subscribed(store, receiver.url)
+    assert secret.startswith("whsec_") and secret.encode() not in endpoint.sealed and secret not in repr(endpoint)
+    assert outbound.open_secret(store.vault, endpoint) == secret
+
+
+def test_waits_grow_from_seconds_to_a_day_and_cover_days() -> None:
+    waits = [wait_after(attempt) for attempt in range(1, sending.MAX_ATTEMPTS)]
+    assert waits[0] <= 5 and waits[-1] <= 86_400 and sum(waits) > 86_400
+    assert wait_after(10_000) <= 86_400
+
+
+PRIVATE = (
+    "127.0.0.1 127.8.8.8 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 192.0.2.1 198.18.0.1 "
+    "::1 :: fe80::1 fe80::1%eth0 fc00::1 fd00:ec2::254 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:169.254.169.254 64:ff9b::7f00:1 "
+    "64:ff9b::a9fe:a9fe 2002:7f00:1:: 2002:a00:1:: ::127.0.0.1 2001:db8::1 nonsense"
+)
+
+
+@pytest.mark.parametrize("address", PRIVATE.split())
+def test_addresses_that_are_not_public_are_refused(address: str) -> None:
+    assert not is_public(address)
+    with pytest.raises(EndpointError):
+        checked("https://example.com/", Policy(), lambda *_: ["93.184.215.14", address])
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_public_addresses_are_connected_to_as_checked(address: str) -> None:
+    assert checked("https://example.com:8443/a?b", Policy(), lambda *_: [address]).address == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com", "ftp://example.com", "https://", "https://u:p@example.com", "https://example.com/#a", "https://example.com:x/"]
+    + [
+        "https://exa mple.com/",
+        "https://example.com/\n",
+        "//example.com",
+        "https://" + "a" * 2000 + ".com",
+        "https://[::1",
+        "file:///etc/passwd",
+    ],
+)
+def test_urls_that_are_not_plain_https_are_refused(url: str) -> None:
+    with pytest.raises(EndpointError) as refused:
+        checked(url, Policy(), lambda *_: ["8.8.8.8"])
+    assert "example" not in refused.value.message
+
+
+@pytest.mark.parametrize("url", ["https://127.1/", "https://2130706433/", "https://0x7f.1/", "https://localhost/", "https://[::1]/"])
+def test_spellings_of_this_machine_are_refused(url: str) -> None:
+    with pytest.raises(EndpointError):
+        checked(url, Policy())
+
+
+def test_a_name_that_moves_after_the_check_leads_nowhere_else(store: Store, settings: Settings, receiver: Receiver) -> None:
+    """Rebinding: the first answer of the resolver is connected to; it is asked once."""
+    asked: list[str] = []
+
+    def rebinding(host: str, _: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+
+    port = receiver.server.server_port
+    subscribed(store, f"http://rebinding.invalid:{port}/", ["feedback.analysed"])
+    add(store, "Good.")
+    deliver(store, settings, resolver=rebinding)
+    assert asked == ["rebinding.invalid"]
+    assert receiver.received[0][0]["host"] == f"rebinding.invalid:{port}"
+
+
+def test_a_private_target_is_not_connected_to_and_counts_as_a_failed_try(store: Store, settings: Settings, receiver: Receiver) -> None:
+    endpoint, _ = subscribed(store, receiver.url, ["feedback.analysed"])
+    add(store, "Good.")
+    worker = worker_of(store, settings, errands={DELIVER: Errand(11, Outbound(store, Policy(allow_http=True)).run)})
+    worker.run(once=True)
+    assert receiver.received == [] and log_of(store, endpoint) == [("feedback.analysed", "queued", 1, None)]
+
+
+def test_an_endpoint_that_drips_its_answer_is_cut_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            taken, _ = server.accept()
+            with taken:
+                for byte in b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200:
+                    try:
+                        taken.sendall(bytes([byte]))
+                    except OSError:
+                        return
+                    time.sleep(0.1)
+
+        Thread(target=drip, daemon=True).start()
+        target = checked(f"http://127.0.0.1:{server.getsockname()[1]}/", OPEN)
+        began = time.monotonic()
+        assert post(target, {}, b"{}", timeout=1.0) == Answer(None)
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [(None, None), ("30", 30.0), ("999999999", 86_400.0), ("soon", None), ("-5", None), ("", None)]
+)
+def test_retry_after_is_read_or_left(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    found = retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True))
+    assert found is not None and 80 < found <= 90
+
+
+def test_a_payload_has_every_label_and_no_evidence() -> None:
+    held = Before("rec_1", WORKSPACE, "src_1", "r", 2, is_news=True)
+    data = outbound.data_of(held, analysis(conversation=conversation(("customer", "It crashed."))))
+    assert "evidence" not in json.dumps(data) and "crashed" not in json.dumps(data)
+    assert data["factors"][0] == {"key": "technology", "polarity": "-", "probability": 0.8}
+    assert data["outcome"] == {"key": "resolved", "probability": 0.9} and len(json.dumps(data)) < 20_000

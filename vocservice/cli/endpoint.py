@@ -1,0 +1,118 @@
+"""URLs in, endpoints that events are sent to out: `voc endpoint add`, `list`, `disable`, `enable`, `deliveries` and `replay`."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from vocservice.cli.holding import held, in_workspace
+
+if TYPE_CHECKING:
+    from vocservice.store.outbound import Delivery, Endpoint
+
+ACTOR = "command line"
+EVENTS = ("feedback.analysed", "transcript.flagged", "feedback.rejected")
+
+
+@click.group()
+def endpoint() -> None:
+    """Endpoints: where events on analysed feedback are sent, signed."""
+
+
+@endpoint.command()
+@click.argument("url")
+@click.option("--event", "events", multiple=True, type=click.Choice(EVENTS), help="May be given more than once; all of them by default.")
+@in_workspace
+def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
+    """Send events to a URL from now on, and show the secret they are signed with, this once."""
+    from vocservice.jobs.guard import Policy, checked
+    from vocservice.store import outbound
+
+    with held(workspace) as here:
+        checked(url, Policy(here.settings.outbound.allow_http, here.settings.outbound.allow_private))
+        made, secret = outbound.create(here.connection, here.vault, here.workspace_id, url=url, events=events or EVENTS, actor=ACTOR)
+    click.echo(f"{made.id}: {', '.join(made.events)}; its secret is shown this once", err=True)
+    click.echo(secret)
+
+
+@endpoint.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@in_workspace
+def list_endpoints(as_json: bool, workspace: str | None) -> None:
+    """Show the endpoints, without their secrets."""
+    from vocservice.store import outbound
+
+    with held(workspace) as here:
+        found = outbound.listed(here.connection, here.workspace_id)
+    if as_json:
+        click.echo(json.dumps({"endpoints": [_endpoint(one) for one in found]}))
+        return
+    for one in found:
+        click.echo(f"{one.id}  {one.url}  {', '.join(one.events)}{'' if one.is_enabled else '  disabled'}")
+
+
+@endpoint.command()
+@click.argument("endpoint_id")
+@in_workspace
+def disable(endpoint_id: str, workspace: str | None) -> None:
+    """Send nothing to an endpoint any longer."""
+    _switch(endpoint_id, workspace, is_enabled=False)
+
+
+@endpoint.command()
+@click.argument("endpoint_id")
+@in_workspace
+def enable(endpoint_id: str, workspace: str | None) -> None:
+    """Send to an endpoint again, from now on."""
+    _switch(endpoint_id, workspace, is_enabled=True)
+
+
+@endpoint.command()
+@click.argument("endpoint_id")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest ones to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@in_workspace
+def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | None) -> None:
+    """Show what was and will be sent to an endpoint, the newest first."""
+    from vocservice.store import outbound
+
+    with held(workspace) as here:
+        chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        found = outbound.log_of(here.connection, chosen, limit=limit)
+    if as_json:
+        click.echo(json.dumps({"deliveries": [_delivery(one) for one in found]}))
+        return
+    for one in found:
+        click.echo(f"{one.id}  {one.event}  {one.state}  {one.attempts} tries  last status {one.last_status or 'none'}")
+
+
+@endpoint.command()
+@click.argument("endpoint_id")
+@click.option("--delivery", "delivery_ids", multiple=True, help="This one, whatever its state; may be given more than once.")
+@in_workspace
+def replay(endpoint_id: str, delivery_ids: tuple[str, ...], workspace: str | None) -> None:
+    """Send again what failed, or the deliveries given."""
+    from vocservice.store import outbound
+
+    with held(workspace) as here:
+        chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        count = outbound.replay(here.connection, chosen, delivery_ids=delivery_ids or None, actor=ACTOR)
+    click.echo(f"{count} queued again")
+
+
+def _switch(endpoint_id: str, workspace: str | None, *, is_enabled: bool) -> None:
+    from vocservice.store import outbound
+
+    with held(workspace) as here:
+        chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        outbound.set_enabled(here.connection, chosen, is_enabled, actor=ACTOR)
+    click.echo(f"{chosen.id}: {'enabled' if is_enabled else 'disabled'}")
+
+
+def _endpoint(one: "Endpoint") -> dict[str, object]:
+    return {"id": one.id, "url": one.url, "events": list(one.events), "enabled": one.is_enabled, "created_at": one.created_at.isoformat()}
+
+
+def _delivery(one: "Delivery") -> dict[str, object]:
+    times = {"created_at": one.created_at.isoformat(), "delivered_at": one.delivered_at.isoformat() if one.delivered_at else None}
+    return {"id": one.id, "event": one.event, "state": one.state, "attempts": one.attempts, "last_status": one.last_status, **times}
