@@ -14,8 +14,10 @@ from flask import Flask, current_app
 from vocservice.api import Analyser, load
 from vocservice.errors import BundleError
 from vocservice.jobs.wake import Ringer
+from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import HttpLimits, Settings
 from vocservice.taxonomy import Taxonomy, load_taxonomy
+from vocservice.web.gather import Gatherer
 from vocservice.web.limits import Limiter
 from vocservice.web.stored import Stored
 
@@ -31,6 +33,7 @@ class Model:
     def __init__(self, analyser: Analyser | None, settings: Settings, *, retry_seconds: float = RETRY_SECONDS):
         self._analyser, self._settings, self._retry_seconds = analyser, settings, retry_seconds
         self._lock = Lock()
+        self._gatherer = Gatherer()
         self._failure: BundleError | None = None
         self._tried_at = 0.0
 
@@ -44,6 +47,14 @@ class Model:
             if self._analyser is None:
                 self._analyser = self._load()
             return self._analyser
+
+    def result(self, record: RawVerbatim | Rejected) -> Result:
+        """The result of one record, in a pass that other requests may share.
+
+        Raises:
+            BundleError: there is no usable bundle.
+        """
+        return self._gatherer.result(record, self.analyser().stream)
 
     def taxonomy(self) -> Taxonomy:
         """The taxonomy of the bundle, or the configured one while there is none."""
