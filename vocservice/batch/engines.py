@@ -1,17 +1,23 @@
 """The name of an engine in, the engine out: the registry of who does the work of a run."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Protocol
 
 from vocservice.api import Analyser
+from vocservice.batch.plan import Plan
 from vocservice.batch.shards import Shards
+from vocservice.errors import EngineError
 from vocservice.records import Result
+from vocservice.settings import Settings
 from vocservice.tables.source import Record
 
-LOCAL = "local"
+LOCAL, RAY = "local", "ray"
 ENGINES: Mapping[str, str] = {
     LOCAL: "vocservice.batch.local_engine",
+    RAY: "vocservice.batch.ray_engine",
 }
 
 
@@ -22,7 +28,47 @@ class Engine(Protocol):
         """One result a record, in order, with the record's row; shards that are done are read, the others are kept when they are."""
 
 
-def open_engine(name: str, analyser: Analyser) -> Engine:
-    """Make an engine of the registry."""
-    engine: Engine = import_module(ENGINES[name]).open_engine(analyser)
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an engine of several processes must know beside the model in this one.
+
+    Attributes:
+        plan: of the run.
+        settings: of the program.
+        bundle: as the caller named it, for workers that load it themselves.
+        taxonomy: that the bundle must fit.
+        workers: how many processes; null for the engine's own choice.
+        address: of a running cluster; null for one of this run's own.
+    """
+
+    plan: Plan
+    settings: Settings
+    bundle: str
+    taxonomy: str | None = None
+    workers: int | None = None
+    address: str | None = None
+
+
+def open_engine(name: str, analyser: Analyser, work: Work | None = None) -> Engine:
+    """Make an engine of the registry.
+
+    Args:
+        name: of the engine.
+        analyser: the model in this process.
+        work: needed by all but `local`.
+
+    Raises:
+        EngineError: its library is not installed (`ray_missing`).
+    """
+    engine: Engine = import_module(ENGINES[name]).open_engine(analyser, work)
     return engine
+
+
+def check_engine(name: str) -> None:
+    """See, before a model is loaded, that an engine has its library.
+
+    Raises:
+        EngineError: it has not (`ray_missing`).
+    """
+    if name == RAY and find_spec("ray") is None:
+        raise EngineError("--engine ray needs Ray: pip install -r requirements-ray.txt", code="ray_missing")

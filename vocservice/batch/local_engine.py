@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from vocservice.api import Analyser
+from vocservice.batch.engines import Work
 from vocservice.batch.shards import Shards
 from vocservice.records import Result
 from vocservice.tables.source import Record
@@ -23,7 +24,7 @@ class LocalEngine:
             yield from shards.stored(number, shard) if shards.has(number) else shards.recorded(number, self._analyser.stream(shard))
 
 
-def open_engine(analyser: Analyser) -> LocalEngine:
+def open_engine(analyser: Analyser, _: Work | None = None) -> LocalEngine:
     """The engine over a loaded model."""
     return LocalEngine(analyser)
 

@@ -54,6 +54,14 @@ class Model(_Frozen):
     files: dict[str, str]
 
 
+class Maker(_Frozen):
+    """Who makes labels: release, model, and the settings that decide; two equal ones give the same labels."""
+
+    program: str
+    model: Model
+    settings: dict[str, Any]
+
+
 class Plan(_Frozen):
     """What decides an output. `settings` holds those that do, and the SHA-256 of each file of configuration; `mapping` field to column."""
 
@@ -69,6 +77,11 @@ class Plan(_Frozen):
     def is_resumable(self) -> bool:
         """Whether every input can be read again."""
         return all(one.sha256 is not None for one in self.inputs)
+
+    @property
+    def maker(self) -> Maker:
+        """Who must do the work, in whichever process."""
+        return Maker(program=self.program, model=self.model, settings=self.settings)
 
     def difference(self, other: "Plan") -> str | None:
         """What makes the other plan another one, in words; null when both give the same output."""
@@ -97,14 +110,24 @@ def make_plan(
     Raises:
         InputError: an input cannot be read.
     """
+    maker = maker_of(analyser, settings)
     return Plan(
-        program=__version__,
+        program=maker.program,
         inputs=tuple(print_of(place.path, place.partitions) for place in inputs),
-        model=Model(id=analyser.model, taxonomy=analyser.taxonomy.id, files=dict(analyser.files)),
-        settings={"chunk": settings.chunk, "max_characters": settings.max_characters, **_configuration()},
+        model=maker.model,
+        settings=maker.settings,
         options=dict(options),
         mapping=dict(mapping),
         shard_records=shard_records(settings.chunk),
+    )
+
+
+def maker_of(analyser: Analyser, settings: Settings) -> Maker:
+    """What this process would make labels with."""
+    return Maker(
+        program=__version__,
+        model=Model(id=analyser.model, taxonomy=analyser.taxonomy.id, files=dict(analyser.files)),
+        settings={"chunk": settings.chunk, "max_characters": settings.max_characters, **_configuration()},
     )
 
 

@@ -104,8 +104,7 @@ class Shards:
         """
         try:
             with self._path(number).open("rb") as lines:
-                for record, line in zip(records, lines, strict=True):
-                    yield replace(_same(decode(line), record), row=record.row)
+                yield from matched(lines, records)
         except (ValueError, OSError):
             raise InputError(f"{self.name}: shard {number} does not fit the input; run without --resume to start over") from None
 
@@ -229,6 +228,16 @@ class _ShardFile:
         with suppress(OSError):
             self._stream.close()
         self._file.discard()
+
+
+def matched(lines: Iterable[bytes], records: Iterable[Record]) -> Iterator[Result]:
+    """Results from their lines, each with the row of its record.
+
+    Raises:
+        ValueError: a line holds no result, or that of another record.
+    """
+    for record, line in zip(records, lines, strict=True):
+        yield replace(_same(decode(line), record), row=record.row)
 
 
 def shards_of(output: Path) -> Path:

@@ -1,4 +1,7 @@
-"""A result in, one line of JSON out, and back: what a shard holds. The caller's own columns stay behind; they are in the input."""
+"""A result in, one line of JSON out, and back: what a shard holds. The caller's own columns stay behind; they are in the input.
+
+The same of records, for engines that send them to another process.
+"""
 
 import json
 from dataclasses import asdict, replace
@@ -8,16 +11,29 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from vocservice.records import Analysis, Rejected, Result
+from vocservice.records import Analysis, RawVerbatim, Rejected, Result
+from vocservice.tables.source import Record
 
 
 def encode(result: Result) -> bytes:
     """The result without its row, as a line; a lone surrogate is escaped."""
-    bare = replace(result, row=None)
-    try:
-        return orjson.dumps(bare, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:
-        return json.dumps(asdict(bare), separators=(",", ":")).encode() + b"\n"
+    return _line(replace(result, row=None))
+
+
+def encode_record(record: Record) -> bytes:
+    """What the steps read of a record, as a line: neither its row nor its metadata."""
+    return _line(replace(record, row=None) if isinstance(record, Rejected) else replace(record, row=None, metadata=None))
+
+
+def decode_record(line: bytes) -> Record:
+    """The record of a line.
+
+    Raises:
+        ValueError: the line holds no record.
+    """
+    found = _loaded(line)
+    is_rejected = isinstance(found, dict) and "code" in found
+    return _rejections().validate_python(found) if is_rejected else _verbatims().validate_python(found)
 
 
 def decode(line: bytes) -> Result:
@@ -31,6 +47,13 @@ def decode(line: bytes) -> Result:
     return _analyses().validate_python(found) if is_analysis else _rejections().validate_python(found)
 
 
+def _line(bare: Result | RawVerbatim) -> bytes:
+    try:
+        return orjson.dumps(bare, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return json.dumps(asdict(bare), separators=(",", ":")).encode() + b"\n"
+
+
 def _loaded(line: bytes) -> Any:
     try:
         return orjson.loads(line)
@@ -41,6 +64,11 @@ def _loaded(line: bytes) -> Any:
 @cache
 def _analyses() -> TypeAdapter[Analysis]:
     return TypeAdapter(Analysis)
+
+
+@cache
+def _verbatims() -> TypeAdapter[RawVerbatim]:
+    return TypeAdapter(RawVerbatim)
 
 
 @cache

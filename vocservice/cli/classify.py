@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from vocservice.api import Analyser
-from vocservice.batch.engines import LOCAL, open_engine
-from vocservice.batch.plan import make_plan
+from vocservice.batch.engines import ENGINES, LOCAL, Work, check_engine, open_engine
+from vocservice.batch.inputs import Inputs, Selection
+from vocservice.batch.plan import Plan, make_plan
 from vocservice.cli.failures import OK
-from vocservice.cli.inputs import Inputs, Selection
 from vocservice.cli.job import Job, Options, run
 from vocservice.cli.preview import preview
 from vocservice.cli.session import analyser_for, configured
+from vocservice.settings import Settings
 from vocservice.tables import check_output
 from vocservice.tables.formats import STANDARD_STREAM, input_format, output_format
 from vocservice.tables.labels import EXPLODABLE
@@ -35,6 +36,9 @@ from vocservice.tables.places import places_of
 @click.option("--bundle", help="Version under models/, or path, of the model; by default the one the settings name.")
 @click.option("--taxonomy", type=click.Path(), help="Taxonomy file that the model must have been trained for.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run of the same inputs, model and options was stopped.")
+@click.option("--engine", type=click.Choice([*ENGINES]), default=LOCAL, help="Who does the work: this process (default), or a Ray cluster.")
+@click.option("--workers", type=click.IntRange(min=1, max=100_000), help="With --engine ray: processes, one for each core by default.")
+@click.option("--ray-address", metavar="ADDRESS", help="With --engine ray: a running cluster; one of its own by default.")
 @click.option("--dry-run", is_flag=True, help="Show what would be read, the languages and the time it would take; write nothing.")
 @click.option("--excel", is_flag=True, help="Write CSV for Excel: UTF-8 mark, CR LF, no formulas.")
 @click.option("--explode", metavar="SET", help="One row a label of stages, factors, flags or a set of the model's own taxonomy.")
@@ -56,6 +60,7 @@ def classify(inputs: tuple[str, ...], **options: Any) -> int:
 def _classify(paths: tuple[str, ...], options: Options) -> int:
     places = places_of(paths)
     _check_options([place.path for place in places], options)
+    check_engine(options.engine)
     settings = configured()
     with Inputs.open(places, _selection(options), is_table=options.is_table) as inputs:
         _check_outputs(inputs, options)
@@ -64,11 +69,16 @@ def _classify(paths: tuple[str, ...], options: Options) -> int:
             preview(inputs, analyser, as_json=options.as_json)
             return OK
         _check_explode(options.explode, analyser)
-        engine = open_engine(LOCAL, analyser)
         plan = make_plan(inputs.places, analyser, settings, options=options.deciding, mapping=inputs.mapping)
         if options.save_mapping is not None:
             save_mapping(options.save_mapping, inputs.mapping)
+        engine = open_engine(options.engine, analyser, _work(plan, settings, options))
         return run(Job(inputs, engine, analyser.label_sets, plan, options))
+
+
+def _work(plan: Plan, settings: Settings, options: Options) -> Work:
+    bundle, taxonomy = options.bundle or settings.bundle, options.taxonomy or settings.taxonomy or None
+    return Work(plan, settings, bundle, taxonomy, options.workers, options.ray_address)
 
 
 def _selection(options: Options) -> Selection:
@@ -94,7 +104,7 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
 
     Raises:
         click.UsageError: `--sheet` without a workbook, `--excel` without CSV, `--explode` without a table, `--resume` without
-            files, or `--save-mapping` in a dry run.
+            files, `--workers` or `--ray-address` without Ray, or `--save-mapping` in a dry run.
     """
     if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
@@ -104,6 +114,8 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
         raise click.UsageError("--explode is for tables; let OUT end in .csv, .tsv, .parquet or .xlsx")
     if options.save_mapping is not None and options.dry_run:
         raise click.UsageError("--save-mapping writes a file; leave out --dry-run")
+    if options.engine == LOCAL and (options.workers is not None or options.ray_address is not None):
+        raise click.UsageError("--workers and --ray-address need --engine ray; VOC_THREADS sets the threads of one process")
     _check_streams(inputs, options)
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from vocservice.batch import manifest
-from vocservice.batch.engines import LOCAL, Engine
-from vocservice.batch.failpoints import reached
-from vocservice.batch.plan import Plan, print_of
+from vocservice.batch.engines import Engine
+from vocservice.batch.inputs import Inputs
+from vocservice.batch.plan import Plan
+from vocservice.batch.run import Run, write
 from vocservice.batch.shards import Shards, shards_of
 from vocservice.cli.failures import INTERRUPTED, OK, SOME_REJECTED
-from vocservice.cli.inputs import Inputs
 from vocservice.cli.progress import open_progress
 from vocservice.cli.summary import Summary
 from vocservice.errors import InputError
-from vocservice.tables import open_writer
+from vocservice.records import Result
 from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
 
 
@@ -35,6 +35,9 @@ class Options:
     bundle: str | None
     taxonomy: str | None
     resume: bool
+    engine: str
+    workers: int | None
+    ray_address: str | None
     dry_run: bool
     excel: bool
     explode: str | None
@@ -63,6 +66,11 @@ class Job:
     plan: Plan
     options: Options
 
+    def to_run(self) -> Run:
+        """The same without the caller's other wishes."""
+        options = self.options
+        return Run(self.inputs, self.engine, self.label_sets, self.plan, options.output, options.excel, options.explode)
+
 
 def run(job: Job) -> int:
     """Write every result; Ctrl-C and a damaged input keep what was written so far.
@@ -90,17 +98,13 @@ def _write(job: Job, summary: Summary) -> None:
     options = job.options
     with ExitStack() as stack:
         shards = stack.enter_context(_opened(job)) if keeps_shards(options.output, job.plan) else None
-        writer = stack.enter_context(
-            open_writer(options.output, facts=job.inputs.facts, label_sets=job.label_sets, excel=options.excel, explode=options.explode)
-        )
         progress = stack.enter_context(open_progress(job.inputs, is_wanted=not options.no_progress))
-        for result in job.engine.run(iter(job.inputs), shards):
-            writer.write(result)
+
+        def seen(result: Result) -> None:
             summary.add(result)
             progress.show(summary.records)
-        _check_unchanged(job)
-        reached("before_output")
-        _forget_manifest(options)
+
+        write(job.to_run(), shards, seen)
     _tell_how(job, summary, resumed=shards.resumed if shards is not None else 0)
     if shards is not None:
         shards.remove()
@@ -121,24 +125,10 @@ def _opened(job: Job) -> Shards:
     return shards
 
 
-def _forget_manifest(options: Options) -> None:
-    """That of an earlier output must not stand beside the new one."""
-    if options.output != STANDARD_STREAM:
-        manifest.forget(Path(options.output))
-
-
 def _tell_how(job: Job, summary: Summary, *, resumed: int) -> None:
     if job.options.output != STANDARD_STREAM:
-        timing = manifest.timed(seconds=summary.seconds, records=summary.records, resumed_records=resumed, engine=LOCAL)
+        timing = manifest.timed(seconds=summary.seconds, records=summary.records, resumed_records=resumed, engine=job.options.engine)
         manifest.write(Path(job.options.output), job.plan, summary.counts(), timing)
-
-
-def _check_unchanged(job: Job) -> None:
-    """The hash that names an input must be that of what was read."""
-    for index in job.inputs.touched():
-        path = job.inputs.paths[index]
-        if print_of(path).sha256 != job.plan.inputs[index].sha256:
-            raise InputError(f"{shown_name(path)}: changed while it was read; start over when it is whole")
 
 
 def _what_is_left(summary: Summary) -> str:

@@ -1,0 +1,154 @@
+"""Files and the caller's wishes in, one stream of records out, with the facts that all inputs share and how far it has read."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from itertools import chain, count, islice
+from types import TracebackType
+from typing import Self
+
+from vocservice.errors import InputError
+from vocservice.tables import Facts, Source, read
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.places import Place
+from vocservice.tables.source import Record, wishes
+
+MAX_OPEN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which columns (`mapping`: field to column, under the two that have an option), which sheet, and how many records over all inputs."""
+
+    id_column: str | None = None
+    text_column: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    sheet: str | None = None
+    limit: int | None = None
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Field to the caller's column."""
+        return wishes(id_column=self.id_column, text_column=self.text_column, mapping=self.mapping)
+
+
+@dataclass
+class Inputs:
+    """One or more open inputs, read one after the other; of very many, most are open only while they are read."""
+
+    places: tuple[Place, ...]
+    selection: Selection
+    sources: tuple[Source, ...]
+    facts: Facts
+    stamps: tuple[object, ...] = ()
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @classmethod
+    def open(cls, places: Sequence[Place], selection: Selection, *, is_table: bool) -> Self:
+        """Open all inputs before the first record is read.
+
+        Args:
+            places: files, or `-`.
+            selection: what to read of them.
+            is_table: whether the output keeps the inputs' columns, which must then be the same in all.
+
+        Raises:
+            InputError: an input cannot be used, or the columns differ.
+        """
+        if [place.path for place in places].count(STANDARD_STREAM) > 1:
+            raise InputError("standard input (-) can be read once only")
+        with ExitStack() as stack:
+            openers = (_open if number < MAX_OPEN else _open_later for number in count())
+            sources = tuple(stack.enter_context(opener(place, selection)) for opener, place in zip(openers, places, strict=False))
+            facts = _shared([source.facts for source in sources], is_table=is_table)
+            stamps = tuple(_stamp(place.path) for place in places)
+            return cls(tuple(places), selection, sources, facts, stamps, stack.pop_all())
+
+    def __iter__(self) -> Iterator[Record]:
+        return islice(chain.from_iterable(self.sources), self.selection.limit)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Size of all inputs, null when one is a pipe."""
+        sizes = [source.total_bytes for source in self.sources]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    @property
+    def bytes_read(self) -> int:
+        return sum(source.bytes_read for source in self.sources)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(place.path for place in self.places)
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """Field to column (or JSON key), as found or as wished."""
+        return dict(self.facts.fields) or self.selection.wanted
+
+    def touched(self) -> Iterator[int]:
+        """Places of the files that were written to since they were opened."""
+        return (index for index, (path, stamp) in enumerate(zip(self.paths, self.stamps, strict=True)) if _stamp(path) != stamp)
+
+    def again(self) -> "Inputs":
+        """The same inputs from the start; only for files."""
+        return Inputs.open(self.places, self.selection, is_table=False)
+
+
+def _open(place: Place, selection: Selection) -> Source:
+    return read(place.path, mapping=selection.wanted, sheet=selection.sheet, partitions=place.partitions)
+
+
+def _open_later(place: Place, selection: Selection) -> Source:
+    """The facts now, the file again when its turn comes; a stream cannot be opened twice."""
+    first = _open(place, selection)
+    if not os.path.isfile(place.path):
+        return first
+    first.close()
+    later = _Later(place, selection)
+    return Source(first.facts, later.records(), bytes_read=later.bytes_read, close=later.close)
+
+
+class _Later:
+    """A source that opens when its first record is asked for."""
+
+    def __init__(self, place: Place, selection: Selection):
+        self._place, self._selection = place, selection
+        self._source: Source | None = None
+
+    def records(self) -> Iterator[Record]:
+        self._source = _open(self._place, self._selection)
+        yield from self._source
+
+    def bytes_read(self) -> int:
+        return self._source.bytes_read if self._source is not None else 0
+
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+
+
+def _stamp(path: str) -> object:
+    with suppress(OSError, ValueError):
+        found = os.stat(path)
+        return found.st_size, found.st_mtime_ns
+    return None
+
+
+def _shared(facts: Sequence[Facts], *, is_table: bool) -> Facts:
+    """The first input's facts; columns keep their Parquet types only where these are the same in all."""
+    first = facts[0]
+    for other in facts[1:]:
+        if is_table and other.columns != first.columns:
+            names = f"{shown_name(first.path)} and {shown_name(other.path)}"
+            raise InputError(f"{names} have different columns; write JSON Lines, or one output each")
+    schemas = [one.schema for one in facts]
+    schema = first.schema if all(other is not None and other.equals(first.schema) for other in schemas) else None
+    return replace(first, transcripts=any(other.transcripts for other in facts), schema=schema)

@@ -1,0 +1,59 @@
+"""Open inputs, an engine and a plan in, a whole output with its manifest and list of rejects out, or the shards of an unfinished one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vocservice.batch import manifest
+from vocservice.batch.engines import Engine
+from vocservice.batch.failpoints import reached
+from vocservice.batch.inputs import Inputs
+from vocservice.batch.plan import Plan, print_of
+from vocservice.batch.shards import Shards
+from vocservice.errors import InputError
+from vocservice.records import Result
+from vocservice.tables import open_writer
+from vocservice.tables.formats import STANDARD_STREAM, shown_name
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is read, who does the work, what decides the output, and where and how it is written."""
+
+    inputs: Inputs
+    engine: Engine
+    label_sets: tuple[str, ...]
+    plan: Plan
+    output: str
+    excel: bool = False
+    explode: str | None = None
+
+
+def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> None:
+    """Write every result; the output takes its name when all are written.
+
+    Args:
+        run: what to do.
+        shards: where to keep what is done; None keeps nothing.
+        seen: told of each result once it is written; what it raises ends the run.
+
+    Raises:
+        InputError: an input is damaged further on, or changed while it was read.
+        OutputError: the output cannot be written.
+    """
+    with open_writer(run.output, facts=run.inputs.facts, label_sets=run.label_sets, excel=run.excel, explode=run.explode) as writer:
+        for result in run.engine.run(iter(run.inputs), shards):
+            writer.write(result)
+            seen(result)
+        _check_unchanged(run)
+        reached("before_output")
+        if run.output != STANDARD_STREAM:  # the manifest of an earlier output must not stand beside the new one
+            manifest.forget(Path(run.output))
+
+
+def _check_unchanged(run: Run) -> None:
+    """The hash that names an input must be that of what was read."""
+    for index in run.inputs.touched():
+        path = run.inputs.paths[index]
+        if print_of(path).sha256 != run.plan.inputs[index].sha256:
+            raise InputError(f"{shown_name(path)}: changed while it was read; start over when it is whole")
