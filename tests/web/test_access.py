@@ -1,5 +1,6 @@
 """Tests of who reaches what: every page by every role, from the routes themselves, so that a new one without a rule fails."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,13 +50,7 @@ def test_there_are_pages() -> None:
 
 
 def filled(rule: str) -> str:
-    return (
-        rule.replace("<record_id>", "rec_x")
-        .replace("<source_id>", "src_x")
-        .replace("<key_id>", "key_x")
-        .replace("<user_id>", "usr_x")
-        .replace("<inbox_id>", "in_x")
-    )
+    return re.sub(r"<\w+>", "nothing", rule)
 
 
 @pytest.mark.parametrize("who", ["", *ROLES])
