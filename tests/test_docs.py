@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from builders import fake_analyser
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from vocservice.cli import COMMANDS
 from vocservice.errors import VocError
@@ -37,14 +37,14 @@ def in_code(text: str) -> set[str]:
 
 def sections() -> dict[str, str]:
     """The sections of the page on the command line, by command."""
-    parts = re.split(r"^## `voc (\w+)`$", CLI, flags=re.MULTILINE)
+    parts = re.split(r"^## `voc ([\w-]+)`$", CLI, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def command(name: str) -> click.Command:
     """A command as click knows it; those of training are training's own."""
     module, names = ("training.__main__", {"train": "train", "evaluate": "evaluate"}) if name in FORWARDED else (COMMANDS[name], {})
-    found: click.Command = getattr(import_module(module), names.get(name, name))
+    found: click.Command = getattr(import_module(module), names.get(name, name).replace("-", "_"))
     return found
 
 
@@ -63,6 +63,13 @@ def keys(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[
             yield from keys(field.annotation, (*above, name))
         else:
             yield (*above, name), field.default
+
+
+def shown(default: object) -> str:
+    """A default as the page shows it."""
+    if isinstance(default, SecretStr):
+        return shown(default.get_secret_value())
+    return {"": "blank", "()": "none"}.get(str(default), f"`{default}`")
 
 
 def slug(heading: str) -> str:
@@ -87,7 +94,8 @@ def test_every_option_is_in_its_section_and_nothing_else_is(name: str) -> None:
 
 @pytest.mark.parametrize(("key", "default"), list(keys(Settings)), ids=str)
 def test_every_setting_is_documented_with_its_variable_and_default(key: tuple[str, ...], default: object) -> None:
-    shown = f"`{default}`" if default != "" else "blank"
+    plain = default.get_secret_value() if isinstance(default, SecretStr) else default
+    shown = f"`{plain}`" if plain != "" else "blank"
     assert f"| `{'.'.join(key)}` | `{PREFIX}{NESTED.join(key).upper()}` | {shown} |" in CONFIGURATION
 
 
@@ -138,7 +146,7 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     made = [word for line in re.findall(r"(?:^    |`)make ((?:[a-z-]+ ?)+)", text, flags=re.MULTILINE) for word in line.split()]
     assert [word for word in made if word not in targets] == []
-    for name, rest in re.findall(r"^    (?:.*\| )?(?:\S*/)?(?:python -m vocservice|voc) (\w+)(.*)$", text, flags=re.MULTILINE):
+    for name, rest in re.findall(r"^    (?:.*\| )?(?:\S*/)?(?:python -m vocservice|voc) ([\w-]+)(.*)$", text, flags=re.MULTILINE):
         assert name in COMMANDS
         if name not in FORWARDED or find_spec("torch"):
             assert set(re.findall(r"(?<= )--?[a-z][a-z-]*", rest)) <= options(name)

@@ -23,6 +23,7 @@ ONLY_IN = {
     "spacy": ("vocservice.text",),
     "sqlalchemy": ("vocservice.store",),
     "click": ("vocservice.cli", "training"),
+    "ray": ("vocservice.batch",),
     "sklearn": ("training",),
 }
 NEVER = ("pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve")
@@ -31,6 +32,7 @@ MAY_IMPORT = {
     "inference": {"errors", "paths", "records", "taxonomy"},
     "tables": {"errors", "records"},
     "ingest": {"errors", "records", "strictjson", "tables"},
+    "store": {"errors", "ingest", "records", "reporting", "settings", "taxonomy"},
     "strictjson": set(),
     "batch": {"__version__", "api", "errors", "paths", "records", "settings", "tables"},
     "records": set(),
@@ -40,7 +42,7 @@ MAY_IMPORT = {
     "render": {"records", "taxonomy"},
     "reporting": {"errors", "records", "taxonomy"},
     "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "settings", "store", "text"},
-    "web": {"api", "errors", "ingest", "jobs", "records", "render", "settings", "store", "strictjson", "tables", "taxonomy"},
+    "web": {"api", "errors", "ingest", "jobs", "records", "render", "reporting", "settings", "store", "strictjson", "tables", "taxonomy"},
 }
 STEPS = {"vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"}
 # A training run has no pipeline to go through: it takes the same steps one by one.

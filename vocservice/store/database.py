@@ -4,6 +4,7 @@ SQLite runs with a write-ahead log, every commit synced, foreign keys, a busy ti
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -46,6 +47,7 @@ class Database:
         """
         self.url = parse_url(url)
         self.kind = self.url.get_backend_name()
+        self._writing, self._busy_seconds = threading.Lock(), busy_seconds
         self.engine = _sqlite(self.url, busy_seconds) if self.kind == SQLITE else _postgresql(self.url, busy_seconds, pool)
 
     @contextmanager
@@ -56,7 +58,7 @@ class Database:
             StoreError: the database is busy, full, read-only or gone, its tables are others, or its file is damaged;
                 nothing of the transaction was kept.
         """
-        with _translated(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
+        with self._turn(), _translated(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
             yield connection
 
     @contextmanager
@@ -68,6 +70,19 @@ class Database:
         """
         with _translated(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """On SQLite the writers of one process queue here: its own waiting is by polling, in which one can starve among many."""
+        if self.kind != SQLITE:
+            yield
+            return
+        if not self._writing.acquire(timeout=self._busy_seconds):
+            raise StoreError("the database is busy; try again", code="store_unavailable")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def overwrite_log(self) -> None:
         """After an erasure: SQLite's log, which still holds the old pages, goes into the file and is emptied.

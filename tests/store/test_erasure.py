@@ -1,0 +1,156 @@
+"""Tests of `store.erasure`, `retention`, `idempotency` and `deadletters`: what goes, what stays, and what comes back."""
+
+from pathlib import Path
+
+import pytest
+
+from store.bench import Bench, keep, load, said, take, work_off
+from vocservice.errors import IdempotencyError, RequestBusyError
+from vocservice.store import deadletters, erasure, idempotency, intake, jobs, retention, workspaces
+from vocservice.store.erasure import Erased
+from vocservice.store.idempotency import Answer, claim_of
+from vocservice.store.intake import Arrival
+from vocservice.store.schema import analyses, audit, inbox, records
+from vocservice.store.schema import idempotency as answers
+from vocservice.store.schema import jobs as job_table
+
+CANARY = "zanzibar-canary-3318"
+
+
+def erase(bench: Bench, subject: str, *, is_dry: bool = False) -> Erased:
+    with bench.database.write() as connection:
+        return erasure.by_subject(connection, bench.vault, bench.workspace, subject, actor="test", is_dry=is_dry)
+
+
+def quarantined(bench: Bench, body: bytes, key: str) -> None:
+    with bench.database.write() as connection:
+        arrival = Arrival(bench.workspace, bench.source, key, body, "application/json")
+        intake.quarantine(connection, bench.vault, arrival, code="body_unusable")
+
+
+def settled(bench: Bench, name: str, body: dict[str, object], status: int = 201) -> None:
+    claim = claim_of("key_1", "/v1/feedback", name, b"{}")
+    with bench.database.write() as connection:
+        assert idempotency.reserve(connection, claim) is None
+        idempotency.settle(connection, claim, Answer(status, body))
+
+
+def test_everything_of_a_customer_goes_and_nothing_of_another(bench: Bench) -> None:
+    bench.sql("UPDATE workspaces SET keeps_originals = :yes", yes=True)
+    mine = bench.deliver(said("a", "Mine", subject=CANARY), key="a", body=b"Mine")
+    bench.deliver(said("b", "Mine too", subject=CANARY.upper()), said("c", "Other", subject="other"), key="b", body=b"both")
+    work_off(bench)
+    bench.deliver(said("d", "Waits", subject=CANARY))
+    quarantined(bench, f'{{"broken, of {CANARY}'.encode(), "q1")
+    quarantined(bench, b"of nobody", "q2")
+    settled(bench, "k1", {"id": mine.applied[0].record_id})
+    settled(bench, "k2", {"id": "rec_other"})
+    wanted = Erased(records=3, bodies=1, answers=1)
+    assert erase(bench, CANARY, is_dry=True) == wanted
+    assert len(bench.rows(records, status="erased")) == 0
+    assert erase(bench, CANARY) == wanted
+    assert erase(bench, CANARY) == Erased(0, 0, 0)
+    assert {row["source_record"] for row in bench.rows(records) if row["status"] != "erased"} == {"c"}
+    assert (len(bench.rows(analyses)), bench.rows(job_table), [row["name"] for row in bench.rows(answers)]) == (1, [], ["k2"])
+    assert {row["delivery_key"] for row in bench.rows(inbox) if row["body_sealed"]} == {"q2"}
+    told = bench.rows(audit)
+    assert (told[0]["details"], CANARY in str(told)) == ({"records": 3, "bodies": 1, "answers": 1}, False)
+
+
+def test_a_customer_erased_during_a_run_is_not_in_what_comes_out(bench: Bench) -> None:
+    bench.deliver(said("a", "Mine", subject=CANARY), said("b", "Other"))
+    tasks = [load(bench, job) for job in take(bench)]
+    erase(bench, CANARY)
+    assert [keep(bench, task) for task in tasks] == [False, True]
+    assert bench.deliver(said("a", "Mine", subject=CANARY)).applied[0].outcome == "erased"
+
+
+def test_erased_words_are_not_in_the_files(sqlite_bench: Bench, tmp_path: Path) -> None:
+    from builders import analysis
+
+    sqlite_bench.deliver(said("a", "Mine", subject="customer"))
+    (job,) = take(sqlite_bench)
+    keep(sqlite_bench, load(sqlite_bench, job), analysis(f"{CANARY} crashed"))
+    assert any(CANARY.encode() in path.read_bytes() for path in tmp_path.glob("voc.db*"))
+    erase(sqlite_bench, "customer")
+    sqlite_bench.database.overwrite_log()
+    assert not any(CANARY.encode() in path.read_bytes() for path in tmp_path.glob("voc.db*"))
+
+
+def test_what_is_older_than_is_kept_goes_by_the_time_of_receipt(bench: Bench) -> None:
+    bench.deliver(said("old", "Old", created_at="2099-01-01T00:00:00Z"))
+    quarantined(bench, b"old", "q")
+    bench.sql("UPDATE records SET received_at = received_at - 864000000000")
+    bench.sql("UPDATE inbox SET received_at = received_at - 864000000000")
+    bench.deliver(said("new", "New", created_at="1999-01-01T00:00:00Z"))
+    with bench.database.write() as connection:
+        workspaces.set_retention(connection, workspaces.get(connection, bench.workspace), 9, actor="test")
+        kept = workspaces.get(connection, bench.workspace)
+    with bench.database.read() as connection:
+        assert retention.due(connection, kept) == retention.Swept(1, 2)
+    swept = retention.sweep(bench.database, bench.vault, kept, actor="test")
+    assert (swept.records, retention.sweep(bench.database, bench.vault, kept, actor="test")) == (1, retention.Swept(0, 0))
+    assert [row["source_record"] for row in bench.rows(records, status="pending")] == ["new"]
+    assert {row["status"] for row in bench.rows(inbox) if row["body_sealed"] is None} == {"accepted", "discarded"}
+
+
+def test_the_first_answer_is_given_again(bench: Bench) -> None:
+    settled(bench, "k", {"id": "rec_1"}, status=201)
+    with bench.database.write() as connection:
+        assert idempotency.reserve(connection, claim_of("key_1", "/v1/feedback", "k", b"{}")) == Answer(201, {"id": "rec_1"})
+        assert idempotency.reserve(connection, claim_of("key_2", "/v1/feedback", "k", b"{}")) is None
+        assert idempotency.reserve(connection, claim_of("key_1", "/v1/other", "k", b"{}")) is None
+        with pytest.raises(IdempotencyError) as caught:
+            idempotency.reserve(connection, claim_of("key_1", "/v1/feedback", "k", b"{ }"))
+    assert (caught.value.code, caught.value.status) == ("idempotency_mismatch", 422)
+
+
+def test_a_second_request_beside_the_first_is_told_to_wait(bench: Bench) -> None:
+    claim = claim_of("key_1", "/v1/feedback", "k\0" + "x" * 900, b"{}")
+    with bench.database.write() as connection:
+        assert idempotency.reserve(connection, claim) is None
+    with pytest.raises(RequestBusyError) as caught, bench.database.write() as connection:
+        idempotency.reserve(connection, claim)
+    assert (caught.value.code, caught.value.status, caught.value.retry_after) == ("idempotency_busy", 409, 1)
+    bench.sql("UPDATE idempotency SET created_at = created_at - 301000000")
+    with bench.database.write() as connection:
+        assert idempotency.reserve(connection, claim) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "is_kept"), [(200, True), (202, True), (422, True), (404, True), (500, False), (503, False), (302, False)]
+)
+def test_only_answers_that_are_final_are_kept(bench: Bench, status: int, is_kept: bool) -> None:
+    settled(bench, "k", {"n": 1}, status)
+    assert bool(bench.rows(answers)) is is_kept
+
+
+def test_answers_are_dropped_after_three_days(bench: Bench) -> None:
+    settled(bench, "old", {})
+    bench.sql("UPDATE idempotency SET created_at = created_at - 86400000000 * 4")
+    settled(bench, "new", {})
+    with bench.database.write() as connection:
+        assert idempotency.prune(connection) == 1
+    assert [row["name"] for row in bench.rows(answers)] == ["new"]
+
+
+def test_dead_letters_are_of_one_workspace_and_each_comes_back_once(bench: Bench) -> None:
+    bench.deliver(said("job", "Words"), said("record", "Words"))
+    first, second = take(bench)
+    from store.bench import WORKER
+    from vocservice.records import Rejected
+    from vocservice.store.analyses import give_up
+
+    with bench.database.write() as connection:
+        jobs.bury(connection, WORKER, first.id, code="worker_lost")
+        give_up(connection)
+    keep(bench, load(bench, second), Rejected("record", "analysis_failed", "no"))
+    quarantined(bench, b'{"id": "fine", "text": "Readable after all"}', "q")
+    quarantined(bench, b"<never>", "never")
+    with bench.database.write() as connection:
+        assert deadletters.listed(connection, "ws_other") == []
+        assert {letter.kind for letter in deadletters.listed(connection, bench.workspace)} == {"job", "record", "delivery"}
+        assert deadletters.retry(connection, bench.vault, bench.workspace) == deadletters.Retried(3, 1)
+        assert [letter.code for letter in deadletters.listed(connection, bench.workspace)] == ["body_unusable"]
+    assert {row["status"] for row in bench.rows(records)} == {"pending"}
+    assert work_off(bench) == 3
