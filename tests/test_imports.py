@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "inference": {"errors", "paths", "records", "taxonomy"},
     "tables": {"errors", "records"},
     "ingest": {"errors", "records", "strictjson", "tables"},
-    "store": {"errors", "ingest", "records", "reporting", "settings", "taxonomy"},
+    "store": {"errors", "ingest", "paths", "records", "reporting", "settings", "taxonomy"},
     "strictjson": set(),
     "batch": {"__version__", "api", "errors", "paths", "records", "settings", "tables"},
     "records": set(),
