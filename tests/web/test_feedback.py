@@ -1,6 +1,7 @@
 """Tests of `feedback`: what is taken, found, filtered, paged and erased, by whom, and what a stranger is told."""
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -356,3 +357,17 @@ NO_CUSTOMERS = [{}, [], {"subject": ""}, {"subject": None}, {"subject": True}, {
 def test_what_is_no_customer_is_refused(door: Door, value: Any) -> None:
     for what in ("export", "erase"):
         check_problem(subject(door, what, value), 422, "invalid_type")
+
+
+def test_50_no_text_key_or_address_is_told(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "vocservice")
+    key = door.key()
+    secret = key["Authorization"].partition(" ")[2]
+    told = [post(door, {"id": CANARY, "text": f"{CANARY} jo@example.com", "subject": CANARY, "channel": CANARY}, key=key)]
+    told += [post(door, {"text": [CANARY]}, key=key), post(door, {"text": "x"}, key={"Authorization": f"Bearer {secret}{CANARY}"})]
+    told += [door.client.get(f"{FEEDBACK}/{CANARY}?{CANARY}=1", headers=key), subject(door, "erase", {"subject": CANARY})]
+    said = " ".join(answer.get_data(as_text=True) for answer in told[1:]) + door.client.get("/metrics").get_data(as_text=True)
+    logged = " ".join(f"{line.getMessage()} {getattr(line, 'fields', '')}" for line in caplog.records)
+    assert logged
+    for hidden in (CANARY, "jo@example.com", secret, secret.rpartition("_")[2]):
+        assert hidden not in said + logged

@@ -7,6 +7,7 @@ import pytest
 
 from vocservice.web.kept import Kept
 from vocservice.web.limits import MOST_CALLERS, Limiter, OwnBuckets, RedisBuckets, limiter
+from web.storing import Door
 
 
 class Clock:
@@ -70,6 +71,13 @@ def test_22_while_redis_is_gone_there_is_no_limit_and_it_is_counted() -> None:
     made = Limiter(1, RedisBuckets(f"redis://127.0.0.1:{port}/0"))
     assert allowed(made, "a", 5) == 5
     assert made.opened == 5
+
+
+def test_22_feedback_is_still_taken_while_redis_is_gone_and_the_metric_says_so(door: Door) -> None:
+    held = door.app.extensions["vocservice"].limiter
+    held._buckets = RedisBuckets("redis://127.0.0.1:1/0")
+    assert door.client.post("/v1/feedback", json={"text": "It broke."}, headers=door.key("feedback:write")).status_code == 202
+    assert "voc_unlimited_requests_total 1.0" in door.client.get("/metrics").get_data(as_text=True)
 
 
 def test_what_is_kept_is_looked_up_again_when_it_is_old_and_failures_are_not_kept() -> None:

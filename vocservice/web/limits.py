@@ -117,6 +117,10 @@ class Limiter:
         self._lock = Lock()
         self.opened = 0
 
+    @property
+    def is_limited(self) -> bool:
+        return bool(self._limit)
+
     def spend(self, caller: str) -> Spent | None:
         """Take one request from the caller's bucket; None where there is no limit."""
         if not self._limit:
@@ -141,7 +145,7 @@ def spend(limiter: Limiter, caller: str) -> None:
         RequestError: there were too many (429).
     """
     spent = limiter.spend(caller)
-    g.spent = spent
+    g.spent, g.is_unlimited = spent, spent is None and limiter.is_limited
     if spent and not spent.is_allowed:
         message = f"at most {spent.limit} requests a minute are answered for this key: wait"
         raise RequestError(message, code="rate_limited", status=429, headers=[("Retry-After", str(spent.retry_seconds))])

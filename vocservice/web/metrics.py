@@ -39,6 +39,7 @@ class Counts:
         self.registry = CollectorRegistry()
         labels = ("method", "route")
         self.requests = Counter("voc_requests", "Requests answered", (*labels, "status"), registry=self.registry)
+        self.unlimited = Counter("voc_unlimited_requests", "Requests let through while Redis was gone", registry=self.registry)
         self.seconds = Histogram("voc_request_seconds", "Seconds until the answer", labels, buckets=BUCKETS, registry=self.registry)
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -121,6 +122,8 @@ def _count(answer: Response) -> Response:
     method = request.method if request.method in _METHODS else "other"
     route = request.url_rule.rule if request.url_rule else "none"
     counts.count(method, route, answer.status_code, perf_counter() - g.get("asked", perf_counter()))
+    if g.get("is_unlimited"):
+        counts.unlimited.inc()
     return answer
 
 
