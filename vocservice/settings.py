@@ -94,6 +94,17 @@ class OutboundSettings(BaseModel):
     allow_private: bool = False
 
 
+class BatchSettings(BaseModel):
+    """Where files that are labelled as a whole lie, how large one may be, how many may be open in a workspace, and days of results."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Annotated[str, AfterValidator(_not_blank)] = "var/batches"
+    max_bytes: Annotated[int, Field(ge=1024, le=64 * 1024**3)] = 256 * 1024**2
+    max_open: Annotated[int, Field(ge=1, le=1000)] = 4
+    keep_days: Annotated[int, Field(ge=1, le=365)] = 7
+
+
 class Settings(BaseSettings):
     """Everything tuned of the service; made in code it reads neither file nor environment.
 
@@ -116,6 +127,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     jobs: JobSettings = JobSettings()
     outbound: OutboundSettings = OutboundSettings()
+    batches: BatchSettings = BatchSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

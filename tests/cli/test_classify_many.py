@@ -87,7 +87,7 @@ def test_a_column_of_the_file_wins_over_its_folder(tmp_path: Path, voc: Voc, ana
 
 
 def test_more_files_than_may_be_open_are_read(tmp_path: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vocservice.cli.inputs.MAX_OPEN", 2)
+    monkeypatch.setattr("vocservice.batch.inputs.MAX_OPEN", 2)
     for number in range(9):
         one_row(tmp_path, f"in{number}.csv", str(number))
     assert voc("classify", tmp_path / "in*.csv", "-o", tmp_path / "out.csv").code == 0

@@ -135,11 +135,11 @@ def test_a_worker_told_to_stop_gives_its_batch_back_and_records_go_on_beside_it(
 
 
 def test_a_slow_batch_outlives_its_lease_and_tells_how_far_it_is(store: Store, settings: Settings, start: Start) -> None:
-    batch = made(store, settings, rows(12))
-    workers = [start(model="slow", lease=1.0), start(model="slow", lease=1.0)]
-    wait_for(lambda: 0 < now_of(store, batch).rows_done < 12)
+    batch = made(store, settings, rows(20))
+    workers = [start(model="slow", lease=2.0), start(model="slow", lease=2.0)]
+    wait_for(lambda: 0 < now_of(store, batch).rows_done < 20)
     half = now_of(store, batch)
-    assert half.rows_total == 12 and half.rate and half.seconds_left and half.share and half.share < 1
+    assert half.rows_total == 20 and half.rate and half.seconds_left and half.share and half.share < 1
     wait_for(lambda: now_of(store, batch).status == "done")
     assert [worker.stop() for worker in workers] == [0, 0]
     assert sum(worker.log.read_text().count("batch\n") for worker in workers) == 1

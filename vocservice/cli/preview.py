@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from vocservice.api import Analyser
-from vocservice.cli.inputs import Inputs
+from vocservice.batch.inputs import Inputs
 from vocservice.records import Analysis, Rejected, Result
 from vocservice.tables import Facts
 from vocservice.tables.formats import shown_name

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from vocservice.cli.inputs import Inputs
+from vocservice.batch.inputs import Inputs
 from vocservice.errors import InputError
 
 SECONDS_BETWEEN_LINES = 10.0

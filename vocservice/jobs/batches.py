@@ -80,7 +80,6 @@ class Batches:
         except InputError as error:
             outcome = {"status": FAILED, "error_code": error.code, "error_message": error.message}
         self._finish(job, lease, outcome)
-        log.info("batch", extra={"fields": {"batch": job.target, "status": outcome.get("status", "ended")}})
 
     def tidy(self) -> None:
         """Remove what is kept no longer, and files that a process left behind that was killed.
@@ -134,6 +133,7 @@ class Batches:
             if outcome:
                 batches.end(connection, job.target, keep=self._keep, **outcome)
             status = batches.statuses(connection).get(job.target)
+        log.info("batch", extra={"fields": {"batch": job.target, "status": status or "gone"}})
         _settle(BatchFiles.of(self._settings.batches.folder, job.workspace_id, job.target), status)
 
     def _give_back(self, job: Job, lease: Lease) -> None:

@@ -36,6 +36,14 @@ _QUESTION_TEXT = re.compile(r"^QID\d+_TEXT$")
 _QUESTION_PART = re.compile(r"_TEXT$")
 
 
+class ColumnsError(InputError):
+    """No column is known to hold the text; `columns` are those that are there."""
+
+    def __init__(self, message: str, columns: tuple[str, ...]):
+        super().__init__(message)
+        self.columns = columns
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Where the fields of a record stand.
@@ -69,7 +77,7 @@ def choose_columns(header: Header, wanted: Mapping[str, str]) -> Columns:
     candidates = tuple(dict.fromkeys(_text_candidates(header)))
     if "text" not in fields:
         if not candidates:
-            raise InputError(f"no text column found among {listed(header)}; name it with --text-column")
+            raise ColumnsError(f"no text column found among {listed(header)}; name it with --text-column", header.keys)
         fields["text"] = candidates[0]
     for field in ALIASES:
         if field not in fields and (index := _by_alias(header, field, taken=set(fields.values()))) is not None:

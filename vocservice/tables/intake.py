@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from vocservice.errors import InputError
+from vocservice.tables.columns import ColumnsError
 from vocservice.tables.formats import input_format, shown_name
 from vocservice.tables.source import Request, Source, wishes
 
@@ -50,6 +51,8 @@ def _naming(name: str) -> Iterator[None]:
     """What is wrong with columns is known without the file; there may be several."""
     try:
         yield
+    except ColumnsError as error:
+        raise ColumnsError(f"{name}: {error.message}", error.columns) from None
     except InputError as error:
         if error.message.startswith(f"{name}: "):
             raise

@@ -14,6 +14,8 @@ from vocservice.store.database import Database
 from vocservice.web import (
     admin,
     analyse,
+    batch_pages,
+    batches,
     desk,
     feedback,
     headers,
@@ -40,10 +42,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     analyse.blueprint,
     webhooks.blueprint,
     feedback.blueprint,
+    batches.blueprint,
     subjects.blueprint,
     sources.blueprint,
     login.blueprint,
     desk.blueprint,
+    batch_pages.blueprint,
     admin.blueprint,
     taxonomy.blueprint,
     health.blueprint,
@@ -78,7 +82,7 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     model = Model(analyser, settings)
     redis_url = settings.redis_url.get_secret_value()
     limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
-    attach(app, State(model, settings.http, Stored(settings.store, database), limiter, Ringer(redis_url)))
+    attach(app, State(model, settings.http, Stored(settings.store, database), limiter, Ringer(redis_url), settings.batches))
     for hook in HOOKS:
         hook(app)
     for blueprint in BLUEPRINTS:

@@ -15,7 +15,7 @@ from vocservice.api import Analyser, load
 from vocservice.errors import BundleError
 from vocservice.jobs.wake import Ringer
 from vocservice.records import RawVerbatim, Rejected, Result
-from vocservice.settings import HttpLimits, Settings
+from vocservice.settings import BatchSettings, HttpLimits, Settings
 from vocservice.taxonomy import Taxonomy, load_taxonomy
 from vocservice.web.gather import Gatherer
 from vocservice.web.limits import Limiter
@@ -88,6 +88,7 @@ class State:
     stored: Stored
     limiter: Limiter
     ringer: Ringer
+    batches: BatchSettings
 
 
 def attach(app: Flask, state: State) -> None:

@@ -1,0 +1,80 @@
+"""A folder and a batch in, the places of its files out: every name is ours, whatever the client called the file.
+
+`FOLDER/WORKSPACE/BATCH/` holds `input.SUFFIX`, and what `vocservice.batch` writes for `result.SUFFIX`. It is for its owner alone.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vocservice.errors import OutputError
+
+_INPUT, _RESULT = "input", "result"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFiles:
+    """The folder of one batch."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, root: str, workspace_id: str, batch_id: str) -> "BatchFiles":
+        """The folder of a batch; both ids are ours."""
+        return cls(Path(root) / workspace_id / batch_id)
+
+    def make(self) -> None:
+        """Make the folder.
+
+        Raises:
+            OutputError: the system refuses (`batch_folder_unwritable`).
+        """
+        try:
+            self.folder.mkdir(parents=True, mode=0o700)
+        except OSError as error:
+            raise OutputError(f"the folder of batches cannot be written ({error.strerror})", code="batch_folder_unwritable") from None
+
+    def input(self, input_format: str) -> Path:
+        """The file as it came."""
+        return self.folder / f"{_INPUT}.{input_format}"
+
+    def result(self, output_format: str) -> Path:
+        """The file with its labels."""
+        return self.folder / f"{_RESULT}.{output_format}"
+
+    def rejects(self, output_format: str) -> Path:
+        """The list of rejected records; not there when there are none."""
+        return self.folder / f"{_RESULT}.{output_format}.rejects.jsonl"
+
+    def forget_work(self) -> None:
+        """Remove the input and what is only needed to go on."""
+        for path in self._children():
+            is_kept = path.name.startswith(f"{_RESULT}.") and not path.name.endswith((".shards", ".partial"))
+            if not is_kept:
+                _remove(path)
+
+    def remove(self) -> None:
+        """Remove the folder with everything in it."""
+        _remove(self.folder)
+
+    def _children(self) -> list[Path]:
+        with suppress(OSError):
+            return list(self.folder.iterdir())
+        return []
+
+
+def all_in(root: str, workspace_ids: Iterable[str]) -> Iterator[tuple[str, BatchFiles]]:
+    """Every folder of these workspaces that lies there, with the id of its batch."""
+    for workspace_id in workspace_ids:
+        for path in sorted((Path(root) / workspace_id).glob("bat_*")):
+            yield path.name, BatchFiles(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink()

@@ -1,0 +1,291 @@
+"""Files to be labelled as a whole in, how far each of them is out: drafts, then queued, running, and done, failed or cancelled.
+
+Only what is shown stands here; the files lie in their folders (`batch_files`). A row of another workspace is as none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
+
+from vocservice.errors import InputError
+from vocservice.store import audit, jobs
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.schema import batches, workspaces
+from vocservice.store.schema import jobs as job_table
+from vocservice.store.types import plain
+
+BATCH = "batch"
+DRAFT, QUEUED, RUNNING = "draft", "queued", "running"
+DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
+OPEN, ENDED = (QUEUED, RUNNING), (DONE, FAILED, CANCELLED)
+MOST_DRAFTS = 20
+DRAFT_LIFETIME = timedelta(days=1)
+_LONGEST_MESSAGE = 500
+
+
+class BatchError(InputError):
+    """A batch cannot be made or changed: `too_many_batches` (429), `batch_unknown` (404), else the wrong moment (409)."""
+
+    def __init__(self, message: str, *, code: str, status: int = 409):
+        super().__init__(message, code=code)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What decides the output beside the columns: its format, the sheet of a workbook, how many records, CSV for Excel, a row a label."""
+
+    format: str
+    sheet: str | None = None
+    limit: int | None = None
+    excel: bool = False
+    explode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was taken in: the client's name of it, only to be shown; its format; its size in bytes; who sent it."""
+
+    name: str
+    input_format: str
+    input_bytes: int
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch; `rate` is rows a second, `seen_at` when it was read, by the database's clock."""
+
+    id: str
+    workspace_id: str
+    name: str
+    status: str
+    input_format: str
+    input_bytes: int
+    mapping: Mapping[str, str]
+    options: Options
+    rows_total: int | None
+    rows_done: int
+    rows_rejected: int
+    rate: float | None
+    error_code: str | None
+    error_message: str | None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    seen_at: datetime = field(compare=False)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def share(self) -> float | None:
+        """Of the rows, how many are done, from 0 to 1; None while their number is not known."""
+        if self.status == DONE:
+            return 1.0
+        return min(self.rows_done / self.rows_total, 1.0) if self.rows_total else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until it is done, at the present rate; None where that is not known."""
+        if self.status != RUNNING or self.rows_total is None or not self.rate:
+            return None
+        return max(self.rows_total - self.rows_done, 0) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some batches, the newest first, and the id after which the others come; None at the end."""
+
+    items: tuple[Batch, ...]
+    next: str | None
+
+
+def check_room(connection: Connection, workspace_id: str, *, max_open: int) -> None:
+    """Whether another batch may be made.
+
+    Raises:
+        BatchError: as many as may be are open, or too many drafts are (`too_many_batches`).
+    """
+    if _count(connection, workspace_id, OPEN) >= max_open:
+        raise BatchError(f"{max_open} batches are queued or running: wait for one of them", code="too_many_batches", status=429)
+    if _count(connection, workspace_id, (DRAFT,)) >= MOST_DRAFTS:
+        raise BatchError(f"{MOST_DRAFTS} uploads wait to be started: start or delete one", code="too_many_batches", status=429)
+
+
+def add(connection: Connection, workspace_id: str, batch_id: str, upload: Upload, *, max_open: int) -> Batch:
+    """A draft whose file is in its folder.
+
+    Raises:
+        BatchError: there are too many (`too_many_batches`).
+    """
+    check_room(connection, workspace_id, max_open=max_open)
+    at = now(connection)
+    values = {
+        "id": batch_id,
+        "workspace_id": workspace_id,
+        "name": plain(upload.name),
+        "status": DRAFT,
+        "input_format": upload.input_format,
+        "input_bytes": upload.input_bytes,
+        "mapping": {},
+        "options": {"format": upload.input_format},
+        "created_by": upload.created_by,
+        "created_at": at,
+        "expires_at": at + DRAFT_LIFETIME,
+    }
+    connection.execute(insert(batches).values(**values))
+    details = {"format": upload.input_format, "bytes": upload.input_bytes}
+    audit.write(connection, workspace_id, Act(upload.created_by, "batch.create", batch_id, details))
+    return get(connection, workspace_id, batch_id)
+
+
+def start(connection: Connection, batch: Batch, *, mapping: Mapping[str, str], options: Options, max_open: int, actor: str) -> Batch:
+    """Queue a draft.
+
+    Raises:
+        BatchError: it is no draft any more (`batch_started`), or too many are open (`too_many_batches`).
+    """
+    if _count(connection, batch.workspace_id, OPEN) >= max_open:
+        raise BatchError(f"{max_open} batches are queued or running: wait for one of them", code="too_many_batches", status=429)
+    wanted = {"format": options.format, "sheet": options.sheet, "limit": options.limit, "excel": options.excel, "explode": options.explode}
+    values = {"status": QUEUED, "mapping": dict(mapping), "options": wanted, "expires_at": None}
+    if not _change(connection, batch.id, (DRAFT,), **values):
+        raise BatchError("this batch was started already", code="batch_started")
+    jobs.enqueue(connection, batch.workspace_id, BATCH, batch.id)
+    audit.write(connection, batch.workspace_id, Act(actor, "batch.start", batch.id, {"format": options.format}))
+    return get(connection, batch.workspace_id, batch.id)
+
+
+def cancel(connection: Connection, batch: Batch, *, actor: str, keep: timedelta) -> Batch:
+    """End a batch; whoever works on it notices within a second. Cancelling it again changes nothing.
+
+    Raises:
+        BatchError: it is done or has failed (`batch_ended`).
+    """
+    at = now(connection)
+    if _change(connection, batch.id, (DRAFT, *OPEN), status=CANCELLED, finished_at=at, expires_at=at + keep):
+        waiting = and_(job_table.c.kind == BATCH, job_table.c.target == batch.id, job_table.c.state == "queued")
+        connection.execute(delete(job_table).where(waiting))
+        audit.write(connection, batch.workspace_id, Act(actor, "batch.cancel", batch.id, {}))
+    found = get(connection, batch.workspace_id, batch.id)
+    if found.status != CANCELLED:
+        raise BatchError("this batch has ended already", code="batch_ended")
+    return found
+
+
+def remove(connection: Connection, batch: Batch, *, actor: str) -> None:
+    """Forget a batch that is not open; its folder is the caller's to remove.
+
+    Raises:
+        BatchError: it is queued or running (`batch_open`).
+    """
+    chosen = and_(batches.c.id == batch.id, batches.c.status.not_in(OPEN))
+    if not connection.execute(delete(batches).where(chosen)).rowcount:
+        raise BatchError("this batch is queued or running: cancel it first", code="batch_open")
+    audit.write(connection, batch.workspace_id, Act(actor, "batch.delete", batch.id, {}))
+
+
+def get(connection: Connection, workspace_id: str, batch_id: str) -> Batch:
+    """A batch of a workspace.
+
+    Raises:
+        BatchError: there is none (`batch_unknown`).
+    """
+    chosen = select(batches).where(batches.c.workspace_id == workspace_id, batches.c.id == batch_id)
+    row = connection.execute(chosen).mappings().one_or_none()
+    if row is None:
+        raise BatchError("there is no such batch", code="batch_unknown", status=404)
+    return _batch(connection, row)
+
+
+def page(connection: Connection, workspace_id: str, *, limit: int, after: str | None = None) -> Page:
+    """Batches of a workspace, the newest first, from the one after `after`.
+
+    Raises:
+        BatchError: `after` is no batch of the workspace (`batch_unknown`).
+    """
+    chosen = select(batches).where(batches.c.workspace_id == workspace_id)
+    if after:
+        chosen = chosen.where(_before(get(connection, workspace_id, after)))
+    rows = connection.execute(chosen.order_by(batches.c.created_at.desc(), batches.c.id.desc()).limit(limit + 1)).mappings().all()
+    items = tuple(_batch(connection, row) for row in rows[:limit])
+    return Page(items, items[-1].id if len(rows) > limit else None)
+
+
+def begin(connection: Connection, workspace_id: str, batch_id: str) -> Batch | None:
+    """A batch that a worker takes up, for the first time or again; None where it has ended or is gone."""
+    row = connection.execute(select(batches.c.started_at).where(batches.c.id == batch_id)).one_or_none()
+    if row is None or not _change(connection, batch_id, OPEN, status=RUNNING, started_at=row.started_at or now(connection), rate=None):
+        return None
+    return get(connection, workspace_id, batch_id)
+
+
+def note(connection: Connection, batch_id: str, **values: Any) -> bool:
+    """Write how far a running batch is; False where it was cancelled or is gone."""
+    return _change(connection, batch_id, (RUNNING,), **values)
+
+
+def end(connection: Connection, batch_id: str, *, status: str, keep: timedelta, **values: Any) -> bool:
+    """The end of an open batch, done or failed; False where it was cancelled or is gone."""
+    at = now(connection)
+    if message := values.get("error_message"):
+        values["error_message"] = plain(message)[:_LONGEST_MESSAGE]
+    return _change(connection, batch_id, OPEN, status=status, finished_at=at, expires_at=at + keep, **values)
+
+
+def give_up(connection: Connection, *, keep: timedelta) -> int:
+    """Mark batches that no worker will try again (their job is dead) as failed; returns how many."""
+    dead = (job_table.c.kind == BATCH, job_table.c.state == "dead", job_table.c.target == batches.c.id, batches.c.status.in_(OPEN))
+    found = connection.execute(select(batches.c.id, job_table.c.error_code).where(*dead)).all()
+    message = "the batch was tried several times and did not come to its end"
+    return sum(end(connection, row.id, status=FAILED, keep=keep, error_code=row.error_code, error_message=message) for row in found)
+
+
+def forget_expired(connection: Connection) -> int:
+    """Remove what is kept no longer, drafts too; returns how many. Their folders are then nobody's."""
+    old = and_(batches.c.expires_at <= now(connection), batches.c.status.not_in(OPEN))
+    return connection.execute(delete(batches).where(old)).rowcount
+
+
+def statuses(connection: Connection) -> dict[str, str]:
+    """The status of every batch by its id."""
+    return {row.id: row.status for row in connection.execute(select(batches.c.id, batches.c.status))}
+
+
+def workspace_ids(connection: Connection) -> list[str]:
+    """Every workspace: only in their folders is anything removed."""
+    return list(connection.scalars(select(workspaces.c.id)))
+
+
+def new_batch_id() -> str:
+    """For a batch that is to be made."""
+    return new_id("bat")
+
+
+def _count(connection: Connection, workspace_id: str, wanted: tuple[str, ...]) -> int:
+    chosen = select(func.count()).select_from(batches).where(batches.c.workspace_id == workspace_id, batches.c.status.in_(wanted))
+    return connection.execute(chosen).scalar_one()
+
+
+def _change(connection: Connection, batch_id: str, before: tuple[str, ...], **values: Any) -> bool:
+    chosen = and_(batches.c.id == batch_id, batches.c.status.in_(before))
+    return connection.execute(update(batches).where(chosen).values(**values)).rowcount == 1
+
+
+def _before(last: Batch) -> Any:
+    """What comes after a batch in the order of the newest first."""
+    earlier = batches.c.created_at < last.created_at
+    return or_(earlier, and_(batches.c.created_at == last.created_at, batches.c.id < last.id))
+
+
+def _batch(connection: Connection, row: RowMapping) -> Batch:
+    return Batch(**{**row, "options": Options(**row["options"])}, seen_at=now(connection))

@@ -1,0 +1,146 @@
+"""A caller's mapping and options and a file in, both checked and the first rows out, before anything is queued."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from vocservice.errors import InputError
+from vocservice.store.batches import Options
+from vocservice.tables import Facts, read
+from vocservice.tables.cells import as_text
+from vocservice.tables.columns import ALIASES, ColumnsError
+from vocservice.tables.formats import FORMATS
+from vocservice.tables.labels import EXPLODABLE
+from vocservice.tables.source import wishes
+from vocservice.web.problems import RequestError
+
+FIELDS = tuple(ALIASES)
+PREVIEW_ROWS = 5
+_LONGEST_CELL = 200
+_LONGEST_NAME = 1000
+_MOST_ROWS = 2**31 - 1
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= _LONGEST_NAME and "\0" not in value
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_ROWS
+
+
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "format": (lambda value: value in FORMATS, f"one of {', '.join(FORMATS)}"),
+    "sheet": (_is_name, "the name of a sheet"),
+    "limit": (_is_count, "a whole number from 1"),
+    "excel": (lambda value: isinstance(value, bool), "true or false"),
+    "explode": (_is_name, "the name of a label set"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first rows of a file: its columns, where the fields are found, the cells as text, and a workbook's sheets."""
+
+    columns: tuple[str, ...]
+    fields: Mapping[str, str]
+    rows: tuple[tuple[str, ...], ...]
+    sheets: tuple[str, ...]
+    has_text: bool
+
+
+def mapping_of(value: Any) -> dict[str, str]:
+    """Field to column.
+
+    Raises:
+        RequestError: it is no object of texts, or names an unknown field (`mapping_invalid`).
+    """
+    if not isinstance(value, dict) or not all(map(_is_name, value.values())):
+        raise RequestError("mapping is an object of fields with the names of their columns", code="mapping_invalid")
+    try:
+        return wishes(id_column=None, text_column=None, mapping=value)
+    except InputError:
+        raise RequestError(f"the fields of a mapping are {', '.join(FIELDS)}", code="mapping_invalid") from None
+
+
+def options_of(value: Any, *, input_format: str) -> Options:
+    """The options that `voc classify` has too.
+
+    Raises:
+        RequestError: one is not known, or of the wrong kind, or does not go with the formats (`option_invalid`).
+    """
+    if not isinstance(value, dict) or not value.keys() <= _CHECKS.keys():
+        raise _fault(f"options is an object with any of {', '.join(_CHECKS)}")
+    given = {name: item for name, item in value.items() if item is not None}
+    for name, item in given.items():
+        fits, kind = _CHECKS[name]
+        if not fits(item):
+            raise _fault(f"the option {name} must be {kind}")
+    options = Options(**{"format": input_format, **given})
+    _check_together(options, input_format)
+    return options
+
+
+def check_file(path: Path, mapping: Mapping[str, str], options: Options) -> None:
+    """Prove that a file can be read and has the columns.
+
+    Raises:
+        InputError: it cannot, with the reason.
+    """
+    with read(str(path), mapping=mapping, sheet=options.sheet) as source:
+        next(source, None)
+
+
+def preview_of(path: Path, *, sheet: str | None = None) -> Preview:
+    """The first rows of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return _preview(path, {}, sheet, has_text=True)
+    except ColumnsError as error:
+        columns, reason = error.columns, error
+    for column in columns:  # any column that can hold a text will do to see them all
+        try:
+            return _preview(path, {"text": column}, sheet, has_text=False)
+        except InputError:
+            continue
+    raise reason
+
+
+def explodable(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The label sets that can have a row a label."""
+    return tuple(dict.fromkeys((*EXPLODABLE, *names)))
+
+
+def _preview(path: Path, wanted: Mapping[str, str], sheet: str | None, *, has_text: bool) -> Preview:
+    with read(str(path), mapping=wanted, sheet=sheet) as source:
+        rows = [dict(record.row or {}) for record in islice(source, PREVIEW_ROWS)]
+        facts = source.facts
+    columns = facts.columns or tuple(dict.fromkeys(key for row in rows for key in row))
+    fields = _fields(facts, columns)
+    if not has_text:
+        fields.pop("text", None)
+    cells = tuple(tuple(as_text(row.get(column))[:_LONGEST_CELL] for column in columns) for row in rows)
+    return Preview(columns, fields, cells, facts.sheets, has_text)
+
+
+def _fields(facts: Facts, columns: tuple[str, ...]) -> dict[str, str]:
+    """As found; keys of JSON Lines are found by their own names."""
+    return dict(facts.fields) or {field: field for field in FIELDS if field in columns}
+
+
+def _check_together(options: Options, input_format: str) -> None:
+    if options.sheet is not None and input_format != "xlsx":
+        raise _fault("the option sheet is for Excel workbooks")
+    if options.excel and options.format not in ("csv", "tsv"):
+        raise _fault("the option excel is for CSV and TSV")
+    if options.explode is not None and options.format == "jsonl":
+        raise _fault("the option explode is for tables, not for JSON Lines")
+
+
+def _fault(message: str) -> RequestError:
+    return RequestError(message, code="option_invalid")

@@ -1,0 +1,134 @@
+"""A request with a file in, the file in a folder of ours out: its format by suffix and content, never a name or path of the client.
+
+The client's name is kept only to be shown. What is refused leaves no file behind.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from vocservice.settings import BatchSettings
+from vocservice.store.batch_files import BatchFiles
+from vocservice.store.batches import Upload, new_batch_id
+from vocservice.tables.formats import FORMATS, shown_name
+from vocservice.web.problems import RequestError
+
+FILE_FIELD = "file"
+MEDIA_TYPES: Mapping[str, str] = {
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_ALSO: Mapping[str, str] = {"application/jsonl": "jsonl", "application/json": "jsonl", "application/x-parquet": "parquet"}
+_MAGIC: Mapping[str, bytes] = {"parquet": b"PAR1", "xlsx": b"PK\x03\x04"}
+_OTHER_PARTS = 1024**2
+_PIECE = 1024**2
+_NAMELESS = "upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file on its way: the client's name of it, its media type, and its bytes."""
+
+    name: str
+    media_type: str
+    stream: IO[bytes]
+
+
+def allow(request: Request, *, max_bytes: int) -> None:
+    """Let a form with a file of so many bytes in; nothing of it is read yet."""
+    request.max_content_length = max_bytes + _OTHER_PARTS
+
+
+def sent_in_form(request: Request) -> Sent:
+    """The file of a form.
+
+    Raises:
+        RequestError: there is none (`file_missing`).
+    """
+    files = request.files.getlist(FILE_FIELD)
+    if len(files) != 1 or not files[0].filename:
+        raise RequestError(f"send one file, as the part {FILE_FIELD} of a form", code="file_missing")
+    return Sent(files[0].filename, files[0].mimetype, files[0].stream)
+
+
+def sent_as_body(request: Request, *, name: str, max_bytes: int) -> Sent:
+    """The file that is the body itself; one byte more than may be is asked for, as a longer body is cut without a word."""
+    request.max_content_length = max_bytes + 1
+    return Sent(name, request.mimetype, request.stream)
+
+
+@contextmanager
+def kept(sent: Sent, settings: BatchSettings, *, workspace_id: str, actor: str) -> Iterator[tuple[str, Upload, Path]]:
+    """Write a file into a folder of its own; gives the id of its batch, what is known of it, and where it is.
+
+    Raises:
+        RequestError: its format is not known (415 `format_unknown`), or its content is of another (`format_mismatch`), or it is
+            empty (`file_empty`).
+        RequestEntityTooLarge: it is too large.
+        OutputError: there is no room for it.
+    """
+    name = display_name(sent.name)
+    found = format_of(sent.name, sent.media_type)
+    batch_id = new_batch_id()
+    files = BatchFiles.of(settings.folder, workspace_id, batch_id)
+    files.make()
+    try:
+        path = files.input(found)
+        size = _copied(sent.stream, path, max_bytes=settings.max_bytes)
+        _check_content(path, found)
+        yield batch_id, Upload(name, found, size, actor), path
+    except BaseException:
+        files.remove()
+        raise
+
+
+def display_name(name: str) -> str:
+    """The last part of the client's name, safe to show: no folder, no control or direction characters, cut when long."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return shown_name(last) if last.strip() else _NAMELESS
+
+
+def format_of(name: str, media_type: str) -> str:
+    """The format by the suffix, or without one by the media type.
+
+    Raises:
+        RequestError: neither is known (415).
+    """
+    suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
+    by_suffix = next((fmt.name for fmt in FORMATS.values() if suffix in fmt.suffixes), None)
+    by_type = next((fmt for fmt, known in MEDIA_TYPES.items() if known == media_type), _ALSO.get(media_type))
+    found = by_suffix or (None if suffix else by_type)
+    if found is None:
+        known = ", ".join(suffix for fmt in FORMATS.values() for suffix in fmt.suffixes)
+        raise RequestError(f"the name of the file must end in one of {known}; unpack what is packed", code="format_unknown", status=415)
+    return found
+
+
+def _copied(stream: IO[bytes], path: Path, *, max_bytes: int) -> int:
+    size = 0
+    with path.open("wb") as file:
+        path.chmod(0o600)
+        while piece := stream.read(_PIECE):
+            size += len(piece)
+            if size > max_bytes:
+                raise RequestEntityTooLarge
+            file.write(piece)
+    return size
+
+
+def _check_content(path: Path, found: str) -> None:
+    """What text is, its reader decides; the others begin with a mark."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        raise RequestError("the file is empty", code="file_empty")
+    if found in _MAGIC and head != _MAGIC[found]:
+        raise RequestError(f"the content of the file is not {found}, as its name says", code="format_mismatch")
