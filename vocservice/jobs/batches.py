@@ -89,9 +89,11 @@ class Batches:
         """
         with self._store.database.write() as connection:
             batches.give_up(connection, keep=self._keep)
-            batches.forget_expired(connection)
+            expired = batches.forget_expired(connection)
             known = batches.statuses(connection)
             workspaces = batches.workspace_ids(connection)
+        for workspace_id, batch_id in expired:
+            BatchFiles.of(self._settings.batches.folder, workspace_id, batch_id).remove()
         for batch_id, files in all_in(self._settings.batches.folder, workspaces):
             if batch_id in known or _age(files.folder) > _ORPHAN_SECONDS:
                 _settle(files, known.get(batch_id))

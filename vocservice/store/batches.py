@@ -250,10 +250,12 @@ def give_up(connection: Connection, *, keep: timedelta) -> int:
     return sum(end(connection, row.id, status=FAILED, keep=keep, error_code=row.error_code, error_message=message) for row in found)
 
 
-def forget_expired(connection: Connection) -> int:
-    """Remove what is kept no longer, drafts too; returns how many. Their folders are then nobody's."""
+def forget_expired(connection: Connection) -> list[tuple[str, str]]:
+    """Remove what is kept no longer, drafts too; returns (workspace, batch) of each, whose folders are the caller's to remove."""
     old = and_(batches.c.expires_at <= now(connection), batches.c.status.not_in(OPEN))
-    return connection.execute(delete(batches).where(old)).rowcount
+    return [
+        (row.workspace_id, row.id) for row in connection.execute(delete(batches).where(old).returning(batches.c.workspace_id, batches.c.id))
+    ]
 
 
 def statuses(connection: Connection) -> dict[str, str]:

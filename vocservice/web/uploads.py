@@ -45,6 +45,7 @@ class Sent:
 def allow(request: Request, *, max_bytes: int) -> None:
     """Let a form with a file of so many bytes in; nothing of it is read yet."""
     request.max_content_length = max_bytes + _OTHER_PARTS
+    request.max_form_memory_size = _OTHER_PARTS
 
 
 def sent_in_form(request: Request) -> Sent:

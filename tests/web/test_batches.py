@@ -1,0 +1,257 @@
+"""Tests of batches over HTTP: what is taken and what is refused, whose they are, downloads, and the pages."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from builders import fake_analyser
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from vocservice.jobs.worker import Worker
+from vocservice.settings import BatchSettings, HttpLimits, Settings, StoreSettings
+from vocservice.store import schema
+from vocservice.store.opened import Store
+from vocservice.text.rules import shipped_rules
+from vocservice.web.app import create_app
+from vocservice.web.uploads import display_name
+from web.sending import CHUNKED, check_problem
+from web.storing import ELSEWHERE, Door
+from web.test_openapi import check, schema_of
+from web.visiting import Office, Page
+
+TABLE = b"ref,words\nr-1,The app crashed.\nr-2,Lovely staff.\n"
+MAPPING = {"id": "ref", "text": "words"}
+
+
+class Desk:
+    """An application whose batches lie in a folder of the test."""
+
+    def __init__(self, door: Door, folder: Path, **limits: int):
+        self.door, self.folder = door, folder / "batches"
+        self.settings = Settings(
+            http=HttpLimits(max_body_bytes=2048), store=StoreSettings(), batches=BatchSettings(folder=str(self.folder), **limits)
+        )
+        self.app = create_app(fake_analyser(), self.settings, door.database)
+        self.app.extensions["vocservice"] = type(door.app.extensions["vocservice"])(
+            *(getattr(door.app.extensions["vocservice"], name) for name in ("model", "limits", "stored", "limiter", "ringer")),
+            self.settings.batches,
+        )
+        self.client: FlaskClient = self.app.test_client()
+        self.key = door.key("batches")
+
+    def post(self, content: bytes, name: str = "Q1.csv", *, key: dict[str, str] | None = None, **parts: Any) -> TestResponse:
+        fields = {part: json.dumps(value) for part, value in {"mapping": MAPPING, **parts}.items()}
+        return self.client.post("/v1/batches", data={"file": (io.BytesIO(content), name), **fields}, headers=key or self.key)
+
+    def get(self, path: str, *, key: dict[str, str] | None = None) -> TestResponse:
+        return self.client.get(path, headers=key or self.key)
+
+    def work(self) -> None:
+        store = Store(self.door.database, self.door.vault)
+        Worker(store, self.settings, lambda _: fake_analyser(), shipped_rules()).run(once=True)
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def desk(door: Door, tmp_path: Path) -> Iterator[Desk]:
+    return Desk(door, tmp_path)  # type: ignore[return-value]
+
+
+def bomb() -> bytes:
+    """A workbook that unpacks to far more than its size."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"\0" * 48 * 1024**2)
+    return made.getvalue()
+
+
+def parquet(*, cut: int = 0) -> bytes:
+    made = io.BytesIO()
+    pq.write_table(pa.table({"words": ["The app crashed."] * 100}), made)
+    return made.getvalue()[: -cut or None]
+
+
+def test_a_file_is_taken_labelled_and_given_back(desk: Desk) -> None:
+    taken = desk.post(TABLE, options={"format": "tsv"})
+    batch = taken.get_json()
+    assert taken.status_code == 202 and taken.headers["Location"] == f"/v1/batches/{batch['id']}"
+    check(schema_of("/v1/batches", "post", 202, "application/json"), batch)
+    assert (batch["status"], batch["name"], batch["mapping"]) == ("queued", "Q1.csv", MAPPING)
+    assert desk.files() == ["input.csv"]
+    check_problem(desk.get(f"/v1/batches/{batch['id']}/result"), 409, "batch_not_done")
+    desk.work()
+    found = desk.get(f"/v1/batches/{batch['id']}").get_json()
+    check(schema_of("/v1/batches/{batch_id}", "get", 200, "application/json"), found)
+    assert (found["status"], found["rows_done"], found["share"], found["error"]) == ("done", 2, 1.0, None)
+    result = desk.get(f"/v1/batches/{batch['id']}/result")
+    assert result.headers["Content-Disposition"] == f"attachment; filename={batch['id']}.tsv"
+    assert result.headers["Cache-Control"] == "no-store" and result.data.startswith(b"ref\twords\tstatus\tvoc_")
+    assert desk.get(f"/v1/batches/{batch['id']}/rejects").data == b""
+    assert desk.client.delete(f"/v1/batches/{batch['id']}", headers=desk.key).status_code == 204
+    assert desk.files() == [] and desk.door.rows(schema.batches) == []
+
+
+@pytest.mark.parametrize("name", ["Q1.csv", ""], ids=["name", "content type"])
+def test_a_file_may_be_the_body_itself(desk: Desk, name: str) -> None:
+    query = {"name": name, "mapping": json.dumps(MAPPING)}
+    taken = desk.client.post("/v1/batches", query_string=query, data=TABLE, content_type="text/csv", headers=desk.key)
+    assert (taken.status_code, taken.get_json()["input_format"]) == (202, "csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("../../etc/passwd.csv", "passwd.csv"),
+        ("CON.csv", "CON.csv"),
+        ("a" * 300 + ".csv", "a" * 80 + "..."),
+        ("\u202evsc.exe.csv", "?vsc.exe.csv"),
+    ],
+    ids=["folders", "device", "long", "right to left"],
+)
+def test_a_clients_name_is_only_shown(desk: Desk, name: str, shown: str) -> None:
+    assert desk.post(TABLE, name).get_json()["name"] == shown
+    assert desk.files() == ["input.csv"]
+    assert display_name("..\\..\\boot.csv") == "boot.csv"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "parts", "status", "code"),
+    [
+        (TABLE, "../../etc/passwd", {}, 415, "format_unknown"),
+        (TABLE, "CON", {}, 415, "format_unknown"),
+        (TABLE, "a.csv.gz", {}, 415, "format_unknown"),
+        (b"", "a.csv", {}, 400, "file_empty"),
+        (bomb(), "a.xlsx", {}, 400, "input_unusable"),
+        (bomb(), "a.csv", {}, 400, "input_unusable"),
+        (TABLE, "a.xlsx", {}, 400, "format_mismatch"),
+        (TABLE, "a.parquet", {}, 400, "format_mismatch"),
+        (parquet(cut=20), "a.parquet", {"mapping": {}}, 400, "input_unusable"),
+        (TABLE, "a.csv", {"mapping": {"text": "nowhere"}}, 400, "input_unusable"),
+        (TABLE, "a.csv", {"mapping": {"colour": "words"}}, 400, "mapping_invalid"),
+        (TABLE, "a.csv", {"mapping": ["words"]}, 400, "mapping_invalid"),
+        (TABLE, "a.csv", {"options": {"format": "pdf"}}, 400, "option_invalid"),
+        (TABLE, "a.csv", {"options": {"limit": 0}}, 400, "option_invalid"),
+        (TABLE, "a.csv", {"options": {"sheet": "one"}}, 400, "option_invalid"),
+        (TABLE, "a.csv", {"options": {"format": "xlsx", "excel": True}}, 400, "option_invalid"),
+        (TABLE, "a.csv", {"options": {"folder": "/"}}, 400, "option_invalid"),
+    ],
+)
+def test_what_cannot_be_labelled_is_refused_and_leaves_nothing(
+    desk: Desk, content: bytes, name: str, parts: dict[str, Any], status: int, code: str
+) -> None:
+    check_problem(desk.post(content, name, **parts), status, code)
+    assert desk.files() == [] and desk.door.rows(schema.batches) == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_file_that_is_too_large_is_refused(door: Door, tmp_path: Path, chunked: bool) -> None:
+    desk = Desk(door, tmp_path, max_bytes=4096)
+    body = b"words\n" + b"crashed\n" * 1000
+    more: dict[str, Any] = {"environ_overrides": CHUNKED} if chunked else {}
+    answer = desk.client.post(
+        "/v1/batches?name=a.csv", input_stream=io.BytesIO(body), content_type="text/csv", headers=desk.key,
+        **({"content_length": len(body)} if not chunked else {}), **more,
+    )  # fmt: skip
+    check_problem(answer, 413, "body_too_large")
+    check_problem(desk.post(body, "a.csv"), 413, "body_too_large")
+    assert desk.files() == []
+
+
+def test_only_so_many_are_open(door: Door, tmp_path: Path) -> None:
+    desk = Desk(door, tmp_path, max_open=1)
+    first = desk.post(TABLE).get_json()["id"]
+    refused = desk.post(TABLE)
+    check_problem(refused, 429, "too_many_batches")
+    assert refused.headers["Retry-After"]
+    check_problem(desk.client.delete(f"/v1/batches/{first}", headers=desk.key), 409, "batch_open")
+    cancelled = desk.client.post(f"/v1/batches/{first}/cancel", headers=desk.key)
+    assert cancelled.get_json()["status"] == "cancelled" and desk.files() == []
+    assert desk.client.post(f"/v1/batches/{first}/cancel", headers=desk.key).status_code == 200
+    assert desk.post(TABLE).status_code == 202
+    desk.work()
+    second = desk.get("/v1/batches").get_json()["items"][0]["id"]
+    check_problem(desk.client.post(f"/v1/batches/{second}/cancel", headers=desk.key), 409, "batch_ended")
+
+
+def test_pages_go_on_where_the_last_one_ended(desk: Desk) -> None:
+    made = [desk.post(TABLE).get_json()["id"] for _ in range(3)]
+    first = desk.get("/v1/batches?limit=2").get_json()
+    check(schema_of("/v1/batches", "get", 200, "application/json"), first)
+    second = desk.get(f"/v1/batches?limit=2&cursor={first['next']}").get_json()
+    assert [item["id"] for item in first["items"] + second["items"]] == made[::-1] and second["next"] is None
+
+
+def test_batches_of_another_workspace_are_as_none_and_a_scope_is_needed(desk: Desk) -> None:
+    batch = desk.post(TABLE).get_json()["id"]
+    stranger = desk.door.key("batches", workspace=ELSEWHERE)
+    for path in ("", "/result", "/rejects"):
+        check_problem(desk.get(f"/v1/batches/{batch}{path}", key=stranger), 404, "batch_unknown")
+    check_problem(desk.client.delete(f"/v1/batches/{batch}", headers=stranger), 404, "batch_unknown")
+    check_problem(desk.client.post(f"/v1/batches/{batch}/cancel", headers=stranger), 404, "batch_unknown")
+    assert desk.get("/v1/batches", key=stranger).get_json()["items"] == []
+    check_problem(desk.post(TABLE, key=desk.door.key("feedback:read")), 403, "scope_missing")
+    check_problem(desk.client.post("/v1/batches", data=TABLE), 401, "key_required")
+
+
+@pytest.fixture
+def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Office, Desk]]:
+    office = Office(tmp_path, monkeypatch)
+    desk = Desk(office.door, tmp_path)
+    office.app = desk.app
+    yield office, desk
+    office.door.close()
+
+
+def test_an_analyst_uploads_chooses_columns_starts_and_downloads(pages: tuple[Office, Desk]) -> None:
+    office, desk = pages
+    ada, bob = office.browser("analyst", name="Ada"), office.browser("analyst", name="Bob")
+    large = TABLE + b"r-3,It works.\n" * 300  # beyond http.max_body_bytes
+    form = ada.page("/batches/new").form("/batches/new")
+    answer = ada.post(form, {"file": (io.BytesIO(large), "<b>Q1</b>.csv")})
+    assert answer.status_code == 303
+    path = answer.headers["Location"]
+    draft = ada.page(path)
+    assert "Lovely staff." in draft.words and "Lovely staff." not in bob.page(path).words
+    assert not draft.all("b")
+    start = draft.form(f"{path}/start")
+    assert ada.post(start, {"column.text": "nowhere"}).status_code == 400
+    assert ada.post(start, {"column.text": "words", "format": "jsonl"}).status_code == 303
+    waiting = ada.page(path)
+    assert any(meta.get("http-equiv") == "refresh" for meta in waiting.all("meta"))
+    assert any(part.get("aria-live") == "polite" for part in waiting.all("div"))
+    assert not any(meta.get("http-equiv") == "refresh" for meta in ada.page(f"{path}?refresh=off").all("meta"))
+    desk.work()
+    assert "302 of 302 rows done" in " ".join(ada.page(path).words.split())
+    assert bob.client.get(f"{path}/result").data.count(b"\n") == 302
+    assert ada.send(path, f"{path}/delete").status_code == 303
+    assert desk.files() == [] and "There are no batches." in ada.page("/batches").words
+
+
+def test_a_page_says_what_is_wrong_with_an_upload_and_forms_of_others_are_refused(pages: tuple[Office, Desk]) -> None:
+    office, desk = pages
+    ada = office.browser("analyst")
+    form = ada.page("/batches/new").form("/batches/new")
+    for content, name, status in ((b"", "a.csv", 400), (TABLE, "CON", 415), (bomb(), "a.xlsx", 400)):
+        answer = ada.post(form, {"file": (io.BytesIO(content), name)})
+        assert answer.status_code == status and any(p.get("role") == "alert" for p in Page(answer.text).all("p"))
+    forged = ada.client.post("/batches/new", data={"file": (io.BytesIO(TABLE), "a.csv"), "token": "x"})
+    assert forged.status_code == 403 and desk.files() == []
+    assert desk.app.test_client().get("/batches").status_code == 302
+
+
+def test_batches_of_another_workspace_have_no_page(pages: tuple[Office, Desk]) -> None:
+    office, desk = pages
+    batch = desk.post(TABLE).get_json()["id"]
+    stranger = office.browser("admin", workspace=ELSEWHERE)
+    for path in ("", "/result", "/rejects"):
+        assert stranger.client.get(f"/batches/{batch}{path}").status_code == 404
+    assert batch not in stranger.client.get("/batches").text
