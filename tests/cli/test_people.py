@@ -1,0 +1,50 @@
+"""Tests of `voc user` and `voc export-annotations`: a password never stands in the arguments, and what comes out is redacted text."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from web.test_desk import decided
+from web.visiting import PASSWORD, Office
+
+from vocservice.cli import run
+from vocservice.store import migrate
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    made = Office(tmp_path, monkeypatch)
+    keys = made.app.extensions["vocservice"].stored._settings.keys
+    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'voc.db'}")
+    monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([key.get_secret_value() for key in keys]))
+    monkeypatch.setattr(migrate, "check", lambda database: None)
+    monkeypatch.setattr("vocservice.store.opened.check", lambda database: None)
+    return made
+
+
+def test_a_user_is_made_with_a_password_from_standard_input(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(f"{PASSWORD}\n"))
+    assert run(["user", "add", "grace@example.org", "--role", "admin", "--workspace", "ws_one"]) == 0
+    assert run(["user", "list", "--workspace", "ws_one", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out.splitlines()[-1])["users"]
+    assert (found["email"], found["role"], found["is_active"]) == ("grace@example.org", "admin", True)
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+    assert run(["user", "password", "grace@example.org", "--workspace", "ws_one"]) == 2
+    assert run(["user", "disable", "grace@example.org", "--workspace", "ws_one"]) == 2
+    assert "last_admin" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "label-studio", "argilla"])
+def test_decisions_are_written_for_training(office: Office, tmp_path: Path, kind: str) -> None:
+    record, browser = office.record(), office.browser()
+    decided(browser, record, "correct", note="private", **{"scope": "both", "factors.courtesy": "-"})
+    out = tmp_path / "decided.jsonl"
+    assert run(["export-annotations", "-o", str(out), "--format", kind, "--workspace", "ws_one"]) == 0
+    (line,) = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    text = json.dumps(line)
+    assert record in text and "courtesy-" in text and "private" not in text
+    if kind == "jsonl":
+        assert (line["factors"], line["scope"], line["decision"], len(line["turns"])) == ("courtesy-", "both", "correct", 3)
