@@ -31,6 +31,7 @@ from vocservice.web import (
     subjects,
     taxonomy,
     webhooks,
+    workbench,
 )
 from vocservice.web.state import Model, State, attach
 from vocservice.web.stored import Stored
@@ -47,6 +48,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     sources.blueprint,
     login.blueprint,
     desk.blueprint,
+    workbench.blueprint,
+    workbench.api,
     batch_pages.blueprint,
     admin.blueprint,
     taxonomy.blueprint,

@@ -37,6 +37,7 @@ THEMES: Mapping[str, str] = {"": "As the system", "light": "Light", "dark": "Dar
 FIELD = "token"
 NAVIGATION = (
     ("desk.queue", "Review desk", users.ANALYST),
+    ("workbench.overview", "Workbench", users.ANALYST),
     ("batch_pages.listing", "Batches", users.ANALYST),
     ("admin.source_list", "Sources", users.ADMIN),
     ("admin.key_list", "Keys", users.ADMIN),

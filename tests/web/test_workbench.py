@@ -1,0 +1,313 @@
+"""Tests of the workbench: figures of stored analyses, cells that lead to just the records they count, files, roles, hostile texts."""
+
+import io
+import json
+import re
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import python_calamine
+from builders import CANARY, piece
+from sqlalchemy import update
+
+from vocservice.records import Factor, Label
+from vocservice.reporting.page import policy
+from vocservice.reporting.report import Wish, make_report
+from vocservice.reporting.rows import read_rows
+from vocservice.store import annotations, reading, schema
+from vocservice.store.annotations import Draft, Seen
+from vocservice.taxonomy import load_taxonomy
+from vocservice.web.library import Library
+from web.storing import ELSEWHERE
+from web.test_page import HOSTILE
+from web.visiting import Browser, Office
+
+PAGES = ("/workbench", "/workbench/verbatims")
+FILES = ("/workbench/report.html", "/workbench/report.xlsx", "/workbench/report.json", "/workbench/records.parquet")
+BOTH = "The app crashed. The staff were lovely."
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def set_record(office: Office, record_id: str, **values: Any) -> None:
+    with office.database.write() as connection:
+        connection.execute(update(schema.records).where(schema.records.c.id == record_id).values(**values))
+
+
+def listed(browser: Browser, query: str) -> set[str]:
+    """The records of every page of a list."""
+    path, found = f"/workbench/verbatims{query}", set()
+    while path:
+        page = browser.page(path)
+        found |= {str(link["href"]).removeprefix("/desk/") for link in page.all("a") if "data-line" in link}
+        path = next((str(link["href"]) for link in page.all("a") if "cursor=" in str(link["href"])), "")
+    return found
+
+
+def figures(browser: Browser, query: str = "") -> dict[str, Any]:
+    answer = browser.client.get(f"/workbench/report.json{query}")
+    assert answer.status_code == 200, answer.text
+    return json.loads(answer.data)  # type: ignore[no-any-return]
+
+
+def several(office: Office) -> list[str]:
+    """Records whose factors stand at different stages."""
+    app, staff = piece(BOTH, "crashed"), piece(BOTH, "lovely")
+    stages = (Label("use", 0.9, (app,)), Label("cultivation", 0.8, (staff,)))
+    factors = (Factor("technology", "-", 0.9, (app,)), Factor("courtesy", "+", 0.9, (staff,)))
+    made = [office.record(text=BOTH, stages=stages, factors=factors) for _ in range(3)]
+    made.append(office.record(text=BOTH, stages=stages[:1], factors=factors[1:]))
+    made.append(office.record(text=BOTH, stages=(), factors=factors[:1]))
+    return [*made, office.record(text="Nothing to say.", stages=(), factors=(), scope=None)]
+
+
+@pytest.mark.parametrize("path", [*PAGES, *FILES])
+def test_an_empty_workspace_is_answered(office: Office, path: str) -> None:
+    answer = office.browser("analyst").client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *FILES])
+def test_one_transcript_is_answered_and_nobody_sees_it_unless_signed_in(office: Office, path: str) -> None:
+    office.record()
+    assert office.browser("analyst").client.get(path).status_code == 200
+    answer = office.app.test_client().get(path)
+    assert (answer.status_code, answer.headers["Location"].startswith("/login")) == (302, True)
+
+
+def test_an_empty_workspace_says_that_nothing_is_known(office: Office) -> None:
+    browser = office.browser("analyst")
+    assert "nothing is known" in browser.page("/workbench").words
+    assert "No record fits" in browser.page("/workbench/verbatims").words
+
+
+def test_every_cell_leads_to_just_the_records_that_it_counts(office: Office) -> None:
+    several(office)
+    browser = office.browser("analyst")
+    for query in ("", "?stage=use", "?factor=courtesy&polarity=%2B", "?channel=chat"):
+        page = browser.page(f"/workbench{query}")
+        journey = figures(browser, query)["journey"]
+        counted = [cell["n"] for stage in journey["stages"] for cell in stage["cells"]] + [cell["n"] for cell in journey["elsewhere"]]
+        links = [
+            str(link["href"])
+            for link in page.all("a")
+            if re.search(r"cell=|stage=\w+&factor=", str(link["href"])) and "verbatims?" in str(link["href"])
+        ]
+        assert links and [len(listed(browser, link.removeprefix("/workbench/verbatims"))) for link in links] == [n for n in counted if n]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("?stage=use", 4),
+        ("?stage=none", 2),
+        ("?stage=use&factor=courtesy", 1),
+        ("?stage=cultivation&factor=courtesy", 3),
+        ("?stage=none&factor=technology", 1),
+        ("?factor=courtesy&polarity=%2B", 4),
+        ("?factor=courtesy&polarity=-", 0),
+        ("?polarity=-", 4),
+        ("?scope=experience_issue", 5),
+        ("?flag=churn_risk", 6),
+        ("?flag=churn_risk&scope=both", 0),
+        ("?channel=chat", 6),
+        ("?channel=phone", 0),
+        ("?source=api", 6),
+        ("?score_kind=nps", 0),
+        ("?since=2020-01-01", 6),
+        ("?until=2020-01-01", 0),
+        ("?since=9999-12-31", 0),
+        ("?until=9999-12-31", 6),
+        ("?q=CRASHED+staff", 5),
+        ("?q=crashed+zebra", 0),
+        ("?q=%25", 0),
+        ("?q=staff&stage=none", 1),
+        ("?cell=cultivation.courtesy&stage=use", 3),
+    ],
+)
+def test_records_are_found_and_figures_rest_on_the_same(office: Office, query: str, count: int) -> None:
+    several(office)
+    browser = office.browser("analyst")
+    assert len(listed(browser, query)) == count
+    if "q=" not in query and "cell=" not in query:
+        assert figures(browser, query)["headlines"]["records"] == count
+
+
+def test_days_are_those_of_the_sender_and_both_ends_count(office: Office) -> None:
+    first, last = office.record(text="It crashed."), office.record(text="It crashed.")
+    set_record(office, first, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    set_record(office, last, created_at=datetime(2026, 1, 31, 23, 59, tzinfo=UTC))
+    browser = office.browser("analyst")
+    assert listed(browser, "?since=2026-01-01&until=2026-01-31") == {first, last}
+    assert listed(browser, "?since=2026-01-02&until=2026-01-31") == {last}
+
+
+def test_a_link_holds_the_whole_state(office: Office) -> None:
+    office.record(text="It crashed.")
+    query = "stage=use&factor=technology&since=2026-01-01&before_since=2026-01-01&before_until=2026-01-31"
+    query += "&after_since=2026-02-01&after_until=2026-02-28"
+    page = office.browser("analyst").page(f"/workbench?{query}")
+    form = dict(page.form("/workbench")["fields"])
+    assert {name: form[name] for name in (part.partition("=")[0] for part in query.split("&"))} == dict(
+        part.split("=") for part in query.split("&")
+    )
+    link = next(str(link["href"]) for link in page.all("a") if str(link["href"]).startswith("/workbench/report.xlsx?"))
+    assert set(link.partition("?")[2].split("&")) == set(query.split("&"))
+
+
+def test_two_periods_are_compared(office: Office) -> None:
+    for month in (1, 2):
+        for _ in range(6):
+            set_record(office, office.record(text="It crashed."), created_at=datetime(2026, month, 3, tzinfo=UTC))
+    query = "?before_since=2026-01-01&before_until=2026-01-31&after_since=2026-02-01&after_until=2026-02-28"
+    found = figures(office.browser("analyst"), query)["comparison"]
+    assert (found["n_before"], found["n_after"], found["before"]) == (6, 6, "date=2026-01-01..2026-01-31")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("?since=yesterday", 400),
+        ("?unknown=1", 400),
+        ("?polarity=x", 400),
+        ("?before_since=2026-01-01", 400),
+        ("?before_since=2026-02-01&before_until=2026-01-01&after_since=2026-03-01&after_until=2026-03-02", 400),
+        ("?source=src_of_somebody_else", 404),
+        ("?stage=" + "x" * 501, 400),
+    ],
+)
+def test_what_cannot_be_asked_for_is_a_page_that_says_so(office: Office, query: str, status: int) -> None:
+    browser = office.browser("analyst")
+    for path in (*PAGES, *FILES):
+        assert browser.client.get(path + query).status_code == status
+    assert browser.client.get("/workbench/verbatims?cursor=1.%0a").status_code == 400
+
+
+def test_another_workspace_sees_nothing(office: Office) -> None:
+    office.record(text=f"It crashed, {CANARY}.")
+    browser = office.browser("admin", workspace=ELSEWHERE)
+    assert listed(browser, "?q=crashed") == set()
+    assert figures(browser)["headlines"]["records"] == 0
+    assert all(CANARY.encode() not in browser.client.get(path).data for path in (*PAGES, *FILES))
+
+
+def test_hostile_texts_and_names_stay_text(office: Office) -> None:
+    record = office.record(text=f"It crashed. {HOSTILE}", subject="a" * 64)
+    set_record(office, record, channel='<img src=x onerror="1">')
+    browser = office.browser("analyst", name="<b>Bob</b>")
+    for path in (*PAGES, "/workbench/report.html", "/workbench/verbatims?q=%3Cscript%3E&cell=%3Cscript%3E.x"):
+        answer = browser.client.get(path)
+        assert not re.search(r"<img src=x|<script>|<b>Bob|onerror=\"1\"", answer.text), path
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert 'style="' not in browser.client.get("/workbench").text
+
+
+def test_the_page_of_one_file_carries_the_policy_of_its_style(office: Office) -> None:
+    office.record(text="It crashed.")
+    answer = office.browser("analyst").client.get("/workbench/report.html")
+    assert answer.headers["Content-Security-Policy"] == f"{policy()}; frame-ancestors 'none'"
+    assert "<script" not in answer.text and "http" not in re.sub(r"http-equiv", "", answer.text)
+
+
+def test_files_hold_what_the_page_shows(office: Office) -> None:
+    made = several(office)
+    set_record(office, made[0], score_kind="nps", score_value=9.0, score_scale=10.0, subject_hash="f" * 64)
+    browser = office.browser("analyst")
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(browser.client.get("/workbench/report.xlsx").data))
+    assert ["records", 6] in [row[:2] for row in book.get_sheet_by_name("Headlines").to_python()]
+    table = {row["record"]: row for row in pq.read_table(io.BytesIO(browser.client.get("/workbench/records.parquet").data)).to_pylist()}
+    assert table.keys() == set(made)
+    row = table[made[0]]
+    assert (row["stages"], row["factors"], row["text"]) == (["use", "cultivation"], ["technology-", "courtesy+"], BOTH)
+    assert (row["score_value"], row["subject"], row["scope"], row["is_corrected"]) == (9.0, "f" * 64, "experience_issue", False)
+    assert len(pq.read_table(io.BytesIO(browser.client.get("/workbench/records.parquet?stage=none").data))) == 2
+
+
+def test_the_labels_of_a_person_count_until_the_decision_is_undone(office: Office) -> None:
+    record = office.record(text=BOTH)
+    browser = office.browser()
+    labels = {"stages": ["advocacy"], "factors": [{"key": "courtesy", "polarity": "-"}], "sentiment": -2, "scope": "neither", "flags": []}
+    with office.database.write() as connection:
+        draft = Draft("correct", {**labels, "outcome": None, "reasons": [], "needs_review": None}, "", "s" * 20)
+        decision = annotations.decide(connection, browser.user, record, Seen(1, "fake-1", 0), draft)
+    assert listed(browser, "?stage=advocacy&factor=courtesy&polarity=-&scope=neither") == {record}
+    assert listed(browser, "?stage=use") == set()
+    assert figures(browser)["scope"]["shares"]["neither"]["n"] == 1
+    assert "corrected by a person" in browser.page("/workbench/verbatims").words
+    with office.database.write() as connection:
+        annotations.undo(connection, browser.user, record, decision.id)
+    assert listed(browser, "?stage=use") == {record}
+    assert figures(browser)["headlines"]["records"] == 1
+
+
+def test_a_new_analysis_is_seen_at_once_and_the_same_figures_are_made_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.record(text="It crashed.")
+    browser, made = office.browser("analyst"), []
+    monkeypatch.setattr("vocservice.web.workbench.make_report", lambda *given: made.append(1) or make_report(*given))
+    for _ in range(3):
+        figures(browser)
+    assert len(made) == 1
+    office.record(text="It crashed.")
+    assert figures(browser)["headlines"]["records"] == 2 and len(made) == 2
+
+
+def test_while_records_are_read_the_page_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.record(text="It crashed.")
+    browser = office.browser("analyst")
+    monkeypatch.setattr("vocservice.web.workbench.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(
+        "vocservice.web.workbench._made", lambda *_: time.sleep(0.3) or make_report(read_rows(()), load_taxonomy(), Wish(date(2026, 1, 1)))
+    )
+    answer = browser.client.get("/workbench")
+    assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
+    assert "the workspace holds 1" in answer.text
+
+
+def test_only_so_many_records_are_looked_through_at_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [office.record(text="It crashed.") for _ in range(5)]
+    monkeypatch.setattr(reading, "SEARCHED", 1)
+    browser = office.browser("analyst")
+    assert "Look further" in browser.page("/workbench/verbatims?q=zebra").words
+    assert listed(browser, "?q=crashed") == set(made)
+
+
+def test_pages_follow_each_other_without_gaps(office: Office) -> None:
+    made = {office.record(text="It crashed.") for _ in range(60)}
+    assert listed(office.browser("analyst"), "?factor=technology") == made
+
+
+def test_an_api_key_reads_the_same_figures(office: Office) -> None:
+    several(office)
+    answer = office.door.client.get("/v1/report?stage=use", headers=office.door.key("feedback:read"))
+    assert (answer.status_code, answer.get_json()["headlines"]["records"]) == (200, 4)
+    assert answer.get_json() == figures(office.browser("analyst"), "?stage=use")
+    assert office.door.client.get("/v1/report").status_code == 401
+    assert office.door.client.get("/v1/report", headers=office.door.key("feedback:write")).status_code == 403
+    assert office.door.client.get("/v1/report?since=x", headers=office.door.key("feedback:read")).get_json()["code"] == "parameter_invalid"
+    elsewhere = office.door.client.get("/v1/report", headers=office.door.key("feedback:read", workspace=ELSEWHERE))
+    assert elsewhere.get_json()["headlines"]["records"] == 0
+
+
+def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:
+    library, asked = Library(kept=2), []
+
+    def failing(_: object) -> Any:
+        asked.append(1)
+        raise ValueError(CANARY)
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match=CANARY):
+            library.get("key", failing, total=0).report.result()
+    assert len(asked) == 2
+    first = library.get(1, str, total=0)  # type: ignore[arg-type]
+    for key in (2, 3):
+        library.get(key, str, total=0)  # type: ignore[arg-type]
+    assert library.get(1, str, total=0) is not first  # type: ignore[arg-type]

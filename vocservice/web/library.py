@@ -1,0 +1,62 @@
+"""A key and how to make its report in, the report out: made once, in one thread of this process, kept while the key is asked for.
+
+A key holds everything that a report depends on, so that none is ever out of date; the oldest give way.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+from vocservice.reporting.report import Report
+
+KEPT = 16
+
+
+@dataclass(slots=True)
+class Progress:
+    """How many records were read so far, of how many in the workspace."""
+
+    total: int
+    read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A report that is made, or will be."""
+
+    report: Future[Report]
+    progress: Progress
+
+
+@dataclass(slots=True)
+class Library:
+    """The reports of one process; one that was forked starts anew."""
+
+    kept: int = KEPT
+    _lock: Lock = field(default_factory=Lock)
+    _makings: OrderedDict[Hashable, Making] = field(default_factory=OrderedDict)
+    _worker: ThreadPoolExecutor | None = None
+    _process: int = 0
+
+    def get(self, key: Hashable, make: Callable[[Progress], Report], *, total: int) -> Making:
+        """The report of a key, begun now where it is not there; one that failed is tried again."""
+        with self._lock:
+            worker = self._own()
+            found = self._makings.pop(key, None)
+            if found is None or (found.report.done() and found.report.exception()):
+                progress = Progress(total)
+                found = Making(worker.submit(make, progress), progress)
+            self._makings[key] = found
+            while len(self._makings) > self.kept:
+                _, oldest = self._makings.popitem(last=False)
+                oldest.report.cancel()
+            return found
+
+    def _own(self) -> ThreadPoolExecutor:
+        if self._worker is None or self._process != os.getpid():
+            self._worker, self._process = ThreadPoolExecutor(1, "report"), os.getpid()
+            self._makings.clear()
+        return self._worker

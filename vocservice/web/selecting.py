@@ -1,0 +1,111 @@
+"""The parameters of a URL in, which records and which comparison they ask for out, and back: a link holds the whole state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from vocservice.errors import InputError
+from vocservice.reporting.report import DATE, Where
+from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
+from vocservice.store.reading import Place, Selection
+from vocservice.web.query import Query
+
+LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind")
+PERIODS = ("before_since", "before_until", "after_since", "after_until")
+FILTERS = ("since", "until", *LABELS, *PERIODS)
+WORDS = ("q", "cell", "cursor")
+MOST_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which records, and perhaps two periods to compare: (first day, last day) of each."""
+
+    selection: Selection
+    periods: tuple[tuple[date, date], tuple[date, date]] | None = None
+
+    @property
+    def compared(self) -> tuple[Where, ...]:
+        """The comparison as a report takes it."""
+        return tuple(Where(DATE, f"{first}..{last}") for first, last in self.periods or ())
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that ask for this, without a cell and words."""
+        days = {"since": self.selection.since, "until": self.selection.until}
+        days |= dict(zip(PERIODS, (day for period in self.periods or () for day in period), strict=False))
+        found: dict[str, Any] = days | {name: getattr(self.selection, name) for name in LABELS}
+        return {name: str(value) for name, value in found.items() if value is not None}
+
+    @property
+    def query(self) -> str:
+        """The same as the query of a URL, with its question mark; blank where everything is asked for."""
+        return f"?{urlencode(self.values)}" if self.values else ""
+
+    def at(self, place: Place) -> str:
+        """The query of the records that a cell of this report counts."""
+        kept = {name: value for name, value in self.values.items() if name not in PERIODS}
+        is_free = self.selection.stage is None and self.selection.factor is None
+        own = {"stage": place.stage, "factor": place.factor} if is_free else {"cell": f"{place.stage}.{place.factor}"}
+        return f"?{urlencode(kept | own)}"
+
+
+def asked_of(args: MultiDict[str, str]) -> Asked:
+    """What a report is asked for.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+        InputError: of two periods a day is missing (`parameter_invalid`).
+    """
+    query = Query(args, known=FILTERS)
+    return Asked(_selection(query), _periods(query))
+
+
+def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
+    """What a list is asked for, with its words and cell; and its cursor, blank at the beginning.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+    """
+    query = Query(args, known=(*FILTERS, *WORDS))
+    words = tuple((query.text("q") or "").split()[:MOST_WORDS])
+    stage, _, factor = (query.text("cell") or "").partition(".")
+    cell = Place(stage, factor) if stage and factor else None
+    return Asked(replace(_selection(query), cell=cell, words=words), _periods(query)), query.text("cursor") or ""
+
+
+def _selection(query: Query) -> Selection:
+    return Selection(
+        channel=query.text("channel"),
+        source=query.text("source"),
+        stage=query.text("stage"),
+        factor=query.text("factor"),
+        scope=query.text("scope"),
+        flag=query.text("flag"),
+        polarity=query.one_of("polarity", POLARITIES),
+        score_kind=query.one_of("score_kind", SCORE_KINDS),
+        since=_day(query, "since"),
+        until=_day(query, "until"),
+    )
+
+
+def _periods(query: Query) -> tuple[tuple[date, date], tuple[date, date]] | None:
+    days = [_day(query, name) for name in PERIODS]
+    if not any(days):
+        return None
+    first, second, third, fourth = days
+    if first is None or second is None or third is None or fourth is None or first > second or third > fourth:
+        raise InputError("two periods need a first and a last day each, in order", code="parameter_invalid")
+    return (first, second), (third, fourth)
+
+
+def _day(query: Query, name: str) -> date | None:
+    found = query.text(name)
+    try:
+        return date.fromisoformat(found) if found else None
+    except ValueError:
+        raise InputError(f"{name} must be a day, as 2026-01-31", code="parameter_invalid") from None
