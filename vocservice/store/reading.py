@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast,
 
 from vocservice.errors import InputError, RecordError
 from vocservice.records import Json
-from vocservice.reporting.frame import stages_of
 from vocservice.reporting.rows import Origin, row_of
 from vocservice.store.database import POSTGRESQL
 from vocservice.store.schema import analyses, annotations, records, sources
@@ -257,6 +256,8 @@ def _says(given: Json, words: Sequence[str]) -> bool:
 
 def _stands(found: Taken, place: Place) -> bool:
     """Whether the record counts in a cell; what no report can read counts in none."""
+    from vocservice.reporting.frame import stages_of  # brings numpy, which no process that only takes feedback needs
+
     try:
         row = row_of(found.analysis, found.origin)
     except RecordError:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from vocservice.reporting.report import Report
+if TYPE_CHECKING:
+    from vocservice.reporting.report import Report
 
 KEPT = 16
 
@@ -27,7 +29,7 @@ class Progress:
 class Making:
     """A report that is made, or will be."""
 
-    report: Future[Report]
+    report: "Future[Report]"
     progress: Progress
 
 
@@ -41,7 +43,7 @@ class Library:
     _worker: ThreadPoolExecutor | None = None
     _process: int = 0
 
-    def get(self, key: Hashable, make: Callable[[Progress], Report], *, total: int) -> Making:
+    def get(self, key: Hashable, make: "Callable[[Progress], Report]", *, total: int) -> Making:
         """The report of a key, begun now where it is not there; one that failed is tried again."""
         with self._lock:
             worker = self._own()

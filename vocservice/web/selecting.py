@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
-from vocservice.reporting.report import DATE, Where
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
 from vocservice.store.reading import Place, Selection
 from vocservice.web.query import Query
+
+if TYPE_CHECKING:
+    from vocservice.reporting.report import Where
 
 LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind")
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
@@ -29,8 +31,10 @@ class Asked:
     periods: tuple[tuple[date, date], tuple[date, date]] | None = None
 
     @property
-    def compared(self) -> tuple[Where, ...]:
+    def compared(self) -> "tuple[Where, ...]":
         """The comparison as a report takes it."""
+        from vocservice.reporting.report import DATE, Where
+
         return tuple(Where(DATE, f"{first}..{last}") for first, last in self.periods or ())
 
     @property

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request, url_for
@@ -17,18 +17,13 @@ from flask.blueprints import BlueprintSetupState
 
 from vocservice.records import Json
 from vocservice.render import visible
-from vocservice.reporting import page as report_page
-from vocservice.reporting.journey import Cell
-from vocservice.reporting.report import Report, Wish, make_report
 from vocservice.reporting.rows import SCORE_KINDS, Origin, read_rows
-from vocservice.reporting.workbook import write_workbook
 from vocservice.store import reading, sources
 from vocservice.store.database import Database
 from vocservice.store.opened import Store
 from vocservice.store.reading import NO_STAGE, Place, Taken
 from vocservice.store.records import API
 from vocservice.store.users import ANALYST
-from vocservice.tables.write_records import write_records
 from vocservice.taxonomy import Taxonomy
 from vocservice.web import access, case, people
 from vocservice.web.answers import json_answer
@@ -39,6 +34,10 @@ from vocservice.web.problems import RequestError
 from vocservice.web.selecting import Asked, asked_of, searched_of
 from vocservice.web.state import state
 from vocservice.web.view import POLARITIES
+
+if TYPE_CHECKING:  # numpy and pyarrow come with the first figure: gunicorn forks, and their threads must not be there before
+    from vocservice.reporting.journey import Cell
+    from vocservice.reporting.report import Report, Wish
 
 blueprint = people.pages("workbench")
 api = Blueprint("report", __name__)
@@ -63,7 +62,7 @@ class Links:
 
     asked: Asked
 
-    def cell(self, cell: Cell) -> str:
+    def cell(self, cell: "Cell") -> str:
         """The records that a cell counts."""
         return url_for("workbench.verbatims") + self.asked.at(Place(cell.stage or NO_STAGE, cell.factor))
 
@@ -86,6 +85,8 @@ class Entry:
 @require_role(ANALYST)
 def overview() -> Response:
     """Every figure of a selection, or word of how far reading is."""
+    from vocservice.reporting import page as report_page
+
     asked = asked_of(request.args)
     making = _making(state().stored.open(), person().workspace_id, asked)
     try:
@@ -118,6 +119,8 @@ def verbatims() -> Response:
 @require_role(ANALYST)
 def report_html() -> Response:
     """The page of `voc report`: one file that needs nothing else."""
+    from vocservice.reporting import page as report_page
+
     answer = Response(report_page.render(_report()).encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
     answer.headers["Content-Security-Policy"] = f"{report_page.policy()}; frame-ancestors 'none'"
     return answer
@@ -127,6 +130,8 @@ def report_html() -> Response:
 @require_role(ANALYST)
 def report_xlsx() -> Response:
     """Every figure as a workbook."""
+    from vocservice.reporting.workbook import write_workbook
+
     made = _report()
     return _file("report", "xlsx", lambda path: write_workbook(made, path))
 
@@ -142,6 +147,8 @@ def report_json() -> Response:
 @require_role(ANALYST)
 def records_parquet() -> Response:
     """The records of a selection, one row each, redacted texts only."""
+    from vocservice.tables.write_records import write_records
+
     asked, workspace_id = asked_of(request.args), person().workspace_id
     with people.database().read() as connection:
         _check_source(connection, workspace_id, asked)
@@ -162,12 +169,14 @@ def _attach(setup: BlueprintSetupState) -> None:
     setup.app.extensions[_NAME] = Library()
 
 
-def _report() -> Report:
+def _report() -> "Report":
     return _making(state().stored.open(), person().workspace_id, asked_of(request.args)).report.result()
 
 
 def _making(store: Store, workspace_id: str, asked: Asked) -> Making:
     """The report of a selection as the workspace now is, begun where it is not there."""
+    from vocservice.reporting.report import Wish
+
     library: Library = current_app.extensions[_NAME]
     taxonomy, today = state().model.taxonomy(), datetime.now(UTC).date()
     with store.database.read() as connection:
@@ -175,13 +184,15 @@ def _making(store: Store, workspace_id: str, asked: Asked) -> Making:
         stamp = reading.stamp(connection, workspace_id)
     wish = Wish(today=today, compared=asked.compared)
 
-    def make(progress: Progress) -> Report:
+    def make(progress: Progress) -> "Report":
         return _made(store.database, workspace_id, asked, taxonomy, wish, progress)
 
     return library.get((workspace_id, asked, stamp, taxonomy.id, today), make, total=stamp.count)
 
 
-def _made(database: Database, workspace_id: str, asked: Asked, taxonomy: Taxonomy, wish: Wish, progress: Progress) -> Report:
+def _made(database: Database, workspace_id: str, asked: Asked, taxonomy: Taxonomy, wish: "Wish", progress: Progress) -> "Report":
+    from vocservice.reporting.report import make_report
+
     with _rarely_collected(), database.read() as connection:
         return make_report(read_rows(_counted(reading.pairs(connection, workspace_id, asked.selection), progress)), taxonomy, wish)
 
@@ -259,7 +270,7 @@ def _attached(body: bytes, name: str, suffix: str) -> Response:
     return answer
 
 
-def _json(made: Report) -> bytes:
+def _json(made: "Report") -> bytes:
     return json.dumps(made.to_dict(), ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace") + b"\n"
 
 
