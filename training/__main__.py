@@ -86,7 +86,9 @@ def train(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write docs/quality.md here, and the card and metrics into the bundle.",
 )
-def evaluate(data: Path, bundle: Path | None, taxonomy_file: Path | None, all_rows: bool, baselines: bool, timed: bool, report: Path | None) -> None:
+def evaluate(
+    data: Path, bundle: Path | None, taxonomy_file: Path | None, all_rows: bool, baselines: bool, timed: bool, report: Path | None
+) -> None:
     """Measure a bundle through the serving steps and print the figures as JSON."""
     folder = bundle or default_bundle()
     if taxonomy_file is not None:
