@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "settings": {"errors", "paths"},
     "render": {"records", "taxonomy"},
     "reporting": {"errors", "records", "taxonomy"},
-    "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "settings", "store", "text"},
+    "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "settings", "store", "tables", "text"},
     "web": {"api", "errors", "ingest", "jobs", "records", "render", "reporting", "settings", "store", "strictjson", "tables", "taxonomy"},
 }
 STEPS = {"vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"}
