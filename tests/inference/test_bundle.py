@@ -142,7 +142,7 @@ def _conversation(**changes: Any) -> dict[str, Any]:
     size = len(FEATURES)
     one = {"weights": [0.0] * size, "bias": 0.0}
     made = {"features": FEATURES, "mean": [0.0] * size, "scale": [1.0] * size, "outcome": {"resolved": one}, "needs_review": one}
-    return made | {"reasons": {}} | changes
+    return made | {"favour": {"resolved": 1.0}, "end": one, "reasons": {}} | changes
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class _Loaded:
 def test_evaluate_prints_figures_with_baselines(
     measured: dict[str, Any], toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--threads", "1", "evaluate", "--data", str(tmp_path), "--bundle", str(toy.folder)]) == 0
+    assert main(["--threads", "1", "evaluate", "--no-timings", "--data", str(tmp_path), "--bundle", str(toy.folder)]) == 0
     assert json.loads(capsys.readouterr().out) == {"dev": {"n": 3}, "data": str(tmp_path), "baselines": {"words": {}}}
     assert measured == {"folder": toy.folder, "taxonomy": load_taxonomy()}  # nothing is written unasked
 
@@ -111,7 +111,7 @@ def test_evaluate_prints_figures_with_baselines(
 def test_evaluate_without_baselines_writes_its_report(
     measured: dict[str, Any], toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = ["--no-baselines", "--report", str(tmp_path / "quality.md")]
+    report = ["--no-baselines", "--no-timings", "--report", str(tmp_path / "quality.md")]
     assert main(["--threads", "1", "evaluate", "--data", str(tmp_path), "--bundle", str(toy.folder), *report]) == 0
     assert "baselines" not in json.loads(capsys.readouterr().out)
     metrics, manifest, folder, path = measured["reports"]

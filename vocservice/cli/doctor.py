@@ -31,6 +31,7 @@ MIN_FREE_BYTES = 1024**3
 PACKAGES = (
     *("numpy", "onnxruntime", "tokenizers", "safetensors", "pydantic", "pydantic-settings", "click", "rich", "orjson"),
     *("phonenumbers", "py3langid", "spacy", "charset-normalizer", "pyarrow", "python-calamine", "xlsxwriter", "flask", "gunicorn"),
+    *("sqlalchemy", "alembic", "psycopg", "cryptography", "argon2-cffi", "prometheus-client", "redis", "jinja2"),
 )
 OPTIONAL = ("pandas", "polars", "torch")
 SMOKE = "The app crashed twice, but support was friendly and fixed it within an hour."

@@ -14,7 +14,7 @@ ACTOR = "command line"
 EVENTS = ("feedback.analysed", "transcript.flagged", "feedback.rejected")
 
 
-@click.group()
+@click.group(short_help="Where events are sent.")
 def endpoint() -> None:
     """Endpoints: where events on analysed feedback are sent, signed."""
 

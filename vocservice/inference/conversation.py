@@ -153,8 +153,8 @@ class ConversationModel(BaseModel):
     def _of_these_features(self) -> "ConversationModel":
         if self.features != FEATURES:
             raise ValueError("fitted on other features than this release computes")
-        sizes = {len(part.weights) for part in (self.needs_review, self.end, *self.outcome.values(), *self.reasons.values())}
-        if sizes | {len(self.mean), len(self.scale)} != {len(FEATURES)}:
+        sizes = {len(part.weights) for part in (self.needs_review, *self.outcome.values(), *self.reasons.values())}
+        if sizes | {len(self.mean), len(self.scale), len(self.end.weights)} != {len(FEATURES)}:
             raise ValueError("needs a number for each feature")
         if self.favour.keys() != self.outcome.keys():
             raise ValueError("needs a favour for each outcome")

@@ -3,7 +3,7 @@
 Nothing here is markup: the raw text is cut at the offsets, and the template escapes every piece by itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vocservice.records import Evidence, Json
@@ -120,6 +120,14 @@ def label_name(taxonomy: Taxonomy, label: str) -> str:
     """`SET.KEY` in words, with its set."""
     name, _, key = label.partition(".")
     return f"{TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
+
+
+def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:
+    """Why a record waits, in words: reasons and flags by name alone, each once, other labels with their set."""
+    plain = ("reasons", "flags")
+    parts = ((label, *label.partition(".")[::2]) for label in labels)
+    names = (name_of(taxonomy, name, key) if name in plain else label_name(taxonomy, label) for label, name, key in parts)
+    return ", ".join(dict.fromkeys(names))
 
 
 def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Turn]:

@@ -21,7 +21,7 @@ from vocservice.store.reviews import Assignee, Case, Choice, State
 from vocservice.store.users import ANALYST, SUPPORT_LEAD
 from vocservice.taxonomy import Taxonomy
 from vocservice.web import people
-from vocservice.web.case import LEVELS, label_name, name_of, shown
+from vocservice.web.case import LEVELS, label_name, name_of, shown, why
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import PageError, person, require_role
 from vocservice.web.state import state
@@ -171,6 +171,7 @@ def _words() -> dict[str, Any]:
         "assignees": ASSIGNEES,
         "decisions": DECISIONS,
         "label_name": lambda label: label_name(taxonomy, label),
+        "why": lambda labels: why(taxonomy, labels),
         "name_of": lambda name, key, polarity=None: name_of(taxonomy, name, key, polarity),
         "on_desk": person().may(SUPPORT_LEAD),
     }
