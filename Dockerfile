@@ -21,7 +21,8 @@ COPY config ./config
 COPY models ./models
 COPY vocservice ./vocservice
 COPY LICENSE ./
-RUN /opt/venv/bin/python -m compileall -q /app/vocservice
+RUN /opt/venv/bin/python -m compileall -q /app/vocservice \
+    && install -d -o voc -g voc -m 0700 /var/lib/voc /app/var
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

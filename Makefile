@@ -16,7 +16,7 @@ OUT := build/demo
 SOME_REJECTED := test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-teach demo classify-samples serve test lint format types train evaluate clean
+.PHONY: help setup setup-train setup-teach demo classify-samples init serve services test end-to-end lint format types train evaluate clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -27,7 +27,7 @@ setup-train: $(VENV)/.train ## The same with all that training needs
 
 setup-teach: $(VENV)/.teach ## The same with the second base of the teachers (400 MB)
 
-demo: classify-samples ## Classify the samples, print the summaries, then serve on $(BIND) until Ctrl-C
+demo: classify-samples init ## Classify the samples, print the summaries, then serve on $(BIND) until Ctrl-C
 	@echo "Serving on http://$(BIND) - stop with Ctrl-C"
 	$(VOC) serve --bind $(BIND)
 
@@ -37,11 +37,22 @@ classify-samples: setup
 	$(VOC) classify samples/transcripts.jsonl -o $(OUT)/transcripts.jsonl || $(SOME_REJECTED)
 	@echo "Labelled samples are in $(OUT)/"
 
-serve: setup ## Serve on $(BIND)
+init: setup ## Make the store (var/voc.db) and its key where they are not there yet
+	$(VOC) init
+
+serve: init ## Serve on $(BIND), with a worker beside
 	$(VOC) serve --bind $(BIND)
+
+services: setup ## The same without Docker on PostgreSQL and Redis: DATABASE=postgresql://... REDIS=redis://...
+	@test -n "$(DATABASE)" || { echo "make services DATABASE=postgresql://USER:PASSWORD@HOST/NAME [REDIS=redis://HOST/0]"; exit 2; }
+	VOC_STORE__URL=$(DATABASE) $(VOC) init
+	VOC_STORE__URL=$(DATABASE) VOC_REDIS_URL=$(REDIS) $(VOC) serve --bind $(BIND) --job-workers 2
 
 test: setup-train ## Run every test
 	$(RUN) -m pytest $(PYTEST_ARGS)
+
+end-to-end: setup ## Every adapter on SQLite and PostgreSQL, a worker killed in the middle
+	PYTHON=$(RUN) examples/end_to_end.sh
 
 lint: setup ## Check style and format
 	$(RUN) -m ruff check .

@@ -17,7 +17,8 @@ _HIGHEST_PORT = 65535
 def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_worker: bool) -> None:
     """Serve the HTTP API and the pages, with a worker of what is queued beside it.
 
-    There is no login: bind to loopback or a private network, or put a proxy that authenticates in front.
+    `/v1/analyse`, `/metrics` and the start page ask for no key unless http.require_key says so: bind to loopback, or put a
+    proxy in front.
     """
     from vocservice.web.server import Plan
     from vocservice.web.server import serve as run
