@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from web.storing import ELSEWHERE, WORKSPACE, opened
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
@@ -139,3 +139,22 @@ def test_no_redirect_is_followed(voc: Voc) -> None:
         ran = voc("webhook", "send", "--adapter", "generic", "--url", f"http://127.0.0.1:{server.port}/here")
         assert ran.code == 1 and ran.out.startswith("307")
     assert seen == ["/here"]
+
+
+def test_the_token_of_a_senders_api_is_kept_sealed_and_forgotten(store: Database, voc: Voc) -> None:
+    voc("source", "add", "Qualtrics", "--adapter", "qualtrics")
+    kept = voc("source", "access", "Qualtrics", "--token", "-", "--base-url", "https://fra1.qualtrics.com", given=b"token-of-the-api\n")
+    assert kept.code == 0 and "token-of-the-api" not in kept.out + kept.err
+    with store.read() as connection:
+        named = dict(connection.execute(select(schema.facts.c.name, schema.facts.c.value)).all())
+    sealed = next(value for name, value in named.items() if name.startswith("access:"))
+    assert "token-of-the-api" not in sealed
+    assert voc("source", "access", "Qualtrics", "--forget").code == 0
+    with store.read() as connection:
+        assert not connection.execute(select(schema.facts).where(schema.facts.c.name.startswith("access:"))).all()
+
+
+@pytest.mark.parametrize("wrong", [(), ("--token", "x", "--forget"), ("--token", "x", "--base-url", "http://plain.example")])
+def test_an_access_that_cannot_be_is_refused(store: Database, voc: Voc, wrong: tuple[str, ...]) -> None:
+    voc("source", "add", "Qualtrics", "--adapter", "qualtrics")
+    assert voc("source", "access", "Qualtrics", *wrong).code == 2

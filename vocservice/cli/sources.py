@@ -1,4 +1,4 @@
-"""Names and secrets in, sources out: `voc source add`, `list`, `secret` and `disable`."""
+"""Names and secrets in, sources out: `voc source add`, `list`, `secret`, `access` and `disable`."""
 
 import json
 from collections.abc import Mapping
@@ -75,6 +75,31 @@ def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> N
         else:
             sources.remove_secret(here.connection, here.vault, found, actor=ACTOR)
     click.echo(f"{found.id} {found.name}: {'the new secret is accepted too' if new else 'only the newest secret is accepted'}")
+
+
+@source.command()
+@click.argument("name")
+@click.option("--token", help="A token of the sender's API; - reads a line of standard input.")
+@click.option("--base-url", help="Address of the sender's API, where it has several (Qualtrics: the data centre).")
+@click.option("--forget", is_flag=True, help="Forget the token.")
+@in_workspace
+def access(name: str, token: str | None, base_url: str | None, forget: bool, workspace: str | None) -> None:
+    """Say how to fetch the answers of a sender whose webhooks hold only ids (SurveyMonkey, Qualtrics)."""
+    from vocservice.ingest.connector import check_base_url
+    from vocservice.store import accesses
+    from vocservice.store.accesses import Access
+
+    if bool(token) == forget:
+        raise click.UsageError("give either --token or --forget")
+    address = check_base_url(base_url) if base_url else None
+    with held(workspace) as here:
+        found = _named(here, name)
+        if token:
+            given = Access(secret_of(token), address)
+            accesses.put(here.connection, here.vault, here.workspace_id, found.id, given, actor=ACTOR)
+        else:
+            accesses.drop(here.connection, found.id)
+    click.echo(f"{found.id} {found.name}: {'answers are fetched with the token' if token else 'the token is forgotten'}")
 
 
 @source.command()
