@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from builders import FakePipeline
 from commands import Voc
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from vocservice import api
 from vocservice.api import Analyser
@@ -19,7 +19,7 @@ from vocservice.settings import Settings
 from vocservice.store import promotions
 from vocservice.store.opened import Store
 from vocservice.store.promotions import REANALYSE
-from vocservice.store.schema import analyses, audit
+from vocservice.store.schema import analyses, audit, reviews
 from vocservice.taxonomy import load_taxonomy
 
 from .stores import add, add_transcript, analyses_each, job_states, make_due, statuses, worker_of
@@ -77,6 +77,8 @@ def test_a_roll_back_needs_no_model_for_what_was_analysed_before(store: Store, s
     work(store, settings)
     with store.database.read() as connection:
         assert promotions.previous(connection) == OLD
+    with store.database.write() as connection:
+        connection.execute(delete(reviews))
     promote(store, OLD)
     while job_states(store, REANALYSE):
         make_due(store)
@@ -86,6 +88,8 @@ def test_a_roll_back_needs_no_model_for_what_was_analysed_before(store: Store, s
         claimed._errands.finish()
     assert current(store) == {OLD: 3} and job_states(store) == []
     assert set(analyses_each(store)) == {2}
+    with store.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(reviews)) == 3  # the queue follows what is current
 
 
 def test_a_newer_promotion_ends_the_way_through_the_history_of_the_one_before(store: Store, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from vocservice.errors import InputError
 from vocservice.records import Json, RawVerbatim
-from vocservice.store import audit, jobs
+from vocservice.store import audit, jobs, reviews
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.records import ANALYSE
@@ -119,8 +119,10 @@ def sample(connection: Connection, size: int) -> list[Labelled]:
 
 
 def _restore(connection: Connection, record_id: str, analysis_id: str) -> None:
-    """Make an earlier analysis current again."""
+    """Make an earlier analysis current again, and the review queue follow it."""
     connection.execute(update(analyses).where(analyses.c.record_id == record_id, analyses.c.is_current).values(is_current=False))
-    made = update(analyses).where(analyses.c.id == analysis_id).values(is_current=True).returning(analyses.c.result)
-    review = (connection.execute(made).scalar_one().get("needs_review") or {}).get("value")
+    columns = (analyses.c.workspace_id, analyses.c.revision, analyses.c.result)
+    made = connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(is_current=True).returning(*columns)).one()
+    review = (made.result.get("needs_review") or {}).get("value")
+    reviews.enter(connection, made.workspace_id, record_id, revision=made.revision, result=made.result)
     connection.execute(update(records).where(records.c.id == record_id).values(needs_review=review, status="analysed", error_code=None))
