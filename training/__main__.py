@@ -10,7 +10,7 @@ import click
 import torch
 
 from training.comparison import baseline_figures
-from training.custom import TABLES, corpus_table, read_labelled, report_custom, train_custom
+from training.custom import TABLES, corpus_table, read_labelled, report_custom, shown_figures, train_custom
 from training.encoders import from_bundle
 from training.recipe import train_bundle
 from training.report import keep_earlier, write_reports
@@ -27,6 +27,7 @@ from vocservice.paths import config_path, models_path
 from vocservice.taxonomy import load_taxonomy
 
 ANY = click.Path(exists=True, path_type=Path)
+BUNDLE = click.Path(exists=True, file_okay=False, path_type=Path)
 TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -76,18 +77,26 @@ def train(
 
 @cli.command()
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
-@click.option("--bundle", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Bundle to evaluate (the current one).")
+@click.option("--bundle", type=BUNDLE, help="Bundle to evaluate (the current one).")
 @click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Evaluate on a table labelled with this taxonomy.")
 @click.option("--all-rows", is_flag=True, help="With --taxonomy: use every row, not only those that training kept out.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also fit and report the simple baselines.")
 @click.option("--timings/--no-timings", "timed", default=True, show_default=True, help="Also time whole analyses of each corpus.")
+@click.option("--custom", "customs", multiple=True, type=BUNDLE, help="Bundle of another taxonomy whose figures the report shows too.")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write docs/quality.md here, and the card and metrics into the bundle.",
 )
 def evaluate(
-    data: Path, bundle: Path | None, taxonomy_file: Path | None, all_rows: bool, baselines: bool, timed: bool, report: Path | None
+    data: Path,
+    bundle: Path | None,
+    taxonomy_file: Path | None,
+    all_rows: bool,
+    baselines: bool,
+    timed: bool,
+    customs: tuple[Path, ...],
+    report: Path | None,
 ) -> None:
     """Measure a bundle through the serving steps and print the figures as JSON."""
     folder = bundle or default_bundle()
@@ -102,6 +111,8 @@ def evaluate(
         metrics["baselines"] = baseline_figures(data, taxonomy)
     if timed:
         metrics["timings"] = timings(folder, data)
+    if customs:
+        metrics["custom"] = dict(map(shown_figures, customs))
     if report is not None:
         write_reports(keep_earlier(metrics, folder), loaded.manifest, folder, report)
     click.echo(json.dumps(metrics, indent=1))

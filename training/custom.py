@@ -35,6 +35,15 @@ from vocservice.text.redact import RedactionRules
 
 log = logging.getLogger("training.custom")
 
+_TITLES = {
+    "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+    "with_polarity_micro_f1": "with polarity, micro-F1",
+    "with_polarity_macro_f1": "with polarity, macro-F1",
+    "accuracy": "accuracy",
+    "kappa": "quadratic kappa",
+}
+
 UNKNOWN_CELL = "?"
 _JOIN = "|"
 
@@ -144,6 +153,23 @@ def report_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy, *, 
     if not every:
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     return metrics
+
+
+def shown_figures(folder: Path) -> tuple[str, dict[str, Any]]:
+    """What a report shows of a bundle of another taxonomy: a title, and {"note", "figures"} of its metrics.json.
+
+    Raises:
+        InputError: the folder holds no figures that `train --taxonomy` measured.
+    """
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        note = f"`voc train --taxonomy`, bundle `{manifest['version']}`, on the {metrics['n']} texts that its training kept out."
+        sets = {name: values for name, values in metrics.items() if isinstance(values, dict)}
+        shown = {f"{name}, {_TITLES[key]}": values[key] for name, values in sets.items() for key in _TITLES if key in values}
+        return manifest["taxonomy"], {"note": note, "figures": shown}
+    except (OSError, ValueError, KeyError):
+        raise InputError(f"{folder.name} holds no figures of another taxonomy: make it with train --taxonomy") from None
 
 
 def _cell(label_set: LabelSet, target: Target | None) -> str:

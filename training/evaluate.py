@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.examples import Example, Labels, OneOf
+from training.examples import Example, Labels, OneOf, to_raw
 from training.metrics import calibration_error, f1, interval, macro_f1, overlap, precision_recall, quadratic_kappa, reliability
 from vocservice.assemble import evidence_of
 from vocservice.chunks import chunked
@@ -20,7 +20,7 @@ from vocservice.inference.annotate import MultiResult, OrdinalResult, SingleResu
 from vocservice.inference.engine import Engine, Scored
 from vocservice.paths import config_path
 from vocservice.pipeline import prepare
-from vocservice.records import RawVerbatim, Verbatim
+from vocservice.records import Verbatim
 from vocservice.taxonomy import LabelSet, Taxonomy
 from vocservice.text.clean import clean
 from vocservice.text.redact import RedactionRules
@@ -54,9 +54,8 @@ def judge(engine: Engine, examples: Sequence[Example]) -> list[Judged]:
 
 
 def _prepare(example: Example, rules: RedactionRules) -> Verbatim | None:
-    raw = RawVerbatim(example.id, example.text, example.turns, example.channel, example.question)
     try:
-        return prepare(raw, redaction=rules)
+        return prepare(to_raw(example), redaction=rules)
     except RecordError:
         return None
 

@@ -7,7 +7,7 @@ listed in `unknown` is masked alone; every other label of a named multi set that
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vocservice.records import RawTurn
+from vocservice.records import RawTurn, RawVerbatim
 
 Span = tuple[int, int]
 
@@ -59,3 +59,8 @@ class Example:
     sample: str = "random"
     weight: float = 1.0
     soft: Mapping[str, Soft] = field(default_factory=dict)
+
+
+def to_raw(example: Example) -> RawVerbatim:
+    """The example as it would come in from outside, without what is known of it."""
+    return RawVerbatim(example.id, None if example.turns else example.text, example.turns, example.channel, example.question)

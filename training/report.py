@@ -215,6 +215,8 @@ def _dig(figures: Figures, path: Iterable[str]) -> Any:
 
 
 def _cell(figure: Any) -> str:
+    if isinstance(figure, float):
+        return f"{figure:.3f}"
     if not isinstance(figure, dict):
         return "-"
     return f"{figure['value']:.3f} ({figure['low']:.2f}-{figure['high']:.2f})"

@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import Any
 
 from training.corpora import read_corpus
-from training.examples import Example
+from training.examples import Example, to_raw
 from vocservice.api import Analyser, load
-from vocservice.records import RawVerbatim, Rejected
+from vocservice.records import Rejected
 
 INPUTS: dict[str, tuple[str, int]] = {
     "app and shop reviews (fabsa)": ("fabsa", 2000),
@@ -32,16 +32,10 @@ def timings(bundle: Path, data: Path) -> dict[str, Any]:
 
 
 def _run(analyser: Analyser, name: str, examples: Sequence[Example]) -> dict[str, Any]:
-    records = [_record(example) for example in examples]
+    records = [to_raw(example) for example in examples]
     started = perf_counter()
     rejected = sum(isinstance(result, Rejected) for result in analyser.stream(records))
     return {"input": name, "records": len(records), "rejected": rejected, "seconds": round(perf_counter() - started, 2)}
-
-
-def _record(example: Example) -> RawVerbatim:
-    if example.turns:
-        return RawVerbatim(id=example.id, turns=tuple(example.turns), channel=example.channel)
-    return RawVerbatim(id=example.id, text=example.text, channel=example.channel, question=example.question)
 
 
 def _processor() -> str:

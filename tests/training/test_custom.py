@@ -13,7 +13,7 @@ from toys import SIGN, Toy, sentences
 
 from training.__main__ import main
 from training.corpora import CORPORA, file_hash
-from training.custom import TABLES, corpus_table, read_labelled
+from training.custom import TABLES, corpus_table, read_labelled, shown_figures
 from training.examples import Example, Labels, OneOf, Target
 from training.settings import load_training_settings
 from training.splits import split_tenths
@@ -135,6 +135,16 @@ def test_evaluate_prints_the_figures_as_json(
     printed = json.loads(capsys.readouterr().out)
     assert printed["n"] == (240 if every else json.loads(before)["n"])
     assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_its_figures_go_into_a_report(trained: Path, cafe: Path, tmp_path: Path) -> None:
+    title, shown = shown_figures(trained)
+    metrics = json.loads((trained / "metrics.json").read_bytes())
+    assert title == load_taxonomy(cafe).id and f"on the {metrics['n']} texts" in shown["note"]
+    name = next(name for name, values in metrics.items() if isinstance(values, dict) and "micro_f1" in values)
+    assert shown["figures"][f"{name}, micro-F1"] == metrics[name]["micro_f1"]
+    with pytest.raises(InputError, match="train --taxonomy"):
+        shown_figures(tmp_path)
 
 
 def test_a_bundle_of_another_taxonomy_is_not_evaluated(toy: Toy, cafe: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:

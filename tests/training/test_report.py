@@ -140,10 +140,11 @@ def test_baselines_stand_beside_the_bundle_and_what_they_lack_is_a_dash(metrics:
 
 
 def test_other_taxonomies_and_timings_are_shown_when_measured(metrics: dict[str, Any], tmp_path: Path) -> None:
-    custom = {"FABSA": {"note": "Own split.", "figures": {"micro-F1": figure(0.81)}}}
+    custom = {"FABSA": {"note": "Own split.", "figures": {"micro-F1": figure(0.81), "pairs, macro-F1": 0.593}}}
     runs = [{"input": "reviews", "records": 100, "rejected": 2, "seconds": 4.0}]
     quality, _ = written(metrics | {"custom": custom, "timings": {"machine": "Two cores.", "runs": runs}}, tmp_path)
     assert rows(quality, "micro-F1") == [["micro-F1", "0.810 (0.77-0.84)"]]
+    assert rows(quality, "pairs, macro-F1") == [["pairs, macro-F1", "0.593"]]
     assert rows(quality, "reviews") == [["reviews", "100", "2", "4.0", "25"]]
     plain, _ = written(metrics, tmp_path)
     assert "Timings" not in plain and "Other taxonomies" not in plain
