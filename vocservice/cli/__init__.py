@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "promote": "vocservice.cli.promote",
     "rollback": "vocservice.cli.promote",
     "endpoint": "vocservice.cli.endpoint",
+    "workspace": "vocservice.cli.workspaces",
     "source": "vocservice.cli.sources",
     "key": "vocservice.cli.keys",
     "webhook": "vocservice.cli.webhook",
