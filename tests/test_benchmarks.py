@@ -1,9 +1,15 @@
 """Tests of the benchmarks: each measures what it says, and its ratios are those of its figures."""
 
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from builders import analysis
 
-from benchmarks import memory, throughput
+from benchmarks import http, memory, throughput
 
 
 def test_texts_are_all_different() -> None:
@@ -42,3 +48,43 @@ def test_memory_is_told_over_that_of_the_fewest_rows(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(memory, "peak_of", lambda way, folder, rows: rows / 10)
     assert [(one.rows, one.peak, one.ratio) for one in memory.measure([30, 10])] == [(10, 1.0, 1.0), (30, 3.0, 3.0)] * 2
     assert "| voc classify | 30 | 3 | 3.00 |" in memory.report(memory.measure([30, 10]))
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers what the path says, and takes two milliseconds."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(0.002)
+        self.send_response(int(self.path.strip("/")))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def answering() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_requests_are_timed_one_by_one_and_at_the_rate_that_is_asked_for(answering: str) -> None:
+    sent = http.send(answering, "/200", http.bodies(20), clients=4, rate=100.0)
+    assert len(sent.latencies) == 20 and 2 <= sent.percentile(0.0) <= sent.percentile(0.99)
+    assert sent.rate < 115
+    with pytest.raises(RuntimeError, match="503"):
+        http.send(answering, "/503", http.bodies(1), clients=1)
+
+
+def test_bodies_are_records_of_their_own() -> None:
+    made = [json.loads(body) for body in http.bodies(500, 100)]
+    assert len({one["id"] for one in made}) == len({one["text"] for one in made}) == 500

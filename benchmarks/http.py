@@ -1,0 +1,164 @@
+"""A fresh store in, latencies and throughput of the running service out, each beside the obvious alternative, as ratios.
+
+    python -m benchmarks.http [--rate 100] [--seconds 20] [--clients 32]
+
+- Webhooks at a fixed rate while a worker analyses what came: milliseconds until they are acknowledged.
+- As many webhooks as go, against as many texts as go through the model in the request.
+- `POST /v1/analyse` of one text by one client after another, against all clients at once, whose texts share passes of the model.
+
+Server, worker and clients share the machine.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from benchmarks.throughput import sample
+
+VOC = (sys.executable, "-m", "vocservice")
+JSON = {"Content-Type": "application/json"}
+START_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a run of requests showed: latencies in milliseconds, sorted, and requests a second."""
+
+    latencies: Sequence[float]
+    rate: float
+
+    def percentile(self, share: float) -> float:
+        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+
+def send(address: str, path: str, bodies: Sequence[bytes], *, clients: int, rate: float = 0.0) -> Sent:
+    """Send every body once over `clients` open connections; at `rate` requests a second, or as fast as they are answered.
+
+    Raises:
+        RuntimeError: an answer was none of 2xx and 422 (a text in another language).
+    """
+    started, found, faults = time.perf_counter(), [], []
+
+    def work(first: int) -> None:
+        connection = http.client.HTTPConnection(address, timeout=60)
+        for number in range(first, len(bodies), clients):
+            if rate:
+                time.sleep(max(0.0, started + number / rate - time.perf_counter()))
+            began = time.perf_counter()
+            connection.request("POST", path, bodies[number], JSON)
+            answer = connection.getresponse()
+            answer.read()
+            found.append(1000 * (time.perf_counter() - began))
+            if answer.status >= 300 and answer.status != 422:
+                faults.append(answer.status)
+                return
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise RuntimeError(f"answered {faults[0]}")
+    return Sent(sorted(found), len(found) / (time.perf_counter() - started))
+
+
+def bodies(count: int, first: int = 0) -> list[bytes]:
+    """Records of the sample's sentences, each of its own."""
+    texts = sample(400)
+    return [json.dumps({"id": f"b-{n}", "text": f"{texts[n % 400]} {n}"}).encode() for n in range(first, first + count)]
+
+
+@contextmanager
+def served(folder: Path, *arguments: str) -> Iterator[tuple[str, str]]:
+    """The service over a fresh store: its address, and the path of a source of our own shape."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "VOC_STORE__URL": f"sqlite:///{folder / 'voc.db'}",
+        "VOC_STORE__KEY_FILE": str(folder / "voc.key"),
+        "VOC_HTTP__RATE_PER_MINUTE": "0",
+        "VOC_LOG_LEVEL": "error",
+    }
+    subprocess.run([*VOC, "init"], env=environment, check=True, capture_output=True)  # noqa: S603
+    add = [*VOC, "source", "add", "benchmark", "--adapter", "generic"]
+    told = subprocess.run(add, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    path = urlsplit(next(line for line in told.splitlines() if "/v1/hooks/" in line)).path
+    server = subprocess.Popen([*VOC, "serve", "--bind", address, "--threads", "32", *arguments], env=environment)  # noqa: S603
+    try:
+        _wait(address, server)
+        yield address, path
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            connection = http.client.HTTPConnection(address, timeout=5)
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.3)
+    raise RuntimeError("the service did not start")
+
+
+def acknowledged(*, rate: float, seconds: float) -> Sent:
+    """Webhooks at a rate, with a worker beside."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (address, path):
+        send(address, path, bodies(50), clients=8)
+        return send(address, path, bodies(round(rate * seconds), 50), clients=16, rate=rate)
+
+
+def compared(clients: int) -> tuple[Sent, Sent, Sent]:
+    """As many as go without a worker: webhooks by all clients, texts through the model by one client, and by all."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker") as (address, path):
+        send(address, "/v1/analyse", bodies(20), clients=1)
+        runs: tuple[Callable[[], Sent], ...] = (
+            lambda: send(address, path, bodies(2000), clients=clients),
+            lambda: send(address, "/v1/analyse", bodies(200, 2000), clients=1),
+            lambda: send(address, "/v1/analyse", bodies(1000, 4000), clients=clients),
+        )
+        webhooks, alone, together = (run() for run in runs)
+        return webhooks, alone, together
+
+
+@click.command()
+@click.option("--rate", type=float, default=100.0, show_default=True, help="Webhooks a second.")
+@click.option("--seconds", type=float, default=20.0, show_default=True, help="How long they come.")
+@click.option("--clients", type=int, default=32, show_default=True, help="Connections at once.")
+def main(rate: float, seconds: float, clients: int) -> None:
+    """Measure and print."""
+    webhook = acknowledged(rate=rate, seconds=seconds)
+    p50, p99 = webhook.percentile(0.5), webhook.percentile(0.99)
+    click.echo(f"webhooks at {webhook.rate:.0f}/s, a worker beside: p50 {p50:.1f} ms, p99 {p99:.1f} ms, n = {len(webhook.latencies)}")
+    webhooks, alone, together = compared(clients)
+    click.echo(f"webhooks, {clients} clients: {webhooks.rate:.0f}/s")
+    click.echo(f"analyse, 1 client: {alone.rate:.0f}/s, p50 {alone.percentile(0.5):.1f} ms")
+    click.echo(f"analyse, {clients} clients: {together.rate:.0f}/s, {together.rate / alone.rate:.2f} times one by one")
+    click.echo(f"webhooks against the model in the request, {clients} clients: {webhooks.rate / together.rate:.1f} times")
+
+
+if __name__ == "__main__":
+    main()
