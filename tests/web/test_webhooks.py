@@ -19,7 +19,8 @@ from werkzeug.test import TestResponse
 
 from vocservice.errors import StoreError
 from vocservice.ingest import ADAPTERS, Adapter
-from vocservice.store import schema, sources
+from vocservice.store import jobs, schema, sources
+from vocservice.store.outbound import DELIVER
 from web.sending import CHUNKED, check_problem
 from web.storing import WORKSPACE, Door
 
@@ -336,6 +337,15 @@ def test_a_full_queue_is_a_503(tmp_path: Path) -> None:
     assert sender.post(record()).status_code == 202
     door.app.extensions["vocservice"].stored._waiting._seconds = 0
     check_problem(sender.post(record(id="r-2")), 503, "queue_full")
+    door.close()
+
+
+def test_what_waits_to_be_sent_out_refuses_nobody(tmp_path: Path) -> None:
+    door = Door(tmp_path, max_queued=1)
+    with door.database.write() as connection:
+        for number in range(3):
+            jobs.enqueue(connection, WORKSPACE, DELIVER, f"dlv_{number}")
+    assert Sender(door, "generic").post(record()).status_code == 202
     door.close()
 
 

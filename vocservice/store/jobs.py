@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from vocservice.store.database import now
@@ -148,8 +148,12 @@ def revive(connection: Connection, workspace_id: str | None = None, *, job_ids: 
 
 def waiting(connection: Connection, workspace_id: str, kind: str) -> int:
     """How many jobs of a kind wait in a workspace."""
-    chosen = (jobs.c.workspace_id == workspace_id, jobs.c.kind == kind, jobs.c.state == "queued")
-    return connection.execute(select(func.count()).select_from(jobs).where(*chosen)).scalar_one()
+    return _waiting(connection, jobs.c.workspace_id == workspace_id, jobs.c.kind == kind)
+
+
+def waiting_anywhere(connection: Connection, *kinds: str) -> int:
+    """How many jobs of these kinds wait in all workspaces."""
+    return _waiting(connection, jobs.c.kind.in_(kinds))
 
 
 def oldest_due(connection: Connection) -> dict[str, float]:
@@ -163,3 +167,7 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
     """How many jobs there are, by (kind, state)."""
     rows = connection.execute(select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state))
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _waiting(connection: Connection, *where: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(jobs).where(*where, jobs.c.state == "queued")).scalar_one()

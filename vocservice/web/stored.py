@@ -8,6 +8,7 @@ from vocservice.settings import StoreSettings
 from vocservice.store import jobs
 from vocservice.store.database import Database
 from vocservice.store.opened import Store, is_initialised, open_store
+from vocservice.store.records import ANALYSE, FETCH
 from vocservice.store.sealing import Sealer
 from vocservice.store.vault import open_vault
 from vocservice.web.kept import Kept
@@ -50,7 +51,7 @@ class Stored:
         return "ok"
 
     def waiting(self) -> int:
-        """How many records wait for their analysis, as of at most a second ago.
+        """How many records wait for their text or their analysis, as of at most a second ago.
 
         Raises:
             StoreError: the store does not answer.
@@ -59,7 +60,7 @@ class Stored:
 
     def _count_waiting(self) -> int:
         with self.open().database.read() as connection:
-            return sum(number for (_, state), number in jobs.counts(connection).items() if state == "queued")
+            return jobs.waiting_anywhere(connection, ANALYSE, FETCH)
 
     def _is_made(self) -> bool:
         try:
