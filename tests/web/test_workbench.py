@@ -11,18 +11,18 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import python_calamine
-from builders import CANARY, piece
+from builders import CANARY, analysis, piece
 from sqlalchemy import update
 
 from vocservice.records import Factor, Label
 from vocservice.reporting.page import policy
 from vocservice.reporting.report import Wish, make_report
 from vocservice.reporting.rows import read_rows
-from vocservice.store import annotations, reading, schema
+from vocservice.store import annotations, promotions, reading, schema
 from vocservice.store.annotations import Draft, Seen
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.library import Library
-from web.storing import ELSEWHERE
+from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
 
@@ -257,6 +257,18 @@ def test_a_new_analysis_is_seen_at_once_and_the_same_figures_are_made_once(offic
     assert len(made) == 1
     office.record(text="It crashed.")
     assert figures(browser)["headlines"]["records"] == 2 and len(made) == 2
+
+
+def test_a_roll_back_is_seen_at_once(office: Office) -> None:
+    record = office.record(text="It crashed.", scope=None)
+    with office.database.write() as connection:
+        connection.execute(update(schema.analyses).values(is_current=False, bundle="fake-0"))
+        office.analyse(connection, record, analysis("It crashed."))
+    browser = office.browser("analyst")
+    with_scope = figures(browser)["scope"]
+    with office.database.write() as connection:
+        assert promotions.next_page(connection, WORKSPACE, "fake-0", after="", limit=10).restored == 1
+    assert figures(browser)["scope"] != with_scope
 
 
 def test_while_records_are_read_the_page_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,21 +105,26 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a workspace holds now: equal while no report of it can have changed."""
+    """What a workspace holds now: equal while no report of it can have changed.
+
+    `current` has, by bundle, how many analyses count and when the newest was made: a roll-back moves records from one to another.
+    """
 
     count: int
-    newest: datetime | None
+    current: tuple[tuple[str, int, datetime], ...]
     decisions: int
     last_decision: datetime | None
 
 
 def stamp(connection: Connection, workspace_id: str) -> Stamp:
-    """How many analysed records there are, when the newest analysis was made, and how many decisions people made or undid."""
+    """How many analysed records there are, which analyses count, and how many decisions people made or undid."""
     analysed = select(func.count()).where(records.c.workspace_id == workspace_id, records.c.status == "analysed")
-    newest = select(func.max(analyses.c.created_at)).where(analyses.c.workspace_id == workspace_id)
+    counts = select(analyses.c.bundle, func.count(), func.max(analyses.c.created_at)).group_by(analyses.c.bundle)
+    current = counts.where(analyses.c.workspace_id == workspace_id, analyses.c.is_current).order_by(analyses.c.bundle)
     decided = select(func.count() + func.count(annotations.c.undone_at), func.max(annotations.c.created_at))
     decisions, last = connection.execute(decided.where(annotations.c.workspace_id == workspace_id)).one()
-    return Stamp(connection.execute(analysed).scalar_one(), connection.scalar(newest), decisions, last)
+    found = tuple((row[0], row[1], row[2]) for row in connection.execute(current))
+    return Stamp(connection.execute(analysed).scalar_one(), found, decisions, last)
 
 
 def pairs(connection: Connection, workspace_id: str, selection: Selection) -> Iterator[tuple[Json, Origin]]:

@@ -165,6 +165,7 @@ analyses = Table(
     Column("created_at", UtcTime, nullable=False),
     UniqueConstraint("record_id", "revision", "bundle"),
     _one_where("ix_analyses_current", "record_id", where="is_current"),
+    Index(None, "workspace_id", "is_current", "bundle", "created_at"),
 )
 
 jobs = Table(

@@ -358,6 +358,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_current"),
         postgresql_where=sa.text("is_current"),
     )
+    op.create_index(
+        "ix_analyses_workspace_id_is_current_bundle_created_at", "analyses", ["workspace_id", "is_current", "bundle", "created_at"]
+    )
 
     op.create_table(
         "annotations",
