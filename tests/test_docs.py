@@ -43,7 +43,7 @@ def sections() -> dict[str, str]:
 
 def command(name: str) -> click.Command:
     """A command as click knows it; those of training are training's own."""
-    module, names = ("training.__main__", {"train": "train", "evaluate": "evaluate"}) if name in FORWARDED else (COMMANDS[name], {})
+    module, names = ("training.__main__", {"train": "train", "evaluate": "evaluate"}) if name in FORWARDED else (COMMANDS[name].module, {})
     found: click.Command = getattr(import_module(module), names.get(name, name).replace("-", "_"))
     return found
 

@@ -37,3 +37,9 @@ def test_the_module_runs_and_starts_light() -> None:
     done = subprocess.run([sys.executable, "-X", "importtime", "-m", "vocservice", "version"], capture_output=True, text=True, check=True)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert done.stdout.startswith("voc ") and not imported & {"onnxruntime", "spacy", "torch", "pandas", "flask", "transformers"}
+
+
+def test_listing_the_commands_imports_none_of_them() -> None:
+    done = subprocess.run([sys.executable, "-X", "importtime", "-m", "vocservice", "--help"], capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "Commands:" in done.stdout and not imported & {entry.module for entry in COMMANDS.values()}

@@ -1,4 +1,4 @@
-"""Arguments in, an exit code out: the commands of `voc`, one module each, imported when they are called.
+"""Arguments in, an exit code out: the commands of `voc`, one module each, imported when they are called, not when they are listed.
 
 0 done, 1 `doctor` found a fault or something unexpected happened, 2 an unusable input, output, configuration or option,
 3 some records were rejected, 130 interrupted.
@@ -7,41 +7,49 @@
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from vocservice.cli.failures import ReaderGoneError, answered
 
-COMMANDS: Mapping[str, str] = {
-    "classify": "vocservice.cli.classify",
-    "report": "vocservice.cli.report",
-    "explain": "vocservice.cli.explain",
-    "taxonomy": "vocservice.cli.taxonomy",
-    "serve": "vocservice.cli.serve",
-    "worker": "vocservice.cli.worker",
-    "promote": "vocservice.cli.promote",
-    "rollback": "vocservice.cli.promote",
-    "endpoint": "vocservice.cli.endpoint",
-    "workspace": "vocservice.cli.workspaces",
-    "source": "vocservice.cli.sources",
-    "key": "vocservice.cli.keys",
-    "webhook": "vocservice.cli.webhook",
-    "init": "vocservice.cli.init",
-    "db": "vocservice.cli.db",
-    "backup": "vocservice.cli.db",
-    "restore": "vocservice.cli.db",
-    "retention": "vocservice.cli.erasing",
-    "erase": "vocservice.cli.erasing",
-    "export-subject": "vocservice.cli.erasing",
-    "audit": "vocservice.cli.audit",
-    "dead-letter": "vocservice.cli.deadletters",
-    "user": "vocservice.cli.users",
-    "export-annotations": "vocservice.cli.export_annotations",
-    "doctor": "vocservice.cli.doctor",
-    "train": "vocservice.cli.training",
-    "evaluate": "vocservice.cli.training",
-    "version": "vocservice.cli.version",
+
+class Entry(NamedTuple):
+    """Where a command stands, and what `voc --help` says of it."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "classify": Entry("vocservice.cli.classify", "Label every record of files or a stream."),
+    "report": Entry("vocservice.cli.report", "Make an analyst's report of labelled or raw records."),
+    "explain": Entry("vocservice.cli.explain", "Show the evidence of each label of a text."),
+    "taxonomy": Entry("vocservice.cli.taxonomy", "Show the labels, or check a taxonomy file."),
+    "serve": Entry("vocservice.cli.serve", "Serve the API and the pages."),
+    "worker": Entry("vocservice.cli.worker", "Do what is queued in the store."),
+    "promote": Entry("vocservice.cli.promote", "Let a bundle serve from now on."),
+    "rollback": Entry("vocservice.cli.promote", "Let the bundle before serve again."),
+    "endpoint": Entry("vocservice.cli.endpoint", "Where events are sent."),
+    "workspace": Entry("vocservice.cli.workspaces", "Workspaces: what belongs together."),
+    "source": Entry("vocservice.cli.sources", "Sources: whose deliveries come in, and how they fare."),
+    "key": Entry("vocservice.cli.keys", "API keys: who may use the HTTP API, and for what."),
+    "webhook": Entry("vocservice.cli.webhook", "Deliveries as senders would send them."),
+    "init": Entry("vocservice.cli.init", "Make the store: a key, the tables, a workspace."),
+    "db": Entry("vocservice.cli.db", "The tables of the store."),
+    "backup": Entry("vocservice.cli.db", "Write all of the store to a file."),
+    "restore": Entry("vocservice.cli.db", "Put a backup into the database."),
+    "retention": Entry("vocservice.cli.erasing", "Erase what is older than its time."),
+    "erase": Entry("vocservice.cli.erasing", "Erase everything of a customer."),
+    "export-subject": Entry("vocservice.cli.erasing", "Write all that is kept of a customer."),
+    "audit": Entry("vocservice.cli.audit", "The log of who did what."),
+    "dead-letter": Entry("vocservice.cli.deadletters", "What failed: look, retry, discard."),
+    "user": Entry("vocservice.cli.users", "People who may sign in, and what they may do."),
+    "export-annotations": Entry("vocservice.cli.export_annotations", "Write the decisions of the desk."),
+    "doctor": Entry("vocservice.cli.doctor", "Check this installation."),
+    "train": Entry("vocservice.cli.training", "Train a model (python -m training train)."),
+    "evaluate": Entry("vocservice.cli.training", "Evaluate a model (python -m training evaluate)."),
+    "version": Entry("vocservice.cli.version", "Show the versions of program, model and taxonomy."),
 }
 
 
@@ -54,8 +62,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name].module), cmd_name.replace("-", "_"))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the registry: the modules of all commands are not imported to be listed."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Before click itself answers a closed pipe, with 1."""

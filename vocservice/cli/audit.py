@@ -6,7 +6,7 @@ from vocservice.cli.failures import FAULT, OK
 from vocservice.settings import load_settings
 
 
-@click.group(short_help="The log of who did what.")
+@click.group()
 def audit() -> None:
     """The audit log: who did what to which thing."""
 

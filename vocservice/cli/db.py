@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vocservice.store.database import Database
 
 
-@click.group(short_help="The tables of the store.")
+@click.group()
 def db() -> None:
     """The tables of the store: where they are, up, down, and everything sealed under the newest key."""
 
@@ -71,7 +71,7 @@ def reseal() -> None:
         store.database.close()
 
 
-@click.command(short_help="Write all of the store to a file.")
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(file: Path) -> None:
     """Write all of the store to FILE while it goes on working. The keys are not in it: keep them elsewhere."""
@@ -82,7 +82,7 @@ def backup(file: Path) -> None:
         click.echo(f"{file}: {backups.backup(database, file)} bytes; the keys are not in it", err=True)
 
 
-@click.command(short_help="Put a backup into the database.")
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Drop what the database holds now.")
 def restore(file: Path, replace: bool) -> None:

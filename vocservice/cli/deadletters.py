@@ -10,7 +10,7 @@ from vocservice.cli.holding import held, in_workspace
 ACTOR = "command line"
 
 
-@click.group(name="dead-letter", short_help="What failed: look, retry, discard.")
+@click.group(name="dead-letter")
 def dead_letter() -> None:
     """Jobs that failed too often, records that we failed at, deliveries that could not be read."""
 

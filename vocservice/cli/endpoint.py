@@ -14,7 +14,7 @@ ACTOR = "command line"
 EVENTS = ("feedback.analysed", "transcript.flagged", "feedback.rejected")
 
 
-@click.group(short_help="Where events are sent.")
+@click.group()
 def endpoint() -> None:
     """Endpoints: where events on analysed feedback are sent, signed."""
 

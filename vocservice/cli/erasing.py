@@ -15,7 +15,7 @@ ACTOR = "command line"
 _SUBJECT = click.option("--subject", required=True, help="The customer's key, as the senders give it; `-` reads it from standard input.")
 
 
-@click.command(short_help="Erase everything of a customer.")
+@click.command()
 @_SUBJECT
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @in_workspace
@@ -34,7 +34,7 @@ def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
     click.echo(f"{word}: {done.records} records, {done.bodies} quarantined deliveries, {done.answers} kept answers")
 
 
-@click.command(name="export-subject", short_help="Write all that is kept of a customer.")
+@click.command(name="export-subject")
 @_SUBJECT
 @click.option("-o", "--output", default="-", show_default=True, help="JSON Lines file; `-` is standard output.")
 @in_workspace
@@ -50,7 +50,7 @@ def export_subject(subject: str, output: str, workspace: str | None) -> None:
     click.echo(f"{len(found)} records", err=True)
 
 
-@click.command(short_help="Erase what is older than its time.")
+@click.command()
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @click.option("--days", type=click.IntRange(0), help="First set for how many days the workspace keeps records; 0 for ever.")
 @click.option("--workspace", help="Name of the workspace; all of them by default.")

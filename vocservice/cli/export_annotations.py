@@ -23,7 +23,7 @@ KINDS = ("jsonl", "label-studio", "argilla")
 MULTI, SINGLE = ("stages", "factors", "flags", "reasons"), ("sentiment", "scope", "outcome")
 
 
-@click.command(name="export-annotations", short_help="Write the decisions of the desk.")
+@click.command(name="export-annotations")
 @click.option("-o", "--output", required=True, metavar="FILE", help="JSON Lines to write; - is standard output.")
 @click.option("--format", "kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="For whom.")
 @in_workspace

@@ -16,7 +16,7 @@ ACTOR = "command line"
 SAMPLE = 200
 
 
-@click.command(short_help="Let a bundle serve from now on.")
+@click.command()
 @click.argument("version")
 @click.option("--preview", "is_preview", is_flag=True, help="Show what would move, label by label, and write nothing.")
 @click.option("--sample", type=click.IntRange(1, 100_000), default=SAMPLE, show_default=True, help="Records of the preview.")
@@ -32,7 +32,7 @@ def promote(version: str, is_preview: bool, sample: int, as_json: bool) -> None:
     _promote(settings, version, candidate, action="bundle.promote", as_json=as_json)
 
 
-@click.command(short_help="Let the bundle before serve again.")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rollback(as_json: bool) -> None:
     """Let the bundle serve that was promoted before."""

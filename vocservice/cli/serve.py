@@ -8,7 +8,7 @@ DEFAULT_BIND = "127.0.0.1:8000"
 _HIGHEST_PORT = 65535
 
 
-@click.command(short_help="Serve the API and the pages.")
+@click.command()
 @click.option("--bind", default=DEFAULT_BIND, show_default=True, envvar="VOC_BIND", metavar="HOST:PORT", help="Where to listen.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes; each loads the model.")
 @click.option("--threads", type=click.IntRange(1, 256), default=4, show_default=True, help="Requests that one process answers at a time.")

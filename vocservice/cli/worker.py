@@ -5,7 +5,7 @@ import click
 from vocservice.settings import load_settings
 
 
-@click.command(short_help="Do what is queued in the store.")
+@click.command()
 @click.option("--once", is_flag=True, help="Stop when nothing is due.")
 @click.option("--bundle", help="Version under models/, or path, to analyse with whatever is promoted.")
 @click.option("--processes", type=click.IntRange(1, 64), help="Keep so many workers alive, each a process with its own model.")
