@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from vocservice.store.database import now
@@ -65,9 +65,9 @@ def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[s
     """Take up to `limit` due jobs of the given kinds, oldest first; one alone where it was taken before."""
     at = now(connection)
     _bury(connection, lease, at, kinds)
-    free = or_(and_(jobs.c.state == "queued", jobs.c.due_at <= at), and_(jobs.c.state == "running", jobs.c.lease_until < at))
-    due = select(jobs.c.id, jobs.c.attempts).where(free, jobs.c.kind.in_(kinds)).order_by(jobs.c.due_at, jobs.c.id).limit(limit)
-    found = connection.execute(due.with_for_update(skip_locked=True)).all()
+    queued = _first(connection, kinds, jobs.c.state == "queued", jobs.c.due_at <= at, limit=limit)
+    lost = _first(connection, kinds, jobs.c.state == "running", jobs.c.lease_until < at, limit=limit)
+    found = sorted([*queued, *lost], key=lambda row: (row.due_at, row.id))[:limit]
     if not found:
         return []
     fresh = [row.id for row in found if row.attempts == 0]
@@ -80,6 +80,12 @@ def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[s
     )
     by_id = {row.id: Job(*row) for row in connection.execute(taken)}
     return [by_id[job_id] for job_id in wanted]
+
+
+def _first(connection: Connection, kinds: Sequence[str], *where: ColumnElement[bool], limit: int) -> Sequence[Any]:
+    """The oldest of one state, locked; an index gives them in this order, however long the queue is."""
+    due = select(jobs.c.id, jobs.c.attempts, jobs.c.due_at).where(jobs.c.kind.in_(kinds), *where)
+    return connection.execute(due.order_by(jobs.c.due_at, jobs.c.id).limit(limit).with_for_update(skip_locked=True)).all()
 
 
 def _bury(connection: Connection, lease: Lease, at: Any, kinds: Sequence[str]) -> None:

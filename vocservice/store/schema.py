@@ -147,6 +147,7 @@ records = Table(
     _one_of("status", "pending", "waiting", "analysed", "rejected", "failed", "erased"),
     Index(None, "workspace_id", "received_at", "id"),
     Index(None, "workspace_id", "subject_hash"),
+    Index(None, "workspace_id", "channel"),
     Index(None, "workspace_id", "status", "received_at"),
 )
 
@@ -184,8 +185,9 @@ jobs = Table(
     Column("error_code", Code),
     Column("created_at", UtcTime, nullable=False),
     _one_of("state", "queued", "running", "dead"),
-    Index(None, "state", "due_at"),
+    Index(None, "kind", "state", "due_at"),
     Index(None, "state", "lease_until"),
+    Index(None, "target"),
     Index(
         "ix_jobs_waiting", "kind", "target", unique=True, sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")
     ),

@@ -139,8 +139,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_jobs_workspace_id", ondelete="CASCADE"),
         sa.CheckConstraint("state IN ('queued', 'running', 'dead')", name=op.f("ck_jobs_state")),
     )
-    op.create_index("ix_jobs_state_due_at", "jobs", ["state", "due_at"])
+    op.create_index("ix_jobs_kind_state_due_at", "jobs", ["kind", "state", "due_at"])
     op.create_index("ix_jobs_state_lease_until", "jobs", ["state", "lease_until"])
+    op.create_index("ix_jobs_target", "jobs", ["target"])
     op.create_index(
         "ix_jobs_waiting",
         "jobs",
@@ -322,6 +323,7 @@ def upgrade() -> None:
     op.create_index("ix_records_workspace_id_received_at_id", "records", ["workspace_id", "received_at", "id"])
     op.create_index("ix_records_workspace_id_status_received_at", "records", ["workspace_id", "status", "received_at"])
     op.create_index("ix_records_workspace_id_subject_hash", "records", ["workspace_id", "subject_hash"])
+    op.create_index("ix_records_workspace_id_channel", "records", ["workspace_id", "channel"])
 
     op.create_table(
         "sessions",
