@@ -16,13 +16,14 @@ from werkzeug.test import TestResponse
 
 from vocservice.jobs.worker import Worker
 from vocservice.settings import BatchSettings, HttpLimits, Settings, StoreSettings
-from vocservice.store import schema
+from vocservice.store import batches, schema
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.web.app import create_app
+from vocservice.web.batches import cancelled
 from vocservice.web.uploads import display_name
 from web.sending import CHUNKED, check_problem
-from web.storing import ELSEWHERE, Door
+from web.storing import ELSEWHERE, WORKSPACE, Door
 from web.test_openapi import check, schema_of
 from web.visiting import Office, Page
 
@@ -180,6 +181,16 @@ def test_only_so_many_are_open(door: Door, tmp_path: Path) -> None:
     desk.work()
     second = desk.get("/v1/batches").get_json()["items"][0]["id"]
     check_problem(desk.client.post(f"/v1/batches/{second}/cancel", headers=desk.key), 409, "batch_ended")
+
+
+def test_files_that_a_worker_has_just_taken_up_stay_with_it(desk: Desk) -> None:
+    batch_id = desk.post(TABLE).get_json()["id"]
+    with desk.door.database.write() as connection:
+        seen = batches.get(connection, WORKSPACE, batch_id)
+        batches.begin(connection, WORKSPACE, batch_id)
+    with desk.app.app_context():
+        assert cancelled(seen, actor="test").status == "cancelled"
+    assert desk.files()
 
 
 def test_pages_go_on_where_the_last_one_ended(desk: Desk) -> None:

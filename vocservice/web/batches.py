@@ -126,7 +126,7 @@ def files_of(batch: Batch) -> BatchFiles:
 
 
 def cancelled(batch: Batch, *, actor: str) -> Batch:
-    """The batch after it was cancelled; files that nobody works on go at once.
+    """The batch after it was cancelled; files that no worker ever took up go at once, others when the worker notices.
 
     Raises:
         BatchError: it has ended.
@@ -134,7 +134,7 @@ def cancelled(batch: Batch, *, actor: str) -> Batch:
     keep = timedelta(days=state().batches.keep_days)
     with state().stored.open().database.write() as connection:
         done = batches.cancel(connection, batch, actor=actor, keep=keep)
-    if batch.status != batches.RUNNING:
+    if done.started_at is None:
         files_of(batch).remove()
     return done
 
