@@ -22,6 +22,7 @@ from vocservice.store.users import ADMIN, ROLES, User
 from vocservice.web import people
 from vocservice.web.people import person, require_role
 from vocservice.web.state import state
+from vocservice.web.webhooks import url_of
 
 blueprint = people.pages("admin")
 
@@ -59,7 +60,7 @@ def add_source() -> Response:
             )
     except VocError as error:
         return _sources_page(status=422, fault=_own(error))
-    return people.shown("admin_source.html", source=made, adapter=adapter(made.adapter), secrets=len(secrets), url=_url(token))
+    return people.shown("admin_source.html", source=made, adapter=adapter(made.adapter), secrets=len(secrets), url=url_of(token))
 
 
 @blueprint.get("/admin/sources/<source_id>")
@@ -314,7 +315,7 @@ def _change_user(held: User, do: str) -> None:
 def _tried(held: Source) -> int:
     """How many events the sample of a source makes."""
     sender, secrets = adapter(held.adapter), sources.open_secrets(people.vault(), held)
-    sample, at, url = sender.sample(), datetime.now(UTC), _url("")
+    sample, at, url = sender.sample(), datetime.now(UTC), url_of("")
     signed = sender.sign(sample.body, secrets[0], now=at, delivery_id="sample", url=url) if secrets else {}
     headers = {"content-type": sample.content_type, **{name.lower(): value for name, value in signed.items()}}
     delivery = Delivery(sample.body, headers, url)
@@ -343,11 +344,6 @@ def _model() -> str:
         return state().model.analyser().model
     except VocError as error:
         return f"none: {error.message}"
-
-
-def _url(token: str) -> str:
-    base = state().limits.public_url.rstrip("/") or request.host_url.rstrip("/")
-    return f"{base}/v1/hooks/{token}"
 
 
 def _to(endpoint: str, **values: Any) -> Response:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 
 from vocservice.errors import VocError
 
@@ -72,6 +72,21 @@ def note(**fields: int) -> None:
     g.setdefault("counts", {}).update(fields)
 
 
+def method_of(request: Request) -> str:
+    """The method, unless the caller made it up."""
+    return request.method if request.method in _METHODS else "other"
+
+
+def route_of(request: Request) -> str | None:
+    """The pattern of the path, never the path."""
+    return request.url_rule.rule if request.url_rule else None
+
+
+def seconds() -> float:
+    """Since this request began."""
+    return perf_counter() - float(g.get("started", perf_counter()))
+
+
 def log_failure(error: BaseException | None) -> None:
     """Log an exception by its type and place; not as `exc_info`, which other formatters would write out."""
     if error is not None:
@@ -87,10 +102,10 @@ def _end(answer: Response) -> Response:
     answer.headers["X-Request-Id"] = request_id
     fields = {
         "id": request_id,
-        "method": request.method if request.method in _METHODS else "other",
-        "route": request.url_rule.rule if request.url_rule else None,
+        "method": method_of(request),
+        "route": route_of(request),
         "status": answer.status_code,
-        "ms": round(1000 * (perf_counter() - g.get("started", perf_counter())), 1),
+        "ms": round(1000 * seconds(), 1),
         **g.get("counts", {}),
     }
     log.info("request", extra={"fields": fields})

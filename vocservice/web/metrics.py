@@ -6,15 +6,15 @@ database when it is asked for. No label holds a path, a customer's id or a text.
 
 import os
 from collections.abc import Iterator, Mapping
-from http import HTTPMethod
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 
 from vocservice.errors import StoreError
 from vocservice.store.figures import Figures, figures
+from vocservice.web import logs
 from vocservice.web.kept import Kept
+from vocservice.web.server import METRICS_FOLDER
 from vocservice.web.state import state
 
 if TYPE_CHECKING:
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("metrics", __name__)
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FRESH_SECONDS = 5.0
 _NAME = "vocservice.metrics"
-_METHODS = frozenset(HTTPMethod)
 
 
 class Counts:
@@ -51,7 +49,7 @@ class Counts:
 class StoreFigures:
     """The figures of the store, a few seconds old at most; `voc_store_up` is 0 where they cannot be had."""
 
-    def __init__(self, kept: "Kept[Figures]"):
+    def __init__(self, kept: Kept[Figures]):
         self._kept = kept
 
     def collect(self) -> "Iterator[Metric]":
@@ -72,8 +70,7 @@ class StoreFigures:
 
 def register(app: Flask) -> None:
     """Count the requests of an application."""
-    app.extensions[_NAME] = Counts(), {}
-    app.before_request(_begin)
+    app.extensions[_NAME] = Counts(), Kept(_figures, seconds=FRESH_SECONDS)
     app.after_request(_count)
 
 
@@ -83,7 +80,7 @@ def metrics() -> Response:
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
     everywhere = CollectorRegistry()
-    everywhere.register(StoreFigures(_kept()))
+    everywhere.register(StoreFigures(current_app.extensions[_NAME][1]))
     body = generate_latest(_requests()) + generate_latest(everywhere)
     return Response(body, content_type=CONTENT_TYPE_LATEST)
 
@@ -91,7 +88,7 @@ def metrics() -> Response:
 def _requests() -> "CollectorRegistry":
     """Of every process where they share a folder, else of this one."""
     counts: Counts = current_app.extensions[_NAME][0]
-    if FOLDER not in os.environ:
+    if METRICS_FOLDER not in os.environ:
         return counts.registry
     from prometheus_client import CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
@@ -101,27 +98,14 @@ def _requests() -> "CollectorRegistry":
     return shared
 
 
-def _kept() -> "Kept[Figures]":
-    """The figures of this application's store, counted anew every few seconds."""
-    held: dict[str, Kept[Figures]] = current_app.extensions[_NAME][1]
-    stored = state().stored
-
-    def read() -> Figures:
-        with stored.open().database.read() as connection:
-            return figures(connection)
-
-    return held.setdefault("figures", Kept(read, seconds=FRESH_SECONDS))
-
-
-def _begin() -> None:
-    g.asked = perf_counter()
+def _figures() -> Figures:
+    with state().stored.open().database.read() as connection:
+        return figures(connection)
 
 
 def _count(answer: Response) -> Response:
     counts: Counts = current_app.extensions[_NAME][0]
-    method = request.method if request.method in _METHODS else "other"
-    route = request.url_rule.rule if request.url_rule else "none"
-    counts.count(method, route, answer.status_code, perf_counter() - g.get("asked", perf_counter()))
+    counts.count(logs.method_of(request), logs.route_of(request) or "none", answer.status_code, logs.seconds())
     if g.get("is_unlimited"):
         counts.unlimited.inc()
     return answer

@@ -60,6 +60,12 @@ def refuse_when_full() -> None:
         raise StoreError("too many records wait for their analysis; send again later", code="queue_full")
 
 
+def url_of(token: str) -> str:
+    """The URL as the sender knows it, which some sign; never by what a client says its host is, where ours is configured."""
+    base = state().limits.public_url.rstrip("/") or request.host_url.rstrip("/")
+    return f"{base}/v1/hooks/{token}"
+
+
 def _source(store: Store, token: str) -> Source:
     with store.database.read() as connection:
         source = sources.by_token(connection, token)
@@ -79,14 +85,8 @@ def _check_type(sender: Adapter) -> None:
 def _delivery(token: str) -> Delivery:
     most = state().limits.max_body_bytes
     body = unpacked(read_bytes(request, max_bytes=most), request.headers.get("Content-Encoding", ""), max_bytes=most)
-    return Delivery(body, {name.lower(): value for name, value in request.headers.items()}, _public_url(token))
-
-
-def _public_url(token: str) -> str:
-    """The URL as the sender knows it, which some sign; never by what a client says its host is, where ours is configured."""
     query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
-    base = state().limits.public_url.rstrip("/") or request.host_url.rstrip("/")
-    return f"{base}/v1/hooks/{token}{query}"
+    return Delivery(body, {name.lower(): value for name, value in request.headers.items()}, url_of(token) + query)
 
 
 def _verify(store: Store, source: Source, sender: Adapter, delivery: Delivery) -> None:
