@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from vocservice.jobs import supervisor
 from vocservice.jobs.supervisor import Supervisor
 from vocservice.settings import Settings
 from vocservice.web import server
@@ -82,3 +83,13 @@ def test_a_server_starts_its_workers_and_ends_them_with_itself(monkeypatch: pyte
         assert calls[0][-4:] == ("--processes", "2", "--parent", str(os.getpid()))
     with server.job_workers(0, Settings()):
         assert len(calls) == 1
+
+
+def test_workers_give_way_to_what_else_wants_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(supervisor.os, "setpriority", lambda _, pid, niceness: seen.append((pid, niceness)))
+    place = supervisor.Place()
+    kept = supervisor.Supervisor(1, command=(sys.executable, "-c", "pass"))
+    kept._look_after(place)
+    assert place.process is not None and seen == [(place.process.pid, supervisor.NICENESS)]
+    place.process.wait(20)

@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
@@ -20,10 +21,9 @@ log = logging.getLogger("vocservice.jobs")
 
 WORKER = (sys.executable, "-m", "vocservice", "worker")
 LOOK_SECONDS = 0.2
+NICENESS = 10  # a model that fills every core must not keep deliveries waiting for their acknowledgement
 _STEADY_SECONDS = 60.0
 _KILL_AFTER = 15.0
-
-Start = Callable[[Sequence[str]], "subprocess.Popen[bytes]"]
 
 
 @dataclass
@@ -71,6 +71,7 @@ class Supervisor:
             log.error("a worker ended", extra={"fields": {"exit": code, "deaths": place.deaths}})
         if place.process is None and monotonic() >= place.start_at:
             place.process, place.started_at = subprocess.Popen(self._command), monotonic()  # noqa: S603
+            _stand_back(place.process.pid)
 
     def _end(self) -> None:
         running = [place.process for place in self._places if place.process is not None]
@@ -82,6 +83,12 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _stand_back(pid: int) -> None:
+    """Give way to whatever else wants the processor; before the process has threads, which inherit it."""
+    with suppress(OSError):  # it is gone again already
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
 
 
 def run_supervisor(supervisor: Supervisor) -> None:

@@ -71,9 +71,11 @@ def upsert(
     guard(connection, origin.workspace_id)
     if _is_buried(connection, vault, origin, record):
         return Applied(None, "erased")
-    hashed = vault.hash("content", origin.workspace_id, content_hash(verbatim))
+    raw = to_bytes(verbatim)
+    hashed = vault.hash("content", origin.workspace_id, content_hash(raw))
     version = plain(version)[:_LONGEST_VERSION] if version is not None else None
-    values = _values(vault, origin, verbatim) | {"content_hash": hashed, "warnings": list(warnings)}
+    original = {"original_sealed": vault.sealer.seal(raw), "content_hash": hashed, "warnings": list(warnings)}
+    values = _values(vault, origin, verbatim) | original
     made = _insert(connection, origin, record, values | {"source_version": version, "status": "pending"})
     if made:
         return _queued(connection, origin, made, "created")
@@ -206,7 +208,6 @@ def _values(vault: Vault, origin: Origin, verbatim: RawVerbatim) -> dict[str, An
         "score_value": _number(score.get("value")),
         "score_scale": _number(score.get("scale")),
         "created_at": _moment(verbatim.created_at),
-        "original_sealed": vault.sealer.seal(to_bytes(verbatim)),
     }
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, literal
@@ -15,8 +16,13 @@ _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql
 
 def insert_if_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row; False where a unique constraint already holds another, which is left as it is."""
-    insert = _INSERTS[connection.dialect.name](table).values(**values)
-    return connection.execute(insert.on_conflict_do_nothing().returning(literal(1))).first() is not None
+    return connection.execute(_insertion(connection.dialect.name, table), dict(values)).first() is not None
+
+
+@cache
+def _insertion(dialect: str, table: Table) -> Any:
+    """Made once: on the way of a delivery, building a statement costs more than running it."""
+    return _INSERTS[dialect](table).on_conflict_do_nothing().returning(literal(1))
 
 
 def bounded(key: str) -> str:

@@ -30,6 +30,6 @@ def from_json(value: dict[str, Any]) -> RawVerbatim:
     return RawVerbatim(**{**value, "turns": tuple(RawTurn(**turn) for turn in value.get("turns") or ())})
 
 
-def content_hash(verbatim: RawVerbatim) -> str:
-    """SHA-256 of everything that was received of it: equal where nothing changed."""
-    return hashlib.sha256(to_bytes(verbatim)).hexdigest()
+def content_hash(raw: bytes) -> str:
+    """SHA-256 of what `to_bytes` made of a verbatim: equal where nothing changed."""
+    return hashlib.sha256(raw).hexdigest()
