@@ -6,6 +6,7 @@ import re
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ import python_calamine
 from builders import CANARY, analysis, piece
 from sqlalchemy import update
 
+from vocservice.errors import StoreError
 from vocservice.records import Factor, Label
 from vocservice.reporting.page import policy
 from vocservice.reporting.report import Wish, make_report
@@ -306,6 +308,16 @@ def test_an_api_key_reads_the_same_figures(office: Office) -> None:
     assert office.door.client.get("/v1/report?since=x", headers=office.door.key("feedback:read")).get_json()["code"] == "parameter_invalid"
     elsewhere = office.door.client.get("/v1/report", headers=office.door.key("feedback:read", workspace=ELSEWHERE))
     assert elsewhere.get_json()["headlines"]["records"] == 0
+
+
+def test_a_report_that_gives_way_before_its_turn_says_to_ask_again() -> None:
+    library, go_on = Library(kept=1), Event()
+    library.get(1, lambda _: go_on.wait(10), total=0)  # type: ignore[arg-type, return-value]
+    waits = library.get(2, str, total=0)  # type: ignore[arg-type]
+    library.get(3, str, total=0)  # type: ignore[arg-type]
+    go_on.set()
+    with pytest.raises(StoreError, match="ask again"):
+        waits.result()
 
 
 def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:

@@ -6,10 +6,12 @@ A key holds everything that a report depends on, so that none is ever out of dat
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from vocservice.errors import StoreError
 
 if TYPE_CHECKING:
     from vocservice.reporting.report import Report
@@ -31,6 +33,18 @@ class Making:
 
     report: "Future[Report]"
     progress: Progress
+
+    def result(self, *, timeout: float | None = None) -> "Report":
+        """The report once it is made.
+
+        Raises:
+            TimeoutError: it is not by then.
+            StoreError: it gave way to others before its turn came (`queue_full`).
+        """
+        try:
+            return self.report.result(timeout)
+        except CancelledError:
+            raise StoreError("too many reports are asked for; ask again later", code="queue_full") from None
 
 
 @dataclass(slots=True)

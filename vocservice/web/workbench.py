@@ -4,7 +4,6 @@ import gc
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import TimeoutError as NotYetError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -90,8 +89,8 @@ def overview() -> Response:
     asked = asked_of(request.args)
     making = _making(state().stored.open(), person().workspace_id, asked)
     try:
-        report = making.report.result(timeout=PATIENCE_SECONDS)
-    except NotYetError:
+        report = making.result(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
         answer = people.shown("reading.html", status=202, progress=making.progress, asked=asked, **_words())
         answer.headers["Refresh"] = str(AGAIN_SECONDS)
         return answer
@@ -161,7 +160,7 @@ def report() -> Response:
     """Every figure of a selection, for whoever has an API key."""
     key = access.require("feedback:read")
     making = _making(state().stored.open(), key.workspace_id, asked_of(request.args))
-    return json_answer(making.report.result().to_dict())
+    return json_answer(making.result().to_dict())
 
 
 @blueprint.record_once
@@ -170,7 +169,7 @@ def _attach(setup: BlueprintSetupState) -> None:
 
 
 def _report() -> "Report":
-    return _making(state().stored.open(), person().workspace_id, asked_of(request.args)).report.result()
+    return _making(state().stored.open(), person().workspace_id, asked_of(request.args)).result()
 
 
 def _making(store: Store, workspace_id: str, asked: Asked) -> Making:
