@@ -4,7 +4,7 @@ A client's id of a record is its own; sent again, the record is the same one, an
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -38,6 +38,7 @@ blueprint = Blueprint("feedback", __name__)
 
 PAGE = 50
 STATUSES = ("pending", "waiting", "analysed", "rejected", "failed", "erased")
+_PLAIN = ("source_record", "status", "error_code", "revision", "channel", "score", "needs_review", "warnings")
 FILTERS = (*("status", "source", "channel", "stage", "factor", "polarity", "flag", "scope", "needs_review"), *("since", "until"))
 
 
@@ -99,8 +100,7 @@ def erase(record_id: str) -> Response:
 def shown(found: Found) -> Json:
     """A record as the API shows it."""
     times = {"created_at": found.created_at, "received_at": found.received_at}
-    hidden = ("id", "source_id", "source")
-    plain = {name: value for name, value in asdict(found).items() if name not in (*hidden, *times, "analysis")}
+    plain = {name: getattr(found, name) for name in _PLAIN}
     source = {"source": found.source_id or records.API, "source_name": found.source}
     stamps = {name: at.isoformat() if at else None for name, at in times.items()}
     return {"record": found.id, **source, **plain, **stamps, "analysis": found.analysis}
