@@ -6,9 +6,8 @@ records and SHA-256. A shard counts once its line is whole and its file is as th
 
 import fcntl
 import hashlib
-import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -110,17 +109,19 @@ class Shards:
 
     def recorded(self, number: int, results: Iterable[Result]) -> Iterator[Result]:
         """Pass results through and keep them; the shard is done when they end."""
-        with self._shard(number) as shard:
-            for result in results:
-                with self._refusals():
-                    shard.add(encode(result))
-                yield result
+        lines = []
+        for result in results:
+            lines.append(encode(result))
+            yield result
+        self.save(number, lines)
 
-    def save(self, number: int, lines: Iterable[bytes]) -> None:
+    def save(self, number: int, lines: Sequence[bytes]) -> None:
         """Keep the encoded results of a whole shard."""
-        with self._shard(number) as shard, self._refusals():
-            for line in lines:
-                shard.add(line)
+        with self._refusals():
+            if not self._is_begun:
+                self._begin()
+            self._done[number] = self._kept(number, lines)
+        reached(f"after_shard_{number + 1}")
 
     def remove(self) -> None:
         """Forget the run: its output is whole."""
@@ -162,28 +163,14 @@ class Shards:
         except (OSError, ValidationError):
             raise ResumeError(f"{self.name}: its {PLAN} is missing or damaged; run without --resume to start over") from None
 
-    @contextmanager
-    def _shard(self, number: int) -> Iterator["_ShardFile"]:
-        with self._refusals():
-            shard = _ShardFile(self._path(number))
-        try:
-            yield shard
-        except BaseException:
-            shard.discard()
-            raise
-        with self._refusals():
-            self._finish(number, shard)
-        reached(f"after_shard_{number + 1}")
-
-    def _finish(self, number: int, shard: "_ShardFile") -> None:
-        if not self._is_begun:
-            self._begin()
-        done = Done(shard=number, records=shard.records, sha256=shard.finish())
+    def _kept(self, number: int, lines: Sequence[bytes]) -> Done:
+        """The file first; a line of the journal that a power cut takes costs no more than its shard."""
+        content = b"".join(lines)
+        _write(self._path(number), content)
+        done = Done(shard=number, records=len(lines), sha256=hashlib.sha256(content).hexdigest())
         with (self._folder / JOURNAL).open("ab") as journal:
             journal.write(_line(done))
-            journal.flush()
-            os.fsync(journal.fileno())
-        self._done[number] = done
+        return done
 
     def _begin(self) -> None:
         """Only now is what an earlier run left lost; its journal goes first, so that none of it can be taken for ours."""
@@ -202,32 +189,6 @@ class Shards:
             yield
         except OSError as error:
             raise unwritable(self.name, error) from None
-
-
-class _ShardFile:
-    """A shard on its way; it takes its name when it is whole."""
-
-    def __init__(self, path: Path):
-        self._file = Partial(path)
-        self._stream = self._file.partial.open("wb")
-        self._digest = hashlib.sha256()
-        self.records = 0
-
-    def add(self, line: bytes) -> None:
-        self._stream.write(line)
-        self._digest.update(line)
-        self.records += 1
-
-    def finish(self) -> str:
-        """Flush to disk, give the file its name, and return its SHA-256."""
-        self._stream.close()
-        self._file.finish()
-        return self._digest.hexdigest()
-
-    def discard(self) -> None:
-        with suppress(OSError):
-            self._stream.close()
-        self._file.discard()
 
 
 def matched(lines: Iterable[bytes], records: Iterable[Record]) -> Iterator[Result]:
