@@ -17,7 +17,7 @@ from vocservice.taxonomy import LabelDefinition, Taxonomy
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _POLARITY_NAMES: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
-_LEVEL_NAMES: Mapping[int, str] = {-2: "very negative", -1: "negative", 0: "neutral", 1: "positive", 2: "very positive"}
+LEVEL_NAMES: Mapping[int, str] = {-2: "very negative", -1: "negative", 0: "neutral", 1: "positive", 2: "very positive"}
 _SHOWN_EVIDENCE = 60
 
 
@@ -99,8 +99,19 @@ def visible(text: str) -> str:
 
 def owner_of(taxonomy: Taxonomy, row: Row) -> str:
     """The team that acts on a label; blank where the taxonomy names none."""
-    definition = _definition(taxonomy, row)
+    definition = definition_of(taxonomy, row.set, row.key)
     return (definition.owner or "") if definition else ""
+
+
+def definition_of(taxonomy: Taxonomy, name: str, key: str) -> LabelDefinition | None:
+    """The label of a set; None where the taxonomy has it not."""
+    labels = taxonomy[name].labels if name in taxonomy else ()
+    return next((label for label in labels if label.key == key), None)
+
+
+def percent(probability: float | None) -> str:
+    """A probability in whole percent; blank where there is none."""
+    return "" if probability is None else f"{probability:.0%}"
 
 
 def analysis_html(analysis: Analysis) -> str:
@@ -130,7 +141,7 @@ def labels_table(analysis: Analysis, taxonomy: Taxonomy) -> Table:
         table.add_column(name, overflow="fold")
     table.add_column("probability", justify="right")
     for row in rows_of(analysis):
-        cells = (row.set, _label(row), _polarity(row), owner_of(taxonomy, row), _evidence(row), _percent(row.probability))
+        cells = (row.set, _label(row), _polarity(row), owner_of(taxonomy, row), _evidence(row), percent(row.probability))
         table.add_row(*(Text(visible(cell), style=row.look.style if index == 1 else "") for index, cell in enumerate(cells)))
     return table
 
@@ -154,12 +165,6 @@ def _texts(analysis: Analysis) -> Iterator[tuple[str, str, int | None]]:
         yield turn.speaker, turn.text, index
 
 
-def _definition(taxonomy: Taxonomy, row: Row) -> LabelDefinition | None:
-    if row.set not in taxonomy:
-        return None
-    return next((label for label in taxonomy[row.set].labels if label.key == row.key), None)
-
-
 def _append(out: Text, piece: Piece) -> None:
     if not piece.rows:
         out.append(visible(piece.text))
@@ -169,7 +174,7 @@ def _append(out: Text, piece: Piece) -> None:
 
 
 def _level(level: int) -> str:
-    return f"{level:+d} {_LEVEL_NAMES[level]}" if level else f"0 {_LEVEL_NAMES[0]}"
+    return f"{level:+d} {LEVEL_NAMES[level]}" if level else f"0 {LEVEL_NAMES[0]}"
 
 
 def _label(row: Row) -> str:
@@ -183,10 +188,6 @@ def _polarity(row: Row) -> str:
 def _evidence(row: Row) -> str:
     text = " … ".join(piece.text for piece in row.evidence)
     return text if len(text) <= _SHOWN_EVIDENCE else text[: _SHOWN_EVIDENCE - 1] + "…"
-
-
-def _percent(probability: float | None) -> str:
-    return "" if probability is None else f"{probability:.0%}"
 
 
 def _shown(text: str) -> str:
@@ -213,7 +214,7 @@ def _table_html(rows: Iterable[Row]) -> str:
 
 
 def _row_html(row: Row) -> str:
-    texts = (_label(row), _polarity(row), _percent(row.probability), _evidence(row))
+    texts = (_label(row), _polarity(row), percent(row.probability), _evidence(row))
     cells = "".join(f"<td style='text-align:left'>{_shown(text)}</td>" for text in texts)
     return f"<tr><td style='text-align:left;background:{row.look.background};color:#212529'>{_shown(row.set)}</td>{cells}</tr>"
 
@@ -221,5 +222,5 @@ def _row_html(row: Row) -> str:
 def _withheld_html(analysis: Analysis) -> str:
     if not analysis.abstained:
         return ""
-    listed = ", ".join(f"{withheld.label} ({_percent(withheld.probability)})" for withheld in analysis.abstained)
+    listed = ", ".join(f"{withheld.label} ({percent(withheld.probability)})" for withheld in analysis.abstained)
     return f"<div style='font-size:small;opacity:.75'>withheld: {_shown(listed)}</div>"

@@ -1,11 +1,9 @@
 """Customers' words, labelled or not, in; one page of figures out, and the same as JSON or a workbook: `voc report IN... -o OUT`."""
 
-import gc
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -22,7 +20,7 @@ from vocservice.cli.session import analyser_for, configured
 from vocservice.errors import InputError, OutputError
 from vocservice.reporting.page import render
 from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, make_report
-from vocservice.reporting.rows import SCORE_KINDS, Origin, Reading, read_rows
+from vocservice.reporting.rows import SCORE_KINDS, Origin, Reading, rarely_collected, read_rows
 from vocservice.reporting.scope import CUSTOMERS
 from vocservice.reporting.workbook import write_workbook
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
@@ -32,7 +30,6 @@ from vocservice.taxonomy import Taxonomy, load_taxonomy
 Pair = tuple[Mapping[str, Any], Origin]
 
 _MOST_COMPARED = 2
-_ALLOCATIONS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def report(inputs: tuple[str, ...], output: str | None, json_file: str | None, x
     wish = _wish(options)
     _claim(outputs, [*inputs, *filter(None, [options["origin"]])])
     try:
-        with _rarely_collected():
+        with rarely_collected():
             made = _made(inputs, options, wish)
         for wanted in outputs:
             _write(wanted, made)
@@ -155,17 +152,6 @@ def _joined(pairs: Iterable[Pair], origin: str | None, columns: Columns) -> Iter
     return ((analysis, origins.get(str(analysis.get("id")), own)) for analysis, own in pairs)
 
 
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Rows come by the hundred thousand and stay: looking for garbage among them again and again would take half the time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_ALLOCATIONS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
 def _analyser(options: dict[str, Any]) -> Analyser:
     taxonomy = options["taxonomy"]
     return analyser_for(configured(), bundle=options["bundle"], taxonomy=str(taxonomy) if taxonomy else None)
@@ -203,7 +189,7 @@ def _release(outputs: Sequence[Output]) -> None:
 
 def _write(wanted: Output, made: Report) -> None:
     if wanted.path == STANDARD_STREAM:
-        sys.stdout.buffer.write(_page(made) if wanted.write is _write_page else _figures(made))
+        sys.stdout.buffer.write(_page(made) if wanted.write is _write_page else made.to_json())
         sys.stdout.buffer.flush()
         return
     output = Partial(Path(wanted.path))
@@ -222,16 +208,12 @@ def _page(made: Report) -> bytes:
     return render(made).encode("utf-8", "replace")
 
 
-def _figures(made: Report) -> bytes:
-    return json.dumps(made.to_dict(), ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace") + b"\n"
-
-
 def _write_page(made: Report, path: Path) -> None:
     path.write_bytes(_page(made))
 
 
 def _write_json(made: Report, path: Path) -> None:
-    path.write_bytes(_figures(made))
+    path.write_bytes(made.to_json())
 
 
 def _told(made: Report, outputs: Sequence[Output]) -> int:

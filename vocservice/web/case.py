@@ -3,27 +3,17 @@
 Nothing here is markup: the raw text is cut at the offsets, and the template escapes every piece by itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vocservice.records import Evidence, Json
-from vocservice.render import Row, pieces_of, visible
+from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
 from vocservice.taxonomy import Taxonomy
-from vocservice.web.view import POLARITIES, TITLES
+from vocservice.web.view import POLARITIES, TITLES, Mark, name_of
 
-LEVELS: Mapping[int, str] = {-2: "very negative", -1: "negative", 0: "neutral", 1: "positive", 2: "very positive"}
 SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
 _SINGLE = ("scope", "outcome")
 _WIDTH, _HEIGHT, _EDGE = 600, 120, 20
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A stretch of text; `names` say what it is evidence of, `look` is a class of the style sheet."""
-
-    text: str
-    names: str
-    look: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +78,8 @@ def shown(result: Json, taxonomy: Taxonomy) -> Shown:
         labels=labels,
         curve=curve,
         line=" ".join(f"{point.x:.1f},{point.y:.1f}" for point in curve),
-        review=f"{call['probability']:.0%}" if call else "",
-        withheld=tuple((item["label"], f"{item['probability']:.0%}") for item in result.get("abstained") or ()),
+        review=percent(call["probability"]) if call else "",
+        withheld=tuple((item["label"], percent(item["probability"])) for item in result.get("abstained") or ()),
         model=result.get("model", ""),
         taxonomy=result.get("taxonomy", ""),
     )
@@ -107,13 +97,6 @@ def rows_of(result: Json) -> Iterator[Row]:
             yield Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label))
     for name, labels in (result.get("labels") or {}).items():
         yield from (Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label)) for label in labels)
-
-
-def name_of(taxonomy: Taxonomy, name: str, key: str, polarity: str | None = None) -> str:
-    """A label in words."""
-    found = _definition(taxonomy, name, key)
-    words = found[0] if found else key
-    return f"{words}, {POLARITIES[polarity][0]}" if polarity in POLARITIES else words
 
 
 def label_name(taxonomy: Taxonomy, label: str) -> str:
@@ -153,15 +136,15 @@ def _look(rows: Sequence[Row]) -> str:
 
 
 def _given(row: Row, taxonomy: Taxonomy) -> Given:
-    found = _definition(taxonomy, row.set, row.key)
+    found = definition_of(taxonomy, row.set, row.key)
     turns = sorted({piece.turn + 1 for piece in row.evidence if piece.turn is not None})
     return Given(
         set=row.set,
         title=TITLES.get(row.set, row.set),
         name=name_of(taxonomy, row.set, row.key, row.polarity),
         look=_look([row]),
-        percent="" if row.probability is None else f"{row.probability:.0%}",
-        definition=found[1] if found else "",
+        percent=percent(row.probability),
+        definition=found.definition if found else "",
         turns=tuple(turns),
         evidence=tuple(visible(piece.text) for piece in row.evidence) if row.set != "outcome" else (),
     )
@@ -177,13 +160,8 @@ def _points(result: Json) -> Iterator[Point]:
 
 
 def _mood(mood: Json | None) -> str:
-    return LEVELS.get(mood["level"], "") if mood else ""
+    return LEVEL_NAMES.get(mood["level"], "") if mood else ""
 
 
 def _evidence(label: Json) -> tuple[Evidence, ...]:
     return tuple(Evidence(**piece) for piece in label.get("evidence") or ())
-
-
-def _definition(taxonomy: Taxonomy, name: str, key: str) -> tuple[str, str] | None:
-    labels = taxonomy[name].labels if name in taxonomy else ()
-    return next(((label.label, label.definition) for label in labels if label.key == key), None)

@@ -14,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import ConflictError
 from vocservice.records import Json
+from vocservice.render import LEVEL_NAMES
 from vocservice.store import annotations, claims, reviews
 from vocservice.store.annotations import Decision, Draft, Seen
 from vocservice.store.claims import Claim
@@ -21,11 +22,11 @@ from vocservice.store.reviews import Assignee, Case, Choice, State
 from vocservice.store.users import ANALYST, SUPPORT_LEAD
 from vocservice.taxonomy import Taxonomy
 from vocservice.web import people
-from vocservice.web.case import LEVELS, label_name, name_of, shown, why
+from vocservice.web.case import label_name, shown, why
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import PageError, person, require_role
 from vocservice.web.state import state
-from vocservice.web.view import TITLES
+from vocservice.web.view import TITLES, name_of
 
 blueprint = people.pages("desk")
 
@@ -167,7 +168,7 @@ def _words() -> dict[str, Any]:
     return {
         "taxonomy": taxonomy,
         "channels": CHANNELS,
-        "levels": LEVELS,
+        "levels": LEVEL_NAMES,
         "assignees": ASSIGNEES,
         "decisions": DECISIONS,
         "label_name": lambda label: label_name(taxonomy, label),
@@ -210,7 +211,7 @@ def _labels(form: MultiDict[str, str], given: Json, taxonomy: Taxonomy) -> Json:
         first = (factor["key"] for factor in given["factors"])
         signs = {key: form.get(f"factors.{key}", "") for key in dict.fromkeys((*first, *taxonomy["factors"].keys))}
         chosen["factors"] = [{"key": key, "polarity": sign} for key, sign in signs.items() if sign in taxonomy["factors"].polarities]
-    if form.get("sentiment") in {str(level) for level in LEVELS}:
+    if form.get("sentiment") in {str(level) for level in LEVEL_NAMES}:
         chosen["sentiment"] = int(form["sentiment"])
     if given["needs_review"] is not None:
         chosen["needs_review"] = bool(form.get("needs_review"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from vocservice.records import Analysis
-from vocservice.render import Row, owner_of, pieces_of, rows_of, sentiment_line, visible
+from vocservice.render import Row, definition_of, owner_of, percent, pieces_of, rows_of, sentiment_line, visible
 from vocservice.taxonomy import Taxonomy
 
 POLARITIES: Mapping[str | None, tuple[str, str]] = {"+": ("positive", "good"), "-": ("negative", "bad"), "~": ("mixed", "mixed")}
@@ -68,9 +68,16 @@ def view_of(analysis: Analysis, taxonomy: Taxonomy) -> View:
     """Everything the page shows of the analysis of one text."""
     rows = rows_of(analysis)
     marks = (_mark(piece.text, piece.rows, analysis, taxonomy) for piece in pieces_of(analysis.text, rows, turn=None))
-    withheld = tuple((withheld.label, _percent(withheld.probability)) for withheld in analysis.abstained)
+    withheld = tuple((withheld.label, percent(withheld.probability)) for withheld in analysis.abstained)
     kinds = tuple(sorted({redaction.kind for redaction in analysis.redactions}))
     return View(tuple(marks), tuple(_groups(rows, analysis, taxonomy)), withheld, kinds, analysis.model, analysis.taxonomy)
+
+
+def name_of(taxonomy: Taxonomy, name: str, key: str, polarity: str | None = None) -> str:
+    """A label in words."""
+    found = definition_of(taxonomy, name, key)
+    words = found.label if found else key
+    return f"{words}, {POLARITIES[polarity][0]}" if polarity in POLARITIES else words
 
 
 def _mark(text: str, rows: tuple[Row, ...], analysis: Analysis, taxonomy: Taxonomy) -> Mark:
@@ -85,13 +92,13 @@ def _groups(rows: list[Row], analysis: Analysis, taxonomy: Taxonomy) -> Iterator
 
 
 def _line(row: Row, analysis: Analysis, taxonomy: Taxonomy) -> Line:
-    owner = owner_of(taxonomy, row)
+    owner, found = owner_of(taxonomy, row), definition_of(taxonomy, row.set, row.key)
     return Line(
         name=_name(row, analysis, taxonomy),
         look=_look(row),
-        percent=_percent(row.probability),
+        percent=percent(row.probability),
         owner=taxonomy.owners.get(owner, owner),
-        definition=_definition(row, taxonomy),
+        definition=found.definition if found else "",
         evidence=tuple(visible(piece.text) for piece in row.evidence),
     )
 
@@ -100,20 +107,9 @@ def _name(row: Row, analysis: Analysis, taxonomy: Taxonomy) -> str:
     """The label in words."""
     if row.set == "sentiment" and analysis.sentiment:
         return sentiment_line(analysis.sentiment)
-    known = row.set in taxonomy and row.key in taxonomy[row.set].keys
-    name = taxonomy[row.set][row.key].label if known else row.key
-    return f"{name}, {POLARITIES[row.polarity][0]}" if row.polarity in POLARITIES else name
-
-
-def _definition(row: Row, taxonomy: Taxonomy) -> str:
-    known = row.set in taxonomy and row.key in taxonomy[row.set].keys
-    return taxonomy[row.set][row.key].definition if known else ""
+    return name_of(taxonomy, row.set, row.key, row.polarity)
 
 
 def _look(row: Row) -> str:
     """A class of the style sheet."""
     return POLARITIES[row.polarity][1] if row.polarity in POLARITIES else "plain"
-
-
-def _percent(probability: float | None) -> str:
-    return "" if probability is None else f"{probability:.0%}"

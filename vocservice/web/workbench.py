@@ -1,10 +1,7 @@
 """Stored analyses in, an analyst's figures out: pages, files and JSON, all of the same selection, which stands in the URL."""
 
-import gc
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +13,7 @@ from flask.blueprints import BlueprintSetupState
 
 from vocservice.records import Json
 from vocservice.render import visible
-from vocservice.reporting.rows import SCORE_KINDS, Origin, read_rows
+from vocservice.reporting.rows import SCORE_KINDS, Origin, rarely_collected, read_rows
 from vocservice.store import reading, sources
 from vocservice.store.database import Database
 from vocservice.store.opened import Store
@@ -46,7 +43,6 @@ AGAIN_SECONDS = 2
 LISTED = 25
 SHOWN_TURNS = 6
 _NAME = "vocservice.library"
-_ALLOCATIONS = 200_000
 _TYPES: Mapping[str, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "parquet": "application/vnd.apache.parquet",
@@ -139,7 +135,7 @@ def report_xlsx() -> Response:
 @require_role(ANALYST)
 def report_json() -> Response:
     """Every figure as JSON."""
-    return _attached(_json(_report()), "report", "json")
+    return _attached(_report().to_json(), "report", "json")
 
 
 @blueprint.get("/workbench/records.parquet")
@@ -192,24 +188,13 @@ def _making(store: Store, workspace_id: str, asked: Asked) -> Making:
 def _made(database: Database, workspace_id: str, asked: Asked, taxonomy: Taxonomy, wish: "Wish", progress: Progress) -> "Report":
     from vocservice.reporting.report import make_report
 
-    with _rarely_collected(), database.read() as connection:
+    with rarely_collected(), database.read() as connection:
         return make_report(read_rows(_counted(reading.pairs(connection, workspace_id, asked.selection), progress)), taxonomy, wish)
 
 
 def _counted(pairs: Iterator[tuple[Json, Origin]], progress: Progress) -> Iterator[tuple[Json, Origin]]:
     for progress.read, pair in enumerate(pairs, 1):
         yield pair
-
-
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Rows come by the hundred thousand and stay: looking for garbage among them again and again would take half the time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_ALLOCATIONS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def _check_source(connection: Any, workspace_id: str, asked: Asked) -> None:
@@ -267,10 +252,6 @@ def _attached(body: bytes, name: str, suffix: str) -> Response:
     answer = Response(body, content_type=_TYPES[suffix])
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{suffix}"'
     return answer
-
-
-def _json(made: "Report") -> bytes:
-    return json.dumps(made.to_dict(), ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace") + b"\n"
 
 
 def _words() -> dict[str, Any]:
