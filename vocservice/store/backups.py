@@ -15,7 +15,6 @@ from vocservice.errors import InputError, OutputError, StoreError
 from vocservice.store import migrate
 from vocservice.store.database import SQLITE, Database
 
-_PAGES = 256
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -102,11 +101,10 @@ def _postgresql_to(database: Database, path: Path) -> None:
 
 
 def _postgresql_from(database: Database, path: Path) -> None:
+    """What is there is dropped by pg_restore itself, in its one transaction: a damaged backup takes nothing away."""
     with path.open("rb") as stream:
         if stream.read(5) != b"PGDMP":
             raise InputError(f"{path.name} is no backup of a PostgreSQL store")
-    if migrate.has_tables(database):
-        migrate.downgrade(database, migrate.NOTHING)
     options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
     _call(database, "pg_restore", *options, str(path))
 
@@ -121,4 +119,6 @@ def _call(database: Database, program: str, *arguments: str) -> None:
     command = [found, "--no-password", f"--dbname={url.render_as_string()}", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 - no shell, a fixed program
     if done.returncode:
-        raise StoreError(f"{program} failed (exit code {done.returncode}); its version must not be older than the server's")
+        raise StoreError(
+            f"{program} failed (exit code {done.returncode}) and changed nothing: damaged file, or tools older than the server"
+        )
