@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.holding import held, in_workspace, opened
 
 if TYPE_CHECKING:
     from vocservice.store.outbound import Delivery, Endpoint
@@ -28,9 +28,10 @@ def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
     from vocservice.jobs.guard import Policy, checked
     from vocservice.store import outbound
 
-    with held(workspace) as here:
+    with opened(workspace) as here:
         checked(url, Policy(here.settings.outbound.allow_http, here.settings.outbound.allow_private))
-        made, secret = outbound.create(here.connection, here.vault, here.workspace_id, url=url, events=events or EVENTS, actor=ACTOR)
+        with here.database.write() as connection:
+            made, secret = outbound.create(connection, here.vault, here.workspace_id, url=url, events=events or EVENTS, actor=ACTOR)
     click.echo(f"{made.id}: {', '.join(made.events)}; its secret is shown this once", err=True)
     click.echo(secret)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.holding import in_workspace, opened
 from vocservice.errors import OutputError
 from vocservice.settings import load_settings
 
@@ -22,14 +22,13 @@ _SUBJECT = click.option("--subject", required=True, help="The customer's key, as
 def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
     """Erase everything of a customer; none of it comes back when a delivery is sent again."""
     from vocservice.store import erasure
-    from vocservice.store.opened import open_store
 
-    with held(workspace) as here:
-        done = erasure.by_subject(here.connection, here.vault, here.workspace_id, _given(subject), actor=ACTOR, is_dry=dry_run)
-    if not dry_run:
-        store = open_store(load_settings().store)
-        store.database.overwrite_log()
-        store.database.close()
+    key = _given(subject)
+    with opened(workspace) as here:
+        with here.database.write() as connection:
+            done = erasure.by_subject(connection, here.vault, here.workspace_id, key, actor=ACTOR, is_dry=dry_run)
+        if not dry_run:
+            here.database.overwrite_log()
     word = "to erase" if dry_run else "erased"
     click.echo(f"{word}: {done.records} records, {done.bodies} quarantined deliveries, {done.answers} kept answers")
 
@@ -42,11 +41,14 @@ def export_subject(subject: str, output: str, workspace: str | None) -> None:
     """Write what is kept of a customer: redacted texts, analyses, people's decisions."""
     from vocservice.store import audit, subjects
 
-    with held(workspace) as here:
-        found = list(subjects.export(here.connection, here.vault, here.workspace_id, _given(subject)))
-        act = audit.Act(ACTOR, "subject_exported", here.workspace_id, {"records": len(found)})
-        audit.write(here.connection, here.workspace_id, act)
-        _write(output, found)
+    key = _given(subject)
+    with opened(workspace) as here:
+        with here.database.read() as connection:
+            found = list(subjects.export(connection, here.vault, here.workspace_id, key))
+        with here.database.write() as connection:
+            act = audit.Act(ACTOR, "subject_exported", here.workspace_id, {"records": len(found)})
+            audit.write(connection, here.workspace_id, act)
+    _write(output, found)
     click.echo(f"{len(found)} records", err=True)
 
 

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import click
 
-from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.holding import in_workspace, opened
 from vocservice.tables.formats import STANDARD_STREAM
 from vocservice.tables.partial import Partial, unwritable
 
@@ -36,10 +36,12 @@ def export_annotations(output: str, kind: str, workspace: str | None) -> None:
     from vocservice.store.audit import Act
 
     shape = SHAPES[kind]
-    with held(workspace) as here, _opened(output) as stream:
-        count = sum(_write(stream, shape(example)) for example in annotations.examples(here.connection, here.workspace_id))
-        act = Act(ACTOR, "annotations.export", here.workspace_id, {"format": kind, "records": count})
-        audit.write(here.connection, here.workspace_id, act)
+    with opened(workspace) as here, _opened(output) as stream:
+        with here.database.read() as connection:
+            count = sum(_write(stream, shape(example)) for example in annotations.examples(connection, here.workspace_id))
+        with here.database.write() as connection:
+            act = Act(ACTOR, "annotations.export", here.workspace_id, {"format": kind, "records": count})
+            audit.write(connection, here.workspace_id, act)
     click.echo(f"{count} records", err=True)
 
 

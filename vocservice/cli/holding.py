@@ -1,4 +1,4 @@
-"""The settings in, one transaction on the store in a workspace out: what the commands on sources and keys work with."""
+"""The settings in, a store in a workspace out, or one transaction on it: what the commands on sources and keys work with."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +12,18 @@ from vocservice.errors import InputError
 from vocservice.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from vocservice.store.database import Database
     from vocservice.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store and which of its workspaces is meant, for commands that choose their transactions."""
+
+    database: "Database"
+    vault: "Vault"
+    workspace_id: str
+    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +37,8 @@ class Held:
 
 
 @contextmanager
-def held(workspace: str | None) -> Iterator[Held]:
-    """One transaction that may write, all of it or nothing.
+def opened(workspace: str | None) -> Iterator[Opened]:
+    """The store, open.
 
     Raises:
         ConfigError: the settings are wrong, or there is no key.
@@ -40,10 +51,22 @@ def held(workspace: str | None) -> Iterator[Held]:
     settings = load_settings()
     store = open_store(settings.store)
     try:
-        with store.database.write() as connection:
-            yield Held(connection, store.vault, chosen.workspace_id(connection, workspace), settings)
+        with store.database.read() as connection:
+            workspace_id = chosen.workspace_id(connection, workspace)
+        yield Opened(store.database, store.vault, workspace_id, settings)
     finally:
         store.database.close()
+
+
+@contextmanager
+def held(workspace: str | None) -> Iterator[Held]:
+    """One transaction that may write, all of it or nothing; nobody else can write meanwhile, so nothing in it waits for a person.
+
+    Raises:
+        ConfigError, StoreError, InputError: as in `opened`.
+    """
+    with opened(workspace) as here, here.database.write() as connection:
+        yield Held(connection, here.vault, here.workspace_id, here.settings)
 
 
 def in_workspace(command: Callable[..., Any]) -> Callable[..., Any]:
