@@ -68,10 +68,11 @@ def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> N
 
     if bool(new) == remove:
         raise click.UsageError("give either --add or --remove")
+    added = secret_of(new) if new else None
     with held(workspace) as here:
         found = _named(here, name)
-        if new:
-            sources.add_secret(here.connection, here.vault, found, secret_of(new), actor=ACTOR)
+        if added:
+            sources.add_secret(here.connection, here.vault, found, added, actor=ACTOR)
         else:
             sources.remove_secret(here.connection, here.vault, found, actor=ACTOR)
     click.echo(f"{found.id} {found.name}: {'the new secret is accepted too' if new else 'only the newest secret is accepted'}")
@@ -92,13 +93,13 @@ def access(name: str, token: str | None, base_url: str | None, forget: bool, wor
     if bool(token) == forget:
         raise click.UsageError("give either --token or --forget")
     address = check_base_url(base_url) if base_url else None
+    given = Access(secret_of(token), address) if token else None
     with held(workspace) as here:
         found = _named(here, name)
-        if token:
-            given = Access(secret_of(token), address)
+        if given:
             accesses.put(here.connection, here.vault, here.workspace_id, found.id, given, actor=ACTOR)
         else:
-            accesses.drop(here.connection, found.id)
+            accesses.drop(here.connection, here.workspace_id, found.id, actor=ACTOR)
     click.echo(f"{found.id} {found.name}: {'answers are fetched with the token' if token else 'the token is forgotten'}")
 
 

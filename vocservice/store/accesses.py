@@ -21,15 +21,16 @@ class Access:
 
 def put(connection: Connection, vault: Vault, workspace_id: str, source_id: str, access: Access, *, actor: str) -> None:
     """Keep the access of a source in place of any earlier one."""
-    drop(connection, source_id)
+    _forget(connection, source_id)
     sealed = vault.sealer.seal(orjson.dumps([access.token, access.base_url])).decode()
     connection.execute(insert(facts).values(name=_name(source_id), value=sealed))
     audit.write(connection, workspace_id, Act(actor, "source.access", source_id, {}))
 
 
-def drop(connection: Connection, source_id: str) -> None:
-    """Forget it."""
-    connection.execute(delete(facts).where(facts.c.name == _name(source_id)))
+def drop(connection: Connection, workspace_id: str, source_id: str, *, actor: str) -> None:
+    """Forget it; where there was none, nothing changes."""
+    if _forget(connection, source_id):
+        audit.write(connection, workspace_id, Act(actor, "source.access_forget", source_id, {}))
 
 
 def of(connection: Connection, vault: Vault, source_id: str) -> Access | None:
@@ -40,6 +41,10 @@ def of(connection: Connection, vault: Vault, source_id: str) -> Access | None:
     """
     sealed = connection.scalar(select(facts.c.value).where(facts.c.name == _name(source_id)))
     return None if sealed is None else Access(*orjson.loads(vault.sealer.open(str(sealed).encode())))
+
+
+def _forget(connection: Connection, source_id: str) -> bool:
+    return connection.execute(delete(facts).where(facts.c.name == _name(source_id))).rowcount > 0
 
 
 def _name(source_id: str) -> str:
