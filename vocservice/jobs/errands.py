@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore
 
-from vocservice.errors import FetchError, StoreError, UnusableBodyError, VocError
+from vocservice.errors import StoreError, UnusableBodyError, VocError
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.heartbeat import Heartbeat
 from vocservice.store import jobs
@@ -21,7 +21,6 @@ from vocservice.store.jobs import Job, Lease
 log = logging.getLogger("vocservice.jobs")
 
 SLOTS = 8
-MAY_PASS = (StoreError, FetchError)
 HOPELESS = (UnusableBodyError,)
 _LONGEST_WAIT = 3600.0
 

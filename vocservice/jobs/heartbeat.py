@@ -1,6 +1,6 @@
 """Ids of jobs in, their leases kept alive out, by a thread of its own while the work goes on.
 
-A job that is held for longer than `most_seconds` is let go: whoever works on it hangs, and another worker may try.
+A job that is held for longer than `MOST_LEASES` leases is let go: whoever works on it hangs, and another worker may try.
 """
 
 import logging

@@ -114,8 +114,8 @@ def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft
     connection.execute(insert(annotations).values(**values))
     _settle(connection, record_id)
     connection.execute(delete(claims).where(claims.c.record_id == record_id))
-    changed = sorted(name for name, value in draft.labels.items() if value != given_labels(held.result)[name])
-    _audit(connection, user, f"review.{draft.decision}", record_id, annotation=values["id"], changed=changed)
+    moved = sorted(changed(draft.labels, held.result))
+    _audit(connection, user, f"review.{draft.decision}", record_id, annotation=values["id"], changed=moved)
     return listed(connection, user.workspace_id, record_id)[-1]
 
 
@@ -153,7 +153,8 @@ def steps(history: list[Annotation]) -> int:
 
 def last_of(connection: Connection, user: User) -> Annotation | None:
     """The last decision of a user that is not undone; None where there is none."""
-    chosen = _selected().where(annotations.c.user_id == user.id, annotations.c.undone_at.is_(None))
+    mine = (annotations.c.workspace_id == user.workspace_id, annotations.c.user_id == user.id)
+    chosen = _selected().where(*mine, annotations.c.undone_at.is_(None))
     row = connection.execute(chosen.order_by(annotations.c.created_at.desc(), annotations.c.id.desc()).limit(1)).first()
     return None if row is None else _annotation(row)
 

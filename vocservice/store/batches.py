@@ -204,7 +204,7 @@ def get(connection: Connection, workspace_id: str, batch_id: str) -> Batch:
     row = connection.execute(chosen).mappings().one_or_none()
     if row is None:
         raise BatchError("there is no such batch", code="batch_unknown", status=404)
-    return _batch(connection, row)
+    return _batch(row, now(connection))
 
 
 def page(connection: Connection, workspace_id: str, *, limit: int, after: str | None = None) -> Page:
@@ -217,7 +217,8 @@ def page(connection: Connection, workspace_id: str, *, limit: int, after: str | 
     if after:
         chosen = chosen.where(_before(get(connection, workspace_id, after)))
     rows = connection.execute(chosen.order_by(batches.c.created_at.desc(), batches.c.id.desc()).limit(limit + 1)).mappings().all()
-    items = tuple(_batch(connection, row) for row in rows[:limit])
+    seen_at = now(connection)
+    items = tuple(_batch(row, seen_at) for row in rows[:limit])
     return Page(items, items[-1].id if len(rows) > limit else None)
 
 
@@ -289,5 +290,5 @@ def _before(last: Batch) -> Any:
     return or_(earlier, and_(batches.c.created_at == last.created_at, batches.c.id < last.id))
 
 
-def _batch(connection: Connection, row: RowMapping) -> Batch:
-    return Batch(**{**row, "options": Options(**row["options"])}, seen_at=now(connection))
+def _batch(row: RowMapping, seen_at: datetime) -> Batch:
+    return Batch(**{**row, "options": Options(**row["options"])}, seen_at=seen_at)

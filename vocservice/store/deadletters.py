@@ -70,17 +70,18 @@ def discard(connection: Connection, workspace_id: str, ids: Sequence[str]) -> in
 
 
 def _jobs(connection: Connection, workspace_id: str) -> list[DeadLetter]:
-    dead = select(job_table).where(job_table.c.workspace_id == workspace_id, job_table.c.state == "dead")
-    rows = connection.execute(dead).mappings()
-    return [DeadLetter(row["id"], "job", row["kind"], row["error_code"] or "", row["created_at"]) for row in rows]
+    columns = (job_table.c.id, job_table.c.kind, job_table.c.error_code, job_table.c.created_at)
+    dead = select(*columns).where(job_table.c.workspace_id == workspace_id, job_table.c.state == "dead")
+    return [DeadLetter(row.id, "job", row.kind, row.error_code or "", row.created_at) for row in connection.execute(dead)]
 
 
 def _records(connection: Connection, workspace_id: str) -> list[DeadLetter]:
     """Failed records; those whose job is dead are in the list with it."""
     has_job = exists().where(job_table.c.target == record_table.c.id)
-    failed = select(record_table).where(record_table.c.workspace_id == workspace_id, record_table.c.status == "failed", ~has_job)
-    rows = connection.execute(failed).mappings()
-    return [DeadLetter(row["id"], "record", row["channel"] or "", row["error_code"] or "", row["received_at"]) for row in rows]
+    columns = (record_table.c.id, record_table.c.channel, record_table.c.error_code, record_table.c.received_at)
+    failed = select(*columns).where(record_table.c.workspace_id == workspace_id, record_table.c.status == "failed", ~has_job)
+    rows = connection.execute(failed)
+    return [DeadLetter(row.id, "record", row.channel or "", row.error_code or "", row.received_at) for row in rows]
 
 
 def _deliveries(connection: Connection, workspace_id: str) -> list[DeadLetter]:

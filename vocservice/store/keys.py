@@ -105,7 +105,7 @@ def verify(connection: Connection, token: str) -> Key | None:
     is_same = hmac.compare_digest(_hash(secret), row["secret_hash"] if row else "0" * 64)
     if row is None or not is_same:
         return None
-    key = _key(connection, row)
+    key = _key(row, now(connection))
     return key if key.is_valid else None
 
 
@@ -124,13 +124,14 @@ def get(connection: Connection, workspace_id: str, key_id: str) -> Key:
     row = connection.execute(chosen).mappings().first()
     if row is None:
         raise InputError("there is no such key", code="key_unknown")
-    return _key(connection, row)
+    return _key(row, now(connection))
 
 
 def listed(connection: Connection, workspace_id: str) -> list[Key]:
     """Every key of a workspace, the newest first, revoked ones too."""
     rows = connection.execute(select(keys).where(keys.c.workspace_id == workspace_id).order_by(keys.c.created_at.desc(), keys.c.id.desc()))
-    return [_key(connection, row) for row in rows.mappings().all()]
+    seen_at = now(connection)
+    return [_key(row, seen_at) for row in rows.mappings()]
 
 
 def _add(connection: Connection, workspace_id: str, name: str, scopes: tuple[str, ...], expires_at: datetime | None) -> tuple[Key, str]:
@@ -167,9 +168,9 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _key(connection: Connection, row: RowMapping) -> Key:
+def _key(row: RowMapping, seen_at: datetime) -> Key:
     named = {name: row[name] for name in Key.__dataclass_fields__ if name not in ("scopes", "seen_at")}
-    return Key(**named, scopes=tuple(row["scopes"]), seen_at=now(connection))
+    return Key(**named, scopes=tuple(row["scopes"]), seen_at=seen_at)
 
 
 def _audit(connection: Connection, key: Key, actor: str, action: str, **details: Any) -> None:

@@ -119,13 +119,14 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
 def page(connection: Connection, user: User, choice: Choice, *, cursor: str | None = None, limit: int = 25) -> Page:
     """A page of the queue: the most urgent first and of those the oldest; of what is decided the last first."""
     order = reviews.c.urgency if choice.state == "pending" else reviews.c.decided_at
-    chosen = _listed().where(*_where(user, choice, now(connection)))
+    at = now(connection)
+    chosen = _listed().where(*_where(user, choice, at))
     if after := _parsed(cursor):
         edge: Any = after[0] if choice.state == "pending" else from_micros(after[0])
         chosen = chosen.where(or_(order < edge, and_(order == edge, reviews.c.record_id > after[1])))
     rows = connection.execute(chosen.order_by(order.desc(), reviews.c.record_id).limit(limit + 1)).all()
     labels = _labels(connection, [row.record_id for row in rows[:limit]])
-    items = tuple(_item(row, labels.get(row.record_id, ()), now(connection)) for row in rows[:limit])
+    items = tuple(_item(row, labels.get(row.record_id, ()), at) for row in rows[:limit])
     return Page(items, _cursor(items[-1], choice) if len(rows) > limit else None)
 
 
