@@ -23,6 +23,7 @@ from vocservice.reporting.rows import read_rows
 from vocservice.store import annotations, promotions, reading, schema
 from vocservice.store.annotations import Draft, Seen
 from vocservice.taxonomy import load_taxonomy
+from vocservice.web import workbench
 from vocservice.web.library import Library
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
@@ -30,6 +31,8 @@ from web.visiting import Browser, Office
 
 PAGES = ("/workbench", "/workbench/verbatims")
 FILES = ("/workbench/report.html", "/workbench/report.xlsx", "/workbench/report.json", "/workbench/records.parquet")
+# What page.css and layout.css say in place of the report's own sheet.
+FRAME = {":root", "*", "body", "h1", "h2", "a", ".skip", ".skip:focus", ":focus-visible", "nav", "nav ul", "nav a", ".quiet", "section"}
 BOTH = "The app crashed. The staff were lovely."
 
 
@@ -217,6 +220,28 @@ def test_the_page_of_one_file_carries_the_policy_of_its_style(office: Office) ->
     answer = office.browser("analyst").client.get("/workbench/report.html")
     assert answer.headers["Content-Security-Policy"] == f"{policy()}; frame-ancestors 'none'"
     assert "<script" not in answer.text and "http" not in re.sub(r"http-equiv", "", answer.text)
+
+
+def rules(sheet: Path) -> list[tuple[tuple[str, ...], str]]:
+    """Selectors and declarations of every rule."""
+    found = re.findall(r"([^{}]+){([^{}]*)}", re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8")))
+    return [(tuple(part.strip() for part in selectors.split(",")), " ".join(declared.split())) for selectors, declared in found]
+
+
+def palette(declared: str) -> dict[str, str]:
+    return dict(re.findall(r"(--\w[\w-]*): (#\w+);", declared))
+
+
+def test_the_figures_look_as_on_the_page_of_one_file() -> None:
+    package = Path(workbench.__file__).parent
+    report, own = rules(package.parent / "reporting/templates/report.css"), rules(package / "static/workbench.css")
+    own_rules = {(tuple(part.removeprefix(".figures ") for part in selectors), declared) for selectors, declared in own}
+    assert [rule for rule in report if not FRAME & set(rule[0]) and rule not in own_rules] == []
+    light, dark = (palette(declared) for selectors, declared in report if selectors == (":root",))
+    figures_of = [palette(declared) for selectors, declared in own if selectors[0].endswith(".figures")]
+    assert len(figures_of) == 3
+    for colours, wanted in zip(figures_of, (light, dark, dark), strict=True):
+        assert colours and colours.items() <= wanted.items()
 
 
 def test_files_hold_what_the_page_shows(office: Office) -> None:
