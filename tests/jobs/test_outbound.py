@@ -23,7 +23,7 @@ from vocservice.jobs.outbound import Outbound, wait_after
 from vocservice.jobs.sending import Answer, post, retry_after
 from vocservice.records import Rejected
 from vocservice.settings import Settings
-from vocservice.store import outbound
+from vocservice.store import outbound, records
 from vocservice.store.opened import Store
 from vocservice.store.outbound import DELIVER, EVENTS, Before, Endpoint
 
@@ -224,6 +224,20 @@ def test_a_name_that_moves_after_the_check_leads_nowhere_else(store: Store, sett
     deliver(store, settings, resolver=rebinding)
     assert asked == ["rebinding.invalid"]
     assert receiver.received[0][0]["host"] == f"rebinding.invalid:{port}"
+
+
+@pytest.mark.parametrize(("status", "tried"), [(204, 2), (500, 3)], ids=["sent", "waiting"])
+def test_an_erased_record_takes_its_events_along(store: Store, settings: Settings, receiver: Receiver, status: int, tried: int) -> None:
+    endpoint, _ = subscribed(store, receiver.url, ["feedback.analysed"])
+    receiver.answers = [(status, {}), (status, {})]
+    erased, kept = add(store, "Good.", "Bad.")
+    deliver(store, settings, wait=lambda _: 3600.0)
+    with store.database.write() as connection:
+        assert records.erase_by_id(connection, store.vault, WORKSPACE, erased, reason="test")
+        left = [one.payload["data"]["id"] for one in outbound.log_of(connection, endpoint)]
+    make_due(store)
+    deliver(store, settings)
+    assert (left, job_states(store, DELIVER), len(receiver.received)) == ([kept], [], tried)
 
 
 def test_a_private_target_is_not_connected_to_and_counts_as_a_failed_try(store: Store, settings: Settings, receiver: Receiver) -> None:

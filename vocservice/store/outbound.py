@@ -149,7 +149,7 @@ def publish(connection: Connection, held: Before, result: Result) -> int:
         payload = {"type": event, "timestamp": at.isoformat(), "data": data_of(held, result)}
         for endpoint in wanted:
             if event in endpoint.events:
-                _queue(connection, endpoint, event, payload, at)
+                _queue(connection, endpoint, held.record_id, event, payload, at)
                 queued += 1
     return queued
 
@@ -223,11 +223,12 @@ def replay(connection: Connection, endpoint: Endpoint, *, delivery_ids: Sequence
     return len(found)
 
 
-def _queue(connection: Connection, endpoint: Endpoint, event: str, payload: Json, at: datetime) -> None:
+def _queue(connection: Connection, endpoint: Endpoint, record_id: str, event: str, payload: Json, at: datetime) -> None:
     values = {
         "id": new_id("msg"),
         "workspace_id": endpoint.workspace_id,
         "endpoint_id": endpoint.id,
+        "record_id": record_id,
         "event": event,
         "payload": payload,
         "state": "queued",

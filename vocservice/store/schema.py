@@ -390,6 +390,7 @@ deliveries = Table(
     Column("id", Id, primary_key=True),
     _workspace(),
     Column("endpoint_id", Id, ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("event", Code, nullable=False),
     Column("payload", Document, nullable=False),
     Column("state", Code, nullable=False),

@@ -22,9 +22,9 @@ TABLES = (
     "annotations",
     "analyses",
     "sessions",
+    "deliveries",
     "records",
     "inbox",
-    "deliveries",
     "users",
     "batches",
     "tombstones",
@@ -252,25 +252,6 @@ def upgrade() -> None:
     )
 
     op.create_table(
-        "deliveries",
-        sa.Column("id", Id, nullable=False),
-        sa.Column("workspace_id", Id, nullable=False),
-        sa.Column("endpoint_id", Id, nullable=False),
-        sa.Column("event", Code, nullable=False),
-        sa.Column("payload", Document, nullable=False),
-        sa.Column("state", Code, nullable=False),
-        sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("last_status", sa.Integer),
-        sa.Column("created_at", Time, nullable=False),
-        sa.Column("delivered_at", Time),
-        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_deliveries_workspace_id", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="fk_deliveries_endpoint_id", ondelete="CASCADE"),
-        sa.CheckConstraint("state IN ('queued', 'delivered', 'failed')", name=op.f("ck_deliveries_state")),
-    )
-    op.create_index("ix_deliveries_endpoint_id_created_at", "deliveries", ["endpoint_id", "created_at"])
-
-    op.create_table(
         "inbox",
         sa.Column("id", Id, nullable=False),
         sa.Column("workspace_id", Id, nullable=False),
@@ -324,6 +305,28 @@ def upgrade() -> None:
     op.create_index("ix_records_workspace_id_status_received_at", "records", ["workspace_id", "status", "received_at"])
     op.create_index("ix_records_workspace_id_subject_hash", "records", ["workspace_id", "subject_hash"])
     op.create_index("ix_records_workspace_id_channel", "records", ["workspace_id", "channel"])
+
+    op.create_table(
+        "deliveries",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("workspace_id", Id, nullable=False),
+        sa.Column("endpoint_id", Id, nullable=False),
+        sa.Column("record_id", Id, nullable=False),
+        sa.Column("event", Code, nullable=False),
+        sa.Column("payload", Document, nullable=False),
+        sa.Column("state", Code, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("last_status", sa.Integer),
+        sa.Column("created_at", Time, nullable=False),
+        sa.Column("delivered_at", Time),
+        sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_deliveries_workspace_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="fk_deliveries_endpoint_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["record_id"], ["records.id"], name="fk_deliveries_record_id", ondelete="CASCADE"),
+        sa.CheckConstraint("state IN ('queued', 'delivered', 'failed')", name=op.f("ck_deliveries_state")),
+    )
+    op.create_index("ix_deliveries_endpoint_id_created_at", "deliveries", ["endpoint_id", "created_at"])
+    op.create_index("ix_deliveries_record_id", "deliveries", ["record_id"])
 
     op.create_table(
         "sessions",
