@@ -1,6 +1,6 @@
 """The parts of a record in, its `Upsert` out: cleaned of NUL, its times read, its metadata flat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -74,6 +74,11 @@ def upsert(draft: Draft, clock: Clock) -> Event:
         "metadata_cut": len(metadata) < len(draft.metadata),
     }
     return Upsert(record_id, updated, verbatim, (*draft.warnings, *(code for code, is_so in found.items() if is_so)))
+
+
+def upserts(drafts: Iterable[Draft], clock: Clock) -> tuple[Event, ...]:
+    """The events of the records of one response; `Skipped("no_text")` where there is none."""
+    return tuple(upsert(draft, clock) for draft in drafts) or (Skipped("no_text"),)
 
 
 def score(kind: str, value: int | float | None, scale: int | float | None) -> Mapping[str, Any] | None:

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from vocservice.errors import ConfigError, FetchError, UnusableBodyError
-from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
-from vocservice.ingest.events import Event, Parsed, Skipped
+from vocservice.ingest.events import Parsed
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, objects_at, read_object, text_at
 
@@ -89,7 +89,7 @@ def parse_surveymonkey(answer: Delivery) -> Parsed:
         )
         for key, text, question in _surveymonkey_texts(body)
     )
-    return Parsed(None, _events(drafts, clock))
+    return Parsed(None, upserts(drafts, clock))
 
 
 def parse_qualtrics(answer: Delivery) -> Parsed:
@@ -117,7 +117,7 @@ def parse_qualtrics(answer: Delivery) -> Parsed:
         for name in values
         if name.startswith("QID") and name.endswith(_FREE_TEXT) and (text := text_at(values, name))
     )
-    return Parsed(None, _events(drafts, clock))
+    return Parsed(None, upserts(drafts, clock))
 
 
 def check_base_url(url: str) -> str:
@@ -173,10 +173,6 @@ def _segment(reference: Mapping[str, str], name: str) -> str:
     if found is None or found.strip(".") == "":
         raise UnusableBodyError(f"the reference has no {name}")
     return quote(found, safe="")
-
-
-def _events(drafts: Iterator[Draft], clock: Clock) -> tuple[Event, ...]:
-    return tuple(upsert(draft, clock) for draft in drafts) or (Skipped("no_text"),)
 
 
 def _surveymonkey_texts(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:

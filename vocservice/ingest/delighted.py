@@ -12,7 +12,7 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed, Skipped
 from vocservice.ingest.payload import at, key_at, needed_key, number_at, objects_at, read_object, text_at, word_at
@@ -46,8 +46,7 @@ class DelightedAdapter(BaseAdapter[Options]):
         if not event_type.startswith("survey_response."):
             return Parsed(event_id, (Skipped("unsubscribe" if event_type.startswith("unsubscribe.") else "not_feedback"),))
         needed_key(body, "event_data", "id")
-        events = tuple(upsert(draft, Clock(delivery.received_at)) for draft in _drafts(at(body, "event_data")))
-        return Parsed(event_id, events or (Skipped("no_text"),))
+        return Parsed(event_id, upserts(_drafts(at(body, "event_data")), Clock(delivery.received_at)))
 
     def sample(self, number: int = 1) -> Sample:
         said, when = samples.comment(number), int(samples.moment(number).timestamp())

@@ -15,9 +15,9 @@ from pydantic import Field
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample, Zone
-from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
-from vocservice.ingest.events import Parsed, Skipped
+from vocservice.ingest.events import Parsed
 from vocservice.ingest.payload import at, digest, key_at, number_at, objects_at, read_object, text_at, word_at
 from vocservice.ingest.times import Order, iso, read_zone
 
@@ -62,8 +62,7 @@ class GoogleFormsAdapter(BaseAdapter[GoogleFormsOptions]):
         if not answers:
             raise UnusableBodyError("the body has no answers in response.answers, response.payload or namedValues")
         clock = Clock(delivery.received_at, read_zone(read.zone) if read.zone else None, read.order)
-        drafts = _drafts(body, answers, read)
-        return Parsed(None, tuple(upsert(draft, clock) for draft in drafts) or (Skipped("no_text"),))
+        return Parsed(None, upserts(_drafts(body, answers, read), clock))
 
     def sample(self, number: int = 1) -> Sample:
         answers = [

@@ -14,7 +14,7 @@ from pydantic import Field
 from vocservice.errors import SignatureError, UnusableBodyError
 from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import FORM_TYPE, JSON_TYPES, BaseAdapter, Options, Sample, Zone
-from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Event, Fetch, Parsed, Skipped
 from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, read_form, read_object, text_at, word_at
@@ -62,9 +62,10 @@ class QualtricsAdapter(BaseAdapter[QualtricsOptions]):
     def parse(self, delivery: Delivery, options: Mapping[str, Any]) -> Parsed:
         read = self.read_options(options)
         fields = read_form(delivery) if delivery.content_type == FORM_TYPE else read_object(delivery)
+        clock = Clock(delivery.received_at, read_zone(read.zone))
         if "MSG" in fields or text_at(fields, "ResponseID"):
-            return Parsed(None, (_subscription(fields, Clock(delivery.received_at, read_zone(read.zone))),))
-        return Parsed(None, _task(fields, read, Clock(delivery.received_at, read_zone(read.zone))))
+            return Parsed(None, (_subscription(fields, clock),))
+        return Parsed(None, _task(fields, read, clock))
 
     def sample(self, number: int = 1) -> Sample:
         said = samples.comment(number)
@@ -120,7 +121,7 @@ def _task(fields: Mapping[str, Any], options: QualtricsOptions, clock: Clock) ->
         for name in options.text_fields
         if (text := text_at(fields, name))
     )
-    return tuple(upsert(draft, clock) for draft in drafts) or (Skipped("no_text"),)
+    return upserts(drafts, clock)
 
 
 def _score(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:

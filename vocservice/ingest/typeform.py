@@ -14,7 +14,7 @@ from pydantic import Field
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, score, upsert
+from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed, Skipped
 from vocservice.ingest.markup import text_of_html
@@ -59,9 +59,7 @@ class TypeformAdapter(BaseAdapter[TypeformOptions]):
             return Parsed(key_at(body, "event_id"), (Skipped("not_feedback"),))
         response = at(body, "form_response")
         needed_key(body, "form_response", "token")
-        drafts = list(_drafts(response, read))
-        events = tuple(upsert(draft, Clock(delivery.received_at)) for draft in drafts)
-        return Parsed(key_at(body, "event_id"), events or (Skipped("no_text"),))
+        return Parsed(key_at(body, "event_id"), upserts(_drafts(response, read), Clock(delivery.received_at)))
 
     def sample(self, number: int = 1) -> Sample:
         said, when = samples.comment(number), samples.moment(number).strftime("%Y-%m-%dT%H:%M:%SZ")
