@@ -33,8 +33,9 @@ def _not_blank(value: str) -> str:
 class HttpLimits(BaseModel):
     """What one request may hold, how many there may be, and what a web process serves.
 
-    `rate_per_minute`: requests of one API key, 0 for any number. `max_queued`: jobs waiting before more feedback is refused.
+    `rate_per_minute`: requests of one API key, 0 for any number. `max_queued`: records waiting before more feedback is refused.
     `public_url`: of the service as senders see it, which some sign. `loads_model`: off for a process that only takes feedback.
+    `proxies`: how many stand before the service and are believed what they say of scheme and client.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +48,7 @@ class HttpLimits(BaseModel):
     require_key: bool = False
     loads_model: bool = True
     public_url: str = ""
+    proxies: Annotated[int, Field(ge=0, le=8)] = 0
 
 
 class StoreSettings(BaseModel):

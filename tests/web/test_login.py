@@ -4,9 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from flask import request
 from sqlalchemy import delete, select
 
+from vocservice.settings import HttpLimits, Settings
 from vocservice.store import schema
+from vocservice.web import people
+from vocservice.web.app import create_app
 from web.visiting import PASSWORD, Browser, Office, Page
 
 CSS = Path(__file__).parents[2] / "vocservice" / "web" / "static"
@@ -203,3 +207,12 @@ def test_every_colour_of_the_pages_is_one_of_the_themes() -> None:
     sheet = (CSS / "layout.css").read_text(encoding="utf-8")
     assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgb|url\(|@import", sheet)
     assert set(re.findall(r"var\(--([\w-]+)\)", sheet)) <= colours(":root").keys()
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, ("http", "127.0.0.1")), (1, ("https", "198.51.100.7")), (2, ("https", "203.0.113.9"))])
+def test_only_so_many_proxies_are_believed(proxies: int, seen: tuple[str, str]) -> None:
+    app, found = create_app(None, Settings(http=HttpLimits(proxies=proxies))), []
+    app.before_request(lambda: found.append((request.scheme, people.address())))
+    told = {"X-Forwarded-For": "192.0.2.1, 203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https, https"}
+    app.test_client().get("/livez", headers=told)
+    assert found == [seen]

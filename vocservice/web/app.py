@@ -5,6 +5,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from flask import Blueprint, Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError
@@ -82,6 +83,8 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     app = Service("vocservice.web")
     app.url_map.merge_slashes = False  # a redirect would repeat the path that was asked for
     app.config.update(MAX_CONTENT_LENGTH=settings.http.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.http.max_body_bytes, MAX_FORM_PARTS=20)
+    if proxies := settings.http.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     model = Model(analyser, settings)
     redis_url = settings.redis_url.get_secret_value()
     limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
