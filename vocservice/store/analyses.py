@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from vocservice.records import Analysis, RawVerbatim, Rejected, Result
+from vocservice.records import Json, RawVerbatim, Rejected, Result
 from vocservice.store import jobs, records, reviews
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -78,11 +78,12 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         _supersede(connection, task)
         _set(connection, task, status="rejected", error_code=result.code, clean=None, details=None, needs_review=None)
     else:
-        _keep(connection, task, result, bundle=bundle)
+        whole = result.to_dict()
+        _keep(connection, task, whole, bundle=bundle)
         kept = {} if cleaned is None else {"clean": dict(cleaned.verbatim), "details": cleaned.details}
         review = result.conversation.needs_review if result.conversation else None
         _set(connection, task, status="analysed", error_code=None, needs_review=review, **kept)
-        reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=result.to_dict())
+        reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=whole)
     records.forget_original(connection, task.job.target)
     return True
 
@@ -99,7 +100,7 @@ def give_up(connection: Connection, *, limit: int = 1000) -> int:
     return len(found)
 
 
-def _keep(connection: Connection, task: Task, analysis: Analysis, *, bundle: str) -> None:
+def _keep(connection: Connection, task: Task, whole: Json, *, bundle: str) -> None:
     """One row a (record, revision, bundle), made current."""
     _supersede(connection, task)
     named = {"record_id": task.job.target, "revision": task.revision, "bundle": bundle}
@@ -107,9 +108,9 @@ def _keep(connection: Connection, task: Task, analysis: Analysis, *, bundle: str
         **named,
         "id": new_id("ana"),
         "workspace_id": task.job.workspace_id,
-        "taxonomy": analysis.taxonomy,
+        "taxonomy": whole["taxonomy"],
         "is_current": True,
-        "result": analysis.to_dict(),
+        "result": whole,
         "created_at": now(connection),
     }
     if not insert_if_new(connection, analyses, values):

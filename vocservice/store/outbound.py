@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, exists, insert, select, update
 
 from vocservice.errors import InputError
 from vocservice.records import Analysis, Json, Rejected, Result
@@ -129,9 +129,10 @@ def open_secret(vault: Vault, endpoint: Endpoint) -> str:
 
 
 def before(connection: Connection, record_id: str) -> Before | None:
-    """What a record is before its result is kept; None where it is gone."""
+    """What a record is before its result is kept; None where it is gone or nobody wants events of its workspace."""
     columns = (records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision)
-    row = connection.execute(select(*columns, records.c.status).where(records.c.id == record_id)).one_or_none()
+    is_wanted = exists().where(endpoints.c.workspace_id == records.c.workspace_id, endpoints.c.is_enabled)
+    row = connection.execute(select(*columns, records.c.status).where(records.c.id == record_id, is_wanted)).one_or_none()
     if row is None:
         return None
     known = select(analyses.c.id).where(analyses.c.record_id == record_id, analyses.c.revision == row.revision).limit(1)
@@ -143,10 +144,10 @@ def publish(connection: Connection, held: Before, result: Result) -> int:
     if not held.is_news:
         return 0
     wanted = [one for one in listed(connection, held.workspace_id) if one.is_enabled]
-    at = now(connection)
+    at, data = now(connection), data_of(held, result)
     queued = 0
     for event in events_of(result):
-        payload = {"type": event, "timestamp": at.isoformat(), "data": data_of(held, result)}
+        payload = {"type": event, "timestamp": at.isoformat(), "data": data}
         for endpoint in wanted:
             if event in endpoint.events:
                 _queue(connection, endpoint, held.record_id, event, payload, at)

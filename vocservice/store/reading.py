@@ -4,7 +4,7 @@ The last decision that stands on a record's text counts: where a person correcte
 Conditions on columns are the database's; those on labels are narrowed there and decided here, on the labels that count.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -18,14 +18,13 @@ from vocservice.records import Json
 from vocservice.reporting.rows import Origin, row_of
 from vocservice.store.database import POSTGRESQL
 from vocservice.store.schema import analyses, annotations, records, sources
-from vocservice.store.search import has_label
+from vocservice.store.search import LISTS, has_label
 from vocservice.store.types import from_micros, to_micros
 
 NO_STAGE = "none"
 SEARCHED = 50_000
 LARGEST_PAGE = 100
 _BATCH = 1000
-_LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags"}
 _DAY = timedelta(days=1)
 _AT = func.coalesce(records.c.created_at, records.c.received_at, type_=records.c.received_at.type)
 
@@ -197,12 +196,12 @@ def _columns(selection: Selection) -> Iterator[ColumnElement[bool]]:
 def _labels(selection: Selection, *, is_postgresql: bool) -> Iterator[ColumnElement[bool]]:
     """What the model gave, or whatever a person corrected."""
     touched = exists().where(annotations.c.record_id == records.c.id, annotations.c.decision == "correct")
-    asked = [(name, getattr(selection, name)) for name in _LISTS]
+    asked = [(name, getattr(selection, name)) for name in LISTS]
     asked += [(name, getattr(selection.cell, name)) for name in ("stage", "factor") if selection.cell]
     for name, key in asked:
         if key is not None and (name, key) != ("stage", NO_STAGE):
             polarity = selection.polarity if name == "factor" and key == selection.factor else None
-            yield or_(has_label(_LISTS[name], key, polarity, is_postgresql=is_postgresql), touched)
+            yield or_(has_label(LISTS[name], key, polarity, is_postgresql=is_postgresql), touched)
 
 
 def _kept(connection: Connection, workspace_id: str, chosen: Select[Any], selection: Selection) -> Iterator[Taken]:
@@ -238,7 +237,7 @@ def _fits(found: Taken, selection: Selection) -> bool:
     given = found.analysis
     if selection.scope is not None and (given.get("scope") or {}).get("key") != selection.scope:
         return False
-    if not all(_has(given, held, getattr(selection, name)) for name, held in _LISTS.items()):
+    if not all(_has(given, held, getattr(selection, name)) for name, held in LISTS.items()):
         return False
     if selection.polarity is not None and not _is_polar(given, selection.factor, selection.polarity):
         return False

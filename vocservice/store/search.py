@@ -23,7 +23,7 @@ from vocservice.store.types import from_micros, to_micros
 from vocservice.store.vault import Vault
 
 LARGEST_PAGE = 200
-_LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags"}
+LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ def _chosen(connection: Connection, vault: Vault, workspace_id: str, filters: Fi
     where += [column == value for name, column in named.items() if (value := getattr(filters, name)) is not None]
     where += [
         has_label(held, value, filters.polarity if name == "factor" else None, is_postgresql=is_postgresql)
-        for name, held in _LISTS.items()
+        for name, held in LISTS.items()
         if (value := getattr(filters, name)) is not None
     ]
     if filters.scope is not None:

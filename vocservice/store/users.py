@@ -92,7 +92,7 @@ def get(connection: Connection, workspace_id: str, user_id: str) -> User:
 def by_id(connection: Connection, user_id: str) -> User | None:
     """The user of a session, of whatever workspace; None where they are gone."""
     row = connection.execute(select(users).where(users.c.id == user_id)).mappings().first()
-    return None if row is None else _user(row)
+    return None if row is None else user_of(row)
 
 
 def by_email(connection: Connection, email: str) -> User:
@@ -107,7 +107,7 @@ def by_email(connection: Connection, email: str) -> User:
 def listed(connection: Connection, workspace_id: str) -> list[User]:
     """The users of a workspace by name."""
     rows = connection.execute(select(users).where(users.c.workspace_id == workspace_id).order_by(users.c.name, users.c.id))
-    return [_user(row) for row in rows.mappings()]
+    return [user_of(row) for row in rows.mappings()]
 
 
 def set_password(connection: Connection, user: User, password: str, *, actor: str) -> None:
@@ -188,7 +188,7 @@ def checked_email(email: str) -> str:
 
 def user_of(row: RowMapping) -> User:
     """The user of a row of the table."""
-    return _user(row)
+    return User(**{name: row[name] for name in User.__dataclass_fields__})
 
 
 @lru_cache(maxsize=1)
@@ -218,11 +218,7 @@ def _found(connection: Connection, *where: Any) -> User:
     row = connection.execute(select(users).where(*where)).mappings().first()
     if row is None:
         raise InputError("there is no such user", code="user_unknown")
-    return _user(row)
-
-
-def _user(row: RowMapping) -> User:
-    return User(**{name: row[name] for name in User.__dataclass_fields__})
+    return user_of(row)
 
 
 def _audit(connection: Connection, user: User, actor: str, action: str, **details: Any) -> None:
