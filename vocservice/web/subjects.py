@@ -28,8 +28,9 @@ def export() -> Response:
     key = access.require("feedback:erase")
     subject = _subject(read_json(request, max_bytes=state().limits.max_body_bytes))
     store = state().stored.open()
-    with store.database.write() as connection:
+    with store.database.read() as connection:
         items = list(held.export(connection, store.vault, key.workspace_id, subject))
+    with store.database.write() as connection:
         act = Act(access.actor(key), "subject_exported", key.workspace_id, {"records": len(items)})
         audit.write(connection, key.workspace_id, act)
     return json_answer({"items": items})
