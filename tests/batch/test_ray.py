@@ -4,6 +4,7 @@ import importlib.util
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="
 ROWS = 300
 RAY = ("--engine", "ray", "--workers", 2, "--no-progress")
 TESTS = Path(__file__).parents[1]
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}  # of IPv4, mapped into IPv6, of IPv6
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,34 @@ def locally(voc: Voc, given: Path, out: Path) -> tuple[bytes, bytes]:
     """What this process alone makes of it."""
     assert voc("classify", given, "-o", out).code == 3
     return outcome(out)
+
+
+def listeners(process: int) -> set[tuple[str, int]]:
+    """Address in the kernel's own hex and port of every TCP socket on which a process or one below it listens."""
+    below, everyone = {process}, {int(path.name): path for path in Path("/proc").glob("[0-9]*")}
+    for _ in range(5):
+        below |= {number for number, path in everyone.items() if parent_of(path) in below}
+    sockets = {found for number in below for found in sockets_of(everyone[number])}
+    tables = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+    listening = [row[1].partition(":") for row in tables if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
+    return {(address, int(port, 16)) for address, _, port in listening}
+
+
+def parent_of(process: Path) -> int:
+    """0 where it has ended."""
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def sockets_of(process: Path) -> list[str]:
+    found = []
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):
+                found.append(os.readlink(link))
+    return found
 
 
 @needs_ray
@@ -122,6 +152,7 @@ def test_a_worker_that_is_not_like_this_process_is_refused(
 
 
 @needs_ray
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells who listens under /proc")
 def test_a_cluster_of_ones_own_listens_on_loopback_only(cluster: Path) -> None:
     import ray
 
@@ -131,6 +162,8 @@ def test_a_cluster_of_ones_own_listens_on_loopback_only(cluster: Path) -> None:
     for other in others:
         with pytest.raises(OSError, match="refused"):
             socket.create_connection((str(other), int(port)), timeout=2).close()
+    found = listeners(os.getpid())
+    assert int(port) in {number for _, number in found} and {address for address, _ in found} <= LOOPBACK
 
 
 # --- without Ray ----------------------------------------------------------------------------------------------------
