@@ -120,11 +120,13 @@ def page(connection: Connection, user: User, choice: Choice, *, cursor: str | No
     """A page of the queue: the most urgent first and of those the oldest; of what is decided the last first."""
     order = reviews.c.urgency if choice.state == "pending" else reviews.c.decided_at
     at = now(connection)
-    chosen = _listed().where(*_where(user, choice, at))
+    chosen = select(reviews.c.record_id).where(*_where(user, choice, at))
     if after := _parsed(cursor):
         edge: Any = after[0] if choice.state == "pending" else from_micros(after[0])
         chosen = chosen.where(or_(order < edge, and_(order == edge, reviews.c.record_id > after[1])))
-    rows = connection.execute(chosen.order_by(order.desc(), reviews.c.record_id).limit(limit + 1)).all()
+    ids = chosen.order_by(order.desc(), reviews.c.record_id).limit(limit + 1).correlate(None)
+    lines = _listed().where(reviews.c.record_id.in_(ids))  # the rest is looked up for these alone, not for the whole queue
+    rows = connection.execute(lines.order_by(order.desc(), reviews.c.record_id)).all()
     labels = _labels(connection, [row.record_id for row in rows[:limit]])
     items = tuple(_item(row, labels.get(row.record_id, ()), at) for row in rows[:limit])
     return Page(items, _cursor(items[-1], choice) if len(rows) > limit else None)
