@@ -1,6 +1,5 @@
 """A value, its interval and its n in, one record that knows when it is not known out."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +51,3 @@ def mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], *, least: int = M
         return Estimate(len(values))
     low, high = mean_interval(values)
     return Estimate(len(values), float(values.mean()), low, high)
-
-
-def rounded(value: float | None, digits: int = 6) -> float | None:
-    """For output: null for what is not defined."""
-    return None if value is None or not math.isfinite(value) else round(value, digits)

@@ -6,7 +6,6 @@ there is no stage, at none (-1).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -186,11 +185,6 @@ def codes_of(names: Iterable[str | None], known: tuple[str, ...] | None = None) 
         known = tuple(name for _, name in sorted(zip(-counts, unsorted, strict=True)))
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(known)}
     return Codes(known, np.fromiter((numbers.get(name, NONE) for name in found), np.int64, len(found)))
-
-
-def day_number(day: date) -> int:
-    """The number that `Frame.day` holds for a day."""
-    return day.toordinal()
 
 
 def stages_of(row: Row, factor: Factor) -> tuple[str, ...]:
