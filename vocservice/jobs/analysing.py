@@ -26,7 +26,7 @@ from vocservice.text.rules import RedactionRules
 
 log = logging.getLogger("vocservice.jobs")
 
-TOGETHER = 16  # records of one transaction: fewer sync more often, more keep other writers waiting
+TOGETHER = 8  # records of one transaction: fewer sync more often, more keep other writers waiting
 FAILPOINT = "after_analysis_before_commit"
 MODEL_FAULT = "bundle_invalid"
 
@@ -65,23 +65,35 @@ class Analysing:
         return kept
 
     def _loaded(self, claimed: Sequence[Job]) -> list[Task]:
-        """What is to be analysed; jobs without anything left to do are finished."""
+        """What is to be analysed; jobs without anything left to do are finished. Writers wait only where there are such."""
         tasks: list[Task] = []
-        with self._store.database.write() as connection:
+        left: list[tuple[Job, StoreError | None]] = []
+        with self._store.database.read() as connection:
             for job in claimed:
                 try:
                     task = analyses.load_task(connection, self._store.vault, job)
                 except StoreError as error:
                     if error.code != "key_missing":
                         raise
-                    log_failure(error, job)
-                    jobs.fail(connection, self._lease, job, code=error.code, delay=wait_after(job))
+                    left.append((job, error))
                     continue
                 if task is None:
-                    jobs.finish(connection, self._lease, job.id)
+                    left.append((job, None))
                 else:
                     tasks.append(task)
+        if left:
+            self._settle(left)
         return tasks
+
+    def _settle(self, left: Sequence[tuple[Job, StoreError | None]]) -> None:
+        """Finish what is done, put off what failed."""
+        with self._store.database.write() as connection:
+            for job, error in left:
+                if error is None:
+                    jobs.finish(connection, self._lease, job.id)
+                else:
+                    log_failure(error, job)
+                    jobs.fail(connection, self._lease, job, code=error.code, delay=wait_after(job))
 
     def _analysed(self, tasks: Sequence[Task], analyser: Analyser) -> Iterator[Done]:
         found = analyser.stream([task.verbatim for task in tasks])

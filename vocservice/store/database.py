@@ -4,11 +4,13 @@ SQLite runs with a write-ahead log, every commit synced, foreign keys, a busy ti
 """
 
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -20,6 +22,7 @@ from vocservice.errors import ConfigError, StoreError
 from vocservice.store.types import from_micros, to_json
 
 _THREADS = 20
+_LOOK_SECONDS = 0.002  # between two looks whether another process still writes
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _NOW = {
     SQLITE: "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000",
@@ -170,10 +173,31 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("writes"):
+            _begin_writing(connection, busy_seconds)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(connection: Connection, busy_seconds: float) -> None:
+    """Begin as soon as another process is done writing: SQLite itself would sleep up to 100 ms between two looks."""
+    raw: Any = connection.connection.dbapi_connection
+    end = monotonic() + busy_seconds
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while monotonic() < end:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            sleep(_LOOK_SECONDS)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is wrong, as SQLAlchemy tells it
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {round(1000 * busy_seconds)}")
 
 
 def _make_private(path: Path) -> None:
