@@ -77,7 +77,7 @@ class _Run:
 
     def _keep(self, number: int, lines: bytes) -> None:
         if self._shards is not None:
-            self._shards.save(number, lines.splitlines(keepends=True))
+            self._shards.save(number, lines, lines.count(b"\n"))
         else:
             self._held[number] = lines
 

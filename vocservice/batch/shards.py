@@ -7,7 +7,7 @@ records and SHA-256. A shard counts once its line is whole and its file is as th
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -109,18 +109,19 @@ class Shards:
 
     def recorded(self, number: int, results: Iterable[Result]) -> Iterator[Result]:
         """Pass results through and keep them; the shard is done when they end."""
-        lines = []
+        content, records = bytearray(), 0  # not a list of lines: each would hold on to the whole buffer of its encoder
         for result in results:
-            lines.append(encode(result))
+            content += encode(result)
+            records += 1
             yield result
-        self.save(number, lines)
+        self.save(number, content, records)
 
-    def save(self, number: int, lines: Sequence[bytes]) -> None:
-        """Keep the encoded results of a whole shard."""
+    def save(self, number: int, content: bytes | bytearray, records: int) -> None:
+        """Keep the encoded results of a whole shard, a line a record."""
         with self._refusals():
             if not self._is_begun:
                 self._begin()
-            self._done[number] = self._kept(number, lines)
+            self._done[number] = self._kept(number, content, records)
         reached(f"after_shard_{number + 1}")
 
     def remove(self) -> None:
@@ -163,11 +164,10 @@ class Shards:
         except (OSError, ValidationError):
             raise ResumeError(f"{self.name}: its {PLAN} is missing or damaged; run without --resume to start over") from None
 
-    def _kept(self, number: int, lines: Sequence[bytes]) -> Done:
+    def _kept(self, number: int, content: bytes | bytearray, records: int) -> Done:
         """The file first; a line of the journal that a power cut takes costs no more than its shard."""
-        content = b"".join(lines)
         _write(self._path(number), content)
-        done = Done(shard=number, records=len(lines), sha256=hashlib.sha256(content).hexdigest())
+        done = Done(shard=number, records=records, sha256=hashlib.sha256(content).hexdigest())
         with (self._folder / JOURNAL).open("ab") as journal:
             journal.write(_line(done))
         return done
@@ -226,7 +226,7 @@ def _is_whole(path: Path, digest: str) -> bool:
         return False
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes | bytearray) -> None:
     file = Partial(path)
     file.partial.write_bytes(content)
     file.finish()
