@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from vocservice.jobs import analysing, errands
+from vocservice.jobs.backoff import grown
 from vocservice.settings import Settings
 from vocservice.store.opened import Store
 
 from .stores import made_store, settings_in
+
+
+@pytest.fixture(autouse=True)
+def _no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that failed waits the longest that it may: by chance it could be due again within the same test."""
+    for module in (analysing, errands):
+        monkeypatch.setattr(module, "full_jitter", grown)
 
 
 @pytest.fixture
