@@ -1,0 +1,56 @@
+"""A folder in, a picture of every page in light and dark out: `python -m tests.e2e.screens FOLDER`; for people to look at."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import pytest  # noqa: E402 - the tests' own folder comes first
+from e2e.places import furnished, paths  # noqa: E402
+from e2e.sitting import NARROW, WIDE, Desk  # noqa: E402
+from web.visiting import Office  # noqa: E402
+from werkzeug.serving import make_server  # noqa: E402
+
+
+def main(folder: Path) -> None:
+    """Take every picture; `phone` is in the name of those of a narrow window."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as work, pytest.MonkeyPatch.context() as patch:
+        os.chdir(work)
+        office = Office(Path(work), patch)
+        server = make_server("127.0.0.1", 0, office.app, threaded=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        desk = Desk(f"http://127.0.0.1:{server.port}", Path(work))
+        try:
+            take(office, desk, folder)
+        finally:
+            desk.driver.quit()
+            server.shutdown()
+
+
+def take(office: Office, desk: Desk, folder: Path) -> None:
+    """Every page, signed in as an admin."""
+    admin = office.browser("admin", name="Ada Lovelace")
+    ids = furnished(office, admin)
+    desk.sign_in(admin.user.email)
+    named = {value: name for name, value in ids.items()}
+    for theme in ("light", "dark"):
+        desk.wear(theme)
+        for path in paths(office, ids):
+            name = "-".join(named.get(part, part) for part in path.split("/") if part) or "start"
+            for size, width in (("", WIDE), ("-phone", NARROW)):
+                desk.driver.set_window_size(*width)
+                desk.open(path)
+                high = desk.driver.execute_script("return document.documentElement.scrollHeight")
+                desk.driver.set_window_size(width[0], max(width[1], min(high + 150, 6000)))
+                desk.driver.save_screenshot(str(folder / f"{name}-{theme}{size}.png"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "build/screens").resolve())

@@ -1,0 +1,81 @@
+"""A headless browser in which one person sits at the pages, for the tests that need a real one."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web.visiting import PASSWORD
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+needs_browser = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium and chromedriver (Debian packages) are not installed")
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+WIDE, NARROW = (1280, 1000), (500, 900)
+SECONDS = 20
+
+
+class Desk:
+    """A headless browser in which one person sits at the desk; what it downloads lies in `downloads`."""
+
+    def __init__(self, address: str, downloads: Path):
+        from selenium import webdriver
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = str(BROWSER)
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        options.add_experimental_option("prefs", {"download.default_directory": str(downloads), "download.prompt_for_download": False})
+        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+        self.driver.set_page_load_timeout(SECONDS)
+        self.driver.set_window_size(*WIDE)
+        self.address, self.downloads = address, downloads
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.address + path)
+
+    def sign_in(self, email: str) -> None:
+        self.open("/login")
+        self.driver.find_element("name", "email").send_keys(email)
+        self.driver.find_element("name", "password").send_keys(PASSWORD + "\n")
+        self.until(lambda: "/login" not in self.driver.current_url)
+
+    def press(self, key: str) -> None:
+        """A key on the page, and wait for the page that follows."""
+        body = self.driver.find_element("tag name", "body")
+        body.send_keys(key)
+        self.until(lambda: self._is_gone(body))
+
+    def type(self, *keys: str) -> None:
+        """Keys to whatever has the focus."""
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def until(self, condition: Any) -> None:
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.driver, SECONDS).until(lambda _: condition())
+
+    def wear(self, theme: str) -> None:
+        """Light or dark, as the system would have it."""
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
+
+    def faults(self) -> list[str]:
+        """What axe finds against WCAG 2.2 AA on the page as it stands: rule, place, and why."""
+        self.driver.execute_script(AXE.read_text(encoding="utf-8"))
+        found = self.driver.execute_async_script(
+            "const done = arguments[1]; axe.run({runOnly: arguments[0], resultTypes: ['violations']}).then(done, done)", list(RULES)
+        )
+        return [f"{fault['id']}: {node['target']} {node['failureSummary']}" for fault in found["violations"] for node in fault["nodes"]]
+
+    @property
+    def words(self) -> str:
+        return str(self.driver.find_element("tag name", "body").text)
+
+    def _is_gone(self, element: Any) -> bool:
+        from selenium.common.exceptions import WebDriverException
+
+        try:
+            return not element.is_displayed()
+        except WebDriverException:
+            return True
