@@ -5,9 +5,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from e2e.sitting import Desk
 from web.visiting import Office
 from werkzeug.serving import make_server
+
+from e2e.sitting import Desk
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pytest  # noqa: E402 - the tests' own folder comes first
-from e2e.places import furnished, paths  # noqa: E402
-from e2e.sitting import NARROW, WIDE, Desk  # noqa: E402
 from web.visiting import Office  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
+
+from e2e.places import furnished, paths  # noqa: E402
+from e2e.sitting import NARROW, WIDE, Desk  # noqa: E402
 
 
 def main(folder: Path) -> None:

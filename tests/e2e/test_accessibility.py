@@ -1,9 +1,10 @@
 """Every page by axe (WCAG 2.2 AA) in both themes, wide and as a phone; none scrolls sideways, none loads with a fault."""
 
 import pytest
+from web.visiting import Browser, Office
+
 from e2e.places import furnished, paths
 from e2e.sitting import NARROW, WIDE, Desk, needs_browser
-from web.visiting import Browser, Office
 
 pytestmark = needs_browser
 

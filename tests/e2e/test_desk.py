@@ -1,9 +1,9 @@
 """The desk in a real browser, by keys alone: sign in, decide, meet another's decision, take one back."""
 
-from e2e.sitting import Desk, needs_browser
 from sqlalchemy import select
 from web.visiting import Office
 
+from e2e.sitting import Desk, needs_browser
 from vocservice.store import schema
 
 pytestmark = needs_browser
