@@ -48,6 +48,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         warnings=verbatim.warnings,
         conversation=_conversation(verbatim, scored, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
         row=verbatim.row,
+        vector=scored.vector,
     )
 
 

@@ -217,7 +217,8 @@ class Conversation:
 class Analysis:
     """The way out: every label with its evidence, its probability and who gave it.
 
-    `labels` holds the label sets of a taxonomy other than the built-in one, by name.
+    `labels` holds the label sets of a taxonomy other than the built-in one, by name. `vector` is no part of the JSON: signed bytes
+    whose direction says what the text is about, for finding and grouping; blank where none was made.
     """
 
     id: str
@@ -236,6 +237,7 @@ class Analysis:
     labels: Mapping[str, tuple[Label | Factor, ...]] = field(default_factory=dict)
     conversation: Conversation | None = None
     row: Mapping[str, Any] | None = None
+    vector: bytes = field(default=b"", repr=False, compare=False)
 
     def to_dict(self) -> Json:
         """The JSON object of the contract, ready for `json.dumps`; written by hand, as `asdict` copies every value on its way."""

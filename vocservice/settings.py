@@ -107,6 +107,15 @@ class BatchSettings(BaseModel):
     keep_days: Annotated[int, Field(ge=1, le=365)] = 7
 
 
+class ThemeSettings(BaseModel):
+    """Whether workers keep a vector of each text, and how many different customers must stand behind a theme that is shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keeps_vectors: bool = True
+    customers: Annotated[int, Field(ge=2, le=1000)] = 5
+
+
 class Settings(BaseSettings):
     """Everything tuned of the service; made in code it reads neither file nor environment.
 
@@ -130,6 +139,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     outbound: OutboundSettings = OutboundSettings()
     batches: BatchSettings = BatchSettings()
+    themes: ThemeSettings = ThemeSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

@@ -50,6 +50,15 @@ def _labels(scored: Scored) -> list[tuple[str, str, tuple[int, ...]]]:
     return [(name, given.key, given.evidence) for name, r in scored.sets.items() if isinstance(r, MultiResult) for given in r.given]
 
 
+def test_a_text_gets_the_same_vector_in_any_batch_and_others_get_others(engine: Engine) -> None:
+    together = [np.frombuffer(one.vector, np.int8).astype(int) for one in scores(engine, TEXTS)]
+    for text, vector in zip(TEXTS, together, strict=True):
+        (alone,) = scores(engine, [text])
+        assert (len(alone.vector), np.abs(vector).max()) == (WIDTH, 127)
+        assert np.abs(vector - np.frombuffer(alone.vector, np.int8)).max() <= 1
+    assert len({vector.tobytes() for vector in together}) == len(TEXTS)
+
+
 def test_texts_differ(engine: Engine) -> None:
     made = scores(engine, TEXTS)
     assert np.ptp([numbers(one)[:11] for one in made], axis=0).max() > 0.2

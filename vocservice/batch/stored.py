@@ -16,7 +16,7 @@ from vocservice.records import Analysis, RawVerbatim, Rejected, Result
 from vocservice.tables.source import Record
 
 # By hand, as `replace` costs as much again as the line itself.
-_OF_ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name != "row")
+_OF_ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name not in ("row", "vector"))
 _parts = attrgetter(*_OF_ANALYSIS)
 
 

@@ -14,6 +14,7 @@ from vocservice.inference.annotate import OrdinalResult, SetResult, annotate, or
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.encoder import Encoder, Vectors
 from vocservice.inference.heads import Groups, score_segments
+from vocservice.inference.pooling import pooled
 from vocservice.inference.windows import Windowed, Windower
 from vocservice.records import Segment, Verbatim
 
@@ -22,12 +23,13 @@ from vocservice.records import Segment, Verbatim
 class Scored:
     """One verbatim's results: per label set, and per customer turn its sentiment (turn index -> result).
 
-    Evidence rows count `segments`.
+    Evidence rows count `segments`; `vector` is what `pooled` makes of the verbatim.
     """
 
     sets: dict[str, SetResult]
     turns: dict[int, OrdinalResult]
     segments: tuple[Segment, ...]
+    vector: bytes = b""
 
 
 class Engine:
@@ -51,8 +53,9 @@ class Engine:
             raise BundleError(f"bundle {self.bundle.id} gave scores that are not numbers")
         results = annotate(scores, groups, self.bundle.layout.blocks, self.bundle.calibration)
         turns = self._turn_sentiment(verbatims, windowed, vectors)
+        whole = pooled(vectors, groups)
         return [
-            Scored({name: values[index] for name, values in results.items()}, turns[index], text.segments)
+            Scored({name: values[index] for name, values in results.items()}, turns[index], text.segments, whole[index])
             for index, text in enumerate(windowed)
         ]
 

@@ -43,8 +43,9 @@ class Done:
 class Analysing:
     """Analyses what was claimed."""
 
-    def __init__(self, store: Store, rules: RedactionRules, beat: Heartbeat, lease: Lease):
+    def __init__(self, store: Store, rules: RedactionRules, beat: Heartbeat, lease: Lease, *, keeps_vectors: bool = True):
         self._store, self._rules, self._beat, self._lease = store, rules, beat, lease
+        self._keeps_vectors = keeps_vectors
 
     def run(self, claimed: Sequence[Job], analyser: Analyser) -> int:
         """Analyse a chunk; returns how many records were kept.
@@ -104,7 +105,7 @@ class Analysing:
         if not isinstance(result, Analysis):
             return Done(task, result, None)
         try:
-            return Done(task, result, cleaned(task.verbatim, result, self._rules))
+            return Done(task, result, cleaned(task.verbatim, result, self._rules, keeps_vector=self._keeps_vectors))
         except Exception as error:
             log_failure(error, task.job)
             return Done(task, Rejected(result.id, "analysis_failed", "what is kept of this record could not be redacted"), None)

@@ -15,7 +15,7 @@ from vocservice.text.rules import RedactionRules
 CUSTOMER = "[CUSTOMER]"
 
 
-def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules) -> Cleaned:
+def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules, *, keeps_vector: bool = True) -> Cleaned:
     """What is kept. Authors and the customer's key are dropped; keys of the metadata stay."""
     names = tuple({turn.author for turn in raw.turns if turn.author})
     kept = replace(
@@ -28,7 +28,7 @@ def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules) -> Clea
         row=None,
     )
     details = None if raw.metadata is None else _scrubbed(raw.metadata, rules, names, raw.subject)
-    return Cleaned(asdict(kept), details)
+    return Cleaned(asdict(kept), details, analysis.vector if keeps_vector else b"")
 
 
 def _turns(turns: Sequence[RawTurn], analysis: Analysis, rules: RedactionRules, names: Iterable[str]) -> Iterator[RawTurn]:

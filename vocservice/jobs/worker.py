@@ -71,7 +71,7 @@ class Worker:
         self._lease = Lease(_owner(), settings.jobs.lease_seconds, settings.jobs.max_attempts)
         self._beat = Heartbeat(store.database, self._lease)
         self._model = Model(load_bundle)
-        self._analysing = Analysing(store, rules, self._beat, self._lease)
+        self._analysing = Analysing(store, rules, self._beat, self._lease, keeps_vectors=settings.themes.keeps_vectors)
         self._errands = Errands(store.database, errands_of(store, settings) if errands is None else errands, self._beat)
         self._stop = Event()
         self._batches = Batches(store, settings, self._analyser, self._beat, self._stop)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from vocservice.records import Json, RawVerbatim, Rejected, Result
-from vocservice.store import jobs, records, reviews
+from vocservice.store import jobs, records, reviews, vectors
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.jobs import Job, Lease
@@ -16,6 +16,7 @@ from vocservice.store.schema import analyses
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
+from vocservice.store.vectors import Held
 from vocservice.store.verbatims import from_bytes, from_json
 
 # A record that we failed at, not one that cannot be analysed: its text is kept for a later try.
@@ -33,10 +34,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What is kept of a record after its analysis: the redacted verbatim and its redacted metadata."""
+    """What is kept of a record after its analysis: the redacted verbatim, its redacted metadata, its vector (blank: none)."""
 
     verbatim: Mapping[str, Any]
     details: Mapping[str, Any] | None
+    vector: bytes = b""
 
 
 def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
@@ -76,10 +78,12 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         return True  # what another bundle made of this revision stands
     if isinstance(result, Rejected):
         _supersede(connection, task)
+        vectors.drop(connection, task.job.target)
         _set(connection, task, status="rejected", error_code=result.code, clean=None, details=None, needs_review=None)
     else:
         whole = result.to_dict()
         _keep(connection, task, whole, bundle=bundle)
+        vectors.keep(connection, Held(task.job.workspace_id, task.job.target, task.revision, bundle), cleaned.vector if cleaned else b"")
         kept = {} if cleaned is None else {"clean": dict(cleaned.verbatim), "details": cleaned.details}
         review = result.conversation.needs_review if result.conversation else None
         _set(connection, task, status="analysed", error_code=None, needs_review=review, **kept)

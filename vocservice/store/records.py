@@ -16,7 +16,19 @@ from vocservice.store import jobs
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.rows import insert_if_new
-from vocservice.store.schema import analyses, annotations, claims, deliveries, inbox, mentions, records, reviews, tombstones, workspaces
+from vocservice.store.schema import (
+    analyses,
+    annotations,
+    claims,
+    deliveries,
+    inbox,
+    mentions,
+    records,
+    reviews,
+    tombstones,
+    vectors,
+    workspaces,
+)
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.types import plain
 from vocservice.store.vault import Vault
@@ -141,11 +153,11 @@ def _bury(connection: Connection, vault: Vault, held: RowMapping, reason: str) -
 
 
 def wipe(connection: Connection, record_id: str) -> None:
-    """Remove everything that was said: text, analyses, what people noted, metadata, subject, jobs, events, the bodies it came in."""
+    """Remove everything that was said: text, analyses, vectors, notes, metadata, subject, jobs, events, the bodies it came in."""
     connection.execute(delete(job_table).where(job_table.c.target == record_id, job_table.c.kind.in_((ANALYSE, FETCH))))
     blank = dict.fromkeys(_SAID)
     connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
-    for table in (analyses, annotations, claims, reviews, deliveries):
+    for table in (analyses, vectors, annotations, claims, reviews, deliveries):
         connection.execute(delete(table).where(table.c.record_id == record_id))
     told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
     connection.execute(update(inbox).where(inbox.c.id.in_(told)).values(body_sealed=None))

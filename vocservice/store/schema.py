@@ -169,6 +169,18 @@ analyses = Table(
     Index(None, "workspace_id", "is_current", "bundle", "created_at"),
 )
 
+# What a text is found and grouped by, one row a (record, bundle); those of an earlier revision are gone.
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    Column("bundle", Key, primary_key=True),
+    _workspace(),
+    Column("revision", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Index(None, "workspace_id", "bundle"),
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -1,0 +1,77 @@
+"""Vectors of analysed texts in, those of a workspace or of named records out: kept, replaced and dropped with the analysis.
+
+A vector is `width` signed bytes (`inference.pooling`). Of a record there is one a bundle, all of its current revision.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select
+
+from vocservice.store.schema import analyses, vectors
+
+BLOCK = 8192
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Whose vector it is, and which bundle made it of which revision of the text."""
+
+    workspace_id: str
+    record_id: str
+    revision: int
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some records and their vectors, all of one bundle and so of one length."""
+
+    ids: tuple[str, ...]
+    vectors: bytes
+
+
+def keep(connection: Connection, held: Held, vector: bytes) -> None:
+    """Put a vector in place of the one that the bundle made before, and of those of earlier revisions; a blank one only drops them."""
+    old = or_(vectors.c.bundle == held.bundle, vectors.c.revision != held.revision)
+    connection.execute(delete(vectors).where(vectors.c.record_id == held.record_id, old))
+    if vector:
+        values = {"workspace_id": held.workspace_id, "record_id": held.record_id, "revision": held.revision, "bundle": held.bundle}
+        connection.execute(insert(vectors).values(**values, vector=vector))
+
+
+def drop(connection: Connection, record_id: str) -> None:
+    """Forget every vector of a record."""
+    connection.execute(delete(vectors).where(vectors.c.record_id == record_id))
+
+
+def counts(connection: Connection, workspace_id: str) -> Mapping[str, int]:
+    """How many vectors there are of each bundle, most first."""
+    found = select(vectors.c.bundle, func.count()).where(vectors.c.workspace_id == workspace_id).group_by(vectors.c.bundle)
+    return {row[0]: row[1] for row in connection.execute(found.order_by(func.count().desc(), vectors.c.bundle))}
+
+
+def of_records(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
+    """By record, the bundle of its current analysis and the vector that this made; records without one are left out."""
+    current = and_(
+        analyses.c.record_id == vectors.c.record_id,
+        analyses.c.is_current,
+        analyses.c.bundle == vectors.c.bundle,
+        analyses.c.revision == vectors.c.revision,
+    )
+    wanted = select(vectors.c.record_id, vectors.c.bundle, vectors.c.vector).join(analyses, current)
+    wanted = wanted.where(vectors.c.workspace_id == workspace_id)
+    found: dict[str, tuple[str, bytes]] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        some = wanted.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))
+        found |= {row[0]: (row[1], row[2]) for row in connection.execute(some)}
+    return found
+
+
+def blocks(connection: Connection, workspace_id: str, bundle: str) -> Iterator[Block]:
+    """Every vector that a bundle made in a workspace, a block at a time, so that memory does not grow with the workspace."""
+    wanted = select(vectors.c.record_id, vectors.c.vector).where(vectors.c.workspace_id == workspace_id, vectors.c.bundle == bundle)
+    for rows in connection.execute(wanted, execution_options={"yield_per": BLOCK}).partitions():
+        ids, held = zip(*rows, strict=True)
+        yield Block(ids, b"".join(held))
