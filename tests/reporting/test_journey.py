@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vocservice.records import Evidence, Factor, Label
-from vocservice.reporting.frame import stages_of
 from vocservice.reporting.journey import Cell, Journey, channel_mix, compare, journey_map
+from vocservice.reporting.rows import stages_of
 
 from .made import frame, row, rows
 
@@ -95,3 +95,13 @@ def test_every_mention_is_in_one_cell(kinds: list[tuple[str, str]]) -> None:
     assert sum(one.n for one in cells) == sum(bool(factor) for _, factor in kinds)
     assert all(one.n == one.positive + one.negative + one.mixed for one in cells)
     assert all(one.net.value is None or -1 <= one.net.low <= one.net.value <= one.net.high <= 1 for one in cells)  # type: ignore[operator]
+
+
+def test_stages_and_factors_stand_side_by_side_with_a_test() -> None:
+    before = frame(rows(60, "use", "technology-", level=-1), rows(60, "purchase", "courtesy+", start=100, level=1))
+    after = frame(rows(60, "use", "technology+", level=1), rows(60, "purchase", "courtesy+", start=100, level=1))
+    found = compare(before, after, names=("a", "b"))
+    shifts = {shift.key: shift.verdict for shift in found.shifts}
+    assert (shifts["use"], shifts["technology"], shifts["courtesy"], shifts["brand"]) == ("up", "up", "unclear", "unknown")
+    assert found.moved == {("use", "technology"): "down"}
+    assert [journey.n for journey in found.maps] == [120, 120]

@@ -141,6 +141,14 @@ def row_of(analysis: object, origin: Origin) -> Row:
     )
 
 
+def stages_of(row: Row, factor: Factor) -> tuple[str, ...]:
+    """The stages at which a factor of a row stands: those whose evidence it shares; where it shares none, the first."""
+    if len(row.stages) < 2:
+        return tuple(label.key for label in row.stages)
+    shared = tuple(label.key for label in row.stages if _overlap(label.evidence, factor.evidence))
+    return shared or (row.stages[0].key,)
+
+
 def origin_of(record: RawVerbatim, segments: Sequence[str] = ()) -> Origin:
     """What a raw record told; segments are its columns or members of its metadata."""
     found = _segments({**(record.metadata or {}), **(record.row or {})}, segments) if segments else {}
@@ -184,6 +192,10 @@ def score_of(found: Mapping[str, Any] | None) -> Score | None:
 def hashed(subject: str | None) -> str | None:
     """The customer's key made unreadable; equal keys stay equal."""
     return blake2b(subject.encode("utf-8", "replace"), digest_size=_HASH_BYTES).hexdigest() if subject else None
+
+
+def _overlap(first: Sequence[Evidence], second: Sequence[Evidence]) -> bool:
+    return any(a.turn == b.turn and a.start < b.end and b.start < a.end for a in first for b in second)
 
 
 def _parsed(text: str, form: str) -> date | None:

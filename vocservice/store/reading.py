@@ -260,7 +260,7 @@ def _says(given: Json, words: Sequence[str]) -> bool:
 
 def _stands(found: Taken, place: Place) -> bool:
     """Whether the record counts in a cell; what no report can read counts in none."""
-    from vocservice.reporting.frame import stages_of  # brings numpy, which no process that only takes feedback needs
+    from vocservice.reporting.rows import stages_of  # brings numpy, which no process that only takes feedback needs
 
     try:
         row = row_of(found.analysis, found.origin)

@@ -1,0 +1,128 @@
+"""One row of reporting in, the few bytes that figures need of it out: fixed numbers, labels given, and the words it shares with others.
+
+No text, no evidence and no key of a label is in the bytes: a label is known by a hash of its key, which a taxonomy tells apart.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+
+from vocservice.reporting.rows import POLARITIES, Origin, Row, day_of, score_of, stages_of
+
+# key, order, subject; sentiment, score; day, length; scope, outcome; units; level; marks: `FIELDS` of `columns`, in bytes.
+FIXED = struct.Struct("<qqqddiIIIHbB")
+# label, stage; kind, tenths of the probability.
+UNIT = struct.Struct("<IIBB")
+HAS_SUBJECT, HAS_SCORE, HAS_UNREAD_DATE = 1, 2, 4
+STAGE, FLAG, FACTOR = 0, 1, 2  # a factor's kind is FACTOR + the place of its polarity
+NO_LEVEL = -128
+NOTHING = 0
+_MOST_UNITS = 65_535
+_LONGEST = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A row in bytes; `fixed` is empty where the record counts in no figure."""
+
+    fixed: bytes = b""
+    given: bytes = b""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What many rows have in common; `skipped` is the code of a record that no figure can count."""
+
+    channel: str | None = None
+    source: str | None = None
+    score_kind: str | None = None
+    score_scale: float | None = None
+    model: str | None = None
+    taxonomy: str | None = None
+    skipped: str | None = None
+    segments: tuple[tuple[str, str], ...] = ()
+
+
+def pack(row: Row, *, order: int = 0, source: str | None = None) -> Packed:
+    """A row in bytes.
+
+    Args:
+        row: as read.
+        order: what it is put in order by, such as microseconds since 1970.
+        source: what sent it.
+    """
+    score = row.score
+    units = b"".join(_units(row))[: _MOST_UNITS * UNIT.size]
+    marks = (row.subject is not None) * HAS_SUBJECT + (score is not None) * HAS_SCORE + row.has_unread_date * HAS_UNREAD_DATE
+    fixed = FIXED.pack(
+        key_of(row.id),
+        order,
+        key_of(row.subject or ""),
+        math.nan if row.sentiment is None else row.sentiment,
+        score.value if score else math.nan,
+        row.at.toordinal() if row.at else 0,
+        min(sum(map(len, row.texts)), _LONGEST),
+        hash_of(row.scope),
+        hash_of(row.outcome),
+        len(units) // UNIT.size,
+        NO_LEVEL if row.level is None else row.level,
+        marks,
+    )
+    kind, scale = (score.kind, score.scale) if score else (None, None)
+    shared = Context(row.channel, source, kind, scale, row.model or None, row.taxonomy or None, None, tuple(row.segments.items()))
+    return Packed(fixed, units, written(shared))
+
+
+def pack_skipped(record_id: str, code: str, origin: Origin, *, order: int = 0, source: str | None = None) -> Packed:
+    """A record that no figure can count, and that is counted as left out under a code."""
+    score, day = score_of(origin.score), day_of(origin.created_at)
+    at = day.toordinal() if day else 0
+    fixed = FIXED.pack(key_of(record_id), order, key_of(""), math.nan, math.nan, at, 0, NOTHING, NOTHING, 0, NO_LEVEL, 0)
+    kind, scale = (score.kind, score.scale) if score else (None, None)
+    return Packed(fixed, b"", written(Context(origin.channel, source, kind, scale, skipped=code)))
+
+
+def written(context: Context) -> str:
+    """A context as text, the same for the same."""
+    parts = [getattr(context, name) for name in Context.__dataclass_fields__]
+    return json.dumps(parts, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+def read_context(text: str) -> Context:
+    """A context from its text."""
+    *plain, segments = json.loads(text)
+    return Context(*plain, tuple((name, value) for name, value in segments))
+
+
+def key_of(name: str) -> int:
+    """64 bits that stand for an id."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little", signed=True)
+
+
+@lru_cache(maxsize=4096)
+def hash_of(key: str | None) -> int:
+    """32 bits that stand for a label; 0 for none."""
+    if key is None:
+        return NOTHING
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little") or 1
+
+
+def hashes_of(keys: tuple[str, ...]) -> Mapping[int, int]:
+    """Where in a list each label stands, by its hash."""
+    return {hash_of(key): at for at, key in enumerate(keys)}
+
+
+def _units(row: Row) -> Iterator[bytes]:
+    for stage in row.stages:
+        yield UNIT.pack(hash_of(stage.key), NOTHING, STAGE, 0)
+    for flag in row.flags:
+        yield UNIT.pack(hash_of(flag), NOTHING, FLAG, 0)
+    for factor in row.factors:
+        sign, tenths = FACTOR + POLARITIES.index(factor.polarity), round(10 * min(max(round(factor.probability, 1), 0.0), 25.0))
+        for stage_key in stages_of(row, factor) or (None,):
+            yield UNIT.pack(hash_of(factor.key), hash_of(stage_key), sign, tenths)
