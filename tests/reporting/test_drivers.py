@@ -118,3 +118,10 @@ def test_customers_not_records_make_the_interval() -> None:
     many = [one for one in once for _ in range(10)]
     narrow, wide = (by_name(find_drivers(frame(found)).drivers)["fulfilment-"] for found in (many, once))
     assert narrow.high - narrow.low > 0.6 * (wide.high - wide.low)
+
+
+def test_parts_of_r_squared_have_intervals_around_them() -> None:
+    found = {driver.term.name: driver for driver in find_drivers(frame(varied(600))).drivers}
+    assert all(0 <= one.importance_low <= one.importance <= one.importance_high <= 1 for one in found.values())
+    assert found["fulfilment-"].importance_low > found["courtesy+"].importance_high
+    assert found["service_complaint"].importance_low < 0.005

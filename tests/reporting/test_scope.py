@@ -1,12 +1,15 @@
 """Tests of scope: shares, weeks, owners, the promotion ladder and what was recovered but not fixed."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocservice.reporting.scope import KEYS, Rung, ScopeFigures, monday_of, scope_figures
+from vocservice.records import Evidence, Factor
+from vocservice.reporting.rows import Row
+from vocservice.reporting.scope import KEYS, Rung, ScopeFigures, monday_of, promotion_ladder, scope_figures
 
 from .made import MONDAY, frame, row, rows
 
@@ -130,3 +133,16 @@ def test_resolved_transcripts_with_a_lasting_cause_are_unfixed() -> None:
     assert found.share.value == pytest.approx(5 / 9)
     assert found.causes == (("use", "technology", 3), (None, "process", 2))
     assert set(found.ids) == {"r0", "r1", "r2", "r3", "r4"}
+
+
+def test_shared_complaints_name_the_words_that_their_evidence_has_in_common() -> None:
+    def said(text: str, factor: str, start: int, count: int) -> list[Row]:
+        piece = (Evidence(0, len(text), None, text),)
+        factors = (Factor(factor, "-", 0.9, piece),)
+        made = (row(start + at, "use", texts=(text,), scope="service_complaint") for at in range(count))
+        return [replace(one, factors=factors) for one in made]
+
+    made = said("The luggage never arrived.", "fulfilment", 0, 8) + said("The agent never listened.", "competence", 100, 8)
+    made += said("The zebra luggage.", "fulfilment", 200, 1)
+    found = {rung.factor: set(rung.words) for rung in promotion_ladder(frame(made), made, customers=5)}
+    assert found == {"fulfilment": {"arrived", "luggage"}, "competence": {"agent", "listened"}}

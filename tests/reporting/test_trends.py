@@ -112,3 +112,17 @@ def test_periods_need_records_on_both_sides() -> None:
     assert periods(frame(rows(9))) is None
     masks = periods(frame(rows(5, at=MONDAY), rows(6, at=MONDAY + timedelta(days=28))))
     assert masks is not None and [int(mask.sum()) for mask in masks] == [5, 6]
+
+
+@pytest.mark.parametrize(("has_year", "verdict"), [(False, "high"), (True, "usual")], ids=["no year before", "the same a year ago"])
+def test_a_season_that_comes_every_year_is_no_anomaly(has_year: bool, verdict: str) -> None:
+    """Blame rises to a half in three weeks of each year; one that has seen it before expects it."""
+    weeks = range(80) if has_year else range(40, 80)
+    found = []
+    for week in weeks:
+        blamed = 50 if week % 52 in (22, 23, 24) else 10
+        day = MONDAY + timedelta(weeks=week)
+        found += rows(blamed, "use", "fulfilment-", start=week * 1000, at=day) + rows(100 - blamed, "use", start=week * 1000 + 500, at=day)
+    series = next(one for one in series_of(frame(found), bucket="week") if one.figure == "fulfilment-")
+    start = MONDAY + timedelta(weeks=52 + 22)
+    assert next(point.verdict for point in series.points if point.start == start) == verdict

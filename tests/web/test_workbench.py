@@ -32,7 +32,23 @@ from web.visiting import Browser, Office
 PAGES = ("/workbench", "/workbench/verbatims")
 FILES = ("/workbench/report.html", "/workbench/report.xlsx", "/workbench/report.json", "/workbench/records.parquet")
 # What page.css and layout.css say in place of the report's own sheet.
-FRAME = {":root", "*", "body", "h1", "h2", "a", ".skip", ".skip:focus", ":focus-visible", "nav", "nav ul", "nav a", ".quiet", "section"}
+FRAME = {
+    "@page",
+    ":root",
+    "*",
+    "body",
+    "h1",
+    "h2",
+    "a",
+    ".skip",
+    ".skip:focus",
+    ":focus-visible",
+    "nav",
+    "nav ul",
+    "nav a",
+    ".quiet",
+    "section",
+}
 BOTH = "The app crashed. The staff were lovely."
 
 

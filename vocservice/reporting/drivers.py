@@ -23,10 +23,13 @@ RIDGE = 1.0
 RESAMPLES = 1000
 BLOCKS = 500
 ORDERINGS = 400
+PART_RESAMPLES = 100
+PART_ORDERINGS = 30
 EXACT_UP_TO = 6
 MAX_LEVELS = 10
 SEED = 20250101
 _JITTER = 1e-8
+_MIDDLE = (0.025, 0.975)
 _QUADRANTS = {(True, True): "fix first", (True, False): "frequent, mild", (False, True): "rare, costly", (False, False): "watch"}
 
 
@@ -52,7 +55,7 @@ class Driver:
         share: of the scored records.
         impact: change of the score of a record that mentions it, with interval.
         without: change of the mean score if it were not mentioned at all, with interval: -impact x share.
-        importance: its part of R² (LMG).
+        importance: its part of R² (LMG: the Shapley value of R²), with interval.
         quadrant: of the priority matrix, for negative factors only.
     """
 
@@ -66,6 +69,8 @@ class Driver:
     without_low: float
     without_high: float
     importance: float
+    importance_low: float
+    importance_high: float
     quadrant: str | None = None
 
     @property
@@ -200,21 +205,34 @@ def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: t
     size, unit, lowest = _unit(frame)
     width, count = sums.shape[-1], len(design.terms)
     impact = _solved(sums.sum(axis=0)[None], count)[0] * size
-    spread = _solved(_resampled(sums), count) * size
+    resampled = _resampled(sums)
     gram = _centred(sums.sum(axis=0)[None])[0]
     importance, by_controls = lmg(gram, controls=width - count - 2)
     share = design.predictors.mean(axis=0)
-    low, high = np.quantile(spread, (0.025, 0.975), axis=0)
-    found = [_driver(term, len(frame), share[at], (impact[at], low[at], high[at]), importance[at]) for at, term in enumerate(design.terms)]
+    impacts = np.stack([impact, *np.quantile(_solved(resampled, count) * size, _MIDDLE, axis=0)], axis=1)
+    parts = np.stack([importance, *_part_interval(resampled, importance, controls=width - count - 2)], axis=1)
+    found = [_driver(term, len(frame), share[at], impacts[at], parts[at]) for at, term in enumerate(design.terms)]
     return Drivers(
         len(frame), "", unit, lowest + size * float(frame.score.mean()), float(importance.sum()) + by_controls, by_controls,
         tuple(sorted(_with_quadrants(found), key=lambda driver: (-driver.importance, driver.term.name))), left_out, controls,
     )  # fmt: skip
 
 
-def _driver(term: Term, n: int, share: float, impact: tuple[float, float, float], importance: float) -> Driver:
-    value, low, high, share = (float(part) for part in (*impact, share))
-    return Driver(term, round(share * n), share, value, low, high, -value * share, -high * share, -low * share, max(float(importance), 0.0))
+def _part_interval(resampled: Floats, parts: Floats, *, controls: int) -> Floats:
+    """Low and high of each part of R² over resamples, (2, terms).
+
+    A resample draws some blocks twice, so its R² is higher than that of the records; the interval is moved back by that much.
+    """
+    found = np.stack([lmg(_centred(sums[None])[0], controls=controls, orderings=PART_ORDERINGS)[0] for sums in resampled[:PART_RESAMPLES]])
+    low, high = np.quantile(found, _MIDDLE, axis=0) - (found.mean(axis=0) - parts)
+    return np.asarray(np.maximum(np.stack([np.minimum(low, parts), np.maximum(high, parts)]), 0.0))
+
+
+def _driver(term: Term, n: int, share: float, impact: Floats, part: Floats) -> Driver:
+    value, low, high, share = (float(found) for found in (*impact, share))
+    without = -value * share, -high * share, -low * share
+    importance, least, most = (max(float(found), 0.0) for found in part)
+    return Driver(term, round(share * n), share, value, low, high, *without, importance, least, most)
 
 
 def _unit(frame: Frame) -> tuple[float, str, float]:

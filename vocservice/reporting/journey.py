@@ -11,7 +11,7 @@ import numpy as np
 
 from vocservice.reporting.estimate import MIN_N, Estimate, net, share
 from vocservice.reporting.frame import MIXED, NEGATIVE, NONE, POSITIVE, Frame, Ints
-from vocservice.reporting.stats import benjamini_hochberg, chi_square, difference_interval, total_variation, two_proportions
+from vocservice.reporting.stats import Z95, benjamini_hochberg, chi_square, difference_interval, total_variation, two_proportions
 
 CLEAR_Q = 0.05
 MIX_DISTANCE = 0.1
@@ -104,20 +104,41 @@ class ChannelMix:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """The net sentiment of a stage (of its records) or of a factor (by polarity) in two sets; `verdict` as of a `Change`."""
+
+    kind: str
+    key: str
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    p: float | None
+    q: float | None
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two sets of records against each other."""
+    """Two sets of records against each other; `maps` are their journey maps, `shifts` stages and factors side by side."""
 
     before: str
     after: str
     n_before: int
     n_after: int
     changes: tuple[Change, ...]
+    shifts: tuple[Shift, ...]
+    maps: tuple[Journey, Journey]
     channels: ChannelMix
 
     @property
     def tested(self) -> int:
         """How many cells were tested, for which q is corrected."""
         return sum(change.p is not None for change in self.changes)
+
+    @property
+    def moved(self) -> Mapping[tuple[str | None, str], str]:
+        """The verdict of each cell that is clearly blamed more (up) or less (down)."""
+        return {(change.stage, change.factor): change.verdict for change in self.clear}
 
     @property
     def clear(self) -> tuple[Change, ...]:
@@ -151,7 +172,9 @@ def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int =
         for at, stage in places
         for column, factor in enumerate(before.factor_keys)
     ]
-    return Comparison(*names, len(before), len(after), tuple(_corrected(found)), channel_mix(before, after))
+    maps = journey_map(before, least=least), journey_map(after, least=least)
+    shifts = tuple(_corrected_shifts([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
+    return Comparison(*names, len(before), len(after), tuple(_corrected(found)), shifts, maps, channel_mix(before, after))
 
 
 def channel_mix(before: Frame, after: Frame) -> ChannelMix:
@@ -222,10 +245,34 @@ def _change(stage: str | None, factor: str, before: tuple[int, int], after: tupl
 def _corrected(changes: Sequence[Change]) -> Iterator[Change]:
     qs = benjamini_hochberg([math.nan if change.p is None else change.p for change in changes])
     for change, q in zip(changes, qs, strict=True):
-        yield change if change.p is None else replace(change, q=q, verdict=_verdict(change, q))
+        yield change if change.p is None else replace(change, q=q, verdict=_verdict(change.difference, q))
 
 
-def _verdict(change: Change, q: float) -> str:
+def _moods(journey: Journey) -> Iterator[tuple[str, str, Estimate]]:
+    yield from (("stage", stage.key, stage.sentiment) for stage in journey.stages)
+    yield from (("factor", factor.key, factor.total.net) for factor in journey.factors)
+
+
+def _shift(before: tuple[str, str, Estimate], after: tuple[str, str, Estimate]) -> Shift:
+    """Difference of two net sentiments: interval from both intervals (Zou and Donner 2008), p of the same spread."""
+    kind, key, a = before
+    b, n = after[2], a.n + after[2].n
+    if a.value is None or b.value is None or a.low is None or a.high is None or b.low is None or b.high is None:
+        return Shift(kind, key, a, b, Estimate(n), None, None, "unknown")
+    change = b.value - a.value
+    low, high = change - math.hypot(b.value - b.low, a.high - a.value), change + math.hypot(b.high - b.value, a.value - a.low)
+    spread = (change - low if change > 0 else high - change) / Z95
+    p = math.erfc(abs(change) / spread / math.sqrt(2)) if spread else 1.0
+    return Shift(kind, key, a, b, Estimate(n, change, low, high), p, None, "unclear")
+
+
+def _corrected_shifts(shifts: Sequence[Shift]) -> Iterator[Shift]:
+    qs = benjamini_hochberg([math.nan if shift.p is None else shift.p for shift in shifts])
+    for shift, q in zip(shifts, qs, strict=True):
+        yield shift if shift.p is None else replace(shift, q=q, verdict=_verdict(shift.difference, q))
+
+
+def _verdict(difference: Estimate, q: float) -> str:
     if q > CLEAR_Q:
         return "unclear"
-    return "up" if (change.difference.value or 0) > 0 else "down"
+    return "up" if (difference.value or 0) > 0 else "down"

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from vocservice.reporting import words
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
+from vocservice.reporting.definitions import definitions
 from vocservice.reporting.drivers import Driver, Drivers
 from vocservice.reporting.estimate import MIN_N, Estimate
 from vocservice.reporting.journey import Cell
@@ -76,6 +77,7 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "links": links,
         "charts": _charts(report),
         "least": MIN_N,
+        "definitions": definitions(customers=report.customers_wanted),
         "shown_rungs": report.scope.ladder[:SHOWN_RUNGS],
         "shown_changes": _changes(report),
         "anomalies": tuple((series.figure, point) for series in report.series for point in series.anomalies),
@@ -87,12 +89,17 @@ def look_of(cell: Cell) -> str:
     """The class of a cell: painted only where the interval leaves out zero, hatched where too little is known."""
     if not cell.n:
         return "none"
-    if cell.net.value is None:
+    return tone_of(cell.net)
+
+
+def tone_of(found: Estimate) -> str:
+    """The class of a net sentiment."""
+    if found.value is None:
         return "unknown"
-    if not cell.net.is_clear:
+    if not found.is_clear:
         return "even"
-    step = next(step for least, step in _STEPS if abs(cell.net.value) >= least)
-    return f"{'good' if cell.net.value > 0 else 'bad'}{step}"
+    step = next(step for least, step in _STEPS if abs(found.value) >= least)
+    return f"{'good' if found.value > 0 else 'bad'}{step}"
 
 
 def impact_text(driver: Driver, *, digits: int = 2) -> str:
@@ -202,6 +209,8 @@ def _filters() -> Iterator[tuple[str, Callable[..., str]]]:
     yield "net", words.net_text
     yield "mean", words.mean_text
     yield "look", look_of
+    yield "tone", tone_of
+    yield "part", words.part_text
     yield "impact", impact_text
     yield "without", without_text
 

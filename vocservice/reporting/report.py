@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vocservice.errors import InputError
+from vocservice.reporting.causes import Fourfold, anchors_of, fourfold
 from vocservice.reporting.drivers import Drivers, find_drivers
 from vocservice.reporting.estimate import Estimate, mean, net, share
 from vocservice.reporting.frame import Bools, Frame, frame_of
@@ -118,6 +119,7 @@ class Report:
     comparison: Comparison | None
     comparison_is_default: bool
     splits: tuple[Split, ...]
+    causes: tuple[Fourfold, ...]
     segment: str | None
     segments: tuple[Segment, ...]
     quotes: tuple[Quoted, ...]
@@ -133,8 +135,14 @@ class Report:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace") + b"\n"
 
 
-def make_report(reading: Reading, taxonomy: Taxonomy, wish: Wish) -> Report:
+def make_report(reading: Reading, taxonomy: Taxonomy, wish: Wish, *, anchors: Sequence[Row] = ()) -> Report:
     """Compute everything.
+
+    Args:
+        reading: the records.
+        taxonomy: that labelled them.
+        wish: what the reader asks for.
+        anchors: the same texts labelled by several models or taxonomies, under the same ids.
 
     Raises:
         InputError: a column or value to compare or to break down by is not in the records.
@@ -159,6 +167,7 @@ def make_report(reading: Reading, taxonomy: Taxonomy, wish: Wish) -> Report:
         comparison=compare(sides[0], sides[1], names=names) if sides else None,
         comparison_is_default=not wish.compared,
         splits=splits(sides[0], sides[1]) if sides else (),
+        causes=fourfold(sides[0], sides[1], anchors_of(frame_of(anchors, taxonomy), anchors) if anchors else None) if sides else (),
         segment=wish.segment,
         segments=_segments(frame, wish.segment),
         quotes=typical_quotes(frame, rows),

@@ -5,6 +5,8 @@ Also what should move up the ladder (service complaints that many customers shar
 """
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,6 +15,7 @@ import numpy as np
 
 from vocservice.reporting.estimate import MIN_N, Estimate, share
 from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints
+from vocservice.reporting.quotes import ANONYMOUS
 from vocservice.reporting.rows import Row
 from vocservice.reporting.stats import benjamini_hochberg, binomial_tail
 
@@ -23,6 +26,15 @@ RECENT_DAYS = 28
 MIN_EARLIER = 20
 LISTED_IDS = 50
 MAX_WEEKS = 260
+SHOWN_WORDS = 5
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_COMMON_WORDS = """
+    about after again also another because been before being could didn does doesn done down even ever every from have having
+    here into isn just like made make many more most much need never only other over really same should some still such than that
+    their them then there these they thing this those through told took until very wasn well went were what when where which
+    while will with without won would your yours
+    """
+_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,8 @@ class Rung:
 
     `step` is single (one customer), repeated, shared (at least the wanted number of customers), or candidate (shared, and
     more often than its base rate). `base` says what the expected number is taken from: the average blamed cell, or earlier
-    records, in which case it is the number expected in the last 28 days.
+    records, in which case it is the number expected in the last 28 days. `words` are what the evidence has in common: each used by at
+    least five customers, and more often than in other complaints.
     """
 
     stage: str
@@ -85,6 +98,7 @@ class Rung:
     step: str
     experience_issues: int
     ids: tuple[str, ...]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +210,9 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
         for cell, members in cells.items()
     ]
     qs = benjamini_hochberg([math.nan if rung.p is None else rung.p for rung in found])
-    stepped = (rung if rung.p is None else _climbed(rung, q) for rung, q in zip(found, qs, strict=True))
+    said = _Said.of(complaints, rows)
+    named = (replace(rung, words=said.common(cell)) if rung.p is not None else rung for rung, cell in zip(found, cells, strict=True))
+    stepped = (rung if rung.p is None else _climbed(rung, q) for rung, q in zip(named, qs, strict=True))
     order = ("candidate", "shared", "repeated", "single")
     yield from sorted(stepped, key=lambda rung: (order.index(rung.step), -rung.customers, -rung.records, rung.stage, rung.factor))
 
@@ -211,6 +227,42 @@ def recovered_but_unfixed(frame: Frame, rows: Sequence[Row], *, least: int = MIN
     ids = _ids(unfixed, rows, np.arange(len(unfixed)))
     counts = int((frame.outcome.codes >= 0).sum()), int(resolved.sum()), int(mask.sum())
     return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Who used which word in the evidence of which blamed factor at which stage: customers by word and cell."""
+
+    by_cell: Mapping[tuple[int, int], Counter[str]]
+    everywhere: Counter[str]
+
+    @classmethod
+    def of(cls, frame: Frame, rows: Sequence[Row]) -> "_Said":
+        found: dict[tuple[int, int], dict[str, set[int]]] = {}
+        places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
+        for at, stage, factor in zip(places.row.tolist(), places.stage.tolist(), places.factor.tolist(), strict=True):
+            own = found.setdefault((stage, factor), {})
+            for word in _evidence_words(rows[int(frame.index[at])], frame.factor_keys[factor]):
+                own.setdefault(word, set()).add(int(frame.subject[at]))
+        by_cell = {cell: Counter({word: len(who) for word, who in own.items()}) for cell, own in found.items()}
+        return cls(by_cell, sum(by_cell.values(), Counter()))
+
+    def common(self, cell: tuple[int, int]) -> tuple[str, ...]:
+        """The words that most distinguish a cell from all others (log odds), each of five customers at least."""
+        own = self.by_cell.get(cell, Counter())
+        total, rest = own.total() + 1, self.everywhere.total() - own.total() + 1
+        scored = {
+            word: count * math.log((count + 0.5) / total / ((self.everywhere[word] - count + 0.5) / rest))
+            for word, count in own.items()
+            if count >= ANONYMOUS
+        }
+        best = sorted((word for word, score in scored.items() if score > 0), key=lambda word: (-scored[word], word))
+        return tuple(best[:SHOWN_WORDS])
+
+
+def _evidence_words(row: Row, factor: str) -> frozenset[str]:
+    pieces = (piece.text for one in row.factors if one.key == factor and one.polarity == "-" for piece in one.evidence)
+    return frozenset(word for piece in pieces for word in _WORD.findall(piece.casefold()) if word not in _COMMON)
 
 
 def _week(week: int, counts: Ints, frame: Frame, least: int) -> Week:

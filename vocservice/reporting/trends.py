@@ -1,7 +1,7 @@
 """A frame with days in, series by week or day out: what stands out, what of a change is the channels', where model or labels changed.
 
-Days are tested against the same weekday of the weeks before, weeks against the weeks before; the expected range grows where
-there are few records, and where the past itself went up and down.
+Days are tested against the same weekday of the weeks before, weeks against the weeks before, moved as the same weeks moved a
+year ago where there is such a year; the expected range grows where there are few records, and where the past itself went up and down.
 """
 
 import math
@@ -26,6 +26,9 @@ MIN_TRAILING = 4
 MIN_TRAILING_N = 30
 MIN_BUCKET_N = 10
 CLEAR_Q = 0.05
+YEAR_WEEKS = 52
+MIN_SEASON = 30
+MOST_SEASON = 4.0
 MAX_BUCKETS: Mapping[Bucket, int] = {"week": 104, "day": 91}
 DAYS: Mapping[Bucket, int] = {"week": 7, "day": 1}
 
@@ -221,22 +224,44 @@ def _past(at: int, bucket: Bucket) -> list[int]:
     return [slot for slot in range(at - step, at - step * TRAILING_WEEKS - 1, -step) if slot >= 0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Season:
+    """How a week stood to the eight before it a year ago: ratio, and the relative variance of that ratio."""
+
+    ratio: float = 1.0
+    variance: float = 0.0
+
+    @classmethod
+    def of(cls, at: int, past: Sequence[int], hits: Floats, n: Floats) -> "_Season":
+        """Of the three weeks around the same week of last year; one and zero where last year is not there or has too little."""
+        around, before = ([slot for slot in slots if slot >= 0] for slots in (_year_ago([at - 1, at, at + 1]), _year_ago(past)))
+        if len(around) < 3 or len(before) < TRAILING_WEEKS or min(hits[around].sum(), hits[before].sum()) < MIN_SEASON:
+            return cls()
+        ratio = (hits[around].sum() / n[around].sum()) / (hits[before].sum() / n[before].sum())
+        return cls(min(max(ratio, 1 / MOST_SEASON), MOST_SEASON), 1 / hits[around].sum() + 1 / hits[before].sum())
+
+
+def _year_ago(slots: Sequence[int]) -> list[int]:
+    return [slot - YEAR_WEEKS for slot in slots]
+
+
 def _points(slots: _Slots, hits: Bools, among: Bools, bucket: Bucket) -> Iterator[Point]:
     found, n = slots.counts(hits & among), slots.counts(among)
     for at in range(slots.count):
         point = Point(slots.start(at, bucket), slots.is_partial(at, bucket), int(found[at]), int(n[at]), share(int(found[at]), int(n[at])))
         past = [slot for slot in _past(at, bucket) if n[slot]]
-        yield _tested(point, found[past], n[past])
+        season = _Season.of(at, past, found, n) if bucket == "week" else _Season()
+        yield _tested(point, found[past], n[past], season)
 
 
-def _tested(point: Point, hits: Floats, n: Floats) -> Point:
+def _tested(point: Point, hits: Floats, n: Floats, season: _Season) -> Point:
     """A point against the shares of the past; the rate is Beta, as sure as the past is long and as spread as the past was."""
     total = float(n.sum())
     if point.n < MIN_BUCKET_N or len(n) < MIN_TRAILING or total < MIN_TRAILING_N:
         return point
     spread = intraclass(hits, n)
-    size = 1 / (1 / (total + 1) + spread / max(1 - spread, 1e-9))
-    rate = (float(hits.sum()) + 0.5) / (total + 1)
+    rate = min((float(hits.sum()) + 0.5) / (total + 1) * season.ratio, 1 - 0.5 / (total + 1))
+    size = 1 / (1 / (total + 1) + spread / max(1 - spread, 1e-9) + season.variance * rate / (1 - rate))
     chances = beta_binomial(point.n, rate * size, (1 - rate) * size)
     low, high = _range(chances)
     return replace(point, low=low / point.n, high=high / point.n, p=_two_sided(chances, point.hits))
@@ -245,18 +270,21 @@ def _tested(point: Point, hits: Floats, n: Floats) -> Point:
 def _volume(slots: _Slots, bucket: Bucket) -> Iterator[Point]:
     """Counts; a week that is cut off is not tested, nor part of the past."""
     counts = slots.counts(np.ones(len(slots.of_record), dtype=bool))
+    whole = np.array([not slots.is_partial(at, bucket) for at in range(slots.count)], dtype=np.float64)
     for at in range(slots.count):
         point = Point(slots.start(at, bucket), slots.is_partial(at, bucket), int(counts[at]), int(counts[at]), Estimate(int(counts[at])))
-        past = counts[[slot for slot in _past(at, bucket) if not slots.is_partial(slot, bucket)]]
-        yield point if point.is_partial else _tested_volume(point, past)
+        past = [slot for slot in _past(at, bucket) if whole[slot]]
+        season = _Season.of(at, past, counts * whole, whole) if bucket == "week" else _Season()
+        yield point if point.is_partial else _tested_volume(point, counts[past], season)
 
 
-def _tested_volume(point: Point, past: Floats) -> Point:
+def _tested_volume(point: Point, past: Floats, season: _Season) -> Point:
     """A count against the counts of the past, a gamma-Poisson of their mean and spread."""
     if len(past) < MIN_TRAILING or past.sum() < MIN_TRAILING_N:
         return point
     mean, variance = float(past.mean()), float(past.var(ddof=1))
-    spread = max(variance / mean**2 - 1 / mean, 0.0) + 1 / (mean * len(past))
+    spread = max(variance / mean**2 - 1 / mean, 0.0) + 1 / (mean * len(past)) + season.variance
+    mean *= season.ratio
     up_to = int(max(point.n, mean + 12 * math.sqrt(mean + spread * mean**2))) + 10
     chances = negative_binomial(mean, 1 / spread, up_to=up_to)
     low, high = _range(chances)

@@ -42,6 +42,13 @@ def net_text(found: Estimate) -> str:
     return f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)}), n = {found.n}"
 
 
+def part_text(found: Estimate) -> str:
+    """A part of a change with its interval; its n stands elsewhere."""
+    if found.value is None or found.low is None or found.high is None:
+        return not_known(found.n)
+    return f"{signed(found.value, 3)} ({signed(found.low, 3)} to {signed(found.high, 3)})"
+
+
 def mean_text(found: Estimate) -> str:
     """A mean with its interval and n."""
     if found.value is None or found.low is None or found.high is None:

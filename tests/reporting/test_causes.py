@@ -1,0 +1,95 @@
+"""Tests of the change split four ways: what was put in comes out, the parts sum to the change, and what cannot be told is not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from vocservice.reporting.causes import MIN_ANCHORS, NAMES, Anchors, Fourfold, anchors_of, fourfold
+from vocservice.reporting.rows import Row, Score
+
+from .made import TAXONOMY, frame, row
+
+OLD, NEW = ("m-1", TAXONOMY.id), ("m-2", TAXONOMY.id)
+OTHER = "voc/9.0.0"
+
+
+def people(count: int, mood: float, *, start: int, version: tuple[str, str] = OLD, chats: float = 0.5, kinder: float = 0.0) -> list[Row]:
+    """Customers of a mood, less or more by e-mail; a model may read them as kinder than they are."""
+    draw = np.random.default_rng(start)
+    moods = draw.normal(mood, 0.2, count)
+    return [
+        row(start + at, "use", model=version[0], taxonomy=version[1], level=0, scope="neither", sentiment=float(moods[at]) + kinder,
+            channel="chat" if draw.random() < chats else "email", score=Score("nps", 7, 10))
+        for at in range(count)
+    ]  # fmt: skip
+
+
+def anchor_set(kinder: dict[tuple[str, str], float], count: int = 60) -> Anchors:
+    """The same texts read by each version."""
+    made = [row(at, "use", model=model, taxonomy=taxonomy, level=0, scope="neither", sentiment=at / 100 + more)
+            for (model, taxonomy), more in kinder.items() for at in range(count)]  # fmt: skip
+    return anchors_of(frame(made), made)
+
+
+def split(before: Sequence[Row], after: Sequence[Row], anchors: Anchors | None) -> Fourfold:
+    return fourfold(frame(before), frame(after), anchors)[0]
+
+
+def parts(found: Fourfold) -> dict[str, float | None]:
+    return {cause.name: cause.part.value for cause in found.causes}
+
+
+def test_what_a_new_model_did_is_told_from_what_people_say() -> None:
+    found = split(people(800, 0.0, start=0), people(800, 0.2, start=5000, version=NEW, kinder=0.1), anchor_set({OLD: 0.0, NEW: 0.1}))
+    assert parts(found)["model version"] == pytest.approx(0.1)
+    assert parts(found)["customers"] == pytest.approx(0.2, abs=0.03)
+    assert sum(value or 0 for value in parts(found).values()) == pytest.approx(found.change.value)
+    assert tuple(parts(found)) == NAMES and found.anchors == 60
+
+
+def test_the_same_version_on_both_sides_did_nothing_and_needs_no_anchors() -> None:
+    found = split(people(200, 0.0, start=0), people(200, 0.0, start=5000), None)
+    assert parts(found)["model version"] == parts(found)["taxonomy version"] == 0
+    assert found.untold is None
+    assert found.causes[0].part.low is not None and found.causes[0].part.low <= 0 <= (found.causes[0].part.high or 0)
+
+
+def test_the_channels_have_a_part_of_their_own() -> None:
+    before = people(400, 0.0, start=0, chats=1.0) + people(100, 0.8, start=1000, chats=0.0)
+    after = people(100, 0.0, start=5000, chats=1.0) + people(400, 0.8, start=6000, chats=0.0)
+    found = parts(split(before, after, None))
+    assert found["channel mix"] == pytest.approx(0.48, abs=0.03) and found["customers"] == pytest.approx(0, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "anchors",
+    [None, anchor_set({OLD: 0.0}), anchor_set({OLD: 0.0, NEW: 0.1}, count=MIN_ANCHORS - 1)],
+    ids=["none", "of one version", "too few"],
+)
+def test_without_a_usable_anchor_set_customers_and_versions_are_not_told_apart(anchors: Anchors | None) -> None:
+    found = split(people(200, 0.0, start=0), people(200, 0.1, start=5000, version=NEW), anchors)
+    assert [parts(found)[name] for name in ("customers", "model version", "taxonomy version")] == [None] * 3
+    assert found.untold and found.untold.value == pytest.approx(0.1, abs=0.06) and "anchor set" in found.causes[0].note
+
+
+@pytest.mark.parametrize(
+    ("between", "is_known"), [((), False), ((("m-2", TAXONOMY.id),), True)], ids=["together", "one version between them"]
+)
+def test_model_and_taxonomy_are_told_apart_where_a_version_changes_one_alone(between: tuple[tuple[str, str], ...], is_known: bool) -> None:
+    last = ("m-2", OTHER)
+    anchors = anchor_set({OLD: 0.0, last: 0.3} | dict.fromkeys(between, 0.1))
+    found = parts(split(people(300, 0.0, start=0), people(300, 0.3, start=5000, version=last), anchors))
+    assert (found["model version"] is not None) is is_known
+    if is_known:
+        assert found["model version"] == pytest.approx(0.1) and found["taxonomy version"] == pytest.approx(0.2)
+
+
+def test_a_score_is_the_customers_whatever_the_model() -> None:
+    found = fourfold(frame(people(100, 0.0, start=0)), frame(people(100, 0.0, start=5000, version=NEW)), None)
+    score = next(one for one in found if one.figure.startswith("mean score"))
+    assert parts(score)["model version"] == 0 and score.causes[3].note
+
+
+def test_few_records_are_not_split() -> None:
+    assert fourfold(frame(people(4, 0.0, start=0)), frame(people(100, 0.0, start=5000)), None) == ()

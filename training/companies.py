@@ -1,0 +1,103 @@
+"""Corpora in, companies out: their texts as records of `voc classify`, with the scores, days and groups that people gave.
+
+The scores and foreign labels never reach the model: they travel beside the text, to be held against the figures.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training.corpora import CORPORA, Row, held_out_ids, read_rows
+
+Score = Mapping[str, Any]
+
+SEED = 20250101
+_AIRLINE_MOOD = {"negative": 1, "neutral": 2, "positive": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """One corpus as a company.
+
+    Attributes:
+        corpus: its name in the registry of corpora.
+        title: of its section.
+        score: the score that people gave a row, as the contract has it; null where they gave none.
+        score_name: what that score is.
+        group: name of the column that tells kinds of records apart, and the row's key of it.
+        day: the ISO day of a row; null where it has none.
+    """
+
+    corpus: str
+    title: str
+    score_name: str
+    score: Callable[[Row], Score | None]
+    group: tuple[str, str] | None = None
+    day: Callable[[Row], str | None] = field(default=lambda row: row.get("created_at"))
+
+
+def _no_score(row: Row) -> None:
+    return None
+
+
+def _scaled(value: float, highest: float, kind: str | None = None) -> Score:
+    return {"kind": kind, "value": value, "scale": highest}
+
+
+def _mood(row: Row) -> Score:
+    return _scaled(_AIRLINE_MOOD[row["sentiment"]], 3)
+
+
+def _overall(row: Row) -> Score | None:
+    return None if row.get("overall") is None else _scaled(row["overall"], 10, "csat")
+
+
+def _health(row: Row) -> Score:
+    """1 (very positive) to 5 is turned round: higher is better."""
+    return _scaled(6 - row["sentiment"], 5)
+
+
+def _polarity(row: Row) -> Score:
+    return _scaled(row["label"] + 1, 2)
+
+
+def _tweet_day(row: Row) -> str:
+    day, month, year = row["created_at"].partition(" ")[0].split("-")
+    return f"{year}-{month}-{day}"
+
+
+COMPANIES: Mapping[str, Company] = {
+    "apps": Company("fabsa", "App reviews, ten industries", "none given", _no_score, ("industry", "industry")),
+    "airlines": Company("airline", "Tweets to airlines", "sentiment as read by people, 1 to 3", _mood, ("airline", "airline"), _tweet_day),
+    "lounges": Company("lounge", "Airport lounge reviews", "overall rating, 1 to 10", _overall, ("airline", "airline")),
+    "seats": Company("seat", "Aircraft seat reviews", "overall rating, 1 to 10", _overall, ("airline", "airline")),
+    "health": Company("nhs", "Health and transport surveys", "sentiment as read by people, 1 to 5", _health, ("service", "service")),
+    "products": Company("amazon_train", "Product reviews", "negative (1) or positive (2), from the stars", _polarity),
+}
+
+
+def rows_of(company: Company, data: Path, *, most: int, seed: int = SEED) -> Sequence[Row]:
+    """The rows of a company, at most so many, drawn at random; what is held out of training stays in.
+
+    Raises:
+        ConfigError: the corpus is not there.
+    """
+    rows = list(read_rows(data / CORPORA[company.corpus].path))
+    if len(rows) <= most:
+        return rows
+    chosen = sorted(random.Random(seed).sample(range(len(rows)), most))
+    return [rows[at] for at in chosen]
+
+
+def records_of(company: Company, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """Each row as a record that `voc classify` reads: nothing but what a sender would tell."""
+    for row in rows:
+        told = {"id": row["id"], "text": row["text"], "channel": row.get("channel"), "question": row.get("question")}
+        yield {key: value for key, value in told.items() if value}
+
+
+def trained_on(data: Path) -> frozenset[str]:
+    """Ids of the texts whose annotation under our codebook trained the bundle."""
+    return frozenset(row["id"] for row in read_rows(data / CORPORA["train"].path)) - held_out_ids(data)

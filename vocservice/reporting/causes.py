@@ -1,0 +1,244 @@
+"""Two sets of records and a scored anchor set in, the change of a figure split four ways out.
+
+What customers say, the mix of channels, another version of the taxonomy, and another version of the model sum to the change.
+The last two come from an anchor set: the same texts labelled by each version, so that only the labels differ.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vocservice.reporting.estimate import MIN_N, Estimate
+from vocservice.reporting.frame import Bools, Frame
+from vocservice.reporting.rows import Row
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Version = tuple[str, str]
+Figure = Callable[[Frame], tuple[Floats, Bools]]
+
+MIN_ANCHORS = 30
+RESAMPLES = 500
+BLOCKS = 200
+SEED = 20250102
+NAMES = ("customers", "channel mix", "taxonomy version", "model version")
+_TOLERANCE = 1e-9
+_OWN_SCORE = "the customer’s own score, whatever the model"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One of the four parts of a change, with its interval; `note` says why it is not known, or is nothing by its nature."""
+
+    name: str
+    part: Estimate
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fourfold:
+    """A change of a figure and its four parts; where all are known they sum to it.
+
+    Attributes:
+        change: after less before, with its interval; n counts the records of both sets.
+        untold: what customers and versions did together, where they cannot be told apart.
+        anchors: texts of the anchor set that every version labelled.
+    """
+
+    figure: str
+    before: float
+    after: float
+    n_before: int
+    n_after: int
+    change: Estimate
+    causes: tuple[Cause, ...]
+    untold: Estimate | None
+    anchors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """The anchor set: m texts under k versions, as (m, k) rows of a frame."""
+
+    versions: tuple[Version, ...]
+    frame: Frame
+    at: Ints
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """What taxonomy and model did to a figure, for each draw; null where it is not known, and why."""
+
+    taxonomy: Floats | None
+    model: Floats | None
+    note: str = ""
+
+    @classmethod
+    def none(cls, draws: int, note: str = "") -> "_Labels":
+        return cls(np.zeros(draws), np.zeros(draws), note)
+
+    @property
+    def is_known(self) -> bool:
+        return self.taxonomy is not None and self.model is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Resamples of one set, the set itself first: (draws, channels) weights and rates, (draws, versions) weights, (draws,) means."""
+
+    weights: Floats
+    rates: Floats
+    versions: Floats
+    mean: Floats
+    n: int
+
+
+FIGURES: Mapping[str, tuple[Figure, bool]] = {
+    "mean sentiment": (lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)), True),
+    "share of service complaints": (lambda frame: (frame.is_service.astype(np.float64), frame.has_scope), True),
+    "share of experience issues": (lambda frame: (frame.is_experience.astype(np.float64), frame.has_scope), True),
+    "mean score, scaled to 0 to 1": (lambda frame: (frame.score, ~np.isnan(frame.score)), False),
+}
+"""Name to the figure, and whether labels make it: a score is what the customer gave, whatever the model."""
+
+
+def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
+    """The texts that all versions in the frame labelled."""
+    versions = tuple(sorted(set(_versions(frame)) - {("", "")}))
+    held: dict[str, dict[Version, int]] = {}
+    for at, version in enumerate(_versions(frame)):
+        held.setdefault(rows[int(frame.index[at])].id, {})[version] = at
+    found = [[by[version] for version in versions] for by in held.values() if all(version in by for version in versions)]
+    return Anchors(versions, frame, np.array(found, dtype=np.int64).reshape(-1, len(versions)))
+
+
+def fourfold(before: Frame, after: Frame, anchors: Anchors | None) -> tuple[Fourfold, ...]:
+    """Every followed figure of which both sets have enough records."""
+    found = (_fourfold(name, figure, (before, after), anchors, is_labelled=is_labelled) for name, (figure, is_labelled) in FIGURES.items())
+    return tuple(one for one in found if one is not None)
+
+
+def _fourfold(name: str, figure: Figure, sides: tuple[Frame, Frame], anchors: Anchors | None, *, is_labelled: bool) -> Fourfold | None:
+    channels = sorted({channel for frame in sides for channel in frame.channel.names})
+    versions = tuple(sorted({version for frame in sides for version in _versions(frame)}))
+    a, b = (_drawn(frame, figure, channels, versions, seed=SEED + at) for at, frame in enumerate(sides))
+    n = a.n + b.n
+    if min(a.n, b.n) < MIN_N:
+        return None
+    mix, rate = _kitagawa(a, b)
+    labels = _by_labels(b.versions - a.versions, versions, figure, anchors) if is_labelled else _Labels.none(len(mix), _OWN_SCORE)
+    means = float(a.mean[0]), float(b.mean[0])
+    causes = tuple(_causes(mix, rate, labels, n))
+    untold = None if labels.is_known else _estimate(rate, n)
+    return Fourfold(name, *means, a.n, b.n, _estimate(b.mean - a.mean, n), causes, untold, len(anchors) if anchors else 0)
+
+
+def _causes(mix: Floats, rate: Floats, labels: "_Labels", n: int) -> Iterator[Cause]:
+    """In the order of `NAMES`; what customers did is what the others leave."""
+    if labels.taxonomy is None or labels.model is None:
+        yield Cause(NAMES[0], Estimate(n), labels.note)
+        yield Cause(NAMES[1], _estimate(mix, n))
+        yield from (Cause(name, Estimate(n), labels.note) for name in NAMES[2:])
+        return
+    yield Cause(NAMES[0], _estimate(rate - labels.taxonomy - labels.model, n))
+    yield Cause(NAMES[1], _estimate(mix, n))
+    yield from (Cause(name, _estimate(part, n), labels.note) for name, part in zip(NAMES[2:], (labels.taxonomy, labels.model), strict=True))
+
+
+def _versions(frame: Frame) -> list[Version]:
+    models, taxonomies = ([*codes.names, ""] for codes in (frame.model, frame.version))
+    return [(models[m], taxonomies[t]) for m, t in zip(frame.model.codes.tolist(), frame.version.codes.tolist(), strict=True)]
+
+
+def _drawn(frame: Frame, figure: Figure, channels: Sequence[str], versions: Sequence[Version], *, seed: int) -> _Drawn:
+    """The set and its resamples by blocks of customers, so that all records of one are drawn together."""
+    values, mask = figure(frame)
+    kept, block = frame.take(mask), _blocks(frame.subject[mask], seed)
+    width, at = len(channels) + 1, {name: number for number, name in enumerate(channels)}
+    own = np.array([*(at[name] for name in frame.channel.names), width - 1], dtype=np.int64)[kept.channel.codes]
+    named = {version: number for number, version in enumerate(versions)}
+    version = np.array([named[one] for one in _versions(kept)], dtype=np.int64)
+    weights = _weights(BLOCKS, seed)
+    counts = weights @ _table(block, own, width, None)
+    sums = weights @ _table(block, own, width, values[mask])
+    by_version = weights @ _table(block, version, len(versions), None)
+    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rates = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    return _Drawn(counts / total, rates, by_version / total, sums.sum(axis=1) / total[:, 0], len(kept))
+
+
+def _blocks(subject: Ints, seed: int) -> Ints:
+    customers, codes = np.unique(subject, return_inverse=True)
+    return np.asarray(np.random.default_rng(seed).permutation(len(customers))[codes] % BLOCKS)
+
+
+def _weights(blocks: int, seed: int) -> Floats:
+    """(1 + resamples, blocks): once each, then how often each was drawn."""
+    drawn = np.random.default_rng(seed + 10).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
+    return np.concatenate([np.ones((1, blocks)), drawn])
+
+
+def _table(block: Ints, column: Ints, width: int, values: Floats | None) -> Floats:
+    return np.bincount(block * width + column, weights=values, minlength=BLOCKS * width).reshape(BLOCKS, width).astype(np.float64)
+
+
+def _kitagawa(a: _Drawn, b: _Drawn) -> tuple[Floats, Floats]:
+    """What the mix of channels and what the rates within them did, for each draw; a channel of one set only is all mix."""
+    before, after = (np.nan_to_num(np.where(np.isnan(one), other, one)) for one, other in ((a.rates, b.rates), (b.rates, a.rates)))
+    mix = ((b.weights - a.weights) * (before + after) / 2).sum(axis=1)
+    return mix, ((a.weights + b.weights) / 2 * (after - before)).sum(axis=1)
+
+
+def _by_labels(moved: Floats, versions: Sequence[Version], figure: Figure, anchors: Anchors | None) -> _Labels:
+    """What the versions did by how much more of the second set each of them labelled, times the figure of the anchor set under it."""
+    if len(versions) == 1:
+        return _Labels.none(len(moved))
+    if anchors is None or len(anchors) < MIN_ANCHORS or not set(versions) <= set(anchors.versions):
+        return _Labels(None, None, f"labelled by more than one version, and no anchor set of {MIN_ANCHORS} texts was labelled by each")
+    shift = np.zeros((len(moved), len(anchors.versions)))
+    shift[:, [anchors.versions.index(version) for version in versions]] = moved
+    scored = _scored(anchors, figure)
+    whole, none = (shift * scored).sum(axis=1), np.zeros(len(moved))
+    models, taxonomies = ({version[at] for version in versions} for at in (0, 1))
+    if len(taxonomies) == 1:
+        return _Labels(none, whole)
+    return _Labels(whole, none) if len(models) == 1 else _told_apart(shift, scored, anchors.versions)
+
+
+def _scored(anchors: Anchors, figure: Figure) -> Floats:
+    """(draws, versions) the figure of the anchor set under each version, the same texts drawn for all of them."""
+    values, mask = figure(anchors.frame)
+    known = mask[anchors.at]
+    weights = _weights(len(anchors), SEED + 20)
+    counts = np.maximum(weights @ known.astype(np.float64), 1)
+    return np.asarray((weights @ np.where(known, values[anchors.at], 0.0)) / counts)
+
+
+def _told_apart(shift: Floats, scored: Floats, versions: Sequence[Version]) -> _Labels:
+    """Model and taxonomy as two effects that add up, where the versions of the anchor set tell them apart."""
+    by_model, by_taxonomy = (_indicators([version[at] for version in versions]) for at in (0, 1))
+    design = np.concatenate([by_model, by_taxonomy], axis=1)
+    inverse = np.linalg.pinv(design)
+    parts = [
+        np.concatenate(pair, axis=1) for pair in ((shift @ by_model, 0 * shift @ by_taxonomy), (0 * shift @ by_model, shift @ by_taxonomy))
+    ]
+    if np.abs(parts[0] - parts[0] @ inverse @ design).max() > _TOLERANCE:
+        return _Labels(None, None, "model and taxonomy changed together, and no version of the anchor set changes one of them alone")
+    effects = scored @ inverse.T
+    return _Labels((parts[1] * effects).sum(axis=1), (parts[0] * effects).sum(axis=1))
+
+
+def _indicators(names: Sequence[str]) -> Floats:
+    found = sorted(set(names))
+    return np.array([[float(name == other) for other in found] for name in names])
+
+
+def _estimate(draws: Floats, n: int) -> Estimate:
+    """The first draw is the set itself; the others give the interval."""
+    low, high = np.quantile(draws[1:], (0.025, 0.975))
+    return Estimate(n, float(draws[0]), min(float(low), float(draws[0])), max(float(high), float(draws[0])))

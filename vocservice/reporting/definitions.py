@@ -1,0 +1,101 @@
+"""Nothing in, what each figure of a report means and how it is made out: one text for the page, the workbook and the links to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vocservice.reporting.estimate import MIN_N
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The meaning and method of one kind of figure."""
+
+    title: str
+    text: str
+
+
+def definitions(*, customers: int) -> Mapping[str, Definition]:
+    """Key of each definition, as the figures name it, to the definition.
+
+    Args:
+        customers: how many different customers make a shared complaint.
+    """
+    return {
+        "net": Definition(
+            "Net sentiment",
+            "(positive − negative) / all, from −1 to +1; of records by their overall sentiment, of a factor by its polarity. "
+            "Interval: adjusted Wald for a difference of paired proportions (Bonett and Price 2012).",
+        ),
+        "share": Definition(
+            "Share",
+            f"With Wilson’s interval (1927). Below {MIN_N} records nothing is said but n.",
+        ),
+        "score": Definition(
+            "Scores",
+            "Mean with its normal interval. NPS: scores 9 and 10 less scores 0 to 6, from −1 to +1.",
+        ),
+        "place": Definition(
+            "Cell of the journey map",
+            "Records that mention the factor at the stage. A factor stands at the stages whose evidence it shares in the text; "
+            "where it shares none, at the record’s first stage. Labels that the model withheld count as not given. Painted only "
+            "where the interval leaves out zero. ▲ and ▼: blamed clearly more or less often than before, as under “What changed”.",
+        ),
+        "scope": Definition(
+            "Service complaint, experience issue",
+            "Service complaint: one event of this customer that support can fix or answer. Experience issue: how things are; no "
+            "single contact repairs it. A record with both counts as each, except where “only” is said.",
+        ),
+        "owner": Definition(
+            "Owner, metric",
+            "As the taxonomy names them for each factor. A record that blames two factors counts for both owners; a complaint that "
+            "blames none counts for the owner of its scope.",
+        ),
+        "ladder": Definition(
+            "Promotion ladder",
+            f"single: one customer; repeated: two or more; shared: at least {customers}; candidate: shared, and more often than the "
+            "average blamed cell or than its own rate before the last four weeks (binomial test, Benjamini and Hochberg 1995, q ≤ "
+            "0.05). Words in common: of the evidence, used by at least five customers and more often than in other complaints.",
+        ),
+        "unfixed": Definition(
+            "Recovered but unfixed",
+            "Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint: the customer was "
+            "helped, the cause stays.",
+        ),
+        "drivers": Definition(
+            "Drivers",
+            "Ridge regression of the score on factors, stages and scope, with channel, scale and segment held equal; intervals by "
+            "resampling customers (1,000 times). “Without it”: impact times how often it is said. Said at least 10 times, or not "
+            "known; 50 scored records at least.",
+        ),
+        "parts": Definition(
+            "Part of R²",
+            "The Shapley value of R²: averaged over the orders in which the terms can enter after the controls (Lindeman, Merenda "
+            "and Gold 1980; random orders: Grömping 2007). Parts and controls sum to R². Interval: 100 resamples of customers, "
+            "moved back by what resampling adds to R².",
+        ),
+        "priority": Definition(
+            "Priority",
+            "Negative factors, split at the medians of how often they are blamed and of what they cost: fix first; frequent, mild; "
+            "rare, costly; watch. “Not clear” where the interval holds zero.",
+        ),
+        "odd": Definition(
+            "What stands out",
+            "A week against the eight before, a day against the same weekday of the eight weeks before: beta-binomial range that "
+            "widens with few records and with an unsteady past (Kleinman 1973); counts by a gamma-Poisson. With a year of weeks "
+            "before, the eight are moved by how the same weeks stood to each other a year ago. q over all figures shown (Benjamini "
+            "and Hochberg).",
+        ),
+        "changes": Definition(
+            "What changed",
+            "Share of records that blame a factor at a stage: z test of two proportions, Fisher’s exact test for few; interval of "
+            "Newcombe (1998). Net sentiment of a stage or factor: interval of both intervals (Zou and Donner 2008). Each corrected "
+            "over all that were tested (Benjamini and Hochberg). Channels differ: total variation distance above 0.1.",
+        ),
+        "causes": Definition(
+            "Change split four ways",
+            "Channel mix: what the shares of the channels did (Kitagawa 1955). Model and taxonomy version: how much more of the "
+            "second set a version labelled, times how an anchor set, the same texts labelled by each version, differs between them. "
+            "Customers: what is left, what people say. The four sum to the change; intervals by 500 resamples of customers and of "
+            "anchors.",
+        ),
+    }
