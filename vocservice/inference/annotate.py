@@ -5,6 +5,7 @@ Knows nothing of which sets there are; `pipeline` gives the sets their place in 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from vocservice.inference.heads import Groups, pool_labels, pool_ordinal, pool_p
 from vocservice.inference.layout import Block
 
 Floats = NDArray[np.float32]
+Near = list[list[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +82,37 @@ def _annotate_set(scores: Floats, groups: Groups, block: Block, calibration: Cal
 def _multi(scores: Floats, groups: Groups, block: Block, fitted: MultiCalibration) -> list[MultiResult]:
     probabilities = fitted.probabilities(pool_labels(scores, groups, block))
     polarities = _polarities(scores, groups, block, fitted)
-    bounds = np.r_[groups.starts, len(scores)]
-    return [
-        _multi_result(block, fitted, probabilities[row], polarities[row], scores[bounds[row] : bounds[row + 1], block.labels])
-        for row in range(groups.size)
-    ]
+    thresholds = np.asarray(fitted.thresholds, np.float32)
+    floors = np.asarray([fitted.withhold * threshold for threshold in fitted.thresholds], np.float32)
+    columns = zip(
+        np.argsort(-probabilities, axis=1, kind="stable").tolist(),
+        (probabilities >= thresholds).tolist(),
+        (probabilities >= floors).tolist(),
+        probabilities.tolist(),
+        polarities,
+        near_best(scores[:, block.labels], groups, fitted.evidence),
+        strict=True,
+    )
+    keys, most = block.label_set.keys, block.label_set.max_labels
+    return [_multi_result(keys, most, *row) for row in columns]
 
 
-def _multi_result(block: Block, fitted: MultiCalibration, probability: Floats, polarity: list[str | None], parts: Floats) -> MultiResult:
-    keys = block.label_set.keys
-    order = sorted(range(len(keys)), key=lambda index: -float(probability[index]))
-    given = [index for index in order if probability[index] >= fitted.thresholds[index]][: block.label_set.max_labels]
-    withheld = [index for index in order if index not in given and probability[index] >= fitted.withhold * fitted.thresholds[index]]
+def _multi_result(
+    keys: Sequence[str],
+    most: int | None,
+    order: list[int],
+    is_over: list[bool],
+    is_near: list[bool],
+    probability: list[float],
+    polarity: list[str | None],
+    near: Near,
+) -> MultiResult:
+    given = [index for index in order if is_over[index]][:most]
+    withheld = [index for index in order if is_near[index] and index not in given]
     return MultiResult(
-        tuple(
-            Given(keys[index], float(probability[index]), polarity[index], evidence_rows(parts[:, index], fitted.evidence))
-            for index in given
-        ),
-        tuple((keys[index], float(probability[index])) for index in withheld),
-        {key: float(value) for key, value in zip(keys, probability, strict=True)},
+        tuple(Given(keys[index], probability[index], polarity[index], evidence_rows(near, index)) for index in given),
+        tuple((keys[index], probability[index]) for index in withheld),
+        dict(zip(keys, probability, strict=True)),
     )
 
 
@@ -113,17 +127,15 @@ def _polarities(scores: Floats, groups: Groups, block: Block, fitted: MultiCalib
 def _single(scores: Floats, groups: Groups, block: Block, fitted: SingleCalibration) -> list[SingleResult]:
     probabilities = fitted.scaling.probabilities(pool_labels(scores, groups, block))
     chosen = fitted.choose(probabilities)
-    bounds = np.r_[groups.starts, len(scores)]
+    near = near_best(scores[:, block.labels], groups, fitted.evidence)
     parts_of = dict(block.composites)
     keys = block.label_set.keys
     results = []
-    for row, index in enumerate(chosen):
-        probability = float(probabilities[row, index])
-        segments = scores[bounds[row] : bounds[row + 1], block.labels]
-        columns = parts_of.get(int(index), (int(index),))
-        evidence = sorted({at for column in columns for at in evidence_rows(segments[:, column], fitted.evidence)})
-        given = Given(keys[index], probability, None, tuple(evidence)) if probability >= fitted.floor else None
-        results.append(SingleResult(given, keys[index], dict(zip(keys, map(float, probabilities[row]), strict=True))))
+    for index, row, segments in zip(chosen.tolist(), probabilities.tolist(), near, strict=True):
+        columns = parts_of.get(index, (index,))
+        evidence = sorted({at for column in columns for at in evidence_rows(segments, column)})
+        given = Given(keys[index], row[index], None, tuple(evidence)) if row[index] >= fitted.floor else None
+        results.append(SingleResult(given, keys[index], dict(zip(keys, row, strict=True))))
     return results
 
 
@@ -139,6 +151,14 @@ def ordinal_results(scores: Floats, groups: Groups, block: Block, fitted: Ordina
     ]
 
 
-def evidence_rows(scores: Floats, cut: float) -> tuple[int, ...]:
-    """The segments whose raw score is within `cut` of the best one, in text order."""
-    return tuple(int(row) for row in np.flatnonzero(scores >= scores.max() - cut))
+def near_best(scores: Floats, groups: Groups, cut: float) -> list[Near]:
+    """For each group, of each segment and label whether its raw score is within `cut` of that of the group's best segment."""
+    bounds = [*groups.starts.tolist(), len(scores)]
+    lowest = np.maximum.reduceat(scores, groups.starts, axis=0) - cut
+    near = (scores >= np.repeat(lowest, np.diff(bounds), axis=0)).tolist()
+    return [near[start:end] for start, end in pairwise(bounds)]
+
+
+def evidence_rows(near: Near, label: int) -> tuple[int, ...]:
+    """The segments that are evidence of a label, in text order."""
+    return tuple(at for at, labels in enumerate(near) if labels[label])

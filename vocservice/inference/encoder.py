@@ -1,13 +1,17 @@
 """Windows in, pooled vectors out: one pass of the encoder over each window, in batches filled to a token budget.
 
-Windows are sorted by length so that little is padded; token vectors are summed into their segments as soon as a batch
-is done, so memory does not grow with the length of a text.
+Windows are sorted by length so that little is padded. As many batches as there are threads are run at once, each by one
+thread; token vectors are summed into their segments as soon as a batch is done, in the order of the batches, so that neither
+memory grows with the length of a text nor a figure hangs on the number of threads.
 """
 
+import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -33,12 +37,33 @@ class Vectors:
     first: Floats
 
 
+class Placed(NamedTuple):
+    """A window, the index of its text, and that of the text's first segment among those of all texts."""
+
+    window: Window
+    text: int
+    first_segment: int
+
+    @property
+    def size(self) -> int:
+        return len(self.window.ids)
+
+
+class Pooled(NamedTuple):
+    """What is kept of a batch. first: (windows, width) [CLS]; sums, tokens: (runs, width), (runs,) of neighbours of one of `segments`."""
+
+    first: Floats
+    segments: list[int]
+    sums: Floats
+    tokens: Floats
+
+
 class Encoder:
-    """An ONNX encoder: `ids, mask -> token vectors`."""
+    """An ONNX encoder: `ids, mask -> token vectors`; `threads` are those of all its batches together, each core one by default."""
 
     def __init__(self, path: Path, *, width: int, pad: int = 0, threads: int | None = None, token_budget: int = TOKEN_BUDGET):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
@@ -46,6 +71,8 @@ class Encoder:
         except Exception as error:
             raise BundleError(f"encoder {path.name} cannot be loaded: {type(error).__name__}") from None
         self._width, self._pad, self._budget = width, pad, token_budget
+        self._threads = threads or _cores()
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
 
     def encode(self, texts: Sequence[Windowed]) -> Vectors:
         """Encode a batch of windowed verbatims."""
@@ -55,49 +82,61 @@ class Encoder:
             np.zeros(firsts[-1], np.float32),
             np.zeros((len(texts), self._width), np.float32),
         )
-        work = [(index, window) for index, text in enumerate(texts) for window in text.windows]
-        for batch in _batches(work, self._budget):
-            hidden, owner = self._run([window for _, window in batch])
-            for row, (index, window) in enumerate(batch):
-                vectors.first[index] += hidden[row, 0] / len(texts[index].windows)
-                owner[row, : len(window.ids)] += np.where(owner[row, : len(window.ids)] == NO_SEGMENT, 0, firsts[index])
-            _accumulate(vectors, hidden, owner)
+        work = [Placed(window, index, firsts[index]) for index, text in enumerate(texts) for window in text.windows]
+        for batch, pooled in self._pooled(_batches(work, self._budget)):
+            for row, placed in enumerate(batch):
+                vectors.first[placed.text] += pooled.first[row] / len(texts[placed.text].windows)
+            for run, segment in enumerate(pooled.segments):  # one that two windows share comes twice
+                vectors.sums[segment] += pooled.sums[run]
+                vectors.tokens[segment] += pooled.tokens[run]
         return vectors
 
-    def _run(self, windows: list[Window]) -> tuple[Floats, NDArray[np.int64]]:
-        longest = max(len(window.ids) for window in windows)
-        ids = np.full((len(windows), longest), self._pad, np.int64)
-        mask = np.zeros((len(windows), longest), np.int64)
-        owner = np.full((len(windows), longest), NO_SEGMENT, np.int64)
-        for row, window in enumerate(windows):
-            size = len(window.ids)
-            ids[row, :size], mask[row, :size], owner[row, :size] = window.ids, 1, window.segments
+    def _pooled(self, batches: Iterator[list[Placed]]) -> Iterator[tuple[list[Placed], Pooled]]:
+        """What came of each batch, in order; one more than there are threads is under way, so that none waits for the next."""
+        waiting: deque[tuple[list[Placed], Future[Pooled]]] = deque()
+        for batch in batches:
+            waiting.append((batch, self._pool.submit(self._run, batch)))
+            if len(waiting) > self._threads:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
+
+    def _run(self, batch: list[Placed]) -> Pooled:
+        longest = max(placed.size for placed in batch)
+        ids = np.full((len(batch), longest), self._pad, np.int64)
+        mask = np.zeros((len(batch), longest), np.int64)
+        owner = np.full((len(batch), longest), NO_SEGMENT, np.int64)
+        for row, placed in enumerate(batch):
+            size, owners = placed.size, np.array(placed.window.segments)
+            ids[row, :size], mask[row, :size] = placed.window.ids, 1
+            owner[row, :size] = np.where(owners == NO_SEGMENT, NO_SEGMENT, owners + placed.first_segment)
         (hidden,) = self._session.run(None, {"ids": ids, "mask": mask})
-        return hidden, owner
+        return _pool(hidden, owner)
 
 
-def _accumulate(vectors: Vectors, hidden: Floats, owner: NDArray[np.int64]) -> None:
-    """Add token vectors to their segments: runs of one segment are summed in one stroke."""
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pool(hidden: Floats, owner: NDArray[np.int64]) -> Pooled:
+    """Token vectors summed into their segments: runs of one segment in one stroke."""
     owned = owner.ravel()
     keep = np.flatnonzero(owned != NO_SEGMENT)
-    if not len(keep):
-        return
     owned, rows = owned[keep], hidden.reshape(-1, hidden.shape[-1])[keep]
-    starts = np.flatnonzero(np.r_[True, owned[1:] != owned[:-1]])
-    np.add.at(vectors.sums, owned[starts], np.add.reduceat(rows, starts, axis=0))
-    np.add.at(vectors.tokens, owned[starts], np.diff(np.r_[starts, len(owned)]).astype(np.float32))
+    starts = np.flatnonzero(np.r_[True, owned[1:] != owned[:-1]][: len(owned)])
+    sums = np.add.reduceat(rows, starts, axis=0) if len(starts) else rows
+    tokens = np.diff(np.r_[starts, len(owned)]).astype(np.float32)
+    return Pooled(hidden[:, 0].copy(), owned[starts].tolist(), sums, tokens)
 
 
-def _batches(work: list[tuple[int, Window]], budget: int) -> Iterator[list[tuple[int, Window]]]:
-    batch: list[tuple[int, Window]] = []
-    for item in sorted(work, key=_size):
-        if batch and (len(batch) + 1) * _size(item) > budget:
+def _batches(work: list[Placed], budget: int) -> Iterator[list[Placed]]:
+    batch: list[Placed] = []
+    for placed in sorted(work, key=lambda placed: placed.size):
+        if batch and (len(batch) + 1) * placed.size > budget:
             yield batch
             batch = []
-        batch.append(item)
+        batch.append(placed)
     if batch:
         yield batch
-
-
-def _size(item: tuple[int, Any]) -> int:
-    return len(item[1].ids)

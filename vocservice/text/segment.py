@@ -7,6 +7,7 @@ order, without overlap; what lies between two spans is white space only.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from vocservice.records import Segment, Verbatim
@@ -78,10 +79,18 @@ def segments_of(verbatim: Verbatim) -> list[Segment]:
 
 def _breaks(tokens: Sequence[Token]) -> Iterator[_Break]:
     for index in range(1, len(tokens)):
+        if not tokens[index].opens_line and _is_plain(tokens[index].text) and _is_plain(tokens[index - 1].text):
+            continue
         if tokens[index].opens_line or _ends_sentence(tokens, index):
             yield _Break(index, hard=True)
         elif _starts_clause(tokens, index) or _ends_clause(tokens, index):
             yield _Break(index, hard=False)
+
+
+@lru_cache(maxsize=20_000)
+def _is_plain(word: str) -> bool:
+    """Letters of English that join nothing: between two such words of a line no segment ends, which most pairs of tokens are."""
+    return word.isascii() and word.isalpha() and word.lower() not in _CONTRAST | _COORDINATION
 
 
 def _ends_sentence(tokens: Sequence[Token], index: int) -> bool:
