@@ -15,7 +15,7 @@ from web.visiting import Browser, Office, Page
 # Not for people: the start page, the API with its keys, what operators and the browser itself fetch.
 OTHERS = ("/v1/", "/static/")
 OPEN = {"/", "/livez", "/readyz", "/metrics", "/openapi.json"}
-LEAD = {"GET /desk/next", "POST /desk/<record_id>", "POST /desk/<record_id>/undo", "POST /desk/<record_id>/skip"}
+LEAD = ("GET /desk/next", "POST /desk/")
 
 
 def pages() -> Iterator[tuple[str, str, str]]:
@@ -37,7 +37,7 @@ def expected(method: str, rule: str) -> str:
         return ""
     if rule.startswith("/admin/"):
         return "admin"
-    return "support_lead" if f"{method} {rule}" in LEAD else "analyst"
+    return "support_lead" if f"{method} {rule}".startswith(LEAD) else "analyst"
 
 
 @pytest.mark.parametrize(("method", "rule", "role"), PAGES, ids=[f"{method} {rule}" for method, rule, _ in PAGES])

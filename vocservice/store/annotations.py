@@ -4,20 +4,20 @@ The form names the revision and the number of steps (decisions and undos) that i
 since, the decision is refused with the one that came between.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from vocservice.errors import ConflictError, InputError
 from vocservice.records import Json
-from vocservice.store import audit
+from vocservice.store import audit, sampling
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.schema import analyses, annotations, claims, records, reviews, users
+from vocservice.store.schema import analyses, annotations, claims, drafts, records, reviews, users
 from vocservice.store.users import User
 
 Decision = Literal["confirm", "dismiss", "correct"]
@@ -85,6 +85,13 @@ def given_labels(result: Json) -> Json:
     }
 
 
+def labels_of(decision: Decision, result: Json) -> Json:
+    """The labels that are held true by who confirms or dismisses an analysis."""
+    given = given_labels(result)
+    is_called = decision == "dismiss" and given["needs_review"] is not None
+    return {**given, "needs_review": False, "reasons": []} if is_called else given
+
+
 def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft: Draft) -> Annotation:
     """Add a decision; the same form sent again is the same decision.
 
@@ -114,6 +121,8 @@ def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft
     connection.execute(insert(annotations).values(**values))
     _settle(connection, record_id)
     connection.execute(delete(claims).where(claims.c.record_id == record_id))
+    connection.execute(delete(drafts).where(drafts.c.record_id == record_id, drafts.c.user_id == user.id))
+    sampling.decided(connection, user.workspace_id, record_id, user_id=user.id, annotation_id=str(values["id"]))
     moved = sorted(changed(draft.labels, held.result))
     _audit(connection, user, f"review.{draft.decision}", record_id, annotation=values["id"], changed=moved)
     return listed(connection, user.workspace_id, record_id)[-1]
@@ -136,6 +145,7 @@ def undo(connection: Connection, user: User, record_id: str, annotation_id: str)
             raise ConflictError("somebody decided after you; nothing was undone", code="review_conflict")
         connection.execute(update(annotations).where(annotations.c.id == found.id).values(undone_at=now(connection)))
         _settle(connection, record_id)
+        sampling.undone(connection, found.id)
         _audit(connection, user, "review.undo", record_id, annotation=found.id)
     return next(annotation for annotation in listed(connection, user.workspace_id, record_id) if annotation.id == annotation_id)
 
@@ -149,6 +159,19 @@ def listed(connection: Connection, workspace_id: str, record_id: str) -> list[An
 def steps(history: list[Annotation]) -> int:
     """How much happened: decisions and undos."""
     return len(history) + sum(annotation.undone_at is not None for annotation in history)
+
+
+def seen(connection: Connection, workspace_id: str, record_ids: Sequence[str]) -> dict[str, Seen]:
+    """What a form shows of each of some records, for it to be decided as shown."""
+    count = func.count(annotations.c.id) + func.count(annotations.c.undone_at)
+    chosen = (
+        select(records.c.id, records.c.revision, analyses.c.bundle, count)
+        .join(analyses, and_(analyses.c.record_id == records.c.id, analyses.c.is_current))
+        .outerjoin(annotations, annotations.c.record_id == records.c.id)
+        .where(records.c.workspace_id == workspace_id, records.c.id.in_(record_ids))
+        .group_by(records.c.id, records.c.revision, analyses.c.bundle)
+    )
+    return {row[0]: Seen(*row[1:]) for row in connection.execute(chosen)}
 
 
 def last_of(connection: Connection, user: User) -> Annotation | None:

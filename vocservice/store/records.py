@@ -19,12 +19,18 @@ from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import (
     analyses,
     annotations,
+    assignments,
+    bulk_steps,
     claims,
     deliveries,
+    drafts,
     inbox,
     mentions,
     records,
     reviews,
+    second_readings,
+    snoozes,
+    tags,
     tombstones,
     vectors,
     workspaces,
@@ -152,12 +158,15 @@ def _bury(connection: Connection, vault: Vault, held: RowMapping, reason: str) -
     connection.execute(update(records).where(records.c.id == held["id"]).values(source_record=f"erased:{tomb}"))
 
 
+_HANDLED = (assignments, snoozes, tags, drafts, bulk_steps)
+
+
 def wipe(connection: Connection, record_id: str) -> None:
     """Remove everything that was said: text, analyses, vectors, notes, metadata, subject, jobs, events, the bodies it came in."""
     connection.execute(delete(job_table).where(job_table.c.target == record_id, job_table.c.kind.in_((ANALYSE, FETCH))))
     blank = dict.fromkeys(_SAID)
     connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
-    for table in (analyses, vectors, annotations, claims, reviews, deliveries):
+    for table in (analyses, vectors, second_readings, annotations, claims, reviews, deliveries, *_HANDLED):
         connection.execute(delete(table).where(table.c.record_id == record_id))
     told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
     connection.execute(update(inbox).where(inbox.c.id.in_(told)).values(body_sealed=None))

@@ -1,22 +1,24 @@
 """Analyses in, the queue of records that a person should look at out: filtered, the most urgent first, page by page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, func, insert, or_, select, update
 
 from vocservice.records import Json
-from vocservice.store import urgency
+from vocservice.store import handling, urgency
 from vocservice.store.database import now
+from vocservice.store.handling import Handled
 from vocservice.store.rows import insert_if_new
-from vocservice.store.schema import analyses, claims, records, review_labels, reviews, users
+from vocservice.store.schema import analyses, assignments, claims, drafts, records, review_labels, reviews, snoozes, tags, users
 from vocservice.store.types import from_micros, to_micros
 from vocservice.store.users import User
 
-State = Literal["pending", "decided"]
+State = Literal["pending", "draft", "later", "decided"]
 Assignee = Literal["", "mine", "free", "others"]
+Sort = Literal["urgency", "oldest"]
 _Where = tuple[Any, ...]
 
 
@@ -28,14 +30,19 @@ class Choice:
     label: str = ""
     scope: str = ""
     channel: str = ""
-    assignee: Assignee = ""
+    assignee: Assignee = ""  # who is looking at it
+    owner: Assignee = ""  # whose it is
+    tag: str = ""
+    overdue: bool = False
+    sort: Sort = "urgency"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of the queue; `holder` is who is looking at it now."""
+    """A line of the queue; `holder` is who is looking at it now, `due_at` when somebody must have decided."""
 
     record_id: str
+    revision: int
     urgency: int
     scope: str | None
     channel: str | None
@@ -44,6 +51,8 @@ class Item:
     decided_at: datetime | None
     holder: str | None
     labels: tuple[str, ...]
+    due_at: datetime
+    handled: Handled
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +61,17 @@ class Page:
 
     items: tuple[Item, ...]
     next: str | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many records wait and are decided; of those that wait, by label, scope and channel."""
+    """How many records wait and are decided; of those that wait, how many later and overdue, and by label, scope and channel."""
 
     pending: int
     decided: int
+    later: int
+    overdue: int
     labels: Mapping[str, int]
     scopes: Mapping[str, int]
     channels: Mapping[str, int]
@@ -88,6 +100,14 @@ class Case:
     result: Json
     subject_hash: str | None
     urgency: int | None
+    entered_at: datetime | None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When somebody must have decided; None for what is not on the desk."""
+        if self.entered_at is None or self.urgency is None:
+            return None
+        return urgency.rules().due.at(self.entered_at, self.urgency)
 
 
 def enter(connection: Connection, workspace_id: str, record_id: str, *, revision: int, result: Json) -> bool:
@@ -117,37 +137,42 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
 
 
 def page(connection: Connection, user: User, choice: Choice, *, cursor: str | None = None, limit: int = 25) -> Page:
-    """A page of the queue: the most urgent first and of those the oldest; of what is decided the last first."""
-    order = reviews.c.urgency if choice.state == "pending" else reviews.c.decided_at
+    """A page of the queue: the most urgent first and of those the oldest, or the oldest first; of what is decided the last first."""
     at = now(connection)
+    order = _order(choice)
     chosen = select(reviews.c.record_id).where(*_where(user, choice, at))
     if after := _parsed(cursor):
-        edge: Any = after[0] if choice.state == "pending" else from_micros(after[0])
-        chosen = chosen.where(or_(order < edge, and_(order == edge, reviews.c.record_id > after[1])))
-    ids = chosen.order_by(order.desc(), reviews.c.record_id).limit(limit + 1).correlate(None)
+        chosen = chosen.where(_is_after(choice, *after))
+    ids = chosen.order_by(*order).limit(limit + 1).correlate(None)
     lines = _listed().where(reviews.c.record_id.in_(ids))  # the rest is looked up for these alone, not for the whole queue
-    rows = connection.execute(lines.order_by(order.desc(), reviews.c.record_id)).all()
-    labels = _labels(connection, [row.record_id for row in rows[:limit]])
-    items = tuple(_item(row, labels.get(row.record_id, ()), at) for row in rows[:limit])
-    return Page(items, _cursor(items[-1], choice) if len(rows) > limit else None)
+    rows = connection.execute(lines.order_by(*order)).all()
+    shown = [row.record_id for row in rows[:limit]]
+    labels, handled = _labels(connection, shown), handling.of(connection, shown, at=at)
+    items = tuple(_item(row, labels.get(row.record_id, ()), handled[row.record_id], at) for row in rows[:limit])
+    return Page(items, _cursor(rows[limit - 1], choice) if len(rows) > limit else None, at)
 
 
 def following(connection: Connection, user: User, choice: Choice) -> str | None:
     """The first record of the queue that nobody else is looking at; None where there is none."""
     at = now(connection)
     other = exists().where(claims.c.record_id == reviews.c.record_id, claims.c.user_id != user.id, claims.c.lease_until > at)
-    chosen = select(reviews.c.record_id).where(*_where(user, choice, at), ~other, reviews.c.decided_at.is_(None))
-    return connection.scalar(chosen.order_by(reviews.c.urgency.desc(), reviews.c.record_id).limit(1))
+    waits = replace(choice, state="pending") if choice.state == "decided" else choice
+    chosen = select(reviews.c.record_id).where(*_where(user, waits, at), ~other)
+    return connection.scalar(chosen.order_by(*_order(waits)).limit(1))
 
 
 def counts(connection: Connection, workspace_id: str) -> Counts:
     """How many there are."""
+    at = now(connection)
     waits = (reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_(None))
     decided = select(func.count()).where(reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_not(None))
+    later = select(func.count()).select_from(snoozes.join(reviews, reviews.c.record_id == snoozes.c.record_id))
     labelled = select(review_labels.c.label, func.count()).join(reviews, reviews.c.record_id == review_labels.c.record_id)
     return Counts(
         pending=connection.execute(select(func.count()).where(*waits)).scalar_one(),
         decided=connection.execute(decided).scalar_one(),
+        later=connection.execute(later.where(*waits, snoozes.c.workspace_id == workspace_id, snoozes.c.until > at)).scalar_one(),
+        overdue=connection.execute(select(func.count()).where(*waits, _is_overdue(at))).scalar_one(),
         labels=_counted(connection, labelled.where(*waits).group_by(review_labels.c.label)),
         scopes=_counted(connection, select(reviews.c.scope, func.count()).where(*waits).group_by(reviews.c.scope)),
         channels=_counted(connection, select(reviews.c.channel, func.count()).where(*waits).group_by(reviews.c.channel)),
@@ -166,6 +191,7 @@ def case(connection: Connection, workspace_id: str, record_id: str) -> Case | No
             analyses.c.result,
             records.c.subject_hash,
             reviews.c.urgency,
+            reviews.c.entered_at,
         )
         .join(analyses, and_(analyses.c.record_id == records.c.id, analyses.c.is_current))
         .outerjoin(reviews, reviews.c.record_id == records.c.id)
@@ -196,37 +222,82 @@ def _put(connection: Connection, workspace_id: str, record_id: str, values: Mapp
 
 
 def _listed() -> Select[Any]:
-    columns = (reviews.c.record_id, reviews.c.urgency, reviews.c.scope, reviews.c.channel, reviews.c.decided_at)
+    columns = [reviews.c[name] for name in ("record_id", "revision", "urgency", "scope", "channel", "entered_at", "decided_at")]
     chosen = select(*columns, records.c.is_transcript, records.c.received_at, claims.c.lease_until, users.c.name)
     chosen = chosen.join(records, records.c.id == reviews.c.record_id)
     return chosen.outerjoin(claims, claims.c.record_id == reviews.c.record_id).outerjoin(users, users.c.id == claims.c.user_id)
 
 
 def _where(user: User, choice: Choice, at: datetime) -> _Where:
-    parts: list[Any] = [reviews.c.workspace_id == user.workspace_id]
-    parts.append(reviews.c.decided_at.is_(None) if choice.state == "pending" else reviews.c.decided_at.is_not(None))
+    parts: list[Any] = [reviews.c.workspace_id == user.workspace_id, *_in_state(user, choice.state, at)]
     parts += [reviews.c[name] == value for name in ("scope", "channel") if (value := getattr(choice, name))]
     if choice.label:
         parts.append(exists().where(review_labels.c.record_id == reviews.c.record_id, review_labels.c.label == choice.label))
-    return (*parts, *_held(user, choice.assignee, at))
+    if choice.tag:
+        parts.append(exists().where(tags.c.record_id == reviews.c.record_id, tags.c.tag == choice.tag))
+    if choice.overdue:
+        parts.append(_is_overdue(at))
+    return (*parts, *_held(user, choice.assignee, at), *_owned(user, choice.owner))
+
+
+def _in_state(user: User, state: State, at: datetime) -> _Where:
+    is_out = exists().where(snoozes.c.record_id == reviews.c.record_id, snoozes.c.until > at)
+    match state:
+        case "decided":
+            return (reviews.c.decided_at.is_not(None),)
+        case "later":
+            return (reviews.c.decided_at.is_(None), is_out)
+        case "draft":
+            mine = exists().where(drafts.c.record_id == reviews.c.record_id, drafts.c.user_id == user.id)
+            return (reviews.c.decided_at.is_(None), mine)
+    return (reviews.c.decided_at.is_(None), ~is_out)
+
+
+def _is_overdue(at: datetime) -> ColumnElement[bool]:
+    due = urgency.rules().due
+    urgent = and_(reviews.c.urgency >= 10 * due.urgent_from, reviews.c.entered_at < at - timedelta(hours=due.urgent_hours))
+    return or_(reviews.c.entered_at < at - timedelta(hours=due.hours), urgent)
 
 
 def _held(user: User, assignee: Assignee, at: datetime) -> _Where:
     held = claims.alias()
-    live = (held.c.record_id == reviews.c.record_id, held.c.lease_until > at)
-    match assignee:
+    return _whose(user, assignee, held.c.user_id, held.c.record_id == reviews.c.record_id, held.c.lease_until > at)
+
+
+def _owned(user: User, owner: Assignee) -> _Where:
+    return _whose(user, owner, assignments.c.user_id, assignments.c.record_id == reviews.c.record_id)
+
+
+def _whose(user: User, who: Assignee, column: ColumnElement[str], *live: ColumnElement[bool]) -> _Where:
+    match who:
         case "mine":
-            return (exists().where(*live, held.c.user_id == user.id),)
+            return (exists().where(*live, column == user.id),)
         case "others":
-            return (exists().where(*live, held.c.user_id != user.id),)
+            return (exists().where(*live, column != user.id),)
         case "free":
             return (~exists().where(*live),)
     return ()
 
 
-def _item(row: Row[*tuple[Any, ...]], labels: tuple[str, ...], at: datetime) -> Item:
+def _order(choice: Choice) -> tuple[Any, ...]:
+    if choice.state == "decided":
+        return reviews.c.decided_at.desc(), reviews.c.record_id
+    return (reviews.c.entered_at if choice.sort == "oldest" else reviews.c.urgency.desc()), reviews.c.record_id
+
+
+def _is_after(choice: Choice, edge: int, record_id: str) -> ColumnElement[bool]:
+    """Whether a line comes after the place of a cursor."""
+    if choice.state != "decided" and choice.sort == "urgency":
+        return or_(reviews.c.urgency < edge, and_(reviews.c.urgency == edge, reviews.c.record_id > record_id))
+    column, is_last_first = (reviews.c.decided_at, True) if choice.state == "decided" else (reviews.c.entered_at, False)
+    at: Any = from_micros(edge)
+    return or_(column < at if is_last_first else column > at, and_(column == at, reviews.c.record_id > record_id))
+
+
+def _item(row: Row[*tuple[Any, ...]], labels: tuple[str, ...], handled: Handled, at: datetime) -> Item:
     holder = row.name if row.lease_until is not None and row.lease_until > at else None
-    return Item(row.record_id, row.urgency, row.scope, row.channel, row.is_transcript, row.received_at, row.decided_at, holder, labels)
+    plain = (row.record_id, row.revision, row.urgency, row.scope, row.channel, row.is_transcript, row.received_at, row.decided_at)
+    return Item(*plain, holder, labels, urgency.rules().due.at(row.entered_at, row.urgency), handled)
 
 
 def _labels(connection: Connection, record_ids: list[str]) -> dict[str, tuple[str, ...]]:
@@ -246,9 +317,11 @@ def _counted(connection: Connection, chosen: Select[Any]) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(chosen) if row[0] is not None}
 
 
-def _cursor(item: Item, choice: Choice) -> str:
-    edge = item.urgency if choice.state == "pending" or item.decided_at is None else to_micros(item.decided_at)
-    return f"{edge}.{item.record_id}"
+def _cursor(row: Row[*tuple[Any, ...]], choice: Choice) -> str:
+    if choice.state != "decided" and choice.sort == "urgency":
+        return f"{row.urgency}.{row.record_id}"
+    edge = to_micros(row.decided_at if choice.state == "decided" else row.entered_at)
+    return f"{edge}.{row.record_id}"
 
 
 def _parsed(cursor: str | None) -> tuple[int, str] | None:

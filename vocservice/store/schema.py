@@ -1,7 +1,7 @@
 """The tables. Times are UTC (`UtcTime`), `sealed` columns are encrypted, `*_hash` columns keyed or plain SHA-256 in hex.
 
 What customers wrote stands in four columns only: encrypted in `inbox.body_sealed` and `records.original_sealed`,
-redacted in `records.clean` and `analyses.result`; a reviewer may quote it in `annotations.note`.
+redacted in `records.clean` and `analyses.result`; a reviewer may quote it in the `note` of `annotations`, `drafts` and `second_readings`.
 """
 
 from sqlalchemy import (
@@ -350,6 +350,104 @@ claims = Table(
     _workspace(),
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("lease_until", UtcTime, nullable=False),
+)
+
+# The person who is to decide on a record, whoever gave it to them.
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    _workspace(),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+)
+
+# Until when a record is out of the queue.
+snoozes = Table(
+    "snoozes",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    _workspace(),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Index(None, "workspace_id", "until"),
+)
+
+# Words that people put on records to find them again.
+tags = Table(
+    "tags",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Code, primary_key=True),
+    _workspace(),
+    Index(None, "workspace_id", "tag"),
+)
+
+# What somebody chose and noted on a record and did not send yet; `version` counts what was saved.
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
+    _workspace(),
+    Column("version", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("labels", Document, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("saved_at", UtcTime, nullable=False),
+)
+
+# Filters of the queue under a name, of one person or of all of a workspace.
+views = Table(
+    "views",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Key, nullable=False),
+    Column("filters", Document, nullable=False),
+    Column("is_shared", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Index(None, "workspace_id", "name"),
+)
+
+# One act on several records at once, and with each record what takes it back.
+bulks = Table(
+    "bulks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("action", Code, nullable=False),
+    Column("submission", Id, nullable=False, unique=True),  # of the form: sent twice, it counts once
+    Column("left", Integer, nullable=False),  # records that it could not be done to
+    Column("created_at", UtcTime, nullable=False),
+    Column("undone_at", UtcTime),
+    Index(None, "user_id", "created_at"),
+)
+
+bulk_steps = Table(
+    "bulk_steps",
+    metadata,
+    Column("bulk_id", Id, ForeignKey("bulks.id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("before", Document, nullable=False),
+)
+
+# Decisions that a second person is to make without seeing the first, and what they decided once they did.
+second_readings = Table(
+    "second_readings",
+    metadata,
+    Column("first_id", Id, ForeignKey("annotations.id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), nullable=False, index=True),
+    _workspace(),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("labels", Document),
+    Column("note", Text),
+    Column("is_agreed", Boolean),
+    Column("read_at", UtcTime),
+    Column("settled_by", Id, ForeignKey("annotations.id", ondelete="SET NULL")),
+    Index(None, "workspace_id", "read_at"),
 )
 
 # First answer under an Idempotency-Key, replayed to the same request; never an error of ours.

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, select
 
-from vocservice.store.schema import analyses, annotations, records, vectors
+from vocservice.store.schema import analyses, annotations, drafts, records, second_readings, tags, vectors
 from vocservice.store.vault import Vault
 
 _TOLD = ("id", "source_record", "status", "channel", "created_at", "received_at", "score_kind", "score_value", "score_scale", "details")
 _ANALYSIS = ("bundle", "taxonomy", "revision", "is_current", "created_at", "result")
+_DRAFT, _SECOND = ("labels", "note", "saved_at"), ("labels", "note", "is_agreed", "read_at")
 _ANNOTATION = ("decision", "labels", "note", "revision", "created_at", "undone_at")
 
 
@@ -25,11 +26,14 @@ def export(connection: Connection, vault: Vault, workspace_id: str, subject: str
             "analyses": _of(connection, analyses, row["id"], _ANALYSIS),
             "annotations": _of(connection, annotations, row["id"], _ANNOTATION),
             "vectors": list(_vectors(connection, row["id"])),
+            "drafts": _of(connection, drafts, row["id"], _DRAFT, "saved_at"),
+            "second_readings": _of(connection, second_readings, row["id"], _SECOND, "read_at"),
+            "tags": [found["tag"] for found in _of(connection, tags, row["id"], ("tag",), "tag")],
         }
 
 
-def _of(connection: Connection, table: Table, record_id: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    found = select(table).where(table.c.record_id == record_id).order_by(table.c.created_at)
+def _of(connection: Connection, table: Table, record_id: str, names: tuple[str, ...], by: str = "created_at") -> list[dict[str, Any]]:
+    found = select(table).where(table.c.record_id == record_id).order_by(table.c[by])
     return [_plain(row, names) for row in connection.execute(found).mappings()]
 
 

@@ -2,7 +2,8 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,19 +19,49 @@ SHOWN_SETS = ("reasons", "flags")
 _Points = Annotated[float, Field(ge=0, le=1000)]
 
 
+class Due(BaseModel):
+    """Within how many hours somebody must decide: on any record, and on those of so many points or more."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hours: Annotated[float, Field(gt=0, le=10_000)] = 24.0
+    urgent_from: Annotated[float, Field(ge=0)] = 40.0
+    urgent_hours: Annotated[float, Field(gt=0, le=10_000)] = 4.0
+
+    def at(self, entered_at: datetime, urgency: int) -> datetime:
+        """When a record of this urgency (tenths of points) is due."""
+        return entered_at + timedelta(hours=self.urgent_hours if self.is_urgent(urgency) else self.hours)
+
+    def is_urgent(self, urgency: int) -> bool:
+        """Whether a record of this urgency (tenths of points) has the shorter time."""
+        return urgency >= 10 * self.urgent_from
+
+
+class SecondReading(BaseModel):
+    """Which share of the decided records a second person reads without seeing the first decision."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
 class _RulesFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     enter: Annotated[tuple[str, ...], Field(min_length=1)]
     points: Mapping[str, _Points]
+    due: Due = Due()
+    second_reading: SecondReading = SecondReading()
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What lets a record into the queue, and the points of each label."""
+    """What lets a record into the queue, the points of each label, when records are due, and what is read twice."""
 
     enter: frozenset[str]
     points: Mapping[str, float]
+    due: Due = field(default_factory=Due)
+    second_reading: SecondReading = field(default_factory=SecondReading)
 
 
 def read_rules(path: Path) -> Rules:
@@ -48,7 +79,7 @@ def read_rules(path: Path) -> Rules:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
         raise ConfigError(f"{path.name}: {faults}") from None
-    return Rules(frozenset(read.enter), dict(read.points))
+    return Rules(frozenset(read.enter), dict(read.points), read.due, read.second_reading)
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ Nothing here is markup: the raw text is cut at the offsets, and the template esc
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from vocservice.records import Evidence, Json
 from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
@@ -111,6 +112,13 @@ def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:
     parts = ((label, *label.partition(".")[::2]) for label in labels)
     names = (name_of(taxonomy, name, key) if name in plain else label_name(taxonomy, label) for label, name, key in parts)
     return ", ".join(dict.fromkeys(names))
+
+
+def clock(due_at: datetime, at: datetime) -> str:
+    """How long until something is due, or since it was, in words."""
+    minutes = round(abs((due_at - at).total_seconds()) / 60)
+    long = f"{minutes // 1440} d {minutes % 1440 // 60} h" if minutes >= 1440 else f"{minutes // 60} h {minutes % 60} min"
+    return f"in {long}" if due_at >= at else f"overdue by {long}"
 
 
 def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Turn]:

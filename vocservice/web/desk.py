@@ -6,58 +6,75 @@ and what came between.
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, abort, make_response, redirect, request, url_for
-from werkzeug.datastructures import MultiDict
+from flask import Response, abort, jsonify, make_response, redirect, request, url_for
+from sqlalchemy import Connection
 
 from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
-from vocservice.store import annotations, claims, reviews
-from vocservice.store.annotations import Decision, Draft, Seen
+from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, views
+from vocservice.store.annotations import Annotation, Draft
+from vocservice.store.bulks import Action
 from vocservice.store.claims import Claim
-from vocservice.store.reviews import Assignee, Case, Choice, State
-from vocservice.store.users import ANALYST, SUPPORT_LEAD
-from vocservice.taxonomy import Taxonomy
-from vocservice.web import people
-from vocservice.web.case import label_name, shown, why
+from vocservice.store.database import now
+from vocservice.store.drafts import Kept
+from vocservice.store.reviews import Case, Sort, State
+from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
+from vocservice.web import deciding, people
+from vocservice.web.case import clock, label_name, shown, why
+from vocservice.web.choosing import choice_of, filters_of, query_of
 from vocservice.web.page import CHANNELS
-from vocservice.web.people import PageError, person, require_role
+from vocservice.web.people import person, require_role
 from vocservice.web.state import state
-from vocservice.web.view import TITLES, name_of
+from vocservice.web.view import name_of
 
 blueprint = people.pages("desk")
 
-FILTERS = ("state", "label", "scope", "channel", "assignee")
 ASSIGNEES: Mapping[str, str] = {"": "Anyone or no one", "free": "No one", "mine": "Me", "others": "Others"}
+ACTS: Mapping[Action, str] = {
+    "confirm": "Confirmed",
+    "dismiss": "Not a problem",
+    "assign": "Assigned",
+    "snooze": "Out of the queue until later",
+    "tag": "Tagged",
+    "untag": "Tag removed",
+}
 DECISIONS: Mapping[str, str] = {"confirm": "confirmed", "dismiss": "not a problem", "correct": "corrected"}
-MULTI, SINGLE = ("stages", "flags", "reasons"), ("scope", "outcome")
+STATES: Mapping[State, str] = {"pending": "Waiting", "draft": "With a draft of mine", "later": "Come back later", "decided": "Decided"}
+SORTS: Mapping[Sort, str] = {"urgency": "The most urgent", "oldest": "The longest here"}
 
 
 @blueprint.get("/desk")
 @require_role(ANALYST)
 def queue() -> Response:
     """The queue."""
-    user, choice = person(), _choice(request.args)
+    user, choice = person(), choice_of(request.args)
     with people.database().read() as connection:
         page = reviews.page(connection, user, choice, cursor=request.args.get("cursor"))
         counts = reviews.counts(connection, user.workspace_id)
         last = annotations.last_of(connection, user)
-    more = f"{url_for('desk.queue')}?{urlencode({**_filters(choice), 'cursor': page.next})}" if page.next else ""
-    return people.shown("desk.html", page=page, counts=counts, choice=choice, last=last, more=more, query=_query(choice), **_words())
+        seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
+        done = bulks.get(connection, user, request.args["done"]) if "done" in request.args else None
+        tags, deciders = handling.known_tags(connection, user.workspace_id), handling.people(connection, user.workspace_id)
+        saved = [(view, f"{url_for('desk.queue')}?{urlencode(view.filters)}") for view in views.listed(connection, user)]
+    more = f"{url_for('desk.queue')}?{urlencode({**filters_of(choice), 'cursor': page.next})}" if page.next else ""
+    values: dict[str, Any] = {"page": page, "counts": counts, "last": last, "more": more, "seen": seen, "done": done, "saved": saved}
+    values |= {"tags": tags, "deciders": deciders}
+    return people.shown("desk.html", choice=choice, query=query_of(choice), submission=secrets.token_urlsafe(16), **values, **words())
 
 
 @blueprint.get("/desk/next")
 @require_role(SUPPORT_LEAD)
 def following() -> Response:
     """The most urgent record that nobody else is looking at."""
-    choice = _choice(request.args)
+    choice = choice_of(request.args)
     with people.database().read() as connection:
         record_id = reviews.following(connection, person(), choice)
     target = url_for("desk.record", record_id=record_id) if record_id else url_for("desk.queue")
-    return make_response(redirect(f"{target}{_query(choice)}"))
+    return make_response(redirect(f"{target}{query_of(choice)}"))
 
 
 @blueprint.get("/desk/<record_id>")
@@ -71,68 +88,108 @@ def record(record_id: str) -> Response:
 @require_role(SUPPORT_LEAD)
 def decide(record_id: str) -> Response:
     """Decide, and go on to the next."""
-    user, choice = person(), _choice(request.args)
-    found = _case(record_id)
+    user, choice = person(), choice_of(request.args)
+    found = case_of(record_id)
     taxonomy = state().model.taxonomy()
-    draft, seen = _draft(found, taxonomy), _seen()
-    if crowded := _crowded(draft.labels, taxonomy):
+    draft, seen = deciding.draft_of(found, taxonomy), deciding.seen_of_form()
+    if crowded := deciding.crowded(draft.labels, taxonomy):
         return _record_page(record_id, 422, fault=crowded, draft=draft)
     try:
         with people.database().write() as connection:
             annotations.decide(connection, user, record_id, seen, draft)
     except ConflictError as error:
         return _record_page(record_id, error.status, fault=error.message, draft=draft)
-    return make_response(redirect(url_for("desk.following") + _query(choice), 303))
+    return make_response(redirect(url_for("desk.following") + query_of(choice), 303))
+
+
+@blueprint.post("/desk/<record_id>/draft")
+@require_role(SUPPORT_LEAD)
+def draft(record_id: str) -> Response:
+    """Keep what somebody chose so far, or throw it away; a script that asks for JSON is told the new version."""
+    user, found, kept = person(), case_of(record_id), deciding.kept_of_form()
+    labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
+    with people.database().write() as connection:
+        if request.form.get("drop"):
+            drafts.drop(connection, user, record_id)
+            version = drafts.NONE
+        else:
+            note = request.form.get("note", "")
+            version = drafts.save(connection, user, record_id, version=kept, revision=found.revision, labels=labels, note=note)
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify(version=version)
+    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
 
 
 @blueprint.post("/desk/<record_id>/undo")
 @require_role(SUPPORT_LEAD)
 def undo(record_id: str) -> Response:
     """Take back one's own last decision on a record."""
-    _case(record_id)
+    case_of(record_id)
     with people.database().write() as connection:
         annotations.undo(connection, person(), record_id, request.form.get("annotation", ""))
-    return make_response(redirect(url_for("desk.record", record_id=record_id) + _query(_choice(request.args)), 303))
+    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
 
 
 @blueprint.post("/desk/<record_id>/skip")
 @require_role(SUPPORT_LEAD)
 def skip(record_id: str) -> Response:
     """Let somebody else have it, and go back to the queue."""
-    _case(record_id)
+    case_of(record_id)
     with people.database().write() as connection:
         claims.release(connection, person(), record_id)
-    return make_response(redirect(url_for("desk.queue") + _query(_choice(request.args)), 303))
+    return make_response(redirect(url_for("desk.queue") + query_of(choice_of(request.args)), 303))
+
+
+def case_of(record_id: str) -> Case:
+    """A record of the reader's workspace; anything else is not there."""
+    with people.database().read() as connection:
+        found = reviews.case(connection, person().workspace_id, record_id)
+    return found or abort(404)
 
 
 def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft | None = None) -> Response:
-    user, choice = person(), _choice(request.args)
-    found, claim = _case(record_id), _claim(record_id)
+    user, choice = person(), choice_of(request.args)
+    found, claim = case_of(record_id), _claim(record_id)
     with people.database().read() as connection:
         history = annotations.listed(connection, user.workspace_id, record_id)
-        earlier = reviews.earlier(connection, user.workspace_id, found)
+        kept = drafts.of(connection, user, record_id)
+        around = _around(connection, user, found)
     standing = next((annotation for annotation in reversed(history) if annotation.undone_at is None), None)
-    labels = draft.labels if draft else standing.labels if standing else annotations.given_labels(found.result)
     values = {
         "case": found,
         "view": shown(found.result, state().model.taxonomy()),
         "history": history,
         "standing": standing,
         "steps": annotations.steps(history),
-        "earlier": earlier,
         "claim": claim,
-        "labels": labels,
-        "note": draft.note if draft else "",
+        "kept": kept,
+        "labels": _labels(draft, kept, standing, found),
+        "note": draft.note if draft else kept.note if kept else "",
         "submission": secrets.token_urlsafe(16),
         "fault": fault,
     }
-    return people.shown("record.html", status=status, query=_query(choice), **values, **_words())
+    return people.shown("record.html", status=status, query=query_of(choice), **around, **values, **words())
 
 
-def _case(record_id: str) -> Case:
-    with people.database().read() as connection:
-        found = reviews.case(connection, person().workspace_id, record_id)
-    return found or abort(404)
+def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None, found: Case) -> Json:
+    """What the form begins with: what was sent, else a draft on the same text, else what was decided, else what the model gave."""
+    if draft:
+        return draft.labels
+    if kept and kept.revision == found.revision:
+        return kept.labels
+    return standing.labels if standing else annotations.given_labels(found.result)
+
+
+def _around(connection: Connection, user: User, found: Case) -> dict[str, Any]:
+    """What is known of a record beside its text."""
+    at = now(connection)
+    return {
+        "earlier": reviews.earlier(connection, user.workspace_id, found),
+        "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
+        "done": bulks.get(connection, user, request.args["done"]) if "done" in request.args else None,
+        "deciders": handling.people(connection, user.workspace_id),
+        "at": at,
+    }
 
 
 def _claim(record_id: str) -> Claim | None:
@@ -144,25 +201,7 @@ def _claim(record_id: str) -> Claim | None:
         return claims.take(connection, user, record_id)
 
 
-def _choice(args: Mapping[str, str]) -> Choice:
-    """The filters of a query; what is not known is left out."""
-    asked = {name: args.get(name, "")[:100] for name in FILTERS}
-    chosen: State = "decided" if asked["state"] == "decided" else "pending"
-    assignee: Assignee = next((name for name in get_args(Assignee) if name == asked["assignee"]), "")
-    return Choice(chosen, asked["label"], asked["scope"], asked["channel"], assignee)
-
-
-def _filters(choice: Choice) -> dict[str, str]:
-    values = {name: str(getattr(choice, name)) for name in FILTERS}
-    return {name: value for name, value in values.items() if value and (name, value) != ("state", "pending")}
-
-
-def _query(choice: Choice) -> str:
-    filters = _filters(choice)
-    return f"?{urlencode(filters)}" if filters else ""
-
-
-def _words() -> dict[str, Any]:
+def words() -> dict[str, Any]:
     """How keys are said on these pages."""
     taxonomy = state().model.taxonomy()
     return {
@@ -170,58 +209,13 @@ def _words() -> dict[str, Any]:
         "channels": CHANNELS,
         "levels": LEVEL_NAMES,
         "assignees": ASSIGNEES,
+        "states": STATES,
+        "sorts": SORTS,
+        "acts": ACTS,
+        "clock": clock,
         "decisions": DECISIONS,
         "label_name": lambda label: label_name(taxonomy, label),
         "why": lambda labels: why(taxonomy, labels),
         "name_of": lambda name, key, polarity=None: name_of(taxonomy, name, key, polarity),
         "on_desk": person().may(SUPPORT_LEAD),
     }
-
-
-def _seen() -> Seen:
-    form = request.form
-    try:
-        return Seen(int(form.get("revision", "")), form.get("bundle", ""), int(form.get("steps", "")))
-    except ValueError:
-        raise PageError("Form refused", "This form is incomplete. Reload the page and send it again.", status=400) from None
-
-
-def _draft(found: Case, taxonomy: Taxonomy) -> Draft:
-    form = request.form
-    decision: Decision | None = next((name for name in get_args(Decision) if name == form.get("decision")), None)
-    submission = form.get("submission", "")
-    if decision is None or not (submission.isascii() and submission.isprintable() and 16 <= len(submission) <= 40):
-        raise PageError("Form refused", "This form is incomplete. Reload the page and send it again.", status=400)
-    given = annotations.given_labels(found.result)
-    labels = _labels(form, given, taxonomy) if decision == "correct" else given
-    if decision == "dismiss" and given["needs_review"] is not None:
-        labels = {**given, "needs_review": False, "reasons": []}
-    return Draft(decision, labels, form.get("note", "")[: annotations.LONGEST_NOTE], submission)
-
-
-def _labels(form: MultiDict[str, str], given: Json, taxonomy: Taxonomy) -> Json:
-    """The labels that were chosen, those of the model first; a key that it does not have counts for nothing."""
-    chosen: Json = dict(given)
-    for name in (name for name in MULTI if name in taxonomy and taxonomy[name].kind == "multi"):
-        wanted = set(form.getlist(name))
-        chosen[name] = [key for key in dict.fromkeys((*given[name], *taxonomy[name].keys)) if key in wanted]
-    for name in (name for name in SINGLE if name in taxonomy):
-        chosen[name] = form[name] if form.get(name) in taxonomy[name].keys else given[name]
-    if "factors" in taxonomy:
-        first = (factor["key"] for factor in given["factors"])
-        signs = {key: form.get(f"factors.{key}", "") for key in dict.fromkeys((*first, *taxonomy["factors"].keys))}
-        chosen["factors"] = [{"key": key, "polarity": sign} for key, sign in signs.items() if sign in taxonomy["factors"].polarities]
-    if form.get("sentiment") in {str(level) for level in LEVEL_NAMES}:
-        chosen["sentiment"] = int(form["sentiment"])
-    if given["needs_review"] is not None:
-        chosen["needs_review"] = bool(form.get("needs_review"))
-    return chosen
-
-
-def _crowded(labels: Json, taxonomy: Taxonomy) -> str:
-    """What is wrong with a set that holds more labels than it may; blank where none does."""
-    for name in (name for name in MULTI if name in taxonomy):
-        most = taxonomy[name].max_labels
-        if most is not None and len(labels[name]) > most:
-            return f"{TITLES[name]}: at most {most} can be chosen. Nothing was stored."
-    return ""

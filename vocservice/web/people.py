@@ -49,7 +49,7 @@ NAVIGATION = (
 )
 _SECURE_PREFIX = "__Host-"
 _FOREIGN = frozenset({"cross-site", "same-site"})
-_POLICY = headers.CONTENT_SECURITY_POLICY + "; script-src 'self'"
+_POLICY = headers.CONTENT_SECURITY_POLICY + "; script-src 'self'; connect-src 'self'"
 _YEAR = 365 * 24 * 3600
 _LONGEST_PATH = 2000
 
