@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "inference": {"errors", "paths", "records", "taxonomy"},
     "tables": {"errors", "records"},
     "ingest": {"errors", "records", "strictjson", "tables"},
-    "store": {"errors", "ingest", "paths", "records", "reporting", "settings", "taxonomy"},
+    "store": {"errors", "ingest", "paths", "records", "reporting", "rules", "settings", "taxonomy"},
     "strictjson": set(),
     "batch": {"__version__", "api", "errors", "paths", "records", "settings", "tables"},
     "records": set(),
@@ -40,11 +40,29 @@ MAY_IMPORT = {
     "taxonomy": {"errors", "paths"},
     "settings": {"errors", "paths"},
     "render": {"records", "taxonomy"},
+    "rules": {"errors", "records", "taxonomy"},
     "reporting": {"errors", "records", "taxonomy"},
     "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "settings", "store", "tables", "text"},
-    "web": {"api", "errors", "ingest", "jobs", "records", "render", "reporting", "settings", "store", "strictjson", "tables", "taxonomy"},
+    "web": {
+        "api",
+        "errors",
+        "ingest",
+        "jobs",
+        "records",
+        "render",
+        "reporting",
+        "rules",
+        "settings",
+        "store",
+        "strictjson",
+        "tables",
+        "taxonomy",
+    },
 }
-STEPS = {"vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"}
+STEPS = {
+    *("vocservice.text.clean", "vocservice.text.language", "vocservice.text.segment", "vocservice.inference.engine"),
+    "vocservice.rules.step",
+}
 # A training run has no pipeline to go through: it takes the same steps one by one.
 KNOWS_THE_ORDER = "vocservice.pipeline"
 

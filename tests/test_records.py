@@ -1,12 +1,12 @@
 """Tests of the records' JSON form: field by field what the records hold, in the order of the contract."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from builders import analysis, conversation
 
-from vocservice.records import Analysis, Factor, Label, Redaction, Rejected, Sentiment
+from vocservice.records import Analysis, Factor, Label, Redaction, Rejected, RuleHit, Sentiment, Withheld
 
 CASES = {
     "every kind of label": analysis(),
@@ -14,18 +14,31 @@ CASES = {
     "masks and warnings": analysis(redactions=(Redaction("email", 0, 7), Redaction("name", 3, 9, 1)), warnings=("invalid_characters",)),
     "labels of another taxonomy": analysis(labels={"aspects": (Factor("app", "-", 0.5),), "themes": (Label("care", 0.2),), "none": ()}),
     "a transcript": analysis(conversation=conversation(("customer", "hi"), ("agent", "hello"))),
+    "what rules did": analysis(
+        rules=(RuleHit("a", "review", "Read it", "needs_review"), RuleHit("b", "route", "To sales", "needs_review", queue="sales")),
+        abstained=(Withheld("stages.advocacy", 0.3), Withheld("flags.churn_risk", 0.9, "rule:c")),
+        conversation=replace(conversation(("customer", "hi")), review_because="rule:a"),
+    ),
     "the caller's row": analysis(row={"id": object()}),
 }
 
 
+def filled(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """Without a field that is blank."""
+    return {key: value for key, value in fields.items() if key != name or value}
+
+
 def by_fields(found: Analysis) -> dict[str, Any]:
     """The contract from the fields' own names."""
-    fields = asdict(analysis(**{name: getattr(found, name) for name in found.__slots__ if name != "row"}))
-    labels, talk, _ = fields.pop("labels"), fields.pop("conversation"), fields.pop("row")
-    out = {"id": fields.pop("id"), "status": "ok", **fields} | ({"labels": labels} if labels else {})
+    fields = asdict(analysis(**{name: getattr(found, name) for name in found.__slots__ if name not in ("row", "vector")}))
+    labels, talk, _, _ = fields.pop("labels"), fields.pop("conversation"), fields.pop("row"), fields.pop("vector")
+    rules = tuple(filled(rule, "queue") for rule in fields.pop("rules"))
+    fields["abstained"] = tuple(filled(withheld, "because") for withheld in fields["abstained"])
+    out = {"id": fields.pop("id"), "status": "ok", **fields} | ({"labels": labels} if labels else {}) | ({"rules": rules} if rules else {})
     if talk:
         ends = {name: {key: talk[name][key] for key in ("level", "score")} for name in ("sentiment_start", "sentiment_end")}
         review = {"value": talk["needs_review"], "probability": talk["needs_review_probability"]}
+        review = filled(review | {"because": talk["review_because"]}, "because")
         out |= {"turns": talk["turns"], "outcome": talk["outcome"], **ends, "needs_review": review, "reasons": talk["reasons"]}
     return out
 

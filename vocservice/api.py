@@ -89,13 +89,14 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
         settings: read from `config/service.toml` and the environment by default.
 
     Raises:
-        ConfigError: the settings, the redaction rules or the taxonomy file are wrong.
+        ConfigError: the settings, the redaction rules, the rules of `config/rules.toml` or the taxonomy file are wrong.
         BundleError: the bundle is missing, damaged, or made for another taxonomy.
     """
     from vocservice.inference.bundle import load_bundle
     from vocservice.inference.engine import Engine
     from vocservice.paths import config_path
     from vocservice.pipeline import Pipeline
+    from vocservice.rules.ruleset import load_ruleset
     from vocservice.settings import load_settings
     from vocservice.taxonomy import load_taxonomy
     from vocservice.text.redact import RedactionRules
@@ -106,6 +107,7 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
     pipeline = Pipeline(
         Engine(loaded, threads=settings.threads or None),
         redaction=RedactionRules.load(config_path("redaction.toml")),
+        rules=load_ruleset(config_path("rules.toml"), loaded.taxonomy),
         chunk=settings.chunk,
         max_characters=settings.max_characters,
     )

@@ -145,3 +145,14 @@ class RequestBusyError(VocError):
     code = "idempotency_busy"
     status = 409
     retry_after = 1
+
+
+class RuleError(VocError):
+    """The text of a rule is none, or names what is not there; `at` is the place of the fault, a character counted from 1."""
+
+    code = "rule_invalid"
+    status = 422
+
+    def __init__(self, message: str, *, at: int | None = None):
+        super().__init__(message if at is None else f"at character {at}: {message}")
+        self.at = at

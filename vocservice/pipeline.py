@@ -1,6 +1,6 @@
 """Raw records in, analyses out: the one place that knows the order of the steps.
 
-clean (normalise, redact) -> language -> segment -> score (encode, heads, calibrate) -> assemble. A record that cannot
+clean (normalise, redact) -> language -> segment -> score (encode, heads, calibrate) -> assemble -> rules. A record that cannot
 be processed comes out rejected in its place; identical texts of a chunk are scored once.
 """
 
@@ -15,6 +15,8 @@ from vocservice.chunks import chunked
 from vocservice.errors import RecordError, VocError
 from vocservice.inference.engine import Engine, Scored
 from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim
+from vocservice.rules.ruleset import Rule
+from vocservice.rules.step import apply_rules
 from vocservice.text.clean import Clean, clean
 from vocservice.text.language import identify
 from vocservice.text.redact import RedactionRules
@@ -29,10 +31,11 @@ SERVED = frozenset({"en", "und"})
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A verbatim that can be scored."""
+    """A verbatim that can be scored, and the record that it was made of."""
 
     verbatim: Verbatim
     segments: tuple[Segment, ...]
+    record: RawVerbatim
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -44,8 +47,16 @@ class Ready:
 class Pipeline:
     """The way of a record through one engine."""
 
-    def __init__(self, engine: Engine, *, redaction: RedactionRules, chunk: int = CHUNK, max_characters: int = MAX_CHARACTERS):
-        self.engine = engine
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        redaction: RedactionRules,
+        rules: Sequence[Rule] = (),
+        chunk: int = CHUNK,
+        max_characters: int = MAX_CHARACTERS,
+    ):
+        self.engine, self._rules = engine, rules
         self._redaction, self._chunk, self._max_characters = redaction, chunk, max_characters
 
     def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
@@ -62,13 +73,13 @@ class Pipeline:
                 yield entry
                 continue
             outcome = by_content[entry.content]
-            yield _rejected(entry.verbatim, outcome) if isinstance(outcome, VocError) else self._assemble(entry.verbatim, outcome)
+            yield _rejected(entry.verbatim, outcome) if isinstance(outcome, VocError) else self._assemble(entry, outcome)
 
-    def _assemble(self, verbatim: Verbatim, scored: Scored) -> Result:
+    def _assemble(self, entry: Ready, scored: Scored) -> Result:
         try:
-            return assemble(verbatim, scored, self.engine.bundle)
+            return apply_rules(self._rules, assemble(entry.verbatim, scored, self.engine.bundle), entry.record)
         except Exception as error:
-            return _rejected(verbatim, _failure(error, "assembling"))
+            return _rejected(entry.verbatim, _failure(error, "assembling"))
 
     def _score(self, entries: list[Ready]) -> list[Scored | VocError]:
         """Score a chunk; when that fails, each record alone, so that a poison record does not take its neighbours along."""
@@ -86,7 +97,7 @@ class Pipeline:
             return record
         try:
             verbatim = prepare(record, redaction=self._redaction, max_characters=self._max_characters)
-            return Ready(verbatim, tuple(segments_of(verbatim)))
+            return Ready(verbatim, tuple(segments_of(verbatim)), record)
         except RecordError as error:
             return _rejected(record, error)
         except Exception as error:

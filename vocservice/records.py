@@ -169,13 +169,37 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A label the model leans to but does not give: below its threshold, above the abstention floor."""
+    """A label the model leans to but does not give: below its threshold, above the abstention floor.
+
+    `because` names the rule that withholds a label which the model gave; blank for the model's own.
+    """
 
     label: str
     probability: float
+    because: str = ""
 
     def to_dict(self) -> Json:
-        return {"label": self.label, "probability": self.probability}
+        out: Json = {"label": self.label, "probability": self.probability}
+        return out | {"because": self.because} if self.because else out
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHit:
+    """A rule that held: what it is for, the tests that held, the evidence of the labels they name.
+
+    `effect` is `review` (a person should read it) or `route` (it only names the `queue` that it belongs to, blank for none).
+    """
+
+    id: str
+    effect: str
+    reason: str
+    because: str
+    evidence: tuple[Evidence, ...] = ()
+    queue: str = ""
+
+    def to_dict(self) -> Json:
+        out: Json = {"id": self.id, "effect": self.effect, "reason": self.reason, "because": self.because}
+        return out | {"evidence": _dicts(self.evidence)} | ({"queue": self.queue} if self.queue else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +216,10 @@ class TurnAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What only a transcript has: its turns, how it went and how it ended."""
+    """What only a transcript has: its turns, how it went and how it ended.
+
+    `review_because` names the rule that calls for review where the model does not.
+    """
 
     turns: tuple[TurnAnalysis, ...]
     outcome: Label
@@ -201,14 +228,16 @@ class Conversation:
     needs_review: bool
     needs_review_probability: float
     reasons: tuple[Label, ...] = ()
+    review_because: str = ""
 
     def to_dict(self) -> Json:
+        because = {"because": self.review_because} if self.review_because else {}
         return {
             "turns": _dicts(self.turns),
             "outcome": self.outcome.to_dict(),
             "sentiment_start": {"level": self.sentiment_start.level, "score": self.sentiment_start.score},
             "sentiment_end": {"level": self.sentiment_end.level, "score": self.sentiment_end.score},
-            "needs_review": {"value": self.needs_review, "probability": self.needs_review_probability},
+            "needs_review": {"value": self.needs_review, "probability": self.needs_review_probability, **because},
             "reasons": _dicts(self.reasons),
         }
 
@@ -217,8 +246,9 @@ class Conversation:
 class Analysis:
     """The way out: every label with its evidence, its probability and who gave it.
 
-    `labels` holds the label sets of a taxonomy other than the built-in one, by name. `vector` is no part of the JSON: signed bytes
-    whose direction says what the text is about, for finding and grouping; blank where none was made.
+    `labels` holds the label sets of a taxonomy other than the built-in one, by name; `rules` those of the installation that held.
+    `vector` is no part of the JSON: signed bytes whose direction says what the text is about, for finding and grouping; blank where
+    none was made.
     """
 
     id: str
@@ -238,6 +268,7 @@ class Analysis:
     conversation: Conversation | None = None
     row: Mapping[str, Any] | None = None
     vector: bytes = field(default=b"", repr=False, compare=False)
+    rules: tuple[RuleHit, ...] = ()
 
     def to_dict(self) -> Json:
         """The JSON object of the contract, ready for `json.dumps`; written by hand, as `asdict` copies every value on its way."""
@@ -259,6 +290,8 @@ class Analysis:
         }
         if self.labels:
             out["labels"] = {name: _dicts(labels) for name, labels in self.labels.items()}
+        if self.rules:
+            out["rules"] = _dicts(self.rules)
         return out | self.conversation.to_dict() if self.conversation else out
 
 

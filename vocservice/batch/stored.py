@@ -28,8 +28,8 @@ def encode(result: Result) -> bytes:
 
 
 def encode_record(record: Record) -> bytes:
-    """What the steps read of a record, as a line: neither its row nor its metadata."""
-    return _line(replace(record, row=None) if isinstance(record, Rejected) else replace(record, row=None, metadata=None))
+    """What the steps read of a record, as a line: without its row."""
+    return _line(replace(record, row=None))
 
 
 def decode_record(line: bytes) -> Record:

@@ -1,0 +1,204 @@
+"""An analysis and what is known of its record in, the values that a rule's names stand for out; None is what is not known."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from vocservice.records import Evidence, Json, RawVerbatim
+
+LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags", "reason": "reasons"}
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_ANSWERING = ("agent", "bot", "supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Who spoke, and when, where that is known."""
+
+    speaker: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a rule may read of one record; `now` is when it is asked.
+
+    Attributes:
+        result: the analysis in the JSON of the contract.
+        sources: every name its source goes by.
+        said: the turns of a transcript.
+    """
+
+    result: Json
+    now: datetime
+    channel: str | None = None
+    sources: tuple[str, ...] = ()
+    score: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = None
+    created_at: datetime | None = None
+    received_at: datetime | None = None
+    said: tuple[Said, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A label that the model gave."""
+
+    key: str
+    probability: float | None
+    polarity: str | None
+    evidence: tuple[Evidence, ...]
+
+
+def facts_of(record: RawVerbatim, result: Json, *, now: datetime) -> Facts:
+    """The facts of a record on its way through the pipeline, received now."""
+    said = tuple(Said(turn.speaker, moment(turn.at)) for turn in record.turns)
+    return Facts(result, now, record.channel, (), record.score, record.metadata, moment(record.created_at), now, said)
+
+
+def moment(given: str | None) -> datetime | None:
+    """A time in ISO 8601, in UTC where it names no zone; None for anything else."""
+    try:
+        at = datetime.fromisoformat(given) if given else None
+        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)) if at else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def labels_of(facts: Facts, name: str) -> tuple[Given, ...]:
+    """The labels of a set that were given."""
+    held = LISTS.get(name, name)
+    found: Any = facts.result.get(held) or (facts.result.get("labels") or {}).get(held) or ()
+    if name == "sentiment" and isinstance(found, dict):
+        level = str(found["level"])
+        return (Given(level, (found.get("probabilities") or {}).get(level), None, ()),)
+    return tuple(_given(label) for label in ([found] if isinstance(found, dict) else found))
+
+
+def is_withheld(facts: Facts, name: str, key: str) -> bool:
+    """Whether the model leaned to a label without giving it."""
+    label = f"{LISTS.get(name, name)}.{key}"
+    return any(held["label"] == label for held in facts.result.get("abstained") or ())
+
+
+def words_of(facts: Facts) -> Iterator[tuple[int | None, str]]:
+    """What the customer wrote, redacted, by turn."""
+    turns = facts.result.get("turns")
+    if turns is None:
+        yield None, facts.result.get("text", "")
+        return
+    yield from ((number, turn["text"]) for number, turn in enumerate(turns) if turn["speaker"] == "customer")
+
+
+def metadata_at(facts: Facts, path: Sequence[str]) -> str | float | bool | None:
+    """What a sender put under a path; None where there is nothing, or a list or an object."""
+    found: Any = facts.metadata
+    for part in path:
+        found = found.get(part) if isinstance(found, Mapping) else None
+    if isinstance(found, bool | str):
+        return found
+    return float(found) if isinstance(found, int | float) else None
+
+
+def _given(label: Json) -> Given:
+    evidence = tuple(Evidence(**piece) for piece in label.get("evidence") or ())
+    return Given(label["key"], label["probability"], label.get("polarity"), evidence)
+
+
+def _at(*path: str) -> Callable[[Facts], Any]:
+    """A value of the analysis."""
+
+    def read(facts: Facts) -> Any:
+        found: Any = facts.result
+        for part in path:
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
+
+    return read
+
+
+def _score(name: str) -> Callable[[Facts], Any]:
+    return lambda facts: (facts.score or {}).get(name)
+
+
+def _age(name: str) -> Callable[[Facts], float | None]:
+    """Seconds since a time."""
+    return lambda facts: (facts.now - at).total_seconds() if (at := getattr(facts, name)) else None
+
+
+def _clock(name: str) -> Callable[[Facts], float | None]:
+    """Minutes of a day."""
+    return lambda facts: float(60 * at.hour + at.minute) if (at := getattr(facts, name)) else None
+
+
+def _weekday(name: str) -> Callable[[Facts], str | None]:
+    return lambda facts: WEEKDAYS[at.weekday()] if (at := getattr(facts, name)) else None
+
+
+def _kind(facts: Facts) -> str:
+    return "text" if facts.result.get("turns") is None else "transcript"
+
+
+def _turns(facts: Facts) -> float | None:
+    turns = facts.result.get("turns")
+    return None if turns is None else float(len(turns))
+
+
+def _duration(facts: Facts) -> float | None:
+    times = [said.at for said in facts.said if said.at]
+    return (max(times) - min(times)).total_seconds() if len(times) > 1 else None
+
+
+def _silence(facts: Facts) -> float | None:
+    times = sorted(said.at for said in facts.said if said.at)
+    return max(((later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)), default=None)
+
+
+def _responses(facts: Facts) -> list[float]:
+    """Seconds from a customer's turn to the answer to it; what was never answered, or is out of order, counts nowhere."""
+    found: list[float] = []
+    asked: datetime | None = None
+    for said in facts.said:
+        if said.speaker == "customer":
+            asked = asked or said.at
+        elif said.speaker in _ANSWERING and asked is not None:
+            if said.at is not None and said.at >= asked:
+                found.append((said.at - asked).total_seconds())
+            asked = None
+    return found
+
+
+def _first_response(facts: Facts) -> float | None:
+    return next(iter(_responses(facts)), None)
+
+
+def _longest_response(facts: Facts) -> float | None:
+    return max(_responses(facts), default=None)
+
+
+READERS: Mapping[str, Callable[[Facts], Any]] = {
+    "sentiment.score": _at("sentiment", "score"),
+    "sentiment.start": _at("sentiment_start", "level"),
+    "sentiment.end": _at("sentiment_end", "level"),
+    "needs_review": _at("needs_review", "value"),
+    "needs_review.probability": _at("needs_review", "probability"),
+    "kind": _kind,
+    "language": _at("language"),
+    "channel": lambda facts: facts.channel,
+    "source": lambda facts: facts.sources or None,
+    "score": _score("value"),
+    "score.kind": _score("kind"),
+    "score.scale": _score("scale"),
+    "created.age": _age("created_at"),
+    "created.time": _clock("created_at"),
+    "created.weekday": _weekday("created_at"),
+    "received.age": _age("received_at"),
+    "received.time": _clock("received_at"),
+    "received.weekday": _weekday("received_at"),
+    "turns": _turns,
+    "duration": _duration,
+    "response.first": _first_response,
+    "response.longest": _longest_response,
+    "silence.longest": _silence,
+}
