@@ -55,24 +55,35 @@ def teach_command(data: Path, runs: Path, output: Path | None) -> None:
 @click.option(
     "--start",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Bundle whose encoder another taxonomy starts from (the current one).",
+    help="Bundle whose encoder another taxonomy or a fast bundle starts from (the current one).",
 )
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")
+@click.option("--fast", is_flag=True, help="Make a smaller bundle from some layers of an earlier one.")
 def train(
-    data: Path, version: str, taxonomy_file: Path | None, start: Path | None, runs: Path, models: Path | None, commercial: bool
+    data: Path, version: str, taxonomy_file: Path | None, start: Path | None, runs: Path, models: Path | None, commercial: bool, fast: bool
 ) -> None:
     """Train a bundle: ours from the corpora, or another taxonomy's from a labelled table."""
     settings, folder = load_training_settings(), models or models_path()
+    if fast and taxonomy_file is not None:
+        raise click.UsageError("--fast makes a smaller bundle of our own taxonomy: leave out --taxonomy")
     if taxonomy_file is None:
-        train_bundle(Run(data, runs / version, settings, load_taxonomy(), commercial), version=version, models=folder)
+        smaller_than = _larger(start or default_bundle(), commercial=commercial) if fast else None
+        train_bundle(Run(data, runs / version, settings, load_taxonomy(), commercial, smaller_than), version=version, models=folder)
         return
     taxonomy = load_taxonomy(taxonomy_file)
     examples = read_labelled(data, taxonomy)
     encoder = from_bundle(start or default_bundle())
     train_custom(taxonomy, examples, start=encoder, recipe=settings.custom.recipe, source=data, run=runs / version, folder=folder / version)
     report_custom(folder / version, examples, taxonomy)
+
+
+def _larger(folder: Path, *, commercial: bool) -> Path:
+    """The bundle that a fast one is made from; a commercial one is made from a commercial one only."""
+    if commercial and not load_bundle(folder).manifest.recipe.get("without_non_commercial"):
+        raise click.UsageError(f"{folder.name} learned from corpora that --commercial leaves out: give another --start")
+    return folder
 
 
 @cli.command()

@@ -1,7 +1,7 @@
 """A folder of encoder weights in, a torch encoder and its tokenizer out; and the first one, made from the base."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,12 @@ from transformers.modeling_outputs import BaseModelOutput
 from training.base import WEIGHTS, base_model_folder
 from training.network import Network
 from training.vocabulary import PAD, shrink, shrink_embeddings, sources_of
+from vocservice.errors import ConfigError
+from vocservice.inference import bundle as files
 from vocservice.inference.layout import Layout
 
 HEADS = "attention_heads"  # ONNX metadata: what the graph alone does not tell
+_LAYER = "encoder.layer."
 _EMBEDDING = "embeddings.word_embeddings.weight"
 
 
@@ -91,7 +94,7 @@ def from_bundle(folder: Path) -> Encoder:
             weights[".".join(path) + ".weight"] = stored[node.input[1]].T.contiguous()
     positions = weights["embeddings.position_embeddings.weight"].shape[0]
     vocabulary, width = weights[_EMBEDDING].shape
-    layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
+    layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith(_LAYER))
     config = BertConfig(
         vocab_size=vocabulary,
         hidden_size=width,
@@ -101,6 +104,29 @@ def from_bundle(folder: Path) -> Encoder:
         max_position_embeddings=positions,
     )
     return Encoder(_model(config, weights), Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+
+def of_layers(encoder: Encoder, layers: Sequence[int]) -> Encoder:
+    """The same encoder with these of its layers only, in this order (layer dropping: Sajjad et al. 2023).
+
+    Raises:
+        ConfigError: there is no such layer.
+    """
+    config, weights = encoder.model.config, encoder.model.state_dict()
+    if not layers or not all(0 <= layer < config.num_hidden_layers for layer in layers):
+        raise ConfigError(f"the encoder has layers 0 to {config.num_hidden_layers - 1}, asked for {list(layers)}")
+    kept = {name: value for name, value in weights.items() if not name.startswith(_LAYER)}
+    for new, old in enumerate(layers):
+        prefix = f"{_LAYER}{old}."
+        kept |= {f"{_LAYER}{new}.{name.removeprefix(prefix)}": value for name, value in weights.items() if name.startswith(prefix)}
+    fields = config.to_dict() | {"num_hidden_layers": len(layers)}
+    return Encoder(_model(AutoConfig.for_model(**fields), kept), encoder.tokenizer)
+
+
+def take_heads(network: Network, folder: Path) -> None:
+    """Start the heads of a network from those of a bundle of the same taxonomy."""
+    stored = load_file(folder / files.HEADS)
+    network.head.load_state_dict({"weight": stored["weight"].float().T.contiguous(), "bias": stored["bias"]})
 
 
 def new_network(encoder: Encoder, layout: Layout, *, dropout: float, seed: int) -> Network:

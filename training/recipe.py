@@ -29,6 +29,7 @@ from training.signs import CORPORA_OF_SET, SignSet, kept_out, sign_of
 from training.splits import Splits, bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
+from vocservice.inference.bundle import load_bundle
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
 from vocservice.paths import config_path
@@ -85,8 +86,9 @@ def own_hashes(run: Run) -> dict[str, str]:
 
 def recipe_record(run: Run) -> dict[str, object]:
     """What the manifest and the card say of the recipe."""
-    stage = run.settings.codebook
-    return {**stage.model_dump(exclude={"recipe"}), **asdict(stage.recipe), "without_non_commercial": run.commercial}
+    stage, start = run.settings.codebook, run.start
+    made_from = {} if start is None else {"start": load_bundle(start).manifest.version, "layers": list(run.settings.fast.layers)}
+    return {**stage.model_dump(exclude={"recipe"}), **asdict(_recipe(run)), **made_from, "without_non_commercial": run.commercial}
 
 
 def public_stage(run: Run, rules: RedactionRules, encoder: Encoder, recipe: Recipe, folder: Path) -> Encoder:
@@ -107,9 +109,11 @@ def codebook_stage(run: Run, rules: RedactionRules) -> tuple[Network, Encoder]:
     """All layers and our heads on the codebook's annotations and on what the teachers said."""
     folder = run.folder / "codebook"
     layout = lay_out(run.taxonomy.of("verbatim"))
-    recipe = replace(run.settings.codebook.recipe, seed=run.settings.bundle.seed)
+    recipe = replace(_recipe(run), seed=run.settings.bundle.seed)
     encoder = start_encoder(run)
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    if run.start is not None:
+        encoders.take_heads(network, run.start)
     if (folder / "network.safetensors").is_file():
         network.load_state_dict(load_file(folder / "network.safetensors"))
         return network, Encoder(network.encoder, encoder.tokenizer)
@@ -124,16 +128,23 @@ def codebook_stage(run: Run, rules: RedactionRules) -> tuple[Network, Encoder]:
     return network, Encoder(network.encoder, encoder.tokenizer)
 
 
+def _recipe(run: Run) -> Recipe:
+    return run.settings.codebook.recipe if run.start is None else run.settings.fast.recipe
+
+
 def _teachers(run: Run, layout: Layout) -> Teachers:
     """What the teachers said; nothing for a commercial bundle, since they learned from every corpus."""
     return Teachers({}, {}) if run.commercial else read_teachers(layout)
 
 
 def start_encoder(run: Run) -> Encoder:
-    """The base encoder with its vocabulary fitted to the training texts; kept in the run folder."""
+    """The base encoder with its vocabulary fitted to the training texts, or some layers of a bundle's; kept in the run folder."""
     folder = run.folder / "start"
     if not (folder / "encoder.safetensors").is_file():
-        encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base)
+        if run.start is not None:
+            encoder = encoders.of_layers(encoders.from_bundle(run.start), run.settings.fast.layers)
+        else:
+            encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base)
         encoders.save(encoder.model, encoder.tokenizer, folder)
     return encoders.load(folder)
 

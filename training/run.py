@@ -12,13 +12,17 @@ from vocservice.taxonomy import Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training run: where its data lies, where it writes, and what it must leave out."""
+    """One training run: where its data lies, where it writes, and what it must leave out.
+
+    `start`: the bundle that a smaller one is made from; None when the run starts from the base encoder.
+    """
 
     data: Path
     folder: Path
     settings: TrainingSettings
     taxonomy: Taxonomy
     commercial: bool = False
+    start: Path | None = None
 
     def keep(self, examples: Iterable[Example]) -> list[Example]:
         """Without the development texts and, for a commercial bundle, without non-commercial corpora."""

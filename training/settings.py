@@ -62,6 +62,13 @@ class CodebookStage(_Strict):
     recipe: Recipe
 
 
+class FastStage(_Strict):
+    """The smaller network: which layers of the larger one it keeps, and the recipe of what it learns afterwards."""
+
+    layers: tuple[int, ...]
+    recipe: Recipe
+
+
 class CustomStage(_Strict):
     """Training another taxonomy."""
 
@@ -75,6 +82,7 @@ class TrainingSettings(_Strict):
     public: PublicStage
     teach: TeachStage
     codebook: CodebookStage
+    fast: FastStage
     custom: CustomStage
     data: dict[str, str]
 

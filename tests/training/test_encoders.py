@@ -124,3 +124,31 @@ def test_a_base_that_is_missing_or_changed_is_refused(tmp_path: Path, monkeypatc
     for name, told in (("none", "not installed"), ("changed", "SHA-256")):
         with pytest.raises(ConfigError, match=told), base_model_folder(name):
             pytest.fail("it was taken")
+
+
+def test_chosen_layers_are_kept_in_their_order(new_network: NewNetwork, tokenizer: Tokenizer) -> None:
+    whole = Encoder(new_network().encoder, tokenizer)
+    count = whole.model.config.num_hidden_layers
+    assert torch.equal(hidden(encoders.of_layers(whole, range(count)).model), hidden(whole.model))
+    last = encoders.of_layers(whole, [count - 1])
+    assert last.model.config.num_hidden_layers == 1
+    own = dict(whole.model.encoder.layer[count - 1].named_parameters())
+    assert all(torch.equal(value, own[name]) for name, value in last.model.encoder.layer[0].named_parameters())
+
+
+@pytest.mark.parametrize("layers", [[], [-1], [0, 99]])
+def test_layers_that_are_not_there_are_refused(new_network: NewNetwork, tokenizer: Tokenizer, layers: list[int]) -> None:
+    with pytest.raises(ConfigError, match="the encoder has layers 0 to"):
+        encoders.of_layers(Encoder(new_network().encoder, tokenizer), layers)
+
+
+def test_heads_are_taken_over_from_a_bundle(
+    new_network: NewNetwork, tokenizer: Tokenizer, taxonomy: Taxonomy, layout: Layout, rules: RedactionRules, tmp_path: Path
+) -> None:
+    network = unlike(new_network())
+    export_toy(network, tokenizer, taxonomy, rules, tmp_path)
+    fresh = encoders.new_network(encoders.from_bundle(tmp_path), layout, dropout=0.0, seed=9)
+    assert not torch.allclose(fresh.head.weight, network.head.weight, atol=1e-3)
+    encoders.take_heads(fresh, tmp_path)
+    assert torch.allclose(fresh.head.weight, network.head.weight, atol=1e-3)
+    assert torch.equal(fresh.head.bias, network.head.bias)

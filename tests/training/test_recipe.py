@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 import pytest
+import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from training import recipe
@@ -21,6 +23,8 @@ from training.recipe import Run, codebook_examples, pool_texts, public_examples,
 from training.settings import load_training_settings
 from training.splits import Splits, is_kept_out, split_annotated
 from vocservice.errors import ConfigError
+from vocservice.inference.bundle import default_bundle
+from vocservice.paths import config_path
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
 
@@ -183,6 +187,24 @@ def test_the_record_says_whether_non_commercial_corpora_were_left_out(run: Run) 
     record, commercial = recipe_record(run), recipe_record(replace(run, commercial=True))
     assert record["without_non_commercial"] is False and commercial["without_non_commercial"] is True
     assert json.loads(json.dumps(record))["epochs"] == run.settings.codebook.recipe.epochs
+
+
+def test_a_smaller_run_starts_from_some_layers_and_the_heads_of_a_bundle(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    smaller, learned = replace(run, start=default_bundle()), []
+
+    def learn(network: Network, data: object, recipe: Recipe, *, folder: Path, **_: object) -> None:
+        folder.mkdir()
+        learned.append(recipe)
+
+    monkeypatch.setattr(recipe, "fit", learn)
+    network, encoder = recipe.codebook_stage(smaller, RedactionRules.load(config_path("redaction.toml")))
+    heads = load_file(default_bundle() / "heads.safetensors")
+    assert network.encoder.config.num_hidden_layers == len(run.settings.fast.layers)
+    assert torch.equal(network.head.weight, heads["weight"].float().T)
+    assert encoder.tokenizer.get_vocab_size() == network.encoder.config.vocab_size
+    assert learned == [replace(run.settings.fast.recipe, seed=run.settings.bundle.seed)]
+    record = recipe_record(smaller)
+    assert (record["start"], record["layers"]) == (default_bundle().name, list(run.settings.fast.layers))
 
 
 def test_the_public_stage_learns_and_is_done_once(

@@ -13,7 +13,11 @@ from training import __main__ as command
 from training.__main__ import main
 from training.recipe import Run
 from vocservice.errors import BundleError
+from vocservice.inference.bundle import default_bundle
+from vocservice.paths import config_path
 from vocservice.taxonomy import load_taxonomy
+
+TAXONOMY = config_path("taxonomies", "fabsa.toml")
 
 
 @pytest.fixture
@@ -44,6 +48,12 @@ def test_commercial_is_passed_on(trained: list[tuple[Run, dict[str, Any]]], tmp_
     assert trained[0][0].commercial is True
 
 
+def test_a_fast_bundle_is_made_from_the_current_one(trained: list[tuple[Run, dict[str, Any]]], tmp_path: Path) -> None:
+    arguments = ["--threads", "1", "train", "--data", str(tmp_path), "--version"]
+    assert main([*arguments, "1", "--fast"]) == 0 and main([*arguments, "2"]) == 0
+    assert [run.start for run, _ in trained] == [default_bundle(), None]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -53,6 +63,8 @@ def test_commercial_is_passed_on(trained: list[tuple[Run, dict[str, Any]]], tmp_
         (["evaluate", "--data", ".", "--bundle", "no-such-bundle"], "no-such-bundle"),
         (["evaluate", "--data", ".", "--colour"], "--colour"),
         (["table", "weather", "--data", ".", "--out", "x.csv"], "weather"),
+        (["train", "--data", ".", "--version", "1", "--fast", "--taxonomy", str(TAXONOMY)], "--taxonomy"),
+        (["train", "--data", ".", "--version", "1", "--fast", "--commercial"], "--commercial"),
         (["trian"], "trian"),
     ],
 )
