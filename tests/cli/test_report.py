@@ -96,7 +96,7 @@ def test_columns_can_be_named(tmp_path: Path, voc: Voc, analyser: Analyser) -> N
     "arguments",
     [
         [],
-        ["-o", "out.pdf"],
+        ["-o", "out.docx"],
         ["-o", "-", "--json", "-"],
         ["--xlsx", "-"],
         ["-o", "out.html", "--compare", "north"],
@@ -132,3 +132,69 @@ def test_rejected_texts_are_counted_and_never_printed(tmp_path: Path, voc: Voc, 
     ran = voc("report", source, "-o", tmp_path / "r.html")
     assert ran.code == 3 and "1 left out: analysis_failed 1" in ran.err
     assert CANARY not in ran.err + ran.out + (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+class Drawn:
+    """A browser that draws nothing and remembers the pages."""
+
+    def __init__(self) -> None:
+        self.pages: list[str] = []
+
+    def pdf(self, page: str) -> bytes:
+        self.pages.append(page)
+        return b"%PDF-1.4 drawn"
+
+    def png(self, page: str) -> bytes:
+        self.pages.append(page)
+        return b"\x89PNG drawn"
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
+    browser = Drawn()
+    monkeypatch.setattr("vocservice.cli.report.Browser.find", lambda: browser)
+    return browser
+
+
+def test_a_pdf_is_the_page_and_charts_are_a_picture_each(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, drawn: Drawn) -> None:
+    assert voc("report", table, "-o", tmp_path / "r.pdf", "--charts", tmp_path / "charts").code == 0
+    assert (tmp_path / "r.pdf").read_bytes() == b"%PDF-1.4 drawn" and "Journey map" in drawn.pages[0]
+    names = sorted(path.name for path in (tmp_path / "charts").iterdir())
+    assert names[:2] == ["01-journey.png", "02-scope.png"] and len(names) == len(drawn.pages) - 1
+    assert all("http" not in page.replace("http-equiv", "") for page in drawn.pages)
+
+
+def test_without_a_browser_nothing_is_read_or_written(
+    table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    ran = voc("report", table, "-o", tmp_path / "r.pdf")
+    assert ran.code == 2 and "browser_missing" in ran.err and "chromium" in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"] and not analyser.pipeline.seen  # type: ignore[attr-defined]
+
+
+def test_an_anchor_set_tells_a_new_model_from_what_people_say(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    made = analyser.analyse({"id": "a", "text": TEXT}).to_dict()
+
+    def lines(model: str, count: int, day: str, start: int) -> str:
+        told = {"created_at": day, "channel": "email", "model": model}
+        return "".join(json.dumps(made | told | {"id": f"r{start + number}"}) + "\n" for number in range(count))
+
+    source = saved(tmp_path, "in.jsonl", lines(MODEL, 20, "2025-01-06", 0) + lines("m-2", 20, "2025-02-10", 100))
+    anchors = [saved(tmp_path, f"{model}.jsonl", lines(model, 40, "2025-01-01", 0)) for model in (MODEL, "m-2")]
+    arguments = [
+        source,
+        "--json",
+        tmp_path / "out.json",
+        "--compare",
+        "date=2025-01-01..2025-01-31",
+        "--compare",
+        "date=2025-02-01..2025-02-28",
+    ]
+    assert voc("report", *arguments).code == 0
+    assert figures(tmp_path / "out.json")["causes"][0]["causes"][3]["part"]["value"] is None
+    assert voc("report", *arguments, "--anchors", anchors[0], "--anchors", anchors[1]).code == 0
+    found = figures(tmp_path / "out.json")["causes"][0]
+    assert (found["anchors"], [cause["part"]["value"] for cause in found["causes"]]) == (40, [0.0, 0.0, 0.0, 0.0])
+    raw = saved(tmp_path, "raw.csv", ROWS)
+    assert voc("report", *arguments, "--anchors", raw).code == 2

@@ -1,6 +1,7 @@
 """Tests of a whole report: a golden set of figures, comparisons that are asked for, JSON and the workbook."""
 
 import json
+import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -116,7 +117,11 @@ def test_a_workbook_holds_every_table_as_text_and_numbers(tmp_path: Path) -> Non
     made = report([replace(one, id="=1+1") for one in varied(300)], segment="region")
     write_workbook(made, tmp_path / "out.xlsx")
     book = CalamineWorkbook.from_path(str(tmp_path / "out.xlsx"))
-    assert book.sheet_names == [sheet.name for sheet in sheets_of(made)]
+    assert book.sheet_names == ["Contents", "Charts", *(sheet.name for sheet in sheets_of(made))]
+    with zipfile.ZipFile(tmp_path / "out.xlsx") as parts:
+        names = [Path(name) for name in parts.namelist()]
+    assert sum(name.match("xl/tables/*.xml") for name in names) == len(book.sheet_names) - 1
+    assert sum(name.match("xl/charts/chart*.xml") for name in names) == 6
     journey = book.get_sheet_by_name("Journey").to_python()
     assert journey[0][:5] == ["stage", "factor", "positive", "negative", "mixed"] and len(journey) == 1 + 9 * 16
     assert ["purchase", "fulfilment", 0.0] in [line[:3] for line in journey]

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -14,13 +14,14 @@ from typing import Any
 import click
 
 from vocservice.api import Analyser
+from vocservice.browser import Browser
 from vocservice.cli.failures import OK, SOME_REJECTED
 from vocservice.cli.labelled import Columns, items_of, origins_of, pairs_of
 from vocservice.cli.session import analyser_for, configured
 from vocservice.errors import InputError, OutputError
-from vocservice.reporting.page import render
+from vocservice.reporting.page import render, slides
 from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, make_report
-from vocservice.reporting.rows import SCORE_KINDS, Origin, Reading, rarely_collected, read_rows
+from vocservice.reporting.rows import SCORE_KINDS, Origin, Reading, Row, rarely_collected, read_rows
 from vocservice.reporting.scope import CUSTOMERS
 from vocservice.reporting.workbook import write_workbook
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
@@ -29,6 +30,8 @@ from vocservice.taxonomy import Taxonomy, load_taxonomy
 
 Pair = tuple[Mapping[str, Any], Origin]
 
+PDF = ".pdf"
+PAGES = (".html", ".htm", PDF)
 _MOST_COMPARED = 2
 
 
@@ -42,9 +45,13 @@ class Output:
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
-@click.option("-o", "--output", metavar="OUT", help="The page, one HTML file; - is standard output.")
+@click.option("-o", "--output", metavar="OUT", help="The page, one HTML or PDF file by its suffix; - is HTML on standard output.")
 @click.option("--json", "json_file", metavar="FILE", help="Also write every figure as JSON; - is standard output.")
 @click.option("--xlsx", "xlsx_file", metavar="FILE", help="Also write every figure as an Excel workbook.")
+@click.option("--charts", metavar="FOLDER", help="Also write each chart as a PNG of 1600 by 900 pixels into this folder.")
+@click.option(
+    "--anchors", multiple=True, metavar="FILE", help="Records of the same fixed texts as labelled by one model; give one for each model."
+)
 @click.option("--id-column", help="Column (or JSON key) of the record's id; found by name by default.")
 @click.option("--text-column", help="Column (or JSON key) of the text; found by name by default.")
 @click.option("--score-column", help="Column (or JSON key) of the score; found by name by default.")
@@ -62,7 +69,9 @@ class Output:
 @click.option("--title", default="Voice of the customer", help="Title of the page.")
 @click.option("--bundle", help="Version under models/, or path, of the model for records without labels.")
 @click.option("--taxonomy", type=click.Path(path_type=Path), help="Taxonomy file that the records were labelled with.")
-def report(inputs: tuple[str, ...], output: str | None, json_file: str | None, xlsx_file: str | None, **options: Any) -> int:
+def report(
+    inputs: tuple[str, ...], output: str | None, json_file: str | None, xlsx_file: str | None, charts: str | None, **options: Any
+) -> int:
     """Make an analyst's report of labelled or raw records.
 
     IN is what `voc classify` wrote (JSON Lines, or a table with voc_ columns), or raw records, which are labelled first.
@@ -71,35 +80,39 @@ def report(inputs: tuple[str, ...], output: str | None, json_file: str | None, x
     Exit codes: 0 done, 2 unusable input, output, option or configuration, 3 some records were rejected or left out,
     130 interrupted.
     """
-    outputs = tuple(_outputs(output, json_file, xlsx_file))
+    outputs = tuple(_outputs(output, json_file, xlsx_file, is_alone=charts is None))
     wish = _wish(options)
-    _claim(outputs, [*inputs, *filter(None, [options["origin"]])])
+    if charts is not None or any(Path(wanted.path).suffix.lower() == PDF for wanted in outputs):
+        Browser.find()
+    _claim(outputs, [*inputs, *options["anchors"], *filter(None, [options["origin"]])])
     try:
         with rarely_collected():
             made = _made(inputs, options, wish)
         for wanted in outputs:
             _write(wanted, made)
+        if charts is not None:
+            _write_charts(made, Path(charts))
     except BaseException:
         _release(outputs)
         raise
     return _told(made, outputs)
 
 
-def _outputs(output: str | None, json_file: str | None, xlsx_file: str | None) -> Iterator[Output]:
+def _outputs(output: str | None, json_file: str | None, xlsx_file: str | None, *, is_alone: bool = True) -> Iterator[Output]:
     """The files asked for.
 
     Raises:
         click.UsageError: none is, a suffix does not fit, two are the same, or a workbook should go to standard output.
     """
     named: dict[str, tuple[str | None, tuple[str, ...], Callable[[Report, Path], object]]] = {
-        "-o": (output, (".html", ".htm"), _write_page),
+        "-o": (output, PAGES, _write_pdf if Path(output or "").suffix.lower() == PDF else _write_page),
         "--json": (json_file, (".json",), _write_json),
         "--xlsx": (xlsx_file, (".xlsx",), write_workbook),
     }
     given = {option: found for option, found in named.items() if found[0] is not None}
     paths = [os.path.abspath(path) if path != STANDARD_STREAM else path for path, _, _ in given.values() if path]
-    if not given or len(set(paths)) < len(paths):
-        raise click.UsageError("give -o, --json or --xlsx, each another file")
+    if (not given and is_alone) or len(set(paths)) < len(paths):
+        raise click.UsageError("give -o, --json, --xlsx or --charts, each another file")
     for option, (path, suffixes, write) in given.items():
         is_stream = path == STANDARD_STREAM and option != "--xlsx"
         if not is_stream and Path(path or "").suffix.lower() not in suffixes:
@@ -141,7 +154,23 @@ def _made(inputs: Sequence[str], options: dict[str, Any], wish: Wish) -> Report:
     reading = read_rows(_joined(pairs_of(items, load), options["origin"], columns))
     taxonomy = load().taxonomy if load.cache_info().currsize else load_taxonomy(options["taxonomy"])
     _check_taxonomy(reading, taxonomy)
-    return make_report(reading, taxonomy, wish)
+    return make_report(reading, taxonomy, wish, anchors=_anchors(options["anchors"], columns, taxonomy))
+
+
+def _anchors(paths: Sequence[str], columns: Columns, taxonomy: Taxonomy) -> tuple[Row, ...]:
+    """The labelled records of the anchor files; what they hold besides, as raw records, is refused.
+
+    Raises:
+        InputError: a file cannot be used, or holds records without labels.
+    """
+    rows: list[Row] = []
+    for path in paths:
+        found = read_rows((item.analysis or {}, item.origin) for item in items_of(path, replace(columns, segments=())))
+        if not found.rows:
+            raise InputError(f"{shown_name(path)}: holds no labelled record; label the anchor texts with `voc classify`")
+        rows += found.rows
+    _check_taxonomy(Reading(tuple(rows)), taxonomy)
+    return tuple(rows)
 
 
 def _joined(pairs: Iterable[Pair], origin: str | None, columns: Columns) -> Iterable[Pair]:
@@ -210,6 +239,25 @@ def _page(made: Report) -> bytes:
 
 def _write_page(made: Report, path: Path) -> None:
     path.write_bytes(_page(made))
+
+
+def _write_pdf(made: Report, path: Path) -> None:
+    path.write_bytes(Browser.find().pdf(render(made)))
+
+
+def _write_charts(made: Report, folder: Path) -> None:
+    """Each chart as a picture; the folder is made where it is not there.
+
+    Raises:
+        OutputError: it cannot be written, or the browser failed.
+    """
+    browser = Browser.find()
+    try:
+        folder.mkdir(exist_ok=True)
+        for slide in slides(made):
+            (folder / f"{slide.name}.png").write_bytes(browser.png(slide.page))
+    except OSError as error:
+        raise unwritable(shown_name(str(folder)), error) from None
 
 
 def _write_json(made: Report, path: Path) -> None:

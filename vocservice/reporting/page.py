@@ -43,6 +43,14 @@ class Charts:
     series: tuple[Chart, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """One chart as a page of its own, 16 by 9, to be drawn as a picture; `name` is a file name without suffix."""
+
+    name: str
+    page: str
+
+
 class Links(Protocol):
     """Where a figure leads to, on pages that have more than the report."""
 
@@ -63,6 +71,24 @@ def render(report: Report) -> str:
 def figures(report: Report, links: Links) -> str:
     """The sections of the page alone, for a page that brings its own head and style; cells and records lead on."""
     return _environment().get_template("figures.html").render(**_values(report, links))
+
+
+def slides(report: Report) -> Iterator[Slide]:
+    """The journey map, then each chart of the page; each says its n and of whom."""
+    charts = _charts(report)
+    drawn: list[Chart | None] = [None, charts.scope, *filter(None, (charts.drivers, charts.priorities)), *charts.series]
+    values = {**_values(report, None), "css": _css(), "slide_css": _css("slide.css"), "source": _source(report)}
+    template = _environment().get_template("slide.html")
+    for number, found in enumerate(drawn, 1):
+        title = found.title if found else "Journey map: net sentiment by stage and group of factors"
+        yield Slide(f"{number:02d}-{found.key if found else 'journey'}", template.render(title=title, found=found, **values))
+
+
+def _source(report: Report) -> str:
+    heads = report.headlines
+    days = f", {heads.dates.first} to {heads.dates.last}" if heads.dates.first else ""
+    models = ", ".join(heads.models) or "none"
+    return f"{report.title}: n = {heads.records}{days}; ranges are 95 % intervals; model {models}; made {report.made}"
 
 
 def policy() -> str:
@@ -128,10 +154,7 @@ def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
 
 
 def _term_name(taxonomy: Taxonomy, driver: Any) -> str:
-    term = getattr(driver, "term", driver)
-    sets = {"factor": "factors", "stage": "stages", "scope": "scope"}
-    name = words.label_of(taxonomy, sets[term.kind], term.key)
-    return f"{name}, {words.POLARITY_NAMES[term.polarity]}" if term.polarity else f"{name} ({term.kind})"
+    return words.term_name(taxonomy, getattr(driver, "term", driver))
 
 
 def _charts(report: Report) -> Charts:
@@ -159,7 +182,7 @@ def _driver_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
         Bar(_term_name(taxonomy, driver), driver.impact, driver.low, driver.high, f"{impact_text(driver)}, n = {driver.n}")
         for driver in drivers.drivers[:SHOWN_DRIVERS]
     ]
-    return intervals("drivers", "What moves the score", bars, bounds=(0.0, 0.0), unit=f"change on {drivers.unit}")
+    return intervals("drivers", f"What moves the score of {drivers.n} records", bars, bounds=(0.0, 0.0), unit=f"change on {drivers.unit}")
 
 
 def _priority_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
@@ -224,6 +247,6 @@ def _environment() -> Environment:
     return environment
 
 
-@lru_cache(maxsize=1)
-def _css() -> str:
-    return (TEMPLATES / "report.css").read_text(encoding="utf-8")
+@lru_cache(maxsize=2)
+def _css(name: str = "report.css") -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")

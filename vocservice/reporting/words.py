@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from vocservice.reporting.drivers import Term
 from vocservice.reporting.estimate import Estimate
 from vocservice.taxonomy import Taxonomy
 
@@ -62,6 +63,13 @@ def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
         return "no stage"
     found = (label.label for label in taxonomy[name].labels if label.key == key) if name in taxonomy else iter(())
     return next(found, key)
+
+
+def term_name(taxonomy: Taxonomy, term: Term) -> str:
+    """What a driver says: a factor with its polarity, a stage or a scope."""
+    sets = {"factor": "factors", "stage": "stages", "scope": "scope"}
+    name = label_of(taxonomy, sets[term.kind], term.key)
+    return f"{name}, {POLARITY_NAMES[term.polarity]}" if term.polarity else f"{name} ({term.kind})"
 
 
 def owner_name(taxonomy: Taxonomy, key: str) -> str:

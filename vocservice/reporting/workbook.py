@@ -1,12 +1,15 @@
-"""A report in, an Excel workbook out: one native table a sheet, numbers as numbers, text always as text."""
+"""A report in, an Excel workbook out: native charts, one native table a sheet, numbers as numbers, text always as text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from vocservice.reporting import words
+from vocservice.reporting.definitions import definitions
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.report import Report
@@ -17,6 +20,14 @@ _STYLE = "Table Style Light 9"
 _WIDEST = 60
 _LONGEST = 32_000
 _MEASURED = 200
+_CHARTED_DRIVERS = 15
+_CHARTED = ("records", "negative sentiment", "service complaints", "experience issues")
+_DEFINITIONS = "Definitions"
+_DEFINED: Mapping[str, str] = {
+    "Headlines": "net", "Journey": "place", "Stages": "net", "Factors": "net", "Scope": "scope", "Owners": "owner", "Metrics": "owner",
+    "Weeks": "scope", "Ladder": "ladder", "Unfixed": "unfixed", "Drivers": "drivers", "Trends": "odd", "Changes": "changes",
+    "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "net",
+}  # fmt: skip
 _INTERVAL = ("value", "low", "high", "n")
 
 
@@ -28,6 +39,25 @@ class Sheet:
     columns: tuple[str, ...]
     rows: Sequence[tuple[Value, ...]]
 
+    @property
+    def definition(self) -> str:
+        """The key of what its figures mean; blank where they need none."""
+        return _DEFINED.get(self.name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A native chart of rows `first` to `last` (0 is the header) of a sheet: names, values, and both ends of their intervals."""
+
+    title: str
+    kind: str
+    sheet: Sheet
+    first: int
+    last: int
+    names: str
+    values: str
+    ends: tuple[str, str] | None = None
+
 
 def write_workbook(report: Report, path: Path) -> None:
     """Write the file.
@@ -36,9 +66,13 @@ def write_workbook(report: Report, path: Path) -> None:
         OSError: it cannot be written.
         xlsxwriter.exceptions.XlsxWriterException: the same, as the library says it.
     """
+    sheets = {sheet.name: sheet for sheet in sheets_of(report)}
     with xlsxwriter.Workbook(str(path), _OPTIONS) as workbook:
-        for number, sheet in enumerate(sheets_of(report), 1):
+        _write_contents(workbook.add_worksheet("Contents"), list(sheets.values()))
+        charts = workbook.add_worksheet("Charts")
+        for number, sheet in enumerate(sheets.values(), 2):
             _write(workbook.add_worksheet(sheet.name), sheet, number)
+        _write_charts(workbook, charts, sheets)
 
 
 def sheets_of(report: Report) -> Iterator[Sheet]:
@@ -64,6 +98,7 @@ def sheets_of(report: Report) -> Iterator[Sheet]:
         (one.stage, one.factor, one.polarity, one.records, quote.id, "".join(piece.text for piece in quote.pieces),
          " … ".join(piece.text for piece in quote.pieces if piece.is_evidence))
         for one in report.quotes for quote in one.quotes])  # fmt: skip
+    yield from _definitions(report)
 
 
 def _headlines(report: Report) -> Iterator[tuple[Value, ...]]:
@@ -86,6 +121,8 @@ def _headlines(report: Report) -> Iterator[tuple[Value, ...]]:
 
 def _scope(report: Report) -> Iterator[Sheet]:
     scope = report.scope
+    yield Sheet("Scope", ("scope", *_INTERVAL), [
+        (words.label_of(report.taxonomy, "scope", key), *_parts(found)) for key, found in scope.shares.items()])  # fmt: skip
     yield Sheet("Owners", ("owner", "records", *_named("share"), "service complaints", "experience issues", "main factor", "metrics"), [
         (one.key, one.records, *_parts(one.share), one.service, one.experience, one.main_factor, ", ".join(one.metrics))
         for one in scope.owners])  # fmt: skip
@@ -93,14 +130,15 @@ def _scope(report: Report) -> Iterator[Sheet]:
     yield Sheet("Weeks", ("monday", "records", *_named("service"), *_named("experience")), [
         (one.monday.isoformat(), one.n, *_parts(one.service), *_parts(one.experience)) for one in scope.weeks])  # fmt: skip
     columns = ("step", "stage", "factor", "owner", "records", "customers", "weeks", "base", "expected", "ratio", "p", "q")
-    yield Sheet("Ladder", (*columns, "experience issues", "ids"), [
+    yield Sheet("Ladder", (*columns, "experience issues", "words in common", "ids"), [
         (one.step, one.stage, one.factor, one.owner, one.records, one.customers, one.weeks, one.base, one.expected, one.ratio, one.p, one.q,
-         one.experience_issues, ", ".join(one.ids)) for one in scope.ladder])  # fmt: skip
+         one.experience_issues, ", ".join(one.words), ", ".join(one.ids)) for one in scope.ladder])  # fmt: skip
     yield Sheet("Unfixed", ("stage", "factor", "transcripts"), list(scope.unfixed.causes))
 
 
 def _drivers(report: Report) -> Iterator[Sheet]:
     columns = (
+        "said",
         "kind",
         "term",
         "polarity",
@@ -113,11 +151,15 @@ def _drivers(report: Report) -> Iterator[Sheet]:
         "without low",
         "without high",
         "r2",
+        "r2 low",
+        "r2 high",
         "priority",
     )
     yield Sheet("Drivers", columns, [
-        (one.term.kind, one.term.key, one.term.polarity, one.n, one.share, one.impact, one.low, one.high,
-         one.without, one.without_low, one.without_high, one.importance, one.quadrant) for one in report.drivers.drivers])  # fmt: skip
+        (words.term_name(report.taxonomy, one.term), one.term.kind, one.term.key, one.term.polarity, one.n, one.share,
+         one.impact, one.low, one.high,
+         one.without, one.without_low, one.without_high, one.importance,
+         one.importance_low, one.importance_high, one.quadrant) for one in report.drivers.drivers])  # fmt: skip
 
 
 def _trends(report: Report) -> Iterator[Sheet]:
@@ -134,11 +176,76 @@ def _changes(report: Report) -> Iterator[Sheet]:
     yield Sheet("Changes", columns, [
         (one.stage, one.factor, *_parts(one.before), *_parts(one.after), *_parts(one.difference), one.p, one.q, one.verdict)
         for one in changes])  # fmt: skip
+    shifts = report.comparison.shifts if report.comparison else ()
+    yield Sheet("Side by side", ("kind", "key", *_named("before"), *_named("after"), *_named("difference"), "p", "q", "verdict"), [
+        (one.kind, one.key, *_parts(one.before), *_parts(one.after), *_parts(one.difference), one.p, one.q, one.verdict)
+        for one in shifts])  # fmt: skip
+    yield Sheet("Causes", ("figure", "part", *_INTERVAL, "note"), [
+        (one.figure, name, *_parts(part), note) for one in report.causes
+        for name, part, note in (("change", one.change, ""), *((cause.name, cause.part, cause.note) for cause in one.causes))])  # fmt: skip
     yield Sheet("Splits", ("figure", "channel", "before", "after", "mix", "rates", "n before", "n after"), [
         row for split in report.splits for row in (
             (split.figure, "all", split.before, split.after, split.mix, split.rate, split.n_before, split.n_after),
             *((split.figure, f"channel {part.channel}", part.rate_before, part.rate_after, part.mix, part.rate, None, None)
               for part in split.parts))])  # fmt: skip
+
+
+def _definitions(report: Report) -> Iterator[Sheet]:
+    found = definitions(customers=report.customers_wanted)
+    yield Sheet(_DEFINITIONS, ("key", "figure", "meaning and method"), [(key, one.title, one.text) for key, one in found.items()])
+
+
+def _write_contents(worksheet: Worksheet, sheets: Sequence[Sheet]) -> None:
+    """What each sheet holds, with links to it and to what its figures mean."""
+    places = {row[0]: at for sheet in sheets if sheet.name == _DEFINITIONS for at, row in enumerate(sheet.rows, 2)}
+    for line, sheet in enumerate(sheets, 1):
+        worksheet.write_url(line, 0, f"internal:'{sheet.name}'!A1", string=sheet.name)
+        worksheet.write_number(line, 1, len(sheet.rows))
+        if sheet.definition:
+            worksheet.write_url(line, 2, f"internal:'{_DEFINITIONS}'!A{places[sheet.definition]}", string=sheet.definition)
+    columns = [{"header": name} for name in ("sheet", "rows", "definition")]
+    worksheet.add_table(0, 0, len(sheets), 2, {"name": "Table1", "columns": columns, "style": _STYLE})
+    worksheet.set_column(0, 2, 18)
+
+
+def _drawings(sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
+    """The charts of the page that a spreadsheet can draw by itself from its tables."""
+    scope, drivers, trends = sheets["Scope"], sheets["Drivers"], sheets["Trends"]
+    if any(row[1] is not None for row in scope.rows):
+        yield Drawing("Service complaints against experience issues", "bar", scope, 1, len(scope.rows), "scope", "value", ("low", "high"))
+    if drivers.rows:
+        last = min(len(drivers.rows), _CHARTED_DRIVERS)
+        yield Drawing("What moves the score", "bar", drivers, 1, last, "said", "impact", ("low", "high"))
+    for figure in _CHARTED:
+        lines = [at for at, row in enumerate(trends.rows, 1) if row[0] == figure]
+        if len(lines) > 1:
+            values = "n" if figure == "records" else "share"
+            yield Drawing(figure.capitalize(), "line", trends, lines[0], lines[-1], "start", values)
+
+
+def _write_charts(workbook: xlsxwriter.Workbook, worksheet: Worksheet, sheets: Mapping[str, Sheet]) -> None:
+    for at, drawing in enumerate(_drawings(sheets)):
+        chart = workbook.add_chart({"type": drawing.kind})
+        chart.add_series(_series(drawing))
+        chart.set_title({"name": drawing.title, "name_font": {"size": 12}})
+        chart.set_legend({"none": True})
+        if drawing.kind == "bar":
+            chart.set_y_axis({"reverse": True, "label_position": "low"})
+        chart.set_size({"width": 720, "height": 405})
+        worksheet.insert_chart((at // 2) * 22, (at % 2) * 12, chart)
+
+
+def _series(drawing: Drawing) -> dict[str, Any]:
+    sheet, first, last = drawing.sheet, drawing.first, drawing.last
+    at = sheet.columns.index
+    parts = {"categories": drawing.names, "values": drawing.values}
+    series: dict[str, Any] = {part: [sheet.name, first, at(name), last, at(name)] for part, name in parts.items()}
+    if drawing.ends:
+        columns = [at(name) for name in (drawing.values, *drawing.ends)]
+        bars = [[float(row[column] or 0) for column in columns] for row in sheet.rows[first - 1 : last]]
+        minus, plus = [value - low for value, low, _ in bars], [high - value for value, _, high in bars]
+        series["y_error_bars"] = {"type": "custom", "plus_values": plus, "minus_values": minus}
+    return series
 
 
 def _named(name: str) -> tuple[str, ...]:
