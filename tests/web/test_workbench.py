@@ -4,7 +4,7 @@ import io
 import json
 import re
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,11 +18,10 @@ from sqlalchemy import update
 from vocservice.errors import StoreError
 from vocservice.records import Factor, Label
 from vocservice.reporting.page import policy
-from vocservice.reporting.report import Wish, make_report
-from vocservice.reporting.rows import read_rows
+from vocservice.reporting.report import report_of
 from vocservice.store import annotations, promotions, reading, schema
 from vocservice.store.annotations import Draft, Seen
-from vocservice.taxonomy import load_taxonomy
+from vocservice.store.packed import catch_up
 from vocservice.web import workbench
 from vocservice.web.library import Library
 from web.storing import ELSEWHERE, WORKSPACE
@@ -294,7 +293,7 @@ def test_the_labels_of_a_person_count_until_the_decision_is_undone(office: Offic
 def test_a_new_analysis_is_seen_at_once_and_the_same_figures_are_made_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser, made = office.browser("analyst"), []
-    monkeypatch.setattr("vocservice.reporting.report.make_report", lambda *given: made.append(1) or make_report(*given))
+    monkeypatch.setattr("vocservice.reporting.report.report_of", lambda *given: made.append(1) or report_of(*given))
     for _ in range(3):
         figures(browser)
     assert len(made) == 1
@@ -318,9 +317,7 @@ def test_while_records_are_read_the_page_says_so(office: Office, monkeypatch: py
     office.record(text="It crashed.")
     browser = office.browser("analyst")
     monkeypatch.setattr("vocservice.web.workbench.PATIENCE_SECONDS", 0)
-    monkeypatch.setattr(
-        "vocservice.web.workbench._made", lambda *_: time.sleep(0.3) or make_report(read_rows(()), load_taxonomy(), Wish(date(2026, 1, 1)))
-    )
+    monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: time.sleep(0.3) or catch_up(*given))
     answer = browser.client.get("/workbench")
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
     assert "the workspace holds 1" in answer.text
@@ -353,9 +350,9 @@ def test_an_api_key_reads_the_same_figures(office: Office) -> None:
 
 def test_a_report_that_gives_way_before_its_turn_says_to_ask_again() -> None:
     library, go_on = Library(kept=1), Event()
-    library.get(1, lambda _: go_on.wait(10), total=0)  # type: ignore[arg-type, return-value]
-    waits = library.get(2, str, total=0)  # type: ignore[arg-type]
-    library.get(3, str, total=0)  # type: ignore[arg-type]
+    library.get(1, lambda: go_on.wait(10))  # type: ignore[arg-type, return-value]
+    waits = library.get(2, str)  # type: ignore[arg-type]
+    library.get(3, str)  # type: ignore[arg-type]
     go_on.set()
     with pytest.raises(StoreError, match="ask again"):
         waits.result()
@@ -364,15 +361,15 @@ def test_a_report_that_gives_way_before_its_turn_says_to_ask_again() -> None:
 def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:
     library, asked = Library(kept=2), []
 
-    def failing(_: object) -> Any:
+    def failing() -> Any:
         asked.append(1)
         raise ValueError(CANARY)
 
     for _ in range(2):
         with pytest.raises(ValueError, match=CANARY):
-            library.get("key", failing, total=0).report.result()
+            library.get("key", failing).report.result()
     assert len(asked) == 2
-    first = library.get(1, str, total=0)  # type: ignore[arg-type]
+    first = library.get(1, str)  # type: ignore[arg-type]
     for key in (2, 3):
-        library.get(key, str, total=0)  # type: ignore[arg-type]
-    assert library.get(1, str, total=0) is not first  # type: ignore[arg-type]
+        library.get(key, str)  # type: ignore[arg-type]
+    assert library.get(1, str) is not first  # type: ignore[arg-type]

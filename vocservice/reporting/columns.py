@@ -141,31 +141,37 @@ class Columns:
         wanted = np.sort(np.array([key_of(record_id) for record_id, _ in rows], dtype=np.int64))
         keys = self.fields["key"]
         stays = wanted[np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)] != keys
-        return (self if stays.all() else self.taken(stays)).joined(new)._ordered()
+        return Columns.joined([self if stays.all() else self.taken(stays), new])
 
     def taken(self, mask: Bools) -> "Columns":
         """The rows of a mask."""
         at = np.flatnonzero(mask)
         return self._at(at, self.places.of_rows(mask))
 
-    def joined(self, other: "Columns") -> "Columns":
-        """These rows, then those."""
-        codes = {context: at for at, context in enumerate(self.contexts)}
-        moved = np.array([codes.setdefault(context, len(codes)) for context in other.contexts], dtype=np.int32)
-        width = max(self.ids.dtype.itemsize, other.ids.dtype.itemsize, 1)
-        return Columns(
-            self.labels,
-            np.concatenate([self.ids.astype(f"S{width}"), other.ids.astype(f"S{width}")]),
-            {name: np.concatenate([values, other.fields[name]]) for name, values in self.fields.items()},
-            np.concatenate([self.scope, other.scope]),
-            np.concatenate([self.outcome, other.outcome]),
+    @classmethod
+    def joined(cls, parts: Sequence["Columns"]) -> "Columns":
+        """The rows of several, one or more, after each other, put in order."""
+        codes: dict[Context, int] = {}
+        context = [part._recoded(codes) for part in parts]
+        starts = np.cumsum([0, *(len(part) for part in parts)])
+        width = max(part.ids.dtype.itemsize for part in parts) or 1
+        return cls(
+            parts[0].labels,
+            np.concatenate([part.ids.astype(f"S{width}") for part in parts]),
+            {name: np.concatenate([part.fields[name] for part in parts]) for name in KEPT},
+            np.concatenate([part.scope for part in parts]),
+            np.concatenate([part.outcome for part in parts]),
             tuple(codes),
-            np.concatenate([self.context, moved[other.context] if len(other) else other.context]),
-            np.concatenate([self.stages, other.stages], axis=1),
-            np.concatenate([self.flags, other.flags], axis=1),
-            np.concatenate([self.factors, other.factors], axis=1),
-            self.places.joined(other.places, len(self)),
-        )
+            np.concatenate(context),
+            np.concatenate([part.stages for part in parts], axis=1),
+            np.concatenate([part.flags for part in parts], axis=1),
+            np.concatenate([part.factors for part in parts], axis=1),
+            Places.joined([part.places for part in parts], starts.tolist()),
+        )._ordered()
+
+    def _recoded(self, codes: dict[Context, int]) -> Ints:
+        moved = np.array([codes.setdefault(context, len(codes)) for context in self.contexts], dtype=np.int32)
+        return moved[self.context] if len(self) else self.context
 
     def frame(self, mask: Bools | None = None) -> Frame:
         """The rows of a mask as a frame; those that no figure can count are left out."""

@@ -66,10 +66,11 @@ class Places:
         kept = self[mask[self.row]]
         return replace(kept, row=(np.cumsum(mask, dtype=np.int32) - 1)[kept.row])
 
-    def joined(self, other: "Places", rows: int) -> "Places":
-        """These, then those of rows that follow so many."""
-        after = replace(other, row=other.row + np.int32(rows))
-        return Places(*(np.concatenate([getattr(self, name), getattr(after, name)]) for name in Places.__dataclass_fields__))
+    @classmethod
+    def joined(cls, parts: Sequence["Places"], starts: Sequence[int]) -> "Places":
+        """Those of rows that stand after each other, beginning at these numbers."""
+        moved = [replace(part, row=part.row + np.int32(start)) for part, start in zip(parts, starts, strict=False)]
+        return cls(*(np.concatenate([getattr(part, name) for part in moved]) for name in cls.__dataclass_fields__))
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,8 +95,9 @@ def written(context: Context) -> str:
 
 def read_context(text: str) -> Context:
     """A context from its text."""
-    *plain, segments = json.loads(text)
-    return Context(*plain, tuple((name, value) for name, value in segments))
+    parts = json.loads(text)
+    parts[-1] = tuple((name, value) for name, value in parts[-1])
+    return Context(*parts)
 
 
 def key_of(name: str) -> int:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from vocservice.errors import InputError
-from vocservice.reporting.causes import Fourfold, anchors_of, fourfold
+from vocservice.reporting.causes import Anchors, Fourfold, anchors_of, fourfold
 from vocservice.reporting.drivers import Drivers, find_drivers
 from vocservice.reporting.estimate import Estimate, mean, net, share
-from vocservice.reporting.frame import Bools, Frame, frame_of
+from vocservice.reporting.frame import Bools, Frame, distinct, frame_of
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
 from vocservice.reporting.quotes import Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
@@ -28,6 +28,8 @@ WEEKLY_FROM_DAYS = 42
 MAX_SEGMENTS = 12
 _PROMOTER, _DETRACTOR = 9 / 10, 6 / 10
 _DIGITS = 6
+LATER = ("drivers", "series", "causes", "quotes", "words")
+_UNWRITTEN = ("taxonomy", "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All figures of one report."""
+    """All figures of one report; `pending` names those that it leaves out for now."""
 
     title: str
     made: date
@@ -124,10 +126,11 @@ class Report:
     segments: tuple[Segment, ...]
     quotes: tuple[Quoted, ...]
     customers_wanted: int
+    pending: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
-        found = {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self) if item.name != "taxonomy"}
+        found = {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self) if item.name not in _UNWRITTEN}
         return {"format": FORMAT, "taxonomy": self.taxonomy.id, **found}
 
     def to_json(self) -> bytes:
@@ -147,32 +150,55 @@ def make_report(reading: Reading, taxonomy: Taxonomy, wish: Wish, *, anchors: Se
     Raises:
         InputError: a column or value to compare or to break down by is not in the records.
     """
-    rows = reading.rows
-    frame = frame_of(rows, taxonomy)
+    return report_of(frame_of(reading.rows, taxonomy), reading.rows, reading.skipped, wish, anchors=anchors)
+
+
+def report_of(
+    frame: Frame, rows: Sequence[Row], skipped: Mapping[str, int], wish: Wish, *, anchors: Sequence[Row] = (), is_brief: bool = False
+) -> Report:
+    """Compute everything, or with `is_brief` all but what takes long (`LATER`), which needs no rows.
+
+    Args:
+        frame: the records.
+        rows: the same as rows, by `frame.index`; only a few are looked at.
+        skipped: how many records were left out, by code.
+        wish: what the reader asks for.
+        anchors: the same texts labelled by several models or taxonomies, under the same ids.
+        is_brief: leave the rest out, and say so.
+
+    Raises:
+        InputError: a column or value to compare or to break down by is not in the records.
+    """
     _check_columns(frame, wish)
     dates = dates_of(frame, today=wish.today)
     frame = _without_future(frame, wish.today)
     masks, names = _compared(frame, wish)
     sides = [frame.take(mask) for mask in masks]
+    later = not is_brief
     return Report(
         title=wish.title,
         made=wish.today,
-        taxonomy=taxonomy,
-        headlines=_headlines(frame, rows, reading.skipped, dates),
+        taxonomy=frame.taxonomy,
+        headlines=_headlines(frame, skipped, dates),
         journey=journey_map(frame),
         scope=scope_figures(frame, rows, customers=wish.customers),
-        drivers=find_drivers(frame, segments=[wish.segment] if wish.segment else []),
-        series=series_of(frame, bucket=_bucket(dates)),
+        drivers=find_drivers(frame, segments=[wish.segment] if wish.segment else []) if later else Drivers(0),
+        series=series_of(frame, bucket=_bucket(dates)) if later else (),
         handovers=handovers_of(frame),
         comparison=compare(sides[0], sides[1], names=names) if sides else None,
         comparison_is_default=not wish.compared,
         splits=splits(sides[0], sides[1]) if sides else (),
-        causes=fourfold(sides[0], sides[1], anchors_of(frame_of(anchors, taxonomy), anchors) if anchors else None) if sides else (),
+        causes=fourfold(sides[0], sides[1], _anchors(anchors, frame.taxonomy)) if sides and later else (),
         segment=wish.segment,
         segments=_segments(frame, wish.segment),
-        quotes=typical_quotes(frame, rows),
+        quotes=typical_quotes(frame, rows) if later else (),
         customers_wanted=wish.customers,
+        pending=LATER if is_brief else (),
     )
+
+
+def _anchors(anchors: Sequence[Row], taxonomy: Taxonomy) -> Anchors | None:
+    return anchors_of(frame_of(anchors, taxonomy), anchors) if anchors else None
 
 
 def plain(value: object) -> Any:
@@ -241,22 +267,22 @@ def _bucket(dates: Dates) -> Any:
     return "week" if span >= WEEKLY_FROM_DAYS else "day"
 
 
-def _headlines(frame: Frame, rows: Sequence[Row], skipped: Mapping[str, int], dates: Dates) -> Headlines:
+def _headlines(frame: Frame, skipped: Mapping[str, int], dates: Dates) -> Headlines:
     told = frame.level[~np.isnan(frame.level)]
     negative, positive = int((told < 0).sum()), int((told > 0).sum())
     return Headlines(
         records=len(frame),
         skipped=dict(sorted(skipped.items())),
-        customers=len(np.unique(frame.subject[frame.has_subject])) if frame.has_subject.any() else None,
+        customers=distinct(frame.subject[frame.has_subject]) if frame.has_subject.any() else None,
         transcripts=int((frame.outcome.codes >= 0).sum()),
         sentiment=net(positive, negative, len(told)),
         negative=share(negative, len(told)),
         scores=_scores(frame),
-        unused_scores=sum(row.score is not None for row in rows) - int((~np.isnan(frame.score)).sum()),
+        unused_scores=int(frame.has_score.sum()) - int((~np.isnan(frame.score)).sum()),
         channels=_counted(frame.channel.names, frame.channel.codes),
         models=_counted(frame.model.names, frame.model.codes),
         taxonomies=_counted(frame.version.names, frame.version.codes),
-        unread_dates=sum(row.has_unread_date for row in rows),
+        unread_dates=int(frame.has_unread_date.sum()),
         dates=dates,
     )
 

@@ -86,6 +86,19 @@ class Reading:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
 
+class Fetched(Sequence[Row]):
+    """Rows that lie elsewhere: each look costs a journey, so many are asked for at once."""
+
+    def many(self, places: Iterable[int]) -> Mapping[int, Row]:
+        """The rows at some places; one that is not there any more is missing."""
+        raise NotImplementedError
+
+
+def rows_at(rows: Sequence[Row], places: Iterable[int]) -> Mapping[int, Row]:
+    """Some of the rows, by place."""
+    return rows.many(places) if isinstance(rows, Fetched) else {at: rows[at] for at in places}
+
+
 def read_rows(pairs: Iterable[tuple[object, Origin]]) -> Reading:
     """Rows of analysis objects; a rejected or malformed one is counted under its code."""
     rows: list[Row] = []

@@ -14,9 +14,9 @@ from datetime import date
 import numpy as np
 
 from vocservice.reporting.estimate import MIN_N, Estimate, share
-from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints
+from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Places, distinct
 from vocservice.reporting.quotes import ANONYMOUS
-from vocservice.reporting.rows import Row
+from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg, binomial_tail
 
 KEYS = ("service_complaint", "experience_issue", "both", "neither")
@@ -27,6 +27,7 @@ MIN_EARLIER = 20
 LISTED_IDS = 50
 MAX_WEEKS = 260
 SHOWN_WORDS = 5
+WORDS_OF = 100
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _COMMON_WORDS = """
     about after again also another because been before being could didn does doesn done down even ever every from have having
@@ -141,7 +142,7 @@ def scope_figures(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOME
 
     Args:
         frame: the records.
-        rows: the same as rows, for their ids.
+        rows: the same as rows, for their words; without them none are told.
         customers: how many different customers make a shared complaint.
         least: how many records a figure needs.
     """
@@ -155,7 +156,7 @@ def scope_figures(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOME
         owners=owners_of(frame, least=least),
         metrics=metrics_of(frame, least=least),
         ladder=tuple(promotion_ladder(frame, rows, customers=customers)),
-        unfixed=recovered_but_unfixed(frame, rows, least=least),
+        unfixed=recovered_but_unfixed(frame, least=least),
     )
 
 
@@ -206,25 +207,26 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     cells = _cells(complaints)
     bases = _bases(complaints, cells)
     found = [
-        _held_against(_rung(complaints, rows, cell, members, customers, len(issues.get(cell, ()))), cell, members, bases)
+        _held_against(_rung(complaints, cell, members, customers, len(issues.get(cell, ()))), cell, members, bases)
         for cell, members in cells.items()
     ]
     qs = benjamini_hochberg([math.nan if rung.p is None else rung.p for rung in found])
-    said = _Said.of(complaints, rows)
-    named = (replace(rung, words=said.common(cell)) if rung.p is not None else rung for rung, cell in zip(found, cells, strict=True))
+    said = _Said.of(complaints, rows) if rows else None
+    words = [said.common(cell) if said and rung.p is not None else () for rung, cell in zip(found, cells, strict=True)]
+    named = (replace(rung, words=own) for rung, own in zip(found, words, strict=True))
     stepped = (rung if rung.p is None else _climbed(rung, q) for rung, q in zip(named, qs, strict=True))
     order = ("candidate", "shared", "repeated", "single")
     yield from sorted(stepped, key=lambda rung: (order.index(rung.step), -rung.customers, -rung.records, rung.stage, rung.factor))
 
 
-def recovered_but_unfixed(frame: Frame, rows: Sequence[Row], *, least: int = MIN_N) -> Unfixed:
+def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N) -> Unfixed:
     """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint."""
     resolved = frame.outcome.is_name("resolved")
     mask = np.asarray(resolved & frame.is_experience)
     unfixed = frame.take(mask)
     causes = sorted(((len(members), cell) for cell, members in _cells(unfixed, with_stage=False).items()), reverse=True)
     named = tuple((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
-    ids = _ids(unfixed, rows, np.arange(len(unfixed)))
+    ids = _ids(unfixed, np.arange(len(unfixed)))
     counts = int((frame.outcome.codes >= 0).sum()), int(resolved.sum()), int(mask.sum())
     return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids)
 
@@ -238,11 +240,15 @@ class _Said:
 
     @classmethod
     def of(cls, frame: Frame, rows: Sequence[Row]) -> "_Said":
+        """Of at most so many complaints of each cell, the latest."""
         found: dict[tuple[int, int], dict[str, set[int]]] = {}
         places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
+        places = places[_latest(frame, places)]
+        read = rows_at(rows, np.unique(frame.index[places.row]).tolist())
         for at, stage, factor in zip(places.row.tolist(), places.stage.tolist(), places.factor.tolist(), strict=True):
             own = found.setdefault((stage, factor), {})
-            for word in _evidence_words(rows[int(frame.index[at])], frame.factor_keys[factor]):
+            row = read.get(int(frame.index[at]))
+            for word in _evidence_words(row, frame.factor_keys[factor]) if row else ():
                 own.setdefault(word, set()).add(int(frame.subject[at]))
         by_cell = {cell: Counter({word: len(who) for word, who in own.items()}) for cell, own in found.items()}
         return cls(by_cell, sum(by_cell.values(), Counter()))
@@ -258,6 +264,17 @@ class _Said:
         }
         best = sorted((word for word, score in scored.items() if score > 0), key=lambda word: (-scored[word], word))
         return tuple(best[:SHOWN_WORDS])
+
+
+def _latest(frame: Frame, places: Places) -> Bools:
+    """The places of the latest complaints of each cell, as many as are read for their words."""
+    cell = places.stage * len(frame.factor_keys) + places.factor
+    order = np.lexsort((-places.row, -frame.day[places.row], cell))
+    starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    kept = np.zeros(len(order), dtype=bool)
+    kept[order] = rank < WORDS_OF
+    return kept
 
 
 def _evidence_words(row: Row, factor: str) -> frozenset[str]:
@@ -324,16 +341,17 @@ def _bases(complaints: Frame, cells: Mapping[tuple[int, int], Ints]) -> tuple[_B
     return tuple(bases)
 
 
-def _rung(frame: Frame, rows: Sequence[Row], cell: tuple[int, int], members: Ints, wanted: int, issues: int) -> Rung:
+def _rung(frame: Frame, cell: tuple[int, int], members: Ints, wanted: int, issues: int) -> Rung:
     factor = frame.factor_keys[cell[1]]
-    distinct = len(np.unique(frame.subject[members]))
+    subjects = frame.subject[members]
+    customers = distinct(subjects)
     days = frame.day[members]
     return Rung(
         stage=frame.stage_keys[cell[0]], factor=factor, owner=frame.owner_of(factor), metrics=frame.taxonomy["factors"][factor].metrics,
-        records=len(members), customers=distinct, known_customers=len(np.unique(frame.subject[members[frame.has_subject[members]]])),
+        records=len(members), customers=customers, known_customers=distinct(subjects[frame.has_subject[members]]),
         weeks=len(np.unique((days[days > 0] - 1) // 7)), expected=None, ratio=None, p=None, q=None, base="",
-        step="shared" if distinct >= wanted else "repeated" if distinct > 1 else "single",
-        experience_issues=issues, ids=_ids(frame, rows, members),
+        step="shared" if customers >= wanted else "repeated" if customers > 1 else "single",
+        experience_issues=issues, ids=_ids(frame, members),
     )  # fmt: skip
 
 
@@ -356,10 +374,10 @@ def _climbed(rung: Rung, q: float) -> Rung:
     return replace(rung, q=q, step="candidate" if is_candidate else rung.step)
 
 
-def _ids(frame: Frame, rows: Sequence[Row], members: Ints) -> tuple[str, ...]:
+def _ids(frame: Frame, members: Ints) -> tuple[str, ...]:
     """The latest first."""
     order = members[np.argsort(-frame.day[members], kind="stable")][:LISTED_IDS]
-    return tuple(rows[int(at)].id for at in frame.index[order])
+    return tuple(found.decode("utf-8", "surrogatepass") for found in frame.ids[order].tolist())
 
 
 def _stage_key(frame: Frame, at: int) -> str | None:

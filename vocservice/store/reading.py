@@ -1,31 +1,31 @@
-"""A workspace and a selection in, its analysed records out, as a stream: what reports, lists and exports are made of.
+"""A workspace and ids in, its analysed records out with the labels that count: what lists, exports and packing are made of.
 
 The last decision that stands on a record's text counts: where a person corrected it, their labels stand in place of the model's.
-Conditions on columns are the database's; those on labels are narrowed there and decided here, on the labels that count.
+Which records a selection means is decided by `choosing`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, exists, func, literal, or_, select, tuple_, type_coerce
+from sqlalchemy import Connection, Row, Select, Text, and_, cast, func, select, type_coerce
 
 from vocservice.errors import InputError, RecordError
 from vocservice.records import Json
-from vocservice.reporting.rows import Origin, row_of
+from vocservice.reporting.rows import Fetched, Origin, row_of
+from vocservice.reporting.rows import Row as ReportedRow
 from vocservice.store.database import POSTGRESQL
 from vocservice.store.schema import analyses, annotations, records, sources
-from vocservice.store.search import LISTS, has_label
-from vocservice.store.types import from_micros, to_micros
+from vocservice.store.types import to_micros
 
+Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
 NO_STAGE = "none"
 SEARCHED = 50_000
 LARGEST_PAGE = 100
-_BATCH = 1000
-_DAY = timedelta(days=1)
+_AT_ONCE = 500
 _AT = func.coalesce(records.c.created_at, records.c.received_at, type_=records.c.received_at.type)
 
 
@@ -83,6 +83,7 @@ class Taken:
     score: Json | None
     analysis: Json
     is_corrected: bool
+    source_key: str
 
     @property
     def origin(self) -> Origin:
@@ -102,62 +103,64 @@ class Page:
     is_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What a workspace holds now: equal while no report of it can have changed.
+def of_ids(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Iterator[Taken]:
+    """These records, in no order; one that is not analysed is left out."""
+    chosen = _chosen(connection, workspace_id).where(records.c.id.in_(ids))
+    fixed = _corrections(connection, workspace_id, ids)
+    return (_taken(row, fixed.get(row.id)) for row in connection.execute(chosen))
 
-    `current` has, by bundle, how many analyses count and when the newest was made: a roll-back moves records from one to another.
+
+def in_order(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Iterator[Taken]:
+    """These records in this order, some at a time; one that is not analysed is left out."""
+    for first in range(0, len(ids), _AT_ONCE):
+        some = ids[first : first + _AT_ONCE]
+        found = {taken.id: taken for taken in of_ids(connection, workspace_id, some)}
+        yield from (found[record_id] for record_id in some if record_id in found)
+
+
+def page(connection: Connection, workspace_id: str, lines: Sequence[Line], words: Sequence[str], *, limit: int = 25) -> Page:
+    """The first `limit` records, 100 at most, that hold all the words; at most 50,000 are looked through.
+
+    Args:
+        connection: to the store.
+        workspace_id: whose records they are.
+        lines: in the order in which they are shown.
+        words: each stands somewhere in the customer's redacted words, whatever the case.
+        limit: how many.
     """
-
-    count: int
-    current: tuple[tuple[str, int, datetime], ...]
-    decisions: int
-    last_decision: datetime | None
-
-
-def stamp(connection: Connection, workspace_id: str) -> Stamp:
-    """How many analysed records there are, which analyses count, and how many decisions people made or undid."""
-    analysed = select(func.count()).where(records.c.workspace_id == workspace_id, records.c.status == "analysed")
-    counts = select(analyses.c.bundle, func.count(), func.max(analyses.c.created_at)).group_by(analyses.c.bundle)
-    current = counts.where(analyses.c.workspace_id == workspace_id, analyses.c.is_current).order_by(analyses.c.bundle)
-    decided = select(func.count() + func.count(annotations.c.undone_at), func.max(annotations.c.created_at))
-    decisions, last = connection.execute(decided.where(annotations.c.workspace_id == workspace_id)).one()
-    found = tuple((row[0], row[1], row[2]) for row in connection.execute(current))
-    return Stamp(connection.execute(analysed).scalar_one(), found, decisions, last)
-
-
-def pairs(connection: Connection, workspace_id: str, selection: Selection) -> Iterator[tuple[Json, Origin]]:
-    """Analyses and their origins, as `read_rows` takes them, in the order of receipt."""
-    return ((found.analysis, found.origin) for found in taken(connection, workspace_id, selection))
-
-
-def taken(connection: Connection, workspace_id: str, selection: Selection) -> Iterator[Taken]:
-    """The records of a selection, in the order of receipt."""
-    chosen = _chosen(connection, workspace_id, selection).order_by(records.c.received_at, records.c.id)
-    return _kept(connection, workspace_id, chosen, selection)
-
-
-def page(connection: Connection, workspace_id: str, selection: Selection, *, limit: int = 25, cursor: str | None = None) -> Page:
-    """Up to `limit` records, 100 at most, out of the next 50,000 of the workspace after the cursor.
-
-    Raises:
-        InputError: the cursor is none (`cursor_invalid`).
-    """
-    after = _read(cursor) if cursor else None
-    edge = _edge(connection, workspace_id, after)
-    chosen = _between(_chosen(connection, workspace_id, selection), after, edge)
-    ordered = chosen.order_by(records.c.received_at.desc(), records.c.id.desc())
-    size = max(1, min(limit, LARGEST_PAGE))
-    found = tuple(islice(_kept(connection, workspace_id, ordered, selection), size + 1))
+    size, end = max(1, min(limit, LARGEST_PAGE)), min(len(lines), SEARCHED)
+    looked, found = 0, list[Taken]()
+    while looked < end and len(found) <= size:
+        some = lines[looked : min(looked + (_AT_ONCE if words else size + 1), end)]
+        found += [one for one in in_order(connection, workspace_id, [line[1] for line in some]) if _says(one.analysis, words)]
+        looked += len(some)
     if len(found) > size:
-        return Page(found[:size], _written(found[size - 1].received_at, found[size - 1].id))
-    return Page(found, _written(*edge) if edge else None, is_cut=edge is not None)
+        last = found[size - 1]
+        return Page(tuple(found[:size]), _written((to_micros(last.received_at), last.id)))
+    is_cut = looked < len(lines)
+    return Page(tuple(found), _written(lines[looked - 1]) if is_cut else None, is_cut)
 
 
-def channels(connection: Connection, workspace_id: str) -> tuple[str, ...]:
-    """The channels of a workspace by name."""
-    found = select(records.c.channel).where(records.c.workspace_id == workspace_id, records.c.channel.is_not(None)).distinct()
-    return tuple(sorted(connection.scalars(found)))
+class StoredRows(Fetched):
+    """The rows of a workspace as reports read them, by their place in a list of ids."""
+
+    def __init__(self, connection: Connection, workspace_id: str, ids: Any):
+        self._connection, self._workspace_id, self._ids = connection, workspace_id, ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.many([at])[at]
+
+    def many(self, places: Iterable[int]) -> Mapping[int, ReportedRow]:
+        """The rows at some places; one that no report can read, or that is gone, is missing."""
+        wanted = {self._ids[at].decode(): at for at in places}
+        found: dict[int, ReportedRow] = {}
+        for taken in in_order(self._connection, self._workspace_id, list(wanted)):
+            with suppress(RecordError):
+                found[wanted[taken.id]] = row_of(taken.analysis, taken.origin)
+        return found
 
 
 def corrected(result: Json, labels: Json) -> Json:
@@ -169,56 +172,26 @@ def corrected(result: Json, labels: Json) -> Json:
     return {name: value for name, value in made.items() if name in result or value}
 
 
-def _chosen(connection: Connection, workspace_id: str, selection: Selection) -> Select[Any]:
+def _chosen(connection: Connection, workspace_id: str) -> Select[Any]:
     is_postgresql = connection.dialect.name == POSTGRESQL
     current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
-    columns = [records.c[name] for name in ("id", "source_record", "channel", "received_at", "subject_hash", *_SCORE)]
+    columns = [records.c[name] for name in ("id", "source_record", "source_key", "channel", "received_at", "subject_hash", *_SCORE)]
     text = cast(analyses.c.result, Text) if is_postgresql else type_coerce(analyses.c.result, Text)
     joined = records.join(analyses, current).outerjoin(sources, sources.c.id == records.c.source_id)
-    where = [records.c.workspace_id == workspace_id, records.c.status == "analysed"]
-    where += [*_columns(selection), *_labels(selection, is_postgresql=is_postgresql)]
     found = select(*columns, _AT.label("at"), sources.c.name.label("source_name"), text.label("result"))
-    return found.select_from(joined).where(*where).execution_options(yield_per=_BATCH)
+    return found.select_from(joined).where(records.c.workspace_id == workspace_id, records.c.status == "analysed")
 
 
 _SCORE = ("score_kind", "score_value", "score_scale")
 
 
-def _columns(selection: Selection) -> Iterator[ColumnElement[bool]]:
-    named = {"source": records.c.source_key, "channel": records.c.channel, "score_kind": records.c.score_kind}
-    yield from (column == value for name, column in named.items() if (value := getattr(selection, name)) is not None)
-    if selection.since is not None:
-        yield literal(_midnight(selection.since), records.c.received_at.type) <= _AT
-    if selection.until is not None and selection.until < date.max:
-        yield literal(_midnight(selection.until + _DAY), records.c.received_at.type) > _AT
-
-
-def _labels(selection: Selection, *, is_postgresql: bool) -> Iterator[ColumnElement[bool]]:
-    """What the model gave, or whatever a person corrected."""
-    touched = exists().where(annotations.c.record_id == records.c.id, annotations.c.decision == "correct")
-    asked = [(name, getattr(selection, name)) for name in LISTS]
-    asked += [(name, getattr(selection.cell, name)) for name in ("stage", "factor") if selection.cell]
-    for name, key in asked:
-        if key is not None and (name, key) != ("stage", NO_STAGE):
-            polarity = selection.polarity if name == "factor" and key == selection.factor else None
-            yield or_(has_label(LISTS[name], key, polarity, is_postgresql=is_postgresql), touched)
-
-
-def _kept(connection: Connection, workspace_id: str, chosen: Select[Any], selection: Selection) -> Iterator[Taken]:
-    fixed = _corrections(connection, workspace_id)
-    for row in connection.execute(chosen):
-        found = _taken(row, fixed.get(row.id))
-        if _fits(found, selection):
-            yield found
-
-
-def _corrections(connection: Connection, workspace_id: str) -> dict[str, Json]:
-    """The labels of each record on whose text the last standing decision is a correction."""
+def _corrections(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, Json]:
+    """The labels of each of these records on whose text the last standing decision is a correction."""
     stands = and_(records.c.id == annotations.c.record_id, records.c.revision == annotations.c.revision)
     chosen = (
         select(annotations.c.record_id, annotations.c.decision, annotations.c.labels)
         .join(records, stands)
-        .where(annotations.c.workspace_id == workspace_id, annotations.c.undone_at.is_(None))
+        .where(annotations.c.workspace_id == workspace_id, annotations.c.undone_at.is_(None), annotations.c.record_id.in_(ids))
         .order_by(annotations.c.created_at, annotations.c.id)
     )
     last = {row.record_id: row for row in connection.execute(chosen)}
@@ -230,27 +203,7 @@ def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
     analysis = {**(corrected(result, labels) if labels else result), "id": row.id}
     score = {"kind": row.score_kind, "value": row.score_value, "scale": row.score_scale} if row.score_value is not None else None
     plain = (row.id, row.source_record, row.source_name, row.channel, row.at, row.received_at, row.subject_hash)
-    return Taken(*plain, score, analysis, labels is not None)
-
-
-def _fits(found: Taken, selection: Selection) -> bool:
-    given = found.analysis
-    if selection.scope is not None and (given.get("scope") or {}).get("key") != selection.scope:
-        return False
-    if not all(_has(given, held, getattr(selection, name)) for name, held in LISTS.items()):
-        return False
-    if selection.polarity is not None and not _is_polar(given, selection.factor, selection.polarity):
-        return False
-    return _says(given, selection.words) and all(_stands(found, place) for place in selection.places)
-
-
-def _has(given: Json, held: str, key: str | None) -> bool:
-    keys = [label["key"] for label in given.get(held) or ()]
-    return key is None or key in keys or (held == "stages" and key == NO_STAGE and not keys)
-
-
-def _is_polar(given: Json, factor: str | None, polarity: str) -> bool:
-    return any(one["polarity"] == polarity and factor in (None, one["key"]) for one in given.get("factors") or ())
+    return Taken(*plain, score, analysis, labels is not None, row.source_key)
 
 
 def _says(given: Json, words: Sequence[str]) -> bool:
@@ -258,52 +211,21 @@ def _says(given: Json, words: Sequence[str]) -> bool:
     return all(word.casefold() in said for word in words)
 
 
-def _stands(found: Taken, place: Place) -> bool:
-    """Whether the record counts in a cell; what no report can read counts in none."""
-    from vocservice.reporting.rows import stages_of  # brings numpy, which no process that only takes feedback needs
-
-    try:
-        row = row_of(found.analysis, found.origin)
-    except RecordError:
-        return False
-    stages = (stages_of(row, factor) or (NO_STAGE,) for factor in row.factors if factor.key == place.factor)
-    return any(place.stage in found for found in stages)
+def _written(line: Line) -> str:
+    return f"{line[0]}.{line[1]}"
 
 
-def _edge(connection: Connection, workspace_id: str, after: tuple[datetime, str] | None) -> tuple[datetime, str] | None:
-    """The last record that is looked through; None where all of them are."""
-    mine = select(records.c.received_at, records.c.id).where(records.c.workspace_id == workspace_id)
-    ordered = _between(mine, after, None).order_by(records.c.received_at.desc(), records.c.id.desc())
-    row = connection.execute(ordered.offset(SEARCHED).limit(1)).one_or_none()
-    return None if row is None else (row.received_at, row.id)
+def line_of(cursor: str) -> Line:
+    """The place of a cursor; it holds nothing else, and only ever orders records of the reader's own workspace.
 
-
-def _between(chosen: Select[Any], after: tuple[datetime, str] | None, edge: tuple[datetime, str] | None) -> Select[Any]:
-    place = tuple_(records.c.received_at, records.c.id)
-    if after:
-        chosen = chosen.where(place < _place(after))
-    return chosen.where(place >= _place(edge)) if edge else chosen
-
-
-def _place(at: tuple[datetime, str]) -> Any:
-    return tuple_(literal(at[0], records.c.received_at.type), literal(at[1]))
-
-
-def _written(at: datetime, record_id: str) -> str:
-    return f"{to_micros(at)}.{record_id}"
-
-
-def _read(cursor: str) -> tuple[datetime, str]:
-    """The place of a cursor; it holds nothing else, and only ever orders records of the reader's own workspace."""
+    Raises:
+        InputError: it is none (`cursor_invalid`).
+    """
     micros, _, record_id = cursor.partition(".")
     is_number = micros.isascii() and micros.isdigit() and len(micros) < 18
     if not (is_number and record_id.isascii() and record_id.isprintable()):
         raise InputError("the cursor is none that was given out here; start without one", code="cursor_invalid")
-    return from_micros(int(micros)), record_id
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+    return int(micros), record_id
 
 
 def _given(result: Json, name: str, key: str, *, polarity: str | None = None) -> Json:

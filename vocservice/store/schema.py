@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -19,11 +20,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Float
 
+from vocservice.store import marking
 from vocservice.store.types import UtcTime
 
 metadata = MetaData(
@@ -179,6 +182,21 @@ vectors = Table(
     Column("revision", Integer, nullable=False),
     Column("vector", LargeBinary, nullable=False),
     Index(None, "workspace_id", "bundle"),
+)
+
+# One row a record that was ever analysed: what figures take of it (`reporting.packing`), null until it is packed, empty where it counts
+# in none. Triggers (`marking`) empty a row at every change; `number` grows with each. Without a text; the row outlives its record.
+packed = Table(
+    "packed",
+    metadata,
+    Column("record_id", Id, primary_key=True),
+    _workspace(),
+    Column("number", BigInteger, nullable=False),
+    Column("fixed", LargeBinary),
+    Column("given", LargeBinary),
+    Column("context", Text),
+    Index(None, "workspace_id", "number"),
+    Index("ix_packed_waiting", "workspace_id", "number", sqlite_where=text("fixed IS NULL"), postgresql_where=text("fixed IS NULL")),
 )
 
 jobs = Table(
@@ -521,3 +539,9 @@ promotions = Table(
     Column("actor", Key, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
+
+
+@event.listens_for(metadata, "after_create")
+def _mark(_: object, connection: Connection, **__: object) -> None:
+    for statement in marking.made(connection.dialect.name):
+        connection.exec_driver_sql(statement)

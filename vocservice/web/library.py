@@ -19,20 +19,11 @@ if TYPE_CHECKING:
 KEPT = 16
 
 
-@dataclass(slots=True)
-class Progress:
-    """How many records were read so far, of how many in the workspace."""
-
-    total: int
-    read: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Making:
     """A report that is made, or will be."""
 
     report: "Future[Report]"
-    progress: Progress
 
     def result(self, *, timeout: float | None = None) -> "Report":
         """The report once it is made.
@@ -57,19 +48,25 @@ class Library:
     _worker: ThreadPoolExecutor | None = None
     _process: int = 0
 
-    def get(self, key: Hashable, make: "Callable[[Progress], Report]", *, total: int) -> Making:
+    def get(self, key: Hashable, make: "Callable[[], Report]") -> Making:
         """The report of a key, begun now where it is not there; one that failed is tried again."""
         with self._lock:
             worker = self._own()
             found = self._makings.pop(key, None)
             if found is None or (found.report.done() and found.report.exception()):
-                progress = Progress(total)
-                found = Making(worker.submit(make, progress), progress)
+                found = Making(worker.submit(make))
             self._makings[key] = found
             while len(self._makings) > self.kept:
                 _, oldest = self._makings.popitem(last=False)
                 oldest.report.cancel()
             return found
+
+    def made(self, key: Hashable) -> "Report | None":
+        """The report of a key where it is there already."""
+        with self._lock:
+            found = self._makings.get(key) if self._process == os.getpid() else None
+            is_made = found is not None and found.report.done() and not found.report.cancelled() and not found.report.exception()
+            return found.report.result() if found and is_made else None
 
     def _own(self) -> ThreadPoolExecutor:
         if self._worker is None or self._process != os.getpid():

@@ -1,7 +1,7 @@
 """Stored analyses in, an analyst's figures out: pages, files and JSON, all of the same selection, which stands in the URL."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,36 +11,35 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from vocservice.records import Json
 from vocservice.render import visible
-from vocservice.reporting.rows import SCORE_KINDS, Origin, rarely_collected, read_rows
+from vocservice.reporting.rows import SCORE_KINDS
 from vocservice.store import reading, sources
-from vocservice.store.database import Database
-from vocservice.store.opened import Store
+from vocservice.store.exported import exported
 from vocservice.store.reading import NO_STAGE, Place, Taken
 from vocservice.store.records import API
 from vocservice.store.users import ANALYST
 from vocservice.taxonomy import Taxonomy
 from vocservice.web import access, case, people
 from vocservice.web.answers import json_answer
-from vocservice.web.library import Library, Making, Progress
+from vocservice.web.library import Library
+from vocservice.web.looking import Looking
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
 from vocservice.web.problems import RequestError
 from vocservice.web.selecting import Asked, asked_of, searched_of
 from vocservice.web.state import state
+from vocservice.web.tables import Tables
 from vocservice.web.view import POLARITIES
 
 if TYPE_CHECKING:  # numpy and pyarrow come with the first figure: gunicorn forks, and their threads must not be there before
     from vocservice.reporting.journey import Cell
-    from vocservice.reporting.report import Report, Wish
+    from vocservice.reporting.report import Report
 
 blueprint = people.pages("workbench")
 api = Blueprint("report", __name__)
 
 PATIENCE_SECONDS = 3.0
 AGAIN_SECONDS = 2
-LISTED = 25
 SHOWN_TURNS = 6
 _NAME = "vocservice.library"
 _TYPES: Mapping[str, str] = {
@@ -79,19 +78,19 @@ class Entry:
 @blueprint.get("/workbench")
 @require_role(ANALYST)
 def overview() -> Response:
-    """Every figure of a selection, or word of how far reading is."""
+    """Every figure of a selection, what takes long with the next look; or word of how far reading is."""
     from vocservice.reporting import page as report_page
 
-    asked = asked_of(request.args)
-    making = _making(state().stored.open(), person().workspace_id, asked)
+    looking = _looking(person().workspace_id, asked_of(request.args))
     try:
-        report = making.result(timeout=PATIENCE_SECONDS)
+        looking.load(timeout=PATIENCE_SECONDS)
+        report = looking.at_once()
     except TimeoutError:
-        answer = people.shown("reading.html", status=202, progress=making.progress, asked=asked, **_words())
+        answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **_words(looking))
         answer.headers["Refresh"] = str(AGAIN_SECONDS)
         return answer
-    figures = report_page.figures(report, Links(asked))
-    return people.shown("workbench.html", report=report, figures=figures, asked=asked, **_words())
+    figures = report_page.figures(report, Links(looking.asked))
+    return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **_words(looking))
 
 
 @blueprint.get("/workbench/verbatims")
@@ -99,14 +98,13 @@ def overview() -> Response:
 def verbatims() -> Response:
     """The records of a selection, the last received first, their evidence marked."""
     asked, cursor = searched_of(request.args)
-    workspace_id, taxonomy = person().workspace_id, state().model.taxonomy()
-    with people.database().read() as connection:
-        _check_source(connection, workspace_id, asked)
-        found = reading.page(connection, workspace_id, asked.selection, limit=LISTED, cursor=cursor or None)
-    entries = [_entry(taken, taxonomy) for taken in found.taken]
+    after, words = reading.line_of(cursor) if cursor else None, asked.selection.words
+    looking = _looking(person().workspace_id, asked)
+    found = looking.page(after=after, words=words)
+    entries = [_entry(taken, looking.taxonomy) for taken in found.taken]
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
     more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
-    held = {**_words(), "q": " ".join(asked.selection.words), "cell": kept.get("cell", ""), "searched": reading.SEARCHED}
+    held = {**_words(looking), "q": " ".join(words), "cell": kept.get("cell", ""), "searched": reading.SEARCHED}
     return people.shown("verbatims.html", status=200, page=found, entries=entries, more=more, asked=asked, **held)
 
 
@@ -144,10 +142,9 @@ def records_parquet() -> Response:
     """The records of a selection, one row each, redacted texts only."""
     from vocservice.tables.write_records import write_records
 
-    asked, workspace_id = asked_of(request.args), person().workspace_id
+    looking = _looking(person().workspace_id, asked_of(request.args))
     with people.database().read() as connection:
-        _check_source(connection, workspace_id, asked)
-        rows = (_row(taken) for taken in reading.taken(connection, workspace_id, asked.selection))
+        rows = map(exported, reading.in_order(connection, looking.workspace_id, looking.ids()))
         return _file("records", "parquet", lambda path: write_records(path, rows))
 
 
@@ -155,46 +152,26 @@ def records_parquet() -> Response:
 def report() -> Response:
     """Every figure of a selection, for whoever has an API key."""
     key = access.require("feedback:read")
-    making = _making(state().stored.open(), key.workspace_id, asked_of(request.args))
-    return json_answer(making.result().to_dict())
+    return json_answer(_looking(key.workspace_id, asked_of(request.args)).whole().to_dict())
 
 
 @blueprint.record_once
 def _attach(setup: BlueprintSetupState) -> None:
-    setup.app.extensions[_NAME] = Library()
+    setup.app.extensions[_NAME] = (Library(), Tables())
 
 
 def _report() -> "Report":
-    return _making(state().stored.open(), person().workspace_id, asked_of(request.args)).result()
+    return _looking(person().workspace_id, asked_of(request.args)).whole()
 
 
-def _making(store: Store, workspace_id: str, asked: Asked) -> Making:
-    """The report of a selection as the workspace now is, begun where it is not there."""
-    from vocservice.reporting.report import Wish
-
-    library: Library = current_app.extensions[_NAME]
-    taxonomy, today = state().model.taxonomy(), datetime.now(UTC).date()
-    with store.database.read() as connection:
+def _looking(workspace_id: str, asked: Asked) -> Looking:
+    """A look at a workspace."""
+    library, tables = current_app.extensions[_NAME]
+    database, taxonomy = state().stored.open().database, state().model.taxonomy()
+    with database.read() as connection:
         _check_source(connection, workspace_id, asked)
-        stamp = reading.stamp(connection, workspace_id)
-    wish = Wish(today=today, compared=asked.compared)
-
-    def make(progress: Progress) -> "Report":
-        return _made(store.database, workspace_id, asked, taxonomy, wish, progress)
-
-    return library.get((workspace_id, asked, stamp, taxonomy.id, today), make, total=stamp.count)
-
-
-def _made(database: Database, workspace_id: str, asked: Asked, taxonomy: Taxonomy, wish: "Wish", progress: Progress) -> "Report":
-    from vocservice.reporting.report import make_report
-
-    with rarely_collected(), database.read() as connection:
-        return make_report(read_rows(_counted(reading.pairs(connection, workspace_id, asked.selection), progress)), taxonomy, wish)
-
-
-def _counted(pairs: Iterator[tuple[Json, Origin]], progress: Progress) -> Iterator[tuple[Json, Origin]]:
-    for progress.read, pair in enumerate(pairs, 1):
-        yield pair
+    table = tables.get(database, workspace_id, taxonomy)
+    return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library)
 
 
 def _check_source(connection: Any, workspace_id: str, asked: Asked) -> None:
@@ -211,36 +188,6 @@ def _entry(taken: Taken, taxonomy: Taxonomy) -> Entry:
     return Entry(taken, spoken[:SHOWN_TURNS], labels, len(seen.turns) - len(spoken[:SHOWN_TURNS]))
 
 
-def _row(taken: Taken) -> Json:
-    """A record as a row of the Parquet file."""
-    given, score = taken.analysis, taken.score or {}
-    mood = given.get("sentiment") or {}
-    return {
-        "record": taken.id,
-        "source": taken.source or API,
-        "channel": taken.channel,
-        "created_at": taken.at,
-        "received_at": taken.received_at,
-        "subject": taken.subject,
-        "score_kind": score.get("kind"),
-        "score_value": score.get("value"),
-        "score_scale": score.get("scale"),
-        "text": given.get("text"),
-        "stages": [label["key"] for label in given.get("stages") or ()],
-        "factors": [f"{label['key']}{label['polarity']}" for label in given.get("factors") or ()],
-        "flags": [label["key"] for label in given.get("flags") or ()],
-        "sentiment": mood.get("level"),
-        "sentiment_score": mood.get("score"),
-        "scope": (given.get("scope") or {}).get("key"),
-        "outcome": (given.get("outcome") or {}).get("key"),
-        "reasons": [label["key"] for label in given.get("reasons") or ()],
-        "needs_review": (given.get("needs_review") or {}).get("value"),
-        "model": given.get("model"),
-        "taxonomy": given.get("taxonomy"),
-        "is_corrected": taken.is_corrected,
-    }
-
-
 def _file(name: str, suffix: str, write: Callable[[Path], object]) -> Response:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.{suffix}"
@@ -254,12 +201,11 @@ def _attached(body: bytes, name: str, suffix: str) -> Response:
     return answer
 
 
-def _words() -> dict[str, Any]:
+def _words(looking: Looking) -> dict[str, Any]:
     """The choices of the filters, and how keys are said."""
-    taxonomy, workspace_id = state().model.taxonomy(), person().workspace_id
+    taxonomy, channels = looking.taxonomy, looking.channels()
     with people.database().read() as connection:
-        channels = reading.channels(connection, workspace_id)
-        named = {source.id: source.name for source in sources.listed(connection, workspace_id)}
+        named = {source.id: source.name for source in sources.listed(connection, looking.workspace_id)}
     choices: dict[str, Mapping[str, str]] = {
         "channel": {name: CHANNELS.get(name, visible(name)) for name in channels},
         "source": {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}},

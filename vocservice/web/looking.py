@@ -1,0 +1,119 @@
+"""A workspace and what is asked for in, its figures and records out: the columns of this process, filtered, and the reports kept of them.
+
+Of a large workspace a page has at once what is counted; what is drawn by lot or read in texts is made beside it.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from vocservice.store import reading
+from vocservice.store.database import Database
+from vocservice.store.reading import Line, Page
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.library import Library, Making
+from vocservice.web.selecting import Asked
+from vocservice.web.tables import Held, Table, Tables
+
+if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+    from vocservice.reporting.frame import Bools
+    from vocservice.reporting.report import Report, Wish
+
+SMALL = 20_000  # of so few records a page has everything
+SMALL_SECONDS = 3.0
+LISTED = 25
+
+
+@dataclass(slots=True)
+class Looking:
+    """One look at a workspace; `held` is what it sees, once it has looked."""
+
+    database: Database
+    workspace_id: str
+    taxonomy: Taxonomy
+    asked: Asked
+    today: date
+    table: Table
+    tables: Tables
+    library: Library
+    held: Held | None = None
+
+    def load(self, *, timeout: float | None = None) -> Held:
+        """The columns as they are at the first call.
+
+        Raises:
+            TimeoutError: they are still being read.
+        """
+        if self.held is None:
+            self.held = self.tables.current(self.table, timeout=timeout)
+        return self.held
+
+    def at_once(self) -> "Report":
+        """The report as far as it can be had now.
+
+        Raises:
+            TimeoutError: there are few records, and all the same it takes long.
+        """
+        from vocservice.reporting.report import report_of
+
+        mask = self.mask()
+        if mask.sum() <= SMALL:
+            return self._making(mask).result(timeout=SMALL_SECONDS)
+        found = self.library.made(self._key())
+        if found is None:
+            columns = self.load().columns
+            found = report_of(columns.frame(mask), (), columns.skipped(mask), self._wish(), is_brief=True)
+            self._making(mask)
+        return found
+
+    def whole(self) -> "Report":
+        """The whole report, however long it takes."""
+        return self._making(self.mask()).result()
+
+    def mask(self) -> "Bools":
+        """The rows that are asked for."""
+        from vocservice.store.choosing import chosen
+
+        return chosen(self.load().columns, self.asked.selection)
+
+    def page(self, *, after: Line | None, words: tuple[str, ...]) -> Page:
+        """Some of the records, the last received first."""
+        from vocservice.store.choosing import lines
+
+        limit = reading.SEARCHED + 1 if words else 4 * reading.LARGEST_PAGE
+        found = lines(self.load().columns, self.mask(), after=after, limit=limit)
+        with self.database.read() as connection:
+            return reading.page(connection, self.workspace_id, found, words, limit=LISTED)
+
+    def ids(self) -> list[str]:
+        """The ids of the records in the order of receipt."""
+        from vocservice.store.choosing import ids_of
+
+        return ids_of(self.load().columns, self.mask().nonzero()[0])
+
+    def channels(self) -> tuple[str, ...]:
+        """The channels of the workspace; none while it is read."""
+        from vocservice.store.choosing import channels
+
+        return channels(self.held.columns) if self.held else ()
+
+    def _wish(self) -> "Wish":
+        from vocservice.reporting.report import Wish
+
+        return Wish(today=self.today, compared=self.asked.compared)
+
+    def _key(self) -> Hashable:
+        return self.workspace_id, self.asked, self.load().revision, self.today
+
+    def _making(self, mask: "Bools") -> Making:
+        from vocservice.reporting.report import report_of
+
+        columns, wish = self.load().columns, self._wish()
+
+        def make() -> "Report":
+            with self.database.read() as connection:
+                rows = reading.StoredRows(connection, self.workspace_id, columns.ids)
+                return report_of(columns.frame(mask), rows, columns.skipped(mask), wish)
+
+        return self.library.get(self._key(), make)
