@@ -1,17 +1,18 @@
 """Analyses in, the queue of records that a person should look at out: filtered, the most urgent first, page by page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, delete, exists, func, insert, or_, select, update
 
 from vocservice.records import Json
 from vocservice.store import handling, urgency
 from vocservice.store.database import now
 from vocservice.store.handling import Handled
 from vocservice.store.rows import insert_if_new
+from vocservice.store.rule_hits import Hit
 from vocservice.store.schema import analyses, assignments, claims, drafts, records, review_labels, reviews, snoozes, tags, users
 from vocservice.store.types import from_micros, to_micros
 from vocservice.store.users import User
@@ -20,6 +21,7 @@ State = Literal["pending", "draft", "later", "decided"]
 Assignee = Literal["", "mine", "free", "others"]
 Sort = Literal["urgency", "oldest"]
 _Where = tuple[Any, ...]
+_MANY = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,9 @@ class Case:
         return urgency.rules().due.at(self.entered_at, self.urgency)
 
 
-def enter(connection: Connection, workspace_id: str, record_id: str, *, revision: int, result: Json) -> bool:
-    """Put a record into the queue, or take it out, by its newest analysis; a decision on the same revision stands.
+def enter(connection: Connection, workspace_id: str, record_id: str, *, revision: int, result: Json, hits: Sequence[Hit] = ()) -> bool:
+    """Put a record into the queue, or take it out, by its newest analysis and the rules that hold for it; a decision on the same
+    revision stands.
 
     Returns:
         Whether it is in the queue.
@@ -119,19 +122,20 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
     labels, by = urgency.given(result), urgency.rules()
     held = connection.execute(select(reviews).where(reviews.c.record_id == record_id).with_for_update()).one_or_none()
     stands = held is not None and held.decided_at is not None and held.revision == revision
-    if not urgency.enters(labels, by) and not stands:
+    called = [hit for hit in hits if hit.calls]
+    if not (urgency.enters(labels, by) or urgency.is_called(result) or called or stands):
         connection.execute(delete(reviews).where(reviews.c.record_id == record_id))
         return False
     values = {
         "revision": revision,
-        "urgency": urgency.urgency(labels, by),
+        "urgency": urgency.urgency(labels, by) + 10 * sum(hit.urgency for hit in called),
         "scope": (result.get("scope") or {}).get("key"),
         "channel": connection.scalar(select(records.c.channel).where(records.c.id == record_id)),
         "decided_at": held.decided_at if held is not None and stands else None,
     }
     _put(connection, workspace_id, record_id, values)
     connection.execute(delete(review_labels).where(review_labels.c.record_id == record_id))
-    for label in urgency.shown(labels):
+    for label in dict.fromkeys([*urgency.shown(labels), *(f"{urgency.RULES}.{hit.name}" for hit in hits)]):
         connection.execute(insert(review_labels).values(record_id=record_id, label=label))
     return True
 
@@ -140,7 +144,7 @@ def page(connection: Connection, user: User, choice: Choice, *, cursor: str | No
     """A page of the queue: the most urgent first and of those the oldest, or the oldest first; of what is decided the last first."""
     at = now(connection)
     order = _order(choice)
-    chosen = select(reviews.c.record_id).where(*_where(user, choice, at))
+    chosen = select(reviews.c.record_id).where(*_where(connection, user, choice, at))
     if after := _parsed(cursor):
         chosen = chosen.where(_is_after(choice, *after))
     ids = chosen.order_by(*order).limit(limit + 1).correlate(None)
@@ -157,8 +161,15 @@ def following(connection: Connection, user: User, choice: Choice) -> str | None:
     at = now(connection)
     other = exists().where(claims.c.record_id == reviews.c.record_id, claims.c.user_id != user.id, claims.c.lease_until > at)
     waits = replace(choice, state="pending") if choice.state == "decided" else choice
-    chosen = select(reviews.c.record_id).where(*_where(user, waits, at), ~other)
+    chosen = select(reviews.c.record_id).where(*_where(connection, user, waits, at), ~other)
     return connection.scalar(chosen.order_by(*_order(waits)).limit(1))
+
+
+def more_wait(connection: Connection, workspace_id: str, most: int) -> bool:
+    """Whether more records than so many wait; never looks at more than that."""
+    waits = select(reviews.c.record_id).where(reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_(None))
+    some = waits.limit(most + 1).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one() > most
 
 
 def counts(connection: Connection, workspace_id: str) -> Counts:
@@ -228,29 +239,39 @@ def _listed() -> Select[Any]:
     return chosen.outerjoin(claims, claims.c.record_id == reviews.c.record_id).outerjoin(users, users.c.id == claims.c.user_id)
 
 
-def _where(user: User, choice: Choice, at: datetime) -> _Where:
+def _where(connection: Connection, user: User, choice: Choice, at: datetime) -> _Where:
     parts: list[Any] = [reviews.c.workspace_id == user.workspace_id, *_in_state(user, choice.state, at)]
     parts += [reviews.c[name] == value for name in ("scope", "channel") if (value := getattr(choice, name))]
     if choice.label:
-        parts.append(exists().where(review_labels.c.record_id == reviews.c.record_id, review_labels.c.label == choice.label))
+        parts.append(_has_label(connection, choice.label))
     if choice.tag:
-        parts.append(exists().where(tags.c.record_id == reviews.c.record_id, tags.c.tag == choice.tag))
+        tagged = select(tags.c.record_id).where(tags.c.workspace_id == user.workspace_id, tags.c.tag == choice.tag)
+        parts.append(reviews.c.record_id.in_(tagged))
     if choice.overdue:
         parts.append(_is_overdue(at))
     return (*parts, *_held(user, choice.assignee, at), *_owned(user, choice.owner))
 
 
+def _has_label(connection: Connection, label: str) -> ColumnElement[bool]:
+    """A label that few have is looked up once; of one that many have, each line of the queue is asked until a page is full."""
+    having = select(review_labels.c.record_id).where(review_labels.c.label == label)
+    some = having.limit(_MANY).subquery()
+    if connection.execute(select(func.count()).select_from(some)).scalar_one() < _MANY:
+        return reviews.c.record_id.in_(having)
+    return exists().where(review_labels.c.record_id == reviews.c.record_id, review_labels.c.label == label)
+
+
 def _in_state(user: User, state: State, at: datetime) -> _Where:
-    is_out = exists().where(snoozes.c.record_id == reviews.c.record_id, snoozes.c.until > at)
+    out = select(snoozes.c.record_id).where(snoozes.c.workspace_id == user.workspace_id, snoozes.c.until > at)
     match state:
         case "decided":
             return (reviews.c.decided_at.is_not(None),)
         case "later":
-            return (reviews.c.decided_at.is_(None), is_out)
+            return reviews.c.decided_at.is_(None), reviews.c.record_id.in_(out)
         case "draft":
-            mine = exists().where(drafts.c.record_id == reviews.c.record_id, drafts.c.user_id == user.id)
-            return (reviews.c.decided_at.is_(None), mine)
-    return (reviews.c.decided_at.is_(None), ~is_out)
+            mine = select(drafts.c.record_id).where(drafts.c.user_id == user.id)
+            return reviews.c.decided_at.is_(None), reviews.c.record_id.in_(mine)
+    return reviews.c.decided_at.is_(None), reviews.c.record_id.not_in(out)
 
 
 def _is_overdue(at: datetime) -> ColumnElement[bool]:
@@ -260,22 +281,22 @@ def _is_overdue(at: datetime) -> ColumnElement[bool]:
 
 
 def _held(user: User, assignee: Assignee, at: datetime) -> _Where:
-    held = claims.alias()
-    return _whose(user, assignee, held.c.user_id, held.c.record_id == reviews.c.record_id, held.c.lease_until > at)
+    return _whose(user, assignee, claims, claims.c.lease_until > at)
 
 
 def _owned(user: User, owner: Assignee) -> _Where:
-    return _whose(user, owner, assignments.c.user_id, assignments.c.record_id == reviews.c.record_id)
+    return _whose(user, owner, assignments)
 
 
-def _whose(user: User, who: Assignee, column: ColumnElement[str], *live: ColumnElement[bool]) -> _Where:
+def _whose(user: User, who: Assignee, table: Table, *live: ColumnElement[bool]) -> _Where:
+    held = select(table.c.record_id).where(table.c.workspace_id == user.workspace_id, *live)
     match who:
         case "mine":
-            return (exists().where(*live, column == user.id),)
+            return (reviews.c.record_id.in_(held.where(table.c.user_id == user.id)),)
         case "others":
-            return (exists().where(*live, column != user.id),)
+            return (reviews.c.record_id.in_(held.where(table.c.user_id != user.id)),)
         case "free":
-            return (~exists().where(*live),)
+            return (reviews.c.record_id.not_in(held),)
     return ()
 
 

@@ -329,6 +329,9 @@ reviews = Table(
     Column("entered_at", UtcTime, nullable=False),
     Column("decided_at", UtcTime),
     Index(None, "workspace_id", "decided_at", "urgency", "record_id"),
+    Index(None, "workspace_id", "decided_at", "entered_at", "record_id"),
+    Index(None, "workspace_id", "scope", "decided_at", "urgency", "record_id"),
+    Index(None, "workspace_id", "channel", "decided_at", "urgency", "record_id"),
 )
 
 # Why it should be looked at, such as `reasons.churn_risk` or `flags.escalation`.

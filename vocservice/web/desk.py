@@ -21,7 +21,8 @@ from vocservice.store.bulks import Action
 from vocservice.store.claims import Claim
 from vocservice.store.database import now
 from vocservice.store.drafts import Kept
-from vocservice.store.reviews import Case, Sort, State
+from vocservice.store.reviews import Case, Counts, Sort, State
+from vocservice.store.urgency import NEEDS_REVIEW, SHOWN_SETS
 from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.web import deciding, people
 from vocservice.web.case import clock, label_name, shown, why
@@ -54,15 +55,15 @@ def queue() -> Response:
     user, choice = person(), choice_of(request.args)
     with people.database().read() as connection:
         page = reviews.page(connection, user, choice, cursor=request.args.get("cursor"))
-        counts = reviews.counts(connection, user.workspace_id)
+        counted = state().tally.of(connection, people.database(), user.workspace_id)
         last = annotations.last_of(connection, user)
         seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
         done = bulks.get(connection, user, request.args["done"]) if "done" in request.args else None
         tags, deciders = handling.known_tags(connection, user.workspace_id), handling.people(connection, user.workspace_id)
         saved = [(view, f"{url_for('desk.queue')}?{urlencode(view.filters)}") for view in views.listed(connection, user)]
     more = f"{url_for('desk.queue')}?{urlencode({**filters_of(choice), 'cursor': page.next})}" if page.next else ""
-    values: dict[str, Any] = {"page": page, "counts": counts, "last": last, "more": more, "seen": seen, "done": done, "saved": saved}
-    values |= {"tags": tags, "deciders": deciders}
+    values: dict[str, Any] = {"page": page, "counted": counted, "last": last, "more": more, "seen": seen, "done": done, "saved": saved}
+    values |= {"tags": tags, "deciders": deciders, "given": _given(counted.counts)}
     return people.shown("desk.html", choice=choice, query=query_of(choice), submission=secrets.token_urlsafe(16), **values, **words())
 
 
@@ -169,6 +170,16 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
         "fault": fault,
     }
     return people.shown("record.html", status=status, query=query_of(choice), **around, **values, **words())
+
+
+def _given(counts: Counts | None) -> Mapping[str, Mapping[str, int | None]]:
+    """What the queue can be filtered by, each with how many wait; None where that is not known."""
+    if counts:
+        return {"labels": counts.labels, "scopes": counts.scopes, "channels": counts.channels}
+    taxonomy = state().model.taxonomy()
+    keys = [f"{name}.{key}" for name in (*SHOWN_SETS, "outcome") if name in taxonomy for key in taxonomy[name].keys]
+    scopes = taxonomy["scope"].keys if "scope" in taxonomy else ()
+    return {"labels": dict.fromkeys([*keys, NEEDS_REVIEW]), "scopes": dict.fromkeys(scopes), "channels": dict.fromkeys(CHANNELS)}
 
 
 def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None, found: Case) -> Json:

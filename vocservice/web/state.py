@@ -4,7 +4,7 @@ Lives in `app.extensions`; every request reaches it by `state()`.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -20,6 +20,7 @@ from vocservice.taxonomy import Taxonomy, load_taxonomy
 from vocservice.web.gather import Gatherer
 from vocservice.web.limits import Limiter
 from vocservice.web.stored import Stored
+from vocservice.web.tally import Tally
 
 log = logging.getLogger("vocservice.web")
 
@@ -89,6 +90,7 @@ class State:
     limiter: Limiter
     ringer: Ringer
     batches: BatchSettings
+    tally: Tally = field(default_factory=Tally)
 
 
 def attach(app: Flask, state: State) -> None:

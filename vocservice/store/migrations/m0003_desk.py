@@ -13,6 +13,8 @@ Id, Key, Code = sa.String(40), sa.String(255), sa.String(64)
 Time = sa.BigInteger()
 Document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
+# What the queue is sorted and filtered by, beside urgency.
+SORTED = (("decided_at", "entered_at"), ("scope", "decided_at", "urgency"), ("channel", "decided_at", "urgency"))
 TABLES = ("second_readings", "bulk_steps", "bulks", "views", "drafts", "tags", "snoozes", "assignments")
 
 
@@ -20,10 +22,15 @@ def upgrade() -> None:
     """Make the tables, all empty."""
     _of_records()
     _of_people()
+    for names in SORTED:
+        columns = ["workspace_id", *names, "record_id"]
+        op.create_index(f"ix_reviews_{'_'.join(columns)}", "reviews", columns)
 
 
 def downgrade() -> None:
     """Drop them with what is in them; decisions themselves stay."""
+    for names in SORTED:
+        op.drop_index(f"ix_reviews_{'_'.join(('workspace_id', *names, 'record_id'))}", "reviews")
     for table in TABLES:
         op.drop_table(table)
 
