@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,9 +34,21 @@ def check(schema: dict[str, Any], value: Any) -> None:
     Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
 
 
-def schema_of(path: str, method: str, status: int, media_type: str) -> dict[str, Any]:
+def resolved(value: dict[str, Any]) -> dict[str, Any]:
+    """What a reference leads to; anything else as it is."""
+    found: dict[str, Any] = DOCUMENT
+    for name in value.get("$ref", "").split("/")[1:]:
+        found = found[name]
+    return found if "$ref" in value else value
+
+
+def answer_of(path: str, method: str, status: int) -> dict[str, Any]:
     answers = DOCUMENT["paths"][path][method]["responses"]
-    found: dict[str, Any] = answers.get(str(status), answers["default"])["content"][media_type]["schema"]
+    return resolved(answers.get(str(status), answers["default"]))
+
+
+def schema_of(path: str, method: str, status: int, media_type: str) -> dict[str, Any]:
+    found: dict[str, Any] = answer_of(path, method, status)["content"][media_type]["schema"]
     return found
 
 
@@ -52,11 +65,12 @@ def test_it_is_served_as_shipped_and_names_this_version(client: FlaskClient) -> 
 
 
 def test_every_schema_is_one_and_every_reference_resolves() -> None:
-    schemas = DOCUMENT["components"]["schemas"]
-    for schema in schemas.values():
+    components = DOCUMENT["components"]
+    for schema in components["schemas"].values():
         Draft202012Validator.check_schema(schema)
-    referred = {word.rpartition("/")[2] for word in json.dumps(DOCUMENT).split('"') if word.startswith("#/")}
-    assert referred == schemas.keys()
+    referred = {word for word in json.dumps(DOCUMENT).split('"') if word.startswith("#/")}
+    shared = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses", "parameters") for name in components[kind]}
+    assert referred == shared
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/taxonomy", "/openapi.json"])
@@ -81,6 +95,22 @@ def test_analyses_are_as_described(client: FlaskClient, steps_client: FlaskClien
         check(schema_of(ANALYSE, "post", 200, "application/json"), answer.get_json())
 
 
+def examples() -> Iterator[tuple[dict[str, Any], Any]]:
+    """Every example of a body or an answer, with its schema."""
+    operations = [operation for methods in DOCUMENT["paths"].values() for operation in methods.values()]
+    said = [part for operation in operations for part in (operation.get("requestBody", {}), *operation["responses"].values())]
+    for content in (content for part in map(resolved, said) for content in part.get("content", {}).values()):
+        given = [example["value"] for example in content.get("examples", {}).values()]
+        yield from ((content["schema"], value) for value in (*given, *([content["example"]] if "example" in content else ())))
+
+
+def test_every_example_is_valid_under_its_schema() -> None:
+    found = list(examples())
+    assert len(found) >= 7
+    for schema, value in found:
+        check(schema, value)
+
+
 def test_the_examples_are_analysed(steps_client: FlaskClient) -> None:
     content = DOCUMENT["paths"][ANALYSE]["post"]["requestBody"]["content"]["application/json"]
     assert len(content["examples"]) == 2
@@ -96,7 +126,7 @@ def test_problems_are_as_described_and_their_codes_are_listed(steps_client: Flas
     answer = post(steps_client, body)
     problem = answer.get_json(force=True)
     check(schema_of(ANALYSE, "post", answer.status_code, "application/problem+json"), problem)
-    assert problem["code"] in DOCUMENT["paths"][ANALYSE]["post"]["responses"][str(answer.status_code)]["description"]
+    assert problem["code"] in answer_of(ANALYSE, "post", answer.status_code)["description"]
 
 
 def test_a_field_more_or_less_would_be_noticed() -> None:
