@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from builders import CANARY, TEXT, FakePipeline, analysis, fake_analyser
 
@@ -185,8 +186,30 @@ def test_polars_comes_back_as_polars(fake: Analyser) -> None:
     assert frame.columns == ["id", "comment", *NAMES] and frame["voc_sentiment"].dtype == pl.Int64
 
 
-def test_the_frame_layer_imports_neither_library() -> None:
-    program = "import sys, vocservice.frames; print([n for n in ('pandas', 'polars') if n in sys.modules])"
+def test_arrow_comes_back_as_arrow(fake: Analyser) -> None:
+    column = pa.chunked_array([[TEXT, None], ["poison"]])
+    for array in (column, column.combine_chunks()):
+        made = fake.analyse(array)
+        assert isinstance(made, pa.Table) and made.column_names == NAMES
+        assert made["status"].to_pylist() == ["ok", "ok", "rejected"]
+    for table in (pa.table({"id": ["a"], "comment": [TEXT]}), pa.record_batch({"id": ["a"], "comment": [TEXT]})):
+        made = fake.analyse(table)
+        assert made.column_names == ["id", "comment", *NAMES] and made["voc_sentiment"].type == pa.int64()
+        assert made["id"].to_pylist() == ["a"]
+    assert fake.analyse(pa.table({"text": pa.array([], pa.string())})).shape == (0, 1 + len(NAMES))
+
+
+@pytest.mark.parametrize("x", [[TEXT, "poison"], pd.Series([TEXT, "poison"]), pa.array([TEXT, "poison"])], ids=lambda x: type(x).__name__)
+def test_a_bar_counts_the_records_and_changes_nothing(x: Any, fake: Analyser, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = fake.analyse(x)
+    assert capsys.readouterr().err == ""
+    watched = fake.analyse(x, progress=True)
+    assert "2/2" in capsys.readouterr().err
+    assert list(watched) == list(plain) if isinstance(x, list) else watched.equals(plain)
+
+
+def test_the_frame_layer_imports_no_library() -> None:
+    program = "import sys, vocservice.frames; print([n for n in ('pandas', 'polars', 'pyarrow') if n in sys.modules])"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 

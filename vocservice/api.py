@@ -5,7 +5,7 @@ Importing this is light: the model, its runtime and the text steps are imported 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from vocservice.settings import Settings
     from vocservice.taxonomy import Taxonomy
 
-_TYPES = "a text, a transcript, a record, or a list, Series or DataFrame of them"
+_TYPES = "a text, a transcript, a record, or a list, Series, DataFrame or Arrow table of them"
+_FRAMES: Mapping[str, frozenset[str]] = {
+    "pandas": frozenset({"Series", "DataFrame"}),
+    "polars": frozenset({"Series", "DataFrame"}),
+    "pyarrow": frozenset({"Array", "ChunkedArray", "RecordBatch", "Table"}),
+}
 
 
 class Analyses(Protocol):
@@ -42,31 +47,33 @@ class Analyser:
     taxonomy: Taxonomy
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
 
-    def analyse(self, x: Any, *, text_column: str | None = None, id_column: str | None = None) -> Any:
+    def analyse(self, x: Any, *, text_column: str | None = None, id_column: str | None = None, progress: bool = False) -> Any:
         """Analyse whatever holds customers' words; what cannot be processed comes out as Rejected, in its place.
 
         Args:
             x: one text; a transcript (`{"turns": [...]}` or a list of turns); a record (`{"id", "text", ...}`); a list or
-                other iterable of those; or a pandas or polars Series or DataFrame.
-            text_column: of a DataFrame; found by its name by default ("text", "comment", "review" ...).
-            id_column: of a DataFrame; found by its name by default.
+                other iterable of those; a pandas or polars Series or DataFrame; or an Arrow array, record batch or table.
+            text_column: of a table; found by its name by default ("text", "comment", "review" ...).
+            id_column: of a table; found by its name by default.
+            progress: show a bar of records in the notebook, or on standard error.
 
         Returns:
             One Analysis or Rejected for one text, transcript or record; a list for a list; for a Series a DataFrame of the
-            `voc_` columns, for a DataFrame the same beside its own columns. The index is kept.
+            `voc_` columns, for a DataFrame the same beside its own columns. The index is kept. Arrow gives an Arrow table.
 
         Raises:
             InputError: it is none of these, or has no text column.
         """
+        stream = _with_bar(self.stream, x) if progress else self.stream
         if is_frame(x):
             from vocservice.frames import analyse_frame
 
-            return analyse_frame(x, self.stream, label_sets=self.label_sets, text_column=text_column, id_column=id_column)
+            return analyse_frame(x, stream, label_sets=self.label_sets, text_column=text_column, id_column=id_column)
         if isinstance(x, str | Mapping | RawVerbatim | Rejected) or is_turns(x):
             return next(self.stream([x]))
         if isinstance(x, bytes | bytearray | memoryview) or not isinstance(x, Iterable):
             raise InputError(f"cannot analyse a value of type {type(x).__name__}; give {_TYPES}", code="invalid_type")
-        return list(self.stream(x))
+        return list(stream(x))
 
     @property
     def label_sets(self) -> tuple[str, ...]:
@@ -158,9 +165,17 @@ def is_turns(x: object) -> bool:
 
 
 def is_frame(x: object) -> bool:
-    """Whether it is a pandas or polars Series or DataFrame, told without importing either."""
+    """Whether it is a pandas or polars Series or DataFrame or an Arrow array or table, told without importing any of them."""
     names = ((cls.__module__.partition(".")[0], cls.__name__) for cls in type(x).__mro__)
-    return any(library in ("pandas", "polars") and name in ("Series", "DataFrame") for library, name in names)
+    return any(name in _FRAMES.get(library, ()) for library, name in names)
+
+
+def _with_bar(stream: Callable[[Iterable[Any]], Iterator[Result]], x: object) -> Callable[[Iterable[Any]], Iterator[Result]]:
+    """The stream with tqdm's bar over its results; `x` tells how many there will be, where it can."""
+    from tqdm.auto import tqdm
+
+    total = len(x) if isinstance(x, Sized) else None
+    return lambda records: iter(tqdm(stream(records), total=total, unit="record"))
 
 
 def _plain(turns: Sequence[RawTurn | Mapping[str, Any]]) -> list[Mapping[str, Any]]:
