@@ -16,6 +16,7 @@ from vocservice.store.types import UtcTime
 
 FILLED = {"JSON": {}, "BigInteger": 1, "Integer": 1, "Float": 1.0, "Boolean": True, "LargeBinary": b"x", "String": "x", "Text": "x"}
 ALLOWED = {("inbox", "status"): "accepted", ("records", "status"): "pending", ("jobs", "state"): "queued", ("users", "role"): "admin"}
+ALLOWED |= {("rule_versions", "effect"): "review"}
 ALLOWED |= {("deliveries", "state"): "queued", ("annotations", "decision"): "confirm", ("batches", "status"): "queued"}
 
 

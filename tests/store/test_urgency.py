@@ -35,7 +35,7 @@ def test_the_labels_of_a_result_are_named_by_set() -> None:
 def test_the_shipped_rules_name_labels_of_the_shipped_taxonomy() -> None:
     from vocservice.taxonomy import load_taxonomy
 
-    known = {f"{label_set.name}.{key}" for label_set in load_taxonomy().sets for key in label_set.keys} | {"needs_review"}
+    known = {f"{label_set.name}.{key}" for label_set in load_taxonomy().sets for key in label_set.keys} | {"needs_review", "rules"}
     assert urgency.rules().enter | urgency.rules().points.keys() <= known
 
 

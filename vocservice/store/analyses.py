@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from vocservice.records import Json, RawVerbatim, Rejected, Result
-from vocservice.store import jobs, records, reviews, vectors
+from vocservice.store import jobs, records, reviews, rule_hits, vectors
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.rows import insert_if_new
+from vocservice.store.rule_hits import Analysed
 from vocservice.store.schema import analyses
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
@@ -87,7 +88,8 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         kept = {} if cleaned is None else {"clean": dict(cleaned.verbatim), "details": cleaned.details}
         review = result.conversation.needs_review if result.conversation else None
         _set(connection, task, status="analysed", error_code=None, needs_review=review, **kept)
-        reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=whole)
+        hits = rule_hits.keep(connection, Analysed(task.job.workspace_id, task.job.target, task.revision, bundle, whole))
+        reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=whole, hits=hits)
     records.forget_original(connection, task.job.target)
     return True
 

@@ -28,6 +28,7 @@ from vocservice.store.schema import (
     mentions,
     records,
     reviews,
+    rule_hits,
     second_readings,
     snoozes,
     tags,
@@ -162,11 +163,11 @@ _HANDLED = (assignments, snoozes, tags, drafts, bulk_steps)
 
 
 def wipe(connection: Connection, record_id: str) -> None:
-    """Remove everything that was said: text, analyses, vectors, notes, metadata, subject, jobs, events, the bodies it came in."""
+    """Remove everything that was said: text, analyses, vectors, hits, notes, metadata, subject, jobs, events, the bodies it came in."""
     connection.execute(delete(job_table).where(job_table.c.target == record_id, job_table.c.kind.in_((ANALYSE, FETCH))))
     blank = dict.fromkeys(_SAID)
     connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
-    for table in (analyses, vectors, second_readings, annotations, claims, reviews, deliveries, *_HANDLED):
+    for table in (analyses, vectors, rule_hits, second_readings, annotations, claims, reviews, deliveries, *_HANDLED):
         connection.execute(delete(table).where(table.c.record_id == record_id))
     told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
     connection.execute(update(inbox).where(inbox.c.id.in_(told)).values(body_sealed=None))

@@ -533,6 +533,58 @@ deliveries = Table(
     Index(None, "endpoint_id", "created_at"),
 )
 
+# What a workspace has people look at beside the model. The text of a rule stands in its versions, of which none is ever changed.
+rules = Table(
+    "rules",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("is_enabled", Boolean, nullable=False, default=True),
+    Column("created_by", Key, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+)
+rule_versions = Table(
+    "rule_versions",
+    metadata,
+    Column("rule_id", Id, ForeignKey("rules.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),
+    Column("owner", Key, nullable=False),
+    Column("expression", Text, nullable=False),  # in full: read again without a taxonomy
+    Column("reason", Text, nullable=False),
+    Column("effect", Code, nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("tag", Code),
+    Column("assignee_id", Id, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("taxonomy", Key, nullable=False),
+    Column("changed_by", Key, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    _one_of("effect", "review", "route"),
+)
+
+# What a version of a rule held for, one row an analysis; evidence is places in its text, never a text.
+rule_hits = Table(
+    "rule_hits",
+    metadata,
+    Column("number", Sequence, primary_key=True, autoincrement=True),
+    _workspace(),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), nullable=False),
+    Column("rule_id", Id, ForeignKey("rules.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("bundle", Key, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("evidence", Document, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    UniqueConstraint("record_id", "rule_id", "version", "revision", "bundle"),
+    Index(None, "workspace_id", "number"),
+    Index(None, "rule_id", "version"),
+)
+
 # Which bundle serves since when; the newest row counts. Rolling back adds a row.
 promotions = Table(
     "promotions",

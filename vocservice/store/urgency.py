@@ -15,6 +15,7 @@ from vocservice.paths import config_path
 from vocservice.records import Json
 
 NEEDS_REVIEW = "needs_review"
+RULES = "rules"
 SHOWN_SETS = ("reasons", "flags")
 _Points = Annotated[float, Field(ge=0, le=1000)]
 
@@ -93,7 +94,7 @@ def rules() -> Rules:
 
 
 def given(result: Json) -> dict[str, float]:
-    """Every label that was given, as `SET.KEY` (and `needs_review`), with its probability."""
+    """Every label that was given, as `SET.KEY` (and `needs_review`), with its probability; 1 for a rule of the installation that held."""
     labels = {f"{name}.{label['key']}": float(label["probability"]) for name in SHOWN_SETS for label in result.get(name) or ()}
     for name in ("scope", "outcome"):
         if single := result.get(name):
@@ -103,12 +104,17 @@ def given(result: Json) -> dict[str, float]:
         labels[f"sentiment.{level}"] = float(mood.get("probabilities", {}).get(level, 1.0))
     if (call := result.get(NEEDS_REVIEW)) and call["value"]:
         labels[NEEDS_REVIEW] = float(call["probability"])
-    return labels
+    return labels | {f"{RULES}.{hit['id']}": 1.0 for hit in result.get(RULES) or ()}
 
 
 def enters(labels: Mapping[str, float], by: Rules) -> bool:
     """Whether a person should look at it."""
     return not by.enter.isdisjoint(labels)
+
+
+def is_called(result: Json) -> bool:
+    """Whether a rule of the installation calls for a person, whatever the labels."""
+    return any(hit["effect"] == "review" for hit in result.get(RULES) or ())
 
 
 def urgency(labels: Mapping[str, float], by: Rules) -> int:
@@ -117,10 +123,10 @@ def urgency(labels: Mapping[str, float], by: Rules) -> int:
     for label, probability in labels.items():
         name, _, key = label.partition(".")
         once = key if name in SHOWN_SETS else label
-        weighed[once] = max(weighed.get(once, 0.0), by.points.get(label, 0.0) * probability)
+        weighed[once] = max(weighed.get(once, 0.0), by.points.get(label, by.points.get(name, 0.0)) * probability)
     return round(10 * sum(weighed.values()))
 
 
 def shown(labels: Mapping[str, Any]) -> tuple[str, ...]:
     """The labels that the queue is filtered by."""
-    return tuple(label for label in labels if label == NEEDS_REVIEW or label.partition(".")[0] in (*SHOWN_SETS, "outcome"))
+    return tuple(label for label in labels if label == NEEDS_REVIEW or label.partition(".")[0] in (*SHOWN_SETS, RULES, "outcome"))

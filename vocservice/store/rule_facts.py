@@ -1,0 +1,38 @@
+"""A stored record with an analysis in, what rules may read of it out: the same whether the analysis was just made or long ago."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, select
+
+from vocservice.records import Json
+from vocservice.rules.facts import Facts, Said, moment
+from vocservice.store.schema import records, sources
+
+COLUMNS: tuple[ColumnElement[Any], ...] = (
+    *(records.c.channel, records.c.source_key, sources.c.name.label("source_name"), records.c.score_kind, records.c.score_value),
+    *(records.c.score_scale, records.c.details, records.c.created_at, records.c.received_at, records.c.is_transcript),
+)
+
+
+def of_record(record_id: str) -> Select[Any]:
+    """The row that `facts` reads of one record."""
+    joined = records.outerjoin(sources, sources.c.id == records.c.source_id)
+    return select(*COLUMNS, records.c.clean).select_from(joined).where(records.c.id == record_id)
+
+
+def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -> Facts:
+    """The facts of a row with these columns; `clean` is its redacted verbatim, for the times of turns."""
+    score = {"kind": row["score_kind"], "value": row["score_value"], "scale": row["score_scale"]}
+    turns = (clean or {}).get("turns") or ()
+    return Facts(
+        result,
+        now,
+        channel=row["channel"],
+        sources=tuple(name for name in (row["source_name"], row["source_key"]) if name),
+        score=score if row["score_value"] is not None else None,
+        metadata=row["details"],
+        created_at=row["created_at"],
+        received_at=row["received_at"],
+        said=tuple(Said(turn["speaker"], moment(turn.get("at"))) for turn in turns),
+    )
