@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
-from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, views
+from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, second, views
 from vocservice.store.annotations import Annotation, Draft
 from vocservice.store.bulks import Action
 from vocservice.store.claims import Claim
@@ -30,7 +30,7 @@ from vocservice.web.choosing import choice_of, filters_of, query_of
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
 from vocservice.web.state import state
-from vocservice.web.view import name_of
+from vocservice.web.view import TITLES, name_of
 
 blueprint = people.pages("desk")
 
@@ -93,13 +93,16 @@ def decide(record_id: str) -> Response:
     found = case_of(record_id)
     taxonomy = state().model.taxonomy()
     draft, seen = deciding.draft_of(found, taxonomy), deciding.seen_of_form()
+    is_second = bool(request.form.get("second"))
     if crowded := deciding.crowded(draft.labels, taxonomy):
         return _record_page(record_id, 422, fault=crowded, draft=draft)
     try:
         with people.database().write() as connection:
-            annotations.decide(connection, user, record_id, seen, draft)
+            (second.read if is_second else annotations.decide)(connection, user, record_id, seen, draft)
     except ConflictError as error:
         return _record_page(record_id, error.status, fault=error.message, draft=draft)
+    if is_second:
+        return make_response(redirect(url_for("second.waiting"), 303))
     return make_response(redirect(url_for("desk.following") + query_of(choice), 303))
 
 
@@ -155,13 +158,15 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
         history = annotations.listed(connection, user.workspace_id, record_id)
         kept = drafts.of(connection, user, record_id)
         around = _around(connection, user, found)
+    steps, is_blind = annotations.steps(history), around["is_blind"]
+    history = [] if is_blind else history
     standing = next((annotation for annotation in reversed(history) if annotation.undone_at is None), None)
     values = {
         "case": found,
         "view": shown(found.result, state().model.taxonomy()),
         "history": history,
         "standing": standing,
-        "steps": annotations.steps(history),
+        "steps": steps,
         "claim": claim,
         "kept": kept,
         "labels": _labels(draft, kept, standing, found),
@@ -199,6 +204,8 @@ def _around(connection: Connection, user: User, found: Case) -> dict[str, Any]:
         "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
         "done": bulks.get(connection, user, request.args["done"]) if "done" in request.args else None,
         "deciders": handling.people(connection, user.workspace_id),
+        "is_blind": user.may(SUPPORT_LEAD) and second.asked(connection, user, found.record_id),
+        "dispute": second.dispute(connection, user.workspace_id, found.record_id),
         "at": at,
     }
 
@@ -225,6 +232,7 @@ def words() -> dict[str, Any]:
         "acts": ACTS,
         "clock": clock,
         "decisions": DECISIONS,
+        "titles": TITLES,
         "label_name": lambda label: label_name(taxonomy, label),
         "why": lambda labels: why(taxonomy, labels),
         "name_of": lambda name, key, polarity=None: name_of(taxonomy, name, key, polarity),
