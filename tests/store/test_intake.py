@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.ingest.events import Erase, Event, Fetch, Skipped
 from vocservice.records import RawTurn, RawVerbatim
-from vocservice.store import intake, records
-from vocservice.store.intake import Arrival
+from vocservice.store import intake, records, sources
+from vocservice.store.intake import Arrival, Parcel, Receipt
 from vocservice.store.records import Origin
 from vocservice.store.schema import analyses, inbox, jobs, tombstones
 from vocservice.store.schema import records as record_table
@@ -58,6 +58,74 @@ def test_every_order_of_writing_and_erasing_ends_erased(bench: Bench) -> None:
             )
     assert {row["status"] for row in bench.rows(record_table)} == {"erased"}
     assert bench.rows(jobs) == []
+
+
+def parcel(bench: Bench, key: str, *events: Event) -> Parcel:
+    return intake.packed(bench.vault, Arrival(bench.workspace, bench.source, key, key.encode(), "application/json"), events)
+
+
+def together(bench: Bench, *parcels: Parcel) -> list[Receipt]:
+    with bench.database.write() as connection:
+        return intake.accept_all(connection, bench.vault, parcels)
+
+
+def test_deliveries_of_one_transaction_come_out_as_each_by_itself(bench: Bench) -> None:
+    bench.deliver(said("there", "Old", version="1"), key="before")
+    bench.deliver(Erase("gone", None, "deleted"))
+    given: dict[str, tuple[Event, ...]] = {
+        "two records": (said("a", "A"), said("b", "B")),
+        "before": (said("never", "A duplicate's"),),
+        "nothing": (Skipped("ping"),),
+        "newer": (said("there", "New", version="2"),),
+        "older": (said("there", "Older", version="0"),),
+        "buried": (said("gone/below", "Secret"),),
+        "one record twice": (said("c", "One", version="1"), said("c", "Two", version="2")),
+        "to fetch": (Fetch("later", None, {"response_id": "later"}), said("d", "D")),
+        "takes back": (Erase("d", None, "deleted"),),
+    }
+    receipts = dict(zip(given, together(bench, *(parcel(bench, key, *events) for key, events in given.items())), strict=True))
+    outcomes = {key: [done.outcome for done in receipt.applied] for key, receipt in receipts.items()}
+    assert outcomes == {
+        "two records": ["created", "created"],
+        "before": [],
+        "nothing": [],
+        "newer": ["updated"],
+        "older": ["stale"],
+        "buried": ["erased"],
+        "one record twice": ["created", "updated"],
+        "to fetch": ["waiting", "created"],
+        "takes back": ["erased"],
+    }
+    assert [key for key, receipt in receipts.items() if receipt.is_duplicate] == ["before"]
+    assert texts(bench) == {"a": "A", "b": "B", "there": "New", "c": "Two"}
+    bodies = {row["delivery_key"]: row["body_sealed"] is not None for row in bench.rows(inbox)}
+    assert {key for key in given if bodies[key]} == {"two records", "newer", "one record twice", "before"}
+    with bench.database.read() as connection:
+        assert sources.get(connection, bench.workspace, bench.source).health.received == 2 + len(given) - 1
+
+
+def test_the_same_delivery_twice_in_one_transaction_is_a_duplicate(bench: Bench) -> None:
+    first, second = together(bench, parcel(bench, "same", said("r", "Words")), parcel(bench, "same", said("r", "Words")))
+    assert sorted([first.is_duplicate, second.is_duplicate]) == [False, True] and first.id == second.id
+    assert [len(bench.rows(table)) for table in (inbox, record_table, jobs)] == [1, 1, 1]
+
+
+def test_records_of_one_transaction_are_received_in_the_order_given(bench: Bench) -> None:
+    names = [f"r-{number * 7 % 40}" for number in range(40)]
+    together(bench, parcel(bench, "k", *(said(name, "Words") for name in names)))
+    assert [row["source_record"] for row in sorted(bench.rows(record_table), key=lambda row: row["id"])] == names
+    assert [load(bench, job).verbatim.id for job in take(bench, limit=40)] == names
+
+
+def test_transactions_with_the_same_deliveries_in_other_orders_do_not_wait_for_each_other_for_ever(bench: Bench) -> None:
+    def deliver(thread: int) -> list[Receipt]:
+        order = [f"{(number * 7 + thread * 11) % 20:02}" for number in range(20)]
+        return together(bench, *(parcel(bench, key, said(f"r-{key}", f"By {thread}", version=str(thread))) for key in order))
+
+    with ThreadPoolExecutor(6) as pool:
+        receipts = [receipt for found in pool.map(deliver, range(6)) for receipt in found]
+    assert sum(not receipt.is_duplicate for receipt in receipts) == 20
+    assert [len(bench.rows(table)) for table in (inbox, record_table, jobs)] == [20, 20, 20]
 
 
 def test_without_versions_the_last_to_arrive_counts(bench: Bench) -> None:
@@ -187,7 +255,7 @@ def test_a_delivery_is_stored_whole_or_not_at_all(bench: Bench, monkeypatch: pyt
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("half way")
 
-    monkeypatch.setattr(records.jobs, "enqueue", fails)
+    monkeypatch.setattr(records.jobs, "enqueue_all", fails)
     with pytest.raises(RuntimeError):
         bench.deliver(said("r", "Words"))
     assert [bench.rows(table) for table in (inbox, record_table, jobs)] == [[], [], []]

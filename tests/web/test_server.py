@@ -8,27 +8,40 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.client import HTTPConnection
+from email.message import Message
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
 from builders import CANARY
+from sqlalchemy import select
+from store.bench import furnished
 
 from vocservice.settings import Settings
+from vocservice.store import migrate, sources
+from vocservice.store.database import Database
+from vocservice.store.schema import records
 from vocservice.web import server
 from vocservice.web.server import Plan
 from vocservice.web.with_gunicorn import options_of
 
 TESTS = Path(__file__).parents[1]
 START = """
-import sys
+import sys, time
 sys.path.insert(0, sys.argv[1])
-from vocservice.settings import HttpLimits, Settings
-from vocservice.web import server, state
+from vocservice.settings import HttpLimits, Settings, StoreSettings
+from vocservice.store import intake
+from vocservice.web import draining, server, state
 state.load = lambda **_: __import__("builders").fake_analyser()
 server.choose = lambda: sys.argv[2]
-server.serve(server.Plan("127.0.0.1", int(sys.argv[3])), Settings(http=HttpLimits(max_body_bytes=1 << 20)))
+draining.LINGER_SECONDS = float(sys.argv[4])
+stored, accept_all = (StoreSettings(url=sys.argv[5], keys=(sys.argv[6],)) if len(sys.argv) > 5 else StoreSettings()), intake.accept_all
+if len(sys.argv) > 7:
+    intake.accept_all = lambda *given: (time.sleep(float(sys.argv[7])), accept_all(*given))[1]
+plan = server.Plan("127.0.0.1", int(sys.argv[3]), threads=16)
+server.serve(plan, Settings(http=HttpLimits(max_body_bytes=1 << 20), store=stored))
 """
 SECONDS = 120  # a busy machine takes long to import spaCy; an idle one needs two
 
@@ -36,12 +49,12 @@ SECONDS = 120  # a busy machine takes long to import spaCy; an idle one needs tw
 class Running:
     """A server in a process of its own."""
 
-    def __init__(self, name: str, log: Path):
+    def __init__(self, name: str, log: Path, *more: str, linger: float = 0.0):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.log = log
         with log.open("wb") as errors:
-            arguments = [sys.executable, "-c", START, str(TESTS), name, str(self.port)]
+            arguments = [sys.executable, "-c", START, str(TESTS), name, str(self.port), str(linger), *more]
             self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=errors, cwd=TESTS.parent)
         self._wait()
 
@@ -51,6 +64,15 @@ class Running:
             connection.request(method, path, body, headers={name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
         found = answer.status, answer.read().decode()
+        connection.close()
+        return found
+
+    def ask_whole(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Message, str]:
+        """The same with the headers of the answer."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        connection.request(method, path, body, headers={"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        found = answer.status, answer.headers, answer.read().decode()
         connection.close()
         return found
 
@@ -140,6 +162,83 @@ def test_it_stops_when_told(how: signal.Signals, tmp_path: Path) -> None:
     started = Running("gunicorn", tmp_path / "log")
     assert started.stop(how) == 0
     assert not {"Traceback", "terminate", "SIGABRT"} & set(started.log.read_text().split())
+
+
+class Storing(Running):
+    """A server over a store of its own, with one source; `slow`: seconds that storing takes."""
+
+    def __init__(self, name: str, folder: Path, *, slow: float = 0.0, linger: float = 0.0):
+        url = f"sqlite:///{folder / 'voc.db'}"
+        self.database = Database(url)
+        migrate.upgrade(self.database)
+        bench = furnished(self.database)
+        with self.database.write() as connection:
+            _, token = sources.create(connection, bench.vault, bench.workspace, name="hooks", adapter="generic", actor="test")
+        self.path = f"/v1/hooks/{token}"
+        super().__init__(name, folder / "log", url, bench.key, str(slow), linger=linger)
+
+    def post(self, name: str) -> tuple[int, str]:
+        return self.ask("POST", self.path, json.dumps({"id": name, "text": "It crashed."}).encode(), Content_Type="application/json")
+
+    def stored(self) -> set[str]:
+        with self.database.read() as connection:
+            return set(connection.scalars(select(records.c.source_record)))
+
+
+@pytest.fixture(params=["gunicorn", "werkzeug"])
+def slowly(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storing]:
+    """A server that takes a second and a half to store anything, and as long to go after it was told to."""
+    started = Storing(request.param, tmp_path, slow=1.5, linger=3.0)
+    yield started
+    started.process.kill()
+    started.process.wait(SECONDS)
+    started.database.close()
+
+
+def test_told_to_stop_it_finishes_what_it_began_and_takes_nothing_more(slowly: Storing) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(slowly.post, "begun")
+        time.sleep(0.7)
+        slowly.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        refused = [slowly.ask_whole("POST", path, b"{}") for path in (slowly.path, "/v1/feedback", "/v1/analyse", "/login")]
+        refused += [slowly.ask_whole("DELETE", "/v1/feedback/rec_1"), slowly.ask_whole("GET", "/readyz")]
+        assert slowly.ask("GET", "/livez")[0] == 200
+        assert begun.result(SECONDS)[0] == 202
+    for status, headers, body in refused:
+        assert (status, json.loads(body)["code"], headers["Content-Type"]) == (503, "stopping", "application/problem+json")
+        assert headers["Retry-After"].isdigit()
+    assert slowly.process.wait(SECONDS) == 0
+    assert slowly.stored() == {"begun"}
+    assert "Traceback" not in slowly.log.read_text()
+
+
+def test_whatever_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
+    started = Storing("gunicorn", tmp_path)
+    acknowledged: list[str] = []
+
+    def send(thread: int) -> None:
+        with suppress(OSError, HTTPException):
+            for number in range(10_000):
+                if started.post(f"{thread}-{number}")[0] == 202:
+                    acknowledged.append(f"{thread}-{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        for thread in range(8):
+            pool.submit(send, thread)
+        while len(acknowledged) < 100:
+            time.sleep(0.01)
+        for child in children(started.process.pid):
+            os.kill(child, signal.SIGKILL)
+        started.process.kill()
+    started.process.wait(SECONDS)
+    assert set(acknowledged) <= started.stored()
+    started.database.close()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.parametrize(("host", "address"), [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("localhost", "localhost:80")])

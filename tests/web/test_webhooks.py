@@ -3,24 +3,29 @@
 import gzip
 import json
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
+from time import sleep
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 from builders import CANARY
 from ingest.sending import ALL, SECRET, SIGNED, WRONG, name_of, secret_of
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from vocservice.errors import StoreError
 from vocservice.ingest import ADAPTERS, Adapter
-from vocservice.store import jobs, schema, sources
+from vocservice.store import intake, jobs, schema, sources
+from vocservice.store.intake import Parcel, Receipt
 from vocservice.store.outbound import DELIVER
+from vocservice.store.records import Sealed
+from vocservice.store.vault import Vault
 from web.sending import CHUNKED, check_problem
 from web.storing import WORKSPACE, Door
 
@@ -314,10 +319,36 @@ def test_our_own_trouble_is_a_503(generic: Sender, monkeypatch: pytest.MonkeyPat
     def fail(*_: object, **__: object) -> None:
         raise StoreError("the database does not answer; try again")
 
-    monkeypatch.setattr("vocservice.store.intake.accept", fail)
+    monkeypatch.setattr("vocservice.store.intake.accept_all", fail)
     answer = generic.post(record())
     check_problem(answer, 503, "store_unavailable")
     assert answer.headers["Retry-After"].isdigit()
+
+
+def test_deliveries_that_come_at_once_share_commits_and_one_that_cannot_be_stored_takes_no_other_along(
+    door: Door, generic: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept_all, passes = intake.accept_all, []
+
+    def slow(connection: Connection, vault: Vault, parcels: Sequence[Parcel]) -> list[Receipt]:
+        passes.append(len(parcels))
+        sleep(0.05)
+        if any(parcel.said[0].record == "poison" for parcel in parcels if isinstance(parcel.said[0], Sealed)):
+            raise ValueError("poison")
+        return accept_all(connection, vault, parcels)
+
+    def send(name: str) -> tuple[str, int]:
+        answer = door.app.test_client().post(generic.path, data=record(id=name), content_type="application/json")
+        return name, answer.status_code
+
+    monkeypatch.setattr("vocservice.store.intake.accept_all", slow)
+    names = [*(f"r-{number}" for number in range(12)), "poison"]
+    with ThreadPoolExecutor(len(names)) as pool:
+        statuses = dict(pool.map(send, names))
+    assert statuses == {name: 500 if name == "poison" else 202 for name in names}
+    assert max(passes) > 1 and 1 in passes
+    assert {row["source_record"] for row in door.rows(schema.records)} == set(names) - {"poison"}
+    assert door.count(schema.inbox) == door.count(schema.jobs) == 12
 
 
 def test_a_locked_database_is_a_503_and_leaves_nothing(door: Door, generic: Sender) -> None:

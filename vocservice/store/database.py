@@ -25,8 +25,8 @@ _THREADS = 20
 _LOOK_SECONDS = 0.002  # between two looks whether another process still writes
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _NOW = {
-    SQLITE: "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000",
-    POSTGRESQL: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    SQLITE: text("SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000"),
+    POSTGRESQL: text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"),
 }
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 # Codes of SQLite by name, of PostgreSQL as SQLSTATE.
@@ -105,7 +105,7 @@ class Database:
 
 def now(connection: Connection) -> datetime:
     """The database's own clock, the only one that leases are measured by."""
-    return from_micros(int(connection.scalar(text(_NOW[connection.dialect.name]))))
+    return from_micros(int(connection.scalar(_NOW[connection.dialect.name])))
 
 
 def parse_url(url: str) -> URL:

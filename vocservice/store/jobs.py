@@ -7,7 +7,7 @@ worker. A job that was taken before is taken alone, so that one that kills its w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.rows import insert_if_new
+from vocservice.store.rows import insert_if_new, insert_missing
 from vocservice.store.schema import jobs
 
 LOST = "worker_lost"
@@ -46,8 +46,18 @@ def enqueue(
     connection: Connection, workspace_id: str, kind: str, target: str, *, payload: Mapping[str, Any] | None = None, delay: float = 0.0
 ) -> bool:
     """Queue a job; False where the same is waiting already. `delay` in seconds."""
-    at = now(connection)
-    values = {
+    return insert_if_new(connection, jobs, _row(workspace_id, kind, target, now(connection), payload=payload, delay=delay))
+
+
+def enqueue_all(connection: Connection, kind: str, targets: Sequence[tuple[str, str]], *, at: datetime) -> None:
+    """Queue a job for each (workspace, target) by one statement, due at once; none where the same is waiting already."""
+    insert_missing(connection, jobs, [_row(workspace_id, kind, target, at) for workspace_id, target in targets])
+
+
+def _row(
+    workspace_id: str, kind: str, target: str, at: datetime, *, payload: Mapping[str, Any] | None = None, delay: float = 0.0
+) -> dict[str, Any]:
+    return {
         "id": new_id("job"),
         "workspace_id": workspace_id,
         "kind": kind,
@@ -58,7 +68,6 @@ def enqueue(
         "created_at": at,
         "attempts": 0,
     }
-    return insert_if_new(connection, jobs, values)
 
 
 def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[str]) -> list[Job]:

@@ -4,18 +4,18 @@ Rows are locked in one order, so that transactions do not wait for each other in
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, delete, exists, func, select, text, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, func, select, text, update
 
 from vocservice.records import RawVerbatim
 from vocservice.store import jobs
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.rows import insert_if_new
+from vocservice.store.rows import insert_if_new, insert_missing, insert_new
 from vocservice.store.schema import (
     analyses,
     annotations,
@@ -47,6 +47,10 @@ BELOW = "/"  # between the id of a record and of what is below it
 _LONGEST_CODE, _LONGEST_VERSION = 64, 255
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext(:workspace))")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext(:workspace))")
+_AT_ONCE = 500
+_DIG = select(tombstones.c.record_hash).where(
+    tombstones.c.workspace_id.in_(bindparam("workspaces", expanding=True)), tombstones.c.record_hash.in_(bindparam("tombs", expanding=True))
+)
 Outcome = Literal["created", "updated", "unchanged", "stale", "erased", "waiting"]
 
 
@@ -71,6 +75,42 @@ class Applied:
     outcome: Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A version of a record, sealed and hashed: made outside of any transaction, which it would only lengthen.
+
+    Attributes:
+        record: the sender's id of it.
+        version: sorts in time order; None where the sender has none, and the last to arrive counts.
+        tombs: under which of these hashes a tombstone would be, if the record, or one that it is below, was erased.
+        values: the columns that any version sets.
+    """
+
+    origin: Origin
+    record: str
+    version: str | None
+    tombs: tuple[str, ...]
+    values: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What is unique of a record; the order in which rows are written and locked."""
+        return self.origin.workspace_id, self.origin.key, self.record
+
+
+def seal(vault: Vault, origin: Origin, record: str, verbatim: RawVerbatim, *, version: str | None, warnings: tuple[str, ...]) -> Sealed:
+    """Make a version ready to be stored; arguments as of `Sealed`."""
+    raw = to_bytes(verbatim)
+    values = {
+        **_values(vault, origin, verbatim),
+        "original_sealed": vault.sealer.seal(raw),
+        "content_hash": vault.hash("content", origin.workspace_id, content_hash(raw)),
+        "warnings": list(warnings),
+    }
+    tombs = tuple(_tomb(vault, origin, name) for name in _path(record))
+    return Sealed(origin, record, plain(version)[:_LONGEST_VERSION] if version is not None else None, tombs, values)
+
+
 def upsert(
     connection: Connection,
     vault: Vault,
@@ -81,30 +121,55 @@ def upsert(
     version: str | None,
     warnings: tuple[str, ...],
 ) -> Applied:
-    """Store a version of a record and queue its analysis, unless it is older than what is there, the same, or was erased.
+    """Store a version of a record and queue its analysis, unless it is older than what is there, the same, or was erased."""
+    sealed = seal(vault, origin, record, verbatim, version=version, warnings=warnings)
+    return upsert_all(connection, [sealed], at=now(connection))[0]
+
+
+def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: datetime) -> list[Applied]:
+    """Store versions of records as `upsert` does; new ones take a few statements however many there are.
 
     Args:
-        record: the sender's id of it.
-        version: sorts in time order; None where the sender has none, and the last to arrive counts.
+        at: the time of receipt, by the database's clock.
+
+    Returns:
+        What became of each, in the order given; of two versions of one record the first given comes first.
     """
-    guard(connection, origin.workspace_id)
-    if _is_buried(connection, vault, origin, record):
-        return Applied(None, "erased")
-    raw = to_bytes(verbatim)
-    hashed = vault.hash("content", origin.workspace_id, content_hash(raw))
-    version = plain(version)[:_LONGEST_VERSION] if version is not None else None
-    original = {"original_sealed": vault.sealer.seal(raw), "content_hash": hashed, "warnings": list(warnings)}
-    values = _values(vault, origin, verbatim) | original
-    made = _insert(connection, origin, record, values | {"source_version": version, "status": "pending"})
-    if made:
-        return _queued(connection, origin, made, "created")
-    held = _locked(connection, origin, record)
-    if held["status"] != "waiting" and (verdict := _verdict(held, version, hashed)):
+    for workspace_id in sorted({sealed.origin.workspace_id for sealed in versions}):
+        guard(connection, workspace_id)
+    buried = _buried(connection, versions)
+    done = {number: Applied(None, "erased") for number, sealed in enumerate(versions) if buried.intersection(sealed.tombs)}
+    done |= _created(connection, {number: sealed for number, sealed in enumerate(versions) if number not in done}, at)
+    left = sorted((number for number in range(len(versions)) if number not in done), key=lambda number: versions[number].key)
+    done |= {number: _revised(connection, versions[number]) for number in left}
+    return [done[number] for number in range(len(versions))]
+
+
+def _created(connection: Connection, versions: Mapping[int, Sealed], at: datetime) -> dict[int, Applied]:
+    """Those of records that were not there."""
+    rows = {number: _row(sealed.origin, sealed.record, at, _pending(sealed)) for number, sealed in versions.items()}
+    made = insert_new(connection, records, [rows[number] for number in sorted(rows, key=lambda number: versions[number].key)])
+    new = {number: str(row["id"]) for number, row in rows.items() if row["id"] in made}
+    told = [(versions[number].origin, record_id) for number, record_id in new.items()]
+    insert_missing(connection, mentions, [{"inbox_id": origin.inbox_id, "record_id": name} for origin, name in told if origin.inbox_id])
+    jobs.enqueue_all(connection, ANALYSE, [(origin.workspace_id, name) for origin, name in told], at=at)
+    return {number: Applied(record_id, "created") for number, record_id in new.items()}
+
+
+def _revised(connection: Connection, sealed: Sealed) -> Applied:
+    """One of a record that is there."""
+    origin, version = sealed.origin, sealed.version
+    held = _locked(connection, origin, sealed.record)
+    if held["status"] != "waiting" and (verdict := _verdict(held, version, sealed.values["content_hash"])):
         return _unmoved(connection, origin, held, verdict, version)
     newest = {"source_version": version or held["source_version"], "revision": held["revision"] + 1}
-    changes = values | newest | {"status": "pending", "error_code": None}
+    changes = {**_pending(sealed), **newest, "error_code": None}
     connection.execute(update(records).where(records.c.id == held["id"]).values(**changes))
     return _queued(connection, origin, held["id"], "updated")
+
+
+def _pending(sealed: Sealed) -> dict[str, Any]:
+    return {**sealed.values, "source_version": sealed.version, "status": "pending"}
 
 
 def await_text(
@@ -114,8 +179,8 @@ def await_text(
     guard(connection, origin.workspace_id)
     if _is_buried(connection, vault, origin, record):
         return Applied(None, "erased")
-    made = _insert(connection, origin, record, {"status": "waiting"})
-    record_id = made or _locked(connection, origin, record)["id"]
+    row = _row(origin, record, now(connection), {"status": "waiting"})
+    record_id = row["id"] if insert_if_new(connection, records, row) else _locked(connection, origin, record)["id"]
     _mention(connection, origin, record_id)
     jobs.enqueue(connection, origin.workspace_id, FETCH, record_id, payload={"reference": dict(reference), "version": version})
     return Applied(record_id, "waiting")
@@ -233,20 +298,18 @@ def _values(vault: Vault, origin: Origin, verbatim: RawVerbatim) -> dict[str, An
     }
 
 
-def _insert(connection: Connection, origin: Origin, record: str, values: Mapping[str, Any]) -> str | None:
-    """The id of the new row; None where the record is there already."""
-    row = {
+def _row(origin: Origin, record: str, at: datetime, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "id": new_id("rec"),
         "workspace_id": origin.workspace_id,
         "source_id": origin.source_id,
         "source_key": origin.key,
         "source_record": record,
-        "received_at": now(connection),
+        "received_at": at,
         "revision": 1,
         "is_transcript": False,
         **values,
     }
-    return str(row["id"]) if insert_if_new(connection, records, row) else None
 
 
 def _queued(connection: Connection, origin: Origin, record_id: str, outcome: Outcome) -> Applied:
@@ -275,8 +338,19 @@ def _tomb(vault: Vault, origin: Origin, record: str, key: str | None = None) -> 
 def _is_buried(connection: Connection, vault: Vault, origin: Origin, record: str) -> bool:
     """Whether the record, or one that it is below, was erased."""
     tombs = [_tomb(vault, origin, name) for name in _path(record)]
-    there = tombstones.c.workspace_id == origin.workspace_id, tombstones.c.record_hash.in_(tombs)
-    return connection.scalar(select(tombstones.c.erased_at).where(*there).limit(1)) is not None
+    return bool(_dug(connection, [origin.workspace_id], tombs))
+
+
+def _buried(connection: Connection, versions: Sequence[Sealed]) -> set[str]:
+    """The tombstones that any of the versions meet."""
+    named = sorted({sealed.origin.workspace_id for sealed in versions})
+    tombs = sorted({tomb for sealed in versions for tomb in sealed.tombs})
+    return {name for start in range(0, len(tombs), _AT_ONCE) for name in _dug(connection, named, tombs[start : start + _AT_ONCE])}
+
+
+def _dug(connection: Connection, workspace_ids: Sequence[str], tombs: Sequence[str]) -> Sequence[str]:
+    """A hash covers its workspace, which is named for the index's sake."""
+    return connection.scalars(_DIG, {"workspaces": workspace_ids, "tombs": tombs}).all()
 
 
 def _path(record: str) -> list[str]:

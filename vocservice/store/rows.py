@@ -1,7 +1,7 @@
 """Values in, rows written: the few statements that SQLite and PostgreSQL spell alike but SQLAlchemy does not."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,10 +19,33 @@ def insert_if_new(connection: Connection, table: Table, values: Mapping[str, Any
     return connection.execute(_insertion(connection.dialect.name, table), dict(values)).first() is not None
 
 
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Insert rows with an `id` by one statement; returns the ids of those that no unique constraint kept out."""
+    if not rows:
+        return set()
+    return set(connection.scalars(_insertion_of_many(connection.dialect.name, table), [dict(row) for row in rows]))
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, leaving out those that a unique constraint holds already."""
+    if rows:
+        connection.execute(_insertion_of_missing(connection.dialect.name, table), [dict(row) for row in rows])
+
+
+# Made once each: on the way of a delivery, building a statement costs more than running it.
 @cache
 def _insertion(dialect: str, table: Table) -> Any:
-    """Made once: on the way of a delivery, building a statement costs more than running it."""
-    return _INSERTS[dialect](table).on_conflict_do_nothing().returning(literal(1))
+    return _insertion_of_missing(dialect, table).returning(literal(1))
+
+
+@cache
+def _insertion_of_many(dialect: str, table: Table) -> Any:
+    return _insertion_of_missing(dialect, table).returning(table.c.id)
+
+
+@cache
+def _insertion_of_missing(dialect: str, table: Table) -> Any:
+    return _INSERTS[dialect](table).on_conflict_do_nothing()
 
 
 def bounded(key: str) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from vocservice.errors import InputError
 from vocservice.ingest.registry import adapter as adapter_of
@@ -27,6 +27,7 @@ from vocservice.store.vault import Vault
 
 LONGEST_NAME = 100
 _TOKEN_BYTES = 32
+_BY_TOKEN = select(sources).where(sources.c.token_hash == bindparam("token"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def create(
 def by_token(connection: Connection, token: str) -> Source | None:
     """The enabled source of a path token; what is looked up and compared is a hash, so that time tells nothing of the token."""
     hashed = hash_token(token)
-    row = connection.execute(select(sources).where(sources.c.token_hash == hashed)).mappings().first()
+    row = connection.execute(_BY_TOKEN, {"token": hashed}).mappings().first()
     if row is None or not hmac.compare_digest(row["token_hash"], hashed) or not row["is_enabled"]:
         return None
     return _source(row)

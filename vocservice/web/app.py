@@ -19,6 +19,7 @@ from vocservice.web import (
     batches,
     bulk,
     desk,
+    draining,
     feedback,
     headers,
     health,
@@ -62,7 +63,14 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     metrics.blueprint,
     openapi.blueprint,
 )
-HOOKS: tuple[Callable[[Flask], None], ...] = (problems.register, headers.register, limits.register, logs.register, metrics.register)
+HOOKS: tuple[Callable[[Flask], None], ...] = (
+    problems.register,
+    headers.register,
+    limits.register,
+    logs.register,
+    metrics.register,
+    draining.register,
+)
 
 
 class Service(Flask):

@@ -22,7 +22,7 @@ from vocservice.store.idempotency import Answer
 from vocservice.store.ids import new_id
 from vocservice.store.keys import Key
 from vocservice.store.opened import Store
-from vocservice.store.records import Applied, Origin
+from vocservice.store.records import Applied
 from vocservice.store.search import Filters, Found
 from vocservice.web import access, logs
 from vocservice.web.answers import json_answer
@@ -143,13 +143,11 @@ def _nothing(_: Event) -> Rejected:
 
 
 def _stored(store: Store, key: Key, items: Sequence[Item]) -> list[Json]:
-    origin = Origin(key.workspace_id)
-    if all(isinstance(item.said, Rejected) for item in items):
-        return [_result(item, None) for item in items]
-    with store.database.write() as connection:
-        applied = [None if isinstance(item.said, Rejected) else intake.apply(connection, store.vault, origin, item.said) for item in items]
-    state().ringer.ring()
-    return [_result(item, done) for item, done in zip(items, applied, strict=True)]
+    said = [item.said for item in items if isinstance(item.said, Upsert)]
+    applied = iter(state().stored.accept(intake.packed_own(store.vault, key.workspace_id, said)).applied if said else ())
+    if said:
+        state().ringer.ring()
+    return [_result(item, next(applied) if isinstance(item.said, Upsert) else None) for item in items]
 
 
 def _result(item: Item, applied: Applied | None) -> Json:

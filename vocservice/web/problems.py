@@ -6,7 +6,7 @@ from http import HTTPStatus
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from vocservice.errors import BundleError, InputError, RequestBusyError, StoreError, VocError
+from vocservice.errors import BundleError, InputError, RequestBusyError, StoppingError, StoreError, VocError
 from vocservice.web import logs
 from vocservice.web.answers import json_answer
 
@@ -73,7 +73,7 @@ def _from_voc_error(error: VocError) -> Response:
             return problem(error.status, code=error.code, detail=error.message, headers=error.headers)
         case RequestBusyError():
             return problem(error.status, code=error.code, detail=error.message, headers=[("Retry-After", str(error.retry_after))])
-        case StoreError() | BundleError():
+        case StoreError() | BundleError() | StoppingError():
             return problem(error.status, code=error.code, detail=error.message, headers=[RETRY_AFTER])
         case _ if error.status >= 500:
             return _from_exception(error)

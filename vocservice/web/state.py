@@ -4,6 +4,7 @@ Lives in `app.extensions`; every request reaches it by `state()`.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -25,6 +26,9 @@ from vocservice.web.tally import Tally
 log = logging.getLogger("vocservice.web")
 
 RETRY_SECONDS = 5.0
+MOST_RECORDS = 64
+MOST_CHARACTERS = 32_000  # they stand for tokens
+PASSES = 2  # the text steps of one pass go on while the encoder is at another
 _NAME = "vocservice"
 
 
@@ -34,7 +38,7 @@ class Model:
     def __init__(self, analyser: Analyser | None, settings: Settings, *, retry_seconds: float = RETRY_SECONDS):
         self._analyser, self._settings, self._retry_seconds = analyser, settings, retry_seconds
         self._lock = Lock()
-        self._gatherer = Gatherer()
+        self._gatherer = Gatherer(self._analysed, size=_size, most_items=MOST_RECORDS, most_size=MOST_CHARACTERS, passes=PASSES)
         self._failure: BundleError | None = None
         self._tried_at = 0.0
 
@@ -55,7 +59,8 @@ class Model:
         Raises:
             BundleError: there is no usable bundle.
         """
-        return self._gatherer.result(record, self.analyser().stream)
+        self.analyser()
+        return self._gatherer.result(record)
 
     def taxonomy(self) -> Taxonomy:
         """The taxonomy of the bundle, or the configured one while there is none."""
@@ -63,6 +68,9 @@ class Model:
             return self.analyser().taxonomy
         except BundleError:
             return load_taxonomy(Path(self._settings.taxonomy) if self._settings.taxonomy else None)
+
+    def _analysed(self, records: Sequence[RawVerbatim | Rejected]) -> list[Result]:
+        return list(self.analyser().stream(records))
 
     def _load(self) -> Analyser:
         if not self._settings.http.loads_model:
@@ -78,6 +86,12 @@ class Model:
             raise
         log.info("model loaded: %s", loaded.model)
         return loaded
+
+
+def _size(record: RawVerbatim | Rejected) -> int:
+    if isinstance(record, Rejected):
+        return 0
+    return len(record.text or "") + sum(len(turn.text) for turn in record.turns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,23 @@
 """Settings in, the store that requests share out: opened at first use, by each process for itself, and again while it is missing."""
 
 import os
+from collections.abc import Sequence
 from threading import Lock
 
 from vocservice.errors import ConfigError, StoreError
 from vocservice.settings import StoreSettings
-from vocservice.store import jobs
+from vocservice.store import intake, jobs
 from vocservice.store.database import Database
+from vocservice.store.intake import Parcel, Receipt
 from vocservice.store.opened import Store, is_initialised, open_store
 from vocservice.store.records import ANALYSE, FETCH
 from vocservice.store.sealing import Sealer
 from vocservice.store.vault import open_vault
+from vocservice.web.gather import Gatherer
 from vocservice.web.kept import Kept
 
 BACKLOG_SECONDS = 1.0
+MOST_PARCELS, MOST_RECORDS = 64, 256  # of one transaction: more would keep other writers waiting
 _REMEDY = "the store is not there yet: make it with `voc init`"
 
 
@@ -26,6 +30,14 @@ class Stored:
         self._store: Store | None = None
         self._process = 0
         self._waiting = Kept(self._count_waiting, seconds=BACKLOG_SECONDS)
+        self._intake = Gatherer(
+            self._accepted,
+            size=_size,
+            most_items=MOST_PARCELS,
+            most_size=MOST_RECORDS,
+            patience=settings.busy_seconds,
+            ours=(StoreError,),
+        )
 
     def open(self) -> Store:
         """The store.
@@ -50,6 +62,14 @@ class Stored:
             connection.exec_driver_sql("SELECT 1")
         return "ok"
 
+    def accept(self, parcel: Parcel) -> Receipt:
+        """Store a delivery, in a transaction that others may share; when this returns the transaction was committed.
+
+        Raises:
+            StoreError: the store does not answer, or is busy; nothing was stored.
+        """
+        return self._accepted([parcel])[0] if parcel.is_alone else self._intake.result(parcel)
+
     def waiting(self) -> int:
         """How many records wait for their text or their analysis, as of at most a second ago.
 
@@ -57,6 +77,11 @@ class Stored:
             StoreError: the store does not answer.
         """
         return self._waiting.value()
+
+    def _accepted(self, parcels: Sequence[Parcel]) -> list[Receipt]:
+        store = self.open()
+        with store.database.write() as connection:
+            return intake.accept_all(connection, store.vault, parcels)
 
     def _count_waiting(self) -> int:
         with self.open().database.read() as connection:
@@ -77,3 +102,7 @@ class Stored:
             return open_store(self._settings)
         except ConfigError as error:
             raise StoreError(f"the store cannot be opened: {error.message}") from None
+
+
+def _size(parcel: Parcel) -> int:
+    return len(parcel.said)

@@ -105,9 +105,9 @@ def _stored(store: Store, source: Source, sender: Adapter, delivery: Delivery) -
     given = parsed.delivery_id if isinstance(parsed, Parsed) else None
     key = given or hashlib.sha256(delivery.body).hexdigest()
     arrival = Arrival(source.workspace_id, source.id, key, delivery.body, delivery.content_type)
+    if isinstance(parsed, Parsed):
+        return state().stored.accept(intake.packed(store.vault, arrival, parsed.events))
     with store.database.write() as connection:
-        if isinstance(parsed, Parsed):
-            return intake.accept(connection, store.vault, arrival, parsed.events)
         return intake.quarantine(connection, store.vault, arrival, code=parsed)
 
 

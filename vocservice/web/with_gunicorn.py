@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from socket import socket
+from threading import Timer
 from typing import Any
 
 from flask import Flask
@@ -36,11 +37,16 @@ class JsonLogger(Logger):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threads; what they cannot read is answered as a problem, where gunicorn would quote it in HTML."""
+    """gunicorn's threads; what they cannot read is answered as a problem, where gunicorn would quote it in HTML.
+
+    Told to stop, it still listens for a moment, and tells who comes with work to go elsewhere.
+    """
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         draining.begin()
-        super().handle_exit(sig, frame)
+        last = Timer(draining.LINGER_SECONDS, super().handle_exit, (sig, frame))
+        last.daemon = True
+        last.start()
 
     def handle_error(self, req: Any, client: socket, addr: Any, exc: Exception) -> None:
         status = status_of(exc)
