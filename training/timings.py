@@ -27,7 +27,7 @@ def timings(bundle: Path, data: Path) -> dict[str, Any]:
     analyser = load(bundle)
     list(analyser.stream(["The queue was long but the staff were kind."] * 64))
     runs = [_run(analyser, name, list(islice(read_corpus(corpus, data), most))) for name, (corpus, most) in INPUTS.items()]
-    machine = f"Whole analyses by `Analyser.stream`, the model loaded, one run each: {os.cpu_count()} cores, {_processor()}."
+    machine = f"Whole analyses by `Analyser.stream`, the model loaded, one run each: {os.cpu_count()} cores, {processor()}."
     return {"machine": machine, "runs": runs}
 
 
@@ -38,7 +38,7 @@ def _run(analyser: Analyser, name: str, examples: Sequence[Example]) -> dict[str
     return {"input": name, "records": len(records), "rejected": rejected, "seconds": round(perf_counter() - started, 2)}
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name and the widest vectors it has, where the system tells."""
     path = Path("/proc/cpuinfo")
     if not path.is_file():

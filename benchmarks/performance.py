@@ -1,0 +1,311 @@
+"""Texts and bundles in, docs/performance.md out: speed and memory beside the obvious alternatives, every figure by this one command.
+
+    python -m benchmarks.performance --data TEXTS.csv -o docs/performance.md
+
+TEXTS.csv has a column `text`. What is measured stands in a JSON file beside the page; the page is written from it, so that a
+part can be measured again without the others. Ways that are compared run in turns in one process, and the best round counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+import orjson
+
+from benchmarks import scale
+from benchmarks.performance_page import page, plot
+from benchmarks.runtimes import Tokens, best, cores, encoder_ways, operations, peak
+from benchmarks.throughput import measure
+from training.timings import processor
+from vocservice.api import Analyser, bundle_folder, load
+from vocservice.inference.bundle import ENCODER, load_bundle
+from vocservice.settings import load_settings
+
+Figures = dict[str, Any]
+LIBRARIES = ("onnxruntime", "openvino", "torch", "transformers", "tokenizers", "spacy", "numpy", "ray")
+CALIBRATING = 200
+LONG, TURNS = 2000, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure on: texts of which none is there twice, bundles (the first is the one that is shipped), and how much."""
+
+    texts: tuple[str, ...]
+    bundles: tuple[Path, ...]
+    corpora: Path | None
+    records: int
+    rounds: int
+    rows: tuple[int, int]
+
+    @property
+    def sample(self) -> list[str]:
+        return list(self.texts[: self.records])
+
+
+def whole(analyser: Analyser) -> Callable[[Sequence[Any]], object]:
+    """Normalise, redact, segment, every head, evidence, and a line of JSON a record."""
+    return lambda records: [orjson.dumps(found.to_dict()) for found in analyser.stream(records)]
+
+
+def runtimes(plan: Plan) -> Figures:
+    """Encoders alone and whole analyses, in turns on the same texts."""
+    folder, texts = plan.bundles[0], plan.sample
+    with tempfile.TemporaryDirectory() as scratch:
+        ways = {f"whole analysis, {bundle.name}": whole(load(bundle)) for bundle in plan.bundles}
+        ways |= encoder_ways(folder, **_int8(plan, Path(scratch)))
+        for other in plan.bundles[1:]:
+            ways |= {f"{name}, {other.name}": way for name, way in encoder_ways(other).items() if name == best(cores())}
+        for way in ways.values():
+            way(texts[:8])
+        found = measure(ways, texts, rounds=plan.rounds)
+    return {
+        "texts": len(texts),
+        "tokens": Tokens(load_bundle(folder)).count(texts),
+        "rounds": plan.rounds,
+        "own": best(cores()),
+        "operations": {bundle.name: operations(bundle / ENCODER) for bundle in plan.bundles},
+        "bundles": [bundle.name for bundle in plan.bundles],
+        "peak": peak(),
+        "rates": {one.name: one.rate for one in found},
+    }
+
+
+def _int8(plan: Plan, into: Path) -> dict[str, Path]:
+    if not find_spec("onnx"):
+        return {}
+    from benchmarks.quantise import quantised
+
+    made = quantised(plan.bundles[0], into, plan.texts[-CALIBRATING:])
+    return {"int8": made["dynamic"], "static": made["static"]}
+
+
+def lengths(plan: Plan) -> Figures:
+    """Short texts, long ones and transcripts: whole analyses, and the seconds of them that pass in the encoder."""
+    count = max(plan.records // 10, 8)
+    kinds = {
+        "reviews as they are": plan.sample,
+        f"texts of {LONG:,} characters": [*_joined(plan.texts, count)],
+        f"transcripts of {TURNS} turns": [*_talks(plan.texts, count)],
+    }
+    return {"kinds": {name: _timed(plan.bundles[0], records, plan.rounds) for name, records in kinds.items()}}
+
+
+def _joined(texts: Sequence[str], count: int) -> Iterator[str]:
+    endless = iter(texts * (1 + count * LONG // sum(map(len, texts))))
+    for _ in range(count):
+        made = next(endless)
+        while len(made) < LONG:
+            made += " " + next(endless)
+        yield made[:LONG]
+
+
+def _talks(texts: Sequence[str], count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        said = [texts[(number * TURNS + turn) % len(texts)] for turn in range(TURNS)]
+        yield {"id": str(number), "turns": [{"speaker": ("customer", "agent")[turn % 2], "text": text} for turn, text in enumerate(said)]}
+
+
+def _timed(folder: Path, records: Sequence[Any], rounds: int) -> Figures:
+    analyser, clock = load(folder), _Clock()
+    engine: Any = analyser.pipeline.engine  # type: ignore[attr-defined]
+    clock.wrap(engine._encoder)
+    way = whole(analyser)
+    way(records[:8])
+    found = []
+    for _ in range(rounds):
+        clock.seconds = clock.tokens = 0
+        started = perf_counter()
+        way(records)
+        found.append({"seconds": perf_counter() - started, "encoder": clock.seconds, "tokens": clock.tokens})
+    return {"records": len(records), **min(found, key=lambda one: one["seconds"])}
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    started = perf_counter()
+    run()
+    return perf_counter() - started
+
+
+class _Clock:
+    """Seconds within an encoder, and the tokens it read."""
+
+    seconds: float = 0.0
+    tokens: int = 0
+
+    def wrap(self, encoder: Any) -> None:
+        encode = encoder.encode
+
+        def timed(texts: Any) -> Any:
+            started = perf_counter()
+            found = encode(texts)
+            self.seconds += perf_counter() - started
+            self.tokens += sum(text.tokens for text in texts)
+            return found
+
+        encoder.encode = timed
+
+
+def repeats(plan: Plan) -> Figures:
+    """As many records: all different, and a quarter of them four times."""
+    way, texts = whole(load(plan.bundles[0])), plan.sample
+    ways = {"all different": way, "each four times": lambda texts: way([*texts[: -(-len(texts) // 4)]] * 4)}
+    return {"rates": {one.name: one.rate for one in measure(ways, texts, rounds=plan.rounds)}}
+
+
+def start(plan: Plan) -> Figures:
+    """The command on 100 rows from cold, beside the imports alone and the analysis alone."""
+    texts = list(plan.texts[:100])
+    way = whole(load(plan.bundles[0]))
+    way(texts[:8])
+    with tempfile.TemporaryDirectory() as folder:
+        given = scale.write_csv(Path(folder) / "in.csv", texts)
+        runs = (scale.imports, lambda: scale.classify(given, bundle=str(plan.bundles[0])), lambda: way(texts))
+        rounds = [[_seconds(run) for run in runs] for _ in range(plan.rounds)]
+    imports, command, analysis = (min(column) for column in zip(*rounds, strict=True))
+    return {"rows": len(texts), "imports": imports, "classify": command, "analysis": analysis}
+
+
+def ray(plan: Plan) -> Figures:
+    """Records a second of one thread: in process, with one worker of a Ray cluster, with two; the start left out."""
+    if not find_spec("ray"):
+        return {}
+    ways = {
+        "in process": (),
+        "Ray, 1 worker": ("--engine", "ray", "--workers", "1"),
+        "Ray, 2 workers": ("--engine", "ray", "--workers", "2"),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        files = [(rows, scale.write_csv(Path(folder) / f"{rows}.csv", scale.recombined(plan.texts, rows))) for rows in plan.rows]
+        bundle = str(plan.bundles[0])
+        found = {
+            name: [(rows, scale.classify(path, *options, bundle=bundle, threads=1).seconds) for rows, path in files]
+            for name, options in ways.items()
+        }
+    return {"rows": plan.rows, "seconds": found, "rates": {name: scale.marginal(run) for name, run in found.items()}}
+
+
+def many(plan: Plan, *, rows: Sequence[int]) -> Figures:
+    """Peak memory and pace of the command on few and on many rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = {}
+        for count in sorted(rows):
+            given = scale.write_csv(Path(folder) / f"{count}.csv", scale.recombined(plan.texts, count))
+            ended = scale.classify(given, bundle=str(plan.bundles[0]))
+            found[str(count)] = {"peak": ended.peak, "rate": ended.rate, "seconds": ended.seconds}
+    return {"rows": found}
+
+
+def int8(plan: Plan) -> Figures:
+    """Quality of the encoder in int8, in points, beside that of the bundle."""
+    if plan.corpora is None:
+        raise click.UsageError("--part int8 needs --corpora")
+    from benchmarks.quantise import bundle_with, quality, quantised
+
+    folder = plan.bundles[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        made = quantised(folder, Path(scratch), plan.texts[-CALIBRATING:])
+        folders = {"fp32": folder} | {name: bundle_with(folder, path, Path(scratch) / name) for name, path in made.items()}
+        return {"quality": {name: quality(one, plan.corpora) for name, one in folders.items()}}
+
+
+PARTS: Mapping[str, Callable[[Plan], Figures]] = {
+    "runtimes": runtimes,
+    "lengths": lengths,
+    "repeats": repeats,
+    "start": start,
+    "ray": ray,
+}
+APART = ("int8", "many")
+
+
+def machine() -> Figures:
+    """What it ran on, and when."""
+    return {
+        "processor": processor(),
+        "cores": cores(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "libraries": dict(_versions()),
+        "load": round(os.getloadavg()[0], 1),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in LIBRARIES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue
+
+
+def read_texts(path: Path) -> tuple[str, ...]:
+    """The column `text` of a CSV, each text once, blank ones left out."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return tuple(dict.fromkeys(text for row in csv.DictReader(stream) if (text := row["text"].strip())))
+
+
+def measured(part: str, plan: Plan, rows: Sequence[int]) -> Figures:
+    """One part, with the machine it was measured on; its load is that of before it began."""
+    where = machine()
+    found = many(plan, rows=rows) if part == "many" else int8(plan) if part == "int8" else PARTS[part](plan)
+    return {"machine": where, **found}
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="CSV with a column text.")
+@click.option("--corpora", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the corpora, for --part int8.")
+@click.option("--bundle", "bundles", multiple=True, help="Version under models/, or path; the first is the one that is shipped.")
+@click.option(
+    "--part", "parts", multiple=True, type=click.Choice([*PARTS, *APART]), help="What to measure; all but int8 and many by default."
+)
+@click.option("--rows", multiple=True, type=int, default=(10_000, 200_000), show_default=True, help="Rows of --part many.")
+@click.option("--hour", type=float, default=0.10, show_default=True, help="Price of an hour of this machine, in USD, for the calculation.")
+@click.option("--quick", is_flag=True, help="Few texts and one round: whether it runs, not how fast.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Page to write; .json and .svg beside it."
+)
+def main(
+    data: Path,
+    corpora: Path | None,
+    bundles: tuple[str, ...],
+    parts: tuple[str, ...],
+    rows: tuple[int, ...],
+    hour: float,
+    quick: bool,
+    out: Path,
+) -> None:
+    """Measure and write the page."""
+    folders = tuple(bundle_folder(name) for name in bundles or (load_settings().bundle,))
+    records, rounds, few = (24, 1, (64, 256)) if quick else (600, 3, (1024, 5120))
+    plan = Plan(read_texts(data), folders, corpora, records, rounds, few)
+    kept = out.with_suffix(".json")
+    figures: Figures = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    for part in parts or PARTS:
+        started = perf_counter()
+        figures[part] = measured(part, plan, rows)
+        click.echo(f"{part}: {perf_counter() - started:.0f} s", err=True)
+        kept.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    figures["hour"] = hour
+    kept.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if "runtimes" in figures:
+        out.with_suffix(".svg").write_text(plot(figures["runtimes"]), encoding="utf-8")
+    out.write_text(page(figures, plot=out.with_suffix(".svg").name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,326 @@
+"""Measured figures in, docs/performance.md and its plot out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from benchmarks.runtimes import ARRIVAL, ONE
+from vocservice.inference.encoder import TOKEN_BUDGET
+
+Figures = Mapping[str, Any]
+WRITER = 8500  # records a second that the one process of a run writes as JSON Lines (docs/batch.md)
+BILLION = 1_000_000_000
+INT8_FASTER, INT8_LOSS = 1.15, 0.3
+# USD for a million records of up to 300 characters and one feature (such as sentiment), at the first price and at the last step.
+PRICES = (
+    ("Google Cloud Natural Language, one feature", 1000.0, 250.0, "1 unit a record; 1.00 to 0.25 USD a thousand units"),
+    ("Amazon Comprehend, one feature", 300.0, None, "at least 3 units a record; 0.0001 USD a unit, the first step"),
+)
+_SCHEMES = (("", "#1f2937", "#6b7280", "#2563eb"), ("@media(prefers-color-scheme:dark)", "#f3f4f6", "#9ca3af", "#60a5fa"))
+
+
+def page(figures: Figures, *, plot: str) -> str:
+    """The page: the goals first, then each part with its table."""
+    parts = (("runtimes", _runtimes), ("lengths", _lengths), ("repeats", _repeats), ("start", _start), ("many", _many), ("ray", _ray))
+    lines = [
+        "# Performance",
+        "",
+        "Written by `python -m benchmarks.performance`, from figures that it measures and keeps in `performance.json`. Do not edit.",
+        "",
+        *_goals(figures),
+    ]
+    for name, written in parts:
+        if figures.get(name, {}).keys() - {"machine"}:
+            lines += ["", *written(figures[name])]
+            if name == "runtimes":
+                lines += ["", f"![Texts a second of every way]({plot})"]
+    lines += ["", *_int8(figures)] if "int8" in figures else []
+    lines += ["", *_costs(figures)] if figures.get("ray", {}).get("rates") else []
+    return "\n".join([*lines, "", *_machine(figures), ""])
+
+
+def plot(runtimes: Figures) -> str:
+    """Bars of texts a second, the fastest first."""
+    rates = sorted(runtimes["rates"].items(), key=lambda item: -item[1])
+    most = rates[0][1]
+    bars = [_bar(at, name, rate, most) for at, (name, rate) in enumerate(rates)]
+    style = "".join(f"{media}{{{_rules(*colours)}}}" if media else _rules(*colours) for media, *colours in _SCHEMES)
+    height = 24 * len(rates) + 8
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 {height}" role="img" font-family="sans-serif" font-size="12">'
+        f"<title>Texts a second of every way</title><style>{style}</style>{''.join(bars)}</svg>\n"
+    )
+
+
+def _rules(text: str, other: str, own: str) -> str:
+    return f"text{{fill:{text}}}.other{{fill:{other}}}.own{{fill:{own}}}"
+
+
+def _bar(at: int, name: str, rate: float, most: float) -> str:
+    y, kind = 24 * at + 4, "own" if name.startswith("whole") else "other"
+    return (
+        f'<text x="440" y="{y + 13}" text-anchor="end">{escape(name)}</text>'
+        f'<rect class="{kind}" x="448" y="{y}" width="{350 * rate / most:.1f}" height="18"/>'
+        f'<text x="{454 + 350 * rate / most:.1f}" y="{y + 13}">{rate:,.0f}</text>'
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table."""
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def _goals(figures: Figures) -> list[str]:
+    found = [row for row in (*_goals_of_speed(figures), *_goals_of_runs(figures), *_goals_of_int8(figures)) if row]
+    rows = [(name, goal, shown, "yes" if is_met else "**no**") for name, goal, shown, is_met in found]
+    return ["## Goals", "", *table(("what", "goal", "measured", "met"), rows)]
+
+
+Goal = tuple[str, str, str, bool]
+
+
+def _goals_of_speed(figures: Figures) -> Iterator[Goal]:
+    if "runtimes" not in figures:
+        return
+    found = figures["runtimes"]
+    rates, own = found["rates"], found["own"]
+    for at, bundle in enumerate(found["bundles"]):
+        rate = rates[f"whole analysis, {bundle}"]
+        if ONE in rates:
+            least = 5 if at == 0 else 9
+            yield _at_least(f"{bundle}, whole analysis, over the pipeline one at a time (encoder only)", rate / rates[ONE], least)
+        if at == 0 and ARRIVAL in rates:
+            yield _at_least(
+                f"{bundle}, whole analysis, over the pipeline in batches of 32 as they come (encoder only)", rate / rates[ARRIVAL], 6.5
+            )
+        alone = rates[own if at == 0 else f"{own}, {bundle}"]
+        yield _at_least(f"{bundle}, whole analysis, over the encoder alone in the same runtime", rate / alone, 0.75)
+
+
+def _goals_of_runs(figures: Figures) -> Iterator[Goal]:
+    if "start" in figures:
+        found = figures["start"]
+        name = f"`voc classify` of {found['rows']} rows from cold, over imports and analysis"
+        yield _at_most(name, found["classify"] / (found["imports"] + found["analysis"]), 1.5)
+    if len(figures.get("many", {}).get("rows", {})) > 1:
+        few, *_, most = sorted(figures["many"]["rows"].items(), key=lambda item: int(item[0]))
+        yield _at_most(f"peak memory of {int(most[0]):,} rows over {int(few[0]):,}", most[1]["peak"] / few[1]["peak"], 1.2)
+        yield _at_least(f"rows a second of {int(most[0]):,} rows over {int(few[0]):,}", most[1]["rate"] / few[1]["rate"], 0.9)
+    if figures.get("ray", {}).get("rates"):
+        rates = figures["ray"]["rates"]
+        yield _at_least("Ray with one worker of one thread, over one thread in process", rates["Ray, 1 worker"] / rates["in process"], 0.9)
+
+
+def _goals_of_int8(figures: Figures) -> Iterator[Goal]:
+    for name, faster, loss in _int8_rows(figures):
+        is_met = faster >= INT8_FASTER and loss <= INT8_LOSS
+        yield f"int8 ({name}), to be shipped", "1.15 times fp32, 0.3 points lost at most", f"{faster:.2f} times, {loss:.1f} points", is_met
+
+
+def _at_least(name: str, value: float, goal: float) -> Goal:
+    return name, f"at least {goal:g}", f"{value:.2f}", value >= goal
+
+
+def _at_most(name: str, value: float, goal: float) -> Goal:
+    return name, f"at most {goal:g}", f"{value:.2f}", value <= goal
+
+
+def _runtimes(found: Figures) -> list[str]:
+    mean, base = found["tokens"] / found["texts"], found["rates"]
+    rows = []
+    for name, rate in sorted(base.items(), key=lambda item: -item[1]):
+        bundle = next((one for one in found["bundles"] if name.endswith(one)), found["bundles"][0])
+        share = rate * mean * found["operations"][bundle] / found["peak"]
+        rows.append(
+            (name, f"{rate:,.0f}", f"{rate * mean:,.0f}", f"{share:.0%}", _times(rate, base.get(ONE)), _times(rate, base.get(ARRIVAL)))
+        )
+    millions = ", ".join(f"{name} {value / 1e6:.1f}" for name, value in found["operations"].items())
+    return [
+        "## Short texts",
+        "",
+        (
+            f"{found['texts']} texts of {mean:.0f} tokens, no two equal; best of {found['rounds']} rounds in turns. All but the "
+            "whole analyses are the encoder alone: texts in, mean vectors out. Share of the peak: million operations a token "
+            f"({millions}; products with weights, attention among tokens left out) over the best matrix product of numpy, "
+            f"{found['peak'] / 1e9:.0f} GFLOP/s on all cores."
+        ),
+        "",
+        *table(("way", "texts/s", "tokens/s", "of the peak", "over one at a time", "over batches of 32"), rows),
+    ]
+
+
+def _times(rate: float, other: float | None) -> str:
+    return f"{rate / other:.2f}" if other else ""
+
+
+def _lengths(found: Figures) -> list[str]:
+    rows = [
+        (
+            name,
+            str(one["records"]),
+            f"{one['records'] / one['seconds']:,.1f}",
+            f"{one['tokens'] / one['seconds']:,.0f}",
+            f"{one['encoder'] / one['seconds']:.0%}",
+        )
+        for name, one in found["kinds"].items()
+    ]
+    return [
+        "## Longer texts",
+        "",
+        "Whole analyses, and the share of their time that passes in the encoder.",
+        "",
+        *table(("records", "n", "records/s", "tokens/s", "encoder"), rows),
+    ]
+
+
+def _repeats(found: Figures) -> list[str]:
+    rates = found["rates"]
+    return [
+        "## Texts that come again",
+        "",
+        (
+            f"Whole analyses of texts each there four times: {rates['each four times']:,.0f} a second, of texts all different "
+            f"{rates['all different']:,.0f}: {rates['each four times'] / rates['all different']:.2f} times. Equal texts are found "
+            "within a chunk (`chunk`, 256 records by default)."
+        ),
+    ]
+
+
+def _start(found: Figures) -> list[str]:
+    return [
+        "## Cold start",
+        "",
+        *table(
+            ("seconds of", ""),
+            [
+                (f"`voc classify` of {found['rows']} rows", f"{found['classify']:.2f}"),
+                ('`python -c "import spacy, onnxruntime, tokenizers"`', f"{found['imports']:.2f}"),
+                ("the analysis itself, all loaded", f"{found['analysis']:.2f}"),
+            ],
+        ),
+    ]
+
+
+def _many(found: Figures) -> list[str]:
+    rows = [
+        (f"{int(count):,}", f"{one['peak']:,.0f}", f"{one['rate']:,.0f}", f"{one['seconds']:,.0f}") for count, one in found["rows"].items()
+    ]
+    return [
+        "## Many rows",
+        "",
+        "`voc classify` from CSV to CSV; rows are halves of two texts, so that hardly one is there twice.",
+        "",
+        *table(("rows", "peak memory, MiB", "rows/s", "seconds"), rows),
+    ]
+
+
+def _ray(found: Figures) -> list[str]:
+    few, most = found["rows"]
+    rows = [(name, f"{rate:,.0f}", f"{rate / found['rates']['in process']:.2f}") for name, rate in found["rates"].items()]
+    return [
+        "## Ray",
+        "",
+        (
+            f"Rows a second between the {few:,}th and the {most:,}th row, so that the start counts for nothing; one thread a worker, the "
+            f"process that reads and writes beside them, on {found['machine']['cores']} cores."
+        ),
+        "",
+        *table(("engine", "rows/s", "over one thread in process"), rows),
+    ]
+
+
+def _int8_rows(figures: Figures) -> Iterator[tuple[str, float, float]]:
+    """Kind, times as fast as fp32, and the largest loss of a figure in points."""
+    if "int8" not in figures or "runtimes" not in figures:
+        return
+    quality, rates = figures["int8"]["quality"], figures["runtimes"]["rates"]
+    for name in quality.keys() - {"fp32"}:
+        if f"ONNX Runtime int8 ({name})" in rates:
+            losses = [full[key] - quality[name][split][key] for split, full in quality["fp32"].items() for key in full]
+            yield name, rates[f"ONNX Runtime int8 ({name})"] / rates[figures["runtimes"]["own"]], max(losses)
+
+
+def _int8(figures: Figures) -> list[str]:
+    quality = figures["int8"]["quality"]
+    names = [name for name in quality if name != "fp32"]
+    rows = [
+        (split, key, f"{value:.1f}", *(f"{quality[name][split][key] - value:+.1f}" for name in names))
+        for split, full in quality["fp32"].items()
+        for key, value in full.items()
+    ]
+    return [
+        "## int8",
+        "",
+        (
+            "Figures of the quality report in points with the encoder in int8, thresholds and heads as they are. Dynamic: "
+            "weights a channel; static: activations too, ranges from 200 texts."
+        ),
+        "",
+        *table(("texts", "figure", "fp32", *names), rows),
+    ]
+
+
+def _costs(figures: Figures) -> list[str]:
+    one, hour = figures["ray"]["rates"]["Ray, 1 worker"], figures["hour"]
+    worker = hour / figures["ray"]["machine"]["cores"]
+    rows = []
+    for workers in (1, 100, 1000):
+        rate = one * workers
+        runs = -(-rate // WRITER)
+        rows.append((f"{workers:,}", f"{rate:,.0f}", _time(BILLION / rate), f"{runs:,.0f}", f"{1e6 / one / 3600 * worker:.2f}"))
+    prices = [(name, f"{first:,.0f}", f"{last:,.0f}" if last else "", how) for name, first, last, how in PRICES]
+    return [
+        "## A billion rows: a calculation",
+        "",
+        (
+            f"From the {one:,.0f} rows a second of one worker of one thread above, as if each further one gave as much; a run is split "
+            f"where its writer could not follow ({WRITER:,} rows a second, [batch.md](batch.md#how-large)). A core is taken for "
+            f"{worker:.3f} "
+            "USD an hour: a parameter (`--hour`), not a quotation."
+        ),
+        "",
+        *table(("workers", "rows/s", "a billion rows", "runs side by side", "USD a million records"), rows),
+        "",
+        (
+            "Beside it, list prices of hosted services for a million records of up to 300 characters and **one** feature, such as "
+            "sentiment, free allowances left out. Google's is of copies of its [price "
+            "page](https://cloud.google.com/natural-language/pricing), "
+            "Amazon's as a third party's guide gives it, both undated and read on 2026-11-28: look before you rely on them."
+        ),
+        "",
+        *table(("service", "USD a million, first step", "last step", "how"), prices),
+    ]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 86400:.0f} days" if seconds > 3 * 86400 else f"{seconds / 3600:.1f} hours"
+
+
+def _machine(figures: Figures) -> list[str]:
+    parts = {name: part["machine"] for name, part in figures.items() if isinstance(part, dict)}
+    if not parts:
+        return []
+    some = next(iter(parts.values()))
+    libraries = ", ".join(f"{name} {number}" for name, number in some["libraries"].items())
+    when = "; ".join(f"{name} {one['date']} (load {one['load']})" for name, one in parts.items())
+    return [
+        "## Machine and commands",
+        "",
+        (
+            f"{some['cores']} cores, {some['processor']}, {some['system']}, Python {some['python']}; {libraries}. Batches of the "
+            f"service hold {TOKEN_BUDGET} tokens. Load is that of the minute before a part began; above 0.5 something else was "
+            f"running: {when}."
+        ),
+        "",
+        "    python -m benchmarks.performance --data TEXTS.csv -o docs/performance.md",
+        "    python -m benchmarks.performance --data TEXTS.csv -o docs/performance.md --part int8 --corpora CORPORA",
+        "    python -m benchmarks.performance --data TEXTS.csv -o docs/performance.md --part many",
+        "",
+        (
+            "The first measures all but int8 and many rows in about ten minutes, the last takes twenty. `pip install "
+            "-r requirements-benchmark.txt` on top of what training needs (`make setup-train`) and `requirements-ray.txt`; what is "
+            "not installed is left out of the tables."
+        ),
+    ]

@@ -1,0 +1,124 @@
+"""A bundle in, the same with its encoder in int8 out, and how far its labels fall behind: what decides whether int8 is shipped.
+
+Dynamic: weights a channel, activations as they come. Static: activations too, their ranges taken from given texts, as a
+graph that both ONNX Runtime and OpenVINO read.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from benchmarks.runtimes import Tokens, batches_of
+from training.annotated import read_extended
+from training.corpora import read_corpus
+from training.evaluate import figures, judge
+from training.splits import split_annotated
+from vocservice.inference.bundle import ENCODER, MANIFEST, file_digest, load_bundle
+from vocservice.inference.engine import Engine
+from vocservice.taxonomy import load_taxonomy
+
+OPERATORS = ["MatMul"]
+CALIBRATED_TOKENS = 4096
+# What of the figures is held against each other, in points: (label set, figure).
+COMPARED = (
+    ("stages", "micro_f1"),
+    ("factors", "micro_f1"),
+    ("factors", "with_polarity_micro_f1"),
+    ("sentiment", "kappa"),
+    ("scope", "macro_f1"),
+    ("flags", "micro_f1"),
+)
+
+
+class Given(CalibrationDataReader):  # type: ignore[misc]
+    """Batches of texts, as the calibration of ONNX Runtime asks for them."""
+
+    def __init__(self, tokens: Tokens, texts: Sequence[str]):
+        self._batches = _arrays(tokens, texts)
+
+    def get_next(self) -> dict[str, Any] | None:
+        return next(self._batches, None)
+
+
+def quantised(folder: Path, into: Path, texts: Sequence[str]) -> dict[str, Path]:
+    """The encoder of a bundle in int8: `dynamic` and `static` (which reads the texts), as ONNX files."""
+    with tempfile.TemporaryDirectory() as scratch:
+        full = Path(scratch) / "full.onnx"
+        _widened(folder / ENCODER, full)
+        quant_pre_process(str(full), str(full), skip_symbolic_shape=True)
+        dynamic, static = into / "dynamic.onnx", into / "static.onnx"
+        quantize_dynamic(full, dynamic, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8, reduce_range=True)
+        quantize_static(
+            full,
+            static,
+            Given(Tokens(load_bundle(folder)), texts),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=OPERATORS,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True},
+        )
+    return {"dynamic": dynamic, "static": static}
+
+
+def bundle_with(folder: Path, encoder: Path, into: Path) -> Path:
+    """A copy of a bundle with another encoder."""
+    made = into / f"{folder.name}-{encoder.stem}"
+    shutil.copytree(folder, made)
+    shutil.copyfile(encoder, made / ENCODER)
+    manifest = json.loads((made / MANIFEST).read_text(encoding="utf-8"))
+    manifest["files"][ENCODER] = file_digest(made / ENCODER)
+    (made / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    return made
+
+
+def quality(folder: Path, corpora: Path) -> dict[str, dict[str, float]]:
+    """By split (dev, fresh), the figures that are compared, in points."""
+    taxonomy = load_taxonomy()
+    engine = Engine(load_bundle(folder, taxonomy=taxonomy))
+    splits = {"dev": read_corpus("dev", corpora), "fresh": split_annotated(read_extended(corpora)).fresh}
+    return {name: _points(figures(judge(engine, examples), taxonomy)) for name, examples in splits.items()}
+
+
+def _points(found: Mapping[str, Any]) -> dict[str, float]:
+    """Every number of the figures that is compared, by "set figure"."""
+    return {f"{name} {figure.replace('_', ' ')}": 100 * _value(found[name][figure]) for name, figure in COMPARED}
+
+
+def _value(figure: Any) -> float:
+    return float(figure["value"] if isinstance(figure, Mapping) else figure)
+
+
+def _widened(encoder: Path, path: Path) -> None:
+    """Weights in half precision, each behind a Cast, as what the Cast makes of them: quantisers see no further than that."""
+    model = onnx.load(str(encoder))
+    graph = model.graph
+    halves = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    for node in [node for node in graph.node if node.op_type == "Cast" and node.input[0] in halves]:
+        tensor = halves[node.input[0]]
+        graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), node.output[0]))
+        graph.initializer.remove(tensor)
+        graph.node.remove(node)
+    onnx.save(model, str(path))
+
+
+def _arrays(tokens: Tokens, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for batch in batches_of(tokens.rows(texts), CALIBRATED_TOKENS):
+        longest = max(len(row.ids) for row in batch)
+        ids, mask = np.zeros((2, len(batch), longest), np.int64)
+        for at, row in enumerate(batch):
+            ids[at, : len(row.ids)], mask[at, : len(row.ids)] = row.ids, 1
+        yield {"ids": ids, "mask": mask}

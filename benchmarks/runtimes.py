@@ -1,0 +1,212 @@
+"""A bundle in, ways to turn texts into vectors with its encoder alone out, by name: three runtimes, batched in several ways.
+
+Every way takes the same texts and gives a mean vector a text, tokenising included. Texts over the encoder's window are cut to it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from vocservice.inference.bundle import ENCODER, Bundle, load_bundle
+from vocservice.inference.encoder import TOKEN_BUDGET
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Texts = Sequence[str]
+Pass = Callable[[Ints, Ints], Floats]  # ids, mask (texts, tokens) -> token vectors (texts, tokens, width)
+BUDGETS = (128, 256, 512, 4096)
+BATCH = 32
+ONE, ARRIVAL, SORTED = (
+    "transformers pipeline, one at a time",
+    "transformers pipeline, batches of 32 as they come",
+    "transformers pipeline, batches of 32 sorted by length",
+)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def best(workers: int) -> str:
+    """Name of the way that the service itself goes."""
+    return f"ONNX Runtime fp32, batches of {TOKEN_BUDGET} tokens, {workers} workers of one thread"
+
+
+class Row(NamedTuple):
+    """A text's token ids and its place among the texts."""
+
+    place: int
+    ids: list[int]
+
+
+class Tokens:
+    """The tokenizer of a bundle: texts in, ids with [CLS] and [SEP] out, cut to the window."""
+
+    def __init__(self, bundle: Bundle):
+        self._tokenizer, self._room = bundle.tokenizer, bundle.manifest.max_window - 2
+        self._cls, self._sep = (bundle.tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
+
+    def rows(self, texts: Texts) -> list[Row]:
+        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [Row(place, [self._cls, *one.ids[: self._room], self._sep]) for place, one in enumerate(found)]
+
+    def count(self, texts: Texts) -> int:
+        return sum(len(row.ids) for row in self.rows(texts))
+
+
+def encoder_ways(folder: Path, *, int8: Path | None = None, static: Path | None = None) -> dict[str, Callable[[Texts], object]]:
+    """Every way that can be gone here, by name; what is not installed is left out.
+
+    Args:
+        folder: the bundle.
+        int8: its encoder quantised dynamically, if there is one.
+        static: its encoder quantised statically, if there is one.
+    """
+    tokens, encoder, workers = Tokens(load_bundle(folder)), folder / ENCODER, cores()
+    ways: dict[str, Callable[[Texts], object]] = {}
+    if find_spec("torch") and find_spec("transformers"):
+        ways |= transformers_ways(folder)
+    alone = onnx_pass(encoder, threads=1)
+    ways |= {f"ONNX Runtime fp32, batches of {b} tokens, {workers} workers of one thread": way(tokens, alone, b, workers) for b in BUDGETS}
+    ways[f"ONNX Runtime fp32, batches of {TOKEN_BUDGET} tokens, one worker of {workers} threads"] = way(
+        tokens, onnx_pass(encoder, threads=workers), TOKEN_BUDGET, 1
+    )
+    for name, path in (("dynamic", int8), ("static", static)):
+        if path is not None:
+            ways[f"ONNX Runtime int8 ({name})"] = way(tokens, onnx_pass(path, threads=1), TOKEN_BUDGET, workers)
+    if find_spec("openvino"):
+        ways[f"OpenVINO fp32, {workers} streams"] = way(tokens, openvino_pass(encoder, streams=workers), TOKEN_BUDGET, workers)
+        if static is not None:
+            ways[f"OpenVINO int8 (static), {workers} streams"] = way(tokens, openvino_pass(static, streams=workers), TOKEN_BUDGET, workers)
+    return ways
+
+
+def way(tokens: Tokens, run: Pass, budget: int, workers: int) -> Callable[[Texts], Floats]:
+    """Sorted by length, in batches of so many tokens, so many batches at once."""
+    pool = ThreadPoolExecutor(workers)
+
+    def encoded(texts: Texts) -> Floats:
+        batches = list(batches_of(tokens.rows(texts), budget))
+        found = list(pool.map(lambda batch: pooled(run, batch), batches))
+        vectors = np.empty((len(texts), found[0].shape[1]), np.float32)
+        for batch, rows in zip(batches, found, strict=True):
+            vectors[[row.place for row in batch]] = rows
+        return vectors
+
+    return encoded
+
+
+def batches_of(rows: Sequence[Row], budget: int) -> Iterator[list[Row]]:
+    """Rows sorted by length, as many as with their padding fit the budget."""
+    batch: list[Row] = []
+    for row in sorted(rows, key=lambda row: len(row.ids)):
+        if batch and (len(batch) + 1) * len(row.ids) > budget:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def pooled(run: Pass, batch: Sequence[Row]) -> Floats:
+    """Mean token vector of each text of a batch, (texts, width)."""
+    longest = max(len(row.ids) for row in batch)
+    ids, mask = np.zeros((2, len(batch), longest), np.int64)
+    for at, row in enumerate(batch):
+        ids[at, : len(row.ids)], mask[at, : len(row.ids)] = row.ids, 1
+    hidden = run(ids, mask)
+    weights = mask.astype(np.float32)
+    return np.asarray(np.einsum("tnw,tn->tw", hidden, weights) / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def onnx_pass(path: Path, *, threads: int) -> Pass:
+    """The encoder in ONNX Runtime, no thread of which spins."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda ids, mask: np.asarray(session.run(None, {"ids": ids, "mask": mask})[0])
+
+
+def openvino_pass(path: Path, *, streams: int) -> Pass:
+    """The encoder in OpenVINO; each thread that calls has a request of its own."""
+    import openvino
+
+    wishes = {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": streams,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    compiled = openvino.Core().compile_model(str(path), "CPU", wishes)
+    mine = threading.local()
+
+    def run(ids: Ints, mask: Ints) -> Floats:
+        if not hasattr(mine, "request"):
+            mine.request = compiled.create_infer_request()
+        return np.array(mine.request.infer({"ids": ids, "mask": mask})[0])
+
+    return run
+
+
+def transformers_ways(folder: Path) -> dict[str, Callable[[Texts], object]]:
+    """The feature-extraction pipeline over the same weights in torch, with all cores."""
+    pipe = _pipeline(folder)
+
+    def one(texts: Texts) -> object:
+        return [pipe(text, return_tensors=True).mean(1) for text in texts]
+
+    def batched(texts: Texts) -> object:
+        return [found.mean(1) for found in pipe(list(texts), batch_size=BATCH, return_tensors=True)]
+
+    return {ONE: one, ARRIVAL: batched, SORTED: lambda texts: batched(sorted(texts, key=len))}
+
+
+def _pipeline(folder: Path) -> Any:
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast, pipeline
+
+    from training.encoders import from_bundle
+
+    encoder, window = from_bundle(folder), load_bundle(folder).manifest.max_window
+    specials = [(token, encoder.tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    encoder.tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=specials)
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=encoder.tokenizer, model_max_length=window, **names)
+    cut = {"truncation": True}
+    return pipeline("feature-extraction", model=encoder.model.eval(), tokenizer=tokenizer, device="cpu", tokenize_kwargs=cut)
+
+
+def peak(seconds: float = 1.0) -> float:
+    """Floating-point operations a second of numpy's matrix product on all cores: the best of several sizes."""
+    found = 0.0
+    for rows, inner, columns in ((512, 384, 1536), (1024, 1024, 1024), (2048, 2048, 2048)):
+        left, right = np.ones((rows, inner), np.float32), np.ones((inner, columns), np.float32)
+        end = time.perf_counter() + seconds
+        while (started := time.perf_counter()) < end:
+            left @ right
+            found = max(found, 2 * rows * inner * columns / (time.perf_counter() - started))
+    return found
+
+
+def operations(encoder: Path) -> int:
+    """Floating-point operations a token of the products with weights; those of the attention among tokens come on top."""
+    import onnx
+
+    graph = onnx.load(str(encoder)).graph
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    shapes |= {node.output[0]: shapes[node.input[0]] for node in graph.node if node.op_type == "Cast" and node.input[0] in shapes}
+    return sum(2 * int(np.prod(shapes[node.input[1]])) for node in graph.node if node.op_type == "MatMul" and node.input[1] in shapes)
