@@ -15,6 +15,7 @@ from vocservice.store.database import Database
 from vocservice.web import (
     admin,
     analyse,
+    asking,
     batch_pages,
     batches,
     bulk,
@@ -34,6 +35,7 @@ from vocservice.web import (
     sources,
     subjects,
     taxonomy,
+    themes,
     webhooks,
     workbench,
 )
@@ -56,6 +58,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     second.blueprint,
     workbench.blueprint,
     workbench.api,
+    themes.blueprint,
+    themes.api,
+    asking.blueprint,
+    asking.api,
     batch_pages.blueprint,
     admin.blueprint,
     taxonomy.blueprint,
@@ -100,7 +106,8 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     model = Model(analyser, settings)
     redis_url = settings.redis_url.get_secret_value()
     limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
-    attach(app, State(model, settings.http, Stored(settings.store, database), limiter, Ringer(redis_url), settings.batches))
+    stored = Stored(settings.store, database)
+    attach(app, State(model, settings.http, stored, limiter, Ringer(redis_url), settings.batches, themes=settings.themes))
     for hook in HOOKS:
         hook(app)
     for blueprint in BLUEPRINTS:

@@ -77,14 +77,14 @@ class Looking:
 
         return chosen(self.load().columns, self.asked.selection)
 
-    def page(self, *, after: Line | None, words: tuple[str, ...]) -> Page:
+    def page(self, *, after: Line | None, words: tuple[str, ...], listed: int = LISTED) -> Page:
         """Some of the records, the last received first."""
         from vocservice.store.choosing import lines
 
         limit = reading.SEARCHED + 1 if words else 4 * reading.LARGEST_PAGE
         found = lines(self.load().columns, self.mask(), after=after, limit=limit)
         with self.database.read() as connection:
-            return reading.page(connection, self.workspace_id, found, words, limit=LISTED)
+            return reading.page(connection, self.workspace_id, found, words, limit=listed)
 
     def ids(self) -> list[str]:
         """The ids of the records in the order of receipt."""

@@ -1,8 +1,10 @@
 """The parameters of a URL in, which records and which comparison they ask for out, and back: a link holds the whole state."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -20,7 +22,9 @@ LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
 FILTERS = ("since", "until", *LABELS, *PERIODS)
 WORDS = ("q", "cell", "cursor")
+SOUGHT = ("q", "cell", "about", "like")
 MOST_WORDS = 8
+_WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,18 @@ class Asked:
         """The same as the query of a URL, with its question mark; blank where everything is asked for."""
         return f"?{urlencode(self.values)}" if self.values else ""
 
+    @property
+    def cell_name(self) -> str:
+        """The cell as the parameter `cell` names it; blank for none."""
+        cell = self.selection.cell
+        return f"{cell.stage}.{cell.factor}" if cell else ""
+
+    @property
+    def with_cell(self) -> str:
+        """`query` with the cell in it."""
+        named = {"cell": self.cell_name} if self.cell_name else {}
+        return f"?{urlencode({**self.values, **named})}" if named else self.query
+
     def at(self, place: Place) -> str:
         """The query of the records that a cell of this report counts."""
         kept = {name: value for name, value in self.values.items() if name not in PERIODS}
@@ -76,10 +92,39 @@ def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
         RequestError: a parameter is unknown, given twice or wrong.
     """
     query = Query(args, known=(*FILTERS, *WORDS))
-    words = tuple((query.text("q") or "").split()[:MOST_WORDS])
+    return Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query)), query.text("cursor") or ""
+
+
+def placed_of(args: MultiDict[str, str]) -> Asked:
+    """What themes are asked for: a selection, perhaps a cell.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+    """
+    query = Query(args, known=(*FILTERS, "cell"))
+    return Asked(_placed(query), _periods(query))
+
+
+def sought_of(args: MultiDict[str, str]) -> tuple[Asked, str, str]:
+    """What a search is asked for: a selection with a cell and words, what it is to be about, the record to be like; blank for none.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+    """
+    query = Query(args, known=(*FILTERS, *SOUGHT))
+    asked = Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query))
+    return asked, (query.text("about") or "").strip(), query.text("like") or ""
+
+
+def words_of(text: str | None) -> tuple[str, ...]:
+    """The words of a search, the first eight; what stands between double quotes is one, with its spaces."""
+    found = (" ".join((phrase or word).split()) for phrase, word in _WORDS.findall(text or ""))
+    return tuple(islice(filter(None, found), MOST_WORDS))
+
+
+def _placed(query: Query) -> Selection:
     stage, _, factor = (query.text("cell") or "").partition(".")
-    cell = Place(stage, factor) if stage and factor else None
-    return Asked(replace(_selection(query), cell=cell, words=words), _periods(query)), query.text("cursor") or ""
+    return replace(_selection(query), cell=Place(stage, factor) if stage and factor else None)
 
 
 def _selection(query: Query) -> Selection:

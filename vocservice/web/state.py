@@ -16,7 +16,7 @@ from vocservice.api import Analyser, load
 from vocservice.errors import BundleError
 from vocservice.jobs.wake import Ringer
 from vocservice.records import RawVerbatim, Rejected, Result
-from vocservice.settings import BatchSettings, HttpLimits, Settings
+from vocservice.settings import BatchSettings, HttpLimits, Settings, ThemeSettings
 from vocservice.taxonomy import Taxonomy, load_taxonomy
 from vocservice.web.gather import Gatherer
 from vocservice.web.limits import Limiter
@@ -105,6 +105,7 @@ class State:
     ringer: Ringer
     batches: BatchSettings
     tally: Tally = field(default_factory=Tally)
+    themes: ThemeSettings = ThemeSettings()
 
 
 def attach(app: Flask, state: State) -> None:

@@ -81,16 +81,16 @@ def overview() -> Response:
     """Every figure of a selection, what takes long with the next look; or word of how far reading is."""
     from vocservice.reporting import page as report_page
 
-    looking = _looking(person().workspace_id, asked_of(request.args))
+    looking = looking_at(person().workspace_id, asked_of(request.args))
     try:
         looking.load(timeout=PATIENCE_SECONDS)
         report = looking.at_once()
     except TimeoutError:
-        answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **_words(looking))
+        answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **words_of(looking))
         answer.headers["Refresh"] = str(AGAIN_SECONDS)
         return answer
     figures = report_page.figures(report, Links(looking.asked))
-    return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **_words(looking))
+    return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **words_of(looking))
 
 
 @blueprint.get("/workbench/verbatims")
@@ -99,12 +99,12 @@ def verbatims() -> Response:
     """The records of a selection, the last received first, their evidence marked."""
     asked, cursor = searched_of(request.args)
     after, words = reading.line_of(cursor) if cursor else None, asked.selection.words
-    looking = _looking(person().workspace_id, asked)
+    looking = looking_at(person().workspace_id, asked)
     found = looking.page(after=after, words=words)
-    entries = [_entry(taken, looking.taxonomy) for taken in found.taken]
+    entries = [entry_of(taken, looking.taxonomy) for taken in found.taken]
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
     more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
-    held = {**_words(looking), "q": " ".join(words), "cell": kept.get("cell", ""), "searched": reading.SEARCHED}
+    held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "searched": reading.SEARCHED}
     return people.shown("verbatims.html", status=200, page=found, entries=entries, more=more, asked=asked, **held)
 
 
@@ -142,7 +142,7 @@ def records_parquet() -> Response:
     """The records of a selection, one row each, redacted texts only."""
     from vocservice.tables.write_records import write_records
 
-    looking = _looking(person().workspace_id, asked_of(request.args))
+    looking = looking_at(person().workspace_id, asked_of(request.args))
     with people.database().read() as connection:
         rows = map(exported, reading.in_order(connection, looking.workspace_id, looking.ids()))
         return _file("records", "parquet", lambda path: write_records(path, rows))
@@ -152,7 +152,7 @@ def records_parquet() -> Response:
 def report() -> Response:
     """Every figure of a selection, for whoever has an API key."""
     key = access.require("feedback:read")
-    return json_answer(_looking(key.workspace_id, asked_of(request.args)).whole().to_dict())
+    return json_answer(looking_at(key.workspace_id, asked_of(request.args)).whole().to_dict())
 
 
 @blueprint.record_once
@@ -161,10 +161,10 @@ def _attach(setup: BlueprintSetupState) -> None:
 
 
 def _report() -> "Report":
-    return _looking(person().workspace_id, asked_of(request.args)).whole()
+    return looking_at(person().workspace_id, asked_of(request.args)).whole()
 
 
-def _looking(workspace_id: str, asked: Asked) -> Looking:
+def looking_at(workspace_id: str, asked: Asked) -> Looking:
     """A look at a workspace."""
     library, tables = current_app.extensions[_NAME]
     database, taxonomy = state().stored.open().database, state().model.taxonomy()
@@ -181,7 +181,8 @@ def _check_source(connection: Any, workspace_id: str, asked: Asked) -> None:
         raise RequestError("there is no such source", code="source_unknown", status=404)
 
 
-def _entry(taken: Taken, taxonomy: Taxonomy) -> Entry:
+def entry_of(taken: Taken, taxonomy: Taxonomy) -> Entry:
+    """A record as a list shows it."""
     seen = case.shown(taken.analysis, taxonomy)
     spoken = seen.turns if len(seen.turns) == 1 else tuple(turn for turn in seen.turns if any(mark.names for mark in turn.marks))
     labels = tuple(label for label in seen.labels if label.set in ("stages", "factors", "scope", "flags"))
@@ -201,7 +202,7 @@ def _attached(body: bytes, name: str, suffix: str) -> Response:
     return answer
 
 
-def _words(looking: Looking) -> dict[str, Any]:
+def words_of(looking: Looking) -> dict[str, Any]:
     """The choices of the filters, and how keys are said."""
     taxonomy, channels = looking.taxonomy, looking.channels()
     with people.database().read() as connection:

@@ -1,0 +1,125 @@
+"""What the taxonomy does not explain in two periods in, the themes of it out that grow: with n, a test, and what is not known.
+
+Records of both periods are grouped together, so that each theme has a share before and after, of all records of the period;
+the two are tested (z, or Fisher's exact test for few), and q is corrected over all themes that were tested.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from vocservice.reporting.estimate import MIN_N, Estimate, share
+from vocservice.reporting.quotes import Quote
+from vocservice.reporting.stats import benjamini_hochberg, two_proportions
+from vocservice.reporting.themes import Grouped, Said, grouped, theme_of
+
+LARGEST = 1500
+MOST = 24
+UNSURE = 0.5
+CLEAR_Q = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Its first and last day, how many records it has, how many of them no factor explains, and what the latest of these say."""
+
+    first: date
+    last: date
+    records: int
+    unexplained: int
+    said: tuple[Said, ...]
+
+    def standing_for(self, kept: int) -> int:
+        """How many of the records `kept` of the unexplained ones stand for."""
+        return round(self.records * kept / self.unexplained) if self.unexplained else self.records
+
+
+@dataclass(frozen=True, slots=True)
+class NewTheme:
+    """Records that no factor explains and that say much the same.
+
+    Attributes:
+        customers: behind it in the later period.
+        before, after: its share of all records of the period.
+        p, q: of the test that the two are equal, uncorrected and corrected; null where it was not tested.
+        is_growing: whether its share is larger now, and clearly so.
+        is_new: whether nobody said it before.
+    """
+
+    terms: tuple[str, ...]
+    customers: int
+    hits_before: int
+    hits_after: int
+    before: Estimate
+    after: Estimate
+    p: float | None
+    q: float | None
+    is_growing: bool
+    is_new: bool
+    typical: tuple[str, ...]
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Emerging:
+    """The themes of two periods, those first that grow most clearly; `too_few` says that there was too little to group."""
+
+    days_before: tuple[date, date]
+    days_after: tuple[date, date]
+    n_before: int
+    n_after: int
+    unexplained_before: int
+    unexplained_after: int
+    left_out: int
+    by: str
+    least: int
+    themes: tuple[NewTheme, ...]
+    hidden: int
+    too_few: bool
+
+
+def emerging(before: Period, after: Period, *, least: int) -> Emerging:
+    """The themes of what is not explained; of each period at most 1,500 such records are grouped, which stand for all of them.
+
+    Args:
+        least: different customers that must stand behind a theme in the later period.
+    """
+    old, new = before.said[:LARGEST], after.said[:LARGEST]
+    found = grouped((*old, *new), least=least, most=MOST)
+    later = {one.id for one in new}
+    kept = sum(one.id in later for one in found.said)
+    n = before.standing_for(len(found.said) - kept), after.standing_for(kept)
+    tested = (_tested(found, group, later, n, least) for group in range(len(found.clusters.centres)))
+    shown = [theme for theme in tested if theme is not None]
+    qs = benjamini_hochberg([np.nan if theme.p is None else theme.p for theme in shown])
+    judged = sorted((_judged(theme, q) for theme, q in zip(shown, qs, strict=True)), key=_order)
+    hidden = len(found.said) - sum(theme.hits_before + theme.hits_after for theme in judged)
+    days = (before.first, before.last), (after.first, after.last)
+    counts = (before.records, after.records, before.unexplained, after.unexplained)
+    return Emerging(*days, *counts, found.left_out, found.by, least, tuple(judged), hidden, len(new) < 2 * least)
+
+
+def _order(theme: NewTheme) -> tuple[bool, float, int, tuple[str, ...]]:
+    return not theme.is_growing, 2.0 if theme.q is None else theme.q, -theme.hits_after, theme.terms
+
+
+def _tested(found: Grouped, group: int, later: set[str], n: tuple[int, int], least: int) -> NewTheme | None:
+    """A group with its test; None where too few customers said it in the later period."""
+    members = found.members(group)
+    is_later = np.array([found.said[at].id in later for at in members], dtype=bool)
+    customers = len(np.unique(found.customers[members[is_later]]))
+    theme = theme_of(found, group, least=least) if customers >= least else None
+    if theme is None:
+        return None
+    hits = (int((~is_later).sum()), int(is_later.sum()))
+    p = two_proportions(hits[0], n[0], hits[1], n[1]) if min(n) >= MIN_N else None
+    shares = share(hits[0], n[0]), share(hits[1], n[1])
+    return NewTheme(theme.terms, customers, *hits, *shares, p, None, False, hits[0] == 0, theme.typical, theme.quotes)
+
+
+def _judged(theme: NewTheme, q: float) -> NewTheme:
+    if theme.p is None:
+        return theme
+    grows = theme.before.value is not None and theme.after.value is not None and theme.after.value > theme.before.value
+    return replace(theme, q=q, is_growing=grows and q <= CLEAR_Q)

@@ -1,0 +1,95 @@
+"""Texts in, their words and pairs of words out, as numbers: rows to group by, and the terms that set one group apart.
+
+A term is a word, or two that follow each other; function words, placeholders of what was redacted and numbers are none.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from vocservice.reporting.clusters import unit
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Terms = frozenset[str]
+
+WIDEST = 2000
+_WORD = re.compile(r"\[[A-Z_]+\]|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_PLACEHOLDER = "["
+_FUNCTION = frozenset(
+    """a about above after again all also am an and any are aren't as at be because been before being below between both but by can can't
+    cannot could couldn't did didn't do does doesn't doing don't down during each even ever every few for from further get gets getting go
+    goes going got had hadn't has hasn't have haven't having he her here hers him his how i i'd i'll i'm i've if in into is isn't it it's
+    its itself just let like made make many me more most much my myself no nor not now of off on once one only or other our ours out over
+    own quite really same say says she should so some still such than that that's the their them then there there's these they they're
+    this those though through to too under until up us use used using very was wasn't we we're we've well were weren't what when where
+    which while who why will with won't would wouldn't yet you you're your yours""".split()  # noqa: SIM905
+)
+
+
+def terms_of(text: str) -> Terms:
+    """The terms of a text."""
+    return frozenset(_terms(text))
+
+
+def term_rows(texts: Sequence[Terms]) -> Floats:
+    """(n, terms) TF-IDF rows of length 1 over the terms that several texts share, the most frequent 2,000."""
+    frequency = Counter(term for terms in texts for term in terms)
+    kept = [term for term, count in sorted(frequency.items(), key=lambda found: (-found[1], found[0]))[:WIDEST] if count > 1]
+    at = {term: place for place, term in enumerate(kept)}
+    weights = np.array([np.log((1 + len(texts)) / (1 + frequency[term])) + 1 for term in kept], dtype=np.float32)
+    rows = np.zeros((len(texts), len(kept)), np.float32)
+    for number, terms in enumerate(texts):
+        places = [at[term] for term in terms if term in at]
+        rows[number, places] = weights[places]
+    return unit(rows)
+
+
+def named(texts: Sequence[Terms], groups: Ints, customers: Ints, *, group: int, least: int, count: int = 3) -> tuple[str, ...]:
+    """The terms that a group says more than the others do, by class-based TF-IDF (Grootendorst 2022), best first.
+
+    Args:
+        groups, customers: (n,) number of each text's group and customer.
+        least: customers of the group that must use a term.
+    """
+    inside = [number for number in range(len(texts)) if groups[number] == group]
+    users: dict[str, set[int]] = {}
+    for number in inside:
+        for term in texts[number]:
+            users.setdefault(term, set()).add(int(customers[number]))
+    everywhere = Counter(term for terms in texts for term in terms)
+    here = Counter(term for number in inside for term in texts[number])
+    average = sum(everywhere.values()) / max(len(np.unique(groups)), 1)
+    scores = {
+        term: here[term] / max(sum(here.values()), 1) * np.log(1 + average / everywhere[term])
+        for term, who in users.items()
+        if len(who) >= least
+    }
+    return tuple(_distinct(scores, count))
+
+
+def _terms(text: str) -> Iterator[str]:
+    words = [word if word.startswith(_PLACEHOLDER) else word.lower().replace("’", "'") for word in _WORD.findall(text)]
+    yield from (word for word in words if _counts(word))
+    yield from (f"{first} {second}" for first, second in pairwise(words) if _counts(first) and _counts(second))
+
+
+def _counts(word: str) -> bool:
+    return len(word) > 2 and not word.startswith(_PLACEHOLDER) and word not in _FUNCTION
+
+
+def _distinct(scores: Mapping[str, float], count: int) -> Iterator[str]:
+    """The best terms, none of which shares a word with a better one."""
+    said: set[str] = set()
+    for term in sorted(scores, key=lambda term: (-scores[term] * (1 + term.count(" ")), term)):
+        words = set(term.split())
+        if not words & said:
+            said |= words
+            yield term
+            count -= 1
+        if not count:
+            return

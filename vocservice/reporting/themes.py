@@ -1,0 +1,184 @@
+"""What customers said on one thing in, the themes of it out: groups named by their own words, with share, mood and typical quotes.
+
+A theme is shown only where enough different customers stand behind it, and is named only by terms that as many of them use;
+what is left is one remainder. Records are grouped by their vectors, where there are some, else by their words.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vocservice.reporting.clusters import Clusters, clustered, spread_out, unit
+from vocservice.reporting.estimate import Estimate, net, share
+from vocservice.reporting.quotes import Quote
+from vocservice.reporting.terms import Terms, named, term_rows, terms_of
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+LARGEST = 1500
+MOST = 12
+QUOTES = 3
+_TOLD_FROM = 4  # letters of a quote that is worth reading
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One record's words on the thing.
+
+    Attributes:
+        words: what it is named by: the evidence, or the customer's whole text.
+        customer: tells customers apart; the record's own id where nobody knows whose it is.
+        level: of its sentiment, -2 to 2.
+        vector: signed bytes, all of one bundle; blank where there is none.
+    """
+
+    id: str
+    words: str
+    customer: str
+    level: int | None
+    quote: Quote | None
+    vector: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Records that say much the same.
+
+    Attributes:
+        terms: its name: words that set it apart, best first; none where too few customers share one.
+        share: of all records that were grouped.
+        sentiment: positive less negative records, -1 to 1.
+        typical: ids of the records nearest to its centre, one a customer.
+    """
+
+    terms: tuple[str, ...]
+    records: int
+    customers: int
+    share: Estimate
+    sentiment: Estimate
+    typical: tuple[str, ...]
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Themes:
+    """The themes of some records, largest first.
+
+    Attributes:
+        total: records that were asked for, of which the latest are grouped.
+        records, customers: that were grouped.
+        left_out: records without a vector, where most have one.
+        by: `meaning` or `words`: what they were grouped by.
+        least: customers that a theme needs.
+        other: records in no theme that is shown.
+        apart: silhouette of the groups, -1 to 1; 0 where all are one group.
+    """
+
+    total: int
+    records: int
+    customers: int
+    left_out: int
+    by: str
+    least: int
+    themes: tuple[Theme, ...]
+    other: int
+    apart: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Records as groups; parallel to `said`."""
+
+    said: tuple[Said, ...]
+    terms: tuple[Terms, ...]
+    rows: Floats
+    clusters: Clusters
+    customers: Ints
+    left_out: int
+    by: str
+
+    def members(self, group: int) -> Ints:
+        return np.flatnonzero(self.clusters.groups == group)
+
+    def name(self, group: int, *, least: int) -> tuple[str, ...]:
+        return named(self.terms, self.clusters.groups, self.customers, group=group, least=least)
+
+    def nearest(self, group: int) -> Iterator[Said]:
+        """The members, those first that are nearest to the centre, one a customer."""
+        members = self.members(group)
+        order = np.argsort(-(self.rows[members] @ self.clusters.centres[group]), kind="stable")
+        seen: set[int] = set()
+        for at in members[order]:
+            if (customer := int(self.customers[at])) not in seen:
+                seen.add(customer)
+                yield self.said[at]
+
+
+def themes_of(said: Sequence[Said], *, least: int, total: int | None = None) -> Themes:
+    """The themes of some records; the first 1,500 count.
+
+    Args:
+        said: the latest first.
+        least: different customers that must stand behind a theme.
+        total: of how many records these are.
+    """
+    found = grouped(said[:LARGEST], least=least, most=MOST)
+    shown = [theme for group in range(len(found.clusters.centres)) if (theme := theme_of(found, group, least=least)) is not None]
+    ordered = tuple(sorted(shown, key=lambda theme: (-theme.records, theme.terms)))
+    records = len(found.said)
+    other = records - sum(theme.records for theme in ordered)
+    customers = len(np.unique(found.customers))
+    asked = len(said) if total is None else total
+    return Themes(asked, records, customers, found.left_out, found.by, least, ordered, other, found.clusters.silhouette)
+
+
+def grouped(said: Sequence[Said], *, least: int, most: int) -> Grouped:
+    """Records as groups: by their vectors, by their words where fewer than half have one."""
+    kept = [one for one in said if one.vector]
+    by_meaning = bool(kept) and 2 * len(kept) >= len(said)
+    used = tuple(kept if by_meaning else said)
+    terms = tuple(terms_of(one.words) for one in used)
+    rows = spread_out(matrix_of([one.vector for one in used])) if by_meaning else term_rows(terms)
+    clusters = clustered(rows, least=2 * least, most=most)
+    return Grouped(used, terms, rows, clusters, _numbers(used), len(said) - len(used), "meaning" if by_meaning else "words")
+
+
+def matrix_of(vectors: Sequence[bytes]) -> Floats:
+    """(n, width) rows of length 1, of vectors of one length."""
+    found = np.frombuffer(b"".join(vectors), np.int8).reshape(len(vectors), -1)
+    return unit(found.astype(np.float32))
+
+
+def quotes_of(said: Iterator[Said]) -> Iterator[Quote]:
+    """Up to three quotes, no text twice."""
+    seen: set[str] = set()
+    for one in said:
+        text = "".join(piece.text for piece in one.quote.pieces).strip() if one.quote else ""
+        if one.quote and len(text) >= _TOLD_FROM and text.lower() not in seen:
+            seen.add(text.lower())
+            yield one.quote
+        if len(seen) == QUOTES:
+            return
+
+
+def theme_of(found: Grouped, group: int, *, least: int) -> Theme | None:
+    """A group as a theme; None where too few customers stand behind it."""
+    members = found.members(group)
+    customers = len(np.unique(found.customers[members]))
+    if customers < least:
+        return None
+    levels = [level for at in members if (level := found.said[at].level) is not None]
+    mood = net(sum(level > 0 for level in levels), sum(level < 0 for level in levels), len(levels))
+    typical = tuple(one.id for one in found.nearest(group))[:QUOTES]
+    part = share(len(members), len(found.said))
+    quotes = tuple(quotes_of(found.nearest(group)))
+    return Theme(found.name(group, least=least), len(members), customers, part, mood, typical, quotes)
+
+
+def _numbers(said: Sequence[Said]) -> Ints:
+    """The customer of each record as a number."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(one.customer, len(numbers)) for one in said], dtype=np.int64)

@@ -1,0 +1,157 @@
+"""A question in, the records that answer it out: those that say its words, and those whose texts are near in meaning, within any filters.
+
+What is near in meaning is found by the vectors of the texts: near to another record's, or to that of what was typed, which
+needs a model in this process. Where both words and meaning are asked for, the two rankings are merged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
+
+from vocservice.errors import BundleError
+from vocservice.records import Json, RawVerbatim, Rejected
+from vocservice.reporting.ranks import by_words, fused
+from vocservice.store import reading, vectors
+from vocservice.store.exported import exported
+from vocservice.store.reading import Taken
+from vocservice.store.users import ANALYST
+from vocservice.web import access, people
+from vocservice.web.answers import json_answer
+from vocservice.web.looking import Looking
+from vocservice.web.people import person, require_role
+from vocservice.web.problems import RequestError
+from vocservice.web.selecting import sought_of
+from vocservice.web.shelf import Shelf
+from vocservice.web.state import state
+from vocservice.web.workbench import entry_of, looking_at, words_of
+
+if TYPE_CHECKING:
+    from vocservice.store.nearest import Found
+
+blueprint = people.pages("asking")
+api = Blueprint("asking_api", __name__)
+
+LISTED = 50
+_NAME = "vocservice.shelf"
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A vector to be near to and the bundle that made it; or why there is none, for people."""
+
+    vector: bytes = b""
+    bundle: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The records found, best first, and what was searched.
+
+    Attributes:
+        closeness: cosine by record, of those found by meaning.
+        records: of the filters.
+        compared: of these, that have a vector to compare; None where meaning was not asked for.
+        fault: why meaning could not be searched; blank where it could.
+        is_cut: whether only the latest 50,000 records were looked through for words.
+    """
+
+    taken: tuple[Taken, ...]
+    closeness: Mapping[str, float]
+    records: int
+    compared: int | None
+    fault: str
+    is_cut: bool
+
+
+@blueprint.get("/workbench/search")
+@require_role(ANALYST)
+def search() -> Response:
+    """The records that answer a question, best first."""
+    asked, about, like = sought_of(request.args)
+    looking = looking_at(person().workspace_id, asked)
+    hits = _hits(looking, about, like) if asked.selection.words or about or like else None
+    entries = [entry_of(taken, looking.taxonomy) for taken in hits.taken] if hits else []
+    held: dict[str, Any] = {"hits": hits, "entries": entries, "about": about, "like": like, "q": request.args.get("q", "")}
+    return people.shown("search.html", asked=asked, cell=request.args.get("cell", ""), **held, **words_of(looking))
+
+
+@api.get("/v1/search")
+def search_json() -> Response:
+    """The same for whoever has an API key."""
+    key = access.require("feedback:read")
+    asked, about, like = sought_of(request.args)
+    if not (asked.selection.words or about or like):
+        raise RequestError("give q, about or like", code="parameter_invalid")
+    hits = _hits(looking_at(key.workspace_id, asked), about, like)
+    items = [_item(taken, hits.closeness.get(taken.id)) for taken in hits.taken]
+    return json_answer({"items": items, "records": hits.records, "compared": hits.compared, "fault": hits.fault or None})
+
+
+@blueprint.record_once
+def _attach(setup: BlueprintSetupState) -> None:
+    setup.app.extensions[_NAME] = Shelf()
+
+
+def _item(taken: Taken, closeness: float | None) -> Json:
+    told = exported(taken)
+    times = {name: told[name].isoformat() for name in ("created_at", "received_at")}
+    return {**told, **times, "closeness": None if closeness is None else round(closeness, 4)}
+
+
+def _hits(looking: Looking, about: str, like: str) -> Hits:
+    ids, words = looking.ids(), looking.asked.selection.words
+    meant = _like(looking, like) if like else _about(about) if about else None
+    found = _near(looking, meant, ids, like) if meant and not meant.fault else None
+    closeness = {near.id: near.closeness for near in found.near} if found else {}
+    said = _saying(looking, ids, words, like) if words else []
+    rankings = [ranking for ranking in (said, list(closeness)) if ranking]
+    with looking.database.read() as connection:
+        taken = tuple(reading.in_order(connection, looking.workspace_id, fused(*rankings)[:LISTED]))
+    is_cut = bool(words) and len(ids) > reading.SEARCHED
+    return Hits(taken, closeness, len(ids), found.searched if found else None, meant.fault if meant else "", is_cut)
+
+
+def _saying(looking: Looking, ids: Sequence[str], words: Sequence[str], like: str) -> list[str]:
+    """The records that say all the words, those first that say them most; of the latest 100."""
+    page = looking.page(after=None, words=tuple(words), listed=reading.LARGEST_PAGE)
+    return by_words({taken.id: str(taken.analysis.get("text") or "") for taken in page.taken if taken.id != like}, words)
+
+
+def _near(looking: Looking, meant: Meant, ids: Sequence[str], like: str) -> "Found":
+    from vocservice.store.nearest import nearest
+
+    shelf: Shelf = current_app.extensions[_NAME]
+    held = looking.load()
+    blocks = shelf.blocks(looking.database, looking.workspace_id, meant.bundle, revision=held.revision)
+    return nearest(blocks, meant.vector, among=frozenset(ids) - {like}, limit=LISTED)
+
+
+def _like(looking: Looking, record_id: str) -> Meant:
+    """The vector of a record.
+
+    Raises:
+        RequestError: there is no such record (404).
+    """
+    with looking.database.read() as connection:
+        if not list(reading.of_ids(connection, looking.workspace_id, [record_id])):
+            raise RequestError("there is no such record", code="not_found", status=404)
+        found = vectors.of_records(connection, looking.workspace_id, [record_id])
+    if record_id not in found:
+        return Meant(fault="No vector is kept of this record: it was analysed before vectors were, or they are switched off.")
+    bundle, vector = found[record_id]
+    return Meant(vector, bundle)
+
+
+def _about(text: str) -> Meant:
+    """The vector of what was typed, by the model of this process."""
+    try:
+        result = state().model.result(RawVerbatim(id="question", text=text))
+    except BundleError as error:
+        return Meant(fault=f"Meaning cannot be searched here: {error.message}.")
+    if isinstance(result, Rejected):
+        return Meant(fault=f"Meaning cannot be searched for this: {result.message}.")
+    return Meant(result.vector, result.model) if result.vector else Meant(fault="This model makes no vectors.")

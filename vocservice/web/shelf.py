@@ -1,0 +1,52 @@
+"""The vectors of a workspace in, the same held by this process out, so that a search need not read them all again.
+
+Read anew after any change of the workspace; where there are too many to be held, they are read from the store each time.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from threading import Lock
+
+from vocservice.store import vectors
+from vocservice.store.database import Database
+from vocservice.store.vectors import Block
+
+MOST = 500_000  # about 200 MB of vectors, and as much again of ids
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The vectors that one process holds; the ones not searched for longest give way. One that was forked starts anew."""
+
+    most: int = MOST
+    _lock: Lock = field(default_factory=Lock)
+    _held: OrderedDict[tuple[str, str], tuple[int, tuple[Block, ...]]] = field(default_factory=OrderedDict)
+    _process: int = 0
+
+    def blocks(self, database: Database, workspace_id: str, bundle: str, *, revision: int) -> Iterable[Block]:
+        """The vectors that a bundle made in a workspace.
+
+        Args:
+            revision: a number that changes whenever a record of the workspace does.
+        """
+        with self._lock:
+            if self._process != os.getpid():
+                self._process = os.getpid()
+                self._held.clear()
+            found = self._held.pop((workspace_id, bundle), None)
+            if found is None or found[0] != revision:
+                with database.read() as connection:
+                    if vectors.counts(connection, workspace_id).get(bundle, 0) > self.most:
+                        return _streamed(database, workspace_id, bundle)
+                    found = revision, tuple(vectors.blocks(connection, workspace_id, bundle))
+            self._held[workspace_id, bundle] = found
+            while len(self._held) > 1 and sum(len(block.ids) for _, blocks in self._held.values() for block in blocks) > self.most:
+                self._held.popitem(last=False)
+            return found[1]
+
+
+def _streamed(database: Database, workspace_id: str, bundle: str) -> Iterator[Block]:
+    with database.read() as connection:
+        yield from vectors.blocks(connection, workspace_id, bundle)
