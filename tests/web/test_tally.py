@@ -16,8 +16,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 
 def counted(office: Office, tally: Tally) -> Counted:
-    with office.database.read() as connection:
-        return tally.of(connection, office.database, WORKSPACE)
+    return tally.of(office.database, WORKSPACE)
 
 
 def test_few_are_counted_as_they_are(office: Office) -> None:

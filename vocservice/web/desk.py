@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, abort, jsonify, make_response, redirect, request, url_for
-from sqlalchemy import Connection
 
 from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
-from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, second, views
+from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, rule_hits, second, views
 from vocservice.store.annotations import Annotation, Draft
 from vocservice.store.bulks import Action
 from vocservice.store.claims import Claim
@@ -27,6 +26,7 @@ from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.web import deciding, people
 from vocservice.web.case import clock, label_name, shown, why
 from vocservice.web.choosing import choice_of, filters_of, query_of
+from vocservice.web.fired import fired
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
 from vocservice.web.state import state
@@ -53,9 +53,9 @@ SORTS: Mapping[Sort, str] = {"urgency": "The most urgent", "oldest": "The longes
 def queue() -> Response:
     """The queue."""
     user, choice = person(), choice_of(request.args)
+    counted = state().tally.of(people.database(), user.workspace_id)
     with people.database().read() as connection:
         page = reviews.page(connection, user, choice, cursor=request.args.get("cursor"))
-        counted = state().tally.of(connection, people.database(), user.workspace_id)
         last = annotations.last_of(connection, user)
         seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
         done = bulks.get(connection, user, request.args["done"]) if "done" in request.args else None
@@ -157,7 +157,7 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
     with people.database().read() as connection:
         history = annotations.listed(connection, user.workspace_id, record_id)
         kept = drafts.of(connection, user, record_id)
-        around = _around(connection, user, found)
+    around = _around(user, found)
     steps, is_blind = annotations.steps(history), around["is_blind"]
     history = [] if is_blind else history
     standing = next((annotation for annotation in reversed(history) if annotation.undone_at is None), None)
@@ -196,18 +196,21 @@ def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None,
     return standing.labels if standing else annotations.given_labels(found.result)
 
 
-def _around(connection: Connection, user: User, found: Case) -> dict[str, Any]:
+def _around(user: User, found: Case) -> dict[str, Any]:
     """What is known of a record beside its text."""
-    at = now(connection)
-    return {
-        "earlier": reviews.earlier(connection, user.workspace_id, found),
-        "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
-        "done": bulks.get(connection, user, request.args["done"]) if "done" in request.args else None,
-        "deciders": handling.people(connection, user.workspace_id),
-        "is_blind": user.may(SUPPORT_LEAD) and second.asked(connection, user, found.record_id),
-        "dispute": second.dispute(connection, user.workspace_id, found.record_id),
-        "at": at,
-    }
+    with people.database().read() as connection:
+        at = now(connection)
+        hits = rule_hits.of(connection, found.record_id, revision=found.revision, bundle=found.bundle, result=found.result)
+        return {
+            "fired": fired(found.result, hits),
+            "earlier": reviews.earlier(connection, user.workspace_id, found),
+            "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
+            "done": bulks.get(connection, user, request.args["done"]) if "done" in request.args else None,
+            "deciders": handling.people(connection, user.workspace_id),
+            "is_blind": user.may(SUPPORT_LEAD) and second.asked(connection, user, found.record_id),
+            "dispute": second.dispute(connection, user.workspace_id, found.record_id),
+            "at": at,
+        }
 
 
 def _claim(record_id: str) -> Claim | None:

@@ -9,8 +9,6 @@ from datetime import datetime
 from threading import Lock, Thread
 from time import monotonic
 
-from sqlalchemy import Connection
-
 from vocservice.errors import StoreError
 from vocservice.store import reviews
 from vocservice.store.database import Database, now
@@ -39,10 +37,11 @@ class Tally:
         self._lock = Lock()
         self._busy: set[str] = set()
 
-    def of(self, connection: Connection, database: Database, workspace_id: str) -> Counted:
+    def of(self, database: Database, workspace_id: str) -> Counted:
         """The counts of a workspace; exact ones have no time."""
-        if not reviews.more_wait(connection, workspace_id, self._few):
-            return Counted(reviews.counts(connection, workspace_id))
+        with database.read() as connection:
+            if not reviews.more_wait(connection, workspace_id, self._few):
+                return Counted(reviews.counts(connection, workspace_id))
         made, counted = self._held.get(workspace_id, (float("-inf"), Counted()))
         if monotonic() - made > self._seconds:
             self._begin(database, workspace_id)
