@@ -1,4 +1,4 @@
-"""The command line of training: `python -m training train|evaluate|table` (the same as `voc train` and `voc evaluate`)."""
+"""The command line of training: `python -m training train|evaluate|table|validate` (the same as `voc train` and `voc evaluate`)."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import torch
 
+from training.companies import COMPANIES
 from training.comparison import baseline_figures
 from training.custom import TABLES, corpus_table, read_labelled, report_custom, shown_figures, train_custom
 from training.encoders import from_bundle
@@ -20,6 +21,8 @@ from training.suite import evaluate_bundle
 from training.teach import teach
 from training.teachers import FILE
 from training.timings import timings
+from training.validate import validate as validate_companies
+from training.validation import page
 from vocservice.errors import VocError
 from vocservice.inference.bundle import default_bundle, load_bundle
 from vocservice.inference.engine import Engine
@@ -138,6 +141,21 @@ def table(name: str, data: Path, out: Path) -> None:
     taxonomy_file, columns = TABLES[name]
     rows = corpus_table(name, data, load_taxonomy(config_path("taxonomies", taxonomy_file)), columns, out)
     click.echo(f"{rows} rows written to {out}")
+
+
+@cli.command()
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of the corpora.")
+@click.option("--work", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder for what is labelled.")
+@click.option("--bundle", help="Version under models/, or path, of the model; the current one by default.")
+@click.option("--most", type=click.IntRange(1), default=1_000_000, help="Texts of one corpus at most, drawn at random; all by default.")
+@click.option("--company", "companies", multiple=True, type=click.Choice(list(COMPANIES)), help="Only this one; all by default.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write docs/validation.md here.")
+def validate(data: Path, work: Path, bundle: str | None, most: int, companies: tuple[str, ...], report: Path | None) -> None:
+    """Hold the figures of the report against what people gave, corpus by corpus, and print them as JSON."""
+    figures = validate_companies(data, work, bundle=bundle, most=most, names=companies or tuple(COMPANIES))
+    if report is not None:
+        report.write_text(page(figures), encoding="utf-8")
+    click.echo(json.dumps(figures, indent=1))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -28,6 +28,9 @@ class Company:
         score_name: what that score is.
         group: name of the column that tells kinds of records apart, and the row's key of it.
         day: the ISO day of a row; null where it has none.
+        given: what people labelled or rated in it, by their own name, with its value (the higher the better).
+        meant: which of our factors each of these names means.
+        judges: whether the values judge, or only say that the text is about it.
     """
 
     corpus: str
@@ -36,6 +39,9 @@ class Company:
     score: Callable[[Row], Score | None]
     group: tuple[str, str] | None = None
     day: Callable[[Row], str | None] = field(default=lambda row: row.get("created_at"))
+    given: Callable[[Row], Mapping[str, float]] = field(default=lambda row: {})
+    meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    judges: bool = True
 
 
 def _no_score(row: Row) -> None:
@@ -54,9 +60,9 @@ def _overall(row: Row) -> Score | None:
     return None if row.get("overall") is None else _scaled(row["overall"], 10, "csat")
 
 
-def _health(row: Row) -> Score:
+def _health(row: Row) -> Score | None:
     """1 (very positive) to 5 is turned round: higher is better."""
-    return _scaled(6 - row["sentiment"], 5)
+    return None if row.get("sentiment") is None else _scaled(6 - row["sentiment"], 5)
 
 
 def _polarity(row: Row) -> Score:
@@ -68,12 +74,109 @@ def _tweet_day(row: Row) -> str:
     return f"{year}-{month}-{day}"
 
 
+def _ratings(row: Row) -> dict[str, float]:
+    return {name: float(value) for name, value in row["ratings"].items() if value is not None}
+
+
+def _aspects(row: Row) -> dict[str, float]:
+    """Each aspect with the mean of its polarities, -1 to 1."""
+    found: dict[str, list[int]] = {}
+    for label in row["labels"]:
+        name, _, sign = label.rpartition(".")
+        found.setdefault(name, []).append(int(sign))
+    return {name: sum(signs) / len(signs) for name, signs in found.items()}
+
+
+def _reason(row: Row) -> dict[str, float]:
+    """The one reason that people read in a negative tweet; blame only, so always -1."""
+    return {row["reason"]: -1.0} if row["sentiment"] == "negative" and row.get("reason") else {}
+
+
+def _themes(row: Row) -> dict[str, float]:
+    """Themes say what a text is about, not how it judges."""
+    return dict.fromkeys(row["labels"], 0.0)
+
+
+_CONTACT = ("responsiveness", "resolution", "courtesy", "competence")
+RATINGS: Mapping[str, tuple[str, ...]] = {
+    "comfort_rating": ("environment",),
+    "cleanliness_rating": ("environment",),
+    "catering_rating": ("product_quality",),
+    "staff_service_rating": ("courtesy", "competence"),
+    "seat_legroom_rating": ("environment",),
+}
+ASPECTS: Mapping[str, tuple[str, ...]] = {
+    "online-experience.app-website": ("technology", "ease_of_use"),
+    "purchase-booking-experience.ease-of-use": ("ease_of_use",),
+    "staff-support.attitude-of-staff": ("courtesy",),
+    "staff-support.phone": _CONTACT,
+    "staff-support.email": _CONTACT,
+    "value.price-value-for-money": ("price_value",),
+    "value.discounts-promotions": ("price_value",),
+    "logistics-rides.speed": ("fulfilment",),
+    "account-management.account-access": ("technology", "process"),
+    "company-brand.reviews": ("brand",),
+    "company-brand.competitor": ("brand",),
+}
+REASONS: Mapping[str, tuple[str, ...]] = {
+    "Customer Service Issue": _CONTACT,
+    "Flight Attendant Complaints": ("courtesy", "competence"),
+    "Late Flight": ("fulfilment",),
+    "Cancelled Flight": ("fulfilment",),
+    "Lost Luggage": ("fulfilment",),
+    "longlines": ("fulfilment",),
+    "Bad Flight": ("product_quality", "environment"),
+    "Flight Booking Problems": ("process", "technology", "ease_of_use"),
+}
+THEMES: Mapping[str, tuple[str, ...]] = {
+    "Staff manner & personal attributes": ("courtesy",),
+    "Staff listening, understanding & involving patients": ("competence", "courtesy"),
+    "Competence & training": ("competence",),
+    "Timeliness of care": ("fulfilment",),
+    "Contacting services": ("responsiveness",),
+    "Staff responsiveness": ("responsiveness",),
+    "Information directly from staff during care": ("communication",),
+    "Being kept informed, clarity & consistency of information": ("communication",),
+    "Information provision & guidance": ("communication",),
+    "Appointment arrangements": ("process",),
+    "Food & drink provision & facilities": ("product_quality", "environment"),
+    "Cleanliness, tidiness & infection control": ("environment",),
+    "Environment & Facilities": ("environment",),
+    "Impact of treatment/ care": ("product_quality",),
+}
+
+
 COMPANIES: Mapping[str, Company] = {
-    "apps": Company("fabsa", "App reviews, ten industries", "none given", _no_score, ("industry", "industry")),
-    "airlines": Company("airline", "Tweets to airlines", "sentiment as read by people, 1 to 3", _mood, ("airline", "airline"), _tweet_day),
-    "lounges": Company("lounge", "Airport lounge reviews", "overall rating, 1 to 10", _overall, ("airline", "airline")),
-    "seats": Company("seat", "Aircraft seat reviews", "overall rating, 1 to 10", _overall, ("airline", "airline")),
-    "health": Company("nhs", "Health and transport surveys", "sentiment as read by people, 1 to 5", _health, ("service", "service")),
+    "apps": Company(
+        "fabsa", "App reviews, ten industries", "none given", _no_score, ("industry", "industry"), given=_aspects, meant=ASPECTS
+    ),
+    "airlines": Company(
+        "airline",
+        "Tweets to airlines",
+        "sentiment as read by people, 1 to 3",
+        _mood,
+        ("airline", "airline"),
+        _tweet_day,
+        _reason,
+        REASONS,
+        judges=False,
+    ),
+    "lounges": Company(
+        "lounge", "Airport lounge reviews", "overall rating, 1 to 10", _overall, ("airline", "airline"), given=_ratings, meant=RATINGS
+    ),
+    "seats": Company(
+        "seat", "Aircraft seat reviews", "overall rating, 1 to 10", _overall, ("airline", "airline"), given=_ratings, meant=RATINGS
+    ),
+    "health": Company(
+        "nhs",
+        "Health and transport surveys",
+        "sentiment as read by people, 1 to 5",
+        _health,
+        ("service", "service"),
+        given=_themes,
+        meant=THEMES,
+        judges=False,
+    ),
     "products": Company("amazon_train", "Product reviews", "negative (1) or positive (2), from the stars", _polarity),
 }
 

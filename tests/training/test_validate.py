@@ -1,0 +1,93 @@
+"""Tests of the validation: the statistics by hand, maps that lead to our factors, nothing given reaches the model, and faults are said."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from training.companies import COMPANIES, records_of, rows_of
+from training.validate import Judged, company_figures, spearman
+from training.validation import page
+from vocservice.records import Evidence, Factor, Label
+from vocservice.reporting.frame import frame_of
+from vocservice.reporting.rows import Row, Score
+from vocservice.taxonomy import load_taxonomy
+
+TAXONOMY = load_taxonomy()
+TEXT = "Comfortable chairs and poor food."
+
+
+def test_the_rank_correlation_is_the_usual_one_with_an_interval_around_it() -> None:
+    draw = np.random.default_rng(1)
+    a = np.round(draw.normal(size=200), 1)
+    b = np.round(a + draw.normal(size=200), 1)
+    found = spearman(np.append(a, np.nan), np.append(b, 1.0))
+    assert found["n"] == 200 and found["value"] == pytest.approx(spearmanr(a, b).statistic)
+    assert found["low"] < found["value"] < found["high"]
+
+
+@pytest.mark.parametrize(("a", "b"), [([1, 2, 3, 4], [1, 2, 3, 4]), ([1] * 9, list(range(9)))], ids=["four pairs", "no spread"])
+def test_too_little_is_not_known(a: list[float], b: list[float]) -> None:
+    assert spearman(np.array(a, float), np.array(b, float))["value"] is None
+
+
+def test_every_name_of_theirs_means_factors_of_ours() -> None:
+    for company in COMPANIES.values():
+        assert {factor for factors in company.meant.values() for factor in factors} <= set(TAXONOMY["factors"].keys)
+
+
+def lounge(number: int) -> dict[str, Any]:
+    """A review that we made up: good chairs and bad food, or the other way round."""
+    good = number % 2
+    ratings = {"comfort_rating": 4.0 + good * 1.0, "catering_rating": 2.0 - good * 1.0, "staff_service_rating": None}
+    day = f"2014-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
+    return {"id": f"lounge-{number}", "channel": "review", "text": TEXT, "overall": 8 - 3 * good, "created_at": day,
+            "airline": "north" if number % 3 else "south", "ratings": ratings}  # fmt: skip
+
+
+def test_nothing_that_people_gave_reaches_the_model(tmp_path: Path) -> None:
+    (tmp_path / "lounge.jsonl").write_text("")
+    given = [lounge(number) for number in range(4)]
+    assert list(records_of(COMPANIES["lounges"], given)) == [{"id": row["id"], "text": TEXT, "channel": "review"} for row in given]
+
+
+def test_a_sample_is_the_same_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [lounge(number) for number in range(50)]
+    monkeypatch.setattr("training.companies.read_rows", lambda path: iter(rows))
+    drawn = [[row["id"] for row in rows_of(COMPANIES["lounges"], tmp_path, most=10)] for _ in range(2)]
+    assert drawn[0] == drawn[1] and len(drawn[0]) == 10
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Any]:
+    given = [lounge(number) for number in range(120)]
+    company, evidence = COMPANIES["lounges"], (Evidence(0, len(TEXT), None, TEXT),)
+    rows = []
+    for number, row in enumerate(given):
+        signs = ("+", "-") if number % 2 else ("~", "-")
+        factors = tuple(Factor(key, sign, 0.9, evidence) for key, sign in zip(("environment", "product_quality"), signs, strict=True))
+        score = Score("csat", row["overall"], 10)
+        rows.append(
+            Row(id=row["id"], stages=(Label("use", 0.9, evidence),), factors=factors, score=score, sentiment=number % 2 / 2, level=1)
+        )
+    judged = Judged(company, tuple(rows), given, frame_of(rows, TAXONOMY), 0)
+    return {"bundle": "m-1", "companies": {"lounges": company_figures(judged, frozenset({"lounge-0"}))}}
+
+
+def test_polarity_is_held_against_ratings_where_both_speak(figures: dict[str, Any]) -> None:
+    found = figures["companies"]["lounges"]
+    names = {one["name"]: one for one in found["names"]}
+    assert names["comfort_rating"]["both"] == {"n": 120, "value": pytest.approx(1.0), "low": pytest.approx(1.0), "high": pytest.approx(1.0)}
+    assert names["catering_rating"]["both"]["value"] is None and "staff_service_rating" not in names
+    assert found["sentiment"]["all"]["value"] == pytest.approx(-1.0)
+    assert (found["annotated"], found["sentiment"]["not annotated"]["n"]) == (1, 119)
+
+
+def test_the_page_says_what_does_not_hold_with_its_n(figures: dict[str, Any]) -> None:
+    text = page(figures)
+    failed = text.partition("## What does not hold")[2].partition("## Records")[0]
+    assert "catering_rating against `product_quality`: not known: n = 120" in failed
+    assert "1.00 (1.00 to 1.00), n = 120" in text and TEXT not in text and TEXT not in json.dumps(figures)

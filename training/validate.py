@@ -1,0 +1,322 @@
+"""Corpora as companies and a bundle in, how well the report's figures agree with what people said of the same texts out.
+
+Texts are labelled by the serving steps, and the figures are those of `vocservice.reporting`; nothing that people gave reaches the model.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.companies import COMPANIES, SEED, Company, records_of, rows_of, trained_on
+from training.corpora import Row as Given
+from training.corpora import read_rows
+from vocservice.api import Analyser, load
+from vocservice.reporting.drivers import find_drivers, lmg
+from vocservice.reporting.frame import Bools, Frame, frame_of
+from vocservice.reporting.rows import Origin, Row
+from vocservice.reporting.rows import read_rows as read_labelled
+from vocservice.reporting.trends import series_of
+
+Floats = NDArray[np.float64]
+Figures = dict[str, Any]
+
+RESAMPLES = 1000
+MIN_GROUP = 10
+MIN_IMPACT = 40
+MIN_PAIRS = 5
+SHUFFLES = 20
+PERIOD_DAYS = 28
+WEEKS = 40
+_SIGNS = np.array([1.0, -1.0, 0.0, np.nan])
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The records of a company: our figures, and beside each row what people gave."""
+
+    company: Company
+    rows: Sequence[Row]
+    given: Sequence[Given]
+    frame: Frame
+    rejected: int
+
+    @property
+    def score(self) -> Floats:
+        """(n,) what people scored, NaN where they did not."""
+        return self.frame.score
+
+    def people(self, name: str) -> Floats:
+        """(n,) the value that people gave under a name of theirs, NaN where they gave none."""
+        return np.array([self.company.given(row).get(name, np.nan) for row in self.given], dtype=np.float64)
+
+    def ours(self, factors: Iterable[str]) -> Floats:
+        """(n,) mean polarity of factors, -1 to 1, NaN where none of them is mentioned."""
+        signs = _SIGNS[self.frame.factors[:, [self.frame.factor_keys.index(key) for key in factors]]]
+        told = (~np.isnan(signs)).sum(axis=1)
+        return np.where(told > 0, np.nan_to_num(signs).sum(axis=1) / np.maximum(told, 1), np.nan)
+
+    @property
+    def groups(self) -> Mapping[str, Bools]:
+        """The records of each value of the company's group."""
+        if self.company.group is None:
+            return {}
+        names = np.array([str(row.get(self.company.group[1])) for row in self.given], dtype=object)
+        return {str(name): np.asarray(names == name) for name in np.unique(names)}
+
+
+def validate(data: Path, work: Path, *, bundle: str | None, most: int, names: Sequence[str] = tuple(COMPANIES)) -> Figures:
+    """Every figure of the page.
+
+    Args:
+        data: folder of the corpora.
+        work: folder for what is labelled, `NAME.labelled.jsonl`; what is there already is not labelled again.
+        bundle: version or path of the model; the current one by default.
+        most: texts of one company at most, drawn at random.
+        names: of the companies.
+
+    Raises:
+        ConfigError: a corpus is not there.
+        BundleError: the bundle cannot be used.
+    """
+    analyser, trained = load(bundle), trained_on(data)
+    found = {name: company_figures(_judged(name, data, work, analyser, most), trained) for name in names}
+    return {"bundle": analyser.model, "taxonomy": analyser.taxonomy.id, "seed": SEED, "companies": found}
+
+
+def company_figures(judged: Judged, trained: frozenset[str]) -> Figures:
+    """The figures of one company."""
+    frame = judged.frame
+    fresh = np.array([row.id not in trained for row in judged.rows], dtype=bool)
+    return {
+        "title": judged.company.title,
+        "corpus": judged.company.corpus,
+        "records": len(frame),
+        "rejected": judged.rejected,
+        "annotated": int((~fresh).sum()),
+        "score_name": judged.company.score_name,
+        "sentiment": {
+            "all": spearman(frame.sentiment, judged.score),
+            "not annotated": spearman(frame.sentiment[fresh], judged.score[fresh]),
+        },
+        "names": [found for names in _named(judged) if (found := _name_figures(judged, names))["given"]],
+        "cells": _cells(judged),
+        "impacts": _impacts(judged),
+        "drivers": _drivers(judged),
+        "chance": _chance(judged),
+        "time": _over_time(judged),
+    }
+
+
+def spearman(a: Floats, b: Floats, *, seed: int = SEED) -> Figures:
+    """Rank correlation of the pairs that both have, with a bootstrap interval; null below five pairs or without any spread."""
+    known = ~np.isnan(a) & ~np.isnan(b)
+    a, b = a[known], b[known]
+    value = _correlation(a, b)
+    if len(a) < MIN_PAIRS or value is None:
+        return {"n": len(a), "value": None, "low": None, "high": None}
+    draw = np.random.default_rng(seed)
+    found = [_correlation(a[at], b[at]) for at in (draw.integers(len(a), size=len(a)) for _ in range(RESAMPLES))]
+    low, high = np.quantile([one for one in found if one is not None], (0.025, 0.975))
+    return {"n": len(a), "value": value, "low": float(low), "high": float(high)}
+
+
+def _correlation(a: Floats, b: Floats) -> float | None:
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks from 0, equal values sharing the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts + 1) / 2)[inverse], dtype=np.float64)
+
+
+def _judged(name: str, data: Path, work: Path, analyser: Analyser, most: int) -> Judged:
+    company = COMPANIES[name]
+    given = rows_of(company, data, most=most)
+    analyses = {one["id"]: one for one in _labelled(work / f"{name}.labelled.jsonl", company, given, analyser)}
+    kept = [row for row in given if analyses.get(row["id"], {}).get("status") == "ok"]
+    reading = read_labelled((analyses[row["id"]], Origin(company.day(row), row.get("channel"), None, company.score(row))) for row in kept)
+    return Judged(company, reading.rows, kept, frame_of(reading.rows, analyser.taxonomy), len(given) - len(kept))
+
+
+def _labelled(path: Path, company: Company, given: Sequence[Given], analyser: Analyser) -> Iterable[Mapping[str, Any]]:
+    """What was labelled before by the same model, else labelled now and kept."""
+    if path.is_file() and (held := list(read_rows(path))) and {one.get("model", analyser.model) for one in held} == {analyser.model}:
+        return held
+    made = [result.to_dict() for result in analyser.stream(records_of(company, given))]
+    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in made), encoding="utf-8")
+    return made
+
+
+def _named(judged: Judged) -> list[tuple[str, ...]]:
+    """Each of their names; where they only name, and several names mean the same factors of ours, also all of these as one."""
+    meant, by_factors = judged.company.meant, dict[tuple[str, ...], list[str]]()
+    for name, factors in meant.items():
+        by_factors.setdefault(factors, []).append(name)
+    together = [tuple(names) for names in by_factors.values() if len(names) > 1 and not judged.company.judges]
+    return [*((name,) for name in meant), *together]
+
+
+def _name_figures(judged: Judged, names: tuple[str, ...]) -> Figures:
+    """Names of theirs against our factors: who judges is compared where both speak, who only names by whether both do."""
+    factors = judged.company.meant[names[0]]
+    given, ours = np.stack([judged.people(name) for name in names]), judged.ours(factors)
+    people = np.where(np.isnan(given).all(axis=0), np.nan, np.nan_to_num(given).sum(axis=0))
+    both = spearman(people, ours) if judged.company.judges else spearman(*_presence(judged, people, ours))
+    told = {"given": int((~np.isnan(people)).sum()), "found": int((~np.isnan(ours)).sum())}
+    return {"name": " or ".join(names), "factors": list(factors), **told, "both": both}
+
+
+def _presence(judged: Judged, people: Floats, ours: Floats) -> tuple[Floats, Floats]:
+    """Whether people and whether we name it, among the records in which people named anything."""
+    named = np.array([bool(judged.company.given(row)) for row in judged.given])
+    return tuple(np.where(named, (~np.isnan(found)).astype(np.float64), np.nan) for found in (people, ours))  # type: ignore[return-value]
+
+
+def _cells(judged: Judged) -> Figures:
+    """Over (group, name): mean rating against mean polarity, or share named against share found, where both have ten records."""
+    pairs = [
+        pair
+        for mask in judged.groups.values()
+        for name, factors in judged.company.meant.items()
+        if (pair := _cell(judged, mask, name, factors))
+    ]
+    table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return spearman(table[:, 0], table[:, 1])
+
+
+def _cell(judged: Judged, mask: Bools, name: str, factors: Iterable[str]) -> tuple[float, float] | None:
+    people, ours = judged.people(name)[mask], judged.ours(factors)[mask]
+    if not judged.company.judges:
+        people, ours = _presence(judged, judged.people(name), judged.ours(factors))
+        people, ours = people[mask & ~np.isnan(people)], ours[mask & ~np.isnan(ours)]
+        return (float(people.mean()), float(ours.mean())) if len(people) >= MIN_GROUP else None
+    if min((~np.isnan(people)).sum(), (~np.isnan(ours)).sum()) < MIN_GROUP:
+        return None
+    return float(np.nanmean(people)), float(np.nanmean(ours))
+
+
+def _impacts(judged: Judged) -> Figures:
+    """Over (group, name): how closely the score follows their rating of it, against how closely it follows our factor."""
+    masks = [mask for mask in judged.groups.values() if mask.sum() >= MIN_IMPACT]
+    if not judged.company.judges or np.isnan(judged.score).all():
+        return spearman(np.empty(0), np.empty(0))
+    values = [(judged.people(name), np.nan_to_num(judged.ours(factors))) for name, factors in judged.company.meant.items()]
+    pairs = [[_follows(judged.score[mask], found[mask]) for found in both] for mask in masks for both in values]
+    table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return spearman(table[:, 0], table[:, 1])
+
+
+def _follows(score: Floats, values: Floats) -> float:
+    known = ~np.isnan(score) & ~np.isnan(values)
+    found = _correlation(score[known], values[known]) if known.sum() >= MIN_IMPACT else None
+    return np.nan if found is None else found
+
+
+def _drivers(judged: Judged) -> Figures:
+    """Our drivers of the score, and what their ratings explain of it by the same split."""
+    found = find_drivers(judged.frame)
+    ours: dict[str, float] = {}
+    for driver in found.drivers:
+        if driver.term.kind == "factor":
+            ours[driver.term.key] = ours.get(driver.term.key, 0.0) + driver.importance
+    return {
+        "n": found.n,
+        "reason": found.reason,
+        "r_squared": found.r_squared,
+        "ours": ours,
+        "people": _rated(judged),
+        "wrong": _wrong(found),
+    }
+
+
+def _wrong(found: Any) -> Figures:
+    """Praise should raise a score and blame lower it: how many factors do, among those with a clear effect."""
+    clear = [driver for driver in found.drivers if driver.term.kind == "factor" and driver.is_clear]
+    wrong = [driver.term.name for driver in clear if (driver.impact > 0) != (driver.term.polarity == "+")]
+    return {"clear": len(clear), "wrong": wrong}
+
+
+def _rated(judged: Judged) -> dict[str, float]:
+    """Part of R² of each rating; none where ratings do not judge, or fewer than two are given."""
+    names = [
+        name for name in judged.company.meant if judged.company.judges and (~np.isnan(judged.people(name))).sum() > len(judged.rows) / 2
+    ]
+    if len(names) < 2 or np.isnan(judged.score).all():
+        return {}
+    table = np.stack([*(judged.people(name) for name in names), judged.score], axis=1)
+    table = table[~np.isnan(table).any(axis=1)]
+    parts, _ = lmg(np.cov(table.T))
+    return {name: float(part) for name, part in zip(names, parts, strict=True)}
+
+
+def _chance(judged: Judged) -> Figures:
+    """Terms whose interval leaves out zero when the scores are dealt out at random: one in twenty is what a 95 % interval promises."""
+    if np.isnan(judged.score).all():
+        return {"terms": 0, "clear": 0}
+    draw = np.random.default_rng(SEED)
+    found = [driver for _ in range(5) for driver in find_drivers(replace(judged.frame, score=draw.permutation(judged.frame.score))).drivers]
+    return {"terms": len(found), "clear": sum(driver.is_clear for driver in found)}
+
+
+def _over_time(judged: Judged) -> Figures:
+    """Changes from period to period, and what stands out, as it was and with the days dealt out at random."""
+    frame = judged.frame
+    if not (frame.day > 0).any():
+        return {"dated": 0}
+    span = int(frame.day.max() - frame.day[frame.day > 0].min()) + 1
+    length = 1 if span < 2 * PERIOD_DAYS else PERIOD_DAYS
+    draw = np.random.default_rng(SEED)
+    shuffled = [_alarms(replace(frame, day=draw.permutation(frame.day))) for _ in range(SHUFFLES)]
+    return {
+        "dated": int((frame.day > 0).sum()),
+        "days": span,
+        "period_days": length,
+        "levels": spearman(*_by_period(judged, length)),
+        "changes": spearman(*(np.diff(found) for found in _by_period(judged, length))),
+        "alarms": _alarms(frame),
+        "shuffled": {key: sum(one[key] for one in shuffled) for key in ("tested", "alarms")},
+        "planted": _planted(judged, draw),
+    }
+
+
+def _by_period(judged: Judged, length: int) -> tuple[Floats, Floats]:
+    """Our mean sentiment and people's mean score of each period with ten records."""
+    frame = judged.frame
+    period = np.where(frame.day > 0, frame.day // length, -1)
+    kept = [period == one for one in np.unique(period[period >= 0]) if (period == one).sum() >= MIN_GROUP]
+    found = [
+        (float(np.nanmean(frame.sentiment[mask])), float(np.nanmean(judged.score[mask])))
+        for mask in kept
+        if not np.isnan(judged.score[mask]).all()
+    ]
+    table = np.array(found, dtype=np.float64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _alarms(frame: Frame) -> Figures:
+    points = [point for series in series_of(frame, bucket="week") for point in series.points]
+    return {"tested": sum(point.p is not None for point in points), "alarms": sum(point.verdict in ("high", "low") for point in points)}
+
+
+def _planted(judged: Judged, draw: np.random.Generator) -> Figures:
+    """A weekly change that is known: days dealt out over 40 weeks, and in the last one half a week's worth of negative records more."""
+    frame, start = judged.frame, date(2025, 1, 6).toordinal()
+    negative, weekly = np.flatnonzero(np.nan_to_num(frame.level) < 0), len(frame) // WEEKS
+    more = min(weekly // 2, len(negative))
+    found = 0
+    for _ in range(SHUFFLES):
+        day = start + draw.integers(WEEKS * 7, size=len(frame))
+        day[draw.choice(negative, size=more, replace=False)] = start + WEEKS * 7 - 1
+        series = next(one for one in series_of(replace(frame, day=day), bucket="week") if one.figure == "negative sentiment")
+        found += series.points[-1].verdict == "high"
+    usual = len(negative) / max(len(frame), 1)
+    return {"tried": SHUFFLES, "found": found, "weekly": weekly, "usual": usual, "then": (usual * weekly + more) / max(weekly + more, 1)}
