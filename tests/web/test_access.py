@@ -15,7 +15,7 @@ from web.visiting import Browser, Office, Page
 # Not for people: the start page, the API with its keys, what operators and the browser itself fetch.
 OTHERS = ("/v1/", "/static/")
 OPEN = {"/", "/livez", "/readyz", "/metrics", "/openapi.json"}
-LEAD = ("GET /desk/next", "GET /desk/second", "POST /desk/")
+LEAD = ("GET /desk/next", "GET /desk/second", "POST /rules/test", "POST /desk/")
 
 
 def pages() -> Iterator[tuple[str, str, str]]:
@@ -35,7 +35,7 @@ def expected(method: str, rule: str) -> str:
     """Written down apart from the code."""
     if rule in ("/login", "/theme"):
         return ""
-    if rule.startswith("/admin/"):
+    if rule.startswith("/admin/") or (method == "POST" and rule.startswith("/rules") and rule != "/rules/test"):
         return "admin"
     return "support_lead" if f"{method} {rule}".startswith(LEAD) else "analyst"
 

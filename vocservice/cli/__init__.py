@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Entry] = {
     "worker": Entry("vocservice.cli.worker", "Do what is queued in the store."),
     "promote": Entry("vocservice.cli.promote", "Let a bundle serve from now on."),
     "rollback": Entry("vocservice.cli.promote", "Let the bundle before serve again."),
+    "rules": Entry("vocservice.cli.rules", "Rules: what people look at beside the model."),
     "endpoint": Entry("vocservice.cli.endpoint", "Where events are sent."),
     "workspace": Entry("vocservice.cli.workspaces", "Workspaces: what belongs together."),
     "source": Entry("vocservice.cli.sources", "Sources: whose deliveries come in, and how they fare."),

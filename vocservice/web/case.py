@@ -14,6 +14,7 @@ from vocservice.web.view import POLARITIES, TITLES, Mark, name_of
 
 SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
 _SINGLE = ("scope", "outcome")
+_TITLES = {**TITLES, "rules": "Rule"}
 _WIDTH, _HEIGHT, _EDGE = 600, 120, 20
 
 
@@ -103,7 +104,7 @@ def rows_of(result: Json) -> Iterator[Row]:
 def label_name(taxonomy: Taxonomy, label: str) -> str:
     """`SET.KEY` in words, with its set."""
     name, _, key = label.partition(".")
-    return f"{TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
+    return f"{_TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
 
 
 def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:

@@ -16,13 +16,14 @@ from vocservice.ingest.build import Clock, upsert
 from vocservice.ingest.events import Event, Upsert
 from vocservice.ingest.generic import draft_of
 from vocservice.records import Json, Rejected
-from vocservice.store import audit, intake, records, search
+from vocservice.store import audit, intake, records, rule_hits, search
 from vocservice.store.audit import Act
 from vocservice.store.idempotency import Answer
 from vocservice.store.ids import new_id
 from vocservice.store.keys import Key
 from vocservice.store.opened import Store
 from vocservice.store.records import Applied
+from vocservice.store.rule_hits import Hit
 from vocservice.store.search import Filters, Found
 from vocservice.web import access, logs
 from vocservice.web.answers import json_answer
@@ -70,7 +71,8 @@ def read() -> Response:
     store = state().stored.open()
     with store.database.read() as connection:
         found = search.page(connection, store.vault, key.workspace_id, filters, limit=limit, cursor=query.text("cursor"))
-    return json_answer({"items": [shown(item) for item in found.found], "next": found.cursor})
+        hits = rule_hits.current(connection, key.workspace_id, [item.id for item in found.found])
+    return json_answer({"items": [shown(item, hits.get(item.id, ())) for item in found.found], "next": found.cursor})
 
 
 @blueprint.get("/v1/feedback/<record_id>")
@@ -79,9 +81,10 @@ def read_one(record_id: str) -> Response:
     key = access.require("feedback:read")
     with state().stored.open().database.read() as connection:
         found = search.one(connection, key.workspace_id, record_id)
+        hits = rule_hits.current(connection, key.workspace_id, [record_id])
     if found is None:
         raise unknown_record()
-    return json_answer(shown(found))
+    return json_answer(shown(found, hits.get(record_id, ())))
 
 
 @blueprint.delete("/v1/feedback/<record_id>")
@@ -97,13 +100,14 @@ def erase(record_id: str) -> Response:
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
-def shown(found: Found) -> Json:
-    """A record as the API shows it."""
+def shown(found: Found, hits: Sequence[Hit] = ()) -> Json:
+    """A record as the API shows it, with the rules of the workspace that hold for it where there are any."""
     times = {"created_at": found.created_at, "received_at": found.received_at}
     plain = {name: getattr(found, name) for name in _PLAIN}
     source = {"source": found.source_id or records.API, "source_name": found.source}
+    rules = {"rules": [hit.to_dict() for hit in hits]} if hits else {}
     stamps = {name: at.isoformat() if at else None for name, at in times.items()}
-    return {"record": found.id, **source, **plain, **stamps, "analysis": found.analysis}
+    return {"record": found.id, **source, **plain, **stamps, "analysis": found.analysis, **rules}
 
 
 def unknown_record() -> RequestError:

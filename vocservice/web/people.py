@@ -39,6 +39,7 @@ NAVIGATION = (
     ("desk.queue", "Review desk", users.ANALYST),
     ("workbench.overview", "Workbench", users.ANALYST),
     ("batch_pages.listing", "Batches", users.ANALYST),
+    ("rules.listing", "Rules", users.ANALYST),
     ("admin.source_list", "Sources", users.ADMIN),
     ("admin.key_list", "Keys", users.ADMIN),
     ("admin.user_list", "Users", users.ADMIN),

@@ -52,11 +52,20 @@ class Query:
     def time(self, name: str) -> datetime | None:
         """A time in ISO 8601, in UTC where it names no zone."""
         found = self.text(name)
-        try:
-            at = datetime.fromisoformat(found.replace(" ", "+")) if found else None
-            return at and (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC))
-        except (ValueError, OverflowError):
-            raise _fault(name, "be a time in ISO 8601") from None
+        return time_of(name, found) if found else None
+
+
+def time_of(name: str, found: str) -> datetime:
+    """A time in ISO 8601, in UTC where it names no zone; a blank in it is the plus of a URL.
+
+    Raises:
+        RequestError: it is none.
+    """
+    try:
+        at = datetime.fromisoformat(found.replace(" ", "+"))
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _fault(name, "be a time in ISO 8601") from None
 
 
 def _fault(name: str, must: str) -> RequestError:

@@ -1,0 +1,47 @@
+"""An analysis and what rules held for it in, what the desk shows of each rule out: whose it is, why it is there, the words behind it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from vocservice.records import Evidence, Json
+from vocservice.render import visible
+from vocservice.store.rule_hits import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A rule that held; `turns` are the numbers of those with evidence, `place` says where the rule stands."""
+
+    name: str
+    rule_id: str
+    owner: str
+    reason: str
+    because: str
+    place: str
+    turns: tuple[int, ...]
+    evidence: tuple[str, ...]
+
+
+def fired(result: Json, hits: Iterable[Hit]) -> tuple[Fired, ...]:
+    """The rules of the workspace, then those of the installation."""
+    return (*(_kept(hit) for hit in hits), *_configured(result.get("rules") or ()))
+
+
+def _kept(hit: Hit) -> Fired:
+    place = f"version {hit.version}{'' if hit.is_enabled else ', switched off since'}"
+    return Fired(hit.name, hit.rule_id, hit.owner, hit.reason, hit.because, place, _turns(hit.evidence), _words(hit.evidence))
+
+
+def _configured(rules: Iterable[Json]) -> Iterator[Fired]:
+    for rule in rules:
+        evidence = tuple(Evidence(**piece) for piece in rule["evidence"])
+        said = (rule["reason"], rule["because"])
+        yield Fired(rule["id"], "", "", *said, "config/rules.toml", _turns(evidence), _words(evidence))
+
+
+def _turns(evidence: Iterable[Evidence]) -> tuple[int, ...]:
+    return tuple(sorted({piece.turn + 1 for piece in evidence if piece.turn is not None}))
+
+
+def _words(evidence: Iterable[Evidence]) -> tuple[str, ...]:
+    return tuple(visible(piece.text) for piece in evidence)
