@@ -35,6 +35,8 @@ MAY_IMPORT = {
     "store": {"errors", "ingest", "paths", "records", "reporting", "rules", "settings", "taxonomy"},
     "strictjson": set(),
     "batch": {"__version__", "api", "errors", "paths", "records", "settings", "tables"},
+    "client": {"errors", "jobs", "records", "unpacking"},
+    "unpacking": {"errors", "records"},
     "records": set(),
     "errors": set(),
     "taxonomy": {"errors", "paths"},
@@ -155,6 +157,10 @@ def loaded_by(statement: str, *, without: tuple[str, ...] = ()) -> set[str]:
 @pytest.mark.parametrize("module", ["vocservice.pipeline", "vocservice.web.app", "vocservice.inference.bundle", "vocservice.cli.training"])
 def test_serving_needs_nothing_that_only_training_has(module: str) -> None:
     loaded_by(f"import {module}", without=("torch", "transformers", "onnx", "onnxscript", "sklearn", "scipy", "vaderSentiment"))
+
+
+def test_the_client_needs_no_server_store_or_model() -> None:
+    loaded_by("import vocservice.client", without=("flask", "werkzeug", "sqlalchemy", "onnxruntime", "spacy", "numpy", "pyarrow"))
 
 
 @pytest.mark.parametrize("statement", ["import vocservice", "import vocservice.cli", "import vocservice.web.with_gunicorn"])

@@ -125,6 +125,13 @@ class EndpointError(VocError):
     status = 422
 
 
+class MailError(VocError):
+    """A mail could not be handed to the mail server; later it may. The message names neither address nor text."""
+
+    code = "mail_failed"
+    status = 503
+
+
 class StoppingError(VocError):
     """This process was told to stop and takes no new work."""
 
@@ -137,6 +144,23 @@ class IdempotencyError(VocError):
 
     code = "idempotency_mismatch"
     status = 422
+
+
+class ApiError(VocError):
+    """A service that was asked over HTTP refused, with its own code and status; or it cannot be reached or read.
+
+    Of those the code is `unreachable` or `answer_unreadable`.
+
+    Attributes:
+        retry_after: seconds after which it wants to be asked again; None where it does not say.
+    """
+
+    code = "unreachable"
+    status = 503
+
+    def __init__(self, message: str, *, code: str, status: int = 503, retry_after: float | None = None):
+        super().__init__(message, code=code)
+        self.status, self.retry_after = status, retry_after
 
 
 class RequestBusyError(VocError):

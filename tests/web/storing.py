@@ -34,9 +34,9 @@ class Door:
     """An application over a fresh store, with a client, sources and keys on demand."""
 
     def __init__(self, folder: Path, **limits: object):
-        key = new_key()
-        self.database, self.vault = opened(folder, key=key)
-        store = StoreSettings(url=SecretStr(f"sqlite:///{folder / 'voc.db'}"), keys=(SecretStr(key),))
+        self.sealing_key = new_key()
+        self.database, self.vault = opened(folder, key=self.sealing_key)
+        store = StoreSettings(url=SecretStr(f"sqlite:///{folder / 'voc.db'}"), keys=(SecretStr(self.sealing_key),))
         settings = Settings(store=store, http=HttpLimits(**limits))  # type: ignore[arg-type]
         self.app = create_app(fake_analyser(), settings, self.database)
         self.client = self.app.test_client()

@@ -1,0 +1,369 @@
+"""The URL of a service and an API key in, its resources as frozen records out: the HTTP API from Python.
+
+What may be tried again is tried again: after an answer that says so (429, 502, 503, 504, or 409 of a request that is still being
+answered), and after a broken connection where sending twice changes nothing. `Retry-After` is honoured.
+"""
+
+import http.client
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from vocservice.errors import ApiError, ConfigError
+from vocservice.jobs.backoff import half_jitter
+from vocservice.jobs.sending import retry_after
+from vocservice.records import Analysis, Json, Rejected
+from vocservice.unpacking import read, read_analysis, read_result
+
+AGAIN = frozenset({429, 502, 503, 504})
+BUSY = "idempotency_busy"
+MOST_ITEMS = 1000
+_JSON = "application/json"
+_CONNECTIONS: Mapping[str, type[http.client.HTTPConnection]] = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+Record = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A record that was taken: the caller's id of it, and the service's; `record` is None for what was erased before."""
+
+    id: str
+    record: str | None
+    outcome: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A record as it stands; `analysis` is None while there is none."""
+
+    record: str
+    source: str
+    source_name: str | None
+    source_record: str
+    status: str
+    error_code: str | None
+    revision: int
+    channel: str | None
+    score: Mapping[str, Any] | None
+    needs_review: bool | None
+    warnings: tuple[str, ...]
+    created_at: datetime | None
+    received_at: datetime
+    analysis: Analysis | None
+
+    @classmethod
+    def of(cls, item: Json) -> "Feedback":
+        """The record of an answer."""
+        found = item.get("analysis")
+        return read(cls, {**item, "analysis": None if found is None else read_analysis(found)})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source and how its deliveries fare."""
+
+    id: str
+    name: str
+    adapter: str
+    is_enabled: bool
+    created_at: datetime
+    last_received_at: datetime | None
+    received: int
+    quarantined: int
+    warned: int
+    signature_failures: int
+    last_failure_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much of a customer was erased."""
+
+    records: int
+    bodies: int
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A file that is labelled as a whole: how far it is, of what, and what went wrong; `share` is from 0 to 1."""
+
+    id: str
+    name: str
+    status: str
+    input_format: str
+    input_bytes: int
+    rows_total: int | None
+    rows_done: int
+    rows_rejected: int
+    mapping: Mapping[str, str]
+    options: Mapping[str, Any]
+    share: float | None
+    rows_per_second: float | None
+    seconds_left: float | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    error: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent; `is_repeatable` where sending it twice changes nothing more. A path as the body is a file."""
+
+    method: str
+    path: str
+    body: bytes | Path | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A service and how patiently it is asked; holds no connection, and may be used from many threads.
+
+    `tries` of one request, `timeout` in seconds of each of its steps, `longest_wait` in seconds between two tries: a service that
+    asks for a longer pause is not asked again. Every method raises `ApiError`: the service refused (its `code` and `status`), or
+    could not be reached (`unreachable`, status 503).
+    """
+
+    url: str
+    key: str = field(default="", repr=False)
+    tries: int = 4
+    timeout: float = 30.0
+    longest_wait: float = 60.0
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in _CONNECTIONS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ConfigError("the URL of a service is http:// or https:// with a host, perhaps a port and a path")
+
+    def analyse(self, record: Record) -> Analysis:
+        """The analysis of one text or record, at once; nothing is stored."""
+        return read_analysis(self._json("POST", "/v1/analyse", _plain(record)))
+
+    def analyse_all(self, records: Iterable[Record], *, size: int = 100) -> Iterator[Analysis | Rejected]:
+        """The results of any number of records, in order, `size` of them (1000 at most) at a time."""
+        for some in _pieces(records, size):
+            yield from map(read_result, self._json("POST", "/v1/analyse", {"records": some})["results"])
+
+    def send(self, record: Record, *, idempotency_key: str | None = None) -> Accepted:
+        """Have one text or record stored and analysed later."""
+        return read(Accepted, self._write(_plain(record), idempotency_key or uuid.uuid4().hex))
+
+    def send_all(self, records: Iterable[Record], *, size: int = 500) -> Iterator[Accepted | Rejected]:
+        """Have any number of records stored, in order, `size` of them (1000 at most) at a time."""
+        for some in _pieces(records, size):
+            yield from map(_receipt, self._write({"records": some}, uuid.uuid4().hex)["results"])
+
+    def feedback(self, **filters: Any) -> Iterator[Feedback]:
+        """Every stored record that fits the filters of `GET /v1/feedback`, in the order of receipt, a page at a time."""
+        return map(Feedback.of, self._pages("/v1/feedback", filters))
+
+    def one(self, record: str) -> Feedback:
+        """A stored record."""
+        return Feedback.of(self._json("GET", f"/v1/feedback/{_segment(record)}"))
+
+    def erase(self, record: str) -> None:
+        """Erase a record for good."""
+        self._json("DELETE", f"/v1/feedback/{_segment(record)}")
+
+    def export_subject(self, subject: str) -> list[Json]:
+        """Everything held of a customer."""
+        found: list[Json] = self._json("POST", "/v1/subjects/export", {"subject": subject})["items"]
+        return found
+
+    def erase_subject(self, subject: str) -> Erased:
+        """Erase everything of a customer for good."""
+        return read(Erased, self._json("POST", "/v1/subjects/erase", {"subject": subject}))
+
+    def sources(self) -> list[Source]:
+        """The sources of the workspace."""
+        return [read(Source, item) for item in self._json("GET", "/v1/sources")["items"]]
+
+    def report(self, **filters: Any) -> Json:
+        """Every figure of the analysed records that fit the filters of `GET /v1/report`."""
+        found: Json = self._json("GET", f"/v1/report{_query(filters)}")
+        return found
+
+    def search(self, **wishes: Any) -> Json:
+        """The records with words (`q`), about a matter (`about`) or like another (`like`): an answer of `GET /v1/search`."""
+        found: Json = self._json("GET", f"/v1/search{_query(wishes)}")
+        return found
+
+    def themes(self, **filters: Any) -> Json:
+        """What the records behind a cell are about: an answer of `GET /v1/themes`."""
+        found: Json = self._json("GET", f"/v1/themes{_query(filters)}")
+        return found
+
+    def new_themes(self, **filters: Any) -> Json:
+        """What no factor explains: an answer of `GET /v1/new-themes`."""
+        found: Json = self._json("GET", f"/v1/new-themes{_query(filters)}")
+        return found
+
+    def taxonomy(self) -> Json:
+        """Every label with its definition."""
+        found: Json = self._json("GET", "/v1/taxonomy")
+        return found
+
+    def label_file(self, path: Path, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
+        """Have a file labelled as a whole; it is sent again only where the service said that it did not take it."""
+        wishes = {"name": path.name, "mapping": json.dumps(dict(mapping or {})), "options": json.dumps(options)}
+        request = _Request("POST", f"/v1/batches{_query(wishes)}", path, {"Content-Type": "application/octet-stream"}, is_repeatable=False)
+        return read(Batch, self._answer(request))
+
+    def batches(self) -> Iterator[Batch]:
+        """Every batch, the newest first, a page at a time."""
+        return (read(Batch, item) for item in self._pages("/v1/batches", {}))
+
+    def batch(self, batch: str) -> Batch:
+        """How far a batch is."""
+        return read(Batch, self._json("GET", f"/v1/batches/{_segment(batch)}"))
+
+    def cancel_batch(self, batch: str) -> Batch:
+        """End a batch."""
+        return read(Batch, self._json("POST", f"/v1/batches/{_segment(batch)}/cancel"))
+
+    def delete_batch(self, batch: str) -> None:
+        """Remove a batch that has ended."""
+        self._json("DELETE", f"/v1/batches/{_segment(batch)}")
+
+    def save_result(self, batch: str, path: Path) -> None:
+        """Write the labelled file."""
+        self._answer(_Request("GET", f"/v1/batches/{_segment(batch)}/result"), into=path)
+
+    def save_rejects(self, batch: str, path: Path) -> None:
+        """Write the list of rejected rows."""
+        self._answer(_Request("GET", f"/v1/batches/{_segment(batch)}/rejects"), into=path)
+
+    def _write(self, value: Json, idempotency_key: str) -> Json:
+        request = _Request("POST", "/v1/feedback", _body(value), {"Content-Type": _JSON, "Idempotency-Key": idempotency_key})
+        found: Json = self._answer(request)
+        return found
+
+    def _pages(self, path: str, filters: Mapping[str, Any]) -> Iterator[Json]:
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self._json("GET", f"{path}{_query({**filters, 'cursor': cursor or None})}")
+            yield from page["items"]
+            cursor = page["next"]
+
+    def _json(self, method: str, path: str, value: Any = None) -> Any:
+        body, headers = (None, {}) if value is None else (_body(value), {"Content-Type": _JSON})
+        return self._answer(_Request(method, path, body, headers))
+
+    def _answer(self, request: _Request, *, into: Path | None = None) -> Any:
+        """The value of the answer, tried again while that may help."""
+        for attempt in range(1, self.tries + 1):
+            try:
+                return self._tried(request, into)
+            except ApiError as error:
+                pause = (
+                    half_jitter(attempt, first=0.5, factor=2.0, most=self.longest_wait) if error.retry_after is None else error.retry_after
+                )
+                if attempt == self.tries or not _may_help(error, request) or pause > self.longest_wait:
+                    raise
+            self.sleep(pause)
+        raise AssertionError("tries is at least one")
+
+    def _tried(self, request: _Request, into: Path | None) -> Any:
+        parts = urlsplit(self.url)
+        with closing(_CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
+            try:
+                _send(connection, request, parts.path.rstrip("/"), {"Authorization": f"Bearer {self.key}"} if self.key else {})
+                answer = connection.getresponse()
+                if answer.status >= http.client.MULTIPLE_CHOICES:
+                    raise _refusal(answer.status, answer.headers.get("Retry-After"), answer.read())
+                return _saved(answer, into) if into else _value(answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                raise ApiError(f"the service cannot be reached ({type(error).__name__})", code="unreachable") from None
+
+
+def _send(connection: http.client.HTTPConnection, request: _Request, prefix: str, key: Mapping[str, str]) -> None:
+    headers = {"Accept": _JSON, **key, **request.headers}
+    if not isinstance(request.body, Path):
+        return connection.request(request.method, prefix + request.path, request.body, headers)
+    with request.body.open("rb") as file:
+        size = str(request.body.stat().st_size)
+        return connection.request(request.method, prefix + request.path, file, {**headers, "Content-Length": size})
+
+
+def _saved(answer: http.client.HTTPResponse, path: Path) -> None:
+    with path.open("wb") as file:
+        shutil.copyfileobj(answer, file)
+
+
+def _value(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        raise ApiError("the service did not answer with JSON; is it one of this kind?", code="answer_unreadable") from None
+
+
+def _refusal(status: int, pause: str | None, body: bytes) -> ApiError:
+    """The problem of an answer; a proxy before the service may give another kind of answer."""
+    try:
+        problem = json.loads(body)
+        code, detail = str(problem["code"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        code, detail = f"http_{status}", f"the answer has status {status} and is no problem+json"
+    return ApiError(detail, code=code, status=status, retry_after=retry_after(pause))
+
+
+def _may_help(error: ApiError, request: _Request) -> bool:
+    if error.code in ("unreachable", "answer_unreadable"):
+        return error.code == "unreachable" and request.is_repeatable
+    return error.status in AGAIN or error.code == BUSY
+
+
+def _receipt(item: Json) -> Accepted | Rejected:
+    if item["status"] == "rejected":
+        return Rejected(item["id"], item["error"]["code"], item["error"]["message"])
+    return read(Accepted, item)
+
+
+def _plain(record: Record) -> Json:
+    return {"text": record} if isinstance(record, str) else dict(record)
+
+
+def _pieces(records: Iterable[Record], size: int) -> Iterator[list[Json]]:
+    waiting = map(_plain, records)
+    while some := list(islice(waiting, min(size, MOST_ITEMS))):
+        yield some
+
+
+def _body(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_time).encode()
+
+
+def _time(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} cannot be sent as JSON")
+
+
+def _query(values: Mapping[str, Any]) -> str:
+    """Filters as a query; times and truths as the service reads them."""
+    given = {name: value for name, value in values.items() if value is not None}
+    shown = {name: str(value).lower() if isinstance(value, bool) else _text(value) for name, value in given.items()}
+    return f"?{urlencode(shown)}" if shown else ""
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")

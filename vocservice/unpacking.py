@@ -1,0 +1,61 @@
+"""The JSON of an answer in, the frozen record that it is of out: the way back of `to_dict`.
+
+A field that a newer service adds is passed over; one that is missing has the record's default.
+"""
+
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from vocservice.errors import ApiError
+from vocservice.records import Analysis, Json, Rejected
+
+R = TypeVar("R")
+CONVERSATION = ("turns", "outcome", "sentiment_start", "sentiment_end", "reasons")
+
+
+def read(kind: type[R], value: Any) -> R:
+    """A record of this kind.
+
+    Raises:
+        ApiError: the value is none of it (`answer_unreadable`).
+    """
+    try:
+        found: R = _adapter(kind).validate_python(value)  # type: ignore[arg-type]
+    except ValidationError:
+        raise ApiError("the service did not answer as its document says; is it of another version?", code="answer_unreadable") from None
+    return found
+
+
+def read_analysis(value: Any) -> Analysis:
+    """An analysis, as the service that made it held it.
+
+    Raises:
+        ApiError: the value is none (`answer_unreadable`).
+    """
+    is_transcript = isinstance(value, dict) and "turns" in value
+    return read(Analysis, {**value, "conversation": _conversation(value)} if is_transcript else value)
+
+
+def read_result(value: Any) -> Analysis | Rejected:
+    """An analysis, or why there is none.
+
+    Raises:
+        ApiError: the value is neither (`answer_unreadable`).
+    """
+    match value:
+        case {"status": "rejected", "id": record_id, "error": {"code": code, "message": message}}:
+            return Rejected(record_id, code, message)
+    return read_analysis(value)
+
+
+def _conversation(value: Json) -> Json:
+    review = value.get("needs_review") or {}
+    said = {"needs_review": review.get("value"), "needs_review_probability": review.get("probability")}
+    return {name: value.get(name) for name in CONVERSATION} | said | {"review_because": review.get("because", "")}
+
+
+@lru_cache(maxsize=64)
+def _adapter(kind: Any) -> Any:
+    return TypeAdapter(kind)
