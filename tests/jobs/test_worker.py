@@ -12,9 +12,10 @@ from vocservice.api import Analyser
 from vocservice.errors import BundleError, StoreError
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import jobs, records
+from vocservice.store import idempotency, jobs, records, schema
 from vocservice.store.opened import Store
 from vocservice.store.schema import records as record_table
+from vocservice.store.types import from_micros
 from vocservice.taxonomy import load_taxonomy
 
 from .stores import WORKSPACE, add, add_transcript, analyses_each, codes, job_states, make_due, statuses, worker_of
@@ -170,6 +171,18 @@ def test_a_clock_that_is_wrong_takes_no_work_from_another_worker(store: Store, s
         with time_machine.travel(time.time() + shift, tick=True):
             worker_of(store, settings).run(once=True)
     assert job_states(store) == [("running", 1, None)]
+
+
+def test_answers_that_are_kept_no_longer_go(store: Store, settings: Settings) -> None:
+    names = ("old", "new")
+    with store.database.write() as connection:
+        for name in names:
+            idempotency.reserve(connection, idempotency.claim_of("key_1", "POST /v1/feedback", name, b"{}"))
+        old = schema.idempotency.c.name == "old"
+        connection.execute(schema.idempotency.update().where(old).values(created_at=from_micros(1)))
+    worker_of(store, settings).run(once=True)
+    with store.database.read() as connection:
+        assert list(connection.scalars(select(schema.idempotency.c.name))) == ["new"]
 
 
 def test_logs_hold_no_text(store: Store, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

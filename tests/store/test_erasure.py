@@ -35,6 +35,19 @@ def settled(bench: Bench, name: str, body: dict[str, object], status: int = 201)
         idempotency.settle(connection, claim, Answer(status, body))
 
 
+def key_of(bench: Bench, delivery: str) -> str:
+    return bench.vault.hash("delivery", bench.source, delivery)
+
+
+def test_no_row_names_what_the_sender_called_a_delivery_and_its_replay_is_still_known(bench: Bench) -> None:
+    name = f"message of {CANARY}"
+    first = bench.deliver(said("a", "Mine", subject=CANARY), key=name)
+    erase(bench, CANARY)
+    assert CANARY not in str(bench.rows(inbox))
+    again = bench.deliver(said("a", "Mine", subject=CANARY), key=name)
+    assert (again.is_duplicate, again.id) == (True, first.id)
+
+
 def test_everything_of_a_customer_goes_and_nothing_of_another(bench: Bench) -> None:
     bench.sql("UPDATE workspaces SET keeps_originals = :yes", yes=True)
     mine = bench.deliver(said("a", "Mine", subject=CANARY), key="a", body=b"Mine")
@@ -52,7 +65,7 @@ def test_everything_of_a_customer_goes_and_nothing_of_another(bench: Bench) -> N
     assert erase(bench, CANARY) == Erased(0, 0, 0)
     assert {row["source_record"] for row in bench.rows(records) if row["status"] != "erased"} == {"c"}
     assert (len(bench.rows(analyses)), bench.rows(job_table), [row["name"] for row in bench.rows(answers)]) == (1, [], ["k2"])
-    assert {row["delivery_key"] for row in bench.rows(inbox) if row["body_sealed"]} == {"q2"}
+    assert {row["delivery_key"] for row in bench.rows(inbox) if row["body_sealed"]} == {key_of(bench, "q2")}
     told = bench.rows(audit)
     assert (told[0]["details"], CANARY in str(told)) == ({"records": 3, "bodies": 1, "answers": 1}, False)
 

@@ -1,5 +1,6 @@
 """Tests of `store.jobs`: leases of workers at once, lost workers, poison, dead and revived; measured by the database's clock."""
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,17 @@ def lapse(bench: Bench) -> None:
 
 def state(bench: Bench) -> list[tuple[str, int]]:
     return [(row["state"], row["attempts"]) for row in bench.rows(job_table)]
+
+
+def test_what_is_due_is_told_without_taking_it(bench: Bench) -> None:
+    with bench.database.write() as connection:
+        for kind, delay in (("now", 0.0), ("later", 60.0), ("taken", 0.0), ("lost", 0.0)):
+            jobs.enqueue(connection, bench.workspace, kind, "x", delay=delay)
+        jobs.claim(connection, Lease("w", seconds=0), limit=1, kinds=("lost",))
+        jobs.claim(connection, Lease("w", seconds=60), limit=1, kinds=("taken",))
+    time.sleep(0.01)
+    with bench.database.read() as connection:
+        assert jobs.due(connection, ["now", "later", "taken", "lost", "none"]) == ["now", "lost"]
 
 
 def test_workers_at_once_take_each_job_once(bench: Bench) -> None:

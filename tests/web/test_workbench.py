@@ -4,6 +4,7 @@ import io
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -23,7 +24,7 @@ from vocservice.store import annotations, promotions, reading, schema
 from vocservice.store.annotations import Draft, Seen
 from vocservice.store.packed import catch_up
 from vocservice.web import workbench
-from vocservice.web.library import Library
+from vocservice.web.library import MOST_WAITING, Library
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
@@ -356,6 +357,32 @@ def test_a_report_that_gives_way_before_its_turn_says_to_ask_again() -> None:
     go_on.set()
     with pytest.raises(StoreError, match="ask again"):
         waits.result()
+
+
+def test_few_may_wait_for_a_report_and_the_next_is_told_to_ask_again() -> None:
+    library, go_on = Library(), Event()
+    making = [library.get(number, lambda: go_on.wait(10)) for number in range(MOST_WAITING + 1)]  # type: ignore[arg-type, return-value]
+    with ThreadPoolExecutor(MOST_WAITING) as pool:
+        waiting = [pool.submit(one.result) for one in making[:-1]]
+        while making[0].seats._value:
+            time.sleep(0.01)
+        with pytest.raises(StoreError, match="ask again") as caught:
+            making[-1].result()
+        with pytest.raises(TimeoutError):
+            making[-1].result(timeout=0.01)
+        go_on.set()
+        assert [one.result(10) for one in waiting] == [True] * MOST_WAITING
+    assert (caught.value.status, making[-1].result()) == (503, True)
+
+
+def test_a_report_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vocservice.web.library.PATIENCE_SECONDS", 0.05)
+    go_on = Event()
+    making = Library().get(1, lambda: go_on.wait(10))  # type: ignore[arg-type, return-value]
+    with pytest.raises(StoreError, match="ask again"):
+        making.result()
+    go_on.set()
+    assert making.result()
 
 
 def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:

@@ -43,7 +43,7 @@ def retry(ids: tuple[str, ...], takes_all: bool, workspace: str | None) -> None:
         raise click.UsageError("name ids, or give --all")
     with held(workspace) as here:
         done = deadletters.retry(here.connection, here.vault, here.workspace_id, ids=None if takes_all else ids)
-        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "dead_letters_retried", here.workspace_id, asdict(done)))
+        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "dead_letter.retry", here.workspace_id, asdict(done)))
     click.echo(f"{done.sent_back} sent back, {done.unusable} deliveries as unusable as before")
 
 
@@ -56,5 +56,5 @@ def discard(ids: tuple[str, ...], workspace: str | None) -> None:
 
     with held(workspace) as here:
         gone = deadletters.discard(here.connection, here.workspace_id, ids)
-        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "deliveries_discarded", here.workspace_id, {"deliveries": gone}))
+        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "dead_letter.discard", here.workspace_id, {"deliveries": gone}))
     click.echo(f"{gone} discarded")

@@ -26,7 +26,7 @@ from vocservice.text.rules import RedactionRules
 
 log = logging.getLogger("vocservice.jobs")
 
-TOGETHER = 8  # records of one transaction: fewer sync more often, more keep other writers waiting
+TOGETHER = 4  # records of one transaction: fewer sync more often, more keep deliveries waiting
 FAILPOINT = "after_analysis_before_commit"
 MODEL_FAULT = "bundle_invalid"
 

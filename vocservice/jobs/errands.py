@@ -48,7 +48,9 @@ class Errands:
         Raises:
             StoreError: the database does not answer.
         """
-        started = [self._start(kind, errand) for kind, errand in self._kinds.items()]
+        with self._database.read() as connection:
+            due = jobs.due(connection, list(self._kinds))
+        started = [self._start(kind, self._kinds[kind]) for kind in due]
         return any(started)
 
     def finish(self) -> None:

@@ -26,6 +26,7 @@ from vocservice.jobs.wake import Alarm, listen
 from vocservice.settings import Settings
 from vocservice.store import analyses, jobs, promotions
 from vocservice.store.batches import BATCH
+from vocservice.store.idempotency import prune
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
 from vocservice.store.outbound import DELIVER
@@ -36,6 +37,7 @@ from vocservice.text.rules import RedactionRules
 log = logging.getLogger("vocservice.jobs")
 
 _SWEEP_SECONDS = 30.0
+_PRUNE_SECONDS = 3600.0
 _SHORTEST_SLEEP = 0.05
 
 
@@ -78,7 +80,7 @@ class Worker:
         whole = {BATCH: Errand(batches.MAX_ATTEMPTS, self._batches.run)}
         self._files = Errands(store.database, whole, self._beat, slots=1)
         self._alarms = (Alarm(), Alarm(), Alarm())
-        self._swept = 0.0
+        self._swept = self._pruned = 0.0
 
     def run(self, *, once: bool = False) -> None:
         """Work until stopped, or with `once` until nothing is due."""
@@ -189,6 +191,16 @@ class Worker:
             if failed := analyses.give_up(connection):
                 log.error("records given up", extra={"fields": {"records": failed}})
         self._batches.tidy()
+        self._prune()
+
+    def _prune(self) -> None:
+        """Now and then: answers under an Idempotency-Key that are older than they are kept for go."""
+        if self._pruned and monotonic() - self._pruned < _PRUNE_SECONDS:
+            return
+        self._pruned = monotonic()
+        with self._store.database.write() as connection:
+            if pruned := prune(connection):
+                log.info("answers dropped", extra={"fields": {"answers": pruned}})
 
 
 def _owner() -> str:

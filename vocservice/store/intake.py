@@ -34,7 +34,7 @@ _COUNT = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came: which source it came to, under which delivery key, and the raw body."""
+    """What came: which source it came to, under which delivery key (only a keyed hash of it is kept), and the raw body."""
 
     workspace_id: str
     source_id: str
@@ -204,7 +204,7 @@ def _row(vault: Vault, arrival: Arrival, *, status: str, code: str | None) -> di
         "id": new_id("in"),
         "workspace_id": arrival.workspace_id,
         "source_id": arrival.source_id,
-        "delivery_key": bounded(arrival.key),
+        "delivery_key": vault.hash("delivery", arrival.source_id, arrival.key),
         "status": status,
         "error_code": code,
         "content_type": plain(arrival.content_type)[:255],

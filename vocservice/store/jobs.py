@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from vocservice.store.database import now
@@ -19,6 +19,7 @@ from vocservice.store.rows import insert_if_new, insert_missing
 from vocservice.store.schema import jobs
 
 LOST = "worker_lost"
+_FINISH = delete(jobs).where(jobs.c.id == bindparam("job"), jobs.c.lease_owner == bindparam("owner"), jobs.c.state == "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,15 @@ def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[s
     return [by_id[job_id] for job_id in wanted]
 
 
+def due(connection: Connection, kinds: Sequence[str]) -> list[str]:
+    """Those of the kinds of which `claim` would find something; only reads, so that nobody waits for whoever asks often in vain."""
+    at = now(connection)
+    queued = and_(jobs.c.state == "queued", jobs.c.due_at <= at)
+    lost = and_(jobs.c.state == "running", jobs.c.lease_until < at)
+    waits = {kind: [select(literal(1)).where(jobs.c.kind == kind, state).limit(1) for state in (queued, lost)] for kind in kinds}
+    return [kind for kind, looks in waits.items() if any(connection.scalar(look) for look in looks)]
+
+
 def _first(connection: Connection, kinds: Sequence[str], *where: ColumnElement[bool], limit: int) -> Sequence[Any]:
     """The oldest of one state, locked; an index gives them in this order, however long the queue is."""
     due = select(jobs.c.id, jobs.c.attempts, jobs.c.due_at).where(jobs.c.kind.in_(kinds), *where)
@@ -112,8 +122,7 @@ def renew(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> set[s
 
 def finish(connection: Connection, lease: Lease, job_id: str) -> bool:
     """Remove a job that is done; False where the lease was lost, and what was done must not be kept."""
-    held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
-    done: int = connection.execute(delete(jobs).where(held)).rowcount
+    done: int = connection.execute(_FINISH, {"job": job_id, "owner": lease.owner}).rowcount
     return done == 1
 
 

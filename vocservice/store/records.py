@@ -258,16 +258,21 @@ _SAID = (
 
 def forget_original(connection: Connection, record_id: str) -> None:
     """After the analysis: drop the unredacted text, and bodies of whose records none waits, unless the workspace keeps them."""
-    keeps = select(workspaces.c.keeps_originals).where(workspaces.c.id == records.c.workspace_id, records.c.id == record_id)
-    if connection.scalar(keeps):
+    if connection.scalar(_KEEPS, {"record": record_id}):
         return
-    connection.execute(update(records).where(records.c.id == record_id).values(original_sealed=None))
-    others = mentions.alias()
-    waits = exists().where(
-        others.c.inbox_id == inbox.c.id, records.c.id == others.c.record_id, records.c.status.in_(("pending", "waiting"))
-    )
-    told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
-    connection.execute(update(inbox).where(inbox.c.id.in_(told), ~waits).values(body_sealed=None))
+    for forget in (_FORGET_TEXT, _FORGET_BODIES):
+        connection.execute(forget, {"record": record_id})
+
+
+_KEEPS = select(workspaces.c.keeps_originals).where(workspaces.c.id == records.c.workspace_id, records.c.id == bindparam("record"))
+_FORGET_TEXT = update(records).where(records.c.id == bindparam("record")).values(original_sealed=None)
+_OTHERS = mentions.alias()
+_WAITS = exists().where(_OTHERS.c.inbox_id == inbox.c.id, records.c.id == _OTHERS.c.record_id, records.c.status.in_(("pending", "waiting")))
+_FORGET_BODIES = (
+    update(inbox)
+    .where(inbox.c.id.in_(select(mentions.c.inbox_id).where(mentions.c.record_id == bindparam("record"))), ~_WAITS)
+    .values(body_sealed=None)
+)
 
 
 def _verdict(held: RowMapping, version: str | None, hashed: str) -> Outcome | None:

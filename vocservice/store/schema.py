@@ -93,7 +93,7 @@ sources = Table(
     UniqueConstraint("workspace_id", "name"),
 )
 
-# Every delivery that was acknowledged, under the sender's id of it: the same again is a duplicate.
+# Every delivery that was acknowledged, under a keyed hash of the sender's id of it: the same again is a duplicate.
 inbox = Table(
     "inbox",
     metadata,

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TYPE_CHECKING
 
 from vocservice.errors import StoreError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vocservice.reporting.report import Report
 
 KEPT = 16
+MOST_WAITING = 2  # requests that wait for a report until it is made: each holds a thread that others could use
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +26,36 @@ class Making:
     """A report that is made, or will be."""
 
     report: "Future[Report]"
+    seats: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
 
     def result(self, *, timeout: float | None = None) -> "Report":
         """The report once it is made.
 
+        Args:
+            timeout: seconds to wait; None for as long as may be, where not too many others do.
+
         Raises:
-            TimeoutError: it is not by then.
-            StoreError: it gave way to others before its turn came (`queue_full`).
+            TimeoutError: it is not by `timeout`.
+            StoreError: too many wait already, it takes too long, or it gave way to others before its turn came (`queue_full`).
         """
         try:
-            return self.report.result(timeout)
+            return self.report.result(timeout) if timeout is not None or self.report.done() else self._awaited()
         except CancelledError:
-            raise StoreError("too many reports are asked for; ask again later", code="queue_full") from None
+            raise _too_many() from None
+
+    def _awaited(self) -> "Report":
+        if not self.seats.acquire(blocking=False):
+            raise _too_many()
+        try:
+            return self.report.result(PATIENCE_SECONDS)
+        except TimeoutError:
+            raise StoreError("the report is not made yet; ask again for it later", code="queue_full") from None
+        finally:
+            self.seats.release()
+
+
+def _too_many() -> StoreError:
+    return StoreError("too many reports are asked for; ask again later", code="queue_full")
 
 
 @dataclass(slots=True)
@@ -43,6 +63,7 @@ class Library:
     """The reports of one process; one that was forked starts anew."""
 
     kept: int = KEPT
+    _seats: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
     _lock: Lock = field(default_factory=Lock)
     _makings: OrderedDict[Hashable, Making] = field(default_factory=OrderedDict)
     _worker: ThreadPoolExecutor | None = None
@@ -54,7 +75,7 @@ class Library:
             worker = self._own()
             found = self._makings.pop(key, None)
             if found is None or (found.report.done() and found.report.exception()):
-                found = Making(worker.submit(make))
+                found = Making(worker.submit(make), self._seats)
             self._makings[key] = found
             while len(self._makings) > self.kept:
                 _, oldest = self._makings.popitem(last=False)
