@@ -1,4 +1,4 @@
-"""Tests of themes, new themes and search: pages and JSON, roles, other workspaces, few customers, hostile words, processes without a model."""
+"""Tests of themes, new themes and search: pages and JSON, roles, other workspaces, few customers, hostile words, no model."""
 
 import json
 from dataclasses import replace
@@ -14,6 +14,7 @@ from sqlalchemy import update
 from vocservice.records import Factor, Label, RawVerbatim
 from vocservice.store import records, schema, vectors
 from vocservice.store.vectors import Held
+from vocservice.web import themes
 from vocservice.web.shelf import Shelf
 from vocservice.web.state import Model
 from web.storing import ELSEWHERE, WORKSPACE
@@ -44,6 +45,7 @@ def say(office: Office, text: str, kind: int | None, *, customer: str | None = N
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    monkeypatch.setattr(themes, "PATIENCE_SECONDS", 60.0)
     return Office(tmp_path, monkeypatch)
 
 
@@ -230,6 +232,20 @@ def test_an_erased_record_is_found_no_more(office: Office, monkeypatch: pytest.M
         assert records.erase_by_id(connection, office.door.vault, WORKSPACE, gone, reason="test")
     assert listed(browser, "/workbench/search?about=park") == [stays]
     assert [row["record_id"] for row in office.door.rows(schema.vectors)] == [stays]
+
+
+def test_a_page_that_would_wait_says_so_and_asks_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell(office)
+    browser = office.browser("analyst")
+    browser.page("/workbench/themes")
+    monkeypatch.setattr(themes, "_kept", never_in_time)
+    answer = browser.client.get("/workbench/themes?stage=use")
+    assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
+    assert "asks again by itself" in answer.text
+
+
+def never_in_time(*_: object, **__: object) -> None:
+    raise TimeoutError
 
 
 def test_vectors_are_held_until_the_workspace_changes_and_read_each_time_where_there_are_too_many(office: Office) -> None:
