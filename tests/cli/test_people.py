@@ -48,3 +48,18 @@ def test_decisions_are_written_for_training(office: Office, tmp_path: Path, kind
     assert record in text and "courtesy-" in text and "private" not in text
     if kind == "jsonl":
         assert (line["factors"], line["scope"], line["decision"], len(line["turns"])) == ("courtesy-", "both", "correct", 3)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "label-studio", "argilla"])
+def test_decisions_come_back_as_those_of_a_user(office: Office, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    record, browser = office.record(), office.browser()
+    decided(browser, record, "correct", **{"scope": "both", "factors.courtesy": "-"})
+    out = tmp_path / "decided.jsonl"
+    run(["export-annotations", "-o", str(out), "--format", kind, "--workspace", "ws_one"])
+    out.write_text(out.read_text(encoding="utf-8").replace("courtesy-", "courtesy~"), encoding="utf-8")
+    back = ["import-annotations", str(out), "--workspace", "ws_one", "--by"]
+    assert run([*back, "nobody@example.org"]) == run([*back, office.user("analyst").email]) == 2
+    assert run([*back, browser.user.email]) == 0 and "1 stored" in capsys.readouterr().err
+    assert run([*back, browser.user.email]) == 0 and "1 same" in capsys.readouterr().err
+    run(["export-annotations", "-o", str(tmp_path / "again.jsonl"), "--workspace", "ws_one"])
+    assert "courtesy~" in (tmp_path / "again.jsonl").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from web.visiting import Browser, Office, Page
 # Not for people: the start page, the API with its keys, what operators and the browser itself fetch.
 OTHERS = ("/v1/", "/static/")
 OPEN = {"/", "/livez", "/readyz", "/metrics", "/openapi.json"}
-LEAD = ("GET /desk/next", "GET /desk/second", "POST /rules/test", "POST /desk/")
+LEAD = ("GET /desk/next", "GET /desk/second", "GET /desk/decisions", "POST /rules/test", "POST /desk/")
 
 
 def pages() -> Iterator[tuple[str, str, str]]:

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, Entry] = {
     "dead-letter": Entry("vocservice.cli.deadletters", "What failed: look, retry, discard."),
     "user": Entry("vocservice.cli.users", "People who may sign in, and what they may do."),
     "export-annotations": Entry("vocservice.cli.export_annotations", "Write the decisions of the desk."),
+    "import-annotations": Entry("vocservice.cli.import_annotations", "Store decisions that another tool changed."),
     "doctor": Entry("vocservice.cli.doctor", "Check this installation."),
     "train": Entry("vocservice.cli.training", "Train a model (python -m training train)."),
     "evaluate": Entry("vocservice.cli.training", "Evaluate a model (python -m training evaluate)."),

@@ -1,7 +1,8 @@
 """Results in, an Excel workbook out, written row by row: text is always text, never a formula or a link."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import xlsxwriter
@@ -58,6 +59,14 @@ class XlsxSink:
 def open_sink(order: Order) -> XlsxSink:
     """Open the file of an order."""
     return XlsxSink(order.path, order.layout)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A workbook of one sheet under a header; no text is ever a formula. Rows beyond what a sheet holds are left out."""
+    with xlsxwriter.Workbook(str(path), _OPTIONS) as workbook:
+        sheet = workbook.add_worksheet()
+        for number, cells in enumerate(islice((columns, *rows), MAX_ROWS)):
+            _write_row(sheet, number, cells)
 
 
 def _write_row(sheet: Worksheet, row: int, cells: Sequence[object]) -> None:

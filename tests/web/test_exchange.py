@@ -1,0 +1,136 @@
+"""Tests of decisions in files: out as CSV, Excel and JSON Lines, back in from three tools, and nothing overruled."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import python_calamine
+from sqlalchemy import select
+
+from vocservice.store import annotations, exchange, schema
+from web.storing import ELSEWHERE, WORKSPACE
+from web.visiting import Browser, Office
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def decide(browser: Browser, record: str, decision: str = "confirm", **fields: object) -> None:
+    assert browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": decision, **fields}).status_code == 303
+
+
+def sent(browser: Browser, content: bytes, name: str):  # type: ignore[no-untyped-def]
+    form = browser.page("/desk/decisions").form("/desk/decisions")
+    return browser.post(form, {"file": (io.BytesIO(content), name)})
+
+
+def kept(office: Office) -> list[Any]:
+    with office.database.read() as connection:
+        return list(connection.execute(select(schema.annotations).order_by(schema.annotations.c.created_at)).all())
+
+
+def as_lines(office: Office, shape: str) -> list[dict[str, Any]]:
+    with office.database.read() as connection:
+        return [exchange.SHAPES[shape](one) for one in annotations.examples(connection, WORKSPACE)]
+
+
+def jsonl(values: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(value).encode() + b"\n" for value in values)
+
+
+def test_csv_and_excel_hold_the_same_rows_and_no_formula(office: Office) -> None:
+    record, browser = office.record(text="=1+1 crashed"), office.browser()
+    decide(browser, record, "correct", stages=["use", "purchase"], sentiment="-2")
+    raw = browser.client.get("/desk/decisions.csv").data
+    (row,) = csv.DictReader(io.StringIO(raw.decode("utf-8-sig")))
+    assert (row["id"], row["text"], row["stages"], row["sentiment"]) == (record, "'=1+1 crashed", "use|purchase", "-2")
+    book = python_calamine.load_workbook(io.BytesIO(browser.client.get("/desk/decisions.xlsx").data))
+    header, cells = book.get_sheet_by_index(0).to_python()
+    assert dict(zip(header, cells, strict=True))["text"] == "=1+1 crashed" and list(row) == header
+    assert json.loads(browser.client.get("/desk/decisions.jsonl").data)["stages"] == "use|purchase"
+
+
+def test_a_table_that_came_back_changed_is_a_new_decision_and_sent_again_nothing(office: Office) -> None:
+    record, ada, grace = office.record(), office.browser(name="Ada"), office.browser(name="Grace")
+    decide(ada, record)
+    raw = ada.client.get("/desk/decisions.csv").data.decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(raw)))
+    rows[0] |= {"scope": "both", "factors": "courtesy-|technology~", "sentiment": "-2"}
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    answer = sent(grace, stream.getvalue().encode(), "back.csv")
+    assert "1 stored as your decisions" in answer.text, answer.text
+    assert "1 as they stand already" in sent(grace, stream.getvalue().encode(), "back.csv").text
+    first, second = kept(office)
+    assert (second.user_id, second.decision, second.labels["scope"], second.labels["sentiment"]) == (grace.user.id, "correct", "both", -2)
+    assert second.labels["factors"] == [{"key": "courtesy", "polarity": "-"}, {"key": "technology", "polarity": "~"}]
+    assert first.undone_at is None
+
+
+@pytest.mark.parametrize("shape", list(exchange.SHAPES))
+def test_every_shape_that_goes_out_comes_back_as_it_was(office: Office, shape: str) -> None:
+    for number, fields in enumerate(({"scope": "both", "stages": ["use"]}, {"sentiment": "2", "factors.courtesy": "+"})):
+        decide(office.browser(), office.record(**({"text": "It crashed."} if number else {})), "correct", **fields)
+    lines = as_lines(office, shape)
+    assert len(lines) == 2 and "2 as they stand already" in sent(office.browser(), jsonl(lines), "back.jsonl").text
+    assert len(kept(office)) == 2
+
+
+def test_changes_of_label_studio_and_argilla_are_read(office: Office) -> None:
+    record = office.record()
+    decide(office.browser(), record)
+    (task,) = as_lines(office, "label-studio")
+    task["annotations"][0]["result"].append({"from_name": "scope", "to_name": "text", "type": "choices", "value": {"choices": ["both"]}})
+    assert "1 stored" in sent(office.browser(), json.dumps([task]).encode(), "export.jsonl").text
+    (found,) = as_lines(office, "argilla")
+    found["responses"]["stages"] = [{"value": ["use"], "user_id": "x"}]
+    assert "1 stored" in sent(office.browser(), jsonl([found]), "back.jsonl").text
+    last = kept(office)[-1].labels
+    assert (last["scope"], last["stages"]) == ("both", ["use"])
+
+
+def test_a_decision_made_since_is_not_overruled(office: Office) -> None:
+    record, ada = office.record(), office.browser(name="Ada")
+    decide(ada, record)
+    (line,) = as_lines(office, "jsonl")
+    decide(ada, record, "dismiss")
+    assert "1 left: somebody decided since" in sent(office.browser(), jsonl([line | {"scope": "both"}]), "back.jsonl").text
+    assert [row.decision for row in kept(office)] == ["confirm", "dismiss"]
+
+
+LEFT = [
+    ({"id": "rec_nowhere", "scope": "both"}, "no such record"),
+    ({"scope": "nonsense"}, "labels that the taxonomy has not"),
+    ({"sentiment": "9"}, "labels that the taxonomy has not"),
+    ({"factors": "courtesy"}, "labels that the taxonomy has not"),
+    ({"stages": "use|purchase|advocacy|discovery"}, "labels that the taxonomy has not"),
+    ({"id": None}, "labels that the taxonomy has not"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), LEFT, ids=lambda value: str(value)[:30])
+def test_what_makes_no_sense_is_counted_and_left(office: Office, change: dict[str, Any], words: str) -> None:
+    decide(office.browser(), office.record())
+    (line,) = as_lines(office, "jsonl")
+    assert f"1 left: {words}" in sent(office.browser(), jsonl([line | change]), "back.jsonl").text
+    assert len(kept(office)) == 1
+
+
+@pytest.mark.parametrize(("content", "name"), [(b"{", "a.jsonl"), (b"x", "a.exe"), (b"PK", "a.xlsx"), (b"", "a.csv")])
+def test_a_file_that_is_none_is_refused(office: Office, content: bytes, name: str) -> None:
+    assert sent(office.browser(), content, name).status_code in (400, 415, 422)
+
+
+def test_another_workspace_is_neither_read_nor_written(office: Office) -> None:
+    decide(office.browser(), office.record())
+    (line,) = as_lines(office, "jsonl")
+    stranger = office.browser(workspace=ELSEWHERE)
+    assert "no such record here" in sent(stranger, jsonl([line | {"scope": "both"}]), "back.jsonl").text
+    assert stranger.client.get("/desk/decisions.jsonl").data == b""

@@ -1,0 +1,201 @@
+"""Decisions of the desk in, rows and tasks that other tools read out; and what they give back in, decisions again.
+
+Three shapes: a labelled table (JSON Lines, CSV or Excel), tasks of Label Studio, records of Argilla.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from sqlalchemy import Connection
+
+from vocservice.records import Json
+from vocservice.store import annotations, reviews
+from vocservice.store.annotations import Draft, Example, Seen, given_labels
+from vocservice.store.second import differing
+from vocservice.store.users import User
+from vocservice.taxonomy import Taxonomy
+
+MULTI, SINGLE = ("stages", "factors", "flags", "reasons"), ("sentiment", "scope", "outcome")
+COLUMNS = ("id", "text", "channel", *MULTI, *SINGLE, "decision", "model", "annotator", "annotated_at")
+Outcome = Literal["stored", "same", "conflict", "unknown", "refused"]
+_SIGNS = "+-~"
+_LEVELS = ("-2", "-1", "0", "1", "2")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What another tool says of a record: of each set it names, the labels as text; `annotated_at` is of the decision it rests on."""
+
+    record_id: str
+    labels: Mapping[str, tuple[str, ...]]
+    annotated_at: str
+
+
+def as_table(example: Example) -> Json:
+    """A row of a labelled table, as `voc train --data` reads it: several labels in one cell, joined by `|`."""
+    return {**_head(example), **{name: "|".join(_keys(example, name)) for name in (*MULTI, *SINGLE)}, **_tail(example)}
+
+
+def as_label_studio(example: Example) -> Json:
+    """A task of Label Studio with its annotation, and the model's labels as a prediction."""
+    note = example.annotation
+    done = {"completed_by": note.user_id, "created_at": note.created_at.isoformat(), "result": _choices(example, _keys)}
+    guess = {"model_version": note.bundle, "result": _choices(example, _model_keys)}
+    return {"data": {**_head(example), **_tail(example)}, "annotations": [done], "predictions": [guess]}
+
+
+def as_argilla(example: Example) -> Json:
+    """A record of Argilla with its responses, and the model's labels as suggestions."""
+    user = str(uuid5(NAMESPACE_URL, example.annotation.user_id or "unknown"))
+    head = _head(example)
+    return {
+        "id": head["id"],
+        "fields": {"text": head["text"]},
+        "metadata": {**_tail(example), "channel": head["channel"]},
+        "responses": {name: [{"value": value, "user_id": user}] for name, value in _values(example, _keys).items()},
+        "suggestions": {
+            name: {"value": value, "agent": example.annotation.bundle} for name, value in _values(example, _model_keys).items()
+        },
+    }
+
+
+SHAPES: Mapping[str, Callable[[Example], Json]] = {"jsonl": as_table, "label-studio": as_label_studio, "argilla": as_argilla}
+
+
+def _head(example: Example) -> Json:
+    result = example.result
+    head: Json = {"id": example.annotation.record_id, "text": result["text"], "channel": example.channel}
+    if turns := result.get("turns"):
+        head["turns"] = [{"speaker": turn["speaker"], "text": turn["text"]} for turn in turns]
+    return head
+
+
+def _tail(example: Example) -> Json:
+    note = example.annotation
+    return {"decision": note.decision, "model": note.bundle, "annotator": note.user_id, "annotated_at": note.created_at.isoformat()}
+
+
+def _keys(example: Example, name: str) -> list[str]:
+    """The labels of one set that the person holds true; a factor carries its polarity."""
+    return _flat(example.annotation.labels, name)
+
+
+def _model_keys(example: Example, name: str) -> list[str]:
+    return _flat(given_labels(example.result), name)
+
+
+def _flat(labels: Json, name: str) -> list[str]:
+    value = labels.get(name)
+    if name == "factors":
+        return [f"{factor['key']}{factor['polarity']}" for factor in value or ()]
+    if name in SINGLE:
+        return [] if value is None else [str(value)]
+    return list(value or ())
+
+
+def _values(example: Example, keys: Callable[[Example, str], list[str]]) -> dict[str, Any]:
+    multi = {name: keys(example, name) for name in MULTI}
+    single = {name: found[0] for name in SINGLE if (found := keys(example, name))}
+    return {**multi, **single}
+
+
+def _choices(example: Example, keys: Callable[[Example, str], list[str]]) -> list[Json]:
+    return [
+        {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": found}}
+        for name in (*MULTI, *SINGLE)
+        if (found := keys(example, name))
+    ]
+
+
+def incoming(value: Mapping[str, Any]) -> Incoming | None:
+    """What an object of any of the three shapes says; None where it is of none of them."""
+    if isinstance(task := value.get("data"), dict):
+        return _of_label_studio(task, value.get("annotations"))
+    if isinstance(value.get("responses"), dict):
+        return _of_argilla(value)
+    labels = {name: tuple(part for part in str(value[name] or "").split("|") if part) for name in (*MULTI, *SINGLE) if name in value}
+    return _made(value.get("id"), labels, value.get("annotated_at")) if labels else None
+
+
+def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy) -> Outcome:
+    """Store what another tool says as a decision of this user; a decision that its writer did not know is never overruled.
+
+    Returns:
+        `stored`, `same` (as it stands already), `conflict` (somebody decided since the file was written), `unknown` (no such
+        record here) or `refused` (a label that the taxonomy has not).
+    """
+    found = reviews.case(connection, user.workspace_id, given.record_id)
+    if found is None:
+        return "unknown"
+    history = annotations.listed(connection, user.workspace_id, found.record_id)
+    stands = [one for one in history if one.undone_at is None and one.revision == found.revision]
+    last = stands[-1] if stands else None
+    labels = _read(given.labels, last.labels if last else given_labels(found.result), taxonomy)
+    if labels is None:
+        return "refused"
+    if last and not differing(labels, last.labels):
+        return "same"
+    if last and last.created_at.isoformat() != given.annotated_at:
+        return "conflict"
+    submission = hashlib.sha256(repr((given, len(history))).encode("utf-8", "replace")).hexdigest()[:40]
+    seen = Seen(found.revision, found.bundle, annotations.steps(history))
+    annotations.decide(connection, user, found.record_id, seen, Draft("correct", labels, "", submission))
+    return "stored"
+
+
+def _of_label_studio(task: Mapping[str, Any], done: Any) -> Incoming | None:
+    last = done[-1] if isinstance(done, list) and done and isinstance(done[-1], dict) else {}
+    parts = [part for part in last.get("result") or () if isinstance(part, dict) and isinstance(part.get("value"), dict)]
+    chosen = {str(part.get("from_name")): tuple(map(str, part["value"].get("choices") or ())) for part in parts}
+    labels = {name: chosen.get(name, ()) for name in MULTI} | {name: chosen[name] for name in SINGLE if name in chosen}
+    return _made(task.get("id"), labels, task.get("annotated_at")) if last else None
+
+
+def _of_argilla(value: Mapping[str, Any]) -> Incoming | None:
+    labels = {}
+    for name, answers in value["responses"].items():
+        given = answers[-1].get("value") if isinstance(answers, list) and answers and isinstance(answers[-1], dict) else None
+        labels[str(name)] = tuple(map(str, given)) if isinstance(given, list) else () if given is None else (str(given),)
+    kept = {name: given for name, given in labels.items() if name in MULTI or given}
+    metadata = value.get("metadata")
+    return _made(value.get("id"), kept, metadata.get("annotated_at") if isinstance(metadata, dict) else None)
+
+
+def _made(record_id: Any, labels: Mapping[str, tuple[str, ...]], annotated_at: Any) -> Incoming | None:
+    return Incoming(record_id, labels, str(annotated_at or "")) if isinstance(record_id, str) and record_id else None
+
+
+def _read(said: Mapping[str, tuple[str, ...]], base: Json, taxonomy: Taxonomy) -> Json | None:
+    """The labels of an annotation; a set that is not named stays as it was. None where a label is none of the taxonomy."""
+    labels = dict(base)
+    for name, keys in said.items():
+        if not _is_known(name, keys, taxonomy):
+            return None
+        if name == "factors":
+            labels[name] = [{"key": key[:-1], "polarity": key[-1]} for key in keys]
+        elif name in MULTI:
+            labels[name] = list(dict.fromkeys(keys))
+        elif keys:
+            labels[name] = int(float(keys[0])) if name == "sentiment" else keys[0]
+    if labels.get("needs_review") is not None and "reasons" in said:
+        labels["needs_review"] = bool(labels["reasons"])
+    return labels
+
+
+def _is_known(name: str, keys: tuple[str, ...], taxonomy: Taxonomy) -> bool:
+    if name == "sentiment":
+        return all(key.removesuffix(".0") in _LEVELS for key in keys) and len(keys) <= 1
+    known = taxonomy[name].keys if name in taxonomy else ()
+    most = taxonomy[name].max_labels if name in taxonomy and name in MULTI else 1
+    plain = [key[:-1] if key[-1:] in _SIGNS else "" for key in keys] if name == "factors" else list(keys)
+    return all(key in known for key in plain) and len(set(plain)) == len(plain) and (most is None or len(keys) <= most)
+
+
+def cells(example: Example) -> tuple[object, ...]:
+    """One row under `COLUMNS`; sentiment is a number, turns are left out."""
+    row = as_table(example)
+    row["sentiment"] = example.annotation.labels.get("sentiment")
+    return tuple(row.get(name) for name in COLUMNS)
