@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "render": {"records", "taxonomy"},
     "rules": {"errors", "records", "taxonomy"},
     "reporting": {"errors", "records", "taxonomy"},
-    "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "settings", "store", "tables", "text"},
+    "jobs": {"api", "batch", "chunks", "errors", "ingest", "paths", "records", "reporting", "settings", "store", "tables", "taxonomy", "text"},
     "web": {
         "api",
         "errors",

@@ -116,6 +116,16 @@ class ThemeSettings(BaseModel):
     customers: Annotated[int, Field(ge=2, le=1000)] = 5
 
 
+class ReportSettings(BaseModel):
+    """Whether a worker makes a report of each week or month by itself, the folder it is kept in, and how many of a workspace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every: Literal["never", "weekly", "monthly"] = "never"
+    folder: Annotated[str, AfterValidator(_not_blank)] = "var/reports"
+    keep: Annotated[int, Field(ge=1, le=1000)] = 26
+
+
 class Settings(BaseSettings):
     """Everything tuned of the service; made in code it reads neither file nor environment.
 
@@ -139,6 +149,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     outbound: OutboundSettings = OutboundSettings()
     batches: BatchSettings = BatchSettings()
+    reports: ReportSettings = ReportSettings()
     themes: ThemeSettings = ThemeSettings()
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from vocservice.jobs import batches, fetching, outbound, reanalysis
 from vocservice.jobs.analysing import Analysing
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.batches import Batches
+from vocservice.jobs.digests import Digests
 from vocservice.jobs.errands import Errand, Errands
 from vocservice.jobs.guard import Policy
 from vocservice.jobs.heartbeat import Heartbeat
@@ -79,6 +80,7 @@ class Worker:
         self._batches = Batches(store, settings, self._analyser, self._beat, self._stop)
         whole = {BATCH: Errand(batches.MAX_ATTEMPTS, self._batches.run)}
         self._files = Errands(store.database, whole, self._beat, slots=1)
+        self._digests = Digests(store.database, settings.reports)
         self._alarms = (Alarm(), Alarm(), Alarm())
         self._swept = self._pruned = 0.0
 
@@ -166,8 +168,12 @@ class Worker:
             self._files.finish()
 
     def _turn_files(self) -> bool:
-        """Start a batch, where none is being done and there is a model; False where there is nothing to start."""
-        return self._analyser() is not None and self._files.turn()
+        """Start a batch, where none is being done and there is a model; False where there is nothing to start. Due reports come first."""
+        analyser = self._analyser()
+        if analyser is None:
+            return False
+        self._digests.turn(analyser.taxonomy)
+        return self._files.turn()
 
     def _analyser(self) -> Analyser | None:
         return self._model.get(self._serving())

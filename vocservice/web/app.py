@@ -20,6 +20,7 @@ from vocservice.web import (
     batches,
     bulk,
     desk,
+    digests,
     draining,
     exchange,
     feedback,
@@ -64,6 +65,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     rules_api.blueprint,
     workbench.blueprint,
     workbench.api,
+    digests.blueprint,
     themes.blueprint,
     themes.api,
     asking.blueprint,
@@ -114,6 +116,7 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
     stored = Stored(settings.store, database)
     attach(app, State(model, settings.http, stored, limiter, Ringer(redis_url), settings.batches, themes=settings.themes))
+    app.extensions[digests.NAME] = settings.reports
     for hook in HOOKS:
         hook(app)
     for blueprint in BLUEPRINTS:

@@ -1,0 +1,89 @@
+"""Tests of reports that are made by themselves: of whole weeks and months, once, without a word of a customer, for their own workspace."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from vocservice.jobs.digests import Digests, ended
+from vocservice.settings import ReportSettings
+from vocservice.store import schema
+from vocservice.taxonomy import load_taxonomy
+from vocservice.web import digests
+from web.storing import ELSEWHERE, WORKSPACE
+from web.visiting import TALK, Office
+
+TAXONOMY = load_taxonomy()
+LAST = ended("weekly", datetime.now(UTC).date())
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def settings(folder: Path, **changes: object) -> ReportSettings:
+    return ReportSettings.model_validate({"every": "weekly", "folder": str(folder / "reports")} | changes)
+
+
+def say(office: Office, day: date) -> str:
+    record = office.record()
+    with office.database.write() as connection:
+        at = datetime.combine(day, datetime.min.time(), UTC)
+        connection.execute(update(schema.records).where(schema.records.c.id == record).values(created_at=at))
+    return record
+
+
+@pytest.mark.parametrize(
+    ("every", "today", "name", "first", "last"),
+    [
+        ("weekly", date(2026, 1, 5), "2026-W01", date(2025, 12, 29), date(2026, 1, 4)),
+        ("weekly", date(2026, 1, 4), "2025-W52", date(2025, 12, 22), date(2025, 12, 28)),
+        ("monthly", date(2026, 1, 31), "2025-12", date(2025, 12, 1), date(2025, 12, 31)),
+    ],
+)
+def test_the_period_is_the_last_whole_one(every: str, today: date, name: str, first: date, last: date) -> None:
+    found = ended(every, today)
+    assert (found.name, found.first, found.last) == (name, first, last)
+    assert found.before.last == first - timedelta(days=1)
+
+
+def test_each_workspace_has_its_report_once_and_it_holds_no_words(office: Office, tmp_path: Path) -> None:
+    records = [say(office, LAST.last) for _ in range(6)]
+    say(office, LAST.last + timedelta(days=1))
+    wanted = settings(tmp_path)
+    assert Digests(office.database, wanted).turn(TAXONOMY) == 2
+    assert Digests(office.database, wanted).turn(TAXONOMY) == 0
+    page = (tmp_path / "reports" / WORKSPACE / f"{LAST.name}.html").read_text(encoding="utf-8")
+    assert f"Report of {LAST.name}" in page and "6 records" in page
+    assert not [word for word in (*records, TALK[0][1], "Third time") if word in page]
+
+
+def test_nothing_is_made_unless_it_is_switched_on(office: Office, tmp_path: Path) -> None:
+    assert ReportSettings().every == "never"
+    assert Digests(office.database, settings(tmp_path, every="never")).turn(TAXONOMY) == 0
+    assert not (tmp_path / "reports").exists()
+
+
+def test_old_ones_give_way(office: Office, tmp_path: Path) -> None:
+    folder = tmp_path / "reports" / WORKSPACE
+    folder.mkdir(parents=True)
+    for week in range(1, 5):
+        (folder / f"2020-W{week:02d}.html").write_text("old")
+    Digests(office.database, settings(tmp_path, keep=3)).turn(TAXONOMY)
+    assert sorted(path.stem for path in folder.iterdir()) == ["2020-W03", "2020-W04", LAST.name]
+
+
+def test_they_are_listed_and_read_in_their_own_workspace_only(office: Office, tmp_path: Path) -> None:
+    office.app.extensions[digests.NAME] = wanted = settings(tmp_path)
+    browser = office.browser("analyst")
+    assert "no report yet" in browser.page("/workbench/reports").words
+    Digests(office.database, wanted).turn(TAXONOMY)
+    assert LAST.name in browser.page("/workbench/reports").words
+    answer = browser.client.get(f"/workbench/reports/{LAST.name}")
+    assert answer.status_code == 200 and "unsafe" not in answer.headers["Content-Security-Policy"]
+    (tmp_path / "reports" / ELSEWHERE / f"{LAST.name}.html").unlink()
+    other = office.browser("admin", workspace=ELSEWHERE)
+    assert other.client.get(f"/workbench/reports/{LAST.name}").status_code == 404
+    assert browser.client.get("/workbench/reports/..%2Fx").status_code == 404

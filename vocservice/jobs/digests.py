@@ -1,0 +1,120 @@
+"""A store and a schedule in, the report of the week or month that ended out, one page a workspace in a folder, to be downloaded.
+
+Off unless `reports.every` says otherwise. A page holds no quotes and names no record, so nothing of a customer stays in it.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from vocservice.settings import ReportSettings
+from vocservice.store import packed, reading, workspaces
+from vocservice.store.database import Database
+from vocservice.tables.partial import Partial
+from vocservice.taxonomy import Taxonomy
+
+log = logging.getLogger("vocservice.jobs")
+
+LOOK_SECONDS = 600.0
+SUFFIX = ".html"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A week (`2026-W47`) or month (`2026-10`) with its first and last day, and the one before it."""
+
+    name: str
+    first: date
+    last: date
+
+    @property
+    def before(self) -> "Period":
+        return ended("weekly" if "W" in self.name else "monthly", self.first)
+
+
+def ended(every: str, today: date) -> Period:
+    """The last whole week or month before a day."""
+    if every == "weekly":
+        last = today - timedelta(days=today.isoweekday())
+        year, week, _ = last.isocalendar()
+        return Period(f"{year}-W{week:02d}", last - timedelta(days=6), last)
+    last = today.replace(day=1) - timedelta(days=1)
+    return Period(f"{last:%Y-%m}", last.replace(day=1), last)
+
+
+class Digests:
+    """Makes what is due, at most every ten minutes; what was made stays until newer ones push it out."""
+
+    def __init__(self, database: Database, settings: ReportSettings):
+        self._database, self._settings = database, settings
+        self._looked: float | None = None
+
+    def turn(self, taxonomy: Taxonomy) -> int:
+        """Make the reports that are due; returns how many were made.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        is_early = self._looked is not None and monotonic() - self._looked < LOOK_SECONDS
+        if self._settings.every == "never" or is_early:
+            return 0
+        self._looked = monotonic()
+        period = ended(self._settings.every, datetime.now(UTC).date())
+        with self._database.read() as connection:
+            names = [workspace.id for workspace in workspaces.listed(connection)]
+        return sum(self._made(name, period, taxonomy) for name in names)
+
+    def _made(self, workspace_id: str, period: Period, taxonomy: Taxonomy) -> bool:
+        folder = Path(self._settings.folder) / workspace_id
+        if (folder / f"{period.name}{SUFFIX}").exists():
+            return False
+        page = page_of(self._database, workspace_id, period, taxonomy)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            output = Partial(folder / f"{period.name}{SUFFIX}")
+            output.partial.write_bytes(page.encode("utf-8", "replace"))
+            output.finish()
+            for old in sorted(_pages(folder), reverse=True)[self._settings.keep :]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("a report cannot be kept (%s); see reports.folder", error.strerror)
+            return False
+        log.info("report kept", extra={"fields": {"workspace": workspace_id, "period": period.name}})
+        return True
+
+
+def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Taxonomy) -> str:
+    """The report of all records up to the end of a period, the period against the one before.
+
+    Raises:
+        StoreError: the database does not answer.
+    """
+    from vocservice.reporting.columns import Columns
+    from vocservice.reporting.page import render
+    from vocservice.reporting.report import DATE, Where, Wish, report_of
+
+    while packed.catch_up(database, workspace_id):
+        pass
+    with database.read() as connection:
+        changes = packed.changes(connection, workspace_id, packed.span(connection, workspace_id, 0))
+        parts = [Columns.of(taxonomy, ((change.record_id, change.packed) for change in batch)) for batch in changes]
+        columns = Columns.joined([Columns.of(taxonomy, ()), *parts])
+        mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
+        compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
+        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}")
+        made = report_of(columns.frame(mask), reading.StoredRows(connection, workspace_id, columns.ids), columns.skipped(mask), wish)
+    scope = made.scope
+    ladder = tuple(replace(rung, ids=()) for rung in scope.ladder)
+    return render(replace(made, quotes=(), scope=replace(scope, ladder=ladder, unfixed=replace(scope.unfixed, ids=()))))
+
+
+def kept(settings: ReportSettings, workspace_id: str) -> list[Path]:
+    """The pages of a workspace, the newest first."""
+    return sorted(_pages(Path(settings.folder) / workspace_id), reverse=True)
+
+
+def _pages(folder: Path) -> Iterator[Path]:
+    return folder.glob(f"????-*{SUFFIX}") if folder.is_dir() else iter(())
