@@ -9,9 +9,11 @@ a cell `?`, means not labelled.
 import csv
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from training import encoders
 from training.calibrate import fit_calibration, score_sets
@@ -28,8 +30,8 @@ from vocservice.inference.engine import Engine
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
 from vocservice.paths import config_path
-from vocservice.records import Rejected
-from vocservice.tables import read
+from vocservice.records import RawVerbatim, Rejected
+from vocservice.tables import parse_record, read
 from vocservice.taxonomy import LabelSet, Taxonomy
 from vocservice.text.redact import RedactionRules
 
@@ -55,15 +57,37 @@ def read_labelled(path: Path, taxonomy: Taxonomy) -> list[Example]:
         InputError: a label column is missing for every set, or a cell names an unknown label (with its row's id).
     """
     examples = []
-    for record in read(path):
-        if isinstance(record, Rejected) or not record.text:
+    for record, row in _rows(path):
+        if isinstance(record, Rejected) or not (record.text or record.turns):
             continue
-        row = record.row or {}
         targets = {s.name: target for s in taxonomy.of("verbatim") if (target := _target(s, row.get(s.name), record.id)) is not None}
-        examples.append(Example(record.id, path.stem, record.text, targets, channel=record.channel, question=record.question))
+        text = record.text or "\n".join(turn.text for turn in record.turns if turn.speaker == "customer")
+        examples.append(Example(record.id, path.stem, text, targets, channel=record.channel, question=record.question))
     if not any(example.targets for example in examples):
         raise InputError(f"{path.name} has none of the label columns {', '.join(s.name for s in taxonomy.of('verbatim'))}")
     return examples
+
+
+def _rows(path: Path) -> Iterator[tuple[RawVerbatim | Rejected, Mapping[str, Any]]]:
+    """Each record of a table with its row; of JSON Lines, as `voc export-annotations` writes them, with its object."""
+    if path.suffix != ".jsonl":
+        yield from ((record, getattr(record, "row", None) or {}) for record in read(path))
+        return
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if line.strip():
+            row = _object(line, f"{path.name}, line {number}")
+            own = {name: value for name, value in row.items() if not (name == "text" and row.get("turns"))}
+            yield parse_record(own, default_id=f"line-{number}"), row
+
+
+def _object(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(line)
+    except ValueError:
+        raise InputError(f"{place}: not JSON") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{place}: not an object")
+    return found
 
 
 def _target(label_set: LabelSet, cell: object, record_id: str) -> Target | None:

@@ -268,3 +268,21 @@ def test_the_real_corpora_use_only_labels_of_the_worked_examples_or_rare_ones(co
     assert corpus_table("fabsa", corpora, taxonomy, columns, out) > 8000
     given = {key for e in read_labelled(out, taxonomy) if isinstance(t := e.targets["aspects"], Labels) for key in t.given}
     assert given == set(taxonomy["aspects"].keys)
+
+
+def test_json_lines_of_the_desk_are_read_with_their_labels_and_a_transcript_by_its_customer(tmp_path: Path) -> None:
+    said = (("customer", "It crashed."), ("agent", "Sorry."), ("customer", "Again!"))
+    turns = [{"speaker": speaker, "text": text} for speaker, text in said]
+    lines = [
+        {"id": "a", "text": "Lovely staff.", "stages": "use", "factors": "courtesy+", "scope": "", "sentiment": "1", "flags": ""},
+        {"id": "b", "text": "It crashed.\nSorry.\nAgain!", "turns": turns, "stages": "", "factors": "technology-", "scope": "both"},
+    ]
+    path = tmp_path / "decided.jsonl"
+    path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    first, second = read_labelled(path, load_taxonomy())
+    assert (first.text, second.text) == ("Lovely staff.", "It crashed.\nAgain!")
+    assert "scope" not in first.targets and {"stages", "factors", "flags", "sentiment"} <= set(first.targets)
+    assert {"stages", "factors", "scope"} <= set(second.targets)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match="line 1"):
+        read_labelled(path, load_taxonomy())
