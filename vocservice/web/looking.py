@@ -108,12 +108,15 @@ class Looking:
 
     def _making(self, mask: "Bools") -> Making:
         from vocservice.reporting.report import report_of
+        from vocservice.reporting.rows import read_rows
+        from vocservice.store.anchors import anchors
 
         columns, wish = self.load().columns, self._wish()
 
         def make() -> "Report":
             with self.database.read() as connection:
-                rows = reading.StoredRows(connection, self.workspace_id, columns.ids)
-                return report_of(columns.frame(mask), rows, columns.skipped(mask), wish)
+                frame, rows = columns.frame(mask), reading.StoredRows(connection, self.workspace_id, columns.ids)
+                several = anchors(connection, self.workspace_id) if max(len(frame.model.names), len(frame.version.names)) > 1 else ()
+                return report_of(frame, rows, columns.skipped(mask), wish, anchors=read_rows(several).rows)
 
         return self.library.get(self._key(), make)
