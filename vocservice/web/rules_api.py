@@ -24,6 +24,7 @@ blueprint = Blueprint("rules_api", __name__)
 _PLAIN = ("id", "name", "owner", "expression", "reason", "effect", "urgency", "tag", "assignee", "is_enabled", "version", "taxonomy")
 _Shape = TypeVar("_Shape", bound="_Body")
 _Text = Annotated[str, Field(max_length=3000)]
+_Given = Annotated[str, Field(min_length=1, max_length=3000)]
 
 
 class _Body(BaseModel):
@@ -52,9 +53,9 @@ class _Changed(_Written):
 
 
 class _Tried(_Body):
-    expression: _Text | None = None
-    id: _Text | None = None
-    since: _Text | None = None
+    expression: _Given = ""
+    id: _Given = ""
+    since: _Given = ""
     limit: Annotated[int, Field(ge=1, le=rule_trials.MOST)] = rule_trials.DEFAULT
 
 
@@ -84,11 +85,11 @@ def test() -> Response:
     """What a rule, or one that is kept, would have held for."""
     key = access.require("feedback:read")
     body = _read(_Tried)
-    if (body.expression is None) == (body.id is None):
+    if bool(body.expression) == bool(body.id):
         raise RequestError("give an expression, or the id of a rule", code="invalid_type", status=422)
     with state().stored.open().database.read() as connection:
-        text = body.expression if body.id is None else _held(connection, key.workspace_id, body.id).expression
-        node = read_rule(str(text), state().model.taxonomy())
+        text = body.expression or _held(connection, key.workspace_id, body.id).expression
+        node = read_rule(text, state().model.taxonomy())
         since = time_of("since", body.since) if body.since else None
         found = rule_trials.run(connection, key.workspace_id, node, since=since, limit=body.limit)
     return json_answer({"expression": str(node), **found.to_dict()})
