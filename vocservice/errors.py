@@ -163,6 +163,13 @@ class ApiError(VocError):
         self.status, self.retry_after = status, retry_after
 
 
+class SignInError(VocError):
+    """An OpenID provider's answer lets nobody in (`sign_in_refused`), or it does not answer (`provider_unreachable`, 503)."""
+
+    code = "sign_in_refused"
+    status = 401
+
+
 class RequestBusyError(VocError):
     """The first request under an Idempotency-Key is still being answered; ask again after `retry_after` seconds."""
 

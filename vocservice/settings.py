@@ -96,6 +96,30 @@ class OutboundSettings(BaseModel):
     allow_private: bool = False
 
 
+class MailSettings(BaseModel):
+    """The server that alerts are mailed through; without a host none is mailed. `sender` is the address that mails come from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = ""
+    timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
+
+    @model_validator(mode="after")
+    def _whole(self) -> "MailSettings":
+        if self.host and "@" not in self.sender:
+            raise ValueError("mail.sender must be an address where mail.host is given")
+        if bool(self.user) != bool(self.password.get_secret_value()):
+            raise ValueError("mail.user and mail.password go together")
+        if self.user and self.security == "none":
+            raise ValueError("mail.password would be sent in the open: set mail.security")
+        return self
+
+
 class BatchSettings(BaseModel):
     """Where files that are labelled as a whole lie, how large one may be, how many may be open in a workspace, and days of results."""
 
@@ -126,6 +150,36 @@ class ReportSettings(BaseModel):
     keep: Annotated[int, Field(ge=1, le=1000)] = 26
 
 
+class OidcSettings(BaseModel):
+    """Signing in by an OpenID provider: off while all are blank.
+
+    `roles`: value of the claim to role; without any, whoever has a verified address of the `domains` is an analyst. `workspace`:
+    the id of that which people come into. `allow_private`: a provider in one's own network, and plain HTTP.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    workspace: str = ""
+    domains: tuple[str, ...] = ()
+    claim: Annotated[str, AfterValidator(_not_blank)] = "groups"
+    roles: dict[str, Literal["analyst", "support_lead", "admin"]] = {}
+    allow_private: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.issuer)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "OidcSettings":
+        given = [self.issuer, self.client_id, self.client_secret.get_secret_value(), self.workspace, self.domains or self.roles]
+        if any(given) and not all(given):
+            raise ValueError("needs issuer, client_id, client_secret, workspace, and domains or roles; or none of them")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything tuned of the service; made in code it reads neither file nor environment.
 
@@ -148,7 +202,9 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     jobs: JobSettings = JobSettings()
     outbound: OutboundSettings = OutboundSettings()
+    mail: MailSettings = MailSettings()
     batches: BatchSettings = BatchSettings()
+    oidc: OidcSettings = OidcSettings()
     reports: ReportSettings = ReportSettings()
     themes: ThemeSettings = ThemeSettings()
 

@@ -18,6 +18,7 @@ FILLED = {"JSON": {}, "BigInteger": 1, "Integer": 1, "Float": 1.0, "Boolean": Tr
 ALLOWED = {("inbox", "status"): "accepted", ("records", "status"): "pending", ("jobs", "state"): "queued", ("users", "role"): "admin"}
 ALLOWED |= {("rule_versions", "effect"): "review"}
 ALLOWED |= {("deliveries", "state"): "queued", ("annotations", "decision"): "confirm", ("batches", "status"): "queued"}
+ALLOWED |= {("issues", "status"): "open"}
 
 
 def constraints(connection: Connection) -> dict[str, Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vocservice.store.outbound import Delivery, Endpoint
 
 ACTOR = "command line"
-EVENTS = ("feedback.analysed", "transcript.flagged", "feedback.rejected")
+EVENTS = ("feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised")
 
 
 @click.group()

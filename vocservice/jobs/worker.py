@@ -14,7 +14,7 @@ from time import monotonic
 
 from vocservice.api import Analyser
 from vocservice.errors import StoreError
-from vocservice.jobs import batches, fetching, outbound, reanalysis
+from vocservice.jobs import alerting, batches, fetching, outbound, reanalysis
 from vocservice.jobs.analysing import Analysing
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.batches import Batches
@@ -26,6 +26,7 @@ from vocservice.jobs.model import Load, Model
 from vocservice.jobs.wake import Alarm, listen
 from vocservice.settings import Settings
 from vocservice.store import analyses, jobs, promotions
+from vocservice.store.alerts import ALERT, TRY
 from vocservice.store.batches import BATCH
 from vocservice.store.idempotency import prune
 from vocservice.store.jobs import Job, Lease
@@ -44,10 +45,12 @@ _SHORTEST_SLEEP = 0.05
 
 def errands_of(store: Store, settings: Settings) -> Mapping[str, Errand]:
     """The kinds of small jobs and what does them."""
-    policy = Policy(settings.outbound.allow_http, settings.outbound.allow_private)
+    policy, told = Policy(settings.outbound.allow_http, settings.outbound.allow_private), alerting.Alerting(store, settings)
     return {
         FETCH: Errand(fetching.MAX_ATTEMPTS, fetching.Fetching(store).run),
         DELIVER: Errand(outbound.MAX_ATTEMPTS, outbound.Outbound(store, policy).run),
+        ALERT: Errand(alerting.MAX_ATTEMPTS, told.run),
+        TRY: Errand(alerting.MAX_ATTEMPTS, told.try_out),
         REANALYSE: Errand(reanalysis.MAX_ATTEMPTS, reanalysis.Reanalysis(store).run),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from vocservice.records import Json, RawVerbatim, Rejected, Result
-from vocservice.store import jobs, records, reviews, rule_hits, vectors
+from vocservice.store import alerts, jobs, records, reviews, rule_hits, vectors
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.jobs import Job, Lease
@@ -89,7 +89,8 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         review = result.conversation.needs_review if result.conversation else None
         _set(connection, task, status="analysed", error_code=None, needs_review=review, **kept)
         hits = rule_hits.keep(connection, Analysed(task.job.workspace_id, task.job.target, task.revision, bundle, whole))
-        reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=whole, hits=hits)
+        if reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=whole, hits=hits):
+            alerts.gather(connection, task.job.workspace_id, task.job.target)
     records.forget_original(connection, task.job.target)
     return True
 

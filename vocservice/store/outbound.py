@@ -23,8 +23,8 @@ from vocservice.store.schema import analyses, deliveries, endpoints, records
 from vocservice.store.vault import Vault
 
 DELIVER = "deliver"
-ANALYSED, FLAGGED, REJECTED = "feedback.analysed", "transcript.flagged", "feedback.rejected"
-EVENTS = (ANALYSED, FLAGGED, REJECTED)
+ANALYSED, FLAGGED, REJECTED, RAISED = "feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised"
+EVENTS = (ANALYSED, FLAGGED, REJECTED, RAISED)
 _SECRET_BYTES = 32
 
 
@@ -153,6 +153,16 @@ def publish(connection: Connection, held: Before, result: Result) -> int:
                 _queue(connection, endpoint, held.record_id, event, payload, at)
                 queued += 1
     return queued
+
+
+def raise_alert(connection: Connection, workspace_id: str, told: Mapping[str, Json]) -> int:
+    """Queue what an alert says of records (by their ids) for the endpoints that want it; returns how many events."""
+    wanted = [one for one in listed(connection, workspace_id) if one.is_enabled and RAISED in one.events]
+    at = now(connection)
+    for record_id, data in told.items():
+        for endpoint in wanted:
+            _queue(connection, endpoint, record_id, RAISED, {"type": RAISED, "timestamp": at.isoformat(), "data": data}, at)
+    return len(told) * len(wanted)
 
 
 def events_of(result: Result) -> Iterable[str]:

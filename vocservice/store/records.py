@@ -17,6 +17,7 @@ from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.rows import insert_if_new, insert_missing, insert_new
 from vocservice.store.schema import (
+    alert_matters,
     analyses,
     annotations,
     assignments,
@@ -232,7 +233,7 @@ def wipe(connection: Connection, record_id: str) -> None:
     connection.execute(delete(job_table).where(job_table.c.target == record_id, job_table.c.kind.in_((ANALYSE, FETCH))))
     blank = dict.fromkeys(_SAID)
     connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
-    for table in (analyses, vectors, rule_hits, second_readings, annotations, claims, reviews, deliveries, *_HANDLED):
+    for table in (analyses, vectors, rule_hits, alert_matters, second_readings, annotations, claims, reviews, deliveries, *_HANDLED):
         connection.execute(delete(table).where(table.c.record_id == record_id))
     told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
     connection.execute(update(inbox).where(inbox.c.id.in_(told)).values(body_sealed=None))

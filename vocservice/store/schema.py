@@ -418,7 +418,7 @@ drafts = Table(
     Column("saved_at", UtcTime, nullable=False),
 )
 
-# Filters of the queue under a name, of one person or of all of a workspace.
+# Filters of a page under a name, of one person or of all of a workspace.
 views = Table(
     "views",
     metadata,
@@ -429,6 +429,7 @@ views = Table(
     Column("filters", Document, nullable=False),
     Column("is_shared", Boolean, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("page", Code, nullable=False, server_default="desk"),
     Index(None, "workspace_id", "name"),
 )
 
@@ -583,6 +584,61 @@ rule_hits = Table(
     UniqueConstraint("record_id", "rule_id", "version", "revision", "bundle"),
     Index(None, "workspace_id", "number"),
     Index(None, "rule_id", "version"),
+)
+
+# Who is told when which records come to the desk, and when. `readers` are ids of users; times of day are written as HH:MM.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),
+    Column("labels", Document, nullable=False),
+    Column("least_urgency", Integer, nullable=False),
+    Column("zone", Code, nullable=False),
+    Column("cool_down", Integer, nullable=False),
+    Column("quiet_from", Code),
+    Column("quiet_to", Code),
+    Column("digest_at", Code),
+    Column("days", Document, nullable=False),
+    Column("readers", Document, nullable=False),
+    Column("tells_endpoints", Boolean, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_sent_at", UtcTime),
+    Index(None, "workspace_id"),
+)
+
+# What an alert has to say, and said: a record once.
+alert_matters = Table(
+    "alert_matters",
+    metadata,
+    Column("alert_id", Id, ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True, index=True),
+    _workspace(),
+    Column("at", UtcTime, nullable=False),
+    Column("said_at", UtcTime),
+    Index(None, "alert_id", "said_at"),
+)
+
+# Service complaints of one cell of the journey map that became one experience issue; names keys and counts, no record.
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("stage", Code, nullable=False),
+    Column("factor", Code, nullable=False),
+    Column("title", Key, nullable=False),
+    Column("owner", Code, nullable=False),
+    Column("status", Code, nullable=False),
+    Column("evidence", Document, nullable=False),
+    Column("opened_by", Key, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    _one_of("status", "open", "mending", "closed", "dismissed"),
+    Index(None, "workspace_id", "changed_at"),
+    _one_where("ix_issues_live", "workspace_id", "stage", "factor", where="status IN ('open', 'mending')"),
 )
 
 # Which bundle serves since when; the newest row counts. Rolling back adds a row.

@@ -14,6 +14,7 @@ from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
 from vocservice.web import (
     admin,
+    alerts,
     analyse,
     asking,
     batch_pages,
@@ -26,16 +27,19 @@ from vocservice.web import (
     feedback,
     headers,
     health,
+    issues,
     limits,
     login,
     logs,
     metrics,
+    oidc,
     openapi,
     page,
     problems,
     rules,
     rules_api,
     second,
+    segments,
     sources,
     subjects,
     taxonomy,
@@ -57,6 +61,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     subjects.blueprint,
     sources.blueprint,
     login.blueprint,
+    oidc.blueprint,
     desk.blueprint,
     bulk.blueprint,
     second.blueprint,
@@ -66,12 +71,15 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     workbench.blueprint,
     workbench.api,
     digests.blueprint,
+    issues.blueprint,
     themes.blueprint,
     themes.api,
     asking.blueprint,
     asking.api,
+    segments.blueprint,
     batch_pages.blueprint,
     admin.blueprint,
+    alerts.blueprint,
     taxonomy.blueprint,
     health.blueprint,
     metrics.blueprint,
@@ -114,9 +122,11 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     model = Model(analyser, settings)
     redis_url = settings.redis_url.get_secret_value()
     limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
+    ringer, sends_mail = Ringer(redis_url), bool(settings.mail.host)
     stored = Stored(settings.store, database)
-    attach(app, State(model, settings.http, stored, limiter, Ringer(redis_url), settings.batches, themes=settings.themes))
+    attach(app, State(model, settings.http, stored, limiter, ringer, settings.batches, sends_mail, themes=settings.themes))
     app.extensions[digests.NAME] = settings.reports
+    oidc.attach(app, settings.oidc, settings.http.public_url)
     for hook in HOOKS:
         hook(app)
     for blueprint in BLUEPRINTS:

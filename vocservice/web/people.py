@@ -43,6 +43,7 @@ NAVIGATION = (
     ("admin.source_list", "Sources", users.ADMIN),
     ("admin.key_list", "Keys", users.ADMIN),
     ("admin.user_list", "Users", users.ADMIN),
+    ("alerts.listing", "Alerts", users.ADMIN),
     ("admin.dead_letter_list", "Dead letters", users.ADMIN),
     ("admin.audit_list", "Audit", users.ADMIN),
     ("admin.bundle", "Bundle", users.ADMIN),
@@ -165,6 +166,13 @@ def become(token: str) -> None:
     g.visitor = _visitor_of(token)
 
 
+def close_old() -> None:
+    """End the session that a request came with, before another begins."""
+    if found := visitor():
+        with database().write() as connection:
+            sessions.close(connection, found.token)
+
+
 def let_in(answer: Response, token: str) -> Response:
     """Give a browser its session."""
     _set_cookie(answer, SESSION, token)
@@ -274,6 +282,21 @@ def _secret() -> str | None:
 
 def _token(secret: str) -> str:
     return hmac.new(secret.encode("utf-8", "replace"), b"form", hashlib.sha256).hexdigest()
+
+
+def keep_for_now(answer: Response, cookie: str, value: str, *, seconds: int) -> None:
+    """Give a browser something to bring back soon."""
+    answer.set_cookie(_name(cookie), value, max_age=seconds, secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def take_back(answer: Response, cookie: str) -> None:
+    """Take it away."""
+    answer.delete_cookie(_name(cookie), secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def brought(cookie: str) -> str:
+    """What a browser brings back; blank for nothing."""
+    return request.cookies.get(_name(cookie), "")
 
 
 def _name(cookie: str) -> str:

@@ -104,6 +104,7 @@ class State:
     limiter: Limiter
     ringer: Ringer
     batches: BatchSettings
+    sends_mail: bool = False
     tally: Tally = field(default_factory=Tally)
     themes: ThemeSettings = ThemeSettings()
 

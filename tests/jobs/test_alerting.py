@@ -1,0 +1,385 @@
+"""Tests of alerts: what they gather, when they speak, to whom, what they say and never say; over a mail server on this machine."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from datetime import time, timedelta
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from argon2 import PasswordHasher
+from builders import CANARY
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import insert, select, update
+
+from vocservice.errors import InputError
+from vocservice.jobs.alerting import MAX_ATTEMPTS, SHOWN, Alerting
+from vocservice.jobs.errands import Errand
+from vocservice.settings import HttpLimits, MailSettings, Settings
+from vocservice.store import alerts, audit, outbound, records, schema, users
+from vocservice.store.alerts import ALERT, TRY, Alert, Wish
+from vocservice.store.database import now
+from vocservice.store.opened import Store
+from vocservice.store.timing import Timing
+from vocservice.store.users import User
+
+from .stores import WORKSPACE, add, add_transcript, job_states, make_due, worker_of
+
+KNOWN = ("needs_review", "flags.churn_risk", "rules.loud")
+NAME = "Angry and leaving"
+
+
+def free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+class Server:
+    """A mail server on this machine: what it got, and for whom; it refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[list[str], Message]] = []
+        self.refuses: set[str] = set()
+        self.is_ill = False
+        self.controller = Controller(self, hostname="127.0.0.1", port=free_port())
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+        if address in self.refuses:
+            return "550 no such person"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.is_ill:
+            return "451 later"
+        self.got.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))  # type: ignore[arg-type]
+        return "250 OK"
+
+    @property
+    def texts(self) -> list[str]:
+        return [message.get_payload(decode=True).decode() for _, message in self.got]  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    made.controller.start()
+    yield made
+    made.controller.stop()
+
+
+@pytest.fixture
+def settings(settings: Settings, server: Server) -> Settings:
+    mail = MailSettings(host="127.0.0.1", port=server.controller.port, security="none", sender="voc@example.org")
+    return settings.model_copy(update={"mail": mail, "http": HttpLimits(public_url="https://voc.example.org/")})
+
+
+@pytest.fixture
+def lead(store: Store, monkeypatch: pytest.MonkeyPatch) -> User:
+    monkeypatch.setattr(users, "PasswordHasher", lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    return person(store, "lead@example.org", "support_lead")
+
+
+def person(store: Store, email: str, role: str) -> User:
+    with store.database.write() as connection:
+        return users.add(connection, WORKSPACE, email=email, name="Ada", role=role, password="long enough to be one", actor="test")
+
+
+def alert(store: Store, by: User, *, readers: Sequence[User] | None = None, **changes: Any) -> Alert:
+    to = (by,) if readers is None else readers
+    values = {"labels": (), "least_urgency": 0, "timing": Timing(), "tells_endpoints": False, **changes}
+    wish = Wish(NAME, readers=tuple(user.id for user in to), **values)
+    with store.database.write() as connection:
+        return alerts.create(connection, by, wish, known=KNOWN)
+
+
+def turn(store: Store, settings: Settings) -> None:
+    worker_of(store, settings).run(once=True)
+
+
+def decide(store: Store, record_id: str) -> None:
+    with store.database.write() as connection:
+        chosen = schema.reviews.c.record_id == record_id
+        connection.execute(update(schema.reviews).where(chosen).values(decided_at=now(connection)))
+
+
+def test_readers_are_told_how_many_why_and_where_and_no_word_of_a_customer(
+    store: Store, settings: Settings, server: Server, lead: User
+) -> None:
+    alert(store, lead)
+    record = add_transcript(store, f"{CANARY} it crashed", "Sorry.")
+    turn(store, settings)
+    ((to, message),) = server.got
+    assert to == [lead.email] and message["Subject"] == f"1 record to review: {NAME}" and message["Auto-Submitted"] == "auto-generated"
+    (text,) = server.texts
+    assert f"https://voc.example.org/desk/{record}" in text and "needs_review" in text and "1 wait on the desk, 0 of them longer" in text
+    assert CANARY not in message.as_string() and lead.email not in message.as_string()
+    assert job_states(store, ALERT) == []
+
+
+def test_what_does_not_come_to_the_desk_is_no_matter(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    alert(store, lead)
+    add(store, "poison")
+    turn(store, settings)
+    assert server.got == [] and job_states(store, ALERT) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_told"),
+    [
+        ({}, True),
+        ({"labels": ("needs_review",)}, True),
+        ({"labels": ("flags.churn_risk", "needs_review")}, True),
+        ({"labels": ("rules.loud",)}, False),
+        ({"least_urgency": 1}, True),
+        ({"least_urgency": 1000}, False),
+    ],
+    ids=str,
+)
+def test_an_alert_speaks_of_its_labels_from_its_urgency_on(
+    changes: dict[str, Any], is_told: bool, store: Store, settings: Settings, server: Server, lead: User
+) -> None:
+    alert(store, lead, **changes)
+    add_transcript(store, "it crashed", "Sorry.")
+    turn(store, settings)
+    assert bool(server.got) is is_told
+
+
+def test_a_record_is_told_once_whatever_is_analysed_again(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    alert(store, lead)
+    record = add_transcript(store, "it crashed", "Sorry.")
+    turn(store, settings)
+    with store.database.write() as connection:
+        assert alerts.gather(connection, WORKSPACE, record) == 0
+    turn(store, settings)
+    assert len(server.got) == 1
+
+
+def test_an_alert_is_silent_on_records_older_than_itself(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    record = add_transcript(store, "it crashed", "Sorry.")
+    turn(store, settings)
+    alert(store, lead)
+    with store.database.write() as connection:
+        assert alerts.gather(connection, WORKSPACE, record) == 0
+    assert server.got == []
+
+
+def test_what_comes_within_a_cool_down_is_told_together_after_it(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    made = alert(store, lead, timing=Timing(cool_down=60))
+    add_transcript(store, "it crashed", "Sorry.")
+    turn(store, settings)
+    on_desk(store, 3)
+    make_due(store)
+    turn(store, settings)
+    assert len(server.got) == 1 and [state for state, *_ in job_states(store, ALERT)] == ["queued"]
+    spoke_earlier(store, made, hours=2)
+    make_due(store)
+    turn(store, settings)
+    assert [message["Subject"] for _, message in server.got] == [f"1 record to review: {NAME}", f"3 records to review: {NAME}"]
+
+
+def spoke_earlier(store: Store, made: Alert, *, hours: int) -> None:
+    with store.database.write() as connection:
+        earlier = now(connection) - timedelta(hours=hours)
+        connection.execute(update(schema.alerts).where(schema.alerts.c.id == made.id).values(last_sent_at=earlier))
+
+
+def on_desk(store: Store, count: int, *, urgency: int = 400, hours: int = 0) -> list[str]:
+    """Records that came to the desk just now, gathered as a worker would."""
+    ids = add(store, *(f"text {number}" for number in range(count)), name="desk")
+    with store.database.write() as connection:
+        connection.execute(update(schema.records).where(schema.records.c.id.in_(ids)).values(status="analysed"))
+        connection.execute(schema.jobs.delete().where(schema.jobs.c.target.in_(ids)))
+        for number, record_id in enumerate(ids):
+            values = {"record_id": record_id, "workspace_id": WORKSPACE, "revision": 1, "urgency": urgency + number}
+            connection.execute(insert(schema.reviews).values(**values, entered_at=now(connection) - timedelta(hours=hours)))
+            alerts.gather(connection, WORKSPACE, record_id)
+    return ids
+
+
+def test_a_long_list_is_cut_and_says_so_the_most_urgent_first(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    alert(store, lead)
+    ids = on_desk(store, SHOWN + 5)
+    turn(store, settings)
+    (text,) = server.texts
+    assert "... and 5 less urgent." in text and ids[-1] in text and ids[0] not in text
+    assert text.index(ids[-1]) < text.index(ids[-2])
+
+
+def test_what_was_decided_meanwhile_is_not_told(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    alert(store, lead)
+    first, second = on_desk(store, 2)
+    decide(store, first)
+    turn(store, settings)
+    (text,) = server.texts
+    assert second in text and first not in text
+    decide(store, second)
+    make_due(store)
+    turn(store, settings)
+    assert len(server.got) == 1
+
+
+def test_a_digest_waits_for_its_time_and_for_the_next_one_after(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    with store.database.read() as connection:
+        at = now(connection)
+    alert(store, lead, timing=Timing(digest_at=(at + timedelta(hours=3)).time().replace(second=0, microsecond=0)))
+    on_desk(store, 2)
+    turn(store, settings)
+    assert server.got == [] and len(job_states(store, ALERT)) == 1
+    make_due(store)
+    turn(store, settings)
+    assert [message["Subject"] for _, message in server.got] == [f"2 records to review: {NAME}"]
+    assert [state for state, *_ in job_states(store, ALERT)] == ["queued"]
+    make_due(store)
+    turn(store, settings)
+    assert len(server.got) == 1  # nothing new, nothing overdue
+
+
+def test_a_digest_reminds_of_what_is_overdue(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    alert(store, lead, timing=Timing(digest_at=now_time(store)))
+    on_desk(store, 1, hours=30)
+    make_due(store)
+    turn(store, settings)
+    make_due(store)
+    turn(store, settings)
+    assert [text.splitlines()[0].rpartition(" ")[2] for text in server.texts] == ["1.", "0."]
+    assert all("1 wait on the desk, 1 of them longer" in text for text in server.texts)
+
+
+def now_time(store: Store) -> time:
+    with store.database.read() as connection:
+        return now(connection).time().replace(second=0, microsecond=0)
+
+
+def test_a_server_that_is_ill_is_tried_again_and_readers_do_not_see_each_other(
+    store: Store, settings: Settings, server: Server, lead: User
+) -> None:
+    other = person(store, "other@example.org", "admin")
+    alert(store, lead, readers=[lead, other])
+    on_desk(store, 1)
+    server.is_ill = True
+    turn(store, settings)
+    assert job_states(store, ALERT) == [("queued", 1, "mail_failed")] and server.got == []
+    server.is_ill = False
+    make_due(store)
+    turn(store, settings)
+    ((to, message),) = server.got
+    assert sorted(to) == [lead.email, other.email] and "@example.org" not in message["To"]
+
+
+def test_one_address_that_is_refused_does_not_keep_it_from_the_others(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    other = person(store, "other@example.org", "admin")
+    alert(store, lead, readers=[lead, other])
+    server.refuses = {lead.email}
+    on_desk(store, 1)
+    turn(store, settings)
+    assert [to for to, _ in server.got] == [[other.email]] and job_states(store, ALERT) == []
+
+
+def test_whoever_left_or_may_no_longer_read_it_gets_no_mail(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    other = person(store, "other@example.org", "admin")
+    alert(store, lead, readers=[lead, other])
+    with store.database.write() as connection:
+        users.set_role(connection, lead, "analyst", actor="test")
+    on_desk(store, 1)
+    turn(store, settings)
+    assert [to for to, _ in server.got] == [[other.email]]
+
+
+def test_a_mail_said_again_has_the_same_id(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    made = alert(store, lead)
+    on_desk(store, 1)
+    with store.database.read() as connection:
+        letter = alerts.letter(connection, made.id)
+    assert letter is not None
+    sender = Alerting(store, settings)
+    for _ in range(2):
+        sender._mail(letter, "x", "y")
+    first, second = (message["Message-ID"] for _, message in server.got)
+    assert first == second and first.endswith("@example.org>")
+
+
+def test_endpoints_get_an_event_a_record_that_goes_with_it(store: Store, settings: Settings, lead: User) -> None:
+    with store.database.write() as connection:
+        endpoint, _ = outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
+    made = alert(store, lead, readers=[], tells_endpoints=True)
+    first, second = on_desk(store, 2)
+    kinds = {ALERT: Errand(MAX_ATTEMPTS, Alerting(store, settings).run)}
+    worker_of(store, settings, errands=kinds).run(once=True)
+    with store.database.write() as connection:
+        told = {one.payload["data"]["id"]: one.payload["data"] for one in outbound.log_of(connection, endpoint)}
+        assert told.keys() == {first, second} and told[first]["alert"] == made.id and told[first]["urgency"] == 40.0
+        records.wipe(connection, first)
+        assert [one.payload["data"]["id"] for one in outbound.log_of(connection, endpoint)] == [second]
+        assert first not in set(connection.scalars(select(schema.alert_matters.c.record_id)))
+
+
+def test_a_silenced_alert_forgets_and_a_deleted_one_is_gone(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    made = alert(store, lead)
+    on_desk(store, 2)
+    with store.database.write() as connection:
+        alerts.set_enabled(connection, made, False, actor="test")
+    turn(store, settings)
+    assert server.got == [] and job_states(store, ALERT) == []
+    with store.database.write() as connection:
+        alerts.set_enabled(connection, made, True, actor="test")
+        alerts.remove(connection, made, actor="test")
+        with pytest.raises(InputError):
+            alerts.get(connection, WORKSPACE, made.id)
+        assert audit.first_broken(connection) is None
+
+
+def test_trying_out_mails_at_once_and_says_that_nothing_happened(store: Store, settings: Settings, server: Server, lead: User) -> None:
+    made = alert(store, lead, timing=Timing(cool_down=600))
+    spoke_earlier(store, made, hours=0)
+    with store.database.write() as connection:
+        alerts.ask_try(connection, made)
+    turn(store, settings)
+    ((to, message),) = server.got
+    assert to == [lead.email] and message["Subject"] == f"Trying out: {NAME}" and job_states(store, TRY) == []
+
+
+def test_without_a_mail_server_the_alert_is_kept_for_later(store: Store, settings: Settings, lead: User) -> None:
+    alert(store, lead)
+    on_desk(store, 1)
+    worker_of(store, settings.model_copy(update={"mail": MailSettings()})).run(once=True)
+    assert job_states(store, ALERT) == [("queued", 1, "mail_failed")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"labels": ("flags.none",)}, "label_unknown"),
+        ({"least_urgency": 1001}, "urgency_invalid"),
+        ({"readers": []}, "alert_silent"),
+        ({"readers": ["usr_of_another_house"]}, "reader_unknown"),
+    ],
+    ids=str,
+)
+def test_an_alert_that_cannot_be_is_refused(changes: dict[str, Any], code: str, store: Store, lead: User) -> None:
+    readers = tuple(changes.pop("readers", [lead.id]))
+    values = {"labels": (), "least_urgency": 0, "timing": Timing(), "tells_endpoints": False, **changes}
+    with store.database.write() as connection, pytest.raises(InputError) as refused:
+        alerts.create(connection, lead, Wish(NAME, readers=readers, **values), known=KNOWN)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"host": "mail.example.org"},
+        {"user": "voc"},
+        {"password": SecretStr("x")},
+        {"host": "mail.example.org", "sender": "voc@example.org", "user": "voc", "password": SecretStr("x"), "security": "none"},
+        {"security": "ssl"},
+        {"port": 0},
+    ],
+    ids=str,
+)
+def test_mail_settings_that_cannot_work_stop_the_start(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        MailSettings(**wrong)

@@ -1,0 +1,39 @@
+"""A mail and its addresses in, handed to the mail server out (SMTP); nothing is logged of either."""
+
+import smtplib
+import ssl
+from collections.abc import Callable, Sequence
+from email.message import EmailMessage
+
+from vocservice.errors import MailError
+from vocservice.settings import MailSettings
+
+Post = Callable[[MailSettings, EmailMessage, Sequence[str]], None]
+
+
+def post(mail: MailSettings, message: EmailMessage, to: Sequence[str]) -> None:
+    """Hand a mail to the server, for all addresses at once, none of which the others see.
+
+    Raises:
+        MailError: the server is not there, refuses us, or refuses every address (`mail_failed`); some refused ones are let be.
+    """
+    try:
+        with _connected(mail) as server:
+            if mail.user:
+                server.login(mail.user, mail.password.get_secret_value())
+            server.send_message(message, mail.sender, list(to))
+    except (smtplib.SMTPException, OSError) as error:
+        raise MailError(f"the mail server did not take a mail ({type(error).__name__})") from None
+
+
+def _connected(mail: MailSettings) -> smtplib.SMTP:
+    if mail.security == "tls":
+        return smtplib.SMTP_SSL(mail.host, mail.port, timeout=mail.timeout_seconds, context=ssl.create_default_context())
+    server = smtplib.SMTP(mail.host, mail.port, timeout=mail.timeout_seconds)
+    if mail.security == "starttls":
+        try:
+            server.starttls(context=ssl.create_default_context())
+        except BaseException:
+            server.close()
+            raise
+    return server

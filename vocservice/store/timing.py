@@ -1,0 +1,87 @@
+"""Cool-down, quiet hours and the times of a digest in, the next moment at which an alert may speak out; in the alert's own time zone."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+from vocservice.errors import InputError
+
+EVERY_DAY = tuple(range(7))
+LONGEST_COOL_DOWN = 7 * 24 * 60
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When an alert may speak.
+
+    Without `digest_at`: as soon as there is something to say, but not within `cool_down` minutes of the last time nor between
+    the two times of `quiet` (which may span midnight). With it: at this time of `days` (0 is Monday), in the time zone `zone`.
+    """
+
+    zone: str = "UTC"
+    cool_down: int = 0
+    quiet: tuple[time, time] | None = None
+    digest_at: time | None = None
+    days: tuple[int, ...] = EVERY_DAY
+
+    def next_at(self, now: datetime, last: datetime | None = None) -> datetime:
+        """The next moment, in UTC: not before `now`, and of a digest after it. `last`: when it spoke last."""
+        if self.digest_at is not None:
+            return self._next_digest(now, self.digest_at)
+        at = max(now, last + timedelta(minutes=self.cool_down)) if last else now
+        return self._after_quiet(at)
+
+    def _after_quiet(self, at: datetime) -> datetime:
+        if self.quiet is None:
+            return at
+        start, end = self.quiet
+        local = at.astimezone(ZoneInfo(self.zone))
+        clock, spans_midnight = local.time(), start > end
+        is_quiet = (clock >= start or clock < end) if spans_midnight else start <= clock < end
+        if not is_quiet:
+            return at
+        day = local.date() + timedelta(days=int(spans_midnight and clock >= start))
+        return datetime.combine(day, end, ZoneInfo(self.zone)).astimezone(UTC)
+
+    def _next_digest(self, now: datetime, clock: time) -> datetime:
+        today = now.astimezone(ZoneInfo(self.zone)).date()
+        days = (today + timedelta(days=ahead) for ahead in range(9))
+        times = (datetime.combine(day, clock, ZoneInfo(self.zone)).astimezone(UTC) for day in days if day.weekday() in self.days)
+        return next(at for at in times if at > now)
+
+
+def timing_of(*, zone: str, cool_down: int, quiet: tuple[str, str], digest_at: str, days: Collection[int]) -> Timing:
+    """What somebody wrote down, checked; blank times are none.
+
+    Raises:
+        InputError: a time zone, a time, a day or a cool-down that there is not (`timing_invalid`).
+    """
+    if zone not in available_timezones():
+        raise InputError("there is no such time zone; write one as Europe/Berlin", code="timing_invalid")
+    if not 0 <= cool_down <= LONGEST_COOL_DOWN:
+        raise InputError(f"a cool-down has 0 to {LONGEST_COOL_DOWN} minutes", code="timing_invalid")
+    chosen = tuple(sorted(set(days) & set(EVERY_DAY)))
+    if digest_at and not chosen:
+        raise InputError("a digest needs at least one day of the week", code="timing_invalid")
+    start, end = map(clock_of, quiet)
+    if (start is None) != (end is None):
+        raise InputError("quiet hours need their begin and their end", code="timing_invalid")
+    spans = (start, end) if start is not None and end is not None and start != end else None
+    return Timing(zone, cool_down, spans, clock_of(digest_at), chosen or EVERY_DAY)
+
+
+def clock_of(text: str) -> time | None:
+    """A time of day written as 18:30; None for a blank.
+
+    Raises:
+        InputError: it is none (`timing_invalid`).
+    """
+    if not text.strip():
+        return None
+    found = _CLOCK.fullmatch(text.strip())
+    if found is None:
+        raise InputError("write a time of day as 18:30", code="timing_invalid")
+    return time(int(found[1]), int(found[2]))
