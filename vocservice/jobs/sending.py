@@ -58,6 +58,26 @@ def post(target: Target, headers: Mapping[str, str], body: bytes, *, timeout: fl
         connection.close()
 
 
+def exchange(
+    target: Target, method: str, headers: Mapping[str, str], body: bytes | None = None, *, most_bytes: int
+) -> tuple[int, bytes] | None:
+    """Ask, and read the answer: its status and body; None where nothing came in time, or more than so many bytes."""
+    connection = _Checked(target, TIMEOUT)
+    deadline = Timer(TIMEOUT, _cut, (connection,))
+    deadline.daemon = True
+    deadline.start()
+    try:
+        connection.request(method, target.path, body, dict(headers))
+        answer = connection.getresponse()
+        content = answer.read(most_bytes + 1)
+        return (answer.status, content) if len(content) <= most_bytes else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        deadline.cancel()
+        connection.close()
+
+
 def retry_after(header: str | None) -> float | None:
     """The pause that an answer asks for, in seconds or as a date; at most a day."""
     if header is None:

@@ -16,7 +16,7 @@ from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import throttles
 from vocservice.store.schema import users as user_table
 from vocservice.store.sessions import Lifetime
-from vocservice.store.users import User
+from vocservice.store.users import Identity, User
 from vocservice.store.vault import Vault
 
 USER_TRIES, ADDRESS_TRIES = 5, 30
@@ -53,6 +53,24 @@ def log_in(database: Database, vault: Vault, *, email: str, password: str, addre
         return None
     with database.write() as connection:
         return _let_in(connection, tried.user, tried.bucket, lifetime) if fits else _kept_out(connection, tried.user)
+
+
+def let_in_known(database: Database, *, workspace_id: str, identity: Identity, sets_role: bool, lifetime: Lifetime) -> Login | None:
+    """Let in who a provider knows; with `sets_role` their role becomes the provider's. None where nobody may.
+
+    Raises:
+        InputError: the last admin would become something less (`last_admin`), or the address is none (`email_unusable`).
+        StoreError: the database does not answer.
+    """
+    with database.write() as connection:
+        user = users.known_as(connection, workspace_id, identity)
+        if user is None or not user.is_active:
+            return _kept_out(connection, user) if user else None
+        if sets_role and user.role != identity.role:
+            user = users.set_role(connection, user, identity.role, actor=users.OIDC)
+        connection.execute(update(user_table).where(user_table.c.id == user.id).values(last_login_at=now(connection)))
+        audit.write(connection, user.workspace_id, Act(user.actor, "login", user.id, {"by": users.OIDC}))
+        return Login(users.get(connection, user.workspace_id, user.id), sessions.begin(connection, user.id, lifetime))
 
 
 def bucket_of(address: str) -> str:

@@ -4,6 +4,7 @@ Roles are nested: an admin may all that a support lead may, who may all that an 
 audit log, and ends the sessions of whom it concerns.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from vocservice.store.sources import checked_name
 
 ANALYST, SUPPORT_LEAD, ADMIN = ROLES = ("analyst", "support_lead", "admin")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256
+OIDC = "oidc"
 _LONGEST_EMAIL = 200
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
 
@@ -52,6 +54,22 @@ class User:
     def may(self, role: str) -> bool:
         """Whether they may what this role may."""
         return self.is_active and ROLES.index(self.role) >= ROLES.index(role)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody as an OpenID provider knows them; the address is None unless the provider verified it."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    name: str
+    role: str
+
+    @property
+    def key(self) -> str:
+        """What the user's row holds of it: the provider's name of somebody is theirs alone, and never given anew."""
+        return hashlib.sha256(f"{self.issuer}\0{self.subject}".encode("utf-8", "replace")).hexdigest()
 
 
 def add(connection: Connection, workspace_id: str, *, email: str, name: str, role: str, password: str, actor: str) -> User:
@@ -102,6 +120,37 @@ def by_email(connection: Connection, email: str) -> User:
         InputError: there is none (`user_unknown`), or it is no address (`email_unusable`).
     """
     return _found(connection, users.c.email == checked_email(email))
+
+
+def known_as(connection: Connection, workspace_id: str, identity: Identity) -> User | None:
+    """The user of an identity, made or found by their verified address the first time; None where nobody can be.
+
+    An address alone is never believed: somebody of another workspace, or who is known as another identity, is not them.
+    """
+    row = connection.execute(select(users).where(users.c.oidc_subject == identity.key)).mappings().first()
+    if row is not None:
+        return user_of(row) if row["workspace_id"] == workspace_id else None
+    if identity.email is None:
+        return None
+    email = checked_email(identity.email)
+    values = {
+        "id": new_id("usr"),
+        "workspace_id": workspace_id,
+        "email": email,
+        "name": _name_of(identity),
+        "role": identity.role,
+        "is_active": True,
+        "failures": 0,
+        "preferences": {},
+        "created_at": now(connection),
+    }
+    is_new = insert_if_new(connection, users, values)
+    free = (users.c.email == email) & (users.c.workspace_id == workspace_id) & users.c.oidc_subject.is_(None)
+    if not connection.execute(update(users).where(free).values(oidc_subject=identity.key)).rowcount:
+        return None
+    user = by_email(connection, email)
+    _audit(connection, user, OIDC, "user.add" if is_new else "user.link", role=user.role)
+    return user
 
 
 def listed(connection: Connection, workspace_id: str) -> list[User]:
@@ -202,6 +251,14 @@ def _check_not_last(connection: Connection, user: User) -> None:
     )
     if user.role == ADMIN and user.is_active and connection.execute(other.with_for_update()).first() is None:
         raise InputError("no other admin would be left; make somebody else one first", code="last_admin")
+
+
+def _name_of(identity: Identity) -> str:
+    """The provider's name of somebody, else what stands before the @."""
+    try:
+        return checked_name(identity.name)
+    except InputError:
+        return str(identity.email).partition("@")[0][:_LONGEST_EMAIL]
 
 
 def _checked_role(role: str) -> str:

@@ -5,7 +5,7 @@ from flask import Response, make_response, redirect, request, url_for
 from vocservice.store import audit, logins, sessions, users
 from vocservice.store.audit import Act
 from vocservice.store.users import ANALYST
-from vocservice.web import people
+from vocservice.web import oidc, people
 from vocservice.web.people import open_to_all, person, require_role
 
 blueprint = people.pages("login")
@@ -19,7 +19,7 @@ HOME = "desk.queue"
 @open_to_all
 def form() -> Response:
     """The form to sign in."""
-    return people.shown("login.html", next=people.own_path(request.args.get("next", "")))
+    return people.shown("login.html", next=people.own_path(request.args.get("next", "")), has_provider=oidc.is_on())
 
 
 @blueprint.post("/login")
@@ -32,8 +32,8 @@ def enter() -> Response:
         people.database(), people.vault(), email=email, password=password, address=people.address(), lifetime=people.LIFETIME
     )
     if login is None:
-        return people.shown("login.html", status=401, next=back, draft=draft, refused=REFUSED)
-    _close_old()
+        return people.shown("login.html", status=401, next=back, draft=draft, refused=REFUSED, has_provider=oidc.is_on())
+    people.close_old()
     if draft and back:
         people.become(login.token)
         return people.let_in(people.shown("resume.html", action=back, draft=draft), login.token)
@@ -103,9 +103,3 @@ def _draft() -> list[tuple[str, str]]:
     """The fields of a form that came after its session had ended."""
     sent = [(name.removeprefix(DRAFT), value) for name, value in request.form.items(multi=True) if name.startswith(DRAFT)]
     return [(name, value) for name, value in sent if name != people.FIELD]
-
-
-def _close_old() -> None:
-    if found := people.visitor():
-        with people.database().write() as connection:
-            sessions.close(connection, found.token)

@@ -1,0 +1,209 @@
+"""The settings of an OpenID provider in, the URL to send a browser to out; the code it comes back with in, who it is out.
+
+Authorization code flow with PKCE. What the provider says is believed only as a token signed by its keys, for this service, now,
+and for this very sign-in. Its addresses are checked as those of outbound events are.
+"""
+
+import base64
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from threading import Lock
+from time import monotonic
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+import orjson
+
+from vocservice.errors import ConfigError, EndpointError, SignInError
+from vocservice.jobs.guard import Policy, checked
+from vocservice.jobs.sending import exchange
+from vocservice.settings import OidcSettings
+from vocservice.store.users import ANALYST, ROLES, Identity
+
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+KEPT_SECONDS, KEYS_AGAIN_SECONDS = 3600.0, 30.0
+LEEWAY = 60
+_MOST_BYTES = 256 * 1024
+_LONGEST_CODE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in that was begun: what the browser carries through it, and the URL that it goes to."""
+
+    url: str
+    state: str
+    nonce: str
+    verifier: str
+
+
+class Provider:
+    """One provider, for all threads; what it says of itself is kept for an hour, its keys until one is not among them."""
+
+    def __init__(self, settings: OidcSettings):
+        """Raises:
+        ConfigError: Authlib is not installed.
+        """
+        if find_spec("authlib") is None:
+            raise ConfigError("oidc.issuer is set and Authlib is not installed: pip install -r requirements-oidc.txt")
+        self.settings = settings
+        self._policy = Policy(allow_http=settings.allow_private, allow_private=settings.allow_private)
+        self._lock = Lock()
+        self._about: tuple[float, Mapping[str, Any]] | None = None
+        self._keys: tuple[float, Any] | None = None
+
+    def begin(self, redirect_uri: str) -> Begun:
+        """A new sign-in.
+
+        Raises:
+            SignInError: the provider does not answer (`provider_unreachable`).
+        """
+        from authlib.common.urls import add_params_to_uri
+        from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        asked = {
+            "response_type": "code",
+            "client_id": self.settings.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": "openid email profile",
+        }
+        asked |= {"state": state, "nonce": nonce, "code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256"}
+        return Begun(add_params_to_uri(self._endpoint("authorization_endpoint"), list(asked.items())), state, nonce, verifier)
+
+    def identify(self, code: str, *, nonce: str, verifier: str, redirect_uri: str) -> Identity:
+        """Who came back with a code.
+
+        Raises:
+            SignInError: the provider does not answer, refuses the code, its token is not for this sign-in, or nobody of this kind may in.
+        """
+        asked = {"grant_type": "authorization_code", "code": code[:_LONGEST_CODE], "redirect_uri": redirect_uri, "code_verifier": verifier}
+        answer = self._ask("POST", self._endpoint("token_endpoint"), self._credentials(), urlencode(asked).encode())
+        return self._identity(self._claims(str(answer.get("id_token", "")), nonce))
+
+    def _claims(self, token: str, nonce: str) -> Mapping[str, Any]:
+        """The claims of a token that is signed, of this provider, for this service, not over, and for this sign-in."""
+        from joserfc.errors import JoseError
+        from joserfc.jwt import JWTClaimsRegistry
+
+        claims = self._decoded(token)
+        own = {"iss": self.settings.issuer, "aud": self.settings.client_id}
+        wanted: dict[str, Any] = {name: {"essential": True, "value": value} for name, value in own.items()}
+        wanted |= {name: {"essential": True} for name in ("exp", "iat", "sub", "nonce")}
+        try:
+            JWTClaimsRegistry(leeway=LEEWAY, **wanted).validate(dict(claims))
+        except (JoseError, TypeError, ValueError):
+            raise _refused() from None
+        others = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        is_ours = claims.get("azp", self.settings.client_id) == self.settings.client_id and (len(others) == 1 or "azp" in claims)
+        if not is_ours or not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
+            raise _refused()
+        return claims
+
+    def _decoded(self, token: str) -> Mapping[str, Any]:
+        """With the keys that are held; once more with new ones, as providers change theirs."""
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
+        for is_last in (False, True):
+            try:
+                found: Mapping[str, Any] = jwt.decode(token, self._held_keys(anew=is_last), algorithms=ALGORITHMS).claims
+                return found
+            except (JoseError, ValueError, TypeError):
+                if is_last:
+                    raise _refused() from None
+        raise AssertionError("unreachable")
+
+    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        subject, email = claims["sub"], claims.get("email")
+        is_verified = claims.get("email_verified") is True and isinstance(email, str)
+        role = self._role(claims)
+        if (
+            not isinstance(subject, str)
+            or not subject
+            or role is None
+            or (self.settings.domains and not (is_verified and self._is_domain(email)))
+        ):
+            raise _refused()
+        name = claims.get("name")
+        return Identity(self.settings.issuer, subject, str(email) if is_verified else None, name if isinstance(name, str) else "", role)
+
+    def _role(self, claims: Mapping[str, Any]) -> str | None:
+        """The highest role of the claim; None for nobody's."""
+        if not self.settings.roles:
+            return ANALYST
+        given = claims.get(self.settings.claim)
+        values = given if isinstance(given, list) else [given]
+        found = [self.settings.roles[value] for value in values if isinstance(value, str) and value in self.settings.roles]
+        return max(found, key=ROLES.index, default=None)
+
+    def _is_domain(self, email: Any) -> bool:
+        return str(email).rpartition("@")[2].casefold() in {domain.casefold() for domain in self.settings.domains}
+
+    def _credentials(self) -> Mapping[str, str]:
+        """RFC 6749, 2.3.1: both parts are form-encoded first."""
+        secret = self.settings.client_secret.get_secret_value()
+        pair = f"{quote_plus(self.settings.client_id)}:{quote_plus(secret)}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}", "Content-Type": "application/x-www-form-urlencoded"}
+
+    def _endpoint(self, name: str) -> str:
+        from authlib.oidc.discovery import get_well_known_url
+
+        with self._lock:
+            if self._about is None or monotonic() - self._about[0] > KEPT_SECONDS:
+                found = self._ask("GET", get_well_known_url(self.settings.issuer, external=True))
+                if found.get("issuer") != self.settings.issuer:
+                    raise _unreachable()
+                self._about = monotonic(), found
+            return str(self._about[1].get(name, ""))
+
+    def _held_keys(self, *, anew: bool) -> Any:
+        from joserfc.errors import JoseError
+        from joserfc.jwk import KeySet
+
+        url = self._endpoint("jwks_uri")
+        with self._lock:
+            age = monotonic() - self._keys[0] if self._keys else KEPT_SECONDS
+            if self._keys is None or age >= (KEYS_AGAIN_SECONDS if anew else KEPT_SECONDS):
+                try:
+                    self._keys = monotonic(), KeySet.import_key_set(dict(self._ask("GET", url)))  # type: ignore[arg-type]
+                except (JoseError, ValueError, TypeError, KeyError):
+                    raise _unreachable() from None
+            return self._keys[1]
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Mapping[str, Any]:
+        """The JSON object of an answer; no redirect is followed."""
+        try:
+            answer = exchange(
+                checked(url, self._policy), method, {"Accept": "application/json", **(headers or {})}, body, most_bytes=_MOST_BYTES
+            )
+            found = orjson.loads(answer[1]) if answer and answer[0] < 500 else None
+        except (EndpointError, orjson.JSONDecodeError):
+            found = None
+        if not isinstance(found, dict):
+            raise _unreachable()
+        if answer and answer[0] != 200:
+            raise _refused()
+        return found
+
+
+def provider_of(settings: OidcSettings) -> Provider | None:
+    """The provider of the settings; None where there is none.
+
+    Raises:
+        ConfigError: Authlib is not installed.
+    """
+    return Provider(settings) if settings.is_on else None
+
+
+def _refused() -> SignInError:
+    return SignInError("the provider's answer does not let you in here; ask an admin of this service")
+
+
+def _unreachable() -> SignInError:
+    error = SignInError("the provider does not answer as it should; try again later", code="provider_unreachable")
+    error.status = 503
+    return error
