@@ -76,6 +76,12 @@ def test_a_name_needs_as_many_customers_as_a_theme() -> None:
     assert named(texts, groups, np.zeros(14, np.int64), group=0, least=2) == ()
 
 
+def test_a_word_that_all_say_names_one_theme_only_where_there_is_one() -> None:
+    texts = [terms_of("it crashed")] * 12
+    assert named(texts, np.repeat([0, 1], 6), np.arange(12), group=0, least=5) == ()
+    assert named(texts, np.zeros(12, np.int64), np.arange(12), group=0, least=5) == ("crashed",)
+
+
 @pytest.mark.parametrize("by", [True, False], ids=["meaning", "words"])
 def test_themes_are_named_by_their_own_words_with_share_mood_and_quotes(by: bool) -> None:
     found = themes_of([*said(PARKING, 0, 30, by=by), *said(NOISE, 1, 20, level=1, by=by), *said(COFFEE, 2, 10, by=by)], least=5)

@@ -63,11 +63,12 @@ def named(texts: Sequence[Terms], groups: Ints, customers: Ints, *, group: int, 
             users.setdefault(term, set()).add(int(customers[number]))
     everywhere = Counter(term for terms in texts for term in terms)
     here = Counter(term for number in inside for term in texts[number])
+    is_all = len(inside) == len(texts)
     average = sum(everywhere.values()) / max(len(np.unique(groups)), 1)
     scores = {
         term: here[term] / max(sum(here.values()), 1) * np.log(1 + average / everywhere[term])
         for term, who in users.items()
-        if len(who) >= least
+        if len(who) >= least and (is_all or here[term] * len(texts) > everywhere[term] * len(inside))
     }
     return tuple(_distinct(scores, count))
 
