@@ -75,7 +75,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def _goals(figures: Figures) -> list[str]:
     found = [row for row in (*_goals_of_speed(figures), *_goals_of_runs(figures), *_goals_of_int8(figures)) if row]
     rows = [(name, goal, shown, "yes" if is_met else "**no**") for name, goal, shown, is_met in found]
-    return ["## Goals", "", *table(("what", "goal", "measured", "met"), rows)]
+    return ["## Goals", "", *(table(("what", "goal", "measured", "met"), rows) if rows else ["No speed has been measured yet."])]
 
 
 Goal = tuple[str, str, str, bool]
@@ -236,7 +236,7 @@ def _int8_rows(figures: Figures) -> Iterator[tuple[str, float, float]]:
     if "int8" not in figures or "runtimes" not in figures:
         return
     quality, rates = figures["int8"]["quality"], figures["runtimes"]["rates"]
-    for name in quality.keys() - {"fp32"}:
+    for name in quality:
         if f"ONNX Runtime int8 ({name})" in rates:
             losses = [full[key] - quality[name][split][key] for split, full in quality["fp32"].items() for key in full]
             yield name, rates[f"ONNX Runtime int8 ({name})"] / rates[figures["runtimes"]["own"]], max(losses)
