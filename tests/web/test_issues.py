@@ -1,0 +1,141 @@
+"""Tests of issues: from the ladder to an issue, who owns it, and that it closes only when complaints fall."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import piece
+from sqlalchemy import select, update
+
+from vocservice.records import Factor, Label
+from vocservice.store import schema
+from web.storing import ELSEWHERE
+from web.visiting import Browser, Office
+
+NOW = datetime.now(UTC)
+TEXT = "The transfer failed again."
+PATH = "/workbench/issues"
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    return Office(tmp_path, monkeypatch)
+
+
+def say(office: Office, count: int, *, days_ago: int, is_complaint: bool, workspace: str | None = None) -> None:
+    """So many records of different customers on one day."""
+    evidence = (piece(TEXT, "transfer"),)
+    for number in range(count):
+        changes: dict[str, Any] = {"text": TEXT, "stages": (Label("use", 0.9, evidence),), "subject": f"{days_ago:032d}{number:032d}"}
+        changes["factors"] = (Factor("technology", "-", 0.9, evidence),) if is_complaint else (Factor("brand", "+", 0.9, evidence),)
+        if workspace:
+            changes["workspace"] = workspace
+        record = office.record(**changes, scope=scope("service_complaint" if is_complaint else "neither"))
+        with office.database.write() as connection:
+            at = NOW - timedelta(days=days_ago)
+            connection.execute(update(schema.records).where(schema.records.c.id == record).values(created_at=at))
+
+
+def scope(key: str) -> Any:
+    from vocservice.records import Scope
+
+    return Scope(key, 0.9, "head:scope", ())
+
+
+def opened(office: Office, browser: Browser) -> str:
+    """The path of a new issue, out of what the ladder offers."""
+    answer = browser.send(PATH, PATH, {"title": "Transfers fail"})
+    assert answer.status_code == 303, answer.text
+    return str(answer.location)
+
+
+def backdate(office: Office, days: int) -> None:
+    with office.database.write() as connection:
+        connection.execute(update(schema.issues).values(opened_at=NOW - timedelta(days=days)))
+
+
+def status_of(office: Office) -> list[str]:
+    with office.database.read() as connection:
+        return list(connection.scalars(select(schema.issues.c.status)))
+
+
+def test_shared_complaints_become_one_issue_with_its_evidence(office: Office) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    browser = office.browser("analyst")
+    page = browser.page(PATH)
+    assert "8 complaints" in page.words and "In common" in page.words
+    one = browser.page(opened(office, browser))
+    assert "8 service complaints of 8 customers" in one.words and "Transfers fail" in one.words
+    again = browser.page(PATH)
+    assert "No complaint without an issue" in again.words and "not known: 14 more days" in again.words
+    with office.database.read() as connection:
+        acts = connection.scalars(select(schema.audit.c.action)).all()
+    assert "issue.open" in acts
+
+
+def test_it_closes_only_when_complaints_have_fallen(office: Office) -> None:
+    say(office, 15, days_ago=60, is_complaint=True)
+    say(office, 25, days_ago=60, is_complaint=False)
+    browser = office.browser("analyst")
+    path = opened(office, browser)
+    backdate(office, 50)
+    refused = browser.send(path, path, {"status": "closed"})
+    assert refused.status_code == 409 and "has not" in refused.text and status_of(office) == ["open"]
+    assert browser.send(path, path, {"status": "mending"}).status_code == 303
+    say(office, 40, days_ago=2, is_complaint=False)
+    assert "▼ fallen" in browser.page(path).words
+    assert browser.send(path, path, {"status": "closed"}).status_code == 303 and status_of(office) == ["closed"]
+    say(office, 40, days_ago=1, is_complaint=True)
+    assert "the complaints are back" in browser.page(PATH).words
+
+
+def test_what_somebody_changed_in_between_is_not_overwritten(office: Office) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    browser = office.browser("analyst")
+    path = opened(office, browser)
+    with office.database.read() as connection:
+        from vocservice.store import issues
+
+        held = issues.by_id(connection, browser.user.workspace_id, path.rpartition("/")[2])
+    assert held
+    assert browser.send(path, path, {"status": "dismissed"}).status_code == 303
+    with office.database.write() as connection, pytest.raises(Exception, match="in between"):
+        issues.move(connection, browser.user, held, status="mending", owner=held.owner, verdict="unknown")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"stage": "purchase"}, 400), ({"owner": "nobody"}, 400), ({"title": " "}, 400)],
+    ids=["a cell that nobody shares", "no such owner", "no title"],
+)
+def test_what_cannot_be_opened_is_refused(office: Office, changes: dict[str, str], status: int) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    answer = office.browser("analyst").send(PATH, PATH, {"title": "Transfers fail"} | changes)
+    assert answer.status_code == status and status_of(office) == []
+
+
+def test_single_complaints_are_not_offered_and_an_empty_workspace_is_answered(office: Office) -> None:
+    browser = office.browser("analyst")
+    assert "There is no issue yet" in browser.page(PATH).words
+    say(office, 3, days_ago=3, is_complaint=True)
+    assert "No complaint without an issue" in browser.page(PATH).words
+
+
+def test_another_workspace_sees_and_moves_nothing(office: Office) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    path = opened(office, office.browser("analyst"))
+    other = office.browser("admin", workspace=ELSEWHERE)
+    assert other.client.get(path).status_code == 404
+    token = dict(other.page("/preferences").form("/preferences")["fields"])["token"]
+    assert other.client.post(path, data={"token": token, "status": "closed"}).status_code == 404
+    assert "Transfers fail" not in other.client.get(PATH).text
+
+
+def test_hostile_titles_stay_text(office: Office) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    browser = office.browser("analyst")
+    answer = browser.send(PATH, PATH, {"title": "<script>alert(1)</script>"})
+    for path in (PATH, str(answer.location)):
+        assert not re.search(r"<script>alert", browser.client.get(path).text)

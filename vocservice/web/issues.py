@@ -1,0 +1,152 @@
+"""Complaints that many customers share in, experience issues with owner, status and inflow out: pages of the workbench."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, abort, make_response, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from vocservice.errors import InputError, VocError
+from vocservice.store import issues
+from vocservice.store.issues import Issue
+from vocservice.store.users import ANALYST
+from vocservice.web import people
+from vocservice.web.people import person, require_role
+from vocservice.web.selecting import asked_of
+from vocservice.web.workbench import looking_at
+
+if TYPE_CHECKING:  # numpy comes with the first figure
+    from vocservice.reporting.inflow import Inflow
+    from vocservice.reporting.scope import Rung
+    from vocservice.web.looking import Looking
+
+blueprint = people.pages("issues")
+
+RUNGS = ("candidate", "shared")
+SHOWN_RUNGS = 30
+_KEPT = ("records", "customers", "known_customers", "weeks", "expected", "ratio", "base", "q", "step", "words")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An issue with how its complaints come in."""
+
+    issue: Issue
+    inflow: "Inflow"
+
+    @property
+    def has_returned(self) -> bool:
+        """It was closed, and complaints come in again as before or more."""
+        return self.issue.status == issues.CLOSED and self.inflow.verdict in ("risen", "unchanged")
+
+
+@blueprint.get("/workbench/issues")
+@require_role(ANALYST)
+def listing() -> Response:
+    """Issues with their inflow, and what should become one."""
+    return _page()
+
+
+@blueprint.post("/workbench/issues")
+@require_role(ANALYST)
+def open_one() -> Response:
+    """Make an issue of a rung of the ladder, with the evidence that it has now."""
+    form, looking = request.form, _looking()
+    try:
+        rung = _rung(looking, form.get("stage", ""), form.get("factor", ""))
+        values = {
+            "stage": rung.stage,
+            "factor": rung.factor,
+            "title": form.get("title", ""),
+            "owner": _owner(looking, form.get("owner", "")),
+        }
+        with people.database().write() as connection:
+            made = issues.open_one(connection, person(), **values, evidence={name: asdict(rung)[name] for name in _KEPT})
+    except VocError as error:
+        return _page(status=error.status if error.status < 500 else 422, fault=error.message)
+    return make_response(redirect(url_for("issues.one", issue_id=made), 303))
+
+
+@blueprint.get("/workbench/issues/<issue_id>")
+@require_role(ANALYST)
+def one(issue_id: str) -> Response:
+    """One issue: evidence, inflow by week, owner and status."""
+    return _one_page(_issue(issue_id))
+
+
+@blueprint.post("/workbench/issues/<issue_id>")
+@require_role(ANALYST)
+def move(issue_id: str) -> Response:
+    """Another status or owner; it closes only when the inflow has fallen."""
+    held, form = _issue(issue_id), request.form
+    looking = _looking()
+    try:
+        owner, verdict = _owner(looking, form.get("owner", "")), _inflow(looking, held).verdict
+        with people.database().write() as connection:
+            issues.move(connection, person(), held, status=form.get("status", ""), owner=owner, verdict=verdict)
+    except VocError as error:
+        return _one_page(held, status=error.status if error.status < 500 else 422, fault=error.message)
+    return make_response(redirect(url_for("issues.one", issue_id=issue_id), 303))
+
+
+def _looking() -> "Looking":
+    return looking_at(person().workspace_id, asked_of(MultiDict()))
+
+
+def _issue(issue_id: str) -> Issue:
+    with people.database().read() as connection:
+        found = issues.by_id(connection, person().workspace_id, issue_id)
+    return found if found else abort(404)
+
+
+def _inflow(looking: "Looking", issue: Issue) -> "Inflow":
+    from vocservice.reporting.inflow import inflow_of
+
+    frame = looking.load().columns.frame(looking.mask())
+    return inflow_of(frame, stage=issue.stage, factor=issue.factor, opened=issue.opened_on, today=looking.today)
+
+
+def _rungs(looking: "Looking") -> list["Rung"]:
+    return [rung for rung in looking.whole().scope.ladder if rung.step in RUNGS]
+
+
+def _rung(looking: "Looking", stage: str, factor: str) -> "Rung":
+    found = next((rung for rung in _rungs(looking) if (rung.stage, rung.factor) == (stage, factor)), None)
+    if found is None:
+        raise InputError("no complaint that several customers share blames this factor at this stage", code="parameter_invalid")
+    return found
+
+
+def _owner(looking: "Looking", key: str) -> str:
+    if key not in looking.taxonomy.owners:
+        raise InputError("there is no such owner", code="parameter_invalid")
+    return key
+
+
+def _page(*, status: int = 200, fault: str = "") -> Response:
+    looking = _looking()
+    with people.database().read() as connection:
+        found = issues.listed(connection, looking.workspace_id)
+    live = {(issue.stage, issue.factor) for issue in found if issue.is_live}
+    held = [Held(issue, _inflow(looking, issue)) for issue in found]
+    rungs = [rung for rung in _rungs(looking) if (rung.stage, rung.factor) not in live][:SHOWN_RUNGS]
+    return people.shown("issues.html", status=status, fault=fault, held=held, rungs=rungs, **_words(looking))
+
+
+def _one_page(issue: Issue, *, status: int = 200, fault: str = "") -> Response:
+    looking = _looking()
+    held = Held(issue, _inflow(looking, issue))
+    return people.shown("issue.html", status=status, fault=fault, held=held, issue=issue, statuses=issues.STATUSES, **_words(looking))
+
+
+def _words(looking: "Looking") -> dict[str, Any]:
+    from vocservice.reporting import words
+
+    taxonomy = looking.taxonomy
+    return {
+        "stage_name": lambda key: words.label_of(taxonomy, "stages", key),
+        "factor_name": lambda key: words.label_of(taxonomy, "factors", key),
+        "owners": {key: words.owner_name(taxonomy, key) for key in taxonomy.owners},
+        "share": words.share_text,
+        "net": words.net_text,
+    }
