@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from builders import conversation
 from sqlalchemy import select, update
 
 from vocservice.records import Label
@@ -237,3 +238,24 @@ def test_what_is_exported_is_the_last_decision_that_stands(office: Office) -> No
     with office.database.read() as connection:
         assert [example.annotation.decision for example in annotations.examples(connection, "ws_one")] == ["dismiss"]
         assert list(annotations.examples(connection, ELSEWHERE)) == []
+
+
+TALKS = {
+    "5,000 turns": [("customer" if number % 2 else "agent", f"Turn {number}.") for number in range(5000)],
+    "one giant turn": [("customer", "a" * 100_000)],
+    "empty turns": [("customer", ""), ("agent", " "), ("customer", "It crashed.")],
+    "the same again and again": [("customer", "It crashed.")] * 50,
+    "right to left": [
+        ("customer", "\u0627\u0644\u062a\u0637\u0628\u064a\u0642 \u202e crashed"),
+        ("agent", "\u05e1\u05dc\u05d9\u05d7\u05d4"),
+    ],
+}
+
+
+@pytest.mark.parametrize("turns", TALKS.values(), ids=TALKS)
+def test_a_strange_transcript_is_shown_whole_and_decided(office: Office, turns: list[tuple[str, str]]) -> None:
+    record, browser = office.record(text="crashed", conversation=conversation(*turns)), office.browser()
+    page = browser.page(f"/desk/{record}")
+    shown = [part for part in page.all("p") if str(part.get("id", "")).startswith("turn-")]
+    assert len(shown) == len(turns) and "\u202e" not in page.words
+    assert decided(browser, record).status_code == 303
