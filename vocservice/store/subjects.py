@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, select
 
-from vocservice.store.schema import analyses, annotations, drafts, records, second_readings, tags, vectors
+from vocservice.store.schema import analyses, annotations, drafts, records, rule_hits, second_readings, tags, vectors
 from vocservice.store.vault import Vault
 
 _TOLD = ("id", "source_record", "status", "channel", "created_at", "received_at", "score_kind", "score_value", "score_scale", "details")
 _ANALYSIS = ("bundle", "taxonomy", "revision", "is_current", "created_at", "result")
+_HIT = ("rule_id", "version", "because", "revision", "bundle", "at")
 _DRAFT, _SECOND = ("labels", "note", "saved_at"), ("labels", "note", "is_agreed", "read_at")
 _ANNOTATION = ("decision", "labels", "note", "revision", "created_at", "undone_at")
 
@@ -28,6 +29,7 @@ def export(connection: Connection, vault: Vault, workspace_id: str, subject: str
             "vectors": list(_vectors(connection, row["id"])),
             "drafts": _of(connection, drafts, row["id"], _DRAFT, "saved_at"),
             "second_readings": _of(connection, second_readings, row["id"], _SECOND, "read_at"),
+            "rules": _of(connection, rule_hits, row["id"], _HIT, "number"),
             "tags": [found["tag"] for found in _of(connection, tags, row["id"], ("tag",), "tag")],
         }
 
