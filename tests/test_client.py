@@ -107,7 +107,7 @@ class Scripted(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_DELETE = do_POST  # noqa: N815
+    do_GET = do_DELETE = do_PUT = do_POST  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
         return
@@ -236,6 +236,11 @@ def test_every_operation_of_the_document_has_a_method(line: Line, tmp_path: Path
             lambda c: c.search(q="x"),
             lambda c: c.themes(),
             lambda c: c.new_themes(),
+            lambda c: c.rules(),
+            lambda c: c.rule("x"),
+            lambda c: c.add_rule({}),
+            lambda c: c.change_rule("x", {}),
+            lambda c: c.try_rule({}),
             lambda c: c.cancel_batch("x"),
         ),
         *(lambda c: c.delete_batch("x"), lambda c: c.save_result("x", table), lambda c: c.save_rejects("x", table)),

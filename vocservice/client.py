@@ -195,28 +195,46 @@ class Client:
 
     def report(self, **filters: Any) -> Json:
         """Every figure of the analysed records that fit the filters of `GET /v1/report`."""
-        found: Json = self._json("GET", f"/v1/report{_query(filters)}")
-        return found
+        return self._object("GET", f"/v1/report{_query(filters)}")
 
     def search(self, **wishes: Any) -> Json:
         """The records with words (`q`), about a matter (`about`) or like another (`like`): an answer of `GET /v1/search`."""
-        found: Json = self._json("GET", f"/v1/search{_query(wishes)}")
-        return found
+        return self._object("GET", f"/v1/search{_query(wishes)}")
 
     def themes(self, **filters: Any) -> Json:
         """What the records behind a cell are about: an answer of `GET /v1/themes`."""
-        found: Json = self._json("GET", f"/v1/themes{_query(filters)}")
-        return found
+        return self._object("GET", f"/v1/themes{_query(filters)}")
 
     def new_themes(self, **filters: Any) -> Json:
         """What no factor explains: an answer of `GET /v1/new-themes`."""
-        found: Json = self._json("GET", f"/v1/new-themes{_query(filters)}")
+        return self._object("GET", f"/v1/new-themes{_query(filters)}")
+
+    def rules(self) -> Json:
+        """The rules of the workspace: an answer of `GET /v1/rules`."""
+        return self._object("GET", "/v1/rules")
+
+    def rule(self, rule: str) -> Json:
+        """One rule with its versions."""
+        return self._object("GET", f"/v1/rules/{_segment(rule)}")
+
+    def add_rule(self, rule: Json) -> Json:
+        """A new rule; after a broken connection it is not sent again."""
+        found: Json = self._answer(_Request("POST", "/v1/rules", _body(rule), {"Content-Type": _JSON}, is_repeatable=False))
         return found
+
+    def change_rule(self, rule: str, changed: Json) -> Json:
+        """The rule in a new version; after a broken connection it is not sent again."""
+        request = _Request("PUT", f"/v1/rules/{_segment(rule)}", _body(changed), {"Content-Type": _JSON}, is_repeatable=False)
+        found: Json = self._answer(request)
+        return found
+
+    def try_rule(self, tried: Json) -> Json:
+        """What a rule would have held for; nothing is stored."""
+        return self._object("POST", "/v1/rules/test", tried)
 
     def taxonomy(self) -> Json:
         """Every label with its definition."""
-        found: Json = self._json("GET", "/v1/taxonomy")
-        return found
+        return self._object("GET", "/v1/taxonomy")
 
     def label_file(self, path: Path, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
         """Have a file labelled as a whole; it is sent again only where the service said that it did not take it."""
@@ -259,6 +277,10 @@ class Client:
             page = self._json("GET", f"{path}{_query({**filters, 'cursor': cursor or None})}")
             yield from page["items"]
             cursor = page["next"]
+
+    def _object(self, method: str, path: str, value: Any = None) -> Json:
+        found: Json = self._json(method, path, value)
+        return found
 
     def _json(self, method: str, path: str, value: Any = None) -> Any:
         body, headers = (None, {}) if value is None else (_body(value), {"Content-Type": _JSON})
