@@ -1,4 +1,4 @@
-"""Filters of the queue and a name in, a saved view out: of one person, or of everybody in the workspace."""
+"""Filters of a page and a name in, a saved view out: of one person, or of everybody in the workspace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from vocservice.store.sources import checked_name
 from vocservice.store.users import ADMIN, User
 
 MOST = 50
+DESK, WORKBENCH = "desk", "workbench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +30,26 @@ class View:
     by: str
 
 
-def listed(connection: Connection, user: User) -> list[View]:
-    """A person's own views and those that are shared, by name."""
+def listed(connection: Connection, user: User, *, page: str = DESK) -> list[View]:
+    """A person's own views of a page and those that are shared, by name."""
     chosen = select(views.c.id, views.c.name, views.c.filters, views.c.is_shared, views.c.user_id, users.c.name)
-    mine = (views.c.workspace_id == user.workspace_id, or_(views.c.user_id == user.id, views.c.is_shared))
+    mine = (views.c.workspace_id == user.workspace_id, views.c.page == page, or_(views.c.user_id == user.id, views.c.is_shared))
     found = chosen.join(users, users.c.id == views.c.user_id).where(*mine).order_by(views.c.name, views.c.id)
     return [View(*row) for row in connection.execute(found)]
 
 
-def save(connection: Connection, user: User, name: str, filters: Mapping[str, str], *, is_shared: bool) -> None:
+def save(connection: Connection, user: User, name: str, filters: Mapping[str, str], *, is_shared: bool, page: str = DESK) -> None:
     """Keep filters; a view of one's own of the same name is replaced.
 
     Raises:
         InputError: the name will not do (`name_unusable`), or there are too many (`views_full`).
     """
     named = checked_name(name)
-    connection.execute(delete(views).where(views.c.user_id == user.id, views.c.name == named))
+    connection.execute(delete(views).where(views.c.user_id == user.id, views.c.page == page, views.c.name == named))
     if connection.execute(select(func.count()).where(views.c.user_id == user.id)).scalar_one() >= MOST:
         raise InputError(f"you have {MOST} views; delete one first", code="views_full")
     values = {"id": new_id("viw"), "workspace_id": user.workspace_id, "user_id": user.id, "name": named, "filters": dict(filters)}
-    connection.execute(insert(views).values(**values, is_shared=is_shared, created_at=now(connection)))
+    connection.execute(insert(views).values(**values, page=page, is_shared=is_shared, created_at=now(connection)))
     _audit(connection, user, "view.save", str(values["id"]), is_shared=is_shared)
 
 

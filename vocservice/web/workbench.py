@@ -13,7 +13,7 @@ from flask.blueprints import BlueprintSetupState
 
 from vocservice.render import visible
 from vocservice.reporting.rows import SCORE_KINDS
-from vocservice.store import reading, sources
+from vocservice.store import reading, sources, views
 from vocservice.store.exported import exported
 from vocservice.store.reading import NO_STAGE, Place, Taken
 from vocservice.store.records import API
@@ -203,10 +203,11 @@ def _attached(body: bytes, name: str, suffix: str) -> Response:
 
 
 def words_of(looking: Looking) -> dict[str, Any]:
-    """The choices of the filters, and how keys are said."""
+    """The choices of the filters, how keys are said, and the saved segments."""
     taxonomy, channels = looking.taxonomy, looking.channels()
     with people.database().read() as connection:
         named = {source.id: source.name for source in sources.listed(connection, looking.workspace_id)}
+        kept = views.listed(connection, person(), page=views.WORKBENCH)
     choices: dict[str, Mapping[str, str]] = {
         "channel": {name: CHANNELS.get(name, visible(name)) for name in channels},
         "source": {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}},
@@ -215,7 +216,8 @@ def words_of(looking: Looking) -> dict[str, Any]:
         "score_kind": {kind: kind for kind in SCORE_KINDS},
     }
     choices["stage"] = {**choices["stage"], NO_STAGE: "no stage given"}
-    return {"choices": choices, "channels": CHANNELS}
+    segments = [(view, f"?{urlencode(view.filters)}" if view.filters else "") for view in kept]
+    return {"choices": choices, "channels": CHANNELS, "segments": segments}
 
 
 def _labels(taxonomy: Taxonomy, name: str) -> Mapping[str, str]:
