@@ -400,3 +400,14 @@ def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:
     for key in (2, 3):
         library.get(key, str)  # type: ignore[arg-type]
     assert library.get(1, str) is not first  # type: ignore[arg-type]
+
+
+def test_of_many_records_a_page_has_at_once_what_is_counted_and_then_the_rest(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    several(office)
+    monkeypatch.setattr("vocservice.web.looking.SMALL", 0)
+    browser = office.browser("analyst")
+    first = browser.client.get("/workbench").text
+    assert "data-later" in first and "Being worked out" in first and "6 records" in first
+    assert figures(browser)["headlines"]["records"] == 6  # waits until all is there
+    later = browser.client.get("/workbench").text
+    assert "data-later" not in later and "Being worked out" not in later
