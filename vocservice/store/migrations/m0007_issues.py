@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("changed_at", Time, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_issues"),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name="fk_issues_workspace_id", ondelete="CASCADE"),
-        sa.CheckConstraint("status IN ('open', 'mending', 'closed', 'dismissed')", name="ck_issues_status"),
+        sa.CheckConstraint("status IN ('open', 'mending', 'closed', 'dismissed')", name="status"),
     )
     op.create_index("ix_issues_workspace_id_changed_at", "issues", ["workspace_id", "changed_at"])
     op.create_index("ix_issues_live", "issues", ["workspace_id", "stage", "factor"], unique=True, sqlite_where=LIVE, postgresql_where=LIVE)
