@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from builders import analysis
 
-from benchmarks import http, memory, throughput
+from benchmarks import http, memory, throughput, workbench
 
 
 def test_texts_are_all_different() -> None:
@@ -88,3 +89,10 @@ def test_requests_are_timed_one_by_one_and_at_the_rate_that_is_asked_for(answeri
 def test_bodies_are_records_of_their_own() -> None:
     made = [json.loads(body) for body in http.bodies(500, 100)]
     assert len({one["id"] for one in made}) == len({one["text"] for one in made}) == 500
+
+
+def test_the_workbench_is_looked_at_in_every_way(tmp_path: Path) -> None:
+    found = workbench.measure(f"sqlite:///{tmp_path / 'voc.db'}", 300, 1)
+    assert {one.name for one in found if one.naive} == {f"filter: {name}" for name in workbench.NAIVE}
+    assert next(one.records for one in found if one.name == "filter: everything") == 300
+    assert "| filter: one cell |" in workbench.report(found)
