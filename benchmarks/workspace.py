@@ -6,7 +6,6 @@ and falls with the weeks, and scores follow what is said, so that figures have s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -181,8 +180,3 @@ def result(first: int, second: int, scope: str) -> dict[str, Any]:
 def _piece(text: str, sentence: str) -> dict[str, Any]:
     start = text.index(sentence)
     return {"start": start, "end": start + len(sentence), "turn": None, "text": sentence}
-
-
-def keys_used() -> Iterator[tuple[str, str]]:
-    """Every stage and factor that a record can have."""
-    yield from {(stage, factor) for _, stage, factor, _ in SENTENCES}
