@@ -3,7 +3,7 @@
     python -m benchmarks.http [--rate 100] [--seconds 20] [--clients 32]
 
 - Webhooks at a fixed rate while a worker analyses what came: milliseconds until they are acknowledged.
-- As many webhooks as go, against as many texts as go through the model in the request.
+- As many webhooks as go, against as many texts as go through the model in the request, one after another and sharing passes.
 - `POST /v1/analyse` of one text by one client after another, against all clients at once, whose texts share passes of the model.
 
 Server, worker and clients share the machine.
@@ -144,20 +144,33 @@ def compared(clients: int) -> tuple[Sent, Sent, Sent]:
         return webhooks, alone, together
 
 
+def report(beside: Sent, webhooks: Sent, alone: Sent, together: Sent, *, clients: int) -> str:
+    """The table of the page on workers.
+
+    Args:
+        beside: webhooks at a rate, beside a worker.
+        webhooks, together: as many as `clients` clients bring through, of webhooks and of single analyses.
+        alone: single analyses by one client.
+    """
+    rows = [
+        (f"webhooks at {beside.rate:.0f} a second, a worker analysing: median", f"{beside.percentile(0.5):.1f} ms", ""),
+        ("the same, 99th percentile", f"{beside.percentile(0.99):.1f} ms", "50 ms"),
+        (f"webhooks without a worker, {clients} clients", f"{webhooks.rate:.0f} a second", ""),
+        ("the same against the model in the request, one after another", f"{webhooks.rate / alone.rate:.1f} times", "5 times"),
+        (f"the same against the model in the request, {clients} clients", f"{webhooks.rate / together.rate:.1f} times", ""),
+        (f"single analyses of {clients} clients against one client", f"{together.rate / alone.rate:.2f} times", "3 times"),
+        ("single analysis, one client: median", f"{alone.percentile(0.5):.1f} ms", ""),
+    ]
+    return "\n".join(["| what | measured | goal |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
 @click.command()
 @click.option("--rate", type=float, default=100.0, show_default=True, help="Webhooks a second.")
 @click.option("--seconds", type=float, default=20.0, show_default=True, help="How long they come.")
 @click.option("--clients", type=int, default=32, show_default=True, help="Connections at once.")
 def main(rate: float, seconds: float, clients: int) -> None:
     """Measure and print."""
-    webhook = acknowledged(rate=rate, seconds=seconds)
-    p50, p99 = webhook.percentile(0.5), webhook.percentile(0.99)
-    click.echo(f"webhooks at {webhook.rate:.0f}/s, a worker beside: p50 {p50:.1f} ms, p99 {p99:.1f} ms, n = {len(webhook.latencies)}")
-    webhooks, alone, together = compared(clients)
-    click.echo(f"webhooks, {clients} clients: {webhooks.rate:.0f}/s")
-    click.echo(f"analyse, 1 client: {alone.rate:.0f}/s, p50 {alone.percentile(0.5):.1f} ms")
-    click.echo(f"analyse, {clients} clients: {together.rate:.0f}/s, {together.rate / alone.rate:.2f} times one by one")
-    click.echo(f"webhooks against the model in the request, {clients} clients: {webhooks.rate / together.rate:.1f} times")
+    click.echo(report(acknowledged(rate=rate, seconds=seconds), *compared(clients), clients=clients))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,26 @@ def test_requests_are_timed_one_by_one_and_at_the_rate_that_is_asked_for(answeri
         http.send(answering, "/503", http.bodies(1), clients=1)
 
 
+def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
+    beside, webhooks, alone, together = (
+        http.Sent([1.0, 2.0, 40.0], 99.6),
+        http.Sent([1.0], 500.0),
+        http.Sent([12.5], 80.0),
+        http.Sent([9.0], 100.0),
+    )
+    shown = http.report(beside, webhooks, alone, together, clients=32)
+    for cell in (
+        "at 100 a second",
+        "| 2.0 ms |",
+        "| 40.0 ms | 50 ms |",
+        "| 500 a second |",
+        "| 6.2 times | 5 times |",
+        "| 5.0 times |",
+        "| 1.25 times |",
+    ):
+        assert cell in shown
+
+
 def test_bodies_are_records_of_their_own() -> None:
     made = [json.loads(body) for body in http.bodies(500, 100)]
     assert len({one["id"] for one in made}) == len({one["text"] for one in made}) == 500
