@@ -49,6 +49,7 @@ services: setup ## The same without Docker on PostgreSQL and Redis: DATABASE=pos
 	VOC_STORE__URL=$(DATABASE) VOC_REDIS_URL=$(REDIS) $(VOC) serve --bind $(BIND) --job-workers 2
 
 test: setup-train ## Run every test
+	$(PIP) -r requirements-oidc.txt
 	$(RUN) -m pytest $(PYTEST_ARGS)
 
 end-to-end: setup ## Every adapter on SQLite and PostgreSQL, a worker killed in the middle
