@@ -12,7 +12,7 @@ from vocservice.api import Analyser
 from vocservice.errors import BundleError, StoreError
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import idempotency, jobs, records, schema
+from vocservice.store import idempotency, jobs, packed, records, schema
 from vocservice.store.opened import Store
 from vocservice.store.schema import records as record_table
 from vocservice.store.types import from_micros
@@ -183,6 +183,22 @@ def test_answers_that_are_kept_no_longer_go(store: Store, settings: Settings) ->
     worker_of(store, settings).run(once=True)
     with store.database.read() as connection:
         assert list(connection.scalars(select(schema.idempotency.c.name))) == ["new"]
+
+
+@pytest.mark.parametrize(("rounds", "left"), [(20, 0), (2, 1)])
+def test_what_was_analysed_is_packed_before_a_page_asks(
+    rounds: int, left: int, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = packed.catch_up
+    monkeypatch.setattr("vocservice.jobs.worker._PACKS", rounds)
+    monkeypatch.setattr(packed, "AT_ONCE", 2)
+    monkeypatch.setattr(packed, "catch_up", lambda *given: real(*given, limit=2))
+    add(store, *(f"The app crashed {number} times." for number in range(5)))
+    worker_of(store, settings).run(once=True)
+    worker_of(store, settings).run(once=True)  # sweeps as it begins
+    with store.database.read() as connection:
+        assert packed.waits(connection, WORKSPACE) == bool(left)
+        assert packed.waits(connection, WORKSPACE, more_than=left) is False
 
 
 def test_logs_hold_no_text(store: Store, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

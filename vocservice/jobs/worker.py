@@ -25,7 +25,7 @@ from vocservice.jobs.heartbeat import Heartbeat
 from vocservice.jobs.model import Load, Model
 from vocservice.jobs.wake import Alarm, listen
 from vocservice.settings import Settings
-from vocservice.store import analyses, jobs, promotions
+from vocservice.store import analyses, jobs, packed, promotions, workspaces
 from vocservice.store.alerts import ALERT, TRY
 from vocservice.store.batches import BATCH
 from vocservice.store.idempotency import prune
@@ -40,6 +40,7 @@ log = logging.getLogger("vocservice.jobs")
 
 _SWEEP_SECONDS = 30.0
 _PRUNE_SECONDS = 3600.0
+_PACKS = 20  # of a thousand records each; faster than anything analyses
 _SHORTEST_SLEEP = 0.05
 
 
@@ -192,7 +193,7 @@ class Worker:
         return claimed
 
     def _sweep(self) -> None:
-        """Now and then: what no worker will try again is marked as failed."""
+        """Now and then: what no worker will try again is marked as failed, what changed is packed, what is kept no longer goes."""
         if self._swept and monotonic() - self._swept < _SWEEP_SECONDS:
             return
         self._swept = monotonic()
@@ -200,7 +201,17 @@ class Worker:
             if failed := analyses.give_up(connection):
                 log.error("records given up", extra={"fields": {"records": failed}})
         self._batches.tidy()
+        self._pack()
         self._prune()
+
+    def _pack(self) -> None:
+        """Pack what waits in each workspace, some of it where it is much: no page has to after an import."""
+        with self._store.database.read() as connection:
+            names = [workspace.id for workspace in workspaces.listed(connection)]
+        for name in names:
+            for _ in range(_PACKS):
+                if packed.catch_up(self._store.database, name) < packed.AT_ONCE:
+                    break
 
     def _prune(self) -> None:
         """Now and then: answers under an Idempotency-Key that are older than they are kept for go."""

@@ -1,4 +1,4 @@
-"""Scores as given in, the scale of each and its place between 0 and 1 out."""
+"""Scores as given in, the scale of each out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,6 @@ class Scale:
     @property
     def name(self) -> str:
         return f"{self.kind or 'score'} ({self.low:g} to {self.high:g})"
-
-    def place(self, value: float) -> float | None:
-        """0 to 1; null outside the range."""
-        return (value - self.low) / (self.high - self.low) if self.low <= value <= self.high else None
 
 
 def scale_of(kind: str | None, highest: float | None) -> Scale | None:
