@@ -49,7 +49,6 @@ services: setup ## The same without Docker on PostgreSQL and Redis: DATABASE=pos
 	VOC_STORE__URL=$(DATABASE) VOC_REDIS_URL=$(REDIS) $(VOC) serve --bind $(BIND) --job-workers 2
 
 test: setup-train ## Run every test
-	$(PIP) -r requirements-oidc.txt
 	$(RUN) -m pytest $(PYTEST_ARGS)
 
 end-to-end: setup ## Every adapter on SQLite and PostgreSQL, a worker killed in the middle
@@ -80,7 +79,7 @@ $(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.serve: requirements.txt requirements-serve.txt pyproject.toml | $(RUN)
+$(VENV)/.serve: requirements.txt requirements-serve.txt requirements-oidc.txt pyproject.toml | $(RUN)
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
