@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Entry] = {
     "audit": Entry("vocservice.cli.audit", "The log of who did what."),
     "dead-letter": Entry("vocservice.cli.deadletters", "What failed: look, retry, discard."),
     "user": Entry("vocservice.cli.users", "People who may sign in, and what they may do."),
+    "export": Entry("vocservice.cli.export", "Write the analysed records for other tools."),
     "export-annotations": Entry("vocservice.cli.export_annotations", "Write the decisions of the desk."),
     "import-annotations": Entry("vocservice.cli.import_annotations", "Store decisions that another tool changed."),
     "doctor": Entry("vocservice.cli.doctor", "Check this installation."),

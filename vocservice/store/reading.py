@@ -7,7 +7,7 @@ Which records a selection means is decided by `choosing`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import orjson
@@ -101,6 +101,16 @@ class Page:
     taken: tuple[Taken, ...]
     cursor: str | None
     is_cut: bool = False
+
+
+def ids(connection: Connection, workspace_id: str, *, since: date | None = None, until: date | None = None) -> list[str]:
+    """The analysed records from a first to a last day, in the order of receipt; days as `Selection` has them."""
+    where = [records.c.workspace_id == workspace_id, records.c.status == "analysed"]
+    if since is not None:
+        where.append(datetime.combine(since, time.min, UTC) <= _AT)
+    if until is not None:
+        where.append(datetime.combine(until, time.max, UTC) >= _AT)
+    return list(connection.scalars(select(records.c.id).where(*where).order_by(records.c.received_at, records.c.id)))
 
 
 def of_ids(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Iterator[Taken]:

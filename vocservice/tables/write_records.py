@@ -1,5 +1,6 @@
-"""Stored records as mappings in, a Parquet file of one row each out, with lists where a record can have many labels."""
+"""Stored records as mappings in, a file of one row each out: Parquet or JSON Lines with lists of labels, or CSV with them joined."""
 
+import csv
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
@@ -8,6 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vocservice.tables.cells import as_json, as_text, safe_for_sheets
+from vocservice.tables.labels import SEPARATOR
+
+Rows = Iterable[Mapping[str, Any]]
 _ROWS = 4096
 _WORDS = pa.list_(pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
@@ -37,20 +42,50 @@ SCHEMA = pa.schema(
         ("is_corrected", pa.bool_()),
     ]
 )
+ANONYMOUS = SCHEMA.remove(SCHEMA.get_field_index("subject"))
 
 
-def write_records(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the file, a row group at a time.
+def write_records(path: Path, rows: Rows, *, schema: pa.Schema = SCHEMA) -> None:
+    """Write Parquet, a row group at a time, with the columns of a schema.
 
     Raises:
         OSError: it cannot be written.
     """
-    with pq.ParquetWriter(str(path), SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(str(path), schema, compression="zstd") as writer:
         for group in _groups(rows):
-            writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
-def _groups(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
+def write_lines(path: Path, rows: Rows) -> None:
+    """Write JSON Lines of the columns of `ANONYMOUS`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for row in rows:
+            file.write(as_json({name: row[name] for name in ANONYMOUS.names}) + "\n")
+
+
+def write_table(path: Path, rows: Rows) -> None:
+    """Write CSV of the columns of `ANONYMOUS`, safe to open in a spreadsheet.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(ANONYMOUS.names)
+        for row in rows:
+            writer.writerow([_cell(row[name]) for name in ANONYMOUS.names])
+
+
+def _cell(value: object) -> str:
+    text = SEPARATOR.join(value) if isinstance(value, list) else value
+    return safe_for_sheets(text) if isinstance(text, str) else as_text(text)
+
+
+def _groups(rows: Rows) -> Iterable[list[Mapping[str, Any]]]:
     held = iter(rows)
     while group := list(islice(held, _ROWS)):
         yield group

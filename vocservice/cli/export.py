@@ -1,0 +1,108 @@
+"""A workspace in, its analysed records as a file for other tools out: `voc export -o FILE`, redacted texts and no customer's key."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vocservice.cli.holding import in_workspace, opened
+from vocservice.errors import OutputError
+from vocservice.tables.partial import Partial, unwritable
+
+if TYPE_CHECKING:
+    from vocservice.store.reading import Taken
+
+ACTOR = "command line"
+DAY = click.DateTime(["%Y-%m-%d"])
+Write = Callable[[Path, "Iterable[Taken]"], None]
+
+
+@click.command()
+@click.option("-o", "--output", required=True, metavar="FILE", help="File to write; its suffix says what.")
+@click.option("--since", type=DAY, help="First day, in UTC; all by default.")
+@click.option("--until", type=DAY, help="Last day, in UTC; all by default.")
+@in_workspace
+def export(output: str, since: datetime | None, until: datetime | None, workspace: str | None) -> None:
+    """Write the analysed records of a workspace for other tools.
+
+    By its suffix FILE is a table of one row a record (.parquet, .csv, .jsonl), or an SQLite file (.sqlite) with a table of
+    records and one of each set of labels. Texts are redacted; no customer's key stands in it. docs/exports.md describes the columns.
+    """
+    from vocservice.store import audit, reading
+    from vocservice.store.audit import Act
+
+    path = Path(output)
+    write = _writer(path)
+    days = {name: day.date() if day else None for name, day in (("since", since), ("until", until))}
+    with opened(workspace) as here, _partial(_checked(path, here.database.url.database)) as partial:
+        with here.database.read() as connection:
+            ids, written = reading.ids(connection, here.workspace_id, **days), count()
+            write(partial, (taken for taken, _ in zip(reading.in_order(connection, here.workspace_id, ids), written, strict=False)))
+        with here.database.write() as connection:
+            records = next(written)
+            act = Act(ACTOR, "records.export", here.workspace_id, {"format": path.suffix.lower(), "records": records})
+            audit.write(connection, here.workspace_id, act)
+    click.echo(f"{records} records", err=True)
+
+
+def _writer(path: Path) -> Write:
+    """What writes files of a suffix.
+
+    Raises:
+        OutputError: nothing does.
+    """
+    writers = _writers()
+    if path.suffix.lower() not in writers:
+        raise OutputError(f"an export is one of {', '.join(writers)}, by the suffix of the file")
+    return writers[path.suffix.lower()]
+
+
+def _writers() -> Mapping[str, Write]:
+    from vocservice.store.exported import exported
+    from vocservice.store.sqlite_file import write_sqlite
+    from vocservice.tables.write_records import ANONYMOUS, write_lines, write_records, write_table
+
+    def of_rows(write: Callable[..., None], **options: Any) -> Write:
+        return lambda path, records: write(path, map(exported, records), **options)
+
+    return {
+        ".parquet": of_rows(write_records, schema=ANONYMOUS),
+        ".csv": of_rows(write_table),
+        ".jsonl": of_rows(write_lines),
+        ".sqlite": write_sqlite,
+    }
+
+
+def _checked(path: Path, store: str | None) -> Path:
+    """The path, which is not the store itself.
+
+    Raises:
+        OutputError: it is.
+    """
+    if store and path.resolve() == Path(store).resolve():
+        raise OutputError("the export would take the place of the store; choose another name")
+    return path
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[Path]:
+    """Where to write a file that appears whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    output = Partial(path)
+    output.claim()
+    try:
+        yield output.partial
+        output.finish()
+    except OSError as error:
+        output.discard()
+        raise unwritable(output.name, error) from None
+    except BaseException:
+        output.discard()
+        raise
