@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vocservice.reporting.packing import pack
+from vocservice.reporting.recovery import EXPERIENCE
 from vocservice.reporting.rows import Row
 from vocservice.reporting.scores import Scale
 from vocservice.taxonomy import Taxonomy
@@ -141,7 +142,7 @@ class Frame:
     @property
     def is_experience(self) -> Bools:
         """Rows whose scope is an experience issue, alone or with a service complaint."""
-        return np.asarray(self.scope.is_name("experience_issue") | self.scope.is_name("both"))
+        return np.asarray(np.logical_or.reduce([self.scope.is_name(key) for key in EXPERIENCE]))
 
     @property
     def has_scope(self) -> Bools:

@@ -16,6 +16,7 @@ import numpy as np
 from vocservice.reporting.estimate import MIN_N, Estimate, share
 from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Places, distinct
 from vocservice.reporting.quotes import ANONYMOUS
+from vocservice.reporting.recovery import RESOLVED
 from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg, binomial_tail
 
@@ -221,7 +222,7 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
 
 def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N) -> Unfixed:
     """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint."""
-    resolved = frame.outcome.is_name("resolved")
+    resolved = frame.outcome.is_name(RESOLVED)
     mask = np.asarray(resolved & frame.is_experience)
     unfixed = frame.take(mask)
     causes = sorted(((len(members), cell) for cell, members in _cells(unfixed, with_stage=False).items()), reverse=True)

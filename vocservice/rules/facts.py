@@ -6,18 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vocservice.records import Evidence, Json, RawVerbatim
+from vocservice.rules.pace import Said, pace_of
 
 LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags", "reason": "reasons"}
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_ANSWERING = ("agent", "bot", "supervisor")
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Who spoke, and when, where that is known."""
-
-    speaker: str
-    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,31 +142,9 @@ def _duration(facts: Facts) -> float | None:
     return (max(times) - min(times)).total_seconds() if len(times) > 1 else None
 
 
-def _silence(facts: Facts) -> float | None:
-    times = sorted(said.at for said in facts.said if said.at)
-    return max(((later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)), default=None)
-
-
-def _responses(facts: Facts) -> list[float]:
-    """Seconds from a customer's turn to the answer to it; what was never answered, or is out of order, counts nowhere."""
-    found: list[float] = []
-    asked: datetime | None = None
-    for said in facts.said:
-        if said.speaker == "customer":
-            asked = asked or said.at
-        elif said.speaker in _ANSWERING and asked is not None:
-            if said.at is not None and said.at >= asked:
-                found.append((said.at - asked).total_seconds())
-            asked = None
-    return found
-
-
-def _first_response(facts: Facts) -> float | None:
-    return next(iter(_responses(facts)), None)
-
-
-def _longest_response(facts: Facts) -> float | None:
-    return max(_responses(facts), default=None)
+def _pace(name: str) -> Callable[[Facts], float | None]:
+    """Seconds of the pace of a transcript."""
+    return lambda facts: getattr(pace_of(facts.said), name)
 
 
 READERS: Mapping[str, Callable[[Facts], Any]] = {
@@ -198,7 +168,7 @@ READERS: Mapping[str, Callable[[Facts], Any]] = {
     "received.weekday": _weekday("received_at"),
     "turns": _turns,
     "duration": _duration,
-    "response.first": _first_response,
-    "response.longest": _longest_response,
-    "silence.longest": _silence,
+    "response.first": _pace("first"),
+    "response.longest": _pace("longest"),
+    "silence.longest": _pace("silence"),
 }

@@ -55,9 +55,9 @@ FIELDS: Mapping[str, Field] = {
     "received.weekday": Field("word", "weekday on which it came in, UTC", words=WEEKDAYS),
     "turns": Field("number", "how many turns there are; transcripts", low=0),
     "duration": Field("span", "from the first turn to the last; transcripts with times", low=0),
-    "response.first": Field("span", "from the customer's first turn to the answer; transcripts with times", low=0),
-    "response.longest": Field("span", "the longest that an answer took; transcripts with times", low=0),
-    "silence.longest": Field("span", "the longest gap between two turns; transcripts with times", low=0),
+    "response.first": Field("span", "from the customer's first turn to the answer; transcripts with times in order", low=0),
+    "response.longest": Field("span", "the longest that an answer took; transcripts with times in order", low=0),
+    "silence.longest": Field("span", "the longest gap between two turns; transcripts with times in order", low=0),
     TEXT: Field("text", "the customer's words, redacted"),
 }
 _METADATA = Field("any", "what the sender put under a key")

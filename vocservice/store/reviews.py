@@ -8,10 +8,12 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, delete, exists, func, insert, or_, select, update
 
 from vocservice.records import Json
+from vocservice.rules.pace import Said
 from vocservice.store import handling, urgency
 from vocservice.store.database import now
 from vocservice.store.handling import Handled
 from vocservice.store.rows import insert_if_new
+from vocservice.store.rule_facts import said_of
 from vocservice.store.rule_hits import Hit
 from vocservice.store.schema import analyses, assignments, claims, drafts, records, review_labels, reviews, snoozes, tags, users
 from vocservice.store.types import from_micros, to_micros
@@ -103,6 +105,7 @@ class Case:
     subject_hash: str | None
     urgency: int | None
     entered_at: datetime | None
+    said: tuple[Said, ...]
 
     @property
     def due_at(self) -> datetime | None:
@@ -203,13 +206,17 @@ def case(connection: Connection, workspace_id: str, record_id: str) -> Case | No
             records.c.subject_hash,
             reviews.c.urgency,
             reviews.c.entered_at,
+            records.c.clean,
         )
         .join(analyses, and_(analyses.c.record_id == records.c.id, analyses.c.is_current))
         .outerjoin(reviews, reviews.c.record_id == records.c.id)
         .where(records.c.workspace_id == workspace_id, records.c.id == record_id)
     )
     row = connection.execute(chosen).one_or_none()
-    return None if row is None else Case(*row)
+    if row is None:
+        return None
+    plain: list[Any] = list(row)[:-1]
+    return Case(*plain, said=said_of(row.clean))
 
 
 def earlier(connection: Connection, workspace_id: str, found: Case, *, limit: int = 10) -> list[Earlier]:

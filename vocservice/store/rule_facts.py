@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, select
 
 from vocservice.records import Json
-from vocservice.rules.facts import Facts, Said, moment
+from vocservice.rules.facts import Facts, moment
+from vocservice.rules.pace import Said
 from vocservice.store.schema import records, sources
 
 COLUMNS: tuple[ColumnElement[Any], ...] = (
@@ -24,7 +25,6 @@ def of_record(record_id: str) -> Select[Any]:
 def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -> Facts:
     """The facts of a row with these columns; `clean` is its redacted verbatim, for the times of turns."""
     score = {"kind": row["score_kind"], "value": row["score_value"], "scale": row["score_scale"]}
-    turns = (clean or {}).get("turns") or ()
     return Facts(
         result,
         now,
@@ -34,5 +34,10 @@ def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -
         metadata=row["details"],
         created_at=row["created_at"],
         received_at=row["received_at"],
-        said=tuple(Said(turn["speaker"], moment(turn.get("at"))) for turn in turns),
+        said=said_of(clean),
     )
+
+
+def said_of(clean: Json | None) -> tuple[Said, ...]:
+    """Who spoke when, of a redacted verbatim; nothing of a text or where there is none."""
+    return tuple(Said(turn["speaker"], moment(turn.get("at"))) for turn in (clean or {}).get("turns") or ())

@@ -10,6 +10,7 @@ from datetime import datetime
 from vocservice.records import Evidence, Json
 from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
 from vocservice.taxonomy import Taxonomy
+from vocservice.web.course import lasting
 from vocservice.web.view import POLARITIES, TITLES, Mark, name_of
 
 SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
@@ -117,8 +118,7 @@ def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:
 
 def clock(due_at: datetime, at: datetime) -> str:
     """How long until something is due, or since it was, in words."""
-    minutes = round(abs((due_at - at).total_seconds()) / 60)
-    long = f"{minutes // 1440} d {minutes % 1440 // 60} h" if minutes >= 1440 else f"{minutes // 60} h {minutes % 60} min"
+    long = lasting(abs((due_at - at).total_seconds()))
     return f"in {long}" if due_at >= at else f"overdue by {long}"
 
 

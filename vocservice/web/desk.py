@@ -14,6 +14,7 @@ from flask import Response, abort, jsonify, make_response, redirect, request, ur
 from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
+from vocservice.rules.pace import pace_of
 from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, rule_hits, second, views
 from vocservice.store.annotations import Annotation, Draft
 from vocservice.store.bulks import Action
@@ -26,6 +27,7 @@ from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.web import deciding, people
 from vocservice.web.case import clock, label_name, shown, why
 from vocservice.web.choosing import choice_of, filters_of, query_of
+from vocservice.web.course import Course, course_of
 from vocservice.web.fired import fired
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
@@ -163,6 +165,7 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
     standing = next((annotation for annotation in reversed(history) if annotation.undone_at is None), None)
     values = {
         "case": found,
+        "course": _course(found, standing),
         "view": shown(found.result, state().model.taxonomy()),
         "history": history,
         "standing": standing,
@@ -185,6 +188,16 @@ def _given(counts: Counts | None) -> Mapping[str, Mapping[str, int | None]]:
     keys = [f"{name}.{key}" for name in (*SHOWN_SETS, "outcome") if name in taxonomy for key in taxonomy[name].keys]
     scopes = taxonomy["scope"].keys if "scope" in taxonomy else ()
     return {"labels": dict.fromkeys([*keys, NEEDS_REVIEW]), "scopes": dict.fromkeys(scopes), "channels": dict.fromkeys(CHANNELS)}
+
+
+def _course(found: Case, standing: Annotation | None) -> Course | None:
+    """How a transcript went, by what people decided where they did; None for a text."""
+    turns = found.result.get("turns")
+    if turns is None:
+        return None
+    labels = standing.labels if standing else annotations.given_labels(found.result)
+    said = found.said if len(found.said) == len(turns) else ()
+    return course_of(pace_of(said), outcome=labels.get("outcome"), scope=labels.get("scope"))
 
 
 def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None, found: Case) -> Json:
