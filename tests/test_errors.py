@@ -4,6 +4,7 @@ import pytest
 
 from vocservice import errors
 from vocservice.errors import (
+    ApiError,
     BundleError,
     ConfigError,
     ConflictError,
@@ -12,11 +13,14 @@ from vocservice.errors import (
     FetchError,
     IdempotencyError,
     InputError,
+    MailError,
     OutputError,
     RecordError,
     RequestBusyError,
     ResumeError,
+    RuleError,
     SignatureError,
+    SignInError,
     StoppingError,
     StoreError,
     TaxonomyError,
@@ -43,6 +47,10 @@ CODES = {
     StoppingError: ("stopping", 503),
     IdempotencyError: ("idempotency_mismatch", 422),
     RequestBusyError: ("idempotency_busy", 409),
+    RuleError: ("rule_invalid", 422),
+    MailError: ("mail_failed", 503),
+    ApiError: ("unreachable", 503),
+    SignInError: ("sign_in_refused", 401),
 }
 
 

@@ -158,7 +158,7 @@ class ApiError(VocError):
     code = "unreachable"
     status = 503
 
-    def __init__(self, message: str, *, code: str, status: int = 503, retry_after: float | None = None):
+    def __init__(self, message: str, *, code: str | None = None, status: int = 503, retry_after: float | None = None):
         super().__init__(message, code=code)
         self.status, self.retry_after = status, retry_after
 
