@@ -26,6 +26,11 @@ def timed(office: Office, record: str, *times: str | None) -> None:
         connection.execute(update(schema.records).where(schema.records.c.id == record).values(clean={"id": record, "turns": turns}))
 
 
+def scoped(office: Office, scope: str) -> str:
+    """A transcript that ended resolved."""
+    return office.record(text=TALK[0][1], scope=Scope(scope, 0.9, "head:scope"), conversation=conversation(*TALK))
+
+
 @pytest.mark.parametrize(
     ("outcome", "scope", "recovered", "fixed", "unfixed"),
     [
@@ -72,8 +77,18 @@ def test_times_that_are_missing_or_out_of_order_are_not_known(office: Office, ti
 
 
 def test_what_a_person_corrected_counts(office: Office) -> None:
-    record = office.record(scope=Scope("both", 0.9, "head:scope"), conversation=conversation(*TALK))
+    record = scoped(office, "both")
     browser = office.browser()
-    assert "Experience fixed? no" in " ".join(browser.page(f"/desk/{record}").words.split())
+    assert "Experience fixed? no, the cause" in " ".join(browser.page(f"/desk/{record}").words.split())
     browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": "correct", "scope": "service_complaint"})
     assert "Experience fixed? nothing broader" in " ".join(browser.page(f"/desk/{record}").words.split())
+
+
+def test_the_queue_shows_what_was_recovered_while_the_cause_stands(office: Office) -> None:
+    stands = scoped(office, "both")
+    scoped(office, "service_complaint")
+    office.record(text="It crashed, I may leave.", scope=Scope("experience_issue", 0.9, "head:scope"))
+    browser = office.browser()
+    found = [str(link["href"]) for link in browser.page("/desk?unfixed=1").all("a") if "data-line" in link]
+    assert found == [f"/desk/{stands}?unfixed=1"]
+    assert any(link["href"] == "/desk?unfixed=1" for link in browser.page(f"/desk/{stands}").all("a"))

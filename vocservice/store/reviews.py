@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, delete, exists, func, insert, or_, select, update
 
 from vocservice.records import Json
+from vocservice.reporting.recovery import EXPERIENCE, RESOLVED
 from vocservice.rules.pace import Said
 from vocservice.store import handling, urgency
 from vocservice.store.database import now
@@ -39,6 +40,7 @@ class Choice:
     tag: str = ""
     overdue: bool = False
     sort: Sort = "urgency"
+    unfixed: bool = False  # the customer was helped while the cause stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +217,8 @@ def case(connection: Connection, workspace_id: str, record_id: str) -> Case | No
     row = connection.execute(chosen).one_or_none()
     if row is None:
         return None
-    plain: list[Any] = list(row)[:-1]
-    return Case(*plain, said=said_of(row.clean))
+    values: list[Any] = [*row[:-1], said_of(row.clean)]
+    return Case(*values)
 
 
 def earlier(connection: Connection, workspace_id: str, found: Case, *, limit: int = 10) -> list[Earlier]:
@@ -256,6 +258,8 @@ def _where(connection: Connection, user: User, choice: Choice, at: datetime) -> 
         parts.append(reviews.c.record_id.in_(tagged))
     if choice.overdue:
         parts.append(_is_overdue(at))
+    if choice.unfixed:
+        parts += [reviews.c.scope.in_(EXPERIENCE), _has_label(connection, f"outcome.{RESOLVED}")]
     return (*parts, *_held(user, choice.assignee, at), *_owned(user, choice.owner))
 
 

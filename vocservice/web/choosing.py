@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from vocservice.store.reviews import Assignee, Choice, Sort, State
 
-FILTERS = ("state", "label", "scope", "channel", "assignee", "owner", "tag", "overdue", "sort")
+FILTERS = ("state", "label", "scope", "channel", "assignee", "owner", "tag", "overdue", "sort", "unfixed")
 _LONGEST = 100
 _DEFAULTS = {"state": "pending", "sort": "urgency"}
 
@@ -18,13 +18,13 @@ def choice_of(args: Mapping[str, str]) -> Choice:
     sort: Sort = next((name for name in get_args(Sort) if name == asked["sort"]), "urgency")
     looking, owner = _person(asked["assignee"]), _person(asked["owner"])
     plain = (asked["label"], asked["scope"], asked["channel"])
-    return Choice(state, *plain, looking, owner, asked["tag"], asked["overdue"] == "1", sort)
+    return Choice(state, *plain, looking, owner, asked["tag"], asked["overdue"] == "1", sort, asked["unfixed"] == "1")
 
 
 def filters_of(choice: Choice) -> dict[str, str]:
     """The parameters that ask for it."""
     values = {name: getattr(choice, name) for name in FILTERS}
-    values["overdue"] = "1" if choice.overdue else ""
+    values |= {name: "1" if values[name] else "" for name in ("overdue", "unfixed")}
     return {name: str(value) for name, value in values.items() if value and value != _DEFAULTS.get(name)}
 
 
