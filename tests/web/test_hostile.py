@@ -1,0 +1,39 @@
+"""Tests that texts, names, rules and issues that try to become markup are shown as text on the pages beside the queue."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vocservice.records import Label
+from vocservice.store import issues, urgency
+from web.test_page import HOSTILE
+from web.visiting import Office
+
+OWN = ("/desk/second", "/desk/agreement", "/desk/decisions", "/rules", "/workbench/issues", "/workbench/themes", "/workbench")
+FORBIDDEN = {"img", "iframe", "object", "embed", "style"}
+
+
+@pytest.mark.parametrize("text", HOSTILE[:7], ids=lambda text: ascii(text[:20]))
+def test_nothing_stored_becomes_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    everything = replace(urgency.rules(), second_reading=urgency.SecondReading(share=1))
+    monkeypatch.setattr(urgency, "rules", lambda: everything)
+    office = Office(tmp_path, monkeypatch)
+    first, second = office.browser("admin", name=text), office.browser("admin", name=f"{text} 2")
+    record = office.record(text=text, flags=(Label("churn_risk", 0.9),))
+    first.send(f"/desk/{record}", f"/desk/{record}", {"decision": "correct", "scope": "both", "note": text})
+    second_pages = [first.page("/desk/second"), second.page("/desk/second")]
+    second.send(f"/desk/{record}", f"/desk/{record}", {"decision": "confirm", "note": text})
+    rule = {"name": text, "owner": text, "reason": text, "expression": "churn_risk > 0.1"}
+    assert first.send("/rules", "/rules", rule).status_code == 303
+    with office.database.write() as connection:
+        opened = issues.open_one(connection, first.user, stage="use", factor="technology", title=text, owner="", evidence={})
+    pages = [*second_pages, *(first.page(path) for path in OWN)]
+    for page in pages:
+        assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+        assert not {tag for tag, _ in page.elements} & FORBIDDEN
+        assert all(str(script.get("src", "")).startswith("/static/") for script in page.all("script"))
+        assert len(page.all("h1")) == 1
+        assert not any("javascript:" in str(link.get("href")) for link in page.all("a"))
+    shown = {path: page.words for path, page in zip(OWN, pages[2:], strict=True)}
+    assert text in shown["/rules"] and text in shown["/workbench/issues"], opened
