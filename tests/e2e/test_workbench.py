@@ -1,0 +1,54 @@
+"""The workbench in a real browser, over a large workspace: figures, a filter, down to the records of a cell and back, a file."""
+
+import re
+
+import pyarrow.parquet as pq
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from web.storing import WORKSPACE
+from web.visiting import Office
+
+from benchmarks.workspace import fill
+from e2e.sitting import Desk, needs_browser
+
+pytestmark = needs_browser
+COUNT = 20_000  # filled in seconds; `benchmarks.workbench` measures the same pages over a million
+PATIENCE_SECONDS = 60
+CELL = "table.map td a"
+
+
+def shown(desk: Desk) -> int:
+    """How many records the figures rest on; 0 while they are being read."""
+    found = re.search(r"^(\d+) records\b", desk.words, flags=re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def test_from_figures_to_the_records_of_a_cell_and_back(office: Office, desk: Desk) -> None:
+    fill(office.database, COUNT, workspace_id=WORKSPACE, is_new=False)
+    desk.sign_in(office.user("analyst").email)
+    desk.open("/workbench")
+    WebDriverWait(desk.driver, PATIENCE_SECONDS).until(lambda _: shown(desk))
+    assert shown(desk) == COUNT
+
+    Select(desk.driver.find_element("id", "channel")).select_by_value("phone")
+    desk.driver.find_element("css selector", "form[role=search] button").click()
+    desk.until(lambda: "channel=phone" in desk.driver.current_url and shown(desk))
+    count = shown(desk)
+    assert 0 < count < COUNT / 10  # one in twenty came by phone
+
+    cell = desk.driver.find_element("css selector", CELL)
+    counted = int(cell.text.partition("n = ")[2].split()[0])
+    cell.send_keys("\ue007")  # Enter
+    desk.until(lambda: "/workbench/verbatims" in desk.driver.current_url)
+    assert "channel=phone" in desk.driver.current_url
+    assert desk.driver.find_elements("css selector", "mark") and desk.driver.find_elements("css selector", "a[data-line]")
+    desk.driver.find_element("link text", "Figures of these filters").send_keys("\ue007")
+    desk.until(lambda: shown(desk) == counted)
+    desk.driver.back()
+    desk.driver.back()
+    desk.until(lambda: shown(desk) == count)
+
+    desk.driver.find_element("link text", "Records as Parquet").send_keys("\ue007")
+    desk.until(lambda: (desk.downloads / "records.parquet").is_file())
+    assert set(pq.read_table(desk.downloads / "records.parquet")["channel"].to_pylist()) == {"phone"}
+    assert pq.read_metadata(desk.downloads / "records.parquet").num_rows == count
+    assert [entry["message"] for entry in desk.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
