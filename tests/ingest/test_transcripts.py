@@ -98,3 +98,13 @@ def test_without_a_word_of_the_customer_there_is_no_text(name: str, payload: Any
 def test_without_a_transcript_it_is_unusable(name: str, field: str) -> None:
     with pytest.raises(UnusableBodyError, match=field):
         events(name, payload_of(name) | {field: None})
+
+
+def test_a_turn_of_a_role_that_is_not_known_is_left_out_and_no_other() -> None:
+    entries = [
+        {"role": "<script>alert(1)</script>", "text": "Nobody."},
+        {"role": "END_USER", "text": "<b>One</b> & two."},
+        {"role": "AGENT", "text": "Three."},
+    ]
+    turns = only("conversational_insights", {"conversation_id": "1", "entries": entries}).verbatim.turns
+    assert [(turn.speaker, turn.text) for turn in turns] == [("customer", "<b>One</b> & two."), ("agent", "Three.")]
