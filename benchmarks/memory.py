@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +19,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.scale import ended
 from benchmarks.throughput import sample
 from vocservice import api
 from vocservice.api import Analyser
@@ -72,14 +71,11 @@ def peak_of(way: str, folder: Path, rows: int) -> float:
     given = folder / f"{rows}.csv"
     if not given.exists():
         write_rows(given, rows)
-    command = [sys.executable, "-m", "benchmarks.memory", "--run", way, str(given), str(folder / "out.csv")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])  # noqa: S603
-    peak: float = json.loads(done.stdout.splitlines()[-1])["peak"]
-    return peak
+    return ended([sys.executable, "-m", "benchmarks.memory", "--run", way, str(given), str(folder / "out.csv")]).peak
 
 
-def run_one(way: str, given: str, out: str) -> float:
-    """One run in this process; its peak in MiB."""
+def run_one(way: str, given: str, out: str) -> None:
+    """One run in this process."""
     analyser = Analyser(Labels(), "fake", load_taxonomy())
     if way == WAYS[0]:
         api.load = lambda *_, **__: analyser
@@ -89,7 +85,6 @@ def run_one(way: str, given: str, out: str) -> float:
         with open(given, encoding="utf-8", newline="") as stream:
             results = analyser.analyse([row["text"] for row in csv.DictReader(stream)])
         Path(out).write_text("\n".join(json.dumps(result.to_dict()) for result in results), encoding="utf-8")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 class Labels:
@@ -131,7 +126,7 @@ def report(found: Sequence[Measured]) -> str:
 def main(rows: tuple[int, ...], one: tuple[str, str, str] | None) -> None:
     """Measure and print."""
     if one is not None:
-        click.echo(json.dumps({"peak": run_one(*one)}))
+        run_one(*one)
     else:
         click.echo(report(measure(rows)))
 

@@ -27,11 +27,12 @@ import orjson
 
 from benchmarks import scale
 from benchmarks.performance_page import page, plot
-from benchmarks.runtimes import Tokens, best, cores, encoder_ways, operations, peak
+from benchmarks.runtimes import Tokens, best, encoder_ways, operations, peak
 from benchmarks.throughput import measure
 from training.timings import processor
 from vocservice.api import Analyser, bundle_folder, load
 from vocservice.inference.bundle import ENCODER, load_bundle
+from vocservice.inference.encoder import cores
 from vocservice.settings import load_settings
 
 Figures = dict[str, Any]

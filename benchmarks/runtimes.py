@@ -5,7 +5,6 @@ Every way takes the same texts and gives a mean vector a text, tokenising includ
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vocservice.inference.bundle import ENCODER, Bundle, load_bundle
-from vocservice.inference.encoder import TOKEN_BUDGET
+from vocservice.inference.encoder import TOKEN_BUDGET, cores
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -32,11 +31,6 @@ ONE, ARRIVAL, SORTED = (
     "transformers pipeline, batches of 32 as they come",
     "transformers pipeline, batches of 32 sorted by length",
 )
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def best(workers: int) -> str:

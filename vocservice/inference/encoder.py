@@ -71,7 +71,7 @@ class Encoder:
         except Exception as error:
             raise BundleError(f"encoder {path.name} cannot be loaded: {type(error).__name__}") from None
         self._width, self._pad, self._budget = width, pad, token_budget
-        self._threads = threads or _cores()
+        self._threads = threads or cores()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
 
     def encode(self, texts: Sequence[Windowed]) -> Vectors:
@@ -115,7 +115,7 @@ class Encoder:
         return _pool(hidden, owner)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
