@@ -109,10 +109,11 @@ FIGURES: Mapping[str, tuple[Figure, bool]] = {
 
 def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
     """The texts that all versions in the frame labelled."""
-    versions = tuple(sorted(set(_versions(frame)) - {("", "")}))
+    names, codes = _versions(frame)
+    versions = tuple(sorted(set(names) - {("", "")}))
     held: dict[str, dict[Version, int]] = {}
-    for at, version in enumerate(_versions(frame)):
-        held.setdefault(rows[int(frame.index[at])].id, {})[version] = at
+    for at, code in enumerate(codes.tolist()):
+        held.setdefault(rows[int(frame.index[at])].id, {})[names[code]] = at
     found = [[by[version] for version in versions] for by in held.values() if all(version in by for version in versions)]
     return Anchors(versions, frame, np.array(found, dtype=np.int64).reshape(-1, len(versions)))
 
@@ -125,7 +126,7 @@ def fourfold(before: Frame, after: Frame, anchors: Anchors | None) -> tuple[Four
 
 def _fourfold(name: str, figure: Figure, sides: tuple[Frame, Frame], anchors: Anchors | None, *, is_labelled: bool) -> Fourfold | None:
     channels = sorted({channel for frame in sides for channel in frame.channel.names})
-    versions = tuple(sorted({version for frame in sides for version in _versions(frame)}))
+    versions = tuple(sorted({version for frame in sides for version in _versions(frame)[0]}))
     a, b = (_drawn(frame, figure, channels, versions, seed=SEED + at) for at, frame in enumerate(sides))
     n = a.n + b.n
     if min(a.n, b.n) < MIN_N:
@@ -150,9 +151,12 @@ def _causes(mix: Floats, rate: Floats, labels: "_Labels", n: int) -> Iterator[Ca
     yield from (Cause(name, _estimate(part, n), labels.note) for name, part in zip(NAMES[2:], (labels.taxonomy, labels.model), strict=True))
 
 
-def _versions(frame: Frame) -> list[Version]:
+def _versions(frame: Frame) -> tuple[list[Version], Ints]:
+    """The versions that labelled the rows, and (n,) which of them each row; what was not told, -1 as a code, is a blank name."""
     models, taxonomies = ([*codes.names, ""] for codes in (frame.model, frame.version))
-    return [(models[m], taxonomies[t]) for m, t in zip(frame.model.codes.tolist(), frame.version.codes.tolist(), strict=True)]
+    pairs = frame.model.codes.astype(np.int64) % len(models) * len(taxonomies) + frame.version.codes % len(taxonomies)
+    found, codes = np.unique(pairs, return_inverse=True)
+    return [(models[pair // len(taxonomies)], taxonomies[pair % len(taxonomies)]) for pair in found.tolist()], codes
 
 
 def _drawn(frame: Frame, figure: Figure, channels: Sequence[str], versions: Sequence[Version], *, seed: int) -> _Drawn:
@@ -161,8 +165,8 @@ def _drawn(frame: Frame, figure: Figure, channels: Sequence[str], versions: Sequ
     kept, block = frame.take(mask), _blocks(frame.subject[mask], seed)
     width, at = len(channels) + 1, {name: number for number, name in enumerate(channels)}
     own = np.array([*(at[name] for name in frame.channel.names), width - 1], dtype=np.int64)[kept.channel.codes]
-    named = {version: number for number, version in enumerate(versions)}
-    version = np.array([named[one] for one in _versions(kept)], dtype=np.int64)
+    names, codes = _versions(kept)
+    version = np.array([versions.index(name) for name in names], dtype=np.int64)[codes]
     weights = _weights(BLOCKS, seed)
     counts = weights @ _table(block, own, width, None)
     sums = weights @ _table(block, own, width, values[mask])

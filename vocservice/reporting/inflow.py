@@ -97,6 +97,7 @@ def _weeks(day: Ints, hits: Bools, among: Bools, opened: int, today: int) -> Ite
     last = (today - 1) // 7
     first = max((opened - BEFORE_DAYS) // 7, last - SHOWN_WEEKS + 1)
     week = (day - 1) // 7
-    for number in range(first, last + 1):
-        own = among & (week == number) & (day > 0)
-        yield InflowWeek(monday_of(number), int((hits & own).sum()), int(own.sum()), number * 7 + 7 > opened)
+    shown = among & (week >= first) & (week <= last)
+    records, complaints = (np.bincount(week[mask] - first, minlength=last - first + 1).tolist() for mask in (shown, shown & hits))
+    for number, n in enumerate(records, first):
+        yield InflowWeek(monday_of(number), complaints[number - first], n, number * 7 + 7 > opened)

@@ -1,5 +1,6 @@
 """Complaints that many customers share in, experience issues with owner, status and inflow out: pages of the workbench."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def move(issue_id: str) -> Response:
     held, form = _issue(issue_id), request.form
     looking = _looking()
     try:
-        owner, verdict = _owner(looking, form.get("owner", "")), _inflow(looking, held).verdict
+        owner, verdict = _owner(looking, form.get("owner", "")), _inflows(looking)(held).verdict
         with people.database().write() as connection:
             issues.move(connection, person(), held, status=form.get("status", ""), owner=owner, verdict=verdict)
     except VocError as error:
@@ -99,11 +100,12 @@ def _issue(issue_id: str) -> Issue:
     return found if found else abort(404)
 
 
-def _inflow(looking: "Looking", issue: Issue) -> "Inflow":
+def _inflows(looking: "Looking") -> Callable[[Issue], "Inflow"]:
+    """What tells the inflow of any issue; the records are laid out once for all of them."""
     from vocservice.reporting.inflow import inflow_of
 
     frame = looking.load().columns.frame(looking.mask())
-    return inflow_of(frame, stage=issue.stage, factor=issue.factor, opened=issue.opened_on, today=looking.today)
+    return lambda issue: inflow_of(frame, stage=issue.stage, factor=issue.factor, opened=issue.opened_on, today=looking.today)
 
 
 def _rungs(looking: "Looking") -> list["Rung"]:
@@ -128,14 +130,15 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
     with people.database().read() as connection:
         found = issues.listed(connection, looking.workspace_id)
     live = {(issue.stage, issue.factor) for issue in found if issue.is_live}
-    held = [Held(issue, _inflow(looking, issue)) for issue in found]
+    inflow = _inflows(looking)
+    held = [Held(issue, inflow(issue)) for issue in found]
     rungs = [rung for rung in _rungs(looking) if (rung.stage, rung.factor) not in live][:SHOWN_RUNGS]
     return people.shown("issues.html", status=status, fault=fault, held=held, rungs=rungs, **_words(looking))
 
 
 def _one_page(issue: Issue, *, status: int = 200, fault: str = "") -> Response:
     looking = _looking()
-    held = Held(issue, _inflow(looking, issue))
+    held = Held(issue, _inflows(looking)(issue))
     return people.shown("issue.html", status=status, fault=fault, held=held, issue=issue, statuses=issues.STATUSES, **_words(looking))
 
 
