@@ -92,7 +92,13 @@ def test_a_zendesk_chat_is_a_transcript() -> None:
         line("?", "y"),
     ]
     event = only("zendesk", {"id": "ch1", "type": "chat", "visitor": {"name": "Somebody", "email": "v@example.com"}, "history": history})
-    assert [(turn.speaker, turn.text) for turn in event.verbatim.turns] == [("bot", "Welcome"), ("customer", "Help"), ("agent", "Sure")]
+    assert [(turn.speaker, turn.text) for turn in event.verbatim.turns] == [
+        ("bot", "Welcome"),
+        ("customer", "Help"),
+        ("agent", "Sure"),
+        ("system", "y"),
+    ]
+    assert event.warnings == ("speaker_unknown",)
     assert event.verbatim.subject == "v@example.com" and "Somebody" not in str(event)
     offline = only("zendesk", {"id": "ch2", "type": "offline_msg", "message": "Call me.", "timestamp": "2025-01-06T16:00:00Z"})
     assert (offline.verbatim.text, offline.verbatim.turns) == ("Call me.", ())

@@ -33,6 +33,7 @@ def test_contact_lens_calls_name_participants_only(participants: list[Any]) -> N
     assert [(turn.speaker, turn.text, turn.at) for turn in said.turns] == [
         ("agent", "Hello.", None),
         ("customer", "My card is [PII].", None),
+        ("system", "?", None),
     ]
     assert (said.channel, said.created_at) == ("call", None)
 
@@ -100,11 +101,28 @@ def test_without_a_transcript_it_is_unusable(name: str, field: str) -> None:
         events(name, payload_of(name) | {field: None})
 
 
-def test_a_turn_of_a_role_that_is_not_known_is_left_out_and_no_other() -> None:
-    entries = [
-        {"role": "<script>alert(1)</script>", "text": "Nobody."},
-        {"role": "END_USER", "text": "<b>One</b> & two."},
-        {"role": "AGENT", "text": "Three."},
+def test_a_turn_of_a_role_that_is_not_known_is_kept_as_the_systems_with_a_warning() -> None:
+    strange, known = "<script>alert(1)</script>", [("END_USER", "<b>One</b> & two."), ("AGENT", "Three.")]
+    entries = [{"role": role, "text": text} for role, text in [(strange, "Somebody."), *known, ("", "Nobody.")]]
+    event = only("conversational_insights", {"conversation_id": "1", "entries": entries})
+    assert [(turn.speaker, turn.text) for turn in event.verbatim.turns] == [
+        ("system", "Somebody."),
+        ("customer", "<b>One</b> & two."),
+        ("agent", "Three."),
+        ("system", "Nobody."),
     ]
-    turns = only("conversational_insights", {"conversation_id": "1", "entries": entries}).verbatim.turns
-    assert [(turn.speaker, turn.text) for turn in turns] == [("customer", "<b>One</b> & two."), ("agent", "Three.")]
+    assert event.warnings == ("speaker_unknown",)
+    assert only("conversational_insights", {"conversation_id": "1", "entries": entries[1:3]}).warnings == ()
+
+
+def test_genesys_keeps_phrases_of_an_unknown_purpose_apart() -> None:
+    said = [("external", "My bill"), ("station", "is"), (None, "odd."), ("acd", "Please wait."), ("external", "Yes.")]
+    phrases = [{"text": text, "participantPurpose": who} for who, text in said]
+    event = only("genesys", {"conversationId": "c", "transcripts": [{"phrases": phrases}]})
+    assert [(turn.speaker, turn.text) for turn in event.verbatim.turns] == [
+        ("customer", "My bill"),
+        ("system", "is odd."),
+        ("system", "Please wait."),
+        ("customer", "Yes."),
+    ]
+    assert event.warnings == ("speaker_unknown",)

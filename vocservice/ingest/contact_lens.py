@@ -8,7 +8,7 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, upsert
+from vocservice.ingest.build import Clock, Draft, turn_of, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.payload import at, key_at, language_at, needed_key, objects_at, read_object, text_at
@@ -82,5 +82,5 @@ def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
         participant = key_at(item, "ParticipantId")
         role = text_at(item, "ParticipantRole") or roles.get(participant) or participant or ""
         text, speaker = text_at(item, "Content"), _SPEAKERS.get(role.upper())
-        if text and speaker and at(item, "Type") != "EVENT":
-            yield RawTurn(speaker, text, clock.read(at(item, "AbsoluteTime")))
+        if text and at(item, "Type") != "EVENT":
+            yield turn_of(speaker, text, clock.read(at(item, "AbsoluteTime")))

@@ -8,7 +8,7 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, upsert
+from vocservice.ingest.build import Clock, Draft, turn_of, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.payload import at, key_at, language_at, needed_key, objects_at, read_object, text_at, word_at
@@ -72,13 +72,13 @@ def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
         for phrase in objects_at(transcript, "phrases"):
             next_speaker = _SPEAKERS.get((word_at(phrase, "participantPurpose") or "").lower())
             text = text_at(phrase, "decoratedText") or text_at(phrase, "text")
-            if not (next_speaker and text):
+            if not text:
                 continue
-            if speaker and next_speaker != speaker:
-                yield RawTurn(speaker, " ".join(texts), start)
+            if texts and next_speaker != speaker:
+                yield turn_of(speaker, " ".join(texts), start)
                 texts = []
             start = start if texts else clock.read(at(phrase, "startTimeMs"))
             speaker = next_speaker
             texts.append(text.strip())
-    if speaker and texts:
-        yield RawTurn(speaker, " ".join(texts), start)
+    if texts:
+        yield turn_of(speaker, " ".join(texts), start)

@@ -11,7 +11,7 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, upsert
+from vocservice.ingest.build import Clock, Draft, turn_of, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.payload import at, digest, key_at, language_at, objects_at, read_object, text_at, word_at
@@ -64,5 +64,5 @@ class InsightsAdapter(BaseAdapter[Options]):
 def _turns(entries: list[Mapping[str, Any]], clock: Clock) -> Iterator[RawTurn]:
     for entry in entries:
         speaker, text = _SPEAKERS.get((word_at(entry, "role") or "").upper()), text_at(entry, "text")
-        if speaker and text:
-            yield RawTurn(speaker, text, clock.read(at(entry, "start_timestamp_usec")))
+        if text:
+            yield turn_of(speaker, text, clock.read(at(entry, "start_timestamp_usec")))

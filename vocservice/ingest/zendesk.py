@@ -14,7 +14,7 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, upsert
+from vocservice.ingest.build import Clock, Draft, turn_of, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Erase, Event, Parsed, Skipped
 from vocservice.ingest.payload import at, key_at, needed_key, objects_at, read_object, text_at, word_at
@@ -180,7 +180,7 @@ def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
 def _turn(item: Mapping[str, Any], clock: Clock) -> RawTurn | None:
     speaker = _SPEAKERS.get(re.sub(r"[^a-z]", "", (text_at(item, "sender_type") or "").lower()))
     text = text_at(item, "msg")
-    return RawTurn(speaker, text, clock.read(at(item, "timestamp"))) if at(item, "type") == "chat.msg" and speaker and text else None
+    return turn_of(speaker, text, clock.read(at(item, "timestamp"))) if at(item, "type") == "chat.msg" and text else None
 
 
 def _channel(via: Any) -> str:
