@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, delete, exists, func, or_, select, update
 
 from vocservice.records import Json
 from vocservice.reporting.recovery import EXPERIENCE, RESOLVED
@@ -13,7 +13,7 @@ from vocservice.rules.pace import Said
 from vocservice.store import handling, urgency
 from vocservice.store.database import now
 from vocservice.store.handling import Handled
-from vocservice.store.rows import insert_if_new
+from vocservice.store.rows import insert_if_new, insert_missing
 from vocservice.store.rule_facts import said_of
 from vocservice.store.rule_hits import Hit
 from vocservice.store.schema import analyses, assignments, claims, drafts, records, review_labels, reviews, snoozes, tags, users
@@ -138,10 +138,10 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
         "channel": connection.scalar(select(records.c.channel).where(records.c.id == record_id)),
         "decided_at": held.decided_at if held is not None and stands else None,
     }
-    _put(connection, workspace_id, record_id, values)
-    connection.execute(delete(review_labels).where(review_labels.c.record_id == record_id))
-    for label in dict.fromkeys([*urgency.shown(labels), *(f"{urgency.RULES}.{hit.name}" for hit in hits)]):
-        connection.execute(insert(review_labels).values(record_id=record_id, label=label))
+    if not _put(connection, workspace_id, record_id, values):
+        connection.execute(delete(review_labels).where(review_labels.c.record_id == record_id))
+    found = dict.fromkeys([*urgency.shown(labels), *(f"{urgency.RULES}.{hit.name}" for hit in hits)])
+    insert_missing(connection, review_labels, [{"record_id": record_id, "label": label} for label in found])
     return True
 
 
@@ -235,10 +235,13 @@ def earlier(connection: Connection, workspace_id: str, found: Case, *, limit: in
     return [_earlier(row) for row in connection.execute(chosen)]
 
 
-def _put(connection: Connection, workspace_id: str, record_id: str, values: Mapping[str, Any]) -> None:
+def _put(connection: Connection, workspace_id: str, record_id: str, values: Mapping[str, Any]) -> bool:
+    """Whether the record was not in the queue before."""
     new = {"record_id": record_id, "workspace_id": workspace_id, "entered_at": now(connection), **values}
-    if not insert_if_new(connection, reviews, new):
-        connection.execute(update(reviews).where(reviews.c.record_id == record_id).values(**values))
+    if insert_if_new(connection, reviews, new):
+        return True
+    connection.execute(update(reviews).where(reviews.c.record_id == record_id).values(**values))
+    return False
 
 
 def _listed() -> Select[Any]:
