@@ -136,6 +136,22 @@ def test_a_change_while_it_is_packed_is_packed_again(filled: Bench, monkeypatch:
     assert {context.channel for context in reader.columns.contexts} >= {"phone"}
 
 
+def test_one_who_packs_beside_another_goes_on_until_nothing_waits(filled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, beside = packed.packed_of, []
+
+    def meanwhile(taken: packed.Taken) -> packed.Packed:
+        if not beside:
+            beside.append(taken.id)
+            assert packed.catch_up(filled.database, filled.workspace, limit=1) == 1
+        return made(taken)
+
+    monkeypatch.setattr(packed, "packed_of", meanwhile)
+    while packed.catch_up(filled.database, filled.workspace, limit=1):
+        pass
+    with filled.database.read() as connection:
+        assert not packed.waits(connection, filled.workspace)
+
+
 def test_what_another_has_open_is_seen_once_it_is_done(filled: Bench) -> None:
     """On PostgreSQL the transaction that began first may end last: its number is lower than what a reader has read."""
     reader, record = Reader(filled), id_of(filled, "a")

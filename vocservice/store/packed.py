@@ -3,7 +3,7 @@
 Filling is safe beside everything else: a row that changed meanwhile stays empty until the next time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ AT_ONCE = 1000
 _BATCH = 50_000
 _SPAN = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 _TRANSACTION = text("SELECT pg_current_xact_id()::text::bigint")
+_IN_TURN = text("SELECT pg_advisory_xact_lock(hashtext('packed'), hashtext(:workspace))")  # on SQLite writers come in turn anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def count(connection: Connection, workspace_id: str) -> int:
 
 
 def catch_up(database: Database, workspace_id: str, *, limit: int = AT_ONCE) -> int:
-    """Pack some of the records that wait; returns how many were packed.
+    """Pack some of the records that wait; returns how many of them are packed now, by this process or by one beside it.
 
     Raises:
         StoreError: the database is busy or gone.
@@ -101,14 +102,20 @@ def packed_of(taken: Taken) -> Packed:
 def _fill(database: Database, workspace_id: str, numbers: dict[str, int], made: dict[str, Packed]) -> int:
     """Keep what was packed of records that did not change meanwhile; one that another transaction holds is left to the next time."""
     with database.write() as connection:
-        free = list(connection.scalars(select(packed.c.record_id).where(packed.c.record_id.in_(made)).with_for_update(skip_locked=True)))
+        if connection.dialect.name == POSTGRESQL:
+            connection.execute(_IN_TURN, {"workspace": workspace_id})
+        chosen = select(packed.c.record_id, packed.c.fixed.is_not(None)).where(packed.c.record_id.in_(made))
+        free = connection.execute(chosen.with_for_update(skip_locked=True)).all()
+        wanting = [record_id for record_id, is_packed in free if not is_packed]
         number = _number(connection, workspace_id)
-        values = [{"of": name, "seen": numbers[name], "number": number, **asdict(made[name])} for name in free]
-        if not values:
-            return 0
-        same = (packed.c.record_id == bindparam("of"), packed.c.number == bindparam("seen"))
-        changed: dict[str, Any] = {name: bindparam(name) for name in ("fixed", "given", "context", "number")}
-        return connection.execute(update(packed).where(*same).values(**changed), values).rowcount
+        values = [{"of": name, "seen": numbers[name], "number": number, **asdict(made[name])} for name in wanting]
+        return len(free) - len(wanting) + (_written(connection, values) if values else 0)
+
+
+def _written(connection: Connection, values: Sequence[Mapping[str, Any]]) -> int:
+    same = (packed.c.record_id == bindparam("of"), packed.c.number == bindparam("seen"))
+    changed: dict[str, Any] = {name: bindparam(name) for name in ("fixed", "given", "context", "number")}
+    return connection.execute(update(packed).where(*same).values(**changed), values).rowcount
 
 
 def _number(connection: Connection, workspace_id: str) -> int:
