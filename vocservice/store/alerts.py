@@ -28,6 +28,7 @@ from vocservice.store.users import SUPPORT_LEAD, User
 ALERT, TRY = "alert", "alert_try"
 MOST = 50
 HIGHEST_URGENCY = 1000
+_LIVE = select(alerts).where(alerts.c.workspace_id == bindparam("workspace"), alerts.c.is_enabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,7 @@ def ask_try(connection: Connection, alert: Alert) -> None:
 
 def gather(connection: Connection, workspace_id: str, record_id: str) -> int:
     """Note a record that is on the desk for every alert that it concerns; returns how many it was new for."""
-    live = select(alerts).where(alerts.c.workspace_id == workspace_id, alerts.c.is_enabled)
-    rows = connection.execute(live).all()
+    rows = connection.execute(_LIVE, {"workspace": workspace_id}).all()
     if not rows:
         return 0
     on_desk = select(reviews.c.urgency, records.c.received_at).join(records, records.c.id == reviews.c.record_id)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from vocservice.errors import InputError
@@ -59,7 +60,7 @@ def timing_of(*, zone: str, cool_down: int, quiet: tuple[str, str], digest_at: s
     Raises:
         InputError: a time zone, a time, a day or a cool-down that there is not (`timing_invalid`).
     """
-    if zone not in available_timezones():
+    if zone not in zones():
         raise InputError("there is no such time zone; write one as Europe/Berlin", code="timing_invalid")
     if not 0 <= cool_down <= LONGEST_COOL_DOWN:
         raise InputError(f"a cool-down has 0 to {LONGEST_COOL_DOWN} minutes", code="timing_invalid")
@@ -71,6 +72,12 @@ def timing_of(*, zone: str, cool_down: int, quiet: tuple[str, str], digest_at: s
         raise InputError("quiet hours need their begin and their end", code="timing_invalid")
     spans = (start, end) if start is not None and end is not None and start != end else None
     return Timing(zone, cool_down, spans, clock_of(digest_at), chosen or EVERY_DAY)
+
+
+@cache  # they are looked for in the file system
+def zones() -> tuple[str, ...]:
+    """The names of the time zones, sorted."""
+    return tuple(sorted(available_timezones()))
 
 
 def clock_of(text: str) -> time | None:

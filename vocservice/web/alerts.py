@@ -1,14 +1,13 @@
 """Forms in, alerts out: who is told when which records come to the review desk."""
 
 from collections.abc import Mapping, Sequence
-from zoneinfo import available_timezones
 
 from flask import Response, abort, make_response, redirect, request, url_for
 
 from vocservice.errors import InputError
 from vocservice.store import alerts, rules, urgency
 from vocservice.store.alerts import Wish
-from vocservice.store.timing import timing_of
+from vocservice.store.timing import timing_of, zones
 from vocservice.store.users import ADMIN
 from vocservice.web import people
 from vocservice.web.people import person, require_role
@@ -67,7 +66,7 @@ def _page(*, status: int = 200, fault: str = "", said: str = "") -> Response:
     with people.database().read() as connection:
         found = alerts.listed(connection, person().workspace_id)
         readers = alerts.possible_readers(connection, person().workspace_id)
-    values = {"alerts": found, "readers": readers, "labels": _labels(), "days": DAYS, "zones": sorted(available_timezones())}
+    values = {"alerts": found, "readers": readers, "labels": _labels(), "days": DAYS, "zones": zones()}
     return people.shown(
         "admin_alerts.html", status=status, fault=fault, said=said, sends_mail=state().sends_mail, form=_kept(fault), **values
     )
