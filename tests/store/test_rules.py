@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from store.bench import WORKER, Bench, keep, load, said, take
 from vocservice.errors import ConflictError, InputError, RuleError
 from vocservice.records import Analysis, RawTurn, RawVerbatim, RuleHit
-from vocservice.store import analyses, audit, records, reviews, rule_hits, rules
+from vocservice.store import analyses, audit, promotions, records, reviews, rule_hits, rules
 from vocservice.store.analyses import Cleaned
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -203,6 +203,20 @@ def test_another_bundle_has_hits_of_its_own_and_a_decision_stays(bench: Bench) -
     with bench.database.read() as connection:
         assert rule_hits.current(connection, bench.workspace, [record]) == {}
     assert bench.rows(review_table)[0]["decided_at"] is not None
+
+
+def test_what_a_rule_brought_is_back_in_the_queue_after_a_roll_back(bench: Bench) -> None:
+    made(bench)
+    record = analysed(bench)
+    with bench.database.write() as connection:
+        records.jobs.enqueue(connection, bench.workspace, records.ANALYSE, record)
+    analysed(bench, bundle="b-2", result=analysis("*** fine", **QUIET, factors=()))
+    assert bench.rows(review_table) == []
+    with bench.database.write() as connection:
+        assert promotions.next_page(connection, bench.workspace, "b-1", after="", limit=10).restored == 1
+    assert [row["urgency"] for row in bench.rows(review_table)] == [200 + 25]
+    assert [found["label"] for found in bench.rows(review_labels)] == ["rules.Broken tech"]
+    assert bench.rows(record_table)[0]["needs_review"] is True
 
 
 def test_the_same_analysis_again_is_one_hit(bench: Bench) -> None:

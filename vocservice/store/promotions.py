@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from vocservice.errors import InputError
 from vocservice.records import Json, RawVerbatim
-from vocservice.store import audit, jobs, reviews
+from vocservice.store import audit, jobs, reviews, rule_hits
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.records import ANALYSE
@@ -121,8 +121,9 @@ def sample(connection: Connection, size: int) -> list[Labelled]:
 def _restore(connection: Connection, record_id: str, analysis_id: str) -> None:
     """Make an earlier analysis current again, and the review queue follow it."""
     connection.execute(update(analyses).where(analyses.c.record_id == record_id, analyses.c.is_current).values(is_current=False))
-    columns = (analyses.c.workspace_id, analyses.c.revision, analyses.c.result)
+    columns = (analyses.c.workspace_id, analyses.c.revision, analyses.c.bundle, analyses.c.result)
     made = connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(is_current=True).returning(*columns)).one()
-    review = (made.result.get("needs_review") or {}).get("value")
-    reviews.enter(connection, made.workspace_id, record_id, revision=made.revision, result=made.result)
+    hits = rule_hits.of(connection, record_id, revision=made.revision, bundle=made.bundle, result=made.result)
+    review = any(hit.calls for hit in hits) or (made.result.get("needs_review") or {}).get("value")
+    reviews.enter(connection, made.workspace_id, record_id, revision=made.revision, result=made.result, hits=hits)
     connection.execute(update(records).where(records.c.id == record_id).values(needs_review=review, status="analysed", error_code=None))
