@@ -61,7 +61,7 @@ def match(rule: Node, facts: Facts) -> Match | None:
 def _held(node: Node, facts: Facts) -> tuple[Term, ...] | None:
     match node:
         case AllOf(parts):
-            return _all([_held(part, facts) for part in parts])
+            return _all(parts, facts)
         case AnyOf(parts):
             held = [terms for part in parts if (terms := _held(part, facts)) is not None]
             return tuple(term for terms in held for term in terms) if held else None
@@ -71,12 +71,12 @@ def _held(node: Node, facts: Facts) -> tuple[Term, ...] | None:
     return None if evidence is None else (Term(str(node), evidence),)
 
 
-def _all(parts: list[tuple[Term, ...] | None]) -> tuple[Term, ...] | None:
+def _all(parts: Iterable[Node], facts: Facts) -> tuple[Term, ...] | None:
     terms: tuple[Term, ...] = ()
     for part in parts:
-        if part is None:
+        if (held := _held(part, facts)) is None:
             return None
-        terms += part
+        terms += held
     return terms
 
 
@@ -196,6 +196,11 @@ def _mentions(phrase: str, facts: Facts) -> Iterator[Evidence]:
 
 @lru_cache(maxsize=1000)
 def _pattern(phrase: str) -> re.Pattern[str]:
-    """Whole words, whatever their case; a star at the end of one stands for any ending."""
-    words = (re.escape(word.rstrip("*")) + (r"\w*" if word.endswith("*") else "") for word in phrase.split())
-    return re.compile(r"(?<!\w)" + r"\s+".join(words) + r"(?!\w)", re.IGNORECASE)
+    """Whole words, whatever their case; a star at the end of one stands for any ending, a star alone for any word."""
+    return re.compile(r"(?<!\w)" + r"\s+".join(map(_word, phrase.split())) + r"(?!\w)", re.IGNORECASE)
+
+
+def _word(word: str) -> str:
+    """A star alone is a word of any letters, never none: blanks on either side of nothing could be told apart in endless ways."""
+    start = word.rstrip("*")
+    return re.escape(start) + ("" if start == word else r"\w*" if start else r"\w+")
