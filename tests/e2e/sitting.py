@@ -23,7 +23,8 @@ class Desk:
 
         options = webdriver.ChromeOptions()
         options.binary_location = str(BROWSER)
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        # Pages scroll smoothly, and a driver clicks where an element stood before it moved: people who want no motion have none.
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-prefers-reduced-motion"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads), "download.prompt_for_download": False})

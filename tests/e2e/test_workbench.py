@@ -8,12 +8,19 @@ from web.storing import WORKSPACE
 from web.visiting import Office
 
 from benchmarks.workspace import fill
-from e2e.sitting import Desk, needs_browser
+from e2e.sitting import NARROW, WIDE, Desk, needs_browser
 
 pytestmark = needs_browser
 COUNT = 20_000  # filled in seconds; `benchmarks.workbench` measures the same pages over a million
 PATIENCE_SECONDS = 60
 CELL = "table.map td a"
+COVERED = """
+return [...document.querySelectorAll(arguments[0])].filter((link) => {
+  link.scrollIntoView({block: "nearest", inline: "nearest"});
+  const {left, top, width, height} = link.getBoundingClientRect();
+  return !link.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+}).map((link) => link.textContent);
+"""
 
 
 def shown(desk: Desk) -> int:
@@ -35,19 +42,22 @@ def test_from_figures_to_the_records_of_a_cell_and_back(office: Office, desk: De
     count = shown(desk)
     assert 0 < count < COUNT / 10  # one in twenty came by phone
 
+    for width, height in (NARROW, WIDE):
+        desk.driver.set_window_size(width, height)
+        assert desk.driver.execute_script(COVERED, CELL) == []  # the names of the rows stay in sight, over none that has the focus
     cell = desk.driver.find_element("css selector", CELL)
     counted = int(cell.text.partition("n = ")[2].split()[0])
-    cell.send_keys("\ue007")  # Enter
+    cell.click()
     desk.until(lambda: "/workbench/verbatims" in desk.driver.current_url)
     assert "channel=phone" in desk.driver.current_url
     assert desk.driver.find_elements("css selector", "mark") and desk.driver.find_elements("css selector", "a[data-line]")
-    desk.driver.find_element("link text", "Figures of these filters").send_keys("\ue007")
+    desk.driver.find_element("link text", "Figures of these filters").click()
     desk.until(lambda: shown(desk) == counted)
     desk.driver.back()
     desk.driver.back()
     desk.until(lambda: shown(desk) == count)
 
-    desk.driver.find_element("link text", "Records as Parquet").send_keys("\ue007")
+    desk.driver.find_element("link text", "Records as Parquet").click()
     desk.until(lambda: (desk.downloads / "records.parquet").is_file())
     assert set(pq.read_table(desk.downloads / "records.parquet")["channel"].to_pylist()) == {"phone"}
     assert pq.read_metadata(desk.downloads / "records.parquet").num_rows == count
