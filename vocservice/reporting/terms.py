@@ -36,9 +36,13 @@ def terms_of(text: str) -> Terms:
     return frozenset(_terms(text))
 
 
-def term_rows(texts: Sequence[Terms]) -> Floats:
+def frequency_of(texts: Sequence[Terms]) -> Mapping[str, int]:
+    """Of how many of the texts each term is one."""
+    return Counter(term for terms in texts for term in terms)
+
+
+def term_rows(texts: Sequence[Terms], frequency: Mapping[str, int]) -> Floats:
     """(n, terms) TF-IDF rows of length 1 over the terms that several texts share, the most frequent 2,000."""
-    frequency = Counter(term for terms in texts for term in terms)
     kept = [term for term, count in sorted(frequency.items(), key=lambda found: (-found[1], found[0]))[:WIDEST] if count > 1]
     at = {term: place for place, term in enumerate(kept)}
     weights = np.array([np.log((1 + len(texts)) / (1 + frequency[term])) + 1 for term in kept], dtype=np.float32)
@@ -49,27 +53,33 @@ def term_rows(texts: Sequence[Terms]) -> Floats:
     return unit(rows)
 
 
-def named(texts: Sequence[Terms], groups: Ints, customers: Ints, *, group: int, least: int, count: int = 3) -> tuple[str, ...]:
+def named(
+    texts: Sequence[Terms],
+    groups: Ints,
+    customers: Ints,
+    frequency: Mapping[str, int],
+    *,
+    group: int,
+    least: int,
+    count: int = 3,
+) -> tuple[str, ...]:
     """The terms that a group says more than the others do, by class-based TF-IDF (Grootendorst 2022), best first.
 
     Args:
         groups, customers: (n,) number of each text's group and customer.
+        frequency: of how many of the texts each term is one.
         least: customers of the group that must use a term.
     """
-    inside = [number for number in range(len(texts)) if groups[number] == group]
-    users: dict[str, set[int]] = {}
-    for number in inside:
-        for term in texts[number]:
-            users.setdefault(term, set()).add(int(customers[number]))
-    everywhere = Counter(term for terms in texts for term in terms)
+    inside = np.flatnonzero(groups == group).tolist()
     here = Counter(term for number in inside for term in texts[number])
     is_all = len(inside) == len(texts)
-    average = sum(everywhere.values()) / max(len(np.unique(groups)), 1)
-    scores = {
-        term: here[term] / max(sum(here.values()), 1) * np.log(1 + average / everywhere[term])
-        for term, who in users.items()
-        if len(who) >= least and (is_all or here[term] * len(texts) > everywhere[term] * len(inside))
-    }
+    told = {term for term, n in here.items() if n >= least and (is_all or n * len(texts) > frequency[term] * len(inside))}
+    users: dict[str, set[int]] = {}
+    for number in inside:
+        for term in texts[number] & told:
+            users.setdefault(term, set()).add(int(customers[number]))
+    size, average = max(here.total(), 1), sum(frequency.values()) / max(len(np.unique(groups)), 1)
+    scores = {term: here[term] / size * np.log(1 + average / frequency[term]) for term, who in users.items() if len(who) >= least}
     return tuple(_distinct(scores, count))
 
 

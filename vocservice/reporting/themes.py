@@ -4,7 +4,7 @@ A theme is shown only where enough different customers stand behind it, and is n
 what is left is one remainder. Records are grouped by their vectors, where there are some, else by their words.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vocservice.reporting.clusters import Clusters, clustered, spread_out, unit
 from vocservice.reporting.estimate import Estimate, net, share
 from vocservice.reporting.quotes import Quote
-from vocservice.reporting.terms import Terms, named, term_rows, terms_of
+from vocservice.reporting.terms import Terms, frequency_of, named, term_rows, terms_of
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -90,10 +90,11 @@ class Themes:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """Records as groups; parallel to `said`."""
+    """Records as groups; parallel to `said`, but for `frequency`: how many of them use a term."""
 
     said: tuple[Said, ...]
     terms: tuple[Terms, ...]
+    frequency: Mapping[str, int]
     rows: Floats
     clusters: Clusters
     customers: Ints
@@ -104,7 +105,7 @@ class Grouped:
         return np.flatnonzero(self.clusters.groups == group)
 
     def name(self, group: int, *, least: int) -> tuple[str, ...]:
-        return named(self.terms, self.clusters.groups, self.customers, group=group, least=least)
+        return named(self.terms, self.clusters.groups, self.customers, self.frequency, group=group, least=least)
 
     def nearest(self, group: int) -> Iterator[Said]:
         """The members, those first that are nearest to the centre, one a customer."""
@@ -141,9 +142,10 @@ def grouped(said: Sequence[Said], *, least: int, most: int) -> Grouped:
     by_meaning = bool(kept) and 2 * len(kept) >= len(said)
     used = tuple(kept if by_meaning else said)
     terms = tuple(terms_of(one.words) for one in used)
-    rows = spread_out(matrix_of([one.vector for one in used])) if by_meaning else term_rows(terms)
+    frequency = frequency_of(terms)
+    rows = spread_out(matrix_of([one.vector for one in used])) if by_meaning else term_rows(terms, frequency)
     clusters = clustered(rows, least=2 * least, most=most)
-    return Grouped(used, terms, rows, clusters, _numbers(used), len(said) - len(used), "meaning" if by_meaning else "words")
+    return Grouped(used, terms, frequency, rows, clusters, _numbers(used), len(said) - len(used), "meaning" if by_meaning else "words")
 
 
 def matrix_of(vectors: Sequence[bytes]) -> Floats:
@@ -152,7 +154,7 @@ def matrix_of(vectors: Sequence[bytes]) -> Floats:
     return unit(found.astype(np.float32))
 
 
-def quotes_of(said: Iterator[Said]) -> Iterator[Quote]:
+def quotes_of(said: Iterable[Said]) -> Iterator[Quote]:
     """Up to three quotes, no text twice."""
     seen: set[str] = set()
     for one in said:
@@ -172,9 +174,9 @@ def theme_of(found: Grouped, group: int, *, least: int) -> Theme | None:
         return None
     levels = [level for at in members if (level := found.said[at].level) is not None]
     mood = net(sum(level > 0 for level in levels), sum(level < 0 for level in levels), len(levels))
-    typical = tuple(one.id for one in found.nearest(group))[:QUOTES]
     part = share(len(members), len(found.said))
-    quotes = tuple(quotes_of(found.nearest(group)))
+    near = tuple(found.nearest(group))
+    typical, quotes = tuple(one.id for one in near[:QUOTES]), tuple(quotes_of(near))
     return Theme(found.name(group, least=least), len(members), customers, part, mood, typical, quotes)
 
 
