@@ -26,7 +26,7 @@ class Company:
         title: of its section.
         score: the score that people gave a row, as the contract has it; null where they gave none.
         score_name: what that score is.
-        group: name of the column that tells kinds of records apart, and the row's key of it.
+        group: the row's key of what tells kinds of records apart; null where nothing does.
         day: the ISO day of a row; null where it has none.
         given: what people labelled or rated in it, by their own name, with its value (the higher the better).
         meant: which of our factors each of these names means.
@@ -37,7 +37,7 @@ class Company:
     title: str
     score_name: str
     score: Callable[[Row], Score | None]
-    group: tuple[str, str] | None = None
+    group: str | None = None
     day: Callable[[Row], str | None] = field(default=lambda row: row.get("created_at"))
     given: Callable[[Row], Mapping[str, float]] = field(default=lambda row: {})
     meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -147,32 +147,26 @@ THEMES: Mapping[str, tuple[str, ...]] = {
 
 
 COMPANIES: Mapping[str, Company] = {
-    "apps": Company(
-        "fabsa", "App reviews, ten industries", "none given", _no_score, ("industry", "industry"), given=_aspects, meant=ASPECTS
-    ),
+    "apps": Company("fabsa", "App reviews, ten industries", "none given", _no_score, "industry", given=_aspects, meant=ASPECTS),
     "airlines": Company(
         "airline",
         "Tweets to airlines",
         "sentiment as read by people, 1 to 3",
         _mood,
-        ("airline", "airline"),
+        "airline",
         _tweet_day,
         _reason,
         REASONS,
         judges=False,
     ),
-    "lounges": Company(
-        "lounge", "Airport lounge reviews", "overall rating, 1 to 10", _overall, ("airline", "airline"), given=_ratings, meant=RATINGS
-    ),
-    "seats": Company(
-        "seat", "Aircraft seat reviews", "overall rating, 1 to 10", _overall, ("airline", "airline"), given=_ratings, meant=RATINGS
-    ),
+    "lounges": Company("lounge", "Airport lounge reviews", "overall rating, 1 to 10", _overall, "airline", given=_ratings, meant=RATINGS),
+    "seats": Company("seat", "Aircraft seat reviews", "overall rating, 1 to 10", _overall, "airline", given=_ratings, meant=RATINGS),
     "health": Company(
         "nhs",
         "Health and transport surveys",
         "sentiment as read by people, 1 to 5",
         _health,
-        ("service", "service"),
+        "service",
         given=_themes,
         meant=THEMES,
         judges=False,
@@ -181,7 +175,7 @@ COMPANIES: Mapping[str, Company] = {
 }
 
 
-def rows_of(company: Company, data: Path, *, most: int, seed: int = SEED) -> Sequence[Row]:
+def rows_of(company: Company, data: Path, *, most: int) -> Sequence[Row]:
     """The rows of a company, at most so many, drawn at random; what is held out of training stays in.
 
     Raises:
@@ -190,7 +184,7 @@ def rows_of(company: Company, data: Path, *, most: int, seed: int = SEED) -> Seq
     rows = list(read_rows(data / CORPORA[company.corpus].path))
     if len(rows) <= most:
         return rows
-    chosen = sorted(random.Random(seed).sample(range(len(rows)), most))
+    chosen = sorted(random.Random(SEED).sample(range(len(rows)), most))
     return [rows[at] for at in chosen]
 
 

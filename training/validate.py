@@ -17,7 +17,7 @@ from training.companies import COMPANIES, SEED, Company, records_of, rows_of, tr
 from training.corpora import Row as Given
 from training.corpora import read_rows
 from vocservice.api import Analyser, load
-from vocservice.reporting.drivers import find_drivers, lmg
+from vocservice.reporting.drivers import Drivers, find_drivers, lmg
 from vocservice.reporting.frame import Bools, Frame, frame_of
 from vocservice.reporting.rows import Origin, Row
 from vocservice.reporting.rows import read_rows as read_labelled
@@ -66,7 +66,7 @@ class Judged:
         """The records of each value of the company's group."""
         if self.company.group is None:
             return {}
-        names = np.array([str(row.get(self.company.group[1])) for row in self.given], dtype=object)
+        names = np.array([str(row.get(self.company.group)) for row in self.given], dtype=object)
         return {str(name): np.asarray(names == name) for name in np.unique(names)}
 
 
@@ -75,7 +75,7 @@ def validate(data: Path, work: Path, *, bundle: str | None, most: int, names: Se
 
     Args:
         data: folder of the corpora.
-        work: folder for what is labelled, `NAME.labelled.jsonl`; what is there already is not labelled again.
+        work: folder for what is labelled, `NAME.labelled.jsonl`; what this model labelled of them already is not labelled again.
         bundle: version or path of the model; the current one by default.
         most: texts of one company at most, drawn at random.
         names: of the companies.
@@ -113,14 +113,14 @@ def company_figures(judged: Judged, trained: frozenset[str]) -> Figures:
     }
 
 
-def spearman(a: Floats, b: Floats, *, seed: int = SEED) -> Figures:
+def spearman(a: Floats, b: Floats) -> Figures:
     """Rank correlation of the pairs that both have, with a bootstrap interval; null below five pairs or without any spread."""
     known = ~np.isnan(a) & ~np.isnan(b)
     a, b = a[known], b[known]
     value = _correlation(a, b)
     if len(a) < MIN_PAIRS or value is None:
         return {"n": len(a), "value": None, "low": None, "high": None}
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(SEED)
     found = [_correlation(a[at], b[at]) for at in (draw.integers(len(a), size=len(a)) for _ in range(RESAMPLES))]
     low, high = np.quantile([one for one in found if one is not None], (0.025, 0.975))
     return {"n": len(a), "value": value, "low": float(low), "high": float(high)}
@@ -148,8 +148,10 @@ def _judged(name: str, data: Path, work: Path, analyser: Analyser, most: int) ->
 
 
 def _labelled(path: Path, company: Company, given: Sequence[Given], analyser: Analyser) -> Iterable[Mapping[str, Any]]:
-    """What was labelled before by the same model, else labelled now and kept."""
-    if path.is_file() and (held := list(read_rows(path))) and {one.get("model", analyser.model) for one in held} == {analyser.model}:
+    """What was labelled before by the same model, where it holds all of the texts, else labelled now and kept."""
+    held = list(read_rows(path)) if path.is_file() else []
+    is_whole = {row["id"] for row in given} <= {one["id"] for one in held}
+    if is_whole and all(one.get("model", analyser.model) == analyser.model for one in held):
         return held
     made = [result.to_dict() for result in analyser.stream(records_of(company, given))]
     path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in made), encoding="utf-8")
@@ -238,7 +240,7 @@ def _drivers(judged: Judged) -> Figures:
     }
 
 
-def _wrong(found: Any) -> Figures:
+def _wrong(found: Drivers) -> Figures:
     """Praise should raise a score and blame lower it: how many factors do, among those with a clear effect."""
     clear = [driver for driver in found.drivers if driver.term.kind == "factor" and driver.is_clear]
     wrong = [driver.term.name for driver in clear if (driver.impact > 0) != (driver.term.polarity == "+")]

@@ -1,14 +1,19 @@
 """Tests of the validation: the statistics by hand, maps that lead to our factors, nothing given reaches the model, and faults are said."""
 
+import gzip
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import MODEL, fake_analyser
 from scipy.stats import spearmanr
 
+from training.__main__ import main
 from training.companies import COMPANIES, records_of, rows_of
+from training.corpora import CORPORA
 from training.validate import Judged, company_figures, spearman
 from training.validation import page
 from vocservice.records import Evidence, Factor, Label
@@ -91,3 +96,29 @@ def test_the_page_says_what_does_not_hold_with_its_n(figures: dict[str, Any]) ->
     failed = text.partition("## What does not hold")[2].partition("## Records")[0]
     assert "catering_rating against `product_quality`: not known: n = 120" in failed
     assert "1.00 (1.00 to 1.00), n = 120" in text and TEXT not in text and TEXT not in json.dumps(figures)
+
+
+def keep(data: Path, corpora: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """Corpora that we made up, as files."""
+    for name, rows in corpora.items():
+        path = data / CORPORA[name].path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+
+
+def test_the_command_labels_what_is_not_labelled_yet_and_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(tmp_path, {"lounge": [lounge(number) for number in range(60)], "train": [{"id": "lounge-1"}], "dev": [], "transcripts_dev": []})
+    analyser, report = fake_analyser(), tmp_path / "validation.md"
+    monkeypatch.setattr("training.validate.load", lambda bundle: analyser)
+    arguments = ["--threads", "1", "validate", "--data", str(tmp_path), "--work", str(tmp_path), "--company", "lounges"]
+    labelled = []
+    for most in (20, 60, 40):
+        assert main([*arguments, "--most", str(most), "--report", str(report)]) == 0
+        found = json.loads(capsys.readouterr().out)["companies"]["lounges"]
+        assert (found["records"], found["rejected"]) == (most, 0)
+        labelled.append(len(analyser.pipeline.seen))  # type: ignore[attr-defined]
+    assert labelled == [20, 80, 80]
+    text = report.read_text(encoding="utf-8")
+    assert text.startswith(f"# Validation of {MODEL} ") and "| Airport lounge reviews | `lounge` | 40 | 0 |" in text and TEXT not in text
