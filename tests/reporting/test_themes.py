@@ -9,7 +9,7 @@ from vocservice.reporting.clusters import clustered, spread_out, unit
 from vocservice.reporting.emerging import Period, emerging
 from vocservice.reporting.quotes import Piece, Quote
 from vocservice.reporting.ranks import by_words, fused
-from vocservice.reporting.terms import named, term_rows, terms_of
+from vocservice.reporting.terms import frequency_of, named, term_rows, terms_of
 from vocservice.reporting.themes import Said, matrix_of, themes_of
 
 PARKING, NOISE, COFFEE = "The parking lot was full again", "Loud noise from the street", "Weak coffee and stale coffee beans"
@@ -63,23 +63,24 @@ def test_terms_are_words_and_pairs_without_what_was_redacted() -> None:
 
 
 def test_rows_of_words_hold_shared_terms_only() -> None:
-    rows = term_rows([terms_of("red car"), terms_of("red bus"), terms_of("")])
+    texts = [terms_of("red car"), terms_of("red bus"), terms_of("")]
+    rows = term_rows(texts, frequency_of(texts))
     assert rows.shape == (3, 1)
     assert rows.ravel().tolist() == [1.0, 1.0, 0.0]
-    assert term_rows([]).shape == (0, 0)
+    assert term_rows([], {}).shape == (0, 0)
 
 
 def test_a_name_needs_as_many_customers_as_a_theme() -> None:
     texts = [terms_of("parking full")] * 6 + [terms_of("parking of Zanzibar")] * 2 + [terms_of("coffee")] * 6
     groups, customers = np.array([0] * 8 + [1] * 6), np.arange(14)
-    assert named(texts, groups, customers, group=0, least=5) == ("parking full",)
-    assert named(texts, groups, np.zeros(14, np.int64), group=0, least=2) == ()
+    assert named(texts, groups, customers, frequency_of(texts), group=0, least=5) == ("parking full",)
+    assert named(texts, groups, np.zeros(14, np.int64), frequency_of(texts), group=0, least=2) == ()
 
 
 def test_a_word_that_all_say_names_one_theme_only_where_there_is_one() -> None:
     texts = [terms_of("it crashed")] * 12
-    assert named(texts, np.repeat([0, 1], 6), np.arange(12), group=0, least=5) == ()
-    assert named(texts, np.zeros(12, np.int64), np.arange(12), group=0, least=5) == ("crashed",)
+    assert named(texts, np.repeat([0, 1], 6), np.arange(12), frequency_of(texts), group=0, least=5) == ()
+    assert named(texts, np.zeros(12, np.int64), np.arange(12), frequency_of(texts), group=0, least=5) == ("crashed",)
 
 
 @pytest.mark.parametrize("by", [True, False], ids=["meaning", "words"])
