@@ -19,7 +19,7 @@ from vocservice.errors import InputError
 from vocservice.jobs.alerting import MAX_ATTEMPTS, SHOWN, Alerting
 from vocservice.jobs.errands import Errand
 from vocservice.settings import HttpLimits, MailSettings, Settings
-from vocservice.store import alerts, audit, outbound, records, schema, users
+from vocservice.store import alerts, audit, deadletters, jobs, outbound, records, schema, users
 from vocservice.store.alerts import ALERT, TRY, Alert, Wish
 from vocservice.store.database import now
 from vocservice.store.opened import Store
@@ -316,6 +316,37 @@ def test_endpoints_get_an_event_a_record_that_goes_with_it(store: Store, setting
         records.wipe(connection, first)
         assert [one.payload["data"]["id"] for one in outbound.log_of(connection, endpoint)] == [second]
         assert first not in set(connection.scalars(select(schema.alert_matters.c.record_id)))
+
+
+def test_endpoints_are_not_told_of_what_was_erased_while_the_mail_was_sent(store: Store, settings: Settings, lead: User) -> None:
+    with store.database.write() as connection:
+        endpoint, _ = outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
+    made = alert(store, lead, tells_endpoints=True)
+    first, second = on_desk(store, 2)
+    with store.database.write() as connection:
+        letter = alerts.letter(connection, made.id)
+        assert letter is not None and len(letter.matters) == 2
+        records.erase_by_id(connection, store.vault, WORKSPACE, first, reason="api")
+        alerts.said(connection, letter)
+        assert [one.payload["data"]["id"] for one in outbound.log_of(connection, endpoint)] == [second]
+
+
+@pytest.mark.parametrize("is_digest", [False, True])
+def test_an_alert_speaks_again_after_its_mail_became_a_dead_letter(
+    is_digest: bool, store: Store, settings: Settings, server: Server, lead: User
+) -> None:
+    alert(store, lead, timing=Timing(digest_at=now_time(store)) if is_digest else Timing())
+    on_desk(store, 1)
+    with store.database.write() as connection:
+        dead = {"state": "dead", "error_code": "mail_failed"}
+        connection.execute(update(schema.jobs).where(schema.jobs.c.kind == ALERT).values(**dead))
+        assert [(letter.what, letter.code) for letter in deadletters.listed(connection, WORKSPACE)] == [(ALERT, "mail_failed")]
+        assert jobs.counts(connection)[ALERT, "dead"] == 1
+    add_transcript(store, "it crashed", "Sorry.")
+    turn(store, settings)
+    make_due(store)
+    turn(store, settings)
+    assert [message["Subject"] for _, message in server.got] == [f"2 records to review: {NAME}"]
 
 
 def test_a_silenced_alert_forgets_and_a_deleted_one_is_gone(store: Store, settings: Settings, server: Server, lead: User) -> None:

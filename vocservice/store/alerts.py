@@ -18,6 +18,7 @@ from vocservice.store import audit, jobs, outbound, urgency, users
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
+from vocservice.store.records import guard
 from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import alert_matters, alerts, records, review_labels, reviews
 from vocservice.store.schema import jobs as job_table
@@ -204,21 +205,27 @@ def put_off(connection: Connection, alert: Alert) -> bool:
 
 
 def said(connection: Connection, sent: Letter) -> None:
-    """Keep that a letter went out, tell the endpoints, and await what comes next."""
+    """Keep that a letter went out, tell the endpoints, and await what comes next.
+
+    What was erased meanwhile, or forgotten as the alert was silenced, is not told to the endpoints any more.
+    """
     alert, at = sent.alert, now(connection)
-    told = (alert_matters.c.alert_id == alert.id, alert_matters.c.said_at.is_(None))
-    decided = select(reviews.c.record_id).where(reviews.c.workspace_id == alert.workspace_id, reviews.c.decided_at.is_(None))
-    gone = alert_matters.c.record_id.not_in(decided)  # what was decided meanwhile is nobody's matter any longer
-    if sent.matters:
-        one = update(alert_matters).where(*told, alert_matters.c.record_id == bindparam("record")).values(said_at=at)
-        connection.execute(one, [{"record": matter.record_id} for matter in sent.matters])
+    guard(connection, alert.workspace_id)
+    unsaid = (alert_matters.c.alert_id == alert.id, alert_matters.c.said_at.is_(None))
+    held = set(connection.scalars(select(alert_matters.c.record_id).where(*unsaid)))
+    told = {matter.record_id: _data(alert, matter) for matter in sent.matters if matter.record_id in held}
+    if told:
+        one = update(alert_matters).where(*unsaid, alert_matters.c.record_id == bindparam("record")).values(said_at=at)
+        connection.execute(one, [{"record": record_id} for record_id in told])
     if alert.tells_endpoints:
-        outbound.raise_alert(connection, alert.workspace_id, {matter.record_id: _data(alert, matter) for matter in sent.matters})
-    connection.execute(update(alert_matters).where(*told, gone).values(said_at=at))
+        outbound.raise_alert(connection, alert.workspace_id, told)
+    undecided = select(reviews.c.record_id).where(reviews.c.workspace_id == alert.workspace_id, reviews.c.decided_at.is_(None))
+    gone = alert_matters.c.record_id.not_in(undecided)  # what was decided meanwhile is nobody's matter any longer
+    connection.execute(update(alert_matters).where(*unsaid, gone).values(said_at=at))
     if sent.matters or alert.timing.digest_at:
         connection.execute(update(alerts).where(alerts.c.id == alert.id).values(last_sent_at=at))
     _await_digest(connection, alert, at)
-    if alert.timing.digest_at is None and connection.scalar(select(alert_matters.c.record_id).where(*told).limit(1)):
+    if alert.timing.digest_at is None and connection.scalar(select(alert_matters.c.record_id).where(*unsaid).limit(1)):
         _due(connection, alert, at, last=at)
 
 
@@ -250,9 +257,15 @@ def _note(connection: Connection, alert: Alert, record_id: str) -> bool:
     values = {"alert_id": alert.id, "record_id": record_id, "workspace_id": alert.workspace_id, "at": at}
     if not insert_if_new(connection, alert_matters, values):
         return False
-    if alert.timing.digest_at is None:
+    if alert.timing.digest_at is None or not _is_awaited(connection, alert):
         _due(connection, alert, at, last=alert.last_sent_at)
     return True
+
+
+def _is_awaited(connection: Connection, alert: Alert) -> bool:
+    """Whether its next digest is queued or being sent; it is not after the last one became a dead letter."""
+    mine = (job_table.c.kind == ALERT, job_table.c.target == alert.id)
+    return connection.scalar(select(job_table.c.id).where(*mine, job_table.c.state != "dead").limit(1)) is not None
 
 
 def _await_digest(connection: Connection, alert: Alert, at: datetime) -> None:
