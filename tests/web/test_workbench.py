@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
+from weakref import ref
 
 import pyarrow.parquet as pq
 import pytest
@@ -23,8 +24,10 @@ from vocservice.reporting.report import report_of
 from vocservice.store import annotations, promotions, reading, schema
 from vocservice.store.annotations import Draft, Seen
 from vocservice.store.packed import catch_up
+from vocservice.taxonomy import load_taxonomy
 from vocservice.web import workbench
 from vocservice.web.library import MOST_WAITING, Library
+from vocservice.web.tables import Tables
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
@@ -314,14 +317,36 @@ def test_a_roll_back_is_seen_at_once(office: Office) -> None:
     assert figures(browser)["scope"] != with_scope
 
 
-def test_while_records_are_read_the_page_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_while_records_are_read_the_page_says_so(office: Office, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser = office.browser("analyst")
     monkeypatch.setattr("vocservice.web.workbench.PATIENCE_SECONDS", 0)
     monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: time.sleep(0.3) or catch_up(*given))
-    answer = browser.client.get("/workbench")
+    answer = browser.client.get(page)
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
     assert "the workspace holds 1" in answer.text
+
+
+def test_a_file_is_not_waited_for_as_long_as_records_are_read(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.record(text="It crashed.")
+    browser, go_on = office.browser("analyst"), Event()
+    monkeypatch.setattr("vocservice.web.library.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: go_on.wait(10) and catch_up(*given))
+    answer = browser.client.get("/workbench/records.parquet")
+    go_on.set()
+    assert answer.status_code == 503
+    assert figures(browser)["headlines"]["records"] == 1
+
+
+def test_columns_that_newer_ones_replaced_are_let_go(office: Office) -> None:
+    office.record(text="It crashed.")
+    tables, taxonomy = Tables(), load_taxonomy()
+    table = tables.get(office.database, WORKSPACE, taxonomy)
+    first = ref(tables.current(table, timeout=10).columns)
+    office.record(text="It crashed.")
+    assert len(tables.current(table, timeout=10).columns) == 2
+    assert first() is None
 
 
 def test_only_so_many_records_are_looked_through_at_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

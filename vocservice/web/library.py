@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock, Semaphore
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from vocservice.errors import StoreError
 
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 KEPT = 16
 MOST_WAITING = 2  # requests that wait for a report until it is made: each holds a thread that others could use
 PATIENCE_SECONDS = 60.0
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """A report that is made, or will be."""
+class Making(Generic[Made]):
+    """A report, or what reports are made of, that is made, or will be."""
 
-    report: "Future[Report]"
+    report: Future[Made]
     seats: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
 
-    def result(self, *, timeout: float | None = None) -> "Report":
+    def result(self, *, timeout: float | None = None) -> Made:
         """The report once it is made.
 
         Args:
@@ -43,7 +44,7 @@ class Making:
         except CancelledError:
             raise _too_many() from None
 
-    def _awaited(self) -> "Report":
+    def _awaited(self) -> Made:
         if not self.seats.acquire(blocking=False):
             raise _too_many()
         try:
@@ -65,11 +66,11 @@ class Library:
     kept: int = KEPT
     _seats: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
     _lock: Lock = field(default_factory=Lock)
-    _makings: OrderedDict[Hashable, Making] = field(default_factory=OrderedDict)
+    _makings: "OrderedDict[Hashable, Making[Report]]" = field(default_factory=OrderedDict)
     _worker: ThreadPoolExecutor | None = None
     _process: int = 0
 
-    def get(self, key: Hashable, make: "Callable[[], Report]") -> Making:
+    def get(self, key: Hashable, make: "Callable[[], Report]") -> "Making[Report]":
         """The report of a key, begun now where it is not there; one that failed is tried again."""
         with self._lock:
             worker = self._own()

@@ -44,6 +44,7 @@ class Looking:
 
         Raises:
             TimeoutError: they are still being read.
+            StoreError: they are, and no `timeout` was given: too many wait already, or it takes too long (`queue_full`).
         """
         if self.held is None:
             self.held = self.tables.current(self.table, timeout=timeout)
@@ -106,7 +107,7 @@ class Looking:
     def _key(self) -> Hashable:
         return self.workspace_id, self.asked, self.load().revision, self.today
 
-    def _making(self, mask: "Bools") -> Making:
+    def _making(self, mask: "Bools") -> "Making[Report]":
         from vocservice.reporting.report import report_of
         from vocservice.reporting.rows import read_rows
         from vocservice.store.anchors import anchors

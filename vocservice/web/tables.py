@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TYPE_CHECKING
 
 from vocservice.store import packed
 from vocservice.store.database import Database
 from vocservice.store.packed import Change
 from vocservice.taxonomy import Taxonomy
+from vocservice.web.library import MOST_WAITING, Making
 
 if TYPE_CHECKING:
     from vocservice.reporting.columns import Columns
@@ -105,7 +106,8 @@ class Tables:
     def __init__(self, *, rows: int = HELD_ROWS):
         self._rows, self._process, self._lock = rows, 0, Lock()
         self._tables: OrderedDict[tuple[str, str], Table] = OrderedDict()
-        self._loading: dict[Table, Future[Held]] = {}
+        self._loading: dict[Table, Making[None]] = {}
+        self._seats = Semaphore(MOST_WAITING)
         self._threads = ThreadPoolExecutor(1)
 
     def get(self, database: Database, workspace_id: str, taxonomy: Taxonomy) -> Table:
@@ -127,18 +129,25 @@ class Tables:
 
         Raises:
             TimeoutError: there is more to read than can be read by then; it goes on, and `progress` says how far it is.
+            StoreError: no `timeout` was given, and too many wait already, or it takes too long (`queue_full`).
         """
         if not table.is_behind():
             return table.load()
         with self._lock:
             loading = self._loading.get(table)
-            if loading is None or loading.done():
+            if loading is None or loading.report.done():
                 table.begin()
-                loading = self._loading[table] = self._threads.submit(table.load)
-        return loading.result(timeout)
+                loading = self._loading[table] = Making(self._threads.submit(_load, table), self._seats)
+        loading.result(timeout=timeout)
+        return table.load()
 
     def _give_way(self) -> None:
         """Forget the oldest tables while all hold too many rows; the newest stays."""
         while len(self._tables) > 1 and sum(len(table.held.columns) for table in self._tables.values() if table.held) > self._rows:
             _, oldest = self._tables.popitem(last=False)
             self._loading.pop(oldest, None)
+
+
+def _load(table: Table) -> None:
+    """Without a result: columns that it held would stay beside newer ones."""
+    table.load()

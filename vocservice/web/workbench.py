@@ -86,9 +86,7 @@ def overview() -> Response:
         looking.load(timeout=PATIENCE_SECONDS)
         report = looking.at_once()
     except TimeoutError:
-        answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **words_of(looking))
-        answer.headers["Refresh"] = str(AGAIN_SECONDS)
-        return answer
+        return _still_reading(looking)
     figures = report_page.figures(report, Links(looking.asked))
     return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **words_of(looking))
 
@@ -96,10 +94,14 @@ def overview() -> Response:
 @blueprint.get("/workbench/verbatims")
 @require_role(ANALYST)
 def verbatims() -> Response:
-    """The records of a selection, the last received first, their evidence marked."""
+    """The records of a selection, the last received first, their evidence marked; or word of how far reading is."""
     asked, cursor = searched_of(request.args)
     after, words = reading.line_of(cursor) if cursor else None, asked.selection.words
     looking = looking_at(person().workspace_id, asked)
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return _still_reading(looking)
     found = looking.page(after=after, words=words)
     entries = [entry_of(taken, looking.taxonomy) for taken in found.taken]
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
@@ -158,6 +160,12 @@ def report() -> Response:
 @blueprint.record_once
 def _attach(setup: BlueprintSetupState) -> None:
     setup.app.extensions[_NAME] = (Library(), Tables())
+
+
+def _still_reading(looking: Looking) -> Response:
+    answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **words_of(looking))
+    answer.headers["Refresh"] = str(AGAIN_SECONDS)
+    return answer
 
 
 def _report() -> "Report":
