@@ -86,6 +86,7 @@ def test_a_rule_is_read_and_told_in_full(rule: str, full: str | None) -> None:
         ("text is 'x'", 1, "mentions"),
         ("text mentions x", 15, "a quoted text"),
         ("text mentions '*'", 15, "at least one letter"),
+        ("text mentions '.*'", 15, "at least one letter"),
         ("channel = chat", 9, "write is"),
         ("a && b", 3, "write and"),
         ("channel is 'chat", 12, "same quote"),

@@ -1,7 +1,6 @@
 """Tests of the rules of a workspace: versions, what they hold for, the queue, erasure, other bundles, and people's decisions."""
 
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -237,20 +236,6 @@ def test_erasing_takes_the_hits_along(bench: Bench) -> None:
     with bench.database.write() as connection:
         assert records.erase_by_id(connection, bench.vault, bench.workspace, record, reason="api")
     assert hits(bench) == []
-
-
-def test_new_hits_come_in_order_and_once(bench: Bench) -> None:
-    made(bench)
-    found = [analysed(bench, name) for name in ("a", "b", "c")]
-    none = timedelta(0)
-    with bench.database.read() as connection:
-        first = rule_hits.since(connection, bench.workspace, 0, limit=2, settled=none)
-        rest = rule_hits.since(connection, bench.workspace, first[-1].number, settled=none)
-        assert [hit.record_id for hit in (*first, *rest)] == found
-        assert rule_hits.since(connection, bench.workspace, rest[-1].number, settled=none) == []
-        assert rule_hits.since(connection, "ws_other", 0, settled=none) == []
-        assert rule_hits.since(connection, bench.workspace, 0) == []  # too young yet
-        assert rule_hits.last(connection, bench.workspace) == rest[-1].number
 
 
 def test_every_change_is_in_the_audit_log(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""An analysis that was just kept in, the rules of its workspace that hold for it out, and kept: what the desk, the API and alerts read.
+"""An analysis that was just kept in, the rules of its workspace that hold for it out, and kept: what the queue, the desk and the API read.
 
 A hit belongs to the version of the rule and to the analysis; none is ever changed. It holds places in the text, never a text.
 """
@@ -6,7 +6,7 @@ A hit belongs to the version of the rule and to the analysis; none is ever chang
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +27,6 @@ from vocservice.store.schema import rules as rule_table
 
 log = logging.getLogger("vocservice.store")
 
-SETTLED = timedelta(seconds=5)  # longer than a transaction that makes hits lasts
 REVIEW = "review"
 
 
@@ -44,11 +43,8 @@ class Analysed:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A version of a rule that held for an analysis, in the words of that version; `number` counts the hits of the installation."""
+    """A version of a rule that held for an analysis, in the words of that version."""
 
-    number: int
-    workspace_id: str
-    record_id: str
     rule_id: str
     version: int
     name: str
@@ -101,25 +97,11 @@ def current(connection: Connection, workspace_id: str, record_ids: Iterable[str]
     """The hits of the current analyses of some records, by record."""
     named = (rule_hits.c.workspace_id == workspace_id, rule_hits.c.record_id.in_(list(record_ids)))
     found: dict[str, list[Hit]] = {}
-    for row in connection.execute(_with_results().where(*named, analyses.c.is_current).order_by(rule_hits.c.number)):
+    same = (analyses.c.record_id == rule_hits.c.record_id, analyses.c.revision == rule_hits.c.revision)
+    whole = _selected().add_columns(analyses.c.result).join(analyses, and_(*same, analyses.c.bundle == rule_hits.c.bundle))
+    for row in connection.execute(whole.where(*named, analyses.c.is_current).order_by(rule_hits.c.number)):
         found.setdefault(row.record_id, []).append(_hit(row, row.result))
     return found
-
-
-def since(connection: Connection, workspace_id: str, after: int, *, limit: int = 100, settled: timedelta = SETTLED) -> list[Hit]:
-    """The hits after a number, in order: whoever keeps the number of the last one sees each hit once.
-
-    Numbers are given out before transactions end, so that one may appear after a higher one; hits younger than `settled` wait.
-    """
-    where = (rule_hits.c.workspace_id == workspace_id, rule_hits.c.number > after, rule_hits.c.at <= now(connection) - settled)
-    rows = connection.execute(_with_results().where(*where).order_by(rule_hits.c.number).limit(limit))
-    return [_hit(row, row.result) for row in rows]
-
-
-def last(connection: Connection, workspace_id: str) -> int:
-    """The number of the newest hit of a workspace, 0 where there is none: from where to read on."""
-    newest = select(rule_hits.c.number).where(rule_hits.c.workspace_id == workspace_id).order_by(rule_hits.c.number.desc())
-    return int(connection.scalar(newest.limit(1)) or 0)
 
 
 @lru_cache(maxsize=1000)
@@ -160,7 +142,7 @@ def _keep(connection: Connection, rule: Rule, analysed: Analysed, found: Match, 
         insert_if_new(connection, assignments, named | {"user_id": rule.assignee_id, "at": at})
 
 
-_OF_HIT = ("number", "workspace_id", "record_id", "rule_id", "version", "because", "evidence", "at")
+_OF_HIT = ("record_id", "rule_id", "version", "because", "evidence", "at")
 _OF_VERSION = ("name", "owner", "reason", "effect", "urgency", "tag")
 
 
@@ -168,12 +150,6 @@ def _selected() -> Select[Any]:
     version = and_(rule_versions.c.rule_id == rule_hits.c.rule_id, rule_versions.c.version == rule_hits.c.version)
     columns = [*(rule_hits.c[name] for name in _OF_HIT), *(rule_versions.c[name] for name in _OF_VERSION), rule_table.c.is_enabled]
     return select(*columns).join(rule_versions, version).join(rule_table, rule_table.c.id == rule_hits.c.rule_id)
-
-
-def _with_results() -> Select[Any]:
-    """With the analysis that each belongs to."""
-    same = (analyses.c.record_id == rule_hits.c.record_id, analyses.c.revision == rule_hits.c.revision)
-    return _selected().add_columns(analyses.c.result).join(analyses, and_(*same, analyses.c.bundle == rule_hits.c.bundle))
 
 
 def _hit(row: Row[*tuple[Any, ...]], result: Json) -> Hit:
