@@ -145,24 +145,15 @@ def publish(connection: Connection, held: Before, result: Result) -> int:
         return 0
     wanted = [one for one in listed(connection, held.workspace_id) if one.is_enabled]
     at, data = now(connection), data_of(held, result)
-    queued = 0
-    for event in events_of(result):
-        payload = {"type": event, "timestamp": at.isoformat(), "data": data}
-        for endpoint in wanted:
-            if event in endpoint.events:
-                _queue(connection, endpoint, held.record_id, event, payload, at)
-                queued += 1
-    return queued
+    wishes = [(endpoint, event) for event in events_of(result) for endpoint in wanted if event in endpoint.events]
+    return _queue(connection, [_row(endpoint, held.record_id, event, data, at) for endpoint, event in wishes], at)
 
 
 def raise_alert(connection: Connection, workspace_id: str, told: Mapping[str, Json]) -> int:
     """Queue what an alert says of records (by their ids) for the endpoints that want it; returns how many events."""
     wanted = [one for one in listed(connection, workspace_id) if one.is_enabled and RAISED in one.events]
     at = now(connection)
-    for record_id, data in told.items():
-        for endpoint in wanted:
-            _queue(connection, endpoint, record_id, RAISED, {"type": RAISED, "timestamp": at.isoformat(), "data": data}, at)
-    return len(told) * len(wanted)
+    return _queue(connection, [_row(endpoint, record_id, RAISED, data, at) for record_id, data in told.items() for endpoint in wanted], at)
 
 
 def events_of(result: Result) -> Iterable[str]:
@@ -234,20 +225,25 @@ def replay(connection: Connection, endpoint: Endpoint, *, delivery_ids: Sequence
     return len(found)
 
 
-def _queue(connection: Connection, endpoint: Endpoint, record_id: str, event: str, payload: Json, at: datetime) -> None:
-    values = {
+def _queue(connection: Connection, rows: Sequence[Json], at: datetime) -> int:
+    if rows:
+        connection.execute(insert(deliveries), rows)
+        jobs.enqueue_all(connection, DELIVER, [(row["workspace_id"], row["id"]) for row in rows], at=at)
+    return len(rows)
+
+
+def _row(endpoint: Endpoint, record_id: str, event: str, data: Json, at: datetime) -> Json:
+    return {
         "id": new_id("msg"),
         "workspace_id": endpoint.workspace_id,
         "endpoint_id": endpoint.id,
         "record_id": record_id,
         "event": event,
-        "payload": payload,
+        "payload": {"type": event, "timestamp": at.isoformat(), "data": data},
         "state": "queued",
         "attempts": 0,
         "created_at": at,
     }
-    connection.execute(insert(deliveries).values(**values))
-    jobs.enqueue(connection, endpoint.workspace_id, DELIVER, str(values["id"]))
 
 
 _LOGGED = (
