@@ -102,7 +102,7 @@ class Scripted(BaseHTTPRequestHandler):
             return
         status, headers, content = answer
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
@@ -304,6 +304,27 @@ def test_a_file_is_not_sent_again_after_a_broken_connection_but_where_it_was_ref
     assert [body for _, _, body in seen] == [b"text\nx\n"] * 2
 
 
+def test_a_download_is_there_whole_or_not_at_all(line: Line, tmp_path: Path) -> None:
+    half, table = (200, {"Content-Length": "9"}, b"half"), tmp_path / "out.csv"
+    seen = line.says(half, (200, {}, b"whole"))
+    line.client.save_result("x", table)
+    assert (table.read_bytes(), len(seen)) == (b"whole", 2)
+    line.says(*[half] * 4)
+    with pytest.raises(ApiError) as failed:
+        line.client.save_result("x", table)
+    assert failed.value.code == "unreachable" and [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert table.read_bytes() == b"whole"
+
+
+def test_a_file_of_ones_own_that_fails_is_no_failure_of_the_service(line: Line, tmp_path: Path) -> None:
+    seen = line.says()
+    with pytest.raises(FileNotFoundError):
+        line.client.label_file(tmp_path / "missing.csv")
+    with pytest.raises(FileNotFoundError):
+        line.client.save_result("x", tmp_path / "missing" / "out.csv")
+    assert (seen, line.waited) == ([], [])
+
+
 def test_tries_end(line: Line) -> None:
     seen = line.says(*[problem(503, "queue_full", Retry_After="5")] * 4)
     with pytest.raises(ApiError) as refused:
@@ -315,6 +336,13 @@ def test_tries_end(line: Line) -> None:
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
         Client(url)
+
+
+@pytest.mark.parametrize("key", ["voc_secret\n", "voc_secret\r\nX: y", "voc_secrét"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_told(key: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Client("https://a.example", key)
+    assert "voc_secr" not in str(refused.value)
 
 
 def test_an_analysis_comes_back_as_it_went() -> None:

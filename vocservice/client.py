@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 from vocservice.errors import ApiError, ConfigError
@@ -120,11 +120,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What is sent; `is_repeatable` where sending it twice changes nothing more. A path as the body is a file."""
+    """What is sent; `is_repeatable` where sending it twice changes nothing more."""
 
     method: str
     path: str
-    body: bytes | Path | None = None
+    body: bytes | BinaryIO | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     is_repeatable: bool = True
 
@@ -149,6 +149,8 @@ class Client:
         parts = urlsplit(self.url)
         if parts.scheme not in _CONNECTIONS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError("the URL of a service is http:// or https:// with a host, perhaps a port and a path")
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise ConfigError("an API key is one line of plain letters, digits and signs")  # http.client would say it in its error
 
     def analyse(self, record: Record) -> Analysis:
         """The analysis of one text or record, at once; nothing is stored."""
@@ -219,14 +221,11 @@ class Client:
 
     def add_rule(self, rule: Json) -> Json:
         """A new rule; after a broken connection it is not sent again."""
-        found: Json = self._answer(_Request("POST", "/v1/rules", _body(rule), {"Content-Type": _JSON}, is_repeatable=False))
-        return found
+        return self._object("POST", "/v1/rules", rule, is_repeatable=False)
 
     def change_rule(self, rule: str, changed: Json) -> Json:
         """The rule in a new version; after a broken connection it is not sent again."""
-        request = _Request("PUT", f"/v1/rules/{_segment(rule)}", _body(changed), {"Content-Type": _JSON}, is_repeatable=False)
-        found: Json = self._answer(request)
-        return found
+        return self._object("PUT", f"/v1/rules/{_segment(rule)}", changed, is_repeatable=False)
 
     def try_rule(self, tried: Json) -> Json:
         """What a rule would have held for; nothing is stored."""
@@ -237,10 +236,16 @@ class Client:
         return self._object("GET", "/v1/taxonomy")
 
     def label_file(self, path: Path, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
-        """Have a file labelled as a whole; it is sent again only where the service said that it did not take it."""
+        """Have a file labelled as a whole; it is sent again only where the service said that it did not take it.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
         wishes = {"name": path.name, "mapping": json.dumps(dict(mapping or {})), "options": json.dumps(options)}
-        request = _Request("POST", f"/v1/batches{_query(wishes)}", path, {"Content-Type": "application/octet-stream"}, is_repeatable=False)
-        return read(Batch, self._answer(request))
+        with path.open("rb") as file:
+            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
+            request = _Request("POST", f"/v1/batches{_query(wishes)}", file, headers, is_repeatable=False)
+            return read(Batch, self._answer(request))
 
     def batches(self) -> Iterator[Batch]:
         """Every batch, the newest first, a page at a time."""
@@ -259,12 +264,29 @@ class Client:
         self._json("DELETE", f"/v1/batches/{_segment(batch)}")
 
     def save_result(self, batch: str, path: Path) -> None:
-        """Write the labelled file."""
-        self._answer(_Request("GET", f"/v1/batches/{_segment(batch)}/result"), into=path)
+        """Write the labelled file; it is there whole or not at all.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._save(f"/v1/batches/{_segment(batch)}/result", path)
 
     def save_rejects(self, batch: str, path: Path) -> None:
-        """Write the list of rejected rows."""
-        self._answer(_Request("GET", f"/v1/batches/{_segment(batch)}/rejects"), into=path)
+        """Write the list of rejected rows; it is there whole or not at all.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._save(f"/v1/batches/{_segment(batch)}/rejects", path)
+
+    def _save(self, path: str, into: Path) -> None:
+        partial = into.with_name(into.name + ".partial")
+        try:
+            with partial.open("wb") as file:
+                self._answer(_Request("GET", path), into=file)
+            partial.replace(into)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _write(self, value: Json, idempotency_key: str) -> Json:
         request = _Request("POST", "/v1/feedback", _body(value), {"Content-Type": _JSON, "Idempotency-Key": idempotency_key})
@@ -278,15 +300,15 @@ class Client:
             yield from page["items"]
             cursor = page["next"]
 
-    def _object(self, method: str, path: str, value: Any = None) -> Json:
-        found: Json = self._json(method, path, value)
+    def _object(self, method: str, path: str, value: Any = None, *, is_repeatable: bool = True) -> Json:
+        found: Json = self._json(method, path, value, is_repeatable=is_repeatable)
         return found
 
-    def _json(self, method: str, path: str, value: Any = None) -> Any:
+    def _json(self, method: str, path: str, value: Any = None, *, is_repeatable: bool = True) -> Any:
         body, headers = (None, {}) if value is None else (_body(value), {"Content-Type": _JSON})
-        return self._answer(_Request(method, path, body, headers))
+        return self._answer(_Request(method, path, body, headers, is_repeatable))
 
-    def _answer(self, request: _Request, *, into: Path | None = None) -> Any:
+    def _answer(self, request: _Request, *, into: BinaryIO | None = None) -> Any:
         """The value of the answer, tried again while that may help."""
         for attempt in range(1, self.tries + 1):
             try:
@@ -300,7 +322,7 @@ class Client:
             self.sleep(pause)
         raise AssertionError("tries is at least one")
 
-    def _tried(self, request: _Request, into: Path | None) -> Any:
+    def _tried(self, request: _Request, into: BinaryIO | None) -> Any:
         parts = urlsplit(self.url)
         with closing(_CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
             try:
@@ -314,17 +336,18 @@ class Client:
 
 
 def _send(connection: http.client.HTTPConnection, request: _Request, prefix: str, key: Mapping[str, str]) -> None:
-    headers = {"Accept": _JSON, **key, **request.headers}
-    if not isinstance(request.body, Path):
-        return connection.request(request.method, prefix + request.path, request.body, headers)
-    with request.body.open("rb") as file:
-        size = str(request.body.stat().st_size)
-        return connection.request(request.method, prefix + request.path, file, {**headers, "Content-Length": size})
+    if request.body and not isinstance(request.body, bytes):
+        request.body.seek(0)
+    connection.request(request.method, prefix + request.path, request.body, {"Accept": _JSON, **key, **request.headers})
 
 
-def _saved(answer: http.client.HTTPResponse, path: Path) -> None:
-    with path.open("wb") as file:
-        shutil.copyfileobj(answer, file)
+def _saved(answer: http.client.HTTPResponse, file: BinaryIO) -> None:
+    """Write an answer in place of what an earlier try wrote; `read` by pieces does not notice one that ends too early."""
+    file.seek(0)
+    file.truncate()
+    shutil.copyfileobj(answer, file)
+    if answer.length:
+        raise http.client.IncompleteRead(b"", answer.length)
 
 
 def _value(body: bytes) -> Any:
