@@ -314,15 +314,15 @@ def _owner(frame: Frame, key: str, name: str, mask: Bools, least: int) -> Owner:
 
 def _cells(frame: Frame, *, with_stage: bool = True) -> Mapping[tuple[int, int], Ints]:
     """Rows that blame a factor at a stage, by (stage, factor)."""
-    places = frame.places[frame.places.polarity == NEGATIVE]
-    if with_stage:
-        places = places[places.stage != NONE]
-    width = len(frame.factor_keys)
-    flat = (places.stage + 1) * width + places.factor
-    order = np.argsort(flat, kind="stable")
-    cells, starts = np.unique(flat[order], return_index=True)
-    parts = np.split(places.row[order], starts[1:]) if len(cells) else []
-    return {(int(cell) // width - 1, int(cell) % width): np.unique(part) for cell, part in zip(cells, parts, strict=True)}
+    is_here = (frame.places.stage != NONE) | (not with_stage)
+    places = frame.places[(frame.places.polarity == NEGATIVE) & is_here]
+    width, n = len(frame.factor_keys), max(len(frame), 1)
+    held = np.sort(((places.stage + 1) * width + places.factor).astype(np.int64) * n + places.row)
+    flat, members = np.divmod(held[np.diff(held, prepend=-1) > 0], n)
+    counts = np.bincount(flat)
+    cells = np.flatnonzero(counts)
+    parts = np.split(members, np.cumsum(counts[cells])[:-1])
+    return {(cell // width - 1, cell % width): part for cell, part in zip(cells.tolist(), parts, strict=False)}
 
 
 def _bases(complaints: Frame, cells: Mapping[tuple[int, int], Ints]) -> tuple[_Base, ...]:
