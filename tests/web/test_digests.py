@@ -1,12 +1,13 @@
 """Tests of reports that are made by themselves: of whole weeks and months, once, without a word of a customer, for their own workspace."""
 
+import errno
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
-from vocservice.jobs.digests import Digests, ended
+from vocservice.jobs.digests import Digests, ended, kept
 from vocservice.settings import ReportSettings
 from vocservice.store import schema
 from vocservice.taxonomy import load_taxonomy
@@ -58,6 +59,7 @@ def test_each_workspace_has_its_report_once_and_it_holds_no_words(office: Office
     page = (tmp_path / "reports" / WORKSPACE / f"{LAST.name}.html").read_text(encoding="utf-8")
     assert f"Report of {LAST.name}" in page and "6 records" in page
     assert not [word for word in (*records, TALK[0][1], "Third time") if word in page]
+    assert "it quotes nobody" in page and "No cell has that many records" not in page
 
 
 def test_nothing_is_made_unless_it_is_switched_on(office: Office, tmp_path: Path) -> None:
@@ -73,6 +75,35 @@ def test_old_ones_give_way(office: Office, tmp_path: Path) -> None:
         (folder / f"2020-W{week:02d}.html").write_text("old")
     Digests(office.database, settings(tmp_path, keep=3)).turn(TAXONOMY)
     assert sorted(path.stem for path in folder.iterdir()) == ["2020-W03", "2020-W04", LAST.name]
+
+
+def test_a_month_is_newer_than_the_weeks_before_its_end(office: Office, tmp_path: Path) -> None:
+    folder, wanted = tmp_path / "reports" / WORKSPACE, settings(tmp_path, every="monthly", keep=3)
+    folder.mkdir(parents=True)
+    for name in ("2020-W01", "2020-W02", "2020-W03", "notes"):
+        (folder / f"{name}.html").write_text("old")
+    month = ended("monthly", datetime.now(UTC).date()).name
+    assert Digests(office.database, wanted).turn(TAXONOMY) == 2 and Digests(office.database, wanted).turn(TAXONOMY) == 0
+    assert [path.stem for path in kept(wanted, WORKSPACE)] == [month, "2020-W03", "2020-W02"] and (folder / "notes.html").exists()
+
+
+def test_what_was_just_made_stays_though_another_period_ended_later(office: Office, tmp_path: Path) -> None:
+    folder, wanted = tmp_path / "reports" / WORKSPACE, settings(tmp_path, keep=1)
+    folder.mkdir(parents=True)
+    (folder / "9998-12.html").write_text("later")
+    Digests(office.database, wanted).turn(TAXONOMY)
+    assert [path.stem for path in kept(wanted, WORKSPACE)] == [LAST.name]
+
+
+def test_a_full_disk_is_logged_and_the_worker_goes_on(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vocservice.tables.partial.os.fsync", full)
+    assert Digests(office.database, settings(tmp_path)).turn(TAXONOMY) == 0
+    assert "No space left" in caplog.text and kept(settings(tmp_path), WORKSPACE) == []
 
 
 def test_they_are_listed_and_read_in_their_own_workspace_only(office: Office, tmp_path: Path) -> None:

@@ -1,17 +1,19 @@
 """A store and a schedule in, the report of the week or month that ended out, one page a workspace in a folder, to be downloaded.
 
-Off unless `reports.every` says otherwise. A page holds no quotes and names no record, so nothing of a customer stays in it.
+Off unless `reports.every` says otherwise. A page holds no quotes and names no record: of customers' words it has those that at least five of them used.
 """
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
+from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
 from vocservice.store import packed, reading, workspaces
+from vocservice.store.anchors import anchors
 from vocservice.store.database import Database
 from vocservice.tables.partial import Partial
 from vocservice.taxonomy import Taxonomy
@@ -20,6 +22,7 @@ log = logging.getLogger("vocservice.jobs")
 
 LOOK_SECONDS = 600.0
 SUFFIX = ".html"
+_NAME = re.compile(r"\d{4}-(?:W(?:0[1-9]|[1-4]\d|5[0-3])|0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,17 @@ class Period:
     name: str
     first: date
     last: date
+
+    @classmethod
+    def of(cls, name: str) -> "Period":
+        """The period of a name.
+
+        Raises:
+            ValueError: it names none.
+        """
+        if "W" in name:
+            return ended("weekly", date.fromisoformat(f"{name}-7") + timedelta(days=1))
+        return ended("monthly", date.fromisoformat(f"{name}-01") + timedelta(days=31))
 
     @property
     def before(self) -> "Period":
@@ -68,19 +82,18 @@ class Digests:
         return sum(self._made(name, period, taxonomy) for name in names)
 
     def _made(self, workspace_id: str, period: Period, taxonomy: Taxonomy) -> bool:
-        folder = Path(self._settings.folder) / workspace_id
-        if (folder / f"{period.name}{SUFFIX}").exists():
+        output = Partial(Path(self._settings.folder) / workspace_id / f"{period.name}{SUFFIX}")
+        if output.target.exists():
             return False
         page = page_of(self._database, workspace_id, period, taxonomy)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            output = Partial(folder / f"{period.name}{SUFFIX}")
+            output.target.parent.mkdir(parents=True, exist_ok=True)
             output.partial.write_bytes(page.encode("utf-8", "replace"))
             output.finish()
-            for old in sorted(_pages(folder), reverse=True)[self._settings.keep :]:
+            for old in [page for page in kept(self._settings, workspace_id) if page != output.target][self._settings.keep - 1 :]:
                 old.unlink(missing_ok=True)
-        except OSError as error:
-            log.error("a report cannot be kept (%s); see reports.folder", error.strerror)
+        except (OSError, OutputError) as error:
+            log.error("a report cannot be kept (%s); see reports.folder", error.strerror if isinstance(error, OSError) else error.message)
             return False
         log.info("report kept", extra={"fields": {"workspace": workspace_id, "period": period.name}})
         return True
@@ -95,6 +108,7 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
     from vocservice.reporting.columns import Columns
     from vocservice.reporting.page import render
     from vocservice.reporting.report import DATE, Where, Wish, report_of
+    from vocservice.reporting.rows import read_rows
 
     while packed.catch_up(database, workspace_id):
         pass
@@ -104,17 +118,13 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
         columns = Columns.joined([Columns.of(taxonomy, ()), *parts])
         mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
         compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
-        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}")
-        made = report_of(columns.frame(mask), reading.StoredRows(connection, workspace_id, columns.ids), columns.skipped(mask), wish)
-    scope = made.scope
-    ladder = tuple(replace(rung, ids=()) for rung in scope.ladder)
-    return render(replace(made, quotes=(), scope=replace(scope, ladder=ladder, unfixed=replace(scope.unfixed, ids=()))))
+        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True)
+        frame, rows = columns.frame(mask), reading.StoredRows(connection, workspace_id, columns.ids)
+        several = read_rows(anchors(connection, workspace_id)).rows
+        return render(report_of(frame, rows, columns.skipped(mask), wish, anchors=several))
 
 
 def kept(settings: ReportSettings, workspace_id: str) -> list[Path]:
-    """The pages of a workspace, the newest first."""
-    return sorted(_pages(Path(settings.folder) / workspace_id), reverse=True)
-
-
-def _pages(folder: Path) -> Iterator[Path]:
-    return folder.glob(f"????-*{SUFFIX}") if folder.is_dir() else iter(())
+    """The pages of a workspace, by the last day that they tell of, the newest first."""
+    found = (path for path in (Path(settings.folder) / workspace_id).glob(f"*{SUFFIX}") if _NAME.fullmatch(path.stem))
+    return sorted(found, key=lambda path: Period.of(path.stem).last, reverse=True)

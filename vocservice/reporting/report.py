@@ -29,7 +29,7 @@ MAX_SEGMENTS = 12
 _PROMOTER, _DETRACTOR = 9 / 10, 6 / 10
 _DIGITS = 6
 LATER = ("drivers", "series", "causes", "quotes", "words")
-_UNWRITTEN = ("taxonomy", "pending")
+_UNWRITTEN = ("taxonomy", "pending", "is_kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Wish:
         compared: one set against all other records, or the first against the second.
         customers: how many different customers make a shared complaint.
         title: of the page.
+        is_kept: it may outlive its records, so it quotes nobody and names no record.
     """
 
     today: date
@@ -61,6 +62,7 @@ class Wish:
     compared: tuple[Where, ...] = ()
     customers: int = CUSTOMERS
     title: str = "Voice of the customer"
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All figures of one report; `pending` names those that it leaves out for now."""
+    """All figures of one report; `pending` names those that it leaves out for now, `is_kept` says that it names no record."""
 
     title: str
     made: date
@@ -127,6 +129,7 @@ class Report:
     quotes: tuple[Quoted, ...]
     customers_wanted: int
     pending: tuple[str, ...] = ()
+    is_kept: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
@@ -174,14 +177,14 @@ def report_of(
     frame = _without_future(frame, wish.today)
     masks, names = _compared(frame, wish)
     sides = [frame.take(mask) for mask in masks]
-    later = not is_brief
+    later, scope = not is_brief, scope_figures(frame, rows, customers=wish.customers)
     return Report(
         title=wish.title,
         made=wish.today,
         taxonomy=frame.taxonomy,
         headlines=_headlines(frame, skipped, dates),
         journey=journey_map(frame),
-        scope=scope_figures(frame, rows, customers=wish.customers),
+        scope=_unnamed(scope) if wish.is_kept else scope,
         drivers=find_drivers(frame, segments=[wish.segment] if wish.segment else []) if later else Drivers(0),
         series=series_of(frame, bucket=_bucket(dates)) if later else (),
         handovers=handovers_of(frame),
@@ -191,10 +194,16 @@ def report_of(
         causes=fourfold(sides[0], sides[1], _anchors(anchors, frame.taxonomy)) if sides and later else (),
         segment=wish.segment,
         segments=_segments(frame, wish.segment),
-        quotes=typical_quotes(frame, rows) if later else (),
+        quotes=typical_quotes(frame, rows) if later and not wish.is_kept else (),
         customers_wanted=wish.customers,
         pending=LATER if is_brief else (),
+        is_kept=wish.is_kept,
     )
+
+
+def _unnamed(scope: ScopeFigures) -> ScopeFigures:
+    ladder = tuple(dataclasses.replace(rung, ids=()) for rung in scope.ladder)
+    return dataclasses.replace(scope, ladder=ladder, unfixed=dataclasses.replace(scope.unfixed, ids=()))
 
 
 def _anchors(anchors: Sequence[Row], taxonomy: Taxonomy) -> Anchors | None:
