@@ -1,6 +1,7 @@
 """A store and a schedule in, the report of the week or month that ended out, one page a workspace in a folder, to be downloaded.
 
-Off unless `reports.every` says otherwise. A page holds no quotes and names no record: of customers' words it has those that at least five of them used.
+Off unless `reports.every` says otherwise. A page holds no quotes and names no record: of customers' words it has those in common
+that at least five of them used.
 """
 
 import logging
