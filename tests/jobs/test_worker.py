@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError, StoreError
+from vocservice.jobs.digests import Digests
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
 from vocservice.store import idempotency, jobs, packed, records, schema
@@ -199,6 +200,21 @@ def test_what_was_analysed_is_packed_before_a_page_asks(
     with store.database.read() as connection:
         assert packed.waits(connection, WORKSPACE) == bool(left)
         assert packed.waits(connection, WORKSPACE, more_than=left) is False
+
+
+def test_a_fault_of_packing_or_of_a_report_keeps_nobody_from_the_work(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> int:
+        raise KeyError("zanzibar-canary")
+
+    caplog.set_level("WARNING", "vocservice.jobs")
+    monkeypatch.setattr(packed, "catch_up", fails)
+    monkeypatch.setattr(Digests, "turn", fails)
+    add(store, "It crashed.")
+    worker_of(store, settings).run(once=True)
+    assert set(statuses(store).values()) == {"analysed"} and "zanzibar-canary" not in caplog.text
+    assert {line.fields["chore"] for line in caplog.records} == {"packing", "reports"}  # type: ignore[attr-defined]
 
 
 def test_logs_hold_no_text(store: Store, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

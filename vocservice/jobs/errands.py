@@ -114,7 +114,12 @@ def wait_after(job: Job) -> float:
 
 
 def log_failure(error: Exception, job: Job) -> None:
-    """The kind of work and the type and place of what went wrong; the message only where it is ours."""
+    """The kind of work and what went wrong."""
+    log_error("job failed", error, kind=job.kind, attempt=job.attempts)
+
+
+def log_error(said: str, error: Exception, **fields: object) -> None:
+    """The type and place of what went wrong; the message only where it is ours."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    fields = {"kind": job.kind, "attempt": job.attempts, "error": type(error).__name__, "at": f"{Path(place.filename).name}:{place.lineno}"}
-    log.warning("job failed", extra={"fields": fields | ({"reason": error.message} if isinstance(error, VocError) else {})})
+    told = fields | {"error": type(error).__name__, "at": f"{Path(place.filename).name}:{place.lineno}"}
+    log.warning(said, extra={"fields": told | ({"reason": error.message} if isinstance(error, VocError) else {})})

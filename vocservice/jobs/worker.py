@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 
@@ -19,7 +20,7 @@ from vocservice.jobs.analysing import Analysing
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.batches import Batches
 from vocservice.jobs.digests import Digests
-from vocservice.jobs.errands import Errand, Errands
+from vocservice.jobs.errands import Errand, Errands, log_error
 from vocservice.jobs.guard import Policy
 from vocservice.jobs.heartbeat import Heartbeat
 from vocservice.jobs.model import Load, Model
@@ -176,7 +177,7 @@ class Worker:
         analyser = self._analyser()
         if analyser is None:
             return False
-        self._digests.turn(analyser.taxonomy)
+        self._beside(lambda: self._digests.turn(analyser.taxonomy), "reports")
         return self._files.turn()
 
     def _analyser(self) -> Analyser | None:
@@ -204,14 +205,26 @@ class Worker:
         self._pack()
         self._prune()
 
+    def _beside(self, chore: Callable[[], object], name: str) -> None:
+        """Do what others could do later: no fault in it may keep a worker from its work."""
+        try:
+            chore()
+        except StoreError:
+            raise
+        except Exception as error:
+            log_error("left undone", error, chore=name)
+
     def _pack(self) -> None:
         """Pack what waits in each workspace, some of it where it is much: no page has to after an import."""
         with self._store.database.read() as connection:
             names = [workspace.id for workspace in workspaces.listed(connection)]
         for name in names:
-            for _ in range(_PACKS):
-                if packed.catch_up(self._store.database, name) < packed.AT_ONCE:
-                    break
+            self._beside(partial(self._pack_some, name), "packing")
+
+    def _pack_some(self, workspace_id: str) -> None:
+        for _ in range(_PACKS):
+            if packed.catch_up(self._store.database, workspace_id) < packed.AT_ONCE:
+                break
 
     def _prune(self) -> None:
         """Now and then: answers under an Idempotency-Key that are older than they are kept for go."""
