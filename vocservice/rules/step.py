@@ -25,7 +25,8 @@ def apply_rules(rules: Sequence[Rule], analysis: Analysis, record: RawVerbatim) 
     hits = tuple(_hit(rule, found) for rule, found in held if rule.effect != "abstain")
     made = _called(replace(analysis, rules=hits), hits)
     for rule, _ in held:
-        made = _withheld(made, rule)
+        if rule.labels:
+            made = _withheld(made, rule)
     return made
 
 
