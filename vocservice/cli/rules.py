@@ -12,7 +12,6 @@ from vocservice.settings import Settings
 if TYPE_CHECKING:
     from vocservice.rules.syntax import Node
     from vocservice.store.rule_trials import Judged, Trial
-    from vocservice.store.rules import Rule
     from vocservice.taxonomy import Taxonomy
 
 ACTOR = "command line"
@@ -34,7 +33,7 @@ def list_rules(as_json: bool, workspace: str | None) -> None:
     with held(workspace) as here:
         found = kept.listed(here.connection, here.workspace_id)
     if as_json:
-        click.echo(json.dumps({"rules": [_shown(one) for one in found]}))
+        click.echo(json.dumps({"rules": [one.to_dict() for one in found]}))
         return
     for one in found:
         click.echo(f"{one.id}  {one.name} (version {one.version}, {'on' if one.is_enabled else 'off'}): {one.expression}")
@@ -140,8 +139,3 @@ def _judged(found: "Judged") -> str:
         return "nothing decided"
     low, high = found.interval
     return f"{found.confirmed} of {found.decided} worth reading ({found.precision:.0%}, {low:.0%} to {high:.0%})"
-
-
-def _shown(one: "Rule") -> dict[str, Any]:
-    names = ("id", "name", "owner", "expression", "reason", "effect", "urgency", "tag", "assignee", "is_enabled", "version", "taxonomy")
-    return {name: getattr(one, name) for name in names} | {"changed_at": one.changed_at.isoformat()}

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import BindParameter, Connection, RowMapping, Select, and_, bindparam, func, insert, select, update
 
 from vocservice.errors import ConflictError, InputError
+from vocservice.records import Json
 from vocservice.rules.names import read_rule
 from vocservice.store import audit, handling
 from vocservice.store.audit import Act
@@ -70,6 +71,14 @@ class Rule:
     changed_at: datetime
     created_at: datetime
 
+    def to_dict(self) -> Json:
+        """What the command line and the API tell of it."""
+        stamps = {"changed_by": self.changed_by, "changed_at": self.changed_at.isoformat(), "created_at": self.created_at.isoformat()}
+        return {name: getattr(self, name) for name in _TOLD} | stamps
+
+
+_TOLD = ("id", "name", "owner", "expression", "reason", "effect", "urgency", "tag", "assignee", "is_enabled", "version", "taxonomy")
+
 
 def create(connection: Connection, workspace_id: str, draft: Draft, taxonomy: Taxonomy, *, is_enabled: bool, actor: str) -> Rule:
     """A new rule; it counts for what is analysed from now on.
@@ -100,9 +109,9 @@ def change(connection: Connection, held: Rule, draft: Draft, taxonomy: Taxonomy,
     values, at = _checked(connection, held.workspace_id, draft, taxonomy), now(connection)
     if all(getattr(held, name) == value for name, value in values.items()):
         return held
-    _rename(connection, held, str(values["name"]))
-    changed = update(rules).where(rules.c.id == held.id, rules.c.version == held.version).values(version=held.version + 1)
-    if not connection.execute(changed).rowcount:
+    _check_free(connection, held, values["name"])
+    standing = update(rules).where(rules.c.id == held.id, rules.c.version == held.version)
+    if not connection.execute(standing.values(name=values["name"], version=held.version + 1)).rowcount:
         raise ConflictError("somebody changed this rule since you opened it; nothing was stored", code="rule_conflict")
     row = {"id": held.id, "workspace_id": held.workspace_id, "version": held.version + 1}
     _keep_version(connection, row, values, at=at, actor=actor)
@@ -152,6 +161,11 @@ def hits_each(connection: Connection, workspace_id: str) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def hits_of(connection: Connection, held: Rule) -> int:
+    """For how many records a rule held, in any version."""
+    return connection.execute(select(func.count(rule_hits.c.record_id.distinct())).where(rule_hits.c.rule_id == held.id)).scalar_one()
+
+
 def _checked(connection: Connection, workspace_id: str, draft: Draft, taxonomy: Taxonomy) -> dict[str, Any]:
     """The columns of a draft."""
     texts = {name: _text(name, getattr(draft, name), most) for name, most in _LONGEST.items()}
@@ -187,11 +201,10 @@ def _assignee(connection: Connection, workspace_id: str, email: str) -> str | No
     return str(found)
 
 
-def _rename(connection: Connection, held: Rule, name: str) -> None:
+def _check_free(connection: Connection, held: Rule, name: str) -> None:
     taken = select(rules.c.id).where(rules.c.workspace_id == held.workspace_id, rules.c.name == name, rules.c.id != held.id)
     if connection.scalar(taken) is not None:
         raise InputError("there is a rule of this name already", code="name_taken")
-    connection.execute(update(rules).where(rules.c.id == held.id, rules.c.version == held.version).values(name=name))
 
 
 def _keep_version(connection: Connection, row: Mapping[str, Any], values: Mapping[str, Any], *, at: datetime, actor: str) -> None:

@@ -143,7 +143,7 @@ def _list_page(*, status: int = 200, fault: str = "", draft: Draft = BLANK) -> R
 def _rule_page(held: Rule, *, status: int = 200, fault: str = "", draft: Draft | None = None) -> Response:
     with people.database().read() as connection:
         versions = rules.versions(connection, held)
-        hits = rules.hits_each(connection, held.workspace_id).get(held.id, 0)
+        hits = rules.hits_of(connection, held)
     values = {"rule": held, "versions": versions, "hits": hits, "draft": draft or _draft_of(held), "broken": fault_of(held, _taxonomy())}
     return people.shown("rule.html", status=status, fault=fault, **values, **_words())
 

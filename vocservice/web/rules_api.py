@@ -21,7 +21,6 @@ from vocservice.web.state import state
 
 blueprint = Blueprint("rules_api", __name__)
 
-_PLAIN = ("id", "name", "owner", "expression", "reason", "effect", "urgency", "tag", "assignee", "is_enabled", "version", "taxonomy")
 _Shape = TypeVar("_Shape", bound="_Body")
 _Text = Annotated[str, Field(max_length=3000)]
 _Given = Annotated[str, Field(min_length=1, max_length=3000)]
@@ -128,9 +127,7 @@ def _held(connection: Any, workspace_id: str, rule_id: str) -> Rule:
 
 
 def _shown(rule: Rule) -> Json:
-    plain = {name: getattr(rule, name) for name in _PLAIN}
-    stamps = {"changed_by": rule.changed_by, "changed_at": rule.changed_at.isoformat(), "created_at": rule.created_at.isoformat()}
-    return {**plain, **stamps, "fault": fault_of(rule, state().model.taxonomy()) or None}
+    return {**rule.to_dict(), "fault": fault_of(rule, state().model.taxonomy()) or None}
 
 
 def _read(shape: type[_Shape]) -> _Shape:
