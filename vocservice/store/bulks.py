@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -19,11 +19,11 @@ from vocservice.store.annotations import Draft, Seen
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
+from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import analyses, bulk_steps, bulks, records, reviews
 from vocservice.store.users import User
 
 Action = Literal["confirm", "dismiss", "assign", "snooze", "tag", "untag"]
-ACTIONS: tuple[Action, ...] = get_args(Action)
 MOST = 200
 _DAY = timedelta(days=1)
 
@@ -56,26 +56,19 @@ def do(connection: Connection, user: User, seen: Mapping[str, Seen], wish: Wish)
     """
     if not 0 < len(seen) <= MOST:
         raise InputError(f"choose 1 to {MOST} records first", code="bulk_unusable")
-    if sent := connection.scalar(select(bulks.c.id).where(bulks.c.submission == wish.submission, bulks.c.user_id == user.id)):
-        return get(connection, user, sent)
+    bulk_id = _begun(connection, user, wish)
+    if bulk_id is None:
+        return get(connection, user, _sent(connection, user, wish))
     act = _act(connection, user, wish)
     mine = set(_own(connection, user, list(seen)))
     found = {record_id: act(record_id, seen[record_id]) for record_id in sorted(seen) if record_id in mine}
-    done = {record_id: before for record_id, before in found.items() if before is not None}
-    values = {
-        "id": new_id("blk"),
-        "workspace_id": user.workspace_id,
-        "user_id": user.id,
-        "action": wish.action,
-        "submission": wish.submission,
-        "left": len(seen) - len(done),
-        "created_at": now(connection),
-    }
-    connection.execute(insert(bulks).values(**values))
-    for record_id, before in done.items():
-        connection.execute(insert(bulk_steps).values(bulk_id=values["id"], record_id=record_id, before=before))
-    _audit(connection, user, f"bulk.{wish.action}", str(values["id"]), records=len(done), left=values["left"])
-    return get(connection, user, str(values["id"]))
+    steps = [{"bulk_id": bulk_id, "record_id": record_id, "before": before} for record_id, before in found.items() if before is not None]
+    if steps:
+        connection.execute(insert(bulk_steps), steps)
+    left = len(seen) - len(steps)
+    connection.execute(update(bulks).where(bulks.c.id == bulk_id).values(left=left))
+    _audit(connection, user, f"bulk.{wish.action}", bulk_id, records=len(steps), left=left)
+    return get(connection, user, bulk_id)
 
 
 def undo(connection: Connection, user: User, bulk_id: str) -> tuple[int, int]:
@@ -100,19 +93,32 @@ def get(connection: Connection, user: User, bulk_id: str) -> Bulk:
     Raises:
         InputError: there is no such act of this user (`bulk_unknown`).
     """
+    found = find(connection, user, bulk_id)
+    if found is None:
+        raise InputError("there is no such act of yours", code="bulk_unknown")
+    return found
+
+
+def find(connection: Connection, user: User, bulk_id: str) -> Bulk | None:
+    """An act of a user; None where there is no such act of theirs."""
     done = select(func.count()).where(bulk_steps.c.bulk_id == bulks.c.id).scalar_subquery()
     chosen = select(bulks.c.id, bulks.c.action, done, bulks.c.left, bulks.c.undone_at)
     row = connection.execute(chosen.where(bulks.c.id == bulk_id, bulks.c.user_id == user.id)).one_or_none()
-    if row is None:
-        raise InputError("there is no such act of yours", code="bulk_unknown")
-    return Bulk(*row)
+    return None if row is None else Bulk(*row)
 
 
-def last_of(connection: Connection, user: User) -> Bulk | None:
-    """The last act of a user that is not undone; None where there is none."""
-    mine = select(bulks.c.id).where(bulks.c.user_id == user.id, bulks.c.undone_at.is_(None))
-    found = connection.scalar(mine.order_by(bulks.c.created_at.desc(), bulks.c.id.desc()).limit(1))
-    return get(connection, user, found) if found else None
+def _begun(connection: Connection, user: User, wish: Wish) -> str | None:
+    """The id of a new act, so far on no record; None where this form was sent before, or is being worked on beside us."""
+    bulk_id = new_id("blk")
+    values = {"id": bulk_id, "workspace_id": user.workspace_id, "user_id": user.id, "action": wish.action, "submission": wish.submission}
+    is_new = insert_if_new(connection, bulks, {**values, "left": 0, "created_at": now(connection)})
+    return bulk_id if is_new else None
+
+
+def _sent(connection: Connection, user: User, wish: Wish) -> str:
+    """The id of the act that this form already was; blank where it was another person's."""
+    mine = (bulks.c.submission == wish.submission, bulks.c.user_id == user.id)
+    return connection.scalar(select(bulks.c.id).where(*mine)) or ""
 
 
 _Do = Callable[[str, Seen], Json | None]

@@ -58,9 +58,9 @@ def queue() -> Response:
     counted = state().tally.of(people.database(), user.workspace_id)
     with people.database().read() as connection:
         page = reviews.page(connection, user, choice, cursor=request.args.get("cursor"))
-        last = annotations.last_of(connection, user)
+        last = annotations.last_of(connection, user) if user.may(SUPPORT_LEAD) else None
         seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
-        done = bulks.get(connection, user, request.args["done"]) if "done" in request.args else None
+        done = bulks.find(connection, user, request.args.get("done", ""))
         tags, deciders = handling.known_tags(connection, user.workspace_id), handling.people(connection, user.workspace_id)
         saved = [(view, f"{url_for('desk.queue')}?{urlencode(view.filters)}") for view in views.listed(connection, user)]
     more = f"{url_for('desk.queue')}?{urlencode({**filters_of(choice), 'cursor': page.next})}" if page.next else ""
@@ -218,7 +218,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
             "fired": fired(found.result, hits),
             "earlier": reviews.earlier(connection, user.workspace_id, found),
             "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
-            "done": bulks.get(connection, user, request.args["done"]) if "done" in request.args else None,
+            "done": bulks.find(connection, user, request.args.get("done", "")),
             "deciders": handling.people(connection, user.workspace_id),
             "is_blind": user.may(SUPPORT_LEAD) and second.asked(connection, user, found.record_id),
             "dispute": second.dispute(connection, user.workspace_id, found.record_id),
