@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from vocservice.reporting.agreement import agreements, kappa
-from vocservice.store import sampling, schema, urgency
+from vocservice.store import sampling, schema, second, urgency
 from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE
 from web.visiting import Browser, Office
@@ -85,6 +85,18 @@ def test_an_undone_decision_asks_for_no_second_reading(office: Office) -> None:
     ada.send(f"/desk/{record}", f"/desk/{record}/undo")
     assert readings(office) == [] and lines(grace) == []
     assert grace.post(form, {"decision": "confirm"}).status_code == 409
+
+
+def test_of_two_who_read_in_the_same_moment_the_first_counts(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, ada, grace, joan = office.record(), *(office.browser(name=name) for name in ("Ada", "Grace", "Joan"))
+    decide(ada, record)
+    form = joan.page(f"/desk/{record}").form(f"/desk/{record}")
+    with office.database.read() as connection:
+        before = second._waits_for(connection, joan.user, record)
+    decide(grace, record)
+    monkeypatch.setattr(second, "_waits_for", lambda *_: before)
+    assert joan.post(form, {"decision": "dismiss"}).status_code == 409
+    assert [(row.user_id, row.is_agreed) for row in readings(office)] == [(grace.user.id, True)]
 
 
 def test_nobody_reads_another_workspace_s_records(office: Office) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
 from vocservice.errors import ConflictError
 from vocservice.records import Json
@@ -109,7 +109,7 @@ def read(connection: Connection, user: User, record_id: str, seen: Seen, draft: 
     if found is None and (sent := _sent(connection, user, record_id, draft)) is not None:
         return sent
     if found is None or (found.revision, found.bundle) != (seen.revision, seen.bundle):
-        raise ConflictError("this second reading is no longer asked for; nothing was stored", code="review_conflict")
+        raise _gone()
     is_agreed = not differing(found.labels, draft.labels)
     values = {
         "user_id": user.id,
@@ -118,9 +118,11 @@ def read(connection: Connection, user: User, record_id: str, seen: Seen, draft: 
         "is_agreed": is_agreed,
         "read_at": now(connection),
     }
-    connection.execute(update(second_readings).where(second_readings.c.first_id == found.first_id).values(**values))
+    waits = second_readings.c.first_id == found.first_id, second_readings.c.read_at.is_(None)
+    if not connection.execute(update(second_readings).where(*waits).values(**values)).rowcount:  # another read it in this moment
+        raise _gone()
     mine = drafts.c.record_id == record_id, drafts.c.user_id == user.id
-    connection.execute(drafts.delete().where(*mine))
+    connection.execute(delete(drafts).where(*mine))
     audit.write(connection, user.workspace_id, Act(user.actor, "review.second", record_id, {"is_agreed": is_agreed}))
     return is_agreed
 
@@ -170,6 +172,10 @@ def _sent(connection: Connection, user: User, record_id: str, draft: Draft) -> b
     last = select(second_readings.c.labels, second_readings.c.is_agreed).where(*mine).order_by(second_readings.c.read_at.desc())
     row = connection.execute(last).first()
     return bool(row.is_agreed) if row is not None and row.labels == draft.labels else None
+
+
+def _gone() -> ConflictError:
+    return ConflictError("this second reading is no longer asked for; nothing was stored", code="review_conflict")
 
 
 def _open(user: User) -> tuple[Any, ...]:
