@@ -175,15 +175,30 @@ def close_old() -> None:
 
 def let_in(answer: Response, token: str) -> Response:
     """Give a browser its session."""
-    _set_cookie(answer, SESSION, token)
-    answer.delete_cookie(_name(FORM), secure=request.is_secure, httponly=True, samesite="Lax")
+    keep_for_now(answer, SESSION, token)
+    take_back(answer, FORM)
     return answer
 
 
 def let_out(answer: Response) -> Response:
     """Take the session from a browser."""
-    answer.delete_cookie(_name(SESSION), secure=request.is_secure, httponly=True, samesite="Lax")
+    take_back(answer, SESSION)
     return answer
+
+
+def keep_for_now(answer: Response, cookie: str, value: str, *, seconds: int | None = None) -> None:
+    """Give a browser something to bring back, for so long, or until it is closed."""
+    answer.set_cookie(_name(cookie), value, max_age=seconds, secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def take_back(answer: Response, cookie: str) -> None:
+    """Take it away."""
+    answer.delete_cookie(_name(cookie), secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def brought(cookie: str) -> str:
+    """What a browser brings back; blank for nothing."""
+    return request.cookies.get(_name(cookie), "")
 
 
 def theme() -> str:
@@ -240,7 +255,7 @@ def pages(name: str) -> Blueprint:
 
 
 def _visitor() -> Visitor | None:
-    token = request.cookies.get(_name(SESSION), "")
+    token = brought(SESSION)
     return _visitor_of(token) if token else None
 
 
@@ -277,39 +292,20 @@ def _to_login() -> Response:
 def _secret() -> str | None:
     """What the forms of this browser are signed with."""
     found = _known()
-    return found.token if found else g.get("form_secret") or request.cookies.get(_name(FORM)) or None
+    return found.token if found else g.get("form_secret") or brought(FORM) or None
 
 
 def _token(secret: str) -> str:
     return hmac.new(secret.encode("utf-8", "replace"), b"form", hashlib.sha256).hexdigest()
 
 
-def keep_for_now(answer: Response, cookie: str, value: str, *, seconds: int) -> None:
-    """Give a browser something to bring back soon."""
-    answer.set_cookie(_name(cookie), value, max_age=seconds, secure=request.is_secure, httponly=True, samesite="Lax")
-
-
-def take_back(answer: Response, cookie: str) -> None:
-    """Take it away."""
-    answer.delete_cookie(_name(cookie), secure=request.is_secure, httponly=True, samesite="Lax")
-
-
-def brought(cookie: str) -> str:
-    """What a browser brings back; blank for nothing."""
-    return request.cookies.get(_name(cookie), "")
-
-
 def _name(cookie: str) -> str:
     return f"{_SECURE_PREFIX}{cookie}" if request.is_secure else cookie
 
 
-def _set_cookie(answer: Response, cookie: str, value: str) -> None:
-    answer.set_cookie(_name(cookie), value, secure=request.is_secure, httponly=True, samesite="Lax")
-
-
 def _finished(answer: Response) -> Response:
     if "form_secret" in g and not _known():
-        _set_cookie(answer, FORM, g.form_secret)
+        keep_for_now(answer, FORM, g.form_secret)
     answer.headers.setdefault("Content-Security-Policy", _POLICY)
     return answer
 
