@@ -59,9 +59,9 @@ def forget(connection: Connection, user: User, view_id: str) -> None:
     Raises:
         InputError: there is none that this person may delete (`view_unknown`).
     """
-    allowed = views.c.is_shared if user.may(ADMIN) else views.c.user_id == user.id
-    mine = (views.c.id == view_id, views.c.workspace_id == user.workspace_id, or_(views.c.user_id == user.id, allowed))
-    if not connection.execute(delete(views).where(*mine)).rowcount:
+    mine = views.c.user_id == user.id
+    allowed = (views.c.id == view_id, views.c.workspace_id == user.workspace_id, or_(mine, views.c.is_shared) if user.may(ADMIN) else mine)
+    if not connection.execute(delete(views).where(*allowed)).rowcount:
         raise InputError("there is no such view of yours", code="view_unknown")
     _audit(connection, user, "view.delete", view_id)
 
