@@ -318,11 +318,10 @@ def _judged(point: Point, q: float) -> Point:
 
 def _by_channel(values: Floats, channels: Sequence[str]) -> Mapping[str, tuple[float, float]]:
     """Weight and mean of each channel."""
-    names, codes, counts = np.unique(np.asarray(channels, dtype=object), return_inverse=True, return_counts=True)
-    sums = np.bincount(codes, weights=values)
-    return {
-        str(name): (count / len(values), total / count) for name, count, total in zip(names, counts.tolist(), sums.tolist(), strict=True)
-    }
+    names = sorted(set(channels))
+    codes = np.fromiter(map({name: at for at, name in enumerate(names)}.__getitem__, channels), np.intp, len(channels))
+    counts, sums = np.bincount(codes).tolist(), np.bincount(codes, weights=values).tolist()
+    return {name: (count / len(values), total / count) for name, count, total in zip(names, counts, sums, strict=True)}
 
 
 def _part(channel: str, before: tuple[float, float] | None, after: tuple[float, float] | None) -> Part:
