@@ -10,7 +10,7 @@ from builders import piece
 from sqlalchemy import select, update
 
 from vocservice.records import Factor, Label
-from vocservice.store import schema
+from vocservice.store import issues, schema
 from web.storing import ELSEWHERE
 from web.visiting import Browser, Office
 
@@ -96,13 +96,33 @@ def test_what_somebody_changed_in_between_is_not_overwritten(office: Office) -> 
     browser = office.browser("analyst")
     path = opened(office, browser)
     with office.database.read() as connection:
-        from vocservice.store import issues
-
         held = issues.by_id(connection, browser.user.workspace_id, path.rpartition("/")[2])
     assert held
     assert browser.send(path, path, {"status": "dismissed"}).status_code == 303
     with office.database.write() as connection, pytest.raises(Exception, match="in between"):
         issues.move(connection, browser.user, held, status="mending", owner=held.owner, verdict="unknown")
+
+
+def test_a_form_that_was_opened_before_somebody_else_saved_is_refused(office: Office) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    browser = office.browser("analyst")
+    path = opened(office, browser)
+    held = dict(browser.page(path).form(path)["fields"])
+    assert browser.send(path, path, {"status": "mending"}).status_code == 303
+    late = browser.client.post(path, data=held | {"status": "dismissed"})
+    assert late.status_code == 409 and "in between" in late.text and status_of(office) == ["mending"]
+
+
+def test_a_live_issue_is_listed_before_any_number_of_later_ones_that_are_done(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issues, "MOST", 2)
+    user = office.browser("analyst").user
+    with office.database.write() as connection:
+        for factor in ("technology", "process", "courtesy"):
+            issues.open_one(connection, user, stage="use", factor=factor, title=factor, owner="product", evidence={})
+        done = update(schema.issues).where(schema.issues.c.factor != "technology")
+        connection.execute(done.values(status="closed", changed_at=NOW + timedelta(days=1)))
+        found = issues.listed(connection, user.workspace_id)
+    assert [issue.factor for issue in found][0] == "technology" and len(found) == 2
 
 
 @pytest.mark.parametrize(

@@ -53,12 +53,17 @@ class Issue:
     def is_live(self) -> bool:
         return self.status in LIVE
 
+    @property
+    def version(self) -> str:
+        """What a form sends back, so that it changes only what its reader saw."""
+        return self.changed_at.isoformat()
+
 
 def listed(connection: Connection, workspace_id: str) -> list[Issue]:
     """Those of a workspace, live ones first, the latest changed first; at most 200."""
-    chosen = select(issues).where(issues.c.workspace_id == workspace_id).order_by(issues.c.changed_at.desc(), issues.c.id.desc())
-    found = [_issue(row) for row in connection.execute(chosen.limit(MOST))]
-    return sorted(found, key=lambda issue: not issue.is_live)
+    order = (issues.c.status.in_(LIVE).desc(), issues.c.changed_at.desc(), issues.c.id.desc())
+    chosen = select(issues).where(issues.c.workspace_id == workspace_id).order_by(*order).limit(MOST)
+    return [_issue(row) for row in connection.execute(chosen)]
 
 
 def by_id(connection: Connection, workspace_id: str, issue_id: str) -> Issue | None:
@@ -81,6 +86,16 @@ def open_one(connection: Connection, user: User, *, stage: str, factor: str, tit
         raise ConflictError("an issue is open for this stage and factor already", code="issue_open")
     _audit(connection, user, "issue.open", issue_id, stage=stage, factor=factor, owner=owner)
     return issue_id
+
+
+def check_seen(issue: Issue, version: str) -> None:
+    """Let pass what was decided on the issue as it is.
+
+    Raises:
+        ConflictError: it was decided on another version (`issue_changed`).
+    """
+    if version != issue.version:
+        raise _changed()
 
 
 def move(connection: Connection, user: User, issue: Issue, *, status: str, owner: str, verdict: str) -> None:
@@ -108,8 +123,12 @@ def move(connection: Connection, user: User, issue: Issue, *, status: str, owner
     same = (issues.c.id == issue.id, issues.c.workspace_id == user.workspace_id, issues.c.changed_at == issue.changed_at)
     values = {"status": status, "owner": owner, "changed_at": now(connection)}
     if not connection.execute(update(issues).where(*same).values(**values)).rowcount:
-        raise ConflictError("somebody changed this issue in between; look at it again", code="issue_changed")
+        raise _changed()
     _audit(connection, user, "issue.move", issue.id, before=issue.status, after=status, owner=owner)
+
+
+def _changed() -> ConflictError:
+    return ConflictError("somebody changed this issue in between; look at it again", code="issue_changed")
 
 
 def _is_taken(connection: Connection, workspace_id: str, issue: Issue) -> bool:

@@ -82,6 +82,7 @@ def move(issue_id: str) -> Response:
     held, form = _issue(issue_id), request.form
     looking = _looking()
     try:
+        issues.check_seen(held, form.get("version", ""))
         owner, verdict = _owner(looking, form.get("owner", "")), _inflows(looking)(held).verdict
         with people.database().write() as connection:
             issues.move(connection, person(), held, status=form.get("status", ""), owner=owner, verdict=verdict)
