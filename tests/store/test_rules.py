@@ -93,6 +93,10 @@ def test_a_rule_that_routes_brings_nothing_by_itself(bench: Bench) -> None:
     analysed(bench)
     assert (len(hits(bench)), bench.rows(review_table)) == (1, [])
     assert [found["user_id"] for found in bench.rows(assignments)] == [lead["id"]]
+    with bench.database.write() as connection:
+        connection.execute(user_table.update().values(is_active=False))
+    analysed(bench, "of somebody who left")
+    assert (len(hits(bench)), len(bench.rows(assignments))) == (2, 1)
 
 
 def test_a_rule_of_the_installation_brings_its_record_too(bench: Bench) -> None:

@@ -138,8 +138,8 @@ def _keep(connection: Connection, rule: Rule, analysed: Analysed, found: Match, 
     named = {"record_id": analysed.record_id, "workspace_id": analysed.workspace_id}
     if rule.tag:
         insert_if_new(connection, tags, named | {"tag": rule.tag})
-    if rule.assignee_id:
-        insert_if_new(connection, assignments, named | {"user_id": rule.assignee_id, "at": at})
+    if taker := rules.taker(connection, rule):
+        insert_if_new(connection, assignments, named | {"user_id": taker, "at": at})
 
 
 _OF_HIT = ("record_id", "rule_id", "version", "because", "evidence", "at")

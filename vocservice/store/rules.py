@@ -20,6 +20,7 @@ from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import rule_hits, rule_versions, rules, users
+from vocservice.store.users import ANALYST
 from vocservice.taxonomy import Taxonomy
 
 Effect = Literal["review", "route"]
@@ -148,6 +149,11 @@ def enabled(connection: Connection, workspace_id: str) -> list[Rule]:
     return [_rule(row) for row in connection.execute(_that_count(), {"workspace": workspace_id}).mappings()]
 
 
+def taker(connection: Connection, rule: Rule) -> str | None:
+    """The id of who gets what a rule holds for; None for nobody, or where that person may not decide any longer."""
+    return connection.scalar(_deciders(rule.workspace_id).where(users.c.id == rule.assignee_id)) if rule.assignee_id else None
+
+
 def versions(connection: Connection, held: Rule) -> list[Rule]:
     """Every version of a rule, the last first."""
     chosen = _all().where(rules.c.id == held.id).order_by(rule_versions.c.version.desc())
@@ -194,11 +200,15 @@ def _text(name: str, given: str, most: int) -> str:
 def _assignee(connection: Connection, workspace_id: str, email: str) -> str | None:
     if not email.strip():
         return None
-    named = select(users.c.id).where(users.c.workspace_id == workspace_id, users.c.email == email.strip().lower(), users.c.is_active)
-    found = connection.scalar(named.where(users.c.role != "analyst"))
+    found = connection.scalar(_deciders(workspace_id).where(users.c.email == email.strip().lower()))
     if found is None:
         raise InputError("who gets the records must be somebody who may decide in this workspace", code="rule_unusable")
     return str(found)
+
+
+def _deciders(workspace_id: str) -> Select[Any]:
+    """The ids of those who may decide."""
+    return select(users.c.id).where(users.c.workspace_id == workspace_id, users.c.is_active, users.c.role != ANALYST)
 
 
 def _check_free(connection: Connection, held: Rule, name: str) -> None:
