@@ -36,11 +36,12 @@ ADA = {"sub": "ada-1", "email": "Ada@example.org", "email_verified": True, "name
 
 
 class Idp:
-    """A provider on loopback; `claims` change what its next token says, `key` what it is signed with."""
+    """A provider on loopback; `claims` change what its next token says, `published` what it says of itself, `key` is its own."""
 
     def __init__(self) -> None:
         self.key = jwk.RSAKey.generate_key(2048, {"kid": "1"})
         self.claims: dict[str, Any] = {}
+        self.published: dict[str, Any] = {}
         self.algorithm, self.sign_with, self.is_broken = "RS256", self.key, False
         self.codes: dict[str, dict[str, str]] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Asked", (Asked,), {"idp": self}))
@@ -63,7 +64,7 @@ class Idp:
     def answer(self, path: str, form: Mapping[str, list[str]], authorization: str) -> tuple[int, Any]:
         ends = {"authorization_endpoint": "/authorise", "token_endpoint": "/token", "jwks_uri": "/keys"}
         if path == "/.well-known/openid-configuration":
-            return 200, {"issuer": self.issuer, **{name: self.issuer + end for name, end in ends.items()}}
+            return 200, {"issuer": self.issuer, **{name: self.issuer + end for name, end in ends.items()}, **self.published}
         if path == "/keys":
             return 200, {"keys": [self.key.as_dict(private=False)]}
         asked = self.codes.pop(form["code"][0], None)
@@ -182,13 +183,15 @@ def test_somebody_of_the_domain_comes_in_and_is_made_once(house: House) -> None:
         {"email": None},
         {"email": "ada@example.org.evil.example"},
         {"email": "ada@elsewhere.example"},
+        {"email": "boſs@example.org"},
     ],
     ids=str,
 )
 def test_a_token_that_is_not_for_this_lets_nobody_in(house: House, claims: dict[str, Any]) -> None:
     answer = house.sign_in(**claims)
     assert answer.status_code == 401 and not is_in(house)
-    assert house.people() == [] and "ada" not in answer.text.lower()
+    told = answer.text.lower()
+    assert house.people() == [] and "@example" not in told and "ada-1" not in told
 
 
 @pytest.mark.parametrize("how", ["foreign key", "hmac", "none"])
@@ -245,6 +248,22 @@ def test_a_provider_that_fails_is_503_and_says_so(house: House) -> None:
     house.idp.is_broken = True
     answer = house.sign_in()
     assert answer.status_code == 503 and "try again" in answer.text
+
+
+@pytest.mark.parametrize("url", ["", "/login/oidc", "javascript:alert(1)", "ftp://a.example/", "https://u:p@a.example/", 7])
+def test_browsers_are_sent_to_a_url_that_is_one(house: House, url: object) -> None:
+    house.idp.published = {"authorization_endpoint": url}
+    assert house.browser.get("/login/oidc").status_code == 503
+
+
+def test_a_provider_that_was_silent_is_left_alone_for_a_while(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    works = house.idp.answer
+    monkeypatch.setattr(house.idp, "answer", lambda path, *_: (asked.append(path), (500, {}))[1])
+    assert [house.browser.get("/login/oidc").status_code for _ in range(3)] == [503] * 3 and len(asked) == 1
+    monkeypatch.setattr(house.idp, "answer", works)
+    monkeypatch.setattr(provider, "monotonic", lambda: time.monotonic() + provider.SILENT_SECONDS)
+    assert house.sign_in().status_code == 303
 
 
 @pytest.mark.parametrize(

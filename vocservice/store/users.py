@@ -79,18 +79,8 @@ def add(connection: Connection, workspace_id: str, *, email: str, name: str, rol
         InputError: the address, name, role or password will not do (`email_unusable`, `name_unusable`, `role_unknown`,
             `password_unusable`), or somebody has this address already (`email_taken`).
     """
-    values = {
-        "id": new_id("usr"),
-        "workspace_id": workspace_id,
-        "email": checked_email(email),
-        "name": checked_name(name),
-        "role": _checked_role(role),
-        "password_hash": hashed(password),
-        "is_active": True,
-        "failures": 0,
-        "preferences": {},
-        "created_at": now(connection),
-    }
+    own = {"email": checked_email(email), "name": checked_name(name), "role": _checked_role(role), "password_hash": hashed(password)}
+    values = {**_blank(connection, workspace_id), **own}
     if not insert_if_new(connection, users, values):
         raise InputError("somebody has this e-mail address already", code="email_taken")
     user = get(connection, workspace_id, str(values["id"]))
@@ -133,17 +123,7 @@ def known_as(connection: Connection, workspace_id: str, identity: Identity) -> U
     if identity.email is None:
         return None
     email = checked_email(identity.email)
-    values = {
-        "id": new_id("usr"),
-        "workspace_id": workspace_id,
-        "email": email,
-        "name": _name_of(identity),
-        "role": identity.role,
-        "is_active": True,
-        "failures": 0,
-        "preferences": {},
-        "created_at": now(connection),
-    }
+    values = {**_blank(connection, workspace_id), "email": email, "name": _name_of(identity), "role": identity.role}
     is_new = insert_if_new(connection, users, values)
     free = (users.c.email == email) & (users.c.workspace_id == workspace_id) & users.c.oidc_subject.is_(None)
     if not connection.execute(update(users).where(free).values(oidc_subject=identity.key)).rowcount:
@@ -251,6 +231,12 @@ def _check_not_last(connection: Connection, user: User) -> None:
     )
     if user.role == ADMIN and user.is_active and connection.execute(other.with_for_update()).first() is None:
         raise InputError("no other admin would be left; make somebody else one first", code="last_admin")
+
+
+def _blank(connection: Connection, workspace_id: str) -> dict[str, Any]:
+    """A user's row but for who it is."""
+    at = now(connection)
+    return {"id": new_id("usr"), "workspace_id": workspace_id, "is_active": True, "failures": 0, "preferences": {}, "created_at": at}
 
 
 def _name_of(identity: Identity) -> str:

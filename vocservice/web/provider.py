@@ -18,13 +18,13 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 
 from vocservice.errors import ConfigError, EndpointError, SignInError
-from vocservice.jobs.guard import Policy, checked
+from vocservice.jobs.guard import Policy, checked, parse
 from vocservice.jobs.sending import exchange
 from vocservice.settings import OidcSettings
 from vocservice.store.users import ANALYST, ROLES, Identity
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
-KEPT_SECONDS, KEYS_AGAIN_SECONDS = 3600.0, 30.0
+KEPT_SECONDS, KEYS_AGAIN_SECONDS, SILENT_SECONDS = 3600.0, 30.0, 30.0
 LEEWAY = 60
 _MOST_BYTES = 256 * 1024
 _LONGEST_CODE = 2000
@@ -54,6 +54,7 @@ class Provider:
         self._lock = Lock()
         self._about: tuple[float, Mapping[str, Any]] | None = None
         self._keys: tuple[float, Any] | None = None
+        self._silent_until = 0.0
 
     def begin(self, redirect_uri: str) -> Begun:
         """A new sign-in.
@@ -119,7 +120,7 @@ class Provider:
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         subject, email = claims["sub"], claims.get("email")
-        is_verified = claims.get("email_verified") is True and isinstance(email, str)
+        is_verified = claims.get("email_verified") is True and isinstance(email, str) and email.isascii()  # in lower case "ſ" is "s"
         role = self._role(claims)
         if (
             not isinstance(subject, str)
@@ -150,15 +151,21 @@ class Provider:
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}", "Content-Type": "application/x-www-form-urlencoded"}
 
     def _endpoint(self, name: str) -> str:
+        """A URL that the provider names: one that may be asked, or that a browser may be sent to."""
         from authlib.oidc.discovery import get_well_known_url
 
         with self._lock:
             if self._about is None or monotonic() - self._about[0] > KEPT_SECONDS:
-                found = self._ask("GET", get_well_known_url(self.settings.issuer, external=True))
+                found = self._published(get_well_known_url(self.settings.issuer, external=True))
                 if found.get("issuer") != self.settings.issuer:
                     raise _unreachable()
                 self._about = monotonic(), found
-            return str(self._about[1].get(name, ""))
+            url = str(self._about[1].get(name, ""))
+        try:
+            parse(url, self._policy)
+        except EndpointError:
+            raise _unreachable() from None
+        return url
 
     def _held_keys(self, *, anew: bool) -> Any:
         from joserfc.errors import JoseError
@@ -169,10 +176,20 @@ class Provider:
             age = monotonic() - self._keys[0] if self._keys else KEPT_SECONDS
             if self._keys is None or age >= (KEYS_AGAIN_SECONDS if anew else KEPT_SECONDS):
                 try:
-                    self._keys = monotonic(), KeySet.import_key_set(dict(self._ask("GET", url)))  # type: ignore[arg-type]
+                    self._keys = monotonic(), KeySet.import_key_set(dict(self._published(url)))  # type: ignore[arg-type]
                 except (JoseError, ValueError, TypeError, KeyError):
                     raise _unreachable() from None
             return self._keys[1]
+
+    def _published(self, url: str) -> Mapping[str, Any]:
+        """What the provider says to everybody; one that failed is left alone for a while, as each who waits for it holds a thread."""
+        if monotonic() < self._silent_until:
+            raise _unreachable()
+        try:
+            return self._ask("GET", url)
+        except SignInError:
+            self._silent_until = monotonic() + SILENT_SECONDS
+            raise
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Mapping[str, Any]:
         """The JSON object of an answer; no redirect is followed."""
