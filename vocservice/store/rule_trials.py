@@ -112,12 +112,12 @@ class Trial:
 
     @property
     def before(self) -> int:
-        """How many came to the desk without the rule."""
+        """How many the model brought to the desk; other rules count in neither."""
         return self.both + self.model_only
 
     @property
     def after(self) -> int:
-        """How many would have come with it."""
+        """How many model and rule would have brought."""
         return self.before + self.rule_only
 
     def to_dict(self) -> Json:
