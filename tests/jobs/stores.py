@@ -16,7 +16,7 @@ from vocservice.jobs.worker import Worker
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.settings import BatchSettings, JobSettings, OutboundSettings, Settings, StoreSettings
 from vocservice.store import migrate, records
-from vocservice.store.database import Database
+from vocservice.store.database import Database, now
 from vocservice.store.opened import Store, open_store
 from vocservice.store.records import Origin
 from vocservice.store.schema import analyses, jobs, workspaces
@@ -49,8 +49,6 @@ def made_store(settings: Settings) -> Store:
 
 
 def _now(database: Database) -> object:
-    from vocservice.store.database import now
-
     with database.read() as connection:
         return now(connection)
 
@@ -66,8 +64,9 @@ def add_transcript(store: Store, *texts: str) -> str:
 
 
 def add_verbatim(store: Store, verbatim: RawVerbatim) -> str:
+    sealed = records.seal(store.vault, Origin(WORKSPACE), verbatim.id, verbatim, version=None, warnings=())
     with store.database.write() as connection:
-        applied = records.upsert(connection, store.vault, Origin(WORKSPACE), verbatim.id, verbatim, version=None, warnings=())
+        (applied,) = records.upsert_all(connection, [sealed], at=now(connection))
     assert applied.record_id
     return applied.record_id
 

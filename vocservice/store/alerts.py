@@ -7,18 +7,19 @@ urgency are told, never a text.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
 from vocservice.errors import InputError
 from vocservice.records import Json
-from vocservice.store import audit, jobs, outbound, urgency, users
+from vocservice.store import audit, jobs, outbound, users
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.records import guard
+from vocservice.store.reviews import is_overdue
 from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import alert_matters, alerts, records, review_labels, reviews
 from vocservice.store.schema import jobs as job_table
@@ -306,15 +307,9 @@ def _labels(connection: Connection, mine: ColumnElement[bool]) -> dict[str, list
 def _counts(connection: Connection, workspace_id: str) -> tuple[int, int]:
     """How many records wait on the desk, and how many of them longer than they should."""
     open_ones = (reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_(None))
-    late = _is_late(now(connection))
+    late = is_overdue(now(connection))
     waiting, overdue = connection.execute(select(func.count(), func.count().filter(late)).select_from(reviews).where(*open_ones)).one()
     return waiting, overdue
-
-
-def _is_late(at: datetime) -> ColumnElement[bool]:
-    due = urgency.rules().due
-    urgent = and_(reviews.c.urgency >= 10 * due.urgent_from, reviews.c.entered_at < at - timedelta(hours=due.urgent_hours))
-    return or_(urgent, reviews.c.entered_at < at - timedelta(hours=due.hours))
 
 
 def _data(alert: Alert, matter: Matter) -> Json:

@@ -112,23 +112,10 @@ def seal(vault: Vault, origin: Origin, record: str, verbatim: RawVerbatim, *, ve
     return Sealed(origin, record, plain(version)[:_LONGEST_VERSION] if version is not None else None, tombs, values)
 
 
-def upsert(
-    connection: Connection,
-    vault: Vault,
-    origin: Origin,
-    record: str,
-    verbatim: RawVerbatim,
-    *,
-    version: str | None,
-    warnings: tuple[str, ...],
-) -> Applied:
-    """Store a version of a record and queue its analysis, unless it is older than what is there, the same, or was erased."""
-    sealed = seal(vault, origin, record, verbatim, version=version, warnings=warnings)
-    return upsert_all(connection, [sealed], at=now(connection))[0]
-
-
 def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: datetime) -> list[Applied]:
-    """Store versions of records as `upsert` does; new ones take a few statements however many there are.
+    """Store versions of records and queue their analysis, unless they are older than what is there, the same, or were erased.
+
+    New records take a few statements however many there are.
 
     Args:
         at: the time of receipt, by the database's clock.

@@ -188,7 +188,7 @@ def counts(connection: Connection, workspace_id: str) -> Counts:
         pending=connection.execute(select(func.count()).where(*waits)).scalar_one(),
         decided=connection.execute(decided).scalar_one(),
         later=connection.execute(later.where(*waits, snoozes.c.workspace_id == workspace_id, snoozes.c.until > at)).scalar_one(),
-        overdue=connection.execute(select(func.count()).where(*waits, _is_overdue(at))).scalar_one(),
+        overdue=connection.execute(select(func.count()).where(*waits, is_overdue(at))).scalar_one(),
         labels=_counted(connection, labelled.where(*waits).group_by(review_labels.c.label)),
         scopes=_counted(connection, select(reviews.c.scope, func.count()).where(*waits).group_by(reviews.c.scope)),
         channels=_counted(connection, select(reviews.c.channel, func.count()).where(*waits).group_by(reviews.c.channel)),
@@ -260,7 +260,7 @@ def _where(connection: Connection, user: User, choice: Choice, at: datetime) -> 
         tagged = select(tags.c.record_id).where(tags.c.workspace_id == user.workspace_id, tags.c.tag == choice.tag)
         parts.append(reviews.c.record_id.in_(tagged))
     if choice.overdue:
-        parts.append(_is_overdue(at))
+        parts.append(is_overdue(at))
     if choice.unfixed:
         parts += [reviews.c.scope.in_(EXPERIENCE), _has_label(connection, f"outcome.{RESOLVED}")]
     return (*parts, *_held(user, choice.assignee, at), *_owned(user, choice.owner))
@@ -288,7 +288,8 @@ def _in_state(user: User, state: State, at: datetime) -> _Where:
     return reviews.c.decided_at.is_(None), reviews.c.record_id.not_in(out)
 
 
-def _is_overdue(at: datetime) -> ColumnElement[bool]:
+def is_overdue(at: datetime) -> ColumnElement[bool]:
+    """Whether a record waits longer than it should; beside that it waits."""
     due = urgency.rules().due
     urgent = and_(reviews.c.urgency >= 10 * due.urgent_from, reviews.c.entered_at < at - timedelta(hours=due.urgent_hours))
     return or_(reviews.c.entered_at < at - timedelta(hours=due.hours), urgent)
