@@ -3,6 +3,7 @@
 Columns are never changed: new and changed rows make new columns.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -249,26 +250,21 @@ class Columns:
 
     def _scaled(self, context: Ints, fields: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[Scale, ...], Floats, Codes]:
         """The scales of scores, each score between 0 and 1 on its own (NaN where it has none), and which scale that is."""
+        kinds = [(one.score_kind, one.score_scale) for one in self.contexts]
+        here = np.flatnonzero((fields["marks"] & HAS_SCORE) > 0)
+        of, values = context[here], fields["score"][here]
+        is_untold = np.array([kind == (None, None) for kind in kinds] or [False])
+        guessed = assumed(values[is_untold[of]].tolist())
+        scales = [guessed if kind == (None, None) else scale_of(*kind) for kind in kinds]
+        low, high = (np.array([getattr(scale, end, math.nan) for scale in scales] or [math.nan])[of] for end in ("low", "high"))
+        inside = (low <= values) & (values <= high)
         score = np.full(len(context), np.nan)
-        used = np.full(len(self.contexts), False)
-        has_score = (fields["marks"] & HAS_SCORE) > 0
-        kinds = dict.fromkeys((one.score_kind, one.score_scale) for one in self.contexts)
-        scales: dict[tuple[str | None, float | None], Scale | None] = {}
-        for kind in kinds:
-            of_kind = np.array([(one.score_kind, one.score_scale) == kind for one in self.contexts])
-            here = np.flatnonzero(of_kind[context] & has_score)
-            values = fields["score"][here]
-            scale = scales[kind] = assumed(values.tolist()) if kind == (None, None) else scale_of(*kind)
-            if scale and len(values):
-                inside = (scale.low <= values) & (values <= scale.high)
-                score[here[inside]] = (values[inside] - scale.low) / (scale.high - scale.low)
-                used |= of_kind
-        told = ~np.isnan(score)
-        counts = np.bincount(context[told], minlength=len(self.contexts)).tolist()
-        of_context = [scales[one.score_kind, one.score_scale] if used[at] else None for at, one in enumerate(self.contexts)]
-        by_name = {scale.name: scale for scale in of_context if scale}
-        codes = named([scale.name if scale else None for scale in of_context], counts, context)
-        return tuple(by_name[name] for name in codes.names), score, Codes(codes.names, np.where(told, codes.codes, NONE))
+        score[here] = np.where(inside, (values - low) / (high - low), math.nan)
+        used = {kinds[at] for at in np.flatnonzero(np.bincount(of)).tolist()}
+        by_name = {scale.name: scale for scale, kind in zip(scales, kinds, strict=True) if scale and kind in used}
+        counts = np.bincount(of[inside], minlength=len(kinds)).tolist()
+        codes = named([scale.name if scale else None for scale in scales], counts, context)
+        return tuple(by_name[name] for name in codes.names), score, Codes(codes.names, np.where(np.isnan(score), NONE, codes.codes))
 
 
 class _Rows:
