@@ -11,7 +11,7 @@ from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
 from vocservice.store.waiting import Waiting
 
-MAX_ATTEMPTS = 12  # about nine hours
+MAX_ATTEMPTS = 12  # six and a half hours at most
 
 Connect = Callable[[str | None], Connector]
 
