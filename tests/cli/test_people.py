@@ -61,5 +61,7 @@ def test_decisions_come_back_as_those_of_a_user(office: Office, tmp_path: Path, 
     assert run([*back, "nobody@example.org"]) == run([*back, office.user("analyst").email]) == 2
     assert run([*back, browser.user.email]) == 0 and "1 stored" in capsys.readouterr().err
     assert run([*back, browser.user.email]) == 0 and "1 same" in capsys.readouterr().err
+    out.write_text(f"[{out.read_text(encoding='utf-8')}]", encoding="utf-8")
+    assert run([*back, browser.user.email]) == 0 and "1 same" in capsys.readouterr().err
     run(["export-annotations", "-o", str(tmp_path / "again.jsonl"), "--workspace", "ws_one"])
     assert "courtesy~" in (tmp_path / "again.jsonl").read_text(encoding="utf-8")

@@ -4,16 +4,21 @@ Three shapes: a labelled table (JSON Lines, CSV or Excel), tasks of Label Studio
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
+import orjson
 from sqlalchemy import Connection
 
+from vocservice.errors import ConflictError, InputError
 from vocservice.records import Json
-from vocservice.store import annotations, reviews
+from vocservice.store import annotations, audit, reviews
 from vocservice.store.annotations import Draft, Example, Seen, given_labels
+from vocservice.store.audit import Act
+from vocservice.store.database import Database
 from vocservice.store.second import differing
 from vocservice.store.users import User
 from vocservice.taxonomy import Taxonomy
@@ -110,14 +115,43 @@ def _choices(example: Example, keys: Callable[[Example, str], list[str]]) -> lis
     ]
 
 
-def incoming(value: Mapping[str, Any]) -> Incoming | None:
+def values_of(raw: bytes) -> list[Any]:
+    """What stands in JSON Lines, or in one list.
+
+    Raises:
+        InputError: it is neither (`invalid_json`).
+    """
+    try:
+        whole = orjson.loads(raw) if raw.lstrip()[:1] == b"[" else [orjson.loads(line) for line in raw.splitlines() if line.strip()]
+    except ValueError:
+        raise InputError("the file is not JSON Lines", code="invalid_json") from None
+    return list(whole)
+
+
+def incoming(value: Any) -> Incoming | None:
     """What an object of any of the three shapes says; None where it is of none of them."""
+    if not isinstance(value, dict):
+        return None
     if isinstance(task := value.get("data"), dict):
         return _of_label_studio(task, value.get("annotations"))
     if isinstance(value.get("responses"), dict):
         return _of_argilla(value)
     labels = {name: tuple(part for part in str(value[name] or "").split("|") if part) for name in (*MULTI, *SINGLE) if name in value}
     return _made(value.get("id"), labels, value.get("annotated_at")) if labels else None
+
+
+def bring_in(database: Database, user: User, rows: Iterable[Incoming | None], taxonomy: Taxonomy) -> Counter[Outcome]:
+    """Store what each row of a file says, a row to a transaction; returns how many came to what. A row that says nothing is refused."""
+    found: Counter[Outcome] = Counter()
+    for row in rows:
+        if row is None:
+            found["refused"] += 1
+            continue
+        with database.write() as connection:
+            found[take(connection, user, row, taxonomy)] += 1
+    with database.write() as connection:
+        audit.write(connection, user.workspace_id, Act(user.actor, "annotations.import", user.workspace_id, {**found}))
+    return found
 
 
 def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy) -> Outcome:
@@ -142,7 +176,10 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
         return "conflict"
     submission = hashlib.sha256(repr((given, len(history))).encode("utf-8", "replace")).hexdigest()[:40]
     seen = Seen(found.revision, found.bundle, annotations.steps(history))
-    annotations.decide(connection, user, found.record_id, seen, Draft("correct", labels, "", submission))
+    try:
+        annotations.decide(connection, user, found.record_id, seen, Draft("correct", labels, "", submission))
+    except ConflictError:  # somebody decided in this moment
+        return "conflict"
     return "stored"
 
 
