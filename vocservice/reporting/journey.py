@@ -6,12 +6,21 @@ A cell counts records: a factor occurs once in a record and stands at the stages
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from vocservice.reporting.estimate import MIN_N, Estimate, net, share
 from vocservice.reporting.frame import MIXED, NEGATIVE, NONE, POSITIVE, Frame, Ints
-from vocservice.reporting.stats import Z95, benjamini_hochberg, chi_square, difference_interval, total_variation, two_proportions
+from vocservice.reporting.stats import (
+    Z95,
+    benjamini_hochberg,
+    chi_square,
+    difference_interval,
+    interval_from_both,
+    total_variation,
+    two_proportions,
+)
 
 CLEAR_Q = 0.05
 MIX_DISTANCE = 0.1
@@ -117,6 +126,9 @@ class Shift:
     verdict: str
 
 
+Tested = TypeVar("Tested", Change, Shift)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two sets of records against each other; `maps` are their journey maps, `shifts` stages and factors side by side."""
@@ -173,7 +185,7 @@ def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int =
         for column, factor in enumerate(before.factor_keys)
     ]
     maps = journey_map(before, least=least), journey_map(after, least=least)
-    shifts = tuple(_corrected_shifts([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
+    shifts = tuple(_corrected([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
     return Comparison(*names, len(before), len(after), tuple(_corrected(found)), shifts, maps, channel_mix(before, after))
 
 
@@ -242,10 +254,10 @@ def _change(stage: str | None, factor: str, before: tuple[int, int], after: tupl
     return Change(stage, factor, *estimates, difference, two_proportions(*before, *after), None, "unclear")
 
 
-def _corrected(changes: Sequence[Change]) -> Iterator[Change]:
-    qs = benjamini_hochberg([math.nan if change.p is None else change.p for change in changes])
-    for change, q in zip(changes, qs, strict=True):
-        yield change if change.p is None else replace(change, q=q, verdict=_verdict(change.difference, q))
+def _corrected(found: Sequence[Tested]) -> Iterator[Tested]:
+    qs = benjamini_hochberg([math.nan if one.p is None else one.p for one in found])
+    for one, q in zip(found, qs, strict=True):
+        yield one if one.p is None else replace(one, q=q, verdict=_verdict(one.difference, q))
 
 
 def _moods(journey: Journey) -> Iterator[tuple[str, str, Estimate]]:
@@ -260,16 +272,10 @@ def _shift(before: tuple[str, str, Estimate], after: tuple[str, str, Estimate]) 
     if a.value is None or b.value is None or a.low is None or a.high is None or b.low is None or b.high is None:
         return Shift(kind, key, a, b, Estimate(n), None, None, "unknown")
     change = b.value - a.value
-    low, high = change - math.hypot(b.value - b.low, a.high - a.value), change + math.hypot(b.high - b.value, a.value - a.low)
+    low, high = interval_from_both((a.value, a.low, a.high), (b.value, b.low, b.high))
     spread = (change - low if change > 0 else high - change) / Z95
     p = math.erfc(abs(change) / spread / math.sqrt(2)) if spread else 1.0
     return Shift(kind, key, a, b, Estimate(n, change, low, high), p, None, "unclear")
-
-
-def _corrected_shifts(shifts: Sequence[Shift]) -> Iterator[Shift]:
-    qs = benjamini_hochberg([math.nan if shift.p is None else shift.p for shift in shifts])
-    for shift, q in zip(shifts, qs, strict=True):
-        yield shift if shift.p is None else replace(shift, q=q, verdict=_verdict(shift.difference, q))
 
 
 def _verdict(difference: Estimate, q: float) -> str:

@@ -20,7 +20,7 @@ from vocservice.reporting.drivers import Driver, Drivers
 from vocservice.reporting.estimate import MIN_N, Estimate
 from vocservice.reporting.journey import Cell
 from vocservice.reporting.quotes import shown
-from vocservice.reporting.report import Report
+from vocservice.reporting.report import CHARTED, Report
 from vocservice.reporting.scope import ScopeFigures
 from vocservice.reporting.trends import Point, Series
 from vocservice.taxonomy import Taxonomy
@@ -30,7 +30,6 @@ SHOWN_DRIVERS = 15
 SHOWN_RUNGS = 15
 SHOWN_CHANGES = 20
 _STEPS = ((0.7, 3), (0.4, 2), (0.0, 1))
-_CHARTED = ("records", "negative sentiment", "service complaints", "experience issues")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +148,8 @@ def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
         "scope_name": partial(words.label_of, taxonomy, "scope"),
         "owner_name": partial(words.owner_name, taxonomy),
         "metric_name": partial(words.metric_name, taxonomy),
-        "term_name": partial(_term_name, taxonomy),
+        "term_name": partial(words.term_name, taxonomy),
     }
-
-
-def _term_name(taxonomy: Taxonomy, driver: Any) -> str:
-    return words.term_name(taxonomy, getattr(driver, "term", driver))
 
 
 def _charts(report: Report) -> Charts:
@@ -163,7 +158,7 @@ def _charts(report: Report) -> Charts:
         _scope_chart(report.scope, report.taxonomy),
         _driver_chart(drivers, report.taxonomy) if drivers.drivers else None,
         _priority_chart(drivers, report.taxonomy) if any(driver.quadrant for driver in drivers.drivers) else None,
-        tuple(_series_chart(at, series) for at, series in enumerate(report.series) if series.figure in _CHARTED),
+        tuple(_series_chart(at, series) for at, series in enumerate(report.series) if series.figure in CHARTED),
     )
 
 
@@ -179,7 +174,7 @@ def _bar(label: str, found: Estimate) -> Bar:
 
 def _driver_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
     bars = [
-        Bar(_term_name(taxonomy, driver), driver.impact, driver.low, driver.high, f"{impact_text(driver)}, n = {driver.n}")
+        Bar(words.term_name(taxonomy, driver.term), driver.impact, driver.low, driver.high, f"{impact_text(driver)}, n = {driver.n}")
         for driver in drivers.drivers[:SHOWN_DRIVERS]
     ]
     return intervals("drivers", f"What moves the score of {drivers.n} records", bars, bounds=(0.0, 0.0), unit=f"change on {drivers.unit}")
@@ -187,7 +182,9 @@ def _driver_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
 
 def _priority_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
     marks = [
-        Mark(_term_name(taxonomy, driver), driver.share, -driver.impact, driver.is_clear) for driver in drivers.drivers if driver.quadrant
+        Mark(words.term_name(taxonomy, driver.term), driver.share, -driver.impact, driver.is_clear)
+        for driver in drivers.drivers
+        if driver.quadrant
     ]
     return scatter("priorities", "Volume against impact of what is blamed", marks, names=("share of scored records", "lowers the score by"))
 

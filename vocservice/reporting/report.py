@@ -26,6 +26,7 @@ FORMAT = 1
 DATE, CHANNEL = "date", "channel"
 WEEKLY_FROM_DAYS = 42
 MAX_SEGMENTS = 12
+CHARTED = ("records", "negative sentiment", "service complaints", "experience issues")
 _PROMOTER, _DETRACTOR = 9 / 10, 6 / 10
 _DIGITS = 6
 LATER = ("drivers", "series", "causes", "quotes", "words")

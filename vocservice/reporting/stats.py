@@ -39,9 +39,13 @@ def net_interval(positive: Counts, negative: Counts, n: Counts) -> tuple[Floats,
 def difference_interval(hits_a: float, n_a: float, hits_b: float, n_b: float) -> tuple[float, float]:
     """Interval of share b - share a (Newcombe 1998, method 10)."""
     (low_a, high_a), (low_b, high_b) = (tuple(map(float, wilson(k, n))) for k, n in ((hits_a, n_a), (hits_b, n_b)))
-    a, b = hits_a / n_a, hits_b / n_b
-    change = b - a
-    return change - math.hypot(b - low_b, high_a - a), change + math.hypot(high_b - b, a - low_a)
+    return interval_from_both((hits_a / n_a, low_a, high_a), (hits_b / n_b, low_b, high_b))
+
+
+def interval_from_both(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float]:
+    """Interval of b - a, each given with its own low and high (Zou and Donner 2008)."""
+    change = b[0] - a[0]
+    return change - math.hypot(b[0] - b[1], a[2] - a[0]), change + math.hypot(b[2] - b[0], a[0] - a[1])
 
 
 def mean_interval(values: Floats) -> tuple[float, float]:

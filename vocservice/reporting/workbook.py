@@ -11,8 +11,9 @@ from xlsxwriter.worksheet import Worksheet
 from vocservice.reporting import words
 from vocservice.reporting.definitions import definitions
 from vocservice.reporting.estimate import Estimate
+from vocservice.reporting.journey import Change, Shift
 from vocservice.reporting.quotes import shown
-from vocservice.reporting.report import Report
+from vocservice.reporting.report import CHARTED, Report
 
 Value = str | float | int | None
 _OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": False}
@@ -21,7 +22,6 @@ _WIDEST = 60
 _LONGEST = 32_000
 _MEASURED = 200
 _CHARTED_DRIVERS = 15
-_CHARTED = ("records", "negative sentiment", "service complaints", "experience issues")
 _DEFINITIONS = "Definitions"
 _DEFINED: Mapping[str, str] = {
     "Headlines": "net", "Journey": "place", "Stages": "net", "Factors": "net", "Scope": "scope", "Owners": "owner", "Metrics": "owner",
@@ -172,14 +172,10 @@ def _trends(report: Report) -> Iterator[Sheet]:
 
 def _changes(report: Report) -> Iterator[Sheet]:
     changes = report.comparison.changes if report.comparison else ()
-    columns = ("stage", "factor", *_named("before"), *_named("after"), *_named("difference"), "p", "q", "verdict")
-    yield Sheet("Changes", columns, [
-        (one.stage, one.factor, *_parts(one.before), *_parts(one.after), *_parts(one.difference), one.p, one.q, one.verdict)
-        for one in changes])  # fmt: skip
+    columns = (*_named("before"), *_named("after"), *_named("difference"), "p", "q", "verdict")
+    yield Sheet("Changes", ("stage", "factor", *columns), [(one.stage, one.factor, *_tested(one)) for one in changes])
     shifts = report.comparison.shifts if report.comparison else ()
-    yield Sheet("Side by side", ("kind", "key", *_named("before"), *_named("after"), *_named("difference"), "p", "q", "verdict"), [
-        (one.kind, one.key, *_parts(one.before), *_parts(one.after), *_parts(one.difference), one.p, one.q, one.verdict)
-        for one in shifts])  # fmt: skip
+    yield Sheet("Side by side", ("kind", "key", *columns), [(one.kind, one.key, *_tested(one)) for one in shifts])
     yield Sheet("Causes", ("figure", "part", *_INTERVAL, "note"), [
         (one.figure, name, *_parts(part), note) for one in report.causes
         for name, part, note in (("change", one.change, ""), *((cause.name, cause.part, cause.note) for cause in one.causes))])  # fmt: skip
@@ -188,6 +184,10 @@ def _changes(report: Report) -> Iterator[Sheet]:
             (split.figure, "all", split.before, split.after, split.mix, split.rate, split.n_before, split.n_after),
             *((split.figure, f"channel {part.channel}", part.rate_before, part.rate_after, part.mix, part.rate, None, None)
               for part in split.parts))])  # fmt: skip
+
+
+def _tested(one: Change | Shift) -> tuple[Value, ...]:
+    return *_parts(one.before), *_parts(one.after), *_parts(one.difference), one.p, one.q, one.verdict
 
 
 def _definitions(report: Report) -> Iterator[Sheet]:
@@ -216,7 +216,7 @@ def _drawings(sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
     if drivers.rows:
         last = min(len(drivers.rows), _CHARTED_DRIVERS)
         yield Drawing("What moves the score", "bar", drivers, 1, last, "said", "impact", ("low", "high"))
-    for figure in _CHARTED:
+    for figure in CHARTED:
         lines = [at for at, row in enumerate(trends.rows, 1) if row[0] == figure]
         if len(lines) > 1:
             values = "n" if figure == "records" else "share"
