@@ -258,6 +258,16 @@ def test_vectors_are_held_until_the_workspace_changes_and_read_each_time_where_t
     assert [len(block.ids) for block in Shelf(most=1).blocks(office.database, WORKSPACE, "fake-1", revision=2)] == [2]
 
 
+def test_a_process_never_holds_more_vectors_than_it_may(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    for workspace in (WORKSPACE, WORKSPACE, ELSEWHERE, ELSEWHERE):
+        say(office, PARKING, 0, workspace=workspace)
+    shelf, read, held = Shelf(most=3), vectors.blocks, list[int]()
+    monkeypatch.setattr(vectors, "blocks", lambda *asked: held.append(len(shelf._held)) or read(*asked))
+    for workspace, revision in ((WORKSPACE, 1), (WORKSPACE, 2), (ELSEWHERE, 1)):
+        assert [len(block.ids) for block in shelf.blocks(office.database, workspace, "fake-1", revision=revision)] == [2]
+    assert held == [0, 0, 0]
+
+
 def test_what_is_typed_goes_the_way_of_a_record(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[RawVerbatim] = []
     monkeypatch.setattr(Model, "result", lambda _, record: seen.append(record) or analysis(vector=vector(0)))

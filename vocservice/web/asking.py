@@ -103,31 +103,32 @@ def _item(taken: Taken, closeness: float | None) -> Json:
 
 
 def _hits(looking: Looking, about: str, like: str) -> Hits:
-    ids, words = looking.ids(), looking.asked.selection.words
+    records, words = int(looking.mask().sum()), looking.asked.selection.words
     meant = _like(looking, like) if like else _about(about) if about else None
-    found = _near(looking, meant, ids, like) if meant and not meant.fault else None
+    found = _near(looking, meant, like) if meant and not meant.fault else None
     closeness = {near.id: near.closeness for near in found.near} if found else {}
-    said = _saying(looking, ids, words, like) if words else []
+    said = _saying(looking, words, like) if words else []
     rankings = [ranking for ranking in (said, list(closeness)) if ranking]
     with looking.database.read() as connection:
         taken = tuple(reading.in_order(connection, looking.workspace_id, fused(*rankings)[:LISTED]))
-    is_cut = bool(words) and len(ids) > reading.SEARCHED
-    return Hits(taken, closeness, len(ids), found.searched if found else None, meant.fault if meant else "", is_cut)
+    is_cut = bool(words) and records > reading.SEARCHED
+    return Hits(taken, closeness, records, found.searched if found else None, meant.fault if meant else "", is_cut)
 
 
-def _saying(looking: Looking, ids: Sequence[str], words: Sequence[str], like: str) -> list[str]:
+def _saying(looking: Looking, words: Sequence[str], like: str) -> list[str]:
     """The records that say all the words, those first that say them most; of the latest 100."""
     page = looking.page(after=None, words=tuple(words), listed=reading.LARGEST_PAGE)
     return by_words({taken.id: str(taken.analysis.get("text") or "") for taken in page.taken if taken.id != like}, words)
 
 
-def _near(looking: Looking, meant: Meant, ids: Sequence[str], like: str) -> "Found":
+def _near(looking: Looking, meant: Meant, like: str) -> "Found":
     from vocservice.store.nearest import nearest
 
     shelf: Shelf = current_app.extensions[_NAME]
-    held = looking.load()
-    blocks = shelf.blocks(looking.database, looking.workspace_id, meant.bundle, revision=held.revision)
-    return nearest(blocks, meant.vector, among=frozenset(ids) - {like}, limit=LISTED)
+    blocks = shelf.blocks(looking.database, looking.workspace_id, meant.bundle, revision=looking.load().revision)
+    among = set(looking.ids())
+    among.discard(like)
+    return nearest(blocks, meant.vector, among=among, limit=LISTED)
 
 
 def _like(looking: Looking, record_id: str) -> Meant:
