@@ -11,13 +11,13 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, Text, and_, cast, func, select, type_coerce
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from vocservice.errors import InputError, RecordError
 from vocservice.records import Json
 from vocservice.reporting.rows import Fetched, Origin, row_of
 from vocservice.reporting.rows import Row as ReportedRow
-from vocservice.store.database import POSTGRESQL
+from vocservice.store.rows import as_text
 from vocservice.store.schema import analyses, annotations, records, sources
 from vocservice.store.types import to_micros
 
@@ -186,15 +186,13 @@ def corrected(result: Json, labels: Json) -> Json:
 
 
 def _chosen(connection: Connection) -> Select[Any]:
-    is_postgresql = connection.dialect.name == POSTGRESQL
     current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
     columns = [
         records.c[name]
         for name in ("id", "workspace_id", "status", "source_record", "source_key", "channel", "received_at", "subject_hash", *_SCORE)
     ]
-    text = cast(analyses.c.result, Text) if is_postgresql else type_coerce(analyses.c.result, Text)
     joined = records.join(analyses, current).outerjoin(sources, sources.c.id == records.c.source_id)
-    found = select(*columns, _AT.label("at"), sources.c.name.label("source_name"), text.label("result"))
+    found = select(*columns, _AT.label("at"), sources.c.name.label("source_name"), as_text(connection, analyses.c.result).label("result"))
     return found.select_from(joined)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, literal
+from sqlalchemy import Column, ColumnElement, Connection, Table, Text, cast, literal, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 
 from vocservice.store.types import plain
@@ -46,6 +46,11 @@ def _insertion_of_many(dialect: str, table: Table) -> Any:
 @cache
 def _insertion_of_missing(dialect: str, table: Table) -> Any:
     return _INSERTS[dialect](table).on_conflict_do_nothing()
+
+
+def as_text(connection: Connection, document: Column[Any]) -> ColumnElement[str]:
+    """A column of JSON as it is stored, for whoever parses it faster."""
+    return cast(document, Text) if connection.dialect.name == "postgresql" else type_coerce(document, Text)
 
 
 def bounded(key: str) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import orjson
-from sqlalchemy import Connection, RowMapping, Text, and_, cast, select, type_coerce
+from sqlalchemy import Connection, RowMapping, Select, and_, select
 
 from vocservice.records import Json
 from vocservice.rules.evaluate import Match, match
 from vocservice.rules.facts import Facts, words_of
 from vocservice.rules.syntax import Node
 from vocservice.store import rule_facts, urgency
-from vocservice.store.database import POSTGRESQL
+from vocservice.store.rows import as_text
 from vocservice.store.schema import analyses, annotations, records, sources
 
 DEFAULT, MOST = 2000, 50_000
@@ -173,18 +173,17 @@ def tried(rule: Node, records_of_past: Iterable[Past], *, limit: int) -> Trial:
 
 def past(connection: Connection, workspace_id: str, *, since: datetime | None, limit: int) -> Iterator[Past]:
     """The newest analysed records, the last received first."""
-    verdicts = _verdicts(connection, workspace_id)
-    is_postgresql = connection.dialect.name == POSTGRESQL
-    whole = (cast(column, Text) if is_postgresql else type_coerce(column, Text) for column in (analyses.c.result, records.c.clean))
-    result, clean = whole
     current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
     joined = records.join(analyses, current).outerjoin(sources, sources.c.id == records.c.source_id)
-    columns = (records.c.id, analyses.c.created_at.label("analysed_at"), result.label("result"), clean.label("clean"))
-    chosen = select(*columns, *rule_facts.COLUMNS).select_from(joined).where(records.c.workspace_id == workspace_id)
+    chosen = select(records.c.id).select_from(joined).where(records.c.workspace_id == workspace_id)
     if since is not None:
         chosen = chosen.where(records.c.received_at >= since)
-    ordered = chosen.order_by(records.c.received_at.desc(), records.c.id.desc()).limit(limit).execution_options(yield_per=_BATCH)
-    for row in connection.execute(ordered).mappings():
+    newest = chosen.order_by(records.c.received_at.desc(), records.c.id.desc()).limit(limit)
+    verdicts = _verdicts(connection, newest)
+    result, clean = (as_text(connection, column) for column in (analyses.c.result, records.c.clean))
+    columns = (analyses.c.created_at.label("analysed_at"), result.label("result"), clean.label("clean"))
+    whole = newest.add_columns(*columns, *rule_facts.COLUMNS).execution_options(yield_per=_BATCH)
+    for row in connection.execute(whole).mappings():
         yield _past(row, verdicts.get(row["id"]))
 
 
@@ -196,12 +195,12 @@ def _past(row: RowMapping, verdict: bool | None) -> Past:
     return Past(row["id"], row["received_at"], known, by_model, verdict)
 
 
-def _verdicts(connection: Connection, workspace_id: str) -> dict[str, bool]:
+def _verdicts(connection: Connection, of: Select[tuple[str]]) -> dict[str, bool]:
     """By record, whether the last decision that stands on it as it is holds that it was worth reading."""
     stands = and_(records.c.id == annotations.c.record_id, records.c.revision == annotations.c.revision)
-    columns = (annotations.c.record_id, annotations.c.decision, annotations.c.labels)
-    chosen = select(*columns).join(records, stands).where(annotations.c.workspace_id == workspace_id, annotations.c.undone_at.is_(None))
-    ordered = chosen.order_by(annotations.c.created_at, annotations.c.id).execution_options(yield_per=_BATCH)
+    chosen = select(annotations.c.record_id, annotations.c.decision, annotations.c.labels).join(records, stands)
+    mine = chosen.where(annotations.c.record_id.in_(of.correlate(None)), annotations.c.undone_at.is_(None))
+    ordered = mine.order_by(annotations.c.created_at, annotations.c.id).execution_options(yield_per=_BATCH)
     return {row.record_id: _is_worth(row.decision, row.labels) for row in connection.execute(ordered)}
 
 
