@@ -17,7 +17,7 @@ from vocservice.taxonomy import LabelSet, Taxonomy
 Kind = Literal["word", "number", "span", "clock", "truth", "any", "text", "labels", "label"]
 METADATA, TEXT, SENTIMENT = "metadata", "text", "sentiment"
 POLARITIES: Mapping[str, str] = {"positive": "+", "negative": "-", "mixed": "~"}
-_SETS: Mapping[str, str] = {held: name for name, held in LISTS.items()}
+SETS: Mapping[str, str] = {held: name for name, held in LISTS.items()}  # as the language names them
 _FIRST = ("flags", "reasons")  # whose labels a bare key means, before those of other sets
 _NEAR = 3
 _FEW = 8
@@ -204,11 +204,11 @@ class _Binder:
             return name
         held = LISTS.get(first, first)
         if held in self._taxonomy and not rest:
-            return Name((_SETS.get(held, held),), name.at)
+            return Name((SETS.get(held, held),), name.at)
         if held in self._taxonomy and len(rest) == 1 and rest[0] in self._taxonomy[held].keys and not _levels(self._taxonomy[held]):
-            return Name((_SETS.get(held, held), rest[0]), name.at)
+            return Name((SETS.get(held, held), rest[0]), name.at)
         if not rest and (owner := self._owner(first)):
-            return Name((_SETS.get(owner, owner), first), name.at)
+            return Name((SETS.get(owner, owner), first), name.at)
         raise RuleError(f"there is no {spelled}{self._nearest(held, spelled, rest)}", at=name.at)
 
     def _owner(self, key: str) -> str | None:
@@ -220,7 +220,7 @@ class _Binder:
         if held in self._taxonomy and len(rest) == 1:
             keys = self._taxonomy[held].keys
             if near := _matches(rest[0], keys):
-                return _told([f"{_SETS.get(held, held)}.{key}" for key in near])
+                return _told([f"{SETS.get(held, held)}.{key}" for key in near])
         return _near(spelled, list(dict.fromkeys(names_of(self._taxonomy))))
 
 
@@ -228,7 +228,7 @@ def names_of(taxonomy: Taxonomy) -> Iterator[str]:
     """Every name that a rule may use, but those of metadata; a key of two sets comes twice."""
     yield from FIELDS
     for held in taxonomy.sets:
-        name = _SETS.get(held.name, held.name)
+        name = SETS.get(held.name, held.name)
         yield name
         if not _levels(held):
             yield from held.keys

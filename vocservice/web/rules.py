@@ -1,7 +1,6 @@
 """Rules of a workspace: pages on which everybody reads them, support leads try them on the past, admins write them."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from flask import Response, abort, make_response, redirect, request, url_for
 
 from vocservice.errors import ConflictError, InputError, RuleError
 from vocservice.render import percent
-from vocservice.rules.names import FIELDS, read_rule
+from vocservice.rules.names import FIELDS, SETS, read_rule
 from vocservice.store import rule_trials, rules, users
 from vocservice.store.database import now
 from vocservice.store.rule_trials import Trial
@@ -105,20 +104,13 @@ def fault_of(rule: Rule, taxonomy: Taxonomy) -> str:
     return ""
 
 
-@contextmanager
-def known() -> Iterator[None]:
-    """A rule that is not of this workspace is not there: 404."""
-    try:
-        yield
-    except InputError as error:
-        if error.code == "rule_unknown":
-            abort(404)
-        raise
-
-
 def _rule(rule_id: str) -> Rule:
-    with known(), people.database().read() as connection:
-        return rules.get(connection, person().workspace_id, rule_id)
+    """A rule of this workspace; any other is not there: 404."""
+    with people.database().read() as connection:
+        try:
+            return rules.get(connection, person().workspace_id, rule_id)
+        except InputError:
+            abort(404)
 
 
 def _draft() -> Draft:
@@ -163,7 +155,7 @@ def _words() -> Mapping[str, Any]:
         "may_test": user.may(SUPPORT_LEAD),
         "days": DAYS,
         "fields": FIELDS,
-        "sets": [(TITLES.get(held.name, held.name), held) for held in taxonomy.sets],
+        "sets": [(SETS.get(held.name, held.name), TITLES.get(held.name, held.name), held) for held in taxonomy.sets],
         "percent": percent,
         "deciders": [one for one in found if one.is_active and one.may(SUPPORT_LEAD)],
     }
