@@ -1,6 +1,7 @@
 """Tests of `voc export`: the same records in every format, redacted, without a customer's key; every column is on its page."""
 
 import csv
+import errno
 import json
 import re
 import sqlite3
@@ -103,6 +104,19 @@ def test_what_cannot_be_written_is_told(records: list[str], tmp_path: Path, name
     assert run(["export", "-o", str(tmp_path / name), "--workspace", "ws_one"]) == 2
     assert "error [" in capsys.readouterr().err
     assert not (tmp_path / "missing").exists()
+
+
+def test_what_a_full_disk_left_is_where_the_message_says(
+    records: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, rows: Any) -> None:
+        path.write_text("half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vocservice.tables.write_records.write_lines", full)
+    assert run(["export", "-o", str(tmp_path / "out.jsonl"), "--workspace", "ws_one"]) == 2
+    assert "kept in its .partial file" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.glob("out.*")] == ["out.jsonl.partial"]
 
 
 def test_the_store_itself_is_never_overwritten(records: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 """A workspace in, its analysed records as a file for other tools out: `voc export -o FILE`, redacted texts and no customer's key."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 
 from vocservice.cli.holding import in_workspace, opened
 from vocservice.errors import OutputError
-from vocservice.tables.partial import Partial, unwritable
+from vocservice.tables.partial import Partial
 
 if TYPE_CHECKING:
     from vocservice.store.reading import Taken
@@ -38,7 +37,7 @@ def export(output: str, since: datetime | None, until: datetime | None, workspac
     path = Path(output)
     write = _writer(path)
     days = {name: day.date() if day else None for name, day in (("since", since), ("until", until))}
-    with opened(workspace) as here, _partial(_checked(path, here.database.url.database)) as partial:
+    with opened(workspace) as here, Partial(_checked(path, here.database.url.database)).written() as partial:
         with here.database.read() as connection:
             ids, written = reading.ids(connection, here.workspace_id, **days), count()
             write(partial, (taken for taken, _ in zip(reading.in_order(connection, here.workspace_id, ids), written, strict=False)))
@@ -86,23 +85,3 @@ def _checked(path: Path, store: str | None) -> Path:
     if store and path.resolve() == Path(store).resolve():
         raise OutputError("the export would take the place of the store; choose another name")
     return path
-
-
-@contextmanager
-def _partial(path: Path) -> Iterator[Path]:
-    """Where to write a file that appears whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    output = Partial(path)
-    output.claim()
-    try:
-        yield output.partial
-        output.finish()
-    except OSError as error:
-        output.discard()
-        raise unwritable(output.name, error) from None
-    except BaseException:
-        output.discard()
-        raise

@@ -11,7 +11,7 @@ import click
 
 from vocservice.cli.holding import in_workspace, opened
 from vocservice.tables.formats import STANDARD_STREAM
-from vocservice.tables.partial import Partial, unwritable
+from vocservice.tables.partial import Partial
 
 Json = dict[str, Any]
 ACTOR = "command line"
@@ -58,14 +58,5 @@ def _opened(output: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    partial = Partial(Path(output))
-    partial.claim()
-    try:
-        with partial.partial.open("wb") as stream:
-            yield stream
-        partial.finish()
-    except OSError as error:
-        raise unwritable(partial.name, error) from None
-    except BaseException:
-        partial.discard()
-        raise
+    with Partial(Path(output)).written() as path, path.open("wb") as stream:
+        yield stream

@@ -2,7 +2,8 @@
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,23 @@ class Partial:
         """Remove the partial file."""
         with suppress(OSError):
             self.partial.unlink()
+
+    @contextmanager
+    def written(self) -> Iterator[Path]:
+        """Claim the output and tell where to write; it gets its name when the block ends well.
+
+        Raises:
+            OutputError: it cannot be written; the partial file stays.
+        """
+        self.claim()
+        try:
+            yield self.partial
+        except OSError as error:
+            raise unwritable(self.name, error) from None
+        except BaseException:
+            self.discard()
+            raise
+        self.finish()
 
     def finish(self) -> None:
         """Flush to disk and give the output its name.
