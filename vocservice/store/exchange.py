@@ -149,8 +149,9 @@ def bring_in(database: Database, user: User, rows: Iterable[Incoming | None], ta
             continue
         with database.write() as connection:
             found[take(connection, user, row, taxonomy)] += 1
+    details = {str(outcome): count for outcome, count in found.items()}
     with database.write() as connection:
-        audit.write(connection, user.workspace_id, Act(user.actor, "annotations.import", user.workspace_id, {**found}))
+        audit.write(connection, user.workspace_id, Act(user.actor, "annotations.import", user.workspace_id, details))
     return found
 
 
