@@ -55,8 +55,9 @@ def agreements(pairs: Sequence[Read], taxonomy: Taxonomy) -> Iterator[Agreement]
     """Of every label that any of them gave, and of every set of which one label is given, the agreement."""
     draw = np.random.default_rng(7)
     for name in (name for name in MULTI if name in taxonomy):
+        given = [[_keys(labels, name) for labels in _three(pair)] for pair in pairs]
         for key in taxonomy[name].keys:
-            triples = [tuple(int(key in _keys(labels, name)) for labels in _three(pair)) for pair in pairs]
+            triples = [tuple(int(key in keys) for keys in three) for three in given]
             if any(any(triple) for triple in triples):
                 yield _agreement(name, key, triples, 2, draw, given=sum(triple[0] or triple[1] for triple in triples))
     for name in (name for name in SINGLE if name in taxonomy):
