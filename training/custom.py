@@ -58,10 +58,12 @@ def read_labelled(path: Path, taxonomy: Taxonomy) -> list[Example]:
     """
     examples = []
     for record, row in _rows(path):
-        if isinstance(record, Rejected) or not (record.text or record.turns):
+        if isinstance(record, Rejected):
+            continue
+        text = record.text or "\n".join(turn.text for turn in record.turns if turn.speaker == "customer")
+        if not text:
             continue
         targets = {s.name: target for s in taxonomy.of("verbatim") if (target := _target(s, row.get(s.name), record.id)) is not None}
-        text = record.text or "\n".join(turn.text for turn in record.turns if turn.speaker == "customer")
         examples.append(Example(record.id, path.stem, text, targets, channel=record.channel, question=record.question))
     if not any(example.targets for example in examples):
         raise InputError(f"{path.name} has none of the label columns {', '.join(s.name for s in taxonomy.of('verbatim'))}")

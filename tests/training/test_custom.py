@@ -276,6 +276,7 @@ def test_json_lines_of_the_desk_are_read_with_their_labels_and_a_transcript_by_i
     lines = [
         {"id": "a", "text": "Lovely staff.", "stages": "use", "factors": "courtesy+", "scope": "", "sentiment": "1", "flags": ""},
         {"id": "b", "text": "It crashed.\nSorry.\nAgain!", "turns": turns, "stages": "", "factors": "technology-", "scope": "both"},
+        {"id": "of an agent alone", "turns": [{"speaker": "agent", "text": "Hello?"}], "scope": "both"},
     ]
     path = tmp_path / "decided.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
