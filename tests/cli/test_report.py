@@ -197,4 +197,7 @@ def test_an_anchor_set_tells_a_new_model_from_what_people_say(tmp_path: Path, vo
     found = figures(tmp_path / "out.json")["causes"][0]
     assert (found["anchors"], [cause["part"]["value"] for cause in found["causes"]]) == (40, [0.0, 0.0, 0.0, 0.0])
     raw = saved(tmp_path, "raw.csv", ROWS)
-    assert voc("report", *arguments, "--anchors", raw).code == 2
+    both = saved(tmp_path, "both.jsonl", lines(MODEL, 40, "2025-01-01", 0) + json.dumps({"id": "b", "text": TEXT}) + "\n")
+    for unlabelled in (raw, both):
+        ran = voc("report", *arguments, "--anchors", unlabelled)
+        assert ran.code == 2 and "label the anchor texts" in ran.err

@@ -158,16 +158,17 @@ def _made(inputs: Sequence[str], options: dict[str, Any], wish: Wish) -> Report:
 
 
 def _anchors(paths: Sequence[str], columns: Columns, taxonomy: Taxonomy) -> tuple[Row, ...]:
-    """The labelled records of the anchor files; what they hold besides, as raw records, is refused.
+    """The labelled records of the anchor files; a file that also holds others is refused.
 
     Raises:
-        InputError: a file cannot be used, or holds records without labels.
+        InputError: a file cannot be used, holds no labelled record, or holds records without labels.
     """
     rows: list[Row] = []
     for path in paths:
-        found = read_rows((item.analysis or {}, item.origin) for item in items_of(path, replace(columns, segments=())))
-        if not found.rows:
-            raise InputError(f"{shown_name(path)}: holds no labelled record; label the anchor texts with `voc classify`")
+        items = list(items_of(path, replace(columns, segments=())))
+        found = read_rows((item.analysis, item.origin) for item in items)
+        if not found.rows or any(item.record is not None for item in items):
+            raise InputError(f"{shown_name(path)}: holds no labelled record, or others too; label the anchor texts with `voc classify`")
         rows += found.rows
     _check_taxonomy(Reading(tuple(rows)), taxonomy)
     return tuple(rows)
