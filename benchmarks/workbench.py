@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import select
 
 from benchmarks.workspace import DAYS, FIRST_DAY, WORKSPACE, fill
 from vocservice.reporting import page
@@ -29,7 +28,6 @@ from vocservice.reporting.rows import rarely_collected, row_of
 from vocservice.store import choosing, migrate, reading
 from vocservice.store.database import Database
 from vocservice.store.reading import Selection
-from vocservice.store.schema import records
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.tables import Table
 
@@ -69,7 +67,7 @@ def measure(url: str, count: int, rounds: int) -> list[Measured]:
     columns = table.load().columns
     found += [_selected(database, columns, name, selection, rounds) for name, selection in SELECTIONS.items()]
     found += _more(database, columns, rounds)
-    fill(database, 1, is_new=False, start=count)
+    fill(database, 1, start=count)
     found.append(Measured("look after one more record", count + 1, seconds_of(table.load)))
     database.close()
     return found
@@ -96,7 +94,7 @@ def figures(columns: Columns, selection: Selection) -> Any:
 def naive(database: Database, selection: Selection) -> Any:
     """The same figures of the same records, by reading them all."""
     with rarely_collected(), database.read() as connection:
-        ids = list(connection.scalars(select(records.c.id).where(records.c.workspace_id == WORKSPACE).order_by(records.c.received_at)))
+        ids = reading.ids(connection, WORKSPACE)
         every = (row_of(taken.analysis, taken.origin) for taken in reading.in_order(connection, WORKSPACE, ids))
         rows = [row for row in every if fits(row, selection)]
     return report_of(frame_of(rows, load_taxonomy()), (), {}, Wish(today=TODAY), is_brief=True)
