@@ -19,7 +19,8 @@ class Upsert:
         version: the sender's time of change (ISO-8601 UTC with microseconds) or zero-padded number, which sorts in time
             order; None where the sender gives none.
         verbatim: its `id` is `record_id`; its `created_at` is ISO-8601 UTC, or None.
-        warnings: codes of what was put right: `nul_replaced`, `timestamp_unusable`, `metadata_cut`, `conversation_incomplete`.
+        warnings: codes of what was put right: `nul_replaced`, `timestamp_unusable`, `metadata_cut`, `speaker_unknown`,
+            `conversation_incomplete`.
     """
 
     record_id: str
