@@ -133,7 +133,7 @@ def _method() -> Iterator[str]:
     yield "\n## To repeat it\n"
     yield "    python -m training validate --data DATA --work FOLDER --report docs/validation.md\n"
     yield "`DATA` is the folder of the corpora that training reads. What is labelled"
-    yield "is kept in `FOLDER` and labelled again only by another model. The maps from"
+    yield "is kept in `FOLDER` and labelled again only by another model, or where texts are missing. The maps from"
     yield "people’s names to our factors stand in `training/companies.py`. An agreement"
     yield "is listed under “What does not hold” where its interval reaches below 0.3."
 
