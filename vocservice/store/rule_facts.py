@@ -1,9 +1,10 @@
 """A stored record with an analysis in, what rules may read of it out: the same whether the analysis was just made or long ago."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, select
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, select
 
 from vocservice.records import Json
 from vocservice.rules.facts import Facts, moment
@@ -16,10 +17,11 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
 )
 
 
-def of_record(record_id: str) -> Select[Any]:
-    """The row that `facts` reads of one record."""
+@cache  # asked for every record that is analysed while rules count
+def of_record() -> Select[Any]:
+    """The row that `facts` reads of the record whose id is given as `record`."""
     joined = records.outerjoin(sources, sources.c.id == records.c.source_id)
-    return select(*COLUMNS, records.c.clean).select_from(joined).where(records.c.id == record_id)
+    return select(*COLUMNS, records.c.clean).select_from(joined).where(records.c.id == bindparam("record"))
 
 
 def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -> Facts:

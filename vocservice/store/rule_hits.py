@@ -7,10 +7,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select, update
 
 from vocservice.errors import RuleError
 from vocservice.records import Evidence, Json
@@ -76,7 +76,7 @@ def keep(connection: Connection, analysed: Analysed) -> list[Hit]:
     if not (live := rules.enabled(connection, analysed.workspace_id)):
         return []
     at = now(connection)
-    row = connection.execute(rule_facts.of_record(analysed.record_id)).mappings().one()
+    row = connection.execute(rule_facts.of_record(), {"record": analysed.record_id}).mappings().one()
     known = rule_facts.facts(row, row["clean"], analysed.result, now=at)
     for rule in live:
         if found := _found(rule, known):
@@ -89,8 +89,8 @@ def keep(connection: Connection, analysed: Analysed) -> list[Hit]:
 
 def of(connection: Connection, record_id: str, *, revision: int, bundle: str, result: Json) -> list[Hit]:
     """The hits of one analysis, the first first; `result` gives them the words of their places."""
-    where = (rule_hits.c.record_id == record_id, rule_hits.c.revision == revision, rule_hits.c.bundle == bundle)
-    return [_hit(row, result) for row in connection.execute(_selected().where(*where).order_by(rule_hits.c.number))]
+    named = {"record_id": record_id, "revision": revision, "bundle": bundle}
+    return [_hit(row, result) for row in connection.execute(_of_analysis(), named)]
 
 
 def current(connection: Connection, workspace_id: str, record_ids: Iterable[str]) -> dict[str, list[Hit]]:
@@ -150,6 +150,12 @@ def _selected() -> Select[Any]:
     version = and_(rule_versions.c.rule_id == rule_hits.c.rule_id, rule_versions.c.version == rule_hits.c.version)
     columns = [*(rule_hits.c[name] for name in _OF_HIT), *(rule_versions.c[name] for name in _OF_VERSION), rule_table.c.is_enabled]
     return select(*columns).join(rule_versions, version).join(rule_table, rule_table.c.id == rule_hits.c.rule_id)
+
+
+@cache  # asked for every record that is analysed while rules count
+def _of_analysis() -> Select[Any]:
+    where = (rule_hits.c[name] == bindparam(name) for name in ("record_id", "revision", "bundle"))
+    return _selected().where(*where).order_by(rule_hits.c.number)
 
 
 def _hit(row: Row[*tuple[Any, ...]], result: Json) -> Hit:
