@@ -319,6 +319,13 @@ def test_people_of_another_workspace_or_kept_out_stay_out(house: House) -> None:
     assert house.sign_in().status_code == 401 and not is_in(house) and "login.failed" in house.acts()
 
 
+def test_a_workspace_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    house = House(tmp_path, workspace="ws_unknown")
+    answer = house.sign_in()
+    assert answer.status_code < 500 and "no such workspace" in answer.text and house.people() == []
+    house.close()
+
+
 def test_an_identity_is_of_its_provider() -> None:
     one, other = (Identity(issuer, "1", None, "", "analyst") for issuer in ("https://a.example", "https://b.example"))
     assert one.key != other.key

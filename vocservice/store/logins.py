@@ -59,7 +59,8 @@ def let_in_known(database: Database, *, workspace_id: str, identity: Identity, s
     """Let in who a provider knows; with `sets_role` their role becomes the provider's. None where nobody may.
 
     Raises:
-        InputError: the last admin would become something less (`last_admin`), or the address is none (`email_unusable`).
+        InputError: the last admin would become something less (`last_admin`), the address is none (`email_unusable`), or there is no
+            such workspace (`workspace_unknown`).
         StoreError: the database does not answer.
     """
     with database.write() as connection:

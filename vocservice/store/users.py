@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, RowMapping, select, update
 
 from vocservice.errors import InputError
-from vocservice.store import audit, sessions
+from vocservice.store import audit, sessions, workspaces
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -116,16 +116,19 @@ def known_as(connection: Connection, workspace_id: str, identity: Identity) -> U
     """The user of an identity, made or found by their verified address the first time; None where nobody can be.
 
     An address alone is never believed: somebody of another workspace, or who is known as another identity, is not them.
+
+    Raises:
+        InputError: the address is none (`email_unusable`), or there is no such workspace (`workspace_unknown`).
     """
     row = connection.execute(select(users).where(users.c.oidc_subject == identity.key)).mappings().first()
     if row is not None:
         return user_of(row) if row["workspace_id"] == workspace_id else None
     if identity.email is None:
         return None
-    email = checked_email(identity.email)
-    values = {**_blank(connection, workspace_id), "email": email, "name": _name_of(identity), "role": identity.role}
+    email, home = checked_email(identity.email), workspaces.get(connection, workspace_id)
+    values = {**_blank(connection, home.id), "email": email, "name": _name_of(identity), "role": identity.role}
     is_new = insert_if_new(connection, users, values)
-    free = (users.c.email == email) & (users.c.workspace_id == workspace_id) & users.c.oidc_subject.is_(None)
+    free = (users.c.email == email) & (users.c.workspace_id == home.id) & users.c.oidc_subject.is_(None)
     if not connection.execute(update(users).where(free).values(oidc_subject=identity.key)).rowcount:
         return None
     user = by_email(connection, email)

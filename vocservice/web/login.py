@@ -12,7 +12,6 @@ blueprint = people.pages("login")
 
 REFUSED = "The e-mail address and the password do not fit together, or were tried too often. After several tries wait 15 minutes."
 DRAFT = "draft."
-HOME = "desk.queue"
 
 
 @blueprint.get("/login")
@@ -37,7 +36,7 @@ def enter() -> Response:
     if draft and back:
         people.become(login.token)
         return people.let_in(people.shown("resume.html", action=back, draft=draft), login.token)
-    return people.let_in(make_response(redirect(back or url_for(HOME), 303)), login.token)
+    return people.let_in(make_response(redirect(back or url_for(oidc.HOME), 303)), login.token)
 
 
 @blueprint.post("/logout")
