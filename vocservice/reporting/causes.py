@@ -4,20 +4,20 @@ What customers say, the mix of channels, another version of the taxonomy, and an
 The last two come from an anchor set: the same texts labelled by each version, so that only the labels differ.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from vocservice.reporting.estimate import MIN_N, Estimate
-from vocservice.reporting.frame import Bools, Frame
+from vocservice.reporting.frame import Frame
 from vocservice.reporting.rows import Row
+from vocservice.reporting.trends import FOLLOWED, SCORE, Figure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Version = tuple[str, str]
-Figure = Callable[[Frame], tuple[Floats, Bools]]
 
 MIN_ANCHORS = 30
 RESAMPLES = 500
@@ -98,15 +98,6 @@ class _Drawn:
     n: int
 
 
-FIGURES: Mapping[str, tuple[Figure, bool]] = {
-    "mean sentiment": (lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)), True),
-    "share of service complaints": (lambda frame: (frame.is_service.astype(np.float64), frame.has_scope), True),
-    "share of experience issues": (lambda frame: (frame.is_experience.astype(np.float64), frame.has_scope), True),
-    "mean score, scaled to 0 to 1": (lambda frame: (frame.score, ~np.isnan(frame.score)), False),
-}
-"""Name to the figure, and whether labels make it: a score is what the customer gave, whatever the model."""
-
-
 def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
     """The texts that all versions in the frame labelled."""
     names, codes = _versions(frame)
@@ -120,7 +111,7 @@ def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
 
 def fourfold(before: Frame, after: Frame, anchors: Anchors | None) -> tuple[Fourfold, ...]:
     """Every followed figure of which both sets have enough records."""
-    found = (_fourfold(name, figure, (before, after), anchors, is_labelled=is_labelled) for name, (figure, is_labelled) in FIGURES.items())
+    found = (_fourfold(name, figure, (before, after), anchors, is_labelled=name != SCORE) for name, figure in FOLLOWED.items())
     return tuple(one for one in found if one is not None)
 
 

@@ -20,6 +20,7 @@ from vocservice.reporting.stats import benjamini_hochberg, beta_binomial, intrac
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bucket = Literal["day", "week"]
+Figure = Callable[[Frame], tuple[Floats, Bools]]
 
 TRAILING_WEEKS = 8
 MIN_TRAILING = 4
@@ -29,6 +30,14 @@ CLEAR_Q = 0.05
 YEAR_WEEKS = 52
 MIN_SEASON = 30
 MOST_SEASON = 4.0
+SCORE = "mean score, scaled to 0 to 1"
+FOLLOWED: Mapping[str, Figure] = {
+    "mean sentiment": lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
+    "share of service complaints": lambda frame: (frame.is_service.astype(np.float64), frame.has_scope),
+    "share of experience issues": lambda frame: (frame.is_experience.astype(np.float64), frame.has_scope),
+    SCORE: lambda frame: (frame.score, ~np.isnan(frame.score)),
+}
+"""The figures whose change is split: of each row its value, and whether it has one. A score is the customer's own, whatever the model."""
 MAX_BUCKETS: Mapping[Bucket, int] = {"week": 104, "day": 91}
 DAYS: Mapping[Bucket, int] = {"week": 7, "day": 1}
 
@@ -173,13 +182,7 @@ def kitagawa(figure: str, before: tuple[Floats, Sequence[str]], after: tuple[Flo
 
 def splits(before: Frame, after: Frame) -> tuple[Split, ...]:
     """The splits of the figures that a reader asks about first."""
-    figures: Mapping[str, Callable[[Frame], tuple[Floats, Bools]]] = {
-        "mean sentiment": lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
-        "share of service complaints": lambda frame: (frame.is_service.astype(np.float64), frame.has_scope),
-        "share of experience issues": lambda frame: (frame.is_experience.astype(np.float64), frame.has_scope),
-        "mean score, scaled to 0 to 1": lambda frame: (frame.score, ~np.isnan(frame.score)),
-    }
-    found = (kitagawa(name, *(_side(frame, figure) for frame in (before, after))) for name, figure in figures.items())
+    found = (kitagawa(name, *(_side(frame, figure) for frame in (before, after))) for name, figure in FOLLOWED.items())
     return tuple(split for split in found if split is not None)
 
 
@@ -331,7 +334,7 @@ def _part(channel: str, before: tuple[float, float] | None, after: tuple[float, 
     return Part(channel, weight_a, weight_b, rate_a if before else None, rate_b if after else None, mix, rate)
 
 
-def _side(frame: Frame, figure: Callable[[Frame], tuple[Floats, Bools]]) -> tuple[Floats, Sequence[str]]:
+def _side(frame: Frame, figure: Figure) -> tuple[Floats, Sequence[str]]:
     values, mask = figure(frame)
     names = np.array([*frame.channel.names, "not told"], dtype=object)
     return values[mask], names[frame.channel.codes[mask]].tolist()
