@@ -21,8 +21,7 @@ import click
 
 from benchmarks.workspace import DAYS, FIRST_DAY, WORKSPACE, fill
 from vocservice.reporting import page
-from vocservice.reporting.columns import Columns
-from vocservice.reporting.frame import frame_of
+from vocservice.reporting.columns import Columns, frame_of
 from vocservice.reporting.report import Wish, report_of
 from vocservice.reporting.rows import rarely_collected, row_of
 from vocservice.store import choosing, migrate, reading

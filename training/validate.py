@@ -17,8 +17,9 @@ from training.companies import COMPANIES, SEED, Company, records_of, rows_of, tr
 from training.corpora import Row as Given
 from training.corpora import read_rows
 from vocservice.api import Analyser, load
+from vocservice.reporting.columns import frame_of
 from vocservice.reporting.drivers import Drivers, find_drivers, lmg
-from vocservice.reporting.frame import Bools, Frame, frame_of
+from vocservice.reporting.frame import Bools, Frame
 from vocservice.reporting.rows import Origin, Row
 from vocservice.reporting.rows import read_rows as read_labelled
 from vocservice.reporting.trends import series_of

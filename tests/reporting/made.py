@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from vocservice.records import Evidence, Factor, Label
-from vocservice.reporting.frame import Frame, frame_of
+from vocservice.reporting.columns import frame_of
+from vocservice.reporting.frame import Frame
 from vocservice.reporting.report import Report, Wish, make_report
 from vocservice.reporting.rows import Reading, Row, Score
 from vocservice.taxonomy import load_taxonomy

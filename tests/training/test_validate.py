@@ -17,7 +17,7 @@ from training.corpora import CORPORA
 from training.validate import Judged, company_figures, spearman
 from training.validation import page
 from vocservice.records import Evidence, Factor, Label
-from vocservice.reporting.frame import frame_of
+from vocservice.reporting.columns import frame_of
 from vocservice.reporting.rows import Row, Score
 from vocservice.taxonomy import load_taxonomy
 

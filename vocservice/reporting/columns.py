@@ -4,7 +4,7 @@ Columns are never changed: new and changed rows make new columns.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,8 +25,10 @@ from vocservice.reporting.packing import (
     Packed,
     hashes_of,
     key_of,
+    pack,
     read_context,
 )
+from vocservice.reporting.rows import Row
 from vocservice.reporting.scores import Scale, assumed, scale_of
 from vocservice.taxonomy import Taxonomy
 
@@ -117,13 +119,9 @@ class Columns:
         """Rows that no figure can count."""
         return self.where(lambda context: context.skipped is not None)
 
-    def where(self, holds: Any) -> Bools:
+    def where(self, holds: Callable[[Context], bool]) -> Bools:
         """Rows whose context meets a condition."""
-        return self.told(holds, np.bool_)
-
-    def told(self, of: Any, kind: type[np.generic]) -> npt.NDArray[Any]:
-        """Something of the context of each row."""
-        return np.array([of(context) for context in self.contexts], dtype=kind)[self.context] if len(self) else np.zeros(0, kind)
+        return np.array([holds(context) for context in self.contexts], dtype=bool)[self.context]
 
     def skipped(self, mask: Bools) -> Mapping[str, int]:
         """How many rows of a mask no figure counts, by code."""
@@ -171,8 +169,7 @@ class Columns:
         )._ordered()
 
     def _recoded(self, codes: dict[Context, int]) -> Ints:
-        moved = np.array([codes.setdefault(context, len(codes)) for context in self.contexts], dtype=np.int32)
-        return moved[self.context] if len(self) else self.context
+        return np.array([codes.setdefault(context, len(codes)) for context in self.contexts], dtype=np.int32)[self.context]
 
     def frame(self, mask: Bools | None = None) -> Frame:
         """The rows of a mask as a frame; those that no figure can count are left out."""
@@ -192,9 +189,9 @@ class Columns:
             places=self.places if rows.are_all else self.places.of_rows(counted),
             scope=Codes(labels.scopes, rows.of(self.scope)),
             outcome=Codes(labels.outcomes, rows.of(self.outcome)),
-            channel=self._named(context, lambda one: one.channel),
-            model=self._named(context, lambda one: one.model),
-            version=self._named(context, lambda one: one.taxonomy),
+            channel=self._named(context, [one.channel for one in self.contexts]),
+            model=self._named(context, [one.model for one in self.contexts]),
+            version=self._named(context, [one.taxonomy for one in self.contexts]),
             scale=scale,
             segments=self._segments(context),
             subject=rows.of(self.subject[0]),
@@ -234,10 +231,9 @@ class Columns:
             places,
         )
 
-    def _named(self, context: Ints, of: Any) -> Codes:
-        """A name of the context of each row, those found by how often they are."""
-        counts = np.bincount(context, minlength=len(self.contexts)).tolist()
-        return named([of(one) for one in self.contexts], counts, context)
+    def _named(self, context: Ints, names: Sequence[str | None]) -> Codes:
+        """The name that each row's context has, those found by how often they are."""
+        return named(names, np.bincount(context, minlength=len(self.contexts)).tolist(), context)
 
     def _segments(self, context: Ints) -> Mapping[str, Codes]:
         """The columns that the caller asked for, in the order in which rows bring them."""
@@ -246,7 +242,8 @@ class Columns:
         codes, first = np.unique(context, return_index=True)
         found = (self.contexts[code].segments for code in codes[np.argsort(first)].tolist())
         names = dict.fromkeys(name for segments in found for name, _ in segments)
-        return {name: self._named(context, lambda one, name=name: dict(one.segments).get(name)) for name in names}
+        told = [dict(one.segments) for one in self.contexts]
+        return {name: self._named(context, [segments.get(name) for segments in told]) for name in names}
 
     def _scaled(self, context: Ints, fields: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[Scale, ...], Floats, Codes]:
         """The scales of scores, each score between 0 and 1 on its own (NaN where it has none), and which scale that is."""
@@ -265,6 +262,11 @@ class Columns:
         counts = np.bincount(of[inside], minlength=len(kinds)).tolist()
         codes = named([scale.name if scale else None for scale in scales], counts, context)
         return tuple(by_name[name] for name in codes.names), score, Codes(codes.names, np.where(np.isnan(score), NONE, codes.codes))
+
+
+def frame_of(rows: Sequence[Row], taxonomy: Taxonomy) -> Frame:
+    """Arrays of rows; a stage, factor or flag that the taxonomy does not have is left out."""
+    return Columns.of(taxonomy, ((row.id, pack(row, order=number)) for number, row in enumerate(rows))).frame()
 
 
 class _Rows:

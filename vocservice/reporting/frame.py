@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vocservice.reporting.packing import pack
 from vocservice.reporting.recovery import EXPERIENCE
-from vocservice.reporting.rows import Row
 from vocservice.reporting.scores import Scale
 from vocservice.taxonomy import Taxonomy
 
@@ -156,13 +154,6 @@ class Frame:
 _PLAIN = (
     "index", "ids", "subject", "has_subject", "day", "level", "sentiment", "score", "has_score", "has_unread_date", "length"
 )  # fmt: skip
-
-
-def frame_of(rows: Sequence[Row], taxonomy: Taxonomy) -> Frame:
-    """Arrays of rows; a stage, factor or flag that the taxonomy does not have is left out."""
-    from vocservice.reporting.columns import Columns  # which are made of what stands here
-
-    return Columns.of(taxonomy, ((row.id, pack(row, order=number)) for number, row in enumerate(rows))).frame()
 
 
 def keys_of(taxonomy: Taxonomy, name: str) -> tuple[str, ...]:

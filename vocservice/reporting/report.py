@@ -12,9 +12,10 @@ import numpy as np
 
 from vocservice.errors import InputError
 from vocservice.reporting.causes import Anchors, Fourfold, anchors_of, fourfold
+from vocservice.reporting.columns import frame_of
 from vocservice.reporting.drivers import Drivers, find_drivers
 from vocservice.reporting.estimate import Estimate, mean, net, share
-from vocservice.reporting.frame import Bools, Frame, distinct, frame_of
+from vocservice.reporting.frame import Bools, Frame, distinct
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
 from vocservice.reporting.quotes import Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
