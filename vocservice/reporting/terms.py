@@ -9,12 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from vocservice.reporting.clusters import unit
+from vocservice.reporting.clusters import Floats, Ints, unit
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 Terms = frozenset[str]
 
 WIDEST = 2000

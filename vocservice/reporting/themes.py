@@ -8,15 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from vocservice.reporting.clusters import Clusters, clustered, spread_out, unit
+from vocservice.reporting.clusters import Clusters, Floats, Ints, clustered, spread_out, unit
 from vocservice.reporting.estimate import Estimate, net, share
 from vocservice.reporting.quotes import Quote
 from vocservice.reporting.terms import Terms, frequency_of, named, term_rows, terms_of
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 LARGEST = 1500
 MOST = 12

@@ -8,8 +8,6 @@ import numpy as np
 from vocservice.reporting.themes import matrix_of
 from vocservice.store.vectors import Block
 
-CLOSE = 50
-
 
 @dataclass(frozen=True, slots=True)
 class Near:
@@ -27,7 +25,7 @@ class Found:
     searched: int
 
 
-def nearest(blocks: Iterable[Block], vector: bytes, *, among: Collection[str] | None = None, limit: int = CLOSE) -> Found:
+def nearest(blocks: Iterable[Block], vector: bytes, *, among: Collection[str] | None = None, limit: int) -> Found:
     """The records nearest to a vector.
 
     Args:
