@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, exists, func, or_, select, update
 
 from vocservice.records import Json
 from vocservice.reporting.recovery import EXPERIENCE, RESOLVED
@@ -125,7 +126,7 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
         Whether it is in the queue.
     """
     labels, by = urgency.given(result), urgency.rules()
-    held = connection.execute(select(reviews).where(reviews.c.record_id == record_id).with_for_update()).one_or_none()
+    held = connection.execute(_line(), {"record": record_id}).one_or_none()
     stands = held is not None and held.decided_at is not None and held.revision == revision
     called = [hit for hit in hits if hit.calls]
     if not (urgency.enters(labels, by) or urgency.is_called(result) or called or stands):
@@ -135,7 +136,7 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
         "revision": revision,
         "urgency": urgency.urgency(labels, by) + 10 * sum(hit.urgency for hit in called),
         "scope": (result.get("scope") or {}).get("key"),
-        "channel": connection.scalar(select(records.c.channel).where(records.c.id == record_id)),
+        "channel": connection.scalar(_channel(), {"record": record_id}),
         "decided_at": held.decided_at if held is not None and stands else None,
     }
     if not _put(connection, workspace_id, record_id, values):
@@ -233,6 +234,17 @@ def earlier(connection: Connection, workspace_id: str, found: Case, *, limit: in
         .limit(limit)
     )
     return [_earlier(row) for row in connection.execute(chosen)]
+
+
+# Asked for every record that is analysed: built once.
+@cache
+def _line() -> Select[Any]:
+    return select(reviews.c.revision, reviews.c.decided_at).where(reviews.c.record_id == bindparam("record")).with_for_update()
+
+
+@cache
+def _channel() -> Select[Any]:
+    return select(records.c.channel).where(records.c.id == bindparam("record"))
 
 
 def _put(connection: Connection, workspace_id: str, record_id: str, values: Mapping[str, Any]) -> bool:
