@@ -157,7 +157,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
 
 
 def test_a_pdf_is_the_page_and_charts_are_a_picture_each(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, drawn: Drawn) -> None:
-    assert voc("report", table, "-o", tmp_path / "r.pdf", "--charts", tmp_path / "charts").code == 0
+    ran = voc("report", table, "-o", tmp_path / "r.pdf", "--charts", tmp_path / "charts")
+    assert ran.code == 0 and "reported in r.pdf, charts" in ran.err
     assert (tmp_path / "r.pdf").read_bytes() == b"%PDF-1.4 drawn" and "Journey map" in drawn.pages[0]
     names = sorted(path.name for path in (tmp_path / "charts").iterdir())
     assert names[:2] == ["01-journey.png", "02-scope.png"] and len(names) == len(drawn.pages) - 1
@@ -171,6 +172,12 @@ def test_without_a_browser_nothing_is_read_or_written(
     ran = voc("report", table, "-o", tmp_path / "r.pdf")
     assert ran.code == 2 and "browser_missing" in ran.err and "chromium" in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"] and not analyser.pipeline.seen  # type: ignore[attr-defined]
+
+
+def test_a_folder_that_cannot_be_is_said_before_any_work(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, drawn: Drawn) -> None:
+    for folder in (table, tmp_path / "no" / "such"):
+        ran = voc("report", table, "--charts", folder)
+        assert ran.code == 2 and "output_unwritable" in ran.err and not analyser.pipeline.seen  # type: ignore[attr-defined]
 
 
 def test_an_anchor_set_tells_a_new_model_from_what_people_say(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:

@@ -84,18 +84,19 @@ def report(
     wish = _wish(options)
     if charts is not None or any(Path(wanted.path).suffix.lower() == PDF for wanted in outputs):
         Browser.find()
+    folder = _folder(charts)
     _claim(outputs, [*inputs, *options["anchors"], *filter(None, [options["origin"]])])
     try:
         with rarely_collected():
             made = _made(inputs, options, wish)
         for wanted in outputs:
             _write(wanted, made)
-        if charts is not None:
-            _write_charts(made, Path(charts))
+        if folder is not None:
+            _write_charts(made, folder)
     except BaseException:
         _release(outputs)
         raise
-    return _told(made, outputs)
+    return _told(made, [*(wanted.path for wanted in outputs if wanted.path != STANDARD_STREAM), *filter(None, [charts])])
 
 
 def _outputs(output: str | None, json_file: str | None, xlsx_file: str | None, *, is_alone: bool = True) -> Iterator[Output]:
@@ -246,15 +247,29 @@ def _write_pdf(made: Report, path: Path) -> None:
     path.write_bytes(Browser.find().pdf(render(made)))
 
 
+def _folder(name: str | None) -> Path | None:
+    """The folder of the charts, made before any work where it is not there.
+
+    Raises:
+        OutputError: it cannot be.
+    """
+    if name is None:
+        return None
+    try:
+        Path(name).mkdir(exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise unwritable(shown_name(name), error) from None
+    return Path(name)
+
+
 def _write_charts(made: Report, folder: Path) -> None:
-    """Each chart as a picture; the folder is made where it is not there.
+    """Each chart as a picture.
 
     Raises:
         OutputError: it cannot be written, or the browser failed.
     """
     browser = Browser.find()
     try:
-        folder.mkdir(exist_ok=True)
         for slide in slides(made):
             (folder / f"{slide.name}.png").write_bytes(browser.png(slide.page))
     except OSError as error:
@@ -265,10 +280,10 @@ def _write_json(made: Report, path: Path) -> None:
     path.write_bytes(made.to_json())
 
 
-def _told(made: Report, outputs: Sequence[Output]) -> int:
+def _told(made: Report, written: Sequence[str]) -> int:
     """The summary, and the exit code."""
     skipped = made.headlines.skipped
-    names = ", ".join(shown_name(wanted.path) for wanted in outputs if wanted.path != STANDARD_STREAM) or "standard output"
+    names = ", ".join(map(shown_name, written)) or "standard output"
     click.echo(f"{made.headlines.records} records reported in {names}", err=True)
     if skipped:
         click.echo(f"{sum(skipped.values())} left out: {', '.join(f'{code} {count}' for code, count in skipped.items())}", err=True)
