@@ -145,8 +145,9 @@ def records_parquet() -> Response:
     from vocservice.tables.write_records import write_records
 
     looking = looking_at(person().workspace_id, asked_of(request.args))
+    ids = looking.ids()
     with people.database().read() as connection:
-        rows = map(exported, reading.in_order(connection, looking.workspace_id, looking.ids()))
+        rows = map(exported, reading.in_order(connection, looking.workspace_id, ids))
         return _file("records", "parquet", lambda path: write_records(path, rows))
 
 

@@ -1,11 +1,11 @@
-// What takes long comes after: while the page says so, it asks again, and takes the figures in place once they are whole.
+// What takes long comes after: while the page says so, it asks again, ever more rarely, and takes the figures in place once they are whole.
 "use strict";
 (() => {
-  const wait = () => new Promise((done) => { setTimeout(done, 1500); });
+  const wait = (turn) => new Promise((done) => { setTimeout(done, Math.min(1500 * 1.3 ** turn, 10000)); });
   const later = document.querySelector("[data-later]");
   const ask = async () => {
-    for (let turn = 0; later && turn < 200; turn += 1) {
-      await wait();
+    for (let turn = 0; later && turn < 60; turn += 1) {
+      await wait(turn);
       const answer = await fetch(location.href);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const figures = page.querySelector(".figures");
