@@ -38,6 +38,7 @@ TAXONOMY = load_taxonomy()
         ('text mentions "cancel* my"', 'text mentions "cancel* my"'),
         ("response.first > 90 s", "response.first > 90 s"),
         ("response.first > 120 s", "response.first > 2 min"),
+        ("created.age > 1.1 d", "created.age > 1584 min"),  # which 1.1 * 86,400 is not
         ("created.time >= 9:05", "created.time >= 09:05"),
         ("created.weekday not in (saturday, sunday)", "created.weekday not in (saturday, sunday)"),
         ("churn_risk is withheld or outcome is not unknown", "flag.churn_risk is withheld or outcome is not unknown"),

@@ -164,6 +164,7 @@ def test_who_changes_what_changed_meanwhile_is_told(bench: Bench) -> None:
     [
         ({"expression": "churn_risc"}, "rule_invalid"),
         ({"expression": ""}, "rule_invalid"),
+        ({"expression": " or ".join(["churn_risk"] * 100)}, "rule_invalid"),  # too long with every label under its set
         ({"name": " "}, "rule_unusable"),
         ({"name": "x" * 51}, "rule_unusable"),
         ({"reason": ""}, "rule_unusable"),

@@ -173,7 +173,7 @@ class _Parser:
             raise RuleError(f"a number has at most {LONGEST_NUMBER} characters", at=token.at)
         number = float(token.value)
         if self.here.kind == "word" and self.here.value in UNITS:
-            return Value("span", number * UNITS[self._advance().value], token.at)
+            return Value("span", round(number * UNITS[self._advance().value], 3), token.at)
         return Value("number", number, token.at)
 
     def _phrase(self) -> str:

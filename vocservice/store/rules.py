@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import BindParameter, Connection, RowMapping, Select, and_, bindparam, func, insert, select, update
 
-from vocservice.errors import ConflictError, InputError
+from vocservice.errors import ConflictError, InputError, RuleError
 from vocservice.records import Json
 from vocservice.rules.names import read_rule
+from vocservice.rules.parse import parse
 from vocservice.store import audit, handling
 from vocservice.store.audit import Act
 from vocservice.store.database import now
@@ -184,10 +185,20 @@ def _checked(connection: Connection, workspace_id: str, draft: Draft, taxonomy: 
     if draft.effect == "route" and not (tag or assignee):
         raise InputError("a rule that routes names a tag or a person", code="rule_unusable")
     plain = {"effect": draft.effect, "urgency": draft.urgency, "tag": tag, "assignee_id": assignee, "taxonomy": taxonomy.id}
-    return texts | plain | {"expression": str(read_rule(draft.expression, taxonomy))}
+    return texts | plain | {"expression": _in_full(draft.expression, taxonomy)}
 
 
 _LONGEST: Mapping[str, int] = {"name": LONGEST_NAME, "owner": LONGEST_OWNER, "reason": LONGEST_REASON}
+
+
+def _in_full(expression: str, taxonomy: Taxonomy) -> str:
+    """A rule as it is kept, every label under its set; one that could not be read again that way is refused."""
+    full = str(read_rule(expression, taxonomy))
+    try:
+        parse(full)
+    except RuleError as error:
+        raise RuleError(f"written in full, every label under its set: {error.message}") from None
+    return full
 
 
 def _text(name: str, given: str, most: int) -> str:
