@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from vocservice.records import Json, RawVerbatim, Rejected, Result
 from vocservice.store import alerts, jobs, records, reviews, rule_hits, vectors
@@ -22,6 +22,14 @@ from vocservice.store.verbatims import from_bytes, from_json
 
 # A record that we failed at, not one that cannot be analysed: its text is kept for a later try.
 OUR_FAULTS = frozenset({"analysis_failed", "bundle_invalid"})
+
+
+# Built once: with every record that is analysed, building a statement costs more than running it.
+_LOAD = select(record_table.c.status, record_table.c.revision, record_table.c.original_sealed, record_table.c.clean).where(
+    record_table.c.id == bindparam("record")
+)
+_HOLD = select(record_table.c.revision, record_table.c.status).where(record_table.c.id == bindparam("record")).with_for_update()
+_SUPERSEDE = update(analyses).where(analyses.c.record_id == bindparam("record"), analyses.c.is_current).values(is_current=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,7 @@ def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
     Raises:
         StoreError: its text cannot be opened (`key_missing`).
     """
-    columns = (record_table.c.status, record_table.c.revision, record_table.c.original_sealed, record_table.c.clean)
-    row = connection.execute(select(*columns).where(record_table.c.id == job.target)).one_or_none()
+    row = connection.execute(_LOAD, {"record": job.target}).one_or_none()
     if row is None or row.status in ("erased", "waiting"):
         return None
     if row.original_sealed is not None:
@@ -65,8 +72,7 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
     """
     if not jobs.finish(connection, lease, task.job.id):
         return False
-    held = select(record_table.c.revision, record_table.c.status).where(record_table.c.id == task.job.target).with_for_update()
-    row = connection.execute(held).one_or_none()
+    row = connection.execute(_HOLD, {"record": task.job.target}).one_or_none()
     if row is None or row.status == "erased":
         return False
     if row.revision != task.revision:
@@ -125,8 +131,7 @@ def _keep(connection: Connection, task: Task, whole: Json, *, bundle: str) -> No
 
 
 def _supersede(connection: Connection, task: Task) -> None:
-    current = (analyses.c.record_id == task.job.target, analyses.c.is_current)
-    connection.execute(update(analyses).where(*current).values(is_current=False))
+    connection.execute(_SUPERSEDE, {"record": task.job.target})
 
 
 def _set(connection: Connection, task: Task, **values: Any) -> None:

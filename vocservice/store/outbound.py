@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, exists, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, exists, insert, select, update
 
 from vocservice.errors import InputError
 from vocservice.records import Analysis, Json, Rejected, Result
@@ -26,6 +26,11 @@ DELIVER = "deliver"
 ANALYSED, FLAGGED, REJECTED, RAISED = "feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised"
 EVENTS = (ANALYSED, FLAGGED, REJECTED, RAISED)
 _SECRET_BYTES = 32
+# Asked for every record that is analysed.
+_BEFORE = select(
+    records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision, records.c.status
+).where(records.c.id == bindparam("record"), exists().where(endpoints.c.workspace_id == records.c.workspace_id, endpoints.c.is_enabled))
+_KNOWN = select(analyses.c.id).where(analyses.c.record_id == bindparam("record"), analyses.c.revision == bindparam("revision")).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +135,11 @@ def open_secret(vault: Vault, endpoint: Endpoint) -> str:
 
 def before(connection: Connection, record_id: str) -> Before | None:
     """What a record is before its result is kept; None where it is gone or nobody wants events of its workspace."""
-    columns = (records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision)
-    is_wanted = exists().where(endpoints.c.workspace_id == records.c.workspace_id, endpoints.c.is_enabled)
-    row = connection.execute(select(*columns, records.c.status).where(records.c.id == record_id, is_wanted)).one_or_none()
+    row = connection.execute(_BEFORE, {"record": record_id}).one_or_none()
     if row is None:
         return None
-    known = select(analyses.c.id).where(analyses.c.record_id == record_id, analyses.c.revision == row.revision).limit(1)
-    return Before(*row[:5], is_news=row.status == "pending" and connection.scalar(known) is None)
+    known = {"record": record_id, "revision": row.revision}
+    return Before(*row[:5], is_news=row.status == "pending" and connection.scalar(_KNOWN, known) is None)
 
 
 def publish(connection: Connection, held: Before, result: Result) -> int:
