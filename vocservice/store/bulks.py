@@ -71,21 +71,20 @@ def do(connection: Connection, user: User, seen: Mapping[str, Seen], wish: Wish)
     return get(connection, user, bulk_id)
 
 
-def undo(connection: Connection, user: User, bulk_id: str) -> tuple[int, int]:
-    """Take an act of one's own back; returns of how many records, and how many could not be. Undoing it twice changes nothing.
+def undo(connection: Connection, user: User, bulk_id: str) -> None:
+    """Take an act of one's own back. Undoing it twice changes nothing.
 
     Raises:
         InputError: there is no such act of this user (`bulk_unknown`).
     """
     held = get(connection, user, bulk_id)
     if held.undone_at is not None:
-        return 0, 0
+        return
     steps = connection.execute(select(bulk_steps.c.record_id, bulk_steps.c.before).where(bulk_steps.c.bulk_id == bulk_id)).all()
     _locked(connection, user, [record_id for record_id, _ in steps])
     undone = sum(_undone(connection, user, held.action, record_id, before) for record_id, before in steps)
     connection.execute(update(bulks).where(bulks.c.id == bulk_id).values(undone_at=now(connection)))
     _audit(connection, user, "bulk.undo", bulk_id, records=undone, left=len(steps) - undone)
-    return undone, len(steps) - undone
 
 
 def get(connection: Connection, user: User, bulk_id: str) -> Bulk:

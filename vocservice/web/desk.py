@@ -17,7 +17,7 @@ from vocservice.render import LEVEL_NAMES
 from vocservice.rules.pace import pace_of
 from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, rule_hits, second, views
 from vocservice.store.annotations import Annotation, Draft
-from vocservice.store.bulks import Action
+from vocservice.store.bulks import Action, Bulk
 from vocservice.store.claims import Claim
 from vocservice.store.database import now
 from vocservice.store.drafts import Kept
@@ -60,7 +60,7 @@ def queue() -> Response:
         page = reviews.page(connection, user, choice, cursor=request.args.get("cursor"))
         last = annotations.last_of(connection, user) if user.may(SUPPORT_LEAD) else None
         seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
-        done = bulks.find(connection, user, request.args.get("done", ""))
+        done = _done(connection, user)
         tags, deciders = handling.known_tags(connection, user.workspace_id), handling.people(connection, user.workspace_id)
         saved = [(view, f"{url_for('desk.queue')}?{urlencode(view.filters)}") for view in views.listed(connection, user)]
     more = f"{url_for('desk.queue')}?{urlencode({**filters_of(choice), 'cursor': page.next})}" if page.next else ""
@@ -218,12 +218,17 @@ def _around(user: User, found: Case) -> dict[str, Any]:
             "fired": fired(found.result, hits),
             "earlier": reviews.earlier(connection, user.workspace_id, found),
             "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
-            "done": bulks.find(connection, user, request.args.get("done", "")),
+            "done": _done(connection, user),
             "deciders": handling.people(connection, user.workspace_id),
             "is_blind": user.may(SUPPORT_LEAD) and second.asked(connection, user, found.record_id),
             "dispute": second.dispute(connection, user.workspace_id, found.record_id),
             "at": at,
         }
+
+
+def _done(connection: Any, user: User) -> Bulk | None:
+    """The act that led here, to be told with its undo; None where none did, or another person's."""
+    return bulks.find(connection, user, request.args["done"]) if "done" in request.args else None
 
 
 def _claim(record_id: str) -> Claim | None:
