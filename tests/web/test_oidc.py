@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -35,11 +36,17 @@ SECRET = "s p:ce"
 ADA = {"sub": "ada-1", "email": "Ada@example.org", "email_verified": True, "name": "Ada", "groups": ["voc-leads", "staff"]}
 
 
+@cache
+def first_key() -> Any:
+    """Made once, as it takes long."""
+    return jwk.RSAKey.generate_key(2048, {"kid": "1"})
+
+
 class Idp:
     """A provider on loopback; `claims` change what its next token says, `published` what it says of itself, `key` is its own."""
 
     def __init__(self) -> None:
-        self.key = jwk.RSAKey.generate_key(2048, {"kid": "1"})
+        self.key = first_key()
         self.claims: dict[str, Any] = {}
         self.published: dict[str, Any] = {}
         self.algorithm, self.sign_with, self.is_broken = "RS256", self.key, False
