@@ -226,10 +226,12 @@ def earlier(connection: Connection, workspace_id: str, found: Case, *, limit: in
     """Other records of the same customer, the newest first."""
     if found.subject_hash is None:
         return []
+    # Of the customer first: asked in one step, SQLite walks the whole workspace by time instead.
+    theirs = select(records.c.id).where(records.c.workspace_id == workspace_id, records.c.subject_hash == found.subject_hash)
     chosen = (
         select(records.c.id, records.c.channel, records.c.received_at, analyses.c.result)
         .join(analyses, and_(analyses.c.record_id == records.c.id, analyses.c.is_current))
-        .where(records.c.workspace_id == workspace_id, records.c.subject_hash == found.subject_hash, records.c.id != found.record_id)
+        .where(records.c.id.in_(theirs), records.c.id != found.record_id)
         .order_by(records.c.received_at.desc(), records.c.id.desc())
         .limit(limit)
     )
