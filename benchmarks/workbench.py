@@ -66,7 +66,7 @@ def measure(url: str, count: int, rounds: int) -> list[Measured]:
     columns = table.load().columns
     found += [_selected(database, columns, name, selection, rounds) for name, selection in SELECTIONS.items()]
     found += _more(database, columns, rounds)
-    fill(database, 1, start=count)
+    fill(database, 1, is_new=False, start=count)
     found.append(Measured("look after one more record", count + 1, seconds_of(table.load)))
     database.close()
     return found

@@ -59,28 +59,30 @@ class Drawn:
     scope: Any
 
 
-def fill(database: Database, count: int, *, start: int = 0) -> None:
-    """Write so many analysed records into the workspace, which is made with the first.
+def fill(database: Database, count: int, *, workspace_id: str = WORKSPACE, is_new: bool = True, start: int = 0) -> None:
+    """Write so many analysed records into a workspace.
 
     Args:
         database: with its tables.
         count: how many.
+        workspace_id: of the workspace.
+        is_new: whether it is still to be made.
         start: number of the first record.
     """
-    if not start:
+    if is_new:
         with database.write() as connection:
-            connection.execute(insert(workspaces).values(id=WORKSPACE, name="benchmark", keeps_originals=False, created_at=FIRST_DAY))
+            connection.execute(insert(workspaces).values(id=workspace_id, name="benchmark", keeps_originals=False, created_at=FIRST_DAY))
     for first in range(start, start + count, BATCH):
-        of_records, of_analyses = batch(first, min(BATCH, start + count - first))
+        of_records, of_analyses = batch(workspace_id, first, min(BATCH, start + count - first))
         with database.write() as connection:
             connection.execute(insert(records), of_records)
             connection.execute(insert(analyses), of_analyses)
 
 
-def batch(start: int, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def batch(workspace_id: str, start: int, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the tables of records and of analyses."""
     drawn = _draw(start, count)
-    rows = [_rows(start + at, at, drawn) for at in range(count)]
+    rows = [_rows(workspace_id, start + at, at, drawn) for at in range(count)]
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
@@ -111,13 +113,13 @@ def _sentences(lots: np.random.Generator, blame: Any) -> Any:
     return np.where(lots.random(len(blame)) < blame, lots.choice(bad, len(blame), p=weights), lots.choice(good, len(blame)))
 
 
-def _rows(number: int, at: int, drawn: Drawn) -> tuple[dict[str, Any], dict[str, Any]]:
+def _rows(workspace_id: str, number: int, at: int, drawn: Drawn) -> tuple[dict[str, Any], dict[str, Any]]:
     record_id = f"rec_{number:09}"
     moment = FIRST_DAY + timedelta(days=drawn.day[at], seconds=drawn.second_of_day[at], microseconds=number % 1_000_000)
     has_score = drawn.score[at] >= 0
     record = {
         "id": record_id,
-        "workspace_id": WORKSPACE,
+        "workspace_id": workspace_id,
         "source_key": "api",
         "source_record": f"b{number}",
         "revision": 1,
@@ -133,7 +135,7 @@ def _rows(number: int, at: int, drawn: Drawn) -> tuple[dict[str, Any], dict[str,
     analysis = {
         "id": f"ana{record_id[3:]}",
         "record_id": record_id,
-        "workspace_id": WORKSPACE,
+        "workspace_id": workspace_id,
         "revision": 1,
         "bundle": "made-1",
         "taxonomy": "voc/1.0.0",

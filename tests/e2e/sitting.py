@@ -53,9 +53,12 @@ class Desk:
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def until(self, condition: Any) -> None:
+        """Wait for it; a page that goes away while it is looked at is looked at again."""
+        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        WebDriverWait(self.driver, SECONDS).until(lambda _: condition())
+        gone = (NoSuchElementException, StaleElementReferenceException)
+        WebDriverWait(self.driver, SECONDS, ignored_exceptions=gone).until(lambda _: condition())
 
     def wear(self, theme: str) -> None:
         """Light or dark, as the system would have it."""
