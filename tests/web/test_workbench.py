@@ -297,7 +297,7 @@ def test_the_labels_of_a_person_count_until_the_decision_is_undone(office: Offic
 def test_a_new_analysis_is_seen_at_once_and_the_same_figures_are_made_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser, made = office.browser("analyst"), []
-    monkeypatch.setattr("vocservice.reporting.report.report_of", lambda *given, **named: made.append(1) or report_of(*given, **named))
+    monkeypatch.setattr("vocservice.store.reported.report_of", lambda *given, **named: made.append(1) or report_of(*given, **named))
     for _ in range(3):
         figures(browser)
     assert len(made) == 1

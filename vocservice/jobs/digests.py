@@ -13,8 +13,7 @@ from time import monotonic
 
 from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
-from vocservice.store import packed, reading, workspaces
-from vocservice.store.anchors import anchors
+from vocservice.store import packed, workspaces
 from vocservice.store.database import Database
 from vocservice.tables.partial import Partial
 from vocservice.taxonomy import Taxonomy
@@ -108,8 +107,8 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
     """
     from vocservice.reporting.columns import Columns
     from vocservice.reporting.page import render
-    from vocservice.reporting.report import DATE, Where, Wish, report_of
-    from vocservice.reporting.rows import read_rows
+    from vocservice.reporting.report import DATE, Where, Wish
+    from vocservice.store.reported import reported
 
     while packed.catch_up(database, workspace_id):
         pass
@@ -120,9 +119,7 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
         mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
         compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
         wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True)
-        frame, rows = columns.frame(mask), reading.StoredRows(connection, workspace_id, columns.ids)
-        several = read_rows(anchors(connection, workspace_id)).rows
-        return render(report_of(frame, rows, columns.skipped(mask), wish, anchors=several))
+        return render(reported(connection, workspace_id, columns, mask, wish))
 
 
 def kept(settings: ReportSettings, workspace_id: str) -> list[Path]:

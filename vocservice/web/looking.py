@@ -108,16 +108,12 @@ class Looking:
         return self.workspace_id, self.asked, self.load().revision, self.today
 
     def _making(self, mask: "Bools") -> "Making[Report]":
-        from vocservice.reporting.report import report_of
-        from vocservice.reporting.rows import read_rows
-        from vocservice.store.anchors import anchors
+        from vocservice.store.reported import reported
 
         columns, wish = self.load().columns, self._wish()
 
         def make() -> "Report":
             with self.database.read() as connection:
-                frame, rows = columns.frame(mask), reading.StoredRows(connection, self.workspace_id, columns.ids)
-                several = anchors(connection, self.workspace_id) if max(len(frame.model.names), len(frame.version.names)) > 1 else ()
-                return report_of(frame, rows, columns.skipped(mask), wish, anchors=read_rows(several).rows)
+                return reported(connection, self.workspace_id, columns, mask, wish)
 
         return self.library.get(self._key(), make)
