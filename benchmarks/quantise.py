@@ -14,21 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from benchmarks.runtimes import Tokens, batches_of
 from training.annotated import read_extended
 from training.corpora import read_corpus
 from training.evaluate import figures, judge
+from training.quantise import OPERATORS, prepare, to_int8
 from training.splits import split_annotated
 from vocservice.inference.bundle import ENCODER, MANIFEST, file_digest, load_bundle
 from vocservice.inference.engine import Engine
 from vocservice.taxonomy import load_taxonomy
 
-OPERATORS = ["MatMul"]
 CALIBRATED_TOKENS = 4096
 # What of the figures is held against each other, in points: (label set, figure).
 COMPARED = (
@@ -55,10 +52,9 @@ def quantised(folder: Path, into: Path, texts: Sequence[str]) -> dict[str, Path]
     """The encoder of a bundle in int8: `dynamic` and `static` (which reads the texts), as ONNX files."""
     with tempfile.TemporaryDirectory() as scratch:
         full = Path(scratch) / "full.onnx"
-        _widened(folder / ENCODER, full)
-        quant_pre_process(str(full), str(full), skip_symbolic_shape=True)
+        prepare(folder / ENCODER, full)
         dynamic, static = into / "dynamic.onnx", into / "static.onnx"
-        quantize_dynamic(full, dynamic, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8, reduce_range=True)
+        to_int8(folder / ENCODER, dynamic)
         quantize_static(
             full,
             static,
@@ -100,19 +96,6 @@ def _points(found: Mapping[str, Any]) -> dict[str, float]:
 
 def _value(figure: Any) -> float:
     return float(figure["value"] if isinstance(figure, Mapping) else figure)
-
-
-def _widened(encoder: Path, path: Path) -> None:
-    """Weights in half precision, each behind a Cast, as what the Cast makes of them: quantisers see no further than that."""
-    model = onnx.load(str(encoder))
-    graph = model.graph
-    halves = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
-    for node in [node for node in graph.node if node.op_type == "Cast" and node.input[0] in halves]:
-        tensor = halves[node.input[0]]
-        graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), node.output[0]))
-        graph.initializer.remove(tensor)
-        graph.node.remove(node)
-    onnx.save(model, str(path))
 
 
 def _arrays(tokens: Tokens, texts: Sequence[str]) -> Iterator[dict[str, Any]]:

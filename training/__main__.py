@@ -1,4 +1,4 @@
-"""The command line of training: `python -m training train|evaluate|table|validate` (the same as `voc train` and `voc evaluate`)."""
+"""The command line of training: `python -m training train|quantise|teach|evaluate|table|validate`; `voc` has train and evaluate too."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from training.companies import COMPANIES
 from training.comparison import baseline_figures
 from training.custom import TABLES, corpus_table, read_labelled, report_custom, shown_figures, train_custom
 from training.encoders import from_bundle
-from training.recipe import train_bundle
+from training.recipe import quantise_bundle, train_bundle
 from training.report import keep_earlier, write_reports
 from training.run import Run
 from training.settings import load_training_settings
@@ -32,6 +32,14 @@ from vocservice.taxonomy import load_taxonomy
 ANY = click.Path(exists=True, path_type=Path)
 BUNDLE = click.Path(exists=True, file_okay=False, path_type=Path)
 TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """`0,2,5` as numbers."""
+    try:
+        return tuple(int(part) for part in value.split(",")) if value else ()
+    except ValueError:
+        raise click.BadParameter("numbers with commas between, as 0,2,5") from None
 
 
 @click.group()
@@ -58,22 +66,31 @@ def teach_command(data: Path, runs: Path, output: Path | None) -> None:
 @click.option(
     "--start",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Bundle whose encoder another taxonomy or a fast bundle starts from (the current one).",
+    help="Bundle to go on from (another taxonomy: the current one; ours: the base encoder).",
 )
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")
-@click.option("--fast", is_flag=True, help="Make a smaller bundle from some layers of an earlier one.")
+@click.option("--layers", callback=_numbers, help="Keep these layers only of --start, as 0,2,4,5.")
 def train(
-    data: Path, version: str, taxonomy_file: Path | None, start: Path | None, runs: Path, models: Path | None, commercial: bool, fast: bool
+    data: Path,
+    version: str,
+    taxonomy_file: Path | None,
+    start: Path | None,
+    runs: Path,
+    models: Path | None,
+    commercial: bool,
+    layers: tuple[int, ...],
 ) -> None:
     """Train a bundle: ours from the corpora, or another taxonomy's from a labelled table."""
     settings, folder = load_training_settings(), models or models_path()
-    if fast and taxonomy_file is not None:
-        raise click.UsageError("--fast makes a smaller bundle of our own taxonomy: leave out --taxonomy")
+    if layers and (taxonomy_file is not None or start is None):
+        raise click.UsageError("--layers makes a smaller bundle of our own taxonomy: give --start, leave out --taxonomy")
     if taxonomy_file is None:
-        smaller_than = _larger(start or default_bundle(), commercial=commercial) if fast else None
-        train_bundle(Run(data, runs / version, settings, load_taxonomy(), commercial, smaller_than), version=version, models=folder)
+        if start is not None:
+            _check_licences(start, commercial=commercial)
+        run = Run(data, runs / version, settings, load_taxonomy(), commercial, start, layers)
+        train_bundle(run, version=version, models=folder)
         return
     taxonomy = load_taxonomy(taxonomy_file)
     examples = read_labelled(data, taxonomy)
@@ -82,11 +99,22 @@ def train(
     report_custom(folder / version, examples, taxonomy)
 
 
-def _larger(folder: Path, *, commercial: bool) -> Path:
-    """The bundle that a fast one is made from; a commercial one is made from a commercial one only."""
-    if commercial and not load_bundle(folder).manifest.recipe.get("without_non_commercial"):
-        raise click.UsageError(f"{folder.name} learned from corpora that --commercial leaves out: give another --start")
-    return folder
+def _check_licences(start: Path, *, commercial: bool) -> None:
+    """A commercial bundle is made from a commercial one only."""
+    if commercial and not load_bundle(start).manifest.recipe.get("without_non_commercial"):
+        raise click.UsageError(f"{start.name} learned from corpora that --commercial leaves out: give another --start")
+
+
+@cli.command()
+@click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
+@click.option("--bundle", type=BUNDLE, help="Bundle to make faster (the current one).")
+@click.option("--version", required=True, help="Version of the bundle to write.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
+@click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
+def quantise(data: Path, bundle: Path | None, version: str, runs: Path, models: Path | None) -> None:
+    """Write a bundle's encoder in int8 and calibrate it anew."""
+    run = Run(data, runs / version, load_training_settings(), load_taxonomy(), start=bundle or default_bundle())
+    quantise_bundle(run, version=version, models=models or models_path())
 
 
 @cli.command()

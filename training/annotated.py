@@ -1,10 +1,11 @@
 """The project's own further annotations: labels and evidence by id in the repository, texts from the corpora.
 
-The files hold no text. Each row carries a hash of the text it was made on; a row whose text is not there, or has
-changed, stops the run.
+The files hold no text. Some rows are second readings of given texts and stand in the place of the first. Each row carries a
+hash of the text it was made on; a row whose text is not there, or has changed, stops the run.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from training.corpora import CORPORA, codebook, read_rows, to_example
@@ -33,6 +34,12 @@ def read_extended(data: Path) -> list[Example]:
             raise ConfigError(f"text {row['id']} differs from the one that was annotated")
         examples.append(example)
     return examples
+
+
+def read_once(given: Iterable[Example], extended: Iterable[Example]) -> list[Example]:
+    """The given annotations without those that the extended ones read a second time."""
+    again = frozenset(example.id for example in extended)
+    return [example for example in given if example.id not in again]
 
 
 def read_dev_evidence() -> dict[str, dict[str, dict[str, list[tuple[int, int]]]]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.annotated import read_extended
+from training.annotated import read_extended, read_once
 from training.baselines import BASELINES, Predicted
 from training.corpora import held_out_ids, read_corpus
 from training.examples import Example, Labels, OneOf
@@ -21,8 +21,9 @@ log = logging.getLogger("training.comparison")
 
 def baseline_figures(data: Path, taxonomy: Taxonomy) -> dict[str, Any]:
     """Every registered baseline, fitted on the texts that the bundle's codebook stage was fitted on."""
-    out_ids = held_out_ids(data)
-    train = [e for e in (*read_corpus("train", data), *split_annotated(read_extended(data)).fit) if e.id not in out_ids]
+    out_ids, extended = held_out_ids(data), read_extended(data)
+    train = [*read_once(read_corpus("train", data), extended), *split_annotated(extended).fit]
+    train = [example for example in train if example.id not in out_ids]
     dev = read_corpus("dev", data)
     figures = {}
     for name, baseline in BASELINES.items():

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from transformers import BertModel
 
 from vocservice.inference.layout import Block, Layout
 
@@ -48,7 +47,7 @@ class Logits:
 class Network(nn.Module):
     """The shared encoder and its one head matrix."""
 
-    def __init__(self, encoder: BertModel, layout: Layout, *, dropout: float = 0.1):
+    def __init__(self, encoder: nn.Module, layout: Layout, *, dropout: float = 0.1):
         super().__init__()
         self.encoder = encoder
         self.layout = layout

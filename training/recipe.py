@@ -4,6 +4,7 @@ Each stage leaves its result in the run folder and is skipped when it is there, 
 """
 
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 from training import encoders
-from training.annotated import EXTENDED, read_extended
+from training.annotated import EXTENDED, read_extended, read_once
 from training.calibrate import fit_calibration, score_sets
 from training.conversations import fit_conversations
 from training.corpora import file_hash, read_corpus
@@ -23,13 +25,16 @@ from training.export import Provenance, export_bundle, write_fitted, write_manif
 from training.fit import Recipe, fit
 from training.network import Network
 from training.prepare import prepare
+from training.quantise import OnnxEncoder, to_int8
 from training.run import Run
 from training.settings import check_data
 from training.signs import CORPORA_OF_SET, SignSet, kept_out, sign_of
 from training.splits import Splits, bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
+from vocservice.inference import bundle as files
 from vocservice.inference.bundle import load_bundle
+from vocservice.inference.calibration import Calibration
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
 from vocservice.paths import config_path
@@ -51,20 +56,47 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     hashes = check_data(run.data, run.settings.data) | own_hashes(run)
     rules = RedactionRules.load(config_path("redaction.toml"))
     network, encoder = codebook_stage(run, rules)
-    layout = lay_out(run.taxonomy.of("verbatim"))
-    windower = Windower(encoder.tokenizer)
-    calibrate = list(prepare(split_annotated(run.keep(read_extended(run.data))).calibrate, windower, rules, layout))
-    log.info("calibrating on %d texts", len(calibrate))
-    blocks = [network.layout[block.label_set.name] for block in layout.blocks]
-    calibration = fit_calibration(score_sets(network, calibrate, blocks), _signed(run, network, windower, rules))
+    calibration = _calibrate(run, network, encoder.tokenizer, rules)
     folder = models / version
-    seed = run.settings.bundle.seed
-    provenance = Provenance(version, run.settings.bundle.base, hashes, seed, recipe_record(run))
+    provenance = Provenance(version, run.settings.bundle.base, hashes, run.settings.bundle.seed, recipe_record(run))
     export_bundle(network, encoder.tokenizer, run.taxonomy, calibration, None, provenance, folder)
-    write_fitted(folder, calibration, fit_conversations(run, folder))
-    write_manifest(folder, run.taxonomy, network.encoder.config.hidden_size, provenance)
-    log.info("bundle written to %s", folder)
+    _add_conversations(run, calibration, provenance, network.encoder.config.hidden_size, folder)
     return folder
+
+
+def quantise_bundle(run: Run, *, version: str, models: Path) -> Path:
+    """Write the bundle `run.start` with its encoder in int8, calibrated anew, to `models/<version>/`; returns the folder."""
+    assert run.start is not None
+    check_data(run.data, run.settings.data)
+    start, folder = load_bundle(run.start, taxonomy=run.taxonomy), models / version
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (files.TOKENIZER, files.HEADS, files.TAXONOMY):
+        shutil.copyfile(run.start / name, folder / name)
+    to_int8(start.encoder, folder / files.ENCODER)
+    network = Network(OnnxEncoder(folder / files.ENCODER, start.manifest.width), start.layout, dropout=0.0)
+    encoders.take_heads(network, run.start)
+    made_from = {"start": start.id, "encoder": "int8", "without_non_commercial": start.manifest.recipe["without_non_commercial"]}
+    provenance = Provenance(version, start.manifest.base, start.manifest.data, start.manifest.seed, made_from)
+    calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))
+    write_fitted(folder, calibration, None)
+    write_manifest(folder, run.taxonomy, start.manifest.width, provenance)
+    _add_conversations(run, calibration, provenance, start.manifest.width, folder)
+    return folder
+
+
+def _calibrate(run: Run, network: Network, tokenizer: Tokenizer, rules: RedactionRules) -> Calibration:
+    layout, windower = lay_out(run.taxonomy.of("verbatim")), Windower(tokenizer)
+    data = list(prepare(split_annotated(run.keep(read_extended(run.data))).calibrate, windower, rules, layout))
+    log.info("calibrating on %d texts", len(data))
+    blocks = [network.layout[block.label_set.name] for block in layout.blocks]
+    return fit_calibration(score_sets(network, data, blocks), _signed(run, network, windower, rules))
+
+
+def _add_conversations(run: Run, calibration: Calibration, provenance: Provenance, width: int, folder: Path) -> None:
+    """Fit the conversation model on what the bundle in `folder` says, and seal the bundle again."""
+    write_fitted(folder, calibration, fit_conversations(run, folder))
+    write_manifest(folder, run.taxonomy, width, provenance)
+    log.info("bundle written to %s", folder)
 
 
 def _signed(run: Run, network: Network, windower: Windower, rules: RedactionRules) -> list[SignSet]:
@@ -87,7 +119,7 @@ def own_hashes(run: Run) -> dict[str, str]:
 def recipe_record(run: Run) -> dict[str, object]:
     """What the manifest and the card say of the recipe."""
     stage, start = run.settings.codebook, run.start
-    made_from = {} if start is None else {"start": load_bundle(start).manifest.version, "layers": list(run.settings.fast.layers)}
+    made_from = {} if start is None else {"start": load_bundle(start).manifest.version, "layers": list(run.layers) or "all"}
     return {**stage.model_dump(exclude={"recipe"}), **asdict(_recipe(run)), **made_from, "without_non_commercial": run.commercial}
 
 
@@ -129,7 +161,7 @@ def codebook_stage(run: Run, rules: RedactionRules) -> tuple[Network, Encoder]:
 
 
 def _recipe(run: Run) -> Recipe:
-    return run.settings.codebook.recipe if run.start is None else run.settings.fast.recipe
+    return run.settings.codebook.recipe if run.start is None else run.settings.further.recipe
 
 
 def _teachers(run: Run, layout: Layout) -> Teachers:
@@ -138,11 +170,12 @@ def _teachers(run: Run, layout: Layout) -> Teachers:
 
 
 def start_encoder(run: Run) -> Encoder:
-    """The base encoder with its vocabulary fitted to the training texts, or some layers of a bundle's; kept in the run folder."""
+    """The base encoder with its vocabulary fitted to the training texts, or a bundle's; kept in the run folder."""
     folder = run.folder / "start"
     if not (folder / "encoder.safetensors").is_file():
         if run.start is not None:
-            encoder = encoders.of_layers(encoders.from_bundle(run.start), run.settings.fast.layers)
+            whole = encoders.from_bundle(run.start)
+            encoder = encoders.of_layers(whole, run.layers) if run.layers else whole
         else:
             encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base)
         encoders.save(encoder.model, encoder.tokenizer, folder)
@@ -168,9 +201,10 @@ def public_examples(run: Run) -> list[Example]:
 
 def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping[str, int]) -> list[Example]:
     """Given and extended annotations, transcripts repeated so often, and so many public texts with a sentiment."""
-    stage = run.settings.codebook
-    examples = [replace(e, weight=stage.earlier_weight) for e in run.keep(read_corpus("train", run.data))]
-    splits = split_annotated(read_extended(run.data))
+    stage, extended = run.settings.codebook, read_extended(run.data)
+    given = read_once(read_corpus("train", run.data), extended)
+    examples = [replace(e, weight=stage.earlier_weight) for e in run.keep(given)]
+    splits = split_annotated(extended)
     examples += run.keep(splits.fit)
     for name in ("transcripts_train", "transcripts_written"):
         examples += run.keep(read_corpus(name, run.data)) * repeat.get(name, 1)

@@ -14,7 +14,8 @@ from vocservice.taxonomy import Taxonomy
 class Run:
     """One training run: where its data lies, where it writes, and what it must leave out.
 
-    `start`: the bundle that a smaller one is made from; None when the run starts from the base encoder.
+    `start`: the bundle whose weights it goes on from; None when the run starts from the base encoder.
+    `layers`: which of that bundle's layers are kept; all when empty.
     """
 
     data: Path
@@ -23,6 +24,7 @@ class Run:
     taxonomy: Taxonomy
     commercial: bool = False
     start: Path | None = None
+    layers: tuple[int, ...] = ()
 
     def keep(self, examples: Iterable[Example]) -> list[Example]:
         """Without the development texts and, for a commercial bundle, without non-commercial corpora."""

@@ -62,10 +62,9 @@ class CodebookStage(_Strict):
     recipe: Recipe
 
 
-class FastStage(_Strict):
-    """The smaller network: which layers of the larger one it keeps, and the recipe of what it learns afterwards."""
+class FurtherStage(_Strict):
+    """A run that goes on from a bundle: the recipe of what it learns."""
 
-    layers: tuple[int, ...]
     recipe: Recipe
 
 
@@ -82,7 +81,7 @@ class TrainingSettings(_Strict):
     public: PublicStage
     teach: TeachStage
     codebook: CodebookStage
-    fast: FastStage
+    further: FurtherStage
     custom: CustomStage
     data: dict[str, str]
 

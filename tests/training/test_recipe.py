@@ -189,22 +189,32 @@ def test_the_record_says_whether_non_commercial_corpora_were_left_out(run: Run) 
     assert json.loads(json.dumps(record))["epochs"] == run.settings.codebook.recipe.epochs
 
 
-def test_a_smaller_run_starts_from_some_layers_and_the_heads_of_a_bundle(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    smaller, learned = replace(run, start=default_bundle()), []
+@pytest.mark.parametrize(("layers", "count"), [((), 6), ((0, 5), 2)], ids=["all layers", "some"])
+def test_a_run_goes_on_from_the_layers_and_the_heads_of_a_bundle(
+    run: Run, monkeypatch: pytest.MonkeyPatch, layers: tuple[int, ...], count: int
+) -> None:
+    further, learned = replace(run, start=default_bundle(), layers=layers), []
 
     def learn(network: Network, data: object, recipe: Recipe, *, folder: Path, **_: object) -> None:
         folder.mkdir()
         learned.append(recipe)
 
     monkeypatch.setattr(recipe, "fit", learn)
-    network, encoder = recipe.codebook_stage(smaller, RedactionRules.load(config_path("redaction.toml")))
+    network, encoder = recipe.codebook_stage(further, RedactionRules.load(config_path("redaction.toml")))
     heads = load_file(default_bundle() / "heads.safetensors")
-    assert network.encoder.config.num_hidden_layers == len(run.settings.fast.layers)
+    assert network.encoder.config.num_hidden_layers == count
     assert torch.equal(network.head.weight, heads["weight"].float().T)
     assert encoder.tokenizer.get_vocab_size() == network.encoder.config.vocab_size
-    assert learned == [replace(run.settings.fast.recipe, seed=run.settings.bundle.seed)]
-    record = recipe_record(smaller)
-    assert (record["start"], record["layers"]) == (default_bundle().name, list(run.settings.fast.layers))
+    assert learned == [replace(run.settings.further.recipe, seed=run.settings.bundle.seed)]
+    record = recipe_record(further)
+    assert (record["start"], record["layers"]) == (default_bundle().name, list(layers) or "all")
+
+
+def test_a_text_that_was_read_again_is_learned_once_and_as_it_was_read_last(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = next(e for e in read_corpus("train", run.data) if e.id not in DEV)
+    second = replace(again, corpus="extended", sample="enriched", targets={"scope": OneOf(frozenset({"both"}))})
+    monkeypatch.setattr(recipe, "read_extended", lambda data: [*further(data), second])
+    assert [e for e in codebook(run) if e.id == again.id] == [second]
 
 
 def test_the_public_stage_learns_and_is_done_once(

@@ -48,10 +48,11 @@ def test_commercial_is_passed_on(trained: list[tuple[Run, dict[str, Any]]], tmp_
     assert trained[0][0].commercial is True
 
 
-def test_a_fast_bundle_is_made_from_the_current_one(trained: list[tuple[Run, dict[str, Any]]], tmp_path: Path) -> None:
+def test_a_run_goes_on_from_a_bundle_or_some_of_its_layers(trained: list[tuple[Run, dict[str, Any]]], tmp_path: Path) -> None:
     arguments = ["--threads", "1", "train", "--data", str(tmp_path), "--version"]
-    assert main([*arguments, "1", "--fast"]) == 0 and main([*arguments, "2"]) == 0
-    assert [run.start for run, _ in trained] == [default_bundle(), None]
+    start = ["--start", str(default_bundle())]
+    assert [main([*arguments, *rest]) for rest in (["1"], ["2", *start], ["3", *start, "--layers", "0,2,5"])] == [0, 0, 0]
+    assert [(run.start, run.layers) for run, _ in trained] == [(None, ()), (default_bundle(), ()), (default_bundle(), (0, 2, 5))]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,10 @@ def test_a_fast_bundle_is_made_from_the_current_one(trained: list[tuple[Run, dic
         (["evaluate", "--data", ".", "--bundle", "no-such-bundle"], "no-such-bundle"),
         (["evaluate", "--data", ".", "--colour"], "--colour"),
         (["table", "weather", "--data", ".", "--out", "x.csv"], "weather"),
-        (["train", "--data", ".", "--version", "1", "--fast", "--taxonomy", str(TAXONOMY)], "--taxonomy"),
-        (["train", "--data", ".", "--version", "1", "--fast", "--commercial"], "--commercial"),
+        (["train", "--data", ".", "--version", "1", "--layers", "0", "--start", ".", "--taxonomy", str(TAXONOMY)], "--taxonomy"),
+        (["train", "--data", ".", "--version", "1", "--layers", "0"], "--start"),
+        (["train", "--data", ".", "--version", "1", "--layers", "first"], "--layers"),
+        (["train", "--data", ".", "--version", "1", "--start", str(default_bundle()), "--commercial"], "--commercial"),
         (["trian"], "trian"),
     ],
 )
