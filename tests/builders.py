@@ -94,7 +94,7 @@ class FakePipeline:
     def __init__(self) -> None:
         self.seen: deque[RawVerbatim | Rejected] = deque(maxlen=100)
 
-    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], **_: object) -> Iterator[Result]:
         for record in records:
             self.seen.append(record)
             yield record if isinstance(record, Rejected) else self._result(record)
@@ -112,7 +112,7 @@ class FakeEngine:
 
     bundle = SimpleNamespace(id=MODEL, taxonomy=load_taxonomy(), conversation=None)
 
-    def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]]) -> list[Scored]:
+    def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]], **_: object) -> list[Scored]:
         return [self._scored(tuple(parts)) for _, parts in zip(verbatims, segments, strict=True)]
 
     def _scored(self, segments: tuple[Segment, ...]) -> Scored:

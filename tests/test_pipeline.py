@@ -24,7 +24,7 @@ class CountingEngine(FakeEngine):
         self.batches: list[list[str]] = []
         self.error = error or RuntimeError(f"failed on {CANARY}")
 
-    def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]]) -> list[Scored]:
+    def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]], **_: object) -> list[Scored]:
         self.batches.append([verbatim.text for verbatim in verbatims])
         if any("poison" in verbatim.text for verbatim in verbatims):
             raise self.error
@@ -112,6 +112,25 @@ def test_a_stream_is_read_no_further_than_its_chunk() -> None:
     results = pipeline(chunk=8).analyse(endless())
     assert [next(results).id for _ in range(9)] == [str(number) for number in range(9)]
     assert len(read) == 16
+
+
+def test_read_ahead_or_not_it_is_scored_in_the_same_batches_and_comes_out_the_same() -> None:
+    given = [*raws(*(f"good food {number % 7}" for number in range(30))), Rejected("x", "invalid_json", "broken"), *raws("poison", " ")]
+    one, two = CountingEngine(), CountingEngine()
+    assert list(pipeline(two, chunk=4, at_once=2).analyse(given, ahead=True)) == list(pipeline(one, chunk=4).analyse(given))
+    assert sorted(one.batches) == sorted(two.batches)
+
+
+def test_the_encoder_has_one_chunk_at_a_time_while_others_are_made_ready() -> None:
+    turns: list[object] = []
+
+    class Turns(CountingEngine):
+        def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]], **named: object) -> list[Scored]:
+            turns.append(named["turn"])
+            return super().score(verbatims, segments)
+
+    list(pipeline(Turns(), chunk=2, at_once=2).analyse(raws("good food", "late crew", "bad price", "lovely staff"), ahead=True))
+    assert len(turns) == 2 and turns[0] is turns[1] and hasattr(turns[0], "acquire")
 
 
 def test_the_callers_row_comes_back_untouched() -> None:

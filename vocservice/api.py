@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from vocservice.settings import Settings
     from vocservice.taxonomy import Taxonomy
 
+AT_ONCE = 2  # chunks under way together: one with the encoder while the other is cleaned, or its results are made
 _TYPES = "a text, a transcript, a record, or a list, Series, DataFrame or Arrow table of them"
 _FRAMES: Mapping[str, frozenset[str]] = {
     "pandas": frozenset({"Series", "DataFrame"}),
@@ -28,7 +30,7 @@ _FRAMES: Mapping[str, frozenset[str]] = {
 class Analyses(Protocol):
     """What an analyser needs of a pipeline: a stream of records in, one result each, in order."""
 
-    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]: ...
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], *, ahead: bool = False) -> Iterator[Result]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Analyser:
         Raises:
             InputError: it is none of these, or has no text column.
         """
-        stream = _with_bar(self.stream, x) if progress else self.stream
+        whole = partial(self.stream, ahead=isinstance(x, Sized))
+        stream = _with_bar(whole, x) if progress else whole
         if is_frame(x):
             from vocservice.frames import analyse_frame
 
@@ -82,9 +85,15 @@ class Analyser:
 
         return tuple(label_set.name for label_set in self.taxonomy.of("verbatim") if not has_place(label_set))
 
-    def stream(self, records: Iterable[Any]) -> Iterator[Result]:
-        """Analyse texts, transcripts or records as they come, in constant memory and in order."""
-        return self.pipeline.analyse(to_record(item, default_id=f"item-{number}") for number, item in enumerate(records, 1))
+    def stream(self, records: Iterable[Any], *, ahead: bool = False) -> Iterator[Result]:
+        """Analyse texts, transcripts or records as they come, in constant memory and in order.
+
+        Args:
+            records: read no further than the chunk that is analysed.
+            ahead: read some chunks further, which is faster: for records that are there already and need not be waited for.
+        """
+        numbered = (to_record(item, default_id=f"item-{number}") for number, item in enumerate(records, 1))
+        return self.pipeline.analyse(numbered, ahead=ahead)
 
 
 def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None, settings: Settings | None = None) -> Analyser:
@@ -100,6 +109,7 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
         BundleError: the bundle is missing, damaged, or made for another taxonomy.
     """
     from vocservice.inference.bundle import load_bundle
+    from vocservice.inference.encoder import cores
     from vocservice.inference.engine import Engine
     from vocservice.paths import config_path
     from vocservice.pipeline import Pipeline
@@ -117,6 +127,7 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
         rules=load_ruleset(config_path("rules.toml"), loaded.taxonomy),
         chunk=settings.chunk,
         max_characters=settings.max_characters,
+        at_once=AT_ONCE if (settings.threads or cores()) > 1 else 1,
     )
     _show_in_notebooks()
     return Analyser(pipeline, loaded.id, loaded.taxonomy, loaded.manifest.files)

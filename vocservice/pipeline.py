@@ -7,13 +7,17 @@ be processed comes out rejected in its place; identical texts of a chunk are sco
 import logging
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from vocservice.assemble import assemble
 from vocservice.chunks import chunked
 from vocservice.errors import RecordError, VocError
 from vocservice.inference.engine import Engine, Scored
+from vocservice.overlap import overlapped
 from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim
 from vocservice.rules.ruleset import Rule
 from vocservice.rules.step import apply_rules
@@ -23,6 +27,8 @@ from vocservice.text.redact import RedactionRules
 from vocservice.text.segment import segments_of
 
 log = logging.getLogger("vocservice.pipeline")
+
+EncoderTurn = AbstractContextManager[object]
 
 CHUNK = 256
 MAX_CHARACTERS = 100_000
@@ -45,7 +51,7 @@ class Ready:
 
 
 class Pipeline:
-    """The way of a record through one engine."""
+    """The way of a record through one engine; `at_once` chunks are under way together where the caller lets it read ahead."""
 
     def __init__(
         self,
@@ -55,18 +61,33 @@ class Pipeline:
         rules: Sequence[Rule] = (),
         chunk: int = CHUNK,
         max_characters: int = MAX_CHARACTERS,
+        at_once: int = 1,
     ):
-        self.engine, self._rules = engine, rules
+        self.engine, self._rules, self._at_once = engine, rules, at_once
         self._redaction, self._chunk, self._max_characters = redaction, chunk, max_characters
 
-    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
-        """Analyse a stream in constant memory; order is kept, one result a record."""
-        for chunk in chunked(records, self._chunk):
-            yield from self._analyse_chunk([self._prepare(record) for record in chunk])
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], *, ahead: bool = False) -> Iterator[Result]:
+        """Analyse a stream in constant memory; order is kept, one result a record.
 
-    def _analyse_chunk(self, entries: Sequence[Ready | Rejected]) -> Iterator[Result]:
+        Args:
+            records: what to analyse.
+            ahead: whether some chunks more may be read before the results of one come out; then texts are cleaned and results
+                made while others are with the encoder. The results are the same.
+        """
+        chunks = chunked(records, self._chunk)
+        if ahead and self._at_once > 1:
+            yield from overlapped(partial(self._analyse_beside, Lock()), chunks, at_once=self._at_once)
+            return
+        for chunk in chunks:
+            yield from self._analyse_chunk(chunk, nullcontext())
+
+    def _analyse_beside(self, turn: EncoderTurn, chunk: Sequence[RawVerbatim | Rejected]) -> list[Result]:
+        return list(self._analyse_chunk(chunk, turn))
+
+    def _analyse_chunk(self, chunk: Sequence[RawVerbatim | Rejected], turn: EncoderTurn) -> Iterator[Result]:
+        entries = [self._prepare(record) for record in chunk]
         unique = {entry.content: entry for entry in entries if isinstance(entry, Ready)}
-        scored = self._score(list(unique.values()))
+        scored = self._score(list(unique.values()), turn)
         by_content = dict(zip(unique, scored, strict=True))
         for entry in entries:
             if isinstance(entry, Rejected):
@@ -81,16 +102,16 @@ class Pipeline:
         except Exception as error:
             return _rejected(entry.verbatim, _failure(error, "assembling"))
 
-    def _score(self, entries: list[Ready]) -> list[Scored | VocError]:
+    def _score(self, entries: list[Ready], turn: EncoderTurn) -> list[Scored | VocError]:
         """Score a chunk; when that fails, each record alone, so that a poison record does not take its neighbours along."""
         if not entries:
             return []
         try:
-            return list(self.engine.score([e.verbatim for e in entries], [e.segments for e in entries]))
+            return list(self.engine.score([e.verbatim for e in entries], [e.segments for e in entries], turn=turn))
         except Exception as error:
             if len(entries) == 1:
                 return [_failure(error, "scoring")]
-            return [result for entry in entries for result in self._score([entry])]
+            return [result for entry in entries for result in self._score([entry], turn)]
 
     def _prepare(self, record: RawVerbatim | Rejected) -> Ready | Rejected:
         if isinstance(record, Rejected):

@@ -35,7 +35,7 @@ class SlowPipeline(FakePipeline):
         super().__init__()
         self._begun, self._seconds = folder / "begun", seconds
 
-    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], **_: object) -> Iterator[Result]:
         for result in super().analyse(records):
             self._begun.touch()
             time.sleep(self._seconds)

@@ -30,7 +30,7 @@ OLD, NEW = "old-1", "new-1"
 class NewPipeline(FakePipeline):
     """Gives `advocacy` where the fake gives `use`."""
 
-    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], **_: object) -> Iterator[Result]:
         for found in super().analyse(records):
             yield replace(found, stages=(Label("advocacy", 0.8), *found.stages[1:])) if isinstance(found, Analysis) else found
 

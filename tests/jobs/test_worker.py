@@ -29,7 +29,7 @@ class Scripted(FakePipeline):
         super().__init__()
         self.outcome = outcome
 
-    def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], **_: object) -> Iterator[Result]:
         for record in records:
             if isinstance(self.outcome, Exception):
                 raise self.outcome

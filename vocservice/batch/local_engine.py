@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from typing import TypeVar
 
 from vocservice.api import Analyser
 from vocservice.batch.engines import Work
@@ -9,9 +10,11 @@ from vocservice.batch.shards import Shards
 from vocservice.records import Result
 from vocservice.tables.source import Record
 
+Item = TypeVar("Item")
+
 
 class LocalEngine:
-    """One shard after the other, each result as it comes."""
+    """One shard after the other, each result as it comes; those that are not done yet are one stream, so that the encoder never waits."""
 
     def __init__(self, analyser: Analyser):
         self._analyser = analyser
@@ -20,8 +23,22 @@ class LocalEngine:
         if shards is None:
             yield from self._analyser.stream(records)
             return
-        for number, shard in enumerate(split(records, shards.size)):
-            yield from shards.stored(number, shard) if shards.has(number) else shards.recorded(number, self._analyser.stream(shard))
+        number = 0
+        for first in records:
+            rest = chain([first], records)
+            if shards.has(number):
+                yield from shards.stored(number, islice(rest, shards.size))
+                number += 1
+                continue
+            for results in split(self._analyser.stream(islice(rest, _undone(shards, number)), ahead=True), shards.size):
+                yield from shards.recorded(number, results)
+                number += 1
+
+
+def _undone(shards: Shards, number: int) -> int | None:
+    """Records from the start of a shard up to the next one that is done; None where none is."""
+    following = shards.done_after(number)
+    return None if following is None else (following - number) * shards.size
 
 
 def open_engine(analyser: Analyser, _: Work | None = None) -> LocalEngine:
@@ -29,7 +46,7 @@ def open_engine(analyser: Analyser, _: Work | None = None) -> LocalEngine:
     return LocalEngine(analyser)
 
 
-def split(records: Iterator[Record], size: int) -> Iterator[Iterator[Record]]:
-    """Runs of `size` records, the last one possibly shorter; each must be read to its end before the next."""
-    for first in records:
-        yield chain([first], islice(records, size - 1))
+def split(items: Iterator[Item], size: int) -> Iterator[Iterator[Item]]:
+    """Runs of `size` items, the last one possibly shorter; each must be read to its end before the next."""
+    for first in items:
+        yield chain([first], islice(items, size - 1))

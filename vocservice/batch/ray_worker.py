@@ -59,7 +59,7 @@ class Worker:
         """A line a record in, a line a result out, in order."""
         assert self._analyser is not None  # noqa: S101
         records = map(decode_record, shard.splitlines())
-        return b"".join(map(encode, self._analyser.stream(records)))
+        return b"".join(map(encode, self._analyser.stream(records, ahead=True)))
 
 
 def _made(recipe: Recipe, settings: Settings) -> Analyser:

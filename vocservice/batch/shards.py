@@ -95,6 +95,10 @@ class Shards:
         """Whether a shard is done."""
         return number in self._done
 
+    def done_after(self, number: int) -> int | None:
+        """The first shard behind `number` that is done; None where there is none."""
+        return min((done for done in self._done if done > number), default=None)
+
     def stored(self, number: int, records: Iterable[Record]) -> Iterator[Result]:
         """The results of a finished shard, with the rows of the records they belong to.
 

@@ -5,6 +5,7 @@ of each turn for its own sentiment.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,12 +41,25 @@ class Engine:
         self._encoder = Encoder(bundle.encoder, width=bundle.manifest.width, threads=threads)
         self._windower = Windower(bundle.tokenizer, max_window=bundle.manifest.max_window)
 
-    def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]]) -> list[Scored]:
-        """Score a batch; every verbatim must have at least one customer segment."""
+    def score(
+        self,
+        verbatims: Sequence[Verbatim],
+        segments: Sequence[Sequence[Segment]],
+        *,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> list[Scored]:
+        """Score a batch; every verbatim must have at least one customer segment.
+
+        Args:
+            verbatims: the batch.
+            segments: those of each verbatim, in order.
+            turn: held while the encoder has the batch, so that callers of several threads can have it one after the other.
+        """
         if not verbatims:
             return []
         windowed = self._windower.windows(verbatims, segments)
-        vectors = self._encoder.encode(windowed)
+        with turn or nullcontext():
+            vectors = self._encoder.encode(windowed)
         owner = np.repeat(np.arange(len(windowed)), [len(text.segments) for text in windowed])
         groups = Groups(owner, len(windowed))
         scores = score_segments(vectors, self.bundle.head, groups, range(len(windowed)))

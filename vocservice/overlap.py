@@ -1,0 +1,42 @@
+"""Work on items in, what comes of each out in their order: several items at once, each in a thread of its own."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def overlapped(work: Callable[[Item], list[Found]], items: Iterator[Item], *, at_once: int) -> Iterator[Found]:
+    """What `work` makes of each item, in order.
+
+    Args:
+        work: may run in several threads; what it raises comes up in its place.
+        items: read in the caller's thread, at most `at_once + 1` further than what has come out; where they break off with an
+            error, what came before is given first.
+        at_once: items that are worked on at a time.
+    """
+    waiting: deque[Future[list[Found]]] = deque()
+    broken: list[Exception] = []
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="overlap")
+    try:
+        for item in _until_broken(items, broken):
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > at_once:  # one more than there are threads, so that none waits for the next
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    if broken:
+        raise broken[0]
+
+
+def _until_broken(items: Iterable[Item], broken: list[Exception]) -> Iterator[Item]:
+    """The items up to an error, which is kept."""
+    try:
+        yield from items
+    except Exception as error:
+        broken.append(error)
