@@ -121,11 +121,15 @@ class MailSettings(BaseModel):
 
 
 class BatchSettings(BaseModel):
-    """Where files that are labelled as a whole lie, how large one may be, how many may be open in a workspace, and days of results."""
+    """Where files that are labelled as a whole lie, how large one may be, how many may be open in a workspace, and days of results.
+
+    `sources`: folder of files that are on the server already, a folder a workspace; blank where none may be named.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: Annotated[str, AfterValidator(_not_blank)] = "var/batches"
+    sources: str = ""
     max_bytes: Annotated[int, Field(ge=1024, le=64 * 1024**3)] = 256 * 1024**2
     max_open: Annotated[int, Field(ge=1, le=1000)] = 4
     keep_days: Annotated[int, Field(ge=1, le=365)] = 7

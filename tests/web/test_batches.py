@@ -2,8 +2,9 @@
 
 import io
 import json
+import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ MAPPING = {"id": "ref", "text": "words"}
 class Desk:
     """An application whose batches lie in a folder of the test."""
 
-    def __init__(self, door: Door, folder: Path, **limits: int):
+    def __init__(self, door: Door, folder: Path, **limits: Any):
         self.door, self.folder = door, folder / "batches"
         self.settings = Settings(
             http=HttpLimits(max_body_bytes=2048), store=StoreSettings(), batches=BatchSettings(folder=str(self.folder), **limits)
@@ -50,6 +51,10 @@ class Desk:
     def post(self, content: bytes, name: str = "Q1.csv", *, key: dict[str, str] | None = None, **parts: Any) -> TestResponse:
         fields = {part: json.dumps(value) for part, value in {"mapping": MAPPING, **parts}.items()}
         return self.client.post("/v1/batches", data={"file": (io.BytesIO(content), name), **fields}, headers=key or self.key)
+
+    def refer(self, reference: str, *, key: dict[str, str] | None = None, **parts: Any) -> TestResponse:
+        fields = {"reference": reference, "mapping": json.dumps(MAPPING), **parts}
+        return self.client.post("/v1/batches", data=fields, content_type="multipart/form-data", headers=key or self.key)
 
     def get(self, path: str, *, key: dict[str, str] | None = None) -> TestResponse:
         return self.client.get(path, headers=key or self.key)
@@ -151,6 +156,122 @@ def test_what_cannot_be_labelled_is_refused_and_leaves_nothing(
 ) -> None:
     check_problem(desk.post(content, name, **parts), status, code)
     assert desk.files() == [] and desk.door.rows(schema.batches) == []
+
+
+@pytest.fixture
+def referring(door: Door, tmp_path: Path) -> tuple[Desk, Path]:
+    """A desk that takes files by reference, and the folder of its workspace."""
+    mine = tmp_path / "sources" / WORKSPACE / "exports"
+    mine.mkdir(parents=True)
+    (mine / "Q1.csv").write_bytes(TABLE)
+    return Desk(door, tmp_path, sources=str(tmp_path / "sources")), mine.parent
+
+
+@pytest.mark.parametrize("is_form", [True, False], ids=["form", "parameter"])
+def test_a_file_on_the_server_is_labelled_as_one_that_was_sent_and_stays(referring: tuple[Desk, Path], is_form: bool) -> None:
+    desk, mine = referring
+    query = {"reference": "exports/Q1.csv", "mapping": json.dumps(MAPPING)}
+    taken = desk.refer("exports/Q1.csv") if is_form else desk.client.post("/v1/batches", query_string=query, headers=desk.key)
+    batch = taken.get_json()
+    assert (taken.status_code, batch["name"], batch["input_bytes"]) == (202, "Q1.csv", len(TABLE))
+    desk.work()
+    by_reference = desk.get(f"/v1/batches/{batch['id']}/result").data
+    sent = desk.post(TABLE).get_json()
+    desk.work()
+    assert by_reference == desk.get(f"/v1/batches/{sent['id']}/result").data and by_reference.count(b"\n") == 3
+    assert (mine / "exports" / "Q1.csv").read_bytes() == TABLE
+
+
+def _linked_folder(mine: Path) -> str:
+    (mine / "away").symlink_to(mine.parent / "elsewhere", target_is_directory=True)
+    return "away/secret.csv"
+
+
+def _linked_file(mine: Path) -> str:
+    (mine / "secret.csv").symlink_to(mine.parent / "elsewhere" / "secret.csv")
+    return "secret.csv"
+
+
+def _link_within(mine: Path) -> str:
+    (mine / "again.csv").symlink_to(mine / "exports" / "Q1.csv")
+    return "again.csv"
+
+
+def _pipe(mine: Path) -> str:
+    os.mkfifo(mine / "pipe.csv")
+    return "pipe.csv"
+
+
+def _foreign(mine: Path) -> str:
+    other = mine.parent / ELSEWHERE
+    other.mkdir()
+    (other / "theirs.csv").write_bytes(TABLE)
+    return f"../{ELSEWHERE}/theirs.csv"
+
+
+REFUSED: Mapping[str, Callable[[Path], str]] = {
+    "up": lambda _: "../elsewhere/secret.csv",
+    "up and down": lambda _: "exports/../../elsewhere/secret.csv",
+    "absolute": lambda mine: str(mine / "exports" / "Q1.csv"),
+    "outside, absolute": lambda mine: str(mine.parent / "elsewhere" / "secret.csv"),
+    "here": lambda _: "./exports/Q1.csv",
+    "empty": lambda _: "",
+    "a part that is empty": lambda _: "exports//Q1.csv",
+    "NUL": lambda _: "exports/Q1.csv\0.csv",
+    "not there": lambda _: "exports/Q2.csv",
+    "folder": lambda _: "exports",
+    "too deep": lambda _: "a/" * 40 + "b.csv",
+    "too long": lambda _: "a" * 300 + ".csv",
+    "folder that is a link": _linked_folder,
+    "file that is a link": _linked_file,
+    "link within the folder": _link_within,
+    "pipe": _pipe,
+    "another workspace's": _foreign,
+}
+
+
+@pytest.mark.parametrize("case", [*REFUSED])
+def test_what_is_no_plain_file_of_the_workspaces_folder_is_as_none(referring: tuple[Desk, Path], case: str) -> None:
+    desk, mine = referring
+    secret = mine.parent / "elsewhere" / "secret.csv"
+    secret.parent.mkdir()
+    secret.write_bytes(TABLE)
+    check_problem(desk.refer(REFUSED[case](mine)), 404, "reference_unknown")
+    assert desk.files() == [] and desk.door.rows(schema.batches) == []
+
+
+def test_a_workspace_reaches_its_own_folder_only(referring: tuple[Desk, Path]) -> None:
+    desk, _ = referring
+    check_problem(desk.refer("exports/Q1.csv", key=desk.door.key("batches", workspace=ELSEWHERE)), 404, "reference_unknown")
+    check_problem(desk.refer("exports/Q1.csv", key=desk.door.key("feedback:read")), 403, "scope_missing")
+
+
+def test_references_are_off_by_default_and_never_beside_a_file(desk: Desk, referring: tuple[Desk, Path]) -> None:
+    check_problem(desk.refer("exports/Q1.csv"), 400, "references_off")
+    taking, _ = referring
+    check_problem(taking.refer("exports/Q1.csv", file=(io.BytesIO(TABLE), "Q1.csv")), 400, "file_missing")
+    answer = taking.client.post("/v1/batches?reference=exports/Q1.csv", data=TABLE, content_type="text/csv", headers=taking.key)
+    check_problem(answer, 400, "file_missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "code"),
+    [
+        ("a.zip", TABLE, 415, "format_unknown"),
+        ("a.xlsx", TABLE, 400, "format_mismatch"),
+        ("a.xlsx", b"", 400, "file_empty"),
+        ("a.csv", b"words\n" + b"x" * 5000, 413, "body_too_large"),
+    ],
+)
+def test_a_file_on_the_server_is_checked_as_one_that_is_sent(
+    door: Door, tmp_path: Path, name: str, content: bytes, status: int, code: str
+) -> None:
+    desk = Desk(door, tmp_path, sources=str(tmp_path / "sources"), max_bytes=4096)
+    mine = tmp_path / "sources" / WORKSPACE
+    mine.mkdir(parents=True)
+    (mine / name).write_bytes(content)
+    check_problem(desk.refer(name), status, code)
+    assert desk.files() == []
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -257,6 +378,31 @@ def test_a_page_says_what_is_wrong_with_an_upload_and_forms_of_others_are_refuse
     forged = ada.client.post("/batches/new", data={"file": (io.BytesIO(TABLE), "a.csv"), "token": "x"})
     assert forged.status_code == 403 and desk.files() == []
     assert desk.app.test_client().get("/batches").status_code == 302
+
+
+def test_the_page_takes_a_file_on_the_server_where_that_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(tmp_path, monkeypatch)
+    desk = Desk(office.door, tmp_path, sources=str(tmp_path / "sources"))
+    office.app = desk.app
+    mine = tmp_path / "sources" / WORKSPACE
+    mine.mkdir(parents=True)
+    (mine / "Q1.csv").write_bytes(TABLE)
+    ada, stranger = office.browser("analyst"), office.browser("admin", workspace=ELSEWHERE)
+    token = ada.page("/batches/new").form("/batches/new")
+    refused = ada.post(token, {"reference": "../Q1.csv"})
+    assert refused.status_code == 404 and any(p.get("role") == "alert" for p in Page(refused.text).all("p"))
+    assert stranger.post(stranger.page("/batches/new").form("/batches/new"), {"reference": "Q1.csv"}).status_code == 404
+    taken = ada.post(token, {"reference": "Q1.csv"})
+    assert taken.status_code == 303 and "Lovely staff." in ada.page(taken.headers["Location"]).words
+    assert any(field.get("name") == "reference" for field in ada.page("/batches/new").all("input"))
+    office.door.close()
+
+
+def test_the_page_names_no_files_on_the_server_by_default(pages: tuple[Office, Desk]) -> None:
+    office, _ = pages
+    ada = office.browser("analyst")
+    assert not any(field.get("name") == "reference" for field in ada.page("/batches/new").all("input"))
+    assert ada.post(ada.page("/batches/new").form("/batches/new"), {"reference": "Q1.csv"}).status_code == 400
 
 
 def test_batches_of_another_workspace_have_no_page(pages: tuple[Office, Desk]) -> None:

@@ -68,7 +68,7 @@ def listing() -> Response:
 @blueprint.get("/batches/new")
 @require_role(ANALYST)
 def form() -> Response:
-    """The form to upload a file."""
+    """The forms to upload a file, and to name one that is on the server."""
     return _form()
 
 
@@ -78,8 +78,10 @@ def upload() -> Response:
     """Take a file; it waits for its columns."""
     user, settings = person(), state().batches
     try:
-        sent = uploads.sent_in_form(request)
-        with uploads.kept(sent, settings, workspace_id=user.workspace_id, actor=user.actor) as (batch_id, found, path):
+        with (
+            api.sent_or_referred(request.form.get("reference"), workspace_id=user.workspace_id) as sent,
+            uploads.kept(sent, settings, workspace_id=user.workspace_id, actor=user.actor) as (batch_id, found, path),
+        ):
             preview_of(path)
             with people.database().write() as connection:
                 batches.add(connection, user.workspace_id, batch_id, found, max_open=settings.max_open)
@@ -164,7 +166,8 @@ def _is_mine(batch: Batch) -> bool:
 def _form(*, fault: str = "", status: int = 200) -> Response:
     limit = f"{state().batches.max_bytes / 1024**2:,.0f} MiB"
     accept = ",".join(suffix for fmt in FORMATS.values() for suffix in fmt.suffixes)
-    return people.shown("batch_new.html", status=status, fault=fault, limit=limit, accept=accept)
+    takes_references = bool(state().batches.sources)
+    return people.shown("batch_new.html", status=status, fault=fault, limit=limit, accept=accept, takes_references=takes_references)
 
 
 def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fault: str = "", status: int = 200) -> Response:

@@ -3,6 +3,8 @@
 What a batch does is what `voc classify` does; a worker does it (`vocservice.jobs.batches`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -19,8 +21,9 @@ from vocservice.web import access, logs, uploads
 from vocservice.web.answers import json_answer
 from vocservice.web.batch_wishes import check_file, mapping_of, options_of
 from vocservice.web.body import parse_json
-from vocservice.web.problems import problem
+from vocservice.web.problems import RequestError, problem
 from vocservice.web.query import Query
+from vocservice.web.references import referred
 from vocservice.web.state import state
 from vocservice.web.uploads import MEDIA_TYPES, Sent
 
@@ -36,23 +39,14 @@ _FORM = "multipart/form-data"
 def create() -> Response:
     """Take a file and queue it."""
     key = access.require(SCOPE)
-    settings = state().batches
     try:
         _check_room(key)
-        sent, mapping_json, options_json = _sent()
-        mapping = mapping_of(parse_json(mapping_json))
-        with uploads.kept(sent, settings, workspace_id=key.workspace_id, actor=access.actor(key)) as (batch_id, upload, path):
-            options = options_of(parse_json(options_json), input_format=upload.input_format)
-            check_file(path, mapping, options)
-            with state().stored.open().database.write() as connection:
-                made = batches.add(connection, key.workspace_id, batch_id, upload, max_open=settings.max_open)
-                made = batches.start(
-                    connection, made, mapping=mapping, options=options, max_open=settings.max_open, actor=access.actor(key)
-                )
+        with _sent(key) as (sent, mapping_json, options_json):
+            made = _queued(key, sent, mapping_json, options_json)
     except BatchError as error:
         return refusal(error)
     state().ringer.ring()
-    logs.note(bytes=upload.input_bytes)
+    logs.note(bytes=made.input_bytes)
     answer = json_answer(shown(made), status=HTTPStatus.ACCEPTED)
     answer.headers["Location"] = f"/v1/batches/{made.id}"
     return answer
@@ -191,16 +185,56 @@ def _check_room(key: Key) -> None:
         batches.check_room(connection, key.workspace_id, max_open=state().batches.max_open)
 
 
-def _sent() -> tuple[Sent, bytes, bytes]:
+def _queued(key: Key, sent: Sent, mapping_json: bytes, options_json: bytes) -> Batch:
+    settings, actor = state().batches, access.actor(key)
+    mapping = mapping_of(parse_json(mapping_json))
+    with uploads.kept(sent, settings, workspace_id=key.workspace_id, actor=actor) as (batch_id, upload, path):
+        options = options_of(parse_json(options_json), input_format=upload.input_format)
+        check_file(path, mapping, options)
+        with state().stored.open().database.write() as connection:
+            made = batches.add(connection, key.workspace_id, batch_id, upload, max_open=settings.max_open)
+            return batches.start(connection, made, mapping=mapping, options=options, max_open=settings.max_open, actor=actor)
+
+
+@contextmanager
+def _sent(key: Key) -> Iterator[tuple[Sent, bytes, bytes]]:
     """The file, and the JSON of the mapping and the options: parts of a form, or a body with parameters."""
     max_bytes = state().batches.max_bytes
     if request.mimetype == _FORM:
         uploads.allow(request, max_bytes=max_bytes)
-        sent = uploads.sent_in_form(request)
-        return sent, request.form.get("mapping", "{}").encode(), request.form.get("options", "{}").encode()
-    query = Query(request.args, known=("name", "mapping", "options"))
-    sent = uploads.sent_as_body(request, name=query.text("name") or "", max_bytes=max_bytes)
-    return sent, (query.text("mapping") or "{}").encode(), (query.text("options") or "{}").encode()
+        with sent_or_referred(request.form.get("reference"), workspace_id=key.workspace_id) as sent:
+            yield sent, request.form.get("mapping", "{}").encode(), request.form.get("options", "{}").encode()
+        return
+    query = Query(request.args, known=("name", "reference", "mapping", "options"))
+    wishes = (query.text("mapping") or "{}").encode(), (query.text("options") or "{}").encode()
+    reference = query.text("reference")
+    if reference is None:
+        yield uploads.sent_as_body(request, name=query.text("name") or "", max_bytes=max_bytes), *wishes
+        return
+    if request.content_length or request.headers.get("Transfer-Encoding"):
+        raise _both()
+    with referred(reference, state().batches, workspace_id=key.workspace_id) as sent:
+        yield sent, *wishes
+
+
+@contextmanager
+def sent_or_referred(reference: str | None, *, workspace_id: str) -> Iterator[Sent]:
+    """The file of a form, or the one on this server that its part `reference` names.
+
+    Raises:
+        RequestError: there is neither, or both (`file_missing`), or no such file (`reference_unknown`, `references_off`).
+    """
+    if reference is None:
+        yield uploads.sent_in_form(request)
+        return
+    if request.files:
+        raise _both()
+    with referred(reference, state().batches, workspace_id=workspace_id) as sent:
+        yield sent
+
+
+def _both() -> RequestError:
+    return RequestError("send one file, or a reference to one that is on the server: not both", code="file_missing")
 
 
 def _download(batch: Batch, path: Path, name: str, media_type: str) -> Response:
