@@ -126,7 +126,20 @@ class Shift:
     verdict: str
 
 
-Tested = TypeVar("Tested", Change, Shift)
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A followed share in two sets of records; `verdict` as of a `Change`."""
+
+    figure: str
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    p: float | None
+    q: float | None
+    verdict: str
+
+
+Tested = TypeVar("Tested", Change, Shift, Gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +198,8 @@ def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int =
         for column, factor in enumerate(before.factor_keys)
     ]
     maps = journey_map(before, least=least), journey_map(after, least=least)
-    shifts = tuple(_corrected([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
-    return Comparison(*names, len(before), len(after), tuple(_corrected(found)), shifts, maps, channel_mix(before, after))
+    shifts = tuple(corrected([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
+    return Comparison(*names, len(before), len(after), tuple(corrected(found)), shifts, maps, channel_mix(before, after))
 
 
 def channel_mix(before: Frame, after: Frame) -> ChannelMix:
@@ -246,15 +259,28 @@ def _counts(frame: Frame, names: Sequence[str]) -> Ints:
 
 
 def _change(stage: str | None, factor: str, before: tuple[int, int], after: tuple[int, int], least: int) -> Change:
+    return Change(stage, factor, *_shares(before, after, least))
+
+
+def gap(figure: str, before: tuple[int, int], after: tuple[int, int], *, least: int = MIN_N) -> Gap:
+    """A share in two sets, each as (hits, n), not corrected yet."""
+    return Gap(figure, *_shares(before, after, least))
+
+
+def _shares(
+    before: tuple[int, int], after: tuple[int, int], least: int
+) -> tuple[Estimate, Estimate, Estimate, float | None, float | None, str]:
+    """Both shares, their difference, p, no q yet, and what can be said so far."""
     estimates = share(*before, least=least), share(*after, least=least)
     if before[0] + after[0] < least or not all(estimate.is_known for estimate in estimates):
-        return Change(stage, factor, *estimates, Estimate(before[0] + after[0]), None, None, "unknown")
+        return *estimates, Estimate(before[0] + after[0]), None, None, "unknown"
     low, high = difference_interval(*before, *after)
     difference = Estimate(before[0] + after[0], after[0] / after[1] - before[0] / before[1], low, high)
-    return Change(stage, factor, *estimates, difference, two_proportions(*before, *after), None, "unclear")
+    return *estimates, difference, two_proportions(*before, *after), None, "unclear"
 
 
-def _corrected(found: Sequence[Tested]) -> Iterator[Tested]:
+def corrected(found: Sequence[Tested]) -> Iterator[Tested]:
+    """The same with q over all that were tested, and a verdict."""
     qs = benjamini_hochberg([math.nan if one.p is None else one.p for one in found])
     for one, q in zip(found, qs, strict=True):
         yield one if one.p is None else replace(one, q=q, verdict=_verdict(one.difference, q))

@@ -14,14 +14,16 @@ from typing import Any, Protocol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from vocservice.reporting import words
+from vocservice.reporting.charted import CHARTED, slug
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
+from vocservice.reporting.contrast import Contrast
 from vocservice.reporting.definitions import definitions
 from vocservice.reporting.drivers import Driver, Drivers
 from vocservice.reporting.estimate import MIN_N, Estimate
-from vocservice.reporting.journey import Cell
+from vocservice.reporting.journey import Cell, Change, Comparison
 from vocservice.reporting.quotes import shown
-from vocservice.reporting.report import CHARTED, Report
-from vocservice.reporting.scope import ScopeFigures
+from vocservice.reporting.report import DRAWN, Report
+from vocservice.reporting.scope import CUSTOMERS, ScopeFigures
 from vocservice.reporting.trends import Point, Series
 from vocservice.taxonomy import Taxonomy
 
@@ -57,6 +59,10 @@ class Links(Protocol):
         """The URL of the records that a cell of the journey map counts."""
         ...
 
+    def chart(self, name: str) -> str:
+        """The URL of the numbers of a chart, by its name in `charted`."""
+        ...
+
     def record(self, record_id: str) -> str:
         """The URL of a record."""
         ...
@@ -70,6 +76,21 @@ def render(report: Report) -> str:
 def figures(report: Report, links: Links) -> str:
     """The sections of the page alone, for a page that brings its own head and style; cells and records lead on."""
     return _environment().get_template("figures.html").render(**_values(report, links))
+
+
+def contrasted(found: Contrast, links: tuple[Links | None, Links | None]) -> str:
+    """Two sets side by side, for a page that brings its own head and style; cells lead to the records of a set that has links."""
+    values = {
+        "found": found,
+        "links": links,
+        "numbers": None,
+        "least": MIN_N,
+        "definitions": definitions(customers=CUSTOMERS),
+        "verdicts": found.comparison.moved,
+        "shown_changes": shown_changes(found.comparison),
+        "figure_name": partial(_figure_name, found.taxonomy),
+    }
+    return _environment().get_template("contrast.html").render(**values, **_names(found.taxonomy))
 
 
 def slides(report: Report) -> Iterator[Slide]:
@@ -100,11 +121,14 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
     return {
         "report": report,
         "links": links,
+        "numbers": links.chart if links else None,
+        "charted": CHARTED,
         "charts": _charts(report),
         "least": MIN_N,
         "definitions": definitions(customers=report.customers_wanted),
         "shown_rungs": report.scope.ladder[:SHOWN_RUNGS],
-        "shown_changes": _changes(report),
+        "verdicts": report.comparison.moved if report.comparison else {},
+        "shown_changes": shown_changes(report.comparison),
         "anomalies": tuple((series.figure, point) for series in report.series for point in series.anomalies),
         **_names(report.taxonomy),
     }
@@ -152,13 +176,19 @@ def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
     }
 
 
+def _figure_name(taxonomy: Taxonomy, figure: str) -> str:
+    """A followed share in words; a flag by its label."""
+    kind, _, key = figure.partition(" ")
+    return words.label_of(taxonomy, "flags", key) if kind == "flag" else figure.capitalize()
+
+
 def _charts(report: Report) -> Charts:
     drivers = report.drivers
     return Charts(
         _scope_chart(report.scope, report.taxonomy),
         _driver_chart(drivers, report.taxonomy) if drivers.drivers else None,
         _priority_chart(drivers, report.taxonomy) if any(driver.quadrant for driver in drivers.drivers) else None,
-        tuple(_series_chart(at, series) for at, series in enumerate(report.series) if series.figure in CHARTED),
+        tuple(_series_chart(series) for series in report.series if series.figure in DRAWN),
     )
 
 
@@ -189,11 +219,9 @@ def _priority_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
     return scatter("priorities", "Volume against impact of what is blamed", marks, names=("share of scored records", "lowers the score by"))
 
 
-def _series_chart(at: int, series: Series) -> Chart:
-    unit = "records" if series.figure == "records" else "share"
-    return lines(
-        f"series-{at}", f"{series.figure.capitalize()} by {series.bucket}", [_dot(series, point) for point in series.points], unit=unit
-    )
+def _series_chart(series: Series) -> Chart:
+    unit, title = "records" if series.figure == "records" else "share", f"{series.figure.capitalize()} by {series.bucket}"
+    return lines(slug(series.figure), title, [_dot(series, point) for point in series.points], unit=unit)
 
 
 def _dot(series: Series, point: Point) -> Dot:
@@ -214,10 +242,10 @@ def _expected(point: Point, *, is_volume: bool) -> str:
     return f"expected {100 * point.low:.0f} to {100 * point.high:.0f} %"
 
 
-def _changes(report: Report) -> Sequence[Any]:
-    if report.comparison is None:
-        return ()
-    return sorted(report.comparison.clear, key=lambda change: -abs(change.difference.value or 0.0))[:SHOWN_CHANGES]
+def shown_changes(comparison: Comparison | None) -> Sequence[Change]:
+    """The clear changes of cells, the largest first."""
+    clear = comparison.clear if comparison else ()
+    return sorted(clear, key=lambda change: -abs(change.difference.value or 0.0))[:SHOWN_CHANGES]
 
 
 def _filters() -> Iterator[tuple[str, Callable[..., str]]]:

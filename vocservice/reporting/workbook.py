@@ -13,7 +13,7 @@ from vocservice.reporting.definitions import definitions
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.journey import Change, Shift
 from vocservice.reporting.quotes import shown
-from vocservice.reporting.report import CHARTED, Report
+from vocservice.reporting.report import DRAWN, Report
 
 Value = str | float | int | None
 _OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": False}
@@ -216,7 +216,7 @@ def _drawings(sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
     if drivers.rows:
         last = min(len(drivers.rows), _CHARTED_DRIVERS)
         yield Drawing("What moves the score", "bar", drivers, 1, last, "said", "impact", ("low", "high"))
-    for figure in CHARTED:
+    for figure in DRAWN:
         lines = [at for at, row in enumerate(trends.rows, 1) if row[0] == figure]
         if len(lines) > 1:
             values = "n" if figure == "records" else "share"

@@ -5,12 +5,12 @@ Of a large workspace a page has at once what is counted; what is drawn by lot or
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from vocservice.store import reading
 from vocservice.store.database import Database
-from vocservice.store.reading import Line, Page
+from vocservice.store.reading import Line, Page, Selection
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.library import Library, Making
 from vocservice.web.selecting import Asked
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its 
 SMALL = 20_000  # of so few records a page has everything
 SMALL_SECONDS = 3.0
 LISTED = 25
+DAYS = 28
 
 
 @dataclass(slots=True)
@@ -56,17 +57,22 @@ class Looking:
         Raises:
             TimeoutError: there are few records, and all the same it takes long.
         """
-        from vocservice.reporting.report import report_of
-
         mask = self.mask()
         if mask.sum() <= SMALL:
             return self._making(mask).result(timeout=SMALL_SECONDS)
-        found = self.library.made(self._key())
-        if found is None:
-            columns = self.load().columns
-            found = report_of(columns.frame(mask), (), columns.skipped(mask), self._wish(), is_brief=True)
+        found = self.counted()
+        if found.pending:
             self._making(mask)
         return found
+
+    def counted(self) -> "Report":
+        """What is counted; the whole report where it is there already."""
+        from vocservice.reporting.report import report_of
+
+        if (found := self.library.made(self._key())) is not None:
+            return found
+        columns, mask = self.load().columns, self.mask()
+        return report_of(columns.frame(mask), (), columns.skipped(mask), self._wish(), is_brief=True)
 
     def whole(self) -> "Report":
         """The whole report, however long it takes."""
@@ -74,9 +80,23 @@ class Looking:
 
     def mask(self) -> "Bools":
         """The rows that are asked for."""
+        return self.mask_of(self.asked.selection)
+
+    def mask_of(self, selection: Selection) -> "Bools":
+        """The rows of a selection."""
         from vocservice.store.choosing import chosen
 
-        return chosen(self.load().columns, self.asked.selection)
+        return chosen(self.load().columns, selection)
+
+    def periods(self) -> tuple[tuple[date, date], tuple[date, date]]:
+        """First and last day of the two that are asked for; else of the last four weeks that have records, and of the four before."""
+        if self.asked.periods:
+            return self.asked.periods
+        day = self.load().columns.fields["day"][self.mask()]
+        past = day[(day > 0) & (day <= self.today.toordinal())]
+        last = date.fromordinal(max(int(past.max()), 2 * DAYS)) if len(past) else self.today
+        middle = last - timedelta(days=DAYS)
+        return (middle - timedelta(days=DAYS - 1), middle), (middle + timedelta(days=1), last)
 
     def page(self, *, after: Line | None, words: tuple[str, ...], listed: int = LISTED) -> Page:
         """Some of the records, the last received first."""

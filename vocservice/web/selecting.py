@@ -23,6 +23,8 @@ PERIODS = ("before_since", "before_until", "after_since", "after_until")
 FILTERS = ("since", "until", *LABELS, *PERIODS)
 WORDS = ("q", "cell", "cursor")
 SOUGHT = ("q", "cell", "about", "like")
+CHOSEN = ("since", "until", *LABELS)
+FIRST, SECOND = "a_", "b_"
 MOST_WORDS = 8
 _WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
@@ -46,8 +48,7 @@ class Asked:
         """The parameters that ask for this, without a cell and words."""
         days = {"since": self.selection.since, "until": self.selection.until}
         days |= dict(zip(PERIODS, (day for period in self.periods or () for day in period), strict=False))
-        found: dict[str, Any] = days | {name: getattr(self.selection, name) for name in LABELS}
-        return {name: str(value) for name, value in found.items() if value is not None}
+        return _said(days | {name: getattr(self.selection, name) for name in LABELS})
 
     @property
     def query(self) -> str:
@@ -72,6 +73,48 @@ class Asked:
         is_free = self.selection.stage is None and self.selection.factor is None
         own = {"stage": place.stage, "factor": place.factor} if is_free else {"cell": f"{place.stage}.{place.factor}"}
         return f"?{urlencode(kept | own)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Two sets to compare; of one that is None every record that is not in the other."""
+
+    first: Selection | None
+    second: Selection | None
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that ask for this."""
+        sides = ((FIRST, self.first), (SECOND, self.second))
+        return {prefix + name: value for prefix, side in sides for name, value in values_of(side).items()}
+
+    @property
+    def query(self) -> str:
+        """The same as the query of a URL."""
+        return f"?{urlencode(self.values)}"
+
+    def with_side(self, prefix: str, values: Mapping[str, str]) -> str:
+        """The query in which one side is another."""
+        kept = {name: value for name, value in self.values.items() if not name.startswith(prefix)}
+        return f"?{urlencode(kept | {prefix + name: value for name, value in values.items()})}"
+
+
+def values_of(selection: Selection | None) -> Mapping[str, str]:
+    """The parameters that ask for a selection, without cell and words."""
+    return _said({name: getattr(selection, name) for name in CHOSEN}) if selection else {}
+
+
+def sides_of(args: MultiDict[str, str]) -> Sides | None:
+    """What is to be compared; None where nothing is asked for.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+    """
+    query = Query(args, known=[prefix + name for prefix in (FIRST, SECOND) for name in CHOSEN])
+    first, second = (_selection(query, prefix) for prefix in (FIRST, SECOND))
+    if first == second == Selection():
+        return None
+    return Sides(first if first != Selection() else None, second if second != Selection() else None)
 
 
 def asked_of(args: MultiDict[str, str]) -> Asked:
@@ -127,18 +170,18 @@ def _placed(query: Query) -> Selection:
     return replace(_selection(query), cell=Place(stage, factor) if stage and factor else None)
 
 
-def _selection(query: Query) -> Selection:
+def _selection(query: Query, prefix: str = "") -> Selection:
     return Selection(
-        channel=query.text("channel"),
-        source=query.text("source"),
-        stage=query.text("stage"),
-        factor=query.text("factor"),
-        scope=query.text("scope"),
-        flag=query.text("flag"),
-        polarity=query.one_of("polarity", POLARITIES),
-        score_kind=query.one_of("score_kind", SCORE_KINDS),
-        since=_day(query, "since"),
-        until=_day(query, "until"),
+        channel=query.text(f"{prefix}channel"),
+        source=query.text(f"{prefix}source"),
+        stage=query.text(f"{prefix}stage"),
+        factor=query.text(f"{prefix}factor"),
+        scope=query.text(f"{prefix}scope"),
+        flag=query.text(f"{prefix}flag"),
+        polarity=query.one_of(f"{prefix}polarity", POLARITIES),
+        score_kind=query.one_of(f"{prefix}score_kind", SCORE_KINDS),
+        since=_day(query, f"{prefix}since"),
+        until=_day(query, f"{prefix}until"),
     )
 
 
@@ -158,3 +201,7 @@ def _day(query: Query, name: str) -> date | None:
         return date.fromisoformat(found) if found else None
     except ValueError:
         raise InputError(f"{name} must be a day, as 2026-01-31", code="parameter_invalid") from None
+
+
+def _said(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in found.items() if value is not None}

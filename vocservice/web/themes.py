@@ -4,8 +4,8 @@ Grouping takes a moment of one thread and is kept until the workspace changes; a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, current_app, request
@@ -30,17 +30,8 @@ if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its 
 blueprint = people.pages("themes")
 api = Blueprint("themes_api", __name__)
 
-DAYS = 28
 _NAME = "vocservice.themes"
 _Made = Callable[[Looking, int], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Periods:
-    """First and last day of each."""
-
-    before: tuple[date, date]
-    after: tuple[date, date]
 
 
 @blueprint.get("/workbench/themes")
@@ -123,19 +114,8 @@ def _themes(looking: Looking, least: int) -> "Themes":
 def _emerging(looking: Looking, least: int) -> "Emerging":
     from vocservice.reporting.emerging import emerging
 
-    periods = _periods(looking)
-    return emerging(_period(looking, *periods.before), _period(looking, *periods.after), least=least)
-
-
-def _periods(looking: Looking) -> Periods:
-    """The two that are asked for; else the last four weeks that have records, and the four before."""
-    if looking.asked.periods:
-        return Periods(*looking.asked.periods)
-    day = looking.load().columns.fields["day"][looking.mask()]
-    past = day[(day > 0) & (day <= looking.today.toordinal())]
-    last = date.fromordinal(int(past.max())) if len(past) else looking.today
-    middle = last - timedelta(days=DAYS)
-    return Periods((middle - timedelta(days=DAYS - 1), middle), (middle + timedelta(days=1), last))
+    before, after = (_period(looking, *period) for period in looking.periods())
+    return emerging(before, after, least=least)
 
 
 def _period(looking: Looking, first: date, last: date) -> "Period":

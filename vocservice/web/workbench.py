@@ -15,7 +15,7 @@ from vocservice.render import visible
 from vocservice.reporting.rows import SCORE_KINDS
 from vocservice.store import reading, sources, views
 from vocservice.store.exported import exported
-from vocservice.store.reading import NO_STAGE, Place, Taken
+from vocservice.store.reading import NO_STAGE, Place, Selection, Taken
 from vocservice.store.records import API
 from vocservice.store.users import ANALYST
 from vocservice.taxonomy import Taxonomy
@@ -60,6 +60,10 @@ class Links:
         """The records that a cell counts."""
         return url_for("workbench.verbatims") + self.asked.at(Place(cell.stage or NO_STAGE, cell.factor))
 
+    def chart(self, name: str) -> str:
+        """The numbers of a chart."""
+        return url_for("charts.chart", name=name) + self.asked.query
+
     def record(self, record_id: str) -> str:
         """The record on the desk."""
         return url_for("desk.record", record_id=record_id)
@@ -86,7 +90,7 @@ def overview() -> Response:
         looking.load(timeout=PATIENCE_SECONDS)
         report = looking.at_once()
     except TimeoutError:
-        return _still_reading(looking)
+        return still_reading(looking)
     figures = report_page.figures(report, Links(looking.asked))
     return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **words_of(looking))
 
@@ -101,7 +105,7 @@ def verbatims() -> Response:
     try:
         looking.load(timeout=PATIENCE_SECONDS)
     except TimeoutError:
-        return _still_reading(looking)
+        return still_reading(looking)
     found = looking.page(after=after, words=words)
     entries = [entry_of(taken, looking.taxonomy) for taken in found.taken]
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
@@ -135,7 +139,7 @@ def report_xlsx() -> Response:
 @require_role(ANALYST)
 def report_json() -> Response:
     """Every figure as JSON."""
-    return _attached(_report().to_json(), "report", "json")
+    return attached(_report().to_json(), "report", "json")
 
 
 @blueprint.get("/workbench/records.parquet")
@@ -163,7 +167,8 @@ def _attach(setup: BlueprintSetupState) -> None:
     setup.app.extensions[_NAME] = (Library(), Tables())
 
 
-def _still_reading(looking: Looking) -> Response:
+def still_reading(looking: Looking) -> Response:
+    """A page that says how far reading is, and asks again."""
     answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **words_of(looking))
     answer.headers["Refresh"] = str(AGAIN_SECONDS)
     return answer
@@ -173,20 +178,24 @@ def _report() -> "Report":
     return looking_at(person().workspace_id, asked_of(request.args)).whole()
 
 
-def looking_at(workspace_id: str, asked: Asked) -> Looking:
-    """A look at a workspace."""
+def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
+    """A look at a workspace; the other selections are only checked.
+
+    Raises:
+        RequestError: the source of one of them is none of this workspace (`source_unknown`).
+    """
     library, tables = current_app.extensions[_NAME]
     database, taxonomy = state().stored.open().database, state().model.taxonomy()
     with database.read() as connection:
-        _check_source(connection, workspace_id, asked)
+        _check_sources(connection, workspace_id, {asked.selection.source, *(other.source for other in others)})
     table = tables.get(database, workspace_id, taxonomy)
     return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library)
 
 
-def _check_source(connection: Any, workspace_id: str, asked: Asked) -> None:
+def _check_sources(connection: Any, workspace_id: str, wanted: set[str | None]) -> None:
     """A source of somebody else is none."""
-    wanted = asked.selection.source
-    if wanted not in (None, API) and wanted not in {source.id for source in sources.listed(connection, workspace_id)}:
+    wanted -= {None, API}
+    if wanted and not wanted <= {source.id for source in sources.listed(connection, workspace_id)}:
         raise RequestError("there is no such source", code="source_unknown", status=404)
 
 
@@ -202,10 +211,11 @@ def _file(name: str, suffix: str, write: Callable[[Path], object]) -> Response:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.{suffix}"
         write(path)
-        return _attached(path.read_bytes(), name, suffix)
+        return attached(path.read_bytes(), name, suffix)
 
 
-def _attached(body: bytes, name: str, suffix: str) -> Response:
+def attached(body: bytes, name: str, suffix: str) -> Response:
+    """A file to keep."""
     answer = Response(body, content_type=_TYPES[suffix])
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{suffix}"'
     return answer

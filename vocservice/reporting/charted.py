@@ -1,0 +1,86 @@
+"""A report in, the numbers behind each chart and table of its page out, one by one: `CHARTED` is the register of them all."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from vocservice.reporting.definitions import definitions
+from vocservice.reporting.report import DRAWN, FORMAT, Report, plain
+from vocservice.reporting.trends import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """What stands behind one chart or table.
+
+    Attributes:
+        definition: the key of its definition.
+        of: its numbers.
+        waits_for: what it needs of the figures that take long (`report.LATER`); blank for nothing.
+    """
+
+    title: str
+    definition: str
+    of: Callable[[Report], object]
+    waits_for: str = ""
+
+
+def slug(figure: str) -> str:
+    """The name of the chart of a series."""
+    return figure.replace(" ", "-")
+
+
+def _figure(name: str, report: Report) -> Series | None:
+    return next((series for series in report.series if series.figure == name), None)
+
+
+def _compared(report: Report) -> Mapping[str, object] | None:
+    found = report.comparison
+    if found is None:
+        return None
+    names = ("before", "after", "n_before", "n_after", "channels", "changes")
+    return {name: getattr(found, name) for name in names}
+
+
+def _odd(report: Report) -> Sequence[Mapping[str, object]]:
+    return [{"figure": series.figure, "point": point} for series in report.series for point in series.anomalies]
+
+
+CHARTED: Mapping[str, Charted] = {
+    "headlines": Charted("Headlines", "net", lambda report: report.headlines),
+    "journey": Charted("Journey map", "place", lambda report: report.journey),
+    "factors": Charted("Factors over all stages", "net", lambda report: report.journey.factors),
+    "scope": Charted("Service complaints against experience issues", "scope", lambda report: report.scope.shares),
+    "scope-weeks": Charted("Scope week by week", "scope", lambda report: report.scope.weeks),
+    "owners": Charted("Owners", "owner", lambda report: report.scope.owners),
+    "metrics": Charted("Metrics", "owner", lambda report: report.scope.metrics),
+    "ladder": Charted("Promotion ladder", "ladder", lambda report: report.scope.ladder, "words"),
+    "unfixed": Charted("Recovered but unfixed", "unfixed", lambda report: report.scope.unfixed),
+    "drivers": Charted("Drivers of the score", "drivers", lambda report: report.drivers, "drivers"),
+    "priorities": Charted(
+        "Volume against impact", "priority", lambda report: [one for one in report.drivers.drivers if one.quadrant], "drivers"
+    ),
+    "series": Charted("Every series", "odd", lambda report: report.series, "series"),
+    **{slug(name): Charted(f"{name.capitalize()} over time", "odd", partial(_figure, name), "series") for name in DRAWN},
+    "anomalies": Charted("What stands out", "odd", _odd, "series"),
+    "handovers": Charted("Other models and taxonomies", "causes", lambda report: report.handovers),
+    "changes": Charted("What changed, cell by cell", "changes", _compared),
+    "side-by-side": Charted("Net sentiment side by side", "changes", lambda report: report.comparison.shifts if report.comparison else ()),
+    "causes": Charted("Changes split four ways", "causes", lambda report: report.causes, "causes"),
+    "mix": Charted("Mix of channels and rates within them", "causes", lambda report: report.splits),
+    "quotes": Charted("In customers’ words", "place", lambda report: report.quotes, "quotes"),
+}
+
+
+def chart_of(report: Report, name: str) -> dict[str, Any]:
+    """One chart, ready for `json.dumps`: what it is, how it is defined, on how many records it rests, its numbers.
+
+    Args:
+        report: whole, as far as the chart needs.
+        name: of `CHARTED`.
+    """
+    chart = CHARTED[name]
+    said = definitions(customers=report.customers_wanted)[chart.definition]
+    about = {"format": FORMAT, "chart": name, "title": chart.title, "definition": plain(said), "taxonomy": report.taxonomy.id}
+    return {**about, "made": report.made.isoformat(), "records": report.headlines.records, "data": plain(chart.of(report))}

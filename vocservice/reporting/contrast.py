@@ -1,0 +1,78 @@
+"""Two sets of records in, both side by side out: journey maps, shares, sentiment, every difference tested, and what may mislead."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vocservice.reporting.frame import Bools, Frame
+from vocservice.reporting.journey import Comparison, Gap, compare, corrected, gap
+from vocservice.reporting.report import plain
+from vocservice.reporting.trends import Split, figures_of, splits
+from vocservice.taxonomy import Taxonomy
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Two sets against each other; differences are of the second less the first.
+
+    Attributes:
+        comparison: both journey maps, changes of cells, of stages and of factors, and whether the channels differ.
+        gaps: shares that are followed, each corrected for the number of them.
+        splits: how much of a difference is the mix of channels.
+        shared: records that are in both sets.
+        versions: models and taxonomies that labelled only one of the two.
+    """
+
+    taxonomy: Taxonomy
+    comparison: Comparison
+    gaps: tuple[Gap, ...]
+    splits: tuple[Split, ...]
+    shared: int
+    versions: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
+        names = ("comparison", "gaps", "splits", "shared", "versions")
+        return {"format": FORMAT, "taxonomy": self.taxonomy.id, **{name: plain(getattr(self, name)) for name in names}}
+
+
+def contrast(frame: Frame, first: Bools, second: Bools, *, names: tuple[str, str]) -> Contrast:
+    """Two sets of records of a frame side by side.
+
+    Args:
+        frame: the records.
+        first, second: (n,) which of them are in the sets.
+        names: of the sets.
+    """
+    sides = frame.take(first), frame.take(second)
+    return Contrast(
+        frame.taxonomy,
+        compare(*sides, names=names),
+        tuple(corrected(list(_gaps(*sides)))),
+        splits(*sides),
+        int((first & second).sum()),
+        tuple(_alone(*sides)),
+    )
+
+
+def _gaps(before: Frame, after: Frame) -> Iterator[Gap]:
+    """The shares that belong to no factor: those of the factors stand in the map."""
+    found = [figures_of(frame) for frame in (before, after)]
+    for name in found[0]:
+        if name.removesuffix("-") not in before.factor_keys:
+            yield gap(name, *(_counted(figures[name]) for figures in found))
+
+
+def _counted(figure: tuple[Bools, Bools]) -> tuple[int, int]:
+    hits, among = figure
+    return int((hits & among).sum()), int(among.sum())
+
+
+def _alone(before: Frame, after: Frame) -> Iterator[str]:
+    """Versions of which one set has records and the other has none, where both have records."""
+    if len(before) and len(after):
+        for first, second in ((before.model, after.model), (before.version, after.version)):
+            held: tuple[Mapping[str, int], ...] = tuple(dict(zip(one.names, one.counts(), strict=True)) for one in (first, second))
+            yield from sorted(name for name in {*first.names, *second.names} if any(not one.get(name) for one in held))
