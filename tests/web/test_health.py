@@ -1,10 +1,16 @@
 """Tests of `/livez`, `/readyz`, `/v1/taxonomy` and of `state`: with a model, without, and when one arrives."""
 
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from builders import MODEL
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError
@@ -14,6 +20,7 @@ from vocservice.web import state
 from vocservice.web.app import create_app
 from vocservice.web.state import Model
 from web.sending import ANALYSE, check_problem
+from web.storing import Door
 
 
 def missing(*_: object, **__: object) -> Analyser:
@@ -76,3 +83,46 @@ def test_a_model_is_loaded_once(fake: Analyser, monkeypatch: pytest.MonkeyPatch)
     client = create_app(settings=Settings()).test_client()
     assert [client.get("/readyz").status_code for _ in range(3)] == [200] * 3
     assert len(tries) == 1
+
+
+@pytest.fixture
+def allow_pages(door: Door) -> Iterator[Callable[[int], None]]:
+    """How many pages the file of the store may have; every connection is told."""
+    most = [2**30]
+
+    @event.listens_for(door.database.engine, "connect")
+    def _tell(connection: Any, _: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {most[0]}")
+
+    def allow(pages: int) -> None:
+        most[0] = pages
+        door.database.engine.dispose()
+
+    yield allow
+    event.remove(door.database.engine, "connect", _tell)
+
+
+def test_27_a_full_disk_refuses_feedback_is_not_ready_and_heals_without_a_restart(door: Door, allow_pages: Callable[[int], None]) -> None:
+    key, path = door.key(), door.source("generic")[1]
+
+    def send(name: str) -> Any:
+        body = b'{"id": "%s", "text": "It crashed.", "filling": "%s"}' % (name.encode(), os.urandom(100_000).hex().encode())
+        return door.client.post(path, data=body, content_type="application/json")
+
+    assert send("before").status_code == 202
+    with door.database.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    allow_pages(pages + 5)
+    for refused in (send("refused"), door.client.get("/readyz")):
+        check_problem(refused, 503, "store_unavailable")
+        assert refused.headers["Retry-After"].isdigit()
+    assert door.client.get("/livez").status_code == 200
+    assert [item["source_record"] for item in door.client.get("/v1/feedback", headers=key).get_json()["items"]] == ["before"]
+    allow_pages(2**30)
+    assert (send("after").status_code, door.client.get("/readyz").status_code) == (202, 200)
+
+
+def test_27_a_store_is_not_ready_before_its_disk_is_full_to_the_last_byte(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1024**2))
+    assert "1 MiB left" in check_problem(door.client.get("/readyz"), 503, "store_unavailable")["detail"]
+    assert door.client.get("/livez").status_code == 200

@@ -6,7 +6,7 @@ from threading import Lock
 
 from vocservice.errors import ConfigError, StoreError
 from vocservice.settings import StoreSettings
-from vocservice.store import intake, jobs
+from vocservice.store import intake, jobs, room
 from vocservice.store.database import Database
 from vocservice.store.intake import Parcel, Receipt
 from vocservice.store.opened import Store, is_initialised, open_store
@@ -54,12 +54,13 @@ class Stored:
         """`ok`, or `absent` for a store that nobody made.
 
         Raises:
-            StoreError: there is one and it does not answer, or does not fit.
+            StoreError: there is one and it does not answer, does not fit, or has no room left.
         """
         if self._store is None and self._database is None and not self._is_made():
             return "absent"
         with self.open().database.read() as connection:
             connection.exec_driver_sql("SELECT 1")
+            room.check(connection)
         return "ok"
 
     def accept(self, parcel: Parcel) -> Receipt:
