@@ -22,7 +22,7 @@ import click
 import vocservice
 from vocservice.api import Analyser, bundle_folder
 from vocservice.inference.bundle import load_bundle
-from vocservice.inference.encoder import TOKEN_BUDGET, Encoder
+from vocservice.inference.encoder import BATCH_COST, TOKEN_BUDGET, Encoder
 from vocservice.inference.engine import Engine
 from vocservice.paths import home
 from vocservice.pipeline import Pipeline
@@ -79,7 +79,7 @@ def ways_to_classify(analyser: Analyser, folder: Path) -> Iterator[tuple[str, Wa
 
 def in_plain_batches(folder: Path, size: int = 32) -> Way:
     """Batches of a fixed number of texts: what a loop over `model(batch)` does."""
-    analyser = variant(folder, token_budget=UNBOUNDED)
+    analyser = variant(folder, token_budget=UNBOUNDED, batch_cost=UNBOUNDED)
     return lambda texts: [found for at in range(0, len(texts), size) for found in analyser.analyse(list(texts[at : at + size]))]
 
 
@@ -99,11 +99,13 @@ class TorchSession:
             return [self._model(input_ids=ids, attention_mask=mask).last_hidden_state.numpy()]
 
 
-def variant(folder: Path, *, token_budget: int = TOKEN_BUDGET, session: TorchSession | None = None) -> Analyser:
-    """The service with another budget of its batches, or its encoder's pass elsewhere."""
+def variant(
+    folder: Path, *, token_budget: int = TOKEN_BUDGET, batch_cost: int = BATCH_COST, session: TorchSession | None = None
+) -> Analyser:
+    """The service with other batches, or its encoder's pass elsewhere."""
     loaded = load_bundle(folder)
     engine = Engine(loaded)
-    engine._encoder = Encoder(loaded.encoder, width=loaded.manifest.width, token_budget=token_budget)
+    engine._encoder = Encoder(loaded.encoder, width=loaded.manifest.width, token_budget=token_budget, batch_cost=batch_cost)
     engine._encoder._session = session or engine._encoder._session
     return Analyser(Pipeline(engine, redaction=shipped_rules()), loaded.id, loaded.taxonomy)
 

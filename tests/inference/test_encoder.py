@@ -1,7 +1,9 @@
 """Batches run side by side: the same figures whatever the threads and the budget, a bounded number at once, an error of one comes out."""
 
+import itertools
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,8 @@ import pytest
 from toymodel import WIDTH, segmented, verbatim
 
 from vocservice.inference.bundle import Bundle, load_bundle
-from vocservice.inference.encoder import Encoder, Vectors
-from vocservice.inference.windows import Windowed, Windower
+from vocservice.inference.encoder import Encoder, Placed, Vectors, batched
+from vocservice.inference.windows import Window, Windowed, Windower
 
 TEXTS = [verbatim(" ".join(["the food was good but the crew was late"] * (1 + number % 7))) for number in range(40)]
 
@@ -47,6 +49,48 @@ def test_what_batches_come_out_of_the_budget_is_no_matter_but_for_rounding(bundl
     narrow, wide = (encoder(bundle, token_budget=budget).encode(texts) for budget in (1, 100_000))
     np.testing.assert_array_equal(narrow.tokens, wide.tokens)
     np.testing.assert_allclose(narrow.sums, wide.sums, atol=1e-4)
+
+
+def placed(sizes: Sequence[int]) -> list[Placed]:
+    return [Placed(Window((0,) * size, (0,) * size), number, number) for number, size in enumerate(sizes)]
+
+
+def sizes_of(sizes: Sequence[int], *, budget: int = 64, cost: int = 8) -> list[list[int]]:
+    return [[one.size for one in batch] for batch in batched(placed(sizes), budget=budget, cost=cost)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "budget", "cost", "batches"),
+    [
+        ([], 64, 8, []),
+        ([100], 64, 8, [[100]]),
+        ([9, 8, 9, 8], 64, 8, [[8, 8, 9, 9]]),
+        ([9, 8, 9, 8], 64, 0, [[9, 9], [8, 8]]),
+        ([30, 5, 5, 5], 200, 8, [[30], [5, 5, 5]]),
+        ([30, 5, 5, 5], 200, 80, [[5, 5, 5, 30]]),
+        ([5, 5, 5, 30, 30], 64, 8, [[30, 30], [5, 5, 5]]),
+    ],
+    ids=["none", "beyond the budget alone", "alike", "for nothing", "one is long", "a batch is dear", "most tokens first"],
+)
+def test_windows_share_a_batch_while_padding_costs_less_than_another_batch(
+    sizes: list[int], budget: int, cost: int, batches: list[list[int]]
+) -> None:
+    assert sizes_of(sizes, budget=budget, cost=cost) == batches
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_cut_of_the_sorted_windows_is_cheaper_and_each_is_in_one_batch(seed: int) -> None:
+    sizes = sorted(np.random.default_rng(seed).integers(1, 40, 9).tolist())
+    found = sizes_of(sizes)
+    cuts = itertools.chain.from_iterable(itertools.combinations(range(1, 9), count) for count in range(9))
+    ways = [[sizes[begin:end] for begin, end in itertools.pairwise((0, *cut, 9))] for cut in cuts]
+    fitting = [way for way in ways if all(len(batch) * batch[-1] <= 64 for batch in way)]
+    assert price(found) == min(price(way) for way in fitting)
+    assert sorted(itertools.chain(*found)) == sizes
+
+
+def price(batches: Sequence[Sequence[int]], cost: int = 8) -> int:
+    return sum(len(batch) * batch[-1] + cost for batch in batches)
 
 
 class Slow:

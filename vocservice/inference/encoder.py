@@ -1,6 +1,6 @@
 """Windows in, pooled vectors out: one pass of the encoder over each window, in batches filled to a token budget.
 
-Windows are sorted by length so that little is padded. As many batches as there are threads are run at once, each by one
+Windows of like length share a batch so that little is padded. As many batches as there are threads are run at once, each by one
 thread; token vectors are summed into their segments as soon as a batch is done, in the order of the batches, so that neither
 memory grows with the length of a text nor a figure hangs on the number of threads.
 """
@@ -23,6 +23,7 @@ from vocservice.inference.windows import NO_SEGMENT, Window, Windowed
 Floats = NDArray[np.float32]
 
 TOKEN_BUDGET = 512
+BATCH_COST = 16  # what a batch costs beside its tokens, in tokens: the weights are read once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,16 @@ class Pooled(NamedTuple):
 class Encoder:
     """An ONNX encoder: `ids, mask -> token vectors`; `threads` are those of all its batches together, each core one by default."""
 
-    def __init__(self, path: Path, *, width: int, pad: int = 0, threads: int | None = None, token_budget: int = TOKEN_BUDGET):
+    def __init__(
+        self,
+        path: Path,
+        *,
+        width: int,
+        pad: int = 0,
+        threads: int | None = None,
+        token_budget: int = TOKEN_BUDGET,
+        batch_cost: int = BATCH_COST,
+    ):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -70,7 +80,7 @@ class Encoder:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise BundleError(f"encoder {path.name} cannot be loaded: {type(error).__name__}") from None
-        self._width, self._pad, self._budget = width, pad, token_budget
+        self._width, self._pad, self._budget, self._cost = width, pad, token_budget, batch_cost
         self._threads = threads or cores()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
 
@@ -83,7 +93,7 @@ class Encoder:
             np.zeros((len(texts), self._width), np.float32),
         )
         work = [Placed(window, index, firsts[index]) for index, text in enumerate(texts) for window in text.windows]
-        for batch, pooled in self._pooled(_batches(work, self._budget)):
+        for batch, pooled in self._pooled(batched(work, budget=self._budget, cost=self._cost)):
             for row, placed in enumerate(batch):
                 vectors.first[placed.text] += pooled.first[row] / len(texts[placed.text].windows)
             for run, segment in enumerate(pooled.segments):  # one that two windows share comes twice
@@ -91,7 +101,7 @@ class Encoder:
                 vectors.tokens[segment] += pooled.tokens[run]
         return vectors
 
-    def _pooled(self, batches: Iterator[list[Placed]]) -> Iterator[tuple[list[Placed], Pooled]]:
+    def _pooled(self, batches: Sequence[list[Placed]]) -> Iterator[tuple[list[Placed], Pooled]]:
         """What came of each batch, in order; one more than there are threads is under way, so that none waits for the next."""
         waiting: deque[tuple[list[Placed], Future[Pooled]]] = deque()
         for batch in batches:
@@ -115,6 +125,26 @@ class Encoder:
         return _pool(hidden, owner)
 
 
+def batched(work: Sequence[Placed], *, budget: int, cost: int) -> list[list[Placed]]:
+    """All windows in batches of at most `budget` tokens with padding, those with most tokens first, so that threads end together.
+
+    A batch costs its tokens with padding, and `cost` of them more: of all ways to cut the windows, sorted by length, the cheapest.
+    """
+    windows = sorted(work, key=lambda placed: placed.size)
+    least, begins = [0], [0]  # before each place: what its windows cost, and where their last batch begins
+    for end, placed in enumerate(windows, 1):
+        longest = placed.size
+        fitting = range(max(0, end - max(1, budget // longest)), end)
+        total, begin = min((least[begin] + (end - begin) * longest + cost, begin) for begin in fitting)
+        least.append(total)
+        begins.append(begin)
+    batches, end = [], len(windows)
+    while end:
+        batches.append(windows[begins[end] : end])
+        end = begins[end]
+    return sorted(batches, key=lambda batch: -len(batch) * batch[-1].size)
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -129,14 +159,3 @@ def _pool(hidden: Floats, owner: NDArray[np.int64]) -> Pooled:
     sums = np.add.reduceat(rows, starts, axis=0) if len(starts) else rows
     tokens = np.diff(np.r_[starts, len(owned)]).astype(np.float32)
     return Pooled(hidden[:, 0].copy(), owned[starts].tolist(), sums, tokens)
-
-
-def _batches(work: list[Placed], budget: int) -> Iterator[list[Placed]]:
-    batch: list[Placed] = []
-    for placed in sorted(work, key=lambda placed: placed.size):
-        if batch and (len(batch) + 1) * placed.size > budget:
-            yield batch
-            batch = []
-        batch.append(placed)
-    if batch:
-        yield batch
