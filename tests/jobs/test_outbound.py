@@ -3,7 +3,8 @@
 import json
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,8 +12,9 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from builders import CANARY, analysis, conversation
+from builders import CANARY, MODEL, FakePipeline, analysis, conversation
 
+from vocservice.api import Analyser
 from vocservice.errors import EndpointError, InputError
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.signature import verify_standard
@@ -21,11 +23,13 @@ from vocservice.jobs.errands import Errand
 from vocservice.jobs.guard import Policy, checked, is_public
 from vocservice.jobs.outbound import Outbound, wait_after
 from vocservice.jobs.sending import Answer, post, retry_after
-from vocservice.records import Rejected
+from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import outbound, records
+from vocservice.store import jobs, outbound, records, rules
 from vocservice.store.opened import Store
 from vocservice.store.outbound import DELIVER, EVENTS, Before, Endpoint
+from vocservice.store.rules import Draft, Rule
+from vocservice.taxonomy import load_taxonomy
 
 from .stores import WORKSPACE, add, add_transcript, job_states, make_due, worker_of
 
@@ -96,6 +100,72 @@ def test_results_are_sent_signed_and_without_a_word_of_the_customer(store: Store
     flagged = next(one["data"] for one in told if one["type"] == "transcript.flagged")
     assert flagged["stages"][0] == {"key": "use", "probability": 0.9} and flagged["needs_review"]["value"] is True
     assert {state for _, state, *_ in log_of(store, endpoint)} == {"delivered"} and job_states(store, DELIVER) == []
+
+
+class Calm(FakePipeline):
+    """Holds no transcript worth reading."""
+
+    def analyse(self, given: Iterable[RawVerbatim | Rejected], **_: object) -> Iterator[Result]:
+        for made in super().analyse(given):
+            talk = getattr(made, "conversation", None)
+            yield replace(made, conversation=replace(talk, needs_review=False)) if talk else made  # type: ignore[arg-type]
+
+
+def ruled(store: Store, **changes: Any) -> Rule:
+    draft = {"name": "Broken", "owner": "Digital", "expression": 'text mentions "crashed"', "reason": "Something of ours is broken"}
+    with store.database.write() as connection:
+        made = Draft(**{**draft, **changes})
+        return rules.create(connection, WORKSPACE, made, load_taxonomy(), is_enabled=True, actor="test")
+
+
+def analysed(store: Store, settings: Settings, *again: str) -> None:
+    """One turn of a worker, which asks again for the records given."""
+    with store.database.write() as connection:
+        for record in again:
+            jobs.enqueue(connection, WORKSPACE, records.ANALYSE, record)
+    worker_of(store, settings, lambda _: Analyser(Calm(), MODEL, load_taxonomy())).run(once=True)
+
+
+def test_a_rule_that_fires_flags_a_transcript_once_a_version(store: Store, settings: Settings, receiver: Receiver) -> None:
+    subscribed(store, receiver.url, ["transcript.flagged"])
+    first, second = ruled(store), ruled(store, name="Chat", expression="kind is transcript", reason="All of them", tag="Tech")
+    routes = ruled(store, name="Route", effect="route", reason="To the team", tag="web")
+    record = add_transcript(store, f"It crashed {CANARY}", "Sorry.")
+    analysed(store, settings)
+    (sent,) = [json.loads(body)["data"] for _, body in receiver.received]
+    assert CANARY not in str(sent) and "crashed" not in str(sent)
+    assert sent["needs_review"] == {"value": True, "probability": 0.8, "because": f"rule:{first.id}"}
+    assert sent["rules"] == [
+        {"id": first.id, "version": 1, "name": "Broken", "effect": "review", "reason": "Something of ours is broken"},
+        {"id": second.id, "version": 1, "name": "Chat", "effect": "review", "reason": "All of them", "queue": "tech"},
+        {"id": routes.id, "version": 1, "name": "Route", "effect": "route", "reason": "To the team", "queue": "web"},
+    ]
+    analysed(store, settings, record)
+    assert len(receiver.received) == 1
+    assert add_transcript(store, "It crashed again", "Sorry.") == record
+    analysed(store, settings)
+    assert [json.loads(body)["data"]["revision"] for _, body in receiver.received] == [1, 2]
+
+
+@pytest.mark.parametrize("changes", [{"effect": "route", "tag": "web"}, {"expression": "channel is phone"}])
+def test_a_rule_that_calls_for_no_review_flags_nothing(
+    changes: dict[str, str], store: Store, settings: Settings, receiver: Receiver
+) -> None:
+    subscribed(store, receiver.url, ["transcript.flagged"])
+    ruled(store, **changes)
+    add_transcript(store, "It crashed", "Sorry.")
+    analysed(store, settings)
+    assert receiver.received == []
+
+
+def test_a_text_is_told_as_analysed_with_the_rules_that_held(store: Store, settings: Settings, receiver: Receiver) -> None:
+    subscribed(store, receiver.url)
+    rule = ruled(store)
+    add(store, "It crashed", "Good.")
+    analysed(store, settings)
+    told = [json.loads(body) for _, body in receiver.received]
+    assert [one["type"] for one in told] == ["feedback.analysed"] * 2
+    assert sorted([held["id"] for held in one["data"].get("rules", ())] for one in told) == [[], [rule.id]]
 
 
 def test_only_what_is_wanted_is_sent_and_only_once_a_version(store: Store, settings: Settings, receiver: Receiver) -> None:

@@ -19,6 +19,7 @@ from vocservice.store import audit, jobs
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
+from vocservice.store.rule_hits import Hit
 from vocservice.store.schema import analyses, deliveries, endpoints, records
 from vocservice.store.vault import Vault
 
@@ -26,6 +27,8 @@ DELIVER = "deliver"
 ANALYSED, FLAGGED, REJECTED, RAISED = "feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised"
 EVENTS = (ANALYSED, FLAGGED, REJECTED, RAISED)
 _SECRET_BYTES = 32
+# Of a rule that held; not the tests that held, which may quote a word that the customer used.
+_OF_RULE = ("id", "version", "name", "effect", "reason", "queue")
 # Asked for every record that is analysed.
 _BEFORE = select(
     records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision, records.c.status
@@ -142,13 +145,16 @@ def before(connection: Connection, record_id: str) -> Before | None:
     return Before(*row[:5], is_news=row.status == "pending" and connection.scalar(_KNOWN, known) is None)
 
 
-def publish(connection: Connection, held: Before, result: Result) -> int:
-    """Queue the events of a result for the endpoints that want them; returns how many. A later analysis of the same is no news."""
+def publish(connection: Connection, held: Before, result: Result, *, hits: Sequence[Hit] = ()) -> int:
+    """Queue the events of a result for the endpoints that want them; returns how many. A later analysis of the same is no news.
+
+    `hits` are the rules of the workspace that held for it.
+    """
     if not held.is_news:
         return 0
     wanted = [one for one in listed(connection, held.workspace_id) if one.is_enabled]
-    at, data = now(connection), data_of(held, result)
-    wishes = [(endpoint, event) for event in events_of(result) for endpoint in wanted if event in endpoint.events]
+    at, data = now(connection), data_of(held, result, hits=hits)
+    wishes = [(endpoint, event) for event in events_of(result, hits=hits) for endpoint in wanted if event in endpoint.events]
     return _queue(connection, [_row(endpoint, held.record_id, event, data, at) for endpoint, event in wishes], at)
 
 
@@ -159,22 +165,24 @@ def raise_alert(connection: Connection, workspace_id: str, told: Mapping[str, Js
     return _queue(connection, [_row(endpoint, record_id, RAISED, data, at) for record_id, data in told.items() for endpoint in wanted], at)
 
 
-def events_of(result: Result) -> Iterable[str]:
-    """The events that a result gives rise to."""
+def events_of(result: Result, *, hits: Sequence[Hit] = ()) -> Iterable[str]:
+    """The events that a result gives rise to, with the rules of the workspace that held for it."""
     if isinstance(result, Rejected):
         return (REJECTED,)
-    return (ANALYSED, FLAGGED) if result.conversation is not None and result.conversation.needs_review else (ANALYSED,)
+    if result.conversation is None or not (result.conversation.needs_review or _caller(hits)):
+        return (ANALYSED,)
+    return (ANALYSED, FLAGGED)
 
 
-def data_of(held: Before, result: Result) -> Json:
-    """Ids, labels and probabilities of a result."""
+def data_of(held: Before, result: Result, *, hits: Sequence[Hit] = ()) -> Json:
+    """Ids, labels and probabilities of a result, and which rules held."""
     named = {"id": held.record_id, "source": held.source, "source_record": held.source_record, "revision": held.revision}
     if isinstance(result, Rejected):
         return named | {"code": result.code}
-    return named | _labels(result)
+    return named | _labels(result, hits)
 
 
-def _labels(analysis: Analysis) -> Json:
+def _labels(analysis: Analysis, hits: Sequence[Hit]) -> Json:
     whole = analysis.to_dict()
     out: Json = {name: _bare(whole[name]) for name in ("stages", "factors", "flags")}
     out |= {"language": analysis.language, "model": analysis.model, "taxonomy": analysis.taxonomy}
@@ -183,8 +191,21 @@ def _labels(analysis: Analysis) -> Json:
     if "labels" in whole:
         out["labels"] = {name: _bare(found) for name, found in whole["labels"].items()}
     if analysis.conversation is not None:
-        out |= {"needs_review": whole["needs_review"], "reasons": _bare(whole["reasons"]), "outcome": _bare([whole["outcome"]])[0]}
+        out |= {"reasons": _bare(whole["reasons"]), "outcome": _bare([whole["outcome"]])[0]}
+        out["needs_review"] = _called(whole["needs_review"], hits)
+    if rules := [*whole.get("rules", ()), *(hit.to_dict() for hit in hits)]:
+        out["rules"] = [{name: rule[name] for name in _OF_RULE if name in rule} for rule in rules]
     return out
+
+
+def _caller(hits: Sequence[Hit]) -> Hit | None:
+    return next((hit for hit in hits if hit.calls), None)
+
+
+def _called(said: Json, hits: Sequence[Hit]) -> Json:
+    """What is held of a review, as the rules of an installation write it: true by a rule where the model does not say so."""
+    caller = None if said["value"] else _caller(hits)
+    return said if caller is None else {**said, "value": True, "because": f"rule:{caller.rule_id}"}
 
 
 def _bare(labels: Iterable[Mapping[str, Any]]) -> list[Json]:
