@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +26,7 @@ from typing import Any
 import click
 import orjson
 
-from benchmarks import scale
+from benchmarks import corpora, scale
 from benchmarks.performance_page import page, plot
 from benchmarks.runtimes import Tokens, best, encoder_ways, operations, peak
 from benchmarks.throughput import measure
@@ -223,6 +224,13 @@ def int8(plan: Plan) -> Figures:
         return {"quality": {name: quality(one, plan.corpora) for name, one in folders.items()}}
 
 
+def whole_corpora(plan: Plan) -> Figures:
+    """All corpora in one command, killed and gone on with, and on Ray."""
+    if plan.corpora is None:
+        raise click.UsageError("--part corpora needs --corpora")
+    return corpora.figures(str(plan.corpora.resolve() / corpora.PATTERN), options=("--bundle", str(plan.bundles[0])))
+
+
 PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "runtimes": runtimes,
     "lengths": lengths,
@@ -230,7 +238,7 @@ PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "start": start,
     "ray": ray,
 }
-APART = ("int8", "many")
+APART = ("int8", "many", "corpora")
 
 
 def machine() -> Figures:
@@ -263,16 +271,23 @@ def read_texts(path: Path) -> tuple[str, ...]:
 def measured(part: str, plan: Plan, rows: Sequence[int]) -> Figures:
     """One part, with the machine it was measured on; its load is that of before it began."""
     where = machine()
-    found = many(plan, rows=rows) if part == "many" else int8(plan) if part == "int8" else PARTS[part](plan)
+    apart = {"many": partial(many, rows=rows), "int8": int8, "corpora": whole_corpora}
+    found = (apart | PARTS)[part](plan)
     return {"machine": where, **found}
 
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="CSV with a column text.")
-@click.option("--corpora", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the corpora, for --part int8.")
+@click.option(
+    "--corpora", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the corpora, for int8 and corpora."
+)
 @click.option("--bundle", "bundles", multiple=True, help="Version under models/, or path; the first is the one that is shipped.")
 @click.option(
-    "--part", "parts", multiple=True, type=click.Choice([*PARTS, *APART]), help="What to measure; all but int8 and many by default."
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice([*PARTS, *APART]),
+    help="What to measure; by default all but int8, many, corpora.",
 )
 @click.option("--rows", multiple=True, type=int, default=(10_000, 200_000), show_default=True, help="Rows of --part many.")
 @click.option("--hour", type=float, default=0.10, show_default=True, help="Price of an hour of this machine, in USD, for the calculation.")

@@ -18,6 +18,14 @@ PLACE = {"processor": "P", "cores": 2, "system": "Linux", "python": "3.11"}
 MACHINE = {**PLACE, "libraries": {"numpy": "2"}, "load": 0.1, "date": "2026-11-28"}
 
 
+RUN = {"records": 48_756, "rejected": 12, "seconds": 400.0, "taken": 0, "rate": 121.9, "sha256": "a"}
+RUNS = [
+    {"name": "one command", **RUN},
+    {"name": "killed at 60% and gone on with", **RUN, "taken": 29_696},
+    {"name": "Ray, 2 workers", **RUN, "sha256": "b"},
+]
+
+
 def figures(**changes: Any) -> dict[str, Any]:
     rates = {"whole analysis, voc-1": 160.0, "whole analysis, fast-1": 500.0, ONE: 30.0, ARRIVAL: 25.0, OWN: 200.0, f"{OWN}, fast-1": 600.0}
     found: dict[str, Any] = {
@@ -40,6 +48,7 @@ def figures(**changes: Any) -> dict[str, Any]:
             "rows": {"200000": {"peak": 600.0, "rate": 150.0, "seconds": 1300.0}, "10000": {"peak": 550.0, "rate": 170.0, "seconds": 60.0}},
         },
         "ray": {"machine": MACHINE, "rows": [1024, 5120], "rates": {"in process": 100.0, "Ray, 1 worker": 95.0, "Ray, 2 workers": 180.0}},
+        "corpora": {"machine": MACHINE, "runs": RUNS},
         "int8": {"machine": MACHINE, "quality": {"fp32": {"dev": {"stages": 80.0}}, "dynamic": {"dev": {"stages": 79.4}}}},
         "hour": 0.10,
     }
@@ -70,7 +79,9 @@ def test_goals_are_judged_by_their_ratios() -> None:
 def test_the_page_holds_every_part_and_only_those_that_were_measured() -> None:
     whole = performance_page.page(figures(), plot="plot.svg")
     headings = [line for line in whole.splitlines() if line.startswith("## ")]
-    assert len(headings) == 10 and "![Texts a second of every way](plot.svg)" in whole
+    assert "| killed at 60% and gone on with | 48,756 | 12 | 29,696 | 400 | 122 | yes |" in whole
+    assert "| Ray, 2 workers | 48,756 | 12 | 0 | 400 | 122 | **no** |" in whole
+    assert len(headings) == 11 and "![Texts a second of every way](plot.svg)" in whole
     assert f"| {OWN} | 200 | 6,000 | 40% | 6.67 | 8.00 |" in whole
     assert "| long | 60 | 10.0 | 5,000 | 90% |" in whole and "3.50 times" in whole and "-0.6" in whole
     assert "| 1,000 | 95,000 | 2.9 hours | 12 | 0.15 |" in whole
