@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from training.companies import COMPANIES, SEED, Company, records_of, rows_of, trained_on
 from training.corpora import Row as Given
 from training.corpora import read_rows
+from training.newness import COMPANY, measure
 from vocservice.api import Analyser, load
 from vocservice.reporting.columns import frame_of
 from vocservice.reporting.drivers import Drivers, find_drivers, lmg
@@ -87,7 +88,8 @@ def validate(data: Path, work: Path, *, bundle: str | None, most: int, names: Se
     """
     analyser, trained = load(bundle), trained_on(data)
     found = {name: company_figures(_judged(name, data, work, analyser, most), trained) for name in names}
-    return {"bundle": analyser.model, "taxonomy": analyser.taxonomy.id, "seed": SEED, "companies": found}
+    new = {"newness": measure(data, analyser, most=most)} if COMPANY in names else {}
+    return {"bundle": analyser.model, "taxonomy": analyser.taxonomy.id, "seed": SEED, "companies": found, **new}
 
 
 def company_figures(judged: Judged, trained: frozenset[str]) -> Figures:

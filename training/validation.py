@@ -40,6 +40,8 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield from _names(companies)
     yield from _drivers(companies)
     yield from _time(companies)
+    if "newness" in figures:
+        yield from _newness(figures["newness"])
     yield from _method()
 
 
@@ -127,6 +129,22 @@ def _time(companies: Figures) -> Iterator[str]:
             f"| {one['title']} | {time['days']} | {time['period_days']} | {_text(time['levels'])} | {_text(time['changes'])} "
             f"| {alarms['alarms']} of {alarms['tested']} | {chance['alarms']} of {chance['tested']} | {found} |"
         )
+
+
+def _newness(found: Figures) -> Iterator[str]:
+    yield "\n## New themes where nothing changed\n"
+    yield f"{found['title']}, {found['records']} records, of which no factor explains {found['odd']:.0%}: two periods are drawn at random,"
+    yield "without any order in time, and grouped and tested as `/workbench/new-themes` does. Every theme that is then said to grow is a"
+    yield "false alarm.\n"
+    yield "| records a period | draws | draws with a false alarm | themes said to be new |\n|---|---|---|---|"
+    for one in found["false"]:
+        share = f"{one['alarmed'] / one['draws']:.1%} ({one['low']:.1%} to {one['high']:.1%})" if one["draws"] else "not known"
+        yield f"| {one['size']} | {one['draws']} | {one['alarmed']}: {share} | {one['new']} |"
+    planted = found["planted"]
+    if planted["draws"]:
+        yield f"\nWith {planted['texts']} texts of another corpus ({found['foreign']}) that no factor explains"
+        yield f"in a second period of {planted['size']}, a theme that is typically these is announced"
+        yield f"in {planted['found']} of {planted['draws']} draws."
 
 
 def _method() -> Iterator[str]:

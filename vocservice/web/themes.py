@@ -120,7 +120,7 @@ def _emerging(looking: Looking, least: int) -> "Emerging":
 
 def _period(looking: Looking, first: date, last: date) -> "Period":
     from vocservice.reporting.emerging import LARGEST, Period
-    from vocservice.store.saying import unexplained
+    from vocservice.reporting.saying import unexplained
 
     columns = looking.load().columns
     day = columns.fields["day"]
