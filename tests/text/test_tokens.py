@@ -5,6 +5,11 @@ import pytest
 from vocservice.text import tokens
 from vocservice.text.tokens import Token, Tokeniser, tokens_of
 
+WORDS = (
+    *("late", "Crew", "REFUND", "I", "a", "cannot", "Cannot", "dont", "im", "Im", "Wed", "gonna", "etc"),
+    *("Mr", "No", "vs", "US", "USA", "km", "xD", "nothin", "who", "whos", "app", "iPhone", "Nobody"),
+)
+
 
 def test_tokens_know_their_places() -> None:
     assert tokens_of("Slow!Never again,\n ok") == [
@@ -30,3 +35,16 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1000):
         assert made.parts_of([f"word{number}", "again"])[1] == ((0, "again"),)
         assert len(made._known) <= 100
+
+
+@pytest.mark.parametrize("mark", ["", ",", ";", "!", "?", ".", ":", "..", "!!", ")", "'s"])
+def test_plain_words_are_cut_as_by_the_rules_of_the_language(mark: str) -> None:
+    made = Tokeniser()
+    by_rules = made._by_rules([f"{word}{mark}" for word in WORDS])
+    assert made.parts_of([*by_rules]) == [*by_rules.values()]
+
+
+def test_only_words_that_are_no_exception_are_cut_by_hand() -> None:
+    made = Tokeniser()
+    assert made._word("refund") == ((0, "refund"),) and made._word("refund,") == ((0, "refund"), (6, ","))
+    assert [made._word(run) for run in ("cannot", "cannot!", "Mr.", "I.", "a.m.", "b2b", "café", "slow!Never", ":", "")] == [()] * 10

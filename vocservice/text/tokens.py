@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import spacy
 from spacy.vocab import Vocab
@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 _RUN = re.compile(r"\S{1,100}")  # longer runs are cut: the tokeniser's time grows with the square of a run
 _REMEMBERED = 50_000
 _LONGEST_REMEMBERED = 24
+_WORD = re.compile(r"([A-Za-z]+)([,;!?]|(?<=[a-z])\.)?")
 _GLUED = re.compile(r"(?<=[!?…])(?=[^\W\d_]{2})|(?<=[a-z]{2}\.)(?=[A-Z][a-z])")
 _ADDRESS = re.compile(r"://|www\.|@|/|\.(?:com|org|net|co|uk|io)\b", re.IGNORECASE)
 
@@ -50,6 +51,8 @@ class Tokeniser:
     def __init__(self) -> None:
         """The vocabulary is bare: what spaCy would work out of every new word (its shape, its kind ...) nobody asks for."""
         self._nlp = spacy.blank("en", vocab=Vocab())
+        tokenizer: Any = self._nlp.tokenizer
+        self._special = frozenset(tokenizer.rules)
         self._lock = Lock()
         self._known: dict[str, Parts] = {}
 
@@ -61,13 +64,27 @@ class Tokeniser:
         return [cut[run] if run in cut else known[run] for run in runs]
 
     def _cut(self, runs: Collection[str]) -> dict[str, Parts]:
-        """The memory zone drops spaCy's own words afterwards (it would keep all); it is not safe among threads, hence the lock."""
-        with self._lock, self._nlp.memory_zone():
-            cut = {run: tuple(self._unglued(run)) for run in runs}
+        words = {run: parts for run in runs if (parts := self._word(run))}
+        with self._lock:
+            cut = words | self._by_rules([run for run in runs if run not in words])
             if len(self._known) + len(cut) > _REMEMBERED:
                 self._known = {}
             self._known.update((run, parts) for run, parts in cut.items() if len(run) <= _LONGEST_REMEMBERED)
         return cut
+
+    def _word(self, run: str) -> Parts:
+        """A plain word, and a mark behind it: what spaCy would make of it too, its exceptions apart; nothing for any other run."""
+        found = _WORD.fullmatch(run)
+        if found is None or run in self._special or found[1] in self._special:
+            return ()
+        return ((0, found[1]), (len(found[1]), found[2])) if found[2] else ((0, run),)
+
+    def _by_rules(self, runs: Collection[str]) -> dict[str, Parts]:
+        """The memory zone drops spaCy's own words afterwards (it would keep all); it is not safe among threads, as callers see to."""
+        if not runs:
+            return {}
+        with self._nlp.memory_zone():
+            return {run: tuple(self._unglued(run)) for run in runs}
 
     def _unglued(self, run: str) -> Iterator[tuple[int, str]]:
         """The tokens of one run, and two sentences written without a space ("slow!Never", "nice.The") apart."""
