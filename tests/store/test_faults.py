@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from store.bench import Bench, furnished, said, work_off
 from store.servers import Postgres, binaries
 from vocservice.errors import ConfigError, StoreError
-from vocservice.store import migrate
+from vocservice.store import database, migrate
 from vocservice.store.database import Database
 from vocservice.store.schema import inbox, jobs, records
 
@@ -49,6 +49,13 @@ def test_a_busy_database_is_told_and_nothing_is_half_written(sqlite_bench: Bench
         assert counts(sqlite_bench) == [1, 1, 1]
     sqlite_bench.deliver(said("after", "Words"))
     assert counts(sqlite_bench) == [2, 2, 2]
+
+
+def test_whoever_gives_way_leaves_time_for_several_looks_of_who_waits(sqlite_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(database, "sleep", slept.append)
+    sqlite_bench.database.give_way()
+    assert len(slept) == 1 and slept[0] >= 3 * database._LOOK_SECONDS
 
 
 def test_a_full_disk_is_told_reading_goes_on_and_room_heals(tmp_path: Path, sqlite_template: Path) -> None:

@@ -1,4 +1,4 @@
-"""A chunk of jobs in, its records labelled and kept out: one pass of the model, few transactions, each record finishing its own job.
+"""A chunk of jobs in, its records labelled and kept out: one pass of the model, a short transaction a record, which finishes its job.
 
 What goes wrong with one record stays with it: a text that cannot be opened waits, one that the model fails on is kept as
 failed under its code, and no label is made up.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from vocservice.api import Analyser
 from vocservice.batch.failpoints import reached
-from vocservice.chunks import chunked
 from vocservice.errors import StoreError, VocError
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.cleaned import cleaned
@@ -26,7 +25,6 @@ from vocservice.text.rules import RedactionRules
 
 log = logging.getLogger("vocservice.jobs")
 
-TOGETHER = 4  # records of one transaction: fewer sync more often, more keep deliveries waiting
 FAILPOINT = "after_analysis_before_commit"
 MODEL_FAULT = "bundle_invalid"
 
@@ -56,8 +54,9 @@ class Analysing:
         tasks = persistently(lambda: self._loaded(claimed))
         kept = 0
         try:
-            for group in chunked(self._analysed(tasks, analyser), TOGETHER):
-                kept += self._save(group, analyser.model)
+            for one in self._analysed(tasks, analyser):
+                kept += self._save(one, analyser.model)
+                self._store.database.give_way()
         except StoreError:
             raise
         except Exception as error:
@@ -110,29 +109,25 @@ class Analysing:
             log_failure(error, task.job)
             return Done(task, Rejected(result.id, "analysis_failed", "what is kept of this record could not be redacted"), None)
 
-    def _save(self, group: Sequence[Done], bundle: str) -> int:
-        """Keep a group together; where that fails for one of them, each by itself."""
+    def _save(self, one: Done, bundle: str) -> bool:
+        """Keep one result, by itself: deliveries wait while the store is written to."""
         try:
-            kept = persistently(lambda: self._keep(group, bundle))
+            kept = persistently(lambda: self._keep(one, bundle))
         except StoreError:
             raise
         except Exception as error:
-            if len(group) == 1:
-                self._failed([group[0].task.job], error)
-                return 0
-            return sum(self._save([one], bundle) for one in group)
-        self._beat.drop(one.task.job.id for one in group)
+            self._failed([one.task.job], error)
+            return False
+        self._beat.drop([one.task.job.id])
         return kept
 
-    def _keep(self, group: Sequence[Done], bundle: str) -> int:
-        kept = 0
+    def _keep(self, one: Done, bundle: str) -> bool:
+        job, kept = one.task.job, False
         with self._store.database.write() as connection:
-            for one in group:
-                if self._may_pass(one):
-                    job = one.task.job
-                    jobs.fail(connection, self._lease, job, code=MODEL_FAULT, delay=wait_after(job))
-                else:
-                    kept += results.keep(connection, self._lease, one.task, one.result, one.cleaned, bundle=bundle)
+            if self._may_pass(one):
+                jobs.fail(connection, self._lease, job, code=MODEL_FAULT, delay=wait_after(job))
+            else:
+                kept = results.keep(connection, self._lease, one.task, one.result, one.cleaned, bundle=bundle)
             reached(FAILPOINT)
         return kept
 

@@ -29,6 +29,7 @@ _LOAD = select(record_table.c.status, record_table.c.revision, record_table.c.or
     record_table.c.id == bindparam("record")
 )
 _HOLD = select(record_table.c.revision, record_table.c.status).where(record_table.c.id == bindparam("record")).with_for_update()
+_SET = update(record_table).where(record_table.c.id == bindparam("record"))
 _SUPERSEDE = update(analyses).where(analyses.c.record_id == bindparam("record"), analyses.c.is_current).values(is_current=False)
 
 
@@ -135,4 +136,4 @@ def _supersede(connection: Connection, task: Task) -> None:
 
 
 def _set(connection: Connection, task: Task, **values: Any) -> None:
-    connection.execute(update(record_table).where(record_table.c.id == task.job.target).values(**values))
+    connection.execute(_SET, {"record": task.job.target, **values})

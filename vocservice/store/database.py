@@ -22,7 +22,8 @@ from vocservice.errors import ConfigError, StoreError
 from vocservice.store.types import from_micros, to_json
 
 _THREADS = 20
-_LOOK_SECONDS = 0.002  # between two looks whether another process still writes
+_LOOK_SECONDS = 0.0005  # between two looks whether another process still writes
+_GAP_SECONDS = 4 * _LOOK_SECONDS
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _NOW = {
     SQLITE: text("SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000"),
@@ -86,6 +87,11 @@ class Database:
             yield
         finally:
             self._writing.release()
+
+    def give_way(self) -> None:
+        """Between two of many transactions: on SQLite nobody is told that a lock is free, so leave time enough to see it."""
+        if self.kind == SQLITE:
+            sleep(_GAP_SECONDS)
 
     def overwrite_log(self) -> None:
         """After an erasure: SQLite's log, which still holds the old pages, goes into the file and is emptied.

@@ -6,12 +6,16 @@ A vector is `width` signed bytes (`inference.pooling`). Of a record there is one
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
 
 from vocservice.store.schema import analyses, vectors
 
 BLOCK = 8192
 _AT_ONCE = 500
+# Built once: with every record that is analysed, building a statement costs more than running it.
+_OLD = or_(vectors.c.bundle == bindparam("made_by"), vectors.c.revision != bindparam("made_of"))
+_DROP_OLD = delete(vectors).where(vectors.c.record_id == bindparam("record"), _OLD)
+_INSERT = insert(vectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,10 @@ class Block:
 
 def keep(connection: Connection, held: Held, vector: bytes) -> None:
     """Put a vector in place of the one that the bundle made before, and of those of earlier revisions; a blank one only drops them."""
-    old = or_(vectors.c.bundle == held.bundle, vectors.c.revision != held.revision)
-    connection.execute(delete(vectors).where(vectors.c.record_id == held.record_id, old))
+    connection.execute(_DROP_OLD, {"record": held.record_id, "made_by": held.bundle, "made_of": held.revision})
     if vector:
         values = {"workspace_id": held.workspace_id, "record_id": held.record_id, "revision": held.revision, "bundle": held.bundle}
-        connection.execute(insert(vectors).values(**values, vector=vector))
+        connection.execute(_INSERT, values | {"vector": vector})
 
 
 def drop(connection: Connection, record_id: str) -> None:
