@@ -14,13 +14,16 @@ import orjson
 
 from vocservice.api import Analyser
 from vocservice.errors import InputError
-from vocservice.records import RawVerbatim, Rejected
+from vocservice.records import Analysis, RawVerbatim, Rejected
 from vocservice.reporting.labelled import TEXT_COLUMN, is_labelled, object_of
 from vocservice.reporting.rows import Origin, origin_of, origin_of_object
 from vocservice.tables import Source, parse_record, read
 from vocservice.tables.formats import input_format, shown_name
 from vocservice.tables.lines import MAX_LINE
 from vocservice.tables.stream import check_magic, open_bytes
+
+Told = tuple[Mapping[str, Any], Origin, bytes]
+"""An analysis object, what the sender told beside it, and the vector of the text; blank where the record came labelled."""
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _STATUS = ("ok", "rejected")
@@ -73,7 +76,7 @@ def items_of(path: str, columns: Columns) -> Iterator[Item]:
     return (replace(item, origin=_with_kind(item.origin, columns.score_kind)) for item in found)
 
 
-def pairs_of(items: Iterable[Item], load: Callable[[], Analyser]) -> Iterator[tuple[Mapping[str, Any], Origin]]:
+def told_of(items: Iterable[Item], load: Callable[[], Analyser]) -> Iterator[Told]:
     """Every record's analysis object, in order."""
     for is_raw, group in groupby(items, key=lambda item: item.record is not None):
         label = partial(_analysed, analyser=load()) if is_raw else partial(map, _as_it_is)
@@ -90,7 +93,7 @@ def origins_of(path: str, columns: Columns) -> dict[str, Origin]:
     return {key: origin for key, origin in found if isinstance(key, str)}
 
 
-def _analysed(items: Iterable[Item], analyser: Analyser) -> Iterator[tuple[Mapping[str, Any], Origin]]:
+def _analysed(items: Iterable[Item], analyser: Analyser) -> Iterator[Told]:
     waiting: deque[Origin] = deque()
 
     def records() -> Iterator[RawVerbatim | Rejected]:
@@ -100,11 +103,11 @@ def _analysed(items: Iterable[Item], analyser: Analyser) -> Iterator[tuple[Mappi
                 yield item.record
 
     for result in analyser.stream(records()):
-        yield result.to_dict(), waiting.popleft()
+        yield result.to_dict(), waiting.popleft(), result.vector if isinstance(result, Analysis) else b""
 
 
-def _as_it_is(item: Item) -> tuple[Mapping[str, Any], Origin]:
-    return item.analysis or {}, item.origin
+def _as_it_is(item: Item) -> Told:
+    return item.analysis or {}, item.origin, b""
 
 
 def _cells(path: str, columns: Columns) -> Iterator[Item]:

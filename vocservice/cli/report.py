@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,19 +16,19 @@ import click
 from vocservice.api import Analyser
 from vocservice.browser import Browser
 from vocservice.cli.failures import OK, SOME_REJECTED
-from vocservice.cli.labelled import Columns, items_of, origins_of, pairs_of
+from vocservice.cli.labelled import Columns, Told, items_of, origins_of, told_of
 from vocservice.cli.session import analyser_for, configured
 from vocservice.errors import InputError, OutputError
 from vocservice.reporting.page import render, slides
-from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, make_report
-from vocservice.reporting.rows import SCORE_KINDS, Origin, Reading, Row, rarely_collected, read_rows
+from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, report_of
+from vocservice.reporting.rows import SCORE_KINDS, Row, rarely_collected, read_rows
 from vocservice.reporting.scope import CUSTOMERS
+from vocservice.reporting.spool import Spool
 from vocservice.reporting.workbook import write_workbook
+from vocservice.settings import load_settings
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
 from vocservice.tables.partial import Partial, unwritable
 from vocservice.taxonomy import Taxonomy, load_taxonomy
-
-Pair = tuple[Mapping[str, Any], Origin]
 
 PDF = ".pdf"
 PAGES = (".html", ".htm", PDF)
@@ -131,6 +131,7 @@ def _wish(options: dict[str, Any]) -> Wish:
         compared=compared,
         customers=options["customers"],
         title=options["title"],
+        theme_customers=load_settings().themes.customers,
     )
 
 
@@ -152,10 +153,12 @@ def _made(inputs: Sequence[str], options: dict[str, Any], wish: Wish) -> Report:
     columns = _columns(options, wish)
     load = lru_cache(maxsize=1)(lambda: _analyser(options))
     items = chain.from_iterable(items_of(path, columns) for path in inputs)
-    reading = read_rows(_joined(pairs_of(items, load), options["origin"], columns))
-    taxonomy = load().taxonomy if load.cache_info().currsize else load_taxonomy(options["taxonomy"])
-    _check_taxonomy(reading, taxonomy)
-    return make_report(reading, taxonomy, wish, anchors=_anchors(options["anchors"], columns, taxonomy))
+    with Spool() as spool:
+        spool.fill(_joined(told_of(items, load), options["origin"], columns))
+        taxonomy = load().taxonomy if load.cache_info().currsize else load_taxonomy(options["taxonomy"])
+        _check_taxonomy(spool.taxonomies, taxonomy)
+        frame = spool.columns(taxonomy).frame()
+        return report_of(frame, spool, dict(spool.skipped), wish, anchors=_anchors(options["anchors"], columns, taxonomy))
 
 
 def _anchors(paths: Sequence[str], columns: Columns, taxonomy: Taxonomy) -> tuple[Row, ...]:
@@ -171,16 +174,16 @@ def _anchors(paths: Sequence[str], columns: Columns, taxonomy: Taxonomy) -> tupl
         if not found.rows or any(item.record is not None for item in items):
             raise InputError(f"{shown_name(path)}: holds no labelled record, or others too; label the anchor texts with `voc classify`")
         rows += found.rows
-    _check_taxonomy(Reading(tuple(rows)), taxonomy)
+    _check_taxonomy({row.taxonomy for row in rows}, taxonomy)
     return tuple(rows)
 
 
-def _joined(pairs: Iterable[Pair], origin: str | None, columns: Columns) -> Iterable[Pair]:
+def _joined(told: Iterable[Told], origin: str | None, columns: Columns) -> Iterable[Told]:
     """The records with what the raw file tells of their ids; a record whose id is not there keeps what it brought."""
     if origin is None:
-        return pairs
+        return told
     origins = origins_of(origin, columns)
-    return ((analysis, origins.get(str(analysis.get("id")), own)) for analysis, own in pairs)
+    return ((analysis, origins.get(str(analysis.get("id")), own), vector) for analysis, own, vector in told)
 
 
 def _analyser(options: dict[str, Any]) -> Analyser:
@@ -194,8 +197,8 @@ def _columns(options: dict[str, Any], wish: Wish) -> Columns:
     return Columns(**named, sheet=options["sheet"], score_kind=options["score_kind"], segments=tuple(dict.fromkeys(segments)))
 
 
-def _check_taxonomy(reading: Reading, taxonomy: Taxonomy) -> None:
-    other = {row.taxonomy.partition("/")[0] for row in reading.rows if row.taxonomy} - {taxonomy.name}
+def _check_taxonomy(labelled_with: Collection[str], taxonomy: Taxonomy) -> None:
+    other = {found.partition("/")[0] for found in labelled_with if found} - {taxonomy.name}
     if other:
         raise InputError(
             f"records were labelled with another taxonomy ({', '.join(sorted(map(shown_name, other)))}); name it with --taxonomy"

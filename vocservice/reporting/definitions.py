@@ -78,6 +78,12 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Negative factors, split at the medians of how often they are blamed and of what they cost: fix first; frequent, mild; "
             "rare, costly; watch. “Not clear” where the interval holds zero.",
         ),
+        "themes": Definition(
+            "Themes of a cell",
+            "Records of a cell, the latest 1,500, in groups that stand apart (spherical k-means): by the vectors of the model, by their "
+            "shared words where the records came labelled. Named by words that set a group apart and that as many customers use as a "
+            "theme needs; quoted by the records nearest to its centre, one a customer.",
+        ),
         "odd": Definition(
             "What stands out",
             "A week against the eight before, a day against the same weekday of the eight weeks before: beta-binomial range that "

@@ -12,6 +12,7 @@ import numpy as np
 
 from vocservice.errors import InputError
 from vocservice.reporting.causes import Anchors, Fourfold, anchors_of, fourfold
+from vocservice.reporting.cells import CellThemes, themes_of_cells
 from vocservice.reporting.columns import frame_of
 from vocservice.reporting.drivers import Drivers, find_drivers
 from vocservice.reporting.estimate import Estimate, mean, net, share
@@ -57,6 +58,7 @@ class Wish:
         customers: how many different customers make a shared complaint.
         title: of the page.
         is_kept: it may outlive its records, so it quotes nobody and names no record.
+        theme_customers: how many different customers must stand behind a theme of a quoted cell; null leaves themes out.
     """
 
     today: date
@@ -65,6 +67,7 @@ class Wish:
     customers: int = CUSTOMERS
     title: str = "Voice of the customer"
     is_kept: bool = False
+    theme_customers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class Report:
     segments: tuple[Segment, ...]
     quotes: tuple[Quoted, ...]
     customers_wanted: int
+    themes: tuple[CellThemes, ...] | None = None
     pending: tuple[str, ...] = ()
     is_kept: bool = False
 
@@ -180,6 +184,7 @@ def report_of(
     masks, names = _compared(frame, wish)
     sides = [frame.take(mask) for mask in masks]
     later, scope = not is_brief, scope_figures(frame, rows, customers=wish.customers)
+    quotes = typical_quotes(frame, rows) if later and not wish.is_kept else ()
     return Report(
         title=wish.title,
         made=wish.today,
@@ -196,8 +201,9 @@ def report_of(
         causes=fourfold(sides[0], sides[1], _anchors(anchors, frame.taxonomy)) if sides and later else (),
         segment=wish.segment,
         segments=_segments(frame, wish.segment),
-        quotes=typical_quotes(frame, rows) if later and not wish.is_kept else (),
+        quotes=quotes,
         customers_wanted=wish.customers,
+        themes=themes_of_cells(frame, rows, quotes, least=wish.theme_customers) if wish.theme_customers else None,
         pending=LATER if is_brief else (),
         is_kept=wish.is_kept,
     )

@@ -57,6 +57,7 @@ class Row:
         outcome: how a transcript ended; null for other texts.
         subject: hash of the customer's key, never the key.
         texts: the analysed text, or one text a turn; empty where the turns are not told.
+        vector: of the text, as signed bytes; blank where there is none.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Row:
     model: str = ""
     taxonomy: str = ""
     has_unread_date: bool = False
+    vector: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def rarely_collected() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def row_of(analysis: object, origin: Origin) -> Row:
+def row_of(analysis: object, origin: Origin, *, vector: bytes = b"") -> Row:
     """One row.
 
     Raises:
@@ -151,6 +153,7 @@ def row_of(analysis: object, origin: Origin) -> Row:
         model=_optional(analysis.get("model"), "model") or "",
         taxonomy=_optional(analysis.get("taxonomy"), "taxonomy") or "",
         has_unread_date=day is None and bool(origin.created_at and origin.created_at.strip()),
+        vector=vector,
     )
 
 
