@@ -1,5 +1,6 @@
 """Tests of `body`: sizes, content types, encodings, and JSON that is meant to hurt."""
 
+import tracemalloc
 from time import process_time
 
 import pytest
@@ -52,7 +53,7 @@ def test_what_is_not_json_is_a_400(client: FlaskClient, body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"\xef\xbb\xbf" + GOOD,
+        b"\xef\xbb\xbf" * 2 + GOOD,
         b'{"text": "\\ud800"}',
         b'{"text": "\\udc00 \\ud800"}',
         b'{"text": "\xff"}',
@@ -64,6 +65,10 @@ def test_what_is_not_json_is_a_400(client: FlaskClient, body: bytes) -> None:
 )
 def test_what_is_not_utf8_is_a_400(client: FlaskClient, body: bytes) -> None:
     check_problem(post(client, body), 400, "invalid_encoding")
+
+
+def test_16_a_byte_order_mark_is_passed_over(client: FlaskClient) -> None:
+    assert post(client, b"\xef\xbb\xbf" + GOOD).get_json()["text"] == "The app crashed."
 
 
 def test_surrogate_pairs_and_nul_are_text(client: FlaskClient) -> None:
@@ -125,6 +130,17 @@ def test_gzip_is_read(client: FlaskClient) -> None:
 def test_a_gzip_bomb_is_a_413(limited: MakeClient) -> None:
     bomb = packed(b" " * 50_000_000)[:LIMIT]
     check_problem(post(limited(max_body_bytes=LIMIT), bomb, Content_Encoding="gzip"), 413, "body_too_large")
+
+
+def test_18_a_megabyte_that_unpacks_to_a_gigabyte_is_refused_before_it_does(client: FlaskClient) -> None:
+    bomb = packed(b" " * 10_000_000) * 100
+    assert len(bomb) < 2_000_000
+    tracemalloc.start()
+    try:
+        check_problem(post(client, bomb, Content_Encoding="gzip"), 413, "body_too_large")
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024**2
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("body", [GOOD, packed(GOOD)[:-4], packed(GOOD)[:5], packed(GOOD) + b"rest", b"\x1f\x8b"], ids=repr)

@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from vocservice import strictjson
 from vocservice.web.problems import RequestError
 
+_BOM = b"\xef\xbb\xbf"
 _LONGEST_EXACT = 2.0**63
 
 
@@ -48,9 +49,9 @@ def read_bytes(request: Request, *, max_bytes: int) -> bytes:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Strict JSON; whole numbers beyond 64 bits, which ids may be, stay exact."""
+    """Strict JSON, with or without a byte order mark; whole numbers beyond 64 bits, which ids may be, stay exact."""
     try:
-        return strictjson.parse_json(raw, is_exact=lambda value: not _has_long_number(value))
+        return strictjson.parse_json(raw.removeprefix(_BOM), is_exact=lambda value: not _has_long_number(value))
     except strictjson.JsonError as error:
         raise RequestError(str(error), code=error.code) from None
 
