@@ -1,11 +1,14 @@
 """Tests of `store.migrate`: the migrated tables are those of the schema, up and down, and what does not fit is refused."""
 
+import os
+import signal
+from multiprocessing import get_context
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, insert, inspect, text
+from sqlalchemy import Connection, event, insert, inspect, text
 
 from store.bench import Bench
 from vocservice.errors import InputError, StoreError
@@ -74,6 +77,38 @@ def test_a_migration_that_fails_leaves_nothing_behind(database: Database) -> Non
         migrate.upgrade(database)
     with database.read() as connection:
         assert set(inspect(connection).get_table_names()) == {"workspaces"}
+
+
+@pytest.mark.parametrize("statements", [1, 8, 40])
+@pytest.mark.parametrize(("at", "told"), [("base", "voc init"), ("0001", "voc db upgrade")])
+def test_35_a_migration_killed_midway_leaves_the_tables_as_they_were(database: Database, at: str, told: str, statements: int) -> None:
+    if at != "base":
+        migrate.upgrade(database, at)
+    url = database.url.render_as_string(hide_password=False)
+    database.close()
+    killed = get_context("fork").Process(target=upgrade_until, args=(url, statements))
+    killed.start()
+    killed.join(60)
+    assert killed.exitcode == -signal.SIGKILL
+    with pytest.raises(StoreError, match=told) as caught:
+        migrate.check(database)
+    assert caught.value.code == "schema_mismatch"
+    assert (migrate.current(database) or "base", migrate.has_tables(database)) == (at, at != "base")
+    assert migrate.upgrade(database) == migrate.head()
+    migrate.check(database)
+
+
+def upgrade_until(url: str, statements: int) -> None:
+    """Upgrade, and be killed after so many statements that make or change tables."""
+    database, seen = Database(url), []
+
+    @event.listens_for(database.engine, "after_cursor_execute")
+    def _count(_: object, __: object, statement: str, *___: object) -> None:
+        seen.extend([statement] if statement.lstrip().startswith(("CREATE", "ALTER")) else [])
+        if len(seen) >= statements:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    migrate.upgrade(database)
 
 
 def test_what_fits_is_let_in(bench: Bench) -> None:

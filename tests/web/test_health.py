@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from builders import MODEL
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 from sqlalchemy import event
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError
-from vocservice.settings import Settings
+from vocservice.settings import Settings, StoreSettings
 from vocservice.taxonomy import load_taxonomy, parse_taxonomy_json
 from vocservice.web import state
 from vocservice.web.app import create_app
@@ -120,6 +121,17 @@ def test_27_a_full_disk_refuses_feedback_is_not_ready_and_heals_without_a_restar
     assert [item["source_record"] for item in door.client.get("/v1/feedback", headers=key).get_json()["items"]] == ["before"]
     allow_pages(2**30)
     assert (send("after").status_code, door.client.get("/readyz").status_code) == (202, 200)
+
+
+def test_35_a_store_of_another_version_is_not_ready_and_the_remedy_is_told(fake: Analyser, door: Door, tmp_path: Path) -> None:
+    with door.database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0001')")
+    store = StoreSettings(url=SecretStr(f"sqlite:///{tmp_path / 'voc.db'}"), keys=(SecretStr(door.sealing_key),))
+    client = create_app(fake, Settings(store=store)).test_client()
+    for asked in (client.get("/readyz"), client.get("/v1/feedback", headers=door.key())):
+        assert "voc db upgrade" in check_problem(asked, 503, "schema_mismatch")["detail"]
+    assert client.get("/livez").status_code == 200
 
 
 def test_27_a_store_is_not_ready_before_its_disk_is_full_to_the_last_byte(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

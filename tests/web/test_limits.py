@@ -1,13 +1,19 @@
 """Tests of `limits` and `kept`: buckets fill evenly, callers do not share them, and a Redis that is gone limits nobody."""
 
 import socket
+from pathlib import Path
 from threading import Thread
 
 import pytest
+from builders import fake_analyser
+from pydantic import SecretStr
 
+from vocservice.settings import Settings, StoreSettings
+from vocservice.web.app import create_app
 from vocservice.web.kept import Kept
 from vocservice.web.limits import MOST_CALLERS, Limiter, OwnBuckets, RedisBuckets, limiter
 from web.storing import Door
+from web.visiting import Office
 
 
 class Clock:
@@ -78,6 +84,19 @@ def test_22_feedback_is_still_taken_while_redis_is_gone_and_the_metric_says_so(d
     held._buckets = RedisBuckets("redis://127.0.0.1:1/0")
     assert door.client.post("/v1/feedback", json={"text": "It broke."}, headers=door.key("feedback:write")).status_code == 202
     assert "voc_unlimited_requests_total 1.0" in door.client.get("/metrics").get_data(as_text=True)
+
+
+def test_29_pages_and_intake_work_while_redis_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office(tmp_path, monkeypatch)
+    store = StoreSettings(url=SecretStr(f"sqlite:///{tmp_path / 'voc.db'}"), keys=(SecretStr(office.door.sealing_key),))
+    office.app = create_app(fake_analyser(), Settings(store=store, redis_url=SecretStr("redis://127.0.0.1:1/0")), office.database)
+    record, browser = office.record(), office.browser("admin")
+    for path in ("/desk", f"/desk/{record}", "/workbench", "/admin/sources"):
+        assert browser.client.get(path).status_code == 200, path
+    assert browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": "confirm"}).status_code == 303
+    taken = office.app.test_client().post("/v1/feedback", json={"text": "It broke."}, headers=office.door.key("feedback:write"))
+    assert taken.status_code == 202
+    office.door.close()
 
 
 def test_what_is_kept_is_looked_up_again_when_it_is_old_and_failures_are_not_kept() -> None:
