@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 import pytest
 import time_machine
 from builders import MODEL, FakePipeline, fake_analyser
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError, StoreError
 from vocservice.jobs.digests import Digests
+from vocservice.jobs.process import run_worker
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
 from vocservice.store import idempotency, jobs, packed, records, schema
@@ -172,6 +173,15 @@ def test_a_clock_that_is_wrong_takes_no_work_from_another_worker(store: Store, s
         with time_machine.travel(time.time() + shift, tick=True):
             worker_of(store, settings).run(once=True)
     assert job_states(store) == [("running", 1, None)]
+
+
+@pytest.mark.parametrize(("step", "told"), [("0000", "install the newer version"), ("0001", "voc db upgrade")])
+def test_35_a_worker_does_not_start_on_tables_of_another_version(store: Store, settings: Settings, step: str, told: str) -> None:
+    with store.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :step"), {"step": step})
+    with pytest.raises(StoreError, match=told) as caught:
+        run_worker(settings, once=True, load_bundle=lambda _: fake_analyser())
+    assert caught.value.code == "schema_mismatch"
 
 
 def test_answers_that_are_kept_no_longer_go(store: Store, settings: Settings) -> None:

@@ -6,6 +6,7 @@ from itertools import permutations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ingest.sending import only
 
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.ingest.events import Erase, Event, Fetch, Skipped
@@ -254,6 +255,18 @@ def test_odd_texts_in_results_are_the_same_in_both(bench: Bench) -> None:
     result = bench.rows(analyses)[0]["result"]
     assert (result["text"], result["id"]) == ("nul \ufffd and \ufffd here", "r\ufffd")
     assert bench.rows(record_table)[0]["clean"]["text"] == "nul \ufffd and \ufffd here"
+
+
+def test_13_a_nul_is_a_replacement_character_with_a_warning_in_both(bench: Bench) -> None:
+    bench.deliver(only("generic", {"id": "r\0", "text": "nul \0 here", "metadata": {"a": "b\0"}, "subject": "jo\0"}))
+    (row,) = bench.rows(record_table)
+    assert (row["source_record"], row["warnings"]) == ("r\ufffd", ["nul_replaced"])
+    task = load(bench, take(bench)[0])
+    assert (task.verbatim.text, task.verbatim.metadata) == ("nul \ufffd here", {"a": "b\ufffd"})
+    from builders import analysis
+
+    assert keep(bench, task, analysis(task.verbatim.text or "", id=task.verbatim.id))
+    assert bench.rows(analyses)[0]["result"]["text"] == bench.rows(record_table)[0]["clean"]["text"] == "nul \ufffd here"
 
 
 def test_a_delivery_is_stored_whole_or_not_at_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

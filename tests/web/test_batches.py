@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from vocservice.jobs.worker import Worker
 from vocservice.settings import BatchSettings, HttpLimits, Settings, StoreSettings
-from vocservice.store import batches, schema
+from vocservice.store import batches, keys, schema
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.web.app import create_app
@@ -332,6 +332,16 @@ def test_batches_of_another_workspace_are_as_none_and_a_scope_is_needed(desk: De
     assert desk.get("/v1/batches", key=stranger).get_json()["items"] == []
     check_problem(desk.post(TABLE, key=desk.door.key("feedback:read")), 403, "scope_missing")
     check_problem(desk.client.post("/v1/batches", data=TABLE), 401, "key_required")
+
+
+def test_48_a_batch_that_was_taken_is_done_though_its_key_is_revoked_meanwhile(desk: Desk) -> None:
+    batch = desk.post(TABLE).get_json()["id"]
+    with desk.door.database.write() as connection:
+        (row,) = [row for row in keys.listed(connection, WORKSPACE) if row.scopes == ("batches",)]
+        keys.revoke(connection, row, actor="test")
+    check_problem(desk.get(f"/v1/batches/{batch}"), 401, "key_invalid")
+    desk.work()
+    assert desk.get(f"/v1/batches/{batch}", key=desk.door.key("batches")).get_json()["status"] == "done"
 
 
 @pytest.fixture

@@ -91,13 +91,24 @@ def test_what_cannot_be_taken_is_refused(door: Door, value: Any, status: int, co
     assert door.count(schema.records) == 0
 
 
-NO_JSON = [b"{" + CANARY.encode(), b"[" * 100_000, b'{"text": "\\ud800"}', b'{"text": "\xff"}', b'{"text": NaN}', b"", b'{"text": 1e999}']
+NO_JSON = [
+    *(b"{" + CANARY.encode(), b"", b" ", b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000),
+    *(b'{"text": "\\ud800"}', b'{"text": "\xff"}', b'{"text": "\xc0\xaf"}', '{"text": "x"}'.encode("utf-16")),
+    *(b'{"text": "x", "score": %s}' % number for number in (b"NaN", b"-Infinity", b"1e999", b"9" * 5000)),
+]
 
 
 @pytest.mark.parametrize("body", NO_JSON, ids=lambda body: repr(body[:20]))
 def test_9_to_14_what_is_not_json_is_a_400(door: Door, body: bytes) -> None:
     headers = door.key("feedback:write")
     check_problem(door.client.post(FEEDBACK, data=body, content_type="application/json", headers=headers), 400)
+
+
+@pytest.mark.parametrize("body", [b"null", b'"x"', b"7", b"true", b"1.5"])
+def test_10_a_value_that_is_no_record_is_refused(door: Door, body: bytes) -> None:
+    headers = door.key("feedback:write")
+    check_problem(door.client.post(FEEDBACK, data=body, content_type="application/json", headers=headers), 422, "invalid_type")
+    assert door.count(schema.records) == 0
 
 
 def test_a_new_version_replaces_and_the_same_changes_nothing(door: Door) -> None:
