@@ -17,8 +17,9 @@ from web.test_desk import decided
 from web.test_workbench import set_record
 from web.visiting import Office
 
-from vocservice.cli import run
+from vocservice.cli import export, run
 from vocservice.records import Label
+from vocservice.store import records as erasing
 from vocservice.store import schema
 from vocservice.store.sqlite_file import TABLES
 from vocservice.store.types import from_micros
@@ -64,6 +65,31 @@ def test_a_table_has_a_row_a_record(records: list[str], tmp_path: Path, suffix: 
     assert str(second["created_at"])[:10] == "1970-01-01"
     body = (tmp_path / f"out.{suffix}").read_bytes()
     assert HASH.encode() not in body and b"private" not in body
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet", "sqlite"])
+def test_49_a_customer_erased_during_an_export_is_not_in_it(
+    office: Office,  # noqa: F811 - the fixture
+    records: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    suffix: str,
+) -> None:
+    real, written = export._writers()[f".{suffix}"], []
+
+    def write(path: Path, taken: Any) -> None:
+        real(path, taken)
+        written.append(path)
+        if len(written) == 1:
+            with office.database.write() as connection:
+                erasing.erase_by_id(connection, office.door.vault, "ws_one", records[1], reason="request")
+
+    monkeypatch.setattr(export, "_writers", lambda: {f".{suffix}": write})
+    path = tmp_path / f"out.{suffix}"
+    exported(path)
+    assert len(written) == 2
+    assert TEXT.encode() not in path.read_bytes() and records[1].encode() not in path.read_bytes()
+    assert office.door.rows(schema.audit)[-1]["details"]["records"] == 1
 
 
 def test_a_database_has_a_table_of_each_set(records: list[str], tmp_path: Path) -> None:

@@ -131,6 +131,12 @@ def in_order(connection: Connection, workspace_id: str, ids: Sequence[str]) -> I
         yield from (found[record_id] for record_id in some if record_id in found)
 
 
+def erased_of(connection: Connection, workspace_id: str, ids: Iterable[str]) -> set[str]:
+    """Which of these records were erased."""
+    where = records.c.workspace_id == workspace_id, records.c.status == "erased"
+    return set(connection.scalars(select(records.c.id).where(*where))) & set(ids)
+
+
 def page(connection: Connection, workspace_id: str, lines: Sequence[Line], words: Sequence[str], *, limit: int = 25) -> Page:
     """The first `limit` records, 100 at most, that hold all the words; at most 50,000 are looked through.
 
