@@ -108,7 +108,7 @@ def _opening(text: str) -> str:
 class Logistic(BaseModel):
     """A binary logistic model on standardised features, with its decision threshold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     weights: tuple[float, ...]
     bias: float
@@ -122,7 +122,7 @@ class Logistic(BaseModel):
 class Linear(BaseModel):
     """A linear model on standardised features."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     weights: tuple[float, ...]
     bias: float
@@ -138,7 +138,7 @@ class ConversationModel(BaseModel):
     its probability is renormalised over the classes.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     features: tuple[str, ...]
     mean: tuple[float, ...]
@@ -156,6 +156,8 @@ class ConversationModel(BaseModel):
         sizes = {len(part.weights) for part in (self.needs_review, *self.outcome.values(), *self.reasons.values())}
         if sizes | {len(self.mean), len(self.scale), len(self.end.weights)} != {len(FEATURES)}:
             raise ValueError("needs a number for each feature")
+        if 0 in self.scale:
+            raise ValueError("needs a scale other than 0 for each feature")
         if self.favour.keys() != self.outcome.keys():
             raise ValueError("needs a favour for each outcome")
         return self
