@@ -1,7 +1,9 @@
 """What holds of every adapter: its sample comes through, a wrong signature does not, and no body whatever breaks it."""
 
+import hmac
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from ingest.sending import ALL, NOW, OTHER, SECRET, SIGNED, URL, WRONG, name_of, secret_of, sent, signed
 from vocservice.errors import ConfigError, SignatureError, UnusableBodyError, VocError
-from vocservice.ingest import ADAPTERS, Adapter, Delivery, Erase, Fetch, Parsed, Skipped, Upsert, adapter
+from vocservice.ingest import ADAPTERS, Adapter, Delivery, Erase, Fetch, Parsed, Skipped, Upsert, adapter, signature
 from vocservice.ingest.adapter import FORM_TYPE
 from vocservice.records import SPEAKERS
 
@@ -124,6 +126,18 @@ def test_a_garbled_header_is_a_signature_error(sender: Adapter, garble: Any) -> 
     assert headers != delivery.headers
     with pytest.raises(SignatureError):
         sender.verify(replace(delivery, headers=headers), [secret_of(sender)], {})
+
+
+@every_signed
+def test_4_whichever_secret_signed_as_many_comparisons_are_made(sender: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare, made, seen = hmac.compare_digest, list[int](), set[int]()
+    monkeypatch.setattr(signature.hmac, "compare_digest", lambda *given: made.append(1) or compare(*given))
+    for secret in (SECRET, OTHER, WRONG):
+        made.clear()
+        with suppress(SignatureError):
+            sender.verify(signed(sender, secret=secret), [secret_of(sender), secret_of(sender, OTHER)], {})
+        seen.add(len(made))
+    assert len(seen) == 1 and min(seen) >= 2
 
 
 @every_signed
