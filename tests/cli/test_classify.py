@@ -12,7 +12,8 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from types import SimpleNamespace
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,6 +35,7 @@ from python_calamine import CalamineWorkbook
 
 from vocservice.api import Analyser
 from vocservice.cli import run
+from vocservice.cli.progress import Meter
 from vocservice.errors import InputError
 from vocservice.records import Factor
 from vocservice.taxonomy import LabelDefinition, LabelSet, load_taxonomy
@@ -501,9 +503,15 @@ def on_terminal(command: list[str], variables: dict[str, str], *, given: IO[byte
 def test_elsewhere_a_line_now_and_then(table: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "left" not in voc("classify", table).err
     monkeypatch.setattr("vocservice.cli.progress.SECONDS_BETWEEN_LINES", 0.0)
-    assert re.search(r"^1 records, [\d.]+/s, 100%, 0 s left$", voc("classify", table).err, re.M)
+    assert re.search(r"^1 records, [\d.]+/s$", voc("classify", table).err, re.M)
     assert re.search(r"^1 records, [\d.]+/s$", voc("classify", "-", given=b'{"text":"a"}').err, re.M)
     assert "records, " not in voc("classify", table, "--no-progress").err
+
+
+@pytest.mark.parametrize(("read", "shown"), [(0, ""), (50, ", 50%, 0 s left"), (100, "")])
+def test_what_is_left_is_told_while_the_input_is_not_read_to_its_end(read: int, shown: str) -> None:
+    line = Meter(cast(Any, SimpleNamespace(total_bytes=100, bytes_read=read))).line(7)
+    assert re.fullmatch(r"7 records, [\d.]+/s" + shown, line)
 
 
 def test_memory_does_not_grow_with_the_input(tmp_path: Path, analyser: Analyser) -> None:

@@ -81,9 +81,9 @@ class Meter:
         return f"{records} records, {records / max(time.monotonic() - self._started, 1e-9):.1f}/s"
 
     def line(self, records: int) -> str:
-        """The same with the share and the time left, as far as they are known."""
+        """The same with the share and the time left, as far as they are known: an input that is read to its end says neither."""
         share = self.share(records)
-        if not share:
+        if not share or share >= 1:
             return self.done(records)
         left = (time.monotonic() - self._started) * (1 - share) / share
         return f"{self.done(records)}, {share:.0%}, {left:.0f} s left"
