@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from vocservice.cli import COMMANDS
 from vocservice.errors import VocError
+from vocservice.ingest.signature import SHORTEST_SECRET
 from vocservice.settings import NESTED, PREFIX, Settings
 from vocservice.web.app import create_app
 from vocservice.web.problems import HTTP_PROBLEMS
@@ -155,6 +156,11 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
 def test_the_two_commands_come_first() -> None:
     shown = re.findall(r"^    (.+)$", README, flags=re.MULTILINE)
     assert [line.split("#")[0].strip() for line in shown[:2]] == ["make demo", "make test"]
+
+
+def test_the_secrets_of_the_examples_are_long_enough() -> None:
+    shown = re.findall(r"^    .*--secret '([^']+)'", README, flags=re.MULTILINE)
+    assert shown and all(len(secret) >= SHORTEST_SECRET for secret in shown)
 
 
 def test_the_examples_are_python_and_json() -> None:
