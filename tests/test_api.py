@@ -160,7 +160,7 @@ def test_repeated_and_numbered_column_names(fake: Analyser) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"text_column": "other"}])
 def test_a_frame_without_the_text_column_is_refused(options: Any, fake: Analyser) -> None:
-    with pytest.raises(InputError, match="column"):
+    with pytest.raises(InputError, match="text_column="):
         fake.analyse(pd.DataFrame({"a": [1]}), **options)
 
 

@@ -171,7 +171,7 @@ def test_rows_without_id_column_are_numbered(tmp_path: Path) -> None:
 
 
 def test_a_missing_text_column_lists_the_columns_and_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'id', 'remark'; name it with --text-column"):
+    with pytest.raises(InputError, match=r"'id', 'remark'; name it with --text-column, text_column= or a mapping"):
         read(saved(tmp_path, "in.csv", "id,remark\n1,a\n"))
 
 

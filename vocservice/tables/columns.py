@@ -77,7 +77,9 @@ def choose_columns(header: Header, wanted: Mapping[str, str]) -> Columns:
     candidates = tuple(dict.fromkeys(_text_candidates(header)))
     if "text" not in fields:
         if not candidates:
-            raise ColumnsError(f"no text column found among {listed(header)}; name it with --text-column", header.keys)
+            raise ColumnsError(
+                f"no text column found among {listed(header)}; name it with --text-column, text_column= or a mapping", header.keys
+            )
         fields["text"] = candidates[0]
     for field in ALIASES:
         if field not in fields and (index := _by_alias(header, field, taken=set(fields.values()))) is not None:
@@ -108,7 +110,7 @@ def _named(header: Header, field: str, name: str) -> int:
         for names in (header.keys, header.names, header.labels, tuple(str(item.get("ImportId", "")) for item in header.imports)):
             if (found := next((index for index, other in enumerate(names) if match(other)), None)) is not None:
                 return found
-    option = f"--{field}-column" if field in ("id", "text") else f"the mapping of {field} (--mapping)"
+    option = f"--{field}-column, {field}_column= or the mapping" if field in ("id", "text") else f"the mapping of {field} (--mapping)"
     raise InputError(f"{option} names a column that is not there; found are {listed(header)}")
 
 
