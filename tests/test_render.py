@@ -57,9 +57,9 @@ def read(html: str) -> _Reader:
     return reader
 
 
-def plain(renderable: Any) -> str:
+def plain(renderable: Any, *, width: int = 200) -> str:
     out = io.StringIO()
-    Console(file=out, width=200, color_system=None, force_terminal=False).print(renderable)
+    Console(file=out, width=width, color_system=None, force_terminal=False).print(renderable)
     return out.getvalue()
 
 
@@ -128,6 +128,13 @@ def test_the_table_names_the_owner() -> None:
     owner = owner_of(load_taxonomy(), Row("factors", "technology", "-", 0.8))
     assert owner and owner in shown
     assert owner_of(load_taxonomy(), Row("nowhere", "x", None, 0.1)) == "" == owner_of(load_taxonomy(), Row("stages", "x", None, 0.1))
+
+
+@pytest.mark.parametrize("key", ["self_service", "emotional_connection"])
+def test_no_label_is_broken_on_eighty_columns(key: str) -> None:
+    text = "It crashed and crashed and crashed and crashed again."
+    named = analysis(text, factors=(Factor(key, "-", 0.8, (Evidence(0, len(text), None, text),)),), stages=(), scope=None)
+    assert key in plain(labels_table(named, load_taxonomy()), width=80)
 
 
 def test_an_analysis_without_labels_is_shown() -> None:

@@ -19,6 +19,7 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 _POLARITY_NAMES: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
 LEVEL_NAMES: Mapping[int, str] = {-2: "very negative", -1: "negative", 0: "neutral", 1: "positive", 2: "very positive"}
 _SHOWN_EVIDENCE = 60
+_LABEL_WIDTH = 20  # the longest key of the own taxonomy is not broken on 80 columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def labels_table(analysis: Analysis, taxonomy: Taxonomy) -> Table:
     """The labels with probability, polarity, owner and evidence."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("set", "label", "polarity", "owner", "evidence"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=_LABEL_WIDTH if name == "label" else None)
     table.add_column("probability", justify="right")
     for row in rows_of(analysis):
         cells = (row.set, _label(row), _polarity(row), owner_of(taxonomy, row), _evidence(row), percent(row.probability))
