@@ -1,6 +1,6 @@
 """A store with many flagged transcripts in, milliseconds of the desk's pages out, each beside the same page of an almost empty desk.
 
-    python -m benchmarks.desk [--records 100000] [--rounds 20] [--store URL]
+    python -m benchmarks.desk [--records 100000] [--decided 0.05] [--rounds 20] [--store URL]
 
 Server time: the application is called in this process, without a network. Beside what a clock shows stands what the processor
 worked in this process (on SQLite that is all of it), which others on the machine do not lengthen. The store is made anew in a
@@ -75,19 +75,19 @@ def result_of(number: int, chance: random.Random) -> dict[str, Any]:
     }
 
 
-def fill(database: Database, count: int, *, workspace: str) -> None:
-    """Flagged transcripts, each with its analysis and its place in the queue."""
+def fill(database: Database, count: int, *, workspace: str, decided: float = 0.05) -> None:
+    """Flagged transcripts, each with its analysis and its place in the queue; a share of them is decided."""
     chance = random.Random(7)  # noqa: S311 - made-up data, the same every time
     with database.read() as connection:
         begin = now(connection) - timedelta(days=3)
     for numbers in chunked(range(count), _AT_ONCE):
-        rows = [_rows(number, chance, workspace, begin + timedelta(seconds=2.5 * number)) for number in numbers]
+        rows = [_rows(number, chance, workspace, begin + timedelta(seconds=2.5 * number), decided) for number in numbers]
         with database.write() as connection:
             for table in (schema.records, schema.analyses, schema.reviews, schema.review_labels):
                 connection.execute(insert(table), [values for row in rows for values in row[table.name]])
 
 
-def _rows(number: int, chance: random.Random, workspace: str, at: Any) -> Mapping[str, list[dict[str, Any]]]:
+def _rows(number: int, chance: random.Random, workspace: str, at: Any, decided: float) -> Mapping[str, list[dict[str, Any]]]:
     """The rows of one, by table."""
     result, record_id = result_of(number, chance), new_id("rec")
     labels = urgency.given(result)
@@ -104,7 +104,7 @@ def _rows(number: int, chance: random.Random, workspace: str, at: Any) -> Mappin
         "reviews": [
             own
             | {"revision": 1, "urgency": urgency.urgency(labels, urgency.rules()), "scope": result["scope"]["key"]}
-            | {"channel": "chat", "entered_at": at, "decided_at": at + timedelta(hours=1) if number % 20 == 0 else None}
+            | {"channel": "chat", "entered_at": at, "decided_at": at + timedelta(hours=1) if number % 100 < 100 * decided else None}
         ],
         "review_labels": [{"record_id": record_id, "label": label} for label in urgency.shown(labels)],
     }
@@ -179,9 +179,10 @@ def report(many: Sequence[Timed], few: Sequence[Timed], *, records: int) -> str:
 
 @click.command(help=__doc__)
 @click.option("--records", default=100_000, show_default=True)
+@click.option("--decided", default=0.05, show_default=True, help="Share of them that somebody decided on.")
 @click.option("--rounds", default=20, show_default=True)
 @click.option("--store", default="", help="URL of an empty database; a temporary SQLite file by default.")
-def main(records: int, rounds: int, store: str) -> None:
+def main(records: int, decided: float, rounds: int, store: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = store or f"sqlite:///{Path(folder) / 'voc.db'}"
         database = opened(url)
@@ -189,7 +190,7 @@ def main(records: int, rounds: int, store: str) -> None:
         few, many = client_of(app, database, "ws_few"), client_of(app, database, WORKSPACE)
         fill(database, FEW, workspace="ws_few")
         began = time.perf_counter()
-        fill(database, records, workspace=WORKSPACE)
+        fill(database, records, workspace=WORKSPACE, decided=decided)
         click.echo(f"{records:,} records made in {time.perf_counter() - began:.0f} s", err=True)
         found = [list(measured(client, rounds=rounds)) for client in (many, few)]
         click.echo(report(*found, records=records))

@@ -1,6 +1,6 @@
 """A bundle and the shipped sample in, records a second of the service beside the obvious alternatives out, as ratios.
 
-    python benchmarks/throughput.py [--bundle VERSION] [--records 200] [--rounds 3]
+    python benchmarks/throughput.py [--bundle VERSION] [--records 200] [--rounds 3] [--part turns]
 
 Every way runs in the same process on the same texts, in turns, so that a busy machine slows them all; the best round counts.
 The last column is the service's rate over that of the way beside it: above 1 the service is faster.
@@ -122,24 +122,60 @@ def ways_with_repeats(analyser: Analyser) -> Iterator[tuple[str, Way]]:
     yield "as many texts, all different", analyser.analyse
 
 
+def ways_with_turns(analyser: Analyser) -> Iterator[tuple[str, Way]]:
+    """A whole transcript at once; against what reading it turn by turn costs, with and without the turns before each."""
+    yield "the service: the whole, one pass a window", lambda texts: analyser.analyse(_turns(texts))
+    yield "each turn of the customer with the ten before it", lambda texts: [analyser.analyse(one) for one in _so_far(_turns(texts))]
+    yield "each turn of the customer alone", lambda texts: [analyser.analyse(text) for text in texts[::2]]
+
+
+def _turns(texts: Texts) -> list[dict[str, str]]:
+    """Customer and agent by turns."""
+    return [{"speaker": ("customer", "agent")[at % 2], "text": text} for at, text in enumerate(texts)]
+
+
+def _so_far(turns: Sequence[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    """What was said up to each turn of the customer, ten turns at most before it."""
+    yield from (list(turns[max(0, at - 10) : at + 1]) for at in range(0, len(turns), 2))
+
+
+PARTS: dict[str, str] = {
+    "classify": "Classifying",
+    "repeats": "Texts that come again",
+    "write": "Writing",
+    "turns": "Turns of one transcript",
+}
+
+
+def ways_of(part: str, analyser: Analyser, folder: Path, texts: Texts) -> Iterator[tuple[str, Way]]:
+    """The ways of one part, the service first."""
+    match part:
+        case "classify":
+            return ways_to_classify(analyser, folder)
+        case "repeats":
+            return ways_with_repeats(analyser)
+        case "turns":
+            return ways_with_turns(analyser)
+    return ways_to_write([found for found in analyser.analyse(texts) if isinstance(found, Analysis)])
+
+
 def report(title: str, found: Sequence[Measured]) -> str:
     """One Markdown table."""
     rows = [f"| {one.name} | {one.rate:,.0f} | {one.ratio:.2f} |" for one in found]
-    return "\n".join([f"### {title}", "", "| way | records/s | the service is faster by |", "|---|---|---|", *rows, ""])
+    return "\n".join([f"### {title}", "", "| way | texts or turns/s | the service is faster by |", "|---|---|---|", *rows, ""])
 
 
 @click.command()
 @click.option("--bundle", help="Version under models/, or path; by default the one the settings name.")
 @click.option("--records", type=click.IntRange(min=8), default=200, show_default=True, help="How many texts.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="How often; the best one counts.")
-def main(bundle: str | None, records: int, rounds: int) -> None:
+@click.option("--part", "parts", multiple=True, type=click.Choice(list(PARTS)), help="Only this one; all by default.")
+def main(bundle: str | None, records: int, rounds: int, parts: tuple[str, ...]) -> None:
     """Measure and print."""
     folder, texts = bundle_folder(bundle or load_settings().bundle), sample(records)
     analyser = vocservice.load(folder)
-    analyses = [found for found in analyser.analyse(texts) if isinstance(found, Analysis)]
-    click.echo(report("Classifying", measure(dict(ways_to_classify(analyser, folder)), texts, rounds=rounds)))
-    click.echo(report("Texts that come again", measure(dict(ways_with_repeats(analyser)), texts, rounds=rounds)))
-    click.echo(report("Writing", measure(dict(ways_to_write(analyses)), texts, rounds=rounds)))
+    for part in parts or PARTS:
+        click.echo(report(PARTS[part], measure(dict(ways_of(part, analyser, folder, texts)), texts, rounds=rounds)))
 
 
 if __name__ == "__main__":

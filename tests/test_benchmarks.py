@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from builders import analysis
@@ -33,6 +35,17 @@ def test_the_ways_to_write_write_the_same() -> None:
     assert {key: by_hand[key] for key in ("stages", "factors", "scope", "flags")} == {
         key: copied[key] for key in ("stages", "factors", "scope", "flags")
     }
+
+
+def test_a_transcript_is_read_whole_beside_its_turns_one_by_one() -> None:
+    asked: list[object] = []
+    analyser: Any = SimpleNamespace(analyse=asked.append)
+    for _, way in throughput.ways_with_turns(analyser):
+        way([f"said {number}" for number in range(30)])
+    whole, with_context, alone = asked[0], asked[1:16], asked[16:]
+    assert isinstance(whole, list) and len(whole) == 30 and whole[1] == {"speaker": "agent", "text": "said 1"}
+    assert [len(one) for one in with_context] == [1, 3, 5, 7, 9, *[11] * 10]  # type: ignore[arg-type]
+    assert alone == [f"said {number}" for number in range(0, 30, 2)]
 
 
 def test_the_report_is_a_table_of_every_way() -> None:

@@ -1,12 +1,29 @@
 """Analyses in, the queue of records that a person should look at out: filtered, the most urgent first, page by page."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from vocservice.records import Json
 from vocservice.reporting.recovery import EXPERIENCE, RESOLVED
@@ -25,6 +42,7 @@ State = Literal["pending", "draft", "later", "decided"]
 Assignee = Literal["", "mine", "free", "others"]
 Sort = Literal["urgency", "oldest"]
 _Where = tuple[Any, ...]
+_ALL = 2**31 - 1
 _MANY = 5000
 
 
@@ -185,15 +203,27 @@ def counts(connection: Connection, workspace_id: str) -> Counts:
     decided = select(func.count()).where(reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_not(None))
     later = select(func.count()).select_from(snoozes.join(reviews, reviews.c.record_id == snoozes.c.record_id))
     labelled = select(review_labels.c.label, func.count()).join(reviews, reviews.c.record_id == review_labels.c.record_id)
+    kinds = connection.execute(_kinds(waits, at)).all()
     return Counts(
-        pending=connection.execute(select(func.count()).where(*waits)).scalar_one(),
+        pending=sum(kind.lines for kind in kinds),
         decided=connection.execute(decided).scalar_one(),
         later=connection.execute(later.where(*waits, snoozes.c.workspace_id == workspace_id, snoozes.c.until > at)).scalar_one(),
-        overdue=connection.execute(select(func.count()).where(*waits, is_overdue(at))).scalar_one(),
-        labels=_counted(connection, labelled.where(*waits).group_by(review_labels.c.label)),
-        scopes=_counted(connection, select(reviews.c.scope, func.count()).where(*waits).group_by(reviews.c.scope)),
-        channels=_counted(connection, select(reviews.c.channel, func.count()).where(*waits).group_by(reviews.c.channel)),
+        overdue=sum(kind.late for kind in kinds),
+        labels=_added((row[0], row[1]) for row in connection.execute(labelled.where(*waits).group_by(review_labels.c.label))),
+        scopes=_added((kind.scope, kind.lines) for kind in kinds),
+        channels=_added((kind.channel, kind.lines) for kind in kinds),
     )
+
+
+def _kinds(waits: Sequence[ColumnElement[bool]], at: datetime) -> Select[Any]:
+    """The lines that wait, by scope and channel: how many, and how many of them too long.
+
+    Those that wait are taken first, by the order of an index: else SQLite walks all that was ever decided, to group without sorting.
+    """
+    late = cast(is_overdue(at), Integer).label("late")
+    line = select(reviews.c.scope, reviews.c.channel, late).where(*waits).order_by(reviews.c.entered_at).limit(_ALL).subquery()
+    sums = (func.count().label("lines"), func.sum(line.c.late).label("late"))
+    return select(line.c.scope, line.c.channel, *sums).group_by(line.c.scope, line.c.channel)
 
 
 def case(connection: Connection, workspace_id: str, record_id: str) -> Case | None:
@@ -363,8 +393,13 @@ def _earlier(row: Row[*tuple[Any, ...]]) -> Earlier:
     return Earlier(row.id, row.channel, row.received_at, mood.get("level"), scope.get("key"))
 
 
-def _counted(connection: Connection, chosen: Select[Any]) -> dict[str, int]:
-    return {row[0]: row[1] for row in connection.execute(chosen) if row[0] is not None}
+def _added(found: Iterable[tuple[str | None, int]]) -> dict[str, int]:
+    """How many of each name, by name; what has none is left out."""
+    sums: Counter[str] = Counter()
+    for name, count in found:
+        if name is not None:
+            sums[name] += count
+    return dict(sorted(sums.items()))
 
 
 def _cursor(row: Row[*tuple[Any, ...]], choice: Choice) -> str:

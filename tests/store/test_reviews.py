@@ -1,0 +1,55 @@
+"""Tests of the queue's counts: what waits by reason, scope and channel, what is late or put off, and what is decided."""
+
+from datetime import timedelta
+
+from sqlalchemy import insert
+
+from store.bench import Bench, said, work_off
+from vocservice.store import reviews, schema
+from vocservice.store.database import now
+
+LINES = [("both", "chat", 0), ("both", None, 0), ("neither", "chat", 90), (None, "phone", 0), ("both", "chat", None)]
+
+
+def filled(bench: Bench) -> None:
+    """One line each: its scope, channel, and for how many days it has waited; None for one that is decided."""
+    bench.deliver(*(said(f"r-{number}", "It crashed.") for number in range(len(LINES))))
+    work_off(bench)
+    ids = sorted(row["id"] for row in bench.rows(schema.records))
+    with bench.database.write() as connection:
+        connection.execute(schema.reviews.delete())
+        at = now(connection)
+        for record_id, (scope, channel, days) in zip(ids, LINES, strict=True):
+            line = {
+                "record_id": record_id,
+                "workspace_id": bench.workspace,
+                "revision": 1,
+                "urgency": 1,
+                "scope": scope,
+                "channel": channel,
+            }
+            line |= {"entered_at": at - timedelta(days=days or 0), "decided_at": at if days is None else None}
+            connection.execute(insert(schema.reviews).values(**line))
+            connection.execute(insert(schema.review_labels).values(record_id=record_id, label="flags.churn_risk"))
+
+
+def test_what_waits_is_counted_by_kind_and_what_is_decided_beside(bench: Bench) -> None:
+    filled(bench)
+    with bench.database.read() as connection:
+        found = reviews.counts(connection, bench.workspace)
+        nothing = reviews.counts(connection, "ws_of_others")
+    assert (found.pending, found.decided, found.later, found.overdue) == (4, 1, 0, 1)
+    assert (found.labels, found.scopes) == ({"flags.churn_risk": 4}, {"both": 2, "neither": 1})
+    assert found.channels == {"chat": 2, "phone": 1}
+    assert (nothing.pending, nothing.overdue, nothing.scopes) == (0, 0, {})
+
+
+def test_lines_that_are_decided_are_not_walked_to_count_those_that_wait(bench: Bench) -> None:
+    filled(bench)
+    if bench.database.engine.dialect.name != "sqlite":
+        return
+    waits = (schema.reviews.c.workspace_id == bench.workspace, schema.reviews.c.decided_at.is_(None))
+    with bench.database.read() as connection:
+        asked = reviews._kinds(waits, now(connection)).compile(connection, compile_kwargs={"literal_binds": True})
+        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    assert any("workspace_id=? AND decided_at=?" in step for step in plan)
