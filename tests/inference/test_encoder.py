@@ -1,6 +1,9 @@
 """Batches run side by side: the same figures whatever the threads and the budget, a bounded number at once, an error of one comes out."""
 
 import itertools
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -125,3 +128,12 @@ def test_the_error_of_a_batch_comes_out(bundle: Bundle) -> None:
     made._session = Slow(made._session, fails=True)
     with pytest.raises(RuntimeError, match="no"):
         made.encode(windowed(bundle))
+
+
+def test_the_runtime_reports_nothing_to_its_maker(tmp_path: Path) -> None:
+    """Where it does, it leaves the id of its session among the temporary files and one of the machine beside the user's."""
+    kept = {name: os.environ[name] for name in ("PATH", "VOC_HOME") if name in os.environ}
+    places = {name: str(tmp_path) for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
+    command = [sys.executable, "-c", "import vocservice.inference.encoder"]
+    subprocess.run(command, check=True, env=kept | places, cwd=Path(__file__).parents[2])
+    assert list(tmp_path.iterdir()) == []
