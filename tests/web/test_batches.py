@@ -106,6 +106,17 @@ def test_a_file_is_taken_labelled_and_given_back(desk: Desk) -> None:
     assert desk.files() == [] and desk.door.rows(schema.batches) == []
 
 
+@pytest.mark.parametrize("is_form", [True, False], ids=["form", "body"])
+def test_19_a_file_that_is_cut_off_on_its_way_is_refused_and_leaves_nothing(desk: Desk, is_form: bool) -> None:
+    cut = {"CONTENT_LENGTH": "1500", "wsgi.input_terminated": True}
+    data: Any = {"file": (io.BytesIO(TABLE), "Q1.csv"), "mapping": json.dumps(MAPPING)} if is_form else TABLE
+    query = {} if is_form else {"name": "Q1.csv", "mapping": json.dumps(MAPPING)}
+    kind = "multipart/form-data" if is_form else "text/csv"
+    answer = desk.client.post("/v1/batches", data=data, query_string=query, content_type=kind, headers=desk.key, environ_overrides=cut)
+    check_problem(answer, 400, "bad_request")
+    assert desk.files() == [] and desk.door.rows(schema.batches) == []
+
+
 @pytest.mark.parametrize("name", ["Q1.csv", ""], ids=["name", "content type"])
 def test_a_file_may_be_the_body_itself(desk: Desk, name: str) -> None:
     query = {"name": name, "mapping": json.dumps(MAPPING)}

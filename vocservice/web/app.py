@@ -1,8 +1,9 @@
 """Settings and perhaps an analyser in, a Flask application out: limits, blueprints, one error shape, headers, logs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -51,6 +52,9 @@ from vocservice.web import (
 )
 from vocservice.web.state import Model, State, attach
 from vocservice.web.stored import Stored
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ExcInfo = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 
@@ -102,7 +106,13 @@ HOOKS: tuple[Callable[[Flask], None], ...] = (
 
 
 class Service(Flask):
-    """Flask that never logs what an exception says: it may hold a customer's words."""
+    """Flask that never logs what an exception says: it may hold a customer's words. Nor does it take half a body for a whole one."""
+
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """gunicorn ends a body wherever its sender went: where a length was declared, werkzeug is to count."""
+        if environ.get("CONTENT_LENGTH"):
+            environ.pop("wsgi.input_terminated", None)
+        return super().wsgi_app(environ, start_response)
 
     def log_exception(self, exc_info: ExcInfo) -> None:
         logs.log_failure(exc_info[1])

@@ -13,12 +13,13 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from vocservice.settings import Settings
 from vocservice.web import draining
 from vocservice.web.app import create_app
 from vocservice.web.logs import configure_logs, log_failure
+from vocservice.web.paced import PacedListener
 from vocservice.web.problems import bare_answer
 from vocservice.web.server import Plan
 
@@ -39,8 +40,16 @@ class JsonLogger(Logger):  # type: ignore[misc]
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threads; what they cannot read is answered as a problem, where gunicorn would quote it in HTML.
 
-    Told to stop, it still listens for a moment, and tells who comes with work to go elsewhere.
+    Told to stop, it still listens for a moment, and tells who comes with work to go elsewhere. A request that comes too slowly
+    is given up, as gunicorn's threads would wait for it without end.
     """
+
+    def accept(self, listener: socket) -> None:
+        super().accept(PacedListener(listener))
+
+    def handle(self, conn: TConn) -> Any:
+        conn.sock.begin()
+        return super().handle(conn)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         draining.begin()
