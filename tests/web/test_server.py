@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.message import Message
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from threading import Event
 
 import pytest
 from builders import CANARY
@@ -33,10 +36,11 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import intake
-from vocservice.web import draining, server, state
+from vocservice.web import draining, paced, server, state
 state.load = lambda **_: __import__("builders").fake_analyser()
 server.choose = lambda: sys.argv[2]
 draining.LINGER_SECONDS = float(sys.argv[4])
+paced.PATIENCE_SECONDS = 4.0
 stored, accept_all = (StoreSettings(url=sys.argv[5], keys=(sys.argv[6],)) if len(sys.argv) > 5 else StoreSettings()), intake.accept_all
 if len(sys.argv) > 7:
     intake.accept_all = lambda *given: (time.sleep(float(sys.argv[7])), accept_all(*given))[1]
@@ -234,6 +238,127 @@ def test_whatever_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None
     started.process.wait(SECONDS)
     assert set(acknowledged) <= started.stored()
     started.database.close()
+
+
+@pytest.fixture(params=["gunicorn", "werkzeug"])
+def storing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storing]:
+    """A server over a store, for whom a request that has not come after four seconds never does."""
+    started = Storing(request.param, tmp_path)
+    yield started
+    started.process.kill()
+    started.process.wait(SECONDS)
+    started.database.close()
+
+
+def begun(server: Storing, sent: bytes) -> socket.socket:
+    """A connection on which a delivery of 200 bytes has begun to come."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS)
+    head = f"POST {server.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n"
+    connection.sendall(head.encode() + sent)
+    return connection
+
+
+@pytest.mark.parametrize("drips", [False, True], ids=["silent", "a byte now and then"])
+def test_19_senders_that_dawdle_stop_nobody_and_leave_nothing(storing: Storing, drips: bool) -> None:
+    dawdling = [begun(storing, b'{"id": "slow", "text": "' + CANARY.encode()) for _ in range(24)]
+    stop = Event()
+
+    def drip() -> None:
+        while drips and not stop.wait(0.5):
+            for connection in dawdling:
+                with suppress(OSError):
+                    connection.sendall(b"x")
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(drip)
+        assert storing.post("quick")[0] == 202
+        stop.set()
+    for connection in dawdling:
+        connection.close()
+    assert storing.stored() == {"quick"}
+    check_calm(storing)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b'{"id": "gone"', b'{"id": "gone", "text": "It crashed."}'], ids=["no body", "half", "less than declared"]
+)
+def test_19_a_sender_that_goes_half_way_leaves_nothing(storing: Storing, sent: bytes) -> None:
+    for _ in range(40):
+        begun(storing, sent).close()
+    assert storing.post("stays")[0] == 202
+    assert storing.stored() == {"stays"}
+    check_calm(storing)
+
+
+def check_calm(server: Running) -> None:
+    """It answers, and logged no fault of its own and nothing that was sent."""
+    assert server.ask("GET", "/livez")[0] == 200
+    log = server.log.read_text()
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line for line in lines if line["level"] == "error" or line.get("status", 0) >= 500] == []
+    assert "Traceback" not in log and CANARY not in log
+
+
+def memory(server: Running, what: str) -> int:
+    """Kilobytes of a server's processes: `VmRSS` now, `VmHWM` at most so far."""
+    processes = (server.process.pid, *children(server.process.pid))
+    found = [re.search(rf"{what}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in processes]
+    return sum(int(one[1]) for one in found if one)
+
+
+def handles(server: Running) -> int:
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in (server.process.pid, *children(server.process.pid)))
+
+
+def ask_all(server: Storing, asked: Sequence[tuple[str, str, bytes | None]]) -> Counter[int]:
+    """How often eight clients, each on a connection of its own, had each status."""
+
+    def work(first: int) -> list[int]:
+        connection, found = HTTPConnection("127.0.0.1", server.port, timeout=SECONDS), []
+        for method, path, body in asked[first::8]:
+            connection.request(method, path, body, headers={"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            found.append(answer.status)
+        connection.close()
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        return Counter(status for found in pool.map(work, range(8)) for status in found)
+
+
+def test_36_ten_thousand_requests_of_eight_clients_leave_no_memory_no_file_and_no_thread_of_sqlite_s(tmp_path: Path) -> None:
+    server = Storing("gunicorn", tmp_path)
+    try:
+        record = [("POST", server.path, json.dumps({"id": f"r-{number % 500}", "text": "It crashed."}).encode()) for number in range(800)]
+        assert ask_all(server, record) == {202: 500, 200: 300}
+        many = [("GET", "/readyz", None), ("GET", server.path, None), ("POST", "/v1/hooks/nothing", b"{}"), ("POST", "/v1/analyse", b"{")]
+        asked = [*many * 2200, *record[:400]]
+        ask_all(server, asked[:1000])
+        before, open_before = memory(server, "VmRSS"), handles(server)
+        assert ask_all(server, asked) == {200: 2 * 2200 + 400, 401: 2200, 400: 2200}
+        assert memory(server, "VmRSS") - before < 16 * 1024
+        assert handles(server) <= open_before + 8
+        assert len(server.stored()) == 500
+        assert "SQLite objects" not in server.log.read_text() and "Traceback" not in server.log.read_text()
+    finally:
+        server.process.kill()
+        server.process.wait(SECONDS)
+        server.database.close()
+
+
+def test_17_bodies_over_the_limit_take_no_memory(running: Running) -> None:
+    def send(is_chunked: bool) -> int:
+        body = (b" " * 65536 for _ in range(256)) if is_chunked else b" " * (16 << 20)
+        return running.ask("POST", "/v1/analyse", body, Content_Type="application/json")[0]
+
+    assert {send(True), send(False)} == {413}
+    for pid in (running.process.pid, *children(running.process.pid)):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the most so far is what there is now
+    before = memory(running, "VmHWM")
+    assert {send(bool(number % 2)) for number in range(12)} == {413}
+    assert memory(running, "VmHWM") - before < 24 * 1024
+    assert running.ask("GET", "/livez")[0] == 200
 
 
 def children(pid: int) -> list[int]:
