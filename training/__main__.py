@@ -11,8 +11,7 @@ import torch
 
 from training.companies import COMPANIES
 from training.comparison import baseline_figures
-from training.custom import TABLES, corpus_table, read_labelled, report_custom, shown_figures, train_custom
-from training.encoders import from_bundle
+from training.custom import TABLES, corpus_table, go_on, read_labelled, report_custom, shown_figures, train_custom
 from training.recipe import quantise_bundle, train_bundle
 from training.report import keep_earlier, write_reports
 from training.run import Run
@@ -72,6 +71,7 @@ def teach_command(data: Path, runs: Path, output: Path | None) -> None:
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")
 @click.option("--layers", callback=_numbers, help="Keep these layers only of --start, as 0,2,4,5.")
+@click.option("--decided", type=TABLE, help="Decisions of a review desk (voc export-annotations) to learn beside the corpora.")
 def train(
     data: Path,
     version: str,
@@ -81,21 +81,25 @@ def train(
     models: Path | None,
     commercial: bool,
     layers: tuple[int, ...],
+    decided: Path | None,
 ) -> None:
     """Train a bundle: ours from the corpora, or another taxonomy's from a labelled table."""
     settings, folder = load_training_settings(), models or models_path()
     if layers and (taxonomy_file is not None or start is None):
         raise click.UsageError("--layers makes a smaller bundle of our own taxonomy: give --start, leave out --taxonomy")
+    if decided is not None and taxonomy_file is not None:
+        raise click.UsageError("--decided stands beside the corpora: with --taxonomy give the decisions as --data")
     if taxonomy_file is None:
         if start is not None:
             _check_licences(start, commercial=commercial)
-        run = Run(data, runs / version, settings, load_taxonomy(), commercial, start, layers)
+        run = Run(data, runs / version, settings, load_taxonomy(), commercial, start, layers, decided)
         train_bundle(run, version=version, models=folder)
         return
-    taxonomy = load_taxonomy(taxonomy_file)
-    examples = read_labelled(data, taxonomy)
-    encoder = from_bundle(start or default_bundle())
-    train_custom(taxonomy, examples, start=encoder, recipe=settings.custom.recipe, source=data, run=runs / version, folder=folder / version)
+    taxonomy, begin = load_taxonomy(taxonomy_file), start or default_bundle()
+    examples = read_labelled(data, taxonomy, weights=settings.decisions.weights)
+    goes_on = load_bundle(begin).taxonomy.id == taxonomy.id
+    make, recipe = (go_on, settings.further.recipe) if goes_on else (train_custom, settings.custom.recipe)
+    make(taxonomy, examples, start=begin, recipe=recipe, source=data, run=runs / version, folder=folder / version)
     report_custom(folder / version, examples, taxonomy)
 
 

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from training.corpora import CORPORA, read_rows
+from training.decisions import weight_of
 from training.run import Run
 from vocservice.assemble import dialogue_of
 from vocservice.errors import RecordError
@@ -26,6 +27,8 @@ from vocservice.text.segment import segments_of
 log = logging.getLogger("training.conversations")
 
 SOURCES = ("transcripts_train", "transcripts_written")
+DECIDED = "decided"
+_LEARNED = ("outcome", "sentiment_end", "needs_review", "reasons")
 _STRENGTH = 0.15  # inverse regularisation: few transcripts, many features
 _LEAST_SCALE = 0.05  # a feature that hardly varies here is not blown up where it does
 _END_CUES = ("end", "mean", "end_thanks", "end_question", "end_still")  # what the sentiment at the end is read from
@@ -38,25 +41,61 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows = [row for row in rows if len(row["turns"]) > 1 and not (run.commercial and row["id"].startswith("twcs"))]
-    heard = hear(rows, Engine(load_bundle(bundle_folder)))
+    heard = hear([*rows, *_decided(run)], Engine(load_bundle(bundle_folder)))
     rows, vectors = [one.row for one in heard], dialogue_features(heard)
     mean, scale = vectors.mean(0), np.maximum(vectors.std(0), _LEAST_SCALE)
-    matrix = (vectors - mean) / scale
-    weight = np.array([_WRITTEN_WEIGHT if row["source"] == "transcripts_written" else 1.0 for row in rows])
-    outcomes = run.taxonomy["outcome"].keys
-    reasons = run.taxonomy["reasons"].keys
+    weight = np.array([_weight(row, run) for row in rows])
+    known = {name: _Known.of(rows, (vectors - mean) / scale, weight, name) for name in _LEARNED}
+    outcome, end, review, reasons = (known[name] for name in _LEARNED)
     model = ConversationModel(
         features=FEATURES,
         mean=tuple(mean),
         scale=tuple(scale),
-        outcome={key: _fit(matrix, np.array([row["outcome"] == key for row in rows]), weight) for key in outcomes},
-        favour={key: _favour(np.array([row["outcome"] == key for row in rows]), weight) for key in outcomes},
-        end=_fit_end(matrix, np.array([row["sentiment_end"] / 2 for row in rows]), weight),
-        needs_review=_fit(matrix, np.array([row["needs_review"] for row in rows]), weight),
-        reasons={key: _fit(matrix, np.array([key in row["reasons"] for row in rows]), weight) for key in reasons},
+        outcome={key: _fit(outcome.matrix, outcome.is_(key), outcome.weight) for key in run.taxonomy["outcome"].keys},
+        favour={key: _favour(outcome.is_(key), outcome.weight) for key in run.taxonomy["outcome"].keys},
+        end=_fit_end(end.matrix, np.array(end.values) / 2, end.weight),
+        needs_review=_fit(review.matrix, np.array(review.values), review.weight),
+        reasons={key: _fit(reasons.matrix, reasons.has(key), reasons.weight) for key in run.taxonomy["reasons"].keys},
     )
     log.info("conversations: %d transcripts", len(rows))
     return model
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of the transcripts of which something is known: what it is, their features and weights."""
+
+    values: list[Any]
+    matrix: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[dict[str, Any]], matrix: np.ndarray, weight: np.ndarray, name: str) -> "_Known":
+        at = [index for index, row in enumerate(rows) if row.get(name) is not None]
+        return cls([rows[index][name] for index in at], matrix[at], weight[at])
+
+    def is_(self, key: str) -> np.ndarray:
+        return np.array([value == key for value in self.values])
+
+    def has(self, key: str) -> np.ndarray:
+        return np.array([key in value for value in self.values])
+
+
+def _decided(run: Run) -> list[dict[str, Any]]:
+    """Transcripts that people decided on at a review desk; how they felt at the end was not asked."""
+    lines = [] if run.decided is None else read_rows(run.decided)
+    talks = (row for row in lines if len(row.get("turns") or ()) > 1)
+    return [row | {"source": DECIDED, "outcome": row.get("outcome") or None, "reasons": _keys(row.get("reasons"))} for row in talks]
+
+
+def _keys(cell: str | None) -> list[str] | None:
+    return None if cell is None else [key for key in cell.split("|") if key]
+
+
+def _weight(row: dict[str, Any], run: Run) -> float:
+    if row["source"] == DECIDED:
+        return weight_of(row, run.settings.decisions.weights)
+    return _WRITTEN_WEIGHT if row["source"] == "transcripts_written" else 1.0
 
 
 @dataclass(frozen=True, slots=True)

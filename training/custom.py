@@ -18,12 +18,13 @@ import orjson
 from training import encoders
 from training.calibrate import fit_calibration, score_sets
 from training.corpora import file_hash, read_corpus
+from training.decisions import completed, weight_of
 from training.evaluate import figures, judge
 from training.examples import Example, Labels, OneOf, Target
 from training.export import Provenance, export_bundle
 from training.fit import Recipe, fit
 from training.prepare import Prepared, prepare
-from training.splits import Splits, split_tenths
+from training.splits import split_tenths
 from vocservice.errors import InputError
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.engine import Engine
@@ -47,11 +48,17 @@ _TITLES = {
 }
 
 UNKNOWN_CELL = "?"
+_LICENCE = "without_non_commercial"
 _JOIN = "|"
 
 
-def read_labelled(path: Path, taxonomy: Taxonomy) -> list[Example]:
-    """The examples of a labelled table.
+def read_labelled(path: Path, taxonomy: Taxonomy, *, weights: Mapping[str, float] | None = None) -> list[Example]:
+    """The examples of a labelled table; transcripts without a word of a customer are left out.
+
+    Args:
+        path: the table.
+        taxonomy: whose label sets have columns.
+        weights: of a row by its `decision`, where the review desk exported it.
 
     Raises:
         InputError: a label column is missing for every set, or a cell names an unknown label (with its row's id).
@@ -63,11 +70,18 @@ def read_labelled(path: Path, taxonomy: Taxonomy) -> list[Example]:
         text = record.text or "\n".join(turn.text for turn in record.turns if turn.speaker == "customer")
         if not text:
             continue
-        targets = {s.name: target for s in taxonomy.of("verbatim") if (target := _target(s, row.get(s.name), record.id)) is not None}
-        examples.append(Example(record.id, path.stem, text, targets, channel=record.channel, question=record.question))
+        weight = weight_of(row, weights or {})
+        more = {"channel": record.channel, "question": record.question, "weight": weight}
+        examples.append(Example(record.id, path.stem, text, _targets(record.id, row, taxonomy), record.turns, **more))
     if not any(example.targets for example in examples):
         raise InputError(f"{path.name} has none of the label columns {', '.join(s.name for s in taxonomy.of('verbatim'))}")
     return examples
+
+
+def _targets(record_id: str, row: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Target]:
+    """What a row says of each label set that it says anything of."""
+    said = {s.name: _target(s, row.get(s.name), record_id) for s in taxonomy.of("verbatim")}
+    return {name: completed(target, name, row, record_id) for name, target in said.items() if target is not None}
 
 
 def _rows(path: Path) -> Iterator[tuple[RawVerbatim | Rejected, Mapping[str, Any]]]:
@@ -122,31 +136,53 @@ def _known(label_set: LabelSet, key: str, record_id: str) -> str:
 
 
 def train_custom(
-    taxonomy: Taxonomy, examples: list[Example], *, start: encoders.Encoder, recipe: Recipe, source: Path, run: Path, folder: Path
-) -> Splits:
-    """Fit, calibrate and export a bundle for any taxonomy; returns the splits, the fresh one for evaluation.
+    taxonomy: Taxonomy, examples: list[Example], *, start: Path, recipe: Recipe, source: Path, run: Path, folder: Path
+) -> None:
+    """Fit, calibrate and export a bundle for any taxonomy, from the encoder of the bundle `start`.
 
     Raises:
         InputError: there are too few texts to fit and to calibrate on.
     """
-    splits = split_tenths(examples)
-    rules = RedactionRules.load(config_path("redaction.toml"))
-    layout = lay_out(taxonomy.of("verbatim"))
-    fitted, calibrating = (_ready(part, start, rules, layout) for part in (splits.fit, splits.calibrate))
+    splits, encoder, layout = split_tenths(examples), encoders.from_bundle(start), lay_out(taxonomy.of("verbatim"))
+    fitted, calibrating = (_ready(part, encoder, layout) for part in (splits.fit, splits.calibrate))
     if not fitted or not calibrating:
         raise InputError(
             f"{source.name} has too few labelled texts: some must fit, a tenth calibrates, a tenth measures; give it a hundred"
         )
     log.info("%s: %d texts to fit, %d to calibrate, %d fresh", taxonomy.id, len(fitted), len(calibrating), len(splits.fresh))
-    network = encoders.new_network(start, layout, dropout=recipe.dropout, seed=recipe.seed)
+    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
     fit(network, fitted, recipe, folder=run)
     calibration = fit_calibration(score_sets(network, calibrating, layout.blocks))
     provenance = Provenance(folder.name, "all-MiniLM-L6-v2", {source.name: file_hash(source)}, recipe.seed, {"epochs": recipe.epochs})
-    export_bundle(network, start.tokenizer, taxonomy, calibration, None, provenance, folder)
-    return splits
+    export_bundle(network, encoder.tokenizer, taxonomy, calibration, None, provenance, folder)
 
 
-def _ready(examples: list[Example], start: encoders.Encoder, rules: RedactionRules, layout: Layout) -> list[Prepared]:
+def go_on(taxonomy: Taxonomy, examples: list[Example], *, start: Path, recipe: Recipe, source: Path, run: Path, folder: Path) -> None:
+    """Fit the bundle `start` of this taxonomy further, heads and all, and export it.
+
+    Its calibration and its conversation model stay: what people decided on was chosen by the model, and is no random draw to
+    calibrate on.
+
+    Raises:
+        InputError: there is no text to fit, or none to measure on.
+        BundleError: `start` is of another taxonomy.
+    """
+    bundle, encoder, splits = load_bundle(start, taxonomy=taxonomy), encoders.from_bundle(start), split_tenths(examples)
+    layout = lay_out(taxonomy.of("verbatim"))
+    fitted = _ready([*splits.fit, *splits.calibrate], encoder, layout)
+    if not fitted or not splits.fresh:
+        raise InputError(f"{source.name} has too few labelled texts: nine tenths must fit, a tenth measures")
+    log.info("%s: %d texts to go on from %s, %d fresh", taxonomy.id, len(fitted), bundle.id, len(splits.fresh))
+    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    encoders.take_heads(network, start)
+    fit(network, fitted, recipe, folder=run)
+    made_from = {"epochs": recipe.epochs, "start": bundle.id, _LICENCE: bundle.manifest.recipe.get(_LICENCE, False)}
+    provenance = Provenance(folder.name, bundle.manifest.base, {source.name: file_hash(source)}, recipe.seed, made_from)
+    export_bundle(network, encoder.tokenizer, taxonomy, bundle.calibration, bundle.conversation, provenance, folder)
+
+
+def _ready(examples: list[Example], start: encoders.Encoder, layout: Layout) -> list[Prepared]:
+    rules = RedactionRules.load(config_path("redaction.toml"))
     return list(prepare(examples, Windower(start.tokenizer), rules, layout))
 
 

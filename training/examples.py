@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from vocservice.records import RawTurn, RawVerbatim
 
-Span = tuple[int, int]
+Span = tuple[int, int] | tuple[int, int, int]  # half-open offsets, and the turn where it is not the first
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,28 +59,31 @@ def _clean_example(example: Example, rules: RedactionRules) -> tuple[Verbatim, l
 
 
 def _carried(example: Example, parts: Sequence[Segment], cleans: Sequence[Clean], layout: Layout) -> Iterator[dict[str, set[int]]]:
-    """Which labels each segment carries; annotated spans lie in the raw text of a plain example."""
-    spans: list[tuple[str, int, Span]] = []
+    """Which labels each segment carries; annotated spans lie in the raw text of their turn."""
+    spans: list[tuple[str, int, int, tuple[int, int]]] = []
     for block in layout.blocks:
         known = example.targets.get(block.label_set.name)
         if isinstance(known, Labels):
             keys = block.label_set.keys
             spans += [
-                (block.label_set.name, keys.index(key), _to_clean(span, cleans[0]))
+                (block.label_set.name, keys.index(key), *_to_clean(span, cleans))
                 for key, listed in known.evidence.items()
                 for span in listed
             ]
     for part in parts:
         carried: dict[str, set[int]] = {}
-        for name, index, (start, end) in spans:
-            shared = min(end, part.end) - max(start, part.start)
+        for name, index, turn, (start, end) in spans:
+            shared = min(end, part.end) - max(start, part.start) if part.turn == turn else 0
             if shared > 0 and shared >= _MIN_OVERLAP * min(end - start, part.end - part.start):
                 carried.setdefault(name, set()).add(index)
         yield carried
 
 
-def _to_clean(span: Span, cleaned: Clean) -> Span:
-    return bisect_left(cleaned.offsets, span[0]), bisect_left(cleaned.offsets, span[1])
+def _to_clean(span: Span, cleans: Sequence[Clean]) -> tuple[int, tuple[int, int]]:
+    """The turn of a span and its place in the cleaned text."""
+    turn = span[2] if len(span) == 3 else 0
+    offsets = cleans[turn].offsets
+    return turn, (bisect_left(offsets, span[0]), bisect_left(offsets, span[1]))
 
 
 def collate(batch: Sequence[Prepared], *, bare: Sequence[bool], pad: int = 0) -> Batch:

@@ -19,6 +19,7 @@ from training.annotated import EXTENDED, read_extended, read_once
 from training.calibrate import fit_calibration, score_sets
 from training.conversations import fit_conversations
 from training.corpora import file_hash, read_corpus
+from training.custom import read_labelled
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
 from training.export import Provenance, export_bundle, write_fitted, write_manifest
@@ -113,7 +114,8 @@ def _signed(run: Run, network: Network, windower: Windower, rules: RedactionRule
 
 def own_hashes(run: Run) -> dict[str, str]:
     """Hashes of the project's own files that the weights rest on."""
-    return {"extended": file_hash(EXTENDED)} | ({} if run.commercial else {"teachers": file_hash(TEACHERS)})
+    decided = {} if run.decided is None else {run.decided.name: file_hash(run.decided)}
+    return {"extended": file_hash(EXTENDED)} | ({} if run.commercial else {"teachers": file_hash(TEACHERS)}) | decided
 
 
 def recipe_record(run: Run) -> dict[str, object]:
@@ -212,7 +214,12 @@ def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping
     for name, most in sentiment.items():
         kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
         examples += [e for e in _sample(kept, most) if e.id not in unseen]
-    return examples
+    return examples + decided_examples(run)
+
+
+def decided_examples(run: Run) -> list[Example]:
+    """The decisions of a review desk, none where none are given."""
+    return [] if run.decided is None else read_labelled(run.decided, run.taxonomy, weights=run.settings.decisions.weights)
 
 
 def unseen_ids(splits: Splits) -> frozenset[str]:

@@ -16,6 +16,7 @@ class Run:
 
     `start`: the bundle whose weights it goes on from; None when the run starts from the base encoder.
     `layers`: which of that bundle's layers are kept; all when empty.
+    `decided`: decisions of a review desk to learn from beside the corpora, as `voc export-annotations` writes them.
     """
 
     data: Path
@@ -25,6 +26,7 @@ class Run:
     commercial: bool = False
     start: Path | None = None
     layers: tuple[int, ...] = ()
+    decided: Path | None = None
 
     def keep(self, examples: Iterable[Example]) -> list[Example]:
         """Without the development texts and, for a commercial bundle, without non-commercial corpora."""

@@ -68,6 +68,12 @@ class FurtherStage(_Strict):
     recipe: Recipe
 
 
+class DecisionSettings(_Strict):
+    """What the decisions of a review desk weigh, by what was decided."""
+
+    weights: dict[Literal["confirm", "dismiss", "correct"], float]
+
+
 class CustomStage(_Strict):
     """Training another taxonomy."""
 
@@ -83,6 +89,7 @@ class TrainingSettings(_Strict):
     codebook: CodebookStage
     further: FurtherStage
     custom: CustomStage
+    decisions: DecisionSettings
     data: dict[str, str]
 
 

@@ -24,6 +24,7 @@ from vocservice.store.users import User
 from vocservice.taxonomy import Taxonomy
 
 MULTI, SINGLE = ("stages", "factors", "flags", "reasons"), ("sentiment", "scope", "outcome")
+PLACED = ("stages", "factors", "flags")  # the sets whose labels have evidence that training reads
 COLUMNS = ("id", "text", "channel", *MULTI, *SINGLE, "decision", "model", "annotator", "annotated_at")
 Outcome = Literal["stored", "same", "conflict", "unknown", "refused"]
 _SIGNS = "+-~"
@@ -40,8 +41,12 @@ class Incoming:
 
 
 def as_table(example: Example) -> Json:
-    """A row of a labelled table, as `voc train --data` reads it: several labels in one cell, joined by `|`."""
-    return {**_head(example), **{name: "|".join(_keys(example, name)) for name in (*MULTI, *SINGLE)}, **_tail(example)}
+    """A row of a labelled table, as `voc train --data` reads it: several labels in one cell, joined by `|`.
+
+    `evidence` has the places of the model's labels that the person kept, as [turn, start, end]; `withheld` the labels that neither gave.
+    """
+    cells = {name: "|".join(_keys(example, name)) for name in (*MULTI, *SINGLE)}
+    return {**_head(example), **cells, **_called(example), "evidence": _evidence(example), "withheld": _withheld(example), **_tail(example)}
 
 
 def as_label_studio(example: Example) -> Json:
@@ -81,6 +86,37 @@ def _head(example: Example) -> Json:
 def _tail(example: Example) -> Json:
     note = example.annotation
     return {"decision": note.decision, "model": note.bundle, "annotator": note.user_id, "annotated_at": note.created_at.isoformat()}
+
+
+def _called(example: Example) -> Json:
+    """Whether a person should look, of a transcript."""
+    value = example.annotation.labels.get("needs_review")
+    return {} if value is None else {"needs_review": value}
+
+
+def _evidence(example: Example) -> Json:
+    """set -> label -> places of the model's labels that the person kept."""
+    return {name: found for name in PLACED if (found := _places(example, name))}
+
+
+def _places(example: Example, name: str) -> dict[str, list[list[int | None]]]:
+    kept = _plain_keys(example, name)
+    labels = [label for label in example.result.get(name) or () if label["key"] in kept and label.get("evidence")]
+    return {label["key"]: [[piece["turn"], piece["start"], piece["end"]] for piece in label["evidence"]] for label in labels}
+
+
+def _withheld(example: Example) -> Json:
+    """set -> labels that the model withheld and the person did not give, of the sets that stand as the model gave them."""
+    said, given = example.annotation.labels, given_labels(example.result)
+    named = [str(one["label"]).partition(".") for one in example.result.get("abstained") or ()]
+    left = [name for name in PLACED if not differing({name: said.get(name)}, given)]
+    found = {name: [key for whole, _, key in named if whole == name and key not in _plain_keys(example, name)] for name in left}
+    return {name: keys for name, keys in found.items() if keys}
+
+
+def _plain_keys(example: Example, name: str) -> set[str]:
+    """The labels that the person holds true, without polarities."""
+    return {label["key"] if name == "factors" else label for label in example.annotation.labels.get(name) or ()}
 
 
 def _keys(example: Example, name: str) -> list[str]:
@@ -218,8 +254,8 @@ def _read(said: Mapping[str, tuple[str, ...]], base: Json, taxonomy: Taxonomy) -
             labels[name] = list(dict.fromkeys(keys))
         elif keys:
             labels[name] = int(float(keys[0])) if name == "sentiment" else keys[0]
-    if labels.get("needs_review") is not None and "reasons" in said:
-        labels["needs_review"] = bool(labels["reasons"])
+    if labels.get("needs_review") is not None and set(labels.get("reasons") or ()) != set(base.get("reasons") or ()):
+        labels["needs_review"] = bool(labels.get("reasons"))
     return labels
 
 
