@@ -1,11 +1,12 @@
 """A database in a folder with one workspace, for the tests of routes that store."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from builders import fake_analyser
 from pydantic import SecretStr
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, insert, select, text
 
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import keys, schema, sources
@@ -19,11 +20,18 @@ WORKSPACE = "ws_one"
 ELSEWHERE = "ws_two"
 
 
+def url_in(folder: Path) -> str:
+    """An SQLite file in a folder, or the PostgreSQL database that VOC_TEST_DATABASE names: the tests empty it."""
+    return os.environ.get("VOC_TEST_DATABASE") or f"sqlite:///{folder / 'voc.db'}"
+
+
 def opened(folder: Path, *, key: str | None = None) -> tuple[Database, Vault]:
     """A fresh database with two workspaces, and its vault."""
-    database = Database(f"sqlite:///{folder / 'voc.db'}")
+    database = Database(url_in(folder))
     schema.metadata.create_all(database.engine)
     with database.write() as connection:
+        if connection.dialect.name != "sqlite":
+            connection.execute(text(f"TRUNCATE {', '.join(schema.metadata.tables)} RESTART IDENTITY CASCADE"))
         for workspace in (WORKSPACE, ELSEWHERE):
             values = {"id": workspace, "name": workspace, "keeps_originals": False, "created_at": now(connection)}
             connection.execute(insert(schema.workspaces).values(**values))
@@ -36,7 +44,7 @@ class Door:
     def __init__(self, folder: Path, **limits: object):
         self.sealing_key = new_key()
         self.database, self.vault = opened(folder, key=self.sealing_key)
-        store = StoreSettings(url=SecretStr(f"sqlite:///{folder / 'voc.db'}"), keys=(SecretStr(self.sealing_key),))
+        store = StoreSettings(url=SecretStr(url_in(folder)), keys=(SecretStr(self.sealing_key),))
         settings = Settings(store=store, http=HttpLimits(**limits))  # type: ignore[arg-type]
         self.app = create_app(fake_analyser(), settings, self.database)
         self.client = self.app.test_client()
