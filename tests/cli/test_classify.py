@@ -1,5 +1,6 @@
 """Tests of `voc classify`: formats, columns, rejections, exit codes, interruptions, and what must never be printed."""
 
+import csv
 import gzip
 import json
 import os
@@ -165,6 +166,34 @@ def test_excel_gets_a_mark_and_no_formulas(table: Path, tmp_path: Path, voc: Voc
     assert raw.startswith(b"\xef\xbb\xbf") and b"\r\n" in raw and b",=1," not in raw
 
 
+EUROPEAN = f"id;comment;note\r\na;{TEXT};Zürich, 1,5\r\n".encode("cp1252")
+
+
+@pytest.mark.parametrize(
+    ("given", "out", "options", "delimiter"),
+    [
+        ("in.csv", "out.csv", (), ";"),
+        ("in.csv", "out.csv", ("--excel",), ";"),
+        ("in.csv", "out.csv", ("--delimiter", ","), ","),
+        ("in.csv", "out.csv", ("--excel", "--delimiter", "tab"), "\t"),
+        ("in.csv", "out.tsv", (), "\t"),
+        ("in.tsv", "out.tsv", (), ";"),
+        ("in.tsv", "out.csv", (), ","),
+    ],
+)
+def test_csv_keeps_the_delimiter_of_its_input(
+    given: str, out: str, options: tuple[str, ...], delimiter: str, tmp_path: Path, voc: Voc, analyser: Analyser
+) -> None:
+    assert voc("classify", saved(tmp_path, given, EUROPEAN), "-o", tmp_path / out, *options).code == 0
+    (row,) = csv.DictReader((tmp_path / out).read_text("utf-8-sig").splitlines(), delimiter=delimiter)
+    assert (row["id"], row["note"], row["status"]) == ("a", "Zürich, 1,5", "ok")
+
+
+def test_the_manifest_names_a_delimiter_that_was_asked_for(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    voc("classify", table, "-o", tmp_path / "out.csv", "--delimiter", "|")
+    assert json.loads((tmp_path / "out.csv.manifest.json").read_bytes())["plan"]["options"]["delimiter"] == "|"
+
+
 def test_sheet_names_a_sheet_that_is_there(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     voc("classify", table, "-o", tmp_path / "book.xlsx")
     assert voc("classify", tmp_path / "book.xlsx", "--sheet", "Sheet1").code == 3
@@ -279,7 +308,13 @@ def test_the_output_is_proven_before_the_model_loads(table: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(("--excel", "-o", "out.parquet"), "--excel is for CSV"), (("--excel",), "--excel"), (("--sheet", "a"), "--sheet")],
+    [
+        (("--excel", "-o", "out.parquet"), "--excel is for CSV"),
+        (("--excel",), "--excel"),
+        (("--delimiter", "tab"), "--delimiter"),
+        (("--delimiter", "x"), "--delimiter"),
+        (("--sheet", "a"), "--sheet"),
+    ],
 )
 def test_an_option_that_would_do_nothing_is_refused(
     arguments: tuple[str, ...], told: str, table: Path, voc: Voc, analyser: Analyser
@@ -315,7 +350,7 @@ def test_a_bundle_that_is_not_there_is_two(table: Path, tmp_path: Path, voc: Voc
 def test_something_unexpected_is_one_line_without_its_message(
     table: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError(CANARY)
 
     monkeypatch.setattr(type(analyser.pipeline), "analyse", broken)

@@ -63,6 +63,12 @@ def test_an_analysis_without_labels_leaves_cells_blank(tmp_path: Path) -> None:
     assert [row[name] for name in NEW[3:12]] == [""] * 9
 
 
+def test_a_declared_delimiter_that_only_excel_knows_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("sep=^\nid^text\n1^late\n")
+    (row,) = table(converted(str(tmp_path / "in.csv"), tmp_path / "out.csv"))
+    assert (row["id"], row["text"]) == ("1", "late")
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

@@ -27,6 +27,7 @@ class Run:
     output: str
     excel: bool = False
     explode: str | None = None
+    delimiter: str | None = None
 
 
 def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> None:
@@ -41,7 +42,9 @@ def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> No
         InputError: an input is damaged further on, or changed while it was read.
         OutputError: the output cannot be written.
     """
-    with open_writer(run.output, facts=run.inputs.facts, label_sets=run.label_sets, excel=run.excel, explode=run.explode) as writer:
+    with open_writer(
+        run.output, facts=run.inputs.facts, label_sets=run.label_sets, excel=run.excel, delimiter=run.delimiter, explode=run.explode
+    ) as writer:
         for result in run.engine.run(iter(run.inputs), shards):
             writer.write(result)
             seen(result)

@@ -41,6 +41,12 @@ from vocservice.tables.places import places_of
 @click.option("--ray-address", metavar="ADDRESS", help="With --engine ray: a running cluster; one of its own by default.")
 @click.option("--dry-run", is_flag=True, help="Show what would be read, the languages and the time it would take; write nothing.")
 @click.option("--excel", is_flag=True, help="Write CSV for Excel: UTF-8 mark, CR LF, no formulas.")
+@click.option(
+    "--delimiter",
+    type=click.Choice([",", ";", "|", "tab"]),
+    callback=lambda _context, _option, given: "\t" if given == "tab" else given,
+    help="Of CSV and TSV: that of the input by default, where it has the same format.",
+)
 @click.option("--explode", metavar="SET", help="One row a label of stages, factors, flags or a set of the model's own taxonomy.")
 @click.option("--no-progress", is_flag=True, help="Show no progress.")
 @click.option("--json", "as_json", is_flag=True, help="Give the summary as JSON: on standard output, or standard error when OUT is -.")
@@ -103,13 +109,15 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
     """Refuse an option that would do nothing.
 
     Raises:
-        click.UsageError: `--sheet` without a workbook, `--excel` without CSV, `--explode` without a table, `--resume` without
-            files, `--workers` or `--ray-address` without Ray, or `--save-mapping` in a dry run.
+        click.UsageError: `--sheet` without a workbook, `--excel` or `--delimiter` without CSV, `--explode` without a table,
+            `--resume` without files, `--workers` or `--ray-address` without Ray, or `--save-mapping` in a dry run.
     """
     if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
     if options.excel and output_format(options.output).name not in ("csv", "tsv"):
         raise click.UsageError("--excel is for CSV and TSV; for a workbook let OUT end in .xlsx")
+    if options.delimiter is not None and output_format(options.output).name not in ("csv", "tsv"):
+        raise click.UsageError("--delimiter is for CSV and TSV; let OUT end in .csv or .tsv")
     if options.explode is not None and not options.is_table:
         raise click.UsageError("--explode is for tables; let OUT end in .csv, .tsv, .parquet or .xlsx")
     if options.save_mapping is not None and options.dry_run:

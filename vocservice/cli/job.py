@@ -40,6 +40,7 @@ class Options:
     ray_address: str | None
     dry_run: bool
     excel: bool
+    delimiter: str | None
     explode: str | None
     no_progress: bool
     as_json: bool
@@ -52,7 +53,7 @@ class Options:
     @property
     def deciding(self) -> dict[str, Any]:
         """Those that decide the output; the model and the columns are found by others, and known for themselves."""
-        found = {name: getattr(self, name) for name in ("sheet", "limit", "excel", "explode")}
+        found = {name: getattr(self, name) for name in ("sheet", "limit", "excel", "delimiter", "explode")}
         return {"format": output_format(self.output).name, **found}
 
 
@@ -69,7 +70,8 @@ class Job:
     def to_run(self) -> Run:
         """The same without the caller's other wishes."""
         options = self.options
-        return Run(self.inputs, self.engine, self.label_sets, self.plan, options.output, options.excel, options.explode)
+        wanted = options.output, options.excel, options.explode, options.delimiter
+        return Run(self.inputs, self.engine, self.label_sets, self.plan, *wanted)
 
 
 def run(job: Job) -> int:

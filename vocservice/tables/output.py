@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 from vocservice.errors import OutputError
 from vocservice.records import Rejected, Result
+from vocservice.tables.dialect import DELIMITERS
 from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
 from vocservice.tables.layout import Layout
 from vocservice.tables.partial import Partial, unwritable
@@ -73,7 +74,7 @@ def open_writer(
         facts: of the input: whose columns a table keeps.
         label_sets: names of the sets in `Analysis.labels`, each a column of a table.
         excel: CSV for Excel: UTF-8 mark, CR LF, formulas in the caller's own cells made harmless.
-        delimiter: of CSV; by the suffix by default.
+        delimiter: of CSV and TSV; by default the input's where that has the same format, else by the suffix.
         explode: the set whose labels get a row each in a table.
 
     Raises:
@@ -85,9 +86,8 @@ def open_writer(
     _check_not_input(path, (facts.path,))
     output = Partial(Path(path))
     output.claim()
-    order = Order(
-        output.partial, Layout(facts, tuple(label_sets), explode), delimiter=delimiter or ("\t" if fmt.name == "tsv" else ","), excel=excel
-    )
+    layout = Layout(facts, tuple(label_sets), explode)
+    order = Order(output.partial, layout, delimiter=delimiter or _delimiter(fmt.name, facts), excel=excel)
     return FileWriter(output, order, fmt.writer)
 
 
@@ -159,6 +159,13 @@ class FileWriter:
 def manifest_of(output: Path) -> Partial:
     """The file that tells how an output was made."""
     return Partial(output.with_name(output.name + ".manifest.json"))
+
+
+def _delimiter(output_format: str, facts: Facts) -> str:
+    """The input's own comes out again; a declared one that no other program would expect does not."""
+    if facts.format == output_format and facts.delimiter in DELIMITERS:
+        return facts.delimiter
+    return "\t" if output_format == "tsv" else ","
 
 
 def _check_not_input(path: str, inputs: Sequence[str]) -> None:
