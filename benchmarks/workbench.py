@@ -153,6 +153,9 @@ class _Links:
     def record(self, record_id: str) -> str:
         return f"/desk/{record_id}"
 
+    def chart(self, name: str) -> str:
+        return f"/workbench/charts/{name}.json"
+
 
 @click.command()
 @click.option("--records", "counts", multiple=True, type=click.IntRange(min=1), default=(100_000,), show_default=True, help="How many.")
