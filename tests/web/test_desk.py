@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 from builders import conversation
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
-from vocservice.records import Label
-from vocservice.store import annotations, audit, schema
+from vocservice.records import Label, Scope
+from vocservice.store import annotations, audit, reviews, schema
+from vocservice.store.reviews import Choice
 from web.storing import ELSEWHERE
 from web.test_page import HOSTILE
-from web.visiting import Browser, Office, talk
+from web.visiting import Browser, Office, Page, talk
 
 
 @pytest.fixture
@@ -259,3 +260,70 @@ def test_a_strange_transcript_is_shown_whole_and_decided(office: Office, turns: 
     shown = [part for part in page.all("p") if str(part.get("id", "")).startswith("turn-")]
     assert len(shown) == len(turns) and "\u202e" not in page.words
     assert decided(browser, record).status_code == 303
+
+
+def opened(page: Page) -> str:
+    """The words of a page, white space as one."""
+    return " ".join(page.words.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("It crashed.\n\nTwice   today.", "It crashed. Twice today."),
+        ("word " * 40, f"{' '.join(['word'] * 17)}…"),
+        ("x" * 200, f"{'x' * 90}…"),
+    ],
+)
+def test_a_line_of_the_queue_shows_the_first_words_on_one_line(office: Office, text: str, begins: str) -> None:
+    record = office.record(text=text, factors=(), stages=())
+    page = opened(office.browser("analyst").page("/desk"))
+    assert f"{begins}Text {record[-8:]}" in page
+
+
+def test_a_line_of_a_transcript_shows_the_customers_first_words_and_one_without_words_says_so(office: Office) -> None:
+    talk, empty = office.record(), office.record()
+    with office.database.write() as connection:
+        bare = {"id": empty, "flags": [], "turns": []}
+        connection.execute(update(schema.analyses).where(schema.analyses.c.record_id == empty).values(result=bare))
+    page = opened(office.browser("analyst").page("/desk"))
+    assert f"Your app crashed again, I want to cancel.Transcript {talk[-8:]}" in page
+    assert f"Without wordsTranscript {empty[-8:]}" in page
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_first_words_are_never_markup(office: Office, text: str) -> None:
+    office.record(text=text, factors=(), stages=())
+    browser = office.browser("analyst")
+    plain = [name for name, _ in browser.page("/desk").elements]
+    with office.database.write() as connection:
+        connection.execute(update(schema.analyses).values(result={"text": "calm"}))
+    assert [name for name, _ in browser.page("/desk").elements] == plain
+
+
+def test_a_page_of_the_queue_asks_no_more_for_many_lines_than_for_one(office: Office) -> None:
+    def asked() -> int:
+        statements: list[str] = []
+        with office.database.read() as connection:
+            event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
+            reviews.page(connection, user, Choice())
+        return len(statements)
+
+    user = office.user("analyst")
+    office.record()
+    one = asked()
+    for _ in range(9):
+        office.record()
+    assert asked() == one
+
+
+def test_what_waits_for_its_scope_alone_names_the_scope(office: Office) -> None:
+    scope = Scope("service_complaint", 0.9, "head:scope")
+    office.record(text="Rude.", flags=(), scope=scope, factors=(), stages=())
+    assert "Scope: Service complaint" in office.browser("analyst").page("/desk").words
+
+
+def test_what_was_withheld_is_said_in_words(office: Office) -> None:
+    record = office.record()
+    words = office.browser("analyst").page(f"/desk/{record}").words
+    assert "stages.advocacy" not in words and "Journey stages: Advocacy" in words.partition("Withheld")[2]

@@ -96,7 +96,7 @@ def test_the_labels_are_shown_with_evidence_probability_and_owner(client: FlaskC
         "Product: what is sold",
         "Courtesy, positive",
         "Withheld",
-        "stages.advocacy (30%)",
+        "Journey stages: Advocacy (30%)",
         "Model fake-1",
     ):
         assert words in page.words

@@ -436,3 +436,10 @@ def test_of_many_records_a_page_has_at_once_what_is_counted_and_then_the_rest(of
     assert figures(browser)["headlines"]["records"] == 6  # waits until all is there
     later = browser.client.get("/workbench").text
     assert "data-later" not in later and "Being worked out" not in later
+
+
+@pytest.mark.parametrize("path", ["/workbench", "/workbench/compare", "/workbench/themes"])
+def test_a_wrong_parameter_leads_back_to_the_workbench(office: Office, path: str) -> None:
+    page = office.browser("analyst").page(f"{path}?since=x&a_since=x", 400)
+    assert "/workbench" in [link["href"] for link in page.all("a") if link.get("class") != "skip"]
+    assert "To the workbench" in page.words

@@ -44,6 +44,8 @@ Sort = Literal["urgency", "oldest"]
 _Where = tuple[Any, ...]
 _ALL = 2**31 - 1
 _MANY = 5000
+_OPENING = 90  # characters of a record that a line of the queue shows
+_READ = 400  # of them read, as white space goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of the queue; `holder` is who is looking at it now, `due_at` when somebody must have decided."""
+    """A line of the queue; `holder` is who is looking at it now, `due_at` when somebody must have decided, `opening` the customer's
+    first words, redacted, on one line."""
 
     record_id: str
     revision: int
@@ -78,6 +81,7 @@ class Item:
     labels: tuple[str, ...]
     due_at: datetime
     handled: Handled
+    opening: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +179,9 @@ def page(connection: Connection, user: User, choice: Choice, *, cursor: str | No
     lines = _listed().where(reviews.c.record_id.in_(ids))  # the rest is looked up for these alone, not for the whole queue
     rows = connection.execute(lines.order_by(*order)).all()
     shown = [row.record_id for row in rows[:limit]]
-    labels, handled = _labels(connection, shown), handling.of(connection, shown, at=at)
-    items = tuple(_item(row, labels.get(row.record_id, ()), handled[row.record_id], at) for row in rows[:limit])
+    labels, handled, openings = _labels(connection, shown), handling.of(connection, shown, at=at), _openings(connection, shown)
+    found = ((row, labels.get(row.record_id, ()), handled[row.record_id], openings.get(row.record_id, "")) for row in rows[:limit])
+    items = tuple(_item(*one, at) for one in found)
     return Page(items, _cursor(rows[limit - 1], choice) if len(rows) > limit else None, at)
 
 
@@ -374,10 +379,10 @@ def _is_after(choice: Choice, edge: int, record_id: str) -> ColumnElement[bool]:
     return or_(column < at if is_last_first else column > at, and_(column == at, reviews.c.record_id > record_id))
 
 
-def _item(row: Row[*tuple[Any, ...]], labels: tuple[str, ...], handled: Handled, at: datetime) -> Item:
+def _item(row: Row[*tuple[Any, ...]], labels: tuple[str, ...], handled: Handled, opening: str, at: datetime) -> Item:
     holder = row.name if row.lease_until is not None and row.lease_until > at else None
     plain = (row.record_id, row.revision, row.urgency, row.scope, row.channel, row.is_transcript, row.received_at, row.decided_at)
-    return Item(*plain, holder, labels, urgency.rules().due.at(row.entered_at, row.urgency), handled)
+    return Item(*plain, holder, labels, urgency.rules().due.at(row.entered_at, row.urgency), handled, opening)
 
 
 def _labels(connection: Connection, record_ids: list[str]) -> dict[str, tuple[str, ...]]:
@@ -386,6 +391,21 @@ def _labels(connection: Connection, record_ids: list[str]) -> dict[str, tuple[st
     for record_id, label in connection.execute(chosen.order_by(review_labels.c.label)):
         found[record_id] = (*found.get(record_id, ()), label)
     return found
+
+
+def _openings(connection: Connection, record_ids: list[str]) -> dict[str, str]:
+    """The first words of each; the database cuts them out, so that no whole transcript is read for its line."""
+    begins = func.substr(analyses.c.result["text"].as_string(), 1, _READ)
+    chosen = select(analyses.c.record_id, begins).where(analyses.c.record_id.in_(record_ids), analyses.c.is_current)
+    return {record_id: _cut(text or "") for record_id, text in connection.execute(chosen)}
+
+
+def _cut(text: str) -> str:
+    """On one line, cut between words where there are some."""
+    line = " ".join(text.split())
+    if len(line) <= _OPENING:
+        return line
+    return f"{(line[:_OPENING].rpartition(' ')[0] or line[:_OPENING])}…"
 
 
 def _earlier(row: Row[*tuple[Any, ...]]) -> Earlier:

@@ -11,11 +11,10 @@ from vocservice.records import Evidence, Json
 from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.course import lasting
-from vocservice.web.view import POLARITIES, TITLES, Mark, name_of
+from vocservice.web.view import POLARITIES, TITLES, Mark, label_name, name_of
 
 SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
 _SINGLE = ("scope", "outcome")
-_TITLES = {**TITLES, "rules": "Rule"}
 _WIDTH, _HEIGHT, _EDGE = 600, 120, 20
 
 
@@ -82,7 +81,7 @@ def shown(result: Json, taxonomy: Taxonomy) -> Shown:
         curve=curve,
         line=" ".join(f"{point.x:.1f},{point.y:.1f}" for point in curve),
         review=percent(call["probability"]) if call else "",
-        withheld=tuple((item["label"], percent(item["probability"])) for item in result.get("abstained") or ()),
+        withheld=tuple((label_name(taxonomy, item["label"]), percent(item["probability"])) for item in result.get("abstained") or ()),
         model=result.get("model", ""),
         taxonomy=result.get("taxonomy", ""),
     )
@@ -100,12 +99,6 @@ def rows_of(result: Json) -> Iterator[Row]:
             yield Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label))
     for name, labels in (result.get("labels") or {}).items():
         yield from (Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label)) for label in labels)
-
-
-def label_name(taxonomy: Taxonomy, label: str) -> str:
-    """`SET.KEY` in words, with its set."""
-    name, _, key = label.partition(".")
-    return f"{_TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
 
 
 def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:

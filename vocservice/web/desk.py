@@ -25,14 +25,14 @@ from vocservice.store.reviews import Case, Counts, Sort, State
 from vocservice.store.urgency import NEEDS_REVIEW, SHOWN_SETS
 from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.web import deciding, people
-from vocservice.web.case import clock, label_name, shown, why
+from vocservice.web.case import clock, shown, why
 from vocservice.web.choosing import choice_of, filters_of, query_of
 from vocservice.web.course import Course, course_of
 from vocservice.web.fired import fired
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
 from vocservice.web.state import state
-from vocservice.web.view import TITLES, name_of
+from vocservice.web.view import TITLES, label_name, name_of
 
 blueprint = people.pages("desk")
 

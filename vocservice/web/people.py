@@ -315,7 +315,8 @@ def _fault_page(error: VocError) -> Response:
     if error.status >= 500 and not isinstance(error, StoreError):
         logs.log_failure(error)
         return shown("fault.html", status=500, title="Failed", message="The service failed on this request.")
-    return shown("fault.html", status=error.status, title=title, message=error.message)
+    is_figures = request.path.startswith(url_for("workbench.overview"))
+    return shown("fault.html", status=error.status, title=title, message=error.message, is_figures=is_figures)
 
 
 def _http_page(error: HTTPException) -> Response:

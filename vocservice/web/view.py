@@ -22,6 +22,8 @@ TITLES: Mapping[str, str] = {
     "reasons": "Reasons for review",
 }
 
+_TITLES: Mapping[str, str] = {**TITLES, "rules": "Rule"}
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -68,7 +70,7 @@ def view_of(analysis: Analysis, taxonomy: Taxonomy) -> View:
     """Everything the page shows of the analysis of one text."""
     rows = rows_of(analysis)
     marks = (_mark(piece.text, piece.rows, analysis, taxonomy) for piece in pieces_of(analysis.text, rows, turn=None))
-    withheld = tuple((withheld.label, percent(withheld.probability)) for withheld in analysis.abstained)
+    withheld = tuple((label_name(taxonomy, one.label), percent(one.probability)) for one in analysis.abstained)
     kinds = tuple(sorted({redaction.kind for redaction in analysis.redactions}))
     return View(tuple(marks), tuple(_groups(rows, analysis, taxonomy)), withheld, kinds, analysis.model, analysis.taxonomy)
 
@@ -78,6 +80,12 @@ def name_of(taxonomy: Taxonomy, name: str, key: str, polarity: str | None = None
     found = definition_of(taxonomy, name, key)
     words = found.label if found else key
     return f"{words}, {POLARITIES[polarity][0]}" if polarity in POLARITIES else words
+
+
+def label_name(taxonomy: Taxonomy, label: str) -> str:
+    """`SET.KEY` in words, with its set."""
+    name, _, key = label.partition(".")
+    return f"{_TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
 
 
 def _mark(text: str, rows: tuple[Row, ...], analysis: Analysis, taxonomy: Taxonomy) -> Mark:
