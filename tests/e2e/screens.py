@@ -11,11 +11,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pytest  # noqa: E402 - the tests' own folder comes first
+from selenium.common.exceptions import WebDriverException  # noqa: E402
 from web.visiting import Office  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
 from e2e.places import furnished, paths  # noqa: E402
 from e2e.sitting import NARROW, WIDE, Desk  # noqa: E402
+
+TRIES = 3
 
 
 def main(folder: Path) -> None:
@@ -50,7 +53,18 @@ def take(office: Office, desk: Desk, folder: Path) -> None:
                 desk.open(path)
                 high = desk.driver.execute_script("return document.documentElement.scrollHeight")
                 desk.driver.set_window_size(width[0], max(width[1], min(high + 150, 6000)))
-                desk.driver.save_screenshot(str(folder / f"{name}-{theme}{size}.png"))
+                keep(desk, folder / f"{name}-{theme}{size}.png")
+
+
+def keep(desk: Desk, path: Path) -> None:
+    """One picture; a browser that is too slow for it is asked twice more."""
+    for left in reversed(range(TRIES)):
+        try:
+            desk.driver.save_screenshot(str(path))
+            return
+        except WebDriverException:  # among them the renderer's own timeout of ten seconds
+            if not left:
+                raise
 
 
 if __name__ == "__main__":

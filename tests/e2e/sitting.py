@@ -13,6 +13,7 @@ AXE = Path(__file__).parent / "axe" / "axe.min.js"
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 WIDE, NARROW = (1280, 1000), (500, 900)
 SECONDS = 20
+AXE_SECONDS = 120  # a journey map has some thousand cells, and a shared machine its slow minutes
 
 
 class Desk:
@@ -30,6 +31,7 @@ class Desk:
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads), "download.prompt_for_download": False})
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
         self.driver.set_page_load_timeout(SECONDS)
+        self.driver.set_script_timeout(AXE_SECONDS)
         self.driver.set_window_size(*WIDE)
         self.address, self.downloads = address, downloads
 

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from vocservice.records import Evidence, Factor
-from vocservice.reporting.page import render
+from vocservice.reporting.page import TEMPLATES, render
 from vocservice.reporting.quotes import Quoted, typical_quotes
 from vocservice.reporting.rows import Row, Score
 
 from .made import MONDAY, TEXT, frame, report, rows, varied
 
+WORKBENCH = Path(__file__).parents[2] / "vocservice" / "web" / "static" / "workbench.css"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 HOSTILE = "<script>alert('x')</script>\u202egnp.exe&\"\u0000"
 
@@ -209,3 +211,15 @@ def test_cells_are_painted_only_where_the_interval_leaves_out_zero() -> None:
     cells = re.findall(r'<td class="(\w+)">(?:−|\+)?[\d.]*(?:not known)?(?:<small>[^<]* to [^<]*</small>)?<small>n = (\d+)</small>', page)
     assert {("bad3", "40"), ("unknown", "3"), ("even", "10")} <= set(cells)
     assert page.count("(silent: no evidence)") == 14
+
+
+def test_a_long_table_is_folded_and_a_short_one_is_not(page: str) -> None:
+    folded = dict(re.findall(r'<details class="fold"><summary>(.+?) \((\d+) rows\)</summary>\s*<div class="scroll"', page))
+    assert "Factors over all stages" in folded and all(int(count) > 10 for count in folded.values())
+    short = render(report(rows(5, "use", "technology-")))
+    assert "Steps of the ladder" not in short
+
+
+def test_print_opens_what_is_folded() -> None:
+    for sheet in (TEMPLATES / "report.css", WORKBENCH):
+        assert ".fold::details-content { content-visibility: visible" in sheet.read_text(encoding="utf-8").partition("@media print")[2]

@@ -9,7 +9,7 @@ from vocservice.reporting.clusters import clustered, spread_out, unit
 from vocservice.reporting.emerging import Period, emerging
 from vocservice.reporting.quotes import Piece, Quote
 from vocservice.reporting.ranks import by_words, fused
-from vocservice.reporting.terms import frequency_of, named, term_rows, terms_of
+from vocservice.reporting.terms import frequency_of, named, term_rows, terms_of, usual
 from vocservice.reporting.themes import Said, matrix_of, themes_of
 
 PARKING, NOISE, COFFEE = "The parking lot was full again", "Loud noise from the street", "Weak coffee and stale coffee beans"
@@ -81,6 +81,22 @@ def test_a_word_that_all_say_names_one_theme_only_where_there_is_one() -> None:
     texts = [terms_of("it crashed")] * 12
     assert named(texts, np.repeat([0, 1], 6), np.arange(12), frequency_of(texts), group=0, least=5) == ()
     assert named(texts, np.zeros(12, np.int64), np.arange(12), frequency_of(texts), group=0, least=5) == ("crashed",)
+
+
+def test_without_a_word_of_its_own_a_theme_tells_the_words_that_most_use_and_never_those_of_one_customer() -> None:
+    texts = [terms_of("it crashed")] * 3 + [terms_of("slow queue")] * 2 + [terms_of("queue of Zanzibar")]
+    groups = np.zeros(6, np.int64)
+    assert usual(texts, groups, np.arange(6), group=0) == ("slow queue", "crashed")
+    assert usual(texts, groups, np.zeros(6, np.int64), group=0) == ()
+    assert usual([terms_of("it was")] * 6, groups, np.arange(6), group=0) == ()
+
+
+@pytest.mark.parametrize(("shared", "terms", "usual"), [(9, ("crashed",), ()), (4, (), ("crashed",)), (1, (), ())])
+def test_a_theme_falls_back_to_its_usual_words(shared: int, terms: tuple[str, ...], usual: tuple[str, ...]) -> None:
+    words = ["It crashed" if number < shared else "Nor was it" for number in range(9)]
+    records = [Said(f"r{number}", text, f"c{number}", 0, None, vector(0, number)) for number, text in enumerate(words)]
+    (theme,) = themes_of(records, least=5).themes
+    assert (theme.terms, theme.usual) == (terms, usual)
 
 
 @pytest.mark.parametrize("by", [True, False], ids=["meaning", "words"])

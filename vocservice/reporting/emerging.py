@@ -40,6 +40,7 @@ class NewTheme:
     """Records that no factor explains and that say much the same.
 
     Attributes:
+        terms, usual: as those of `Theme`.
         customers: behind it in the later period.
         before, after: its share of all records of the period.
         p, q: of the test that the two are equal, uncorrected and corrected; null where it was not tested.
@@ -48,6 +49,7 @@ class NewTheme:
     """
 
     terms: tuple[str, ...]
+    usual: tuple[str, ...]
     customers: int
     hits_before: int
     hits_after: int
@@ -115,7 +117,7 @@ def _tested(found: Grouped, group: int, later: set[str], n: tuple[int, int], lea
     hits = (int((~is_later).sum()), int(is_later.sum()))
     p = two_proportions(hits[0], n[0], hits[1], n[1]) if min(n) >= MIN_N else None
     shares = share(hits[0], n[0]), share(hits[1], n[1])
-    return NewTheme(theme.terms, customers, *hits, *shares, p, None, False, hits[0] == 0, theme.typical, theme.quotes)
+    return NewTheme(theme.terms, theme.usual, customers, *hits, *shares, p, None, False, hits[0] == 0, theme.typical, theme.quotes)
 
 
 def _judged(theme: NewTheme, q: float) -> NewTheme:

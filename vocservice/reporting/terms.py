@@ -15,6 +15,7 @@ from vocservice.reporting.clusters import Floats, Ints, unit
 Terms = frozenset[str]
 
 WIDEST = 2000
+FEW = 2  # customers that must use a term which only tells what is said, and sets nothing apart
 _WORD = re.compile(r"\[[A-Z_]+\]|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _PLACEHOLDER = "["
 _FUNCTION = frozenset(
@@ -71,13 +72,29 @@ def named(
     here = Counter(term for number in inside for term in texts[number])
     is_all = len(inside) == len(texts)
     told = {term for term, n in here.items() if n >= least and (is_all or n * len(texts) > frequency[term] * len(inside))}
-    users: dict[str, set[int]] = {}
-    for number in inside:
-        for term in texts[number] & told:
-            users.setdefault(term, set()).add(int(customers[number]))
+    users = _users(texts, customers, inside)
     size, average = max(here.total(), 1), sum(frequency.values()) / max(len(np.unique(groups)), 1)
-    scores = {term: here[term] / size * np.log(1 + average / frequency[term]) for term, who in users.items() if len(who) >= least}
+    scores = {term: here[term] / size * np.log(1 + average / frequency[term]) for term in told if len(users[term]) >= least}
     return tuple(_distinct(scores, count))
+
+
+def usual(texts: Sequence[Terms], groups: Ints, customers: Ints, *, group: int, count: int = 3) -> tuple[str, ...]:
+    """The terms that most customers of a group use, whoever else uses them too; those of one customer alone never.
+
+    Args:
+        groups, customers: as in `named`.
+    """
+    users = _users(texts, customers, np.flatnonzero(groups == group).tolist())
+    return tuple(_distinct({term: len(who) for term, who in users.items() if len(who) >= FEW}, count))
+
+
+def _users(texts: Sequence[Terms], customers: Ints, numbers: Sequence[int]) -> Mapping[str, set[int]]:
+    """Who of these texts' customers uses each term."""
+    users: dict[str, set[int]] = {}
+    for number in numbers:
+        for term in texts[number]:
+            users.setdefault(term, set()).add(int(customers[number]))
+    return users
 
 
 def _terms(text: str) -> Iterator[str]:

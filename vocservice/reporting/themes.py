@@ -1,7 +1,8 @@
 """What customers said on one thing in, the themes of it out: groups named by their own words, with share, mood and typical quotes.
 
-A theme is shown only where enough different customers stand behind it, and is named only by terms that as many of them use;
-what is left is one remainder. Records are grouped by their vectors, where there are some, else by their words.
+A theme is shown only where enough different customers stand behind it, and is named by terms that as many of them use and that set
+it apart, else by those that most of them use; what is left is one remainder.
+Records are grouped by their vectors, where there are some, else by their words.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from vocservice.reporting.clusters import Clusters, Floats, Ints, clustered, spread_out, unit
 from vocservice.reporting.estimate import Estimate, net, share
 from vocservice.reporting.quotes import Quote
-from vocservice.reporting.terms import Terms, frequency_of, named, term_rows, terms_of
+from vocservice.reporting.terms import Terms, frequency_of, named, term_rows, terms_of, usual
 
 LARGEST = 1500
 MOST = 12
@@ -45,12 +46,14 @@ class Theme:
 
     Attributes:
         terms: its name: words that set it apart, best first; none where too few customers share one.
+        usual: where there is no name, the words that most of its customers use, though others use them too.
         share: of all records that were grouped.
         sentiment: positive less negative records, -1 to 1.
         typical: ids of the records nearest to its centre, one a customer.
     """
 
     terms: tuple[str, ...]
+    usual: tuple[str, ...]
     records: int
     customers: int
     share: Estimate
@@ -102,6 +105,9 @@ class Grouped:
 
     def name(self, group: int, *, least: int) -> tuple[str, ...]:
         return named(self.terms, self.clusters.groups, self.customers, self.frequency, group=group, least=least)
+
+    def usual(self, group: int) -> tuple[str, ...]:
+        return usual(self.terms, self.clusters.groups, self.customers, group=group)
 
     def nearest(self, group: int) -> Iterator[Said]:
         """The members, those first that are nearest to the centre, one a customer."""
@@ -173,7 +179,8 @@ def theme_of(found: Grouped, group: int, *, least: int) -> Theme | None:
     part = share(len(members), len(found.said))
     near = tuple(found.nearest(group))
     typical, quotes = tuple(one.id for one in near[:QUOTES]), tuple(quotes_of(near))
-    return Theme(found.name(group, least=least), len(members), customers, part, mood, typical, quotes)
+    name = found.name(group, least=least)
+    return Theme(name, () if name else found.usual(group), len(members), customers, part, mood, typical, quotes)
 
 
 def _numbers(said: Sequence[Said]) -> Ints:
