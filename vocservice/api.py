@@ -150,7 +150,8 @@ def bundle_folder(name: str | Path) -> Path:
         if folder.is_dir():
             return folder
     known = ", ".join(bundle_versions()) or "none"
-    raise BundleError(f"no bundle {Path(name).name}: neither a folder nor a version under models/ (there: {known})")
+    fault = f"no bundle {Path(name).name}: neither a folder nor a version under models/ (there: {known})"
+    raise BundleError(fault, remedy=BundleError.CHOOSE)
 
 
 def to_record(item: Any, *, default_id: str) -> RawVerbatim | Rejected:

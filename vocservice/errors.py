@@ -39,10 +39,21 @@ class TaxonomyError(ConfigError):
 
 
 class BundleError(VocError):
-    """A model bundle is missing, damaged, or made for another taxonomy."""
+    """A model bundle is missing, damaged, or made for another taxonomy.
+
+    Attributes:
+        fault: what is wrong; the message is this and the remedy.
+        remedy: what to do, blank where the fault says it.
+    """
 
     code = "bundle_invalid"
     status = 503
+    CHOOSE = "train one (voc train), or name one with --bundle or VOC_BUNDLE"
+    RENEW = "copy or train the bundle again"
+
+    def __init__(self, fault: str, *, remedy: str = "", code: str | None = None):
+        super().__init__(f"{fault}; {remedy}" if remedy else fault, code=code)
+        self.fault, self.remedy = fault, remedy
 
 
 class InputError(VocError):

@@ -145,7 +145,8 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise TaxonomyError(f"cannot read taxonomy {path}: {error.strerror}") from None
+        remedy = "name a file that is there; config/taxonomy.toml is the built-in one (docs/taxonomies.md)"
+        raise TaxonomyError(f"cannot read taxonomy {path}: {error.strerror}; {remedy}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TaxonomyError(f"taxonomy {path.name} is not valid TOML: {error}") from None
     return parse_taxonomy(raw, origin=path.name)

@@ -39,7 +39,8 @@ def test_a_wrong_file_is_two(content: str | bytes, told: str, tmp_path: Path, vo
 
 
 def test_a_missing_file_is_two(tmp_path: Path, voc: Voc) -> None:
-    assert voc("taxonomy", "--check", tmp_path / "none.toml").code == 2
+    ran = voc("taxonomy", "--check", tmp_path / "none.toml")
+    assert ran.code == 2 and "No such file or directory; name a file that is there" in ran.err
 
 
 def test_a_reader_that_goes_away_is_no_fault() -> None:

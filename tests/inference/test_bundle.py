@@ -33,7 +33,7 @@ def test_a_damaged_or_missing_file_is_named(bundle_copy: Path, name: str) -> Non
     with pytest.raises(BundleError, match=f"toy-1: {name} is damaged"):
         load_bundle(bundle_copy)
     path.unlink()
-    with pytest.raises(BundleError, match=f"toy-1: {name} is missing"):
+    with pytest.raises(BundleError, match=f"toy-1: {name} is missing; copy or train the bundle again"):
         load_bundle(bundle_copy)
 
 

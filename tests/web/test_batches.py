@@ -169,6 +169,12 @@ def test_what_cannot_be_labelled_is_refused_and_leaves_nothing(
     assert desk.files() == [] and desk.door.rows(schema.batches) == []
 
 
+@pytest.mark.parametrize("content", [TABLE, b"\x89PNG\r\n\x1a\n\0\0"], ids=["columns", "no text"])
+def test_an_error_names_the_file_as_it_was_sent(desk: Desk, content: bytes) -> None:
+    found = check_problem(desk.post(content, "Q1 answers.csv", mapping={"text": "nowhere"}), 400, "input_unusable")
+    assert found["detail"].startswith("Q1 answers.csv: ") and "input.csv" not in found["detail"]
+
+
 @pytest.fixture
 def referring(door: Door, tmp_path: Path) -> tuple[Desk, Path]:
     """A desk that takes files by reference, and the folder of its workspace."""

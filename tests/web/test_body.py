@@ -101,7 +101,8 @@ def test_json_types_are_read(client: FlaskClient, content_type: str) -> None:
     ],
 )
 def test_other_types_are_a_415(client: FlaskClient, content_type: str | None) -> None:
-    check_problem(post(client, GOOD, content_type=content_type), 415, "unsupported_media_type")
+    found = check_problem(post(client, GOOD, content_type=content_type), 415, "unsupported_media_type")
+    assert "Content-Type: application/json" in found["detail"]
 
 
 @pytest.mark.parametrize("content_type", [None, "application/json", "text/xml"])

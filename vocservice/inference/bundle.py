@@ -82,7 +82,7 @@ def default_bundle() -> Path:
     try:
         return models_path(pointer.read_text(encoding="utf-8").strip())
     except OSError:
-        raise BundleError("no current bundle: models/current is missing") from None
+        raise BundleError("no current bundle: models/current is missing", remedy=BundleError.CHOOSE) from None
 
 
 def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None) -> Bundle:
@@ -104,11 +104,13 @@ def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None) -> Bundle:
         )
     own = parse_taxonomy_json((folder / TAXONOMY).read_bytes())
     if own.id != manifest.taxonomy:
-        raise BundleError(f"bundle {manifest.version} holds taxonomy {own.id} but its manifest says {manifest.taxonomy}")
+        raise BundleError(
+            f"bundle {manifest.version} holds taxonomy {own.id} but its manifest says {manifest.taxonomy}", remedy=BundleError.RENEW
+        )
     try:
         bundle = _read(folder, manifest, own)
     except Exception as error:  # the tokenizer and the weights have errors of their own
-        raise BundleError(f"bundle {manifest.version} cannot be read: {type(error).__name__}") from None
+        raise BundleError(f"bundle {manifest.version} cannot be read: {type(error).__name__}", remedy=BundleError.RENEW) from None
     _check_sizes(bundle)
     return bundle
 
@@ -130,9 +132,9 @@ def _check_sizes(bundle: Bundle) -> None:
     """Whatever is fitted has a number for each label, so that a request never finds one missing."""
     width = bundle.layout.width
     if bundle.head.weight.shape != (3 * bundle.manifest.width, width) or bundle.head.bias.shape != (width,):
-        raise BundleError(f"bundle {bundle.id}: the heads do not fit its taxonomy")
+        raise BundleError(f"bundle {bundle.id}: the heads do not fit its taxonomy", remedy=BundleError.RENEW)
     if unfit := [label_set.name for label_set in bundle.taxonomy.of("verbatim") if not _fits(bundle.calibration, label_set)]:
-        raise BundleError(f"bundle {bundle.id}: the calibration does not fit its taxonomy ({', '.join(unfit)})")
+        raise BundleError(f"bundle {bundle.id}: the calibration does not fit its taxonomy ({', '.join(unfit)})", remedy=BundleError.RENEW)
 
 
 def file_digest(path: Path) -> str:
@@ -145,15 +147,18 @@ def _manifest(folder: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except OSError:
-        raise BundleError(f"no bundle in {folder.name}: manifest.json is missing") from None
+        raise BundleError(f"no bundle in {folder.name}: manifest.json is missing", remedy=BundleError.RENEW) from None
     except ValidationError:
-        raise BundleError(f"bundle {folder.name}: manifest.json is damaged") from None
+        raise BundleError(f"bundle {folder.name}: manifest.json is damaged", remedy=BundleError.RENEW) from None
     if manifest.format != FORMAT:
-        raise BundleError(f"bundle {manifest.version} has format {manifest.format}; this release reads {FORMAT}")
+        raise BundleError(f"bundle {manifest.version} has format {manifest.format}; this release reads {FORMAT}", remedy=BundleError.RENEW)
     if unlisted := [name for name in _REQUIRED if name not in manifest.files]:
-        raise BundleError(f"bundle {manifest.version}: manifest.json has no hash of {', '.join(unlisted)}")
+        raise BundleError(f"bundle {manifest.version}: manifest.json has no hash of {', '.join(unlisted)}", remedy=BundleError.RENEW)
     if manifest.max_window < MIN_WINDOW:
-        raise BundleError(f"bundle {manifest.version}: windows of {manifest.max_window} tokens are too short; at least {MIN_WINDOW}")
+        raise BundleError(
+            f"bundle {manifest.version}: windows of {manifest.max_window} tokens are too short; at least {MIN_WINDOW}",
+            remedy=BundleError.RENEW,
+        )
     return manifest
 
 
@@ -161,9 +166,11 @@ def _check(path: Path, digest: str) -> None:
     try:
         found = file_digest(path)
     except OSError:
-        raise BundleError(f"bundle {path.parent.name}: {path.name} is missing") from None
+        raise BundleError(f"bundle {path.parent.name}: {path.name} is missing", remedy=BundleError.RENEW) from None
     if found != digest:
-        raise BundleError(f"bundle {path.parent.name}: {path.name} is damaged (its hash differs from the manifest)")
+        raise BundleError(
+            f"bundle {path.parent.name}: {path.name} is damaged (its hash differs from the manifest)", remedy=BundleError.RENEW
+        )
 
 
 def _fits(calibration: Calibration, label_set: LabelSet) -> bool:

@@ -79,7 +79,7 @@ class Encoder:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            raise BundleError(f"encoder {path.name} cannot be loaded: {type(error).__name__}") from None
+            raise BundleError(f"encoder {path.name} cannot be loaded: {type(error).__name__}", remedy=BundleError.RENEW) from None
         self._width, self._pad, self._budget, self._cost = width, pad, token_budget, batch_cost
         self._threads = threads or cores()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")

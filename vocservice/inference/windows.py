@@ -90,7 +90,7 @@ def _special(tokenizer: Tokenizer, token: str) -> int:
     """
     found = tokenizer.token_to_id(token)
     if found is None:
-        raise BundleError(f"the bundle's tokenizer has no {token}")
+        raise BundleError(f"the bundle's tokenizer has no {token}", remedy=BundleError.RENEW)
     return found
 
 

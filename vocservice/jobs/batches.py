@@ -25,7 +25,7 @@ from vocservice.jobs.heartbeat import Heartbeat
 from vocservice.records import Rejected, Result
 from vocservice.settings import Settings
 from vocservice.store import batches, jobs
-from vocservice.store.batch_files import BatchFiles, all_in
+from vocservice.store.batch_files import BatchFiles, all_in, as_sent
 from vocservice.store.batches import DONE, FAILED, Batch
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
@@ -78,7 +78,11 @@ class Batches:
         except _EndedError:
             outcome = {}
         except InputError as error:
-            outcome = {"status": FAILED, "error_code": error.code, "error_message": error.message}
+            outcome = {
+                "status": FAILED,
+                "error_code": error.code,
+                "error_message": as_sent(error.message, batch.name) if batch else error.message,
+            }
         self._finish(job, lease, outcome)
 
     def tidy(self) -> None:

@@ -3,6 +3,7 @@
 `FOLDER/WORKSPACE/BATCH/` holds `input.SUFFIX`, and what `vocservice.batch` writes for `result.SUFFIX`. It is for its owner alone.
 """
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -63,6 +64,11 @@ class BatchFiles:
         with suppress(OSError):
             return list(self.folder.iterdir())
         return []
+
+
+def as_sent(message: str, name: str) -> str:
+    """A message about the input, which begins with our name of it, under the client's name."""
+    return re.sub(rf"^{_INPUT}\.[a-z]+(?=: )", lambda _: name, message)
 
 
 def all_in(root: str, workspace_ids: Iterable[str]) -> Iterator[tuple[str, BatchFiles]]:

@@ -1,12 +1,14 @@
 """A caller's mapping and options and a file in, both checked and the first rows out, before anything is queued."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vocservice.errors import InputError
+from vocservice.store.batch_files import as_sent
 from vocservice.store.batches import Options
 from vocservice.tables import Facts, read
 from vocservice.tables.cells import as_text
@@ -83,22 +85,35 @@ def options_of(value: Any, *, input_format: str) -> Options:
     return options
 
 
-def check_file(path: Path, mapping: Mapping[str, str], options: Options) -> None:
-    """Prove that a file can be read and has the columns.
+def check_file(path: Path, mapping: Mapping[str, str], options: Options, *, name: str) -> None:
+    """Prove that a file, which its sender calls `name`, can be read and has the columns.
 
     Raises:
         InputError: it cannot, with the reason.
     """
-    with read(str(path), mapping=mapping, sheet=options.sheet) as source:
+    with _named(name), read(str(path), mapping=mapping, sheet=options.sheet) as source:
         next(source, None)
 
 
-def preview_of(path: Path, *, sheet: str | None = None) -> Preview:
-    """The first rows of a file.
+def preview_of(path: Path, *, name: str, sheet: str | None = None) -> Preview:
+    """The first rows of a file, which its sender calls `name`.
 
     Raises:
         InputError: it cannot be read.
     """
+    with _named(name):
+        return _preview_by_any_column(path, sheet)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(as_sent(error.message, name), code=error.code) from None
+
+
+def _preview_by_any_column(path: Path, sheet: str | None) -> Preview:
     try:
         return _preview(path, {}, sheet, has_text=True)
     except ColumnsError as error:

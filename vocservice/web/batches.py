@@ -190,7 +190,7 @@ def _queued(key: Key, sent: Sent, mapping_json: bytes, options_json: bytes) -> B
     mapping = mapping_of(parse_json(mapping_json))
     with uploads.kept(sent, settings, workspace_id=key.workspace_id, actor=actor) as (batch_id, upload, path):
         options = options_of(parse_json(options_json), input_format=upload.input_format)
-        check_file(path, mapping, options)
+        check_file(path, mapping, options, name=upload.name)
         with state().stored.open().database.write() as connection:
             made = batches.add(connection, key.workspace_id, batch_id, upload, max_open=settings.max_open)
             return batches.start(connection, made, mapping=mapping, options=options, max_open=settings.max_open, actor=actor)

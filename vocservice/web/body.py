@@ -70,7 +70,9 @@ def _check_type(request: Request) -> None:
     kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
     is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
     if not is_json or charset.lower() not in ("utf-8", "utf8"):
-        raise RequestError("the content type must be application/json in UTF-8", code="unsupported_media_type", status=415)
+        raise RequestError(
+            "the body must be JSON in UTF-8: send the header Content-Type: application/json", code="unsupported_media_type", status=415
+        )
 
 
 def unpacked(raw: bytes, encoding: str, *, max_bytes: int) -> bytes:
