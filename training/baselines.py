@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from scipy.sparse import issparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -280,6 +281,7 @@ class _Learner:
         return np.asarray(self._fitted(rows, gold).predict_proba(asked)[:, 1])
 
     def _fitted(self, rows: Ints, gold: Ints) -> LogisticRegression:
-        solver = "liblinear" if set(np.unique(gold[rows])) <= {0, 1} else "lbfgs"
+        is_binary = set(np.unique(gold[rows])) <= {0, 1}
+        solver = "liblinear" if is_binary and issparse(self.seen) else "lbfgs"  # of dense vectors the latter is many times as fast
         model = LogisticRegression(C=self.strength, solver=solver, max_iter=1000, random_state=0)
         return model.fit(self.seen[rows], gold[rows], sample_weight=self.weight[rows])
