@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +39,7 @@ from vocservice.api import Analyser
 from vocservice.cli import run
 from vocservice.cli.progress import Meter
 from vocservice.errors import InputError
-from vocservice.records import Factor
+from vocservice.records import Factor, RawVerbatim, Result
 from vocservice.taxonomy import LabelDefinition, LabelSet, load_taxonomy
 
 from .conftest import Voc
@@ -225,6 +226,29 @@ def test_a_dry_run_as_json(tmp_path: Path, voc: Voc, analyser: Analyser) -> None
     assert found["inputs"][0]["fields"]["text"] == "text" and found["inputs"][0]["other_text_columns"] == ["review"]
 
 
+def test_a_dry_run_tells_of_missing_ids_and_rows_that_are_header(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    header = 'Q1,Q2\nWhy?,What else?\n"{""ImportId"":""QID1""}","{""ImportId"":""QID2""}"\n'
+    given = saved(tmp_path, "survey.csv", header + f"{TEXT},{TEXT}\n")
+    out = voc("classify", given, "--text-column", "Q1", "--dry-run").out
+    assert "no column of ids found" in out and "--id-column" in out and "the first 3 rows are the header (qualtrics), no records" in out
+    plain = voc("classify", saved(tmp_path, "in.csv", ROWS), "--dry-run").out
+    assert "no column of ids" not in plain and "header" not in plain
+
+
+def test_a_dry_run_estimates_without_the_wait_for_the_first_text(
+    tmp_path: Path, voc: Voc, analyser: Analyser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, first = FakePipeline._result, iter([1.0])
+
+    def slow_at_first(self: FakePipeline, record: RawVerbatim) -> Result:
+        time.sleep(next(first, 0.0))
+        return result(self, record)
+
+    monkeypatch.setattr(FakePipeline, "_result", slow_at_first)
+    found = json.loads(voc("classify", saved(tmp_path, "in.csv", ROWS), "--dry-run", "--json").out)
+    assert found["records"] == 3 and found["seconds"] < 0.9
+
+
 def test_a_dry_run_of_a_pipe_has_no_total(voc: Voc, analyser: Analyser) -> None:
     ran = voc("classify", "-", "--dry-run", given=b'{"text":"hi"}\n')
     assert ran.code == 0 and "about" not in ran.out
@@ -331,6 +355,24 @@ def test_a_wrong_option_is_two(arguments: tuple[str, ...], table: Path, voc: Voc
     assert voc("classify", *([table] if arguments else []), *arguments).code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("clasify", "in.csv"), "No such command 'clasify'. Did you mean 'classify'?"),
+        (("source", "ad"), "No such command 'ad'. Did you mean 'add'?"),
+        (("nothing-like-it",), "No such command 'nothing-like-it'."),
+        (("classify", "in.csv", "--limit", "many"), "Invalid value for '--limit'"),
+        (("classify",), "Missing argument 'IN...'"),
+        (("classify", "in.csv", "--excel"), "--excel is for CSV and TSV"),
+    ],
+)
+def test_what_is_called_wrongly_is_told_in_the_last_line(arguments: tuple[str, ...], told: str, voc: Voc) -> None:
+    ran = voc(*arguments)
+    *usage, last = ran.err.splitlines()
+    assert ran.code == 2 and last.startswith(f"error [usage_invalid]: {told}")
+    assert not usage or (usage[0].startswith("Usage: voc ") and "--help" in usage[1])
+
+
 def test_standard_input_can_be_given_once(voc: Voc, analyser: Analyser) -> None:
     assert voc("classify", "-", "-", given=b"").code == 2
 
@@ -343,7 +385,7 @@ def test_wrong_settings_are_two(table: Path, voc: Voc, monkeypatch: pytest.Monke
 
 def test_a_bundle_that_is_not_there_is_two(table: Path, tmp_path: Path, voc: Voc) -> None:
     ran = voc("classify", table, "-o", tmp_path / "out.csv", "--bundle", "nowhere-9")
-    assert ran.code == 2 and ran.err.startswith("error [bundle_invalid]: ")
+    assert ran.code == 2 and ran.err.startswith("error [bundle_invalid]: ") and "--bundle or VOC_BUNDLE" in ran.err
     assert not list(tmp_path.glob("out*"))
 
 
@@ -432,7 +474,7 @@ def test_an_interruption_leaves_the_partial_file(
 def fail_after_one(analyser: Analyser, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = type(analyser.pipeline).analyse
 
-    def failing(self: Any, records: Any) -> Iterator[Any]:
+    def failing(self: Any, records: Any, **_: Any) -> Iterator[Any]:
         yield next(whole(self, records))
         raise error
 
@@ -447,7 +489,7 @@ from vocservice import api
 from vocservice.cli import main
 made = fake_analyser()
 whole = type(made.pipeline).analyse
-def slow(self, records):
+def slow(self, records, **_):
     for result in whole(self, records):
         time.sleep({pause})
         yield result

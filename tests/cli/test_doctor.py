@@ -7,23 +7,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import FakePipeline, fake_analyser, has_current_bundle, saved
+from builders import FakePipeline, analysis, fake_analyser, has_current_bundle, saved
 
 from vocservice import api
 from vocservice.cli import doctor
 from vocservice.errors import BundleError
-from vocservice.records import Rejected
+from vocservice.records import Analysis, RawVerbatim, Rejected, Sentiment
 
 from .conftest import Ran, Voc
 
-NAMES = ["python", "packages", "disk", "settings", "threads", "redaction", "bundle", "hashes", "taxonomy", "analysis"]
+NAMES = ["python", "packages", "disk", "settings", "threads", "redaction", "bundle", "hashes", "taxonomy", "analysis", "sentiment"]
 
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A bundle that loads."""
+    """A bundle that loads, and knows good from bad."""
+    monkeypatch.setattr(FakePipeline, "_result", lambda _, record: scored(record, 0.9 if record.text == doctor.PRAISE else -0.9))
     monkeypatch.setattr(api, "load", lambda *_, **__: fake_analyser())
     return tmp_path
+
+
+def scored(record: RawVerbatim, score: float) -> Analysis:
+    """An analysis of a record, of this sentiment."""
+    return analysis(record.text or "", id=record.id, sentiment=Sentiment(round(2 * score), score))
 
 
 def checks(ran: Ran) -> dict[str, dict[str, Any]]:
@@ -52,10 +58,18 @@ def test_a_missing_bundle(voc: Voc) -> None:
 
 def test_a_damaged_bundle(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def damaged(*_: Any, **__: Any) -> None:
-        raise BundleError("bundle v1: encoder.onnx is damaged")
+        raise BundleError("bundle v1: encoder.onnx is damaged", remedy=BundleError.RENEW)
 
     monkeypatch.setattr(api, "load", damaged)
-    assert "damaged" in wrong(voc("doctor", "--bundle", loaded, "--json"), "hashes")["found"]
+    found = wrong(voc("doctor", "--bundle", loaded, "--json"), "hashes")
+    assert (found["found"], found["remedy"]) == ("bundle v1: encoder.onnx is damaged", BundleError.RENEW)
+
+
+@pytest.mark.parametrize("score", [0.4, -0.4, 0.0])
+def test_a_model_that_cannot_tell_praise_from_a_complaint(score: float, voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakePipeline, "_result", lambda _, record: scored(record, score))
+    found = wrong(voc("doctor", "--bundle", loaded, "--json"), "sentiment")
+    assert f"{score:+.2f}" in found["found"] and found["remedy"] == BundleError.RENEW
 
 
 def test_another_taxonomy(voc: Voc, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,9 +53,15 @@ def token_of(out: str) -> str:
     return next(line for line in out.splitlines() if "/v1/hooks/" in line).rpartition("/")[2]
 
 
+def test_a_source_has_the_address_of_the_settings(store: Database, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOC_HTTP__PUBLIC_URL", "https://voc.example.com/")
+    made = voc("source", "add", "Shop survey", "--adapter", "typeform", "--secret", "-", given=f"{SECRET}\n".encode())
+    assert "\nhttps://voc.example.com/v1/hooks/" in made.out and made.err == ""
+
+
 def test_a_source_is_made_listed_rotated_and_disabled(store: Database, voc: Voc) -> None:
     made = voc("source", "add", "Shop survey", "--adapter", "typeform", "--secret", "-", given=f"{SECRET}\n".encode())
-    assert made.code == 0 and SECRET not in made.out + made.err
+    assert made.code == 0 and SECRET not in made.out + made.err and "http.public_url is not set" in made.err
     with store.read() as connection:
         assert sources.by_token(connection, token_of(made.out))
     assert voc("source", "secret", "Shop survey", "--add", "typeform-secret-two").code == 0

@@ -18,11 +18,11 @@ import click
 from vocservice import api
 from vocservice.api import Analyser, bundle_folder
 from vocservice.cli.failures import FAULT, OK
-from vocservice.errors import ConfigError, VocError
+from vocservice.errors import BundleError, ConfigError, VocError
 from vocservice.paths import config_path, home
-from vocservice.records import Analysis
+from vocservice.records import Analysis, Result
 from vocservice.settings import Settings, load_settings
-from vocservice.taxonomy import load_taxonomy
+from vocservice.taxonomy import has_place, load_taxonomy
 
 T = TypeVar("T")
 
@@ -35,6 +35,8 @@ PACKAGES = (
 )
 OPTIONAL = ("pandas", "polars", "torch")
 SMOKE = "The app crashed twice, but support was friendly and fixed it within an hour."
+PRAISE = "Thank you! The staff were friendly and helpful, and everything works perfectly."
+COMPLAINT = "Terrible service: the agent was rude, nobody ever called me back, and I am still waiting for my refund."
 RUNS = 5
 
 
@@ -54,7 +56,8 @@ class Check:
 def doctor(bundle: str | None, as_json: bool) -> int:
     """Check this installation.
 
-    Python, packages, disk, settings, threads, redaction, model and its hashes, taxonomy, and the analysis of one sentence.
+    Python, packages, disk, settings, threads, redaction, model and its hashes, taxonomy, the time of one sentence, and the sentiment of
+    plain praise and a plain complaint.
 
     Exit codes: 0 all is well, 1 something is wrong.
     """
@@ -129,16 +132,26 @@ def _redaction() -> Check:
 def _model(settings: Settings, bundle: str | None) -> Iterator[Check]:
     folder = _attempt(partial(bundle_folder, bundle or settings.bundle))
     if isinstance(folder, VocError):
-        yield Check("bundle", False, folder.message, "train one (voc train), or name one with --bundle or VOC_BUNDLE")
+        yield _failed("bundle", folder)
         return
     yield Check("bundle", True, f"{folder.name} in {folder.parent}")
     analyser = _attempt(partial(api.load, folder, settings=settings.model_copy(update={"taxonomy": ""})))
     if isinstance(analyser, VocError):
-        yield Check("hashes", False, analyser.message, "copy or train the bundle again")
+        yield _failed("hashes", analyser)
         return
     yield Check("hashes", True, "every file is as the manifest says")
     yield _guarded("taxonomy", partial(_taxonomy, settings, analyser))
-    yield _guarded("analysis", partial(_smoke, analyser))
+    analysis = _guarded("analysis", partial(_smoke, analyser))
+    yield analysis
+    if analysis.is_ok and any(label_set.name == "sentiment" and has_place(label_set) for label_set in analyser.taxonomy.of("verbatim")):
+        yield _guarded("sentiment", partial(_sentiment, analyser))
+
+
+def _failed(name: str, error: VocError) -> Check:
+    """Why there is no model."""
+    if isinstance(error, BundleError):
+        return Check(name, False, error.fault, error.remedy or BundleError.CHOOSE)
+    return Check(name, False, error.message, "correct what it names, or install the requirements (make setup)")
 
 
 def _taxonomy(settings: Settings, analyser: Analyser) -> Check:
@@ -155,6 +168,17 @@ def _smoke(analyser: Analyser) -> Check:
         return Check("analysis", False, f"rejected: {result.code}", result.message)
     times = sorted(_timed(analyser) for _ in range(RUNS))
     return Check("analysis", True, f"one sentence in {times[RUNS // 2] * 1000:.1f} ms")
+
+
+def _sentiment(analyser: Analyser) -> Check:
+    """A bundle can load and yet be broken: then plain praise and a plain complaint are hardly told apart."""
+    praise, complaint = map(_score, analyser.analyse([PRAISE, COMPLAINT]))
+    is_ok = praise > 0 > complaint
+    return Check("sentiment", is_ok, f"of praise {praise:+.2f}, of a complaint {complaint:+.2f}", "" if is_ok else BundleError.RENEW)
+
+
+def _score(result: Result) -> float:
+    return result.sentiment.score if isinstance(result, Analysis) and result.sentiment else 0.0
 
 
 def _timed(analyser: Analyser) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from vocservice.errors import VocError
 
@@ -26,7 +27,7 @@ def answered(command: Callable[[], Any]) -> int:
         tell(error.code, error.message)
         return UNUSABLE
     except click.ClickException as error:
-        error.show()
+        _tell_usage(error)
         return UNUSABLE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -40,6 +41,16 @@ def answered(command: Callable[[], Any]) -> int:
 def tell(code: str, message: str) -> None:
     """One error on standard error."""
     click.echo(f"error [{code}]: {' '.join(message.split())}", err=True)
+
+
+def _tell_usage(error: click.ClickException) -> None:
+    """How the command is called, then the error like any other; a group without a command shows its help."""
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()
+        return
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+    tell("usage_invalid", error.format_message())
 
 
 def _unexpected(error: Exception) -> int:

@@ -17,12 +17,14 @@ from vocservice.tables.formats import shown_name
 
 SAMPLE = 20
 COUNTING_SECONDS = 2.0
+WARM_UP = "The parcel came a day late, but the driver was friendly."
 
 
 def preview(inputs: Inputs, analyser: Analyser, *, as_json: bool) -> None:
     """Analyse the first records and print what was found."""
     records = iter(inputs)
     sample = list(islice(records, SAMPLE))
+    analyser.analyse(WARM_UP)  # what only a first text waits for is no part of the time of each
     started = time.perf_counter()
     results = list(analyser.stream(sample))
     each = (time.perf_counter() - started) / max(len(results), 1)
@@ -49,6 +51,7 @@ def _described(facts: Facts) -> dict[str, Any]:
         "fields": dict(facts.fields),
         "other_text_columns": [name for name in facts.text_candidates if name != facts.text_column],
         "header_rows": facts.header_rows,
+        "header_kind": facts.header_kind,
         "sheets": list(facts.sheets),
     }
 
@@ -89,6 +92,11 @@ def _input_lines(described: dict[str, Any]) -> Iterator[str]:
     yield f"{described['name']}: {', '.join(filter(None, kinds))}"
     if described["columns"]:
         yield f"  {described['columns']} columns: " + ", ".join(f"{field} from {name!r}" for field, name in described["fields"].items())
+    if described["columns"] and "id" not in described["fields"]:
+        yield "  no column of ids found: records are numbered by their place (row-1); --id-column names one"
+    if described["header_rows"] > 1:
+        kind = "" if described["header_kind"] == "plain" else f" ({described['header_kind']})"
+        yield f"  the first {described['header_rows']} rows are the header{kind}, no records"
     if described["other_text_columns"]:
         yield f"  other columns that could be the text: {', '.join(map(repr, described['other_text_columns']))}"
 

@@ -36,6 +36,8 @@ def add(name: str, adapter: str, secret: str | None, options: tuple[str, ...], w
         given: dict[str, Any] = {"adapter": adapter, "secrets": secrets, "options": _options(options), "actor": ACTOR}
         made, token = sources.create(here.connection, here.vault, here.workspace_id, name=name, **given)
         url = f"{here.settings.http.public_url.rstrip('/') or LOCAL}/v1/hooks/{token}"
+        if not here.settings.http.public_url:
+            click.echo(f"http.public_url is not set: senders need the address of this service in place of {LOCAL}", err=True)
     click.echo(f"{made.id} {made.name}\n{url}\n\n{adapter_of(adapter).setup.replace('{url}', url)}")
 
 
