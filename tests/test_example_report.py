@@ -35,9 +35,10 @@ def test_every_quote_is_of_our_samples() -> None:
     quotes = re.findall(r"<blockquote><bdi>(.*?)</bdi>", EXAMPLE, flags=re.DOTALL)
     assert quotes
     for quote in quotes:
-        words = re.sub(r"\W+", " ", re.sub(r"&#\d+;|&\w+;", " ", re.sub(r"<[^>]+>", "", quote))).casefold().split()
-        found = [" ".join(words[at : at + 4]) for at in range(len(words) - 3)]
-        assert sum(piece in plain for piece in found) > 0.5 * len(found), quote  # the rest is masked
+        said = re.sub(r"&#\d+;|&\w+;", " ", re.sub(r"<[^>]+>", "", quote))
+        runs = [re.sub(r"\W+", " ", run).casefold().split() for run in re.split(r"\[[A-Z]+\]", said)]  # masks part them
+        pieces = [" ".join(run[at : at + 4]) for run in runs for at in range(len(run) - 3)]
+        assert sum(piece in plain for piece in pieces) >= 0.8 * len(pieces), quote  # line breaks are written otherwise in JSON
 
 
 def test_it_is_small_and_needs_nothing_else() -> None:

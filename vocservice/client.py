@@ -199,6 +199,18 @@ class Client:
         """Every figure of the analysed records that fit the filters of `GET /v1/report`."""
         return self._object("GET", f"/v1/report{_query(filters)}")
 
+    def charts(self) -> Json:
+        """Every chart of the workbench by name: an answer of `GET /v1/charts`."""
+        return self._object("GET", "/v1/charts")
+
+    def chart(self, name: str, **filters: Any) -> Json:
+        """The numbers of one chart: an answer of `GET /v1/charts/NAME`."""
+        return self._object("GET", f"/v1/charts/{_segment(name)}{_query(filters)}")
+
+    def compare(self, **sides: Any) -> Json:
+        """Two sets of records side by side, their filters under `a_` and `b_`: an answer of `GET /v1/compare`."""
+        return self._object("GET", f"/v1/compare{_query(sides)}")
+
     def search(self, **wishes: Any) -> Json:
         """The records with words (`q`), about a matter (`about`) or like another (`like`): an answer of `GET /v1/search`."""
         return self._object("GET", f"/v1/search{_query(wishes)}")
