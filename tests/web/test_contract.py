@@ -30,6 +30,7 @@ MOST_CASES, RANDOM = 60, 5
 GENERATE = (Phase.generate,)
 # Why a request that fits the document is refused all the same: what no schema can say of a body, a file or two parameters together.
 UNSAYABLE = {
+    "references_off": "files by reference, which a setting turns on",
     **dict.fromkeys(("missing_text", "empty_text", "text_too_long"), "a text of white space only, or text and turns both"),
     "invalid_type": "as many fields as the schema allows, but blank or both of two",
     "idempotency_mismatch": "the same name for another body",
