@@ -24,6 +24,8 @@ from vocservice.reporting.report import report_of
 from vocservice.store import annotations, promotions, reading, schema
 from vocservice.store.annotations import Draft, Seen
 from vocservice.store.packed import catch_up
+from vocservice.store.records import erase_by_id
+from vocservice.tables import write_records as write_records_module
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web import workbench
 from vocservice.web.library import MOST_WAITING, Library
@@ -275,6 +277,23 @@ def test_files_hold_what_the_page_shows(office: Office) -> None:
     assert (row["stages"], row["factors"], row["text"]) == (["use", "cultivation"], ["technology-", "courtesy+"], BOTH)
     assert (row["score_value"], row["subject"], row["scope"], row["is_corrected"]) == (9.0, "f" * 64, "experience_issue", False)
     assert len(pq.read_table(io.BytesIO(browser.client.get("/workbench/records.parquet?stage=none").data))) == 2
+
+
+def test_a_customer_erased_while_the_records_are_written_is_not_among_them(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, erased = office.record(text=BOTH), office.record(text="It crashed.")
+    write_records, files = write_records_module.write_records, list[Path]()
+
+    def write(path: Path, rows: Any) -> None:
+        write_records(path, rows)
+        files.append(path)
+        if len(files) == 1:
+            with office.database.write() as connection:
+                erase_by_id(connection, office.door.vault, WORKSPACE, erased, reason="request")
+
+    monkeypatch.setattr(write_records_module, "write_records", write)
+    body = office.browser("analyst").client.get("/workbench/records.parquet").data
+    assert pq.read_table(io.BytesIO(body))["record"].to_pylist() == [kept]
+    assert len(files) == 2
 
 
 def test_the_labels_of_a_person_count_until_the_decision_is_undone(office: Office) -> None:

@@ -1,23 +1,21 @@
 """A workspace in, its analysed records as a file for other tools out: `voc export -o FILE`, redacted texts and no customer's key."""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
-from itertools import count
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vocservice.cli.holding import Opened, in_workspace, opened
+from vocservice.cli.holding import in_workspace, opened
 from vocservice.errors import OutputError
 from vocservice.tables.partial import Partial
 
 if TYPE_CHECKING:
-    from vocservice.store.reading import Taken
+    from vocservice.store.exported import Write
 
 ACTOR = "command line"
 DAY = click.DateTime(["%Y-%m-%d"])
-Write = Callable[[Path, "Iterable[Taken]"], None]
 
 
 @click.command()
@@ -31,35 +29,24 @@ def export(output: str, since: datetime | None, until: datetime | None, workspac
     By its suffix FILE is a table of one row a record (.parquet, .csv, .jsonl), or an SQLite file (.sqlite) with a table of
     records and one of each set of labels. Texts are redacted; no customer's key stands in it. docs/exports.md describes the columns.
     """
-    from vocservice.store import audit
+    from vocservice.store import audit, reading
     from vocservice.store.audit import Act
+    from vocservice.store.exported import written
 
     path = Path(output)
     write = _writer(path)
     days = {name: day.date() if day else None for name, day in (("since", since), ("until", until))}
     with opened(workspace) as here, Partial(_checked(path, here.database.url.database)).written() as partial:
-        records = _written(here, partial, write, **days)
+        with here.database.read() as connection:
+            ids = reading.ids(connection, here.workspace_id, **days)
+        records = written(here.database, here.workspace_id, ids, partial, write)
         with here.database.write() as connection:
             act = Act(ACTOR, "records.export", here.workspace_id, {"format": path.suffix.lower(), "records": records})
             audit.write(connection, here.workspace_id, act)
     click.echo(f"{records} records", err=True)
 
 
-def _written(here: Opened, path: Path, write: Write, **days: date | None) -> int:
-    """How many records stand in the file; it is written anew where one of them was erased meanwhile."""
-    from vocservice.store import reading
-
-    while True:
-        with here.database.read() as connection:
-            ids, written = reading.ids(connection, here.workspace_id, **days), count()
-            write(path, (taken for taken, _ in zip(reading.in_order(connection, here.workspace_id, ids), written, strict=False)))
-        with here.database.read() as connection:
-            if not reading.erased_of(connection, here.workspace_id, ids):
-                return next(written)
-        path.unlink()
-
-
-def _writer(path: Path) -> Write:
+def _writer(path: Path) -> "Write":
     """What writes files of a suffix.
 
     Raises:
@@ -71,12 +58,12 @@ def _writer(path: Path) -> Write:
     return writers[path.suffix.lower()]
 
 
-def _writers() -> Mapping[str, Write]:
+def _writers() -> Mapping[str, "Write"]:
     from vocservice.store.exported import exported
     from vocservice.store.sqlite_file import write_sqlite
     from vocservice.tables.write_records import ANONYMOUS, write_lines, write_records, write_table
 
-    def of_rows(write: Callable[..., None], **options: Any) -> Write:
+    def of_rows(write: Callable[..., None], **options: Any) -> "Write":
         return lambda path, records: write(path, map(exported, records), **options)
 
     return {

@@ -1,8 +1,31 @@
-"""A record with the labels that count in, one flat row of an export out: redacted text, keys of labels, no name and no address."""
+"""Records with the labels that count in, flat rows and files of an export out: redacted text, keys of labels, no name and no address."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from vocservice.records import Json
+from vocservice.store import reading
+from vocservice.store.database import Database
 from vocservice.store.reading import Taken
 from vocservice.store.records import API
+
+Write = Callable[[Path, Iterable[Taken]], object]
+
+
+def written(database: Database, workspace_id: str, ids: Sequence[str], path: Path, write: Write) -> int:
+    """How many of these records stand in the file, in this order; it is written anew where one of them was erased meanwhile.
+
+    Raises:
+        StoreError: the database does not answer.
+    """
+    while True:
+        told: list[str] = []
+        with database.read() as connection:
+            write(path, _noted(reading.in_order(connection, workspace_id, ids), told))
+        with database.read() as connection:
+            if not reading.erased_of(connection, workspace_id, told):
+                return len(told)
+        path.unlink()
 
 
 def exported(taken: Taken) -> Json:
@@ -33,3 +56,10 @@ def exported(taken: Taken) -> Json:
         "taxonomy": given.get("taxonomy"),
         "is_corrected": taken.is_corrected,
     }
+
+
+def _noted(records: Iterable[Taken], told: list[str]) -> Iterator[Taken]:
+    """The same; the id of each that was handed on is added."""
+    for taken in records:
+        told.append(taken.id)
+        yield taken

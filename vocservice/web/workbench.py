@@ -1,7 +1,7 @@
 """Stored analyses in, an analyst's figures out: pages, files and JSON, all of the same selection, which stands in the URL."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from flask.blueprints import BlueprintSetupState
 from vocservice.render import visible
 from vocservice.reporting.rows import SCORE_KINDS
 from vocservice.store import reading, sources, views
-from vocservice.store.exported import exported
+from vocservice.store.exported import exported, written
 from vocservice.store.reading import NO_STAGE, Place, Selection, Taken
 from vocservice.store.records import API
 from vocservice.store.users import ANALYST
@@ -150,9 +150,11 @@ def records_parquet() -> Response:
 
     looking = looking_at(person().workspace_id, asked_of(request.args))
     ids = looking.ids()
-    with people.database().read() as connection:
-        rows = map(exported, reading.in_order(connection, looking.workspace_id, ids))
-        return _file("records", "parquet", lambda path: write_records(path, rows))
+
+    def write(path: Path, records: Iterable[Taken]) -> None:
+        write_records(path, map(exported, records))
+
+    return _file("records", "parquet", lambda path: written(looking.database, looking.workspace_id, ids, path, write))
 
 
 @api.get("/v1/report")
