@@ -291,6 +291,18 @@ def test_a_line_of_a_transcript_shows_the_customers_first_words_and_one_without_
     assert f"Without wordsTranscript {empty[-8:]}" in page
 
 
+def test_a_line_of_a_transcript_passes_over_the_greeting_and_tells_it_where_the_customer_says_nothing(office: Office) -> None:
+    for turns, begins in (
+        ([("agent", "Welcome."), ("customer", " "), ("customer", "It broke.")], "It broke."),
+        ([("system", "Joined."), ("agent", "Hello?")], "Joined. Hello?"),
+    ):
+        record = office.record()
+        result = {"text": "\n".join(text for _, text in turns), "turns": [{"speaker": who, "text": text} for who, text in turns]}
+        with office.database.write() as connection:
+            connection.execute(update(schema.analyses).where(schema.analyses.c.record_id == record).values(result=result))
+        assert f"{begins}Transcript {record[-8:]}" in opened(office.browser("analyst").page("/desk"))
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_first_words_are_never_markup(office: Office, text: str) -> None:
     office.record(text=text, factors=(), stages=())

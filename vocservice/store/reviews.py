@@ -1,7 +1,7 @@
 """Analyses in, the queue of records that a person should look at out: filtered, the most urgent first, page by page."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import case as when
 
 from vocservice.records import Json
 from vocservice.reporting.recovery import EXPERIENCE, RESOLVED
@@ -46,6 +47,7 @@ _ALL = 2**31 - 1
 _MANY = 5000
 _OPENING = 90  # characters of a record that a line of the queue shows
 _READ = 400  # of them read, as white space goes
+_TURNS = 8  # of a transcript, among which the customer's first words are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,9 +397,16 @@ def _labels(connection: Connection, record_ids: list[str]) -> dict[str, tuple[st
 
 def _openings(connection: Connection, record_ids: list[str]) -> dict[str, str]:
     """The first words of each; the database cuts them out, so that no whole transcript is read for its line."""
-    begins = func.substr(analyses.c.result["text"].as_string(), 1, _READ)
+    begins = func.substr(func.coalesce(*_said_first(), analyses.c.result["text"].as_string()), 1, _READ)
     chosen = select(analyses.c.record_id, begins).where(analyses.c.record_id.in_(record_ids), analyses.c.is_current)
     return {record_id: _cut(text or "") for record_id, text in connection.execute(chosen)}
+
+
+def _said_first() -> Iterator[ColumnElement[str]]:
+    """Each of the first turns where it is the customer's and says something: the text of a transcript begins with the greeting."""
+    for number in range(_TURNS):
+        speaker, text = (analyses.c.result[("turns", number, name)].as_string() for name in ("speaker", "text"))
+        yield when((speaker == "customer", func.nullif(func.trim(text), "")))
 
 
 def _cut(text: str) -> str:
