@@ -87,20 +87,23 @@ class Journey:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """The share of records that blame a factor at a stage, in two sets of records.
+class Tested:
+    """A figure in two sets of records; `verdict` is up, down, unclear (not told apart from chance), or unknown (too few records)."""
 
-    `verdict` is up, down, unclear (not told apart from chance), or unknown (too few records).
-    """
-
-    stage: str | None
-    factor: str
     before: Estimate
     after: Estimate
     difference: Estimate
     p: float | None
     q: float | None
     verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Tested):
+    """The share of records that blame a factor at a stage."""
+
+    stage: str | None
+    factor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,33 +116,21 @@ class ChannelMix:
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
-    """The net sentiment of a stage (of its records) or of a factor (by polarity) in two sets; `verdict` as of a `Change`."""
+class Shift(Tested):
+    """The net sentiment of a stage (of its records) or of a factor (by polarity)."""
 
     kind: str
     key: str
-    before: Estimate
-    after: Estimate
-    difference: Estimate
-    p: float | None
-    q: float | None
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A followed share in two sets of records; `verdict` as of a `Change`."""
+class Gap(Tested):
+    """A followed share."""
 
     figure: str
-    before: Estimate
-    after: Estimate
-    difference: Estimate
-    p: float | None
-    q: float | None
-    verdict: str
 
 
-Tested = TypeVar("Tested", Change, Shift, Gap)
+One = TypeVar("One", bound=Tested)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +182,9 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
 def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int = MIN_N) -> Comparison:
     """What is blamed more or less often in `after` than in `before`, corrected for the number of cells tested."""
     cubes = [_cube(frame)[:, :, NEGATIVE] for frame in (before, after)]
-    places: list[tuple[int, str | None]] = [*enumerate(before.stage_keys)]
     found = [
-        _change(stage, factor, (int(cubes[0][at, column]), len(before)), (int(cubes[1][at, column]), len(after)), least)
-        for at, stage in places
+        Change(*_shares((int(cubes[0][at, column]), len(before)), (int(cubes[1][at, column]), len(after)), least), stage, factor)
+        for at, stage in enumerate(before.stage_keys)
         for column, factor in enumerate(before.factor_keys)
     ]
     maps = journey_map(before, least=least), journey_map(after, least=least)
@@ -258,13 +248,9 @@ def _counts(frame: Frame, names: Sequence[str]) -> Ints:
     return np.array([*(found.get(name, 0) for name in names), int((frame.channel.codes < 0).sum())], dtype=np.int64)
 
 
-def _change(stage: str | None, factor: str, before: tuple[int, int], after: tuple[int, int], least: int) -> Change:
-    return Change(stage, factor, *_shares(before, after, least))
-
-
 def gap(figure: str, before: tuple[int, int], after: tuple[int, int], *, least: int = MIN_N) -> Gap:
     """A share in two sets, each as (hits, n), not corrected yet."""
-    return Gap(figure, *_shares(before, after, least))
+    return Gap(*_shares(before, after, least), figure)
 
 
 def _shares(
@@ -279,7 +265,7 @@ def _shares(
     return *estimates, difference, two_proportions(*before, *after), None, "unclear"
 
 
-def corrected(found: Sequence[Tested]) -> Iterator[Tested]:
+def corrected(found: Sequence[One]) -> Iterator[One]:
     """The same with q over all that were tested, and a verdict."""
     qs = benjamini_hochberg([math.nan if one.p is None else one.p for one in found])
     for one, q in zip(found, qs, strict=True):
@@ -296,12 +282,12 @@ def _shift(before: tuple[str, str, Estimate], after: tuple[str, str, Estimate]) 
     kind, key, a = before
     b, n = after[2], a.n + after[2].n
     if a.value is None or b.value is None or a.low is None or a.high is None or b.low is None or b.high is None:
-        return Shift(kind, key, a, b, Estimate(n), None, None, "unknown")
+        return Shift(a, b, Estimate(n), None, None, "unknown", kind, key)
     change = b.value - a.value
     low, high = interval_from_both((a.value, a.low, a.high), (b.value, b.low, b.high))
     spread = (change - low if change > 0 else high - change) / Z95
     p = math.erfc(abs(change) / spread / math.sqrt(2)) if spread else 1.0
-    return Shift(kind, key, a, b, Estimate(n, change, low, high), p, None, "unclear")
+    return Shift(a, b, Estimate(n, change, low, high), p, None, "unclear", kind, key)
 
 
 def _verdict(difference: Estimate, q: float) -> str:

@@ -11,7 +11,7 @@ from xlsxwriter.worksheet import Worksheet
 from vocservice.reporting import words
 from vocservice.reporting.definitions import definitions
 from vocservice.reporting.estimate import Estimate
-from vocservice.reporting.journey import Change, Shift
+from vocservice.reporting.journey import Tested
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.report import DRAWN, Report
 
@@ -186,7 +186,7 @@ def _changes(report: Report) -> Iterator[Sheet]:
               for part in split.parts))])  # fmt: skip
 
 
-def _tested(one: Change | Shift) -> tuple[Value, ...]:
+def _tested(one: Tested) -> tuple[Value, ...]:
     return *_parts(one.before), *_parts(one.after), *_parts(one.difference), one.p, one.q, one.verdict
 
 
