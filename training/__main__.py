@@ -11,6 +11,7 @@ import torch
 
 from training.companies import COMPANIES
 from training.comparison import baseline_figures
+from training.corpora import is_commercial
 from training.custom import TABLES, corpus_table, go_on, read_labelled, report_custom, shown_figures, train_custom
 from training.recipe import quantise_bundle, train_bundle
 from training.report import keep_earlier, write_reports
@@ -105,7 +106,7 @@ def train(
 
 def _check_licences(start: Path, *, commercial: bool) -> None:
     """A commercial bundle is made from a commercial one only."""
-    if commercial and not load_bundle(start).manifest.recipe.get("without_non_commercial"):
+    if commercial and not is_commercial(load_bundle(start).manifest):
         raise click.UsageError(f"{start.name} learned from corpora that --commercial leaves out: give another --start")
 
 
@@ -113,12 +114,11 @@ def _check_licences(start: Path, *, commercial: bool) -> None:
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
 @click.option("--bundle", type=BUNDLE, help="Bundle to make faster (the current one).")
 @click.option("--version", required=True, help="Version of the bundle to write.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
-def quantise(data: Path, bundle: Path | None, version: str, runs: Path, models: Path | None) -> None:
+def quantise(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
     """Write a bundle's encoder in int8 and calibrate it anew."""
-    run = Run(data, runs / version, load_training_settings(), load_taxonomy(), start=bundle or default_bundle())
-    quantise_bundle(run, version=version, models=models or models_path())
+    folder = (models or models_path()) / version
+    quantise_bundle(Run(data, folder, load_training_settings(), load_taxonomy()), bundle or default_bundle())
 
 
 @cli.command()

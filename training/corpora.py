@@ -15,9 +15,12 @@ import orjson
 
 from training.examples import Example, Labels, OneOf, Target
 from vocservice.errors import ConfigError
+from vocservice.inference.bundle import Manifest
 from vocservice.records import RawTurn
 
 Row = Mapping[str, Any]
+
+LICENCE = "without_non_commercial"  # what a manifest's recipe says of it
 
 NEGATIVE, NEUTRAL, POSITIVE = frozenset({"-2", "-1"}), frozenset({"0"}), frozenset({"1", "2"})
 FABSA_SIGN = {"1": "+", "-1": "-", "0": "~"}
@@ -174,6 +177,11 @@ def is_non_commercial(example: Example) -> bool:
     """True when the text comes from a corpus whose licence forbids commercial use (by id, whatever file it stands in)."""
     origin = example.id.rsplit("-", 1)[0]
     return origin in ("airline", "twcs")
+
+
+def is_commercial(manifest: Manifest) -> bool:
+    """Whether a bundle says of itself that it learned from no corpus whose licence forbids commercial use."""
+    return bool(manifest.recipe.get(LICENCE))
 
 
 def without_non_commercial(examples: Iterable[Example]) -> list[Example]:

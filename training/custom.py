@@ -17,7 +17,7 @@ import orjson
 
 from training import encoders
 from training.calibrate import fit_calibration, score_sets
-from training.corpora import file_hash, read_corpus
+from training.corpora import LICENCE, file_hash, is_commercial, read_corpus
 from training.decisions import completed, weight_of
 from training.evaluate import figures, judge
 from training.examples import Example, Labels, OneOf, Target
@@ -48,7 +48,6 @@ _TITLES = {
 }
 
 UNKNOWN_CELL = "?"
-_LICENCE = "without_non_commercial"
 _JOIN = "|"
 
 
@@ -176,7 +175,7 @@ def go_on(taxonomy: Taxonomy, examples: list[Example], *, start: Path, recipe: R
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
     encoders.take_heads(network, start)
     fit(network, fitted, recipe, folder=run)
-    made_from = {"epochs": recipe.epochs, "start": bundle.id, _LICENCE: bundle.manifest.recipe.get(_LICENCE, False)}
+    made_from = {"epochs": recipe.epochs, "start": bundle.id, LICENCE: is_commercial(bundle.manifest)}
     provenance = Provenance(folder.name, bundle.manifest.base, {source.name: file_hash(source)}, recipe.seed, made_from)
     export_bundle(network, encoder.tokenizer, taxonomy, bundle.calibration, bundle.conversation, provenance, folder)
 

@@ -60,8 +60,21 @@ def export_bundle(
     weight, bias = head_for(network, lay_out(taxonomy.of("verbatim")))
     save_file({"weight": weight.astype(np.float16), "bias": bias}, folder / files.HEADS)
     (folder / files.TAXONOMY).write_bytes(taxonomy_json(taxonomy))
+    seal(folder, taxonomy, calibration, conversation, provenance, width=network.encoder.config.hidden_size)
+
+
+def seal(
+    folder: Path,
+    taxonomy: Taxonomy,
+    calibration: Calibration,
+    conversation: ConversationModel | None,
+    provenance: Provenance,
+    *,
+    width: int,
+) -> None:
+    """Write what is fitted after the weights in `folder`, and the manifest of all; once more when more of it is fitted."""
     write_fitted(folder, calibration, conversation)
-    write_manifest(folder, taxonomy, network.encoder.config.hidden_size, provenance)
+    _write_manifest(folder, taxonomy, width, provenance)
 
 
 def write_fitted(folder: Path, calibration: Calibration, conversation: ConversationModel | None) -> None:
@@ -72,7 +85,7 @@ def write_fitted(folder: Path, calibration: Calibration, conversation: Conversat
         (folder / files.CONVERSATION).write_text(conversation.model_dump_json(indent=1), encoding="utf-8")
 
 
-def write_manifest(folder: Path, taxonomy: Taxonomy, width: int, provenance: Provenance) -> None:
+def _write_manifest(folder: Path, taxonomy: Taxonomy, width: int, provenance: Provenance) -> None:
     """Hash the files, let everyone read them, and write the manifest, last."""
     every = (files.ENCODER, files.TOKENIZER, files.HEADS, files.CALIBRATION, files.TAXONOMY, files.CONVERSATION)
     names = [name for name in every if (folder / name).is_file()]
@@ -132,14 +145,19 @@ def export_encoder(encoder: BertModel, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,
     )
+    store(path, heads=encoder.config.num_attention_heads)
+
+
+def store(path: Path, *, heads: int) -> None:
+    """Make an encoder's file that of a bundle: large weights in half precision, and the attention heads, which the graph does not tell."""
     model = onnx.load(str(path))
-    halve(model)
-    helper.set_model_props(model, {HEADS: str(encoder.config.num_attention_heads)})
+    _halve(model)
+    helper.set_model_props(model, {HEADS: str(heads)})
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
 
-def halve(model: onnx.ModelProto) -> None:
+def _halve(model: onnx.ModelProto) -> None:
     """Store the large weights in half precision, each behind a Cast."""
     graph = model.graph
     casts = []

@@ -12,13 +12,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from training.encoders import HEADS
-from training.export import halve
+from training.export import store
 
 OPERATORS = ["MatMul"]
 
@@ -43,11 +43,7 @@ def to_int8(encoder: Path, path: Path) -> None:
         full = Path(scratch) / "full.onnx"
         prepare(encoder, full)
         quantize_dynamic(full, path, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8, reduce_range=True)
-    model = onnx.load(str(path))
-    halve(model)
-    helper.set_model_props(model, {HEADS: _heads(encoder)})
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+    store(path, heads=_heads(encoder))
 
 
 def prepare(encoder: Path, path: Path) -> None:
@@ -69,7 +65,6 @@ def _widen(encoder: Path, path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def _heads(encoder: Path) -> str:
-    """The number of attention heads, which the graph alone does not tell."""
+def _heads(encoder: Path) -> int:
     model = onnx.load(str(encoder), load_external_data=False)
-    return next(str(prop.value) for prop in model.metadata_props if prop.key == HEADS)
+    return next(int(prop.value) for prop in model.metadata_props if prop.key == HEADS)

@@ -18,11 +18,11 @@ from training import encoders
 from training.annotated import EXTENDED, read_extended, read_once
 from training.calibrate import fit_calibration, score_sets
 from training.conversations import fit_conversations
-from training.corpora import file_hash, read_corpus
+from training.corpora import LICENCE, file_hash, is_commercial, read_corpus
 from training.custom import read_labelled
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
-from training.export import Provenance, export_bundle, write_fitted, write_manifest
+from training.export import Provenance, export_bundle, seal
 from training.fit import Recipe, fit
 from training.network import Network
 from training.prepare import prepare
@@ -65,24 +65,25 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     return folder
 
 
-def quantise_bundle(run: Run, *, version: str, models: Path) -> Path:
-    """Write the bundle `run.start` with its encoder in int8, calibrated anew, to `models/<version>/`; returns the folder."""
-    assert run.start is not None
+def quantise_bundle(run: Run, source: Path) -> None:
+    """Write the bundle `source` with its encoder in int8, calibrated anew, to the folder of the run.
+
+    A bundle that learned from no non-commercial corpus is calibrated on none.
+    """
     check_data(run.data, run.settings.data)
-    start, folder = load_bundle(run.start, taxonomy=run.taxonomy), models / version
+    start, folder = load_bundle(source, taxonomy=run.taxonomy), run.folder
+    manifest, run = start.manifest, replace(run, commercial=is_commercial(start.manifest))
     folder.mkdir(parents=True, exist_ok=True)
     for name in (files.TOKENIZER, files.HEADS, files.TAXONOMY):
-        shutil.copyfile(run.start / name, folder / name)
+        shutil.copyfile(source / name, folder / name)
     to_int8(start.encoder, folder / files.ENCODER)
-    network = Network(OnnxEncoder(folder / files.ENCODER, start.manifest.width), start.layout, dropout=0.0)
-    encoders.take_heads(network, run.start)
-    made_from = {"start": start.id, "encoder": "int8", "without_non_commercial": start.manifest.recipe["without_non_commercial"]}
-    provenance = Provenance(version, start.manifest.base, start.manifest.data, start.manifest.seed, made_from)
+    network = Network(OnnxEncoder(folder / files.ENCODER, manifest.width), start.layout, dropout=0.0)
+    encoders.take_heads(network, source)
+    made_from = {"start": start.id, "encoder": "int8", LICENCE: run.commercial}
+    provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, made_from)
     calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))
-    write_fitted(folder, calibration, None)
-    write_manifest(folder, run.taxonomy, start.manifest.width, provenance)
-    _add_conversations(run, calibration, provenance, start.manifest.width, folder)
-    return folder
+    seal(folder, run.taxonomy, calibration, None, provenance, width=manifest.width)
+    _add_conversations(run, calibration, provenance, manifest.width, folder)
 
 
 def _calibrate(run: Run, network: Network, tokenizer: Tokenizer, rules: RedactionRules) -> Calibration:
@@ -95,8 +96,7 @@ def _calibrate(run: Run, network: Network, tokenizer: Tokenizer, rules: Redactio
 
 def _add_conversations(run: Run, calibration: Calibration, provenance: Provenance, width: int, folder: Path) -> None:
     """Fit the conversation model on what the bundle in `folder` says, and seal the bundle again."""
-    write_fitted(folder, calibration, fit_conversations(run, folder))
-    write_manifest(folder, run.taxonomy, width, provenance)
+    seal(folder, run.taxonomy, calibration, fit_conversations(run, folder), provenance, width=width)
     log.info("bundle written to %s", folder)
 
 
@@ -122,7 +122,7 @@ def recipe_record(run: Run) -> dict[str, object]:
     """What the manifest and the card say of the recipe."""
     stage, start = run.settings.codebook, run.start
     made_from = {} if start is None else {"start": load_bundle(start).manifest.version, "layers": list(run.layers) or "all"}
-    return {**stage.model_dump(exclude={"recipe"}), **asdict(_recipe(run)), **made_from, "without_non_commercial": run.commercial}
+    return {**stage.model_dump(exclude={"recipe"}), **asdict(_recipe(run)), **made_from, LICENCE: run.commercial}
 
 
 def public_stage(run: Run, rules: RedactionRules, encoder: Encoder, recipe: Recipe, folder: Path) -> Encoder:

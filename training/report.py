@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from training.corpora import CORPORA, HELD_OUT
+from training.corpora import CORPORA, HELD_OUT, is_commercial
 from vocservice.inference.bundle import Manifest
 
 Figures = dict[str, Any]
@@ -195,7 +195,7 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
 
 
 def _licences(manifest: Manifest) -> Iterator[str]:
-    commercial = manifest.recipe.get("without_non_commercial")
+    commercial = is_commercial(manifest)
     yield "| corpus file | licence |\n|---|---|"
     yield from (f"| {corpus.path} | {corpus.licence} |" for corpus in CORPORA.values() if not (commercial and corpus.non_commercial))
     yield f"\nNothing was trained on {' and '.join(f'`{CORPORA[name].path}`' for name in HELD_OUT)}: they only measure."

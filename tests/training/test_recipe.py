@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from training.recipe import Run, codebook_examples, pool_texts, public_examples,
 from training.settings import load_training_settings
 from training.splits import Splits, is_kept_out, split_annotated
 from vocservice.errors import ConfigError
-from vocservice.inference.bundle import default_bundle
+from vocservice.inference.bundle import default_bundle, load_bundle
 from vocservice.paths import config_path
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
@@ -208,6 +209,31 @@ def test_a_run_goes_on_from_the_layers_and_the_heads_of_a_bundle(
     assert learned == [replace(run.settings.further.recipe, seed=run.settings.bundle.seed)]
     record = recipe_record(further)
     assert (record["start"], record["layers"]) == (default_bundle().name, list(layers) or "all")
+
+
+@pytest.mark.parametrize("commercial", [True, False])
+def test_a_bundle_in_int8_is_calibrated_on_what_its_licence_allows(run: Run, monkeypatch: pytest.MonkeyPatch, *, commercial: bool) -> None:
+    source, fitted = run.folder / "source-1", []
+    shutil.copytree(default_bundle(), source)
+    manifest = json.loads((source / "manifest.json").read_bytes())
+    manifest["recipe"]["without_non_commercial"] = commercial
+    (source / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+    def fit(given: Run, *_: object) -> None:
+        fitted.append(given.commercial)
+
+    monkeypatch.setattr(recipe, "check_data", lambda *_: {})
+    monkeypatch.setattr(recipe, "to_int8", shutil.copyfile)
+    monkeypatch.setattr(recipe, "_calibrate", lambda given, *_: fit(given) or load_bundle(source).calibration)  # type: ignore[func-returns-value]
+    monkeypatch.setattr(recipe, "fit_conversations", fit)
+    recipe.quantise_bundle(replace(run, folder=run.folder / "small-1"), source)
+    made = load_bundle(run.folder / "small-1", taxonomy=run.taxonomy)
+    assert fitted == [commercial] * 2 and made.conversation is None
+    assert made.id == "small-1" and made.manifest.recipe == {
+        "start": default_bundle().name,
+        "encoder": "int8",
+        "without_non_commercial": commercial,
+    }
 
 
 def test_a_text_that_was_read_again_is_learned_once_and_as_it_was_read_last(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
