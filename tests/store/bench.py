@@ -89,7 +89,7 @@ def keep(bench: Bench, task: Task, result: Result | None = None, *, lease: Lease
     made = result or analysis("*** crashed", id=task.verbatim.id)
     cleaned = None if isinstance(made, Rejected) else Cleaned({"id": task.verbatim.id, "text": made.text}, {"region": "north"})
     with bench.database.write() as connection:
-        return analyses.save(connection, lease, task, made, cleaned, bundle=bundle)
+        return analyses.save(connection, lease, task, made, cleaned, bundle=bundle) is not None
 
 
 def work_off(bench: Bench) -> int:

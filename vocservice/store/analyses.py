@@ -1,6 +1,6 @@
 """Results of the pipeline in, the record's current analysis out; older ones are kept with their bundle and revision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.rows import insert_if_new
-from vocservice.store.rule_hits import Analysed
+from vocservice.store.rule_hits import Analysed, Hit
 from vocservice.store.schema import analyses
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
@@ -51,6 +51,13 @@ class Cleaned:
     vector: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """That a result was kept, with the rules of the workspace that held for it."""
+
+    hits: tuple[Hit, ...] = ()
+
+
 def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
     """What a job asks for; None where nothing is left to do (erased, or without a text).
 
@@ -65,25 +72,26 @@ def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
     return Task(job, row.revision, from_json(row.clean)) if row.clean else None
 
 
-def save(connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str) -> bool:
+def save(connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str) -> Kept | None:
     """Keep a result and finish its job, in the caller's transaction.
 
     Returns:
-        False where nothing was kept: the lease was lost, or the record changed meanwhile (a newer job is queued then).
+        None where nothing was kept: the lease was lost, or the record changed meanwhile (a newer job is queued then).
     """
     if not jobs.finish(connection, lease, task.job.id):
-        return False
+        return None
     row = connection.execute(_HOLD, {"record": task.job.target}).one_or_none()
     if row is None or row.status == "erased":
-        return False
+        return None
     if row.revision != task.revision:
         jobs.enqueue(connection, task.job.workspace_id, records.ANALYSE, task.job.target)  # its own may have been this one, just taken
-        return False
+        return None
     if isinstance(result, Rejected) and result.code in OUR_FAULTS:
         _set(connection, task, status="analysed" if row.status == "analysed" else "failed", error_code=result.code)
-        return True
+        return Kept()
     if isinstance(result, Rejected) and row.status == "analysed":
-        return True  # what another bundle made of this revision stands
+        return Kept()  # what another bundle made of this revision stands
+    hits: Sequence[Hit] = ()
     if isinstance(result, Rejected):
         _supersede(connection, task)
         vectors.drop(connection, task.job.target)
@@ -99,7 +107,7 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
         if reviews.enter(connection, task.job.workspace_id, task.job.target, revision=task.revision, result=whole, hits=hits):
             alerts.gather(connection, task.job.workspace_id, task.job.target)
     records.forget_original(connection, task.job.target)
-    return True
+    return Kept(tuple(hits))
 
 
 def give_up(connection: Connection, *, limit: int = 1000) -> int:
