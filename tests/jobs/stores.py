@@ -10,12 +10,13 @@ from pathlib import Path
 from builders import fake_analyser
 from pydantic import SecretStr
 from sqlalchemy import func, insert, select, text
+from store import templates
 
 from vocservice.api import Analyser
 from vocservice.jobs.worker import Worker
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.settings import BatchSettings, JobSettings, OutboundSettings, Settings, StoreSettings
-from vocservice.store import migrate, records
+from vocservice.store import records
 from vocservice.store.database import Database, now
 from vocservice.store.opened import Store, open_store
 from vocservice.store.records import Origin
@@ -39,8 +40,7 @@ def settings_in(folder: Path, **job_settings: float) -> Settings:
 
 def made_store(settings: Settings) -> Store:
     """A store with tables and one workspace."""
-    database = Database(settings.store.url.get_secret_value())
-    migrate.upgrade(database)
+    database = Database(templates.place(Path(settings.store.url.get_secret_value().removeprefix("sqlite:///")).parent))
     with database.write() as connection:
         row = {"id": WORKSPACE, "name": "main", "keeps_originals": False, "created_at": _now(database)}
         connection.execute(insert(workspaces).values(**row))

@@ -1,12 +1,12 @@
 """The store under test, once on SQLite and once on PostgreSQL."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from store import templates
 from store.bench import Bench, furnished
 from store.servers import Postgres, binaries
 from vocservice.store import migrate
@@ -28,22 +28,6 @@ def postgres() -> Iterator[Postgres]:
     server.remove()
 
 
-def migrated(url: str) -> str:
-    """The URL of a database after it got its tables."""
-    database = Database(url)
-    migrate.upgrade(database)
-    database.close()
-    return url
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with tables and nothing in them."""
-    path = tmp_path_factory.mktemp("template") / "voc.db"
-    migrated(f"sqlite:///{path}")
-    return path
-
-
 def emptied(url: str) -> str:
     """The URL of a PostgreSQL database after everything in it was dropped."""
     database = Database(url)
@@ -58,7 +42,7 @@ def blank(url: str) -> str:
     """The URL of a PostgreSQL database whose tables are there and empty."""
     database = Database(url)
     if not migrate.has_tables(database):
-        migrated(url)
+        migrate.upgrade(database)
     with database.write() as connection:
         connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
     database.close()
@@ -77,17 +61,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 @pytest.fixture(params=KINDS)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """A database with what deliveries need, of each kind in turn."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'voc.db')}"
-    else:
-        url = blank(request.getfixturevalue("postgres").url())
+    url = templates.place(tmp_path) if request.param == "sqlite" else blank(request.getfixturevalue("postgres").url())
     made = Database(url, busy_seconds=10)
     yield furnished(made)
     made.close()
 
 
 @pytest.fixture
-def sqlite_bench(tmp_path: Path, sqlite_template: Path) -> Iterator[Bench]:
-    made = Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'voc.db')}", busy_seconds=0.2)
+def sqlite_bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Database(templates.place(tmp_path), busy_seconds=0.2)
     yield furnished(made)
     made.close()

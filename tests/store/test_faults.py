@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from store import templates
 from store.bench import Bench, furnished, said, work_off
 from store.servers import Postgres, binaries
 from vocservice.errors import ConfigError, StoreError
@@ -58,9 +59,8 @@ def test_whoever_gives_way_leaves_time_for_several_looks_of_who_waits(sqlite_ben
     assert len(slept) == 1 and slept[0] >= 3 * database._LOOK_SECONDS
 
 
-def test_a_full_disk_is_told_reading_goes_on_and_room_heals(tmp_path: Path, sqlite_template: Path) -> None:
-    (tmp_path / "voc.db").write_bytes(sqlite_template.read_bytes())
-    database = Database(f"sqlite:///{tmp_path / 'voc.db'}", busy_seconds=0.2)
+def test_a_full_disk_is_told_reading_goes_on_and_room_heals(tmp_path: Path) -> None:
+    database = Database(templates.place(tmp_path), busy_seconds=0.2)
     bench = furnished(database)
     bench.deliver(said("before", "Words"))
     most = []

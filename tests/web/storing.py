@@ -7,6 +7,7 @@ from typing import Any
 from builders import fake_analyser
 from pydantic import SecretStr
 from sqlalchemy import Table, func, insert, select, text
+from store import templates
 
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import keys, schema, sources
@@ -27,10 +28,13 @@ def url_in(folder: Path) -> str:
 
 def opened(folder: Path, *, key: str | None = None) -> tuple[Database, Vault]:
     """A fresh database with two workspaces, and its vault."""
-    database = Database(url_in(folder))
-    schema.metadata.create_all(database.engine)
+    url = url_in(folder)
+    is_file = url.startswith("sqlite")
+    database = Database(templates.place(folder) if is_file else url)
+    if not is_file:
+        schema.metadata.create_all(database.engine)
     with database.write() as connection:
-        if connection.dialect.name != "sqlite":
+        if not is_file:
             connection.execute(text(f"TRUNCATE {', '.join(schema.metadata.tables)} RESTART IDENTITY CASCADE"))
         for workspace in (WORKSPACE, ELSEWHERE):
             values = {"id": workspace, "name": workspace, "keeps_originals": False, "created_at": now(connection)}

@@ -20,10 +20,11 @@ from threading import Event
 import pytest
 from builders import CANARY
 from sqlalchemy import select
+from store import templates
 from store.bench import furnished
 
 from vocservice.settings import Settings
-from vocservice.store import migrate, sources
+from vocservice.store import sources
 from vocservice.store.database import Database
 from vocservice.store.schema import records
 from vocservice.web import server
@@ -172,9 +173,8 @@ class Storing(Running):
     """A server over a store of its own, with one source; `slow`: seconds that storing takes."""
 
     def __init__(self, name: str, folder: Path, *, slow: float = 0.0, linger: float = 0.0):
-        url = f"sqlite:///{folder / 'voc.db'}"
+        url = templates.place(folder)
         self.database = Database(url)
-        migrate.upgrade(self.database)
         bench = furnished(self.database)
         with self.database.write() as connection:
             _, token = sources.create(connection, bench.vault, bench.workspace, name="hooks", adapter="generic", actor="test")
