@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind")
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
-FILTERS = ("since", "until", *LABELS, *PERIODS)
+CHOSEN = ("since", "until", *LABELS)
+FILTERS = (*CHOSEN, *PERIODS)
 WORDS = ("q", "cell", "cursor")
 SOUGHT = ("q", "cell", "about", "like")
-CHOSEN = ("since", "until", *LABELS)
 FIRST, SECOND = "a_", "b_"
 MOST_WORDS = 8
 _WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
@@ -46,9 +46,8 @@ class Asked:
     @property
     def values(self) -> Mapping[str, str]:
         """The parameters that ask for this, without a cell and words."""
-        days = {"since": self.selection.since, "until": self.selection.until}
-        days |= dict(zip(PERIODS, (day for period in self.periods or () for day in period), strict=False))
-        return _said(days | {name: getattr(self.selection, name) for name in LABELS})
+        days = zip(PERIODS, (day for period in self.periods or () for day in period), strict=False)
+        return {**values_of(self.selection), **_said(dict(days))}
 
     @property
     def query(self) -> str:
@@ -69,10 +68,9 @@ class Asked:
 
     def at(self, place: Place) -> str:
         """The query of the records that a cell of this report counts."""
-        kept = {name: value for name, value in self.values.items() if name not in PERIODS}
         is_free = self.selection.stage is None and self.selection.factor is None
         own = {"stage": place.stage, "factor": place.factor} if is_free else {"cell": f"{place.stage}.{place.factor}"}
-        return f"?{urlencode(kept | own)}"
+        return f"?{urlencode({**values_of(self.selection), **own})}"
 
 
 @dataclass(frozen=True, slots=True)
