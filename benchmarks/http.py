@@ -46,7 +46,7 @@ class Sent:
 
 
 class Connection:
-    """An open connection that posts JSON; `http.client` takes several times the time, which the server is then short of."""
+    """An open connection that posts JSON and does no more than it must: the server is short of every time that a client takes."""
 
     def __init__(self, address: str):
         host, _, port = address.rpartition(":")
@@ -167,7 +167,12 @@ def _until(so: Callable[[], bool], otherwise: str) -> None:
 
 def analysed(address: str) -> None:
     """Wait until a worker has loaded its model and done all that was queued."""
-    _until(lambda: _answer(address, "/metrics")[1].count(b'voc_jobs{kind="analyse"') == 0, "nothing was analysed")
+
+    def is_done() -> bool:
+        status, body = _answer(address, "/metrics")
+        return status == 200 and b'voc_jobs{kind="analyse"' not in body
+
+    _until(is_done, "not all was analysed")
 
 
 def acknowledged(*, rate: float, seconds: float) -> Sent:

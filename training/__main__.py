@@ -90,6 +90,8 @@ def train(
         raise click.UsageError("--layers makes a smaller bundle of our own taxonomy: give --start, leave out --taxonomy")
     if decided is not None and taxonomy_file is not None:
         raise click.UsageError("--decided stands beside the corpora: with --taxonomy give the decisions as --data")
+    if decided is not None and decided.suffix != ".jsonl":
+        raise click.UsageError("--decided takes JSON Lines, as voc export-annotations writes them; CSV and Excel hold less")
     if taxonomy_file is None:
         if start is not None:
             _check_licences(start, commercial=commercial)

@@ -44,8 +44,8 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     heard = hear([*rows, *_decided(run)], Engine(load_bundle(bundle_folder)))
     rows, vectors = [one.row for one in heard], dialogue_features(heard)
     mean, scale = vectors.mean(0), np.maximum(vectors.std(0), _LEAST_SCALE)
-    weight = np.array([_weight(row, run) for row in rows])
-    known = {name: _Known.of(rows, (vectors - mean) / scale, weight, name) for name in _LEARNED}
+    matrix, weight = (vectors - mean) / scale, np.array([_weight(row, run) for row in rows])
+    known = {name: _Known.of(rows, matrix, weight, name) for name in _LEARNED}
     outcome, end, review, reasons = (known[name] for name in _LEARNED)
     model = ConversationModel(
         features=FEATURES,

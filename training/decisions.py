@@ -23,17 +23,19 @@ def completed(target: Target, name: str, row: Row, record_id: str) -> Target:
     """What is known of a label set, with the evidence of its labels and without calling absent what was only withheld.
 
     Raises:
-        InputError: the evidence of the row is no list of places.
+        InputError: the evidence of the row is no list of places, or what was withheld no list of labels.
     """
     if not isinstance(target, Labels):
         return target
-    withheld = frozenset(_of(row, "withheld", name) or ()) - target.given.keys()
+    withheld = _of(row, "withheld", name) or []
+    if not isinstance(withheld, list) or not all(isinstance(key, str) for key in withheld):
+        raise InputError(f"record {record_id}: what was withheld of {name} is no list of labels")
     evidence = _of(row, "evidence", name) or {}
     try:
         spans = {key: tuple(map(_span, places)) for key, places in evidence.items() if key in target.given}
     except (AttributeError, TypeError, ValueError):
         raise InputError(f"record {record_id}: the evidence of {name} is no list of [turn, start, end]") from None
-    return replace(target, unknown=withheld, evidence=spans)
+    return replace(target, unknown=frozenset(withheld) - target.given.keys(), evidence=spans)
 
 
 def _of(row: Row, part: str, name: str) -> Any:

@@ -226,3 +226,11 @@ def test_evidence_that_is_none_names_its_record(tmp_path: Path, evidence: Any) -
     (tmp_path / "t.jsonl").write_text(json.dumps(line), encoding="utf-8")
     with pytest.raises(InputError, match="record r-1: the evidence of factors"):
         read_labelled(tmp_path / "t.jsonl", TAXONOMY)
+
+
+@pytest.mark.parametrize("withheld", [3, "resolution", [1]])
+def test_what_was_withheld_and_is_no_list_names_its_record(tmp_path: Path, withheld: Any) -> None:
+    line = {"id": "r-1", "text": "It crashed.", "factors": "technology-", "withheld": {"factors": withheld}}
+    (tmp_path / "t.jsonl").write_text(json.dumps(line), encoding="utf-8")
+    with pytest.raises(InputError, match="record r-1: what was withheld of factors"):
+        read_labelled(tmp_path / "t.jsonl", TAXONOMY)
