@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 from builders import analysis, conversation, fake_analyser
-from web.storing import ELSEWHERE, Door
+from web.storing import ELSEWHERE, WORKSPACE, Door
 
 from vocservice.client import Accepted, Batch, Client
 from vocservice.errors import ApiError, ConfigError
@@ -38,7 +38,8 @@ from vocservice.web import server, state
 state.load = lambda **_: __import__("builders").fake_analyser()
 server.choose = lambda: "werkzeug"
 store = StoreSettings(url=f"sqlite:///{sys.argv[3]}/voc.db", keys=(sys.argv[4],))
-server.serve(server.Plan("127.0.0.1", int(sys.argv[2])), Settings(store=store, batches=BatchSettings(folder=f"{sys.argv[3]}/batches")))
+batches = BatchSettings(folder=f"{sys.argv[3]}/batches", sources=f"{sys.argv[3]}/sources")
+server.serve(server.Plan("127.0.0.1", int(sys.argv[2])), Settings(store=store, batches=batches))
 """
 SECONDS = 120
 
@@ -200,6 +201,19 @@ def test_a_file_is_labelled_as_a_whole(served: Served, tmp_path: Path) -> None:
     assert list(client.batches()) == []
 
 
+def test_a_file_that_the_server_has_is_labelled_where_it_is_named(served: Served) -> None:
+    client, folder = served.client(), served.folder / "sources" / WORKSPACE
+    folder.mkdir(parents=True)
+    (folder / "Q1.csv").write_text("ref,words\n1,The app crashed.\n")
+    made = client.label_reference("Q1.csv", mapping={"id": "ref", "text": "words"}, format="jsonl")
+    assert (made.name, made.status, made.options["format"], made.mapping) == ("Q1.csv", "queued", "jsonl", {"id": "ref", "text": "words"})
+    with pytest.raises(ApiError) as refused:
+        client.label_reference("../Q1.csv")
+    assert refused.value.code == "reference_unknown"
+    client.cancel_batch(made.id)
+    client.delete_batch(made.id)
+
+
 def test_the_rest_of_the_api_is_there(served: Served) -> None:
     client = served.client()
     source, _ = served.door.source("qualtrics")
@@ -326,6 +340,14 @@ def test_a_file_of_ones_own_that_fails_is_no_failure_of_the_service(line: Line, 
     with pytest.raises(FileNotFoundError):
         line.client.save_result("x", tmp_path / "missing" / "out.csv")
     assert (seen, line.waited) == ([], [])
+
+
+def test_a_disk_that_is_full_is_no_failure_of_the_service(line: Line, tmp_path: Path) -> None:
+    (tmp_path / "out.csv.partial").symlink_to("/dev/full")
+    seen = line.says((200, {}, b"x" * 100_000))
+    with pytest.raises(OSError, match="Errno"):
+        line.client.save_result("x", tmp_path / "out.csv")
+    assert (len(seen), line.waited, list(tmp_path.iterdir())) == (1, [], [])
 
 
 def test_tries_end(line: Line) -> None:

@@ -6,11 +6,10 @@ answered), and after a broken connection where sending twice changes nothing. `R
 
 import http.client
 import json
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -28,6 +27,7 @@ AGAIN = frozenset({429, 502, 503, 504})
 BUSY = "idempotency_busy"
 MOST_ITEMS = 1000
 _JSON = "application/json"
+_PIECE = 1024**2
 _CONNECTIONS: Mapping[str, type[http.client.HTTPConnection]] = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 Record = str | Mapping[str, Any]
 
@@ -197,55 +197,55 @@ class Client:
 
     def report(self, **filters: Any) -> Json:
         """Every figure of the analysed records that fit the filters of `GET /v1/report`."""
-        return self._object("GET", f"/v1/report{_query(filters)}")
+        return self._json("GET", f"/v1/report{_query(filters)}")
 
     def charts(self) -> Json:
         """Every chart of the workbench by name: an answer of `GET /v1/charts`."""
-        return self._object("GET", "/v1/charts")
+        return self._json("GET", "/v1/charts")
 
     def chart(self, name: str, **filters: Any) -> Json:
         """The numbers of one chart: an answer of `GET /v1/charts/NAME`."""
-        return self._object("GET", f"/v1/charts/{_segment(name)}{_query(filters)}")
+        return self._json("GET", f"/v1/charts/{_segment(name)}{_query(filters)}")
 
     def compare(self, **sides: Any) -> Json:
         """Two sets of records side by side, their filters under `a_` and `b_`: an answer of `GET /v1/compare`."""
-        return self._object("GET", f"/v1/compare{_query(sides)}")
+        return self._json("GET", f"/v1/compare{_query(sides)}")
 
     def search(self, **wishes: Any) -> Json:
         """The records with words (`q`), about a matter (`about`) or like another (`like`): an answer of `GET /v1/search`."""
-        return self._object("GET", f"/v1/search{_query(wishes)}")
+        return self._json("GET", f"/v1/search{_query(wishes)}")
 
     def themes(self, **filters: Any) -> Json:
         """What the records behind a cell are about: an answer of `GET /v1/themes`."""
-        return self._object("GET", f"/v1/themes{_query(filters)}")
+        return self._json("GET", f"/v1/themes{_query(filters)}")
 
     def new_themes(self, **filters: Any) -> Json:
         """What no factor explains: an answer of `GET /v1/new-themes`."""
-        return self._object("GET", f"/v1/new-themes{_query(filters)}")
+        return self._json("GET", f"/v1/new-themes{_query(filters)}")
 
     def rules(self) -> Json:
         """The rules of the workspace: an answer of `GET /v1/rules`."""
-        return self._object("GET", "/v1/rules")
+        return self._json("GET", "/v1/rules")
 
     def rule(self, rule: str) -> Json:
         """One rule with its versions."""
-        return self._object("GET", f"/v1/rules/{_segment(rule)}")
+        return self._json("GET", f"/v1/rules/{_segment(rule)}")
 
     def add_rule(self, rule: Json) -> Json:
         """A new rule; after a broken connection it is not sent again."""
-        return self._object("POST", "/v1/rules", rule, is_repeatable=False)
+        return self._json("POST", "/v1/rules", rule, is_repeatable=False)
 
     def change_rule(self, rule: str, changed: Json) -> Json:
         """The rule in a new version; after a broken connection it is not sent again."""
-        return self._object("PUT", f"/v1/rules/{_segment(rule)}", changed, is_repeatable=False)
+        return self._json("PUT", f"/v1/rules/{_segment(rule)}", changed, is_repeatable=False)
 
     def try_rule(self, tried: Json) -> Json:
         """What a rule would have held for; nothing is stored."""
-        return self._object("POST", "/v1/rules/test", tried)
+        return self._json("POST", "/v1/rules/test", tried)
 
     def taxonomy(self) -> Json:
         """Every label with its definition."""
-        return self._object("GET", "/v1/taxonomy")
+        return self._json("GET", "/v1/taxonomy")
 
     def label_file(self, path: Path, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
         """Have a file labelled as a whole; it is sent again only where the service said that it did not take it.
@@ -253,11 +253,16 @@ class Client:
         Raises:
             OSError: the file cannot be read.
         """
-        wishes = {"name": path.name, "mapping": json.dumps(dict(mapping or {})), "options": json.dumps(options)}
         with path.open("rb") as file:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
-            request = _Request("POST", f"/v1/batches{_query(wishes)}", file, headers, is_repeatable=False)
+            wishes = _wishes(mapping, options)
+            request = _Request("POST", f"/v1/batches{_query({'name': path.name, **wishes})}", file, headers, is_repeatable=False)
             return read(Batch, self._answer(request))
+
+    def label_reference(self, reference: str, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
+        """The same with a file that the server has already: `reference` is its path in the folder of the workspace there."""
+        path = f"/v1/batches{_query({'reference': reference, **_wishes(mapping, options)})}"
+        return read(Batch, self._json("POST", path, is_repeatable=False))
 
     def batches(self) -> Iterator[Batch]:
         """Every batch, the newest first, a page at a time."""
@@ -312,13 +317,10 @@ class Client:
             yield from page["items"]
             cursor = page["next"]
 
-    def _object(self, method: str, path: str, value: Any = None, *, is_repeatable: bool = True) -> Json:
-        found: Json = self._json(method, path, value, is_repeatable=is_repeatable)
-        return found
-
-    def _json(self, method: str, path: str, value: Any = None, *, is_repeatable: bool = True) -> Any:
+    def _json(self, method: str, path: str, value: Any = None, *, is_repeatable: bool = True) -> Json:
         body, headers = (None, {}) if value is None else (_body(value), {"Content-Type": _JSON})
-        return self._answer(_Request(method, path, body, headers, is_repeatable))
+        found: Json = self._answer(_Request(method, path, body, headers, is_repeatable))
+        return found
 
     def _answer(self, request: _Request, *, into: BinaryIO | None = None) -> Any:
         """The value of the answer, tried again while that may help."""
@@ -337,14 +339,23 @@ class Client:
     def _tried(self, request: _Request, into: BinaryIO | None) -> Any:
         parts = urlsplit(self.url)
         with closing(_CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
-            try:
+            with _reached():
                 _send(connection, request, parts.path.rstrip("/"), {"Authorization": f"Bearer {self.key}"} if self.key else {})
                 answer = connection.getresponse()
                 if answer.status >= http.client.MULTIPLE_CHOICES:
                     raise _refusal(answer.status, answer.headers.get("Retry-After"), answer.read())
-                return _saved(answer, into) if into else _value(answer.read())
-            except (OSError, http.client.HTTPException) as error:
-                raise ApiError(f"the service cannot be reached ({type(error).__name__})", code="unreachable") from None
+                if into is None:
+                    return _value(answer.read())
+            return _save(answer, into)
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """What breaks in the block is the connection."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise ApiError(f"the service cannot be reached ({type(error).__name__})", code="unreachable") from None
 
 
 def _send(connection: http.client.HTTPConnection, request: _Request, prefix: str, key: Mapping[str, str]) -> None:
@@ -353,13 +364,21 @@ def _send(connection: http.client.HTTPConnection, request: _Request, prefix: str
     connection.request(request.method, prefix + request.path, request.body, {"Accept": _JSON, **key, **request.headers})
 
 
-def _saved(answer: http.client.HTTPResponse, file: BinaryIO) -> None:
-    """Write an answer in place of what an earlier try wrote; `read` by pieces does not notice one that ends too early."""
+def _save(answer: http.client.HTTPResponse, file: BinaryIO) -> None:
+    """Write an answer in place of what an earlier try wrote; a disk that is full is no fault of the connection."""
     file.seek(0)
     file.truncate()
-    shutil.copyfileobj(answer, file)
-    if answer.length:
-        raise http.client.IncompleteRead(b"", answer.length)
+    while piece := _piece(answer):
+        file.write(piece)
+
+
+def _piece(answer: http.client.HTTPResponse) -> bytes:
+    """The next bytes of an answer; reading by pieces does not notice one that ends too early."""
+    with _reached():
+        piece = answer.read(_PIECE)
+        if not piece and answer.length:
+            raise http.client.IncompleteRead(b"", answer.length)
+        return piece
 
 
 def _value(body: bytes) -> Any:
@@ -389,6 +408,10 @@ def _receipt(item: Json) -> Accepted | Rejected:
     if item["status"] == "rejected":
         return Rejected(item["id"], item["error"]["code"], item["error"]["message"])
     return read(Accepted, item)
+
+
+def _wishes(mapping: Mapping[str, str] | None, options: Mapping[str, Any]) -> Mapping[str, str]:
+    return {"mapping": json.dumps(dict(mapping or {})), "options": json.dumps(options)}
 
 
 def _plain(record: Record) -> Json:
