@@ -78,12 +78,12 @@ def undo(connection: Connection, user: User, bulk_id: str) -> None:
         InputError: there is no such act of this user (`bulk_unknown`).
     """
     held = get(connection, user, bulk_id)
-    if held.undone_at is not None:
+    first = update(bulks).where(bulks.c.id == bulk_id, bulks.c.undone_at.is_(None)).values(undone_at=now(connection))
+    if not connection.execute(first).rowcount:
         return
     steps = connection.execute(select(bulk_steps.c.record_id, bulk_steps.c.before).where(bulk_steps.c.bulk_id == bulk_id)).all()
     _locked(connection, user, [record_id for record_id, _ in steps])
     undone = sum(_undone(connection, user, held.action, record_id, before) for record_id, before in steps)
-    connection.execute(update(bulks).where(bulks.c.id == bulk_id).values(undone_at=now(connection)))
     _audit(connection, user, "bulk.undo", bulk_id, records=undone, left=len(steps) - undone)
 
 

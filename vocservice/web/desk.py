@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, abort, jsonify, make_response, redirect, request, url_for
+from sqlalchemy import Connection
 
 from vocservice.errors import ConflictError
 from vocservice.records import Json
@@ -226,7 +227,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
         }
 
 
-def _done(connection: Any, user: User) -> Bulk | None:
+def _done(connection: Connection, user: User) -> Bulk | None:
     """The act that led here, to be told with its undo; None where none did, or another person's."""
     return bulks.find(connection, user, request.args["done"]) if "done" in request.args else None
 
