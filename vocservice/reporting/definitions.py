@@ -82,8 +82,8 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Themes of a cell",
             "Records of a cell, the latest 1,500, in groups that stand apart (spherical k-means): by the vectors of the model, by their "
             "shared words where the records came labelled. Named by words that set a group apart and that as many customers use as a "
-            "theme needs; where there are none, by those that most of its customers use, though others do too (“mostly”). Quoted by the "
-            "records nearest to its centre, one a customer.",
+            "theme needs; where there are none, by those that more of its customers use than any other, two at least, though others do "
+            "too (“mostly”). Quoted by the records nearest to its centre, one a customer.",
         ),
         "odd": Definition(
             "What stands out",

@@ -79,7 +79,7 @@ def named(
 
 
 def usual(texts: Sequence[Terms], groups: Ints, customers: Ints, *, group: int, count: int = 3) -> tuple[str, ...]:
-    """The terms that most customers of a group use, whoever else uses them too; those of one customer alone never.
+    """The terms that more customers of a group use than any other, whoever else uses them too; those of one customer alone never.
 
     Args:
         groups, customers: as in `named`.

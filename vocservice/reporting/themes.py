@@ -1,7 +1,7 @@
 """What customers said on one thing in, the themes of it out: groups named by their own words, with share, mood and typical quotes.
 
 A theme is shown only where enough different customers stand behind it, and is named by terms that as many of them use and that set
-it apart, else by those that most of them use; what is left is one remainder.
+it apart, else by those that the most of them use; what is left is one remainder.
 Records are grouped by their vectors, where there are some, else by their words.
 """
 
@@ -46,7 +46,7 @@ class Theme:
 
     Attributes:
         terms: its name: words that set it apart, best first; none where too few customers share one.
-        usual: where there is no name, the words that most of its customers use, though others use them too.
+        usual: where there is no name, the words that more of its customers use than any other, though others use them too.
         share: of all records that were grouped.
         sentiment: positive less negative records, -1 to 1.
         typical: ids of the records nearest to its centre, one a customer.
