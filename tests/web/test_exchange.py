@@ -96,6 +96,22 @@ def test_changes_of_label_studio_and_argilla_are_read(office: Office) -> None:
     assert (last["scope"], last["stages"]) == ("both", ["use"])
 
 
+def test_a_number_is_read_as_its_text_also_where_it_is_zero(office: Office) -> None:
+    decide(office.browser(), office.record())
+    (line,) = as_lines(office, "jsonl")
+    assert "1 stored" in sent(office.browser(), jsonl([line | {"sentiment": 0}]), "back.jsonl").text
+    assert kept(office)[-1].labels["sentiment"] == 0
+
+
+@pytest.mark.parametrize("result", [5, [{"from_name": "flags", "value": {"choices": 5}}]])
+def test_a_task_of_another_form_is_counted_and_left(office: Office, result: object) -> None:
+    decide(office.browser(), office.record())
+    (task,) = as_lines(office, "label-studio")
+    task["annotations"][0]["result"] = result
+    assert "1 left: labels that the taxonomy has not" in sent(office.browser(), jsonl([task]), "back.jsonl").text
+    assert len(kept(office)) == 1
+
+
 def test_a_decision_made_since_is_not_overruled(office: Office) -> None:
     record, ada = office.record(), office.browser(name="Ada")
     decide(ada, record)

@@ -172,8 +172,13 @@ def incoming(value: Any) -> Incoming | None:
         return _of_label_studio(task, value.get("annotations"))
     if isinstance(value.get("responses"), dict):
         return _of_argilla(value)
-    labels = {name: tuple(part for part in str(value[name] or "").split("|") if part) for name in (*MULTI, *SINGLE) if name in value}
+    labels = {name: _parts(value[name]) for name in (*MULTI, *SINGLE) if name in value}
     return _made(value.get("id"), labels, value.get("annotated_at")) if labels else None
+
+
+def _parts(cell: Any) -> tuple[str, ...]:
+    """The labels of a cell; a number is one, 0 too."""
+    return () if cell is None or cell == [] else tuple(part for part in str(cell).split("|") if part)
 
 
 def bring_in(database: Database, user: User, rows: Iterable[Incoming | None], taxonomy: Taxonomy) -> Counter[Outcome]:
@@ -222,8 +227,14 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
 
 def _of_label_studio(task: Mapping[str, Any], done: Any) -> Incoming | None:
     last = done[-1] if isinstance(done, list) and done and isinstance(done[-1], dict) else {}
-    parts = [part for part in last.get("result") or () if isinstance(part, dict) and isinstance(part.get("value"), dict)]
-    chosen = {str(part.get("from_name")): tuple(map(str, part["value"].get("choices") or ())) for part in parts}
+    given = last.get("result") or []
+    if not isinstance(given, list):
+        return None
+    parts = [part for part in given if isinstance(part, dict) and isinstance(part.get("value"), dict)]
+    found = {str(part.get("from_name")): part["value"].get("choices") or [] for part in parts}
+    if not all(isinstance(choices, list) for choices in found.values()):
+        return None
+    chosen = {name: tuple(map(str, choices)) for name, choices in found.items()}
     labels = {name: chosen.get(name, ()) for name in MULTI} | {name: chosen[name] for name in SINGLE if name in chosen}
     return _made(task.get("id"), labels, task.get("annotated_at")) if last else None
 
