@@ -343,8 +343,8 @@ def _machine(figures: Figures) -> list[str]:
         "    python -m benchmarks.performance --data TEXTS.csv -o docs/performance.md --part corpora --corpora CORPORA",
         "",
         (
-            "The first measures all but int8, many rows and the corpora in about ten minutes; many rows take twenty, 50,000 texts of "
-            "corpora three times seven and more. `pip install "
+            "The first measures all but int8, many rows and the corpora in about ten minutes; many rows take twenty, and the "
+            "corpora are classified three times. `pip install "
             "-r requirements-benchmark.txt` on top of what training needs (`make setup-train`) and `requirements-ray.txt`; what is "
             "not installed is left out of the tables."
         ),
