@@ -31,11 +31,12 @@ ONLY_IN = {
 NEVER = ("pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve")
 MAY_IMPORT = {
     "text": {"errors", "paths", "records"},
-    "inference": {"errors", "paths", "records", "taxonomy"},
+    "inference": {"errors", "overlap", "paths", "records", "taxonomy"},
     "tables": {"errors", "records"},
     "ingest": {"errors", "records", "strictjson", "tables"},
     "store": {"errors", "ingest", "paths", "records", "reporting", "rules", "settings", "taxonomy"},
     "strictjson": set(),
+    "overlap": set(),
     "batch": {"__version__", "api", "errors", "paths", "records", "settings", "tables"},
     "client": {"errors", "jobs", "records", "unpacking"},
     "unpacking": {"errors", "records"},

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -18,20 +18,33 @@ def overlapped(work: Callable[[Item], list[Found]], items: Iterator[Item], *, at
             error, what came before is given first.
         at_once: items that are worked on at a time.
     """
-    waiting: deque[Future[list[Found]]] = deque()
     broken: list[Exception] = []
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="overlap")
     try:
-        for item in _until_broken(items, broken):
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > at_once:  # one more than there are threads, so that none waits for the next
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        for found in in_order(pool, work, _until_broken(items, broken), at_once=at_once):
+            yield from found
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     if broken:
         raise broken[0]
+
+
+def in_order(pool: Executor, work: Callable[[Item], Found], items: Iterable[Item], *, at_once: int) -> Iterator[Found]:
+    """What `work` makes of each item in a pool, in order, where `Executor.map` would read every item before the first comes out.
+
+    Args:
+        pool: has `at_once` workers; one item more is under way, so that none waits for the next.
+        work: what it raises comes up in its place.
+        items: read as there is room.
+        at_once: items that are worked on at a time.
+    """
+    waiting: deque[Future[Found]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > at_once:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _until_broken(items: Iterable[Item], broken: list[Exception]) -> Iterator[Item]:

@@ -7,7 +7,7 @@ be processed comes out rejected in its place; identical texts of a chunk are sco
 import logging
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from vocservice.text.segment import segments_of
 
 log = logging.getLogger("vocservice.pipeline")
 
-EncoderTurn = AbstractContextManager[object]
+EncoderTurn = AbstractContextManager[object] | None
 
 CHUNK = 256
 MAX_CHARACTERS = 100_000
@@ -79,12 +79,12 @@ class Pipeline:
             yield from overlapped(partial(self._analyse_beside, Lock()), chunks, at_once=self._at_once)
             return
         for chunk in chunks:
-            yield from self._analyse_chunk(chunk, nullcontext())
+            yield from self._analyse_chunk(chunk)
 
     def _analyse_beside(self, turn: EncoderTurn, chunk: Sequence[RawVerbatim | Rejected]) -> list[Result]:
         return list(self._analyse_chunk(chunk, turn))
 
-    def _analyse_chunk(self, chunk: Sequence[RawVerbatim | Rejected], turn: EncoderTurn) -> Iterator[Result]:
+    def _analyse_chunk(self, chunk: Sequence[RawVerbatim | Rejected], turn: EncoderTurn = None) -> Iterator[Result]:
         entries = [self._prepare(record) for record in chunk]
         unique = {entry.content: entry for entry in entries if isinstance(entry, Ready)}
         scored = self._score(list(unique.values()), turn)

@@ -6,9 +6,8 @@ memory grows with the length of a text nor a figure hangs on the number of threa
 """
 
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from vocservice.errors import BundleError
 from vocservice.inference.windows import NO_SEGMENT, Window, Windowed
+from vocservice.overlap import in_order
 
 Floats = NDArray[np.float32]
 
@@ -93,24 +93,14 @@ class Encoder:
             np.zeros((len(texts), self._width), np.float32),
         )
         work = [Placed(window, index, firsts[index]) for index, text in enumerate(texts) for window in text.windows]
-        for batch, pooled in self._pooled(batched(work, budget=self._budget, cost=self._cost)):
+        batches = batched(work, budget=self._budget, cost=self._cost)
+        for batch, pooled in zip(batches, in_order(self._pool, self._run, batches, at_once=self._threads), strict=True):
             for row, placed in enumerate(batch):
                 vectors.first[placed.text] += pooled.first[row] / len(texts[placed.text].windows)
             for run, segment in enumerate(pooled.segments):  # one that two windows share comes twice
                 vectors.sums[segment] += pooled.sums[run]
                 vectors.tokens[segment] += pooled.tokens[run]
         return vectors
-
-    def _pooled(self, batches: Sequence[list[Placed]]) -> Iterator[tuple[list[Placed], Pooled]]:
-        """What came of each batch, in order; one more than there are threads is under way, so that none waits for the next."""
-        waiting: deque[tuple[list[Placed], Future[Pooled]]] = deque()
-        for batch in batches:
-            waiting.append((batch, self._pool.submit(self._run, batch)))
-            if len(waiting) > self._threads:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        for done, future in waiting:
-            yield done, future.result()
 
     def _run(self, batch: list[Placed]) -> Pooled:
         longest = max(placed.size for placed in batch)
