@@ -181,13 +181,11 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
 
 def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int = MIN_N) -> Comparison:
     """What is blamed more or less often in `after` than in `before`, corrected for the number of cells tested."""
-    cubes = [_cube(frame)[:, :, NEGATIVE] for frame in (before, after)]
-    found = [
-        Change(*_shares((int(cubes[0][at, column]), len(before)), (int(cubes[1][at, column]), len(after)), least), stage, factor)
-        for at, stage in enumerate(before.stage_keys)
-        for column, factor in enumerate(before.factor_keys)
-    ]
     maps = journey_map(before, least=least), journey_map(after, least=least)
+    found = [
+        Change(*_shares((a.negative, len(before)), (b.negative, len(after)), least), a.stage, a.factor)
+        for a, b in zip(maps[0].cells(), maps[1].cells(), strict=True)
+    ]
     shifts = tuple(corrected([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
     return Comparison(*names, len(before), len(after), tuple(corrected(found)), shifts, maps, channel_mix(before, after))
 
