@@ -28,7 +28,7 @@ DAYS = 28
 
 @dataclass(slots=True)
 class Looking:
-    """One look at a workspace; `held` is what it sees, once it has looked."""
+    """One look at a workspace; `held` is what it sees, once it has looked, and `wanted` the rows of it that are asked for."""
 
     database: Database
     workspace_id: str
@@ -39,6 +39,7 @@ class Looking:
     tables: Tables
     library: Library
     held: Held | None = None
+    wanted: "Bools | None" = None
 
     def load(self, *, timeout: float | None = None) -> Held:
         """The columns as they are at the first call.
@@ -80,7 +81,9 @@ class Looking:
 
     def mask(self) -> "Bools":
         """The rows that are asked for."""
-        return self.mask_of(self.asked.selection)
+        if self.wanted is None:
+            self.wanted = self.mask_of(self.asked.selection)
+        return self.wanted
 
     def mask_of(self, selection: Selection) -> "Bools":
         """The rows of a selection."""
