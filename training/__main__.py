@@ -30,7 +30,7 @@ from vocservice.paths import config_path, models_path
 from vocservice.taxonomy import load_taxonomy
 
 ANY = click.Path(exists=True, path_type=Path)
-BUNDLE = click.Path(exists=True, file_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -63,11 +63,7 @@ def teach_command(data: Path, runs: Path, output: Path | None) -> None:
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
 @click.option("--version", required=True, help="Version of the bundle to write.")
 @click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Another company's taxonomy (TOML): trains for that one.")
-@click.option(
-    "--start",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Bundle to go on from (another taxonomy: the current one; ours: the base encoder).",
-)
+@click.option("--start", type=FOLDER, help="Bundle to go on from (another taxonomy: the current one; ours: the base encoder).")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")
@@ -114,7 +110,7 @@ def _check_licences(start: Path, *, commercial: bool) -> None:
 
 @cli.command()
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
-@click.option("--bundle", type=BUNDLE, help="Bundle to make faster (the current one).")
+@click.option("--bundle", type=FOLDER, help="Bundle to make faster (the current one).")
 @click.option("--version", required=True, help="Version of the bundle to write.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
 def quantise(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
@@ -125,12 +121,12 @@ def quantise(data: Path, bundle: Path | None, version: str, models: Path | None)
 
 @cli.command()
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
-@click.option("--bundle", type=BUNDLE, help="Bundle to evaluate (the current one).")
+@click.option("--bundle", type=FOLDER, help="Bundle to evaluate (the current one).")
 @click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Evaluate on a table labelled with this taxonomy.")
 @click.option("--all-rows", is_flag=True, help="With --taxonomy: use every row, not only those that training kept out.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also fit and report the simple baselines.")
 @click.option("--timings/--no-timings", "timed", default=True, show_default=True, help="Also time whole analyses of each corpus.")
-@click.option("--custom", "customs", multiple=True, type=BUNDLE, help="Bundle of another taxonomy whose figures the report shows too.")
+@click.option("--custom", "customs", multiple=True, type=FOLDER, help="Bundle of another taxonomy whose figures the report shows too.")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -168,7 +164,7 @@ def evaluate(
 
 @cli.command()
 @click.argument("name", type=click.Choice(sorted(TABLES)))
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of the corpora.")
+@click.option("--data", type=FOLDER, required=True, help="Folder of the corpora.")
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV file to write.")
 def table(name: str, data: Path, out: Path) -> None:
     """Write a public corpus as a labelled table for `train --taxonomy`."""
@@ -178,8 +174,8 @@ def table(name: str, data: Path, out: Path) -> None:
 
 
 @cli.command()
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of the corpora.")
-@click.option("--work", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder for what is labelled.")
+@click.option("--data", type=FOLDER, required=True, help="Folder of the corpora.")
+@click.option("--work", type=FOLDER, required=True, help="Folder for what is labelled.")
 @click.option("--bundle", help="Version under models/, or path, of the model; the current one by default.")
 @click.option("--most", type=click.IntRange(1), default=1_000_000, help="Texts of one corpus at most, drawn at random; all by default.")
 @click.option("--company", "companies", multiple=True, type=click.Choice(list(COMPANIES)), help="Only this one; all by default.")
