@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from vocservice.errors import ConflictError, InputError
 from vocservice.records import Json
-from vocservice.store import annotations, audit, reviews
+from vocservice.store import annotations, audit, cases
 from vocservice.store.annotations import Draft, Example, Seen, given_labels
 from vocservice.store.audit import Act
 from vocservice.store.database import Database
@@ -203,7 +203,7 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
         `stored`, `same` (as it stands already), `conflict` (somebody decided since the file was written), `unknown` (no such
         record here) or `refused` (a label that the taxonomy has not).
     """
-    found = reviews.case(connection, user.workspace_id, given.record_id)
+    found = cases.of(connection, user.workspace_id, given.record_id)
     if found is None:
         return "unknown"
     history = annotations.listed(connection, user.workspace_id, found.record_id)

@@ -8,7 +8,7 @@ from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
 from vocservice.store import annotations
 from vocservice.store.annotations import Decision, Draft, Seen
-from vocservice.store.reviews import Case
+from vocservice.store.cases import Case
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.people import PageError
 from vocservice.web.view import TITLES

@@ -10,19 +10,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, abort, jsonify, make_response, redirect, request, url_for
-from sqlalchemy import Connection
 
 from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
 from vocservice.rules.pace import pace_of
-from vocservice.store import annotations, bulks, claims, drafts, handling, reviews, rule_hits, second, views
+from vocservice.store import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
 from vocservice.store.annotations import Annotation, Draft
 from vocservice.store.bulks import Action, Bulk
+from vocservice.store.cases import Case
 from vocservice.store.claims import Claim
 from vocservice.store.database import now
 from vocservice.store.drafts import Kept
-from vocservice.store.reviews import Case, Counts, Sort, State
+from vocservice.store.reviews import Counts, Sort, State
 from vocservice.store.urgency import NEEDS_REVIEW, SHOWN_SETS
 from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.web import deciding, people
@@ -150,7 +150,7 @@ def skip(record_id: str) -> Response:
 def case_of(record_id: str) -> Case:
     """A record of the reader's workspace; anything else is not there."""
     with people.database().read() as connection:
-        found = reviews.case(connection, person().workspace_id, record_id)
+        found = cases.of(connection, person().workspace_id, record_id)
     return found or abort(404)
 
 
@@ -217,7 +217,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
         hits = rule_hits.of(connection, found.record_id, revision=found.revision, bundle=found.bundle, result=found.result)
         return {
             "fired": fired(found.result, hits),
-            "earlier": reviews.earlier(connection, user.workspace_id, found),
+            "earlier": cases.earlier(connection, user.workspace_id, found),
             "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
             "done": _done(connection, user),
             "deciders": handling.people(connection, user.workspace_id),
@@ -227,7 +227,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
         }
 
 
-def _done(connection: Connection, user: User) -> Bulk | None:
+def _done(connection: Any, user: User) -> Bulk | None:
     """The act that led here, to be told with its undo; None where none did, or another person's."""
     return bulks.find(connection, user, request.args["done"]) if "done" in request.args else None
 
