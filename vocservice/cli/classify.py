@@ -114,9 +114,10 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
     """
     if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
-    if options.excel and output_format(options.output).name not in ("csv", "tsv"):
+    is_csv = output_format(options.output).name in ("csv", "tsv")
+    if options.excel and not is_csv:
         raise click.UsageError("--excel is for CSV and TSV; for a workbook let OUT end in .xlsx")
-    if options.delimiter is not None and output_format(options.output).name not in ("csv", "tsv"):
+    if options.delimiter is not None and not is_csv:
         raise click.UsageError("--delimiter is for CSV and TSV; let OUT end in .csv or .tsv")
     if options.explode is not None and not options.is_table:
         raise click.UsageError("--explode is for tables; let OUT end in .csv, .tsv, .parquet or .xlsx")

@@ -161,11 +161,11 @@ def manifest_of(output: Path) -> Partial:
     return Partial(output.with_name(output.name + ".manifest.json"))
 
 
-def _delimiter(output_format: str, facts: Facts) -> str:
+def _delimiter(wanted: str, facts: Facts) -> str:
     """The input's own comes out again; a declared one that no other program would expect does not."""
-    if facts.format == output_format and facts.delimiter in DELIMITERS:
+    if facts.format == wanted and facts.delimiter in DELIMITERS:
         return facts.delimiter
-    return "\t" if output_format == "tsv" else ","
+    return "\t" if wanted == "tsv" else ","
 
 
 def _check_not_input(path: str, inputs: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,6 @@ from vocservice.tables.stream import BUFFER, check_magic, open_bytes
 
 _BYTES_AS_TEXT = "latin-1"
 _TURNS = b'"turns"'
-_UTF8_MARK = b"\xef\xbb\xbf"
 
 
 def read(request: Request) -> Source:
@@ -48,7 +48,7 @@ def _records(stream: io.TextIOWrapper, request: Request, *, unmarked: bool) -> I
     for line in read_lines(stream):
         data = line.text.encode("utf-8", "surrogatepass") if unmarked else line.text.encode(_BYTES_AS_TEXT)
         if line.number == 1:
-            data = data.removeprefix(_UTF8_MARK)
+            data = data.removeprefix(BOM_UTF8)
         if line.overlong or data.strip():
             yield _record(data, line, request, first=first)
             first = False

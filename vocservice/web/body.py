@@ -1,6 +1,7 @@
 """A request in, the value of its JSON body out: size, content type, encoding and JSON checked strictly on the raw bytes."""
 
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from gzip import BadGzipFile, GzipFile
 from io import BytesIO
@@ -12,7 +13,6 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from vocservice import strictjson
 from vocservice.web.problems import RequestError
 
-_BOM = b"\xef\xbb\xbf"
 _LONGEST_EXACT = 2.0**63
 
 
@@ -51,7 +51,7 @@ def read_bytes(request: Request, *, max_bytes: int) -> bytes:
 def parse_json(raw: bytes) -> Any:
     """Strict JSON, with or without a byte order mark; whole numbers beyond 64 bits, which ids may be, stay exact."""
     try:
-        return strictjson.parse_json(raw.removeprefix(_BOM), is_exact=lambda value: not _has_long_number(value))
+        return strictjson.parse_json(raw.removeprefix(BOM_UTF8), is_exact=lambda value: not _has_long_number(value))
     except strictjson.JsonError as error:
         raise RequestError(str(error), code=error.code) from None
 
