@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from argon2 import PasswordHasher
 from builders import CANARY
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import insert, select, update
+from web.storing import hash_fast
 
 from vocservice.errors import InputError
 from vocservice.jobs.alerting import MAX_ATTEMPTS, SHOWN, Alerting
@@ -80,7 +80,7 @@ def settings(settings: Settings, server: Server) -> Settings:
 
 @pytest.fixture
 def lead(store: Store, monkeypatch: pytest.MonkeyPatch) -> User:
-    monkeypatch.setattr(users, "PasswordHasher", lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    hash_fast(monkeypatch)
     return person(store, "lead@example.org", "support_lead")
 
 

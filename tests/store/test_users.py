@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
-from web.storing import ELSEWHERE, WORKSPACE, opened
+from web.storing import ELSEWHERE, WORKSPACE, hash_fast, opened
 
 from vocservice.errors import InputError
 from vocservice.store import audit, logins, schema, sessions, users
@@ -22,7 +22,8 @@ HOME = "203.0.113.7"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[tuple[Database, Vault]]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Vault]]:
+    hash_fast(monkeypatch)
     database, vault = opened(tmp_path)
     yield database, vault
     database.close()

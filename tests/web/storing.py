@@ -4,13 +4,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+from argon2 import PasswordHasher
 from builders import fake_analyser
 from pydantic import SecretStr
 from sqlalchemy import Table, func, insert, select, text
 from store import templates
 
 from vocservice.settings import HttpLimits, Settings, StoreSettings
-from vocservice.store import keys, schema, sources
+from vocservice.store import keys, schema, sources, users
 from vocservice.store.database import Database, now
 from vocservice.store.sealing import Sealer, new_key
 from vocservice.store.sources import Source
@@ -40,6 +42,11 @@ def opened(folder: Path, *, key: str | None = None) -> tuple[Database, Vault]:
             values = {"id": workspace, "name": workspace, "keeps_originals": False, "created_at": now(connection)}
             connection.execute(insert(schema.workspaces).values(**values))
     return database, open_vault(database, Sealer([key or new_key()]))
+
+
+def hash_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed by argon2 with the least work that it takes."""
+    monkeypatch.setattr(users, "PasswordHasher", lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 class Door:

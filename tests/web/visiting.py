@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from builders import analysis, conversation, piece
 from flask.testing import FlaskClient
 from sqlalchemy import insert
@@ -17,7 +16,7 @@ from vocservice.store import reviews, schema, users
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.users import User
-from web.storing import WORKSPACE, Door
+from web.storing import WORKSPACE, Door, hash_fast
 
 PASSWORD = "correct horse battery"
 TALK = (("customer", "Your app crashed again, I want to cancel."), ("agent", "Sorry."), ("customer", "Third time. Get me your boss."))
@@ -67,7 +66,7 @@ class Office:
     """An application over a fresh store, with people who sign in."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(users, "PasswordHasher", lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        hash_fast(monkeypatch)
         self.door = Door(folder)
         self.app, self.database = self.door.app, self.door.database
 
