@@ -5,22 +5,16 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from web.commanded import commanded
 from web.test_desk import decided
 from web.visiting import PASSWORD, Office
 
 from vocservice.cli import run
-from vocservice.store import migrate
 
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    made = Office(tmp_path, monkeypatch)
-    keys = made.app.extensions["vocservice"].stored._settings.keys
-    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'voc.db'}")
-    monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([key.get_secret_value() for key in keys]))
-    monkeypatch.setattr(migrate, "check", lambda database: None)
-    monkeypatch.setattr("vocservice.store.opened.check", lambda database: None)
-    return made
+    return commanded(tmp_path, monkeypatch)
 
 
 def test_a_user_is_made_with_a_password_from_standard_input(

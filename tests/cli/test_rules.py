@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from web.commanded import commanded
 from web.visiting import Office
 
 from vocservice.cli import run
-from vocservice.store import migrate
 
 HERE = ("--workspace", "ws_one")
 ADD = ("rules", "add", "churn_risk", "--name", "Leaving", "--owner", "Support", "--reason", "Says they leave", *HERE)
@@ -15,13 +15,7 @@ ADD = ("rules", "add", "churn_risk", "--name", "Leaving", "--owner", "Support", 
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    made = Office(tmp_path, monkeypatch)
-    keys = made.app.extensions["vocservice"].stored._settings.keys
-    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'voc.db'}")
-    monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([key.get_secret_value() for key in keys]))
-    monkeypatch.setattr(migrate, "check", lambda database: None)
-    monkeypatch.setattr("vocservice.store.opened.check", lambda database: None)
-    return made
+    return commanded(tmp_path, monkeypatch)
 
 
 def test_a_rule_is_added_tried_and_switched_on(office: Office, capsys: pytest.CaptureFixture[str]) -> None:

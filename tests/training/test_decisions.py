@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from toys import PROVENANCE, Toy, ready
+from web.commanded import commanded
 from web.visiting import TALK, Office, talk
 
 from training import encoders
@@ -43,12 +44,7 @@ PRICE = "the price was very bad"
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    made = Office(tmp_path, monkeypatch)
-    keys = made.app.extensions["vocservice"].stored._settings.keys
-    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'voc.db'}")
-    monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([key.get_secret_value() for key in keys]))
-    monkeypatch.setattr("vocservice.store.opened.check", lambda database: None)
-    return made
+    return commanded(tmp_path, monkeypatch)
 
 
 def decided(office: Office, decision: str = "confirm", *, text: str = "", held: Mapping[str, Any] | None = None, **labels: Any) -> str:
