@@ -1,20 +1,22 @@
-"""The project's own further annotations: labels and evidence by id in the repository, texts from the corpora.
+"""The project's own further annotations: labels and evidence by id in the repository, texts and conversations from the corpora.
 
 The files hold no text. Some rows are second readings of given texts and stand in the place of the first. Each row carries a
 hash of the text it was made on; a row whose text is not there, or has changed, stops the run.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from training.corpora import CORPORA, codebook, read_rows, to_example
 from training.examples import Example
 from vocservice.errors import ConfigError
 
 FOLDER = Path(__file__).parent / "annotations"
-EXTENDED, DEV_EVIDENCE = FOLDER / "extended.jsonl.gz", FOLDER / "dev_evidence.jsonl.gz"
-_SOURCES = ("fabsa", "nhs", "airline", "lounge", "seat", "amazon_train", "care_dev", "care_test")
+EXTENDED, DEV_EVIDENCE, TRANSCRIPTS = (FOLDER / f"{name}.jsonl.gz" for name in ("extended", "dev_evidence", "transcripts"))
+_TEXTS = ("fabsa", "nhs", "airline", "lounge", "seat", "amazon_train", "care_dev", "care_test")
+_CONVERSATIONS = ("care_dev", "care_test", "transcripts_unlabelled")
 
 
 def read_extended(data: Path) -> list[Example]:
@@ -23,17 +25,32 @@ def read_extended(data: Path) -> list[Example]:
     Raises:
         ConfigError: a text is missing from the corpora or is not the one that was annotated.
     """
-    texts = {row["id"]: row for name in _SOURCES for row in read_rows(data / CORPORA[name].path)}
-    examples = []
-    for row in read_rows(EXTENDED):
+    return [to_example(row, corpus="extended", targets=codebook(row)) for row in _joined(EXTENDED, data, _TEXTS)]
+
+
+def read_conversations(data: Path) -> list[dict[str, Any]]:
+    """Conversations that the project annotated, as the rows of a corpus of transcripts.
+
+    Raises:
+        ConfigError: as of `read_extended`.
+    """
+    return list(_joined(TRANSCRIPTS, data, _CONVERSATIONS))
+
+
+def _joined(annotations: Path, data: Path, sources: Sequence[str]) -> Iterator[dict[str, Any]]:
+    texts = {row["id"]: row for name in sources for row in read_rows(data / CORPORA[name].path)}
+    for row in read_rows(annotations):
         source = texts.get(row["id"])
         if source is None:
             raise ConfigError(f"annotated text {row['id']} is not in the corpora")
-        example = to_example(source | row, corpus="extended", targets=codebook(row))
-        if hashlib.sha256(example.text.encode()).hexdigest()[:12] != row["text_sha256"]:
+        if _hash(source) != row["text_sha256"]:
             raise ConfigError(f"text {row['id']} differs from the one that was annotated")
-        examples.append(example)
-    return examples
+        yield source | row
+
+
+def _hash(row: dict[str, Any]) -> str:
+    text = "\n".join(turn["text"] for turn in row["turns"]) if "turns" in row else row["text"]
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def read_once(given: Iterable[Example], extended: Iterable[Example]) -> list[Example]:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from training.annotated import read_conversations
 from training.corpora import CORPORA, read_rows
 from training.decisions import weight_of
 from training.run import Run
@@ -27,6 +28,7 @@ from vocservice.text.segment import segments_of
 log = logging.getLogger("training.conversations")
 
 SOURCES = ("transcripts_train", "transcripts_written")
+FURTHER = "further"
 DECIDED = "decided"
 _LEARNED = ("outcome", "sentiment_end", "needs_review", "reasons")
 _STRENGTH = 0.15  # inverse regularisation: few transcripts, many features
@@ -40,6 +42,7 @@ _FOLDS = 5
 def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
+    rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
     rows = [row for row in rows if len(row["turns"]) > 1 and not (run.commercial and row["id"].startswith("twcs"))]
     heard = hear([*rows, *_decided(run)], Engine(load_bundle(bundle_folder)))
     rows, vectors = [one.row for one in heard], dialogue_features(heard)

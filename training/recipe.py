@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from training import encoders
-from training.annotated import EXTENDED, read_extended, read_once
+from training.annotated import EXTENDED, TRANSCRIPTS, read_conversations, read_extended, read_once
 from training.calibrate import fit_calibration, score_sets
-from training.conversations import fit_conversations
-from training.corpora import LICENCE, file_hash, is_commercial, read_corpus
+from training.conversations import FURTHER, fit_conversations
+from training.corpora import LICENCE, codebook, file_hash, is_commercial, read_corpus, to_example
 from training.custom import read_labelled
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
@@ -33,6 +33,7 @@ from training.signs import CORPORA_OF_SET, SignSet, kept_out, sign_of
 from training.splits import Splits, bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
+from training.written import WRITTEN, read_written
 from vocservice.inference import bundle as files
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.calibration import Calibration
@@ -115,7 +116,8 @@ def _signed(run: Run, network: Network, windower: Windower, rules: RedactionRule
 def own_hashes(run: Run) -> dict[str, str]:
     """Hashes of the project's own files that the weights rest on."""
     decided = {} if run.decided is None else {run.decided.name: file_hash(run.decided)}
-    return {"extended": file_hash(EXTENDED)} | ({} if run.commercial else {"teachers": file_hash(TEACHERS)}) | decided
+    files = {"extended": EXTENDED, "transcripts": TRANSCRIPTS, "written": WRITTEN}
+    return {name: file_hash(path) for name, path in files.items()} | ({} if run.commercial else {"teachers": file_hash(TEACHERS)}) | decided
 
 
 def recipe_record(run: Run) -> dict[str, object]:
@@ -202,7 +204,7 @@ def public_examples(run: Run) -> list[Example]:
 
 
 def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping[str, int]) -> list[Example]:
-    """Given and extended annotations, transcripts repeated so often, and so many public texts with a sentiment."""
+    """Given and extended annotations, transcripts repeated so often, our own texts, and so many public texts with a sentiment."""
     stage, extended = run.settings.codebook, read_extended(run.data)
     given = read_once(read_corpus("train", run.data), extended)
     examples = [replace(e, weight=stage.earlier_weight) for e in run.keep(given)]
@@ -210,6 +212,9 @@ def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping
     examples += run.keep(splits.fit)
     for name in ("transcripts_train", "transcripts_written"):
         examples += run.keep(read_corpus(name, run.data)) * repeat.get(name, 1)
+    talks = [to_example(row, corpus=FURTHER, targets=codebook(row)) for row in read_conversations(run.data)]
+    examples += run.keep(talks) * repeat.get(FURTHER, 1)
+    examples += [replace(e, weight=stage.written_weight) for e in read_written()]
     unseen = unseen_ids(splits)
     for name, most in sentiment.items():
         kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
@@ -229,7 +234,7 @@ def unseen_ids(splits: Splits) -> frozenset[str]:
 
 def pool_texts(run: Run, examples: Sequence[Example]) -> list[str]:
     """Every text that the vocabulary is fitted to."""
-    pool = [*examples, *(e for name in _TEXT_ONLY for e in run.keep(read_corpus(name, run.data)))]
+    pool = [*examples, *read_written(), *(e for name in _TEXT_ONLY for e in run.keep(read_corpus(name, run.data)))]
     return [text for e in pool for text in (e.text, *(turn.text for turn in e.turns)) if text]
 
 

@@ -57,6 +57,7 @@ class CodebookStage(_Strict):
     repeat: dict[str, int]
     sentiment: dict[str, int]
     earlier_weight: float
+    written_weight: float
     pool: tuple[str, ...]
     pool_per_epoch: int
     recipe: Recipe

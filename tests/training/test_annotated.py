@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from training import annotated
-from training.annotated import DEV_EVIDENCE, EXTENDED, read_dev_evidence, read_extended
+from training.annotated import DEV_EVIDENCE, EXTENDED, TRANSCRIPTS, read_conversations, read_dev_evidence, read_extended
 from training.corpora import held_out_ids, read_corpus, read_rows
 from training.examples import Labels
 from vocservice.errors import ConfigError
@@ -19,8 +19,14 @@ Row = dict[str, Any]
 FIELDS = {
     EXTENDED: {"id", "sample", "stages", "factors", "sentiment", "scope", "flags", "evidence", "text_sha256"},
     DEV_EVIDENCE: {"id", "evidence", "text_sha256"},
+    TRANSCRIPTS: {
+        *("id", "stages", "factors", "sentiment", "scope", "flags", "text_sha256"),
+        *("outcome", "sentiment_start", "sentiment_end", "needs_review", "reasons"),
+    },
 }
 FILES = pytest.mark.parametrize("path", list(FIELDS), ids=lambda path: path.name)
+WITH_EVIDENCE = pytest.mark.parametrize("path", [EXTENDED, DEV_EVIDENCE], ids=lambda path: path.name)
+LABELLED = pytest.mark.parametrize("path", [EXTENDED, TRANSCRIPTS], ids=lambda path: path.name)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def test_ids_are_unique_and_hashes_are_hashes(path: Path) -> None:
     assert all(re.fullmatch(r"[0-9a-f]{12}", row["text_sha256"]) for row in rows)
 
 
-@FILES
+@WITH_EVIDENCE
 def test_evidence_spans_are_half_open_ordered_and_of_known_labels(path: Path) -> None:
     taxonomy = load_taxonomy()
     for row in read_rows(path):
@@ -70,9 +76,10 @@ def test_evidence_spans_are_half_open_ordered_and_of_known_labels(path: Path) ->
                 assert spans == sorted(spans)
 
 
-def test_labels_are_keys_of_the_taxonomy_within_its_limits(extended: list[Row]) -> None:
+@LABELLED
+def test_labels_are_keys_of_the_taxonomy_within_its_limits(path: Path) -> None:
     taxonomy = load_taxonomy()
-    for row in extended:
+    for row in read_rows(path):
         assert set(row["stages"]) <= set(taxonomy["stages"].keys)
         assert len(row["stages"]) == len(set(row["stages"])) <= (taxonomy["stages"].max_labels or 99)
         assert set(row["factors"]) <= set(taxonomy["factors"].keys)
@@ -80,7 +87,18 @@ def test_labels_are_keys_of_the_taxonomy_within_its_limits(extended: list[Row]) 
         assert set(row["flags"]) <= set(taxonomy["flags"].keys)
         assert str(row["sentiment"]) in taxonomy["sentiment"].keys
         assert row["scope"] in taxonomy["scope"].keys
-        assert row["sample"] in ("random", "enriched")
+
+
+def test_samples_are_random_or_enriched(extended: list[Row]) -> None:
+    assert {row["sample"] for row in extended} == {"random", "enriched"}
+
+
+def test_conversations_are_labelled_as_the_codebook_asks() -> None:
+    taxonomy = load_taxonomy()
+    for row in read_rows(TRANSCRIPTS):
+        assert row["outcome"] in taxonomy["outcome"].keys
+        assert set(row["reasons"]) <= set(taxonomy["reasons"].keys) and row["needs_review"] == bool(row["reasons"])
+        assert {str(row["sentiment_start"]), str(row["sentiment_end"])} <= set(taxonomy["sentiment"].keys)
 
 
 def test_evidence_is_only_of_labels_that_are_given(extended: list[Row]) -> None:
@@ -98,8 +116,15 @@ def test_extended_texts_are_as_annotated_and_spans_lie_within_them(corpora: Path
                 assert all(end <= len(example.text) for spans in target.evidence.values() for _, end in spans)
 
 
-def test_extended_texts_are_no_development_texts(corpora: Path, extended: list[Row]) -> None:
-    assert held_out_ids(corpora).isdisjoint(row["id"] for row in extended)
+def test_conversations_are_as_annotated_and_in_no_other_file(corpora: Path) -> None:
+    rows = read_conversations(corpora)
+    others = {example.id for name in ("transcripts_train", "transcripts_dev") for example in read_corpus(name, corpora)}
+    assert rows and all(len(row["turns"]) > 1 for row in rows) and others.isdisjoint(row["id"] for row in rows)
+
+
+@LABELLED
+def test_annotated_texts_are_no_development_texts(corpora: Path, path: Path) -> None:
+    assert held_out_ids(corpora).isdisjoint(row["id"] for row in read_rows(path))
 
 
 def test_development_evidence_is_of_the_development_labels(corpora: Path) -> None:

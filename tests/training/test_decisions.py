@@ -134,7 +134,9 @@ def test_what_a_transcript_needed_is_known_to_the_model_of_conversations(office:
 def test_decisions_stand_beside_the_corpora(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = decided(office, text=TEXT)
     run = Run(tmp_path, tmp_path, SETTINGS, TAXONOMY, decided=exported(tmp_path))
-    monkeypatch.setattr("training.recipe.read_extended", lambda data: [])
+    for name in ("read_extended", "read_conversations"):
+        monkeypatch.setattr(f"training.recipe.{name}", lambda data: [])
+    monkeypatch.setattr("training.recipe.read_written", list)
     monkeypatch.setattr("training.recipe.read_corpus", lambda name, data: [])
     monkeypatch.setattr(Run, "keep", lambda self, examples: list(examples))
     (found,) = codebook_examples(run, repeat={}, sentiment={})

@@ -29,7 +29,8 @@ from vocservice.paths import config_path
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
 
-REPEAT, SENTIMENT = {"transcripts_train": 3, "transcripts_written": 2}, {"sst5_train": 30, "tweeteval_val": 20, "amazon_train": 60}
+REPEAT = {"transcripts_train": 3, "transcripts_written": 2, "further": 3}
+SENTIMENT = {"sst5_train": 30, "tweeteval_val": 20, "amazon_train": 60}
 OURS = {"stages": ["use"], "factors": {"technology": "-"}, "sentiment": -1, "scope": "experience_issue", "flags": []}
 MADE: dict[str, Callable[[int], dict[str, Any]]] = {
     "fabsa": lambda n: {"labels": ["value.price.1" if n % 2 else "staff.manner.-1"]},
@@ -47,6 +48,7 @@ MADE: dict[str, Callable[[int], dict[str, Any]]] = {
     "transcripts_dev": lambda n: OURS,
     "transcripts_written": lambda n: OURS,
 }
+OWN = [Example("written-1", "written", "the parcel was late", {"sentiment": OneOf(frozenset({"-1"}))})]
 EXTENDED = [f"{corpus}-{number}" for corpus in ("fabsa", "nhs", "airline", "amazon_train") for number in range(0, 60, 3)]
 DEV = ["fabsa-1", "nhs-2", "airline-4", "lounge-5", "sst5_train-7", "amazon_train-8"]
 TALKS = {"transcripts_train": "twcs", "transcripts_dev": "twcs", "transcripts_written": "syn", "transcripts_unlabelled": "twcs"}
@@ -94,6 +96,8 @@ def further(data: Path) -> list[Example]:
 @pytest.fixture
 def run(invented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(recipe, "read_extended", further)
+    monkeypatch.setattr(recipe, "read_conversations", lambda data: [row("transcripts_written", 70)])
+    monkeypatch.setattr(recipe, "read_written", lambda: OWN)
     return Run(invented, tmp_path, load_training_settings(), load_taxonomy())
 
 
@@ -137,7 +141,8 @@ def test_public_sentiment_beside_the_annotations_is_of_no_fresh_or_calibration_t
 def test_codebook_examples_weigh_and_repeat_as_they_are_told(run: Run) -> None:
     examples = codebook(run)
     assert {e.weight for e in examples if e.corpus == "train"} == {run.settings.codebook.earlier_weight}
-    assert {e.weight for e in examples if e.corpus != "train"} == {1.0}
+    assert {e.weight for e in examples if e.corpus == "written"} == {run.settings.codebook.written_weight}
+    assert {e.weight for e in examples if e.corpus not in ("train", "written")} == {1.0}
     for name, times in REPEAT.items():
         counts = [sum(other.id == e.id for other in examples) for e in examples if e.corpus == name]
         assert counts and set(counts) == {times}

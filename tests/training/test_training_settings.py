@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from training.conversations import FURTHER
 from training.corpora import CORPORA, file_hash
 from training.settings import check_data, load_training_settings
 from vocservice.errors import ConfigError
@@ -22,7 +23,14 @@ def saved(folder: Path, text: str) -> Path:
 def test_the_shipped_file_names_registered_corpora_only() -> None:
     settings = load_training_settings()
     public, codebook = settings.public, settings.codebook
-    assert {*public.corpora, *public.most, *codebook.repeat, *codebook.sentiment, *codebook.pool, *settings.teach.sentiment} <= set(CORPORA)
+    assert {
+        *public.corpora,
+        *public.most,
+        *codebook.repeat.keys() - {FURTHER},
+        *codebook.sentiment,
+        *codebook.pool,
+        *settings.teach.sentiment,
+    } <= set(CORPORA)
     assert set(settings.data) == {corpus.path for corpus in CORPORA.values()}
     assert all(len(digest) == 64 for digest in settings.data.values())
 
@@ -30,7 +38,7 @@ def test_the_shipped_file_names_registered_corpora_only() -> None:
 def test_no_stage_is_told_to_learn_from_development_data() -> None:
     settings = load_training_settings()
     codebook = settings.codebook
-    used = {*settings.public.corpora, *codebook.repeat, *codebook.sentiment, *codebook.pool, *settings.teach.sentiment}
+    used = {*settings.public.corpora, *codebook.repeat.keys() - {FURTHER}, *codebook.sentiment, *codebook.pool, *settings.teach.sentiment}
     assert used.isdisjoint({"dev", "transcripts_dev"})
 
 

@@ -1,0 +1,70 @@
+"""The texts that the project wrote: labelled by the taxonomy, each once, evidence within them, nothing personal in them."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from training.examples import Example, Labels, OneOf
+from training.written import read_written
+from vocservice.taxonomy import load_taxonomy
+from vocservice.text.clean import clean
+from vocservice.text.redact import RedactionRules
+
+
+@pytest.fixture(scope="module")
+def written() -> list[Example]:
+    return read_written()
+
+
+def test_every_text_stands_once(written: list[Example]) -> None:
+    assert written
+    assert max(Counter(example.id for example in written).values()) == 1
+    assert max(Counter(example.text.casefold() for example in written).values()) == 1
+
+
+def test_labels_are_keys_of_the_taxonomy_within_its_limits(written: list[Example]) -> None:
+    taxonomy = load_taxonomy()
+    for example in written:
+        for name, target in example.targets.items():
+            assert _keys(target) <= set(taxonomy[name].keys)
+        stages = example.targets.get("stages")
+        assert stages is None or len(_keys(stages)) <= (taxonomy["stages"].max_labels or 99)
+
+
+def test_what_is_labelled_by_the_codebook_is_labelled_whole(written: list[Example]) -> None:
+    whole = {label_set.name for label_set in load_taxonomy().of("verbatim")}
+    assert {frozenset(example.targets) for example in written} == {frozenset(whole), frozenset({"sentiment"})}
+
+
+def test_every_label_occurs(written: list[Example]) -> None:
+    """The texts are there for the rare ones."""
+    for label_set in load_taxonomy().of("verbatim"):
+        found = Counter(key for example in written for key in _keys(example.targets.get(label_set.name)))
+        assert all(found[key] >= 20 for key in label_set.keys), (label_set.name, found)
+
+
+def test_evidence_lies_within_the_text(written: list[Example]) -> None:
+    for example in written:
+        for target in example.targets.values():
+            if isinstance(target, Labels):
+                assert set(target.evidence) == set(target.given)
+                assert all(0 <= start < end <= len(example.text) for spans in target.evidence.values() for start, end, *_ in spans)
+
+
+def test_no_text_holds_a_link_or_an_address(written: list[Example]) -> None:
+    assert not [example.id for example in written if re.search(r"https?:|www\.|\S@\S", example.text)]
+
+
+def test_no_text_is_blank_once_cleaned(written: list[Example]) -> None:
+    rules = RedactionRules()
+    assert all(clean(example.text, rules=rules).text.strip() for example in written)
+
+
+def _keys(target: Labels | OneOf | None) -> set[str]:
+    match target:
+        case Labels(given=given):
+            return set(given)
+        case OneOf(keys=keys):
+            return set(keys)
+    return set()

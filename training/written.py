@@ -1,0 +1,22 @@
+"""Texts that the project wrote itself, with their labels: training data that anyone may use, shipped in the repository.
+
+Some rows are annotated by the whole codebook, with evidence; the others carry a sentiment alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.annotated import FOLDER
+from training.corpora import codebook, read_rows, to_example
+from training.examples import Example, OneOf, Target
+
+WRITTEN = FOLDER / "written.jsonl.gz"
+
+
+def read_written() -> list[Example]:
+    """All written texts; what a row does not name is unknown."""
+    return [to_example(row, corpus="written", targets=_targets(row)) for row in read_rows(WRITTEN)]
+
+
+def _targets(row: Mapping[str, Any]) -> dict[str, Target]:
+    return codebook(row) if "stages" in row else {"sentiment": OneOf(frozenset({str(row["sentiment"])}))}
