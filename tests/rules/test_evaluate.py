@@ -47,6 +47,7 @@ def bare() -> Facts:
 HOLD = [
     "stage includes use",
     "stage in (purchase, cultivation)",
+    "stage not in (purchase, advocacy)",
     "stage.use > 0.85",
     "factor.technology is negative",
     "factor.technology is not positive",
@@ -103,6 +104,8 @@ HOLD = [
 ]
 FAIL = [
     "stage includes purchase",
+    "stage not in (purchase, use)",
+    "stage not in (cultivation, advocacy)",
     "stage.advocacy > 0.1",
     "factor.technology is positive",
     "scope is both",

@@ -104,13 +104,14 @@ def _labels(name: Name, facts: Facts) -> tuple[Given, ...] | None:
 
 
 def _chosen(test: Compare | OneOf | Includes, given: Iterable[Given]) -> list[Given]:
-    """Those labels for which a test on labels holds."""
+    """Those labels for which a test on labels holds; for `not in` all that were given, or none where one of them is named."""
     match test:
         case Includes(_, value):
             return [label for label in given if label.key == value.value]
         case OneOf(_, values, is_not):
             wanted = [value.value for value in values]
-            return [label for label in given if (_level(label, values[0]) in wanted) != is_not]
+            named = [label for label in given if _level(label, values[0]) in wanted]
+            return named if not is_not else [] if named else list(given)
         case Compare(name, sign, value) if len(name.parts) == 2 and sign in _ORDERS:
             return [label for label in given if label.probability is not None and _ORDERS[sign](label.probability, _float(value))]
         case Compare(name, sign, value) if len(name.parts) == 2:
