@@ -98,6 +98,31 @@ def test_a_form_from_elsewhere_is_refused(office: Office, site: str) -> None:
     assert answer.status_code == 403
 
 
+FROM = [
+    ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"}, 403),
+    ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, 401),
+    ({"Origin": "http://evil.example"}, 403),
+    ({"Origin": "http://localhost.evil.example"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://localhost"}, 401),
+    ({}, 401),
+]
+
+
+@pytest.mark.parametrize(("told", "status"), FROM, ids=lambda value: str(value)[:50])
+def test_a_form_from_elsewhere_is_not_carried_through_the_login(office: Office, told: dict[str, str], status: int) -> None:
+    fields = {"email": "mallory@example.org", "role": "admin", "password": PASSWORD}
+    answer = office.app.test_client().post("/admin/users", data=fields, headers=told)
+    assert (answer.status_code, "mallory" in answer.text) == (status, status == 401)
+
+
+def test_a_form_from_our_public_name_is_carried_though_the_host_is_another() -> None:
+    client = create_app(None, Settings(http=HttpLimits(public_url="https://voc.example.com/"))).test_client()
+    told = {"Origin": "https://voc.example.com"}
+    assert client.post("/desk/rec_1", data={"note": "mine"}, headers=told).status_code == 401
+
+
 @pytest.mark.parametrize("token", ["", "x", "0" * 64, "\u00e9"])
 def test_a_form_without_our_token_is_refused(office: Office, token: str) -> None:
     browser, stranger = office.browser(), office.app.test_client()
@@ -115,7 +140,7 @@ def test_a_draft_outlives_its_session(office: Office) -> None:
     answer = browser.post(form, {"decision": "dismiss", "note": "mine"})
     assert (answer.status_code, "session has ended" in answer.text) == (401, True)
     again = browser.post(Page(answer.text).form("/login"), {"email": browser.user.email, "password": PASSWORD})
-    assert again.status_code == 200 and "not been sent yet" in again.text
+    assert again.status_code == 200 and f"not been sent yet. It goes to /desk/{record}." in Page(again.text).words
     assert browser.post(Page(again.text).form(f"/desk/{record}")).status_code == 303
     with office.database.read() as connection:
         (kept,) = connection.execute(select(schema.annotations)).all()

@@ -141,8 +141,7 @@ def check_form(*, takes_file: bool = False) -> None:
     secret = _secret()
     fits = secret is not None and hmac.compare_digest(sent.encode("utf-8", "replace"), _token(secret).encode())
     if request.headers.get("Sec-Fetch-Site", "") in _FOREIGN or not fits:
-        message = "This form is too old or did not come from this site. Go back, reload the page, send it again."
-        raise PageError("Form refused", message, status=403)
+        raise _refused()
 
 
 def form_token() -> str:
@@ -281,12 +280,31 @@ def _known() -> Visitor | None:
 
 
 def _to_login() -> Response:
-    """To the login and back; what was written in a form that came too late is carried along."""
+    """To the login and back; what was written in a form of ours that came too late is carried along.
+
+    Another site's form looks like one, as browsers keep the cookie from it: carried along it would be sent with our token.
+    """
     if request.method == "GET":
         return make_response(redirect(url_for("login.form", next=request.full_path.rstrip("?"))))
+    if _is_foreign():
+        raise _refused()
     read_bytes(request, max_bytes=state().limits.max_body_bytes)
     draft = [(name, value) for name, value in request.form.items(multi=True) if name != FIELD]
     return shown("login.html", status=401, next=request.path, draft=draft, is_expired=True)
+
+
+def _is_foreign() -> bool:
+    """Whether the browser says that another site sent this; one that is silent on the site at least names the origin."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        return site in _FOREIGN
+    own = {request.host, urlsplit(state().limits.public_url).netloc}
+    return origin is not None and origin.rpartition("://")[2] not in own
+
+
+def _refused() -> PageError:
+    message = "This form is too old or did not come from this site. Go back, reload the page, send it again."
+    return PageError("Form refused", message, status=403)
 
 
 def _secret() -> str | None:
