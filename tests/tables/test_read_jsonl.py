@@ -1,8 +1,10 @@
 """Tests of `read_jsonl`: one object a line, broken lines in their place."""
 
 import io
+import os
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -106,6 +108,24 @@ def test_keys_can_be_named_by_the_caller(tmp_path: Path) -> None:
 def test_transcripts_are_announced(tmp_path: Path, body: str, expected: bool) -> None:
     with read(saved(tmp_path, "in.jsonl", body)) as source:
         assert source.facts.transcripts is expected
+
+
+def test_a_named_pipe_is_read_once_and_whole(tmp_path: Path) -> None:
+    path, body = tmp_path / "in.jsonl", b'{"id":"1","text":"a"}\n' * 20_000
+    os.mkfifo(path)
+    sender = Thread(target=path.write_bytes, args=(body,), daemon=True)
+    sender.start()
+    with read(str(path)) as source:
+        assert len(list(source)) == 20_000
+    assert (source.total_bytes, source.facts.transcripts) == (None, True)
+    sender.join()
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.tsv", "in.csv.gz", "in.parquet", "in.xlsx"])
+def test_a_table_in_a_named_pipe_is_refused(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: a pipe can only be JSON Lines"):
+        read(str(tmp_path / name))
 
 
 class Standard:

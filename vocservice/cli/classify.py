@@ -1,6 +1,5 @@
 """Files of customers' words in, the same with labels out: `voc classify IN... -o OUT`."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from vocservice.tables.formats import STANDARD_STREAM, input_format, output_form
 from vocservice.tables.labels import EXPLODABLE
 from vocservice.tables.mapping import check_mapping_target, read_mapping, save_mapping
 from vocservice.tables.places import places_of
+from vocservice.tables.stream import is_stream
 
 
 @click.command()
@@ -129,9 +129,5 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
 
 
 def _check_streams(inputs: Sequence[str], options: Options) -> None:
-    if options.resume and any(name == STANDARD_STREAM or _is_stream(name) for name in (options.output, *inputs)):
+    if options.resume and any(map(is_stream, (options.output, *inputs))):
         raise click.UsageError("--resume needs files to read and a file to write (-o OUT)")
-
-
-def _is_stream(name: str) -> bool:
-    return os.path.exists(name) and not os.path.isfile(name)

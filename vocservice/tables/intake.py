@@ -6,8 +6,9 @@ from importlib import import_module
 
 from vocservice.errors import InputError
 from vocservice.tables.columns import ColumnsError
-from vocservice.tables.formats import input_format, shown_name
+from vocservice.tables.formats import Format, input_format, shown_name
 from vocservice.tables.source import Request, Source, wishes
+from vocservice.tables.stream import is_stream
 
 
 def read(
@@ -39,11 +40,19 @@ def read(
     """
     if limit is not None and limit < 0:
         raise InputError("the limit must not be negative")
-    module = import_module(f"vocservice.tables.{input_format(str(path)).reader}")
+    kind = input_format(str(path))
+    module = import_module(f"vocservice.tables.{kind.reader}")
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
     with _naming(shown_name(str(path))):
+        _check_rereadable(str(path), kind)
         source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}))
     return source.limited(limit)
+
+
+def _check_rereadable(path: str, kind: Format) -> None:
+    """A table is read more than once: for its encoding, its delimiter, its rows."""
+    if kind.name != "jsonl" and is_stream(path):
+        raise InputError("a pipe can only be JSON Lines (.jsonl); write the table to a file first")
 
 
 @contextmanager

@@ -12,11 +12,11 @@ import orjson
 from vocservice.errors import InputError
 from vocservice.records import Rejected
 from vocservice.tables.encoding import decode, marked_encoding
-from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.formats import shown_name
 from vocservice.tables.lines import MAX_LINE, Line, read_lines
 from vocservice.tables.record import parse_record
 from vocservice.tables.source import Facts, Record, Request, Source
-from vocservice.tables.stream import BUFFER, check_magic, open_bytes
+from vocservice.tables.stream import BUFFER, check_magic, is_stream, open_bytes
 
 _BYTES_AS_TEXT = "latin-1"
 _TURNS = b'"turns"'
@@ -89,7 +89,7 @@ def _renamed(obj: Any, wanted: Mapping[str, str]) -> Any:
 
 def _may_hold_turns(path: str, encoding: str) -> bool:
     """Whether transcripts may come: a table's header must know before the first row is written."""
-    if path == STANDARD_STREAM or not encoding.startswith("utf-8"):
+    if is_stream(path) or not encoding.startswith("utf-8"):
         return True
     with open_bytes(path).stream as stream:
         tail = b""

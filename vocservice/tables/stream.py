@@ -80,7 +80,12 @@ def open_bytes(path: str) -> ByteInput:
     stream: io.BufferedReader = io.BufferedReader(packed, BUFFER)
     if is_compressed(path):
         stream = _unpacked(stream, packed, shown_name(path))
-    return ByteInput(stream, packed, total)
+    return ByteInput(stream, packed, None if is_stream(path) else total)
+
+
+def is_stream(path: str) -> bool:
+    """Whether an input can be read but once: standard input, or a named pipe or device."""
+    return path == STANDARD_STREAM or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
 
 
 def file_size(path: str) -> int:
