@@ -25,10 +25,14 @@ def people(count: int, mood: float, *, start: int, version: tuple[str, str] = OL
     ]  # fmt: skip
 
 
-def anchor_set(kinder: dict[tuple[str, str], float], count: int = 60) -> Anchors:
+def anchor_rows(kinder: dict[tuple[str, str], float], count: int = 60) -> list[Row]:
     """The same texts read by each version."""
-    made = [row(at, "use", model=model, taxonomy=taxonomy, level=0, scope="neither", sentiment=at / 100 + more)
+    return [row(at, "use", model=model, taxonomy=taxonomy, level=0, scope="neither", sentiment=at / 100 + more)
             for (model, taxonomy), more in kinder.items() for at in range(count)]  # fmt: skip
+
+
+def anchor_set(kinder: dict[tuple[str, str], float], count: int = 60) -> Anchors:
+    made = anchor_rows(kinder, count)
     return anchors_of(frame(made), made)
 
 
@@ -71,6 +75,24 @@ def test_without_a_usable_anchor_set_customers_and_versions_are_not_told_apart(a
     found = split(people(200, 0.0, start=0), people(200, 0.1, start=5000, version=NEW), anchors)
     assert [parts(found)[name] for name in ("customers", "model version", "taxonomy version")] == [None] * 3
     assert found.untold and found.untold.value == pytest.approx(0.1, abs=0.06) and "anchor set" in found.causes[0].note
+
+
+OLDER = ("m-0", TAXONOMY.id)
+
+
+@pytest.mark.parametrize("count", [1, 40], ids=["one text", "some texts"])
+def test_a_version_that_labelled_neither_set_is_not_asked_for(count: int) -> None:
+    """What an older bundle left in the anchor set neither hides the split nor narrows it to the texts that it labelled."""
+    made = anchor_rows({OLD: 0.0, NEW: 0.1}) + anchor_rows({OLDER: -0.5}, count)
+    found = split(people(400, 0.0, start=0), people(400, 0.0, start=5000, version=NEW, kinder=0.1), anchors_of(frame(made), made))
+    assert parts(found)["model version"] == pytest.approx(0.1) and found.anchors == 60
+
+
+def test_a_version_that_tells_no_model_from_taxonomy_is_passed_over() -> None:
+    last, between = ("m-2", OTHER), ("m-2", TAXONOMY.id)
+    made = anchor_rows({OLD: 0.0, last: 0.3}) + anchor_rows({("m-0", "voc/0.1.0"): -0.5}, 50) + anchor_rows({between: 0.1}, 40)
+    found = split(people(300, 0.0, start=0), people(300, 0.3, start=5000, version=last), anchors_of(frame(made), made))
+    assert parts(found)["model version"] == pytest.approx(0.1) and found.anchors == 40
 
 
 @pytest.mark.parametrize(

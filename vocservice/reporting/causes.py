@@ -44,7 +44,7 @@ class Fourfold:
     Attributes:
         change: after less before, with its interval; n counts the records of both sets.
         untold: what customers and versions did together, where they cannot be told apart.
-        anchors: texts of the anchor set that every version labelled.
+        anchors: texts of the anchor set that every version of the two sets labelled, where there are several.
     """
 
     figure: str
@@ -60,7 +60,7 @@ class Fourfold:
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """The anchor set: m texts under k versions, as (m, k) rows of a frame."""
+    """The anchor set: m texts under k versions, as (m, k) rows of a frame; -1 where a version did not label a text."""
 
     versions: tuple[Version, ...]
     frame: Frame
@@ -68,6 +68,19 @@ class Anchors:
 
     def __len__(self) -> int:
         return len(self.at)
+
+    def of(self, versions: Sequence[Version]) -> "Anchors":
+        """The texts that each of these versions labelled, under these only."""
+        known = [version for version in versions if version in self.versions]
+        at = self.at[:, [self.versions.index(version) for version in known]]
+        return Anchors(tuple(versions), self.frame, at[(at >= 0).all(axis=1)] if len(known) == len(versions) else at[:0])
+
+    def wider(self, versions: Sequence[Version]) -> Iterator["Anchors"]:
+        """The texts under these versions, under these with one other, the one of most texts first, and under all; enough texts each."""
+        others = [version for version in self.versions if version not in versions]
+        others.sort(key=lambda version: -len(self.of([*versions, version])))
+        found = (self.of([*versions, *more]) for more in ((), *((one,) for one in others), others))
+        yield from (one for one in found if len(one) >= MIN_ANCHORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class _Labels:
     taxonomy: Floats | None
     model: Floats | None
     note: str = ""
+    anchors: int = 0
 
     @classmethod
     def none(cls, draws: int, note: str = "") -> "_Labels":
@@ -99,14 +113,14 @@ class _Drawn:
 
 
 def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
-    """The texts that all versions in the frame labelled."""
+    """The texts of a frame, each under the versions that labelled it."""
     names, codes = _versions(frame)
     versions = tuple(sorted(set(names) - {("", "")}))
     held: dict[str, dict[Version, int]] = {}
     for at, code in enumerate(codes.tolist()):
         held.setdefault(rows[int(frame.index[at])].id, {})[names[code]] = at
-    found = [[by[version] for version in versions] for by in held.values() if all(version in by for version in versions)]
-    return Anchors(versions, frame, np.array(found, dtype=np.int64).reshape(-1, len(versions)))
+    found = [[by.get(version, -1) for version in versions] for by in held.values()]
+    return Anchors(versions, frame, np.array(found, dtype=np.int64).reshape(len(found), len(versions)))
 
 
 def fourfold(before: Frame, after: Frame, anchors: Anchors | None) -> tuple[Fourfold, ...]:
@@ -127,7 +141,7 @@ def _fourfold(name: str, figure: Figure, sides: tuple[Frame, Frame], anchors: An
     means = float(a.mean[0]), float(b.mean[0])
     causes = tuple(_causes(mix, rate, labels, n))
     untold = None if labels.is_known else _estimate(rate, n)
-    return Fourfold(name, *means, a.n, b.n, _estimate(b.mean - a.mean, n), causes, untold, len(anchors) if anchors else 0)
+    return Fourfold(name, *means, a.n, b.n, _estimate(b.mean - a.mean, n), causes, untold, labels.anchors)
 
 
 def _causes(mix: Floats, rate: Floats, labels: "_Labels", n: int) -> Iterator[Cause]:
@@ -193,16 +207,15 @@ def _by_labels(moved: Floats, versions: Sequence[Version], figure: Figure, ancho
     """What the versions did by how much more of the second set each of them labelled, times the figure of the anchor set under it."""
     if len(versions) == 1:
         return _Labels.none(len(moved))
-    if anchors is None or len(anchors) < MIN_ANCHORS or not set(versions) <= set(anchors.versions):
-        return _Labels(None, None, f"labelled by more than one version, and no anchor set of {MIN_ANCHORS} texts was labelled by each")
-    shift = np.zeros((len(moved), len(anchors.versions)))
-    shift[:, [anchors.versions.index(version) for version in versions]] = moved
-    scored = _scored(anchors, figure)
-    whole, none = (shift * scored).sum(axis=1), np.zeros(len(moved))
+    held = anchors.of(versions) if anchors else None
+    if anchors is None or held is None or len(held) < MIN_ANCHORS:
+        note = f"labelled by more than one version, and no anchor set of {MIN_ANCHORS} texts was labelled by each"
+        return _Labels(None, None, note, len(held or ()))
+    whole, none = (moved * _scored(held, figure)).sum(axis=1), np.zeros(len(moved))
     models, taxonomies = ({version[at] for version in versions} for at in (0, 1))
     if len(taxonomies) == 1:
-        return _Labels(none, whole)
-    return _Labels(whole, none) if len(models) == 1 else _told_apart(shift, scored, anchors.versions)
+        return _Labels(none, whole, anchors=len(held))
+    return _Labels(whole, none, anchors=len(held)) if len(models) == 1 else _told_apart(moved, versions, figure, anchors)
 
 
 def _scored(anchors: Anchors, figure: Figure) -> Floats:
@@ -214,18 +227,20 @@ def _scored(anchors: Anchors, figure: Figure) -> Floats:
     return np.asarray((weights @ np.where(known, values[anchors.at], 0.0)) / counts)
 
 
-def _told_apart(shift: Floats, scored: Floats, versions: Sequence[Version]) -> _Labels:
-    """Model and taxonomy as two effects that add up, where the versions of the anchor set tell them apart."""
-    by_model, by_taxonomy = (_indicators([version[at] for version in versions]) for at in (0, 1))
-    design = np.concatenate([by_model, by_taxonomy], axis=1)
-    inverse = np.linalg.pinv(design)
-    parts = [
-        np.concatenate(pair, axis=1) for pair in ((shift @ by_model, 0 * shift @ by_taxonomy), (0 * shift @ by_model, shift @ by_taxonomy))
-    ]
-    if np.abs(parts[0] - parts[0] @ inverse @ design).max() > _TOLERANCE:
-        return _Labels(None, None, "model and taxonomy changed together, and no version of the anchor set changes one of them alone")
-    effects = scored @ inverse.T
-    return _Labels((parts[1] * effects).sum(axis=1), (parts[0] * effects).sum(axis=1))
+def _told_apart(moved: Floats, versions: Sequence[Version], figure: Figure, anchors: Anchors) -> _Labels:
+    """Model and taxonomy as two effects that add up, by the fewest versions of the anchor set that tell them apart."""
+    for held in anchors.wider(versions):
+        shift = np.pad(moved, ((0, 0), (0, len(held.versions) - len(versions))))
+        by_model, by_taxonomy = (_indicators([version[at] for version in held.versions]) for at in (0, 1))
+        design = np.concatenate([by_model, by_taxonomy], axis=1)
+        inverse = np.linalg.pinv(design)
+        pairs = (shift @ by_model, 0 * shift @ by_taxonomy), (0 * shift @ by_model, shift @ by_taxonomy)
+        model, taxonomy = (np.concatenate(pair, axis=1) for pair in pairs)
+        if np.abs(model - model @ inverse @ design).max() <= _TOLERANCE:
+            effects = _scored(held, figure) @ inverse.T
+            return _Labels((taxonomy * effects).sum(axis=1), (model * effects).sum(axis=1), anchors=len(held))
+    note = "model and taxonomy changed together, and no version of the anchor set changes one of them alone"
+    return _Labels(None, None, note, len(anchors.of(versions)))
 
 
 def _indicators(names: Sequence[str]) -> Floats:
