@@ -149,6 +149,14 @@ def test_a_theme_that_grows_is_told_with_its_test() -> None:
     assert (found.n_before, found.unexplained_after, found.too_few) == (1000, 70, False)
 
 
+def test_a_record_of_both_periods_counts_once_in_either() -> None:
+    """The same days twice: nothing grows, and nothing is new."""
+    held = said(NOISE, 1, 30), said(PARKING, 0, 40)
+    found = emerging(period(1000, *held, month=1), period(1000, *held, month=2), least=5)
+    assert sorted((theme.hits_before, theme.hits_after) for theme in found.themes) == [(30, 30), (40, 40)]
+    assert (found.hidden, [theme.is_new or theme.is_growing for theme in found.themes]) == (0, [False, False])
+
+
 def test_a_theme_that_one_customer_brings_is_not_new() -> None:
     after = period(1000, said(NOISE, 1, 30, start=30), said(PARKING, 0, 40, customers=4), month=2)
     assert not any(theme.is_growing for theme in emerging(period(1000, said(NOISE, 1, 30), month=1), after, least=5).themes)

@@ -14,6 +14,8 @@ from vocservice.reporting.quotes import Quote
 from vocservice.reporting.stats import benjamini_hochberg, two_proportions
 from vocservice.reporting.themes import Grouped, Said, grouped, theme_of
 
+Ids = frozenset[str]
+
 LARGEST = 1500
 MOST = 24
 UNSURE = 0.5
@@ -84,19 +86,21 @@ class Emerging:
 def emerging(before: Period, after: Period, *, least: int) -> Emerging:
     """The themes of what is not explained; of each period at most 1,500 such records are grouped, which stand for all of them.
 
+    A record of both periods is grouped once and counts in either.
+
     Args:
         least: different customers that must stand behind a theme in the later period.
     """
     old, new = before.said[:LARGEST], after.said[:LARGEST]
-    found = grouped((*old, *new), least=least, most=MOST)
-    later = {one.id for one in new}
-    kept = sum(one.id in later for one in found.said)
-    n = before.standing_for(len(found.said) - kept), after.standing_for(kept)
-    tested = (_tested(found, group, later, n, least) for group in range(len(found.clusters.centres)))
+    sides = frozenset(one.id for one in old), frozenset(one.id for one in new)
+    found = grouped(tuple({one.id: one for one in (*old, *new)}.values()), least=least, most=MOST)
+    kept = [sum(one.id in side for one in found.said) for side in sides]
+    n = before.standing_for(kept[0]), after.standing_for(kept[1])
+    tested = [_tested(found, group, sides, n, least) for group in range(len(found.clusters.centres))]
     shown = [theme for theme in tested if theme is not None]
     qs = benjamini_hochberg([np.nan if theme.p is None else theme.p for theme in shown])
     judged = sorted((_judged(theme, q) for theme, q in zip(shown, qs, strict=True)), key=_order)
-    hidden = len(found.said) - sum(theme.hits_before + theme.hits_after for theme in judged)
+    hidden = sum(len(found.members(group)) for group, theme in enumerate(tested) if theme is None)
     days = (before.first, before.last), (after.first, after.last)
     counts = (before.records, after.records, before.unexplained, after.unexplained)
     return Emerging(*days, *counts, found.left_out, found.by, least, tuple(judged), hidden, len(new) < 2 * least)
@@ -106,15 +110,15 @@ def _order(theme: NewTheme) -> tuple[bool, float, int, tuple[str, ...]]:
     return not theme.is_growing, 2.0 if theme.q is None else theme.q, -theme.hits_after, theme.terms
 
 
-def _tested(found: Grouped, group: int, later: set[str], n: tuple[int, int], least: int) -> NewTheme | None:
+def _tested(found: Grouped, group: int, sides: tuple[Ids, Ids], n: tuple[int, int], least: int) -> NewTheme | None:
     """A group with its test; None where too few customers said it in the later period."""
     members = found.members(group)
-    is_later = np.array([found.said[at].id in later for at in members], dtype=bool)
+    is_earlier, is_later = (np.array([found.said[at].id in side for at in members], dtype=bool) for side in sides)
     customers = len(np.unique(found.customers[members[is_later]]))
     theme = theme_of(found, group, least=least) if customers >= least else None
     if theme is None:
         return None
-    hits = (int((~is_later).sum()), int(is_later.sum()))
+    hits = int(is_earlier.sum()), int(is_later.sum())
     p = two_proportions(hits[0], n[0], hits[1], n[1]) if min(n) >= MIN_N else None
     shares = share(hits[0], n[0]), share(hits[1], n[1])
     return NewTheme(theme.terms, theme.usual, customers, *hits, *shares, p, None, False, hits[0] == 0, theme.typical, theme.quotes)
