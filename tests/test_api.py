@@ -3,12 +3,16 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from builders import CANARY, TEXT, FakePipeline, analysis, fake_analyser
 
@@ -18,6 +22,7 @@ from vocservice.errors import BundleError, ConfigError, InputError, VocError
 from vocservice.inference.bundle import Manifest
 from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected
 from vocservice.settings import Settings
+from vocservice.tables import read
 from vocservice.tables.layout import Layout
 from vocservice.tables.source import Facts
 
@@ -156,6 +161,58 @@ def test_repeated_and_numbered_column_names(fake: Analyser) -> None:
     frame = pd.DataFrame([[TEXT, "poison", 1]], columns=["text", "text", 3])
     found = fake.analyse(frame)
     assert list(found["status"]) == ["ok"] and len(found.columns) == 3 + len(NAMES)
+
+
+FRAMES: list[Callable[[dict[str, list[Any]]], Any]] = [pd.DataFrame, pl.DataFrame, pa.table]
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=["pandas", "polars", "arrow"])
+def test_a_frame_is_analysed_as_the_file_of_it_is(frame: Any, fake: Analyser, tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {
+        "id": ["a", ""], "comment": [TEXT, TEXT], "channel": [" email ", None], "question": ["", "Why?"],
+        "created at": [datetime(2024, 5, 1, 9, 30), None], "NPS": [9, None], "tags": [["x"], []],
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    with read(str(tmp_path / "in.parquet")) as source:
+        expected = [replace(record, row=None) for record in source]
+    fake.analyse(frame(columns))
+    assert isinstance(fake.pipeline, FakePipeline) and [replace(record, row=None) for record in fake.pipeline.seen] == expected
+    assert (expected[0].created_at, expected[0].score, expected[1].channel) == ("2024-05-01T09:30:00", {"kind": "nps", "value": 9}, None)
+
+
+@pytest.mark.parametrize(
+    "series", [pd.Series([TURNS, None]), pl.Series([TURNS, None]), pa.array([TURNS, None])], ids=["pandas", "polars", "arrow"]
+)
+def test_a_series_may_hold_transcripts(series: Any, fake: Analyser) -> None:
+    found = fake.analyse(series)
+    assert "voc_outcome" in (found.column_names if isinstance(found, pa.Table) else found.columns)
+    assert isinstance(fake.pipeline, FakePipeline)
+    assert [[turn.text for turn in record.turns] for record in fake.pipeline.seen] == [[turn["text"] for turn in TURNS], []]
+
+
+def test_a_series_may_hold_records_and_the_arrays_that_pandas_reads_from_parquet(fake: Analyser, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"said": [TURNS]}), tmp_path / "in.parquet")
+    fake.analyse(pd.Series([{"id": "r", "text": TEXT, "channel": "email"}, pd.read_parquet(tmp_path / "in.parquet")["said"].iloc[0]]))
+    assert isinstance(fake.pipeline, FakePipeline)
+    first, second = fake.pipeline.seen
+    assert (first.id, first.channel, len(second.turns)) == ("r", "email", 2)
+
+
+@pytest.mark.parametrize("cell", [b"words", ["words"], {"text": "words"}], ids=["bytes", "list", "object"])
+@pytest.mark.parametrize("frame", FRAMES, ids=["pandas", "polars", "arrow"])
+def test_a_text_column_that_holds_no_text_is_refused(frame: Any, cell: Any, fake: Analyser) -> None:
+    with pytest.raises(InputError, match="text_column="):
+        fake.analyse(frame({"text": [None, cell]}))
+
+
+def test_a_series_of_bytes_is_refused(fake: Analyser) -> None:
+    with pytest.raises(InputError, match="bytes"):
+        fake.analyse(pd.Series([b"words"]))
+
+
+def test_a_date_beyond_the_calendar_is_an_input_error(fake: Analyser) -> None:
+    with pytest.raises(InputError, match="created_at column"):
+        fake.analyse(pa.table({"text": [TEXT], "date": pa.array([4_000_000], pa.int32()).cast(pa.date32())}))
 
 
 @pytest.mark.parametrize("options", [{}, {"text_column": "other"}])

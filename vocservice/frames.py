@@ -1,18 +1,20 @@
 """A pandas or polars Series or DataFrame, or Arrow data, in, a table with the columns of the table writers out; no library is required."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
+from vocservice.api import is_turns
 from vocservice.errors import InputError
 from vocservice.records import Result
-from vocservice.tables.cells import as_id, as_text
+from vocservice.tables.cells import as_text
 from vocservice.tables.columns import choose_columns
 from vocservice.tables.header import read_header
 from vocservice.tables.labels import Kind
 from vocservice.tables.layout import Layout
-from vocservice.tables.source import Facts, wishes
+from vocservice.tables.source import Facts, described, wishes
+from vocservice.tables.tablerow import RowReader
 
 Stream = Callable[[Iterable[Any]], Iterator[Result]]
 
@@ -20,6 +22,7 @@ PANDAS_TYPES: Mapping[Kind, str] = {"string": "string", "int": "Int64", "float":
 POLARS_TYPES: Mapping[Kind, str] = {"string": "String", "int": "Int64", "float": "Float64", "bool": "Boolean"}
 ARROW_TYPES: Mapping[Kind, str] = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"}
 _TABLES = frozenset({"DataFrame", "RecordBatch", "Table"})
+_READ = ("id", "text", "channel", "question", "created_at", "score")  # all that the steps and the rules ask of a row
 
 
 def analyse_frame(
@@ -35,14 +38,16 @@ def analyse_frame(
         id_column: found by its name when not given.
 
     Raises:
-        InputError: a column is not there, or no text column is found.
+        InputError: a column is not there, no text column is found, or it holds what is no text.
     """
     library = _library(x)
     if not _is_table(x):
-        layout = Layout(Facts("series", "frame"), label_sets)
-        return library.build(x, *_columns(stream({"text": as_text(cell)} for cell in library.cells(x)), layout))
-    layout = Layout(_facts(library.names(x), text_column=text_column, id_column=id_column), label_sets)
-    return library.build(x, *_columns(stream(_records(x, library, layout.facts)), layout))
+        items = [_item(cell) for cell in _cells(library, x, "text")]
+        layout = Layout(Facts("series", "frame", transcripts=any(map(_has_turns, items))), label_sets)
+        return library.build(x, *_columns(stream(items), layout))
+    reader = _reader(library.names(x), text_column=text_column, id_column=id_column)
+    layout = Layout(described(Facts("frame", "frame"), reader.header, reader.columns), label_sets)
+    return library.build(x, *_columns(stream(_records(x, library, reader)), layout))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +72,54 @@ def _is_table(x: Any) -> bool:
     return any(cls.__name__ in _TABLES for cls in type(x).__mro__)
 
 
-def _facts(names: Sequence[object], *, text_column: str | None, id_column: str | None) -> Facts:
-    """What a table reader would say of the frame, its columns named as text."""
+def _item(cell: Any) -> Any:
+    """What the cell of a Series is analysed as: a transcript or a record as it is, anything else as a text."""
+    if isinstance(cell, bytes | bytearray | memoryview):
+        raise InputError("the Series holds bytes; it must hold texts, transcripts or records")
+    plain = _unpacked(cell)
+    return plain if isinstance(plain, list | tuple | Mapping) else {"text": as_text(plain)}
+
+
+def _unpacked(cell: Any) -> Any:
+    """The list that an array in a cell stands for, as pandas reads lists from Parquet; any other cell as it is."""
+    return cell.tolist() if getattr(cell, "ndim", 0) else cell
+
+
+def _has_turns(item: Any) -> bool:
+    return is_turns(item.get("turns") if isinstance(item, Mapping) else item)
+
+
+def _reader(names: Sequence[object], *, text_column: str | None, id_column: str | None) -> RowReader:
+    """The reader of the frame's rows, as of a file with these columns."""
     if not len(names):
         raise InputError("the DataFrame has no columns")
     header = read_header([[str(name) for name in names]])
-    columns = choose_columns(header, wishes(id_column=id_column, text_column=text_column, mapping=None))
-    fields = {field: header.keys[index] for field, index in columns.fields.items()}
-    return Facts("frame", "frame", columns=header.keys, headers=header.names, fields=fields)
+    return RowReader(header, choose_columns(header, wishes(id_column=id_column, text_column=text_column, mapping=None)))
 
 
-def _records(frame: Any, library: Library, facts: Facts) -> Iterator[dict[str, str]]:
-    """The columns that the analysis reads, as records; an id that is missing is left to be numbered."""
-    used = [field for field in ("id", "text", "channel", "question") if field in facts.fields]
-    columns = [library.cells(library.column(frame, facts.columns.index(facts.fields[field]))) for field in used]
-    for cells in zip(*columns, strict=True):
-        yield {field: as_id(cell) if field != "text" else as_text(cell) for field, cell in zip(used, cells, strict=True)}
+def _records(frame: Any, library: Library, reader: RowReader) -> Iterator[dict[str, Any]]:
+    """The columns that the analysis reads, as the records that a file of them would give."""
+    used = {field: index for field, index in reader.columns.fields.items() if field in _READ}
+    narrow = _narrowed(reader, used)
+    columns = {field: _cells(library, library.column(frame, index), field) for field, index in used.items()}
+    if any(isinstance(_unpacked(cell), bytes | bytearray | memoryview | list | tuple | Mapping) for cell in columns["text"]):
+        raise InputError("the text column holds bytes, lists or objects; it must hold text (choose another with text_column=)")
+    for number, cells in enumerate(zip(*columns.values(), strict=True), 1):
+        record = narrow.read(cells, number=number)
+        yield {field: value for field in used if (value := getattr(record, field)) is not None}
+
+
+def _narrowed(reader: RowReader, used: Mapping[str, int]) -> RowReader:
+    """A reader of rows that hold only some columns."""
+    header = read_header([[reader.header.names[index] for index in used.values()]])
+    return RowReader(header, replace(reader.columns, fields={field: place for place, field in enumerate(used)}))
+
+
+def _cells(library: Library, column: Any, field: str) -> list[Any]:
+    try:
+        return library.cells(column)
+    except (ValueError, OverflowError):
+        raise InputError(f"the {field} column holds a date beyond the years 1 to 9999, or what is no UTF-8") from None
 
 
 def _columns(results: Iterator[Result], layout: Layout) -> tuple[list[tuple[str, Kind]], list[Sequence[Any]]]:
@@ -93,6 +130,13 @@ def _columns(results: Iterator[Result], layout: Layout) -> tuple[list[tuple[str,
 
 def _pandas_cells(series: Any) -> list[Any]:
     return [None if missing else cell for cell, missing in zip(series.tolist(), series.isna().tolist(), strict=True)]
+
+
+def _arrow_cells(array: Any) -> list[Any]:
+    from vocservice.tables.read_parquet import coarse
+
+    kind = coarse(array.type)
+    return list((array if kind == array.type else array.cast(kind, safe=False)).to_pylist())
 
 
 def _build_pandas(x: Any, names: Sequence[tuple[str, Kind]], columns: Sequence[Sequence[Any]]) -> Any:
@@ -119,5 +163,5 @@ def _build_arrow(x: Any, names: Sequence[tuple[str, Kind]], columns: Sequence[Se
 _LIBRARIES: Mapping[str, Library] = {
     "pandas": Library(lambda x: x.columns, lambda x, at: x.iloc[:, at], _pandas_cells, _build_pandas),
     "polars": Library(lambda x: x.columns, lambda x, at: x.to_series(at), lambda series: list(series.to_list()), _build_polars),
-    "pyarrow": Library(lambda x: x.column_names, lambda x, at: x.column(at), lambda array: list(array.to_pylist()), _build_arrow),
+    "pyarrow": Library(lambda x: x.column_names, lambda x, at: x.column(at), _arrow_cells, _build_arrow),
 }
