@@ -138,8 +138,10 @@ def test_qualtrics_signs_its_events_in_a_field() -> None:
 
 def test_a_qualtrics_source_with_a_shared_key_takes_nothing_unsigned() -> None:
     qualtrics = ADAPTERS["qualtrics"]
-    task = Delivery(qualtrics.sample().body, {"content-type": "application/json"}, "", NOW)
-    qualtrics.verify(task, [], {})
-    with pytest.raises(SignatureError) as caught:
-        qualtrics.verify(task, [SECRET], {})
-    assert caught.value.code == "signature_missing"
+    smuggled = b'{"responseId": "R_1", "comment": "&' + sample_event(1, SECRET) + b'&"}'
+    for body in (qualtrics.sample().body, smuggled):
+        task = Delivery(body, {"content-type": "application/json"}, "", NOW)
+        qualtrics.verify(task, [], {})
+        with pytest.raises(SignatureError) as caught:
+            qualtrics.verify(task, [SECRET], {})
+        assert caught.value.code == "signature_missing"
