@@ -21,6 +21,7 @@ from vocservice.ingest.payload import at, key_at, needed_key, objects_at, read_o
 from vocservice.ingest.times import iso
 from vocservice.records import RawTurn, Speaker
 
+_DESCRIPTION = "description"
 _CHATS = frozenset({"chat", "messaging", "native_messaging", "whatsapp", "facebook", "sms"})
 _SPEAKERS: Mapping[str, Speaker] = {
     "visitor": "customer",
@@ -39,11 +40,12 @@ class ZendeskAdapter(BaseAdapter[Options]):
     name = "zendesk"
     label = "Zendesk"
     setup = (
-        "In the Admin Center open Apps and integrations, Webhooks, Create webhook, choose Zendesk events (ticket comment added, ticket "
-        "deleted), enter {url}, and enter the webhook's signing secret here. With a trigger instead, send JSON with ticket_id, comment_id, "
-        "comment ({{ticket.latest_public_comment}}), author_email ({{current_user.email}}), requester_email "
-        "({{ticket.requester.email}}) and updated_at ({{ticket.updated_at_with_timestamp}}): a comment counts only where author "
-        "and requester are the same. Internal notes and staff are never read."
+        "In the Admin Center open Apps and integrations, Webhooks, Create webhook, choose Zendesk events (ticket comment added, comment "
+        "redacted, comment made private, ticket deleted), enter {url}, and enter the webhook's signing secret here. With a trigger "
+        "instead, send JSON with ticket_id, comment_id, comment ({{ticket.latest_public_comment}}), author_email "
+        "({{current_user.email}}), requester_email ({{ticket.requester.email}}) and updated_at "
+        "({{ticket.updated_at_with_timestamp}}): a comment counts only where author and requester are the same. Internal notes and staff "
+        "are never read."
     )
     needs_secret = True
     options_type = Options
@@ -57,7 +59,7 @@ class ZendeskAdapter(BaseAdapter[Options]):
         if objects_at(body, "history") or at(body, "type") in ("chat", "offline_msg"):
             return Parsed(None, (_chat(body, clock),))
         if (text_at(body, "type") or "").startswith("zen:event-type:"):
-            return Parsed(key_at(body, "id"), (_ticket_event(body, clock),))
+            return Parsed(key_at(body, "id"), _ticket_events(body, clock))
         return Parsed(None, (_trigger(body, clock),))
 
     def sample(self, number: int = 1) -> Sample:
@@ -85,21 +87,25 @@ class ZendeskAdapter(BaseAdapter[Options]):
         return {"x-zendesk-webhook-signature": signed, "x-zendesk-webhook-signature-timestamp": stamp}
 
 
-def _ticket_event(body: Mapping[str, Any], clock: Clock) -> Event:
-    """An event by its type; `ticket.comment_added` and `ticket.CommentAdded` are the same."""
+def _ticket_events(body: Mapping[str, Any], clock: Clock) -> tuple[Event, ...]:
+    """By type; `ticket.comment_added` and `ticket.CommentAdded` are the same.
+
+    A description is a ticket's first comment, and nothing says under which id: with any comment that is taken back it goes too.
+    """
     kind = re.sub(r"[^a-z]", "", (text_at(body, "type") or "").removeprefix("zen:event-type:").lower())
     ticket = needed_key(body, "detail", "id")
     version = clock.read(at(body, "time"))
     match kind:
         case "ticketsoftdeleted" | "ticketpermanentlydeleted" | "ticketdeleted":
-            return Erase(ticket, version, "deleted")
+            return (Erase(ticket, version, "deleted"),)
         case "ticketcommentredacted" | "ticketcommentmadeprivate":
-            return Erase(f"{ticket}/{needed_key(body, 'event', 'comment', 'id')}", version, "redacted")
+            gone = needed_key(body, "event", "comment", "id"), _DESCRIPTION
+            return tuple(Erase(f"{ticket}/{name}", version, "redacted") for name in gone)
         case "ticketcommentadded":
-            return _comment(body, ticket, clock)
+            return (_comment(body, ticket, clock),)
         case "ticketcreated":
-            return _description(body, ticket, clock)
-    return Skipped("not_feedback")
+            return (_description(body, ticket, clock),)
+    return (Skipped("not_feedback"),)
 
 
 def _comment(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
@@ -127,7 +133,7 @@ def _description(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
     if requester is None or requester != actor:
         return Skipped("staff_author" if requester and actor else "author_unknown")
     draft = Draft(
-        record_id=f"{ticket}/description",
+        record_id=f"{ticket}/{_DESCRIPTION}",
         text=text_at(detail, "description"),
         channel=_channel(at(detail, "via", "channel")),
         created=at(detail, "created_at"),
