@@ -48,6 +48,30 @@ def test_typeform_prefers_the_nps() -> None:
     assert only("typeform", typeform([STARS, BEST, NPS])).verbatim.score == {"kind": "nps", "value": 0, "scale": 10}
 
 
+@pytest.mark.parametrize(
+    ("kind", "properties", "highest"),
+    [
+        ("opinion_scale", {"steps": 11, "start_at_one": False}, 10),
+        ("opinion_scale", {"steps": 11}, 10),
+        ("opinion_scale", {"steps": 7, "start_at_one": True}, 7),
+        ("opinion_scale", {}, 10),
+        ("rating", {"steps": 7}, 7),
+    ],
+)
+def test_the_highest_mark_of_a_typeform_scale(kind: str, properties: dict[str, Any], highest: int) -> None:
+    field = {"id": "s", "ref": "scale", "type": kind}
+    mark = {"type": "number", "number": 6, "field": field}
+    payload = typeform([BEST, mark], definition={"fields": [field | {"properties": properties}]})
+    said = only("typeform", payload).verbatim
+    assert said.score and (said.score["value"], said.score["scale"]) == (6, highest)
+
+
+def test_what_was_chosen_from_a_typeform_list_is_no_words_of_the_customers() -> None:
+    chosen = {"type": "text", "text": "Hamburg", "field": {"id": "f6", "ref": "town", "type": "dropdown"}}
+    untyped = {"type": "text", "text": "The queue.", "field": {"id": "f2"}}
+    assert only("typeform", typeform([chosen, untyped])).record_id == "tok/f2"
+
+
 def test_typeform_keeps_hidden_fields_only_by_name() -> None:
     payload = typeform([BEST], hidden={"customer": "c-1", "plan": "gold", "name": "Somebody"})
     said = only("typeform", payload, {"subject_field": "customer", "metadata_fields": ["plan", "absent"]}).verbatim

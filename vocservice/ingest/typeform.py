@@ -25,6 +25,8 @@ _PREFIX = "sha256="
 _EVENTS = frozenset({"form_response", "form_response_partial"})
 _SCORES = {"nps": ("nps", 10), "rating": ("stars", 5), "opinion_scale": ("csat", 10)}  # by field type: kind and usual highest value
 
+_TEXT_TYPES = frozenset({None, "short_text", "long_text"})  # of a field; the answer to a drop-down list is a text too
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -114,7 +116,7 @@ def _keys(field: Any) -> list[str]:
 def _free_text(answer: Mapping[str, Any]) -> str | None:
     """What the customer wrote: a text, or the `other` of a choice."""
     if at(answer, "type") == "text":
-        return text_at(answer, "text")
+        return text_at(answer, "text") if at(answer, "field", "type") in _TEXT_TYPES else None
     return text_at(answer, "choice", "other") or text_at(answer, "choices", "other")
 
 
@@ -127,11 +129,18 @@ def _subject(response: Mapping[str, Any], options: TypeformOptions) -> str | Non
 
 def _score(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The NPS answer, else the first rating or scale."""
-    steps = {key: number_at(field, "properties", "steps") for field in objects_at(response, "definition", "fields") for key in _keys(field)}
+    highest = {key: _highest(field) for field in objects_at(response, "definition", "fields") for key in _keys(field)}
     found = []
     for answer in objects_at(response, "answers"):
         kind, scale = _SCORES.get(word_at(answer, "field", "type") or "", (None, None))
         if kind and at(answer, "type") == "number":
-            own = next((steps[key] for key in _keys(at(answer, "field")) if kind != "nps" and steps.get(key)), None)
+            own = next((highest[key] for key in _keys(at(answer, "field")) if kind != "nps" and highest.get(key)), None)
             found.append(score(kind, number_at(answer, "number"), own or scale))
     return next((one for one in found if one and one["kind"] == "nps"), next((one for one in found if one), None))
+
+
+def _highest(field: Mapping[str, Any]) -> int | float | None:
+    """The highest mark of a rating or a scale; a scale begins at 0 unless it says that it starts at one."""
+    steps = number_at(field, "properties", "steps")
+    starts_at_zero = at(field, "type") == "opinion_scale" and at(field, "properties", "start_at_one") is not True
+    return steps - 1 if steps and starts_at_zero else steps
