@@ -193,6 +193,34 @@ def test_google_forms_by_titles() -> None:
     assert only("google_forms", payload).verbatim.text == "It simply works."
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"response": {"id": "r", "answers": []}},
+        {"response": {"id": "r", "answers": [{"id": 1, "title": "Why?", "type": "TEXT", "answer": " "}, {"id": 2, "answer": []}]}},
+        {"answers": [{"field": {"id": 1, "title": "Why?"}, "response": None}]},
+        {"response": {"id": "r", "payload": {"Why?": "", "Topics": [""]}}},
+        {"namedValues": {"Why?": [""]}},
+    ],
+)
+def test_a_google_form_sent_blank_has_no_text(payload: Any) -> None:
+    assert events("google_forms", payload) == (Skipped("no_text"),)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{}, {"answers": {}}, {"answers": [{"id": 1, "value": "Good."}]}, {"answers": ["Good."]}, {"namedValues": {"Why?": {"text": "Good."}}}],
+)
+def test_what_is_no_google_form_is_unusable(payload: Any) -> None:
+    with pytest.raises(UnusableBodyError):
+        events("google_forms", payload)
+
+
+def test_an_untitled_answer_is_not_the_customers_key() -> None:
+    answers = [{"id": 1, "title": "", "type": "TEXT", "answer": "Somebody"}, {"id": 2, "title": "Why?", "type": "TEXT", "answer": "Good."}]
+    assert [event.verbatim.subject for event in upserts("google_forms", {"response": {"id": "r", "answers": answers}})] == [None, None]
+
+
 def test_a_sheet_gives_no_id_so_its_answers_make_one() -> None:
     payload = {"namedValues": {"Timestamp": ["1/5/2025 10:30:00"], "Why?": ["The queue was far too long."]}}
     options = {"zone": "Europe/London", "order": "month_first"}

@@ -49,7 +49,8 @@ class GoogleFormsAdapter(BaseAdapter[GoogleFormsOptions]):
     name = "google_forms"
     label = "Google Forms"
     setup = (
-        "In the form open the script editor and add a function onFormSubmit(e) that posts JSON to {url} with UrlFetchApp.fetch: "
+        "In the form open the script editor and add a function onFormSubmit(e) that posts JSON to {url} with UrlFetchApp.fetch, its "
+        'options {method: "post", contentType: "application/json", payload: JSON.stringify({form, response})}, of '
         "form {id, title} and response {id: e.response.getId(), timestamp: e.response.getTimestamp(), answers: for each "
         "e.response.getItemResponses() its id, title, type (String(item.getType())) and answer}. Add a trigger On form submit for it. "
         "Keep the URL secret: deliveries carry no signature."
@@ -59,7 +60,7 @@ class GoogleFormsAdapter(BaseAdapter[GoogleFormsOptions]):
     def parse(self, delivery: Delivery, options: Mapping[str, Any]) -> Parsed:
         body, read = read_object(delivery), self.read_options(options)
         answers = tuple(_answers(body))
-        if not answers:
+        if not answers and not _is_blank(body):
             raise UnusableBodyError("the body has no answers in response.answers, response.payload or namedValues")
         clock = Clock(delivery.received_at, read_zone(read.zone) if read.zone else None, read.order)
         return Parsed(None, upserts(_drafts(body, answers, read), clock))
@@ -76,8 +77,7 @@ class GoogleFormsAdapter(BaseAdapter[GoogleFormsOptions]):
 def _answers(body: Mapping[str, Any]) -> Iterator[_Answer]:
     for item in (*objects_at(body, "response", "answers"), *objects_at(body, "answers")):
         field = at(item, "field") if isinstance(at(item, "field"), dict) else item
-        given = at(item, "answer") if "answer" in item else at(item, "response")
-        title, text = text_at(field, "title") or "", _joined(given)
+        title, text = text_at(field, "title") or "", _joined(_given(item))
         key = key_at(field, "id") or (digest(title) if title else None)
         if key and text:
             yield _Answer(key, title, word_at(field, "type"), text)
@@ -85,6 +85,26 @@ def _answers(body: Mapping[str, Any]) -> Iterator[_Answer]:
         for title, given in titled.items() if isinstance(titled, dict) else ():
             if text := _joined(given):
                 yield _Answer(digest(title), title, None, text)
+
+
+def _is_blank(body: Mapping[str, Any]) -> bool:
+    """Whether a customer answered nothing, which is no fault of the script's."""
+    listed, titled = (at(body, "response", "answers"), at(body, "answers")), (at(body, "response", "payload"), at(body, "namedValues"))
+    return any(isinstance(one, list) and all(_is_unanswered(item) for item in one) for one in listed) or any(
+        isinstance(one, dict) and all(_is_nothing(given) for given in one.values()) for one in titled
+    )
+
+
+def _is_unanswered(item: Any) -> bool:
+    return isinstance(item, dict) and bool(item.keys() & {"answer", "response"}) and _is_nothing(_given(item))
+
+
+def _is_nothing(given: Any) -> bool:
+    return given is None or (isinstance(given, str) and not given.strip()) or (isinstance(given, list) and all(map(_is_nothing, given)))
+
+
+def _given(item: Mapping[str, Any]) -> Any:
+    return at(item, "answer") if "answer" in item else at(item, "response")
 
 
 def _joined(given: Any) -> str | None:
@@ -108,7 +128,7 @@ def _drafts(body: Mapping[str, Any], answers: tuple[_Answer, ...], options: Goog
             question=answer.title or None,
             created=stamp,
             updated=stamp,
-            subject=given.get(options.subject_question or ""),
+            subject=given.get(options.subject_question) if options.subject_question else None,
             score=score("nps", number_at(given, options.nps_question), 10) if options.nps_question else None,
             metadata={"response_id": response},
         )
