@@ -25,8 +25,9 @@ class SurveyMonkeyAdapter(BaseAdapter[Options]):
     name = "surveymonkey"
     label = "SurveyMonkey"
     setup = (
-        "Create an app at developer.surveymonkey.com and a webhook with subscription_url {url}, object_type survey, and the event types "
-        "response_completed, response_updated and response_deleted, one webhook each. The secret here is the app's client id, &, and its "
+        "Create an app at developer.surveymonkey.com and three webhooks of object_type survey, as a subscription_url may "
+        "be used once only: event type response_completed with {url}?e=completed, response_updated with {url}?e=updated, response_deleted "
+        "with {url}?e=deleted. The secret here is the app's client id, &, and its "
         "client secret, in one: clientid&clientsecret. Answers are fetched with an access token."
     )
     needs_secret = True
