@@ -39,6 +39,17 @@ def test_every_field_of_our_own_shape() -> None:
     assert said.metadata == {"plan": "gold", "tags": ["a", "b"]} and event.warnings == ()
 
 
+def test_times_of_our_own_shape_may_be_counts_of_seconds() -> None:
+    turns = [{"speaker": "customer", "text": "Hello?", "at": 1735700000}, {"speaker": "agent", "text": "Hi.", "at": "10:00"}]
+    (event,) = upserts("generic", {"id": "1", "turns": turns, "created_at": 1735700000.5})
+    assert event.verbatim.created_at == "2025-01-01T02:53:20.500000Z" and event.warnings == ()
+    assert [turn.at for turn in event.verbatim.turns] == ["2025-01-01T02:53:20.000000Z", "10:00"]
+    assert only("generic", {"id": "1", "text": "x", "created_at": 7}).warnings == ("timestamp_unusable",)
+    for value in (True, [1735700000]):
+        with pytest.raises(UnusableBodyError):
+            events("generic", {"id": "1", "text": "x", "created_at": value})
+
+
 def test_a_bad_record_among_good_ones_is_skipped_in_its_place() -> None:
     found = events("generic", [{"id": "1", "text": "a"}, {"id": "2"}, {"text": "b"}, 7, {"id": "3", "text": " "}, {"id": "4", "text": "c"}])
     assert [event.record_id if isinstance(event, Upsert) else event for event in found] == [

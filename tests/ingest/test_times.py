@@ -48,6 +48,8 @@ def test_a_time_with_a_zone(value: Any, expected: str) -> None:
         ("2025-07-01 11:13:44", None, "2025-07-01T17:13:44.000000Z"),
         ("2025-01-12 10:00", None, "2025-01-12T17:00:00.000000Z"),
         ("2025-01-12", None, "2025-01-12T07:00:00.000000Z"),
+        ("20250112", None, "2025-01-12T07:00:00.000000Z"),
+        (20250112, None, "2025-01-12T07:00:00.000000Z"),
         ("2025-03-09 02:30:00", None, "2025-03-09T09:30:00.000000Z"),  # in the gap of the change to summer time
         ("2025-11-02 01:30:00", None, "2025-11-02T07:30:00.000000Z"),  # twice that day: the first
         ("1/2/2024 10:30:00", "month_first", "2024-01-02T17:30:00.000000Z"),
@@ -55,7 +57,7 @@ def test_a_time_with_a_zone(value: Any, expected: str) -> None:
         ("31.12.2024, 10:30", "day_first", "2024-12-31T17:30:00.000000Z"),
     ],
 )
-def test_a_time_of_the_declared_zone(value: str, order: Any, expected: str) -> None:
+def test_a_time_of_the_declared_zone(value: Any, order: Any, expected: str) -> None:
     found = parse_time(value, received_at=NOW, zone=DENVER, order=order)
     assert found and iso(found) == expected
 
@@ -66,6 +68,7 @@ def test_a_time_of_the_declared_zone(value: str, order: Any, expected: str) -> N
         None, "", " ", "soon", True, False, 0, 5, -1, float("inf"), [], {}, 10**40, "9" * 17, "9" * 400,
         "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0000-00-00T00:00:00Z", "2024-13-01T00:00:00Z", "2024-02-30T00:00:00Z",
         "2024-01-15T25:00:00Z", "2024-01-15T10:61:00Z", "2024-01-15T10:30:61Z", "2024-01-15 13:30:00 PM GMT", "2024-01-15T10:30:00+99:00",
+        "20240115", 20240115, "20241315",
         "1/2/2024 10:30:00 GMT", "2024-01-15T10:30:00", "1969-12-31T23:59:59Z", "2026-03-03T18:00:00Z", "٢٠٢٤-01-15T10:30:00Z",
     ],
 )  # fmt: skip

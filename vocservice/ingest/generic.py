@@ -183,6 +183,7 @@ def _own_events(value: Any, clock: Clock) -> tuple[Event, ...]:
 
 def _own_event(item: Any, clock: Clock, *, is_alone: bool) -> Event:
     """A single unusable record makes the delivery unusable; one of several is skipped."""
+    item = _dated(item, clock)
     found = parse_record(item, default_id="")
     if isinstance(found, RawVerbatim) and found.id:
         return upsert(draft_of(found, item), clock)
@@ -190,6 +191,20 @@ def _own_event(item: Any, clock: Clock, *, is_alone: bool) -> Event:
     if is_alone:
         raise UnusableBodyError(message)
     return Skipped(f"rejected_{code}")
+
+
+def _dated(item: Any, clock: Clock) -> Any:
+    """A record of our own form with its times as text, where a sender counts seconds."""
+    if not isinstance(item, dict):
+        return item
+    made = item | {"created_at": str(item["created_at"])} if _is_count(item.get("created_at")) else dict(item)
+    if isinstance(turns := item.get("turns"), list):
+        made["turns"] = [turn | {"at": clock.read(turn["at"])} if _is_count(at(turn, "at")) else turn for turn in turns]
+    return made
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def draft_of(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:

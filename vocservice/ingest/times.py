@@ -1,7 +1,7 @@
 """A sender's time of any of the forms in use in, UTC out; what cannot be a time of feedback is None.
 
 Read are ISO-8601 with `Z` or an offset, epoch seconds, milliseconds and microseconds, `2024/01/15 10:30:00 AM GMT+1`,
-naive times where the source declares a zone, and days with slashes where it declares their order.
+naive times where the source declares a zone, and days with slashes where it declares their order. Eight digits are a day, `20240115`.
 """
 
 import re
@@ -39,7 +39,8 @@ def parse_time(value: Any, *, received_at: datetime, zone: tzinfo | None = None,
         None for what is no time, is before 1970 or lies in the future.
     """
     try:
-        moment = _epoch(value) if isinstance(value, int | float) else _written(value, zone, order)
+        given = str(value) if isinstance(value, int) and 10**7 <= value < 10**8 else value
+        moment = _epoch(given) if isinstance(given, int | float) else _written(given, zone, order)
         return moment if moment and _is_believable(moment, received_at) else None
     except (ValueError, OverflowError, OSError):
         return None
@@ -76,15 +77,13 @@ def _epoch(value: int | float) -> datetime | None:
 def _written(value: Any, zone: tzinfo | None, order: Order | None) -> datetime | None:
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    text = value.strip()
-    if re.fullmatch(r"[0-9]{7,17}(?:\.[0-9]{1,9})?", text):
-        return _epoch(float(text))
+    text = re.sub(r"\A([0-9]{4})([0-9]{2})([0-9]{2})\Z", r"\1-\2-\3", value.strip())
     if found := _YEAR_FIRST.fullmatch(text):
         return _moment(found, int(found["month"]), int(found["day"]), zone)
     if order and (found := _YEAR_LAST.fullmatch(text)):
         first, other = int(found["first"]), int(found["other"])
         return _moment(found, *((first, other) if order == "month_first" else (other, first)), zone)
-    return None
+    return _epoch(float(text)) if re.fullmatch(r"[0-9]{7,17}(?:\.[0-9]{1,9})?", text) else None
 
 
 def _moment(found: re.Match[str], month: int, day: int, zone: tzinfo | None) -> datetime | None:
