@@ -7,7 +7,7 @@ import pytest
 
 from vocservice.errors import InputError
 from vocservice.records import RawVerbatim, Rejected
-from vocservice.tables import lines, read
+from vocservice.tables import lines, read, rows
 
 from .builders import CANARY, codes, ids, records, saved, texts
 
@@ -77,6 +77,27 @@ def test_an_unclosed_quote_in_the_last_row_is_rejected(tmp_path: Path) -> None:
 def test_an_unclosed_quote_before_many_rows_loses_none_of_them(tmp_path: Path) -> None:
     body = "".join(f"{n},words words words\n" for n in range(2, 20_000))
     assert codes(saved(tmp_path, "in.csv", f'id,text\n1,"open\n{body}')) == ["ragged_row"] + ["ok"] * 19_998
+
+
+@pytest.mark.parametrize("line", ['",x",",\n', '1,"open ""x\n', '",""\n'])
+def test_quotes_that_never_close_are_read_in_bounded_time(tmp_path: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines_read, taking = [0], rows._Feeder.__next__
+
+    def counted(self: rows._Feeder) -> str:
+        lines_read[0] += 1
+        return taking(self)
+
+    monkeypatch.setattr(rows._Feeder, "__next__", counted)
+    path = saved(tmp_path, "in.csv", "id,text\n" + line * 20_000 + "1,last\n")
+    assert codes(path)[-1] == "ok" and lines_read[0] < 200_000
+
+
+@pytest.mark.parametrize(("name", "most"), [("MAX_ROW_LINES", 5), ("MAX_ROW", 29)])
+def test_a_row_has_so_many_lines_and_characters_at_most(tmp_path: Path, name: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, "in.csv", 'id,text\n1,"' + "word\n" * 5 + '"\n2,"' + "a\n" * 4 + '"\n')
+    assert codes(path) == ["ok", "ok"]
+    monkeypatch.setattr(rows, name, most)
+    assert codes(path) == ["ragged_row"] * 6 + ["ok"]
 
 
 @pytest.mark.parametrize(("header", "message"), [('"text', "header row"), ('id,"text', "--text-column")])

@@ -5,9 +5,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from vocservice.tables.lines import Line
+from vocservice.tables.lines import MAX_LINE, Line
 
 MAX_FIELD = 10 * 1024 * 1024
+MAX_ROW = 2 * MAX_LINE
+MAX_ROW_LINES = 100_000
 
 
 class Dialect(NamedTuple):
@@ -27,22 +29,33 @@ class Row(NamedTuple):
 
 
 class _Feeder:
-    """Hands lines to the csv reader and remembers those of the row at hand, so that they can be read again."""
+    """Hands lines to the csv reader and remembers those of the row at hand, so that they can be read again.
+
+    A line that is read again was reached inside a quote by a row that then failed. Whichever later row comes into it inside a
+    quote would fail at the same place, so it fails at once: no line is read more than a few times, however the quotes stand.
+    """
 
     def __init__(self, lines: Iterator[Line]):
         self._lines = lines
         self._waiting: deque[Line] = deque()
+        self._characters = 0
         self.taken: list[Line] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
+        is_doomed = bool(self._waiting and self.taken)
         line = self._waiting.popleft() if self._waiting else next(self._lines)
         self.taken.append(line)
-        if line.overlong:
-            raise csv.Error("line too long")
+        self._characters += len(line.text)
+        if is_doomed or line.overlong or len(self.taken) > MAX_ROW_LINES or self._characters > MAX_ROW:
+            raise csv.Error("the row has no end")
         return line.text
+
+    def begin(self) -> None:
+        """A row starts here."""
+        self.taken, self._characters = [], 0
 
     def put_back_after_first(self) -> None:
         self._waiting.extendleft(reversed(self.taken[1:]))
@@ -54,7 +67,7 @@ def parse_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:
     feeder = _Feeder(lines)
     reader = _reader(feeder, dialect)
     while True:
-        feeder.taken = []
+        feeder.begin()
         try:
             cells = next(reader)
         except StopIteration:
