@@ -48,6 +48,22 @@ def test_nested_and_binary_columns_are_refused(tmp_path: Path, column: pa.Array,
         read(parquet(tmp_path, {"text": ["a"], "id": ["b"]} | {name: column}))
 
 
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        pa.array([None] * 300 + [4_000_000], pa.int32()).cast(pa.date32()),
+        pa.array([None] * 300 + [10**15], pa.int64()).cast(pa.timestamp("s")),
+        pa.array([None] * 300 + [-(10**15)], pa.int64()).cast(pa.timestamp("ms", "UTC")),
+        pa.array([None] * 300 + [2**62], pa.int64()).cast(pa.duration("s")),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_a_date_beyond_the_calendar_tells_about_where(tmp_path: Path, beyond: pa.Array) -> None:
+    path = parquet(tmp_path, {"text": ["a"] * 301, "day": beyond})
+    with pytest.raises(InputError, match=r"in\.parquet: column 2 of rows 257 to 301 holds a date beyond the years 1 to 9999"):
+        records(path)
+
+
 def test_nanoseconds_and_int96_are_read(tmp_path: Path) -> None:
     stamp = pa.array([1_700_000_000_123_456_789], type=pa.timestamp("ns", "UTC"))
     path = parquet(tmp_path, {"text": ["a"], "created_at": stamp, "old": stamp})

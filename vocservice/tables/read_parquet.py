@@ -25,7 +25,7 @@ def read(request: Request) -> Source:
 
     Raises:
         InputError: the file is missing, is no Parquet, or its text or id column holds lists, structures or bytes;
-            while iterating, when a page is damaged.
+            while iterating, when a page is damaged or a date lies beyond the years 1 to 9999.
     """
     total = file_size(request.path)
     file = _open(request.path)
@@ -91,11 +91,22 @@ def _records(file: pq.ParquetFile, reader: RowReader, progress: _Progress, name:
     numbers = count(1)
     try:
         for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
-            for cells in zip(*map(_values, batch.columns), strict=True):
+            for cells in zip(*_columns(batch, name, after=progress.done), strict=True):
                 yield reader.read((*cells, *added), number=(number := next(numbers)))
                 progress.done = number
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name}: {_DAMAGED} after row {progress.done}") from None
+
+
+def _columns(batch: pa.RecordBatch, name: str, *, after: int) -> Iterator[list[Any]]:
+    for number, column in enumerate(batch.columns, 1):
+        try:
+            yield _values(column)
+        except (pa.ArrowException, UnicodeDecodeError):
+            raise
+        except (ValueError, OverflowError):
+            where = f"column {number} of rows {after + 1} to {after + len(column)}"
+            raise InputError(f"{name}: {where} holds a date beyond the years 1 to 9999, or a duration as long; leave it out") from None
 
 
 def _values(column: pa.Array) -> list[Any]:
