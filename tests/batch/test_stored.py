@@ -1,12 +1,13 @@
 """Tests of `stored`: whatever a pipeline gives comes back from its line as it was, but for the caller's row."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from builders import analysis, conversation
 
-from vocservice.batch.stored import decode, encode
-from vocservice.records import Factor, Label, Redaction, Rejected, Result
+from vocservice.batch.stored import decode, decode_record, encode, encode_record
+from vocservice.records import Factor, Label, RawTurn, RawVerbatim, Redaction, Rejected, Result
 
 RESULTS = [
     ("an analysis", analysis()),
@@ -33,3 +34,22 @@ def test_a_result_comes_back_as_it_was(result: Result) -> None:
 def test_what_is_no_result_is_a_value_error(line: bytes) -> None:
     with pytest.raises(ValueError, match="(?i)line|column|validation"):
         decode(line)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(levels):
+        found = {"in": found}
+    return found
+
+
+@pytest.mark.parametrize("levels", [0, 200, 300, 500, 700])
+def test_a_record_comes_back_as_it_was_however_deep_its_metadata(levels: int) -> None:
+    record = RawVerbatim("a", turns=(RawTurn("customer", "It broke.", "2025-01-06"),), metadata=nested(levels))
+    line = encode_record(replace(record, row={"text": "kept elsewhere"}))
+    assert decode_record(line) == record and line.count(b"\n") == 1 and b"kept elsewhere" not in line
+
+
+def test_a_record_too_deep_to_be_sent_is_rejected_alone() -> None:
+    found = decode_record(encode_record(RawVerbatim("a", "It broke.", metadata=nested(1020))))
+    assert isinstance(found, Rejected) and (found.id, found.code) == ("a", "analysis_failed")

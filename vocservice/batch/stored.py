@@ -4,7 +4,7 @@ The same of records, for engines that send them to another process.
 """
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from vocservice.records import Analysis, RawVerbatim, Rejected, Result
 from vocservice.tables.source import Record
 
+_TOO_DEEP = "the metadata is nested too deeply to be sent to another process; its neighbours went on"
 # By hand, as `replace` costs as much again as the line itself.
 _OF_ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name not in ("row", "vector"))
 _parts = attrgetter(*_OF_ANALYSIS)
@@ -28,8 +29,12 @@ def encode(result: Result) -> bytes:
 
 
 def encode_record(record: Record) -> bytes:
-    """What the steps read of a record, as a line: without its row."""
-    return _line(replace(record, row=None))
+    """What the steps read of a record, as a line: without its row. One whose metadata is too deep for JSON is rejected."""
+    bare = replace(record, row=None)
+    try:
+        return _line(bare)
+    except RecursionError:
+        return _line(Rejected(record.id, "analysis_failed", _TOO_DEEP))
 
 
 def decode_record(line: bytes) -> Record:
@@ -58,7 +63,12 @@ def _line(bare: Rejected | RawVerbatim | dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(bare, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        return json.dumps(bare, separators=(",", ":"), default=asdict).encode() + b"\n"
+        return json.dumps(bare, separators=(",", ":"), default=_parts_of).encode() + b"\n"
+
+
+def _parts_of(record: Any) -> dict[str, Any]:
+    """The fields of a record, one level deep: `asdict` would go through what callers nest, and give up halfway to JSON's own limit."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _loaded(line: bytes) -> Any:
