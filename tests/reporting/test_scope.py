@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +115,21 @@ def test_what_rises_above_its_own_past_is_a_candidate() -> None:
     new = rows(12, "purchase", "fulfilment-", start=200, scope="service_complaint", at=MONDAY + timedelta(days=110))
     rung = ladder(past, new)["purchase", "fulfilment"]
     assert (rung.step, rung.base) == ("candidate", "earlier records")
+
+
+def test_what_stays_as_frequent_as_it_was_is_rarely_a_candidate() -> None:
+    """40 ladders of twelve equally frequent cells, before and in the last four weeks; the earlier share is known no better than the new."""
+    draw = np.random.default_rng(7)
+    names = [f"{name}-" for name in ("price_value", "technology", "ease_of_use", "brand", "environment", "consistency")]
+    cells = [(stage, name) for stage in ("use", "purchase") for name in names]
+    alarms = 0
+    for _ in range(40):
+        found = [
+            row(at, *cells[cell], scope="service_complaint", at=MONDAY + timedelta(days=0 if at < 60 else 60))
+            for at, cell in enumerate(draw.integers(len(cells), size=240).tolist())
+        ]
+        alarms += any(rung.step == "candidate" for rung in promotion_ladder(frame(found), (), customers=5))
+    assert alarms <= 4
 
 
 def test_records_without_a_customer_are_said_to_be_untold() -> None:

@@ -18,7 +18,7 @@ from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Place
 from vocservice.reporting.quotes import ANONYMOUS
 from vocservice.reporting.recovery import RESOLVED
 from vocservice.reporting.rows import Row, rows_at
-from vocservice.reporting.stats import benjamini_hochberg, binomial_tail
+from vocservice.reporting.stats import benjamini_hochberg, binomial_tail, predictive_tail
 
 KEYS = ("service_complaint", "experience_issue", "both", "neither")
 CUSTOMERS = 5
@@ -117,11 +117,23 @@ class Unfixed:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """A base rate of each cell, and the records on which a cell is tested against it."""
+    """What a cell is held against, and the records on which it is tested.
+
+    Attributes:
+        rates: of each cell.
+        among: the records on which it is tested.
+        seen: of each cell how many earlier records of how many its rate is taken from; null where the rate is as good as known.
+    """
 
     name: str
     rates: Mapping[tuple[int, int], float]
     among: Bools
+    seen: Mapping[tuple[int, int], tuple[int, int]] | None = None
+
+    def tail(self, cell: tuple[int, int], members: Ints) -> float:
+        """How likely so many records or more are, were the rate the same."""
+        hits, n = int(self.among[members].sum()), int(self.among.sum())
+        return binomial_tail(hits, n, self.rates[cell]) if self.seen is None else predictive_tail(hits, n, *self.seen[cell])
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +349,9 @@ def _bases(complaints: Frame, cells: Mapping[tuple[int, int], Ints]) -> tuple[_B
     earlier = (complaints.day > 0) & ~recent
     n = int(earlier.sum())
     if n >= MIN_EARLIER and recent.sum() >= MIN_N:
-        rates = {cell: (int(earlier[members].sum()) + 0.5) / (n + 1) for cell, members in cells.items()}
-        bases.append(_Base("earlier records", rates, recent))
+        seen = {cell: (int(earlier[members].sum()), n) for cell, members in cells.items()}
+        rates = {cell: (hits + 0.5) / (n + 1) for cell, (hits, n) in seen.items()}
+        bases.append(_Base("earlier records", rates, recent, seen))
     return tuple(bases)
 
 
@@ -360,14 +373,10 @@ def _held_against(rung: Rung, cell: tuple[int, int], members: Ints, bases: Seque
     """The rung with the base that it exceeds most; p pays for the number of bases tried (Bonferroni)."""
     if rung.step != "shared":
         return rung
-    p, base = min(((_tail(base, cell, members), base) for base in bases), key=lambda found: found[0])
+    p, base = min(((base.tail(cell, members), base) for base in bases), key=lambda found: found[0])
     expected = base.rates[cell] * int(base.among.sum())
     ratio = int(base.among[members].sum()) / expected
     return replace(rung, expected=expected, ratio=ratio, p=min(p * len(bases), 1.0), base=base.name)
-
-
-def _tail(base: _Base, cell: tuple[int, int], members: Ints) -> float:
-    return binomial_tail(int(base.among[members].sum()), int(base.among.sum()), base.rates[cell])
 
 
 def _climbed(rung: Rung, q: float) -> Rung:

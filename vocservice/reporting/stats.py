@@ -100,6 +100,11 @@ def beta_binomial(n: int, a: float, b: float) -> Floats:
     return np.asarray(found / found.sum())
 
 
+def predictive_tail(hits: int, n: int, seen: int, among: int) -> float:
+    """P(X >= hits) of n records, where the rate is known from `seen` of `among` others only (beta-binomial, prior of Jeffreys)."""
+    return min(float(beta_binomial(n, seen + 0.5, among - seen + 0.5)[hits:].sum()), 1.0)
+
+
 def negative_binomial(mean: float, size: float, *, up_to: int) -> Floats:
     """Probabilities of 0 .. up_to events, of a mean and a size (small size: more spread than Poisson)."""
     k = np.arange(up_to, dtype=np.float64)
