@@ -158,7 +158,7 @@ def test_shared_complaints_name_the_words_that_their_evidence_has_in_common() ->
         made = (row(start + at, "use", texts=(text,), scope="service_complaint") for at in range(count))
         return [replace(one, factors=factors) for one in made]
 
-    made = said("The luggage never arrived.", "fulfilment", 0, 8) + said("The agent never listened.", "competence", 100, 8)
-    made += said("The zebra luggage.", "fulfilment", 200, 1)
+    made = said("[NAME]: the luggage of [ORDER] never arrived.", "fulfilment", 0, 8)
+    made += said("The agent never listened.", "competence", 100, 8) + said("The zebra luggage.", "fulfilment", 200, 1)
     found = {rung.factor: set(rung.words) for rung in promotion_ladder(frame(made), made, customers=5)}
     assert found == {"fulfilment": {"arrived", "luggage"}, "competence": {"agent", "listened"}}

@@ -5,7 +5,6 @@ Also what should move up the ladder (service complaints that many customers shar
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from vocservice.reporting.quotes import ANONYMOUS
 from vocservice.reporting.recovery import RESOLVED
 from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg, binomial_tail, predictive_tail
+from vocservice.reporting.terms import words_of
 
 KEYS = ("service_complaint", "experience_issue", "both", "neither")
 CUSTOMERS = 5
@@ -29,14 +29,8 @@ LISTED_IDS = 50
 MAX_WEEKS = 260
 SHOWN_WORDS = 5
 WORDS_OF = 100
-_WORD = re.compile(r"[^\W\d_]{4,}")
-_COMMON_WORDS = """
-    about after again also another because been before being could didn does doesn done down even ever every from have having
-    here into isn just like made make many more most much need never only other over really same should some still such than that
-    their them then there these they thing this those through told took until very wasn well went were what when where which
-    while will with without won would your yours
-    """
-_COMMON = frozenset(_COMMON_WORDS.split())
+_LONG = 4  # letters
+_COMMON = frozenset(("another", "done", "need", "never", "thing", "told", "took", "went", "without"))  # beside function words
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +286,7 @@ def _latest(frame: Frame, places: Places) -> Bools:
 
 def _evidence_words(row: Row, factor: str) -> frozenset[str]:
     pieces = (piece.text for one in row.factors if one.key == factor and one.polarity == "-" for piece in one.evidence)
-    return frozenset(word for piece in pieces for word in _WORD.findall(piece.casefold()) if word not in _COMMON)
+    return frozenset(word for piece in pieces for word in words_of(piece) if len(word) >= _LONG and word not in _COMMON)
 
 
 def _week(week: int, counts: Ints, frame: Frame, least: int) -> Week:

@@ -34,6 +34,11 @@ def terms_of(text: str) -> Terms:
     return frozenset(_terms(text))
 
 
+def words_of(text: str) -> Terms:
+    """The terms of a text that are one word."""
+    return frozenset(filter(_counts, _words(text)))
+
+
 def frequency_of(texts: Sequence[Terms]) -> Mapping[str, int]:
     """Of how many of the texts each term is one."""
     return Counter(term for terms in texts for term in terms)
@@ -97,8 +102,12 @@ def _users(texts: Sequence[Terms], customers: Ints, numbers: Sequence[int]) -> M
     return users
 
 
+def _words(text: str) -> list[str]:
+    return [word if word.startswith(_PLACEHOLDER) else word.lower().replace("’", "'") for word in _WORD.findall(text)]
+
+
 def _terms(text: str) -> Iterator[str]:
-    words = [word if word.startswith(_PLACEHOLDER) else word.lower().replace("’", "'") for word in _WORD.findall(text)]
+    words = _words(text)
     yield from (word for word in words if _counts(word))
     yield from (f"{first} {second}" for first, second in pairwise(words) if _counts(first) and _counts(second))
 
