@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vocservice.reporting.rows import Row
 from vocservice.reporting.trends import Series, dates_of, handovers_of, kitagawa, periods, series_of, splits
 
-from .made import MONDAY, frame, row, rows
+from .made import MONDAY, frame, report, row, rows
 
 
 def week(number: int, n: int, negative: int) -> list[Row]:
@@ -49,6 +49,17 @@ def test_a_crowd_stands_out_and_a_week_that_is_cut_off_does_not() -> None:
     assert [point.verdict for point in series([*usual, week(10, 150, 30)], "records").points][-1] == "high"
     cut = series([*usual, week(10, 3, 1)], "records").points[-1]
     assert cut.is_partial and cut.verdict == "unknown"
+
+
+@pytest.mark.parametrize(("is_kept", "verdict"), [(False, "unknown"), (True, "low")], ids=["day in progress", "period that is over"])
+def test_the_day_in_progress_is_no_low(is_kept: bool, verdict: str) -> None:
+    """Early on a day few records are there; at the end of a kept period the same few are all there are."""
+    last = MONDAY + timedelta(days=40)
+    found = [rows(30 + number % 3, start=100 * number, at=MONDAY + timedelta(days=number)) for number in range(40)]
+    made = report(*found, rows(3, start=9000, at=last), today=last, is_kept=is_kept)
+    volume = next(one for one in made.series if one.figure == "records")
+    assert (volume.bucket, volume.points[-1].start) == ("day", last)
+    assert (volume.points[-1].is_partial, volume.points[-1].verdict) == (not is_kept, verdict)
 
 
 def test_the_weekday_is_no_anomaly() -> None:

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -193,7 +193,7 @@ def report_of(
         journey=journey_map(frame),
         scope=_unnamed(scope) if wish.is_kept else scope,
         drivers=find_drivers(frame, segments=[wish.segment] if wish.segment else []) if later else Drivers(0),
-        series=series_of(frame, bucket=_bucket(dates)) if later else (),
+        series=series_of(frame, bucket=_bucket(dates), whole_until=_whole_until(wish)) if later else (),
         handovers=handovers_of(frame),
         comparison=compare(sides[0], sides[1], names=names) if sides else None,
         comparison_is_default=not wish.compared,
@@ -282,6 +282,11 @@ def _bucket(dates: Dates) -> Any:
     """Weeks, or days where the records span less than six of them."""
     span = (dates.last - dates.first).days + 1 if dates.first and dates.last else 0
     return "week" if span >= WEEKLY_FROM_DAYS else "day"
+
+
+def _whole_until(wish: Wish) -> date:
+    """A kept report is of a period that is over; in any other one the day goes on."""
+    return wish.today if wish.is_kept else wish.today - timedelta(days=1)
 
 
 def _headlines(frame: Frame, skipped: Mapping[str, int], dates: Dates) -> Headlines:

@@ -48,7 +48,7 @@ class Point:
 
     Attributes:
         start: the day, or the Monday.
-        is_partial: the data begin or end within it.
+        is_partial: the data begin or end within it, or it is not over.
         hits, n: the figure's records and all that it is a share of.
         share: with its interval.
         low, high: where 95 in 100 such shares would lie, by the weeks before; null when there are too few.
@@ -151,12 +151,18 @@ def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
     return figures | {f"flag {key}": (frame.flags[:, at], everything) for at, key in enumerate(frame.flag_keys)}
 
 
-def series_of(frame: Frame, *, bucket: Bucket) -> tuple[Series, ...]:
-    """Volume and every followed share, tested; q is corrected over all points of all series."""
+def series_of(frame: Frame, *, bucket: Bucket, whole_until: date | None = None) -> tuple[Series, ...]:
+    """Volume and every followed share, tested; q is corrected over all points of all series.
+
+    Args:
+        frame: the records.
+        bucket: by day or by week.
+        whole_until: the last day that is over; by default that of the last record.
+    """
     dated = frame.take(frame.day > 0)
     if not len(dated):
         return ()
-    slots = _Slots.of(dated.day, bucket)
+    slots = _Slots.of(dated.day, bucket, whole_until.toordinal() if whole_until else None)
     found = [Series("records", bucket, tuple(_volume(slots, bucket)))]
     found += [Series(name, bucket, tuple(_points(slots, hits, among, bucket))) for name, (hits, among) in figures_of(dated).items()]
     return tuple(_corrected(found))
@@ -203,11 +209,12 @@ class _Slots:
     days: tuple[int, int]
 
     @classmethod
-    def of(cls, day: Ints, bucket: Bucket) -> "_Slots":
+    def of(cls, day: Ints, bucket: Bucket, whole_until: int | None) -> "_Slots":
         number = (day - 1) // DAYS[bucket]
         last = int(number.max())
         first = max(int(number.min()), last - MAX_BUCKETS[bucket] + 1)
-        return cls(number - first, last - first + 1, first, (int(day.min()), int(day.max())))
+        end = int(day.max()) if whole_until is None else min(int(day.max()), whole_until)
+        return cls(number - first, last - first + 1, first, (int(day.min()), end))
 
     def counts(self, mask: Bools) -> Floats:
         kept = mask & (self.of_record >= 0)
@@ -271,7 +278,7 @@ def _tested(point: Point, hits: Floats, n: Floats, season: _Season) -> Point:
 
 
 def _volume(slots: _Slots, bucket: Bucket) -> Iterator[Point]:
-    """Counts; a week that is cut off is not tested, nor part of the past."""
+    """Counts; a week or day that is cut off is not tested, nor part of the past."""
     counts = slots.counts(np.ones(len(slots.of_record), dtype=bool))
     whole = np.array([not slots.is_partial(at, bucket) for at in range(slots.count)], dtype=np.float64)
     for at in range(slots.count):
