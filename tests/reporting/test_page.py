@@ -15,6 +15,7 @@ import pytest
 from vocservice.records import Evidence, Factor
 from vocservice.reporting.page import TEMPLATES, render
 from vocservice.reporting.quotes import Quoted, typical_quotes
+from vocservice.reporting.report import Where
 from vocservice.reporting.rows import Row, Score
 
 from .made import MONDAY, TEXT, frame, report, rows, varied
@@ -202,6 +203,15 @@ def test_little_is_said_where_little_is_known(found: list[Row], said: list[str])
     seen = words(page)
     assert [one for one in said if one not in seen] == []
     assert "nan" not in seen.lower().split() and "None" not in seen
+
+
+def test_too_few_records_to_test_a_cell_are_no_word_of_chance() -> None:
+    few, many = rows(2, "use", "technology-", channel="chat"), rows(38, "use", "technology-", start=9, channel="email")
+    wish = {"compared": (Where("channel", "chat"),)}
+    assert "0 cells were tested" in (seen := words(render(report(few, many, **wish)))) and "Not known: too few records." in seen
+    assert "No cell changed beyond chance." not in seen
+    more = rows(30, "use", "technology-", start=99, channel="chat")
+    assert "No cell changed beyond chance." in words(render(report(more, many, **wish)))
 
 
 def test_cells_are_painted_only_where_the_interval_leaves_out_zero() -> None:

@@ -107,6 +107,12 @@ def test_what_is_not_there_cannot_be_compared(wish: dict[str, Any]) -> None:
         report(varied(60), **wish)
 
 
+@pytest.mark.parametrize("where", [Where("region", "EU"), Where("channel", "chat")])
+def test_without_a_usable_record_there_is_nothing_to_compare(where: Where) -> None:
+    with pytest.raises(InputError, match="no record has the value asked for"):
+        report([], skipped={"empty_text": 3}, compared=(where,))
+
+
 def test_segments_are_told_one_by_one() -> None:
     found = {one.name: one for one in report(varied(300), segment="region").segments}
     assert found.keys() == {"north", "south"} and sum(one.records for one in found.values()) == 300

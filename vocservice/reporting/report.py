@@ -258,8 +258,8 @@ def _mask(frame: Frame, where: Where) -> Bools:
     if where.column == DATE:
         first, last = _bounds(where)
         return np.asarray((frame.day >= first) & (frame.day <= last))
-    codes = frame.channel if where.column == CHANNEL else frame.segments[where.column]
-    if where.value not in codes.names:
+    codes = frame.channel if where.column == CHANNEL else frame.segments.get(where.column)
+    if codes is None or where.value not in codes.names:
         raise InputError(f"no record has the value asked for in the column {where.column!r}")
     return codes.is_name(where.value)
 
