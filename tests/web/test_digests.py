@@ -62,6 +62,30 @@ def test_each_workspace_has_its_report_once_and_it_holds_no_words(office: Office
     assert "it quotes nobody" in page and "No cell has that many records" not in page
 
 
+@pytest.mark.parametrize(
+    ("status", "received", "hours", "made"),
+    [
+        ("pending", -1, 3, 1),
+        ("waiting", -1, 3, 1),
+        ("pending", -1, 24, 2),
+        ("pending", 1, 3, 2),
+        ("failed", -1, 3, 2),
+    ],
+    ids=["not analysed", "without its text", "a day later", "of the next period", "given up"],
+)
+def test_for_a_day_a_report_waits_for_what_came_in_its_period(
+    office: Office, tmp_path: Path, status: str, received: int, hours: int, made: int
+) -> None:
+    """Of two workspaces the other one, where nothing waits, has its report at once."""
+    over = datetime.combine(LAST.last + timedelta(days=1), datetime.min.time(), UTC)
+    record = say(office, LAST.last)
+    with office.database.write() as connection:
+        changed = update(schema.records).where(schema.records.c.id == record)
+        connection.execute(changed.values(status=status, received_at=over + timedelta(minutes=received)))
+    digest = Digests(office.database, settings(tmp_path), clock=lambda: over + timedelta(hours=hours))
+    assert digest.turn(TAXONOMY) == made
+
+
 def test_nothing_is_made_unless_it_is_switched_on(office: Office, tmp_path: Path) -> None:
     assert ReportSettings().every == "never"
     assert Digests(office.database, settings(tmp_path, every="never")).turn(TAXONOMY) == 0

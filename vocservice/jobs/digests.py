@@ -6,6 +6,7 @@ that at least five of them used.
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
 from vocservice.store import packed, workspaces
 from vocservice.store.database import Database
+from vocservice.store.figures import is_behind
 from vocservice.tables.partial import Partial
 from vocservice.taxonomy import Taxonomy
 
@@ -59,11 +61,18 @@ def ended(every: str, today: date) -> Period:
     return Period(f"{last:%Y-%m}", last.replace(day=1), last)
 
 
-class Digests:
-    """Makes what is due, at most every ten minutes; what was made stays until newer ones push it out."""
+def _utc() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, database: Database, settings: ReportSettings):
-        self._database, self._settings = database, settings
+
+class Digests:
+    """Makes what is due, at most every ten minutes; what was made stays until newer ones push it out.
+
+    On the first day after its period a report waits for the records that came by its end and are not analysed yet.
+    """
+
+    def __init__(self, database: Database, settings: ReportSettings, *, clock: Callable[[], datetime] = _utc):
+        self._database, self._settings, self._clock = database, settings, clock
         self._looked: float | None = None
 
     def turn(self, taxonomy: Taxonomy) -> int:
@@ -76,14 +85,14 @@ class Digests:
         if self._settings.every == "never" or is_early:
             return 0
         self._looked = monotonic()
-        period = ended(self._settings.every, datetime.now(UTC).date())
+        period = ended(self._settings.every, self._clock().date())
         with self._database.read() as connection:
             names = [workspace.id for workspace in workspaces.listed(connection)]
         return sum(self._made(name, period, taxonomy) for name in names)
 
     def _made(self, workspace_id: str, period: Period, taxonomy: Taxonomy) -> bool:
         output = Partial(Path(self._settings.folder) / workspace_id / f"{period.name}{SUFFIX}")
-        if output.target.exists():
+        if output.target.exists() or self._waits(workspace_id, period):
             return False
         page = page_of(self._database, workspace_id, period, taxonomy)
         try:
@@ -97,6 +106,13 @@ class Digests:
             return False
         log.info("report kept", extra={"fields": {"workspace": workspace_id, "period": period.name}})
         return True
+
+    def _waits(self, workspace_id: str, period: Period) -> bool:
+        over = datetime.combine(period.last + timedelta(days=1), datetime.min.time(), UTC)
+        if self._clock() >= over + timedelta(days=1):
+            return False
+        with self._database.read() as connection:
+            return is_behind(connection, workspace_id, before=over)
 
 
 def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Taxonomy) -> str:

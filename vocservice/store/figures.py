@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
@@ -34,3 +35,9 @@ def figures(connection: Connection) -> Figures:
         signature_failures={row[0]: row[1] for row in of_sources},
         quarantined={row[0]: row[2] for row in of_sources},
     )
+
+
+def is_behind(connection: Connection, workspace_id: str, *, before: datetime) -> bool:
+    """Whether a record of a workspace that was received before a time waits for its text or its analysis."""
+    waiting = (records.c.workspace_id == workspace_id, records.c.status.in_(("pending", "waiting")), records.c.received_at < before)
+    return connection.execute(select(records.c.id).where(*waiting).limit(1)).first() is not None
