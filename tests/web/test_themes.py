@@ -86,6 +86,9 @@ def test_a_key_needs_the_scope(office: Office, path: str) -> None:
     [
         ("/workbench/themes?unknown=1", 400),
         ("/workbench/themes?q=x", 400),
+        ("/workbench/themes?cell=use", 400),
+        ("/workbench/search?cell=use.", 400),
+        ("/workbench/verbatims?cell=.technology", 400),
         ("/workbench/search?cursor=1", 400),
         ("/workbench/search?about=" + "x" * 501, 400),
         ("/workbench/new-themes?before_since=2026-01-01", 400),

@@ -131,6 +131,7 @@ def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
     query = Query(args, known=(*FILTERS, *WORDS))
     return Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query)), query.text("cursor") or ""
@@ -141,6 +142,7 @@ def placed_of(args: MultiDict[str, str]) -> Asked:
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
     query = Query(args, known=(*FILTERS, "cell"))
     return Asked(_placed(query), _periods(query))
@@ -151,6 +153,7 @@ def sought_of(args: MultiDict[str, str]) -> tuple[Asked, str, str]:
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
     query = Query(args, known=(*FILTERS, *SOUGHT))
     asked = Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query))
@@ -164,8 +167,11 @@ def words_of(text: str | None) -> tuple[str, ...]:
 
 
 def _placed(query: Query) -> Selection:
-    stage, _, factor = (query.text("cell") or "").partition(".")
-    return replace(_selection(query), cell=Place(stage, factor) if stage and factor else None)
+    cell = query.text("cell")
+    stage, _, factor = (cell or "").partition(".")
+    if cell and not (stage and factor):
+        raise InputError("cell must be a stage and a factor with a point between them", code="parameter_invalid")
+    return replace(_selection(query), cell=Place(stage, factor) if cell else None)
 
 
 def _selection(query: Query, prefix: str = "") -> Selection:
