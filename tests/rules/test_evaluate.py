@@ -217,6 +217,15 @@ def test_times_out_of_order_and_missing_are_no_fault() -> None:
     assert match(read_rule("duration >= 6 min", TAXONOMY), facts)
 
 
+@pytest.mark.parametrize(
+    ("given", "is_known"), [("2026-11-27", False), ("20261127", False), ("2026-11-27T00:00", True), ("2026-11-27 07:59:00Z", True)]
+)
+def test_a_day_without_a_time_has_no_time_of_day(given: str, is_known: bool) -> None:
+    facts = facts_of(replace(RECORD, created_at=given), {}, now=NOW)
+    assert (match(read_rule("created.time < 08:00", TAXONOMY), facts) is not None) == is_known
+    assert match(read_rule("created.weekday is friday and created.age > 1 d", TAXONOMY), facts)
+
+
 def test_sets_of_another_taxonomy_are_named_as_they_are() -> None:
     labels = [{"key": key, "label": key, "definition": key} for key in ("on time", "late")]
     levels = [{"key": key, "label": key, "definition": key} for key in ("1", "2", "3")]

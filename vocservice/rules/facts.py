@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from vocservice.records import Evidence, Json, RawVerbatim
@@ -20,6 +20,7 @@ class Facts:
         result: the analysis in the JSON of the contract.
         sources: every name its source goes by.
         said: the turns of a transcript.
+        is_day: of `created_at` only the day is known.
     """
 
     result: Json
@@ -31,6 +32,7 @@ class Facts:
     created_at: datetime | None = None
     received_at: datetime | None = None
     said: tuple[Said, ...] = ()
+    is_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Given:
 def facts_of(record: RawVerbatim, result: Json, *, now: datetime) -> Facts:
     """The facts of a record on its way through the pipeline, received now."""
     said = tuple(Said(turn.speaker, moment(turn.at)) for turn in record.turns)
-    return Facts(result, now, record.channel, (), record.score, record.metadata, moment(record.created_at), now, said)
+    created_at = moment(record.created_at)
+    return Facts(result, now, record.channel, (), record.score, record.metadata, created_at, now, said, _is_day(record.created_at))
 
 
 def moment(given: str | None) -> datetime | None:
@@ -91,6 +94,14 @@ def metadata_at(facts: Facts, path: Sequence[str]) -> str | float | bool | None:
     if isinstance(found, bool | str):
         return found
     return float(found) if isinstance(found, int | float) else None
+
+
+def _is_day(given: str | None) -> bool:
+    """Whether a time in ISO 8601 is a day without a time of day."""
+    try:
+        return bool(given and date.fromisoformat(given))
+    except ValueError:
+        return False
 
 
 def _given(label: Json) -> Given:
@@ -161,7 +172,7 @@ READERS: Mapping[str, Callable[[Facts], Any]] = {
     "score.kind": _score("kind"),
     "score.scale": _score("scale"),
     "created.age": _age("created_at"),
-    "created.time": _clock("created_at"),
+    "created.time": lambda facts: None if facts.is_day else _clock("created_at")(facts),
     "created.weekday": _weekday("created_at"),
     "received.age": _age("received_at"),
     "received.time": _clock("received_at"),
