@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import python_calamine
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from vocservice.store import annotations, exchange, schema
 from web.storing import ELSEWHERE, WORKSPACE
-from web.visiting import Browser, Office
+from web.visiting import Browser, Office, talk
 
 
 @pytest.fixture
@@ -117,8 +117,30 @@ def test_a_decision_made_since_is_not_overruled(office: Office) -> None:
     decide(ada, record)
     (line,) = as_lines(office, "jsonl")
     decide(ada, record, "dismiss")
-    assert "1 left: somebody decided since" in sent(office.browser(), jsonl([line | {"scope": "both"}]), "back.jsonl").text
+    assert "1 left: decided, undone or changed since" in sent(office.browser(), jsonl([line | {"scope": "both"}]), "back.jsonl").text
     assert [row.decision for row in kept(office)] == ["confirm", "dismiss"]
+
+
+def test_a_row_of_a_decision_that_was_undone_brings_it_not_back(office: Office) -> None:
+    record, ada = office.record(), office.browser(name="Ada")
+    decide(ada, record, "correct", scope="both")
+    (line,) = as_lines(office, "jsonl")
+    assert ada.send(f"/desk/{record}", f"/desk/{record}/undo").status_code == 303
+    assert "1 left: decided, undone or changed since" in sent(ada, jsonl([line]), "back.jsonl").text
+    assert len(kept(office)) == 1
+
+
+def test_a_row_of_an_earlier_text_is_left(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    decide(browser, record)
+    (line,) = as_lines(office, "jsonl")
+    with office.database.write() as connection:
+        connection.execute(update(schema.records).values(revision=2))
+        connection.execute(update(schema.analyses).values(is_current=False))
+        office.analyse(connection, record, talk(), revision=2)
+    assert "1 left: decided, undone or changed since" in sent(browser, jsonl([line | {"scope": "both"}]), "back.jsonl").text
+    assert "1 stored" in sent(browser, jsonl([{"id": record, "scope": "both"}]), "new.jsonl").text
+    assert [row.revision for row in kept(office)] == [1, 2]
 
 
 LEFT = [

@@ -197,10 +197,11 @@ def bring_in(database: Database, user: User, rows: Iterable[Incoming | None], ta
 
 
 def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy) -> Outcome:
-    """Store what another tool says as a decision of this user; a decision that its writer did not know is never overruled.
+    """Store what another tool says as a decision of this user; a decision that its writer did not know is never overruled, and
+    one that rests on a decision goes nowhere once that was undone or its text changed.
 
     Returns:
-        `stored`, `same` (as it stands already), `conflict` (somebody decided since the file was written), `unknown` (no such
+        `stored`, `same` (as it stands already), `conflict` (another decision stands, or none, than the one it rests on), `unknown` (no such
         record here) or `refused` (a label that the taxonomy has not).
     """
     found = cases.of(connection, user.workspace_id, given.record_id)
@@ -214,7 +215,7 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
         return "refused"
     if last and not differing(labels, last.labels):
         return "same"
-    if last and last.created_at.isoformat() != given.annotated_at:
+    if given.annotated_at != (last.created_at.isoformat() if last else ""):
         return "conflict"
     submission = hashlib.sha256(repr((given, len(history))).encode("utf-8", "replace")).hexdigest()[:40]
     seen = Seen(found.revision, found.bundle, annotations.steps(history))
