@@ -147,6 +147,32 @@ def test_a_draft_outlives_its_session(office: Office) -> None:
     assert (kept.decision, kept.note) == ("dismiss", "mine")
 
 
+LATE = [
+    ("/desk/views?channel=chat", "/desk?channel=chat"),
+    ("/workbench/segments?channel=chat", "/workbench?channel=chat"),
+    ("/desk/bulk/blk_1/undo?state=later", "/desk?state=later"),
+    ("/desk/rec_1/draft", "/desk/rec_1"),
+    ("/desk/rec_1?scope=both", "/desk/rec_1?scope=both"),
+    ("/preferences/password", "/preferences"),
+    ("/logout", "/desk"),
+]
+
+
+@pytest.mark.parametrize(("target", "page"), LATE)
+def test_a_late_form_goes_where_it_was_sent_to_and_its_page_can_be_looked_at(office: Office, target: str, page: str) -> None:
+    browser = Browser(office.app.test_client(), office.user())
+    late = Page(browser.client.post(target, data={"name": "mine"}).text).form("/login")
+    again = Page(browser.post(late, {"email": browser.user.email, "password": PASSWORD}).text)
+    assert again.form(target)["action"] == target
+    assert page in [link["href"] for link in again.all("a") if link.get("class") == "button plain"]
+
+
+def test_a_late_form_without_anything_in_it_leads_to_its_page(office: Office) -> None:
+    browser = Browser(office.app.test_client(), office.user("admin"))
+    late = Page(browser.client.post("/admin/keys/key_1/revoke").text).form("/login")
+    assert browser.post(late, {"email": browser.user.email, "password": PASSWORD}).location == "/admin/keys"
+
+
 @pytest.mark.parametrize(("everywhere", "left"), [({}, 1), ({"everywhere": "1"}, 0)])
 def test_signing_out_ends_the_session_here_or_everywhere(office: Office, everywhere: dict[str, str], left: int) -> None:
     browser = office.browser()

@@ -33,10 +33,11 @@ def enter() -> Response:
     if login is None:
         return people.shown("login.html", status=401, next=back, draft=draft, refused=REFUSED, has_provider=oidc.is_on())
     people.close_old()
+    page = people.page_of(back) or url_for(oidc.HOME)
     if draft and back:
         people.become(login.token)
-        return people.let_in(people.shown("resume.html", action=back, draft=draft), login.token)
-    return people.let_in(make_response(redirect(back or url_for(oidc.HOME), 303)), login.token)
+        return people.let_in(people.shown("resume.html", action=back, page=page, draft=draft), login.token)
+    return people.let_in(make_response(redirect(page, 303)), login.token)
 
 
 @blueprint.post("/logout")

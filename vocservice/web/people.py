@@ -14,8 +14,9 @@ from functools import wraps
 from typing import ParamSpec
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 
 from vocservice.errors import StoreError, VocError
 from vocservice.render import visible
@@ -160,6 +161,21 @@ def own_path(path: str) -> str:
     return path if path.startswith("/") and not (path.startswith("//") or parts.scheme or parts.netloc) else ""
 
 
+def page_of(target: str) -> str:
+    """The page to look at for what a form is sent to, with its query: the same path, else the next one above that is a page; blank
+    for none. A path to which no form is sent stays as it is.
+    """
+    path, _, query = target.partition("?")
+    rule = _rule_of_form(path)
+    if rule is None:
+        return target
+    pages_here = {known.rule for known in current_app.url_map.iter_rules() if "GET" in (known.methods or ())}
+    pattern = rule.rule
+    while pattern and pattern not in pages_here:
+        pattern, path = pattern.rpartition("/")[0], path.rpartition("/")[0]
+    return path + (f"?{query}" if path and query else "")
+
+
 def become(token: str) -> None:
     """From here on this request is one of this session."""
     g.visitor = _visitor_of(token)
@@ -290,7 +306,14 @@ def _to_login() -> Response:
         raise _refused()
     read_bytes(request, max_bytes=state().limits.max_body_bytes)
     draft = [(name, value) for name, value in request.form.items(multi=True) if name != FIELD]
-    return shown("login.html", status=401, next=request.path, draft=draft, is_expired=True)
+    return shown("login.html", status=401, next=request.full_path.rstrip("?"), draft=draft, is_expired=True)
+
+
+def _rule_of_form(path: str) -> Rule | None:
+    try:
+        return current_app.url_map.bind("").match(path, method="POST", return_rule=True)[0]
+    except HTTPException:
+        return None
 
 
 def _is_foreign() -> bool:
