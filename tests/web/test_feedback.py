@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from vocservice.errors import StoreError
 from vocservice.records import Label, Scope
-from vocservice.store import analyses, jobs, schema
+from vocservice.store import analyses, idempotency, jobs, schema
 from vocservice.store.jobs import Lease
 from vocservice.web import feedback
 from web.sending import check_problem
@@ -345,6 +345,27 @@ def test_21_what_failed_on_our_side_is_tried_again(door: Door, monkeypatch: pyte
         broken.setattr(feedback, "_stored", fail)
         check_problem(post(door, {"text": "x"}, key=key, Idempotency_Key="try-1"), 503, "store_unavailable")
     assert post(door, {"text": "x"}, key=key, Idempotency_Key="try-1").status_code == 202
+
+
+def test_21_what_is_stored_is_answered_though_the_answer_cannot_be_kept_and_is_never_stored_twice(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("the database does not answer; try again")
+
+    key, value = door.key(), [{"text": "x"}, {"text": "y"}]
+    with monkeypatch.context() as broken:
+        broken.setattr(idempotency, "settle", fail)
+        assert post(door, value, key=key, Idempotency_Key="try-1").status_code == 202
+    check_problem(post(door, value, key=key, Idempotency_Key="try-1"), 409, "idempotency_busy")
+    with door.database.write() as connection:
+        connection.execute(update(schema.idempotency).values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    again = post(door, value, key=key, Idempotency_Key="try-1")
+    assert [result["outcome"] for result in again.get_json()["results"]] == ["unchanged", "unchanged"]
+    assert door.count(schema.records) == 2
+    post(door, value, key=key, Idempotency_Key="try-2")
+    post(door, value, key=door.key(), Idempotency_Key="try-1")
+    assert door.count(schema.records) == 6
 
 
 def subject(door: Door, what: str, value: Any, **keyed: Any) -> TestResponse:

@@ -29,6 +29,11 @@ class Claim:
     name: str
     fingerprint: str
 
+    def own_id(self, number: int) -> str:
+        """The id of the record at this place of the request, for one that brings none: sent again it is the same record."""
+        place = "\0".join((self.key_id, self.route, self.name, self.fingerprint, str(number)))
+        return f"own_{hashlib.sha256(place.encode()).hexdigest()[:32]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

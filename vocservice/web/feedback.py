@@ -18,7 +18,7 @@ from vocservice.ingest.generic import draft_of
 from vocservice.records import Json, Rejected
 from vocservice.store import audit, intake, records, rule_hits, search
 from vocservice.store.audit import Act
-from vocservice.store.idempotency import Answer
+from vocservice.store.idempotency import Answer, Claim
 from vocservice.store.ids import new_id
 from vocservice.store.keys import Key
 from vocservice.store.opened import Store
@@ -58,7 +58,7 @@ def write() -> Response:
     refuse_when_full()
     limits = state().limits
     value = read_json(request, max_bytes=limits.max_body_bytes)
-    return once(key, lambda: _taken(key, value))
+    return once(key, lambda claim: _taken(key, value, claim))
 
 
 @blueprint.get("/v1/feedback")
@@ -115,10 +115,10 @@ def unknown_record() -> RequestError:
     return RequestError("there is no such record", code="record_unknown", status=404)
 
 
-def _taken(key: Key, value: Any) -> Answer:
+def _taken(key: Key, value: Any, claim: Claim | None) -> Answer:
     listed = listed_of(value, limits=state().limits)
     clock = Clock(datetime.now(UTC))
-    items = [_item(item, clock, number=number) for number, item in enumerate([value] if listed is None else listed, 1)]
+    items = [_item(item, clock, number=number, claim=claim) for number, item in enumerate([value] if listed is None else listed, 1)]
     results = _stored(state().stored.open(), key, items)
     logs.note(records=len(results), rejected=sum(result["status"] == "rejected" for result in results))
     if listed is None:
@@ -133,9 +133,10 @@ def _single(result: Json) -> Answer:
     return Answer(RecordError.status, result["error"])
 
 
-def _item(value: Any, clock: Clock, *, number: int) -> Item:
-    """A record without an id of its own gets one, which it has this once."""
-    found = record_of(value, number=number, limits=state().limits, default_id=(fresh := new_id("own")))
+def _item(value: Any, clock: Clock, *, number: int, claim: Claim | None) -> Item:
+    """A record without an id of its own gets one, which it has this once, or whenever the same comes under its Idempotency-Key."""
+    fresh = claim.own_id(number) if claim else new_id("own")
+    found = record_of(value, number=number, limits=state().limits, default_id=fresh)
     if isinstance(found, Rejected):
         return Item(f"item-{number}" if found.id == fresh else str(found.id), found)
     event = upsert(draft_of(found, value), clock)

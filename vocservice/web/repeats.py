@@ -18,8 +18,8 @@ HEADER = "Idempotency-Key"
 LONGEST = 255
 
 
-def once(key: Key, work: Callable[[], Answer]) -> Response:
-    """Do the work, or answer as it was answered before. Of a failure the answer holds code and message.
+def once(key: Key, work: Callable[[Claim | None], Answer]) -> Response:
+    """Do the work, which is told of the claim, or answer as it was answered before. Of a failure the answer holds code and message.
 
     Raises:
         IdempotencyError: this Idempotency-Key came with another body.
@@ -28,24 +28,24 @@ def once(key: Key, work: Callable[[], Answer]) -> Response:
     """
     claim = _claim(key)
     if claim is None:
-        return _shown(work())
+        return _shown(work(None))
     database = state().stored.open().database
     with database.write() as connection:
         earlier = idempotency.reserve(connection, claim)
     return _shown(earlier or _first(database, claim, work))
 
 
-def _first(database: Database, claim: Claim, work: Callable[[], Answer]) -> Answer:
-    """What fails frees the key, so that trying again tries again."""
+def _first(database: Database, claim: Claim, work: Callable[[Claim | None], Answer]) -> Answer:
+    """Work that fails frees the key, so that trying again tries again; what is done stays done, though its answer cannot be kept."""
     try:
-        answer = work()
-        with database.write() as connection:
-            idempotency.settle(connection, claim, answer)
-        return answer
+        answer = work(claim)
     except Exception:
         with suppress(StoreError), database.write() as connection:
             idempotency.release(connection, claim)
         raise
+    with suppress(StoreError), database.write() as connection:
+        idempotency.settle(connection, claim, answer)
+    return answer
 
 
 def _claim(key: Key) -> Claim | None:
