@@ -1,11 +1,12 @@
 """Tests of batches over HTTP: what is taken and what is refused, whose they are, downloads, and the pages."""
 
+import errno
 import io
 import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from werkzeug.test import TestResponse
 from vocservice.jobs.worker import Worker
 from vocservice.settings import BatchSettings, HttpLimits, Settings, StoreSettings
 from vocservice.store import batches, keys, schema
+from vocservice.store.batch_files import BatchFiles
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.web.app import create_app
@@ -289,6 +291,40 @@ def test_a_file_on_the_server_is_checked_as_one_that_is_sent(
     (mine / name).write_bytes(content)
     check_problem(desk.refer(name), status, code)
     assert desk.files() == []
+
+
+class Full(PosixPath):
+    """A file on a disk that is full."""
+
+    def open(self, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+        return FullFile()
+
+    def chmod(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+class FullFile(io.BytesIO):
+    def write(self, _: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def refused_chmod(*_: Any, **__: Any) -> None:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+UNWRITABLE = {
+    "a file stands where the folder should": lambda patch, desk: desk.folder.write_bytes(b""),
+    "nothing may be changed there": lambda patch, desk: patch.setattr(Path, "chmod", refused_chmod),
+    "the disk is full": lambda patch, desk: patch.setattr(BatchFiles, "input", lambda files, found: Full(files.folder / found)),
+}
+
+
+@pytest.mark.parametrize("case", UNWRITABLE)
+def test_a_folder_that_cannot_be_written_is_told_and_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    with monkeypatch.context() as broken:
+        UNWRITABLE[case](broken, desk)
+        check_problem(desk.post(TABLE), 500, "batch_folder_unwritable")
+    assert desk.files() == [] and desk.door.count(schema.batches) == 0
 
 
 @pytest.mark.parametrize("chunked", [False, True])

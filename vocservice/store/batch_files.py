@@ -6,12 +6,13 @@
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from vocservice.errors import OutputError
 
+UNWRITABLE = "batch_folder_unwritable"
 _INPUT, _RESULT = "input", "result"
 
 
@@ -32,10 +33,8 @@ class BatchFiles:
         Raises:
             OutputError: the system refuses (`batch_folder_unwritable`).
         """
-        try:
+        with writing():
             self.folder.mkdir(parents=True, mode=0o700)
-        except OSError as error:
-            raise OutputError(f"the folder of batches cannot be written ({error.strerror})", code="batch_folder_unwritable") from None
 
     def input(self, input_format: str) -> Path:
         """The file as it came."""
@@ -64,6 +63,19 @@ class BatchFiles:
         with suppress(OSError):
             return list(self.folder.iterdir())
         return []
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Something is written into the folder of batches.
+
+    Raises:
+        OutputError: the system refuses, or the disk is full (`batch_folder_unwritable`).
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"the folder of batches cannot be written ({error.strerror})", code=UNWRITABLE) from None
 
 
 def as_sent(message: str, name: str) -> str:

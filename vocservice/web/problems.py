@@ -6,7 +6,8 @@ from http import HTTPStatus
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from vocservice.errors import BundleError, InputError, RequestBusyError, StoppingError, StoreError, VocError
+from vocservice.errors import BundleError, InputError, OutputError, RequestBusyError, StoppingError, StoreError, VocError
+from vocservice.store import batch_files
 from vocservice.web import logs
 from vocservice.web.answers import json_answer
 
@@ -75,6 +76,8 @@ def _from_voc_error(error: VocError) -> Response:
             return problem(error.status, code=error.code, detail=error.message, headers=[("Retry-After", str(error.retry_after))])
         case StoreError() | BundleError() | StoppingError():
             return problem(error.status, code=error.code, detail=error.message, headers=[RETRY_AFTER])
+        case OutputError(code=batch_files.UNWRITABLE):
+            logs.log_failure(error)
         case _ if error.status >= 500:
             return _from_exception(error)
     return problem(error.status, code=error.code, detail=error.message)

@@ -4,8 +4,9 @@ The client's name is kept only to be shown. What is refused leaves no file behin
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -13,7 +14,7 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from vocservice.settings import BatchSettings
-from vocservice.store.batch_files import BatchFiles
+from vocservice.store.batch_files import BatchFiles, writing
 from vocservice.store.batches import Upload, new_batch_id
 from vocservice.tables.formats import FORMATS, shown_name
 from vocservice.web.problems import RequestError
@@ -74,7 +75,7 @@ def kept(sent: Sent, settings: BatchSettings, *, workspace_id: str, actor: str) 
         RequestError: its format is not known (415 `format_unknown`), or its content is of another (`format_mismatch`), or it is
             empty (`file_empty`).
         RequestEntityTooLarge: it is too large.
-        OutputError: there is no room for it.
+        OutputError: there is no room for it (`batch_folder_unwritable`).
     """
     name = display_name(sent.name)
     found = format_of(sent.name, sent.media_type)
@@ -115,14 +116,24 @@ def format_of(name: str, media_type: str) -> str:
 
 def _copied(stream: IO[bytes], path: Path, *, max_bytes: int) -> int:
     size = 0
-    with path.open("wb") as file:
-        path.chmod(0o600)
+    with ExitStack() as stack:
+        with writing():
+            file = stack.enter_context(path.open("wb", buffering=0))  # what the disk does not take shows at once, not when it is closed
+            path.chmod(0o600)
         while piece := stream.read(_PIECE):
             size += len(piece)
             if size > max_bytes:
                 raise RequestEntityTooLarge
-            file.write(piece)
+            with writing():
+                _write(file, piece)
     return size
+
+
+def _write(file: FileIO, piece: bytes) -> None:
+    """All of it, however much the system takes at a time."""
+    left = memoryview(piece)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _check_content(path: Path, found: str) -> None:
