@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.registry import ADAPTERS
-from vocservice.store import audit, keys, schema
+from vocservice.store import audit, keys, quarantine, schema
+from web.storing import WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import PASSWORD, Browser, Office, Page
 
@@ -131,6 +133,33 @@ def test_a_dead_letter_is_looked_at_put_right_and_taken_in(office: Office, admin
     actions = [row.action for row in office_rows(office, schema.audit)]
     assert actions.count("delivery.look") == 1 and "delivery.correct" in actions
     assert "oops" not in repr(office_rows(office, schema.audit))
+
+
+def test_a_body_that_its_adapter_fails_at_blocks_no_other_and_stays_as_corrected(
+    office: Office, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = re.findall(r"/v1/hooks/[\w-]{43}", added(admin, adapter="google_forms", secret="").text)[0]
+    sample, sender, kind = ADAPTERS["google_forms"].sample(), office.app.test_client(), type(ADAPTERS["google_forms"])
+    parse = kind.parse
+
+    def fail(self: object, delivery: Delivery, options: object) -> object:
+        if b"oops" in delivery.body:
+            raise KeyError("of the body")
+        return parse(self, delivery, options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kind, "parse", fail)
+    for body in (b'{"oops": 1}', b"{"):
+        assert sender.post(path, data=body, content_type="application/json").status_code == 202
+    letters = {row.error_code: row.id for row in office_rows(office, schema.inbox)}
+    form = admin.page("/admin/dead-letters").form("/admin/dead-letters")
+    put = Page(admin.post({**form, "action": f"/admin/dead-letters/{letters['parse_failed']}/body"}).text)
+    fixed = put.form(f"/admin/dead-letters/{letters['parse_failed']}")
+    assert "Still unusable; it stays here as you wrote it." in admin.post(fixed, {"body": "oops, better"}).text
+    assert "oops, better" in admin.post({**form, "action": f"/admin/dead-letters/{letters['parse_failed']}/body"}).text
+    other = next(letter for code, letter in letters.items() if code != "parse_failed")
+    with office.database.write() as connection:
+        quarantine.correct(connection, office.door.vault, WORKSPACE, other, sample.body, actor="test")
+    assert "1 sent back, 1 as unusable as before." in admin.post(form, {"id": list(letters.values())}).text
 
 
 def test_the_audit_log_is_shown_and_checked(office: Office, admin: Browser) -> None:

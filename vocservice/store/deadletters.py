@@ -3,6 +3,7 @@
 A quarantined body goes through its adapter again, after that or the options of its source were put right.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from vocservice.store.schema import inbox, sources
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
+
+log = logging.getLogger("vocservice.store")
 
 _AGAIN: Mapping[str, str] = {ANALYSE: "pending", FETCH: "waiting"}
 
@@ -118,18 +121,24 @@ def _redrive(connection: Connection, vault: Vault, inbox_id: str) -> bool:
     row = connection.execute(held.with_for_update()).mappings().one_or_none()
     if row is None or row["body_sealed"] is None:
         return False
-    try:
-        parsed = _parsed(vault, row)
-    except (UnusableBodyError, ConfigError) as error:
-        connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(error_code=error.code))
+    parsed = _parsed(row, vault.sealer.open(row["body_sealed"]))
+    if isinstance(parsed, str):
+        connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(error_code=parsed))
         return False
     _apply(connection, vault, row, parsed)
     return True
 
 
-def _parsed(vault: Vault, row: RowMapping) -> Parsed:
-    body, headers = vault.sealer.open(row["body_sealed"]), {"content-type": row["content_type"] or ""}
-    return adapter(row["adapter"]).parse(Delivery(body, headers, received_at=row["received_at"]), row["options"])
+def _parsed(row: RowMapping, body: bytes) -> Parsed | str:
+    """The events, or the code of why there are none: what an adapter fails at keeps nothing else from being sent back."""
+    delivery = Delivery(body, {"content-type": row["content_type"] or ""}, received_at=row["received_at"])
+    try:
+        return adapter(row["adapter"]).parse(delivery, row["options"])
+    except (UnusableBodyError, ConfigError) as error:
+        return error.code
+    except Exception as error:
+        log.error("delivery %s: its adapter failed: %s", row["id"], type(error).__name__)  # a traceback would quote the body
+        return intake.PARSE_FAILED
 
 
 def _apply(connection: Connection, vault: Vault, row: RowMapping, parsed: Parsed) -> None:

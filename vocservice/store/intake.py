@@ -22,6 +22,7 @@ from vocservice.store.schema import inbox, sources
 from vocservice.store.types import plain
 from vocservice.store.vault import Vault
 
+PARSE_FAILED = "parse_failed"  # an adapter failed at a body in a way that it does not know of
 _COUNT = (
     update(sources)
     .where(sources.c.id == bindparam("source"))

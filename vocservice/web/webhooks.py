@@ -25,7 +25,6 @@ from vocservice.web.state import state
 blueprint = Blueprint("webhooks", __name__)
 
 ROUTE = "/v1/hooks/<token>"
-PARSE_FAILED = "parse_failed"
 
 
 @blueprint.get(ROUTE)
@@ -119,7 +118,7 @@ def _parsed(source: Source, sender: Adapter, delivery: Delivery) -> Parsed | str
         return error.code
     except Exception as error:
         logs.log_failure(error)
-        return PARSE_FAILED
+        return intake.PARSE_FAILED
 
 
 def _answer(receipt: Receipt) -> Response:
