@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ingest.sending import ADAPTERS, SECRET, events, only, payload_of, sent, upserts
+from ingest.sending import ADAPTERS, SECRET, URL, events, only, payload_of, sent, upserts
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import Erase, Fetch, Skipped, Upsert
 from vocservice.ingest.adapter import FORM_TYPE
@@ -180,6 +180,12 @@ def test_a_qualtrics_event_without_ids_is_unusable(message: str) -> None:
 )
 def test_surveymonkey_events(event_type: str, expected: Any) -> None:
     assert events("surveymonkey", payload_of("surveymonkey") | {"event_type": event_type}) == (expected,)
+
+
+def test_surveymonkey_is_set_up_with_a_url_for_each_event() -> None:
+    said = ADAPTERS["surveymonkey"].setup.replace("{url}", URL)
+    for event in ("completed", "updated", "deleted"):
+        assert f"response_{event} with {URL}?e={event}" in said
 
 
 def test_google_forms_by_titles() -> None:
