@@ -70,6 +70,21 @@ def test_everything_of_a_customer_goes_and_nothing_of_another(bench: Bench) -> N
     assert (told[0]["details"], CANARY in str(told)) == ({"records": 3, "bodies": 1, "answers": 1}, False)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"responseId=R_1&subject=J%C3%BCrgen%2F%22%F0%9F%98%80%22+Other%40example.org&comment=x",
+        rb'{"id": 1, "subject": "J\u00fcrgen\/\"\ud83d\uDE00\" Other@example.org", "text": "broken',
+        b"MSG=%7B%22subject%22%3A%22J%5Cu00fcrgen%5C%2F%5C%22%5Cud83d%5Cude00%5C%22%20Other%40example.org%22%7D",
+    ],
+    ids=["form", "json", "json in a form"],
+)
+def test_a_body_that_names_the_customer_in_escapes_goes(sqlite_bench: Bench, body: bytes) -> None:
+    quarantined(sqlite_bench, body, "escaped")
+    quarantined(sqlite_bench, rb"\ud83d %FF \ a body of nobody \u00", "nobody")
+    assert erase(sqlite_bench, 'j\u00fcrgen/"\U0001f600" other@Example.org') == Erased(0, 1, 0)
+
+
 def test_a_customer_erased_during_a_run_is_not_in_what_comes_out(bench: Bench) -> None:
     bench.deliver(said("a", "Mine", subject=CANARY), said("b", "Other"))
     tasks = [load(bench, job) for job in take(bench)]

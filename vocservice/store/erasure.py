@@ -1,6 +1,8 @@
 """A customer's key in, everything of that customer erased: texts, analyses, notes, bodies, answers; counts go to the audit log."""
 
+import re
 from dataclasses import asdict, dataclass
+from urllib.parse import unquote_plus
 
 from sqlalchemy import Connection, String, cast, delete, or_, select, update
 
@@ -12,6 +14,7 @@ from vocservice.store.vault import Vault
 
 REQUESTED = "subject_request"
 _AT_ONCE = 50
+_ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Erased:
 def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject: str, *, actor: str, is_dry: bool = False) -> Erased:
     """Erase what is known of a customer in a workspace; call `Database.overwrite_log` after the transaction.
 
-    A quarantined body is of nobody known: it goes where it names the customer's key.
+    A quarantined body is of nobody known: it goes where it names the customer's key, plainly or escaped as forms and JSON do.
     """
     records.guard(connection, workspace_id, is_alone=True)
     mine = record_table.c.workspace_id == workspace_id, record_table.c.subject_hash == vault.subject_hash(workspace_id, subject)
@@ -57,7 +60,18 @@ def _bodies_naming(connection: Connection, vault: Vault, workspace_id: str, subj
         inbox.c.workspace_id == workspace_id, inbox.c.status == "quarantined", inbox.c.body_sealed.is_not(None)
     )
     rows = connection.execute(held, execution_options={"yield_per": _AT_ONCE})
-    return [row.id for row in rows if wanted and wanted in vault.sealer.open(row.body_sealed).decode("utf-8", "replace").casefold()]
+    return [row.id for row in rows if wanted and _names(vault.sealer.open(row.body_sealed).decode("utf-8", "replace"), wanted)]
+
+
+def _names(body: str, wanted: str) -> bool:
+    """Whether a body names a key: as it stands, out of a form, out of JSON, or out of JSON in a form; broken ones too."""
+    return any(wanted in read(text).casefold() for text in (body, unquote_plus(body)) for read in (str, _unescaped))
+
+
+def _unescaped(text: str) -> str:
+    """The escapes of JSON undone, wherever they stand."""
+    plain = _ESCAPES.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _answers_naming(connection: Connection, names: list[str]) -> set[tuple[str, str, str]]:
