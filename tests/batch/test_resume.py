@@ -224,6 +224,18 @@ def test_an_input_that_changes_on_the_way_gives_no_output(given: Path, tmp_path:
     assert ran.code == 2 and "in.csv: changed while it was read" in ran.err and not (tmp_path / "out.csv").exists()
 
 
+def test_an_input_that_is_replaced_while_the_model_loads_gives_no_output(
+    given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replacing(*_: Any, **__: Any) -> Analyser:
+        table(tmp_path, name="other.csv", records=RECORDS + 1).replace(given)
+        return fake_analyser()
+
+    monkeypatch.setattr("vocservice.api.load", replacing)
+    ran = voc("classify", given, "-o", tmp_path / "out.csv")
+    assert ran.code == 2 and "in.csv: changed while it was read" in ran.err and not (tmp_path / "out.csv").exists()
+
+
 def test_ctrl_c_can_be_gone_on_with(given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
     result = FakePipeline._result
 

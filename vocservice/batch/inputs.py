@@ -13,6 +13,7 @@ from vocservice.tables import Facts, Source, read
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
 from vocservice.tables.places import Place
 from vocservice.tables.source import Record, wishes
+from vocservice.tables.stream import is_stream
 
 MAX_OPEN = 64
 
@@ -58,11 +59,11 @@ class Inputs:
         """
         if [place.path for place in places].count(STANDARD_STREAM) > 1:
             raise InputError("standard input (-) can be read once only")
+        stamps = tuple(_stamp(place.path) for place in places)
         with ExitStack() as stack:
             openers = (_open if number < MAX_OPEN else _open_later for number in count())
             sources = tuple(stack.enter_context(opener(place, selection)) for opener, place in zip(openers, places, strict=False))
             facts = _shared([source.facts for source in sources], is_table=is_table)
-            stamps = tuple(_stamp(place.path) for place in places)
             return cls(tuple(places), selection, sources, facts, stamps, stack.pop_all())
 
     def __iter__(self) -> Iterator[Record]:
@@ -96,6 +97,15 @@ class Inputs:
     def touched(self) -> Iterator[int]:
         """Places of the files that were written to since they were opened."""
         return (index for index, (path, stamp) in enumerate(zip(self.paths, self.stamps, strict=True)) if _stamp(path) != stamp)
+
+    def check_untouched(self) -> None:
+        """Refuse files that were written to, or replaced, since they were opened: their hashes are not of what will be read.
+
+        Raises:
+            InputError: one was.
+        """
+        if touched := next((self.paths[index] for index in self.touched() if not is_stream(self.paths[index])), None):
+            raise InputError(f"{shown_name(touched)}: changed while it was read; start over when it is whole")
 
     def again(self) -> "Inputs":
         """The same inputs from the start; only for files."""

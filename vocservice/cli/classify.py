@@ -76,6 +76,7 @@ def _classify(paths: tuple[str, ...], options: Options) -> int:
             return OK
         _check_explode(options.explode, analyser)
         plan = make_plan(inputs.places, analyser, settings, options=options.deciding, mapping=inputs.mapping)
+        inputs.check_untouched()
         if options.save_mapping is not None:
             save_mapping(options.save_mapping, inputs.mapping)
         engine = open_engine(options.engine, analyser, _work(plan, settings, options))
