@@ -13,6 +13,9 @@ from builders import CANARY, TEXT, FakePipeline, fake_analyser, saved
 from commands import Voc
 
 from vocservice.api import Analyser
+from vocservice.batch import manifest
+from vocservice.batch.plan import Model, Plan
+from vocservice.batch.shards import Shards
 from vocservice.records import RawVerbatim, Result
 
 from .builders import RECORDS, SHARD, in_process, killed_at, table, with_files_up_to
@@ -263,6 +266,34 @@ def test_two_runs_do_not_write_one_output(given: Path, tmp_path: Path, voc: Voc,
     monkeypatch.setattr(FakePipeline, "_result", meanwhile)
     assert voc("classify", given, "-o", tmp_path / "out.csv").code == 3
     assert [os.waitstatus_to_exitcode(code) for code in codes] == [2]
+
+
+def test_no_other_run_comes_between_an_output_and_its_manifest(
+    given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling, codes = manifest.write, []
+
+    def meanwhile(*told: Any) -> None:
+        if not codes:
+            codes.append(in_process("classify", given, "-o", tmp_path / "out.csv", before=lambda: codes.append(0)))
+        telling(*told)
+
+    monkeypatch.setattr(manifest, "write", meanwhile)
+    assert voc("classify", given, "-o", tmp_path / "out.csv").code == 3
+    assert [os.waitstatus_to_exitcode(code) for code in codes] == [2] and left(tmp_path) == set()
+
+
+def test_a_run_that_is_done_leaves_the_folder_of_the_next_one_alone(tmp_path: Path) -> None:
+    model = Model(id="m", taxonomy="t", files={})
+    plan = Plan(program="1", inputs=(), model=model, settings={}, options={}, mapping={}, shard_records=SHARD)
+    with Shards.open(tmp_path / "out.csv", plan, resume=False) as done:
+        done.save(0, b"", 0)
+        done.remove()
+        assert left(tmp_path) == set()
+        following = Shards.open(tmp_path / "out.csv", plan, resume=False)
+    assert left(tmp_path) == {"out.csv.shards"}
+    following.save(0, b"", 0)
+    following.close()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "xlsx"])

@@ -6,7 +6,7 @@ records and SHA-256. A shard counts once its line is whole and its file is as th
 
 import fcntl
 import hashlib
-import shutil
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -129,14 +129,27 @@ class Shards:
         reached(f"after_shard_{number + 1}")
 
     def remove(self) -> None:
-        """Forget the run: its output is whole."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Forget the run, whose output is whole, and let go of its folder: from here on it may be another run's.
+
+        The lock goes last, so that whoever makes the folder anew meanwhile finds nothing of ours and loses nothing.
+        """
+        for path in self._folder.glob("*"):
+            if path.name != LOCK:
+                with suppress(OSError):
+                    path.unlink()
+        with suppress(OSError):
+            (self._folder / LOCK).unlink()
+            self._folder.rmdir()
+        self._release()
 
     def close(self) -> None:
         """Let go of the folder; one without a finished shard goes away."""
+        if self._lock is not None and not (self._folder / JOURNAL).exists():
+            self.remove()
+        self._release()
+
+    def _release(self) -> None:
         if self._lock is not None:
-            if not (self._folder / JOURNAL).exists():
-                self.remove()
             self._lock.close()
             self._lock = None
 
@@ -145,8 +158,10 @@ class Shards:
         self._lock = (self._folder / LOCK).open("ab")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
+            if not os.path.samestat(os.fstat(self._lock.fileno()), os.stat(self._folder / LOCK)):
+                raise BlockingIOError
+        except (BlockingIOError, FileNotFoundError):  # locked, or removed by the run that held it
+            self._release()
             raise OutputError(f"{self.name}: another run is writing this output; wait for it, or choose another name") from None
 
     def _take_over(self, *, resume: bool) -> None:

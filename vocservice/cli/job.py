@@ -100,16 +100,16 @@ def _write(job: Job, summary: Summary) -> None:
     options = job.options
     with ExitStack() as stack:
         shards = stack.enter_context(_opened(job)) if keeps_shards(options.output, job.plan) else None
-        progress = stack.enter_context(open_progress(job.inputs, is_wanted=not options.no_progress))
+        with open_progress(job.inputs, is_wanted=not options.no_progress) as progress:
 
-        def seen(result: Result) -> None:
-            summary.add(result)
-            progress.show(summary.records)
+            def seen(result: Result) -> None:
+                summary.add(result)
+                progress.show(summary.records)
 
-        write(job.to_run(), shards, seen)
-    _tell_how(job, summary, resumed=shards.resumed if shards is not None else 0)
-    if shards is not None:
-        shards.remove()
+            write(job.to_run(), shards, seen)
+        _tell_how(job, summary, resumed=shards.resumed if shards is not None else 0)
+        if shards is not None:
+            shards.remove()
 
 
 def keeps_shards(output: str, plan: Plan) -> bool:
