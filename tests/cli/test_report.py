@@ -52,6 +52,14 @@ def test_a_labelled_table_gives_the_same_figures(table: Path, tmp_path: Path, vo
     assert first == second
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_with_a_row_a_label_is_refused(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser, suffix: str) -> None:
+    exploded = tmp_path / f"exploded.{suffix}"
+    assert voc("classify", table, "-o", exploded, "--explode", "factors", "--no-progress").code == 0
+    ran = voc("report", exploded, "--json", tmp_path / "r.json")
+    assert ran.code == 2 and f"exploded.{suffix}: has a row a label" in ran.err and "without --explode" in ran.err
+
+
 def test_json_lines_carry_their_own_fields(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     made = analyser.analyse({"id": "a", "text": TEXT}).to_dict()
     told = {"channel": "email", "created_at": "2025-01-06", "score": {"kind": "nps", "value": 9}, "metadata": {"region": "north"}}

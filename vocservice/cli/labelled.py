@@ -15,7 +15,7 @@ import orjson
 from vocservice.api import Analyser
 from vocservice.errors import InputError
 from vocservice.records import Analysis, RawVerbatim, Rejected
-from vocservice.reporting.labelled import TEXT_COLUMN, is_labelled, object_of
+from vocservice.reporting.labelled import TEXT_COLUMN, is_exploded, is_labelled, object_of
 from vocservice.reporting.rows import Origin, origin_of, origin_of_object
 from vocservice.tables import Source, parse_record, read
 from vocservice.tables.formats import input_format, shown_name
@@ -116,6 +116,8 @@ def _cells(path: str, columns: Columns) -> Iterator[Item]:
         missing = [name for name in columns.segments if name not in keys]
         if missing:
             raise InputError(f"{shown_name(path)}: there is no column {missing[0]!r}")
+        if is_exploded(keys):
+            raise InputError(f"{shown_name(path)}: has a row a label (--explode); give what voc classify writes without --explode")
         labelled = is_labelled(keys)
         for record in source:
             yield _labelled(record, columns) if labelled else Item(_origin(record, columns), record=record)

@@ -7,11 +7,17 @@ from typing import Any
 SEPARATOR = "|"
 TEXT_COLUMN = "voc_text"
 _MARKS = ("voc_scope", "voc_factors", "voc_stages")
+_EXPLODED_MARKS = ("voc_label", "voc_probability", "voc_evidence_text")
 
 
 def is_labelled(columns: tuple[str, ...]) -> bool:
     """Whether a table is the output of `voc classify`."""
     return all(name in columns for name in _MARKS)
+
+
+def is_exploded(columns: tuple[str, ...]) -> bool:
+    """Whether it is that of `voc classify --explode`: a row a label, so that records cannot be counted."""
+    return all(name in columns for name in _EXPLODED_MARKS) and not is_labelled(columns)
 
 
 def object_of(row: Mapping[str, Any], *, record_id: str) -> dict[str, Any]:
