@@ -104,7 +104,10 @@ def test_retention_erases_by_age(bench: Bench, voc: Voc) -> None:
     bench.deliver(said("new", "Words"))
     assert "keeps for ever; erased: 0 records" in voc("retention").out
     assert "keeps 30 days; to erase: 1 records" in voc("retention", "--days", "30", "--dry-run").out
-    assert "erased: 1 records" in voc("retention", "--workspace", "main").out
+    assert "retention_invalid" in voc("retention", "--days", "36501", "--dry-run").err
+    assert "keeps for ever; erased: 0 records" in voc("retention").out  # a dry run sets nothing
+    assert "keeps 30 days; erased: 1 records" in voc("retention", "--days", "30").out
+    assert "keeps 30 days; erased: 0 records" in voc("retention", "--workspace", "main").out
     assert [row["source_record"] for row in bench.rows(records, status="pending")] == ["new"]
 
 

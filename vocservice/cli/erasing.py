@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,11 @@ def export_subject(subject: str, output: str, workspace: str | None) -> None:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--days", type=click.IntRange(0), help="First set for how many days the workspace keeps records; 0 for ever.")
+@click.option(
+    "--days",
+    type=click.IntRange(0),
+    help="First set for how many days the workspace keeps records, 0 for ever; with --dry-run only reckon with it.",
+)
 @click.option("--workspace", help="Name of the workspace; all of them by default.")
 def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
     """Erase what is older than its workspace keeps, by the time of receipt; run it daily."""
@@ -63,7 +68,7 @@ def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
 
     store = open_store(load_settings().store)
     try:
-        for one in _workspaces(store, workspace, days):
+        for one in _workspaces(store, workspace, days, is_dry=dry_run):
             if dry_run:
                 with store.database.read() as connection:
                     done = aging.due(connection, one)
@@ -76,17 +81,21 @@ def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
         store.database.close()
 
 
-def _workspaces(store: Any, name: str | None, days: int | None) -> list[Any]:
-    """Those that are meant, after their days were set."""
+def _workspaces(store: Any, name: str | None, days: int | None, *, is_dry: bool) -> list[Any]:
+    """Those that are meant, after their days were set; in a dry run they are set in memory only."""
     from vocservice.store import chosen, workspaces
 
-    with store.database.write() as connection:
-        if name or days is not None:
-            one = workspaces.get(connection, chosen.workspace_id(connection, name))
-            if days is not None:
-                workspaces.set_retention(connection, one, days or None, actor=ACTOR)
-            return [workspaces.get(connection, one.id)]
-        return workspaces.listed(connection)
+    with store.database.read() if is_dry else store.database.write() as connection:
+        if not name and days is None:
+            return workspaces.listed(connection)
+        one = workspaces.get(connection, chosen.workspace_id(connection, name))
+        if days is None:
+            return [one]
+        if is_dry:
+            workspaces.check_retention(days or None)
+        else:
+            workspaces.set_retention(connection, one, days or None, actor=ACTOR)
+        return [replace(one, retention_days=days or None)]
 
 
 def _given(subject: str) -> str:

@@ -70,10 +70,19 @@ def set_retention(connection: Connection, workspace: Workspace, days: int | None
     Raises:
         InputError: not between 1 and 36500 days (`retention_invalid`).
     """
-    if days is not None and not 1 <= days <= LONGEST_RETENTION:
-        raise InputError(f"days of retention must be from 1 to {LONGEST_RETENTION}", code="retention_invalid")
+    check_retention(days)
     connection.execute(update(workspaces).where(workspaces.c.id == workspace.id).values(retention_days=days))
     audit.write(connection, workspace.id, Act(actor, "workspace_changed", workspace.id, {"retention_days": days}))
+
+
+def check_retention(days: int | None) -> None:
+    """Refuse a number of days that no workspace can have.
+
+    Raises:
+        InputError: not between 1 and 36500 days (`retention_invalid`).
+    """
+    if days is not None and not 1 <= days <= LONGEST_RETENTION:
+        raise InputError(f"days of retention must be from 1 to {LONGEST_RETENTION}", code="retention_invalid")
 
 
 def _workspace(row: RowMapping) -> Workspace:
