@@ -48,7 +48,7 @@ FIELDS: Mapping[str, Field] = {
     "score.kind": Field("word", "nps, csat, ces or stars", words=("nps", "csat", "ces", "stars")),
     "score.scale": Field("number", "the highest score there is"),
     "created.age": Field("span", "time since it was said, when it was analysed", low=0),
-    "created.time": Field("clock", "time of day at which it was said, UTC; of stored feedback a day without a time is 00:00"),
+    "created.time": Field("clock", "time of day at which it was said, UTC; for rules of a workspace a day without a time is 00:00"),
     "created.weekday": Field("word", "weekday on which it was said, UTC", words=WEEKDAYS),
     "received.age": Field("span", "time since it came in, when it was analysed", low=0),
     "received.time": Field("clock", "time of day at which it came in, UTC"),
