@@ -37,6 +37,11 @@ MASKED = [
     ("4111-1111-1111-1111, cvv 123", "[CARD], cvv [CARD]"),
     ("3782 822463 10005", "[CARD]"),
     ("paid with 4000000000000002", "paid with [CARD]"),
+    ("Card No.4111111111111111", "Card No.[CARD]"),
+    ("Card No.4111 1111 1111 1111 was refused", "Card No.[CARD] was refused"),
+    ("Visa,4111111111111111", "Visa,[CARD]"),
+    ("4111111111111111,4242424242424242", "[CARD],[CARD]"),
+    ("4111\u20131111\u20131111\u20131111 or 4242\u20114242\u20114242\u20114242", "[CARD] or [CARD]"),
     # order
     ("order 12345678 is late", "order [ORDER] is late"),
     ("Order #A-10293 never came", "Order #[ORDER] never came"),
@@ -131,6 +136,20 @@ def test_personal_data_is_masked(text: str, expected: str) -> None:
 def test_ordinary_text_stays(text: str) -> None:
     assert redact(text).text == text
 
+    "my booking, #BA1234 to Rome, and a ticket. #EZY8432 again",
+    "first order #COVID19, case #ORG12, tickets #9",
+    "3.1415926535897931 and 2,4111111111111111 and 12.4111111111111111 and 123.4111111111111111",
+    "1,234,567,890,123,456 pounds",
+    "rated 4.5, 4.75,3.25 and 9/10,8/10,7/10",
+    "from £1500/£1750 to 1,500,000/1,750,000",
+    "51.507351,0.127758 or 40.7127764,74.0059741",
+    "models 4000,5000,6000 and 7012345/7012346",
+    "flights BA1234/BA1235,EZY8432",
+    "on 01/02/2021,03/04/2021 at 10:30/11:45",
+    "2021-01-02/2021-01-05, 2021/2022,2023",
+    "the sort code on 12-03-21",
+    "sorted on 12-34-56, sort it by 01-02-21",
+    "meet @5.30pm or @10.30",
 
 @pytest.mark.parametrize(
     ("names", "text", "expected"),

@@ -13,7 +13,8 @@ _IBANS = (
 )
 _IBAN_LENGTHS = {code[:2]: int(code[2:]) for code in _IBANS.split()}
 _IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
-_CARD = re.compile(r"(?<![\d.,])(?<!\d-)\d{4}(?:[ .-]?\d){9,}(?!\d)")
+_NO_DECIMALS = r"(?<!\b\d[.,])(?<!\b\d\d[.,])(?<!\b\d{3}[.,])"  # "3.1415926535897" and "12.4111..." are one number; "No.4111..." is not
+_CARD = re.compile(rf"(?<!\d){_NO_DECIMALS}(?<!\d-)\d{{4}}(?:[ .\u2010-\u2013-]?\d){{9,}}(?!\d)")
 _CARD_CODE = re.compile(r"\b(?:cvv2?|cvc2?|security code)(?: (?:is|number|no))?[ :.=#-]{0,3}(\d{3,4})\b", re.IGNORECASE)
 _IBAN_DIGITS, _CARD_CODE_DIGITS = 2, 3  # the fewest that a match can have
 _DIGITS = re.compile(r"\d+")
