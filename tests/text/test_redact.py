@@ -174,6 +174,12 @@ def test_spans_name_kind_and_place_of_every_placeholder_and_nothing_else() -> No
         ("handle", "[HANDLE]", None),
         ("email", "[EMAIL]", None),
         ("phone", "[PHONE]", None),
+        (("Jane O'Neil",), "O'Neil, O\u2019NEIL\u2019s and o\u02bcneil, not oneil", "[NAME], [NAME]\u2019s and [NAME], not oneil"),
+        (("Jane O\u2019Neil",), "O'Neil", "[NAME]"),
+        (("Ann Smith-Jones",), "Smith-Jones or smith-jones, no smith", "[NAME] or [NAME], no smith"),
+        (("Doe, Jane",), "Doe and jane", "[NAME] and [NAME]"),
+        (("Zoe\u0308 Nu\u0301n\u0303ez",), "zo\u00eb and N\u00fa\u00f1ez", "[NAME] and [NAME]"),
+        (("Customer-Service", "Jane's 2nd"), "customer-service on the 2nd", "customer-service on the 2nd"),
     ]
     assert "jane" not in repr(done)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from vocservice.text.detectors.span import Span
+from vocservice.text.normalise import normalise
 
 _WORD = r"[^\W\d_][\w'’-]{0,30}"
 _CAPITAL = r"(?-i:[A-ZÀ-ÖØ-ÞŁŚŠŽČĆĐİ])[\w'’-]{0,30}"
@@ -33,6 +34,8 @@ _SIGN_OFF = re.compile(
     r"(?=[ ]*(?:\d/\d)?(?:[ ]*(?:<url>|\[URL\]|https?://\S{1,200}))*[ ]*$)"
 )
 _SIGN_OFF_CHARACTERS = 240
+_PART = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*,?")
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))  # one character for one: offsets hold
 
 _INTRODUCING = ("name", "i am called", "they call me")
 _BEING = ("this is ", "i am ", "i'm ", "i’m ", "my name is ")
@@ -56,7 +59,7 @@ class NameWords:
 def find_names(text: str, *, words: NameWords, known_names: Iterable[str] = ()) -> Iterator[Span]:
     """Names that are known or that the text itself says are names."""
     if pattern := _known_pattern(tuple(known_names), words):
-        yield from (match.span() for match in pattern.finditer(text))
+        yield from (match.span() for match in pattern.finditer(text.translate(_APOSTROPHES)))
     for introduction in _introductions(text):
         yield from (match.span(1) for match in introduction.finditer(text) if _may_be_name(match[1], words))
     yield from _sign_offs(text, words)
@@ -91,8 +94,12 @@ def _sign_offs(text: str, words: NameWords) -> Iterator[Span]:
 
 @lru_cache(maxsize=64)
 def _known_pattern(names: tuple[str, ...], words: NameWords) -> re.Pattern[str] | None:
-    """The names and their parts as written, in title case, in capitals and, unless they are common words, in lower case."""
-    wanted = {" ".join(name.split()) for name in names} | {part for name in names for part in name.split() if part.isalpha()}
+    """The names and their parts as written, in title case, in capitals and, unless they are common words, in lower case.
+
+    Normalised as the text is, with plain apostrophes ("O'Neil").
+    """
+    plain = [normalise(name).text.translate(_APOSTROPHES).split() for name in names]
+    wanted = {" ".join(parts) for parts in plain} | {part.rstrip(",") for parts in plain for part in parts if _PART.fullmatch(part)}
     wanted = {name for name in wanted if len(name) > 1 and not set(re.findall(r"[^\W\d_]+", name.lower())) <= words.roles | words.particles}
     forms = {form for name in wanted for form in _name_forms(name, words)}
     if not forms:
