@@ -55,12 +55,17 @@ MASKED = [
     ("12345678 is my order number", "[ORDER] is my order number"),
     ("order number 07700 900123", "order number [ORDER]"),
     ("parcel tracking number JD0002233445566", "parcel tracking number [ORDER]"),
+    ("Order #AB1234 never came", "Order #[ORDER] never came"),
+    ("order #A12345, ticket: #C98765", "order #[ORDER], ticket: #[ORDER]"),
     # account
     ("account 00998877", "account [ACCOUNT]"),
     ("acct no 12-34-56789", "acct no [ACCOUNT]"),
     ("policy number: PL/88/1234", "policy number: [ACCOUNT]"),
     ("membership #55512345", "membership #[ACCOUNT]"),
     ("a/c 12345678", "a/c [ACCOUNT]"),
+    ("sort code 12-34-56", "sort code [ACCOUNT]"),
+    ("Sort code: 12 34 56, account 12345678", "Sort code: [ACCOUNT], account [ACCOUNT]"),
+    ("sort code 12-34-56 12345678", "sort code [ACCOUNT]"),
     # phone
     ("call 07700 900123 now", "call [PHONE] now"),
     ("+44 20 7946 0018", "[PHONE]"),

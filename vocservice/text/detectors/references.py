@@ -21,6 +21,7 @@ _LINK = (
 _ID = r"(?P<id>[A-Za-z0-9](?:[A-Za-z0-9]|[-_/.](?=[A-Za-z0-9])){4,39}(?: \d{3,12}(?![\w.,%-])){0,4})(?![\w@%])"
 _ORDER = re.compile(rf"\b(?:{_ORDER_CUE})\b{_LINK}{_ID}", re.IGNORECASE)
 _ACCOUNT = re.compile(rf"\b(?:{_ACCOUNT_CUE})\b{_LINK}{_ID}", re.IGNORECASE)
+_SORT_CODE = re.compile(rf"\bsort[ -]?code\b{_LINK}(?P<id>\d\d([ -]?)\d\d\3\d\d)(?![\w%]|[-/.]\d)", re.IGNORECASE)
 _ORDER_AFTER = re.compile(
     rf"\b{_ID} ?(?:\(|is |was |as )(?:my |the |our |your )?(?:{_ORDER_CUE})(?: (?:number|no|id|code|reference|ref))?\b", re.IGNORECASE
 )
@@ -28,10 +29,11 @@ _NEAR = re.compile(rf"\b(?:{_ORDER_CUE}|record)\b", re.IGNORECASE)
 _LOCATOR = re.compile(r"(?<![\w@#/.-])(?=[A-Z0-9]{0,11}\d)(?=[A-Z0-9]{0,11}[A-Z])[A-Z0-9]{6,12}(?![\w/.-]\w|\w)")
 _NEAR_CHARACTERS = 60
 _NAMED_LINK = re.compile(r"num|nbr|n[or]\.?|id|code|ref|locator|tracking|confirmation|№", re.IGNORECASE)
-# Flights (BA1234, EZY8432), aircraft (A330, B737), words with a year or size (COVID19) and pseudonyms of organisations (ORG12).
-_NOT_AN_ID = re.compile(
-    r"(?:[A-Z]{2}|[A-Z]\d|\d[A-Z])\d{1,4}[A-Z]?|[A-Z]{3}\d{4}|[ABE]\d{3}|[A-Z]{4,}\d{1,2}|(?:ORG|NHS)\d{1,5}", re.IGNORECASE
-)
+_HASH_LINK = re.compile(r"[ \t:=(-]*#[ \t]*")  # "order #"; not "my booking, #" nor "a ticket. #", where a hashtag may follow
+# Words with a year or size (COVID19) and pseudonyms of organisations (ORG12).
+_WORD_AND_NUMBER = re.compile(r"[A-Z]{4,}\d{1,2}|(?:ORG|NHS)\d{1,5}", re.IGNORECASE)
+# Flights (BA1234, EZY8432) and aircraft (A330, B737), which have no "#" before them.
+_FLIGHT = re.compile(r"(?:[A-Z]{2}|[A-Z]\d|\d[A-Z])\d{1,4}[A-Z]?|[A-Z]{3}\d{4}|[ABE]\d{3}", re.IGNORECASE)
 _DATE_OR_RANGE = re.compile(
     r"(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|(?:19|20)\d\d[./-]\d{1,2}(?:[./-]\d{1,2})?|\d{1,2}[./-](?:19|20)\d\d"
     r"|(?:19|20)\d\d[/-](?:19|20)?\d\d|\d{1,3}-\d{1,4}|\d+\.\d{1,2}|\d{1,2}-[a-z]{3,9}-\d{2,4}|\d{1,2}[a-z]{3,9}\d{2,4}|\d+(?:st|nd|rd|th))",
@@ -57,24 +59,27 @@ def find_accounts(text: str) -> Iterator[Span]:
     """Account, policy, membership and customer numbers beside their cue word."""
     if has_digits(text):
         yield from _cued_ids(_ACCOUNT, text)
+        yield from (match.span("id") for match in _SORT_CODE.finditer(text))
 
 
 def _cued_ids(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     for match in pattern.finditer(text):
         link = match["link"]
         counted = _COUNTED.match(text, match.end("id"))
-        if _is_id(match["id"], named=bool(_NAMED_LINK.search(link)), marked="#" in link or ":" in link) and not counted:
+        hashed = _HASH_LINK.fullmatch(link) is not None
+        named, marked = _NAMED_LINK.search(link) is not None, "#" in link or ":" in link
+        if _is_id(match["id"], named=named, marked=marked, hashed=hashed) and not counted:
             yield match.span("id")
 
 
-def _is_id(value: str, *, named: bool, marked: bool = False) -> bool:
+def _is_id(value: str, *, named: bool, marked: bool = False, hashed: bool = False) -> bool:
     """Whether a token after a cue word is an identifier: strict without "number", "code" or "#" in between."""
     digits = sum(map(str.isdigit, value))
     if not digits or _DATE_OR_RANGE.fullmatch(value):
         return False
     if named:
         return not re.fullmatch(r"\d+[a-z]{1,7}", value)
-    if _NOT_AN_ID.fullmatch(value):
+    if _WORD_AND_NUMBER.fullmatch(value) or (not hashed and _FLIGHT.fullmatch(value)):
         return False
     plain = value == value.upper() and digits >= 2
     return plain or (marked and 3 * digits >= len(value))
@@ -83,5 +88,5 @@ def _is_id(value: str, *, named: bool, marked: bool = False) -> bool:
 def _locators(text: str) -> Iterator[Span]:
     for match in _LOCATOR.finditer(text):
         near = text[max(0, match.start() - _NEAR_CHARACTERS) : match.end() + _NEAR_CHARACTERS]
-        if not _NOT_AN_ID.fullmatch(match.group()) and _NEAR.search(near):
+        if not (_WORD_AND_NUMBER.fullmatch(match.group()) or _FLIGHT.fullmatch(match.group())) and _NEAR.search(near):
             yield match.span()
