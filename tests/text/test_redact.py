@@ -77,6 +77,11 @@ MASKED = [
     ("gate 2 07700 900123", "gate 2 [PHONE]"),
     ("5551234567 or 4155552671", "[PHONE] or [PHONE]"),
     ("1-800-555-0199 ext. 12 was busy", "[PHONE] was busy"),
+    ("tel 07700 900123/07700 900124", "tel [PHONE]/[PHONE]"),
+    ("Tel:07700 900123/07700 900124", "Tel:[PHONE]/[PHONE]"),
+    ("07700900123,07700900124", "[PHONE],[PHONE]"),
+    ("+44 20 7946 0018/+44 20 7946 0019", "[PHONE]/[PHONE]"),
+    ("415-555-2671,415-555-2672/(415) 555-2673", "[PHONE],[PHONE]/[PHONE]"),
     # handle
     ("@SomeBrand you are late", "[HANDLE] you are late"),
     (".@some_brand, @115821 hi", ".[HANDLE], [HANDLE] hi"),

@@ -8,17 +8,20 @@ import phonenumbers
 from vocservice.text.detectors.span import Span, has_digits
 
 DEFAULT_REGIONS = ("US", "GB")
+_DIGITS = r"(?:\+ ?|\()?\(?\d(?:[ \u2010-\u2013().-]{0,2}\d){6,14}"
+_ANOTHER = (  # a whole number right after the "/" or "," that parts it from the one before
+    r"(?:\+\d(?:[ ().-]{0,2}\d){7,14}|\(?0\d(?:[ ().-]{0,2}\d){8,9}|\(?[2-9]\d\d\)?[ .-]?\d{3}[ .-]?\d{4})(?![\w%€£$]|[.:-]\d)"
+)
+_END = rf"(?![\d%€£$]|[.:-]\d|[,/](?!{_ANOTHER})\d|[^\W\d_])"
 _PHONE_WINDOW = re.compile(
-    r"(?<![\w.,:/$£€¥#@+-])(?:\+ ?|\()?\(?\d(?:[ \u2010-\u2013().-]{0,2}\d){6,14}"
-    r"(?:,? ?(?:x|ext\.?|extension) ?\d{1,5})?(?![\d%€£$]|[.,:/-]\d|[^\W\d_])",
-    re.IGNORECASE,
+    rf"(?:(?<![\w.,:/$£€¥#@+-])|(?<=\d{{4}}[,/])(?={_ANOTHER})){_DIGITS}(?:,? ?(?:x|ext\.?|extension) ?\d{{1,5}})?{_END}", re.IGNORECASE
 )
 _PHONE_LABEL = re.compile(r"(?:tel|phone|mobile|mob|cell|call|fax|whatsapp|t|m|p)(?: (?:no\.?|number))?[.:]\s?$", re.IGNORECASE)
 _PHONE_CUE = re.compile(
     r"\b(?:call(?:ed|ing)?|phone[ds]?|tel|telephone|mobile|cell|text(?:ed)?|ring|rang|whatsapp|sms|dial(?:led|ed)?|fax|contact|reach|number|landline|hotline)\b",
     re.IGNORECASE,
 )
-_PHONE_LABELLED = re.compile(r"(?<=[:.])(?:\+ ?|\()?\(?\d(?:[ \u2010-\u2013().-]{0,2}\d){6,14}(?![\d%€£$]|[.,:/-]\d|[^\W\d_])")
+_PHONE_LABELLED = re.compile(rf"(?<=[:.]){_DIGITS}{_END}")
 _MIN_DIGITS = 7
 _MAX_NATIONAL_DIGITS = 11
 _SHAPES = {
