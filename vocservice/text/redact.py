@@ -62,7 +62,7 @@ def detectors(rules: RedactionRules, known_names: Iterable[str]) -> dict[str, De
         "order": find_orders,
         "account": find_accounts,
         "phone": partial(find_phones, regions=rules.phone_regions),
-        "handle": find_handles,
+        "handle": partial(find_handles, never=rules.names.never),
         "name": partial(find_names, words=rules.names, known_names=known_names),
     }
 

@@ -26,6 +26,7 @@ _SPELLED_EMAIL = re.compile(
     re.IGNORECASE,
 )
 _HANDLE = re.compile(r"(?<![\w@])@(?=\w*[^\W_])(?!\d{1,4}(?:[^\W\d_]{0,3})\b)\w{1,50}(?!@)|(?<![\w/])/u/[\w-]{3,30}", re.IGNORECASE)
+_HANDLE_TAIL = re.compile(r"(?:\.[a-z][a-z0-9_]{0,29}){0,2}\.[a-z][a-z0-9_]{1,29}(?![\w@])")
 
 
 def find_urls(text: str) -> Iterator[Span]:
@@ -65,7 +66,17 @@ def _is_spelled(candidate: str) -> bool:
     return any(mark in candidate for mark in (" dot ", "(at)", "[at]", "(dot)", "[dot]"))
 
 
-def find_handles(text: str) -> Iterator[Span]:
-    """@names; "@5pm" and "@100" are times and prices."""
+def find_handles(text: str, *, never: frozenset[str] = frozenset()) -> Iterator[Span]:
+    """@names, also with dots ("@jane.doe"); "@5pm" and "@100" are times and prices.
+
+    `never`: words that are no part of a name, but begin the next sentence where the space is missing ("@brand.great flight").
+    """
     if "@" in text or "/u/" in text:
-        yield from (match.span() for match in _HANDLE.finditer(text))
+        yield from ((match.start(), _handle_end(text, match, never)) for match in _HANDLE.finditer(text))
+
+
+def _handle_end(text: str, match: re.Match[str], never: frozenset[str]) -> int:
+    """With the parts after dots, all in lower case: "@SomeBrand.If" is two sentences."""
+    is_low = match.group().startswith("@") and match.group() == match.group().lower()
+    tail = _HANDLE_TAIL.match(text, match.end()) if is_low else None
+    return tail.end() if tail and never.isdisjoint(tail.group().split(".")) else match.end()
