@@ -1,5 +1,7 @@
 """Long texts are read in overlapping windows and never cut; every token knows its segment."""
 
+import time
+
 import pytest
 from tokenizers import Tokenizer
 from toymodel import segmented, talk, verbatim
@@ -102,6 +104,15 @@ def test_of_a_transcript_only_the_customers_tokens_have_segments(tokenizer: Toke
     owned = [(token, owner) for token, owner in zip(read, window.segments, strict=True) if owner != NO_SEGMENT]
     assert [token for token, _ in owned] == ["late", "crew", "bad"]
     assert [made.segments[owner].turn for _, owner in owned] == [1, 1, 3]
+
+
+def test_time_stays_linear_in_turns(tokenizer: Tokenizer) -> None:
+    long = talk(*[("customer", "bad")] * 12_000)
+    parts = [Segment(turn, 0, 3) for turn in range(12_000)]
+    start = time.process_time()
+    (made,) = Windower(tokenizer).windows([long], [parts])
+    assert time.process_time() - start < 2
+    assert {owner for window in made.windows for owner in window.segments} == {NO_SEGMENT, *range(12_000)}
 
 
 def test_an_empty_turn_keeps_its_speaker(tokenizer: Tokenizer) -> None:

@@ -65,12 +65,13 @@ class Windower:
     def _window(self, verbatim: Verbatim, segments: list[Segment], prefix: list[int], turns: list[Encoding]) -> Windowed:
         ids: list[int] = []
         owners: list[int] = []
+        by_turn = _by_turn(segments)
         for index, (turn, encoding) in enumerate(zip(verbatim.turns, turns, strict=True)):
             if verbatim.is_transcript:
                 ids.append(self._speakers[turn.speaker])
                 owners.append(NO_SEGMENT)
             ids += encoding.ids
-            owners += _owners(encoding.offsets, segments, index)
+            owners += _owners(encoding.offsets, by_turn.get(index, []))
         head = [self._cls, *prefix, self._sep] if prefix else [self._cls]
         return Windowed(tuple(self._cut(head, ids, owners)), tuple(segments))
 
@@ -99,10 +100,17 @@ def prefix_of(verbatim: Verbatim) -> str:
     return " ".join(filter(None, (verbatim.channel, verbatim.question)))
 
 
-def _owners(offsets: list[tuple[int, int]], segments: list[Segment], turn: int) -> list[int]:
-    """The segment of each token of one turn."""
-    mine = [index for index, segment in enumerate(segments) if segment.turn == turn]
+def _by_turn(segments: list[Segment]) -> dict[int, list[tuple[int, int]]]:
+    """Start and index of the segments of each turn."""
+    grouped: dict[int, list[tuple[int, int]]] = {}
+    for index, segment in enumerate(segments):
+        grouped.setdefault(segment.turn, []).append((segment.start, index))
+    return grouped
+
+
+def _owners(offsets: list[tuple[int, int]], mine: list[tuple[int, int]]) -> list[int]:
+    """The segment of each token of one turn, whose segments are `mine`."""
     if not mine:
         return [NO_SEGMENT] * len(offsets)
-    starts = [segments[index].start for index in mine]
-    return [mine[max(bisect_right(starts, start) - 1, 0)] for start, _ in offsets]
+    starts = [start for start, _ in mine]
+    return [mine[max(bisect_right(starts, start) - 1, 0)][1] for start, _ in offsets]
