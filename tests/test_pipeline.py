@@ -9,7 +9,7 @@ from builders import CANARY, FakeEngine
 from vocservice.errors import BundleError, RecordError
 from vocservice.inference.engine import Scored
 from vocservice.paths import config_path
-from vocservice.pipeline import Pipeline, prepare
+from vocservice.pipeline import MAX_TURNS, Pipeline, prepare
 from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected, Segment, Verbatim
 from vocservice.text.redact import RedactionRules
 
@@ -148,6 +148,8 @@ def test_the_callers_row_comes_back_untouched() -> None:
         (RawVerbatim("a", None, (RawTurn("agent", "Hello there"),)), "empty_text"),
         (RawVerbatim("a", "good " * 30), "text_too_long"),
         (RawVerbatim("a", None, (RawTurn("customer", "good " * 10), RawTurn("agent", "good " * 11))), "text_too_long"),
+        (RawVerbatim("a", None, (RawTurn("customer", "good food", author="good " * 19),)), "text_too_long"),
+        (RawVerbatim("a", None, (RawTurn("customer", ""),) * (MAX_TURNS + 1)), "text_too_long"),
         (RawVerbatim("a", GERMAN), "unsupported_language"),
     ],
 )

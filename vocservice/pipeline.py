@@ -32,6 +32,7 @@ EncoderTurn = AbstractContextManager[object] | None
 
 CHUNK = 256
 MAX_CHARACTERS = 100_000
+MAX_TURNS = 5_000  # a turn costs time however short it is
 SERVED = frozenset({"en", "und"})
 
 
@@ -132,10 +133,8 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         RecordError: nothing to read (`empty_text`), too much (`text_too_long`), or not English (`unsupported_language`).
     """
     raw_turns = record.turns or (RawTurn("customer", record.text or ""),)
-    size = sum(len(turn.text) for turn in raw_turns)
-    if size > max_characters:
-        raise RecordError(f"the text has {size} characters; at most {max_characters} are read: split it", code="text_too_long")
     names = tuple({turn.author for turn in raw_turns if turn.author})
+    _check_size(raw_turns, names, max_characters)
     cleaned = [clean(turn.text, rules=redaction, known_names=names) for turn in raw_turns]
     turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleaned, strict=True))
     verbatim = Verbatim(
@@ -155,6 +154,19 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
     if language not in SERVED:
         raise RecordError(f"the text is in another language ({language}); English is served", code="unsupported_language")
     return replace(verbatim, language=language)
+
+
+def _check_size(turns: Sequence[RawTurn], names: Sequence[str], max_characters: int) -> None:
+    """Authors count once each, as their names are searched for in every turn.
+
+    Raises:
+        RecordError: `text_too_long`.
+    """
+    size = sum(len(turn.text) for turn in turns) + sum(map(len, names))
+    if size > max_characters:
+        raise RecordError(f"the text has {size} characters; at most {max_characters} are read: split it", code="text_too_long")
+    if len(turns) > MAX_TURNS:
+        raise RecordError(f"there are {len(turns)} turns; at most {MAX_TURNS} are read: split them", code="text_too_long")
 
 
 def _redactions(cleaned: Sequence[Clean], *, is_transcript: bool) -> Iterator[Redaction]:
