@@ -136,18 +136,6 @@ KEPT = [
     "[HOPE] and [123]",
     "I AM ALWAYS HAPPY WITH YOU",
     "the booking with ORG549 and NHS111",
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), MASKED)
-def test_personal_data_is_masked(text: str, expected: str) -> None:
-    assert redact(text).text == expected
-
-
-@pytest.mark.parametrize("text", KEPT)
-def test_ordinary_text_stays(text: str) -> None:
-    assert redact(text).text == text
-
     "my booking, #BA1234 to Rome, and a ticket. #EZY8432 again",
     "first order #COVID19, case #ORG12, tickets #9",
     "3.1415926535897931 and 2,4111111111111111 and 12.4111111111111111 and 123.4111111111111111",
@@ -162,6 +150,18 @@ def test_ordinary_text_stays(text: str) -> None:
     "the sort code on 12-03-21",
     "sorted on 12-34-56, sort it by 01-02-21",
     "meet @5.30pm or @10.30",
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MASKED)
+def test_personal_data_is_masked(text: str, expected: str) -> None:
+    assert redact(text).text == expected
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_ordinary_text_stays(text: str) -> None:
+    assert redact(text).text == text
+
 
 @pytest.mark.parametrize(
     ("names", "text", "expected"),
@@ -174,6 +174,12 @@ def test_ordinary_text_stays(text: str) -> None:
         (("Customer 2", "Support Team"), "the support team told another customer", "the support team told another customer"),
         (("Zoë Núñez",), "zoë núñez", "[NAME]"),
         (("Maria de la Cruz",), "de la Cruz of la mar", "de la [NAME] of la mar"),
+        (("Jane O'Neil",), "O'Neil, O\u2019NEIL\u2019s and o\u02bcneil, not oneil", "[NAME], [NAME]\u2019s and [NAME], not oneil"),
+        (("Jane O\u2019Neil",), "O'Neil", "[NAME]"),
+        (("Ann Smith-Jones",), "Smith-Jones or smith-jones, no smith", "[NAME] or [NAME], no smith"),
+        (("Doe, Jane",), "Doe and jane", "[NAME] and [NAME]"),
+        (("Zoe\u0308 Nu\u0301n\u0303ez",), "zo\u00eb and N\u00fa\u00f1ez", "[NAME] and [NAME]"),
+        (("Customer-Service", "Jane's 2nd"), "customer-service on the 2nd", "customer-service on the 2nd"),
     ],
 )
 def test_known_names_are_masked_as_whole_words(names: tuple[str, ...], text: str, expected: str) -> None:
@@ -186,12 +192,6 @@ def test_spans_name_kind_and_place_of_every_placeholder_and_nothing_else() -> No
         ("handle", "[HANDLE]", None),
         ("email", "[EMAIL]", None),
         ("phone", "[PHONE]", None),
-        (("Jane O'Neil",), "O'Neil, O\u2019NEIL\u2019s and o\u02bcneil, not oneil", "[NAME], [NAME]\u2019s and [NAME], not oneil"),
-        (("Jane O\u2019Neil",), "O'Neil", "[NAME]"),
-        (("Ann Smith-Jones",), "Smith-Jones or smith-jones, no smith", "[NAME] or [NAME], no smith"),
-        (("Doe, Jane",), "Doe and jane", "[NAME] and [NAME]"),
-        (("Zoe\u0308 Nu\u0301n\u0303ez",), "zo\u00eb and N\u00fa\u00f1ez", "[NAME] and [NAME]"),
-        (("Customer-Service", "Jane's 2nd"), "customer-service on the 2nd", "customer-service on the 2nd"),
     ]
     assert "jane" not in repr(done)
 
