@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from vocservice.errors import FetchError, UnusableBodyError
 from vocservice.ingest.connector import Connector
@@ -18,7 +18,7 @@ from vocservice.store.database import now
 from vocservice.store.intake import Arrival
 from vocservice.store.opened import Store
 from vocservice.store.records import FETCH
-from vocservice.store.schema import inbox, sources
+from vocservice.store.schema import inbox, records, sources
 
 from .stores import WORKSPACE, codes, job_states, statuses, worker_of
 
@@ -39,6 +39,21 @@ class Answers:
         return Parsed(None, self.outcome)
 
 
+class Overtaken(Answers):
+    """A connector whose response is changed and announced again while it is fetched."""
+
+    def __init__(self, store: Store):
+        super().__init__(())
+        self._store = store
+
+    def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
+        super().fetch(reference, token=token)
+        version = str(len(self.asked))
+        if version == "1":
+            announce(self._store, "delivery-2")
+        return Parsed(None, (Upsert("resp/q1", version, RawVerbatim("resp/q1", f"Version {version}.")),))
+
+
 def announced(store: Store, *, with_token: bool = True) -> None:
     with store.database.write() as connection:
         values = {"id": SOURCE, "workspace_id": WORKSPACE, "name": "s", "adapter": "surveymonkey", "token_hash": "x", "options": {}}
@@ -46,7 +61,12 @@ def announced(store: Store, *, with_token: bool = True) -> None:
         connection.execute(insert(sources).values(**values))
         if with_token:
             accesses.put(connection, store.vault, WORKSPACE, SOURCE, Access(TOKEN), actor="test")
-        arrival = Arrival(WORKSPACE, SOURCE, "delivery-1", b'{"object_id": "resp"}', "application/json")
+    announce(store, "delivery-1")
+
+
+def announce(store: Store, key: str) -> None:
+    with store.database.write() as connection:
+        arrival = Arrival(WORKSPACE, SOURCE, key, b'{"object_id": "resp"}', "application/json")
         intake.accept(connection, store.vault, arrival, [Fetch("resp", "1", {"response_id": "resp"})])
 
 
@@ -65,6 +85,25 @@ def test_answers_become_records_and_the_placeholder_goes(store: Store, settings:
     assert statuses(store) == {"resp/q1": "analysed", "resp/q2": "analysed"} and job_states(store, FETCH) == []
     with store.database.read() as connection:
         assert connection.scalar(select(inbox.c.body_sealed)) is None
+
+
+def test_what_is_announced_again_during_the_fetching_is_fetched_again(store: Store, settings: Settings) -> None:
+    announced(store)
+    connector = Overtaken(store)
+    work(store, settings, connector)
+    work(store, settings, connector)
+    assert len(connector.asked) == 2 and statuses(store) == {"resp/q1": "analysed"} and job_states(store, FETCH) == []
+    with store.database.read() as connection:
+        assert connection.scalar(select(records.c.source_version)) == "2"
+        assert connection.scalars(select(inbox.c.body_sealed)).all() == [None, None]
+
+
+def test_what_was_announced_before_its_source_was_disabled_is_fetched(store: Store, settings: Settings) -> None:
+    announced(store)
+    with store.database.write() as connection:
+        connection.execute(update(sources).values(is_enabled=False))
+    work(store, settings, Answers((Upsert("resp/q1", "2", RawVerbatim("resp/q1", "Good.")),)))
+    assert statuses(store) == {"resp/q1": "analysed"} and job_states(store, FETCH) == []
 
 
 def test_an_answer_without_a_text_leaves_nothing(store: Store, settings: Settings) -> None:

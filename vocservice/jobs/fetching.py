@@ -48,8 +48,10 @@ class Fetching:
             access = accesses.of(connection, self._store.vault, wanted.source_id) if wanted else None
         events = self._ask(wanted, access, job.payload["reference"]) if wanted else ()
         with self._store.database.write() as connection:
-            if jobs.finish(connection, lease, job.id) and wanted:
-                waiting.settle(connection, self._store.vault, wanted, events)
+            if wanted is None:
+                jobs.finish(connection, lease, job.id)
+            else:
+                waiting.settle(connection, self._store.vault, lease, job, wanted, events)
 
     def _ask(self, wanted: Waiting, access: Access | None, reference: Mapping[str, str]) -> Sequence[Event]:
         if wanted.adapter not in self._connectors:

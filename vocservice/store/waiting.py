@@ -6,13 +6,14 @@ A thin event speaks of a response, its answers are records of their own below it
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from vocservice.ingest.events import Event
-from vocservice.store import intake
-from vocservice.store.jobs import Job
-from vocservice.store.records import Applied, Origin
+from vocservice.store import intake, jobs
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.records import FETCH, Applied, Origin, guard
 from vocservice.store.schema import inbox, mentions, records, sources
+from vocservice.store.schema import jobs as job_table
 from vocservice.store.vault import Vault
 
 
@@ -27,15 +28,25 @@ class Waiting:
 
 
 def of(connection: Connection, job: Job) -> Waiting | None:
-    """What a job waits for; None where nothing is left to fetch (erased, or its source is gone or disabled)."""
+    """What a job waits for; None where nothing is left to fetch (erased, or its source is gone).
+
+    A disabled source takes no deliveries; what came before is fetched.
+    """
     columns = (records.c.id, records.c.workspace_id, records.c.source_id, sources.c.adapter)
     found = select(*columns).where(records.c.id == job.target, records.c.status != "erased", sources.c.id == records.c.source_id)
-    row = connection.execute(found.where(sources.c.is_enabled)).one_or_none()
+    row = connection.execute(found).one_or_none()
     return None if row is None else Waiting(*row)
 
 
-def settle(connection: Connection, vault: Vault, waiting: Waiting, events: Sequence[Event]) -> list[Applied]:
-    """Apply what was fetched under the delivery that announced it, and remove a placeholder that has no text of its own."""
+def settle(connection: Connection, vault: Vault, lease: Lease, job: Job, waiting: Waiting, events: Sequence[Event]) -> list[Applied] | None:
+    """Finish a job: apply what was fetched under the delivery that announced it, and remove a placeholder that has no text of its own.
+
+    It stays while it was announced anew since. None where the lease was lost: nothing is stored then. The workspace is guarded
+    before anything is locked, as whoever erases or announces guards it first and comes to the same rows.
+    """
+    guard(connection, waiting.workspace_id, is_alone=True)
+    if not jobs.finish(connection, lease, job.id):
+        return None
     told = select(mentions.c.inbox_id).where(mentions.c.record_id == waiting.record_id).order_by(mentions.c.inbox_id.desc())
     deliveries = list(connection.scalars(told))
     origin = Origin(waiting.workspace_id, waiting.source_id, deliveries[0] if deliveries else None)
@@ -45,6 +56,7 @@ def settle(connection: Connection, vault: Vault, waiting: Waiting, events: Seque
         records.c.original_sealed.is_(None),
         records.c.clean.is_(None),
         records.c.status != "erased",
+        ~exists().where(job_table.c.kind == FETCH, job_table.c.target == records.c.id, job_table.c.state.in_(("queued", "running"))),
     )
     connection.execute(delete(records).where(*empty))
     _close(connection, deliveries)
