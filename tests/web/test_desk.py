@@ -1,5 +1,6 @@
 """Tests of the review desk: the queue, decisions that overwrite nothing, undo, leases, and texts that try to become markup."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import event, select, update
 from vocservice.records import Label, Scope
 from vocservice.store import annotations, audit, reviews, schema
 from vocservice.store.reviews import Choice
+from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office, Page, talk
@@ -209,6 +211,24 @@ def test_labels_that_the_taxonomy_has_not_count_for_nothing(office: Office) -> N
     decided(browser, record, "correct", stages=["use", "nonsense"], scope="nonsense", sentiment="7", workspace_id="ws_two")
     (kept,) = rows(office, schema.annotations)
     assert (kept.labels["stages"], kept.labels["scope"], kept.labels["sentiment"], kept.workspace_id) == (["use"], None, -1, "ws_one")
+
+
+def test_what_the_model_did_not_give_is_not_made_up_by_a_correction(office: Office) -> None:
+    record, browser = office.record(text="It crashed.", sentiment=None, scope=None), office.browser()
+    assert decided(browser, record, "correct", stages=["use"]).status_code == 303
+    assert decided(browser, record, "correct", scope="both", sentiment="2").status_code == 303
+    assert decided(browser, record, "correct", scope="").status_code == 303
+    kept = [[row.labels[name] for name in ("stages", "sentiment", "scope")] for row in rows(office, schema.annotations)]
+    assert kept == [[["use"], None, None], [["use"], 2, "both"], [["use"], 2, None]]
+
+
+def test_a_taxonomy_without_sentiment_asks_for_none(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, browser, whole = office.record(), office.browser(), load_taxonomy()
+    without = replace(whole, sets=tuple(one for one in whole.sets if one.name != "sentiment"))
+    monkeypatch.setattr("vocservice.web.state.Model.taxonomy", lambda _: without)
+    assert "sentiment" not in dict(browser.page(f"/desk/{record}").form(f"/desk/{record}")["fields"])
+    decided(browser, record, "correct", sentiment="2")
+    assert [row.labels["sentiment"] for row in rows(office, schema.annotations)] == [-1]
 
 
 def test_too_many_stages_are_refused_and_the_choice_is_kept(office: Office) -> None:

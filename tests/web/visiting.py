@@ -31,6 +31,8 @@ class Page(HTMLParser):
         self.forms: list[dict[str, Any]] = []
         self.words = ""
         self._open = ""
+        self._select: dict[str, str | None] = {}
+        self._options: list[tuple[str, bool]] = []
         self.feed(markup)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -40,15 +42,22 @@ class Page(HTMLParser):
             self.forms.append({"action": found.get("action"), "method": found.get("method"), "fields": []})
             self._open = "form"
         elif tag == "select":
-            self._select = found.get("name")
-        elif self._open and tag == "input" and (found.get("type") != "checkbox" or "checked" in found):
+            self._select, self._options = found, []
+        elif self._open and tag == "input" and (found.get("type") not in ("checkbox", "radio") or "checked" in found):
             self.forms[-1]["fields"].append((found.get("name"), found.get("value") or ""))
-        elif self._open and tag == "option" and "selected" in found:
-            self.forms[-1]["fields"].append((self._select, found.get("value") or ""))
+        elif tag == "option":
+            self._options.append((found.get("value") or "", "selected" in found))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._open = ""
+        elif tag == "select" and self._open:
+            self.forms[-1]["fields"] += [(self._select.get("name"), value) for value in self._chosen()]
+
+    def _chosen(self) -> list[str]:
+        """What a browser sends of a list: of one in which nothing is selected, the first line."""
+        chosen = [value for value, is_selected in self._options if is_selected]
+        return chosen if "multiple" in self._select or chosen else [value for value, _ in self._options[:1]]
 
     def handle_data(self, data: str) -> None:
         self.words += data

@@ -56,7 +56,7 @@ def draft_of(found: Case, taxonomy: Taxonomy) -> Draft:
 
 
 def labels_of_form(given: Json, taxonomy: Taxonomy) -> Json:
-    """The labels that were chosen, those of the model first; a key that it does not have counts for nothing."""
+    """The labels that were chosen, those of the model first; a key that the taxonomy has not, or a blank, counts for nothing."""
     form = request.form
     chosen: Json = dict(given)
     for name in (name for name in MULTI if name in taxonomy and taxonomy[name].kind == "multi"):
@@ -68,7 +68,7 @@ def labels_of_form(given: Json, taxonomy: Taxonomy) -> Json:
         first = (factor["key"] for factor in given["factors"])
         signs = {key: form.get(f"factors.{key}", "") for key in dict.fromkeys((*first, *taxonomy["factors"].keys))}
         chosen["factors"] = [{"key": key, "polarity": sign} for key, sign in signs.items() if sign in taxonomy["factors"].polarities]
-    if form.get("sentiment") in {str(level) for level in LEVEL_NAMES}:
+    if "sentiment" in taxonomy and form.get("sentiment") in {str(level) for level in LEVEL_NAMES}:
         chosen["sentiment"] = int(form["sentiment"])
     if given["needs_review"] is not None:
         chosen["needs_review"] = bool(form.get("needs_review"))

@@ -164,6 +164,8 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
     steps, is_blind = annotations.steps(history), around["is_blind"]
     history = [] if is_blind else history
     standing = next((annotation for annotation in reversed(history) if annotation.undone_at is None), None)
+    given = annotations.given_labels(found.result)
+    labels = {name: value for name, value in _labels(draft, kept, standing, found).items() if value is not None}
     values = {
         "case": found,
         "course": _course(found, standing),
@@ -173,7 +175,8 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
         "steps": steps,
         "claim": claim,
         "kept": kept,
-        "labels": _labels(draft, kept, standing, found),
+        "given": given,
+        "labels": given | labels,
         "note": draft.note if draft else kept.note if kept else "",
         "submission": secrets.token_urlsafe(16),
         "fault": fault,
