@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from builders import fake_analyser
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
 from vocservice.jobs.worker import Worker
@@ -373,6 +374,11 @@ def test_pages_go_on_where_the_last_one_ended(desk: Desk) -> None:
     check(schema_of("/v1/batches", "get", 200, "application/json"), first)
     second = desk.get(f"/v1/batches?limit=2&cursor={first['next']}").get_json()
     assert [item["id"] for item in first["items"] + second["items"]] == made[::-1] and second["next"] is None
+    with desk.door.database.write() as connection:
+        connection.execute(delete(schema.batches).where(schema.batches.c.id == made[1]))
+    assert desk.get(f"/v1/batches?limit=2&cursor={first['next']}").get_json() == second
+    for cursor in ("x", made[1], f"9{first['next']}"):
+        check_problem(desk.get(f"/v1/batches?cursor={cursor}"), 400, "cursor_invalid")
 
 
 def test_batches_of_another_workspace_are_as_none_and_a_scope_is_needed(desk: Desk) -> None:

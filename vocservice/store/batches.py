@@ -17,7 +17,7 @@ from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.schema import batches, workspaces
 from vocservice.store.schema import jobs as job_table
-from vocservice.store.types import plain
+from vocservice.store.types import from_micros, place_of, plain, to_micros
 
 BATCH = "batch"
 DRAFT, QUEUED, RUNNING = "draft", "queued", "running"
@@ -103,7 +103,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some batches, the newest first, and the id after which the others come; None at the end."""
+    """Some batches, the newest first, and the cursor of the others; None at the end."""
 
     items: tuple[Batch, ...]
     next: str | None
@@ -207,19 +207,19 @@ def get(connection: Connection, workspace_id: str, batch_id: str) -> Batch:
     return _batch(row, now(connection))
 
 
-def page(connection: Connection, workspace_id: str, *, limit: int, after: str | None = None) -> Page:
-    """Batches of a workspace, the newest first, from the one after `after`.
+def page(connection: Connection, workspace_id: str, *, limit: int, cursor: str | None = None) -> Page:
+    """Batches of a workspace, the newest first, from the place of the cursor on, whether its batch is still there or not.
 
     Raises:
-        BatchError: `after` is no batch of the workspace (`batch_unknown`).
+        InputError: the cursor is none (`cursor_invalid`).
     """
     chosen = select(batches).where(batches.c.workspace_id == workspace_id)
-    if after:
-        chosen = chosen.where(_before(get(connection, workspace_id, after)))
+    if cursor:
+        chosen = chosen.where(_is_after(cursor))
     rows = connection.execute(chosen.order_by(batches.c.created_at.desc(), batches.c.id.desc()).limit(limit + 1)).mappings().all()
     seen_at = now(connection)
     items = tuple(_batch(row, seen_at) for row in rows[:limit])
-    return Page(items, items[-1].id if len(rows) > limit else None)
+    return Page(items, f"{to_micros(items[-1].created_at)}.{items[-1].id}" if len(rows) > limit else None)
 
 
 def begin(connection: Connection, workspace_id: str, batch_id: str) -> Batch | None:
@@ -284,10 +284,13 @@ def _change(connection: Connection, batch_id: str, before: tuple[str, ...], **va
     return connection.execute(update(batches).where(chosen).values(**values)).rowcount == 1
 
 
-def _before(last: Batch) -> Any:
-    """What comes after a batch in the order of the newest first."""
-    earlier = batches.c.created_at < last.created_at
-    return or_(earlier, and_(batches.c.created_at == last.created_at, batches.c.id < last.id))
+def _is_after(cursor: str) -> Any:
+    """What comes after a place in the order of the newest first."""
+    place = place_of(cursor)
+    if place is None:
+        raise InputError("the cursor is none that was given out here; start without one", code="cursor_invalid")
+    at, batch_id = from_micros(place[0]), place[1]
+    return or_(batches.c.created_at < at, and_(batches.c.created_at == at, batches.c.id < batch_id))
 
 
 def _batch(row: RowMapping, seen_at: datetime) -> Batch:

@@ -19,7 +19,7 @@ from vocservice.reporting.rows import Fetched, Origin, row_of
 from vocservice.reporting.rows import Row as ReportedRow
 from vocservice.store.rows import as_text
 from vocservice.store.schema import analyses, annotations, records, sources
-from vocservice.store.types import to_micros
+from vocservice.store.types import place_of, to_micros
 
 Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
 NO_STAGE = "none"
@@ -241,11 +241,10 @@ def line_of(cursor: str) -> Line:
     Raises:
         InputError: it is none (`cursor_invalid`).
     """
-    micros, _, record_id = cursor.partition(".")
-    is_number = micros.isascii() and micros.isdigit() and len(micros) < 18
-    if not (is_number and record_id.isascii() and record_id.isprintable()):
+    found = place_of(cursor)
+    if found is None:
         raise InputError("the cursor is none that was given out here; start without one", code="cursor_invalid")
-    return int(micros), record_id
+    return found
 
 
 def _given(result: Json, name: str, key: str, *, polarity: str | None = None) -> Json:

@@ -34,7 +34,7 @@ from vocservice.store.handling import Handled
 from vocservice.store.rows import insert_if_new, insert_missing
 from vocservice.store.rule_hits import Hit
 from vocservice.store.schema import analyses, assignments, claims, drafts, records, review_labels, reviews, snoozes, tags, users
-from vocservice.store.types import from_micros, to_micros
+from vocservice.store.types import from_micros, place_of, to_micros
 from vocservice.store.users import User
 
 State = Literal["pending", "draft", "later", "decided"]
@@ -139,7 +139,7 @@ def page(connection: Connection, user: User, choice: Choice, *, cursor: str | No
     at = now(connection)
     order = _order(choice)
     chosen = select(reviews.c.record_id).where(*_where(connection, user, choice, at))
-    if after := _parsed(cursor):
+    if after := place_of(cursor or ""):  # a cursor that is none is the beginning
         chosen = chosen.where(_is_after(choice, *after))
     ids = chosen.order_by(*order).limit(limit + 1).correlate(None)
     lines = _listed().where(reviews.c.record_id.in_(ids))  # the rest is looked up for these alone, not for the whole queue
@@ -358,10 +358,3 @@ def _cursor(row: Row[*tuple[Any, ...]], choice: Choice) -> str:
         return f"{row.urgency}.{row.record_id}"
     edge = to_micros(row.decided_at if choice.state == "decided" else row.entered_at)
     return f"{edge}.{row.record_id}"
-
-
-def _parsed(cursor: str | None) -> tuple[int, str] | None:
-    """Number and id of a cursor; None for anything else, which is the beginning."""
-    number, _, record_id = (cursor or "").partition(".")
-    is_number = number.isascii() and number.isdigit() and len(number) < 19
-    return (int(number), record_id) if is_number and record_id.isascii() and record_id.isprintable() else None

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Dialect, types
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST_MICROS = 16  # digits; until the year 2286
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NUL = b"\\u0000"
 REPLACEMENT = "\ufffd"
@@ -24,6 +25,13 @@ def to_micros(at: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC time of microseconds since 1970."""
     return _EPOCH + micros * _MICROSECOND
+
+
+def place_of(cursor: str) -> tuple[int, str] | None:
+    """Number and id of a cursor, `number.id`; None for anything else, and for a number beyond the times there are."""
+    number, _, record_id = cursor.partition(".")
+    is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_MICROS
+    return (int(number), record_id) if is_number and record_id.isascii() and record_id.isprintable() else None
 
 
 class UtcTime(types.TypeDecorator[datetime]):

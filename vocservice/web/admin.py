@@ -334,7 +334,7 @@ def _options(text: str) -> dict[str, Any]:
 
 
 def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= LONGEST_LIFE):
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= LONGEST_LIFE):
         raise InputError(f"a key lives 1 to {LONGEST_LIFE} days, or without end", code="days_unusable")
     return int(text)
 

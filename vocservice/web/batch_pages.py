@@ -60,7 +60,7 @@ class Chosen:
 def listing() -> Response:
     """Every batch of the workspace, the newest first."""
     with people.database().read() as connection:
-        page = batches.page(connection, person().workspace_id, limit=PAGE, after=request.args.get("cursor") or None)
+        page = batches.page(connection, person().workspace_id, limit=PAGE, cursor=request.args.get("cursor") or None)
     more = url_for("batch_pages.listing", cursor=page.next) if page.next else ""
     return people.shown("batches.html", page=page, more=more, **_words())
 

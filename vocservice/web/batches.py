@@ -59,7 +59,7 @@ def listed() -> Response:
     query = Query(request.args, known=("limit", "cursor"))
     limit = query.number("limit", default=PAGE, most=LARGEST_PAGE)
     with state().stored.open().database.read() as connection:
-        page = batches.page(connection, key.workspace_id, limit=limit, after=query.text("cursor"))
+        page = batches.page(connection, key.workspace_id, limit=limit, cursor=query.text("cursor"))
     return json_answer({"items": [shown(batch) for batch in page.items], "next": page.next})
 
 

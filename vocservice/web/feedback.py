@@ -163,11 +163,14 @@ def _result(item: Item, applied: Applied | None) -> Json:
 
 
 def _filters(query: Query) -> Filters:
+    polarity = query.one_of("polarity", ("+", "-", "~"))
+    if polarity and not query.text("factor"):
+        raise RequestError("polarity is of a factor: name that too", code="parameter_invalid")
     texts: Mapping[str, str | None] = {name: query.text(name) for name in ("source", "channel", "stage", "factor", "flag", "scope")}
     return Filters(
         **texts,
         status=query.one_of("status", STATUSES),
-        polarity=query.one_of("polarity", ("+", "-", "~")),
+        polarity=polarity,
         needs_review=query.truth("needs_review"),
         since=query.time("since"),
         until=query.time("until"),
