@@ -55,6 +55,9 @@ def test_the_queue_shows_what_waits_the_most_urgent_first(office: Office) -> Non
         ("assignee=mine", 0),
         ("assignee=x&state=y&cursor=z", 2),
         ("cursor=99999.%00", 2),
+        ("sort=oldest&cursor=999999999999999999.x", 2),
+        ("channel=chat%00", 2),
+        ("done=%00", 2),
     ],
 )
 def test_the_queue_is_filtered(office: Office, query: str, count: int) -> None:

@@ -123,6 +123,16 @@ def test_a_form_from_our_public_name_is_carried_though_the_host_is_another() -> 
     assert client.post("/desk/rec_1", data={"note": "mine"}, headers=told).status_code == 401
 
 
+def test_a_nul_is_refused_in_a_form_of_ours_and_in_a_path(office: Office) -> None:
+    browser = office.browser()
+    assert browser.send("/login", "/login", {"email": "a\0@example.org"}).status_code == 400
+    assert browser.send("/desk", "/desk/views", {"name": "\0"}).status_code == 400
+    assert browser.client.post("/desk/views", data={"token": "x", "name": "\0"}).status_code == 403
+    assert browser.send("/desk", "/desk/views", {"name": "mine"}).status_code == 303
+    deleting = browser.page("/desk").form("/desk/views/")
+    assert browser.post({**deleting, "action": "/desk/views/%00/delete"}).status_code == 404
+
+
 @pytest.mark.parametrize("token", ["", "x", "0" * 64, "\u00e9"])
 def test_a_form_without_our_token_is_refused(office: Office, token: str) -> None:
     browser, stranger = office.browser(), office.app.test_client()

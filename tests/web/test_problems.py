@@ -22,6 +22,8 @@ from web.sending import check_problem
         "/static/../app.py",
         f"/v1//{CANARY}",
         "/v1//analyse",
+        "/static/page.css%00",
+        "/v1/charts/%00",
     ],
 )
 def test_an_unknown_path_is_a_404(client: FlaskClient, path: str) -> None:

@@ -21,6 +21,7 @@ from vocservice.store.sources import Source
 from vocservice.store.users import ADMIN, ROLES, User
 from vocservice.web import people
 from vocservice.web.people import person, require_role
+from vocservice.web.query import told
 from vocservice.web.state import state
 from vocservice.web.webhooks import url_of
 
@@ -231,7 +232,7 @@ def correct_body(inbox_id: str) -> Response:
 @require_role(ADMIN)
 def audit_list() -> Response:
     """Who did what, the last first, and whether the chain is whole."""
-    asked = {name: request.args.get(name, "")[:100] for name in AUDIT_FILTERS}
+    asked = {name: told(request.args, name) for name in AUDIT_FILTERS}
     before = request.args.get("before", "")
     last = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
     with people.database().read() as connection:

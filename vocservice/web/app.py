@@ -102,6 +102,7 @@ HOOKS: tuple[Callable[[Flask], None], ...] = (
     logs.register,
     metrics.register,
     draining.register,
+    problems.refuse_nul,
 )
 
 

@@ -5,15 +5,15 @@ from typing import get_args
 from urllib.parse import urlencode
 
 from vocservice.store.reviews import Assignee, Choice, Sort, State
+from vocservice.web.query import told
 
 FILTERS = ("state", "label", "scope", "channel", "assignee", "owner", "tag", "overdue", "sort", "unfixed")
-_LONGEST = 100
 _DEFAULTS = {"state": "pending", "sort": "urgency"}
 
 
 def choice_of(args: Mapping[str, str]) -> Choice:
     """What is asked for."""
-    asked = {name: args.get(name, "")[:_LONGEST] for name in FILTERS}
+    asked = {name: told(args, name) for name in FILTERS}
     state: State = next((name for name in get_args(State) if name == asked["state"]), "pending")
     sort: Sort = next((name for name in get_args(Sort) if name == asked["sort"]), "urgency")
     looking, owner = _person(asked["assignee"]), _person(asked["owner"])

@@ -32,6 +32,7 @@ from vocservice.web.course import Course, course_of
 from vocservice.web.fired import fired
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
+from vocservice.web.query import told
 from vocservice.web.state import state
 from vocservice.web.view import TITLES, label_name, name_of
 
@@ -232,7 +233,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
 
 def _done(connection: Any, user: User) -> Bulk | None:
     """The act that led here, to be told with its undo; None where none did, or another person's."""
-    return bulks.find(connection, user, request.args["done"]) if "done" in request.args else None
+    return bulks.find(connection, user, told(request.args, "done")) if "done" in request.args else None
 
 
 def _claim(record_id: str) -> Claim | None:

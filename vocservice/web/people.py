@@ -132,7 +132,7 @@ def check_form(*, takes_file: bool = False) -> None:
     """Whether this form is one of ours. A file in it goes to the disk, not into memory.
 
     Raises:
-        PageError: it is not (403).
+        PageError: it is not (403), or a field holds a NUL (400).
     """
     if takes_file:
         uploads.allow(request, max_bytes=state().batches.max_bytes)
@@ -143,6 +143,8 @@ def check_form(*, takes_file: bool = False) -> None:
     fits = secret is not None and hmac.compare_digest(sent.encode("utf-8", "replace"), _token(secret).encode())
     if request.headers.get("Sec-Fetch-Site", "") in _FOREIGN or not fits:
         raise _refused()
+    if any("\0" in value for _, value in request.form.items(multi=True)):
+        raise PageError("Form refused", "This form holds a character that cannot be stored.", status=400)
 
 
 def form_token() -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-from flask import Flask, Response
+from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from vocservice.errors import BundleError, InputError, OutputError, RequestBusyError, StoppingError, StoreError, VocError
@@ -66,6 +66,16 @@ def register(app: Flask) -> None:
     app.register_error_handler(VocError, _from_voc_error)
     app.register_error_handler(HTTPException, _from_http_exception)
     app.register_error_handler(Exception, _from_exception)
+
+
+def refuse_nul(app: Flask) -> None:
+    """No path holds a NUL, which not every database can even be asked for."""
+    app.before_request(_refuse_nul)
+
+
+def _refuse_nul() -> None:
+    if "\0" in request.path:
+        abort(404)
 
 
 def _from_voc_error(error: VocError) -> Response:

@@ -1,6 +1,6 @@
 """The parameters of a URL in, checked values out; a fault names the parameter, never its value."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from werkzeug.datastructures import MultiDict
@@ -8,6 +8,12 @@ from werkzeug.datastructures import MultiDict
 from vocservice.web.problems import RequestError
 
 LONGEST = 500
+_LONGEST_TOLD = 100
+
+
+def told(given: Mapping[str, str], name: str) -> str:
+    """A parameter of a page as it can be looked up, without NUL and cut when long; blank where it is missing."""
+    return given.get(name, "").replace("\0", "")[:_LONGEST_TOLD]
 
 
 class Query:
