@@ -88,7 +88,10 @@ class JobSettings(BaseModel):
 
 
 class OutboundSettings(BaseModel):
-    """Where events may be sent: by plain HTTP, or into a private network, only for tests and those who host both ends."""
+    """Where events may be sent: by plain HTTP, or into a private network, only for tests and those who host both ends.
+
+    Senders' answers are fetched from private networks only then too, never by plain HTTP.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,8 +1,6 @@
 """Tests of `connector`: what is asked, with what, and what the answers become; the network is a fake."""
 
-import socket
 from collections.abc import Mapping
-from threading import Thread
 from typing import Any
 
 import orjson
@@ -12,7 +10,7 @@ from builders import CANARY
 from ingest.sending import sent
 from vocservice.errors import ConfigError, FetchError, UnusableBodyError
 from vocservice.ingest import Parsed, Skipped, Upsert
-from vocservice.ingest.connector import QualtricsConnector, SurveyMonkeyConnector, get, parse_qualtrics, parse_surveymonkey
+from vocservice.ingest.connector import QualtricsConnector, SurveyMonkeyConnector, parse_qualtrics, parse_surveymonkey
 
 REFERENCE = {"survey_id": "S/1", "response_id": "R 2"}
 MONKEY = {
@@ -118,26 +116,4 @@ def test_a_reference_without_ids_is_not_asked(reference: dict[str, str]) -> None
 )
 def test_an_address_must_be_https_and_a_host(url: str) -> None:
     with pytest.raises(ConfigError):
-        QualtricsConnector(base_url=url)
-
-
-def test_nothing_but_https_is_fetched() -> None:
-    with pytest.raises(FetchError):
-        get("http://localhost/", {})
-
-
-def test_a_server_that_speaks_no_tls_is_a_fetch_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(64)
-                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-
-        thread = Thread(target=answer, daemon=True)
-        thread.start()
-        with pytest.raises(FetchError):
-            get(f"https://127.0.0.1:{port}/", {})
-        thread.join(5)
+        QualtricsConnector(base_url=url, http=FakeHttp({}))

@@ -1,6 +1,8 @@
 """Tests of fetching: a thin event's answers become records, its placeholder goes, and what fails is tried again or put aside."""
 
+import socket
 from collections.abc import Mapping
+from threading import Thread
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -9,7 +11,8 @@ from vocservice.errors import FetchError, UnusableBodyError
 from vocservice.ingest.connector import Connector
 from vocservice.ingest.events import Fetch, Parsed, Skipped, Upsert
 from vocservice.jobs.errands import Errand
-from vocservice.jobs.fetching import MAX_ATTEMPTS, Fetching
+from vocservice.jobs.fetching import MAX_ATTEMPTS, Asking, Fetching
+from vocservice.jobs.guard import Policy
 from vocservice.records import RawVerbatim
 from vocservice.settings import Settings
 from vocservice.store import accesses, intake
@@ -71,7 +74,7 @@ def announce(store: Store, key: str) -> None:
 
 
 def work(store: Store, settings: Settings, connector: Connector) -> None:
-    fetching = Fetching(store, {"surveymonkey": lambda _: connector})
+    fetching = Fetching(store, Policy(), {"surveymonkey": lambda *_: connector})
     worker_of(store, settings, errands={FETCH: Errand(MAX_ATTEMPTS, fetching.run)}).run(once=True)
 
 
@@ -140,3 +143,35 @@ def test_a_token_is_sealed(store: Store) -> None:
         assert TOKEN not in str(connection.exec_driver_sql("SELECT * FROM facts").all())
         held = accesses.of(connection, store.vault, SOURCE)
     assert held == Access(TOKEN) and TOKEN not in repr(held)
+
+
+@pytest.mark.parametrize(
+    ("url", "policy", "code"),
+    [
+        ("https://127.0.0.1:9/", Policy(), "endpoint_refused"),
+        ("https://10.0.0.1/", Policy(allow_http=True), "endpoint_refused"),
+        ("http://127.0.0.1:9/", Policy(allow_http=True, allow_private=True), "endpoint_refused"),
+        ("https://127.0.0.1:9/", Policy(allow_private=True), "fetch_failed"),
+    ],
+)
+def test_a_sender_is_asked_over_https_and_not_in_our_own_network(url: str, policy: Policy, code: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        Asking(policy)(url, {})
+    assert caught.value.code == code
+
+
+def test_a_server_that_speaks_no_tls_is_a_fetch_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(64)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        with pytest.raises(FetchError):
+            Asking(Policy(allow_private=True))(f"https://127.0.0.1:{port}/", {})
+        thread.join(5)

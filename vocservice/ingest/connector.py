@@ -1,11 +1,8 @@
 """The reference of a thin event in, the fetched answers as events out: SurveyMonkey and Qualtrics.
 
-`parse_...` are pure; `Http` is the one call: HTTPS only, no redirects, ten seconds, at most 4 MiB, and injected, so that tests
-and other networks bring their own.
+`parse_...` are pure; `Http` is the one call, and injected (`jobs.fetching.Asking`), so that tests and other networks bring their own.
 """
 
-import http.client
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -18,8 +15,6 @@ from vocservice.ingest.events import Parsed
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, objects_at, read_object, text_at
 
-_TIMEOUT = 10.0
-_MOST_BYTES = 4 * 1024**2
 _FREE_TEXT = "_TEXT"
 
 Http = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
@@ -44,9 +39,9 @@ class Connector(Protocol):
 class SurveyMonkeyConnector:
     """Responses by `GET /v3/surveys/{survey}/responses/{response}/details`."""
 
-    def __init__(self, *, base_url: str = "https://api.surveymonkey.com", http: Http | None = None):
+    def __init__(self, *, http: Http, base_url: str = "https://api.surveymonkey.com"):
         self._base_url = check_base_url(base_url)
-        self._http = http or get
+        self._http = http
 
     def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
         survey, response = (_segment(reference, name) for name in ("survey_id", "response_id"))
@@ -57,9 +52,9 @@ class SurveyMonkeyConnector:
 class QualtricsConnector:
     """Responses by `GET /API/v3/surveys/{survey}/responses/{response}`; `base_url` names the data centre."""
 
-    def __init__(self, *, base_url: str, http: Http | None = None):
+    def __init__(self, *, base_url: str, http: Http):
         self._base_url = check_base_url(base_url)
-        self._http = http or get
+        self._http = http
 
     def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
         survey, response = (_segment(reference, name) for name in ("survey_id", "response_id"))
@@ -135,29 +130,6 @@ def check_base_url(url: str) -> str:
     if not is_plain or parts.query or parts.fragment:
         raise ConfigError("the address of an API must be https:// and a host")
     return url.rstrip("/")
-
-
-def get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    """Status and body of a GET over HTTPS; a redirect is an answer, not followed.
-
-    Raises:
-        FetchError: no answer within ten seconds, or more than 4 MiB.
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise FetchError("only https is fetched")
-    connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=_TIMEOUT, context=ssl.create_default_context())
-    try:
-        connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, headers=dict(headers))
-        answer = connection.getresponse()
-        body = answer.read(_MOST_BYTES + 1)
-    except (OSError, http.client.HTTPException, ValueError):
-        raise FetchError("the sender's API did not answer") from None
-    finally:
-        connection.close()
-    if len(body) > _MOST_BYTES:
-        raise FetchError("the sender's API answered with more than 4 MiB")
-    return answer.status, body
 
 
 def _asked(http_get: Http, url: str, headers: Mapping[str, str]) -> Delivery:

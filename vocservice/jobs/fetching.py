@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from vocservice.errors import FetchError
-from vocservice.ingest.connector import Connector, QualtricsConnector, SurveyMonkeyConnector
+from vocservice.errors import EndpointError, FetchError
+from vocservice.ingest.connector import Connector, Http, QualtricsConnector, SurveyMonkeyConnector
 from vocservice.ingest.events import Event
+from vocservice.jobs.guard import Policy, checked
+from vocservice.jobs.sending import exchange
 from vocservice.store import accesses, jobs, waiting
 from vocservice.store.accesses import Access
 from vocservice.store.jobs import Job, Lease
@@ -13,27 +15,50 @@ from vocservice.store.waiting import Waiting
 
 MAX_ATTEMPTS = 12  # six and a half hours at most
 
-Connect = Callable[[str | None], Connector]
+_MOST_BYTES = 4 * 1024**2
+
+Connect = Callable[[str | None, Http], Connector]
 
 
-def _surveymonkey(base_url: str | None) -> Connector:
-    return SurveyMonkeyConnector(base_url=base_url) if base_url else SurveyMonkeyConnector()
+def _surveymonkey(base_url: str | None, http: Http) -> Connector:
+    return SurveyMonkeyConnector(base_url=base_url, http=http) if base_url else SurveyMonkeyConnector(http=http)
 
 
-def _qualtrics(base_url: str | None) -> Connector:
+def _qualtrics(base_url: str | None, http: Http) -> Connector:
     if not base_url:
         raise FetchError("this source has no address of its API", code="access_missing")
-    return QualtricsConnector(base_url=base_url)
+    return QualtricsConnector(base_url=base_url, http=http)
 
 
 CONNECTORS: Mapping[str, Connect] = {"surveymonkey": _surveymonkey, "qualtrics": _qualtrics}
 
 
+class Asking:
+    """The one call of connectors: a GET over HTTPS to a checked address; no redirect, fifteen seconds for all of it, at most 4 MiB."""
+
+    def __init__(self, policy: Policy):
+        self._policy = Policy(allow_private=policy.allow_private)
+
+    def __call__(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Status and body.
+
+        Raises:
+            FetchError: it must not be asked (`endpoint_refused`), is not known (`endpoint_unknown_host`), or did not answer so.
+        """
+        try:
+            answer = exchange(checked(url, self._policy), "GET", headers, most_bytes=_MOST_BYTES)
+        except EndpointError as error:
+            raise FetchError("the sender's API is at no address that may be asked", code=error.code) from None
+        if answer is None:
+            raise FetchError("the sender's API did not answer in time, or with more than 4 MiB")
+        return answer
+
+
 class Fetching:
     """Asks senders for what their webhooks left out."""
 
-    def __init__(self, store: Store, connectors: Mapping[str, Connect] = CONNECTORS):
-        self._store, self._connectors = store, connectors
+    def __init__(self, store: Store, policy: Policy, connectors: Mapping[str, Connect] = CONNECTORS):
+        self._store, self._connectors, self._asking = store, connectors, Asking(policy)
 
     def run(self, job: Job, lease: Lease) -> None:
         """Fetch, store and finish.
@@ -58,4 +83,4 @@ class Fetching:
             raise FetchError("nothing is known of this sender's API", code="access_missing")
         if access is None:
             raise FetchError("this source has no token of its API", code="access_missing")
-        return self._connectors[wanted.adapter](access.base_url).fetch(reference, token=access.token).events
+        return self._connectors[wanted.adapter](access.base_url, self._asking).fetch(reference, token=access.token).events

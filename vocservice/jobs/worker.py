@@ -49,7 +49,7 @@ def errands_of(store: Store, settings: Settings) -> Mapping[str, Errand]:
     """The kinds of small jobs and what does them."""
     policy, told = Policy(settings.outbound.allow_http, settings.outbound.allow_private), alerting.Alerting(store, settings)
     return {
-        FETCH: Errand(fetching.MAX_ATTEMPTS, fetching.Fetching(store).run),
+        FETCH: Errand(fetching.MAX_ATTEMPTS, fetching.Fetching(store, policy).run),
         DELIVER: Errand(outbound.MAX_ATTEMPTS, outbound.Outbound(store, policy).run),
         ALERT: Errand(alerting.MAX_ATTEMPTS, told.run),
         TRY: Errand(alerting.MAX_ATTEMPTS, told.try_out),
