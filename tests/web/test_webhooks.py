@@ -258,6 +258,15 @@ def test_9_what_an_adapter_fails_at_is_kept_aside_too(generic: Sender, monkeypat
     assert generic.door.rows(schema.inbox)[0]["error_code"] == "parse_failed"
 
 
+def test_what_is_skipped_is_said_in_its_place(door: Door, generic: Sender) -> None:
+    body = [{"id": "1", "text": "Good."}, {"id": "2"}, {"id": "3", "text": " "}, {"id": "4", "text": "Bad."}]
+    told = generic.post(json.dumps(body).encode()).get_json()["records"]
+    assert [(one["outcome"], one.get("reason"), one["record"] is None) for one in told] == [
+        ("created", None, False), ("skipped", "rejected_missing_text", True), ("skipped", "no_text", True), ("created", None, False),
+    ]  # fmt: skip
+    assert door.count(schema.records) == 2
+
+
 def original(door: Door) -> dict[str, Any]:
     (row,) = door.rows(schema.records)
     found: dict[str, Any] = json.loads(door.vault.sealer.open(row["original_sealed"])) | {"warnings": row["warnings"]}

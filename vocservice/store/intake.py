@@ -5,7 +5,7 @@ Several deliveries in one transaction cost little more than one, as it is the co
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
 from typing import Any
@@ -61,12 +61,14 @@ class Parcel:
     Attributes:
         inbox: the row of its raw body; None for what came to our own API.
         said: what it says of each record, texts sealed.
+        skipped: by their place in the delivery, why the others say nothing of a record.
         warned: how many records came with warnings.
     """
 
     origin: Origin
     inbox: Mapping[str, Any] | None
     said: tuple[Sealed | Erase | Fetch, ...]
+    skipped: Mapping[int, str] = field(default_factory=dict)
     warned: int = 0
 
     @property
@@ -80,7 +82,8 @@ def packed(vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Parcel:
     row = _row(vault, arrival, status="accepted", code=None)
     origin = Origin(arrival.workspace_id, arrival.source_id, row["id"])
     warned = sum(isinstance(event, Upsert) and bool(event.warnings) for event in events)
-    return Parcel(origin, row, _contents(vault, origin, events), warned)
+    skipped = {place: event.reason for place, event in enumerate(events) if isinstance(event, Skipped)}
+    return Parcel(origin, row, _contents(vault, origin, events), skipped, warned)
 
 
 def packed_own(vault: Vault, workspace_id: str, events: Sequence[Event]) -> Parcel:
@@ -197,7 +200,14 @@ def _receipt(connection: Connection, parcel: Parcel, applied: tuple[Applied, ...
     if parcel.inbox is None:
         return Receipt("", False, "accepted", applied)
     forget_body(connection, parcel.inbox["id"], applied)
-    return Receipt(parcel.inbox["id"], False, "accepted", applied)
+    return Receipt(parcel.inbox["id"], False, "accepted", _whole(parcel, applied))
+
+
+def _whole(parcel: Parcel, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
+    """What became of every event of a delivery, in its order, those that were skipped too."""
+    rest, skipped = iter(applied), parcel.skipped
+    places = range(len(applied) + len(skipped))
+    return tuple(Applied(None, "skipped", skipped[place]) if place in skipped else next(rest) for place in places)
 
 
 def _row(vault: Vault, arrival: Arrival, *, status: str, code: str | None) -> dict[str, Any]:

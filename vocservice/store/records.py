@@ -52,7 +52,7 @@ _AT_ONCE = 500
 _DIG = select(tombstones.c.record_hash).where(
     tombstones.c.workspace_id.in_(bindparam("workspaces", expanding=True)), tombstones.c.record_hash.in_(bindparam("tombs", expanding=True))
 )
-Outcome = Literal["created", "updated", "unchanged", "stale", "erased", "waiting"]
+Outcome = Literal["created", "updated", "unchanged", "stale", "erased", "waiting", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of one event; `record_id` is None for what was erased before."""
+    """What became of one event; `record_id` is None for what was erased before, and for what was skipped, with its `reason`."""
 
     record_id: str | None
     outcome: Outcome
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

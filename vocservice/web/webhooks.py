@@ -11,10 +11,12 @@ from flask import Blueprint, Response, request
 from vocservice.errors import SignatureError, StoreError, UnusableBodyError
 from vocservice.ingest import Adapter, Delivery, Parsed
 from vocservice.ingest.registry import adapter as adapter_of
+from vocservice.records import Json
 from vocservice.store import audit, intake, sources
 from vocservice.store.audit import Act
 from vocservice.store.intake import Arrival, Receipt
 from vocservice.store.opened import Store
+from vocservice.store.records import Applied
 from vocservice.store.sources import Source
 from vocservice.web import logs
 from vocservice.web.answers import json_answer
@@ -44,7 +46,8 @@ def receive(token: str) -> Response:
     delivery = _delivery(token)
     _verify(store, source, sender, delivery)
     receipt = _stored(store, source, sender, delivery)
-    logs.note(records=len(receipt.applied), duplicate=receipt.is_duplicate, quarantined=receipt.status == "quarantined")
+    records = sum(applied.outcome != "skipped" for applied in receipt.applied)
+    logs.note(records=records, duplicate=receipt.is_duplicate, quarantined=receipt.status == "quarantined")
     state().ringer.ring()
     return _answer(receipt)
 
@@ -124,5 +127,10 @@ def _parsed(source: Source, sender: Adapter, delivery: Delivery) -> Parsed | str
 def _answer(receipt: Receipt) -> Response:
     body = {"id": receipt.id, "status": receipt.status, "duplicate": receipt.is_duplicate}
     if receipt.status == "accepted":
-        body["records"] = [{"record": applied.record_id, "outcome": applied.outcome} for applied in receipt.applied]
+        body["records"] = [_told(applied) for applied in receipt.applied]
     return json_answer(body, status=200 if receipt.is_duplicate else 202)
+
+
+def _told(applied: Applied) -> Json:
+    reason = {"reason": applied.reason} if applied.reason else {}
+    return {"record": applied.record_id, "outcome": applied.outcome, **reason}
