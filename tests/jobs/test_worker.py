@@ -14,13 +14,13 @@ from vocservice.jobs.digests import Digests
 from vocservice.jobs.process import run_worker
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import idempotency, jobs, packed, records, schema
+from vocservice.store import idempotency, jobs, packed, promotions, records, schema
 from vocservice.store.opened import Store
 from vocservice.store.schema import records as record_table
 from vocservice.store.types import from_micros
 from vocservice.taxonomy import load_taxonomy
 
-from .stores import WORKSPACE, add, add_transcript, analyses_each, codes, job_states, make_due, statuses, worker_of
+from .stores import WORKSPACE, add, add_transcript, add_verbatim, analyses_each, codes, job_states, make_due, statuses, worker_of
 
 
 class Scripted(FakePipeline):
@@ -39,6 +39,20 @@ class Scripted(FakePipeline):
 
 def over(pipeline: FakePipeline) -> Analyser:
     return Analyser(pipeline, MODEL, load_taxonomy())
+
+
+def test_metadata_outlive_every_analysis_that_follows(store: Store, settings: Settings) -> None:
+    details = {"region": "north", "by": ["jane@example.org", "C-77"], "deep": {"n": 1}}
+    record = add_verbatim(store, RawVerbatim("r-0", "It crashed.", subject="C-77", metadata=details))
+    kept = []
+    for model in ("b-1", "b-2", "b-3"):
+        with store.database.write() as connection:
+            jobs.enqueue(connection, WORKSPACE, records.ANALYSE, record)
+        worker_of(store, settings, lambda _, model=model: Analyser(FakePipeline(), model, load_taxonomy())).run(once=True)  # type: ignore[misc]
+        with store.database.read() as connection:
+            kept.append(connection.scalar(select(record_table.c.details)))
+            assert promotions.sample(connection, 1)[0].verbatim.metadata == kept[-1]
+    assert kept == [{"region": "north", "by": ["[EMAIL]", "[CUSTOMER]"], "deep": {"n": 1}}] * 3
 
 
 def test_what_is_queued_is_analysed_once_and_its_raw_text_goes(store: Store, settings: Settings) -> None:

@@ -103,7 +103,8 @@ def test_without_its_original_a_record_is_analysed_again_from_its_redacted_text(
     bench.deliver(said("r", "The app crashed"))
     work_off(bench)
     again(bench)
-    assert load(bench, take(bench)[0]).verbatim.text == "*** crashed"
+    verbatim = load(bench, take(bench)[0]).verbatim
+    assert (verbatim.text, verbatim.metadata) == ("*** crashed", {"region": "north"})
 
 
 def test_what_cannot_be_analysed_is_rejected_and_forgotten(bench: Bench) -> None:

@@ -18,14 +18,14 @@ from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
 from vocservice.store.vectors import Held
-from vocservice.store.verbatims import from_bytes, from_json
+from vocservice.store.verbatims import from_bytes, from_kept
 
 # A record that we failed at, not one that cannot be analysed: its text is kept for a later try.
 OUR_FAULTS = frozenset({"analysis_failed", "bundle_invalid"})
 
 
 # Built once: with every record that is analysed, building a statement costs more than running it.
-_LOAD = select(record_table.c.status, record_table.c.revision, record_table.c.original_sealed, record_table.c.clean).where(
+_LOAD = select(*(record_table.c[name] for name in ("status", "revision", "original_sealed", "clean", "details"))).where(
     record_table.c.id == bindparam("record")
 )
 _HOLD = select(record_table.c.revision, record_table.c.status).where(record_table.c.id == bindparam("record")).with_for_update()
@@ -69,7 +69,7 @@ def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
         return None
     if row.original_sealed is not None:
         return Task(job, row.revision, from_bytes(vault.sealer.open(row.original_sealed)))
-    return Task(job, row.revision, from_json(row.clean)) if row.clean else None
+    return Task(job, row.revision, from_kept(row.clean, row.details)) if row.clean else None
 
 
 def save(connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str) -> Kept | None:

@@ -16,7 +16,7 @@ from vocservice.store.database import now
 from vocservice.store.records import ANALYSE
 from vocservice.store.schema import analyses, promotions, records, workspaces
 from vocservice.store.schema import jobs as job_table
-from vocservice.store.verbatims import from_json
+from vocservice.store.verbatims import from_kept
 
 REANALYSE = "reanalyse"
 _HAVE_TEXT = ("pending", "analysed", "failed")
@@ -113,9 +113,9 @@ def next_page(connection: Connection, workspace_id: str, model: str, *, after: s
 def sample(connection: Connection, size: int) -> list[Labelled]:
     """Analysed records drawn by chance, from every workspace."""
     current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
-    drawn = select(records.c.clean, analyses.c.result).join(analyses, current).where(records.c.clean.is_not(None))
+    drawn = select(records.c.clean, records.c.details, analyses.c.result).join(analyses, current).where(records.c.clean.is_not(None))
     rows = connection.execute(drawn.order_by(func.random()).limit(size)).all()
-    return [Labelled(from_json(row.clean), row.result) for row in rows]
+    return [Labelled(from_kept(row.clean, row.details), row.result) for row in rows]
 
 
 def _restore(connection: Connection, record_id: str, analysis_id: str) -> None:

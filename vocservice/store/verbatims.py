@@ -30,6 +30,11 @@ def from_json(value: dict[str, Any]) -> RawVerbatim:
     return RawVerbatim(**{**value, "turns": tuple(RawTurn(**turn) for turn in value.get("turns") or ())})
 
 
+def from_kept(clean: dict[str, Any], details: Any) -> RawVerbatim:
+    """The verbatim of what is kept of a record after its analysis: its redacted text, with its redacted metadata."""
+    return from_json({**clean, "metadata": details})
+
+
 def content_hash(raw: bytes) -> str:
     """SHA-256 of what `to_bytes` made of a verbatim: equal where nothing changed."""
     return hashlib.sha256(raw).hexdigest()
