@@ -10,7 +10,7 @@ from vocservice.errors import StoreError
 from vocservice.records import Rejected
 from vocservice.store import jobs, records
 from vocservice.store.jobs import Lease
-from vocservice.store.schema import analyses, inbox
+from vocservice.store.schema import analyses, inbox, review_labels, reviews
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.sealing import Sealer, new_key
@@ -115,6 +115,15 @@ def test_what_cannot_be_analysed_is_rejected_and_forgotten(bench: Bench) -> None
     row = only(bench)
     assert (row["status"], row["error_code"], row["original_sealed"], row["clean"]) == ("rejected", "unsupported_language", None, None)
     assert [found["is_current"] for found in bench.rows(analyses)] == [False]
+
+
+def test_a_version_that_is_rejected_takes_its_record_off_the_desk(bench: Bench) -> None:
+    bench.deliver(said("r", "The app crashed", version="1"))
+    work_off(bench)
+    assert len(bench.rows(reviews)) == 1 and bench.rows(review_labels)
+    bench.deliver(said("r", "Die App ist abgestuerzt", version="2"))
+    keep(bench, load(bench, take(bench)[0]), Rejected("r", "unsupported_language", "not English"))
+    assert (bench.rows(reviews), bench.rows(review_labels)) == ([], [])
 
 
 def test_what_we_failed_at_keeps_its_text(bench: Bench) -> None:

@@ -95,6 +95,7 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
     if isinstance(result, Rejected):
         _supersede(connection, task)
         vectors.drop(connection, task.job.target)
+        reviews.leave(connection, task.job.target)
         _set(connection, task, status="rejected", error_code=result.code, clean=None, details=None, needs_review=None)
     else:
         whole = result.to_dict()

@@ -118,7 +118,7 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
     stands = held is not None and held.decided_at is not None and held.revision == revision
     called = [hit for hit in hits if hit.calls]
     if not (urgency.enters(labels, by) or urgency.is_called(result) or called or stands):
-        connection.execute(delete(reviews).where(reviews.c.record_id == record_id))
+        leave(connection, record_id)
         return False
     values = {
         "revision": revision,
@@ -132,6 +132,11 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
     found = dict.fromkeys([*urgency.shown(labels), *(f"{urgency.RULES}.{hit.name}" for hit in hits)])
     insert_missing(connection, review_labels, [{"record_id": record_id, "label": label} for label in found])
     return True
+
+
+def leave(connection: Connection, record_id: str) -> None:
+    """Take a record out of the queue, with the labels that it stood there for."""
+    connection.execute(delete(reviews).where(reviews.c.record_id == record_id))
 
 
 def page(connection: Connection, user: User, choice: Choice, *, cursor: str | None = None, limit: int = 25) -> Page:
