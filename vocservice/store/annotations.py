@@ -162,14 +162,14 @@ def steps(history: list[Annotation]) -> int:
 
 
 def seen(connection: Connection, workspace_id: str, record_ids: Sequence[str]) -> dict[str, Seen]:
-    """What a form shows of each of some records, for it to be decided as shown."""
+    """What a form shows of each of some records, for it to be decided as shown: the text of the analysis, which a newer one may await."""
     count = func.count(annotations.c.id) + func.count(annotations.c.undone_at)
     chosen = (
-        select(records.c.id, records.c.revision, analyses.c.bundle, count)
+        select(records.c.id, analyses.c.revision, analyses.c.bundle, count)
         .join(analyses, and_(analyses.c.record_id == records.c.id, analyses.c.is_current))
         .outerjoin(annotations, annotations.c.record_id == records.c.id)
         .where(records.c.workspace_id == workspace_id, records.c.id.in_(record_ids))
-        .group_by(records.c.id, records.c.revision, analyses.c.bundle)
+        .group_by(records.c.id, analyses.c.revision, analyses.c.bundle)
     )
     return {row[0]: Seen(*row[1:]) for row in connection.execute(chosen)}
 
