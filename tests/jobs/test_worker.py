@@ -10,11 +10,12 @@ from sqlalchemy import select, text
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError, StoreError
+from vocservice.jobs import persistence
 from vocservice.jobs.digests import Digests
 from vocservice.jobs.process import run_worker
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import idempotency, jobs, packed, promotions, records, schema
+from vocservice.store import analyses, idempotency, jobs, packed, promotions, records, schema
 from vocservice.store.opened import Store
 from vocservice.store.schema import records as record_table
 from vocservice.store.types import from_micros
@@ -145,6 +146,27 @@ def test_a_busy_database_is_tried_again_and_the_results_are_not_lost(
     monkeypatch.setattr(analysing.results, "keep", busy)
     worker_of(store, settings).run(once=True)
     assert (len(calls), statuses(store)) == (3, {"r-0": "analysed"})
+
+
+@pytest.mark.parametrize("step", ["load_task", "save"])
+def test_after_an_outage_nobody_renews_the_leases_of_work_that_was_given_up(
+    step: str, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise StoreError("gone")
+
+    add(store, "Good.", "Bad.")
+    worker = worker_of(store, settings)
+    with monkeypatch.context() as outage:
+        outage.setattr(persistence, "full_jitter", lambda *_, **__: 0.0)
+        outage.setattr(analyses, step, gone)
+        with pytest.raises(StoreError):
+            worker.turn()
+    assert worker._beat.held() == []
+    make_due(store)
+    for _ in range(3):
+        worker.turn()
+    assert statuses(store) == {"r-0": "analysed", "r-1": "analysed"}
 
 
 def test_one_record_that_cannot_be_kept_does_not_take_its_neighbours_along(

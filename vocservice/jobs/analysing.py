@@ -51,9 +51,9 @@ class Analysing:
         Raises:
             StoreError: the database did not answer for long; the leases of what is left run out.
         """
-        tasks = persistently(lambda: self._loaded(claimed))
         kept = 0
         try:
+            tasks = persistently(lambda: self._loaded(claimed))
             for one in self._analysed(tasks, analyser):
                 kept += self._save(one, analyser.model)
                 self._store.database.give_way()
@@ -61,7 +61,8 @@ class Analysing:
             raise
         except Exception as error:
             self._failed(claimed, error)
-        self._beat.drop(job.id for job in claimed)
+        finally:
+            self._beat.drop(job.id for job in claimed)
         return kept
 
     def _loaded(self, claimed: Sequence[Job]) -> list[Task]:
