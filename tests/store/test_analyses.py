@@ -191,3 +191,20 @@ def test_jobs_of_the_dead_fail_their_records(bench: Bench) -> None:
         jobs.bury(connection, WORKER, job.id, code="model_failed")
         assert give_up(connection) == 1
     assert (only(bench)["status"], only(bench)["error_code"]) == ("failed", "model_failed")
+
+
+@pytest.mark.parametrize("is_taken", [False, True], ids=["queued", "running"])
+def test_a_dead_job_of_an_earlier_version_does_not_fail_a_newer_one(bench: Bench, is_taken: bool) -> None:
+    from vocservice.store.analyses import give_up
+
+    bench.deliver(said("r", "The app crashed", version="1"))
+    (job,) = take(bench)
+    with bench.database.write() as connection:
+        jobs.bury(connection, WORKER, job.id, code="model_failed")
+    bench.deliver(said("r", "It is fine now", version="2"))
+    newer = take(bench) if is_taken else []
+    with bench.database.write() as connection:
+        assert give_up(connection) == 0
+    assert (only(bench)["status"], only(bench)["error_code"]) == ("pending", None)
+    assert sum(keep(bench, load(bench, job)) for job in newer or take(bench)) == 1
+    assert only(bench)["status"] == "analysed"

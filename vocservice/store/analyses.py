@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from vocservice.records import Json, RawVerbatim, Rejected, Result
 from vocservice.store import alerts, jobs, records, reviews, rule_hits, vectors
@@ -22,6 +22,7 @@ from vocservice.store.verbatims import from_bytes, from_kept
 
 # A record that we failed at, not one that cannot be analysed: its text is kept for a later try.
 OUR_FAULTS = frozenset({"analysis_failed", "bundle_invalid"})
+_OF_RECORDS = (records.ANALYSE, records.FETCH)
 
 
 # Built once: with every record that is analysed, building a statement costs more than running it.
@@ -112,14 +113,15 @@ def save(connection: Connection, lease: Lease, task: Task, result: Result, clean
 
 
 def give_up(connection: Connection, *, limit: int = 1000) -> int:
-    """Mark records that no worker will try again (their job is dead) as failed; returns how many."""
-    dead = (job_table.c.kind.in_((records.ANALYSE, records.FETCH)), job_table.c.state == "dead")
-    stuck = record_table.c.status.in_(("pending", "waiting"))
-    columns = select(job_table.c.target, job_table.c.error_code).where(*dead, record_table.c.id == job_table.c.target, stuck)
-    found = connection.execute(columns.limit(limit)).all()
+    """Mark records that no worker will try again (they have a dead job and none that lives) as failed; returns how many."""
+    live = job_table.alias()
+    works = exists().where(live.c.target == record_table.c.id, live.c.kind.in_(_OF_RECORDS), live.c.state != "dead")
+    stuck = (record_table.c.status.in_(("pending", "waiting")), ~works)
+    dead = (job_table.c.kind.in_(_OF_RECORDS), job_table.c.state == "dead", record_table.c.id == job_table.c.target)
+    found = connection.execute(select(job_table.c.target, job_table.c.error_code).where(*dead, *stuck).limit(limit)).all()
     for row in found:
         values = {"status": "failed", "error_code": row.error_code}
-        connection.execute(update(record_table).where(record_table.c.id == row.target, stuck).values(**values))
+        connection.execute(update(record_table).where(record_table.c.id == row.target, *stuck).values(**values))
     return len(found)
 
 
