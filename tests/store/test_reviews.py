@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import insert
 
 from store.bench import Bench, said, work_off
@@ -42,6 +43,20 @@ def test_what_waits_is_counted_by_kind_and_what_is_decided_beside(bench: Bench) 
     assert (found.labels, found.scopes) == ({"flags.churn_risk": 4}, {"both": 2, "neither": 1})
     assert found.channels == {"chat": 2, "phone": 1}
     assert (nothing.pending, nothing.overdue, nothing.scopes) == (0, 0, {})
+
+
+@pytest.mark.parametrize(("is_decided", "overdue"), [(True, 0), (False, 1)], ids=["decided", "waiting"])
+def test_a_decided_record_that_comes_back_is_due_from_then(bench: Bench, is_decided: bool, overdue: int) -> None:
+    bench.deliver(said("r", "It crashed.", version="1"))
+    work_off(bench)
+    with bench.database.write() as connection:
+        at = now(connection) - timedelta(days=90)
+        connection.execute(schema.reviews.update().values(entered_at=at, decided_at=at if is_decided else None))
+    bench.deliver(said("r", "It crashed again.", version="2"))
+    work_off(bench)
+    with bench.database.read() as connection:
+        found = reviews.counts(connection, bench.workspace)
+    assert (found.pending, found.decided, found.overdue) == (1, 0, overdue)
 
 
 def test_lines_that_are_decided_are_not_walked_to_count_those_that_wait(bench: Bench) -> None:

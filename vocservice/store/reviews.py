@@ -108,14 +108,15 @@ class Counts:
 
 def enter(connection: Connection, workspace_id: str, record_id: str, *, revision: int, result: Json, hits: Sequence[Hit] = ()) -> bool:
     """Put a record into the queue, or take it out, by its newest analysis and the rules that hold for it; a decision on the same
-    revision stands.
+    revision stands. What was decided on an earlier one comes anew, and is due from now.
 
     Returns:
         Whether it is in the queue.
     """
     labels, by = urgency.given(result), urgency.rules()
     held = connection.execute(_line(), {"record": record_id}).one_or_none()
-    stands = held is not None and held.decided_at is not None and held.revision == revision
+    decided = held if held is not None and held.decided_at is not None else None
+    stands = decided is not None and decided.revision == revision
     called = [hit for hit in hits if hit.calls]
     if not (urgency.enters(labels, by) or urgency.is_called(result) or called or stands):
         leave(connection, record_id)
@@ -125,8 +126,10 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
         "urgency": urgency.urgency(labels, by) + 10 * sum(hit.urgency for hit in called),
         "scope": (result.get("scope") or {}).get("key"),
         "channel": connection.scalar(_channel(), {"record": record_id}),
-        "decided_at": held.decided_at if held is not None and stands else None,
+        "decided_at": decided.decided_at if decided is not None and stands else None,
     }
+    if decided is not None and not stands:
+        values["entered_at"] = now(connection)
     if not _put(connection, workspace_id, record_id, values):
         connection.execute(delete(review_labels).where(review_labels.c.record_id == record_id))
     found = dict.fromkeys([*urgency.shown(labels), *(f"{urgency.RULES}.{hit.name}" for hit in hits)])
