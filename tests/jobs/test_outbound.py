@@ -25,7 +25,7 @@ from vocservice.jobs.outbound import Outbound, wait_after
 from vocservice.jobs.sending import Answer, post, retry_after
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import jobs, outbound, records, rules
+from vocservice.store import jobs, outbound, records, rules, schema
 from vocservice.store.opened import Store
 from vocservice.store.outbound import DELIVER, EVENTS, Before, Endpoint
 from vocservice.store.rules import Draft, Rule
@@ -197,6 +197,22 @@ def test_a_pause_that_is_asked_for_is_kept(store: Store, settings: Settings, rec
     make_due(store)
     deliver(store, settings)
     assert log_of(store, endpoint) == [("feedback.analysed", "delivered", 2, 204)]
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_worker_that_lost_its_lease_notes_nothing(status: int, store: Store, settings: Settings) -> None:
+    endpoint, _ = subscribed(store, "http://127.0.0.1:9/", ["feedback.analysed"])
+    add(store, "Good.")
+
+    def overtaken(*_: object) -> Answer:
+        """Another worker takes the job while this one waits for its answer, and delivers the event."""
+        with store.database.write() as connection:
+            job = connection.execute(schema.jobs.delete().where(schema.jobs.c.kind == DELIVER).returning(schema.jobs.c.target)).one()
+            outbound.note(connection, job.target, state="delivered", status=204)
+        return Answer(status)
+
+    deliver(store, settings, send=overtaken)
+    assert log_of(store, endpoint) == [("feedback.analysed", "delivered", 1, 204)]
 
 
 def test_gone_disables_the_endpoint_and_what_failed_can_be_replayed(store: Store, settings: Settings, receiver: Receiver) -> None:

@@ -71,11 +71,12 @@ class Outbound:
         is_over = answer.status == GONE or job.attempts >= lease.max_attempts
         with self.store.database.write() as connection:
             if is_done or is_over:
-                if not jobs.finish(connection, lease, job.id):
-                    return
+                is_ours = jobs.finish(connection, lease, job.id)
             else:
                 delay = max(self.wait(job.attempts), answer.retry_after or 0.0)
-                jobs.fail(connection, lease, job, code="delivery_failed", delay=delay)
+                is_ours = jobs.fail(connection, lease, job, code="delivery_failed", delay=delay)
+            if not is_ours:
+                return  # another worker took it and notes what came of it
             state = "delivered" if is_done else "failed" if is_over else "queued"
             outbound.note(connection, delivery.id, state=state, status=answer.status)
             if answer.status == GONE:

@@ -132,30 +132,30 @@ def release(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> Non
         _requeue(connection, lease, job_id, attempts=jobs.c.attempts - 1, delay=0.0, code=None)
 
 
-def fail(connection: Connection, lease: Lease, job: Job, *, code: str, delay: float) -> None:
-    """Try again after `delay` seconds, or bury the job after its last attempt."""
+def fail(connection: Connection, lease: Lease, job: Job, *, code: str, delay: float) -> bool:
+    """Try again after `delay` seconds, or bury the job after its last attempt; False where the lease was lost."""
     if job.attempts < lease.max_attempts:
-        _requeue(connection, lease, job.id, attempts=jobs.c.attempts, delay=delay, code=code)
-        return
-    bury(connection, lease, job.id, code=code)
+        return _requeue(connection, lease, job.id, attempts=jobs.c.attempts, delay=delay, code=code)
+    return bury(connection, lease, job.id, code=code)
 
 
-def bury(connection: Connection, lease: Lease, job_id: str, *, code: str) -> None:
-    """A job that no further try can help."""
+def bury(connection: Connection, lease: Lease, job_id: str, *, code: str) -> bool:
+    """A job that no further try can help; False where the lease was lost."""
     held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner)
-    connection.execute(update(jobs).where(held).values(state="dead", error_code=code, lease_owner=None, lease_until=None))
+    gone = update(jobs).where(held).values(state="dead", error_code=code, lease_owner=None, lease_until=None)
+    return connection.execute(gone).rowcount == 1
 
 
-def _requeue(connection: Connection, lease: Lease, job_id: str, *, attempts: Any, delay: float, code: str | None) -> None:
+def _requeue(connection: Connection, lease: Lease, job_id: str, *, attempts: Any, delay: float, code: str | None) -> bool:
     """Back into the queue, unless a newer job for the same target waits there already: then this one is not needed."""
     held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
     due = now(connection) + timedelta(seconds=delay)
     back = {"state": "queued", "attempts": attempts, "due_at": due, "error_code": code, "lease_owner": None, "lease_until": None}
     try:
         with connection.begin_nested():
-            connection.execute(update(jobs).where(held).values(**back))
+            return connection.execute(update(jobs).where(held).values(**back)).rowcount == 1
     except IntegrityError:
-        connection.execute(delete(jobs).where(held))
+        return connection.execute(delete(jobs).where(held)).rowcount == 1
 
 
 def revive(connection: Connection, workspace_id: str | None = None, *, job_ids: Sequence[str] | None = None) -> int:
