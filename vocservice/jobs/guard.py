@@ -91,7 +91,12 @@ def is_public(address: str) -> bool:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    return all(one.is_global and not one.is_multicast and not one.is_reserved for one in _unwrapped(found))
+    return all(one.is_global and not one.is_multicast and not one.is_reserved and not _is_of_site(one) for one in _unwrapped(found))
+
+
+def _is_of_site(address: IPAddress) -> bool:
+    """Whether it is of the networks that stood for private ones before fc00::/7, and still do in some."""
+    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 def _unwrapped(address: IPAddress) -> list[IPAddress]:
