@@ -34,6 +34,8 @@ def utc(text: str) -> datetime:
         (Timing(zone=BERLIN, quiet=NIGHT), "2026-11-27 21:30", None, "2026-11-28 06:00"),
         (Timing(zone=BERLIN, quiet=NIGHT), "2026-07-01 21:30", None, "2026-07-02 05:00"),
         (Timing(zone=BERLIN, quiet=(time(1), time(4))), "2026-03-29 00:30", None, "2026-03-29 02:00"),  # the clocks go forward at 2
+        (Timing(zone=BERLIN, quiet=(time(22), time(2, 30))), "2026-10-25 00:10", None, "2026-10-25 00:30"),  # 2 to 3 comes twice
+        (Timing(zone=BERLIN, quiet=(time(22), time(2, 30))), "2026-10-25 01:10", None, "2026-10-25 01:30"),
         (Timing(digest_at=time(8)), "2026-11-27 07:59", None, "2026-11-27 08:00"),
         (Timing(digest_at=time(8)), "2026-11-27 08:00", None, "2026-11-28 08:00"),
         (Timing(digest_at=time(8), days=(0,)), "2026-11-27 07:00", None, "2026-11-30 08:00"),

@@ -45,7 +45,8 @@ class Timing:
         if not is_quiet:
             return at
         day = local.date() + timedelta(days=int(spans_midnight and clock >= start))
-        return datetime.combine(day, end, ZoneInfo(self.zone)).astimezone(UTC)
+        end_here = end.replace(fold=local.fold)  # where an hour comes twice, the same time of it
+        return datetime.combine(day, end_here, ZoneInfo(self.zone)).astimezone(UTC)
 
     def _next_digest(self, now: datetime, clock: time) -> datetime:
         today = now.astimezone(ZoneInfo(self.zone)).date()
