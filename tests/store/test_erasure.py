@@ -10,6 +10,7 @@ from vocservice.store import deadletters, erasure, idempotency, intake, jobs, re
 from vocservice.store.erasure import Erased
 from vocservice.store.idempotency import Answer, claim_of
 from vocservice.store.intake import Arrival
+from vocservice.store.records import erase_by_id
 from vocservice.store.schema import analyses, audit, inbox, records
 from vocservice.store.schema import idempotency as answers
 from vocservice.store.schema import jobs as job_table
@@ -83,6 +84,36 @@ def test_a_body_that_names_the_customer_in_escapes_goes(sqlite_bench: Bench, bod
     quarantined(sqlite_bench, body, "escaped")
     quarantined(sqlite_bench, rb"\ud83d %FF \ a body of nobody \u00", "nobody")
     assert erase(sqlite_bench, 'j\u00fcrgen/"\U0001f600" other@Example.org') == Erased(0, 1, 0)
+
+
+BELOW = ("91", "91/q7", "91/q7/a", "910", "91-q7")
+
+
+@pytest.mark.parametrize("way", ["id", "subject"])
+def test_what_is_below_an_erased_record_goes_along(bench: Bench, way: str) -> None:
+    """Also where it names no customer: its tombstone would keep every newer version of it out."""
+    told = bench.deliver(said("91", "Mine", subject=CANARY), *(said(name, "Words") for name in BELOW[1:]))
+    work_off(bench)
+    if way == "subject":
+        assert erase(bench, CANARY, is_dry=True) == erase(bench, CANARY) == Erased(3, 0, 0)
+    else:
+        with bench.database.write() as connection:
+            assert erase_by_id(connection, bench.vault, bench.workspace, told.applied[0].record_id or "", reason="api")
+    assert {row["source_record"] for row in bench.rows(records) if row["status"] != "erased"} == {"910", "91-q7"}
+    assert len(bench.rows(analyses)) == 2
+    again = bench.deliver(*(said(name, "Newer", version="2") for name in BELOW))
+    assert [one.outcome for one in again.applied] == ["erased"] * 3 + ["updated"] * 2
+
+
+def test_retention_erases_what_is_below_an_old_record_at_its_own_time(bench: Bench) -> None:
+    bench.deliver(said("91", "Old"))
+    bench.sql("UPDATE records SET received_at = received_at - 864000000000")
+    bench.deliver(said("91/q7", "New"))
+    with bench.database.write() as connection:
+        workspaces.set_retention(connection, workspaces.get(connection, bench.workspace), 9, actor="test")
+        kept = workspaces.get(connection, bench.workspace)
+    assert retention.sweep(bench.database, bench.vault, kept, actor="test").records == 1
+    assert [row["source_record"] for row in bench.rows(records, status="pending")] == ["91/q7"]
 
 
 def test_a_customer_erased_during_a_run_is_not_in_what_comes_out(bench: Bench) -> None:

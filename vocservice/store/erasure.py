@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, dataclass
 from urllib.parse import unquote_plus
 
-from sqlalchemy import Connection, String, cast, delete, or_, select, update
+from sqlalchemy import Connection, Row, String, cast, delete, or_, select, update
 
 from vocservice.store import audit, records
 from vocservice.store.audit import Act
@@ -32,14 +32,13 @@ def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject:
     A quarantined body is of nobody known: it goes where it names the customer's key, plainly or escaped as forms and JSON do.
     """
     records.guard(connection, workspace_id, is_alone=True)
-    mine = record_table.c.workspace_id == workspace_id, record_table.c.subject_hash == vault.subject_hash(workspace_id, subject)
-    found = connection.execute(select(record_table.c.id, record_table.c.source_record).where(*mine)).all()
-    names = [name for row in found for name in row]
+    found = _records_of(connection, workspace_id, vault.subject_hash(workspace_id, subject))
+    names = [name for row in found for name in (row.id, row.source_record)]
     bodies = _bodies_naming(connection, vault, workspace_id, subject)
     answers = _answers_naming(connection, names)
     if not is_dry:
-        for record_id, _ in found:
-            records.erase_by_id(connection, vault, workspace_id, record_id, reason=REQUESTED)
+        for row in found:
+            records.erase_by_id(connection, vault, workspace_id, row.id, reason=REQUESTED, takes_below=False)  # found already
         connection.execute(update(inbox).where(inbox.c.id.in_(bodies)).values(status="discarded", body_sealed=None))
         for key_id, route, name in answers:
             forget_answer(connection, key_id, route, name)
@@ -52,6 +51,20 @@ def forget_answer(connection: Connection, key_id: str, route: str, name: str) ->
     """Drop one kept answer."""
     one = idempotency.c.key_id == key_id, idempotency.c.route == route, idempotency.c.name == name
     connection.execute(delete(idempotency).where(*one))
+
+
+def _records_of(connection: Connection, workspace_id: str, subject_hash: str) -> list[Row[str, str, str]]:
+    """Id, key of the source and the sender's id of a customer's records and of all that is below them."""
+    columns = select(record_table.c.id, record_table.c.source_key, record_table.c.source_record)
+    mine = list(connection.execute(columns.where(record_table.c.workspace_id == workspace_id, record_table.c.subject_hash == subject_hash)))
+    known, tops = {row.id for row in mine}, {(row.source_key, row.source_record) for row in mine}
+    sources = {row.source_key for row in mine}
+    others = columns.where(record_table.c.workspace_id == workspace_id, record_table.c.source_key.in_(sources))
+    below = others.where(record_table.c.source_record.contains(records.BELOW, autoescape=True))
+    for row in connection.execute(below, execution_options={"yield_per": 1000}) if tops else ():
+        if row.id not in known and any((row.source_key, name) in tops for name in records.path_of(row.source_record)):
+            mine.append(row)
+    return mine
 
 
 def _bodies_naming(connection: Connection, vault: Vault, workspace_id: str, subject: str) -> list[str]:

@@ -109,7 +109,7 @@ def seal(vault: Vault, origin: Origin, record: str, verbatim: RawVerbatim, *, ve
         "content_hash": vault.hash("content", origin.workspace_id, content_hash(raw)),
         "warnings": list(warnings),
     }
-    tombs = tuple(_tomb(vault, origin, name) for name in _path(record))
+    tombs = tuple(_tomb(vault, origin, name) for name in path_of(record))
     return Sealed(origin, record, plain(version)[:_LONGEST_VERSION] if version is not None else None, tombs, values)
 
 
@@ -179,24 +179,31 @@ def erase(connection: Connection, vault: Vault, origin: Origin, record: str, *, 
     """Erase what the sender took back, and all below it; also where it never came, so that it cannot come later."""
     guard(connection, origin.workspace_id, is_alone=True)
     _entomb(connection, vault, origin, record, reason)
-    below = func.substr(records.c.source_record, 1, len(record) + 1) == record + BELOW
-    mine = (records.c.workspace_id == origin.workspace_id, records.c.source_key == origin.key)
-    named = select(records).where(*mine, (records.c.source_record == record) | below).order_by(records.c.source_record)
-    found = connection.execute(named).mappings().all()
+    found = _with_below(connection, origin.workspace_id, origin.key, record)
     for held in found:
         _bury(connection, vault, held, reason)
     return Applied(found[0]["id"] if found else None, "erased")
 
 
-def erase_by_id(connection: Connection, vault: Vault, workspace_id: str, record_id: str, *, reason: str) -> bool:
-    """Erase one record of a workspace; False where there is none, or it was erased before."""
+def erase_by_id(connection: Connection, vault: Vault, workspace_id: str, record_id: str, *, reason: str, takes_below: bool = True) -> bool:
+    """Erase one record of a workspace, and all below it unless told otherwise; False where there is none, or it was erased before."""
     guard(connection, workspace_id, is_alone=True)
     chosen = select(records).where(records.c.workspace_id == workspace_id, records.c.id == record_id, records.c.status != "erased")
     held = connection.execute(chosen).mappings().first()
     if held is None:
         return False
-    _bury(connection, vault, held, reason)
+    family = _with_below(connection, workspace_id, held["source_key"], held["source_record"]) if takes_below else [held]
+    for one in family:
+        _bury(connection, vault, one, reason)
     return True
+
+
+def _with_below(connection: Connection, workspace_id: str, source_key: str, record: str) -> Sequence[RowMapping]:
+    """The record, where there is one, and those below it."""
+    below = func.substr(records.c.source_record, 1, len(record) + 1) == record + BELOW
+    mine = (records.c.workspace_id == workspace_id, records.c.source_key == source_key)
+    named = select(records).where(*mine, (records.c.source_record == record) | below).order_by(records.c.source_record)
+    return connection.execute(named).mappings().all()
 
 
 def guard(connection: Connection, workspace_id: str, *, is_alone: bool = False) -> None:
@@ -331,7 +338,7 @@ def _tomb(vault: Vault, origin: Origin, record: str, key: str | None = None) -> 
 
 def _is_buried(connection: Connection, vault: Vault, origin: Origin, record: str) -> bool:
     """Whether the record, or one that it is below, was erased."""
-    tombs = [_tomb(vault, origin, name) for name in _path(record)]
+    tombs = [_tomb(vault, origin, name) for name in path_of(record)]
     return bool(_dug(connection, [origin.workspace_id], tombs))
 
 
@@ -347,7 +354,7 @@ def _dug(connection: Connection, workspace_ids: Sequence[str], tombs: Sequence[s
     return connection.scalars(_DIG, {"workspaces": workspace_ids, "tombs": tombs}).all()
 
 
-def _path(record: str) -> list[str]:
+def path_of(record: str) -> list[str]:
     """The record and all that it is below: of a/b/c, itself, a/b and a."""
     parts = record.split(BELOW)
     return [BELOW.join(parts[:count]) for count in range(len(parts), 0, -1)]

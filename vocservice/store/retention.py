@@ -63,7 +63,7 @@ def _step(database: Database, vault: Vault, workspace: Workspace, actor: str) ->
         some = select(record_table.c.id).where(*_old_records(workspace, before)).limit(_AT_ONCE)
         found = list(connection.scalars(some))
         for record_id in found:
-            records.erase_by_id(connection, vault, workspace.id, record_id, reason=AGE)
+            records.erase_by_id(connection, vault, workspace.id, record_id, reason=AGE, takes_below=False)  # those by their own age
         bodies = connection.execute(update(inbox).where(*_old_bodies(workspace, before)).values(body_sealed=None)).rowcount
         quarantined = inbox.c.workspace_id == workspace.id, inbox.c.status == "quarantined", inbox.c.received_at < before
         connection.execute(update(inbox).where(*quarantined).values(status="discarded"))
