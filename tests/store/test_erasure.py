@@ -6,7 +6,7 @@ import pytest
 
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.errors import IdempotencyError, RequestBusyError
-from vocservice.store import deadletters, erasure, idempotency, intake, jobs, retention, workspaces
+from vocservice.store import deadletters, erasure, idempotency, intake, jobs, keys, retention, workspaces
 from vocservice.store.erasure import Erased
 from vocservice.store.idempotency import Answer, claim_of
 from vocservice.store.intake import Arrival
@@ -29,8 +29,14 @@ def quarantined(bench: Bench, body: bytes, key: str) -> None:
         intake.quarantine(connection, bench.vault, arrival, code="body_unusable")
 
 
-def settled(bench: Bench, name: str, body: dict[str, object], status: int = 201) -> None:
-    claim = claim_of("key_1", "/v1/feedback", name, b"{}")
+def api_key(bench: Bench, workspace: str | None = None) -> str:
+    with bench.database.write() as connection:
+        made, _ = keys.create(connection, workspace or bench.workspace, name="forms", scopes=["feedback:write"], actor="test")
+    return made.id
+
+
+def settled(bench: Bench, name: str, body: dict[str, object], status: int = 201, *, key: str = "key_1") -> None:
+    claim = claim_of(key, "/v1/feedback", name, b"{}")
     with bench.database.write() as connection:
         assert idempotency.reserve(connection, claim) is None
         idempotency.settle(connection, claim, Answer(status, body))
@@ -57,8 +63,9 @@ def test_everything_of_a_customer_goes_and_nothing_of_another(bench: Bench) -> N
     bench.deliver(said("d", "Waits", subject=CANARY))
     quarantined(bench, f'{{"broken, of {CANARY}'.encode(), "q1")
     quarantined(bench, b"of nobody", "q2")
-    settled(bench, "k1", {"id": mine.applied[0].record_id})
-    settled(bench, "k2", {"id": "rec_other"})
+    key = api_key(bench)
+    settled(bench, "k1", {"id": "a", "record": mine.applied[0].record_id}, key=key)
+    settled(bench, "k2", {"id": "other", "record": "rec_other"}, key=key)
     wanted = Erased(records=3, bodies=1, answers=1)
     assert erase(bench, CANARY, is_dry=True) == wanted
     assert len(bench.rows(records, status="erased")) == 0
@@ -67,7 +74,7 @@ def test_everything_of_a_customer_goes_and_nothing_of_another(bench: Bench) -> N
     assert {row["source_record"] for row in bench.rows(records) if row["status"] != "erased"} == {"c"}
     assert (len(bench.rows(analyses)), bench.rows(job_table), [row["name"] for row in bench.rows(answers)]) == (1, [], ["k2"])
     assert {row["delivery_key"] for row in bench.rows(inbox) if row["body_sealed"]} == {key_of(bench, "q2")}
-    told = bench.rows(audit)
+    told = bench.rows(audit, action="subject_erased")
     assert (told[0]["details"], CANARY in str(told)) == ({"records": 3, "bodies": 1, "answers": 1}, False)
 
 
@@ -151,6 +158,28 @@ def test_what_is_older_than_is_kept_goes_by_the_time_of_receipt(bench: Bench) ->
     assert (swept.records, retention.sweep(bench.database, bench.vault, kept, actor="test")) == (1, retention.Swept(0, 0))
     assert [row["source_record"] for row in bench.rows(records, status="pending")] == ["new"]
     assert {row["status"] for row in bench.rows(inbox) if row["body_sealed"] is None} == {"accepted", "discarded"}
+
+
+ANSWERS = {
+    "by ours": {"id": "own_1", "record": "MINE", "status": "accepted"},
+    "by theirs": {"results": [{"id": "x", "record": "rec_x"}, {"id": 'id"\u00e9%', "status": "rejected", "error": {"code": "empty_text"}}]},
+    "of another record": {"id": "x", "record": "rec_x", "outcome": "created", "warnings": ['id"\u00e9%']},
+    "without one": {"code": "empty_text", "message": "there is no text"},
+}
+
+
+def test_kept_answers_go_where_they_name_the_record_and_in_its_workspace_only(bench: Bench) -> None:
+    """Whatever a sender calls its records: `id` and `accepted` stand in every answer."""
+    names = ("id", "record", "accepted", "created", 'id"\u00e9%')
+    told = bench.deliver(*(said(name, "Mine", subject=CANARY) for name in names))
+    with bench.database.write() as connection:
+        other = workspaces.create(connection, "other", actor="test").id
+    for key, owner in ((api_key(bench), "ours"), (api_key(bench, other), "theirs")):
+        for name, body in ANSWERS.items():
+            settled(bench, f"{owner}, {name}", {**body, **({"record": told.applied[0].record_id} if name == "by ours" else {})}, key=key)
+    assert erase(bench, CANARY) == Erased(len(names), 0, 2)
+    left = {row["name"] for row in bench.rows(answers)}
+    assert left == {"ours, of another record", "ours, without one", *(f"theirs, {name}" for name in ANSWERS)}
 
 
 def test_the_first_answer_is_given_again(bench: Bench) -> None:

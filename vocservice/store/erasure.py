@@ -6,10 +6,12 @@ from urllib.parse import unquote_plus
 
 from sqlalchemy import Connection, Row, String, cast, delete, or_, select, update
 
+from vocservice.records import Json
 from vocservice.store import audit, records
 from vocservice.store.audit import Act
-from vocservice.store.schema import idempotency, inbox
+from vocservice.store.schema import idempotency, inbox, keys
 from vocservice.store.schema import records as record_table
+from vocservice.store.types import to_json
 from vocservice.store.vault import Vault
 
 REQUESTED = "subject_request"
@@ -35,7 +37,7 @@ def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject:
     found = _records_of(connection, workspace_id, vault.subject_hash(workspace_id, subject))
     names = [name for row in found for name in (row.id, row.source_record)]
     bodies = _bodies_naming(connection, vault, workspace_id, subject)
-    answers = _answers_naming(connection, names)
+    answers = _answers_naming(connection, workspace_id, names)
     if not is_dry:
         for row in found:
             records.erase_by_id(connection, vault, workspace_id, row.id, reason=REQUESTED, takes_below=False)  # found already
@@ -87,12 +89,19 @@ def _unescaped(text: str) -> str:
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _answers_naming(connection: Connection, names: list[str]) -> set[tuple[str, str, str]]:
-    """Answers that hold any of the ids."""
+def _answers_naming(connection: Connection, workspace_id: str, names: list[str]) -> set[tuple[str, str, str]]:
+    """Answers to keys of the workspace that name a record by any of the ids."""
     said = cast(idempotency.c.answer, String)
-    columns = select(idempotency.c.key_id, idempotency.c.route, idempotency.c.name)
+    ours = idempotency.c.key_id.in_(select(keys.c.id).where(keys.c.workspace_id == workspace_id))
+    columns = select(idempotency.c.key_id, idempotency.c.route, idempotency.c.name, idempotency.c.answer).where(ours)
     found: set[tuple[str, str, str]] = set()
     for start in range(0, len(names), _AT_ONCE):
-        some = or_(*(said.contains(f'"{name}"', autoescape=True) for name in names[start : start + _AT_ONCE]))
-        found |= {(row[0], row[1], row[2]) for row in connection.execute(columns.where(some))}
+        some = names[start : start + _AT_ONCE]
+        rows = connection.execute(columns.where(or_(*(said.contains(to_json(name), autoescape=True) for name in some))))
+        found |= {(row.key_id, row.route, row.name) for row in rows if not _ids_in(row.answer).isdisjoint(some)}
     return found
+
+
+def _ids_in(answer: Json) -> set[str]:
+    """The ids that an answer gives, the sender's and ours."""
+    return {str(item[name]) for item in answer.get("results", [answer]) for name in ("id", "record") if item.get(name)}
