@@ -17,6 +17,7 @@ from training.network import Network, pool_labels, pool_ordinal, pool_polarities
 from training.prepare import Prepared, collate
 from training.signs import SignSet, macro_recall
 from training.targets import UNKNOWN, build_targets
+from vocservice.inference.annotate import MOST_EVIDENCE
 from vocservice.inference.calibration import (
     Calibration,
     MultiCalibration,
@@ -34,7 +35,7 @@ SINGLE_FLOOR = 0.3  # a single set abstains when even its best class is less lik
 WITHHOLD = 0.6  # share of the threshold from which a label that is not given is reported as withheld
 _PRIOR = 25.0  # positives that the common threshold is worth against a label's own
 _GRID = np.linspace(FLOOR, 0.8, 61)
-_EVIDENCE_BETA = 0.8  # evidence is chosen by an F that holds its precision half as dear again as its recall
+_EVIDENCE_BETA = 0.65  # evidence is chosen by an F that holds its precision half as dear again as its recall
 _BAND = np.linspace(0.1, 0.6, 26)  # half-widths of the neutral band, in levels, that are tried
 
 
@@ -179,8 +180,9 @@ def _evidence_pairs(scored: SetScores) -> list[tuple[Array, NDArray[np.bool_]]]:
 
 
 def _evidence_f(pairs: list[tuple[Array, NDArray[np.bool_]]], cut: float) -> float:
-    hits = sum(int(((far <= cut) & gold).sum()) for far, gold in pairs)
-    given = sum(int((far <= cut).sum()) for far, _ in pairs)
+    shown = [((far <= cut) & (far.argsort(kind="stable").argsort() < MOST_EVIDENCE), gold) for far, gold in pairs]
+    hits = sum(int((near & gold).sum()) for near, gold in shown)
+    given = sum(int(near.sum()) for near, _ in shown)
     wanted = sum(int(gold.sum()) for _, gold in pairs)
     square = _EVIDENCE_BETA**2
     return (1 + square) * hits / max(given + square * wanted, 1)
@@ -216,7 +218,18 @@ def _fit_single(scored: SetScores) -> SingleCalibration:
 
 
 def _fit_favour(probabilities: Array, gold: NDArray[np.int64]) -> tuple[float, ...]:
-    """Class weights in the choice that maximise macro-F1, by coordinate search, each within a factor of three."""
+    """Class weights in the choice that maximise macro-F1; all one where those fitted to a half of the texts do not help the other."""
+    half, gain = np.arange(len(gold)) % 2, 0.0
+    for fitted, tried in ((half == 0, half == 1), (half == 1, half == 0)):
+        weighed = probabilities[tried] * _best_favour(probabilities[fitted], gold[fitted])
+        scores = [_macro(gold[tried], given.argmax(1), probabilities.shape[1]) for given in (probabilities[tried], weighed)]
+        gain += scores[1] - scores[0]
+    favour = _best_favour(probabilities, gold) if gain > 0 else np.ones(probabilities.shape[1])
+    return tuple(float(value) for value in favour)
+
+
+def _best_favour(probabilities: Array, gold: NDArray[np.int64]) -> Array:
+    """By coordinate search, each weight within a factor of three."""
     favour = np.ones(probabilities.shape[1])
     steps = np.geomspace(1 / 3, 3, 25)
     for _ in range(3):
@@ -227,7 +240,7 @@ def _fit_favour(probabilities: Array, gold: NDArray[np.int64]) -> tuple[float, .
                 trial[column] = step
                 scores.append(_macro(gold, (probabilities * trial).argmax(1), len(favour)) - 0.002 * abs(np.log(step)))
             favour[column] = steps[int(np.argmax(scores))]
-    return tuple(float(value) for value in favour)
+    return favour
 
 
 def _macro(gold: NDArray[np.int64], given: NDArray[np.int64], classes: int) -> float:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from training.annotated import read_conversations
-from training.corpora import CORPORA, read_rows
+from training.corpora import CORPORA, held_out_ids, read_rows
 from training.decisions import weight_of
 from training.run import Run
 from vocservice.assemble import dialogue_of
@@ -43,7 +43,8 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
-    rows = [row for row in rows if len(row["turns"]) > 1 and not (run.commercial and row["id"].startswith("twcs"))]
+    out = held_out_ids(run.data)
+    rows = [row for row in rows if len(row["turns"]) > 1 and row["id"] not in out and not (run.commercial and row["id"].startswith("twcs"))]
     heard = hear([*rows, *_decided(run)], Engine(load_bundle(bundle_folder)))
     rows, vectors = [one.row for one in heard], dialogue_features(heard)
     mean, scale = vectors.mean(0), np.maximum(vectors.std(0), _LEAST_SCALE)

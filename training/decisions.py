@@ -1,7 +1,7 @@
 """A row that the review desk exported in, what training knows of it beside its labels out: its weight, evidence, and what is unknown.
 
 A person who confirms an analysis says nothing of the labels that the model withheld: those are unknown, not absent. A label that
-a person added has no evidence: its place in the text is unknown.
+a person added has no evidence: its place in the text is unknown. The desk shows the best places alone: whether there are others is unknown.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def completed(target: Target, name: str, row: Row, record_id: str) -> Target:
         spans = {key: tuple(map(_span, places)) for key, places in evidence.items() if key in target.given}
     except (AttributeError, TypeError, ValueError):
         raise InputError(f"record {record_id}: the evidence of {name} is no list of [turn, start, end]") from None
-    return replace(target, unknown=frozenset(withheld) - target.given.keys(), evidence=spans)
+    return replace(target, unknown=frozenset(withheld) - target.given.keys(), evidence=spans, is_all_evidence=False)
 
 
 def _of(row: Row, part: str, name: str) -> Any:

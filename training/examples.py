@@ -18,6 +18,7 @@ class Labels:
 
     `given`: label -> polarity (None without). `unknown`: labels neither given nor absent.
     `evidence`: label -> half-open offsets in the raw text of the turn; empty when no evidence was annotated.
+    `is_all_evidence`: whether a place outside of it is known not to show the label.
     `main`: the label that stands first, where order counts.
     """
 
@@ -25,6 +26,7 @@ class Labels:
     unknown: frozenset[str] = frozenset()
     evidence: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     main: str | None = None
+    is_all_evidence: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ def fingerprint(data: Sequence[Prepared], layout: Layout) -> str:
     for item in data:
         example = item.example
         known = [(label_row(block, example), polarity_row(block, example)) for block in layout.blocks]
-        parts = (example.id, example.text, example.question, example.channel, example.weight, known, sorted(example.soft.items()))
+        shown = [sorted((name, sorted(labels)) for name, labels in carried.items()) for carried in item.evidence]
+        parts = (example.id, item.windowed, item.bare, example.weight, known, shown, sorted(example.soft.items()))
         digest.update(repr(parts).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 

@@ -11,8 +11,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from training import encoders
 from training.annotated import EXTENDED, TRANSCRIPTS, read_conversations, read_extended, read_once
@@ -123,7 +125,9 @@ def own_hashes(run: Run) -> dict[str, str]:
 def recipe_record(run: Run) -> dict[str, object]:
     """What the manifest and the card say of the recipe."""
     stage, start = run.settings.codebook, run.start
-    made_from = {} if start is None else {"start": load_bundle(start).manifest.version, "layers": list(run.layers) or "all"}
+    made_from: dict[str, object] = {"share": _share(run)}
+    if start is not None:
+        made_from |= {"start": load_bundle(start).manifest.version, "layers": list(run.layers) or "all"}
     return {**stage.model_dump(exclude={"recipe"}), **asdict(_recipe(run)), **made_from, LICENCE: run.commercial}
 
 
@@ -150,9 +154,16 @@ def codebook_stage(run: Run, rules: RedactionRules) -> tuple[Network, Encoder]:
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
     if run.start is not None:
         encoders.take_heads(network, run.start)
-    if (folder / "network.safetensors").is_file():
-        network.load_state_dict(load_file(folder / "network.safetensors"))
-        return network, Encoder(network.encoder, encoder.tokenizer)
+    begun = {name: value.clone() for name, value in network.state_dict().items()}
+    if not (folder / "network.safetensors").is_file():
+        _learn(run, rules, network, encoder, recipe, folder)
+    _blend(network, begun, load_file(folder / "network.safetensors"), share=_share(run))
+    return network, Encoder(network.encoder, encoder.tokenizer)
+
+
+def _learn(run: Run, rules: RedactionRules, network: Network, encoder: Encoder, recipe: Recipe, folder: Path) -> None:
+    """Fit the network and keep its weights."""
+    layout = network.layout
     teachers, windower = _teachers(run, layout), Windower(encoder.tokenizer)
     stage = run.settings.codebook
     examples = codebook_examples(run, repeat=stage.repeat, sentiment=stage.sentiment)
@@ -161,11 +172,22 @@ def codebook_stage(run: Run, rules: RedactionRules) -> tuple[Network, Encoder]:
     log.info("codebook stage: %d texts and a pool of %d, vocabulary %d", len(data), len(pool), encoder.tokenizer.get_vocab_size())
     fit(network, data, recipe, folder=folder, extra=pool, extra_per_epoch=stage.pool_per_epoch)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / "network.safetensors")
-    return network, Encoder(network.encoder, encoder.tokenizer)
+
+
+def _blend(network: Network, begun: Mapping[str, Tensor], learned: Mapping[str, Tensor], *, share: float) -> None:
+    """Weights on the way from where the run began to what it learned: both ends' strengths in one (Wortsman et al. 2022, WiSE-FT)."""
+    network.load_state_dict(
+        {name: torch.lerp(begun[name], value, share) if value.is_floating_point() else value for name, value in learned.items()}
+    )
 
 
 def _recipe(run: Run) -> Recipe:
     return run.settings.codebook.recipe if run.start is None else run.settings.further.recipe
+
+
+def _share(run: Run) -> float:
+    """Of what was learned in the weights: some of the layers of a bundle are nothing to go back to."""
+    return 1.0 if run.start is None or run.layers else run.settings.further.share
 
 
 def _teachers(run: Run, layout: Layout) -> Teachers:

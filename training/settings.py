@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.base import BASES
 from training.corpora import CORPORA, file_hash
@@ -64,8 +64,12 @@ class CodebookStage(_Strict):
 
 
 class FurtherStage(_Strict):
-    """A run that goes on from a bundle: the recipe of what it learns."""
+    """A run that goes on from a bundle: the recipe of what it learns.
 
+    `share`: how far the weights go from that bundle's to those that were learned.
+    """
+
+    share: float = Field(gt=0, le=1)
     recipe: Recipe
 
 

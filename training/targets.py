@@ -78,6 +78,7 @@ def _soft_row(block: Block, example: Example) -> Soft:
 def _evidence_row(block: Block, example: Example, carried: dict[str, set[int]]) -> list[int]:
     """Evidence is known only for labels whose spans were annotated."""
     known = example.targets.get(block.label_set.name)
-    annotated = known.evidence if isinstance(known, Labels) else {}
-    mine = carried.get(block.label_set.name, set())
-    return [int(index in mine) if key in annotated else UNKNOWN for index, key in enumerate(block.label_set.keys)]
+    if not isinstance(known, Labels):
+        return [UNKNOWN] * len(block.label_set.keys)
+    mine, other = carried.get(block.label_set.name, set()), 0 if known.is_all_evidence else UNKNOWN
+    return [UNKNOWN if key not in known.evidence else 1 if index in mine else other for index, key in enumerate(block.label_set.keys)]

@@ -1,5 +1,6 @@
 """One verbatim and its label results in, one Analysis out: sets take their place, evidence rows become pieces of text."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
@@ -22,7 +23,9 @@ from vocservice.records import (
 from vocservice.taxonomy import has_place
 
 _LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
-_TRIM = " \t\n,;:-–—"
+_CLOSING = " \t\n.,;:-–—"
+_ADDRESSED = re.compile(r"(?:\[HANDLE\][\s,:]*)*")
+_OPENING = re.compile(r"(?:[\s,;:–—]|[.-](?!\d))*")  # but not the sign or the point of a number
 
 
 def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
@@ -53,7 +56,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
 
 
 def evidence_of(rows: Sequence[int], verbatim: Verbatim, segments: Sequence[Segment]) -> tuple[Evidence, ...]:
-    """Segments as pieces of text: neighbours joined, joining words and punctuation at the edges trimmed."""
+    """Segments as pieces of text: neighbours joined; handles before them, joining words and punctuation at the edges trimmed."""
     return tuple(_piece(verbatim, turn, start, end) for turn, start, end in _joined(rows, segments))
 
 
@@ -76,11 +79,22 @@ def _joined(rows: Sequence[int], segments: Sequence[Segment]) -> Iterator[tuple[
 def _piece(verbatim: Verbatim, turn: int, start: int, end: int) -> Evidence:
     text = verbatim.turns[turn].text
     piece = text[start:end]
-    lowered = piece.lower()
-    joining = next((word for word in _LEADING if lowered.startswith(word)), "")
-    kept = piece[len(joining) :].strip(_TRIM) or piece
-    at = start + piece.index(kept, len(joining) if kept != piece else 0)
+    left = _left(piece)
+    kept = piece[left:].rstrip(_CLOSING) or piece
+    at = start + (left if kept != piece else 0)
     return Evidence(at, at + len(kept), turn if verbatim.is_transcript else None, kept)
+
+
+def _left(piece: str) -> int:
+    """Length of what comes before what is said: handles that a message begins with, a joining word, punctuation."""
+    at = _end(_ADDRESSED, piece, 0)
+    said = piece[at:].lower()
+    return _end(_OPENING, piece, at + next((len(word) for word in _LEADING if said.startswith(word)), 0))
+
+
+def _end(pattern: re.Pattern[str], piece: str, at: int) -> int:
+    found = pattern.match(piece, at)
+    return found.end() if found else at
 
 
 def _labels(result: object, verbatim: Verbatim, segments: Sequence[Segment]) -> Iterator[Label]:

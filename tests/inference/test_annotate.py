@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toymodel import toy_calibration, toy_taxonomy
 
-from vocservice.inference.annotate import MultiResult, OrdinalResult, SetResult, SingleResult, annotate, evidence_rows, near_best
+from vocservice.inference.annotate import MultiResult, OrdinalResult, SetResult, SingleResult, annotate, below_best, evidence_rows
 from vocservice.inference.calibration import Calibration
 from vocservice.inference.heads import Groups
 from vocservice.inference.layout import Layout, lay_out
@@ -100,16 +100,21 @@ def test_a_set_without_polarities_gives_none() -> None:
     assert given.polarity is None
 
 
-def test_evidence_is_every_segment_near_the_best_in_text_order() -> None:
-    found = multi(results({"stages.eat": 2.6}, {}, {"stages.eat": 3.0}, {"stages.eat": 2.4})[0]["stages"])
-    assert found.given[0].evidence == (0, 2)
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [((2.6, None, 3.0, 2.4), (0, 2)), ((2.4, None, 3.0), (2,)), ((2.8, 3.0, 2.9, 3.0), (1, 3)), ((3.0, 3.0, 3.0), (0, 1))],
+    ids=["near the best", "none is near", "two at most", "the first of equals"],
+)
+def test_evidence_is_the_best_segments_in_text_order(scores: tuple[float | None, ...], expected: tuple[int, ...]) -> None:
+    found = multi(results(*({} if score is None else {"stages.eat": score} for score in scores))[0]["stages"])
+    assert found.given[0].evidence == expected
 
 
 def test_each_group_has_a_best_segment_of_its_own() -> None:
     scores = np.array([[1.0, 0.0], [1.0, 5.0], [0.2, 5.0], [0.3, -7.0]], np.float32)
-    first, second = near_best(scores, Groups(np.array([0, 0, 0, 1]), 2), 0.5)
-    assert (evidence_rows(first, 0), evidence_rows(first, 1)) == ((0, 1), (1, 2))
-    assert (evidence_rows(second, 0), evidence_rows(second, 1)) == ((0,), (0,))
+    first, second = below_best(scores, Groups(np.array([0, 0, 0, 1]), 2))
+    assert (evidence_rows(first, 0, 0.5), evidence_rows(first, 1, 0.5)) == ((0, 1), (1, 2))
+    assert (evidence_rows(second, 0, 0.5), evidence_rows(second, 1, 0.5)) == ((0,), (0,))
 
 
 def test_several_weak_segments_add_up() -> None:

@@ -50,6 +50,14 @@ CASES = [
     ("Version 1.2.3 crashed; had to reinstall", ["Version 1.2.3 crashed;", "had to reinstall"]),
     ("fast app and/or nice staff", ["fast app and/or nice staff"]),
     ("I paid 20. They paid 10.", ["I paid 20.", "They paid 10."]),
+    ("A simple site which saved me money", ["A simple site", "which saved me money"]),
+    ("I would come back if it were cheaper", ["I would come back", "if it were cheaper"]),
+    ("Not sure if so", ["Not sure if so"]),
+    ("Great food, but if it were cheaper I would come", ["Great food,", "but if it were cheaper I would come"]),
+    ("It was clean and when I called they came", ["It was clean", "and when I called they came"]),
+    ("The staff (who were new) could not help", ["The staff", "(who were new)", "could not help"]),
+    ("Ask me when ready", ["Ask me when ready"]),
+    ("The man who came", ["The man who came"]),
 ]
 
 

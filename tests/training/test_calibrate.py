@@ -128,7 +128,12 @@ def test_the_evidence_cut_separates_marked_segments_from_the_others(layout: Layo
     distances = [[0.0, random.uniform(0.1, 1.0), random.uniform(1.5, 3.0)] for _ in range(50)]
     assert 0.9 <= evidence(layout, distances, [[1, 1, 0]] * 50) <= 1.6
     assert evidence(layout, distances, [[1, 0, 0]] * 50) < 0.2
-    assert evidence(layout, distances, [[1, 1, 1]] * 50) > 2.5
+    assert evidence(layout, distances, [[1, 1, 1]] * 50) >= 0.9
+
+
+def test_segments_that_are_never_shown_do_not_widen_the_cut(layout: Layout) -> None:
+    """The third is marked in every text, and so far off that taking it in would take the unmarked second of others too."""
+    assert evidence(layout, [[0.0, 0.1, 2.0], [0.0, 1.5, 3.0]] * 25, [[1, 1, 1], [1, 0, 0]] * 25) < 1.5
 
 
 def test_evidence_is_rather_too_little_than_too_much(layout: Layout) -> None:

@@ -11,7 +11,7 @@ import pytest
 from toys import Toy
 
 from training.conversations import Heard, _fit, dialogue_features, fit_conversations, hear, to_raw
-from training.corpora import CORPORA
+from training.corpora import CORPORA, HELD_OUT
 from training.run import Run
 from training.settings import load_training_settings
 from training.transcripts import transcript_figures
@@ -59,7 +59,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     rows = [talk(number, solved=number % 2 == 0) for number in range(24)]
     single = talk(90, solved=True) | {"turns": [{"speaker": "customer", "text": "Hello there?"}]}
     named = [talk(number, solved=number % 2 == 0, prefix="twcs") for number in range(8)]
-    for name, content in {"transcripts_written": [*rows, single], "transcripts_train": named}.items():
+    held_out = talk(91, solved=True)
+    contents = {"transcripts_written": [*rows, single, held_out], "transcripts_train": named} | dict.fromkeys(HELD_OUT, [held_out])
+    for name, content in contents.items():
         path = folder / CORPORA[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.compress(b"\n".join(map(orjson.dumps, content))))
@@ -93,7 +95,7 @@ def test_the_model_holds_every_class_of_the_taxonomy(run: Run, model: Conversati
 
 
 @pytest.mark.parametrize(("commercial", "expected"), [(False, 36), (True, 28)])
-def test_single_messages_are_left_out_and_so_is_what_the_licence_forbids(
+def test_single_messages_and_held_out_ones_are_left_out_and_so_is_what_the_licence_forbids(
     run: Run, toy: Toy, monkeypatch: pytest.MonkeyPatch, commercial: bool, expected: int
 ) -> None:
     seen: list[str] = []
@@ -105,7 +107,7 @@ def test_single_messages_are_left_out_and_so_is_what_the_licence_forbids(
     monkeypatch.setattr("training.conversations.dialogue_features", watch)
     monkeypatch.setattr("training.conversations._fit", lambda *_: Logistic(weights=(0.0,) * len(FEATURES), bias=0.0))
     fit_conversations(replace(run, commercial=commercial), toy.folder)
-    assert len(seen) == expected and "syn-90" not in seen
+    assert len(seen) == expected and "syn-90" not in seen and "syn-91" not in seen
     assert any(name.startswith("twcs") for name in seen) is not commercial and "care-3" in seen
 
 

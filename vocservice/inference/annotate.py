@@ -15,7 +15,9 @@ from vocservice.inference.heads import Groups, pool_labels, pool_ordinal, pool_p
 from vocservice.inference.layout import Block
 
 Floats = NDArray[np.float32]
-Near = list[list[bool]]
+Distances = list[list[float]]
+
+MOST_EVIDENCE = 2  # segments that are shown for a label, however many say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +92,28 @@ def _multi(scores: Floats, groups: Groups, block: Block, fitted: MultiCalibratio
         (probabilities >= floors).tolist(),
         probabilities.tolist(),
         polarities,
-        near_best(scores[:, block.labels], groups, fitted.evidence),
+        below_best(scores[:, block.labels], groups),
         strict=True,
     )
     keys, most = block.label_set.keys, block.label_set.max_labels
-    return [_multi_result(keys, most, *row) for row in columns]
+    return [_multi_result(keys, most, fitted.evidence, *row) for row in columns]
 
 
 def _multi_result(
     keys: Sequence[str],
     most: int | None,
+    cut: float,
     order: list[int],
     is_over: list[bool],
     is_near: list[bool],
     probability: list[float],
     polarity: list[str | None],
-    near: Near,
+    below: Distances,
 ) -> MultiResult:
     given = [index for index in order if is_over[index]][:most]
     withheld = [index for index in order if is_near[index] and index not in given]
     return MultiResult(
-        tuple(Given(keys[index], probability[index], polarity[index], evidence_rows(near, index)) for index in given),
+        tuple(Given(keys[index], probability[index], polarity[index], evidence_rows(below, index, cut)) for index in given),
         tuple((keys[index], probability[index]) for index in withheld),
         dict(zip(keys, probability, strict=True)),
     )
@@ -127,13 +130,13 @@ def _polarities(scores: Floats, groups: Groups, block: Block, fitted: MultiCalib
 def _single(scores: Floats, groups: Groups, block: Block, fitted: SingleCalibration) -> list[SingleResult]:
     probabilities = fitted.scaling.probabilities(pool_labels(scores, groups, block))
     chosen = fitted.choose(probabilities)
-    near = near_best(scores[:, block.labels], groups, fitted.evidence)
+    below = below_best(scores[:, block.labels], groups)
     parts_of = dict(block.composites)
     keys = block.label_set.keys
     results = []
-    for index, row, segments in zip(chosen.tolist(), probabilities.tolist(), near, strict=True):
+    for index, row, segments in zip(chosen.tolist(), probabilities.tolist(), below, strict=True):
         columns = parts_of.get(index, (index,))
-        evidence = sorted({at for column in columns for at in evidence_rows(segments, column)})
+        evidence = sorted({at for column in columns for at in evidence_rows(segments, column, fitted.evidence)})
         given = Given(keys[index], row[index], None, tuple(evidence)) if row[index] >= fitted.floor else None
         results.append(SingleResult(given, keys[index], dict(zip(keys, row, strict=True))))
     return results
@@ -151,14 +154,15 @@ def ordinal_results(scores: Floats, groups: Groups, block: Block, fitted: Ordina
     ]
 
 
-def near_best(scores: Floats, groups: Groups, cut: float) -> list[Near]:
-    """For each group, of each segment and label whether its raw score is within `cut` of that of the group's best segment."""
+def below_best(scores: Floats, groups: Groups) -> list[Distances]:
+    """For each group, of each segment and label how far its raw score is below that of the group's best segment."""
     bounds = [*groups.starts.tolist(), len(scores)]
-    lowest = np.maximum.reduceat(scores, groups.starts, axis=0) - cut
-    near = (scores >= np.repeat(lowest, np.diff(bounds), axis=0)).tolist()
-    return [near[start:end] for start, end in pairwise(bounds)]
+    best = np.maximum.reduceat(scores, groups.starts, axis=0)
+    below = (np.repeat(best, np.diff(bounds), axis=0) - scores).tolist()
+    return [below[start:end] for start, end in pairwise(bounds)]
 
 
-def evidence_rows(near: Near, label: int) -> tuple[int, ...]:
-    """The segments that are evidence of a label, in text order."""
-    return tuple(at for at, labels in enumerate(near) if labels[label])
+def evidence_rows(below: Distances, label: int, cut: float) -> tuple[int, ...]:
+    """The segments that are evidence of a label, in text order: the best ones, none of them further below the best than `cut`."""
+    near = sorted((labels[label], at) for at, labels in enumerate(below) if labels[label] <= cut)
+    return tuple(sorted(at for _, at in near[:MOST_EVIDENCE]))

@@ -34,7 +34,7 @@ class MultiCalibration(_Frozen):
     """A multi-label set: logistic curve, threshold and evidence cut per label; the scaling of its polarities.
 
     `thresholds`: a label is given at or above its own. `withhold`: between this share of the threshold and the
-    threshold it is withheld. `evidence`: a segment is evidence when its raw score is within this of the best one.
+    threshold it is withheld. `evidence`: a segment may be evidence when its raw score is within this of the best one.
     """
 
     slope: tuple[float, ...]

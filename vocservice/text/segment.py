@@ -1,4 +1,4 @@
-"""Text in, character spans of its segments out: sentences, then clauses at contrast and coordination.
+"""Text in, character spans of its segments out: sentences, then clauses at contrast, coordination and subordination.
 
 A segment is the unit of evidence: small enough that a label points at the words that carry it ("great food but the
 refund took four calls" gives two), large enough to be read on its own. Spans are half-open character offsets, in
@@ -17,6 +17,7 @@ Span = tuple[int, int]
 
 MAX_TOKENS = 40
 _MIN_TOKENS = 2
+_MIN_SUBORDINATE = 3
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -29,6 +30,8 @@ _CONTRAST = frozenset(
     {"but", "however", "although", "though", "yet", "except", "whereas", "while", "despite", "unfortunately", "nevertheless"}
 )
 _COORDINATION = frozenset({"and", "or", "nor", "because", "since", "plus", "&"})
+_SUBORDINATION = frozenset({"which", "who", "whose", "where", "when", "whenever", "if", "unless", "until"})
+_JOINING = _CONTRAST | _COORDINATION | _SUBORDINATION
 _OPENERS = frozenset({"(", "•"})
 _CLOSERS = frozenset({")", "]", "}", '"', "'", "”", "’", "»"})
 # Abbreviations that stand before what they belong to, and those that may also end a sentence.
@@ -43,10 +46,10 @@ _EMOJI = re.compile("[\u2600-\u27bf\u2b50\U0001f000-\U0001faff]")
 
 
 class _Break(NamedTuple):
-    """A place where a segment may end: before token `at`; hard breaks are never undone by merging."""
+    """A place where a segment may end: before token `at`, if `least` tokens stand on either side; 0 where it ends in any case."""
 
     at: int
-    hard: bool
+    least: int
 
 
 def segment(text: str) -> list[Span]:
@@ -82,15 +85,17 @@ def _breaks(tokens: Sequence[Token]) -> Iterator[_Break]:
         if not tokens[index].opens_line and _is_plain(tokens[index].text) and _is_plain(tokens[index - 1].text):
             continue
         if tokens[index].opens_line or _ends_sentence(tokens, index):
-            yield _Break(index, hard=True)
+            yield _Break(index, 0)
         elif _starts_clause(tokens, index) or _ends_clause(tokens, index):
-            yield _Break(index, hard=False)
+            yield _Break(index, _MIN_TOKENS)
+        elif tokens[index].text.lower() in _SUBORDINATION and not _starts_clause(tokens, index - 1):
+            yield _Break(index, _MIN_SUBORDINATE)
 
 
 @lru_cache(maxsize=20_000)
 def _is_plain(word: str) -> bool:
     """Letters of English that join nothing: between two such words of a line no segment ends, which most pairs of tokens are."""
-    return word.isascii() and word.isalpha() and word.lower() not in _CONTRAST | _COORDINATION
+    return word.isascii() and word.isalpha() and word.lower() not in _JOINING
 
 
 def _ends_sentence(tokens: Sequence[Token], index: int) -> bool:
@@ -178,11 +183,11 @@ def _stands_alone(mark: Token, here: Token) -> bool:
 
 
 def _merge_short(breaks: list[_Break], count: int) -> list[int]:
-    """Drop soft breaks that would leave fewer than two tokens on either side."""
+    """Drop breaks that would leave too few tokens on either side."""
     starts = [0]
     following = [later.at for later in breaks[1:]] + [count]
-    for (index, hard), next_index in zip(breaks, following, strict=False):
-        if hard or (index - starts[-1] >= _MIN_TOKENS and next_index - index >= _MIN_TOKENS):
+    for (index, least), next_index in zip(breaks, following, strict=False):
+        if min(index - starts[-1], next_index - index) >= least:
             starts.append(index)
     return starts
 
