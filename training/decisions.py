@@ -35,7 +35,7 @@ def completed(target: Target, name: str, row: Row, record_id: str) -> Target:
         spans = {key: tuple(map(_span, places)) for key, places in evidence.items() if key in target.given}
     except (AttributeError, TypeError, ValueError):
         raise InputError(f"record {record_id}: the evidence of {name} is no list of [turn, start, end]") from None
-    return replace(target, unknown=frozenset(withheld) - target.given.keys(), evidence=spans, is_all_evidence=False)
+    return replace(target, unknown=frozenset(withheld) - target.given.keys(), evidence=spans, is_all_evidence=not spans)
 
 
 def _of(row: Row, part: str, name: str) -> Any:
