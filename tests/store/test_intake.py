@@ -13,7 +13,7 @@ from vocservice.ingest.events import Erase, Event, Fetch, Skipped
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.store import intake, records, sources
 from vocservice.store.intake import Arrival, Parcel, Receipt
-from vocservice.store.records import Origin
+from vocservice.store.records import Applied, Origin
 from vocservice.store.schema import analyses, inbox, jobs, tombstones
 from vocservice.store.schema import records as record_table
 
@@ -203,7 +203,7 @@ def test_a_fetch_waits_for_its_text(bench: Bench) -> None:
 
 def test_what_says_nothing_leaves_no_record_and_no_body(bench: Bench) -> None:
     receipt = bench.deliver(Skipped("ping"), body=b"ping")
-    assert (receipt.applied, bench.rows(record_table)) == ((), [])
+    assert (receipt.applied, bench.rows(record_table)) == ((Applied(None, "skipped", "ping"),), [])
     assert bench.rows(inbox)[0]["body_sealed"] is None
 
 
