@@ -116,7 +116,7 @@ def _keys(field: Any) -> list[str]:
 def _free_text(answer: Mapping[str, Any]) -> str | None:
     """What the customer wrote: a text, or the `other` of a choice."""
     if at(answer, "type") == "text":
-        return text_at(answer, "text") if at(answer, "field", "type") in _TEXT_TYPES else None
+        return text_at(answer, "text") if word_at(answer, "field", "type") in _TEXT_TYPES else None
     return text_at(answer, "choice", "other") or text_at(answer, "choices", "other")
 
 
