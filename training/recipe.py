@@ -117,9 +117,12 @@ def _signed(run: Run, network: Network, windower: Windower, rules: RedactionRule
 
 def own_hashes(run: Run) -> dict[str, str]:
     """Hashes of the project's own files that the weights rest on."""
-    decided = {} if run.decided is None else {run.decided.name: file_hash(run.decided)}
-    files = {"extended": EXTENDED, "transcripts": TRANSCRIPTS, "written": WRITTEN}
-    return {name: file_hash(path) for name, path in files.items()} | ({} if run.commercial else {"teachers": file_hash(TEACHERS)}) | decided
+    own = {"extended": EXTENDED, "transcripts": TRANSCRIPTS, "written": WRITTEN}
+    if not run.commercial:
+        own["teachers"] = TEACHERS
+    if run.decided is not None:
+        own[run.decided.name] = run.decided
+    return {name: file_hash(path) for name, path in own.items()}
 
 
 def recipe_record(run: Run) -> dict[str, object]:

@@ -67,8 +67,8 @@ def test_evidence_is_known_only_for_labels_whose_spans_were_annotated(layout: La
 
 def test_places_beside_evidence_that_is_not_all_are_unknown(layout: Layout) -> None:
     known = Labels({"food": "+"}, evidence={"food": ((0, 4),)}, is_all_evidence=False)
-    (built,) = [build_targets([Example("a-1", "toy", "text", {"factors": known})], [[{"factors": {0}}, {}]], layout)["factors"]]
-    assert built.evidence.tolist() == [[1, U, U], [U, U, U]]
+    built = build_targets([Example("a-1", "toy", "text", {"factors": known})], [[{"factors": {0}}, {}]], layout)
+    assert built["factors"].evidence.tolist() == [[1, U, U], [U, U, U]]
 
 
 def test_every_set_of_the_layout_has_rows_for_every_example(layout: Layout) -> None:
