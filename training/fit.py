@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training import distil
 from training.device import best_device, on_device
 from training.losses import total_loss
 from training.network import Network
@@ -148,6 +149,7 @@ class _Run:
         self._set_rate()
         logits = self.network(on_device(collate(batch, bare=bare), self.device), bfloat16=self.bfloat16)
         loss = total_loss(logits, targets, layout, self.weights, weight)
+        loss = loss + distil.WEIGHT * distil.distance(logits.features, batch, bare)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()

@@ -37,8 +37,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """segments: (S, columns). padded: (B, K, columns) with a mask (B, K) of real segments."""
+    """features: (S, 3 x width). segments: (S, columns). padded: (B, K, columns) with a mask (B, K) of real segments."""
 
+    features: Tensor
     segments: Tensor
     padded: Tensor
     present: Tensor
@@ -85,7 +86,7 @@ class Network(nn.Module):
         padded[batch.segment_verbatim, batch.segment_place] = segments
         present = segments.new_zeros(batch.size, batch.places)
         present[batch.segment_verbatim, batch.segment_place] = 1.0
-        return Logits(segments, padded, present > 0)
+        return Logits(features, segments, padded, present > 0)
 
 
 def pool_labels(logits: Logits, block: Block) -> Tensor:

@@ -4,7 +4,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from training.examples import Example, Labels, Span
 from training.network import Batch
@@ -25,13 +27,15 @@ class Prepared:
     """One example as the network reads it.
 
     `bare` is the same text without its channel (used at random, so that the model also reads texts of unknown origin).
-    `evidence`: for each segment, set name -> indices of the labels it carries.
+    `evidence`: for each segment, set name -> indices of the labels it carries. `features`: what another encoder sees in each
+    segment of `windowed` (`training.distil`).
     """
 
     example: Example
     windowed: Windowed
     bare: Windowed
     evidence: tuple[dict[str, set[int]], ...]
+    features: NDArray[np.float16] | None = None
 
 
 def prepare(examples: Iterable[Example], windower: Windower, rules: RedactionRules, layout: Layout) -> Iterator[Prepared]:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from training import encoders
+from training import distil, encoders
 from training.annotated import EXTENDED, TRANSCRIPTS, read_conversations, read_extended, read_once
 from training.calibrate import fit_calibration, score_sets
 from training.conversations import FURTHER, fit_conversations
@@ -170,7 +170,8 @@ def _learn(run: Run, rules: RedactionRules, network: Network, encoder: Encoder, 
     teachers, windower = _teachers(run, layout), Windower(encoder.tokenizer)
     stage = run.settings.codebook
     examples = codebook_examples(run, repeat=stage.repeat, sentiment=stage.sentiment)
-    data = list(prepare(teachers.taught(examples), windower, rules, layout))
+    prepared = prepare(teachers.taught(examples), windower, rules, layout)
+    data = list(distil.shown(prepared, run.start) if run.start is not None and run.layers else prepared)
     pool = list(prepare(teachers.taught(pool_examples(run)) if teachers.rows else [], windower, rules, layout))
     log.info("codebook stage: %d texts and a pool of %d, vocabulary %d", len(data), len(pool), encoder.tokenizer.get_vocab_size())
     fit(network, data, recipe, folder=folder, extra=pool, extra_per_epoch=stage.pool_per_epoch)

@@ -23,7 +23,7 @@ def gradient(
     scores = (torch.arange(count * layout.width).reshape(count, -1) % 7 * 0.1 + start).requires_grad_()
     example = Example("a-1", "toy", "text", targets)
     built = build_targets([example], [carried], layout)
-    logits = Logits(scores, scores[None], torch.ones(1, count, dtype=torch.bool))
+    logits = Logits(scores, scores, scores[None], torch.ones(1, count, dtype=torch.bool))
     total_loss(logits, built, layout, {}, torch.tensor([weight])).backward()
     assert scores.grad is not None
     return scores.grad
@@ -94,7 +94,7 @@ def test_a_distant_level_costs_more_than_a_near_one(layout: Layout) -> None:
         scores = torch.zeros(1, layout.width)
         scores[0, levels.start + peak] = 6.0
         built = build_targets([Example("a-1", "toy", "", {"sentiment": OneOf(frozenset({"-2"}))})], [[{}]], layout)
-        return float(total_loss(Logits(scores, scores[None], torch.ones(1, 1, dtype=torch.bool)), built, layout, {}, torch.ones(1)))
+        return float(total_loss(Logits(scores, scores, scores[None], torch.ones(1, 1, dtype=torch.bool)), built, layout, {}, torch.ones(1)))
 
     assert loss(0) < loss(1) < loss(2) < loss(4)
 
@@ -102,7 +102,7 @@ def test_a_distant_level_costs_more_than_a_near_one(layout: Layout) -> None:
 def test_composite_logits_add_those_of_their_parts(layout: Layout) -> None:
     block = layout["scope"]
     scores = torch.randn(2, layout.width, generator=torch.Generator().manual_seed(0))
-    pooled = pool_labels(Logits(scores, scores[None], torch.ones(1, 2, dtype=torch.bool)), block)[0]
+    pooled = pool_labels(Logits(scores, scores, scores[None], torch.ones(1, 2, dtype=torch.bool)), block)[0]
     own = torch.logsumexp(scores[:, block.labels], 0)
     service, broader, both, neither = block.label_set.keys.index("service"), 1, 2, 3
     assert pooled[[service, broader, neither]].tolist() == pytest.approx(own[[service, broader, neither]].tolist())
@@ -131,5 +131,7 @@ def test_a_label_without_segments_in_the_padding_does_not_leak(layout: Layout) -
     noisy[2] = 50.0
     for block in layout.blocks:
         assert torch.equal(
-            pool_labels(Logits(scores, scores[None], present), block), pool_labels(Logits(noisy, noisy[None], present), block)
+            pool_labels(Logits(scores, scores, scores[None], present), block),
+            pool_labels(Logits(noisy, noisy, noisy[None], present), block),
+            pool_labels(Logits(noisy, noisy, noisy[None], present), block),
         )
