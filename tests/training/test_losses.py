@@ -133,5 +133,4 @@ def test_a_label_without_segments_in_the_padding_does_not_leak(layout: Layout) -
         assert torch.equal(
             pool_labels(Logits(scores, scores, scores[None], present), block),
             pool_labels(Logits(noisy, noisy, noisy[None], present), block),
-            pool_labels(Logits(noisy, noisy, noisy[None], present), block),
         )
