@@ -45,6 +45,8 @@ _TITLES = {
     "with_polarity_macro_f1": "with polarity, macro-F1",
     "accuracy": "accuracy",
     "kappa": "quadratic kappa",
+    "three_way_accuracy": "below, at, above the middle: accuracy",
+    "three_way_macro_f1": "below, at, above the middle: macro-F1",
 }
 
 UNKNOWN_CELL = "?"
@@ -152,7 +154,9 @@ def train_custom(
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
     fit(network, fitted, recipe, folder=run)
     calibration = fit_calibration(score_sets(network, calibrating, layout.blocks))
-    provenance = Provenance(folder.name, "all-MiniLM-L6-v2", {source.name: file_hash(source)}, recipe.seed, {"epochs": recipe.epochs})
+    begun = load_bundle(start)
+    made_from = {"epochs": recipe.epochs, "start": begun.id, LICENCE: is_commercial(begun.manifest)}
+    provenance = Provenance(folder.name, begun.manifest.base, {source.name: file_hash(source)}, recipe.seed, made_from)
     export_bundle(network, encoder.tokenizer, taxonomy, calibration, None, provenance, folder)
 
 
@@ -217,7 +221,7 @@ def report_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy, *, 
 
 
 def shown_figures(folder: Path) -> tuple[str, dict[str, Any]]:
-    """What a report shows of a bundle of another taxonomy: a title, and {"note", "figures"} of its metrics.json.
+    """What a report shows of a bundle of another taxonomy: a title, and {"note", "figures", "labels"} of its metrics.json.
 
     Raises:
         InputError: the folder holds no figures that `train --taxonomy` measured.
@@ -225,10 +229,13 @@ def shown_figures(folder: Path) -> tuple[str, dict[str, Any]]:
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        note = f"`voc train --taxonomy`, bundle `{manifest['version']}`, on the {metrics['n']} texts that its training kept out."
+        start = manifest["recipe"].get("start")
+        begun = f", from {start}" if start else ""
+        note = f"`voc train --taxonomy`, bundle `{manifest['version']}`{begun}, on the {metrics['n']} texts that its training kept out."
         sets = {name: values for name, values in metrics.items() if isinstance(values, dict)}
         shown = {f"{name}, {_TITLES[key]}": values[key] for name, values in sets.items() for key in _TITLES if key in values}
-        return manifest["taxonomy"], {"note": note, "figures": shown}
+        labels = {name: values["labels"] for name, values in sets.items() if "labels" in values}
+        return manifest["taxonomy"], {"note": note, "figures": shown, "labels": labels}
     except (OSError, ValueError, KeyError):
         raise InputError(f"{folder.name} holds no figures of another taxonomy: make it with train --taxonomy") from None
 

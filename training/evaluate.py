@@ -82,8 +82,22 @@ def _multi_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, A
     if label_set.polarities:
         wanted, said = polarity_arrays(judged, label_set)
         out["with_polarity_micro_f1"] = _interval(lambda rows: f1(wanted[rows], said[rows]), len(judged))
-        out["with_polarity_macro_f1"] = macro_f1(wanted, said)
-    return out
+        out["with_polarity_macro_f1"] = _interval(lambda rows: macro_f1(wanted[rows], said[rows]), len(judged))
+        pairs = zip(label_set.keys, np.split(wanted, len(label_set.keys), axis=1), np.split(said, len(label_set.keys), axis=1), strict=True)
+        for key, of_gold, of_given in pairs:
+            out["labels"][key]["with_polarity"] = _label_figures(of_gold, of_given)
+    return out | _main_figures(judged, label_set)
+
+
+def _main_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, Any]:
+    """How often the label given first is the main one, among texts that have a main one."""
+    named = [j for j in judged if _labels(j, label_set).main is not None]
+    if not named:
+        return {}
+    results = [_multi(j, label_set) for j in named]
+    first = [r.given[0].key if r and r.given else None for r in results]
+    right = np.array([key == _labels(j, label_set).main for key, j in zip(first, named, strict=True)])
+    return {"main_accuracy": _interval(lambda rows: float(right[rows].mean()), len(right))}
 
 
 def _label_figures(gold: Bits, given: Bits) -> dict[str, Any]:
@@ -130,7 +144,17 @@ def _ordinal_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str,
             "reliability": [asdict(row) for row in reliability(probability.ravel(), one_hot.ravel())],
             "labels": {key: _label_figures(one_hot[:, at], given == at) for at, key in enumerate(keys)},
         }
+        out |= _three_way_figures(gold, given, len(keys) // 2) if len(keys) % 2 else {}
     return out
+
+
+def _three_way_figures(gold: NDArray[np.int64], given: NDArray[np.int64], middle: int) -> dict[str, Any]:
+    """Of a scale with a middle: below, at and above it."""
+    wanted, said = (np.sign(levels - middle)[:, None] == np.arange(-1, 2) for levels in (gold, given))
+    return {
+        "three_way_accuracy": _interval(lambda rows: float((wanted[rows] & said[rows]).sum() / len(rows)), len(gold)),
+        "three_way_macro_f1": _interval(lambda rows: macro_f1(wanted[rows], said[rows]), len(gold)),
+    }
 
 
 _FIGURES: dict[str, Callable[[Sequence[Judged], LabelSet], dict[str, Any]]] = {

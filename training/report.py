@@ -29,6 +29,11 @@ TARGETS: tuple[tuple[str, tuple[str, ...], float], ...] = (
     ("flags micro-F1", ("flags", "micro_f1"), 0.81),
     ("sentiment quadratic kappa", ("sentiment", "kappa"), 0.92),
 )
+_OWN = {
+    "extended": ("extended.jsonl.gz", "annotations: this project, Apache-2.0; texts of the corpora above by id"),
+    "transcripts": ("transcripts.jsonl.gz", "annotations: this project, Apache-2.0; conversations of the corpora above by id"),
+    "written": ("written.jsonl.gz", "texts and annotations: this project, Apache-2.0"),
+}
 _SENTIMENT_TARGETS = {
     "sst": ("binary accuracy, non-neutral; level 0 counts as wrong", 0.89),
     "sst_by_score": ("the same by the sign of the score", 0.89),
@@ -94,12 +99,23 @@ def _headline(metrics: Figures) -> Iterator[str]:
 
 def _label_table(figures: Figures, name: str) -> Iterator[str]:
     yield f"\n### {name}\n"
-    yield "| label | n | precision | recall | F1 (95 %) |\n|---|---|---|---|---|"
-    for key, label in figures["labels"].items():
-        score = _cell(label) if label["n"] else "not known: n = 0"
-        yield f"| `{key}` | {label['n']} | {label['precision']:.2f} | {label['recall']:.2f} | {score} |"
+    yield from _label_rows(figures["labels"])
     if "calibration_error" in figures:
         yield f"\nExpected calibration error {figures['calibration_error']:.3f}."
+    if "main_accuracy" in figures:
+        main = figures["main_accuracy"]
+        yield f"\nThe label named first is the main one in {_cell(main)} of the {main['n']} texts that have one."
+
+
+def _label_rows(labels: Figures) -> Iterator[str]:
+    """A row a label; of labels with a polarity the F1 with the right one too."""
+    signed = any("with_polarity" in label for label in labels.values())
+    yield "| label | n | precision | recall | F1 (95 %) |" + (" with polarity, F1 (95 %) |" if signed else "")
+    yield "|---|---|---|---|---|" + ("---|" if signed else "")
+    for key, label in labels.items():
+        scores = [label, *([label["with_polarity"]] if signed else [])]
+        cells = " | ".join(_cell(score) if label["n"] else "not known: n = 0" for score in scores)
+        yield f"| `{key}` | {label['n']} | {label['precision']:.2f} | {label['recall']:.2f} | {cells} |"
 
 
 def _reliability_table(figures: Figures, name: str) -> Iterator[str]:
@@ -160,6 +176,9 @@ def _custom(custom: Figures) -> Iterator[str]:
         yield figures["note"] + "\n"
         yield "| figure | value |\n|---|---|"
         yield from (f"| {title} | {_cell(value)} |" for title, value in figures["figures"].items())
+        for label_set, labels in figures.get("labels", {}).items():
+            yield f"\n#### {name}: {label_set}\n"
+            yield from _label_rows(labels)
 
 
 def _timings(timings: Figures) -> Iterator[str]:
@@ -185,12 +204,16 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "The further annotations of this project agree with the given ones as `training/annotations/README.md` says.\n"
     yield "## Figures\n"
     yield from _headline(metrics)
-    yield "\nPer label, with n, intervals and calibration: `metrics.json` and `docs/quality.md`.\n"
+    for name in ("dev", "fresh"):
+        yield f"\n## Per label, {name} (n = {metrics[name]['n']})\n"
+        for label_set in ("stages", "factors", "flags", "scope", "sentiment"):
+            yield from _label_table(metrics[name][label_set], label_set)
+    yield "\nCalibration, conversations and public sets: `metrics.json`, and `docs/quality.md` of the repository.\n"
     yield "## Limits\n"
     yield "- English only; other languages are rejected, not guessed."
     yield "- Rare labels (`awareness`, `discovery`, `self_service`, `escalation`, scope `both`) rest on few examples: see n."
     yield "- `consistency`, `communication`, `resolution` and second stages are the annotators' own soft spots."
-    yield "- The conversation model is a small regression fitted on fewer than 150 transcripts; read its probabilities as a ranking."
+    yield "- The conversation model is a small regression fitted on a few hundred transcripts; read its probabilities as a ranking."
     yield "- Trained on reviews, surveys, tweets and care threads of 2013-2020, mostly retail, apps, travel and health."
 
 
@@ -198,6 +221,7 @@ def _licences(manifest: Manifest) -> Iterator[str]:
     commercial = is_commercial(manifest)
     yield "| corpus file | licence |\n|---|---|"
     yield from (f"| {corpus.path} | {corpus.licence} |" for corpus in CORPORA.values() if not (commercial and corpus.non_commercial))
+    yield from (f"| `training/annotations/{name}` | {told} |" for key, (name, told) in _OWN.items() if key in manifest.data)
     yield f"\nNothing was trained on {' and '.join(f'`{CORPORA[name].path}`' for name in HELD_OUT)}: they only measure."
     if "teachers" in manifest.data:
         yield "\nIt also learned from the probabilities of teachers (all-MiniLM-L6-v2 and all-mpnet-base-v2, Apache-2.0) fitted on the same"

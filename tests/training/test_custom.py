@@ -143,6 +143,8 @@ def test_its_figures_go_into_a_report(trained: Path, cafe: Path, tmp_path: Path)
     assert title == load_taxonomy(cafe).id and f"on the {metrics['n']} texts" in shown["note"]
     name = next(name for name, values in metrics.items() if isinstance(values, dict) and "micro_f1" in values)
     assert shown["figures"][f"{name}, micro-F1"] == metrics[name]["micro_f1"]
+    assert shown["labels"][name] == metrics[name]["labels"]
+    assert ", from toy-1," in shown["note"]
     with pytest.raises(InputError, match="train --taxonomy"):
         shown_figures(tmp_path)
 

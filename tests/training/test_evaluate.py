@@ -67,7 +67,11 @@ def test_multi_figures_by_hand(taxonomy: Taxonomy) -> None:
     assert factors["micro_f1"]["value"] == pytest.approx(2 * 3 / (5 + 4)) and factors["micro_f1"]["n"] == 4
     assert factors["macro_f1"]["value"] == pytest.approx((1.0 + 1.0 + 0.0) / 3)
     assert factors["with_polarity_micro_f1"]["value"] == pytest.approx(2 * 2 / (5 + 4))
-    assert factors["labels"]["food"] | {"low": 0, "high": 0} == {"value": 1.0, "low": 0, "high": 0, "n": 2, "precision": 1.0, "recall": 1.0}
+    food = dict(factors["labels"]["food"])
+    signed = food.pop("with_polarity")
+    assert food | {"low": 0, "high": 0} == {"value": 1.0, "low": 0, "high": 0, "n": 2, "precision": 1.0, "recall": 1.0}
+    assert (signed["value"], signed["n"]) == (1.0, 2)
+    assert factors["labels"]["price"]["with_polarity"]["value"] == 0.0
     crew = factors["labels"]["crew"]
     assert (crew["value"], crew["n"], crew["precision"], crew["recall"]) == (0.0, 2, 0.0, 0.0)
     assert 0 <= factors["micro_f1"]["low"] <= factors["micro_f1"]["value"] <= factors["micro_f1"]["high"] <= 1
@@ -110,6 +114,28 @@ def test_ordinal_figures_by_hand(taxonomy: Taxonomy) -> None:
     expected = sum((g - s) ** 2 for g in (0, 4, 2) for s in (0, 3, 2)) / 3
     assert found["kappa"]["value"] == pytest.approx(1 - 1 / expected)
     assert found["labels"]["2"]["n"] == 1 and found["labels"]["2"]["recall"] == 0.0
+
+
+def test_the_label_given_first_is_held_against_the_main_one(taxonomy: Taxonomy) -> None:
+    known = [
+        judged({"factors": Labels({"food": "+", "price": "-"}, main="price")}, {"factors": multi("food+", "price-")}),
+        judged({"factors": Labels({"food": "+"}, main="food")}, {"factors": multi("food+")}),
+        judged({"factors": Labels({"food": "+"}, main="food")}, {"factors": multi()}),
+        judged({"factors": Labels({"food": "+"}, main="food")}, None),
+        judged({"factors": Labels({})}, {"factors": multi("food+")}),  # has no main one
+    ]
+    main = figures(known, taxonomy)["factors"]["main_accuracy"]
+    assert (main["value"], main["n"]) == (pytest.approx(1 / 4), 4)
+    assert "main_accuracy" not in figures(FACTORS, taxonomy)["factors"]
+
+
+def test_a_scale_with_a_middle_is_measured_three_ways_too(taxonomy: Taxonomy) -> None:
+    pairs = [("-2", "-1"), ("-1", "-2"), ("0", "1"), ("2", "1"), ("1", "0")]
+    known = [judged({"sentiment": OneOf(frozenset({gold}))}, {"sentiment": level(given)}) for gold, given in pairs]
+    found = figures(known, taxonomy)["sentiment"]
+    assert found["accuracy"]["value"] == 0.0
+    assert found["three_way_accuracy"]["value"] == pytest.approx(3 / 5)
+    assert found["three_way_macro_f1"]["value"] == pytest.approx((1.0 + 0.0 + 0.5) / 3)
 
 
 def test_figures_are_plain_json(taxonomy: Taxonomy) -> None:

@@ -112,6 +112,16 @@ def test_every_label_has_its_n_and_interval_on_both_sets(metrics: dict[str, Any]
     assert "(n = 298)" in quality and "(n = 665)" in quality
 
 
+def test_a_label_with_polarity_has_its_figure_with_the_right_one_beside(metrics: dict[str, Any], tmp_path: Path) -> None:
+    for label in metrics["dev"]["factors"]["labels"].values():
+        label["with_polarity"] = figure(0.321) | {"n": label["n"], "precision": 0.3, "recall": 0.2}
+    metrics["dev"]["stages"]["main_accuracy"] = figure(0.86, 271)
+    quality, card = written(metrics, tmp_path)
+    for text in (quality, card):
+        assert any(row[-1] == "0.321 (0.28-0.35)" and len(row) == 6 for row in rows(text, "`technology`"))
+        assert "0.860 (0.82-0.89) of the 271 texts" in text
+
+
 def test_calibration_evidence_transcripts_and_public_sets_are_shown(metrics: dict[str, Any], tmp_path: Path) -> None:
     quality, _ = written(metrics, tmp_path)
     assert quality.count("expected calibration error 0.032") == 5
@@ -140,11 +150,13 @@ def test_baselines_stand_beside_the_bundle_and_what_they_lack_is_a_dash(metrics:
 
 
 def test_other_taxonomies_and_timings_are_shown_when_measured(metrics: dict[str, Any], tmp_path: Path) -> None:
-    custom = {"FABSA": {"note": "Own split.", "figures": {"micro-F1": figure(0.81), "pairs, macro-F1": 0.593}}}
+    labels = {"topics": {"bread": figure(0.77) | {"n": 12, "precision": 0.7, "recall": 0.8}}}
+    custom = {"FABSA": {"note": "Own split.", "figures": {"micro-F1": figure(0.81), "pairs, macro-F1": 0.593}, "labels": labels}}
     runs = [{"input": "reviews", "records": 100, "rejected": 2, "seconds": 4.0}]
     quality, _ = written(metrics | {"custom": custom, "timings": {"machine": "Two cores.", "runs": runs}}, tmp_path)
     assert rows(quality, "micro-F1") == [["micro-F1", "0.810 (0.77-0.84)"]]
     assert rows(quality, "pairs, macro-F1") == [["pairs, macro-F1", "0.593"]]
+    assert rows(quality, "`bread`") == [["`bread`", "12", "0.70", "0.80", "0.770 (0.73-0.80)"]]
     assert rows(quality, "reviews") == [["reviews", "100", "2", "4.0", "25"]]
     plain, _ = written(metrics, tmp_path)
     assert "Timings" not in plain and "Other taxonomies" not in plain
@@ -169,6 +181,12 @@ def test_the_card_names_version_seed_annotators_and_limits(metrics: dict[str, An
         "English only",
     ):
         assert told in card
+
+
+def test_the_card_names_the_annotations_and_texts_of_our_own(metrics: dict[str, Any], tmp_path: Path) -> None:
+    _, card = written(metrics, tmp_path, data={"extended": "0" * 64, "written": "0" * 64})
+    named = {name: f"`training/annotations/{name}.jsonl.gz`" in card for name in ("extended", "written", "transcripts")}
+    assert named == {"extended": True, "written": True, "transcripts": False}
 
 
 def test_metrics_are_written_as_they_are(metrics: dict[str, Any], tmp_path: Path) -> None:
