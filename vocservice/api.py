@@ -40,7 +40,7 @@ class Analyser:
     Attributes:
         pipeline: the steps.
         model: id of the bundle, as written into every analysis.
-        taxonomy: the labels it gives.
+        taxonomy: the labels it gives, in the words and with the owners and metrics of the installation's taxonomy file.
         files: SHA-256 of each file of the bundle, by name.
     """
 
@@ -101,7 +101,8 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
 
     Args:
         bundle: a version under `models/` or the path of a bundle; by default what the settings name, usually the current one.
-        taxonomy: a taxonomy file that the bundle must have been trained for.
+        taxonomy: a taxonomy file that the bundle must have been trained for; by default what the settings name. Where neither names one,
+            a bundle of the name of `config/taxonomy.toml` must be of its version and labels, and one of another name is taken as it is.
         settings: read from `config/service.toml` and the environment by default.
 
     Raises:
@@ -119,18 +120,20 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
     from vocservice.text.redact import RedactionRules
 
     settings = settings or load_settings()
-    wanted = load_taxonomy(Path(taxonomy or settings.taxonomy)) if taxonomy or settings.taxonomy else None
-    loaded = load_bundle(bundle_folder(bundle or settings.bundle), taxonomy=wanted)
+    named = taxonomy or settings.taxonomy
+    installed = load_taxonomy(named)
+    loaded = load_bundle(bundle_folder(bundle or settings.bundle), taxonomy=installed, allows_others=not named)
+    shown = installed if loaded.taxonomy.id == installed.id else loaded.taxonomy
     pipeline = Pipeline(
         Engine(loaded, threads=settings.threads or None),
         redaction=RedactionRules.load(config_path("redaction.toml")),
-        rules=load_ruleset(config_path("rules.toml"), loaded.taxonomy),
+        rules=load_ruleset(config_path("rules.toml"), shown),
         chunk=settings.chunk,
         max_characters=settings.max_characters,
         at_once=AT_ONCE if (settings.threads or cores()) > 1 else 1,
     )
     _show_in_notebooks()
-    return Analyser(pipeline, loaded.id, loaded.taxonomy, loaded.manifest.files)
+    return Analyser(pipeline, loaded.id, shown, loaded.manifest.files)
 
 
 def bundle_folder(name: str | Path) -> Path:

@@ -6,7 +6,8 @@ stops with one TaxonomyError that lists everything that is wrong.
 
 import json
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,16 +20,59 @@ Kind = Literal["multi", "single", "ordinal"]
 Unit = Literal["verbatim", "transcript"]
 
 _TABLES = ("name", "version", "description", "owners", "metrics")
-_VOC_ORDER = {
-    "stages": ("awareness", "discovery", "attraction", "interaction", "purchase", "use", "cultivation", "advocacy"),
-    "sentiment": ("-2", "-1", "0", "1", "2"),
-    "scope": ("service_complaint", "experience_issue", "both", "neither"),
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What the built-in taxonomy promises of a set. `groups` and `combines` are those of labels, by key; blank where there are none."""
+
+    kind: Kind
+    keys: tuple[str, ...]
+    polarities: tuple[str, ...] = ()
+    max_labels: int | None = None
+    of: Unit = "verbatim"
+    groups: Mapping[str, str] = field(default_factory=dict)
+    combines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_FACTORS = {
+    "offering": ("product_quality", "price_value"),
+    "digital": ("technology", "ease_of_use"),
+    "design": ("brand", "environment"),
+    "operations": ("process", "fulfilment", "consistency", "communication"),
+    "service": ("responsiveness", "resolution", "courtesy", "competence", "self_service"),
+    "relationship": ("emotional_connection",),
 }
-_VOC_SETS = ("stages", "factors", "sentiment", "scope", "flags", "outcome", "reasons")
+_GROUPS = {key: group for group, keys in _FACTORS.items() for key in keys}
+_LEVELS = ("-2", "-1", "0", "1", "2")
+_VOC: Mapping[str, _Fixed] = {
+    "stages": _Fixed(
+        "multi",
+        ("awareness", "discovery", "attraction", "interaction", "purchase", "use", "cultivation", "advocacy"),
+        max_labels=3,
+    ),
+    "factors": _Fixed("multi", tuple(_GROUPS), polarities=("+", "-", "~"), groups=_GROUPS),
+    "sentiment": _Fixed("ordinal", _LEVELS),
+    "scope": _Fixed(
+        "single",
+        ("service_complaint", "experience_issue", "both", "neither"),
+        combines={"both": ("service_complaint", "experience_issue")},
+    ),
+    "flags": _Fixed(
+        "multi",
+        ("churn_risk", "repeat_contact", "escalation", "safety_fraud", "suggestion", "question", "needs_reply", "recommend"),
+    ),
+    "outcome": _Fixed("single", ("resolved", "unresolved", "pending", "unclear"), of="transcript"),
+    "reasons": _Fixed(
+        "multi",
+        ("unresolved_anger", "agent_conduct", "repeat_contact", "escalation", "churn_risk", "safety_fraud", "abandoned"),
+        of="transcript",
+    ),
+}
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -94,6 +138,12 @@ class LabelSet:
     def keys(self) -> tuple[str, ...]:
         return tuple(label.key for label in self.labels)
 
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """All that a trained head rests on: two sets of equal shape differ only in words, owners and metrics."""
+        combines = tuple(label.combines for label in self.labels)
+        return self.name, self.kind, self.keys, self.polarities, self.max_labels, self.of, combines
+
     def __getitem__(self, key: str) -> LabelDefinition:
         return next(label for label in self.labels if label.key == key)
 
@@ -127,7 +177,7 @@ class Taxonomy:
 def has_place(label_set: LabelSet) -> bool:
     """Whether an Analysis has a field for this set; one of another kind or other levels goes with the taxonomy's own."""
     kind = {"stages": "multi", "factors": "multi", "flags": "multi", "scope": "single", "sentiment": "ordinal"}.get(label_set.name)
-    return kind == label_set.kind and (kind != "ordinal" or label_set.keys == _VOC_ORDER["sentiment"])
+    return kind == label_set.kind and (kind != "ordinal" or label_set.keys == _LEVELS)
 
 
 def default_taxonomy_path() -> Path:
@@ -135,13 +185,13 @@ def default_taxonomy_path() -> Path:
     return config_path("taxonomy.toml")
 
 
-def load_taxonomy(path: Path | None = None) -> Taxonomy:
-    """Read and check a taxonomy file.
+def load_taxonomy(path: Path | str | None = None) -> Taxonomy:
+    """Read and check a taxonomy file; the built-in one where none is named.
 
     Raises:
         TaxonomyError: the file is missing, is not TOML, or breaks the schema; the message names every fault.
     """
-    path = path or default_taxonomy_path()
+    path = Path(path) if path else default_taxonomy_path()
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -156,8 +206,10 @@ def parse_taxonomy(raw: dict[str, object], *, origin: str = "taxonomy") -> Taxon
     """Check a taxonomy given as a mapping (parsed TOML); raises TaxonomyError."""
     faults: list[str] = []
     name, version = raw.get("name"), raw.get("version")
-    if not isinstance(name, str) or not isinstance(version, str):
+    if not _is_text(name) or not _is_text(version):
         faults.append("name and version must be given as strings")
+    if not _is_text(raw.get("description", "none")):
+        faults.append("description must be a text")
     owners, metrics = _names(raw, "owners", faults), _names(raw, "metrics", faults)
     sets = tuple(filter(None, (_label_set(key, value, faults) for key, value in raw.items() if key not in _TABLES)))
     for label_set in sets:
@@ -171,9 +223,13 @@ def parse_taxonomy(raw: dict[str, object], *, origin: str = "taxonomy") -> Taxon
     return Taxonomy(str(name), str(version), sets, owners, metrics)
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 def _names(raw: dict[str, object], table: str, faults: list[str]) -> dict[str, str]:
     value = raw.get(table, {})
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+    if not isinstance(value, dict) or not all(map(_is_text, value.values())):
         faults.append(f"[{table}] must map names to texts")
         return {}
     return dict(value)
@@ -199,19 +255,29 @@ def _unknown_references(label_set: LabelSet, owners: dict[str, str], metrics: di
     return faults
 
 
-def _voc_faults(sets: tuple[LabelSet, ...]) -> list[str]:
-    """The built-in taxonomy also promises its sets, the order of its scales, and an owner and metrics for each label."""
+def _voc_faults(sets: tuple[LabelSet, ...]) -> Iterator[str]:
+    """The built-in taxonomy also promises its sets as the codebook has them, and an owner and metrics for each label."""
     by_name = {label_set.name: label_set for label_set in sets}
-    faults = [f"missing label set {name}" for name in _VOC_SETS if name not in by_name]
-    faults += [f"unknown label set {name}" for name in by_name if name not in _VOC_SETS]
-    for name, order in _VOC_ORDER.items():
-        if name in by_name and by_name[name].keys != order:
-            faults.append(f"{name}: must be, in this order, {', '.join(order)}")
-    if "factors" in by_name and len(by_name["factors"].keys) != 16:
-        faults.append("factors: must be sixteen")
+    yield from (f"missing label set {name}" for name in _VOC if name not in by_name)
+    yield from (f"unknown label set {name}" for name in by_name if name not in _VOC)
+    for name, fixed in _VOC.items():
+        if name in by_name:
+            yield from _unlike(by_name[name], fixed)
     for label_set in sets:
-        faults += [f"{label_set.name}.{x.key}: owner and metrics missing" for x in label_set.labels if not (x.owner and x.metrics)]
-    return faults
+        yield from (f"{label_set.name}.{x.key}: owner and metrics missing" for x in label_set.labels if not (x.owner and x.metrics))
+
+
+def _unlike(found: LabelSet, fixed: _Fixed) -> Iterator[str]:
+    if found.keys != fixed.keys:
+        yield f"{found.name}: must be, in this order, {', '.join(fixed.keys)}"
+    for name in ("kind", "polarities", "max_labels", "of"):
+        if getattr(found, name) != (right := getattr(fixed, name)):
+            yield f"{found.name}: {name} must be {right or 'left out'}"
+    for label in found.labels:
+        if label.key in fixed.groups and label.group != (group := fixed.groups[label.key]):
+            yield f"{found.name}.{label.key}: group must be {group}"
+        if label.combines != (parts := fixed.combines.get(label.key, ())):
+            yield f"{found.name}.{label.key}: combines must be {parts or 'left out'}"
 
 
 def taxonomy_json(taxonomy: Taxonomy) -> bytes:

@@ -1,5 +1,7 @@
 """Tests of `voc serve`: where it listens, and what it refuses before it starts."""
 
+from pathlib import Path
+
 import pytest
 
 from vocservice.settings import Settings
@@ -72,3 +74,12 @@ def test_a_store_brings_a_worker_unless_told_otherwise(
     monkeypatch.setattr(opened, "is_initialised", lambda _: is_made)
     assert voc("serve", *arguments).code == 0
     assert started[0][0].job_workers == workers
+
+
+def test_a_broken_taxonomy_stops_it_before_it_listens(
+    started: list[object], voc: Voc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.toml").write_text('name = "voc"\nversion = "1.0.0"\n')
+    monkeypatch.setenv("VOC_TAXONOMY", str(tmp_path / "broken.toml"))
+    ran = voc("serve")
+    assert ran.code != 0 and "missing label set stages" in ran.err and not started

@@ -1,18 +1,22 @@
 """A bundle is loaded whole and checked, or refused with one error that says why."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from toymodel import WIDTH, toy_calibration, toy_taxonomy, write_bundle, write_manifest
+from toymodel import RAW, WIDTH, toy_calibration, toy_taxonomy, write_bundle, write_manifest
 
-from vocservice.errors import BundleError
+from vocservice.api import load
+from vocservice.errors import BundleError, TaxonomyError, VocError
 from vocservice.inference import bundle as bundles
 from vocservice.inference.bundle import bundle_versions, default_bundle, file_digest, load_bundle
 from vocservice.inference.conversation import FEATURES
+from vocservice.paths import config_path
+from vocservice.settings import Settings
 
 TAXONOMY = toy_taxonomy()
 
@@ -82,6 +86,68 @@ def test_no_bundle_is_told(tmp_path: Path, place: str) -> None:
 def test_another_version_of_the_taxonomy_is_refused(toy_bundle: Path) -> None:
     with pytest.raises(BundleError, match=r"trained for taxonomy toy/1\.0\.0, not toy/1\.0\.1: retrain or choose another"):
         load_bundle(toy_bundle, taxonomy=toy_taxonomy(version="1.0.1"))
+
+
+@pytest.mark.parametrize("name", ["stages", "factors"])
+def test_other_labels_under_the_same_version_are_refused(toy_bundle: Path, name: str) -> None:
+    fewer = RAW[name] | {"labels": RAW[name]["labels"][:2]}
+    with pytest.raises(BundleError, match=rf"other labels of toy/1\.0\.0 than the taxonomy file has \({name}\)"):
+        load_bundle(toy_bundle, taxonomy=toy_taxonomy(**{name: fewer}))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(held)}" for key, held in value.items()) + "}"
+    return "[" + ", ".join(map(_toml, value)) + "]" if isinstance(value, list) else json.dumps(value)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give the installation a taxonomy file: the toy one with changes."""
+    monkeypatch.setenv("VOC_HOME", str(tmp_path))
+
+    def change(**changes: Any) -> None:
+        lines = [f"{key} = {_toml(value)}" for key, value in (RAW | changes).items()]
+        (tmp_path / "config" / "taxonomy.toml").write_text("\n".join(lines), encoding="utf-8")
+
+    (tmp_path / "config").mkdir()
+    for name in ("rules.toml", "redaction.toml"):
+        (tmp_path / "config" / name).write_bytes((Path(__file__).parents[2] / "config" / name).read_bytes())
+    return change
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"version": "2.0.0"}, BundleError),
+        ({"stages": RAW["stages"] | {"max_labels": 1}}, BundleError),
+        ({"stages": RAW["stages"] | {"colour": "red"}}, TaxonomyError),
+        ({"name": "theirs", "version": "9"}, None),
+    ],
+    ids=["another version", "other labels", "a broken file", "another name"],
+)
+def test_what_is_loaded_fits_the_taxonomy_file_of_the_installation(
+    changes: dict[str, Any], refused: type[VocError] | None, installed: Callable[..., None], toy_bundle: Path
+) -> None:
+    installed(**changes)
+    if refused:
+        with pytest.raises(refused):
+            load(toy_bundle, settings=Settings())
+    else:
+        assert load(toy_bundle, settings=Settings()).taxonomy == TAXONOMY
+
+
+def test_a_named_taxonomy_must_be_the_bundles_whatever_its_name(installed: Callable[..., None], toy_bundle: Path) -> None:
+    installed(name="theirs")
+    with pytest.raises(BundleError, match="not theirs/"):
+        load(toy_bundle, settings=Settings(taxonomy=str(config_path("taxonomy.toml"))))
+
+
+def test_words_and_owners_are_those_of_the_file(installed: Callable[..., None], toy_bundle: Path) -> None:
+    labels = [label | {"definition": "as we say it", "owner": "us"} for label in RAW["stages"]["labels"]]
+    installed(owners={"us": "All of us"}, stages=RAW["stages"] | {"labels": labels})
+    shown = load(toy_bundle, settings=Settings()).taxonomy
+    assert shown.owners == {"us": "All of us"} and {(x.definition, x.owner) for x in shown["stages"].labels} == {("as we say it", "us")}
 
 
 @pytest.mark.parametrize(

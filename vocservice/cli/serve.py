@@ -20,11 +20,13 @@ def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_wor
     `/v1/analyse`, `/metrics` and the start page ask for no key unless http.require_key says so: bind to loopback, or put a
     proxy in front.
     """
+    from vocservice.taxonomy import load_taxonomy
     from vocservice.web.server import Plan
     from vocservice.web.server import serve as run
 
     host, port = parse_bind(bind)
     settings = load_settings()
+    load_taxonomy(settings.taxonomy)
     beside = 0 if no_worker else _default_workers(settings) if job_workers is None else job_workers
     run(Plan(host, port, workers=workers, threads=threads, job_workers=beside), settings)
 

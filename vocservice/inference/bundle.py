@@ -85,12 +85,13 @@ def default_bundle() -> Path:
         raise BundleError("no current bundle: models/current is missing", remedy=BundleError.CHOOSE) from None
 
 
-def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None) -> Bundle:
+def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None, allows_others: bool = False) -> Bundle:
     """Read and check a bundle.
 
     Args:
         folder: the bundle.
-        taxonomy: when given, the taxonomy the service runs with; a bundle of another name or version is refused.
+        taxonomy: when given, the taxonomy the service runs with; a bundle of another name, version or set of labels is refused.
+        allows_others: a bundle of a taxonomy of another name is not.
 
     Raises:
         BundleError: a file is missing or damaged, the format is unknown, or the taxonomy differs.
@@ -98,21 +99,29 @@ def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None) -> Bundle:
     manifest = _manifest(folder)
     for name, digest in manifest.files.items():
         _check(folder / name, digest)
-    if taxonomy is not None and manifest.taxonomy != taxonomy.id:
-        raise BundleError(
-            f"bundle {manifest.version} was trained for taxonomy {manifest.taxonomy}, not {taxonomy.id}: retrain or choose another"
-        )
     own = parse_taxonomy_json((folder / TAXONOMY).read_bytes())
     if own.id != manifest.taxonomy:
         raise BundleError(
             f"bundle {manifest.version} holds taxonomy {own.id} but its manifest says {manifest.taxonomy}", remedy=BundleError.RENEW
         )
+    if taxonomy is not None and not (allows_others and own.name != taxonomy.name):
+        _check_taxonomy(manifest, own, taxonomy)
     try:
         bundle = _read(folder, manifest, own)
     except Exception as error:  # the tokenizer and the weights have errors of their own
         raise BundleError(f"bundle {manifest.version} cannot be read: {type(error).__name__}", remedy=BundleError.RENEW) from None
     _check_sizes(bundle)
     return bundle
+
+
+def _check_taxonomy(manifest: Manifest, own: Taxonomy, wanted: Taxonomy) -> None:
+    if own.id != wanted.id:
+        raise BundleError(f"bundle {manifest.version} was trained for taxonomy {own.id}, not {wanted.id}: retrain or choose another")
+    theirs = {label_set.name: label_set.shape for label_set in wanted.sets}
+    mine = {label_set.name: label_set.shape for label_set in own.sets}
+    if differing := sorted(name for name in mine | theirs if mine.get(name) != theirs.get(name)):
+        fault = f"bundle {manifest.version} was trained for other labels of {own.id} than the taxonomy file has ({', '.join(differing)})"
+        raise BundleError(f"{fault}: give the file a version of its own and retrain, or choose another bundle")
 
 
 def _read(folder: Path, manifest: Manifest, taxonomy: Taxonomy) -> Bundle:

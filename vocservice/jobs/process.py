@@ -18,6 +18,7 @@ from vocservice.jobs.worker import Worker
 from vocservice.paths import config_path
 from vocservice.settings import Settings
 from vocservice.store.opened import open_store
+from vocservice.taxonomy import load_taxonomy
 from vocservice.text.rules import RedactionRules
 
 log = logging.getLogger("vocservice.jobs")
@@ -29,9 +30,10 @@ def run_worker(settings: Settings, *, bundle: str | None = None, once: bool = Fa
     """Work until stopped, or with `once` until nothing is due.
 
     Raises:
-        ConfigError: the settings, the keys or the redaction rules are wrong.
+        ConfigError: the settings, the keys, the taxonomy file or the redaction rules are wrong.
         StoreError: the store is not there.
     """
+    load_taxonomy(settings.taxonomy)
     store = open_store(settings.store)
     rules = RedactionRules.load(config_path("redaction.toml"))
     worker = Worker(store, settings, load_bundle or loader(settings), rules, bundle=bundle)
