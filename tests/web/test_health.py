@@ -1,25 +1,29 @@
-"""Tests of `/livez`, `/readyz`, `/v1/taxonomy` and of `state`: with a model, without, and when one arrives."""
+"""Tests of `/livez`, `/readyz`, `/v1/taxonomy` and of `model`: with a model, without, when one arrives, and when another is promoted."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from builders import MODEL
+from builders import MODEL, FakePipeline
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import event
 
 from vocservice.api import Analyser
-from vocservice.errors import BundleError
+from vocservice.errors import BundleError, StoreError
+from vocservice.records import Analysis, RawVerbatim, Rejected, Result
 from vocservice.settings import Settings, StoreSettings
+from vocservice.store import promotions
 from vocservice.taxonomy import load_taxonomy, parse_taxonomy_json
-from vocservice.web import state
+from vocservice.web import model
 from vocservice.web.app import create_app
-from vocservice.web.state import Model
+from vocservice.web.model import Model
 from web.sending import ANALYSE, check_problem
 from web.storing import Door
 
@@ -30,7 +34,7 @@ def missing(*_: object, **__: object) -> Analyser:
 
 @pytest.fixture
 def without_bundle(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
-    monkeypatch.setattr(state, "load", missing)
+    monkeypatch.setattr(model, "load", missing)
     return create_app(settings=Settings()).test_client()
 
 
@@ -55,35 +59,109 @@ def test_the_taxonomy_is_there_with_and_without_a_model(client: FlaskClient, wit
 
 
 def test_a_bundle_that_arrives_is_found(fake: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Model(None, Settings(), retry_seconds=0)
-    monkeypatch.setattr(state, "load", missing)
+    found = Model(None, Settings(), retry_seconds=0)
+    monkeypatch.setattr(model, "load", missing)
     with pytest.raises(BundleError):
-        model.analyser()
-    monkeypatch.setattr(state, "load", lambda **_: fake)
-    assert model.analyser() is fake
+        found.analyser()
+    monkeypatch.setattr(model, "load", lambda *_, **__: fake)
+    assert found.analyser() is fake
 
 
 def test_a_missing_bundle_is_not_looked_for_at_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def counted(**_: object) -> Analyser:
+    def counted(*_: object, **__: object) -> Analyser:
         tries.append(1)
         return missing()
 
-    monkeypatch.setattr(state, "load", counted)
-    model = Model(None, Settings(), retry_seconds=60)
+    monkeypatch.setattr(model, "load", counted)
+    found = Model(None, Settings(), retry_seconds=60)
     for _ in range(3):
         with pytest.raises(BundleError):
-            model.analyser()
+            found.analyser()
     assert len(tries) == 1
 
 
 def test_a_model_is_loaded_once(fake: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
-    monkeypatch.setattr(state, "load", lambda **_: tries.append(1) or fake)
+    monkeypatch.setattr(model, "load", lambda *_, **__: tries.append(1) or fake)
     client = create_app(settings=Settings()).test_client()
     assert [client.get("/readyz").status_code for _ in range(3)] == [200] * 3
     assert len(tries) == 1
+
+
+class Named(FakePipeline):
+    """Says which model it is."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self._name = name
+
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], **_: object) -> Iterator[Result]:
+        for found in super().analyse(records):
+            yield replace(found, model=self._name) if isinstance(found, Analysis) else found
+
+
+def shelf(name: str, **_: object) -> Analyser:
+    """Two bundles that can be loaded, and any number that cannot."""
+    if name not in ("one", "two"):
+        raise BundleError("there is no such bundle")
+    return Analyser(Named(name), name, load_taxonomy())
+
+
+def promote(door: Door, name: str) -> None:
+    with door.database.write() as connection:
+        promotions.promote(connection, name, model=name, actor="test", instead_of="one")
+
+
+def test_the_application_follows_what_is_promoted(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "load", shelf)
+    settings = Settings(bundle="one", store=StoreSettings(keys=(SecretStr(door.sealing_key),)))
+    app = create_app(None, settings, door.database)
+    shared = app.extensions["vocservice"].model
+
+    def used() -> str:
+        return str(app.test_client().post(ANALYSE, json={"text": "It crashed."}).get_json()["model"])
+
+    assert used() == "one"
+    for name, serves in (("two", "two"), ("three", "two"), ("one", "one")):  # the third cannot be loaded, what served goes on
+        promote(door, name)
+        shared.follow()
+        assert used() == serves
+    promote(door, "two")
+    assert create_app(None, settings, door.database).test_client().get("/readyz").get_json()["model"] == "two"
+
+
+def test_nobody_waits_for_the_model_that_is_promoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    promoted, may_load, asked = ["one"], Event(), Event()
+
+    def slow(name: str, **_: object) -> Analyser:
+        if name == "two":
+            asked.set()
+            assert may_load.wait(10)
+        return shelf(name)
+
+    monkeypatch.setattr(model, "load", slow)
+    monkeypatch.setattr(model, "LOOK_SECONDS", 0.0)
+    found = Model(None, Settings(), promoted=lambda: promoted[0])
+    assert found.analyser().model == "one"
+    promoted[0] = "two"
+    found.analyser()
+    assert asked.wait(10) and found.analyser().model == "one"
+    may_load.set()
+    while found.analyser().model != "two":
+        Event().wait(0.01)
+
+
+def test_a_store_that_does_not_answer_changes_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> str:
+        raise StoreError("gone")
+
+    monkeypatch.setattr(model, "load", shelf)
+    found = Model(None, Settings(bundle="one"), promoted=gone)
+    assert found.analyser().model == "one"
+    found.follow()
+    assert found.analyser().model == "one"
 
 
 @pytest.fixture

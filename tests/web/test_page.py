@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from vocservice.errors import BundleError
 from vocservice.settings import Settings
-from vocservice.web import state
+from vocservice.web import model
 from vocservice.web.app import create_app
 from web.conftest import MakeClient
 from web.sending import CHUNKED, check_problem
@@ -158,10 +158,10 @@ def test_the_channel_stays_chosen_and_an_unknown_one_is_ignored(client: FlaskCli
 
 
 def test_without_a_model_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(**_: object) -> None:
+    def missing(*_: object, **__: object) -> None:
         raise BundleError("no current bundle")
 
-    monkeypatch.setattr(state, "load", missing)
+    monkeypatch.setattr(model, "load", missing)
     client = create_app(settings=Settings()).test_client()
     assert "No model is loaded yet" in client.get("/").text
     answer = client.post("/", data={"text": TEXT})

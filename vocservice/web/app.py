@@ -50,7 +50,8 @@ from vocservice.web import (
     webhooks,
     workbench,
 )
-from vocservice.web.state import Model, State, attach
+from vocservice.web.model import Model
+from vocservice.web.state import State, attach
 from vocservice.web.stored import Stored
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     """Make the application.
 
     Args:
-        analyser: loaded from the settings by default; while there is no bundle the service runs and says it is not ready.
+        analyser: by default the bundle that was promoted last, else that of the settings; while there is none the service runs and says
+            it is not ready.
         settings: read from `config/service.toml` and the environment by default.
         database: opened by the settings at first use by default; whatever needs it answers 503 while it is not there.
 
@@ -136,11 +138,11 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     app.config.update(MAX_CONTENT_LENGTH=settings.http.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.http.max_body_bytes, MAX_FORM_PARTS=20)
     if proxies := settings.http.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
-    model = Model(analyser, settings)
     redis_url = settings.redis_url.get_secret_value()
     limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
     ringer, sends_mail = Ringer(redis_url), bool(settings.mail.host)
     stored = Stored(settings.store, database)
+    model = Model(analyser, settings, promoted=stored.promoted)
     attach(app, State(model, settings.http, stored, limiter, ringer, settings.batches, sends_mail, themes=settings.themes))
     app.extensions[digests.NAME] = settings.reports
     oidc.attach(app, settings.oidc, settings.http.public_url)

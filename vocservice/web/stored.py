@@ -6,7 +6,7 @@ from threading import Lock
 
 from vocservice.errors import ConfigError, StoreError
 from vocservice.settings import StoreSettings
-from vocservice.store import intake, jobs, room
+from vocservice.store import intake, jobs, promotions, room
 from vocservice.store.database import Database
 from vocservice.store.intake import Parcel, Receipt
 from vocservice.store.opened import Store, is_initialised, open_store
@@ -56,12 +56,23 @@ class Stored:
         Raises:
             StoreError: there is one and it does not answer, does not fit, or has no room left.
         """
-        if self._store is None and self._database is None and not self._is_made():
+        if self._is_absent():
             return "absent"
         with self.open().database.read() as connection:
             connection.exec_driver_sql("SELECT 1")
             room.check(connection)
         return "ok"
+
+    def promoted(self) -> str | None:
+        """The bundle that was promoted last; None where none ever was, or nobody made a store.
+
+        Raises:
+            StoreError: there is one and it does not answer or does not fit.
+        """
+        if self._is_absent():
+            return None
+        with self.open().database.read() as connection:
+            return promotions.serving(connection)
 
     def accept(self, parcel: Parcel) -> Receipt:
         """Store a delivery, in a transaction that others may share; when this returns the transaction was committed.
@@ -87,6 +98,9 @@ class Stored:
     def _count_waiting(self) -> int:
         with self.open().database.read() as connection:
             return jobs.waiting_anywhere(connection, ANALYSE, FETCH)
+
+    def _is_absent(self) -> bool:
+        return self._store is None and self._database is None and not self._is_made()
 
     def _is_made(self) -> bool:
         try:

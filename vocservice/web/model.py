@@ -1,0 +1,143 @@
+"""Settings and what was promoted in, the analyser that requests share out: loaded when first needed, and exchanged behind them.
+
+Which bundle serves is looked up every few seconds by a thread of its own: no request waits for the store, nor for another bundle.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock, Thread
+from time import monotonic
+
+from vocservice.api import Analyser, load
+from vocservice.errors import BundleError, StoreError
+from vocservice.records import RawVerbatim, Rejected, Result
+from vocservice.settings import Settings
+from vocservice.taxonomy import Taxonomy, load_taxonomy
+from vocservice.web.gather import Gatherer
+
+log = logging.getLogger("vocservice.web")
+
+RETRY_SECONDS = 5.0
+LOOK_SECONDS = 5.0
+LOOK_AFTER_FAILURE_SECONDS = 60.0  # reading a bundle that cannot be used costs as much as reading one that can
+MOST_RECORDS = 64
+MOST_CHARACTERS = 32_000  # they stand for tokens
+PASSES = 2  # the text steps of one pass go on while the encoder is at another
+
+
+class Model:
+    """One analyser for all threads; while there is none, loading is tried again every few seconds at most.
+
+    Args:
+        analyser: this one, whatever is promoted; None for the one that was promoted last, else that of the settings.
+        promoted: looks up the name of the bundle that was promoted last; None where none ever was, or there is no store.
+    """
+
+    def __init__(
+        self,
+        analyser: Analyser | None,
+        settings: Settings,
+        *,
+        promoted: Callable[[], str | None] = lambda: None,
+        retry_seconds: float = RETRY_SECONDS,
+    ):
+        self._analyser, self._settings, self._promoted, self._retry_seconds = analyser, settings, promoted, retry_seconds
+        self._is_fixed, self._name = analyser is not None, ""
+        self._lock, self._looking = Lock(), Lock()
+        self._gatherer = Gatherer(self._analysed, size=_size, most_items=MOST_RECORDS, most_size=MOST_CHARACTERS, passes=PASSES)
+        self._failure: BundleError | None = None
+        self._tried_at = 0.0
+        self._look_at = 0.0
+
+    def analyser(self) -> Analyser:
+        """The analyser.
+
+        Raises:
+            BundleError: there is no usable bundle.
+        """
+        if self._analyser is not None:
+            self._look_again()
+            return self._analyser
+        with self._lock:
+            if self._analyser is None:
+                self._analyser = self._first()
+            return self._analyser
+
+    def result(self, record: RawVerbatim | Rejected) -> Result:
+        """The result of one record, in a pass that other requests may share.
+
+        Raises:
+            BundleError: there is no usable bundle.
+        """
+        self.analyser()
+        return self._gatherer.result(record)
+
+    def taxonomy(self) -> Taxonomy:
+        """The taxonomy of the bundle, or the configured one while there is none."""
+        try:
+            return self.analyser().taxonomy
+        except BundleError:
+            return load_taxonomy(Path(self._settings.taxonomy) if self._settings.taxonomy else None)
+
+    def follow(self) -> None:
+        """Take up what was promoted since; what serves goes on while that is loaded, while it cannot be, and while the store is gone."""
+        try:
+            name = self._promoted() or self._settings.bundle
+            if name != self._name:
+                self._analyser, self._name = self._loaded(name), name
+            self._look_at = monotonic() + LOOK_SECONDS
+        except StoreError:
+            self._look_at = monotonic() + LOOK_SECONDS
+        except BundleError as error:
+            log.error("the promoted model cannot be loaded: %s", error.message)
+            self._look_at = monotonic() + LOOK_AFTER_FAILURE_SECONDS
+
+    def _look_again(self) -> None:
+        """Begin to look, where it is time and nobody does."""
+        if self._is_fixed or monotonic() < self._look_at or not self._looking.acquire(blocking=False):
+            return
+        Thread(target=self._look, name="promoted", daemon=True).start()
+
+    def _look(self) -> None:
+        try:
+            self.follow()
+        finally:
+            self._looking.release()
+
+    def _analysed(self, records: Sequence[RawVerbatim | Rejected]) -> list[Result]:
+        return list(self.analyser().stream(records))
+
+    def _first(self) -> Analyser:
+        if not self._settings.http.loads_model:
+            raise BundleError("this process serves no model (http.loads_model is off)", code="model_elsewhere")
+        if self._failure and monotonic() - self._tried_at < self._retry_seconds:
+            raise BundleError(self._failure.message, code=self._failure.code)
+        self._tried_at = monotonic()
+        self._look_at = monotonic() + LOOK_SECONDS
+        self._name = self._wanted()
+        try:
+            return self._loaded(self._name)
+        except BundleError as error:
+            self._failure = error
+            log.error("no model: %s", error.message)
+            raise
+
+    def _wanted(self) -> str:
+        """What to begin with: what was promoted, or that of the settings where the store does not say."""
+        try:
+            return self._promoted() or self._settings.bundle
+        except StoreError as error:
+            log.warning("the bundle of the settings serves until the store answers: %s", error.code)
+            return self._settings.bundle
+
+    def _loaded(self, name: str) -> Analyser:
+        found = load(name, settings=self._settings)
+        log.info("model loaded: %s", found.model)
+        return found
+
+
+def _size(record: RawVerbatim | Rejected) -> int:
+    if isinstance(record, Rejected):
+        return 0
+    return len(record.text or "") + sum(len(turn.text) for turn in record.turns)
