@@ -195,7 +195,7 @@ def test_a_transcript_tells_its_turns_and_how_it_went() -> None:
     assert [(turn.speaker, turn.text) for turn in found.turns] == [(turn.speaker, turn.text) for turn in TALK.turns]
     assert [turn.sentiment.level if turn.sentiment else None for turn in found.turns] == [-1, None, -2, None]
     assert (found.sentiment_start.level, found.sentiment_end.level) == (-1, -2)
-    assert found.outcome.key == "unresolved" and found.outcome.evidence == (Evidence(0, 7, 3, "Closed."),)
+    assert found.outcome.key == "unresolved" and found.outcome.evidence == (Evidence(0, 10, 2, "Well, bye."),)  # not the system's
     assert (found.needs_review, found.reasons) == (False, ())
 
 
@@ -211,6 +211,13 @@ def test_reasons_show_where_they_come_from_likeliest_first() -> None:
     ]
     for reason in found.reasons:
         assert all(TALK.turns[p.turn].text[p.start : p.end] == p.text for p in reason.evidence if p.turn is not None)
+
+
+def test_a_reason_whose_flag_was_not_given_shows_what_says_it_most() -> None:
+    flags = MultiResult((), (), {"question": 0.1, "repeat_contact": 0.2}, [[0.0, 0.0], [2.0, 3.5], [1.0, 0.5]])
+    found = made(TALK, {"flags": flags}, MOODS, conversation=judge(review=1.0, repeat_contact=3.0)).conversation
+    assert found is not None
+    assert [(reason.key, reason.evidence) for reason in found.reasons] == [("repeat_contact", (Evidence(0, 13, 0, "I asked twice"),))]
 
 
 def test_no_reason_is_given_where_no_review_is_needed() -> None:

@@ -1,11 +1,11 @@
 """One verbatim and its label results in, one Analysis out: sets take their place, evidence rows become pieces of text."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
 from vocservice.inference.bundle import Bundle
-from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement
+from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement, conduct_turn
 from vocservice.inference.engine import Scored
 from vocservice.records import (
     Analysis,
@@ -151,7 +151,7 @@ def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) 
     dialogue = dialogue_of(verbatim, scored)
     judgement = model.judge(dialogue)
     moods = [_sentiment(scored.turns[index]) for index in sorted(scored.turns)]
-    last = len(verbatim.turns) - 1
+    last = max(index for index, turn in enumerate(verbatim.turns) if turn.speaker != "system")
     return Conversation(
         turns=tuple(
             TurnAnalysis(turn.speaker, turn.text, _sentiment(scored.turns[index]) if index in scored.turns else None)
@@ -162,7 +162,7 @@ def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) 
         sentiment_end=Sentiment(level_of(judgement.sentiment_end), _round(judgement.sentiment_end)),
         needs_review=judgement.needs_review,
         needs_review_probability=_round(judgement.review_probability),
-        reasons=tuple(_reasons(judgement, verbatim, scored)) if judgement.needs_review else (),
+        reasons=tuple(_reasons(judgement, dialogue, verbatim, scored)) if judgement.needs_review else (),
     )
 
 
@@ -183,17 +183,19 @@ def dialogue_of(verbatim: Verbatim, scored: Scored) -> Dialogue:
     return Dialogue(verbatim.turns, moods, signals)
 
 
-def _reasons(judgement: Judgement, verbatim: Verbatim, scored: Scored) -> Iterator[Label]:
-    """Reasons with the turns that show them: a flag's own evidence, the worst agent-facing turn, or the end."""
-    flags = {label.key: label.evidence for label in _labels(scored.sets.get("flags"), verbatim, scored.segments)}
+def _reasons(judgement: Judgement, dialogue: Dialogue, verbatim: Verbatim, scored: Scored) -> Iterator[Label]:
     for key, probability in sorted(judgement.reasons.items(), key=lambda item: -item[1]):
-        yield Label(key, _round(probability), flags.get(key) or tuple(_reason_turns(key, verbatim)))
+        yield Label(key, _round(probability), _shown_by(key, dialogue, verbatim, scored))
 
 
-def _reason_turns(key: str, verbatim: Verbatim) -> Iterable[Evidence]:
-    speakers = {"agent", "bot", "supervisor"} if key == "agent_conduct" else {"customer"}
-    turns = [index for index, turn in enumerate(verbatim.turns) if turn.speaker in speakers]
-    return [_turn_evidence(verbatim, turns[-1])] if turns else []
+def _shown_by(key: str, dialogue: Dialogue, verbatim: Verbatim, scored: Scored) -> tuple[Evidence, ...]:
+    """What shows a reason: of a flag its evidence, or what says it most if it was not given; of conduct the agent's turn; else the end."""
+    flags = scored.sets.get("flags")
+    if isinstance(flags, MultiResult) and key in flags.probabilities:
+        rows = next((given.evidence for given in flags.given if given.key == key), ()) or flags.best_rows(key)
+        return evidence_of(rows, verbatim, scored.segments)
+    turn = conduct_turn(dialogue) if key == "agent_conduct" else max(scored.turns)
+    return () if turn is None else (_turn_evidence(verbatim, turn),)
 
 
 def _turn_evidence(verbatim: Verbatim, turn: int) -> Evidence:

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from vocservice.inference.conversation import CUES, FEATURES, SIGNALS, ConversationModel, Dialogue, Linear, Logistic, features
+from vocservice.inference.conversation import (
+    CUES,
+    FEATURES,
+    SIGNALS,
+    ConversationModel,
+    Dialogue,
+    Linear,
+    Logistic,
+    conduct_turn,
+    features,
+)
 from vocservice.records import Speaker, Turn
 from vocservice.taxonomy import load_taxonomy
 
@@ -114,6 +124,34 @@ def test_a_judgement_by_hand() -> None:
     assert not thanked.needs_review and thanked.reasons == {}
     assert (waiting.outcome, thanked.outcome) == ("unclear", "resolved")
     assert (waiting.sentiment_end, thanked.sentiment_end) == (pytest.approx(-0.2), pytest.approx(0.4))
+
+
+def test_a_review_has_a_reason_the_likeliest_where_none_is_likely_enough() -> None:
+    reasons = {"abandoned": logistic(threshold=0.9), "escalation": logistic(threshold=0.8, bias=-1.0)}
+    waiting = model(reasons=reasons).judge(dialogue(("agent", "Hello."), ("customer", "And now")))
+    assert waiting.needs_review and waiting.reasons == {"abandoned": pytest.approx(0.5)}
+    assert model(reasons=reasons).judge(PLAIN).reasons == {}
+
+
+ASKED: tuple[Speaker, str] = ("customer", "So?")
+NO, WHY, SAME, AGAIN = [("agent", text) for text in ("No.", "Why?", "@a please send us your number", "@b please send us your number")]
+
+
+@pytest.mark.parametrize(
+    ("turns", "moods", "expected"),
+    [
+        ((ASKED, SAME, ASKED, NO, ASKED, AGAIN), (0.0, None, -1.0, None, -1.0, None), 5),  # said again, though the mood fell before
+        ((ASKED, NO, ASKED, WHY, ASKED), (0.5, None, 0.2, None, -0.8), 3),  # the largest fall
+        ((NO, ASKED, ASKED, WHY), (None, 0.5, -0.5, None), 0),  # it fell, and nobody had spoken in between
+        ((ASKED, ASKED, NO), (0.5, -0.5, None), 2),  # it fell before anybody answered
+        ((ASKED, NO, WHY, ASKED), (-1.0, None, None, 0.5), 2),  # it never fell
+        ((ASKED, ("system", "Closed.")), (-1.0, None), None),
+    ],
+)
+def test_conduct_is_shown_by_what_is_said_again_else_by_what_came_before_the_mood_fell(
+    turns: tuple[tuple[Speaker, str], ...], moods: tuple[float | None, ...], expected: int | None
+) -> None:
+    assert conduct_turn(dialogue(*turns, moods=moods)) == expected
 
 
 def test_a_rare_outcome_is_favoured_in_the_choice_and_not_in_its_probability() -> None:

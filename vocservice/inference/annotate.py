@@ -4,7 +4,7 @@ Knows nothing of which sets there are; `pipeline` gives the sets their place in 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -32,11 +32,19 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class MultiResult:
-    """One verbatim's labels of a multi set, most probable first, and those withheld."""
+    """One verbatim's labels of a multi set, most probable first, and those withheld.
+
+    `below`: of each segment and label how far its raw score is below that of the best segment; blank where that is not known.
+    """
 
     given: tuple[Given, ...]
     withheld: tuple[tuple[str, float], ...]
     probabilities: dict[str, float]
+    below: Distances = field(default_factory=list, repr=False, compare=False)
+
+    def best_rows(self, key: str) -> tuple[int, ...]:
+        """The segment that says a label most, whether it was given or not; none where that is not known."""
+        return evidence_rows(self.below, list(self.probabilities).index(key), 0.0)[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,7 @@ def _multi_result(
         tuple(Given(keys[index], probability[index], polarity[index], evidence_rows(below, index, cut)) for index in given),
         tuple((keys[index], probability[index]) for index in withheld),
         dict(zip(keys, probability, strict=True)),
+        below,
     )
 
 

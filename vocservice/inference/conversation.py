@@ -7,6 +7,7 @@ read back to the features that made it.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +106,24 @@ def _opening(text: str) -> str:
     return " ".join(text.lower().split()[1:7])
 
 
+def conduct_turn(dialogue: Dialogue) -> int | None:
+    """The turn that most shows how a customer was treated; None where nobody answered.
+
+    The first that an agent says again; else the one before the customer's mood fell most; else the last.
+    """
+    agents = [at for at, turn in enumerate(dialogue.turns) if turn.speaker in _AGENTS]
+    openings = [_opening(dialogue.turns[at].text) for at in agents]
+    repeated = (at for place, at in enumerate(agents) if openings[place] and openings[place] in openings[:place])
+    return next(repeated, _before_drop(dialogue, agents) if agents else None)
+
+
+def _before_drop(dialogue: Dialogue, agents: Sequence[int]) -> int:
+    moods = [(at, mood) for at, mood in enumerate(dialogue.sentiment) if mood is not None]
+    drops = [(before - after, at) for (_, before), (at, after) in pairwise(moods) if after < before and agents[0] < at]
+    end = max(drops, key=lambda drop: drop[0])[1] if drops else len(dialogue.turns)
+    return max(at for at in agents if at < end)
+
+
 class Logistic(BaseModel):
     """A binary logistic model on standardised features, with its decision threshold."""
 
@@ -169,19 +188,25 @@ class ConversationModel(BaseModel):
         total = sum(outcome.values()) or 1.0
         reasons = {key: model.probability(vector) for key, model in self.reasons.items()}
         review = self.needs_review.probability(vector)
+        is_called = review >= self.needs_review.threshold
+        given = {key: value for key, value in reasons.items() if value >= self.reasons[key].threshold}
+        likeliest = sorted(reasons, key=lambda key: -reasons[key])[:1] if is_called else ()
         return Judgement(
             outcome=max(outcome, key=lambda key: outcome[key] * self.favour[key]),
             outcomes={key: value / total for key, value in outcome.items()},
             sentiment_end=float(np.clip(self.end.value(vector), -1, 1)),
             review_probability=review,
-            needs_review=review >= self.needs_review.threshold,
-            reasons={key: value for key, value in reasons.items() if value >= self.reasons[key].threshold},
+            needs_review=is_called,
+            reasons=given or {key: reasons[key] for key in likeliest},
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability."""
+    """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability.
+
+    Where a review is needed there is a reason: the likeliest where none is likely enough by itself.
+    """
 
     outcome: str
     outcomes: dict[str, float]
