@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from store.bench import Bench, said, work_off
-from vocservice.store import reviews, schema
+from vocservice.store import claims, reviews, schema, users
 from vocservice.store.database import now
+from vocservice.store.reviews import Choice
 
 LINES = [("both", "chat", 0), ("both", None, 0), ("neither", "chat", 90), (None, "phone", 0), ("both", "chat", None)]
 
@@ -68,3 +69,28 @@ def test_lines_that_are_decided_are_not_walked_to_count_those_that_wait(bench: B
         asked = reviews._kinds(waits, now(connection)).compile(connection, compile_kwargs={"literal_binds": True})
         plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
     assert any("workspace_id=? AND decided_at=?" in step for step in plan)
+
+
+def test_the_next_record_is_claimed_past_what_others_claim_in_this_moment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(bench)
+    with bench.database.write() as connection:
+        ada, grace = (
+            users.add(
+                connection,
+                bench.workspace,
+                email=f"{name}@example.org",
+                name=name,
+                role="support_lead",
+                password="correct horse battery",
+                actor="test",
+            )
+            for name in "ag"
+        )
+        taken = claims.take_following(connection, ada, Choice())
+        free = reviews.following(connection, grace, Choice())
+    looked = iter([taken, free])  # what two transactions of a moment see: the first is claimed between the look and the claim
+    monkeypatch.setattr(reviews, "following", lambda *_, **__: next(looked))
+    with bench.database.write() as connection:
+        assert taken != free == claims.take_following(connection, grace, Choice())
+        held = connection.execute(select(schema.claims.c.record_id, schema.claims.c.user_id)).all()
+    assert {*held} == {(taken, ada.id), (free, grace.id)}

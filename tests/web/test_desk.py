@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from builders import conversation
@@ -9,6 +10,7 @@ from sqlalchemy import event, select, update
 
 from vocservice.records import Label, Scope
 from vocservice.store import annotations, audit, reviews, schema
+from vocservice.store.database import now
 from vocservice.store.reviews import Choice
 from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE
@@ -95,7 +97,7 @@ def test_a_decision_is_added_beside_the_model_s_labels(office: Office, decision:
     record, browser = office.record(), office.browser()
     before = rows(office, schema.analyses)
     answer = decided(browser, record, decision, **{"scope": "both", "factors.courtesy": "-", "note": " rude "})
-    assert (answer.status_code, answer.location) == (303, "/desk/next")
+    assert (answer.status_code, answer.location) == (303, f"/desk/next?after={record}")
     assert rows(office, schema.analyses) == before
     (kept,) = rows(office, schema.annotations)
     assert (kept.decision, kept.note, kept.user_id, kept.revision) == (decision, "rude", browser.user.id, 1)
@@ -159,23 +161,78 @@ def test_nobody_undoes_another_s_decision(office: Office) -> None:
     assert rows(office, schema.annotations)[0].undone_at is None
 
 
-def test_two_leads_get_different_records(office: Office) -> None:
-    office.record(), office.record()
-    first, second = office.browser(), office.browser()
-    taken = [first.client.get("/desk/next").location]
-    first.page(taken[0])
-    taken.append(second.client.get("/desk/next").location)
-    assert len(set(taken)) == 2
-    assert "Ada is looking" in second.page(taken[0]).words
-    first.send(taken[0], taken[0], {"decision": "confirm"})
-    assert second.client.get("/desk/next").location == taken[1]
+def test_two_leads_get_different_records_however_close_they_press(office: Office) -> None:
+    records = {office.record() for _ in range(3)}
+    first, second = office.browser(), office.browser(name="Grace")
+    taken = [following(browser) for browser in (first, second, first)]
+    assert len({*taken[:2]}) == 2 and taken[0] == taken[2]  # claimed before either opened its own
+    assert "Ada is looking" in second.page(f"/desk/{taken[0]}").words
+    first.send(f"/desk/{taken[0]}", f"/desk/{taken[0]}", {"decision": "confirm"})
+    (third,) = records - {*taken}
+    assert (following(second), following(second, after=taken[1])) == (taken[1], third)
 
 
-def test_skip_lets_somebody_else_have_it(office: Office) -> None:
-    record, first = office.record(), office.browser()
-    form = first.page(f"/desk/{record}").form(f"/desk/{record}")
-    assert first.post({**form, "action": f"/desk/{record}/skip"}).status_code == 303
+def following(browser: Browser, **query: str) -> str:
+    """The record that comes next; blank for the queue."""
+    location = browser.client.get("/desk/next", query_string=query).location
+    return str(location).partition("?")[0].removeprefix("/desk").removeprefix("/")
+
+
+@pytest.mark.parametrize("filters", [{}, {"sort": "oldest"}, {"label": "flags.churn_risk", "channel": "chat"}], ids=str)
+def test_next_goes_through_the_queue_in_its_order_and_round(office: Office, filters: dict[str, str]) -> None:
+    for urgent in (0.5, 0.9, 0.7):
+        office.record(text="It crashed.", flags=(Label("churn_risk", urgent),))
+    browser = office.browser()
+    lines = browser.page("/desk?" + urlencode(filters)).all("a")
+    queue = [str(link["href"]).partition("?")[0].removeprefix("/desk/") for link in lines if "data-line" in link]
+    walk = [queue[0]]
+    for _ in range(3):
+        walk.append(following(browser, after=walk[-1], **filters))
+    assert walk == [*queue, queue[0]]
+    decided(browser, queue[1])
+    assert following(browser, after=queue[1], **filters) == queue[2]  # from the place that it left
+    decided(browser, queue[2])
+    assert following(browser, after=queue[0], **filters) == ""  # the only one is no next one
+
+
+@pytest.mark.parametrize("after", ["rec_nobodys", "", "x\0y", "ELSEWHERE"])
+def test_after_what_is_on_no_desk_of_theirs_the_queue_begins(office: Office, after: str) -> None:
+    first, browser = office.record(), office.browser()
+    other = office.record(workspace=ELSEWHERE)
+    assert following(browser, after=other if after == "ELSEWHERE" else after) == first
+
+
+def test_skip_lets_somebody_else_have_it_and_goes_on_with_the_filters_kept(office: Office) -> None:
+    record, other, first = office.record(), office.record(), office.browser()
+    form = first.page(f"/desk/{record}?channel=chat").form(f"/desk/{record}")
+    answer = first.post({**form, "action": f"/desk/{record}/skip?channel=chat"})
+    assert (answer.status_code, answer.location) == (303, f"/desk/next?channel=chat&after={record}")
     assert rows(office, schema.claims) == []
+    assert first.client.get(answer.location).location == f"/desk/{other}?channel=chat"
+    onward = [link["href"] for link in first.page(f"/desk/{other}?channel=chat").all("a") if link.get("data-key") == "n"]
+    assert onward == [f"/desk/next?channel=chat&after={other}"]
+
+
+def test_who_writes_keeps_the_record(office: Office) -> None:
+    record, ada, grace = office.record(), office.browser(), office.browser(name="Grace")
+    form = ada.page(f"/desk/{record}").form(f"/desk/{record}")
+    with office.database.write() as connection:
+        connection.execute(update(schema.claims).values(lease_until=now(connection)))  # eleven minutes later
+    assert ada.post({**form, "action": f"/desk/{record}/draft"}, {"note": "still at it"}).status_code == 303
+    assert following(grace) == ""
+
+
+@pytest.mark.parametrize("page", ["/desk", "/desk/OTHER"])
+def test_the_last_decision_is_taken_back_from_wherever_one_is(office: Office, page: str) -> None:
+    record, browser = office.record(), office.browser()
+    path = page.replace("OTHER", office.record())
+    assert 'data-key="u"' not in browser.client.get(path).text
+    decided(browser, record)
+    assert [button["data-key"] for button in browser.page(path).all("button") if button.get("data-key") == "u"] == ["u"]
+    answer = browser.send(path, f"/desk/{record}/undo")
+    assert (answer.status_code, answer.location) == (303, f"/desk/{record}")
+    assert [row.undone_at is None for row in rows(office, schema.annotations)] == [False]
+    assert "Undo my last" not in browser.page(path).words
 
 
 def test_an_analyst_looks_and_does_not_decide(office: Office) -> None:

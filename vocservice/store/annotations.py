@@ -176,8 +176,7 @@ def seen(connection: Connection, workspace_id: str, record_ids: Sequence[str]) -
 
 def last_of(connection: Connection, user: User) -> Annotation | None:
     """The last decision of a user that is not undone; None where there is none."""
-    mine = (annotations.c.workspace_id == user.workspace_id, annotations.c.user_id == user.id)
-    chosen = _selected().where(*mine, annotations.c.undone_at.is_(None))
+    chosen = _selected().where(annotations.c.user_id == user.id, annotations.c.undone_at.is_(None))
     row = connection.execute(chosen.order_by(annotations.c.created_at.desc(), annotations.c.id.desc()).limit(1)).first()
     return None if row is None else _annotation(row)
 

@@ -1,11 +1,16 @@
-"""A record and a person in, who is looking at it now out: a lease, so that two people do not decide the same."""
+"""A record and a person in, who is looking at it now out: a lease, so that two people do not decide the same.
+
+The next record of the queue is chosen and claimed in one transaction.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
+from vocservice.store import reviews
 from vocservice.store.database import now
+from vocservice.store.reviews import Choice
 from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import claims, users
 from vocservice.store.users import User
@@ -30,7 +35,15 @@ def take(connection: Connection, user: User, record_id: str, *, lease: timedelta
     if not insert_if_new(connection, claims, values):
         mine = (claims.c.record_id == record_id, claims.c.user_id == user.id)
         connection.execute(update(claims).where(*mine).values(lease_until=at + lease))
-    return _held(connection, record_id)
+    return _held(connection, record_id) or take(connection, user, record_id, lease=lease)  # given up in between: it is free
+
+
+def take_following(connection: Connection, user: User, choice: Choice, *, after: str = "") -> str | None:
+    """Claim the next record of the queue (`reviews.following`), past those that others claim in this moment; None where there is none."""
+    while found := reviews.following(connection, user, choice, after=after):
+        if take(connection, user, found).user_id == user.id:
+            break
+    return found
 
 
 def release(connection: Connection, user: User, record_id: str) -> None:
@@ -38,6 +51,7 @@ def release(connection: Connection, user: User, record_id: str) -> None:
     connection.execute(delete(claims).where(claims.c.record_id == record_id, claims.c.user_id == user.id))
 
 
-def _held(connection: Connection, record_id: str) -> Claim:
+def _held(connection: Connection, record_id: str) -> Claim | None:
     chosen = select(claims.c.user_id, users.c.name, claims.c.lease_until).join(users, users.c.id == claims.c.user_id)
-    return Claim(*connection.execute(chosen.where(claims.c.record_id == record_id)).one())
+    row = connection.execute(chosen.where(claims.c.record_id == record_id)).one_or_none()
+    return None if row is None else Claim(*row)

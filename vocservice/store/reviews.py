@@ -159,13 +159,19 @@ def page(connection: Connection, user: User, choice: Choice, *, cursor: str | No
     return Page(items, _cursor(rows[limit - 1], choice) if len(rows) > limit else None, at)
 
 
-def following(connection: Connection, user: User, choice: Choice) -> str | None:
-    """The first record of the queue that nobody else is looking at; None where there is none."""
+def following(connection: Connection, user: User, choice: Choice, *, after: str = "") -> str | None:
+    """The first record of the queue that nobody else is looking at; None where there is none.
+
+    After a record it is the next behind that, and behind the last one the first again: never the same, though it left the queue.
+    """
     at = now(connection)
     other = exists().where(claims.c.record_id == reviews.c.record_id, claims.c.user_id != user.id, claims.c.lease_until > at)
     waits = replace(choice, state="pending") if choice.state == "decided" else choice
-    chosen = select(reviews.c.record_id).where(*_where(connection, user, waits, at), ~other)
-    return connection.scalar(chosen.order_by(*_order(waits)).limit(1))
+    chosen = select(reviews.c.record_id).where(*_where(connection, user, waits, at), ~other, reviews.c.record_id != after)
+    chosen = chosen.order_by(*_order(waits)).limit(1)
+    edge = _edge_of(connection, user, waits, after) if after else None
+    behind = None if edge is None else connection.scalar(chosen.where(_is_after(waits, edge, after)))
+    return behind or connection.scalar(chosen)
 
 
 def more_wait(connection: Connection, workspace_id: str, most: int) -> bool:
@@ -362,7 +368,20 @@ def _added(found: Iterable[tuple[str | None, int]]) -> dict[str, int]:
 
 
 def _cursor(row: Row[*tuple[Any, ...]], choice: Choice) -> str:
+    return f"{_edge(row, choice)}.{row.record_id}"
+
+
+def _edge(row: Row[*tuple[Any, ...]], choice: Choice) -> int:
+    """What a line is sorted by."""
     if choice.state != "decided" and choice.sort == "urgency":
-        return f"{row.urgency}.{row.record_id}"
-    edge = to_micros(row.decided_at if choice.state == "decided" else row.entered_at)
-    return f"{edge}.{row.record_id}"
+        return int(row.urgency)
+    return to_micros(row.decided_at if choice.state == "decided" else row.entered_at)
+
+
+def _edge_of(connection: Connection, user: User, choice: Choice, record_id: str) -> int | None:
+    """The same of one record, whether it still waits or not; None where it is on no desk of this person."""
+    one = select(reviews.c.urgency, reviews.c.entered_at).where(
+        reviews.c.workspace_id == user.workspace_id, reviews.c.record_id == record_id
+    )
+    row = connection.execute(one).one_or_none()
+    return None if row is None else _edge(row, choice)

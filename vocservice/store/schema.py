@@ -361,6 +361,7 @@ annotations = Table(
     _one_of("decision", "confirm", "dismiss", "correct"),
     Index(None, "record_id", "created_at"),
     Index(None, "workspace_id", "created_at"),
+    Index(None, "user_id", "created_at"),
 )
 
 # Who is looking at a record now, so that two do not decide the same.

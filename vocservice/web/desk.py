@@ -60,7 +60,7 @@ def queue() -> Response:
     counted = state().tally.of(people.database(), user.workspace_id)
     with people.database().read() as connection:
         page = reviews.page(connection, user, choice, cursor=request.args.get("cursor"))
-        last = annotations.last_of(connection, user) if user.may(SUPPORT_LEAD) else None
+        last = _last(connection, user)
         seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
         done = _done(connection, user)
         tags, deciders = handling.known_tags(connection, user.workspace_id), handling.people(connection, user.workspace_id)
@@ -74,10 +74,10 @@ def queue() -> Response:
 @blueprint.get("/desk/next")
 @require_role(SUPPORT_LEAD)
 def following() -> Response:
-    """The most urgent record that nobody else is looking at."""
+    """The next record that nobody else is looking at, claimed: the first of the queue, or that behind `after`."""
     choice = choice_of(request.args)
-    with people.database().read() as connection:
-        record_id = reviews.following(connection, person(), choice)
+    with people.database().write() as connection:
+        record_id = claims.take_following(connection, person(), choice, after=told(request.args, "after"))
     target = url_for("desk.record", record_id=record_id) if record_id else url_for("desk.queue")
     return make_response(redirect(f"{target}{query_of(choice)}"))
 
@@ -93,8 +93,7 @@ def record(record_id: str) -> Response:
 @require_role(SUPPORT_LEAD)
 def decide(record_id: str) -> Response:
     """Decide, and go on to the next."""
-    user, choice = person(), choice_of(request.args)
-    found = case_of(record_id)
+    user, found = person(), case_of(record_id)
     taxonomy = state().model.taxonomy()
     draft, seen = deciding.draft_of(found, taxonomy), deciding.seen_of_form()
     is_second = bool(request.form.get("second"))
@@ -107,13 +106,13 @@ def decide(record_id: str) -> Response:
         return _record_page(record_id, error.status, fault=error.message, draft=draft)
     if is_second:
         return make_response(redirect(url_for("second.waiting"), 303))
-    return make_response(redirect(url_for("desk.following") + query_of(choice), 303))
+    return make_response(redirect(_onward(record_id), 303))
 
 
 @blueprint.post("/desk/<record_id>/draft")
 @require_role(SUPPORT_LEAD)
 def draft(record_id: str) -> Response:
-    """Keep what somebody chose so far, or throw it away; a script that asks for JSON is told the new version."""
+    """Keep what somebody chose so far, or throw it away; who writes keeps the claim. A script that asks for JSON is told the new version."""
     user, found, kept = person(), case_of(record_id), deciding.kept_of_form()
     labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
     with people.database().write() as connection:
@@ -123,6 +122,7 @@ def draft(record_id: str) -> Response:
         else:
             note = request.form.get("note", "")
             version = drafts.save(connection, user, record_id, version=kept, revision=found.revision, labels=labels, note=note)
+        claims.take(connection, user, record_id)
     if request.accept_mimetypes.best == "application/json":
         return jsonify(version=version)
     return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
@@ -141,11 +141,11 @@ def undo(record_id: str) -> Response:
 @blueprint.post("/desk/<record_id>/skip")
 @require_role(SUPPORT_LEAD)
 def skip(record_id: str) -> Response:
-    """Let somebody else have it, and go back to the queue."""
+    """Let somebody else have it, and go on to the next."""
     case_of(record_id)
     with people.database().write() as connection:
         claims.release(connection, person(), record_id)
-    return make_response(redirect(url_for("desk.queue") + query_of(choice_of(request.args)), 303))
+    return make_response(redirect(_onward(record_id), 303))
 
 
 def case_of(record_id: str) -> Case:
@@ -153,6 +153,11 @@ def case_of(record_id: str) -> Case:
     with people.database().read() as connection:
         found = cases.of(connection, person().workspace_id, record_id)
     return found or abort(404)
+
+
+def _onward(record_id: str) -> str:
+    """The way from a record to the next, in the same part of the queue."""
+    return f"{url_for('desk.following')}?{urlencode({**filters_of(choice_of(request.args)), 'after': record_id})}"
 
 
 def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft | None = None) -> Response:
@@ -181,6 +186,7 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
         "note": draft.note if draft else kept.note if kept else "",
         "submission": secrets.token_urlsafe(16),
         "fault": fault,
+        "onward": _onward(record_id),
     }
     return people.shown("record.html", status=status, query=query_of(choice), **around, **values, **words())
 
@@ -224,6 +230,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
             "earlier": cases.earlier(connection, user.workspace_id, found),
             "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
             "done": _done(connection, user),
+            "last": _last(connection, user),
             "deciders": handling.people(connection, user.workspace_id),
             "is_blind": user.may(SUPPORT_LEAD) and second.asked(connection, user, found.record_id),
             "dispute": second.dispute(connection, user.workspace_id, found.record_id),
@@ -234,6 +241,11 @@ def _around(user: User, found: Case) -> dict[str, Any]:
 def _done(connection: Any, user: User) -> Bulk | None:
     """The act that led here, to be told with its undo; None where none did, or another person's."""
     return bulks.find(connection, user, told(request.args, "done")) if "done" in request.args else None
+
+
+def _last(connection: Any, user: User) -> Annotation | None:
+    """What somebody decided last, to be taken back from wherever they are."""
+    return annotations.last_of(connection, user) if user.may(SUPPORT_LEAD) else None
 
 
 def _claim(record_id: str) -> Claim | None:
