@@ -12,7 +12,7 @@ import torch
 from training.companies import COMPANIES
 from training.comparison import baseline_figures
 from training.corpora import is_commercial
-from training.custom import TABLES, corpus_table, go_on, read_labelled, report_custom, shown_figures, train_custom
+from training.custom import TABLES, corpus_table, go_on, measure_custom, read_labelled, report_custom, shown_figures, train_custom
 from training.recipe import quantise_bundle, train_bundle
 from training.report import keep_earlier, write_reports
 from training.run import Run
@@ -95,6 +95,7 @@ def train(
         train_bundle(run, version=version, models=folder)
         return
     taxonomy, begin = load_taxonomy(taxonomy_file), start or default_bundle()
+    _check_licences(begin, commercial=commercial)
     examples = read_labelled(data, taxonomy, weights=settings.decisions.weights)
     goes_on = load_bundle(begin).taxonomy.id == taxonomy.id
     make, recipe = (go_on, settings.further.recipe) if goes_on else (train_custom, settings.custom.recipe)
@@ -146,7 +147,7 @@ def evaluate(
     folder = bundle or default_bundle()
     if taxonomy_file is not None:
         taxonomy = load_taxonomy(taxonomy_file)
-        click.echo(json.dumps(report_custom(folder, read_labelled(data, taxonomy), taxonomy, every=all_rows), indent=1))
+        click.echo(json.dumps(measure_custom(folder, read_labelled(data, taxonomy), taxonomy, every=all_rows), indent=1))
         return
     taxonomy = load_taxonomy()
     loaded = load_bundle(folder, taxonomy=taxonomy)

@@ -24,6 +24,7 @@ from training.examples import Example, Labels, OneOf, Target
 from training.export import Provenance, export_bundle
 from training.fit import Recipe, fit
 from training.prepare import Prepared, prepare
+from training.report import write_custom_card
 from training.splits import split_tenths
 from vocservice.errors import InputError
 from vocservice.inference.bundle import load_bundle
@@ -211,13 +212,17 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def report_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy, *, every: bool = False) -> dict[str, Any]:
-    """Figures on the rows that training kept out (or on all), written to the bundle's metrics.json."""
+def report_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy) -> None:
+    """Write the figures on the rows that training kept out to the bundle's metrics.json and card."""
+    metrics = measure_custom(folder, examples, taxonomy)
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+    write_custom_card(metrics, load_bundle(folder).manifest, folder)
+
+
+def measure_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy, *, every: bool = False) -> dict[str, Any]:
+    """Figures of a bundle on the rows that training kept out, or on all."""
     chosen = examples if every else split_tenths(examples).fresh
-    metrics = figures(judge(Engine(load_bundle(folder, taxonomy=taxonomy)), chosen), taxonomy)
-    if not every:
-        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
-    return metrics
+    return figures(judge(Engine(load_bundle(folder, taxonomy=taxonomy)), chosen), taxonomy)
 
 
 def shown_figures(folder: Path) -> tuple[str, dict[str, Any]]:

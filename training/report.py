@@ -51,6 +51,11 @@ def write_reports(metrics: Figures, manifest: Manifest, folder: Path, quality: P
     quality.write_text("\n".join(_quality(metrics, manifest)) + "\n", encoding="utf-8")
 
 
+def write_custom_card(metrics: Figures, manifest: Manifest, folder: Path) -> None:
+    """Write `CARD.md` of a bundle of another taxonomy."""
+    (folder / "CARD.md").write_text("\n".join(_custom_card(metrics, manifest)) + "\n", encoding="utf-8")
+
+
 def keep_earlier(metrics: Figures, folder: Path) -> Figures:
     """Figures of other runs (other taxonomies, timings) that an earlier report of this bundle held stay in it."""
     path = folder / "metrics.json"
@@ -69,6 +74,12 @@ def _quality(metrics: Figures, manifest: Manifest) -> Iterator[str]:
         yield f"\n## Per label, {name} (n = {metrics[name]['n']})\n"
         for label_set in ("stages", "factors", "flags", "scope", "sentiment"):
             yield from _label_table(metrics[name][label_set], label_set)
+    if metrics.get("crossed", {}).get("n"):
+        yield f"\n## Per label, by cross-validation (n = {metrics['crossed']['n']})\n"
+        yield "On the random texts that calibrate, which no weight saw: thresholds fitted to one half and measured on the other. Rare"
+        yield "labels have more texts here than above."
+        for label_set in ("stages", "factors", "flags", "scope"):
+            yield from _label_table(metrics["crossed"][label_set], label_set)
     yield "\n## Calibration (fresh)\n"
     for label_set in ("stages", "factors", "flags", "scope", "sentiment"):
         yield from _reliability_table(metrics["fresh"][label_set], label_set)
@@ -217,6 +228,27 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "- Trained on reviews, surveys, tweets and care threads of 2013-2020, mostly retail, apps, travel and health."
 
 
+def _custom_card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
+    yield f"# Model card: {manifest.version}\n"
+    yield f"Taxonomy {manifest.taxonomy}, made by `voc train --taxonomy` from the encoder of {manifest.recipe['start']}."
+    yield f"Created {manifest.created}, seed {manifest.seed}. English only.\n"
+    yield "## Data\n"
+    yield "| table | SHA-256 |\n|---|---|"
+    yield from (f"| {name} | `{digest}` |" for name, digest in manifest.data.items())
+    yield f"\n## Figures, on the {metrics['n']} texts that training kept out\n"
+    for name, figures in metrics.items():
+        if isinstance(figures, dict) and "labels" in figures:
+            yield from _label_table(figures, name)
+    yield from _restriction(manifest)
+
+
+def _restriction(manifest: Manifest) -> Iterator[str]:
+    if not is_commercial(manifest):
+        yield "\n**Some of the corpora that the encoder learned from are licensed for non-commercial use only.**"
+        yield "Whether weights trained on them are bound by that is unsettled;"
+        yield "for commercial use train with `voc train --commercial`, which leaves them out."
+
+
 def _licences(manifest: Manifest) -> Iterator[str]:
     commercial = is_commercial(manifest)
     yield "| corpus file | licence |\n|---|---|"
@@ -226,10 +258,7 @@ def _licences(manifest: Manifest) -> Iterator[str]:
     if "teachers" in manifest.data:
         yield "\nIt also learned from the probabilities of teachers (all-MiniLM-L6-v2 and all-mpnet-base-v2, Apache-2.0) fitted on the same"
         yield "corpora, each text's from teachers that did not see it: `training/annotations/README.md`."
-    if not commercial:
-        yield "\n**Some of these corpora are licensed for non-commercial use only.**"
-        yield "Whether weights trained on them are bound by that is unsettled;"
-        yield "for commercial use train with `voc train --commercial`, which leaves them out."
+    yield from _restriction(manifest)
 
 
 def _dig(figures: Figures, path: Iterable[str]) -> Any:

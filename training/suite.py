@@ -11,6 +11,7 @@ import numpy as np
 from training.annotated import read_dev_evidence, read_extended
 from training.corpora import CORPORA, read_corpus, read_rows
 from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
+from training.halves import crossed_figures
 from training.metrics import interval
 from training.signs import BINARY, Signs, kept_out, macro_recall, sign_of
 from training.splits import split_annotated
@@ -26,12 +27,14 @@ Score = Callable[[Signs, Signs], float]
 def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str, Any]:
     """Figures on dev, on the fresh split, on transcripts and on the kept-out tenths of the public sentiment sets."""
     dev = judge(engine, read_corpus("dev", data))
-    fresh = judge(engine, split_annotated(read_extended(data)).fresh)
+    splits = split_annotated(read_extended(data))
+    fresh = judge(engine, splits.fresh)
     transcripts = [row for row in read_rows(data / CORPORA["transcripts_dev"].path) if len(row["turns"]) > 1]
     log.info("judged %d dev and %d fresh texts", len(dev), len(fresh))
     return {
         "dev": figures(dev, taxonomy),
         "fresh": figures(fresh, taxonomy),
+        "crossed": crossed_figures(engine.bundle, splits.calibrate),
         "evidence": evidence_figures(dev, read_dev_evidence()),
         "transcripts": transcript_figures(engine, transcripts),
         "sentiment_sets": sentiment_figures(engine, data),

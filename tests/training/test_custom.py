@@ -145,6 +145,9 @@ def test_its_figures_go_into_a_report(trained: Path, cafe: Path, tmp_path: Path)
     assert shown["figures"][f"{name}, micro-F1"] == metrics[name]["micro_f1"]
     assert shown["labels"][name] == metrics[name]["labels"]
     assert ", from toy-1," in shown["note"]
+    card = (trained / "CARD.md").read_text(encoding="utf-8")
+    assert "from the encoder of toy-1" in card and "answers.csv" in card and "non-commercial use only" in card
+    assert all(f"| `{key}` |" in card for values in shown["labels"].values() for key in values)
     with pytest.raises(InputError, match="train --taxonomy"):
         shown_figures(tmp_path)
 

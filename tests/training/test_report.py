@@ -133,6 +133,13 @@ def test_calibration_evidence_transcripts_and_public_sets_are_shown(metrics: dic
     assert rows(quality, "sst")[0][-1] == "0.900 (0.86-0.93), n = 800"
 
 
+def test_rare_labels_are_shown_by_cross_validation_where_it_was_measured(metrics: dict[str, Any], tmp_path: Path) -> None:
+    quality, _ = written(metrics | {"crossed": metrics["fresh"] | {"n": 1222}}, tmp_path)
+    part = quality[quality.index("## Per label, by cross-validation (n = 1222)") : quality.index("## Calibration (fresh)")]
+    assert rows(part, "`awareness`") and rows(part, "`escalation`") and "### sentiment" not in part
+    assert "by cross-validation" not in written(metrics | {"crossed": {"n": 0}}, tmp_path)[0]
+
+
 def test_a_bundle_without_a_conversation_model_says_so(metrics: dict[str, Any], tmp_path: Path) -> None:
     assert "No conversation model" in written(metrics | {"transcripts": {"n": 0}}, tmp_path)[0]
 

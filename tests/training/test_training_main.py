@@ -68,6 +68,7 @@ def test_a_run_goes_on_from_a_bundle_or_some_of_its_layers(trained: list[tuple[R
         (["train", "--data", ".", "--version", "1", "--layers", "0"], "--start"),
         (["train", "--data", ".", "--version", "1", "--layers", "first"], "--layers"),
         (["train", "--data", ".", "--version", "1", "--start", str(default_bundle()), "--commercial"], "--commercial"),
+        (["train", "--data", str(Path(__file__)), "--version", "1", "--taxonomy", str(TAXONOMY), "--commercial"], "--commercial"),
         (["train", "--data", ".", "--version", "1", "--decided", str(TAXONOMY)], "JSON Lines"),
         (["trian"], "trian"),
     ],

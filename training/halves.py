@@ -1,0 +1,41 @@
+"""A bundle and its calibration texts in, figures of labels that are rare elsewhere out: two-fold cross-validation of thresholds.
+
+The weights saw none of these texts. Curves, thresholds and cuts are fitted to one half and measured on the other, so a rare label rests
+on all of them where the development texts hold one or two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from training import encoders
+from training.calibrate import fit_calibration, score_sets
+from training.evaluate import Judged, figures, judge
+from training.examples import Example
+from training.network import Network
+from training.prepare import prepare
+from vocservice.inference.bundle import Bundle
+from vocservice.inference.engine import Engine
+from vocservice.inference.windows import Windower
+from vocservice.paths import config_path
+from vocservice.text.redact import RedactionRules
+
+
+def crossed_figures(bundle: Bundle, examples: Sequence[Example]) -> dict[str, Any]:
+    """Figures as of `training.evaluate.figures`; {"n": 0} where a half has no text."""
+    halves = examples[::2], examples[1::2]
+    if not all(halves):
+        return {"n": 0}
+    folder = bundle.encoder.parent
+    network = Network(encoders.from_bundle(folder).model, bundle.layout, dropout=0.0)
+    encoders.take_heads(network, folder)
+    judged: list[Judged] = []
+    for fitted, measured in (halves, halves[::-1]):
+        judged += judge(Engine(_calibrated(bundle, network, fitted)), measured)
+    return figures(judged, bundle.taxonomy)
+
+
+def _calibrated(bundle: Bundle, network: Network, examples: Sequence[Example]) -> Bundle:
+    rules = RedactionRules.load(config_path("redaction.toml"))
+    data = list(prepare(examples, Windower(bundle.tokenizer, max_window=bundle.manifest.max_window), rules, bundle.layout))
+    return replace(bundle, calibration=fit_calibration(score_sets(network, data, bundle.layout.blocks)))
