@@ -5,10 +5,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from builders import conversation
+from builders import conversation, piece
 from sqlalchemy import event, select, update
 
-from vocservice.records import Label, Scope
+from vocservice.records import Factor, Label, Scope
 from vocservice.store import annotations, audit, reviews, schema
 from vocservice.store.database import now
 from vocservice.store.reviews import Choice
@@ -86,10 +86,35 @@ def test_a_record_shows_why_it_is_there_with_its_evidence(office: Office) -> Non
     record = office.record()
     page = office.browser().page(f"/desk/{record}")
     assert "A person" not in page.words and "a person should look at it: 80%" in page.words
-    assert any(mark["class"] == "plain" for mark in page.all("mark"))
+    assert [mark["class"] for mark in page.all("mark")] == ["flag"] and "cancel [Flag: Churn risk]" in page.words
     assert [svg["role"] for svg in page.all("svg")] == ["img"] and len(page.all("circle")) == 2
     pressed = {str(key["data-key"]) for _, key in page.elements if "data-key" in key}
-    assert pressed >= set("axscenl?")
+    assert pressed >= set("axscenl?/") and "between turns with j and k" in page.words
+    assert {str(key["data-key"]) for _, key in office.browser("analyst").page("/desk").elements if "data-key" in key} >= set("/?")
+
+
+def test_evidence_is_marked_by_its_kind_and_the_kinds_are_explained(office: Office) -> None:
+    text = "It crashed at the till, staff, lovely box, never again, call me back"
+    on = {
+        words: (piece(text, words),)
+        for words in ("at the till", "crashed at the till", "staff", "lovely box", "never again", "call me back")
+    }
+    record = office.record(
+        text=text,
+        stages=(Label("purchase", 0.9, on["at the till"]),),
+        factors=(
+            Factor("technology", "-", 0.9, on["crashed at the till"]),
+            Factor("product_quality", "+", 0.9, on["lovely box"]),
+            Factor("courtesy", "~", 0.9, on["staff"]),
+        ),
+        flags=(Label("churn_risk", 0.9, on["never again"]),),
+        scope=Scope("both", 0.9, "head:scope", on["call me back"]),
+    )
+    page = office.browser("analyst").page(f"/desk/{record}")
+    assert [mark["class"] for mark in page.all("mark")] == ["bad", "stage bad", "mixed", "good", "flag", "scope"]
+    assert "at the till [Stage: Purchase; Factor: Technology, negative]" in page.words
+    legend = page.words.partition("What was written")[2].partition("It crashed")[0].strip()
+    assert legend == "FlagExperience factor, positiveExperience factor, negativeExperience factor, mixedScopeJourney stage"
 
 
 @pytest.mark.parametrize("decision", ["confirm", "dismiss", "correct"])

@@ -110,6 +110,19 @@ def test_a_lead_tries_it_on_the_past_and_an_analyst_only_reads(office: Office, a
     assert lead.send(path, "/rules/test", {"expression": "turns >"}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("known", "whose"), [("late_answer", "Owner: Customer support; config/rules.toml."), ("other", "config/rules.toml, taken out since.")]
+)
+def test_a_rule_of_the_installation_names_who_answers_for_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, known: str, whose: str
+) -> None:
+    rule = f'[[rules]]\nid = "{known}"\nowner = "Customer support"\nwhen = "turns > 2"\nreason = "Waited too long"\n'
+    (tmp_path / "rules.toml").write_text(rule, encoding="utf-8")
+    monkeypatch.setattr("vocservice.web.desk.config_path", tmp_path.joinpath)
+    record = analysed(office, rules=(RuleHit("late_answer", "review", "Waited too long", "turns > 2"),))
+    assert f"Waited too long {whose} As" in " ".join(office.browser("analyst").page(f"/desk/{record}").words.split())
+
+
 def test_the_desk_shows_which_rule_whose_and_why(office: Office, admin: Browser) -> None:
     path = written(admin, expression="factor technology is negative and not channel is phone")
     switched(admin, path, "enable")

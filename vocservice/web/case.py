@@ -3,7 +3,7 @@
 Nothing here is markup: the raw text is cut at the offsets, and the template escapes every piece by itself.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,22 @@ from vocservice.web.view import POLARITIES, TITLES, Mark, label_name, name_of
 
 SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
 _SINGLE = ("scope", "outcome")
+# How the kind of a label is called in a text, and its class of the style sheet.
+_KINDS: Mapping[str, tuple[str, str]] = {
+    "reasons": ("Reason", "reason"),
+    "flags": ("Flag", "flag"),
+    "factors": ("Factor", "plain"),
+    "scope": ("Scope", "scope"),
+    "stages": ("Stage", "stage"),
+}
+LOOKS: Mapping[str, str] = {
+    "reason": "Reason for review",
+    "flag": "Flag",
+    **{look: f"Experience factor, {words}" for words, look in POLARITIES.values()},
+    "scope": "Scope",
+    "stage": "Journey stage",
+    "plain": "Other label",
+}
 _WIDTH, _HEIGHT, _EDGE = 600, 120, 20
 
 
@@ -58,6 +74,7 @@ class Shown:
     """Everything the desk shows of one analysis."""
 
     turns: tuple[Turn, ...]
+    legend: tuple[tuple[str, str], ...]  # the looks of the marks that there are, in words
     why: tuple[Given, ...]
     labels: tuple[Given, ...]
     curve: tuple[Point, ...]
@@ -74,8 +91,11 @@ def shown(result: Json, taxonomy: Taxonomy) -> Shown:
     labels = tuple(_given(row, taxonomy) for row in rows)
     curve = tuple(_points(result))
     call = result.get("needs_review")
+    turns = tuple(_turns(result, rows, taxonomy))
+    seen = {look for turn in turns for mark in turn.marks for look in mark.look.split()}
     return Shown(
-        turns=tuple(_turns(result, rows, taxonomy)),
+        turns=turns,
+        legend=tuple((look, words) for look, words in LOOKS.items() if look in seen),
         why=tuple(label for label in labels if label.set in ("reasons", "flags", "scope")),
         labels=labels,
         curve=curve,
@@ -127,14 +147,17 @@ def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Tu
 
 def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy) -> Iterator[Mark]:
     for piece in pieces_of(text, rows, turn=turn):
-        names = ", ".join(name_of(taxonomy, row.set, row.key, row.polarity) for row in piece.rows)
-        yield Mark(visible(piece.text), names, _look(piece.rows) if piece.rows else "")
+        names = "; ".join(f"{_kind(row)[0]}: {name_of(taxonomy, row.set, row.key, row.polarity)}" for row in piece.rows)
+        yield Mark(visible(piece.text), names, " ".join(_looks(piece.rows)))
 
 
-def _look(rows: Sequence[Row]) -> str:
-    if any(row.set == "reasons" for row in rows):
-        return "reason"
-    return next((POLARITIES[row.polarity][1] for row in rows if row.polarity in POLARITIES), "plain")
+def _looks(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The classes of the style sheet for some labels, each once."""
+    return tuple(dict.fromkeys(POLARITIES[row.polarity][1] if row.polarity in POLARITIES else _kind(row)[1] for row in rows))
+
+
+def _kind(row: Row) -> tuple[str, str]:
+    return _KINDS.get(row.set, (TITLES.get(row.set, row.set), "plain"))
 
 
 def _given(row: Row, taxonomy: Taxonomy) -> Given:
@@ -144,7 +167,7 @@ def _given(row: Row, taxonomy: Taxonomy) -> Given:
         set=row.set,
         title=TITLES.get(row.set, row.set),
         name=name_of(taxonomy, row.set, row.key, row.polarity),
-        look=_look([row]),
+        look=_looks([row])[0],
         percent=percent(row.probability),
         definition=found.definition if found else "",
         turns=tuple(turns),

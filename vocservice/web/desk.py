@@ -12,9 +12,11 @@ from urllib.parse import urlencode
 from flask import Response, abort, jsonify, make_response, redirect, request, url_for
 
 from vocservice.errors import ConflictError
+from vocservice.paths import config_path
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
 from vocservice.rules.pace import pace_of
+from vocservice.rules.ruleset import load_ruleset
 from vocservice.store import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
 from vocservice.store.annotations import Annotation, Draft
 from vocservice.store.bulks import Action, Bulk
@@ -112,7 +114,7 @@ def decide(record_id: str) -> Response:
 @blueprint.post("/desk/<record_id>/draft")
 @require_role(SUPPORT_LEAD)
 def draft(record_id: str) -> Response:
-    """Keep what somebody chose so far, or throw it away; who writes keeps the claim. A script that asks for JSON is told the new version."""
+    """Keep what somebody chose so far, or throw it away; who writes keeps the claim. A script that asks for JSON is told the version."""
     user, found, kept = person(), case_of(record_id), deciding.kept_of_form()
     labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
     with people.database().write() as connection:
@@ -226,7 +228,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
         at = now(connection)
         hits = rule_hits.of(connection, found.record_id, revision=found.revision, bundle=found.bundle, result=found.result)
         return {
-            "fired": fired(found.result, hits),
+            "fired": fired(found.result, hits, _owners(found)),
             "earlier": cases.earlier(connection, user.workspace_id, found),
             "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
             "done": _done(connection, user),
@@ -236,6 +238,13 @@ def _around(user: User, found: Case) -> dict[str, Any]:
             "dispute": second.dispute(connection, user.workspace_id, found.record_id),
             "at": at,
         }
+
+
+def _owners(found: Case) -> Mapping[str, str]:
+    """Who answers for each rule of the installation; looked up where one of them held."""
+    if not found.result.get("rules"):
+        return {}
+    return {rule.id: rule.owner for rule in load_ruleset(config_path("rules.toml"), state().model.taxonomy())}
 
 
 def _done(connection: Any, user: User) -> Bulk | None:

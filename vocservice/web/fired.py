@@ -1,6 +1,6 @@
 """An analysis and what rules held for it in, what the desk shows of each rule out: whose it is, why it is there, the words behind it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vocservice.records import Evidence, Json
@@ -22,9 +22,9 @@ class Fired:
     evidence: tuple[str, ...]
 
 
-def fired(result: Json, hits: Iterable[Hit]) -> tuple[Fired, ...]:
-    """The rules of the workspace, then those of the installation."""
-    return (*(_kept(hit) for hit in hits), *_configured(result.get("rules") or ()))
+def fired(result: Json, hits: Iterable[Hit], owners: Mapping[str, str]) -> tuple[Fired, ...]:
+    """The rules of the workspace, then those of the installation, whose owners are given by id."""
+    return (*(_kept(hit) for hit in hits), *_configured(result.get("rules") or (), owners))
 
 
 def _kept(hit: Hit) -> Fired:
@@ -32,11 +32,12 @@ def _kept(hit: Hit) -> Fired:
     return Fired(hit.name, hit.rule_id, hit.owner, hit.reason, hit.because, place, _turns(hit.evidence), _words(hit.evidence))
 
 
-def _configured(rules: Iterable[Json]) -> Iterator[Fired]:
+def _configured(rules: Iterable[Json], owners: Mapping[str, str]) -> Iterator[Fired]:
     for rule in rules:
         evidence = tuple(Evidence(**piece) for piece in rule["evidence"])
-        said = (rule["reason"], rule["because"])
-        yield Fired(rule["id"], "", "", *said, "config/rules.toml", _turns(evidence), _words(evidence))
+        place = f"config/rules.toml{'' if rule['id'] in owners else ', taken out since'}"
+        said = (owners.get(rule["id"], ""), rule["reason"], rule["because"])
+        yield Fired(rule["id"], "", *said, place, _turns(evidence), _words(evidence))
 
 
 def _turns(evidence: Iterable[Evidence]) -> tuple[int, ...]:
