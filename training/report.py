@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from training.calibrate import FLOOR, SINGLE_FLOOR, WITHHOLD
 from training.corpora import CORPORA, HELD_OUT, is_commercial
 from vocservice.inference.bundle import Manifest
 
@@ -220,6 +221,9 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
         for label_set in ("stages", "factors", "flags", "scope", "sentiment"):
             yield from _label_table(metrics[name][label_set], label_set)
     yield "\nCalibration, conversations and public sets: `metrics.json`, and `docs/quality.md` of the repository.\n"
+    yield "## When it does not say\n"
+    yield f"A label is given from its own threshold on, never below a probability of {FLOOR}; from {WITHHOLD:.0%} of that threshold"
+    yield f"it is named in `abstained`. A scope whose likeliest class is below {SINGLE_FLOOR} is withheld. Sentiment and polarity are always given.\n"
     yield "## Limits\n"
     yield "- English only; other languages are rejected, not guessed."
     yield "- Rare labels (`awareness`, `discovery`, `self_service`, `escalation`, scope `both`) rest on few examples: see n."

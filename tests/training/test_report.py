@@ -186,6 +186,7 @@ def test_the_card_names_version_seed_annotators_and_limits(metrics: dict[str, An
         "large language model",
         "not a panel of people",
         "English only",
+        "never below a probability of 0.2; from 60% of that threshold",
     ):
         assert told in card
 
