@@ -138,6 +138,32 @@ FOREIGN = {
     ],
 }
 
+FEW_WORDS = {
+    "de": [
+        "Sehr gut",
+        "Danke schön",
+        "Schlechter Service",
+        "Alles super",
+        "Nicht gut",
+        "Gut",
+        "Super Qualität",
+        "Leider zu teuer",
+        "Nichts",
+    ],
+    "fr": ["Très bien", "Tres bien", "Merci beaucoup", "Bon service", "Produit horrible", "Trop cher", "Rien", "Je recommande", "Mauvais"],
+    "es": ["Me encanta", "Pésimo servicio", "Servicio horrible", "Muy bueno", "Gracias", "No funciona", "Mal servicio", "Todo perfecto"],
+    "it": ["Molto bene", "Ottimo servizio", "Tutto ok", "Niente", "Grazie mille", "Troppo caro"],
+    "pt": ["Muito bom", "Tudo bem", "Péssimo serviço", "Não gostei", "Obrigado"],
+    "nl": ["Heel goed", "Slechte service", "Niet goed", "Te duur", "Zeer tevreden", "Slecht product"],
+    "sv": ["Mycket bra", "Tack så mycket", "Jättebra", "Inte bra"],
+    "da": ["Meget god", "Rigtig godt", "Virker ikke"],
+    "no": ["Veldig bra", "Takk", "Kjempebra app"],
+    "pl": ["Bardzo dobrze", "Dziękuję", "Polecam!", "Zła obsługa"],
+    "fi": ["Erittäin hyvä", "Kiitos 👍👍", "Huono palvelu"],
+    "tr": ["Çok iyi", "Berbat hizmet", "Teşekkürler"],
+    "id": ["Sangat bagus", "Terima kasih"],
+}
+
 ENGLISH = [
     "Good",
     "ok thx",
@@ -215,6 +241,22 @@ ENGLISH = [
     "Хорошо, good app, I love it",
     "Liebe app works great on my phone",
     "Ç",
+    "Gut feeling",
+    "Bon Jovi",
+    "Merci for nothing",
+    "Muy good",
+    "Terrible service",
+    "Horrible",
+    "Perfect!",
+    "Excellent hotel",
+    "Super service",
+    "Bra size",
+    "Cara Smith",
+    "Beri god",
+    "Nada",
+    "Tak to manager",
+    "I waited at gate B12 for Mr Müller (217)",
+    "Schiphol gate B12 delayed, 40 minutes",
 ]
 
 CODE_SWITCHING = [
@@ -232,6 +274,11 @@ def test_other_languages_are_recognised_in_short_and_long_sentences(code: str, t
     assert language.code == code
     assert not language.is_served
     assert 0 < language.probability <= 1
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in FEW_WORDS.items() for text in texts])
+def test_other_languages_are_recognised_in_few_words(code: str, text: str) -> None:
+    assert (identify(text).code, identify(f"{text.upper()}!").is_served) == (code, False)
 
 
 @pytest.mark.parametrize("text", ENGLISH)

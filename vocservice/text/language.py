@@ -1,7 +1,8 @@
 """Text in, its language out: English and undecided texts are served, others are not.
 
-Feedback is short, so a text counts as foreign on real evidence only: the script of most of its letters, or py3langid
-being sure while hardly any word is plainly English. Everything else is English, or `und` where there is too little to tell.
+Feedback is short, so a text counts as foreign on real evidence only: the script of most of its letters, words of feedback in
+another language where there are but a few, or py3langid being sure while hardly any word is plainly English. Everything else is
+English, or `und` where there is too little to tell.
 """
 
 import re
@@ -20,6 +21,7 @@ UNDETERMINED = "und"
 
 _MAX_CHARACTERS = 4000
 _MIN_WORDS = 3
+_FEW_WORDS = 4  # py3langid cannot tell so few: listed words do
 _ENGLISH_SHARE = 0.28  # of plainly English words; about half of the words of an English text are such
 _KNOWN_SHARE = 0.5  # of words that are English, shared ones included, from which on a text is English
 _SURE = 0.6
@@ -131,6 +133,63 @@ _PLAINLY_ENGLISH = _words(
 _SHARED_ENGLISH = _words(
     "a i in is was on an as at he we me do so or no am if be by are can all man men app apps ok okay super top service hotel online email"
 )
+# Of the plainly English words those that are words of another language too: beside a listed one of it they say nothing.
+_ELSEWHERE_TOO = _words(
+    "horrible terrible excellent perfect simple brilliant cool best of film bus bank team support update updates login website site "
+    "page line game shop shopping product problem agent question long cause minute minutes even over personal"
+)
+# What few words of feedback say in other languages: good, bad, thanks, nothing, service, delivery ... without accents too where they
+# are often left out. None is a word, a usual slip or a name in English ("bra", "god", "heel", "nada", "prix", "cara"), but for the weak.
+_FEEDBACK: dict[str, frozenset[str]] = {
+    "de": _words(
+        "sehr gut gute guter gutes schlecht schlechte schlechter schlechtes danke dankeschön schön vielen nicht nichts kein keine alles "
+        "bestens einfach freundlich freundliche freundlicher unfreundlich zufrieden unzufrieden teuer günstig schnell schnelle langsam "
+        "lieferung kundenservice kundendienst bedienung qualität leider immer wieder perfekt furchtbar schrecklich nie ja nein "
+        "hervorragend ausgezeichnet empfehlenswert pünktlich"
+    ),
+    "fr": _words(
+        "très bien merci beaucoup bon bonne mauvais mauvaise nul nulle parfait parfaite trop rien tout mal c'est je j'adore j'aime satisfait "
+        "satisfaite déçu déçue livraison rapide produit qualité accueil recommande jamais toujours génial agréable efficace médiocre "
+        "dommage déplorable oui bonjour"
+    ),
+    "es": _words(
+        "muy bien bueno buena buenos buen mal malo pésimo pesimo pésima pesima servicio atención atencion gracias muchas todo excelente "
+        "encanta encantó gusta gustó recomiendo caro rápido lento funciona producto calidad precio envío siempre nunca mejor peor "
+        "increíble ninguno ninguna perfecta amables hola"
+    ),
+    "it": _words(
+        "molto bene buono buona ottimo ottima ottimi pessimo pessima servizio grazie tutto niente nulla troppo caro cattivo consegna "
+        "prodotto qualità prezzo veloce gentili consigliato perfetto sempre scarso eccellente"
+    ),
+    "pt": _words(
+        "muito muita bom bem ótimo otimo ótima péssimo pessimo péssima ruim obrigado obrigada serviço atendimento tudo não gostei adorei "
+        "recomendo caro excelente entrega produto qualidade preço rápido demora demorado sempre nunca"
+    ),
+    "nl": _words(
+        "goed goede slecht slechte zeer tevreden niet niets geen je bedankt dankjewel alles prima duur goedkoop snel snelle traag "
+        "levering klantenservice vriendelijk vriendelijke leuk mooi nooit altijd kwaliteit uitstekend helaas ja nee"
+    ),
+    "sv": _words(
+        "mycket tack så dålig dåligt dåliga jättebra inte inget ingenting trevlig trevligt nöjd snabb snabbt leverans kundtjänst dyrt "
+        "alltid aldrig utmärkt fungerar ja nej"
+    ),
+    "da": _words(
+        "meget godt dårlig dårligt mange ikke intet ingenting rigtig hurtig hurtigt levering kundeservice venlig tilfreds dyrt altid "
+        "aldrig fremragende virker ja nej"
+    ),
+    "no": _words(
+        "veldig godt dårlig takk mange ikke ingenting kjempebra rask raskt levering kundeservice hyggelig fornøyd dyrt alltid aldri "
+        "utmerket fungerer ja nei"
+    ),
+    "pl": _words(
+        "bardzo dobrze dobry dobra dobre zły zła źle dziękuję dzięki polecam nie wszystko obsługa dostawa szybka szybko drogo świetny "
+        "świetna świetnie miła zadowolony zadowolona jakość tak"
+    ),
+    "fi": _words("erittäin hyvä hyvää huono huonoa kiitos todella palvelu mitään nopea hidas kallis toimitus loistava"),
+    "tr": _words("çok iyi güzel kötü teşekkürler teşekkür ederim berbat hizmet hizmeti hiçbir şey pahalı hızlı yavaş harika mükemmel"),
+    "id": _words("sangat bagus buruk terima kasih pelayanan tidak mantap cepat lambat mahal aplikasi puas sekali"),
+}
+_WEAK = _words("gut bon tout mal buen caro bom prima tak")  # English words and names: they count where the whole text is so
 
 
 def identify(text: str) -> Language:
@@ -146,6 +205,8 @@ def identify(text: str) -> Language:
     words = _WORD.findall(_REPEATED.sub(r"\1", words_only.lower()).replace("’", "'"))
     if not words:
         return Language(UNDETERMINED, 0.0)
+    if len(words) <= _FEW_WORDS and (few := _few(text[:_MAX_CHARACTERS], words)):
+        return few
     english = _share(words, _PLAINLY_ENGLISH)
     if english >= 0.5:
         return Language(ENGLISH, round(0.5 + english / 2, 4))
@@ -158,6 +219,27 @@ def _without_noise(run: re.Match[str]) -> str:
 
 def _share(words: list[str], listed: frozenset[str]) -> float:
     return sum(word in listed for word in words) / len(words)
+
+
+def _few(text: str, words: list[str]) -> Language | None:
+    """Another language where at least half of a few words are feedback in it and none is plainly English."""
+    if set(words) & (_PLAINLY_ENGLISH - _ELSEWHERE_TOO):
+        return None
+    runs = sum(any(map(str.isalpha, run)) for run in text.split())
+    counts = {code: _weight(words, listed) for code, listed in _FEEDBACK.items()}
+    most = max(counts.values())
+    if not most or 2 * most < runs:
+        return None
+    likely = [code for code, count in counts.items() if count == most]
+    code = likely[0] if len(likely) == 1 else next(code for code, _ in _rank(text) if code in likely)
+    return Language(code, round(most / max(runs, most), 4))
+
+
+def _weight(words: list[str], listed: frozenset[str]) -> int:
+    """How many of the words are listed; the weak ones count where there is no word of no language beside them."""
+    found = [word for word in words if word in listed]
+    is_whole = all(word in listed or word in _ELSEWHERE_TOO or word in _SHARED_ENGLISH for word in words)
+    return sum(is_whole or word not in _WEAK for word in found)
 
 
 def _foreign_script(text: str, words: list[str]) -> Language | None:
