@@ -1,11 +1,15 @@
 """Tests of `store.erasure`, `retention`, `idempotency` and `deadletters`: what goes, what stays, and what comes back."""
 
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
+from builders import analysis
 
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.errors import IdempotencyError, RequestBusyError
+from vocservice.ingest.events import Upsert
 from vocservice.store import deadletters, erasure, idempotency, intake, jobs, keys, retention, workspaces
 from vocservice.store.erasure import Erased
 from vocservice.store.idempotency import Answer, claim_of
@@ -242,3 +246,37 @@ def test_dead_letters_are_of_one_workspace_and_each_comes_back_once(bench: Bench
         assert [letter.code for letter in deadletters.listed(connection, bench.workspace)] == ["body_unusable"]
     assert {row["status"] for row in bench.rows(records)} == {"pending"}
     assert work_off(bench) == 3
+
+
+def redacted(version: str | None, words: str = "Sorry. It crashed.") -> Upsert:
+    return replace(said("c", words, version=version), forgets_earlier=True)
+
+
+SPOKEN = f"It crashed, call me: {CANARY}."
+
+
+@pytest.mark.parametrize("is_worked_off", [True, False])
+@pytest.mark.parametrize("later", [[], [("2", f"{SPOKEN} Today.")], [("3", "It crashed.")]], ids=["first", "same", "stale"])  # it is redacted at 2
+def test_what_was_redacted_goes_from_every_version(bench: Bench, later: list[tuple[str, str]], *, is_worked_off: bool) -> None:
+    bench.sql("UPDATE workspaces SET keeps_originals = :yes", yes=True)
+    for number, (version, words) in enumerate([("1", SPOKEN), *later]):
+        bench.deliver(said("c", words, version=version), body=words.encode())
+        for job in take(bench) if is_worked_off or number == 0 else ():
+            assert keep(bench, load(bench, job), analysis(words))
+    bench.deliver(redacted("2"))
+    (row,) = bench.rows(records)
+    assert CANARY not in str(bench.rows(analyses)) + repr(row["clean"])
+    assert CANARY.encode() not in bench.vault.sealer.open(row["original_sealed"])
+    assert not any(body and CANARY.encode() in bench.vault.sealer.open(body) for body in (one["body_sealed"] for one in bench.rows(inbox)))
+    is_stale = later and later[0][0] == "3"
+    assert (row["revision"], len(bench.rows(analyses))) == (1 + len(later) + (not is_stale), int(bool(is_stale and is_worked_off)))
+
+
+def test_a_replay_of_the_same_version_brings_nothing_back(bench: Bench) -> None:
+    for name, events in enumerate(permutations([said("c", SPOKEN, version="2"), redacted("2")])):
+        for event in events:
+            bench.deliver(replace(event, record_id=f"c{name}"))
+    bench.deliver(said("c0", SPOKEN, version="2"))
+    assert all(CANARY.encode() not in bench.vault.sealer.open(row["original_sealed"]) for row in bench.rows(records))
+    bench.deliver(said("c0", "It works again.", version="3"))
+    assert b"again" in bench.vault.sealer.open(bench.rows(records, source_record="c0")[0]["original_sealed"])

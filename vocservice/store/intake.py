@@ -161,7 +161,8 @@ def _contents(vault: Vault, origin: Origin, events: Sequence[Event]) -> tuple[Se
 
 
 def _seal(vault: Vault, origin: Origin, event: Upsert) -> Sealed:
-    return records.seal(vault, origin, bounded(event.record_id), event.verbatim, version=event.version, warnings=event.warnings)
+    said = {"version": event.version, "warnings": event.warnings, "forgets_earlier": event.forgets_earlier}
+    return records.seal(vault, origin, bounded(event.record_id), event.verbatim, **said)
 
 
 def _guard(connection: Connection, parcels: Sequence[Parcel]) -> None:

@@ -45,7 +45,8 @@ from vocservice.store.verbatims import content_hash, to_bytes
 ANALYSE, FETCH = "analyse", "fetch"
 API = "api"
 BELOW = "/"  # between the id of a record and of what is below it
-_LONGEST_CODE, _LONGEST_VERSION = 64, 255
+_LONGEST_CODE, _LONGEST_VERSION = 64, 254
+_REDACTED = "~"  # behind a version: it sorts after the same one without, and before the next
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext(:workspace))")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext(:workspace))")
 _AT_ONCE = 500
@@ -86,6 +87,7 @@ class Sealed:
         version: sorts in time order; None where the sender has none, and the last to arrive counts.
         tombs: under which of these hashes a tombstone would be, if the record, or one that it is below, was erased.
         values: the columns that any version sets.
+        forgets_earlier: whether what is kept of earlier versions goes.
     """
 
     origin: Origin
@@ -93,6 +95,7 @@ class Sealed:
     version: str | None
     tombs: tuple[str, ...]
     values: Mapping[str, Any]
+    forgets_earlier: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -100,7 +103,16 @@ class Sealed:
         return self.origin.workspace_id, self.origin.key, self.record
 
 
-def seal(vault: Vault, origin: Origin, record: str, verbatim: RawVerbatim, *, version: str | None, warnings: tuple[str, ...]) -> Sealed:
+def seal(
+    vault: Vault,
+    origin: Origin,
+    record: str,
+    verbatim: RawVerbatim,
+    *,
+    version: str | None,
+    warnings: tuple[str, ...],
+    forgets_earlier: bool = False,
+) -> Sealed:
     """Make a version ready to be stored; arguments as of `Sealed`."""
     raw = to_bytes(verbatim)
     values = {
@@ -110,7 +122,7 @@ def seal(vault: Vault, origin: Origin, record: str, verbatim: RawVerbatim, *, ve
         "warnings": list(warnings),
     }
     tombs = tuple(_tomb(vault, origin, name) for name in path_of(record))
-    return Sealed(origin, record, plain(version)[:_LONGEST_VERSION] if version is not None else None, tombs, values)
+    return Sealed(origin, record, _version(version, is_redacted=forgets_earlier), tombs, values, forgets_earlier)
 
 
 def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: datetime) -> list[Applied]:
@@ -149,7 +161,10 @@ def _revised(connection: Connection, sealed: Sealed) -> Applied:
     """One of a record that is there."""
     origin, version = sealed.origin, sealed.version
     held = _locked(connection, origin, sealed.record)
-    if held["status"] != "waiting" and (verdict := _verdict(held, version, sealed.values["content_hash"])):
+    verdict = None if held["status"] == "waiting" else _verdict(held, version, sealed.values["content_hash"])
+    if sealed.forgets_earlier:
+        _forget_earlier(connection, held["id"], before=held["revision"] + (verdict is None))
+    if verdict:
         return _unmoved(connection, origin, held, verdict, version)
     newest = {"source_version": version or held["source_version"], "revision": held["revision"] + 1}
     changes = {**_pending(sealed), **newest, "error_code": None}
@@ -230,6 +245,26 @@ def wipe(connection: Connection, record_id: str) -> None:
     connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
     for table in (analyses, vectors, rule_hits, alert_matters, second_readings, annotations, claims, reviews, deliveries, *_HANDLED):
         connection.execute(delete(table).where(table.c.record_id == record_id))
+    _forget_bodies(connection, record_id)
+
+
+def _forget_earlier(connection: Connection, record_id: str, *, before: int) -> None:
+    """Remove what was said in revisions before this one: analyses and what follows from them, people's own words on it, every body.
+
+    What people decided stays. A redacted text from before the newest version goes too, while that waits for its analysis.
+    """
+    for table in (analyses, vectors, rule_hits, reviews, drafts):
+        connection.execute(delete(table).where(table.c.record_id == record_id, table.c.revision < before))
+    noted = select(annotations.c.id).where(annotations.c.record_id == record_id, annotations.c.revision < before)
+    connection.execute(update(second_readings).where(second_readings.c.first_id.in_(noted)).values(note=None))
+    connection.execute(update(annotations).where(annotations.c.id.in_(noted)).values(note=None))
+    waits = records.c.status.in_(("pending", "failed")) & records.c.original_sealed.is_not(None)
+    is_old = records.c.id == record_id, (records.c.revision < before) | waits
+    connection.execute(update(records).where(*is_old).values(clean=None, details=None))
+    _forget_bodies(connection, record_id)
+
+
+def _forget_bodies(connection: Connection, record_id: str) -> None:
     told = select(mentions.c.inbox_id).where(mentions.c.record_id == record_id)
     connection.execute(update(inbox).where(inbox.c.id.in_(told)).values(body_sealed=None))
 
@@ -374,6 +409,12 @@ def _moment(given: str | None) -> datetime | None:
         return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)) if at else None
     except (ValueError, OverflowError):
         return None
+
+
+def _version(given: str | None, *, is_redacted: bool) -> str | None:
+    if given is None:
+        return None
+    return plain(given)[:_LONGEST_VERSION] + (_REDACTED if is_redacted else "")
 
 
 def _code(given: Any) -> str | None:
