@@ -32,8 +32,9 @@ NEVER = ("pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve")
 MAY_IMPORT = {
     "text": {"errors", "paths", "records"},
     "inference": {"errors", "overlap", "paths", "records", "taxonomy"},
-    "tables": {"errors", "records"},
-    "ingest": {"errors", "records", "strictjson", "tables"},
+    "tables": {"errors", "records", "turns"},
+    "ingest": {"errors", "records", "strictjson", "tables", "turns"},
+    "turns": {"records"},
     "store": {"errors", "ingest", "paths", "records", "reporting", "rules", "settings", "taxonomy"},
     "strictjson": set(),
     "overlap": set(),
@@ -45,8 +46,8 @@ MAY_IMPORT = {
     "taxonomy": {"errors", "paths"},
     "settings": {"errors", "paths"},
     "render": {"records", "taxonomy"},
-    "rules": {"errors", "records", "taxonomy"},
-    "reporting": {"errors", "records", "taxonomy"},
+    "rules": {"errors", "records", "taxonomy", "turns"},
+    "reporting": {"errors", "records", "taxonomy", "turns"},
     "jobs": {
         "api",
         "batch",

@@ -124,7 +124,8 @@ def test_a_conversation_by_pointers() -> None:
         "odd",
     ]
     event = only("generic", {"id": "7", "log": log}, {"id": "/id", "turns": turns, "channel_at": "/nothing", "channel": "chat"})
-    assert event.verbatim.turns == (RawTurn("customer", "Hello?", "2025-01-01T02:53:20.000000Z"), RawTurn("agent", "Hi."))
+    hello, hi, of_x = RawTurn("customer", "Hello?", "2025-01-01T02:53:20.000000Z"), RawTurn("agent", "Hi."), RawTurn("system", "joined")
+    assert event.verbatim.turns == (hello, hi, of_x) and event.warnings == ("speaker_unknown",)
     assert event.verbatim.channel == "chat"
 
 

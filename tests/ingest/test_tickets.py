@@ -81,6 +81,20 @@ def test_a_zendesk_trigger() -> None:
         events("zendesk", {"ticket_id": 55})
 
 
+def test_comments_of_triggers_without_an_id_are_told_apart_by_their_time() -> None:
+    bare = {name: value for name, value in TRIGGER.items() if name != "comment_id"}
+    first, again, next_one = (only("zendesk", bare | more) for more in ({}, {}, {"updated_at": "2025-01-06T17:00:00Z"}))
+    assert first.record_id == again.record_id != next_one.record_id and first.record_id.startswith("55/digest-")
+    timeless = [only("zendesk", bare | {"updated_at": None, "comment": words}).record_id for words in ("One.", "Two.")]
+    assert timeless[0] != timeless[1]
+
+
+def test_the_setup_of_a_zendesk_trigger_lets_no_words_of_staff_through() -> None:
+    assert all(told in ADAPTERS["zendesk"].setup for told in ("Comment is Public", "Current user is (end user)")) and "comment_id" not in (
+        ADAPTERS["zendesk"].setup
+    )
+
+
 def test_a_zendesk_chat_is_a_transcript() -> None:
     def line(sender: str, text: str, kind: str = "chat.msg") -> dict[str, Any]:
         return {"type": kind, "sender_type": sender, "name": "Somebody", "msg": text, "timestamp": "2025-01-06T16:00:00Z"}
@@ -89,7 +103,8 @@ def test_a_zendesk_chat_is_a_transcript() -> None:
         line("Trigger", "Welcome"),
         line("Visitor", "Help"),
         line("Agent", "Sure"),
-        line("Visitor", "x", "chat.memberjoin"),
+        line("Visitor", "x", "chat.memberleave"),
+        line("Visitor", "x", "chat.rating"),
         line("?", "y"),
     ]
     event = only("zendesk", {"id": "ch1", "type": "chat", "visitor": {"name": "Somebody", "email": "v@example.com"}, "history": history})
@@ -97,6 +112,7 @@ def test_a_zendesk_chat_is_a_transcript() -> None:
         ("bot", "Welcome"),
         ("customer", "Help"),
         ("agent", "Sure"),
+        ("system", "Customer left."),
         ("system", "y"),
     ]
     assert event.warnings == ("speaker_unknown",)
@@ -160,6 +176,13 @@ def test_an_intercom_conversation() -> None:
 )
 def test_intercom_without_a_customer(payload: Any, expected: Event) -> None:
     assert events("intercom", payload) == (expected,)
+
+
+def test_intercom_keeps_the_words_of_authors_it_does_not_know() -> None:
+    odd = part("p7", "<b>odd</b>", "Somebody said so.")
+    event = only("intercom", intercom([HELP, odd]))
+    assert [turn.speaker for turn in event.verbatim.turns] == ["customer", "system"] and event.warnings == ("speaker_unknown",)
+    assert events("intercom", intercom([odd]), {"unit": "part"}) == (Skipped("author_unknown"),)
 
 
 def test_intercom_redaction_leaves_the_part_out_or_erases() -> None:

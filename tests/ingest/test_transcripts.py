@@ -9,12 +9,13 @@ from vocservice.errors import UnusableBodyError
 from vocservice.ingest import Skipped
 
 
-def test_contact_lens_chats_drop_events_and_names() -> None:
+def test_contact_lens_chats_keep_what_happened_and_drop_names() -> None:
     payload = payload_of("contact_lens")
     for item in payload["Transcript"]:
         item["DisplayName"] = "Somebody"
     event = only("contact_lens", payload)
-    assert [turn.speaker for turn in event.verbatim.turns] == ["bot", "customer", "agent", "customer", "agent"]
+    assert [turn.speaker for turn in event.verbatim.turns] == ["bot", "system", "customer", "agent", "customer", "agent"]
+    assert event.verbatim.turns[1].text == "Agent joined." and event.warnings == ()
     assert event.record_id == "contact-000001" and event.verbatim.channel == "chat" and "Somebody" not in str(event)
 
 
@@ -31,11 +32,30 @@ def test_contact_lens_calls_name_participants_only(participants: list[Any]) -> N
     payload = {"Channel": "VOICE", "CustomerMetadata": {"ContactId": "k"}, "Participants": participants, "Transcript": items}
     said = only("contact_lens", payload).verbatim
     assert [(turn.speaker, turn.text, turn.at) for turn in said.turns] == [
-        ("agent", "Hello.", None),
-        ("customer", "My card is [PII].", None),
+        ("agent", "Hello.", "00:00:00.000"),
+        ("customer", "My card is [PII].", "00:00:00.900"),
         ("system", "?", None),
     ]
     assert (said.channel, said.created_at) == ("call", None)
+
+
+def test_pieces_of_one_speaker_in_a_call_are_one_turn() -> None:
+    said = [("AGENT", "Hello.", 0), ("CUSTOMER", "My bill ", 61_500), ("CUSTOMER", "is wrong.", 63_000), ("z", "Hm.", 70_000)]
+    items = [{"ParticipantId": who, "Content": text, "BeginOffsetMillis": at} for who, text, at in said]
+    events_between = [
+        {"Type": "EVENT", "ContentType": f"x.event.{name}", "ParticipantId": "AGENT"} for name in ("transfer.succeeded", "typing", "hold")
+    ]
+    payload = {"Channel": "VOICE", "CustomerMetadata": {"ContactId": "k"}, "Transcript": [*items[:3], *events_between, *items[3:]]}
+    assert [(turn.speaker, turn.text, turn.at) for turn in only("contact_lens", payload).verbatim.turns] == [
+        ("agent", "Hello.", "00:00:00.000"),
+        ("customer", "My bill is wrong.", "00:01:01.500"),
+        ("system", "The conversation was transferred.", None),
+        ("system", "The customer is on hold.", None),
+        ("system", "Hm.", "00:01:10.000"),
+    ]
+    entries = [{"role": "END_USER", "text": text} for text in ("My bill", "is wrong.")]
+    talks = [only("conversational_insights", {"conversation_id": "1", "entries": entries, "channel": name}) for name in ("voice", "chat")]
+    assert [[turn.text for turn in talk.verbatim.turns] for talk in talks] == [["My bill is wrong."], ["My bill", "is wrong."]]
 
 
 def test_genesys_joins_phrases_of_one_speaker() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vocservice.rules.facts import moment
-from vocservice.rules.pace import Pace, Said, pace_of
+from vocservice.rules.pace import Pace, Said, pace_of, said_of
+from vocservice.turns import moment
 
 UNKNOWN = None
 
@@ -40,3 +40,28 @@ def test_waits_and_silences(
 def test_gaps_stand_before_their_turn() -> None:
     assert pace_of(said(("customer", 0), ("agent", 2), ("agent", None), ("customer", 5))).gaps == (None, 120.0, None, None)
     assert pace_of([]) == Pace(None, None, None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("turns", "transfers", "held"),
+    [
+        ([("system", "The customer is on hold.", "00:01:00"), ("system", "The hold has ended.", "00:03:30.500")], 0, 150.5),
+        ([("system", "On hold", "00:01:00"), ("agent", "I am back.", "00:02:00"), ("system", "Put on hold", "00:05:00"),
+          ("customer", "Hello?", "00:06:00")], 0, 120),
+        ([("system", "On hold", None), ("agent", "I am back.", "00:02:00")], 0, None),
+        ([("customer", "Put me on hold again and transferred me!", "00:00:01"), ("agent", "Sorry.", "00:00:05")], 0, None),
+        ([("system", "The conversation was transferred.", None), ("system", "Transferring you to billing", None),
+          ("system", "Your bank transfer came in.", None)], 2, None),
+        ([("system", "Agent joined.", None), ("system", "transfer.failed", None)], 0, None),
+    ],
+)  # fmt: skip
+def test_holds_and_transfers_are_those_that_the_system_tells(turns: list[tuple[str, str, str | None]], transfers: int, held: float) -> None:
+    pace = pace_of([said_of(*turn) for turn in turns])
+    assert (pace.transfers, pace.held) == (transfers, held)
+
+
+def test_times_since_a_start_tell_the_pace() -> None:
+    pace = pace_of(
+        [said_of("customer", "Hello?", "00:00:01.250"), said_of("agent", "Hi.", "00:00:04"), said_of("customer", "Well.", "9:00")]
+    )
+    assert (pace.first, pace.gaps) == (2.75, (None, 2.75, None))

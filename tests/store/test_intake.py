@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,6 +48,35 @@ def test_any_order_of_versions_ends_in_the_newest(bench: Bench, order: list[tupl
         bench.deliver(said(name, words, version=version))
     assert bench.rows(record_table, source_record=name)[0]["source_version"] == "0005"
     assert texts(bench)[name] == "A"
+
+
+_REVIEW = {"id": "one", "title": "", "stars": 2, "createdAt": "2025-05-01T10:00:00Z"}
+_ANSWERS = {"token": "one", "landed_at": "2025-05-01T10:00:00Z", "definition": {"fields": []}}
+
+
+def _review(kind: str, words: str) -> Any:
+    return {"events": [{"eventName": f"service-review-{kind}", "eventData": _REVIEW | {"text": words}}]}
+
+
+def _answer(kind: str, words: str, **more: str) -> Any:
+    answer = {"type": "text", "text": words, "field": {"ref": "why", "type": "long_text"}}
+    return {"event_type": kind, "event_id": kind, "form_response": {**_ANSWERS, **more, "answers": [answer]}}
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize(
+    ("name", "older", "newer"),
+    [
+        ("trustpilot", _review("created", "Old."), _review("updated", "New.")),
+        ("typeform", _answer("form_response_partial", "Old."), _answer("form_response", "New.", submitted_at="2025-05-01T10:05:00Z")),
+    ],
+)
+def test_senders_that_tell_no_time_of_change_end_in_the_newest_text(
+    bench: Bench, name: str, older: Any, newer: Any, *, is_late: bool
+) -> None:
+    for payload in (newer, older) if is_late else (older, newer):
+        bench.deliver(only(name, payload))
+    assert list(texts(bench).values()) == ["New."]
 
 
 def test_every_order_of_writing_and_erasing_ends_erased(bench: Bench) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from vocservice.ingest.events import Event, Skipped, Upsert
 from vocservice.ingest.payload import short_key
 from vocservice.ingest.times import Order, iso, parse_time
-from vocservice.records import RawTurn, RawVerbatim, Speaker
+from vocservice.records import RawTurn, RawVerbatim
+from vocservice.turns import has_unknown
 
 NUL, REPLACEMENT = "\0", "\ufffd"
 _MAX_METADATA = 50
@@ -31,11 +32,6 @@ class Clock:
         return iso(moment) if moment else None
 
 
-@dataclass(frozen=True, slots=True)
-class Unattributed(RawTurn):
-    """A turn of somebody whose role is not known; its record is stored with a warning."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A record as a sender gives it: `created` and `updated` are times of any form, `metadata` any object."""
@@ -52,11 +48,6 @@ class Draft:
     score: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-
-def turn_of(speaker: Speaker | None, text: str, at: str | None) -> RawTurn:
-    """A turn; the system's where the sender's name for the speaker's role is not known."""
-    return RawTurn(speaker, text, at) if speaker else Unattributed("system", text, at)
 
 
 def upsert(draft: Draft, clock: Clock) -> Event:
@@ -82,7 +73,7 @@ def upsert(draft: Draft, clock: Clock) -> Event:
         "nul_replaced": _has_nul(draft),
         "timestamp_unusable": (created is None and _is_given(draft.created)) or (updated is None and _is_given(draft.updated)),
         "metadata_cut": len(metadata) < len(draft.metadata),
-        "speaker_unknown": any(isinstance(turn, Unattributed) for turn in draft.turns),
+        "speaker_unknown": has_unknown(draft.turns),
     }
     return Upsert(record_id, updated, verbatim, (*draft.warnings, *(code for code, is_so in found.items() if is_so)))
 

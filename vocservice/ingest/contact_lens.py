@@ -8,16 +8,19 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, turn_of, upsert
+from vocservice.ingest.build import Clock, Draft, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
-from vocservice.ingest.payload import at, key_at, language_at, needed_key, objects_at, read_object, text_at
+from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, objects_at, read_object, text_at
 from vocservice.ingest.times import iso
 from vocservice.records import RawTurn, Speaker
+from vocservice.turns import elapsed, event_turn, joined, turn_of
 
 _SPEAKERS: Mapping[str, Speaker] = {
     "CUSTOMER": "customer", "AGENT": "agent", "SYSTEM": "system", "CUSTOM_BOT": "bot", "BOT": "bot", "SUPERVISOR": "supervisor",
 }  # fmt: skip
+_EVENT = "application/vnd.amazonaws.connect.event"
+_LONGEST_CALL = 100 * 3_600_000  # milliseconds
 
 
 class ContactLensAdapter(BaseAdapter[Options]):
@@ -37,12 +40,13 @@ class ContactLensAdapter(BaseAdapter[Options]):
         record_id = needed_key(body, "CustomerMetadata", "ContactId")
         if not isinstance(at(body, "Transcript"), list):
             raise UnusableBodyError("the field Transcript must be a list")
-        turns = tuple(_turns(body, clock))
+        is_call = at(body, "Channel") == "VOICE"
+        turns = tuple(joined(_turns(body, clock)) if is_call else _turns(body, clock))
         draft = Draft(
             record_id=record_id,
             turns=turns,
-            channel="call" if at(body, "Channel") == "VOICE" else "chat",
-            created=next((turn.at for turn in turns if turn.at), None),
+            channel="call" if is_call else "chat",
+            created=next((when for item in objects_at(body, "Transcript") if (when := clock.read(at(item, "AbsoluteTime")))), None),
             language=language_at(body, "LanguageCode"),
         )
         return Parsed(None, (upsert(draft, clock),))
@@ -62,7 +66,7 @@ class ContactLensAdapter(BaseAdapter[Options]):
             }
             for index, line in enumerate(samples.talk(number))
         ]
-        joined = {"Id": f"e{number}", "Type": "EVENT", "ParticipantRole": "AGENT", "ContentType": "application/vnd.joined"}
+        joined = {"Id": f"e{number}", "Type": "EVENT", "ParticipantRole": "AGENT", "ContentType": f"{_EVENT}.participant.joined"}
         body = {
             "Version": "1.1.0",
             "Channel": "CHAT",
@@ -76,11 +80,20 @@ class ContactLensAdapter(BaseAdapter[Options]):
 
 
 def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
-    """The items with words; events have none. Voice items name the participant only, whose role is listed or is the name itself."""
+    """The items with words, and what happened. Voice items name the participant only, whose role is listed or is the name itself."""
     roles = {key_at(one, "ParticipantId"): text_at(one, "ParticipantRole") for one in objects_at(body, "Participants")}
     for item in objects_at(body, "Transcript"):
         participant = key_at(item, "ParticipantId")
         role = text_at(item, "ParticipantRole") or roles.get(participant) or participant or ""
-        text, speaker = text_at(item, "Content"), _SPEAKERS.get(role.upper())
-        if text and at(item, "Type") != "EVENT":
-            yield turn_of(speaker, text, clock.read(at(item, "AbsoluteTime")))
+        text, speaker, when = text_at(item, "Content"), _SPEAKERS.get(role.upper()), _when(item, clock)
+        if at(item, "Type") == "EVENT":
+            happened = event_turn(text_at(item, "ContentType") or "", when, who=speaker)
+            yield from (happened,) if happened else ()
+        elif text:
+            yield turn_of(speaker, text, when)
+
+
+def _when(item: Mapping[str, Any], clock: Clock) -> str | None:
+    """The time of an item of a chat; of a call only the time since its start is told."""
+    when, offset = clock.read(at(item, "AbsoluteTime")), number_at(item, "BeginOffsetMillis")
+    return elapsed(offset / 1000) if when is None and offset is not None and 0 <= offset < _LONGEST_CALL else when

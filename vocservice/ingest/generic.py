@@ -22,6 +22,7 @@ from vocservice.ingest.payload import at, key_at, language_at, number_at, object
 from vocservice.ingest.times import Order, iso, read_zone
 from vocservice.records import RawTurn, RawVerbatim, Rejected, Speaker
 from vocservice.tables import parse_record
+from vocservice.turns import turn_of
 
 MOST_ITEMS = 1000
 
@@ -47,7 +48,7 @@ class ScoreOptions(BaseModel):
 
 
 class TurnOptions(BaseModel):
-    """Where the turns of a conversation stand; the pointers within are from a turn. A speaker without a role is skipped."""
+    """Where the turns of a conversation stand; the pointers within are from a turn. A speaker without a role is kept as the system."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -273,9 +274,13 @@ def _text(item: Any, options: GenericOptions) -> str:
 
 def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]:
     return tuple(
-        RawTurn(role, said.strip(), clock.read(resolve(turn, options.at)) if options.at is not None else None)
+        turn_of(
+            _role(resolve(turn, options.speaker), options.roles),
+            said.strip(),
+            clock.read(resolve(turn, options.at)) if options.at is not None else None,
+        )
         for turn in objects_at([resolve(item, options.items)], 0)
-        if (role := _role(resolve(turn, options.speaker), options.roles)) and (said := text_at([resolve(turn, options.text)], 0))
+        if (said := text_at([resolve(turn, options.text)], 0))
     )
 
 

@@ -8,11 +8,12 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, turn_of, upsert
+from vocservice.ingest.build import Clock, Draft, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.payload import at, key_at, language_at, needed_key, objects_at, read_object, text_at, word_at
 from vocservice.records import RawTurn, Speaker
+from vocservice.turns import joined, turn_of
 
 _SPEAKERS: Mapping[str, Speaker] = {
     "external": "customer", "customer": "customer", "internal": "agent", "agent": "agent", "user": "agent",
@@ -40,7 +41,7 @@ class GenesysAdapter(BaseAdapter[Options]):
             raise UnusableBodyError("the field transcripts must be a list")
         draft = Draft(
             record_id=f"{conversation}/{communication}" if communication else conversation,
-            turns=tuple(_turns(body, clock)),
+            turns=tuple(joined(_turns(body, clock))),
             channel=_CHANNELS.get((word_at(body, "mediaType") or "").lower(), "chat"),
             created=at(body, "conversationStartTime"),
             language=next((found for one in objects_at(body, "transcripts") if (found := language_at(one, "language"))), None),
@@ -66,19 +67,9 @@ class GenesysAdapter(BaseAdapter[Options]):
 
 
 def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
-    """The phrases as they were punctuated, one turn for those that follow each other by the same speaker."""
-    speaker, texts, start = None, list[str](), None
+    """The phrases as they were punctuated."""
     for transcript in objects_at(body, "transcripts"):
         for phrase in objects_at(transcript, "phrases"):
-            next_speaker = _SPEAKERS.get((word_at(phrase, "participantPurpose") or "").lower())
-            text = text_at(phrase, "decoratedText") or text_at(phrase, "text")
-            if not text:
-                continue
-            if texts and next_speaker != speaker:
-                yield turn_of(speaker, " ".join(texts), start)
-                texts = []
-            start = start if texts else clock.read(at(phrase, "startTimeMs"))
-            speaker = next_speaker
-            texts.append(text.strip())
-    if texts:
-        yield turn_of(speaker, " ".join(texts), start)
+            speaker = _SPEAKERS.get((word_at(phrase, "participantPurpose") or "").lower())
+            if text := text_at(phrase, "decoratedText") or text_at(phrase, "text"):
+                yield turn_of(speaker, text.strip(), clock.read(at(phrase, "startTimeMs")))

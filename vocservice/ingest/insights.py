@@ -11,15 +11,17 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, turn_of, upsert
+from vocservice.ingest.build import Clock, Draft, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.payload import at, digest, key_at, language_at, objects_at, read_object, text_at, word_at
 from vocservice.records import RawTurn, Speaker
+from vocservice.turns import joined, turn_of
 
 _SPEAKERS: Mapping[str, Speaker] = {
     "CUSTOMER": "customer", "END_USER": "customer", "AGENT": "agent", "HUMAN_AGENT": "agent", "AUTOMATED_AGENT": "bot",
 }  # fmt: skip
+_CALLS = frozenset({"call", "voice", "phone"})  # whose entries are what was heard between two pauses
 
 
 class InsightsAdapter(BaseAdapter[Options]):
@@ -40,12 +42,12 @@ class InsightsAdapter(BaseAdapter[Options]):
         entries = objects_at(body, "entries")
         if not entries:
             raise UnusableBodyError("the field entries must hold at least one entry")
-        turns = tuple(_turns(entries, clock))
+        turns, channel = tuple(_turns(entries, clock)), word_at(body, "channel") or "chat"
         named = (key_at(body, "conversation_id"), key_at(body, "conversation_info", "conversation_id"), key_at(body, "name"))
         draft = Draft(
             record_id=next((name for name in named if name), f"digest-{digest(*map(str, turns))}"),
-            turns=turns,
-            channel=word_at(body, "channel") or "chat",
+            turns=tuple(joined(turns)) if channel.lower() in _CALLS else turns,
+            channel=channel,
             created=at(entries[0], "start_timestamp_usec"),
             language=language_at(body, "language_code"),
         )

@@ -23,7 +23,8 @@ from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Erase, Event, Parsed, Skipped
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, needed_key, number_at, objects_at, read_object, text_at
-from vocservice.records import RawTurn, Speaker
+from vocservice.records import Speaker
+from vocservice.turns import turn_of
 
 _HEADER = "x-hub-signature"
 _PREFIX = "sha1="
@@ -40,8 +41,10 @@ class IntercomOptions(Options):
 
 
 class _Part(NamedTuple):
+    """A message; its speaker is None where the author's role is not known."""
+
     id: str
-    speaker: Speaker
+    speaker: Speaker | None
     text: str
     at: Any
     subject: str | None
@@ -124,7 +127,7 @@ def _messages(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Clock)
     """Each message of the customer, and the erasure of those redacted."""
     kept = [part for part in parts if part.speaker == "customer" or part.is_redacted]
     if not kept:
-        yield Skipped("staff_author" if parts else "no_text")
+        yield Skipped("author_unknown" if any(part.speaker is None for part in parts) else "staff_author" if parts else "no_text")
     for part in kept:
         own_id, version = f"{record_id}/{part.id}", clock.read(at(item, "updated_at"))
         if part.is_redacted:
@@ -141,7 +144,7 @@ def _conversation(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Cl
     held = len(objects_at(item, "conversation_parts", "conversation_parts"))
     draft = Draft(
         record_id=record_id,
-        turns=[RawTurn(part.speaker, part.text, clock.read(part.at)) for part in kept],
+        turns=[turn_of(part.speaker, part.text, clock.read(part.at)) for part in kept],
         channel="chat",
         created=at(item, "created_at"),
         updated=at(item, "updated_at"),
@@ -162,9 +165,9 @@ def _parts(item: Any) -> Iterator[_Part]:
     for part in (*source, *listed, *alone):
         speaker = _SPEAKERS.get(text_at(part, "author", "type") or "")
         name, is_redacted = key_at(part, "id"), at(part, "redacted") is True
-        if not name or text_at(part, "part_type") in _NOTES or not (speaker or is_redacted):
+        if not name or text_at(part, "part_type") in _NOTES:
             continue
         text = "\n".join(filter(None, (text_of_html(text_at(part, field) or "") for field in ("subject", "body"))))
         subject = key_at(part, "author", "email") or key_at(part, "author", "id")
         if text or is_redacted:
-            yield _Part(name, speaker or "system", text, at(part, "created_at") or at(item, "created_at"), subject, is_redacted)
+            yield _Part(name, speaker, text, at(part, "created_at") or at(item, "created_at"), subject, is_redacted)

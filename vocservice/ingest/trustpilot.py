@@ -1,4 +1,7 @@
-"""Trustpilot service-review events in (several a delivery), a record or an erasure for each out."""
+"""Trustpilot service-review events in (several a delivery), a record or an erasure for each out.
+
+Payloads seldom tell when a review was changed: what was created is as old as the review, what was updated as new as its arrival.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +71,7 @@ def _event(event: Mapping[str, Any], clock: Clock) -> Event:
         text="\n".join(said),
         channel="review",
         created=at(data, "createdAt"),
-        updated=at(data, "updatedAt"),
+        updated=at(data, "updatedAt") or (iso(clock.received_at) if name.endswith("review-updated") else at(data, "createdAt")),
         language=language_at(data, "language"),
         subject=key_at(data, "consumer", "id"),
         score=score("stars", number_at(data, "stars"), 5),

@@ -89,6 +89,7 @@ def _drafts(response: Mapping[str, Any], options: TypeformOptions) -> Iterator[D
     token = needed_key(response, "token")
     titles = {key: text_at(field, "title") for field in objects_at(response, "definition", "fields") for key in _keys(field)}
     given = _score(response)
+    when = at(response, "submitted_at") or at(response, "landed_at")  # a partial response was never submitted: it is the older one
     kept = {name: value for name in options.metadata_fields if (value := at(response, "hidden", name)) is not None}
     for answer in objects_at(response, "answers"):
         text, keys = _free_text(answer), _keys(at(answer, "field"))
@@ -100,8 +101,8 @@ def _drafts(response: Mapping[str, Any], options: TypeformOptions) -> Iterator[D
             text=text,
             channel="survey",
             question=text_of_html(title) if title else None,
-            created=at(response, "submitted_at"),
-            updated=at(response, "submitted_at"),
+            created=when,
+            updated=when,
             subject=_subject(response, options),
             score=given,
             metadata=kept | {"response_id": token, "form_id": word_at(response, "form_id") or ""},

@@ -14,12 +14,13 @@ import orjson
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
-from vocservice.ingest.build import Clock, Draft, turn_of, upsert
+from vocservice.ingest.build import Clock, Draft, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Erase, Event, Parsed, Skipped
-from vocservice.ingest.payload import at, key_at, needed_key, objects_at, read_object, text_at, word_at
+from vocservice.ingest.payload import at, digest, key_at, needed_key, objects_at, read_object, text_at, word_at
 from vocservice.ingest.times import iso
 from vocservice.records import RawTurn, Speaker
+from vocservice.turns import event_turn, turn_of
 
 _DESCRIPTION = "description"
 _CHATS = frozenset({"chat", "messaging", "native_messaging", "whatsapp", "facebook", "sms"})
@@ -42,10 +43,11 @@ class ZendeskAdapter(BaseAdapter[Options]):
     setup = (
         "In the Admin Center open Apps and integrations, Webhooks, Create webhook, choose Zendesk events (ticket comment added, comment "
         "redacted, comment made private, ticket deleted), enter {url}, and enter the webhook's signing secret here. With a trigger "
-        "instead, send JSON with ticket_id, comment_id, comment ({{ticket.latest_public_comment}}), author_email "
-        "({{current_user.email}}), requester_email ({{ticket.requester.email}}) and updated_at "
-        "({{ticket.updated_at_with_timestamp}}): a comment counts only where author and requester are the same. Internal notes and staff "
-        "are never read."
+        "instead, let it run on the conditions Comment is Public and Current user is (end user): without them an update in which the "
+        "customer wrote nothing would send what the agent wrote last. Send JSON with ticket_id ({{ticket.id}}), comment "
+        "({{ticket.latest_public_comment}}), author_email ({{current_user.email}}), requester_email ({{ticket.requester.email}}) and "
+        "updated_at ({{ticket.updated_at_with_timestamp}}), which tells the comments of a ticket apart: a comment counts only where author "
+        "and requester are the same. Internal notes and staff are never read."
     )
     needs_secret = True
     options_type = Options
@@ -155,7 +157,7 @@ def _trigger(body: Mapping[str, Any], clock: Clock) -> Event:
     if author is None or requester is None or author.lower() != requester.lower():
         return Skipped("staff_author" if author and requester else "author_unknown")
     draft = Draft(
-        record_id=f"{ticket}/{key_at(body, 'comment_id') or 'latest'}",
+        record_id=f"{ticket}/{key_at(body, 'comment_id') or _told_apart(body)}",
         text=text,
         channel=_channel(at(body, "channel")),
         created=at(body, "updated_at"),
@@ -164,6 +166,12 @@ def _trigger(body: Mapping[str, Any], clock: Clock) -> Event:
         metadata={"ticket_id": ticket},
     )
     return upsert(draft, clock)
+
+
+def _told_apart(body: Mapping[str, Any]) -> str:
+    """A comment's name where its id is not told, as triggers have no placeholder for it: by the time of the update, so that none takes
+    another's place and a delivery that is sent again is the same; without a time, by its words."""
+    return f"digest-{digest(str(at(body, 'updated_at') or at(body, 'comment')))}"
 
 
 def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
@@ -185,8 +193,10 @@ def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
 
 def _turn(item: Mapping[str, Any], clock: Clock) -> RawTurn | None:
     speaker = _SPEAKERS.get(re.sub(r"[^a-z]", "", (text_at(item, "sender_type") or "").lower()))
-    text = text_at(item, "msg")
-    return turn_of(speaker, text, clock.read(at(item, "timestamp"))) if at(item, "type") == "chat.msg" and text else None
+    kind, text, when = text_at(item, "type") or "", text_at(item, "msg"), clock.read(at(item, "timestamp"))
+    if kind != "chat.msg":
+        return event_turn(kind, when, who=speaker)
+    return turn_of(speaker, text, when) if text else None
 
 
 def _channel(via: Any) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from vocservice.records import Evidence, Json, RawVerbatim
-from vocservice.rules.pace import Said, pace_of
+from vocservice.rules.pace import Said, pace_of, said_of
+from vocservice.turns import moment
 
 LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags", "reason": "reasons"}
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -47,18 +48,9 @@ class Given:
 
 def facts_of(record: RawVerbatim, result: Json, *, now: datetime) -> Facts:
     """The facts of a record on its way through the pipeline, received now."""
-    said = tuple(Said(turn.speaker, moment(turn.at)) for turn in record.turns)
+    said = tuple(said_of(turn.speaker, turn.text, turn.at) for turn in record.turns)
     created_at = moment(record.created_at)
     return Facts(result, now, record.channel, (), record.score, record.metadata, created_at, now, said, _is_day(record.created_at))
-
-
-def moment(given: str | None) -> datetime | None:
-    """A time in ISO 8601, in UTC where it names no zone; None for anything else."""
-    try:
-        at = datetime.fromisoformat(given) if given else None
-        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)) if at else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def labels_of(facts: Facts, name: str) -> tuple[Given, ...]:
@@ -154,8 +146,8 @@ def _duration(facts: Facts) -> float | None:
 
 
 def _pace(name: str) -> Callable[[Facts], float | None]:
-    """Seconds of the pace of a transcript."""
-    return lambda facts: getattr(pace_of(facts.said), name)
+    """A value of the pace of a transcript, a span in seconds."""
+    return lambda facts: getattr(pace_of(facts.said), name) if facts.said else None
 
 
 READERS: Mapping[str, Callable[[Facts], Any]] = {
@@ -182,4 +174,6 @@ READERS: Mapping[str, Callable[[Facts], Any]] = {
     "response.first": _pace("first"),
     "response.longest": _pace("longest"),
     "silence.longest": _pace("silence"),
+    "hold": _pace("held"),
+    "transfers": _pace("transfers"),
 }

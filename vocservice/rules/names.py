@@ -58,6 +58,8 @@ FIELDS: Mapping[str, Field] = {
     "response.first": Field("span", "from the customer's first turn to the answer; transcripts with times in order", low=0),
     "response.longest": Field("span", "the longest that an answer took; transcripts with times in order", low=0),
     "silence.longest": Field("span", "the longest gap between two turns; transcripts with times in order", low=0),
+    "hold": Field("span", "how long the customer was on hold in all; transcripts that tell of holds, with times in order", low=0),
+    "transfers": Field("number", "how often it was handed on, as far as the sender tells; transcripts", low=0),
     TEXT: Field("text", "the customer's words, redacted"),
 }
 _METADATA = Field("any", "what the sender put under a key")

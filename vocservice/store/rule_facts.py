@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, select
 
 from vocservice.records import Json
-from vocservice.rules.facts import Facts, moment
+from vocservice.rules import pace
+from vocservice.rules.facts import Facts
 from vocservice.rules.pace import Said
 from vocservice.store.schema import records, sources
 
@@ -42,4 +43,4 @@ def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -
 
 def said_of(clean: Json | None) -> tuple[Said, ...]:
     """Who spoke when, of a redacted verbatim; nothing of a text or where there is none."""
-    return tuple(Said(turn["speaker"], moment(turn.get("at"))) for turn in (clean or {}).get("turns") or ())
+    return tuple(pace.said_of(turn["speaker"], turn.get("text") or "", turn.get("at")) for turn in (clean or {}).get("turns") or ())

@@ -1,0 +1,140 @@
+"""Who spoke and what was said in, turns of a transcript out: roles by well-known words, split turns joined, times since a start.
+
+A time (`at`) of a turn is ISO 8601, or `HH:MM:SS` with a fraction or without, counted from wherever the sender's clock began.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
+from typing import Literal
+
+from vocservice.records import RawTurn, Speaker
+
+SPEAKER_UNKNOWN = "speaker_unknown"
+Event = Literal["joined", "left", "transferred", "held", "resumed"]
+_ROLES: Mapping[Speaker, tuple[str, ...]] = {
+    "customer": (
+        "customer", "client", "caller", "guest", "user", "end user", "enduser", "visitor", "consumer", "buyer", "shopper", "patient",
+        "passenger", "member", "subscriber", "requester", "external",
+    ),
+    "agent": (
+        "agent", "human agent", "rep", "representative", "csr", "support", "customer support", "customer service", "customer care",
+        "customer success", "guest services", "help desk", "helpdesk", "service desk", "support team", "contact center", "contact centre",
+        "call center", "call centre", "operator", "adviser", "advisor", "associate", "specialist", "employee", "staff", "admin",
+        "internal",
+    ),
+    "bot": ("bot", "chatbot", "voicebot", "answer bot", "assistant", "virtual assistant", "virtual agent", "automated agent", "ivr"),
+    "supervisor": ("supervisor", "manager", "team lead", "team leader"),
+    "system": ("system", "automation", "notification", "acd"),
+}  # fmt: skip
+_BY_WORDS: Mapping[str, Speaker] = {words: role for role, known in _ROLES.items() for words in known}
+_LONGEST_FIRST = sorted(_BY_WORDS, key=lambda words: (-words.count(" "), words))
+_NO_WORD = re.compile(r"[\W_]+")
+_LONGEST_NAME = 200
+_HANDED_ON = r"(?:\btransferr(?:ed|ing)\b|(?:^|\.)transfer\b|\btransfer to\b)(?!.{0,20}fail)|\bhanded over\b|\bhandover\b"
+_EVENTS: Mapping[Event, tuple[str, re.Pattern[str]]] = {  # how each is told, and how others tell it; the first that fits counts
+    "resumed": ("The hold has ended.", re.compile(r"hold (?:has )?ended|(?:off|from) hold|unhold|resume", re.IGNORECASE)),
+    "held": ("The customer is on hold.", re.compile(r"\bhold\b", re.IGNORECASE)),
+    "transferred": ("The conversation was transferred.", re.compile(_HANDED_ON, re.IGNORECASE)),
+    "joined": ("{who} joined.", re.compile(r"join", re.IGNORECASE)),
+    "left": ("{who} left.", re.compile(r"\bleft\b|leave", re.IGNORECASE)),
+}
+_LONGEST_EVENT = 200  # what is longer is a message
+_ELAPSED = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:[.,](\d{1,9}))?", re.ASCII)
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Unattributed(RawTurn):
+    """A turn of somebody whose role is not known: kept as one of the system, with the warning `speaker_unknown`."""
+
+
+def turn_of(speaker: Speaker | None, text: str, at: str | None = None, author: str | None = None) -> RawTurn:
+    """A turn; the system's where the role of who spoke is not known."""
+    return RawTurn(speaker, text, at, author) if speaker else Unattributed("system", text, at, author)
+
+
+def has_unknown(turns: Iterable[RawTurn]) -> bool:
+    """Whether the role of somebody is not known."""
+    return any(isinstance(turn, Unattributed) for turn in turns)
+
+
+def role_of(name: str) -> Speaker | None:
+    """The role that is told in what a sender calls a speaker: `Customer 2`, `END_USER`, `Anna (Support)`; None for none, or for two."""
+    roles = _read(name)[0] if len(name) <= _LONGEST_NAME else frozenset()
+    return next(iter(roles)) if len(roles) == 1 else None
+
+
+def author_of(name: str) -> str | None:
+    """The name of a person in what a sender calls a speaker, without the role; None where there is none."""
+    return _read(name)[1] or None if len(name) <= _LONGEST_NAME else None
+
+
+def joined(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
+    """One turn for pieces that follow each other by the same speaker, from the time of the first; what the system tells stays apart."""
+    for _, same in groupby(turns, key=_who):
+        pieces = list(same)
+        yield pieces[0] if len(pieces) == 1 else replace(pieces[0], text=" ".join(piece.text.strip() for piece in pieces))
+
+
+def event_turn(told: str, at: str | None, *, who: Speaker | None = None) -> RawTurn | None:
+    """The system's turn for an event that a sender calls by a name of its own (`participant.joined`, `chat.transfer`); None for others."""
+    event = event_of("system", told.replace("_", " "))
+    return RawTurn("system", _EVENTS[event][0].format(who=(who or "somebody").capitalize()), at) if event else None
+
+
+def event_of(speaker: str, text: str) -> Event | None:
+    """What a turn of the system tells; None for other turns."""
+    if speaker != "system" or len(text) > _LONGEST_EVENT:
+        return None
+    return next((event for event, (_, told) in _EVENTS.items() if told.search(text)), None)
+
+
+def elapsed(seconds: float) -> str:
+    """A time since a start as `HH:MM:SS.mmm`."""
+    millis = round(seconds * 1000)
+    return f"{millis // 3_600_000:02}:{millis // 60_000 % 60:02}:{millis // 1000 % 60:02}.{millis % 1000:03}"
+
+
+def is_elapsed(at: str | None) -> bool:
+    """Whether a time is one since a start, which tells no day."""
+    return bool(at and _ELAPSED.fullmatch(at))
+
+
+def moment(given: str | None) -> datetime | None:
+    """A time in ISO 8601, in UTC where it names no zone; None for anything else."""
+    try:
+        at = datetime.fromisoformat(given) if given else None
+        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)) if at else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def moment_of(at: str | None) -> datetime | None:
+    """The time of a turn; one since a start counts from 1970, as only the time between turns is asked for."""
+    if found := _ELAPSED.fullmatch(at or ""):
+        hours, minutes, seconds, fraction = found.groups()
+        return _START + timedelta(hours=int(hours), minutes=int(minutes), seconds=float(f"{seconds}.{fraction or 0}"))
+    return moment(at)
+
+
+def _who(turn: RawTurn) -> object:
+    """What is equal for pieces of one turn."""
+    return object() if type(turn) is RawTurn and turn.speaker == "system" else (type(turn), turn.speaker, turn.author)
+
+
+@lru_cache(maxsize=1024)
+def _read(name: str) -> tuple[frozenset[Speaker], str]:
+    """The roles that a name tells, and what is left of it without them."""
+    words = _NO_WORD.split(name.strip())
+    plain, left = f" {' '.join(words).casefold().strip()} ", f" {' '.join(words).strip()} "
+    roles = set[Speaker]()
+    for known in _LONGEST_FIRST:
+        if f" {known} " in plain:
+            roles.add(_BY_WORDS[known])
+            plain = plain.replace(f" {known} ", " ")
+            left = re.sub(rf"(?<= ){known} ", "", left, flags=re.IGNORECASE)
+    return frozenset(roles), " ".join(word for word in left.split() if not word.isdigit())
