@@ -261,6 +261,7 @@ def test_every_operation_of_the_document_has_a_method(line: Line, tmp_path: Path
             lambda c: c.cancel_batch("x"),
         ),
         *(lambda c: c.delete_batch("x"), lambda c: c.save_result("x", table), lambda c: c.save_rejects("x", table)),
+        lambda c: c.save_partial("x", table),
     )
     made = set()
     for call in calls:

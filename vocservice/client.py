@@ -296,6 +296,14 @@ class Client:
         """
         self._save(f"/v1/batches/{_segment(batch)}/rejects", path)
 
+    def save_partial(self, batch: str, path: Path) -> None:
+        """Write what is labelled so far of a batch that is not done, as JSON Lines.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._save(f"/v1/batches/{_segment(batch)}/partial", path)
+
     def _save(self, path: str, into: Path) -> None:
         partial = into.with_name(into.name + ".partial")
         try:

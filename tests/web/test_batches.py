@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PosixPath
@@ -12,11 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from builders import fake_analyser
+from builders import analysis, fake_analyser
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
+from vocservice.batch.plan import Model, Plan
+from vocservice.batch.shards import Shards, shards_of
 from vocservice.jobs.worker import Worker
 from vocservice.settings import BatchSettings, HttpLimits, Settings, StoreSettings
 from vocservice.store import batches, keys, schema
@@ -368,6 +371,65 @@ def test_files_that_a_worker_has_just_taken_up_stay_with_it(desk: Desk) -> None:
     assert desk.files()
 
 
+def put_shards(desk: Desk, batch_id: str, *texts: str, output_format: str = "csv") -> None:
+    """Shards of one record each, as a worker leaves them on its way."""
+    output = BatchFiles.of(str(desk.folder), WORKSPACE, batch_id).result(output_format)
+    model = Model(id="fake-1", taxonomy="voc", files={})
+    plan = Plan(program="1", inputs=(), model=model, settings={}, options={}, mapping={}, shard_records=1)
+    with Shards.open(output, plan, resume=False) as shards:
+        for number, text in enumerate(texts):
+            assert len(list(shards.recorded(number, [analysis(text)]))) == 1
+
+
+def test_what_is_labelled_so_far_is_given_while_a_batch_runs(desk: Desk) -> None:
+    batch_id = desk.post(TABLE).get_json()["id"]
+    path = f"/v1/batches/{batch_id}/partial"
+    nothing = desk.get(path)
+    assert (nothing.status_code, nothing.data) == (200, b"")
+    with desk.door.database.write() as connection:
+        batches.begin(connection, WORKSPACE, batch_id)
+    put_shards(desk, batch_id, "The app crashed.", "Lovely staff.")
+    found = desk.get(path)
+    assert found.headers["Content-Disposition"] == f"attachment; filename={batch_id}.partial.jsonl"
+    assert found.mimetype == "application/x-ndjson" and found.headers["Cache-Control"] == "no-store"
+    lines = [json.loads(line) for line in found.data.splitlines()]
+    assert lines == [json.loads(json.dumps(analysis(text).to_dict())) for text in ("The app crashed.", "Lovely staff.")]
+
+
+def _taken_away(desk: Desk, batch_id: str) -> None:
+    shutil.rmtree(shards_of(BatchFiles.of(str(desk.folder), WORKSPACE, batch_id).result("csv")))
+
+
+def _begun_anew(desk: Desk, batch_id: str) -> None:
+    put_shards(desk, batch_id, "Another model.", "Another model, too.")
+
+
+@pytest.mark.parametrize("change", [_taken_away, _begun_anew])
+def test_labels_so_far_end_where_their_run_ends_or_starts_over(desk: Desk, change: Callable[[Desk, str], None]) -> None:
+    batch_id = desk.post(TABLE).get_json()["id"]
+    put_shards(desk, batch_id, "The app crashed.", "Lovely staff.")
+    answer = desk.client.get(f"/v1/batches/{batch_id}/partial", headers=desk.key, buffered=False)
+    told = iter(answer.response)
+    first = next(told)
+    change(desk, batch_id)
+    assert [json.loads(line)["text"] for line in (first, *told)] == ["The app crashed."]  # type: ignore[arg-type]
+
+
+def test_a_cancelled_batch_keeps_what_was_labelled_and_one_that_is_done_has_its_result(desk: Desk) -> None:
+    batch_id = desk.post(TABLE).get_json()["id"]
+    with desk.door.database.write() as connection:
+        batches.begin(connection, WORKSPACE, batch_id)
+    put_shards(desk, batch_id, "The app crashed.")
+    desk.client.post(f"/v1/batches/{batch_id}/cancel", headers=desk.key)
+    desk.work()
+    assert "input.csv" not in desk.files()
+    assert desk.get(f"/v1/batches/{batch_id}/partial").data.count(b"\n") == 1
+    assert desk.client.delete(f"/v1/batches/{batch_id}", headers=desk.key).status_code == 204 and desk.files() == []
+    done = desk.post(TABLE).get_json()["id"]
+    desk.work()
+    check_problem(desk.get(f"/v1/batches/{done}/partial"), 409, "batch_ended")
+
+
 def test_pages_go_on_where_the_last_one_ended(desk: Desk) -> None:
     made = [desk.post(TABLE).get_json()["id"] for _ in range(3)]
     first = desk.get("/v1/batches?limit=2").get_json()
@@ -384,7 +446,7 @@ def test_pages_go_on_where_the_last_one_ended(desk: Desk) -> None:
 def test_batches_of_another_workspace_are_as_none_and_a_scope_is_needed(desk: Desk) -> None:
     batch = desk.post(TABLE).get_json()["id"]
     stranger = desk.door.key("batches", workspace=ELSEWHERE)
-    for path in ("", "/result", "/rejects"):
+    for path in ("", "/result", "/rejects", "/partial"):
         check_problem(desk.get(f"/v1/batches/{batch}{path}", key=stranger), 404, "batch_unknown")
     check_problem(desk.client.delete(f"/v1/batches/{batch}", headers=stranger), 404, "batch_unknown")
     check_problem(desk.client.post(f"/v1/batches/{batch}/cancel", headers=stranger), 404, "batch_unknown")
@@ -430,6 +492,9 @@ def test_an_analyst_uploads_chooses_columns_starts_and_downloads(pages: tuple[Of
     assert any(meta.get("http-equiv") == "refresh" for meta in waiting.all("meta"))
     assert any(part.get("aria-live") == "polite" for part in waiting.all("div"))
     assert not any(meta.get("http-equiv") == "refresh" for meta in ada.page(f"{path}?refresh=off").all("meta"))
+    assert "labelled so far" not in waiting.words
+    put_shards(desk, path.rpartition("/")[2], "The app crashed.", output_format="jsonl")
+    assert "labelled so far" in ada.page(path).words and bob.client.get(f"{path}/partial").data.count(b"\n") == 1
     desk.work()
     assert "302 of 302 rows done" in " ".join(ada.page(path).words.split())
     assert bob.client.get(f"{path}/result").data.count(b"\n") == 302
@@ -478,6 +543,6 @@ def test_batches_of_another_workspace_have_no_page(pages: tuple[Office, Desk]) -
     office, desk = pages
     batch = desk.post(TABLE).get_json()["id"]
     stranger = office.browser("admin", workspace=ELSEWHERE)
-    for path in ("", "/result", "/rejects"):
+    for path in ("", "/result", "/rejects", "/partial"):
         assert stranger.client.get(f"/batches/{batch}{path}").status_code == 404
     assert batch not in stranger.client.get("/batches").text

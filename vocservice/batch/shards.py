@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -200,7 +201,7 @@ class Shards:
         self._is_begun = True
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.jsonl"
+        return _shard(self._folder, number)
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -223,6 +224,33 @@ def matched(lines: Iterable[bytes], records: Iterable[Record]) -> Iterator[Resul
 def shards_of(output: Path) -> Path:
     """The work folder of an output."""
     return output.with_name(output.name + ".shards")
+
+
+def finished(output: Path) -> Iterator[Result]:
+    """What a run has done so far, from the first shard to one that is not there; whoever writes them is not held up.
+
+    It ends where the run takes its shards away or starts over meanwhile: labels of two plans never meet.
+
+    Raises:
+        ValueError: a shard is damaged.
+    """
+    folder = shards_of(output)
+    with suppress(FileNotFoundError):
+        begun = _stamp(folder / PLAN)
+        for number in count():
+            with _shard(folder, number).open("rb") as lines:
+                if _stamp(folder / PLAN) != begun:
+                    return
+                yield from map(decode, lines)
+
+
+def _shard(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.jsonl"
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def _journal(path: Path) -> Iterator[Done]:

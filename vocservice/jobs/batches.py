@@ -229,9 +229,11 @@ def _check_explode(wanted: str | None, analyser: Analyser) -> None:
 
 
 def _settle(files: BatchFiles, status: str | None) -> None:
-    """Leave only what a batch of this status may have; nothing of one that failed, was cancelled or is gone."""
+    """Leave only what a batch of this status may have: its result, or its finished shards, or nothing where it is gone."""
     if status == DONE:
         files.forget_work()
+    elif status in batches.ENDED:
+        files.forget_all_but_shards()
     elif status not in (batches.DRAFT, *batches.OPEN):
         files.remove()
 

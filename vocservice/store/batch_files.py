@@ -5,7 +5,7 @@
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,19 +50,23 @@ class BatchFiles:
 
     def forget_work(self) -> None:
         """Remove the input and what is only needed to go on."""
-        for path in self._children():
-            is_kept = path.name.startswith(f"{_RESULT}.") and not path.name.endswith((".shards", ".partial"))
-            if not is_kept:
-                _remove(path)
+        self._keep(lambda name: name.startswith(f"{_RESULT}.") and not name.endswith((".shards", ".partial")))
+
+    def forget_all_but_shards(self) -> None:
+        """Remove all but what is finished of a batch that came to no result; the folder too where that is nothing."""
+        self._keep(lambda name: name.endswith(".shards"))
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""
         _remove(self.folder)
 
-    def _children(self) -> list[Path]:
+    def _keep(self, is_kept: Callable[[str], bool]) -> None:
         with suppress(OSError):
-            return list(self.folder.iterdir())
-        return []
+            for path in list(self.folder.iterdir()):
+                if not is_kept(path.name):
+                    _remove(path)
 
 
 @contextmanager

@@ -98,7 +98,8 @@ def one(batch_id: str) -> Response:
     if batch.status == DRAFT:
         return _draft(batch, sheet=request.args.get("sheet") or None)
     refresh = REFRESH_SECONDS if batch.is_open and request.args.get("refresh") != "off" else 0
-    return people.shown("batch.html", batch=batch, refresh=refresh, left=_left(batch.seconds_left), is_mine=_is_mine(batch), **_words())
+    values: dict[str, Any] = {"left": _left(batch.seconds_left), "is_mine": _is_mine(batch), "has_partial": api.has_partial(batch)}
+    return people.shown("batch.html", batch=batch, refresh=refresh, **values, **_words())
 
 
 @blueprint.post("/batches/<batch_id>/start")
@@ -152,6 +153,13 @@ def result(batch_id: str) -> Response:
 def rejects(batch_id: str) -> Response:
     """The records that were rejected."""
     return api.rejects_file(_batch(batch_id))
+
+
+@blueprint.get("/batches/<batch_id>/partial")
+@require_role(ANALYST)
+def partial(batch_id: str) -> Response:
+    """What is labelled so far."""
+    return api.partial_file(_batch(batch_id))
 
 
 def _batch(batch_id: str) -> Batch:

@@ -3,7 +3,7 @@
 What a batch does is what `voc classify` does; a worker does it (`vocservice.jobs.batches`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -12,11 +12,13 @@ from typing import Any
 
 from flask import Blueprint, Response, request, send_file
 
-from vocservice.records import Json
+from vocservice.batch.shards import finished
+from vocservice.records import Json, Result
 from vocservice.store import batches
 from vocservice.store.batch_files import BatchFiles
 from vocservice.store.batches import DONE, Batch, BatchError
 from vocservice.store.keys import Key
+from vocservice.tables.write_jsonl import json_line
 from vocservice.web import access, logs, uploads
 from vocservice.web.answers import json_answer
 from vocservice.web.batch_wishes import check_file, mapping_of, options_of
@@ -86,6 +88,12 @@ def result(batch_id: str) -> Response:
 def rejects(batch_id: str) -> Response:
     """The records that were rejected, as JSON Lines."""
     return rejects_file(_batch(access.require(SCOPE), batch_id))
+
+
+@blueprint.get("/v1/batches/<batch_id>/partial")
+def partial(batch_id: str) -> Response:
+    """What is labelled so far, as JSON Lines."""
+    return partial_file(_batch(access.require(SCOPE), batch_id))
 
 
 @blueprint.delete("/v1/batches/<batch_id>")
@@ -162,10 +170,24 @@ def rejects_file(batch: Batch) -> Response:
     """
     path, name = files_of(batch).rejects(batch.options.format), f"{batch.id}.rejects.jsonl"
     if batch.status == DONE and not batch.rows_rejected:
-        answer = Response(b"", content_type=MEDIA_TYPES["jsonl"])
-        answer.headers["Content-Disposition"] = f"attachment; filename={name}"
-        return answer
+        return _lines((), name)
     return _download(batch, path, name, MEDIA_TYPES["jsonl"])
+
+
+def partial_file(batch: Batch) -> Response:
+    """The download of the finished shards of a batch without a result, one object of the contract a line; it may be empty.
+
+    Raises:
+        BatchError: it is done (`batch_ended`).
+    """
+    if batch.status == DONE:
+        raise BatchError("this batch is done: take its result", code="batch_ended")
+    return _lines((json_line(found.to_dict()) for found in _finished(batch)), f"{batch.id}.partial.jsonl")
+
+
+def has_partial(batch: Batch) -> bool:
+    """Whether something is labelled of a batch without a result."""
+    return batch.status != DONE and next(_finished(batch), None) is not None
 
 
 def refusal(error: BatchError) -> Response:
@@ -241,6 +263,16 @@ def _download(batch: Batch, path: Path, name: str, media_type: str) -> Response:
     if batch.status != DONE or not path.is_file():
         raise BatchError("there is no result: the batch is not done", code="batch_not_done")
     return send_file(path.resolve(), mimetype=media_type, as_attachment=True, download_name=name, conditional=False, etag=False)
+
+
+def _finished(batch: Batch) -> Iterator[Result]:
+    return finished(files_of(batch).result(batch.options.format))
+
+
+def _lines(lines: Iterable[bytes], name: str) -> Response:
+    answer = Response(lines, content_type=MEDIA_TYPES["jsonl"])
+    answer.headers["Content-Disposition"] = f"attachment; filename={name}"
+    return answer
 
 
 def _stamp(at: datetime | None) -> str | None:
