@@ -24,7 +24,10 @@ NEW = [
     "voc_sentiment_score", "voc_scope", "voc_scope_probability", "voc_flags", "voc_abstained", "voc_language", "voc_text",
     "voc_evidence", "voc_probabilities", "voc_model", "voc_taxonomy",
 ]  # fmt: skip
-NEW_OF_TRANSCRIPTS = ["voc_outcome", "voc_sentiment_start", "voc_sentiment_end", "voc_needs_review", "voc_reasons"]
+NEW_OF_TRANSCRIPTS = [
+    *("voc_outcome", "voc_sentiment_start", "voc_sentiment_end", "voc_needs_review", "voc_reasons"),
+    *("voc_sentiment_low", "voc_sentiment_recovery"),
+]
 NO_FACTS = Facts("-", "jsonl")
 ROWS = "id,text,note\n007,late,=1+1\n2\n1e5,NA,-x\n"
 
@@ -132,8 +135,8 @@ def test_transcripts_gain_their_own_columns(tmp_path: Path) -> None:
     body = '{"id":"1","text":"a"}\n{"id":"2","turns":[{"speaker":"customer","text":"b"}]}\n'
     first, second = table(converted(saved(tmp_path, "in.jsonl", body), tmp_path / "out.csv"))
     assert list(first) == ["id", "text", *NEW, *NEW_OF_TRANSCRIPTS]
-    assert [first[name] for name in NEW_OF_TRANSCRIPTS] == [""] * 5
-    assert [second[name] for name in NEW_OF_TRANSCRIPTS] == ["solved", "0", "1", "true", "long_wait"]
+    assert [first[name] for name in NEW_OF_TRANSCRIPTS] == [""] * 7
+    assert [second[name] for name in NEW_OF_TRANSCRIPTS] == ["solved", "0", "1", "true", "long_wait", "-2", "0.75"]
 
 
 def test_headers_go_out_as_written(tmp_path: Path) -> None:
@@ -213,6 +216,29 @@ def test_excel_holds_texts_not_formulas_or_links(tmp_path: Path) -> None:
     assert b"<f>" not in out.read_bytes()
 
 
+def test_ids_are_text_in_excel_and_other_numbers_only_as_far_as_it_keeps_them(tmp_path: Path) -> None:
+    long = 1234567890123456  # Excel would show ...450
+    columns = {"id": [long, 7], "text": ["a", "b"], "customer_id": [long, 8], "n": [10**15 - 1, 10**15], "share": [0.5, 1e15]}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    out = tmp_path / "out.xlsx"
+    source = read(str(tmp_path / "in.parquet"), mapping={"subject": "customer_id"})
+    with source, open_writer(str(out), facts=source.facts) as writer:
+        for result in analysed(source):
+            writer.write(result)
+    assert [row[:5] for row in sheet(out)[1:]] == [
+        [str(long), "a", str(long), float(10**15 - 1), 0.5],
+        ["7", "b", "8", str(10**15), "1000000000000000.0"],
+    ]
+
+
+def test_csv_for_excel_has_ids_as_they_came(tmp_path: Path) -> None:
+    """A mark that keeps a spreadsheet from reading them as numbers would be part of them for everything else."""
+    ids = ["007", "1e5", "20240000000000000001"]
+    given = saved(tmp_path, "in.csv", "id,text\n" + "".join(f"{one},a\n" for one in ids))
+    out = converted(given, tmp_path / "out.csv", excel=True)
+    assert [line.partition(",")[0] for line in out.read_text(encoding="utf-8-sig").splitlines()[1:]] == ids
+
+
 def test_an_excel_file_goes_round(tmp_path: Path) -> None:
     first = converted(saved(tmp_path, "in.csv", "id,text,created_at\n7,hello,2024-05-01\n"), tmp_path / "one.xlsx")
     second = converted(str(first), tmp_path / "two.xlsx")
@@ -235,7 +261,7 @@ def test_a_full_sheet_is_followed_by_another(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet", "out.xlsx"])
-def test_the_output_appears_whole_at_the_end(tmp_path: Path, name: str) -> None:
+def test_an_output_that_is_there_is_replaced_whole_at_the_end(tmp_path: Path, name: str) -> None:
     target, half = tmp_path / name, tmp_path / f"{name}.partial"
     target.write_text("before")
     with open_writer(str(target), facts=NO_FACTS) as writer:

@@ -10,6 +10,7 @@ from vocservice.tables.labels import Kind, NewColumn, exploded, exploded_columns
 from vocservice.tables.source import Facts
 
 _OWN_COLUMNS = ("id", "text")
+_IDS = ("id", "subject")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Layout:
     def headers(self) -> tuple[str, ...]:
         """The caller's columns as written."""
         return self.facts.headers or _OWN_COLUMNS
+
+    @cached_property
+    def id_places(self) -> frozenset[int]:
+        """Places of the caller's columns that hold ids, of records and of customers."""
+        wanted = {self.facts.fields.get(field) for field in _IDS}
+        return frozenset(place for place, key in enumerate(self.keys) if key in wanted)
 
     @cached_property
     def added(self) -> tuple[NewColumn, ...]:

@@ -1,4 +1,4 @@
-"""Results in, an Excel workbook out, written row by row: text is always text, never a formula or a link."""
+"""Results in, an Excel workbook out, written row by row: text is always text, never a formula or a link; so are ids."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,16 +10,16 @@ from xlsxwriter.worksheet import Worksheet
 
 from vocservice.errors import OutputError
 from vocservice.records import Result
-from vocservice.tables.cells import as_text
+from vocservice.tables.cells import as_id, as_text
 from vocservice.tables.encoding import without_undecoded
 from vocservice.tables.layout import Layout
-from vocservice.tables.sink import Order
+from vocservice.tables.sink import Order, Origin
 
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 MAX_CELL = 32_767
 CUT_MARK = " [cut]"
-_EXACT_INTEGER = 2**53
+_EXCEL_NUMBER = 10**15  # Excel keeps 15 digits
 _CREATED = datetime(1980, 1, 1, tzinfo=UTC)  # as its archive's dates, so that the same results give the same bytes
 _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
@@ -37,11 +37,12 @@ class XlsxSink:
         self._sheet = self._new_sheet()
         self._row = 1
 
-    def write(self, result: Result) -> None:
+    def write(self, result: Result, _: Origin | None = None) -> None:
+        ids = self._layout.id_places
         for cells in self._layout.rows(result):
-            self._add(cells)
+            self._add([as_id(cell) if place in ids else cell for place, cell in enumerate(cells)])
 
-    def _add(self, cells: tuple[object, ...]) -> None:
+    def _add(self, cells: Sequence[object]) -> None:
         if self._row >= MAX_ROWS:
             self._sheet, self._row = self._new_sheet(), 1
         _write_row(self._sheet, self._row, cells)
@@ -77,7 +78,7 @@ def _write_row(sheet: Worksheet, row: int, cells: Sequence[object]) -> None:
 def _write_cell(sheet: Worksheet, row: int, column: int, cell: object) -> None:
     if isinstance(cell, bool):
         sheet.write_boolean(row, column, cell)
-    elif isinstance(cell, int | float) and abs(cell) < _EXACT_INTEGER:
+    elif isinstance(cell, int | float) and abs(cell) < _EXCEL_NUMBER:
         sheet.write_number(row, column, cell)
     elif cell is not None and cell != "":
         sheet.write_string(row, column, _fitted(without_undecoded(as_text(cell))))
