@@ -71,7 +71,7 @@ CASES = {
     },
     "43: output there, folder that refuses, full disk": {
         "tables/test_output.py": [
-            "test_the_output_appears_whole_at_the_end",
+            "test_an_output_that_is_there_is_replaced_whole_at_the_end",
             "test_a_failed_run_keeps_the_partial_and_the_old_output",
             "test_a_folder_that_refuses_writing_is_named",
             "test_an_impossible_output_is_refused_before_any_work",

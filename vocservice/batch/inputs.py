@@ -1,10 +1,13 @@
 """Files and the caller's wishes in, one stream of records out, with the facts that all inputs share and how far it has read."""
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, count, islice
+from functools import cached_property
+from itertools import count, islice
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +15,7 @@ from vocservice.errors import InputError
 from vocservice.tables import Facts, Source, read
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
 from vocservice.tables.places import Place
+from vocservice.tables.sink import Origin
 from vocservice.tables.source import Record, wishes
 from vocservice.tables.stream import is_stream
 
@@ -44,6 +48,7 @@ class Inputs:
     facts: Facts
     stamps: tuple[object, ...] = ()
     _stack: ExitStack = field(default_factory=ExitStack)
+    _starts: list[int] = field(default_factory=list)
 
     @classmethod
     def open(cls, places: Sequence[Place], selection: Selection, *, is_table: bool) -> Self:
@@ -67,7 +72,7 @@ class Inputs:
             return cls(tuple(places), selection, sources, facts, stamps, stack.pop_all())
 
     def __iter__(self) -> Iterator[Record]:
-        return islice(chain.from_iterable(self.sources), self.selection.limit)
+        return islice(self._records(), self.selection.limit)
 
     def __enter__(self) -> Self:
         return self
@@ -93,6 +98,31 @@ class Inputs:
     def mapping(self) -> dict[str, str]:
         """Field to column (or JSON key), as found or as wished."""
         return dict(self.facts.fields) or self.selection.wanted
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What the inputs are called: by their own names, with their folders where several have the same one."""
+        names = tuple(map(shown_name, self.paths))
+        if len({*self.paths}) == len({*names}):
+            return names
+        paths = [Path(path).absolute() for path in self.paths]
+        common = os.path.commonpath([path.parent for path in paths])
+        return tuple("/".join(map(shown_name, path.relative_to(common).parts)) for path in paths)
+
+    def origin(self, row: int) -> Origin | None:
+        """Where the record comes from that was read as the so-manieth of all, from 1; null with one input."""
+        if len(self.sources) == 1:
+            return None
+        number = bisect_right(self._starts, row - 1) - 1
+        return Origin(self.names[number], row - self._starts[number])
+
+    def _records(self) -> Iterator[Record]:
+        read = 0
+        for source in self.sources:
+            self._starts.append(read)
+            for record in source:
+                read += 1
+                yield record
 
     def touched(self) -> Iterator[int]:
         """Places of the files that were written to since they were opened."""

@@ -45,8 +45,8 @@ def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> No
     with open_writer(
         run.output, facts=run.inputs.facts, label_sets=run.label_sets, excel=run.excel, delimiter=run.delimiter, explode=run.explode
     ) as writer:
-        for result in run.engine.run(iter(run.inputs), shards):
-            writer.write(result)
+        for row, result in enumerate(run.engine.run(iter(run.inputs), shards), 1):
+            writer.write(result, run.inputs.origin(row))
             seen(result)
         _check_unchanged(run)
         reached("before_output")

@@ -16,9 +16,9 @@ from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
 from vocservice.tables.layout import Layout
 from vocservice.tables.partial import Partial, unwritable
 from vocservice.tables.rejects import RejectsFile, rejects_of
-from vocservice.tables.sink import Order, Sink
+from vocservice.tables.sink import Order, Origin, Sink
 from vocservice.tables.source import Facts
-from vocservice.tables.write_jsonl import json_line
+from vocservice.tables.write_jsonl import result_line
 
 
 class Writer(Protocol):
@@ -28,8 +28,8 @@ class Writer(Protocol):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
-    def write(self, result: Result) -> None:
-        """Add one result.
+    def write(self, result: Result, origin: Origin | None = None) -> None:
+        """Add one result, with its origin where there are several inputs.
 
         Raises:
             OutputError: the disk is full.
@@ -100,9 +100,9 @@ class StreamWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
 
-    def write(self, result: Result) -> None:
+    def write(self, result: Result, origin: Origin | None = None) -> None:
         with _refusals("standard output"):
-            sys.stdout.buffer.write(json_line(result.to_dict()))
+            sys.stdout.buffer.write(result_line(result, origin))
             sys.stdout.buffer.flush()
 
 
@@ -128,14 +128,14 @@ class FileWriter:
                 self._close()
             self._drop_if_unused()
 
-    def write(self, result: Result) -> None:
+    def write(self, result: Result, origin: Origin | None = None) -> None:
         if self._sink is None:
             raise OutputError("the writer is not open; use it in a with statement")
         self._row += 1
         with _refusals(self._output.name):
-            self._sink.write(result)
+            self._sink.write(result, origin)
             if isinstance(result, Rejected):
-                self._rejects.add(result, row=self._row)
+                self._rejects.add(result, row=self._row, origin=origin)
 
     def _finish(self) -> None:
         with _refusals(self._output.name):

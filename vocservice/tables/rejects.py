@@ -5,7 +5,8 @@ from typing import BinaryIO
 
 from vocservice.records import Rejected
 from vocservice.tables.partial import Partial
-from vocservice.tables.write_jsonl import json_line
+from vocservice.tables.sink import Origin
+from vocservice.tables.write_jsonl import json_line, origin_keys
 
 
 def rejects_of(output: Path) -> Partial:
@@ -20,11 +21,12 @@ class RejectsFile:
         self._file = rejects_of(output)
         self._stream: BinaryIO | None = None
 
-    def add(self, rejected: Rejected, *, row: int) -> None:
-        """Note one rejection; `row` is its place in the input and the output, from 1."""
+    def add(self, rejected: Rejected, *, row: int, origin: Origin | None = None) -> None:
+        """Note one rejection; `row` is its place in all inputs and the output, from 1."""
         if self._stream is None:
             self._stream = self._file.partial.open("wb")
-        self._stream.write(json_line({"row": row, "id": rejected.id, "code": rejected.code, "message": rejected.message}))
+        found = {"row": row, "id": rejected.id, "code": rejected.code, "message": rejected.message}
+        self._stream.write(json_line(found | origin_keys(origin)))
 
     def close(self) -> None:
         """Close without giving the file its name."""

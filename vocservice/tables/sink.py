@@ -18,11 +18,19 @@ class Order:
     excel: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record comes from when several inputs are read: the name of its input, and its place in that, from 1."""
+
+    input: str
+    row: int
+
+
 class Sink(Protocol):
     """One open output."""
 
-    def write(self, result: Result) -> None:
-        """Add one result."""
+    def write(self, result: Result, origin: Origin | None, /) -> None:
+        """Add one result; JSON Lines tell its origin, where it has one."""
 
     def close(self) -> None:
         """Write what is still held and close."""

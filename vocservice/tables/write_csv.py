@@ -6,7 +6,7 @@ from typing import TextIO
 from vocservice.records import Result
 from vocservice.tables.cells import as_text, safe_for_sheets
 from vocservice.tables.layout import Layout
-from vocservice.tables.sink import Order
+from vocservice.tables.sink import Order, Origin
 
 _LINE_END = "\r\n"
 
@@ -29,7 +29,7 @@ class CsvSink:
         self._writer = csv.writer(stream if excel else _UnixLines(stream), delimiter=delimiter, lineterminator=_LINE_END)
         self._writer.writerow([*map(self._own, layout.headers), *layout.added_names])
 
-    def write(self, result: Result) -> None:
+    def write(self, result: Result, _: Origin | None = None) -> None:
         own = [self._own(cell) for cell in self._layout.own_cells(result)]
         for added in self._layout.added_rows(result):
             self._writer.writerow([*own, *map(_added, added)])

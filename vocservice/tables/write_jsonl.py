@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from vocservice.records import Result
-from vocservice.tables.sink import Order
+from vocservice.tables.sink import Order, Origin
 
 
 class JsonlSink:
@@ -15,8 +15,8 @@ class JsonlSink:
     def __init__(self, stream: BinaryIO):
         self._stream = stream
 
-    def write(self, result: Result) -> None:
-        self._stream.write(json_line(result.to_dict()))
+    def write(self, result: Result, origin: Origin | None = None) -> None:
+        self._stream.write(result_line(result, origin))
 
     def close(self) -> None:
         self._stream.close()
@@ -25,6 +25,16 @@ class JsonlSink:
 def open_sink(order: Order) -> JsonlSink:
     """Open the file of an order."""
     return JsonlSink(order.path.open("wb"))
+
+
+def result_line(result: Result, origin: Origin | None) -> bytes:
+    """A result as a line, with its origin as `input` and `input_row` where it has one."""
+    return json_line(result.to_dict() | origin_keys(origin))
+
+
+def origin_keys(origin: Origin | None) -> dict[str, Any]:
+    """What a line says of the origin of its record."""
+    return {"input": origin.input, "input_row": origin.row} if origin is not None else {}
 
 
 def json_line(value: dict[str, Any]) -> bytes:

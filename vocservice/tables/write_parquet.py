@@ -12,7 +12,7 @@ from vocservice.tables.encoding import without_undecoded
 from vocservice.tables.labels import Kind
 from vocservice.tables.layout import Layout
 from vocservice.tables.read_parquet import coarse
-from vocservice.tables.sink import Order
+from vocservice.tables.sink import Order, Origin
 
 ROWS_HELD = 4096
 CHARACTERS_HELD = 16 * 1024 * 1024
@@ -29,7 +29,7 @@ class ParquetSink:
         self._characters = 0
         self._writer = pq.ParquetWriter(str(path), self._schema, compression="zstd")
 
-    def write(self, result: Result) -> None:
+    def write(self, result: Result, _: Origin | None = None) -> None:
         for cells in self._layout.rows(result):
             self._add(cells)
 
