@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from builders import TEXT, json_lines
+from builders import TEXT, fake_analyser, json_lines
 from commands import Voc
 
 from vocservice.api import Analyser
+from vocservice.batch import ray_engine
+from vocservice.batch.engines import Work
 from vocservice.batch.stored import decode_record, encode_record
 from vocservice.records import RawTurn, RawVerbatim, Rejected
+from vocservice.settings import Settings
 
 from .builders import SHARD, killed_at, table
 from .pretend_ray import PretendRay
@@ -37,6 +41,17 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
         return made
 
     return put
+
+
+@pytest.mark.parametrize(("threads", "given", "workers"), [(0, None, 6), (1, None, 6), (2, None, 3), (4, None, 1), (8, None, 1), (2, 5, 5)])
+def test_without_a_number_the_workers_fill_the_cores_that_may_be_used(
+    threads: int, given: int | None, workers: int, pretend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend()
+    monkeypatch.setattr("vocservice.inference.encoder.cores", lambda: 6)
+    plan: Any = SimpleNamespace(shard_records=SHARD, maker=None)
+    engine = ray_engine.open_engine(fake_analyser(), Work(plan, Settings(threads=threads), "current", workers=given))
+    assert engine._window == ray_engine.SHARDS_A_WORKER * workers
 
 
 def outcome(out: Path) -> tuple[bytes, bytes]:

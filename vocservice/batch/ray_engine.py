@@ -85,15 +85,18 @@ class _Run:
 def open_engine(_: Analyser, work: Work) -> RayEngine:
     """The engine over a cluster, which is met when the first record is asked for.
 
-    A worker has the threads of the settings, one where they are 0; without a number there is one worker for each core of
-    this machine; without an address a cluster is started here, for this run, on loopback.
+    A worker has the threads of the settings, one where they are 0; without a number there are as many workers as the cores that
+    this process may use have room for; without an address a cluster is started here, for this run, on loopback.
 
     Raises:
         EngineError: Ray is not installed (`ray_missing`).
     """
+    from vocservice.inference.encoder import cores
+
     check_engine(RAY)
     ray = _library(is_alone=work.address is None)
-    threads, workers = work.settings.threads or 1, work.workers or os.cpu_count() or 1
+    threads = work.settings.threads or 1
+    workers = work.workers or max(cores() // threads, 1)
     recipe = _recipe(work, threads)
     return RayEngine(
         lambda: Crew(ray, recipe, expected=work.plan.maker, workers=workers, threads=threads),
