@@ -119,6 +119,12 @@ def test_neither_needs_no_evidence_and_an_abstaining_scope_is_named() -> None:
     assert abstaining.scope is None and abstaining.abstained == (Withheld("scope.both", 0.28),)
 
 
+def test_what_the_model_could_not_read_whole_is_told_beside_what_the_text_steps_say() -> None:
+    verbatim = plain()
+    scored = Scored({}, {}, tuple(segments_of(verbatim)), warnings=("question_cut",))
+    assert assemble(verbatim, scored, bundle()).warnings == ("w", "question_cut")
+
+
 def test_without_a_set_its_field_is_empty() -> None:
     found = made(plain(), {})
     assert (found.stages, found.factors, found.sentiment, found.scope, found.flags, found.abstained) == ((), (), None, None, (), ())

@@ -165,10 +165,12 @@ def test_a_text_of_just_the_limit_is_read() -> None:
 
 
 def test_a_plain_text_becomes_one_clean_customer_turn() -> None:
-    raw = RawVerbatim("a", "<b>Good</b>   food, mail jo.bloggs@example.com", channel="survey", question="Why?")
+    raw = RawVerbatim(
+        "a", "<b>Good</b>   food, mail jo.bloggs@example.com", channel="survey", question=" <em>Why</em>,\u00a0jo.bloggs@example.com? "
+    )
     found = prepare(raw, redaction=RULES)
     assert (found.text, found.is_transcript, found.language) == ("Good food, mail [EMAIL]", False, "en")
-    assert (found.channel, found.question) == ("survey", "Why?")
+    assert (found.channel, found.question) == ("survey", "Why, [EMAIL]?")
     (mask,) = found.redactions
     assert (mask.kind.lower(), found.text[mask.start : mask.end], mask.turn) == ("email", "[EMAIL]", None)
 

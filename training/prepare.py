@@ -14,7 +14,7 @@ from vocservice.chunks import chunked
 from vocservice.inference.layout import Layout
 from vocservice.inference.windows import NO_SEGMENT, Windowed, Windower
 from vocservice.records import RawTurn, Segment, Turn, Verbatim
-from vocservice.text.clean import Clean, clean
+from vocservice.text.clean import Clean, clean, clean_question
 from vocservice.text.redact import RedactionRules
 from vocservice.text.segment import segments_of
 
@@ -56,9 +56,8 @@ def _clean_example(example: Example, rules: RedactionRules) -> tuple[Verbatim, l
     names = frozenset(turn.author for turn in raw_turns if turn.author)
     cleans = [clean(turn.text, rules=rules, known_names=names) for turn in raw_turns]
     turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleans, strict=True))
-    verbatim = Verbatim(
-        example.id, turns, is_transcript=bool(example.turns), language="en", channel=example.channel, question=example.question
-    )
+    question = clean_question(example.question, rules)
+    verbatim = Verbatim(example.id, turns, is_transcript=bool(example.turns), language="en", channel=example.channel, question=question)
     return verbatim, segments_of(verbatim), cleans
 
 

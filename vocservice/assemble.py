@@ -48,7 +48,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         abstained=tuple(_withheld(scored)),
         model=bundle.id,
         taxonomy=bundle.taxonomy.id,
-        warnings=verbatim.warnings,
+        warnings=verbatim.warnings + scored.warnings,
         conversation=_conversation(verbatim, scored, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
         row=verbatim.row,
         vector=scored.vector,

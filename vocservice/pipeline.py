@@ -21,7 +21,7 @@ from vocservice.overlap import overlapped
 from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim
 from vocservice.rules.ruleset import Rule
 from vocservice.rules.step import apply_rules
-from vocservice.text.clean import Clean, clean
+from vocservice.text.clean import Clean, clean, clean_question
 from vocservice.text.language import identify
 from vocservice.text.redact import RedactionRules
 from vocservice.text.segment import segments_of
@@ -145,7 +145,7 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         redactions=tuple(_redactions(cleaned, is_transcript=bool(record.turns))),
         warnings=tuple(sorted({warning for done in cleaned for warning in done.warnings})),
         channel=record.channel,
-        question=record.question,
+        question=clean_question(record.question, redaction),
         row=record.row,
     )
     if not verbatim.text.strip():

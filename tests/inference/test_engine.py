@@ -98,6 +98,12 @@ def test_a_turn_without_words_has_no_sentiment(engine: Engine) -> None:
     assert sorted(scored.turns) == [0, 2]
 
 
+@pytest.mark.parametrize(("words", "warnings"), [(48, ()), (49, ("question_cut",))])
+def test_a_question_that_is_cut_is_told(engine: Engine, words: int, warnings: tuple[str, ...]) -> None:
+    (scored,) = scores(engine, [verbatim("late crew", question="price " * words)])
+    assert scored.warnings == warnings
+
+
 def test_nothing_to_score_is_nothing_scored(engine: Engine) -> None:
     assert engine.score([], []) == []
 

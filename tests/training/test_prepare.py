@@ -88,7 +88,7 @@ def test_only_the_customer_has_segments_but_every_turn_is_read(steps: Steps) -> 
 
 
 def test_bare_lacks_the_channel_and_keeps_question_and_text(steps: Steps) -> None:
-    (prepared,) = ready([Example("a-1", "toy", "the food", {}, channel="good", question="price")], *steps)
+    (prepared,) = ready([Example("a-1", "toy", "the food", {}, channel="good", question="<b>price</b>")], *steps)
 
     def read(windowed: object) -> list[str]:
         return [steps[0].id_to_token(token) for token in windowed.windows[0].ids]  # type: ignore[attr-defined]

@@ -19,18 +19,21 @@ from vocservice.inference.pooling import pooled
 from vocservice.inference.windows import Windowed, Windower
 from vocservice.records import Segment, Verbatim
 
+QUESTION_CUT = "question_cut"
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """One verbatim's results: per label set, and per customer turn its sentiment (turn index -> result).
 
-    Evidence rows count `segments`; `vector` is what `pooled` makes of the verbatim.
+    Evidence rows count `segments`; `vector` is what `pooled` makes of the verbatim; `warnings` what the model could not read whole.
     """
 
     sets: dict[str, SetResult]
     turns: dict[int, OrdinalResult]
     segments: tuple[Segment, ...]
     vector: bytes = b""
+    warnings: tuple[str, ...] = ()
 
 
 class Engine:
@@ -69,7 +72,13 @@ class Engine:
         turns = self._turn_sentiment(verbatims, windowed, vectors)
         whole = pooled(vectors, groups)
         return [
-            Scored({name: values[index] for name, values in results.items()}, turns[index], text.segments, whole[index])
+            Scored(
+                {name: values[index] for name, values in results.items()},
+                turns[index],
+                text.segments,
+                whole[index],
+                (QUESTION_CUT,) if text.is_question_cut else (),
+            )
             for index, text in enumerate(windowed)
         ]
 

@@ -1,7 +1,7 @@
 """Clean text in, encoder windows out: token ids with, for each token, the segment it belongs to.
 
 A text over the encoder's window is read in overlapping windows, never cut. The survey question and the channel, when
-known, stand before the text in every window.
+known, stand before the text in every window; a long question is cut, and that is told.
 """
 
 from bisect import bisect_right
@@ -32,10 +32,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Windowed:
-    """A verbatim ready for the encoder."""
+    """A verbatim ready for the encoder; `is_question_cut` where what stands before its text had to be."""
 
     windows: tuple[Window, ...]
     segments: tuple[Segment, ...]
+    is_question_cut: bool = False
 
     @property
     def tokens(self) -> int:
@@ -58,7 +59,7 @@ class Windower:
         encoded = self._tokenizer.encode_batch_fast(prefixes, add_special_tokens=False)
         turns = iter(self._tokenizer.encode_batch(texts, add_special_tokens=False))
         return [
-            self._window(verbatim, list(parts), prefix.ids[:_MAX_PREFIX], [next(turns) for _ in verbatim.turns])
+            self._window(verbatim, list(parts), prefix.ids, [next(turns) for _ in verbatim.turns])
             for verbatim, parts, prefix in zip(verbatims, segments, encoded, strict=True)
         ]
 
@@ -72,8 +73,8 @@ class Windower:
                 owners.append(NO_SEGMENT)
             ids += encoding.ids
             owners += _owners(encoding.offsets, by_turn.get(index, []))
-        head = [self._cls, *prefix, self._sep] if prefix else [self._cls]
-        return Windowed(tuple(self._cut(head, ids, owners)), tuple(segments))
+        head = [self._cls, *prefix[:_MAX_PREFIX], self._sep] if prefix else [self._cls]
+        return Windowed(tuple(self._cut(head, ids, owners)), tuple(segments), len(prefix) > _MAX_PREFIX)
 
     def _cut(self, head: list[int], ids: list[int], owners: list[int]) -> list[Window]:
         room = self._max_window - len(head) - 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from vocservice.records import Analysis, RawTurn, RawVerbatim
 from vocservice.store.analyses import Cleaned
-from vocservice.text.clean import clean
+from vocservice.text.clean import clean, clean_question
 from vocservice.text.rules import RedactionRules
 
 CUSTOMER = "[CUSTOMER]"
@@ -22,7 +22,7 @@ def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules, *, keep
         raw,
         text=None if raw.turns else analysis.text,
         turns=tuple(_turns(raw.turns, analysis, rules, names)),
-        question=clean(raw.question, rules=rules).text if raw.question else raw.question,
+        question=clean_question(raw.question, rules),
         subject=None,
         metadata=None,
         row=None,

@@ -6,6 +6,7 @@ The one composition of the two steps, shared by serving and training, so that bo
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vocservice.records import Redaction
 from vocservice.text.normalise import normalise
@@ -34,3 +35,9 @@ def clean(raw: str, *, rules: RedactionRules, known_names: Iterable[str] = ()) -
     masked = redact(plain.text, rules=rules, known_names=known_names)
     offsets = array("I", map(plain.offsets.__getitem__, masked.offsets))
     return Clean(masked.text, offsets, masked.spans, plain.warnings)
+
+
+@lru_cache(maxsize=256)
+def clean_question(raw: str | None, rules: RedactionRules) -> str | None:
+    """A survey question as the model reads it and the store keeps it; None where nothing is left. One is asked of many."""
+    return clean(raw, rules=rules).text.strip() or None if raw else None
