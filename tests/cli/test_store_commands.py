@@ -113,6 +113,7 @@ def test_retention_erases_by_age(bench: Bench, voc: Voc) -> None:
 
 def test_an_altered_audit_log_is_told(bench: Bench, voc: Voc) -> None:
     assert "whole: 2 rows" in voc("audit", "verify").out
+    bench.unlock_audit()
     bench.sql("UPDATE audit SET actor = 'somebody' WHERE number = 1")
     ran = voc("audit", "verify")
     assert (ran.code, "BROKEN at row 1" in ran.out) == (1, True)

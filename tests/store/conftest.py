@@ -9,7 +9,7 @@ from sqlalchemy import text
 from store import templates
 from store.bench import Bench, furnished
 from store.servers import Postgres, binaries
-from vocservice.store import migrate
+from vocservice.store import appending, migrate
 from vocservice.store.database import Database
 from vocservice.store.schema import metadata
 
@@ -45,6 +45,8 @@ def blank(url: str) -> str:
         migrate.upgrade(database)
     with database.write() as connection:
         connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
+        for statement in appending.made(database.kind):  # the test before may have dropped them
+            connection.exec_driver_sql(statement)
     database.close()
     return url
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import DBAPIError
 
 from store.bench import Bench
 from vocservice.store import audit
@@ -43,9 +44,18 @@ def test_many_writers_at_once_make_one_chain(bench: Bench) -> None:
         assert (audit.verify(connection).rows, audit.verify(connection).broken_at) == (40, None)
 
 
+def test_the_database_lets_nobody_change_a_row(bench: Bench) -> None:
+    log(bench, 2)
+    for change in ("UPDATE audit SET actor = 'other'", "DELETE FROM audit"):
+        with pytest.raises(DBAPIError, match="append-only"):
+            bench.sql(change)
+    assert (broken(bench), len(bench.rows(table))) == (None, 2)
+
+
 @pytest.mark.parametrize("column", ["actor", "action", "target", "workspace_id", "hash", "previous_hash"])
 def test_an_altered_row_is_found(bench: Bench, column: str) -> None:
     log(bench, 4)
+    bench.unlock_audit()
     third = bench.rows(table)[2]["number"]
     with bench.database.write() as connection:
         connection.execute(update(table).where(table.c.number == third).values(**{column: "other"}))
@@ -54,6 +64,7 @@ def test_an_altered_row_is_found(bench: Bench, column: str) -> None:
 
 def test_altered_details_and_times_are_found(bench: Bench) -> None:
     log(bench, 4)
+    bench.unlock_audit()
     numbers = [row["number"] for row in bench.rows(table)]
     with bench.database.write() as connection:
         connection.execute(update(table).where(table.c.number == numbers[3]).values(at=5))
@@ -66,6 +77,7 @@ def test_altered_details_and_times_are_found(bench: Bench) -> None:
 @pytest.mark.parametrize("place", [0, 2])
 def test_a_row_taken_out_is_found(bench: Bench, place: int) -> None:
     log(bench, 4)
+    bench.unlock_audit()
     numbers = [row["number"] for row in bench.rows(table)]
     with bench.database.write() as connection:
         connection.execute(delete(table).where(table.c.number == numbers[place]))

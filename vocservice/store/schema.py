@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Float
 
-from vocservice.store import marking
+from vocservice.store import appending, marking
 from vocservice.store.types import UtcTime
 
 metadata = MetaData(
@@ -489,6 +489,7 @@ idempotency = Table(
 )
 
 # Append-only; each row's hash covers the one before.
+# Only ever added to: triggers (`appending`) refuse every change, and each row's hash covers the one before.
 audit = Table(
     "audit",
     metadata,
@@ -655,5 +656,6 @@ promotions = Table(
 
 @event.listens_for(metadata, "after_create")
 def _mark(_: object, connection: Connection, **__: object) -> None:
-    for statement in marking.made(connection.dialect.name):
-        connection.exec_driver_sql(statement)
+    for made in (marking.made, appending.made):
+        for statement in made(connection.dialect.name):
+            connection.exec_driver_sql(statement)

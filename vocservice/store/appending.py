@@ -1,0 +1,31 @@
+"""A kind of database in, the triggers by which it refuses itself to change or delete a row of the audit log out, whatever asks.
+
+Whoever may change the tables may drop them as well: what was altered then, the chain of hashes shows (`audit.verify`).
+"""
+
+from collections.abc import Iterator
+
+SAID = "the audit log is append-only"
+_EVENTS = ("UPDATE", "DELETE")
+_FUNCTION = "audit_append_only"
+
+
+def made(dialect: str) -> Iterator[str]:
+    """The statements that make the triggers; made again, nothing changes."""
+    if dialect != "sqlite":
+        yield f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{SAID}'; END $$"
+    for event in _EVENTS:
+        name = f"audit_no_{event.lower()}"
+        if dialect == "sqlite":
+            yield f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} ON audit BEGIN SELECT RAISE(ABORT, '{SAID}'); END"
+        else:
+            yield f"DROP TRIGGER IF EXISTS {name} ON audit"
+            yield f"CREATE TRIGGER {name} BEFORE {event} ON audit FOR EACH ROW EXECUTE FUNCTION {_FUNCTION}()"
+
+
+def unmade(dialect: str) -> Iterator[str]:
+    """The statements that drop them."""
+    if dialect == "sqlite":
+        yield from (f"DROP TRIGGER audit_no_{event.lower()}" for event in _EVENTS)
+    else:
+        yield f"DROP FUNCTION {_FUNCTION}() CASCADE"
