@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from builders import analysis, conversation
 
-from vocservice.records import Analysis, Factor, Label, Redaction, Rejected, RuleHit, Sentiment, Withheld
+from vocservice.records import Analysis, Factor, Label, Low, Redaction, Rejected, RuleHit, Sentiment, Withheld
 
 CASES = {
     "every kind of label": analysis(),
@@ -37,6 +37,10 @@ def by_fields(found: Analysis) -> dict[str, Any]:
     out = {"id": fields.pop("id"), "status": "ok", **fields} | ({"labels": labels} if labels else {}) | ({"rules": rules} if rules else {})
     if talk:
         ends = {name: {key: talk[name][key] for key in ("level", "score")} for name in ("sentiment_start", "sentiment_end")}
+        moods = [(turn["sentiment"]["score"], at) for at, turn in enumerate(talk["turns"]) if turn["sentiment"]]
+        low = talk["turns"][min(moods)[1]]["sentiment"]
+        ends |= {"sentiment_low": {"level": low["level"], "score": low["score"], "turn": min(moods)[1]}}
+        ends |= {"sentiment_recovery": moods[-1][0] - low["score"]}
         review = {"value": talk["needs_review"], "probability": talk["needs_review_probability"]}
         review = filled(review | {"because": talk["review_because"]}, "because")
         out |= {"turns": talk["turns"], "outcome": talk["outcome"], **ends, "needs_review": review, "reasons": talk["reasons"]}
@@ -46,6 +50,24 @@ def by_fields(found: Analysis) -> dict[str, Any]:
 @pytest.mark.parametrize("found", CASES.values(), ids=CASES.keys())
 def test_the_json_form_holds_every_field_in_order(found: Analysis) -> None:
     assert repr(found.to_dict()) == repr(by_fields(found))
+
+
+@pytest.mark.parametrize(
+    ("moods", "expected"),
+    [
+        ((), None),
+        ((None, -0.5), (1, -1, -0.5, 0.0)),
+        ((0.1, None, -0.9, -0.9, 0.35), (2, -2, -0.9, 1.25)),
+        ((0.1, -0.2, None), (1, 0, -0.2, 0.0)),
+    ],
+)
+def test_the_lowest_mood_is_the_first_of_the_lowest_and_recovers_to_the_last(
+    moods: tuple[float | None, ...], expected: tuple[float, ...] | None
+) -> None:
+    turns = [{"sentiment": None if mood is None else {"level": round(2 * mood), "score": mood}} for mood in moods]
+    low = Low.in_result({"turns": turns})
+    assert (low and (low.turn, low.level, low.score, low.recovery)) == expected
+    assert Low.in_result({"text": "a text"}) is None
 
 
 def test_a_rejection_names_its_record() -> None:

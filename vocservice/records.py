@@ -23,6 +23,7 @@ class RawTurn:
 class RawVerbatim:
     """One record as received: a text, or the turns of a transcript (exactly one of the two).
 
+    `author` is the name of who wrote the text, to be masked in it. `warnings` are codes of what the reader put right.
     `row` carries the caller's own columns or object, untouched, from reader to writer.
     """
 
@@ -37,6 +38,8 @@ class RawVerbatim:
     score: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] | None = None
     row: Mapping[str, Any] | None = None
+    author: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,32 @@ class TurnAnalysis:
 
 
 @dataclass(frozen=True, slots=True)
+class Low:
+    """Where a customer's mood was lowest: the turn's index, its level and score.
+
+    `recovery` is how far the score rose from there to the customer's last turn, 0 to 2.
+    """
+
+    turn: int
+    level: int
+    score: float
+    recovery: float
+
+    @classmethod
+    def of(cls, moods: Iterable[tuple[int, int, float]]) -> "Low | None":
+        """Of the turns that have a sentiment, in order, as (index, level, score); of equal ones the first."""
+        found = list(moods)
+        turn, level, score = min(found, key=lambda mood: mood[2], default=(0, 0, 0.0))
+        return cls(turn, level, score, round(found[-1][2] - score, 4)) if found else None
+
+    @classmethod
+    def in_result(cls, result: Json) -> "Low | None":
+        """The same of an analysis in its JSON form; None for a text."""
+        moods = ((at, turn.get("sentiment")) for at, turn in enumerate(result.get("turns") or ()))
+        return cls.of((at, mood["level"], mood["score"]) for at, mood in moods if mood)
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """What only a transcript has: its turns, how it went and how it ended.
 
@@ -230,13 +259,22 @@ class Conversation:
     reasons: tuple[Label, ...] = ()
     review_because: str = ""
 
+    @property
+    def low(self) -> Low | None:
+        """Where the customer's mood was lowest, and how far it recovered."""
+        moods = ((at, turn.sentiment) for at, turn in enumerate(self.turns))
+        return Low.of((at, mood.level, mood.score) for at, mood in moods if mood)
+
     def to_dict(self) -> Json:
+        low = self.low
         because = {"because": self.review_because} if self.review_because else {}
         return {
             "turns": _dicts(self.turns),
             "outcome": self.outcome.to_dict(),
             "sentiment_start": {"level": self.sentiment_start.level, "score": self.sentiment_start.score},
             "sentiment_end": {"level": self.sentiment_end.level, "score": self.sentiment_end.score},
+            "sentiment_low": {"level": low.level, "score": low.score, "turn": low.turn} if low else None,
+            "sentiment_recovery": low.recovery if low else None,
             "needs_review": {"value": self.needs_review, "probability": self.needs_review_probability, **because},
             "reasons": _dicts(self.reasons),
         }
@@ -246,7 +284,8 @@ class Conversation:
 class Analysis:
     """The way out: every label with its evidence, its probability and who gave it.
 
-    `labels` holds the label sets of a taxonomy other than the built-in one, by name; `rules` those of the installation that held.
+    `labels` holds the label sets of a taxonomy other than the built-in one, by name, and `lacks` the names of the built-in one's that
+    it has not: those are no part of the JSON. `rules` holds those of the installation that held.
     `vector` is no part of the JSON: signed bytes whose direction says what the text is about, for finding and grouping; blank where
     none was made.
     """
@@ -269,6 +308,7 @@ class Analysis:
     row: Mapping[str, Any] | None = None
     vector: bytes = field(default=b"", repr=False, compare=False)
     rules: tuple[RuleHit, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     def to_dict(self) -> Json:
         """The JSON object of the contract, ready for `json.dumps`; written by hand, as `asdict` copies every value on its way."""
@@ -288,6 +328,8 @@ class Analysis:
             "taxonomy": self.taxonomy,
             "warnings": self.warnings,
         }
+        for name in self.lacks:
+            del out[name]
         if self.labels:
             out["labels"] = {name: _dicts(labels) for name, labels in self.labels.items()}
         if self.rules:

@@ -144,11 +144,12 @@ def test_resolved_transcripts_with_a_lasting_cause_are_unfixed() -> None:
         rows(4, "use", "technology-", start=5, outcome="resolved", scope="service_complaint"),
         rows(1, "use", "technology-", start=9, outcome="pending", scope="both"),
         rows(5, "use", "technology-", start=10, scope="both"),
+        rows(2, "cultivation", "courtesy- process-", start=15, outcome="resolved", scope="both"),
     ).unfixed
-    assert (found.transcripts, found.resolved, found.unfixed) == (10, 9, 5)
-    assert found.share.value == pytest.approx(5 / 9)
-    assert found.causes == (("use", "technology", 3), (None, "process", 2))
-    assert set(found.ids) == {"r0", "r1", "r2", "r3", "r4"}
+    assert (found.transcripts, found.resolved, found.unfixed) == (12, 11, 7)
+    assert found.share.value == pytest.approx(7 / 11)
+    assert found.causes == (("use", "technology", 3), ("cultivation", "process", 2), (None, "process", 2))  # courtesy is no cause
+    assert set(found.ids) == {"r0", "r1", "r2", "r3", "r4", "r15", "r16"}
 
 
 def test_shared_complaints_name_the_words_that_their_evidence_has_in_common() -> None:

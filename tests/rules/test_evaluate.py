@@ -58,6 +58,8 @@ HOLD = [
     "experience_issue > 0.5",
     "sentiment <= -1",
     "sentiment in (-1, -2)",
+    "sentiment.low is -1",
+    "sentiment.recovery < 0.1",
     "sentiment.score < 0",
     "sentiment.start is -1",
     "sentiment.end > 0",

@@ -18,6 +18,7 @@ from vocservice.records import (
     Result,
     Scope,
     Sentiment,
+    TurnAnalysis,
     Withheld,
 )
 from vocservice.tables import open_writer, read
@@ -76,7 +77,8 @@ def analysis(record: RawVerbatim, **changes: Any) -> Analysis:
 
 def conversation() -> Conversation:
     calm = Sentiment(0, 0.0)
-    return Conversation((), Label("solved", 0.9), calm, Sentiment(1, 0.5), True, 0.8, (Label("long_wait", 0.7),))
+    turns = (TurnAnalysis("customer", "a", Sentiment(-2, -0.75)), TurnAnalysis("customer", "b", calm))
+    return Conversation(turns, Label("solved", 0.9), calm, Sentiment(1, 0.5), True, 0.8, (Label("long_wait", 0.7),))
 
 
 def analysed(found: Iterable[Record]) -> Iterator[Result]:

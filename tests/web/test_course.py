@@ -1,6 +1,7 @@
 """Tests of how a conversation went: waits, silences, and the two answers, service recovered and experience fixed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import conversation
@@ -10,6 +11,7 @@ from vocservice.records import Scope
 from vocservice.reporting.recovery import is_unfixed
 from vocservice.rules.pace import pace_of
 from vocservice.store import schema
+from vocservice.taxonomy import load_taxonomy
 from vocservice.web.course import course_of, lasting
 from web.visiting import TALK, Office
 
@@ -45,9 +47,40 @@ def scoped(office: Office, scope: str) -> str:
     ],
 )
 def test_recovered_and_fixed_are_two_answers(outcome: str | None, scope: str | None, recovered: str, fixed: str, unfixed: bool) -> None:
-    course = course_of(pace_of(()), outcome=outcome, scope=scope)
+    course = course_of(pace_of(()), {}, {"outcome": outcome, "scope": scope}, load_taxonomy())
     assert course.recovered.startswith(recovered) and course.fixed.startswith(fixed)
     assert course.is_unfixed == is_unfixed(outcome, scope) == unfixed
+
+
+def given(places: dict[str, int]) -> list[dict[str, Any]]:
+    """Labels with evidence in a turn each."""
+    return [{"key": key, "evidence": [{"start": 0, "end": 4, "turn": turn, "text": "text"}]} for key, turn in places.items()]
+
+
+@pytest.mark.parametrize(
+    ("key", "polarity", "turn", "cause", "handling"),
+    [
+        ("fulfilment", "-", 0, [("Purchase: Fulfilment, negative", (1,))], []),
+        ("process", "~", 2, [("Cultivation: Process, mixed", (3,))], []),  # at the contact, and not about who handled it
+        ("courtesy", "-", 2, [], [("Cultivation: Courtesy, negative", (3,))]),
+        ("resolution", "+", 2, [], [("Cultivation: Resolution, positive", (3,))]),
+        ("responsiveness", "-", 0, [("Purchase: Responsiveness, negative", (1,))], []),
+        ("price_value", "+", 0, [], []),  # praise is no cause
+        ("brand", "-", 1, [("Purchase: Brand, negative", (2,))], []),  # shares no evidence: at the first stage
+    ],
+)
+def test_cause_and_handling_are_told_apart(key: str, polarity: str, turn: int, cause: list[Any], handling: list[Any]) -> None:
+    result = {"stages": given({"purchase": 0, "cultivation": 2}), "factors": given({key: turn})}
+    labels = {"stages": ["purchase", "cultivation"], "factors": [{"key": key, "polarity": polarity}]}
+    course = course_of(pace_of(()), result, labels, load_taxonomy())
+    assert [(told.words, told.turns) for told in course.cause] == cause
+    assert [(told.words, told.turns) for told in course.handling] == handling
+
+
+def test_a_factor_that_a_person_added_stands_without_turns() -> None:
+    labels = {"stages": [], "factors": [{"key": "brand", "polarity": "-"}]}
+    (told,) = course_of(pace_of(()), {}, labels, load_taxonomy()).cause
+    assert (told.words, told.turns) == ("Brand, negative", ())
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0 s"), (59, "59 s"), (90, "2 min"), (3600, "1 h 0 min"), (86_400 + 7200, "1 d 2 h")])
@@ -79,9 +112,15 @@ def test_times_that_are_missing_or_out_of_order_are_not_known(office: Office, ti
 def test_what_a_person_corrected_counts(office: Office) -> None:
     record = scoped(office, "both")
     browser = office.browser()
-    assert "Experience fixed? no, the cause" in " ".join(browser.page(f"/desk/{record}").words.split())
-    browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": "correct", "scope": "service_complaint"})
-    assert "Experience fixed? nothing broader" in " ".join(browser.page(f"/desk/{record}").words.split())
+    told = " ".join(browser.page(f"/desk/{record}").words.split())
+    assert "Experience fixed? no, the cause" in told
+    assert "had to contact us Use: Technology, negative How the contact went not said" in told
+    assert "negative at the start, positive at the end; lowest in turn 1, negative, and +0.00 from there" in told
+    changes = {"decision": "correct", "scope": "service_complaint", "stages": ["cultivation"], "factors.technology": ""}
+    browser.send(f"/desk/{record}", f"/desk/{record}", changes)
+    told = " ".join(browser.page(f"/desk/{record}").words.split())
+    assert "Experience fixed? nothing broader" in told
+    assert "had to contact us not said How the contact went Cultivation: Courtesy, positive Sentiment" in told
 
 
 def test_the_queue_shows_what_was_recovered_while_the_cause_stands(office: Office) -> None:

@@ -60,7 +60,8 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
         "unfixed": Definition(
             "Recovered but unfixed",
             "Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint: the customer was "
-            "helped, the cause stays.",
+            "helped, the cause stays. Named is what they blame of all but how the contact went: factors of service at the stage "
+            "Cultivation are no cause.",
         ),
         "drivers": Definition(
             "Drivers",

@@ -1,7 +1,10 @@
-"""How a transcript ended and the scope of its cause in, two answers out that pass for one: service recovered? experience fixed?"""
+"""How a transcript ended and what it says in, what passes for one out as two: service recovered? experience fixed? cause, or handling?"""
 
 from typing import Literal
 
+from vocservice.taxonomy import Taxonomy
+
+CONTACT, STAFF = "cultivation", "service"  # the stage of a contact with support, and the group of factors that it is judged by
 RESOLVED = "resolved"
 EXPERIENCE = ("experience_issue", "both")
 
@@ -24,3 +27,9 @@ def fixed(scope: str | None) -> Fixed:
 def is_unfixed(outcome: str | None, scope: str | None) -> bool:
     """Whether a customer was helped while the cause stands."""
     return recovered(outcome) == "yes" and fixed(scope) == "stands"
+
+
+def is_handling(stage: str | None, factor: str, taxonomy: Taxonomy) -> bool:
+    """Whether a factor at a stage tells how the contact with support went; all else is why there had to be one."""
+    labels = taxonomy["factors"].labels if "factors" in taxonomy else ()
+    return stage == CONTACT and any(label.key == factor and label.group == STAFF for label in labels)

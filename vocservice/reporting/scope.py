@@ -15,7 +15,7 @@ import numpy as np
 from vocservice.reporting.estimate import MIN_N, Estimate, share
 from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Places, distinct
 from vocservice.reporting.quotes import ANONYMOUS
-from vocservice.reporting.recovery import RESOLVED
+from vocservice.reporting.recovery import RESOLVED, is_handling
 from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg, binomial_tail, predictive_tail
 from vocservice.reporting.terms import words_of
@@ -99,7 +99,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Unfixed:
-    """Resolved transcripts whose cause is an experience issue: the customer was helped, the cause stays."""
+    """Resolved transcripts whose cause is an experience issue: the customer was helped, the cause stays.
+
+    `causes` are what they blame of all but the contact itself.
+    """
 
     transcripts: int
     resolved: int
@@ -232,7 +235,8 @@ def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N) -> Unfixed:
     mask = np.asarray(resolved & frame.is_experience)
     unfixed = frame.take(mask)
     causes = sorted(((len(members), cell) for cell, members in _cells(unfixed, with_stage=False).items()), reverse=True)
-    named = tuple((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
+    blamed = ((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
+    named = tuple(cell for cell in blamed if not is_handling(*cell[:2], frame.taxonomy))
     ids = _ids(unfixed, np.arange(len(unfixed)))
     counts = int((frame.outcome.codes >= 0).sum()), int(resolved.sum()), int(mask.sum())
     return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from vocservice.records import Evidence, Json, RawVerbatim
+from vocservice.records import Evidence, Json, Low, RawVerbatim
 from vocservice.rules.pace import Said, pace_of, said_of
 from vocservice.turns import moment
 
@@ -131,6 +131,11 @@ def _weekday(name: str) -> Callable[[Facts], str | None]:
     return lambda facts: WEEKDAYS[at.weekday()] if (at := getattr(facts, name)) else None
 
 
+def _low(name: str) -> Callable[[Facts], float | None]:
+    """A figure of where a customer's mood was lowest."""
+    return lambda facts: getattr(Low.in_result(facts.result), name, None)
+
+
 def _kind(facts: Facts) -> str:
     return "text" if facts.result.get("turns") is None else "transcript"
 
@@ -154,6 +159,8 @@ READERS: Mapping[str, Callable[[Facts], Any]] = {
     "sentiment.score": _at("sentiment", "score"),
     "sentiment.start": _at("sentiment_start", "level"),
     "sentiment.end": _at("sentiment_end", "level"),
+    "sentiment.low": _low("level"),
+    "sentiment.recovery": _low("recovery"),
     "needs_review": _at("needs_review", "value"),
     "needs_review.probability": _at("needs_review", "probability"),
     "kind": _kind,

@@ -38,6 +38,8 @@ FIELDS: Mapping[str, Field] = {
     "sentiment.score": Field("number", "sentiment between its levels, -1 to 1", low=-1, high=1),
     "sentiment.start": Field("number", "level of the customer's first words, -2 to 2; transcripts", low=-2, high=2),
     "sentiment.end": Field("number", "level of the customer's last words, -2 to 2; transcripts", low=-2, high=2),
+    "sentiment.low": Field("number", "lowest level of the customer's turns, -2 to 2; transcripts", low=-2, high=2),
+    "sentiment.recovery": Field("number", "how far the score rose from the lowest turn to the last, 0 to 2; transcripts", low=0, high=2),
     "needs_review": Field("truth", "what the model holds; transcripts"),
     "needs_review.probability": Field("number", "how sure it is, 0 to 1; transcripts", low=0, high=1),
     "kind": Field("word", "text or transcript", words=("text", "transcript")),

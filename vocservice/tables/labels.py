@@ -151,4 +151,6 @@ _TRANSCRIPT_COLUMNS: tuple[NewColumn, ...] = (
     NewColumn("voc_sentiment_end", "int", _of(lambda conversation: conversation.sentiment_end.level)),
     NewColumn("voc_needs_review", "bool", _of(lambda conversation: conversation.needs_review)),
     NewColumn("voc_reasons", "string", _of(lambda conversation: _keys(conversation.reasons))),
+    NewColumn("voc_sentiment_low", "int", _of(lambda conversation: conversation.low.level if conversation.low else None)),
+    NewColumn("voc_sentiment_recovery", "float", _of(lambda conversation: conversation.low.recovery if conversation.low else None)),
 )

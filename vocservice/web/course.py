@@ -1,10 +1,15 @@
-"""The pace of a transcript, its outcome and its scope in, how the conversation went in words out."""
+"""The pace of a transcript, its analysis and the labels that hold in, how the conversation went in words out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from vocservice.reporting.recovery import Fixed, Recovered, fixed, is_unfixed, recovered
+from vocservice.records import Evidence, Factor, Json, Label, Low
+from vocservice.render import LEVEL_NAMES
+from vocservice.reporting.recovery import Fixed, Recovered, fixed, is_handling, is_unfixed, recovered
+from vocservice.reporting.rows import Row, stages_of
 from vocservice.rules.pace import Pace
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.view import name_of
 
 UNKNOWN = "not known"
 _RECOVERED: Mapping[Recovered, str] = {"yes": "yes", "no": "no", "pending": "not yet, something is to follow", "unknown": UNKNOWN}
@@ -16,10 +21,32 @@ _FIXED: Mapping[Fixed, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of a factor at a stage, in words; `turns` are the numbers of those with the model's evidence."""
+
+    words: str
+    turns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """The customer's sentiment along the way, in words; `turn` is the number of the lowest, `rise` from there to the last turn."""
+
+    start: str
+    end: str
+    low: str
+    turn: int
+    rise: str
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
     """How a conversation went, in words.
 
     Attributes:
+        cause: why they had to get in touch.
+        handling: how the contact went.
+        mood: None where no turn has a sentiment.
         gaps: before each turn; blank where that is not known.
         silent: number of the turn that ended the longest silence; 0 where that is not known.
     """
@@ -33,10 +60,22 @@ class Course:
     recovered: str
     fixed: str
     is_unfixed: bool
+    cause: tuple[Told, ...]
+    handling: tuple[Told, ...]
+    mood: Mood | None
 
 
-def course_of(pace: Pace, *, outcome: str | None, scope: str | None) -> Course:
-    """The course of a transcript; `outcome` and `scope` are keys, None where none was given."""
+def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy) -> Course:
+    """The course of a transcript.
+
+    Args:
+        pace: of its turns.
+        result: the model's analysis.
+        labels: those that hold, in the shape of an annotation: the model's, or a person's.
+        taxonomy: what the labels are of.
+    """
+    outcome, scope = labels.get("outcome"), labels.get("scope")
+    cells = list(_cells(result, labels, taxonomy))
     return Course(
         first=_or_unknown(pace.first),
         longest=_or_unknown(pace.longest),
@@ -47,7 +86,40 @@ def course_of(pace: Pace, *, outcome: str | None, scope: str | None) -> Course:
         recovered=_RECOVERED[recovered(outcome)],
         fixed=_FIXED[fixed(scope)],
         is_unfixed=is_unfixed(outcome, scope),
+        cause=tuple(told for is_own, told in cells if not is_own),
+        handling=tuple(told for is_own, told in cells if is_own),
+        mood=_mood(result),
     )
+
+
+def _cells(result: Json, labels: Json, taxonomy: Taxonomy) -> Iterator[tuple[bool, Told]]:
+    """Whether it is handling, and what is said, of each factor at each stage; praise is no cause."""
+    stages = tuple(Label(key, 1, _evidence(result, "stages", key)) for key in labels.get("stages") or ())
+    for given in labels.get("factors") or ():
+        factor = Factor(given["key"], given["polarity"], 1, _evidence(result, "factors", given["key"]))
+        turns = tuple(sorted({piece.turn + 1 for piece in factor.evidence if piece.turn is not None}))
+        name = name_of(taxonomy, "factors", factor.key, factor.polarity)
+        for stage in stages_of(Row("", stages=stages), factor) or (None,):
+            is_own = is_handling(stage, factor.key, taxonomy)
+            if is_own or factor.polarity != "+":
+                yield is_own, Told(f"{name_of(taxonomy, 'stages', stage)}: {name}" if stage else name, turns)
+
+
+def _evidence(result: Json, name: str, key: str) -> tuple[Evidence, ...]:
+    """Of a label that the model gave."""
+    return tuple(Evidence(**piece) for label in result.get(name) or () if label["key"] == key for piece in label.get("evidence") or ())
+
+
+def _mood(result: Json) -> Mood | None:
+    low = Low.in_result(result)
+    if low is None:
+        return None
+    start, end = (_level((result.get(name) or {}).get("level")) for name in ("sentiment_start", "sentiment_end"))
+    return Mood(start, end, _level(low.level), low.turn + 1, f"{low.recovery:+.2f}")
+
+
+def _level(level: int | None) -> str:
+    return UNKNOWN if level is None else LEVEL_NAMES[level]
 
 
 def lasting(seconds: float) -> str:

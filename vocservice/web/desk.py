@@ -210,7 +210,7 @@ def _course(found: Case, standing: Annotation | None) -> Course | None:
         return None
     labels = standing.labels if standing else annotations.given_labels(found.result)
     said = found.said if len(found.said) == len(turns) else ()
-    return course_of(pace_of(said), outcome=labels.get("outcome"), scope=labels.get("scope"))
+    return course_of(pace_of(said), found.result, labels, state().model.taxonomy())
 
 
 def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None, found: Case) -> Json:
