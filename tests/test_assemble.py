@@ -169,6 +169,7 @@ def test_sets_of_another_taxonomy_are_all_there() -> None:
         "stages": (Label("after", 0.6, lovely),),
     }
     assert (found.stages, found.scope, found.sentiment) == ((), None, None)
+    assert not {"stages", "factors", "sentiment", "scope", "flags"} & found.to_dict().keys()  # never asked is not absent
     assert found.abstained == (Withheld("topics.crew", 0.4),) and found.taxonomy == "other/2"
 
 

@@ -12,7 +12,9 @@ CASES = {
     "every kind of label": analysis(),
     "nothing given": analysis(stages=(), factors=(), sentiment=None, scope=None, flags=(), abstained=()),
     "masks and warnings": analysis(redactions=(Redaction("email", 0, 7), Redaction("name", 3, 9, 1)), warnings=("invalid_characters",)),
-    "labels of another taxonomy": analysis(labels={"aspects": (Factor("app", "-", 0.5),), "themes": (Label("care", 0.2),), "none": ()}),
+    "labels of another taxonomy": analysis(
+        labels={"aspects": (Factor("app", "-", 0.5),), "themes": (Label("care", 0.2),), "none": ()}, lacks=("stages", "flags")
+    ),
     "a transcript": analysis(conversation=conversation(("customer", "hi"), ("agent", "hello"))),
     "what rules did": analysis(
         rules=(RuleHit("a", "review", "Read it", "needs_review"), RuleHit("b", "route", "To sales", "needs_review", queue="sales")),
@@ -32,6 +34,7 @@ def by_fields(found: Analysis) -> dict[str, Any]:
     """The contract from the fields' own names."""
     fields = asdict(analysis(**{name: getattr(found, name) for name in found.__slots__ if name not in ("row", "vector")}))
     labels, talk, _, _ = fields.pop("labels"), fields.pop("conversation"), fields.pop("row"), fields.pop("vector")
+    fields = {name: value for name, value in fields.items() if name not in ("lacks", *found.lacks)}
     rules = tuple(filled(rule, "queue") for rule in fields.pop("rules"))
     fields["abstained"] = tuple(filled(withheld, "because") for withheld in fields["abstained"])
     out = {"id": fields.pop("id"), "status": "ok", **fields} | ({"labels": labels} if labels else {}) | ({"rules": rules} if rules else {})

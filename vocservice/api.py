@@ -71,7 +71,7 @@ class Analyser:
         if is_frame(x):
             from vocservice.frames import analyse_frame
 
-            return analyse_frame(x, stream, label_sets=self.label_sets, text_column=text_column, id_column=id_column)
+            return analyse_frame(x, stream, label_sets=self.label_sets, lacks=self.lacks, text_column=text_column, id_column=id_column)
         if isinstance(x, str | Mapping | RawVerbatim | Rejected) or is_turns(x):
             return next(self.stream([x]))
         if isinstance(x, bytes | bytearray | memoryview) or not isinstance(x, Iterable):
@@ -84,6 +84,13 @@ class Analyser:
         from vocservice.taxonomy import has_place
 
         return tuple(label_set.name for label_set in self.taxonomy.of("verbatim") if not has_place(label_set))
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Names of the label sets of the built-in taxonomy that this one has not; nothing has a field or column for them."""
+        from vocservice.taxonomy import lacking
+
+        return lacking(self.taxonomy)
 
     def stream(self, records: Iterable[Any], *, ahead: bool = False) -> Iterator[Result]:
         """Analyse texts, transcripts or records as they come, in constant memory and in order.
@@ -155,6 +162,35 @@ def bundle_folder(name: str | Path) -> Path:
     known = ", ".join(bundle_versions()) or "none"
     fault = f"no bundle {Path(name).name}: neither a folder nor a version under models/ (there: {known})"
     raise BundleError(fault, remedy=BundleError.CHOOSE)
+
+
+def bundles() -> list[str]:
+    """The versions that lie under `models/`."""
+    from vocservice.inference.bundle import bundle_versions
+
+    return bundle_versions()
+
+
+def bundle_id(name: str | Path) -> str:
+    """What a bundle calls itself, as written into every analysis; only its manifest is read.
+
+    Raises:
+        BundleError: there is no such bundle, or its manifest is damaged.
+    """
+    from vocservice.inference.bundle import read_manifest
+
+    return read_manifest(bundle_folder(name)).version
+
+
+def configured_bundle(settings: Settings) -> str:
+    """The version, or the path, of the bundle that the settings name.
+
+    Raises:
+        BundleError: they name the current one, and there is none.
+    """
+    from vocservice.settings import CURRENT
+
+    return bundle_folder(CURRENT).name if settings.bundle == CURRENT else settings.bundle
 
 
 def to_record(item: Any, *, default_id: str) -> RawVerbatim | Rejected:

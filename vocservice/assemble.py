@@ -20,7 +20,7 @@ from vocservice.records import (
     Verbatim,
     Withheld,
 )
-from vocservice.taxonomy import has_place
+from vocservice.taxonomy import has_place, lacking
 
 _LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
 _CLOSING = " \t\n.,;:-–—"
@@ -29,7 +29,7 @@ _OPENING = re.compile(r"(?:[\s,;:–—]|[.-](?!\d))*")  # but not the sign or t
 
 
 def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
-    """The Analysis of one verbatim. Sets that a taxonomy does not have stay empty; sets of its own go to `labels`."""
+    """The Analysis of one verbatim. Sets that a taxonomy does not have are named in `lacks`; sets of its own go to `labels`."""
     placed = {label_set.name for label_set in bundle.taxonomy.sets if has_place(label_set)}
     sets = {name: result for name, result in scored.sets.items() if name in placed}
     scope = sets.get("scope")
@@ -52,6 +52,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         conversation=_conversation(verbatim, scored, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
         row=verbatim.row,
         vector=scored.vector,
+        lacks=lacking(bundle.taxonomy),
     )
 
 

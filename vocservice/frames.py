@@ -26,13 +26,20 @@ _READ = ("id", "text", "channel", "question", "created_at", "score")  # all that
 
 
 def analyse_frame(
-    x: Any, stream: Stream, *, label_sets: tuple[str, ...] = (), text_column: str | None = None, id_column: str | None = None
+    x: Any,
+    stream: Stream,
+    *,
+    label_sets: tuple[str, ...] = (),
+    lacks: tuple[str, ...] = (),
+    text_column: str | None = None,
+    id_column: str | None = None,
 ) -> Any:
     """Analyse the text column of a Series, DataFrame or Arrow table.
 
     Args:
         x: of pandas, polars or pyarrow.
         label_sets: names of the sets in `Analysis.labels`, each a column.
+        lacks: names of the sets that the taxonomy has not, which get none.
         stream: analyses records, in order.
         text_column: found by its name when not given; a Series is its own.
         id_column: found by its name when not given.
@@ -43,10 +50,10 @@ def analyse_frame(
     library = _library(x)
     if not _is_table(x):
         items = [_item(cell) for cell in _cells(library, x, "text")]
-        layout = Layout(Facts("series", "frame", transcripts=any(map(_has_turns, items))), label_sets)
+        layout = Layout(Facts("series", "frame", transcripts=any(map(_has_turns, items))), label_sets, lacks=lacks)
         return library.build(x, *_columns(stream(items), layout))
     reader = _reader(library.names(x), text_column=text_column, id_column=id_column)
-    layout = Layout(described(Facts("frame", "frame"), reader.header, reader.columns), label_sets)
+    layout = Layout(described(Facts("frame", "frame"), reader.header, reader.columns), label_sets, lacks=lacks)
     return library.build(x, *_columns(stream(_records(x, library, reader)), layout))
 
 

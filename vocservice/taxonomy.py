@@ -44,6 +44,7 @@ _FACTORS = {
     "relationship": ("emotional_connection",),
 }
 _GROUPS = {key: group for group, keys in _FACTORS.items() for key in keys}
+_PLACES = {"stages": "multi", "factors": "multi", "sentiment": "ordinal", "scope": "single", "flags": "multi"}
 _LEVELS = ("-2", "-1", "0", "1", "2")
 _VOC: Mapping[str, _Fixed] = {
     "stages": _Fixed(
@@ -176,8 +177,13 @@ class Taxonomy:
 
 def has_place(label_set: LabelSet) -> bool:
     """Whether an Analysis has a field for this set; one of another kind or other levels goes with the taxonomy's own."""
-    kind = {"stages": "multi", "factors": "multi", "flags": "multi", "scope": "single", "sentiment": "ordinal"}.get(label_set.name)
+    kind = _PLACES.get(label_set.name)
     return kind == label_set.kind and (kind != "ordinal" or label_set.keys == _LEVELS)
+
+
+def lacking(taxonomy: Taxonomy) -> tuple[str, ...]:
+    """Names of the fields of an Analysis that the taxonomy has no set for: what was never asked is left out, not blank."""
+    return tuple(name for name in _PLACES if not (name in taxonomy and has_place(taxonomy[name])))
 
 
 def default_taxonomy_path() -> Path:

@@ -131,13 +131,17 @@ def test_label_sets_of_another_taxonomy_get_columns(table: Path, tmp_path: Path,
     app = LabelDefinition(key="app", label="App", definition="The app.")
     aspects = LabelSet("aspects", "multi", (app,), ("+", "-"))
     own = replace(fake_analyser(), taxonomy=replace(load_taxonomy(), sets=(aspects,)))
-    given = analysis(labels={"aspects": (Factor("app", "-", 0.5, (piece(TEXT, "app"),)),)})
+    given = analysis(labels={"aspects": (Factor("app", "-", 0.5, (piece(TEXT, "app"),)),)}, lacks=own.lacks)
     monkeypatch.setattr(FakePipeline, "_result", lambda self, record: replace(given, id=record.id, row=record.row))
     monkeypatch.setattr("vocservice.api.load", lambda *_, **__: own)
     assert voc("classify", table, "-o", tmp_path / "out.csv").code == 0
     row = csv_rows(tmp_path / "out.csv")[0]
     assert row["voc_aspects"] == "app-" and json.loads(row["voc_probabilities"])["aspects"] == {"app-": 0.5}
     assert json.loads(row["voc_evidence"])["aspects"]["app-"][0]["text"] == "app"
+    assert set(json.loads(row["voc_probabilities"])) == set(json.loads(row["voc_evidence"])) == {"aspects"}
+    lacking = ("stage", "factor", "sentiment", "scope", "flag")
+    assert not [name for name in row if name.startswith(tuple(f"voc_{of}" for of in lacking))]  # never asked is not absent
+    assert voc("classify", table, "-o", tmp_path / "stages.csv", "--explode", "stages").code == 2
 
 
 def test_duplicate_ids_stay(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:

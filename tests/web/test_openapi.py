@@ -134,4 +134,6 @@ def test_a_field_more_or_less_would_be_noticed() -> None:
     validator = Draft202012Validator({**DOCUMENT["components"]["schemas"]["Analysis"], "components": DOCUMENT["components"]})
     assert validator.is_valid(analysed)
     assert not validator.is_valid({**analysed, CANARY: 1})
+    bare = {name: value for name, value in analysed.items() if name not in ("stages", "flags")}
+    assert validator.is_valid({**bare, "taxonomy": "bakery/1.0.0"})
     assert not any(validator.is_valid({k: v for k, v in analysed.items() if k != name}) for name in analysed)

@@ -28,6 +28,7 @@ class Run:
     excel: bool = False
     explode: str | None = None
     delimiter: str | None = None
+    lacks: tuple[str, ...] = ()
 
 
 def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> None:
@@ -43,7 +44,13 @@ def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> No
         OutputError: the output cannot be written.
     """
     with open_writer(
-        run.output, facts=run.inputs.facts, label_sets=run.label_sets, excel=run.excel, delimiter=run.delimiter, explode=run.explode
+        run.output,
+        facts=run.inputs.facts,
+        label_sets=run.label_sets,
+        lacks=run.lacks,
+        excel=run.excel,
+        delimiter=run.delimiter,
+        explode=run.explode,
     ) as writer:
         for row, result in enumerate(run.engine.run(iter(run.inputs), shards), 1):
             writer.write(result, run.inputs.origin(row))

@@ -80,7 +80,7 @@ def _classify(paths: tuple[str, ...], options: Options) -> int:
         if options.save_mapping is not None:
             save_mapping(options.save_mapping, inputs.mapping)
         engine = open_engine(options.engine, analyser, _work(plan, settings, options))
-        return run(Job(inputs, engine, analyser.label_sets, plan, options))
+        return run(Job(inputs, engine, analyser.label_sets, plan, options, analyser.lacks))
 
 
 def _work(plan: Plan, settings: Settings, options: Options) -> Work:
@@ -101,7 +101,7 @@ def _check_outputs(inputs: Inputs, options: Options) -> None:
 
 
 def _check_explode(wanted: str | None, analyser: Analyser) -> None:
-    known = (*EXPLODABLE, *analyser.label_sets)
+    known = (*(name for name in EXPLODABLE if name not in analyser.lacks), *analyser.label_sets)
     if wanted is not None and wanted not in known:
         raise click.UsageError(f"--explode knows {', '.join(known)}")
 

@@ -66,12 +66,13 @@ class Job:
     label_sets: tuple[str, ...]
     plan: Plan
     options: Options
+    lacks: tuple[str, ...] = ()
 
     def to_run(self) -> Run:
         """The same without the caller's other wishes."""
         options = self.options
         wanted = options.output, options.excel, options.explode, options.delimiter
-        return Run(self.inputs, self.engine, self.label_sets, self.plan, *wanted)
+        return Run(self.inputs, self.engine, self.label_sets, self.plan, *wanted, lacks=self.lacks)
 
 
 def run(job: Job) -> int:

@@ -116,7 +116,8 @@ class Batches:
             plan = make_plan(inputs.places, analyser, self._settings, options=_deciding(batch), mapping=inputs.mapping)
             meter = _Meter(self._store, self._beat, self._stop, job, lease)
             meter.begin(self._counted(inputs, meter))
-            run = Run(inputs, open_engine(LOCAL, analyser), analyser.label_sets, plan, str(output), options.excel, options.explode)
+            wanted = str(output), options.excel, options.explode
+            run = Run(inputs, open_engine(LOCAL, analyser), analyser.label_sets, plan, *wanted, lacks=analyser.lacks)
             with _opened(output, plan) as shards:
                 meter.resumed = shards.resumed
                 write(run, shards, meter.seen)
@@ -223,7 +224,7 @@ def _deciding(batch: Batch) -> dict[str, Any]:
 
 
 def _check_explode(wanted: str | None, analyser: Analyser) -> None:
-    known = (*EXPLODABLE, *analyser.label_sets)
+    known = (*(name for name in EXPLODABLE if name not in analyser.lacks), *analyser.label_sets)
     if wanted is not None and wanted not in known:
         raise InputError(f"explode knows {', '.join(known)}", code="option_invalid")
 

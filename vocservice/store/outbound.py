@@ -184,10 +184,12 @@ def data_of(held: Before, result: Result, *, hits: Sequence[Hit] = ()) -> Json:
 
 def _labels(analysis: Analysis, hits: Sequence[Hit]) -> Json:
     whole = analysis.to_dict()
-    out: Json = {name: _bare(whole[name]) for name in ("stages", "factors", "flags")}
+    out: Json = {name: _bare(whole[name]) for name in ("stages", "factors", "flags") if name in whole}
     out |= {"language": analysis.language, "model": analysis.model, "taxonomy": analysis.taxonomy}
-    out["sentiment"] = {"level": analysis.sentiment.level, "score": analysis.sentiment.score} if analysis.sentiment else None
-    out["scope"] = {"key": analysis.scope.key, "probability": analysis.scope.probability} if analysis.scope else None
+    if "sentiment" in whole:
+        out["sentiment"] = {"level": analysis.sentiment.level, "score": analysis.sentiment.score} if analysis.sentiment else None
+    if "scope" in whole:
+        out["scope"] = {"key": analysis.scope.key, "probability": analysis.scope.probability} if analysis.scope else None
     if "labels" in whole:
         out["labels"] = {name: _bare(found) for name, found in whole["labels"].items()}
     if analysis.conversation is not None:

@@ -15,24 +15,30 @@ SEPARATOR = "|"
 
 @dataclass(frozen=True, slots=True)
 class NewColumn:
-    """A column added to a table: its name, the type of its cells, and where an analysis holds its value."""
+    """A column added to a table: its name, the type of its cells, where an analysis holds its value, and the set that it is of."""
 
     name: str
     kind: Kind
     value: Callable[[Analysis], object]
+    of: str | None = None
 
 
-def new_columns(label_sets: Iterable[str] = (), *, transcripts: bool) -> tuple[NewColumn, ...]:
-    """The columns after the status columns, in order; sets that only another taxonomy has come after the others."""
+def new_columns(label_sets: Iterable[str] = (), *, lacks: Iterable[str] = (), transcripts: bool) -> tuple[NewColumn, ...]:
+    """The columns after the status columns, in order; sets that only another taxonomy has come after, and it `lacks` some of the others."""
     own = (NewColumn(f"voc_{name}", "string", partial(_own_labels, name)) for name in label_sets)
-    return (*_COLUMNS, *own, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
+    return (*_without(lacks), *own, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
 
 
-def exploded_columns(wanted: str, *, transcripts: bool) -> tuple[NewColumn, ...]:
+def exploded_columns(wanted: str, *, lacks: Iterable[str] = (), transcripts: bool) -> tuple[NewColumn, ...]:
     """The columns after the status columns where each label of a set has a row of its own: the label's, then the record's."""
     own = tuple(column for column in _LABEL_COLUMNS if column.name != "voc_polarity" or wanted not in ("stages", "flags"))
-    of_record = tuple(column for column in _COLUMNS if column.name in _OF_RECORD)
+    of_record = tuple(column for column in _without(lacks) if column.name in _OF_RECORD)
     return (*own, *of_record, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
+
+
+def _without(lacks: Iterable[str]) -> tuple[NewColumn, ...]:
+    left_out = frozenset(lacks)
+    return tuple(column for column in _COLUMNS if column.of not in left_out)
 
 
 def exploded(result: Result, wanted: str) -> tuple[Result, ...]:
@@ -79,15 +85,21 @@ def _own_labels(name: str, result: Analysis) -> str:
 
 
 def _evidence(result: Analysis) -> str:
-    return as_json(
+    return _asked(
+        result,
         {
             "stages": {label.key: _pieces(label.evidence) for label in result.stages},
             "factors": {_key(factor): _pieces(factor.evidence) for factor in result.factors},
             "scope": _pieces(result.scope.evidence) if result.scope else [],
             "flags": {label.key: _pieces(label.evidence) for label in result.flags},
             **{name: {_key(label): _pieces(label.evidence) for label in labels} for name, labels in result.labels.items()},
-        }
+        },
     )
+
+
+def _asked(result: Analysis, by_set: Mapping[str, object]) -> str:
+    """As JSON, without the sets that the taxonomy lacks."""
+    return as_json({name: held for name, held in by_set.items() if name in result.labels or name not in result.lacks})
 
 
 def _pieces(evidence: Iterable[Evidence]) -> list[dict[str, object]]:
@@ -95,7 +107,8 @@ def _pieces(evidence: Iterable[Evidence]) -> list[dict[str, object]]:
 
 
 def _probabilities(result: Analysis) -> str:
-    return as_json(
+    return _asked(
+        result,
         {
             "stages": {label.key: label.probability for label in result.stages},
             "factors": {_key(factor): factor.probability for factor in result.factors},
@@ -103,7 +116,7 @@ def _probabilities(result: Analysis) -> str:
             "scope": {result.scope.key: result.scope.probability} if result.scope else {},
             "flags": {label.key: label.probability for label in result.flags},
             **{name: {_key(label): label.probability for label in labels} for name, labels in result.labels.items()},
-        }
+        },
     )
 
 
@@ -117,14 +130,14 @@ def _of(value: Callable[[Conversation], object]) -> Callable[[Analysis], object]
 
 
 _COLUMNS: tuple[NewColumn, ...] = (
-    NewColumn("voc_stages", "string", lambda result: _keys(result.stages)),
-    NewColumn("voc_stage_main", "string", lambda result: result.stages[0].key if result.stages else None),
-    NewColumn("voc_factors", "string", lambda result: _joined(map(_key, result.factors))),
-    NewColumn("voc_sentiment", "int", lambda result: result.sentiment.level if result.sentiment else None),
-    NewColumn("voc_sentiment_score", "float", lambda result: result.sentiment.score if result.sentiment else None),
-    NewColumn("voc_scope", "string", lambda result: result.scope.key if result.scope else None),
-    NewColumn("voc_scope_probability", "float", lambda result: result.scope.probability if result.scope else None),
-    NewColumn("voc_flags", "string", lambda result: _keys(result.flags)),
+    NewColumn("voc_stages", "string", lambda result: _keys(result.stages), of="stages"),
+    NewColumn("voc_stage_main", "string", lambda result: result.stages[0].key if result.stages else None, of="stages"),
+    NewColumn("voc_factors", "string", lambda result: _joined(map(_key, result.factors)), of="factors"),
+    NewColumn("voc_sentiment", "int", lambda result: result.sentiment.level if result.sentiment else None, of="sentiment"),
+    NewColumn("voc_sentiment_score", "float", lambda result: result.sentiment.score if result.sentiment else None, of="sentiment"),
+    NewColumn("voc_scope", "string", lambda result: result.scope.key if result.scope else None, of="scope"),
+    NewColumn("voc_scope_probability", "float", lambda result: result.scope.probability if result.scope else None, of="scope"),
+    NewColumn("voc_flags", "string", lambda result: _keys(result.flags), of="flags"),
     NewColumn("voc_abstained", "string", lambda result: _joined(withheld.label for withheld in result.abstained)),
     NewColumn("voc_language", "string", lambda result: result.language),
     NewColumn("voc_text", "string", lambda result: result.text),

@@ -21,11 +21,13 @@ class Layout:
         facts: of the input; one without columns (JSON Lines) gives `id` and `text` as analysed.
         label_sets: names of the sets in `Analysis.labels`: those that only another taxonomy has.
         explode: the set whose labels have a row each; null for one row a record.
+        lacks: names of the sets that the taxonomy has not; they get no column.
     """
 
     facts: Facts
     label_sets: tuple[str, ...] = ()
     explode: str | None = None
+    lacks: tuple[str, ...] = ()
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -47,8 +49,8 @@ class Layout:
     def added(self) -> tuple[NewColumn, ...]:
         """The label columns."""
         if self.explode is not None:
-            return exploded_columns(self.explode, transcripts=self.facts.transcripts)
-        return new_columns(self.label_sets, transcripts=self.facts.transcripts)
+            return exploded_columns(self.explode, lacks=self.lacks, transcripts=self.facts.transcripts)
+        return new_columns(self.label_sets, lacks=self.lacks, transcripts=self.facts.transcripts)
 
     @cached_property
     def added_names(self) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ def open_writer(
     *,
     facts: Facts,
     label_sets: Sequence[str] = (),
+    lacks: Sequence[str] = (),
     excel: bool = False,
     delimiter: str | None = None,
     explode: str | None = None,
@@ -73,6 +74,7 @@ def open_writer(
         path: the output file, or `-` for JSON Lines on standard output.
         facts: of the input: whose columns a table keeps.
         label_sets: names of the sets in `Analysis.labels`, each a column of a table.
+        lacks: names of the sets that the taxonomy has not; they get no column.
         excel: CSV for Excel: UTF-8 mark, CR LF, formulas in the caller's own cells made harmless.
         delimiter: of CSV and TSV; by default the input's where that has the same format, else by the suffix.
         explode: the set whose labels get a row each in a table.
@@ -86,7 +88,7 @@ def open_writer(
     _check_not_input(path, (facts.path,))
     output = Partial(Path(path))
     output.claim()
-    layout = Layout(facts, tuple(label_sets), explode)
+    layout = Layout(facts, tuple(label_sets), explode, tuple(lacks))
     order = Order(output.partial, layout, delimiter=delimiter or _delimiter(fmt.name, facts), excel=excel)
     return FileWriter(output, order, fmt.writer)
 
