@@ -51,3 +51,28 @@ def test_what_the_new_bundle_did_is_not_taken_for_what_people_say(tmp_path: Path
     assert (found["change"]["value"], found["anchors"]) == (1.0, 40)
     assert {cause["name"]: cause["part"]["value"] for cause in found["causes"]} == {
         "customers": 0.0, "channel mix": 0.0, "taxonomy version": 0.0, "model version": 1.0}  # fmt: skip
+
+
+def test_who_comes_after_a_promotion_pushes_no_anchor_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vocservice.store.anchors.MOST", 5)
+    office = Office(tmp_path, monkeypatch)
+    say(office, 5, "before")
+    before = chosen(office)
+    label_again(office, before, "fake-2")
+    say(office, 40, "after")
+    assert chosen(office) == before and len(before) == 5
+
+
+def chosen(office: Office) -> set[str]:
+    with office.database.read() as connection:
+        return {str(analysis["id"]) for analysis, _ in anchors(connection, WORKSPACE)}
+
+
+def label_again(office: Office, ids: set[str], bundle: str) -> None:
+    """A promotion went through the history."""
+    with office.database.write() as connection:
+        for record in ids:
+            values = {"id": new_id("ana"), "record_id": record, "workspace_id": WORKSPACE, "revision": 1, "bundle": bundle}
+            result = {**analysis(TEXT, scope=scope("neither")).to_dict(), "model": bundle}
+            values |= {"result": result, "taxonomy": "voc/1.0.0", "is_current": False, "created_at": now(connection)}
+            connection.execute(insert(schema.analyses).values(**values))

@@ -1,6 +1,7 @@
 """A workspace in, its anchor set out: some records, the same every time, as each bundle labelled them.
 
-What a new bundle did to a figure is told by them.
+What a new bundle did to a figure is told by them. Those that most bundles labelled come first, so that records which came in after
+a promotion push none out that was there before.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ def anchors(connection: Connection, workspace_id: str) -> Iterator[tuple[Json, O
     same = (analyses.c.record_id == records.c.id) & (analyses.c.revision == records.c.revision)
     mine = (records.c.workspace_id == workspace_id, records.c.status == "analysed")
     several = select(records.c.id).join(analyses, same).where(*mine).group_by(records.c.id).having(func.count() > 1)
-    chosen = list(connection.scalars(several.order_by(func.substr(records.c.id, _RANDOM), records.c.id).limit(MOST)))
+    order = func.count().desc(), func.substr(records.c.id, _RANDOM), records.c.id
+    chosen = list(connection.scalars(several.order_by(*order).limit(MOST)))
     found = (
         select(records.c.id, analyses.c.result).join(analyses, same).where(records.c.id.in_(chosen), records.c.workspace_id == workspace_id)
     )
