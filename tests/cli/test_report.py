@@ -100,10 +100,32 @@ def test_columns_can_be_named(tmp_path: Path, voc: Voc, analyser: Analyser) -> N
     assert heads["scores"][0]["name"] == "csat (1 to 5)" and "anna" not in ran.out
 
 
+@pytest.mark.parametrize(("since", "until", "records"), [("2025-01-05", "2025-01-08", 8), ("2025-01-27", None, 4), (None, "2025-01-01", 3)])
+def test_a_period_holds_both_its_days(
+    since: str | None, until: str | None, records: int, table: Path, tmp_path: Path, voc: Voc, analyser: Analyser
+) -> None:
+    days = [part for name, day in (("--since", since), ("--until", until)) if day for part in (name, day)]
+    assert voc("report", table, "--json", tmp_path / "r.json", "-o", tmp_path / "r.html", *days).code == 0
+    found = figures(tmp_path / "r.json")
+    dates = found["headlines"]["dates"]
+    assert (found["headlines"]["records"], dates["undated"], found["since"], found["until"]) == (records, 0, since, until)
+    assert dates["first"] >= (since or "") and dates["last"] <= (until or "9999")
+    if since and until:  # the four days before it
+        assert [found["comparison"][name] for name in ("before", "after")] == ["2025-01-01 to 2025-01-04", f"{since} to {until}"]
+
+
+def test_a_period_needs_dates(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    source = saved(tmp_path, "in.csv", f"id,text\n1,{TEXT}\n")
+    ran = voc("report", source, "--json", tmp_path / "r.json", "--since", "2025-01-01")
+    assert ran.code == 2 and "no record has a date" in ran.err and not (tmp_path / "r.json").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         [],
+        ["-o", "out.html", "--since", "2025-02-01", "--until", "2025-01-01"],
+        ["-o", "out.html", "--since", "yesterday"],
         ["-o", "out.docx"],
         ["-o", "-", "--json", "-"],
         ["--xlsx", "-"],
@@ -169,7 +191,7 @@ def test_a_pdf_is_the_page_and_charts_are_a_picture_each(table: Path, tmp_path: 
     assert ran.code == 0 and "reported in r.pdf, charts" in ran.err
     assert (tmp_path / "r.pdf").read_bytes() == b"%PDF-1.4 drawn" and "Journey map" in drawn.pages[0]
     names = sorted(path.name for path in (tmp_path / "charts").iterdir())
-    assert names[:2] == ["01-journey.png", "02-scope.png"] and len(names) == len(drawn.pages) - 1
+    assert names[:3] == ["01-journey.png", "02-journey-cells.png", "03-scope.png"] and len(names) == len(drawn.pages) - 1
     assert all("http" not in page.replace("http-equiv", "") for page in drawn.pages)
 
 

@@ -49,8 +49,8 @@ def report(*groups: Iterable[Row], skipped: dict[str, int] | None = None, **wish
     )
 
 
-def varied(count: int, *, seed: int = 7, days: int = 200) -> list[Row]:
-    """Rows whose NPS is 7, less 3 where fulfilment is blamed, plus 1 where courtesy is praised, and noise."""
+def varied(count: int, *, seed: int = 7, days: int = 200, score: str | None = "nps") -> list[Row]:
+    """Rows whose score is 7, less 3 where fulfilment is blamed, plus 1 where courtesy is praised, and noise."""
     draw = np.random.default_rng(seed)
     found = []
     for number in range(count):
@@ -62,7 +62,7 @@ def varied(count: int, *, seed: int = 7, days: int = 200) -> list[Row]:
                 number,
                 ("purchase", "use", "cultivation")[number % 3],
                 " ".join(names),
-                score=Score("nps", value, 10),
+                score=Score(score, value, 10),
                 at=MONDAY + timedelta(days=int(draw.integers(days))),
                 channel=("email", "chat", "review")[int(draw.integers(3))],
                 level=kind - late - dear if abs(kind - late - dear) < 3 else 0,

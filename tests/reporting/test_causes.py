@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from vocservice.reporting.causes import MIN_ANCHORS, NAMES, Anchors, Fourfold, anchors_of, fourfold
+from vocservice.reporting.followed import followed
 from vocservice.reporting.rows import Row, Score
 
-from .made import TAXONOMY, frame, row
+from .made import TAXONOMY, frame, row, rows
 
 OLD, NEW = ("m-1", TAXONOMY.id), ("m-2", TAXONOMY.id)
 OTHER = "voc/9.0.0"
@@ -37,7 +38,12 @@ def anchor_set(kinder: dict[tuple[str, str], float], count: int = 60) -> Anchors
 
 
 def split(before: Sequence[Row], after: Sequence[Row], anchors: Anchors | None) -> Fourfold:
-    return fourfold(frame(before), frame(after), anchors)[0]
+    return split_all(before, after, anchors)[0]
+
+
+def split_all(before: Sequence[Row], after: Sequence[Row], anchors: Anchors | None = None) -> tuple[Fourfold, ...]:
+    sides = frame(before), frame(after)
+    return fourfold(*sides, anchors, followed(*sides))
 
 
 def parts(found: Fourfold) -> dict[str, float | None]:
@@ -108,10 +114,21 @@ def test_model_and_taxonomy_are_told_apart_where_a_version_changes_one_alone(bet
 
 
 def test_a_score_is_the_customers_whatever_the_model() -> None:
-    found = fourfold(frame(people(100, 0.0, start=0)), frame(people(100, 0.0, start=5000, version=NEW)), None)
-    score = next(one for one in found if one.figure.startswith("mean score"))
-    assert parts(score)["model version"] == 0 and score.causes[3].note
+    found = split_all(people(100, 0.0, start=0), people(100, 0.0, start=5000, version=NEW))
+    scores = [one for one in found if one.figure.startswith(("mean score", "NPS"))]
+    assert len(scores) == 2 and all(parts(one)["model version"] == 0 and one.causes[3].note for one in scores)
+
+
+def test_what_clearly_moved_is_followed_too_and_nothing_else_is() -> None:
+    """Blame of fulfilment at the purchase rises, that of technology stays; nobody gives an NPS."""
+    before = rows(60, "purchase", "technology-", level=1) + rows(20, "purchase", "fulfilment-", start=100, level=-1)
+    after = rows(60, "purchase", "technology-", start=500, level=1) + rows(80, "purchase", "fulfilment-", start=700, level=-1)
+    found = {one.figure: one for one in split_all(before, after)}
+    assert {"share of negative sentiment", "fulfilment-", "stage purchase-"} <= found.keys()
+    assert not {"courtesy-", "stage use-", "NPS, \u22121 to +1"} & found.keys()
+    assert found["fulfilment-"].change.value == pytest.approx(80 / 140 - 0.25)
+    assert sum(cause.part.value or 0 for cause in found["stage purchase-"].causes) == pytest.approx(80 / 140 - 0.25)
 
 
 def test_few_records_are_not_split() -> None:
-    assert fourfold(frame(people(4, 0.0, start=0)), frame(people(100, 0.0, start=5000)), None) == ()
+    assert split_all(people(4, 0.0, start=0), people(100, 0.0, start=5000)) == ()

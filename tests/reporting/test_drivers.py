@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocservice.reporting.drivers import Driver, find_drivers, lmg
+from vocservice.reporting.drivers import NPS, POOLED, Driver, drivers_by_kind, find_drivers, lmg
 from vocservice.reporting.rows import Score
 
-from .made import frame, rows, varied
+from .made import frame, row, rows, varied
 
 
 def by_name(found: tuple[Driver, ...]) -> dict[str, Driver]:
@@ -17,7 +17,7 @@ def by_name(found: tuple[Driver, ...]) -> dict[str, Driver]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_effects_that_were_put_in_are_within_the_interval(seed: int) -> None:
-    found = by_name(find_drivers(frame(varied(2000, seed=seed))).drivers)
+    found = by_name(find_drivers(frame(varied(2000, seed=seed, score=None))).drivers)
     for name, effect in {"fulfilment-": -3.0, "courtesy+": 1.0}.items():
         slack = 0.15  # rounding and the ends of the scale bend the truth a little
         assert found[name].low - slack <= effect <= found[name].high + slack
@@ -26,11 +26,11 @@ def test_effects_that_were_put_in_are_within_the_interval(seed: int) -> None:
 
 
 def test_what_it_would_be_without_it_is_impact_times_share() -> None:
-    found = find_drivers(frame(varied(1000)), segments=["region"])
+    found = find_drivers(frame(varied(1000, score=None)), segments=["region"])
     one = by_name(found.drivers)["fulfilment-"]
     assert one.without == pytest.approx(-one.impact * one.share) and one.without_low <= one.without <= one.without_high
     assert one.without == pytest.approx(0.9, abs=0.25)
-    assert found.unit == "nps (0 to 10)" and found.controls == ("channel", "region")
+    assert found.unit == "score (0 to 10)" and found.controls == ("channel", "region")
     assert one.quadrant == "fix first" and by_name(found.drivers)["courtesy+"].quadrant is None
 
 
@@ -91,6 +91,7 @@ def nps(*values: float) -> list:  # type: ignore[type-arg]
         ([], "only 0 scored records; 50 are needed"),
         (nps(*range(10)), "only 10 scored records; 50 are needed"),
         (nps(*[7] * 60), "all scores are the same"),
+        (nps(*range(6)) * 10, "all customers are promoters, or all passive, or all detractors"),
         (nps(*range(10)) * 6, "no factor, stage or scope is mentioned by 10 scored records or more"),
     ],
 )
@@ -109,7 +110,23 @@ def test_terms_said_too_rarely_are_named_with_their_n() -> None:
 def test_scores_of_two_scales_meet_between_zero_and_one() -> None:
     stars = rows(30, "use", "brand-", start=5000, score=Score("stars", 1, 5)) + rows(30, "use", start=6000, score=Score("stars", 5, 5))
     found = find_drivers(frame(varied(200), stars))
-    assert found.unit == "score scaled to 0 to 1" and "scale of the score" in found.controls
+    assert found.unit == POOLED and "scale of the score" in found.controls
+
+
+def test_each_kind_with_enough_scores_has_a_model_of_its_own_and_nps_counts_promoters_less_detractors() -> None:
+    stars = [row(9000 + at, "use", "brand-" if at % 2 else "", score=Score("stars", 1 + (at % 2 == 0) * 3 + at % 2, 5)) for at in range(80)]
+    few = rows(49, start=9500, score=Score("csat", 3, 5))
+    nps_model, stars_model = drivers_by_kind(frame(varied(300), stars, few))
+    assert (nps_model.unit, nps_model.n, stars_model.unit, stars_model.n) == (NPS, 300, "stars (1 to 5)", 80)
+    assert by_name(stars_model.drivers).keys() >= {"brand-"} and "brand-" not in by_name(nps_model.drivers)
+    values = frame(varied(300)).score * 10
+    assert nps_model.mean == pytest.approx(float((values >= 9).mean() - (values <= 6).mean()))
+    assert by_name(nps_model.drivers)["fulfilment-"].is_clear
+
+
+def test_kinds_are_pooled_only_where_none_has_enough() -> None:
+    (pooled,) = drivers_by_kind(frame(varied(40), rows(45, "use", "brand-", start=9000, score=Score("stars", 2, 5))))
+    assert (pooled.unit, pooled.n) == (POOLED, 85)
 
 
 def test_customers_not_records_make_the_interval() -> None:

@@ -103,5 +103,13 @@ def test_stages_and_factors_stand_side_by_side_with_a_test() -> None:
     found = compare(before, after, names=("a", "b"))
     shifts = {shift.key: shift.verdict for shift in found.shifts}
     assert (shifts["use"], shifts["technology"], shifts["courtesy"], shifts["brand"]) == ("up", "up", "unclear", "unknown")
-    assert found.moved == {("use", "technology"): "down"}
+    assert {(change.stage, change.factor): change.verdict for change in found.clear} == {("use", "technology"): "down"}
+    (group,) = [change for change in found.groups if change.verdict != "unknown"]
+    assert (group.stage, group.factor, group.before.n, group.difference.value) == ("use", "digital", 120, -0.5)
     assert [journey.n for journey in found.maps] == [120, 120]
+
+
+def test_a_group_counts_each_record_that_blames_any_of_its_factors_once() -> None:
+    before, after = frame(rows(20, "use", "technology- ease_of_use-")), frame(rows(20, "use", "courtesy+", start=90))
+    (group,) = [change for change in compare(before, after, names=("a", "b")).groups if change.before.value]
+    assert (group.before.value, group.after.value, group.verdict) == (1.0, 0.0, "down")

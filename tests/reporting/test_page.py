@@ -102,7 +102,35 @@ def test_every_drawing_has_title_description_and_table(page: str) -> None:
         parsed = ElementTree.fromstring(drawing)  # noqa: S314 (our own)
         assert parsed.get("role") == "img" and parsed[0].tag == "title" and parsed[1].tag == "desc"
         assert parsed[0].text and parsed[1].text
-    assert page.count("<figure>") == page.count("Numbers of “") == len(drawings)
+    assert page.count("<figure>") == page.count("<summary>Numbers of “") - 2 == len(drawings)  # both maps have numbers, too
+
+
+def test_every_definition_is_linked_and_every_figure_has_one(page: str) -> None:
+    defined, linked = (set(re.findall(rf'{name}="#?def-([\w-]+)"', page)) for name in ("id", "href"))
+    assert defined == linked and {"ladder", "unfixed", "quotes", "records"} <= defined
+    heads = re.findall(r"<(caption|figcaption)>(.*?)</\1>", page, flags=re.DOTALL)
+    assert len(heads) > 15 and [head for _, head in heads if 'href="#def-' not in head] == []
+    for body in (page, render(report())):
+        sections = re.findall(r'<section id="([\w-]+)"(.*?)</section>', body, flags=re.DOTALL)
+        bare = [name for name, section in sections if "#def-" not in section]
+        assert set(bare) <= {"definitions"} | ({"changes", "trends"} if body != page else set())
+
+
+def test_a_cell_says_its_change_with_interval_where_one_points_and_in_the_table_under_the_map() -> None:
+    days = {"before": MONDAY, "after": MONDAY + timedelta(days=28)}
+    found = report(
+        rows(30, "use", "technology+", at=days["before"]), rows(10, "use", "technology-", start=100, at=days["before"]),
+        rows(30, "use", "technology-", start=200, at=days["after"]), rows(10, "use", "technology+", start=300, at=days["after"]),
+    )  # fmt: skip
+    page = render(found)
+    assert found.comparison
+    (change,) = found.comparison.clear
+    assert change.difference.low is not None
+    low = f"{change.difference.low:+.3f}"
+    titles = re.findall(r'title="(40 praise, 40 blame[^"]*)"', page)
+    assert len(titles) == 2 and all(low in title and "q = " in title and ", up" in title for title in titles)  # the factor, and its group
+    assert page.count("▲ blamed more</small>") == 2 and "Numbers of “Stages by factors" in page
+    assert words(page).count("up, +0.50 (") == 3  # both tables under the maps, and what changed
 
 
 def luminance(colour: str) -> float:
@@ -218,7 +246,9 @@ def test_cells_are_painted_only_where_the_interval_leaves_out_zero() -> None:
     page = render(
         report(rows(40, "use", "technology-"), rows(3, "use", "brand-"), rows(5, "use", "courtesy+"), rows(5, "use", "courtesy-"))
     )
-    cells = re.findall(r'<td class="(\w+)">(?:−|\+)?[\d.]*(?:not known)?(?:<small>[^<]* to [^<]*</small>)?<small>n = (\d+)</small>', page)
+    cells = re.findall(
+        r'<td class="(\w+)" title="[^"]*">(?:−|\+)?[\d.]*(?:not known)?(?:<small>[^<]* to [^<]*</small>)?<small>n = (\d+)</small>', page
+    )
     assert {("bad3", "40"), ("unknown", "3"), ("even", "10")} <= set(cells)
     assert page.count("(silent: no evidence)") == 14
 

@@ -127,7 +127,7 @@ def test_a_workbook_holds_every_table_as_text_and_numbers(tmp_path: Path) -> Non
     with zipfile.ZipFile(tmp_path / "out.xlsx") as parts:
         names = [Path(name) for name in parts.namelist()]
     assert sum(name.match("xl/tables/*.xml") for name in names) == len(book.sheet_names) - 1
-    assert sum(name.match("xl/charts/chart*.xml") for name in names) == 6
+    assert sum(name.match("xl/charts/chart*.xml") for name in names) == 12
     journey = book.get_sheet_by_name("Journey").to_python()
     assert journey[0][:5] == ["stage", "factor", "positive", "negative", "mixed"] and len(journey) == 1 + 9 * 16
     assert ["purchase", "fulfilment", 0.0] in [line[:3] for line in journey]

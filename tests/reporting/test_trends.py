@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vocservice.reporting.followed import followed
+from vocservice.reporting.frame import Codes
 from vocservice.reporting.rows import Row
 from vocservice.reporting.trends import Series, dates_of, handovers_of, kitagawa, periods, series_of, splits
 
@@ -20,7 +22,7 @@ def week(number: int, n: int, negative: int) -> list[Row]:
 
 
 def series(found: list[list[Row]], figure: str = "negative sentiment") -> Series:
-    return next(one for one in series_of(frame(*found), bucket="week") if one.figure == figure)
+    return next(one for one in series_of(frame(*found), buckets=("week",)) if one.figure == figure)
 
 
 def test_a_week_far_from_the_weeks_before_stands_out() -> None:
@@ -57,8 +59,8 @@ def test_the_day_in_progress_is_no_low(is_kept: bool, verdict: str) -> None:
     last = MONDAY + timedelta(days=40)
     found = [rows(30 + number % 3, start=100 * number, at=MONDAY + timedelta(days=number)) for number in range(40)]
     made = report(*found, rows(3, start=9000, at=last), today=last, is_kept=is_kept)
-    volume = next(one for one in made.series if one.figure == "records")
-    assert (volume.bucket, volume.points[-1].start) == ("day", last)
+    volume = next(one for one in made.series if (one.figure, one.bucket) == ("records", "day"))
+    assert volume.points[-1].start == last
     assert (volume.points[-1].is_partial, volume.points[-1].verdict) == (not is_kept, verdict)
 
 
@@ -69,8 +71,26 @@ def test_the_weekday_is_no_anomaly() -> None:
         day = MONDAY + timedelta(days=number)
         bad = 24 if day.weekday() == 0 or number == 59 else 6
         found += [row(100 * number + at, level=-1 if at < bad else 1, at=day) for at in range(30)]
-    daily = next(one for one in series_of(frame(found), bucket="day") if one.figure == "negative sentiment")
+    daily = next(one for one in series_of(frame(found), buckets=("day",)) if one.figure == "negative sentiment")
     assert [point.start for point in daily.anomalies] == [MONDAY + timedelta(days=59)]
+
+
+@pytest.mark.parametrize(("days", "weeks", "shown"), [(400, 58, 91), (10, 2, 10), (1, 1, 1)], ids=["a year", "ten days", "one day"])
+def test_there_are_always_weeks_and_the_latest_days_corrected_together(days: int, weeks: int, shown: int) -> None:
+    found = series_of(frame([row(number, at=MONDAY + timedelta(days=number)) for number in range(days)]))
+    assert {(one.figure, one.bucket): len(one.points) for one in found if one.figure in ("records", "both at once")} == {
+        (figure, bucket): count for figure in ("records", "both at once") for bucket, count in (("week", weeks), ("day", shown))
+    }
+
+
+def test_q_pays_for_the_days_too() -> None:
+    usual = [week(number, 60, 20 + number % 3) for number in range(10)]
+    found = frame(*usual, week(10, 60, 36))
+    (alone,), (both,) = (
+        [one.points[-1].q for one in series_of(found, buckets=buckets) if (one.figure, one.bucket) == ("negative sentiment", "week")]
+        for buckets in (("week",), ("week", "day"))
+    )
+    assert alone is not None and both is not None and both > alone
 
 
 def test_one_old_record_does_not_make_a_thousand_weeks() -> None:
@@ -81,13 +101,18 @@ def test_days_after_today_and_no_days_are_counted_apart() -> None:
     found = frame(rows(2, at=MONDAY), rows(3), rows(1, at=date(2099, 1, 1)))
     dates = dates_of(found, today=date(2025, 6, 1))
     assert (dates.dated, dates.undated, dates.future, dates.first, dates.last) == (2, 3, 1, MONDAY, MONDAY)
-    assert series_of(frame(rows(3)), bucket="week") == ()
+    assert series_of(frame(rows(3))) == ()
+
+
+def codes(names: list[str]) -> Codes:
+    known = tuple(sorted(set(names)))
+    return Codes(known, np.array([known.index(name) for name in names], dtype=np.int64))
 
 
 def test_kitagawa_by_hand() -> None:
     """Chat from half to a fifth of the records, its rate from .2 to .4; e-mail's stays .6."""
-    before = np.array([1.0] + [0.0] * 4 + [1.0] * 3 + [0.0] * 2), ["chat"] * 5 + ["email"] * 5
-    after = np.array([0.4, 0.4] + [0.6] * 8), ["chat"] * 2 + ["email"] * 8
+    before = np.array([1.0] + [0.0] * 4 + [1.0] * 3 + [0.0] * 2), codes(["chat"] * 5 + ["email"] * 5)
+    after = np.array([0.4, 0.4] + [0.6] * 8), codes(["chat"] * 2 + ["email"] * 8)
     found = kitagawa("x", before, after)
     assert found is not None
     assert (found.before, found.after) == (pytest.approx(0.4), pytest.approx(0.56))
@@ -96,18 +121,18 @@ def test_kitagawa_by_hand() -> None:
 
 @given(*[st.lists(st.tuples(st.floats(-5, 5), st.sampled_from(["a", "b", "c", "d"])), min_size=1, max_size=20)] * 2)
 def test_mix_and_rate_sum_to_the_change(before: list[tuple[float, str]], after: list[tuple[float, str]]) -> None:
-    sides = [(np.array([value for value, _ in side]), [name for _, name in side]) for side in (before, after)]
+    sides = [(np.array([value for value, _ in side]), codes([name for _, name in side])) for side in (before, after)]
     found = kitagawa("x", *sides)
     assert found is not None and found.mix + found.rate == pytest.approx(found.change, abs=1e-9)
 
 
 def test_a_side_without_records_has_no_split() -> None:
-    assert kitagawa("x", (np.array([]), []), (np.array([1.0]), ["a"])) is None
-    assert splits(frame(), frame()) == ()
+    assert kitagawa("x", (np.array([]), codes([])), (np.array([1.0]), codes(["a"]))) is None
+    assert splits(frame(), frame(), followed(frame(), frame())) == ()
 
 
 def test_a_channel_that_is_new_is_all_mix() -> None:
-    found = kitagawa("x", (np.array([0.0, 0.0]), ["a", "a"]), (np.array([0.0, 1.0]), ["a", "b"]))
+    found = kitagawa("x", (np.array([0.0, 0.0]), codes(["a", "a"])), (np.array([0.0, 1.0]), codes(["a", "b"])))
     assert found is not None and (found.mix, found.rate) == (pytest.approx(0.5), 0.0)
 
 
@@ -134,6 +159,6 @@ def test_a_season_that_comes_every_year_is_no_anomaly(has_year: bool, verdict: s
         blamed = 50 if week % 52 in (22, 23, 24) else 10
         day = MONDAY + timedelta(weeks=week)
         found += rows(blamed, "use", "fulfilment-", start=week * 1000, at=day) + rows(100 - blamed, "use", start=week * 1000 + 500, at=day)
-    series = next(one for one in series_of(frame(found), bucket="week") if one.figure == "fulfilment-")
+    series = next(one for one in series_of(frame(found), buckets=("week",)) if one.figure == "fulfilment-")
     start = MONDAY + timedelta(weeks=52 + 22)
     assert next(point.verdict for point in series.points if point.start == start) == verdict

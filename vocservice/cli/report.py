@@ -33,6 +33,7 @@ from vocservice.taxonomy import Taxonomy, load_taxonomy
 PDF = ".pdf"
 PAGES = (".html", ".htm", PDF)
 _MOST_COMPARED = 2
+_DAY = click.DateTime(("%Y-%m-%d",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Output:
 @click.option(
     "--compare", "compared", multiple=True, metavar="COLUMN=VALUE", help="Compare these records with all others; twice, with each other."
 )
+@click.option("--since", type=_DAY, metavar="DAY", help="First day to report, such as 2025-01-01; undated records are left out.")
+@click.option("--until", type=_DAY, metavar="DAY", help="Last day to report.")
 @click.option("--origin", metavar="RAW", help="Raw file with the dates, channels, scores and customers of labelled records, by id.")
 @click.option("--customers", type=click.IntRange(2), default=CUSTOMERS, show_default=True, help="Customers that make a complaint shared.")
 @click.option("--sheet", help="Sheet of an Excel workbook; the first by default.")
@@ -75,7 +78,8 @@ def report(
     """Make an analyst's report of labelled or raw records.
 
     IN is what `voc classify` wrote (JSON Lines, or a table with voc_ columns), or raw records, which are labelled first.
-    The page needs nothing else and no network. Without --compare the last four weeks stand against the four before.
+    The page needs nothing else and no network. Without --compare the last four weeks stand against the four before, and a period from
+    --since to --until against the as many days before it.
 
     Exit codes: 0 done, 2 unusable input, output, option or configuration, 3 some records were rejected or left out,
     130 interrupted.
@@ -125,8 +129,13 @@ def _wish(options: dict[str, Any]) -> Wish:
     compared = tuple(map(parse_where, options["compared"]))
     if len(compared) > _MOST_COMPARED:
         raise click.UsageError("--compare can be given twice at most")
+    since, until = (options[name] and options[name].date() for name in ("since", "until"))
+    if since and until and since > until:
+        raise click.UsageError("--since lies after --until")
     return Wish(
         today=datetime.now().astimezone().date(),
+        since=since,
+        until=until,
         segment=options["segment_column"],
         compared=compared,
         customers=options["customers"],

@@ -4,16 +4,18 @@ What customers say, the mix of channels, another version of the taxonomy, and an
 The last two come from an anchor set: the same texts labelled by each version, so that only the labels differ.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vocservice.reporting.estimate import MIN_N, Estimate
-from vocservice.reporting.frame import Frame
+from vocservice.reporting.followed import OWN
+from vocservice.reporting.frame import Bools, Frame
 from vocservice.reporting.rows import Row
-from vocservice.reporting.trends import FOLLOWED, SCORE, Figure
+from vocservice.reporting.trends import Figure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -112,6 +114,43 @@ class _Drawn:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One set: (n,) block of customers, channel and version of each row, the names of all versions, (draws, blocks) weights."""
+
+    frame: Frame
+    block: Ints
+    channel: Ints
+    version: Ints
+    width: int
+    names: tuple[Version, ...]
+    weights: Floats
+
+    @classmethod
+    def of(cls, frame: Frame, channels: Sequence[str], versions: tuple[Version, ...], *, seed: int) -> "_Side":
+        """The set and the draws of its blocks, so that all records of one customer are drawn together."""
+        at = {name: number for number, name in enumerate(channels)}
+        own = np.array([*(at[name] for name in frame.channel.names), len(channels)], dtype=np.int64)[frame.channel.codes]
+        names, codes = _versions(frame)
+        version = np.array([versions.index(name) for name in names], dtype=np.int64)[codes]
+        return cls(frame, _blocks(frame.subject, seed), own, version, len(channels) + 1, versions, _weights(BLOCKS, seed))
+
+    def drawn(self, figure: Figure) -> _Drawn:
+        """The resamples of the rows that have the figure."""
+        values, mask = figure(self.frame)
+        counts, sums = self._sums(mask, self.channel, self.width, None), self._sums(mask, self.channel, self.width, values)
+        total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        rates = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+        by_version = self._sums(mask, self.version, len(self.names), None)
+        return _Drawn(counts / total, rates, by_version / total, sums.sum(axis=1) / total[:, 0], int(mask.sum()))
+
+    def _sums(self, mask: Bools, column: Ints, width: int, values: npt.NDArray[Any] | None) -> Floats:
+        """(draws, width) of the rows of a mask, by a column."""
+        at = (self.block * width + column)[mask]
+        found = np.bincount(at, weights=None if values is None else values[mask], minlength=BLOCKS * width)
+        return np.asarray(self.weights @ found.reshape(BLOCKS, width).astype(np.float64))
+
+
 def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
     """The texts of a frame, each under the versions that labelled it."""
     names, codes = _versions(frame)
@@ -123,21 +162,23 @@ def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
     return Anchors(versions, frame, np.array(found, dtype=np.int64).reshape(len(found), len(versions)))
 
 
-def fourfold(before: Frame, after: Frame, anchors: Anchors | None) -> tuple[Fourfold, ...]:
-    """Every followed figure of which both sets have enough records."""
-    found = (_fourfold(name, figure, (before, after), anchors, is_labelled=name != SCORE) for name, figure in FOLLOWED.items())
+def fourfold(before: Frame, after: Frame, anchors: Anchors | None, figures: Mapping[str, Figure]) -> tuple[Fourfold, ...]:
+    """Every one of these figures of which both sets have enough records."""
+    channels = sorted({channel for frame in (before, after) for channel in frame.channel.names})
+    versions = tuple(sorted({version for frame in (before, after) for version in _versions(frame)[0]}))
+    sides = tuple(_Side.of(frame, channels, versions, seed=SEED + at) for at, frame in enumerate((before, after)))
+    found = (_fourfold(name, figure, sides, anchors, is_labelled=name not in OWN) for name, figure in figures.items())
     return tuple(one for one in found if one is not None)
 
 
-def _fourfold(name: str, figure: Figure, sides: tuple[Frame, Frame], anchors: Anchors | None, *, is_labelled: bool) -> Fourfold | None:
-    channels = sorted({channel for frame in sides for channel in frame.channel.names})
-    versions = tuple(sorted({version for frame in sides for version in _versions(frame)[0]}))
-    a, b = (_drawn(frame, figure, channels, versions, seed=SEED + at) for at, frame in enumerate(sides))
+def _fourfold(name: str, figure: Figure, sides: Sequence["_Side"], anchors: Anchors | None, *, is_labelled: bool) -> Fourfold | None:
+    a, b = (side.drawn(figure) for side in sides)
     n = a.n + b.n
     if min(a.n, b.n) < MIN_N:
         return None
     mix, rate = _kitagawa(a, b)
-    labels = _by_labels(b.versions - a.versions, versions, figure, anchors) if is_labelled else _Labels.none(len(mix), _OWN_SCORE)
+    moved, versions = b.versions - a.versions, sides[0].names
+    labels = _by_labels(moved, versions, figure, anchors) if is_labelled else _Labels.none(len(mix), _OWN_SCORE)
     means = float(a.mean[0]), float(b.mean[0])
     causes = tuple(_causes(mix, rate, labels, n))
     untold = None if labels.is_known else _estimate(rate, n)
@@ -164,23 +205,6 @@ def _versions(frame: Frame) -> tuple[list[Version], Ints]:
     return [(models[pair // len(taxonomies)], taxonomies[pair % len(taxonomies)]) for pair in found.tolist()], codes
 
 
-def _drawn(frame: Frame, figure: Figure, channels: Sequence[str], versions: Sequence[Version], *, seed: int) -> _Drawn:
-    """The set and its resamples by blocks of customers, so that all records of one are drawn together."""
-    values, mask = figure(frame)
-    kept, block = frame.take(mask), _blocks(frame.subject[mask], seed)
-    width, at = len(channels) + 1, {name: number for number, name in enumerate(channels)}
-    own = np.array([*(at[name] for name in frame.channel.names), width - 1], dtype=np.int64)[kept.channel.codes]
-    names, codes = _versions(kept)
-    version = np.array([versions.index(name) for name in names], dtype=np.int64)[codes]
-    weights = _weights(BLOCKS, seed)
-    counts = weights @ _table(block, own, width, None)
-    sums = weights @ _table(block, own, width, values[mask])
-    by_version = weights @ _table(block, version, len(versions), None)
-    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    rates = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    return _Drawn(counts / total, rates, by_version / total, sums.sum(axis=1) / total[:, 0], len(kept))
-
-
 def _blocks(subject: Ints, seed: int) -> Ints:
     customers, codes = np.unique(subject, return_inverse=True)
     return np.asarray(np.random.default_rng(seed).permutation(len(customers))[codes] % BLOCKS)
@@ -190,10 +214,6 @@ def _weights(blocks: int, seed: int) -> Floats:
     """(1 + resamples, blocks): once each, then how often each was drawn."""
     drawn = np.random.default_rng(seed + 10).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
     return np.concatenate([np.ones((1, blocks)), drawn])
-
-
-def _table(block: Ints, column: Ints, width: int, values: Floats | None) -> Floats:
-    return np.bincount(block * width + column, weights=values, minlength=BLOCKS * width).reshape(BLOCKS, width).astype(np.float64)
 
 
 def _kitagawa(a: _Drawn, b: _Drawn) -> tuple[Floats, Floats]:

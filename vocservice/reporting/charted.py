@@ -7,7 +7,7 @@ from typing import Any
 
 from vocservice.reporting.definitions import definitions
 from vocservice.reporting.report import DRAWN, FORMAT, Report, plain
-from vocservice.reporting.trends import Series
+from vocservice.reporting.trends import BUCKETS, Bucket, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +26,25 @@ class Charted:
     waits_for: str = ""
 
 
-def slug(figure: str) -> str:
+def slug(figure: str, bucket: Bucket) -> str:
     """The name of the chart of a series."""
-    return figure.replace(" ", "-")
+    return figure.replace(" ", "-") + ("-by-day" if bucket == "day" else "")
 
 
-def _figure(name: str, report: Report) -> Series | None:
-    return next((series for series in report.series if series.figure == name), None)
+def _figure(name: str, bucket: Bucket, report: Report) -> Series | None:
+    return next((series for series in report.series if (series.figure, series.bucket) == (name, bucket)), None)
 
 
 def _compared(report: Report) -> Mapping[str, object] | None:
     found = report.comparison
     if found is None:
         return None
-    names = ("before", "after", "n_before", "n_after", "channels", "changes")
+    names = ("before", "after", "n_before", "n_after", "channels", "changes", "groups")
     return {name: getattr(found, name) for name in names}
 
 
 def _odd(report: Report) -> Sequence[Mapping[str, object]]:
-    return [{"figure": series.figure, "point": point} for series in report.series for point in series.anomalies]
+    return [{"figure": series.figure, "bucket": series.bucket, "point": point} for series in report.series for point in series.anomalies]
 
 
 CHARTED: Mapping[str, Charted] = {
@@ -58,18 +58,23 @@ CHARTED: Mapping[str, Charted] = {
     "ladder": Charted("Promotion ladder", "ladder", lambda report: report.scope.ladder, "words"),
     "unfixed": Charted("Recovered but unfixed", "unfixed", lambda report: report.scope.unfixed),
     "drivers": Charted("Drivers of the score", "drivers", lambda report: report.drivers, "drivers"),
+    "other-drivers": Charted("Drivers of other kinds of score", "drivers", lambda report: report.other_drivers, "drivers"),
     "priorities": Charted(
         "Volume against impact", "priority", lambda report: [one for one in report.drivers.drivers if one.quadrant], "drivers"
     ),
     "series": Charted("Every series", "odd", lambda report: report.series, "series"),
-    **{slug(name): Charted(f"{name.capitalize()} over time", "odd", partial(_figure, name), "series") for name in DRAWN},
+    **{
+        slug(name, bucket): Charted(f"{name.capitalize()} by {bucket}", "odd", partial(_figure, name, bucket), "series")
+        for name in DRAWN
+        for bucket in BUCKETS
+    },
     "anomalies": Charted("What stands out", "odd", _odd, "series"),
     "handovers": Charted("Other models and taxonomies", "causes", lambda report: report.handovers),
     "changes": Charted("What changed, cell by cell", "changes", _compared),
     "side-by-side": Charted("Net sentiment side by side", "changes", lambda report: report.comparison.shifts if report.comparison else ()),
     "causes": Charted("Changes split four ways", "causes", lambda report: report.causes, "causes"),
     "mix": Charted("Mix of channels and rates within them", "causes", lambda report: report.splits),
-    "quotes": Charted("In customers’ words", "place", lambda report: report.quotes, "quotes"),
+    "quotes": Charted("In customers’ words", "quotes", lambda report: report.quotes, "quotes"),
 }
 
 

@@ -1,12 +1,15 @@
 """Two sets of records in, both side by side out: journey maps, shares, sentiment, every difference tested, and what may mislead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vocservice.reporting.causes import Fourfold, fourfold
+from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Bools, Frame
 from vocservice.reporting.journey import Comparison, Gap, compare, corrected, gap
-from vocservice.reporting.report import plain
+from vocservice.reporting.report import anchor_set, plain
+from vocservice.reporting.rows import Row
 from vocservice.reporting.trends import Split, figures_of, splits
 from vocservice.taxonomy import Taxonomy
 
@@ -21,6 +24,7 @@ class Contrast:
         comparison: both journey maps, changes of cells, of stages and of factors, and whether the channels differ.
         gaps: shares that are followed, each corrected for the number of them.
         splits: how much of a difference is the mix of channels.
+        causes: the same figures split four ways.
         shared: records that are in both sets.
         versions: models and taxonomies that labelled only one of the two.
     """
@@ -29,29 +33,33 @@ class Contrast:
     comparison: Comparison
     gaps: tuple[Gap, ...]
     splits: tuple[Split, ...]
+    causes: tuple[Fourfold, ...]
     shared: int
     versions: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
-        names = ("comparison", "gaps", "splits", "shared", "versions")
+        names = ("comparison", "gaps", "splits", "causes", "shared", "versions")
         return {"format": FORMAT, "taxonomy": self.taxonomy.id, **{name: plain(getattr(self, name)) for name in names}}
 
 
-def contrast(frame: Frame, first: Bools, second: Bools, *, names: tuple[str, str]) -> Contrast:
+def contrast(frame: Frame, first: Bools, second: Bools, *, names: tuple[str, str], anchors: Sequence[Row] = ()) -> Contrast:
     """Two sets of records of a frame side by side.
 
     Args:
         frame: the records.
         first, second: (n,) which of them are in the sets.
         names: of the sets.
+        anchors: the same texts labelled by several models or taxonomies, under the same ids.
     """
     sides = frame.take(first), frame.take(second)
+    figures = followed(*sides)
     return Contrast(
         frame.taxonomy,
         compare(*sides, names=names),
         tuple(corrected(list(_gaps(*sides)))),
-        splits(*sides),
+        splits(*sides, figures),
+        fourfold(*sides, anchor_set(anchors, frame.taxonomy), figures),
         int((first & second).sum()),
         tuple(_alone(*sides)),
     )

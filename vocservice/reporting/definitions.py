@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from vocservice.reporting.estimate import MIN_N
 
+ELSEWHERE = ("inflow", "new")
+"""Those that pages of the workbench use and a report does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -21,6 +24,11 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
         customers: how many different customers make a shared complaint.
     """
     return {
+        "records": Definition(
+            "Records, customers",
+            "Analyses with status ok; others are left out and counted by code. Records with the same customer’s key are one customer; "
+            "a record without a key counts as a customer of its own, and is none of those told apart.",
+        ),
         "net": Definition(
             "Net sentiment",
             "(positive − negative) / all, from −1 to +1; of records by their overall sentiment, of a factor by its polarity. "
@@ -38,7 +46,8 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Cell of the journey map",
             "Records that mention the factor at the stage. A factor stands at the stages whose evidence it shares in the text; "
             "where it shares none, at the record’s first stage. Labels that the model withheld count as not given. Painted only "
-            "where the interval leaves out zero. ▲ and ▼: blamed clearly more or less often than before, as under “What changed”.",
+            "where the interval leaves out zero. ▲ and ▼: blamed clearly more or less often than before, as under “What changed”; how "
+            "much, with interval and q, stands in the table under the map. Cells of a group count mentions; their change is of records.",
         ),
         "scope": Definition(
             "Service complaint, experience issue",
@@ -65,9 +74,10 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
         ),
         "drivers": Definition(
             "Drivers",
-            "Ridge regression of the score on factors, stages and scope, with channel, scale and segment held equal; intervals by "
-            "resampling customers (1,000 times). “Without it”: impact times how often it is said. Said at least 10 times, or not "
-            "known; 50 scored records at least.",
+            "Ridge regression of the score on factors, stages and scope, with channel and segment held equal; intervals by resampling "
+            "customers (1,000 times). A model for each kind of score that has enough; NPS counts a promoter (9, 10) as +1, a detractor "
+            "(0 to 6) as −1. Only where no kind has enough, all are scaled to 0 to 1 and taken together, with the scale held equal. "
+            "“Without it”: impact times how often it is said. Said at least 10 times, or not known; 50 scored records at least.",
         ),
         "parts": Definition(
             "Part of R²",
@@ -89,10 +99,10 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
         ),
         "odd": Definition(
             "What stands out",
-            "A week against the eight before, a day against the same weekday of the eight weeks before: beta-binomial range that "
-            "widens with few records and with an unsteady past (Kleinman 1973); counts by a gamma-Poisson. With a year of weeks "
-            "before, the eight are moved by how the same weeks stood to each other a year ago. q over all figures shown (Benjamini "
-            "and Hochberg).",
+            "By week (the latest 104) and by day (the latest 91). A week against the eight before, a day against the same weekday of the "
+            "eight weeks before: beta-binomial range that widens with few records and with an unsteady past (Kleinman 1973); counts by a "
+            "gamma-Poisson. With a year of weeks before, the eight are moved by how the same weeks stood to each other a year ago. q over "
+            "all figures shown (Benjamini and Hochberg).",
         ),
         "changes": Definition(
             "What changed",
@@ -105,6 +115,24 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Channel mix: what the shares of the channels did (Kitagawa 1955). Model and taxonomy version: how much more of the "
             "second set a version labelled, times how an anchor set, the same texts labelled by each version, differs between them. "
             "Customers: what is left, what people say. The four sum to the change; intervals by 500 resamples of customers and of "
-            "anchors.",
+            "anchors. Followed are sentiment, scope and scores, and of the negative shares of stages and factors and of the flags the "
+            "twelve that moved most beyond chance.",
+        ),
+        "quotes": Definition(
+            "Quotes",
+            f"From the five most blamed and the five most praised cells, at most three each: redacted texts, the evidence marked, only "
+            f"where at least {MIN_N} records of {MIN_N} customers say the same.",
+        ),
+        "inflow": Definition(
+            "Inflow of an issue",
+            "Service complaints that blame the factor at the stage, as a share of records with a scope: the last four weeks since it "
+            "was opened against the eight before. Fallen or risen: z test of two proportions (Fisher’s exact test for few), p ≤ 0.05. "
+            "Not known before two weeks have passed or with fewer than 30 records on a side.",
+        ),
+        "new": Definition(
+            "New themes",
+            "Records without a factor, or with none that is likelier than not, of two periods, grouped together. Growing: a larger share "
+            "of all records in the second period, test of two proportions, q ≤ 0.05 (Benjamini and Hochberg); new where the first has "
+            "none.",
         ),
     }

@@ -1,7 +1,7 @@
 """A frame with scores in, what moves the score out: regression with intervals, a fair split of R², volume against impact.
 
-The score runs from 0 to 1 here and is given back in the sender's own units where all scores share one scale. The figures
-are associations in what was said, not proof of cause.
+The score runs from 0 to 1 here and is given back in the sender's own units where all scores share one scale, NPS as promoters less
+detractors. The figures are associations in what was said, not proof of cause.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vocservice.reporting.frame import NEGATIVE, POSITIVE, Bools, Codes, Frame
+from vocservice.reporting.scores import nps_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,6 +29,8 @@ PART_ORDERINGS = 30
 EXACT_UP_TO = 6
 MAX_LEVELS = 10
 SEED = 20250101
+NPS = "NPS (\u22121 to +1)"
+POOLED = "score scaled to 0 to 1"
 _JITTER = 1e-8
 _MIDDLE = (0.025, 0.975)
 _QUADRANTS = {(True, True): "fix first", (True, False): "frequent, mild", (False, True): "rare, costly", (False, False): "watch"}
@@ -81,7 +84,7 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class Drivers:
-    """The model, or why there is none.
+    """The model of one kind of score (of several pooled where its unit is `POOLED`), or why there is none.
 
     Attributes:
         n: scored records.
@@ -115,8 +118,21 @@ class Design:
     score: Floats
 
 
+def drivers_by_kind(frame: Frame, *, segments: Sequence[str] = ()) -> tuple[Drivers, ...]:
+    """A model of each kind of score that has enough of them, of the most scores first; where none has, one of all kinds together.
+
+    Args:
+        frame: the records; those without a score are left out.
+        segments: names of segments held equal beside the channel.
+    """
+    counts = frame.scale.counts()
+    kinds = [at for at in np.argsort(-counts, kind="stable").tolist() if counts[at] >= MIN_SCORED]
+    frames = [frame.take(frame.scale.codes == at) for at in kinds] or [frame]
+    return tuple(find_drivers(one, segments=segments) for one in frames)
+
+
 def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
-    """Fit the model.
+    """Fit the model; scores of several scales are each taken from 0 to 1.
 
     Args:
         frame: the records; those without a score are left out.
@@ -128,6 +144,10 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
         return Drivers(n, f"only {n} scored records; {MIN_SCORED} are needed")
     if float(np.ptp(scored.score)) == 0:
         return Drivers(n, "all scores are the same")
+    if _unit(scored)[1] == NPS:
+        scored = replace(scored, score=(nps_of(scored.score) + 1) / 2)
+        if float(np.ptp(scored.score)) == 0:
+            return Drivers(n, "all customers are promoters, or all passive, or all detractors")
     terms, columns = _terms(scored)
     counts = columns.sum(axis=0).astype(int)
     kept = _kept(counts, n)
@@ -237,9 +257,10 @@ def _driver(term: Term, n: int, share: float, impact: Floats, part: Floats) -> D
 
 def _unit(frame: Frame) -> tuple[float, str, float]:
     """Width, name and lowest value of the scale; of 0 to 1 where scores of several scales meet."""
-    if len(used := [scale for scale, count in zip(frame.scales, frame.scale.counts(), strict=True) if count]) == 1:
-        return used[0].high - used[0].low, used[0].name, used[0].low
-    return 1.0, "score scaled to 0 to 1", 0.0
+    used = [scale for scale, count in zip(frame.scales, frame.scale.counts(), strict=True) if count]
+    if len(used) != 1:
+        return 1.0, POOLED, 0.0
+    return (2.0, NPS, -1.0) if used[0].kind == "nps" else (used[0].high - used[0].low, used[0].name, used[0].low)
 
 
 def _block_sums(design: Design, subject: npt.NDArray[np.int64]) -> Floats:

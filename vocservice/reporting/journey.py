@@ -135,7 +135,10 @@ One = TypeVar("One", bound=Tested)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two sets of records against each other; `maps` are their journey maps, `shifts` stages and factors side by side."""
+    """Two sets of records against each other; `maps` are their journey maps, `shifts` stages and factors side by side.
+
+    `groups` are the changes of the cells of groups, by records that blame any of their factors at the stage.
+    """
 
     before: str
     after: str
@@ -145,16 +148,12 @@ class Comparison:
     shifts: tuple[Shift, ...]
     maps: tuple[Journey, Journey]
     channels: ChannelMix
+    groups: tuple[Change, ...]
 
     @property
     def tested(self) -> int:
         """How many cells were tested, for which q is corrected."""
         return sum(change.p is not None for change in self.changes)
-
-    @property
-    def moved(self) -> Mapping[tuple[str | None, str], str]:
-        """The verdict of each cell that is clearly blamed more (up) or less (down)."""
-        return {(change.stage, change.factor): change.verdict for change in self.clear}
 
     @property
     def clear(self) -> tuple[Change, ...]:
@@ -186,8 +185,13 @@ def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int =
         Change(*_shares((a.negative, len(before)), (b.negative, len(after)), least), a.stage, a.factor)
         for a, b in zip(maps[0].cells(), maps[1].cells(), strict=True)
     ]
+    groups = [
+        Change(*_shares((a, len(before)), (b, len(after)), least), *cell)
+        for cell, a, b in zip(_group_cells(before), _blaming(before), _blaming(after), strict=True)
+    ]
     shifts = tuple(corrected([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
-    return Comparison(*names, len(before), len(after), tuple(corrected(found)), shifts, maps, channel_mix(before, after))
+    changes, mix = tuple(corrected(found)), channel_mix(before, after)
+    return Comparison(*names, len(before), len(after), changes, shifts, maps, mix, tuple(corrected(groups)))
 
 
 def channel_mix(before: Frame, after: Frame) -> ChannelMix:
@@ -206,6 +210,20 @@ def groups_of(frame: Frame) -> Mapping[str, list[int]]:
     for at, key in enumerate(frame.factor_keys):
         groups.setdefault(frame.taxonomy["factors"][key].group or "other", []).append(at)
     return groups
+
+
+def _group_cells(frame: Frame) -> Iterator[tuple[str, str]]:
+    yield from ((stage, group) for group in groups_of(frame) for stage in frame.stage_keys)
+
+
+def _blaming(frame: Frame) -> Iterator[int]:
+    """How many records blame any factor of a group at a stage, in the order of `_group_cells`."""
+    places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
+    for members in groups_of(frame).values():
+        held = np.zeros((len(frame.stage_keys), len(frame)), dtype=bool)
+        is_here = np.isin(places.factor, members)
+        held[places.stage[is_here], places.row[is_here]] = True
+        yield from held.sum(axis=1).tolist()
 
 
 def _cube(frame: Frame) -> Ints:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -17,20 +17,25 @@ from vocservice.reporting import words
 from vocservice.reporting.charted import CHARTED, slug
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
 from vocservice.reporting.contrast import Contrast
-from vocservice.reporting.definitions import definitions
-from vocservice.reporting.drivers import Driver, Drivers
+from vocservice.reporting.definitions import ELSEWHERE, definitions
+from vocservice.reporting.drivers import NPS, POOLED, Driver, Drivers
 from vocservice.reporting.estimate import MIN_N, Estimate
 from vocservice.reporting.journey import Cell, Change, Comparison
+from vocservice.reporting.leading import Links, days_of, driver_leads, filters_of, hits_of, leads_of, point_lead
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.report import DRAWN, Report
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures
-from vocservice.reporting.trends import Point, Series
+from vocservice.reporting.trends import BUCKETS, Point, Series
 from vocservice.taxonomy import Taxonomy
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_DRIVERS = 15
 SHOWN_RUNGS = 15
 SHOWN_CHANGES = 20
+_MAPS: Mapping[str, str] = {
+    "groups": "Journey map: net sentiment by stage and group of factors",
+    "cells": "Journey map: net sentiment by stage and factor",
+}
 _STEPS = ((0.7, 3), (0.4, 2), (0.0, 1))
 
 
@@ -39,9 +44,18 @@ class Charts:
     """The drawings of a page; null or empty where there is nothing to draw."""
 
     scope: Chart
-    drivers: Chart | None
+    models: tuple["Model", ...]
+    weeks: tuple[Chart, ...]
+    days: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The drivers of one kind of score with their drawings; null where there is nothing to draw."""
+
+    drivers: Drivers
+    chart: Chart | None
     priorities: Chart | None
-    series: tuple[Chart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +64,6 @@ class Slide:
 
     name: str
     page: str
-
-
-class Links(Protocol):
-    """Where a figure leads to, on pages that have more than the report."""
-
-    def cell(self, cell: Cell) -> str:
-        """The URL of the records that a cell of the journey map counts."""
-        ...
-
-    def chart(self, name: str) -> str:
-        """The URL of the numbers of a chart, by its name in `charted`."""
-        ...
-
-    def record(self, record_id: str) -> str:
-        """The URL of a record."""
-        ...
 
 
 def render(report: Report) -> str:
@@ -86,22 +84,23 @@ def contrasted(found: Contrast, links: tuple[Links | None, Links | None]) -> str
         "numbers": None,
         "least": MIN_N,
         "definitions": definitions(customers=CUSTOMERS),
-        "verdicts": found.comparison.moved,
+        "changed": _changed(found.comparison),
+        "filters_of": filters_of,
         "shown_changes": shown_changes(found.comparison),
-        "figure_name": partial(_figure_name, found.taxonomy),
     }
     return _environment().get_template("contrast.html").render(**values, **_names(found.taxonomy))
 
 
 def slides(report: Report) -> Iterator[Slide]:
-    """The journey map, then each chart of the page; each says its n and of whom."""
+    """Both journey maps, then each chart of the page; each says its n and of whom."""
     charts = _charts(report)
-    drawn: list[Chart | None] = [None, charts.scope, *filter(None, (charts.drivers, charts.priorities)), *charts.series]
+    models = [chart for model in charts.models for chart in (model.chart, model.priorities)]
+    drawn = filter(None, (charts.scope, *models, *charts.weeks, *charts.days))
     values = {**_values(report, None), "css": _css(), "slide_css": _css("slide.css"), "source": _source(report)}
     template = _environment().get_template("slide.html")
-    for number, found in enumerate(drawn, 1):
-        title = found.title if found else "Journey map: net sentiment by stage and group of factors"
-        yield Slide(f"{number:02d}-{found.key if found else 'journey'}", template.render(title=title, found=found, **values))
+    maps = [(f"journey-{by}" if by == "cells" else "journey", title, None, by) for by, title in _MAPS.items()]
+    for number, (name, title, found, by) in enumerate([*maps, *((one.key, one.title, one, "") for one in drawn)], 1):
+        yield Slide(f"{number:02d}-{name}", template.render(title=title, found=found, by=by, **values))
 
 
 def _source(report: Report) -> str:
@@ -122,16 +121,28 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "report": report,
         "links": links,
         "numbers": links.chart if links else None,
+        "sides": links.sides(report) if links else (None, None),
+        "leads": leads_of(report, links) if links else {},
+        "days_of": partial(days_of, report.made),
+        "driver_leads": partial(driver_leads, report, links) if links else None,
+        "point_lead": partial(point_lead, report, links) if links else None,
         "charted": CHARTED,
         "charts": _charts(report),
         "least": MIN_N,
-        "definitions": definitions(customers=report.customers_wanted),
+        "definitions": {key: one for key, one in definitions(customers=report.customers_wanted).items() if key not in ELSEWHERE},
         "shown_rungs": report.scope.ladder[:SHOWN_RUNGS],
-        "verdicts": report.comparison.moved if report.comparison else {},
+        "changed": _changed(report.comparison),
         "shown_changes": shown_changes(report.comparison),
-        "anomalies": tuple((series.figure, point) for series in report.series for point in series.anomalies),
+        "pooled": POOLED,
+        "anomalies": tuple((series, point) for series in report.series for point in series.anomalies),
         **_names(report.taxonomy),
     }
+
+
+def _changed(comparison: Comparison | None) -> Mapping[str, Mapping[tuple[str | None, str], Change]]:
+    """The change of each cell of the map of factors and of that of groups; a map has none without a comparison."""
+    found = {"cells": comparison.changes, "groups": comparison.groups} if comparison else {"cells": (), "groups": ()}
+    return {by: {(change.stage, change.factor): change for change in changes} for by, changes in found.items()}
 
 
 def look_of(cell: Cell) -> str:
@@ -151,6 +162,22 @@ def tone_of(found: Estimate) -> str:
     return f"{'good' if found.value > 0 else 'bad'}{step}"
 
 
+def cell_text(cell: Cell, change: Change | None) -> str:
+    """What a cell counts, its net sentiment and its change with their intervals, for whoever points at it."""
+    counts = f"{cell.positive} praise, {cell.negative} blame, {cell.mixed} mixed; net sentiment {words.net_text(cell.net)}"
+    return f"{counts}. {change_text(change)}" if change else counts
+
+
+def change_text(change: Change) -> str:
+    """How often a cell is blamed in both sets, and the difference."""
+    if change.q is None:
+        return f"Blamed before: {words.share_text(change.before)}, after: {words.share_text(change.after)}; change not known"
+    return (
+        f"Blamed before: {words.share_text(change.before)}, after: {words.share_text(change.after)}; "
+        f"change {words.part_text(change.difference)}, q = {change.q:.2g}, {change.verdict}"
+    )
+
+
 def impact_text(driver: Driver, *, digits: int = 2) -> str:
     """Impact with its interval."""
     return f"{words.signed(driver.impact, digits)} ({words.signed(driver.low, digits)} to {words.signed(driver.high, digits)})"
@@ -161,8 +188,15 @@ def without_text(driver: Driver, unit: str) -> str:
     if not driver.is_clear:
         return "no clear effect"
     size = abs(driver.without)
+    if unit == NPS:
+        points = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
+        return f"without it NPS would be {points} {'point' if points.endswith(' 1') or points == '1' else 'points'} {_way(driver)}"
     amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
-    return f"without it the mean would be {amount} {'higher' if driver.without > 0 else 'lower'} on {unit}"
+    return f"without it the mean would be {amount} {_way(driver)} on {unit}"
+
+
+def _way(driver: Driver) -> str:
+    return "higher" if driver.without > 0 else "lower"
 
 
 def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
@@ -173,22 +207,22 @@ def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
         "owner_name": partial(words.owner_name, taxonomy),
         "metric_name": partial(words.metric_name, taxonomy),
         "term_name": partial(words.term_name, taxonomy),
+        "figure_name": partial(words.figure_name, taxonomy),
     }
 
 
-def _figure_name(taxonomy: Taxonomy, figure: str) -> str:
-    """A followed share in words; a flag by its label."""
-    kind, _, key = figure.partition(" ")
-    return words.label_of(taxonomy, "flags", key) if kind == "flag" else figure.capitalize()
-
-
 def _charts(report: Report) -> Charts:
-    drivers = report.drivers
-    return Charts(
-        _scope_chart(report.scope, report.taxonomy),
-        _driver_chart(drivers, report.taxonomy) if drivers.drivers else None,
-        _priority_chart(drivers, report.taxonomy) if any(driver.quadrant for driver in drivers.drivers) else None,
-        tuple(_series_chart(series) for series in report.series if series.figure in DRAWN),
+    models = tuple(_model(found, report.taxonomy, number) for number, found in enumerate((report.drivers, *report.other_drivers), 1))
+    weeks, days = (tuple(_series_chart(one) for one in report.series if one.figure in DRAWN and one.bucket == bucket) for bucket in BUCKETS)
+    return Charts(_scope_chart(report.scope, report.taxonomy), models, weeks, days)
+
+
+def _model(drivers: Drivers, taxonomy: Taxonomy, number: int) -> Model:
+    key = f"-{number}" if number > 1 else ""
+    return Model(
+        drivers,
+        _driver_chart(drivers, taxonomy, f"drivers{key}") if drivers.drivers else None,
+        _priority_chart(drivers, taxonomy, f"priorities{key}") if any(driver.quadrant for driver in drivers.drivers) else None,
     )
 
 
@@ -202,26 +236,28 @@ def _bar(label: str, found: Estimate) -> Bar:
     return Bar(label, found.value, found.low, found.high, words.share_text(found))
 
 
-def _driver_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
+def _driver_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
     bars = [
         Bar(words.term_name(taxonomy, driver.term), driver.impact, driver.low, driver.high, f"{impact_text(driver)}, n = {driver.n}")
         for driver in drivers.drivers[:SHOWN_DRIVERS]
     ]
-    return intervals("drivers", f"What moves the score of {drivers.n} records", bars, bounds=(0.0, 0.0), unit=f"change on {drivers.unit}")
+    title = f"What moves the score of {drivers.n} records: {drivers.unit}"
+    return intervals(key, title, bars, bounds=(0.0, 0.0), unit=f"change on {drivers.unit}")
 
 
-def _priority_chart(drivers: Drivers, taxonomy: Taxonomy) -> Chart:
+def _priority_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
     marks = [
         Mark(words.term_name(taxonomy, driver.term), driver.share, -driver.impact, driver.is_clear)
         for driver in drivers.drivers
         if driver.quadrant
     ]
-    return scatter("priorities", "Volume against impact of what is blamed", marks, names=("share of scored records", "lowers the score by"))
+    title = f"Volume against impact of what is blamed: {drivers.unit}"
+    return scatter(key, title, marks, names=("share of scored records", "lowers the score by"))
 
 
 def _series_chart(series: Series) -> Chart:
     unit, title = "records" if series.figure == "records" else "share", f"{series.figure.capitalize()} by {series.bucket}"
-    return lines(slug(series.figure), title, [_dot(series, point) for point in series.points], unit=unit)
+    return lines(slug(series.figure, series.bucket), title, [_dot(series, point) for point in series.points], unit=unit)
 
 
 def _dot(series: Series, point: Point) -> Dot:
@@ -248,8 +284,9 @@ def shown_changes(comparison: Comparison | None) -> Sequence[Change]:
     return sorted(clear, key=lambda change: -abs(change.difference.value or 0.0))[:SHOWN_CHANGES]
 
 
-def _filters() -> Iterator[tuple[str, Callable[..., str]]]:
+def _filters() -> Iterator[tuple[str, Callable[..., Any]]]:
     yield "shown", shown
+    yield "hits", hits_of
     yield "percent", words.percent
     yield "signed", words.signed
     yield "number", words.number
@@ -261,6 +298,7 @@ def _filters() -> Iterator[tuple[str, Callable[..., str]]]:
     yield "part", words.part_text
     yield "impact", impact_text
     yield "without", without_text
+    yield "told", cell_text
 
 
 @lru_cache(maxsize=1)

@@ -14,22 +14,22 @@ from vocservice.errors import InputError
 from vocservice.reporting.causes import Anchors, Fourfold, anchors_of, fourfold
 from vocservice.reporting.cells import CellThemes, themes_of_cells
 from vocservice.reporting.columns import frame_of
-from vocservice.reporting.drivers import Drivers, find_drivers
-from vocservice.reporting.estimate import Estimate, mean, net, share
+from vocservice.reporting.drivers import POOLED, Drivers, drivers_by_kind
+from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
+from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Bools, Frame, distinct
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
 from vocservice.reporting.quotes import Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures, scope_figures
-from vocservice.reporting.trends import Dates, Handover, Series, Split, dates_of, handovers_of, periods, series_of, splits
+from vocservice.reporting.scores import nps_of
+from vocservice.reporting.trends import BOTH, Dates, Handover, Series, Split, dates_of, handovers_of, periods, series_of, splits
 from vocservice.taxonomy import Taxonomy
 
 FORMAT = 1
 DATE, CHANNEL = "date", "channel"
-WEEKLY_FROM_DAYS = 42
 MAX_SEGMENTS = 12
-DRAWN = ("records", "negative sentiment", "service complaints", "experience issues")
-_PROMOTER, _DETRACTOR = 9 / 10, 6 / 10
+DRAWN = ("records", "negative sentiment", "service complaints", "experience issues", BOTH)
 _DIGITS = 6
 LATER = ("drivers", "series", "causes", "quotes", "words")
 _UNWRITTEN = ("taxonomy", "pending", "is_kept")
@@ -59,6 +59,7 @@ class Wish:
         title: of the page.
         is_kept: it may outlive its records, so it quotes nobody and names no record.
         theme_customers: how many different customers must stand behind a theme of a quoted cell; null leaves themes out.
+        since, until: the period, both days included; null is open. Undated records are in none.
     """
 
     today: date
@@ -68,6 +69,12 @@ class Wish:
     title: str = "Voice of the customer"
     is_kept: bool = False
     theme_customers: int | None = None
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def has_period(self) -> bool:
+        return bool(self.since or self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All figures of one report; `pending` names those that it leaves out for now, `is_kept` says that it names no record."""
+    """All figures of one report; `pending` names those that it leaves out for now, `is_kept` says that it names no record.
+
+    `drivers` are of the kind of score with the most scores, `other_drivers` of each other kind that has enough.
+    """
 
     title: str
     made: date
@@ -136,6 +146,9 @@ class Report:
     themes: tuple[CellThemes, ...] | None = None
     pending: tuple[str, ...] = ()
     is_kept: bool = False
+    other_drivers: tuple[Drivers, ...] = ()
+    since: date | None = None
+    until: date | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
@@ -179,26 +192,27 @@ def report_of(
         InputError: a column or value to compare or to break down by is not in the records.
     """
     _check_columns(frame, wish)
-    dates = dates_of(frame, today=wish.today)
-    frame = _without_future(frame, wish.today)
-    masks, names = _compared(frame, wish)
-    sides = [frame.take(mask) for mask in masks]
+    dates, whole = dates_of(frame, today=wish.today), _without_future(frame, wish.today)
+    frame = _within(whole, wish)
+    sides, names = _compared(whole, frame, wish)
+    figures = followed(*sides) if sides else {}
     later, scope = not is_brief, scope_figures(frame, rows, customers=wish.customers)
+    drivers = drivers_by_kind(frame, segments=[wish.segment] if wish.segment else []) if later else (Drivers(0),)
     quotes = typical_quotes(frame, rows) if later and not wish.is_kept else ()
     return Report(
         title=wish.title,
         made=wish.today,
         taxonomy=frame.taxonomy,
-        headlines=_headlines(frame, skipped, dates),
+        headlines=_headlines(frame, skipped, dates_of(frame, today=wish.today) if wish.has_period else dates),
         journey=journey_map(frame),
         scope=_unnamed(scope) if wish.is_kept else scope,
-        drivers=find_drivers(frame, segments=[wish.segment] if wish.segment else []) if later else Drivers(0),
-        series=series_of(frame, bucket=_bucket(dates), whole_until=_whole_until(wish)) if later else (),
+        drivers=drivers[0],
+        series=series_of(frame, whole_until=_whole_until(wish)) if later else (),
         handovers=handovers_of(frame),
         comparison=compare(sides[0], sides[1], names=names) if sides else None,
         comparison_is_default=not wish.compared,
-        splits=splits(sides[0], sides[1]) if sides else (),
-        causes=fourfold(sides[0], sides[1], _anchors(anchors, frame.taxonomy)) if sides and later else (),
+        splits=splits(sides[0], sides[1], figures) if sides else (),
+        causes=fourfold(sides[0], sides[1], anchor_set(anchors, frame.taxonomy), figures) if sides and later else (),
         segment=wish.segment,
         segments=_segments(frame, wish.segment),
         quotes=quotes,
@@ -206,6 +220,9 @@ def report_of(
         themes=themes_of_cells(frame, rows, quotes, least=wish.theme_customers) if wish.theme_customers else None,
         pending=LATER if is_brief else (),
         is_kept=wish.is_kept,
+        other_drivers=drivers[1:],
+        since=wish.since,
+        until=wish.until,
     )
 
 
@@ -214,7 +231,8 @@ def _unnamed(scope: ScopeFigures) -> ScopeFigures:
     return dataclasses.replace(scope, ladder=ladder, unfixed=dataclasses.replace(scope.unfixed, ids=()))
 
 
-def _anchors(anchors: Sequence[Row], taxonomy: Taxonomy) -> Anchors | None:
+def anchor_set(anchors: Sequence[Row], taxonomy: Taxonomy) -> Anchors | None:
+    """The texts that several versions labelled; null where there are none."""
     return anchors_of(frame_of(anchors, taxonomy), anchors) if anchors else None
 
 
@@ -245,13 +263,48 @@ def _without_future(frame: Frame, today: date) -> Frame:
     return dataclasses.replace(frame, day=np.where(frame.day > today.toordinal(), 0, frame.day))
 
 
-def _compared(frame: Frame, wish: Wish) -> tuple[tuple[Bools, ...], tuple[str, str]]:
+def _within(frame: Frame, wish: Wish) -> Frame:
+    """The records of the period that is asked for, both days included.
+
+    Raises:
+        InputError: one is, and no record is dated.
+    """
+    if not wish.has_period:
+        return frame
+    if not (frame.day > 0).any():
+        raise InputError("no record has a date that can be read, so none lies in the period asked for")
+    return frame.take(_between(frame, wish.since or date.min, wish.until or date.max))
+
+
+def _between(frame: Frame, first: date, last: date) -> Bools:
+    return np.asarray((frame.day >= first.toordinal()) & (frame.day <= last.toordinal()) & (frame.day > 0))
+
+
+def _compared(whole: Frame, frame: Frame, wish: Wish) -> tuple[tuple[Frame, ...], tuple[str, str]]:
+    """Two sets with their names: those asked for, else the period asked for and as many days before it, else the last four weeks."""
+    if not wish.compared and wish.since:
+        return _before(whole, frame, wish.since, wish.until)
     if not wish.compared:
-        return periods(frame) or (), ("the four weeks before", "the last four weeks")
-    masks = [_mask(frame, where) for where in wish.compared]
+        return _taken(frame, periods(frame) or ()), ("the four weeks before", "the last four weeks")
+    masks = tuple(_mask(frame, where) for where in wish.compared)
     if len(masks) == 1:
-        return (_known(frame, wish.compared[0].column) & ~masks[0], masks[0]), ("all others", wish.compared[0].name)
-    return (masks[0], masks[1]), (wish.compared[0].name, wish.compared[1].name)
+        others = _known(frame, wish.compared[0].column) & ~masks[0]
+        return _taken(frame, (others, masks[0])), ("all others", wish.compared[0].name)
+    return _taken(frame, masks), (wish.compared[0].name, wish.compared[1].name)
+
+
+def _taken(frame: Frame, masks: Sequence[Bools]) -> tuple[Frame, ...]:
+    return tuple(frame.take(mask) for mask in masks)
+
+
+def _before(whole: Frame, frame: Frame, since: date, until: date | None) -> tuple[tuple[Frame, ...], tuple[str, str]]:
+    """A period and as many days before it; nothing where one of them has too few records."""
+    last = until or date.fromordinal(max(int(frame.day.max(initial=0)), since.toordinal()))
+    first = date.fromordinal(max(2 * since.toordinal() - last.toordinal() - 1, 1))
+    day_before = date.fromordinal(max(since.toordinal() - 1, 1))
+    before = whole.take(_between(whole, first, day_before))
+    names = f"{first} to {day_before}", f"{since} to {last}"
+    return ((before, frame) if min(len(before), len(frame)) >= MIN_N else ()), names
 
 
 def _mask(frame: Frame, where: Where) -> Bools:
@@ -276,12 +329,6 @@ def _known(frame: Frame, column: str) -> Bools:
     if column == DATE:
         return np.asarray(frame.day > 0)
     return np.asarray((frame.channel if column == CHANNEL else frame.segments[column]).codes >= 0)
-
-
-def _bucket(dates: Dates) -> Any:
-    """Weeks, or days where the records span less than six of them."""
-    span = (dates.last - dates.first).days + 1 if dates.first and dates.last else 0
-    return "week" if span >= WEEKLY_FROM_DAYS else "day"
 
 
 def _whole_until(wish: Wish) -> date:
@@ -318,8 +365,8 @@ def _scores(frame: Frame) -> tuple[ScoreFigure, ...]:
     found = []
     for at, scale in enumerate(frame.scales):
         places = frame.score[frame.scale.codes == at]
-        promoters, detractors = int((places >= _PROMOTER - 1e-9).sum()), int((places <= _DETRACTOR + 1e-9).sum())
-        nps = net(promoters, detractors, len(places)) if scale.kind == "nps" else None
+        judged = nps_of(places)
+        nps = net(int((judged > 0).sum()), int((judged < 0).sum()), len(places)) if scale.kind == "nps" else None
         found.append(ScoreFigure(scale.name, scale.is_assumed, mean(scale.low + places * (scale.high - scale.low)), nps))
     return tuple(found)
 
@@ -343,5 +390,5 @@ def _segment(name: str, frame: Frame) -> Segment:
         share(int(frame.is_service.sum()), scoped),
         share(int(frame.is_experience.sum()), scoped),
         mean(values),
-        scale.name if scale else "score scaled to 0 to 1",
+        scale.name if scale else POOLED,
     )

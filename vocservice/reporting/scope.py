@@ -35,13 +35,14 @@ _COMMON = frozenset(("another", "done", "need", "never", "thing", "told", "took"
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """One ISO week: its Monday, its records with a scope, and the count of each key."""
+    """One ISO week: its Monday, its records with a scope, the count of each key; `both` counts in either other share too."""
 
     monday: date
     n: int
     counts: Mapping[str, int]
     service: Estimate
     experience: Estimate
+    both: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +297,8 @@ def _evidence_words(row: Row, factor: str) -> frozenset[str]:
 def _week(week: int, counts: Ints, frame: Frame, least: int) -> Week:
     by_key = {key: int(counts[at]) for at, key in enumerate(frame.scope.names)}
     n, both = int(counts.sum()), by_key.get("both", 0)
-    service, experience = (share(by_key.get(key, 0) + both, n, least=least) for key in KEYS[:2])
-    return Week(monday_of(week), n, by_key, service, experience)
+    shares = (share(count, n, least=least) for count in (*(by_key.get(key, 0) + both for key in KEYS[:2]), both))
+    return Week(monday_of(week), n, by_key, *shares)
 
 
 def _owned(frame: Frame) -> Iterator[tuple[str, str, Bools]]:

@@ -3,6 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+PROMOTER, DETRACTOR = 9 / 10, 6 / 10
 _HIGHEST = {"nps": 10.0, "csat": 5.0, "ces": 7.0, "stars": 5.0}
 _GUESSES = ((1.0, 5.0), (0.0, 10.0), (0.0, 100.0))
 _FROM_ZERO_ABOVE = 10.0
@@ -35,3 +41,8 @@ def assumed(found: Sequence[float]) -> Scale | None:
         return None
     fitting = (Scale(None, low, high, is_assumed=True) for low, high in _GUESSES if low <= min(found) and max(found) <= high)
     return next(fitting, None)
+
+
+def nps_of(places: Floats) -> Floats:
+    """+1 for promoters, -1 for detractors, else 0, of scores from 0 to 1 on the scale of NPS; NaN stays 0."""
+    return np.asarray((places >= PROMOTER - 1e-9).astype(np.float64) - (places <= DETRACTOR + 1e-9))

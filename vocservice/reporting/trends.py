@@ -1,4 +1,4 @@
-"""A frame with days in, series by week or day out: what stands out, what of a change is the channels', where model or labels changed.
+"""A frame with days in, series by week and by day out: what stands out, what of a change is the channels', where model or labels changed.
 
 Days are tested against the same weekday of the weeks before, weeks against the weeks before, moved as the same weeks moved a
 year ago where there is such a year; the expected range grows where there are few records, and where the past itself went up and down.
@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ from vocservice.reporting.stats import benjamini_hochberg, beta_binomial, intrac
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bucket = Literal["day", "week"]
-Figure = Callable[[Frame], tuple[Floats, Bools]]
+Figure = Callable[[Frame], tuple[npt.NDArray[Any], Bools]]
+"""Of each row its value, and whether it has one."""
 
 TRAILING_WEEKS = 8
 MIN_TRAILING = 4
@@ -30,16 +31,11 @@ CLEAR_Q = 0.05
 YEAR_WEEKS = 52
 MIN_SEASON = 30
 MOST_SEASON = 4.0
-SCORE = "mean score, scaled to 0 to 1"
-FOLLOWED: Mapping[str, Figure] = {
-    "mean sentiment": lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
-    "share of service complaints": lambda frame: (frame.is_service.astype(np.float64), frame.has_scope),
-    "share of experience issues": lambda frame: (frame.is_experience.astype(np.float64), frame.has_scope),
-    SCORE: lambda frame: (frame.score, ~np.isnan(frame.score)),
-}
-"""The figures whose change is split: of each row its value, and whether it has one. A score is the customer's own, whatever the model."""
 MAX_BUCKETS: Mapping[Bucket, int] = {"week": 104, "day": 91}
 DAYS: Mapping[Bucket, int] = {"week": 7, "day": 1}
+BUCKETS: Sequence[Bucket] = ("week", "day")
+NOT_TOLD = "not told"
+BOTH = "both at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,29 +142,37 @@ def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
     told = ~np.isnan(frame.level)
     negative = np.nan_to_num(frame.level) < 0
     figures = {"negative sentiment": (negative, told), "service complaints": (frame.is_service, frame.has_scope)}
-    figures["experience issues"] = (frame.is_experience, frame.has_scope)
+    figures |= {"experience issues": (frame.is_experience, frame.has_scope), BOTH: (frame.scope.is_name("both"), frame.has_scope)}
     figures |= {f"{key}-": (frame.factors[:, at] == NEGATIVE, everything) for at, key in enumerate(frame.factor_keys)}
     return figures | {f"flag {key}": (frame.flags[:, at], everything) for at, key in enumerate(frame.flag_keys)}
 
 
-def series_of(frame: Frame, *, bucket: Bucket, whole_until: date | None = None) -> tuple[Series, ...]:
-    """Volume and every followed share, tested; q is corrected over all points of all series.
+def series_of(frame: Frame, *, buckets: Sequence[Bucket] = BUCKETS, whole_until: date | None = None) -> tuple[Series, ...]:
+    """Volume and every followed share by week and by day, tested; q is corrected over all points of all series.
 
     Args:
         frame: the records.
-        bucket: by day or by week.
+        buckets: by which lengths of time.
         whole_until: the last day that is over; by default that of the last record.
     """
     dated = frame.take(frame.day > 0)
     if not len(dated):
         return ()
-    slots = _Slots.of(dated.day, bucket, whole_until.toordinal() if whole_until else None)
-    found = [Series("records", bucket, tuple(_volume(slots, bucket)))]
-    found += [Series(name, bucket, tuple(_points(slots, hits, among, bucket))) for name, (hits, among) in figures_of(dated).items()]
-    return tuple(_corrected(found))
+    end = whole_until.toordinal() if whole_until else int(dated.day.max())
+    return tuple(_corrected([one for bucket in buckets for one in _series(dated, bucket, end)]))
 
 
-def kitagawa(figure: str, before: tuple[Floats, Sequence[str]], after: tuple[Floats, Sequence[str]]) -> Split | None:
+def _series(frame: Frame, bucket: Bucket, end: int) -> Iterator[Series]:
+    """Not tested over all yet. Of days only the records of those shown are looked at."""
+    if bucket == "day":
+        frame = frame.take(frame.day > frame.day.max() - MAX_BUCKETS[bucket])
+    slots = _Slots.of(frame.day, bucket, end)
+    yield Series("records", bucket, tuple(_volume(slots, bucket)))
+    for name, (hits, among) in figures_of(frame).items():
+        yield Series(name, bucket, tuple(_points(slots, hits, among, bucket)))
+
+
+def kitagawa(figure: str, before: tuple[Floats, Codes], after: tuple[Floats, Codes]) -> Split | None:
     """Split the change of a mean (or share) into mix and rate (Kitagawa 1955); null when one side has no record.
 
     Args:
@@ -186,9 +190,9 @@ def kitagawa(figure: str, before: tuple[Floats, Sequence[str]], after: tuple[Flo
     return Split(figure, len(before[0]), len(after[0]), means[0], means[1], mix, rate, parts)
 
 
-def splits(before: Frame, after: Frame) -> tuple[Split, ...]:
-    """The splits of the figures that a reader asks about first."""
-    found = (kitagawa(name, *(_side(frame, figure) for frame in (before, after))) for name, figure in FOLLOWED.items())
+def splits(before: Frame, after: Frame, figures: Mapping[str, Figure]) -> tuple[Split, ...]:
+    """The split of each of these figures that both sets have."""
+    found = (kitagawa(name, *(_side(frame, figure) for frame in (before, after))) for name, figure in figures.items())
     return tuple(split for split in found if split is not None)
 
 
@@ -209,12 +213,11 @@ class _Slots:
     days: tuple[int, int]
 
     @classmethod
-    def of(cls, day: Ints, bucket: Bucket, whole_until: int | None) -> "_Slots":
+    def of(cls, day: Ints, bucket: Bucket, whole_until: int) -> "_Slots":
         number = (day - 1) // DAYS[bucket]
         last = int(number.max())
         first = max(int(number.min()), last - MAX_BUCKETS[bucket] + 1)
-        end = int(day.max()) if whole_until is None else min(int(day.max()), whole_until)
-        return cls(number - first, last - first + 1, first, (int(day.min()), end))
+        return cls(number - first, last - first + 1, first, (int(day.min()), min(int(day.max()), whole_until)))
 
     def counts(self, mask: Bools) -> Floats:
         kept = mask & (self.of_record >= 0)
@@ -326,12 +329,11 @@ def _judged(point: Point, q: float) -> Point:
     return replace(point, q=q, verdict=verdict)
 
 
-def _by_channel(values: Floats, channels: Sequence[str]) -> Mapping[str, tuple[float, float]]:
+def _by_channel(values: Floats, channels: Codes) -> Mapping[str, tuple[float, float]]:
     """Weight and mean of each channel."""
-    names = sorted(set(channels))
-    codes = np.fromiter(map({name: at for at, name in enumerate(names)}.__getitem__, channels), np.intp, len(channels))
-    counts, sums = np.bincount(codes).tolist(), np.bincount(codes, weights=values).tolist()
-    return {name: (count / len(values), total / count) for name, count, total in zip(names, counts, sums, strict=True)}
+    counts, sums = (np.bincount(channels.codes + 1, weights, len(channels.names) + 1).tolist() for weights in (None, values))
+    found = zip((NOT_TOLD, *channels.names), counts, sums, strict=True)
+    return {name: (count / len(values), total / count) for name, count, total in found if count}
 
 
 def _part(channel: str, before: tuple[float, float] | None, after: tuple[float, float] | None) -> Part:
@@ -341,10 +343,9 @@ def _part(channel: str, before: tuple[float, float] | None, after: tuple[float, 
     return Part(channel, weight_a, weight_b, rate_a if before else None, rate_b if after else None, mix, rate)
 
 
-def _side(frame: Frame, figure: Figure) -> tuple[Floats, Sequence[str]]:
+def _side(frame: Frame, figure: Figure) -> tuple[Floats, Codes]:
     values, mask = figure(frame)
-    names = np.array([*frame.channel.names, "not told"], dtype=object)
-    return values[mask], names[frame.channel.codes[mask]].tolist()
+    return values[mask], frame.channel.take(np.flatnonzero(mask))
 
 
 def _handovers(frame: Frame, kind: str, codes: Codes) -> Iterator[Handover]:

@@ -65,6 +65,18 @@ def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
     return next(found, key)
 
 
+def figure_name(taxonomy: Taxonomy, figure: str) -> str:
+    """A followed figure: a flag, a stage (its negative records) or a factor (that is blamed) by its label, all others as they are."""
+    kind, _, key = figure.partition(" ")
+    if kind == "flag":
+        return label_of(taxonomy, "flags", key)
+    if kind == "stage":
+        return f"Negative records at {label_of(taxonomy, 'stages', key.removesuffix('-'))}"
+    if figure.endswith("-"):
+        return f"{label_of(taxonomy, 'factors', figure.removesuffix('-'))}, {POLARITY_NAMES['-']}"
+    return figure[:1].upper() + figure[1:]
+
+
 def term_name(taxonomy: Taxonomy, term: Term) -> str:
     """What a driver says: a factor with its polarity, a stage or a scope."""
     sets = {"factor": "factors", "stage": "stages", "scope": "scope"}

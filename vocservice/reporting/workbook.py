@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.journey import Tested
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.report import DRAWN, Report
+from vocservice.reporting.trends import BUCKETS
 
 Value = str | float | int | None
 _OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": False}
@@ -26,7 +28,8 @@ _DEFINITIONS = "Definitions"
 _DEFINED: Mapping[str, str] = {
     "Headlines": "net", "Journey": "place", "Stages": "net", "Factors": "net", "Scope": "scope", "Owners": "owner", "Metrics": "owner",
     "Weeks": "scope", "Ladder": "ladder", "Unfixed": "unfixed", "Drivers": "drivers", "Trends": "odd", "Changes": "changes",
-    "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "net",
+    "Changes of groups": "changes", "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "net",
+    "Quotes": "quotes",
 }  # fmt: skip
 _INTERVAL = ("value", "low", "high", "n")
 
@@ -127,8 +130,10 @@ def _scope(report: Report) -> Iterator[Sheet]:
         (one.key, one.records, *_parts(one.share), one.service, one.experience, one.main_factor, ", ".join(one.metrics))
         for one in scope.owners])  # fmt: skip
     yield Sheet("Metrics", ("metric", "records", *_named("share")), [(one.key, one.records, *_parts(one.share)) for one in scope.metrics])
-    yield Sheet("Weeks", ("monday", "records", *_named("service"), *_named("experience")), [
-        (one.monday.isoformat(), one.n, *_parts(one.service), *_parts(one.experience)) for one in scope.weeks])  # fmt: skip
+    shares = ("service", "experience", "both")
+    yield Sheet("Weeks", ("monday", "records", *(column for name in shares for column in _named(name))), [
+        (one.monday.isoformat(), one.n, *_parts(one.service), *_parts(one.experience), *_parts(one.both))
+        for one in scope.weeks])  # fmt: skip
     columns = ("step", "stage", "factor", "owner", "records", "customers", "weeks", "base", "expected", "ratio", "p", "q")
     yield Sheet("Ladder", (*columns, "experience issues", "words in common", "ids"), [
         (one.step, one.stage, one.factor, one.owner, one.records, one.customers, one.weeks, one.base, one.expected, one.ratio, one.p, one.q,
@@ -138,6 +143,7 @@ def _scope(report: Report) -> Iterator[Sheet]:
 
 def _drivers(report: Report) -> Iterator[Sheet]:
     columns = (
+        "score",
         "said",
         "kind",
         "term",
@@ -156,10 +162,11 @@ def _drivers(report: Report) -> Iterator[Sheet]:
         "priority",
     )
     yield Sheet("Drivers", columns, [
-        (words.term_name(report.taxonomy, one.term), one.term.kind, one.term.key, one.term.polarity, one.n, one.share,
+        (model.unit, words.term_name(report.taxonomy, one.term), one.term.kind, one.term.key, one.term.polarity, one.n, one.share,
          one.impact, one.low, one.high,
          one.without, one.without_low, one.without_high, one.importance,
-         one.importance_low, one.importance_high, one.quadrant) for one in report.drivers.drivers])  # fmt: skip
+         one.importance_low, one.importance_high, one.quadrant)
+        for model in (report.drivers, *report.other_drivers) for one in model.drivers])  # fmt: skip
 
 
 def _trends(report: Report) -> Iterator[Sheet]:
@@ -174,6 +181,8 @@ def _changes(report: Report) -> Iterator[Sheet]:
     changes = report.comparison.changes if report.comparison else ()
     columns = (*_named("before"), *_named("after"), *_named("difference"), "p", "q", "verdict")
     yield Sheet("Changes", ("stage", "factor", *columns), [(one.stage, one.factor, *_tested(one)) for one in changes])
+    groups = report.comparison.groups if report.comparison else ()
+    yield Sheet("Changes of groups", ("stage", "group", *columns), [(one.stage, one.factor, *_tested(one)) for one in groups])
     shifts = report.comparison.shifts if report.comparison else ()
     yield Sheet("Side by side", ("kind", "key", *columns), [(one.kind, one.key, *_tested(one)) for one in shifts])
     yield Sheet("Causes", ("figure", "part", *_INTERVAL, "note"), [
@@ -214,13 +223,14 @@ def _drawings(sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
     if any(row[1] is not None for row in scope.rows):
         yield Drawing("Service complaints against experience issues", "bar", scope, 1, len(scope.rows), "scope", "value", ("low", "high"))
     if drivers.rows:
-        last = min(len(drivers.rows), _CHARTED_DRIVERS)
+        first = sum(row[0] == drivers.rows[0][0] for row in drivers.rows)
+        last = min(first, _CHARTED_DRIVERS)
         yield Drawing("What moves the score", "bar", drivers, 1, last, "said", "impact", ("low", "high"))
-    for figure in DRAWN:
-        lines = [at for at, row in enumerate(trends.rows, 1) if row[0] == figure]
+    for figure, bucket in product(DRAWN, BUCKETS):
+        lines = [at for at, row in enumerate(trends.rows, 1) if row[:2] == (figure, bucket)]
         if len(lines) > 1:
             values = "n" if figure == "records" else "share"
-            yield Drawing(figure.capitalize(), "line", trends, lines[0], lines[-1], "start", values)
+            yield Drawing(f"{figure.capitalize()} by {bucket}", "line", trends, lines[0], lines[-1], "start", values)
 
 
 def _write_charts(workbook: xlsxwriter.Workbook, worksheet: Worksheet, sheets: Mapping[str, Sheet]) -> None:

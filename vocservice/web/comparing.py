@@ -25,7 +25,16 @@ blueprint = people.pages("comparing")
 api = Blueprint("comparing_api", __name__)
 
 OTHERS = "all other records"
-_SAID: Mapping[str, str] = {"since": "from", "until": "to", "score_kind": "score"}
+_SAID: Mapping[str, str] = {
+    "since": "from",
+    "until": "to",
+    "score_kind": "score",
+    "level_from": "sentiment from",
+    "level_to": "sentiment to",
+    "score_from": "score from",
+    "score_to": "score to",
+    "customer_of": "customer of",
+}
 
 
 @blueprint.get("/workbench/compare")
@@ -81,11 +90,14 @@ def _weeks(looking: Looking) -> Sides:
 
 def _contrast(looking: Looking, sides: Sides, names: tuple[str, str]) -> "Contrast":
     from vocservice.reporting.contrast import contrast
+    from vocservice.store.reported import anchors_for
 
     columns = looking.load().columns
-    counted = ~columns.is_skipped
+    counted, frame = ~columns.is_skipped, columns.frame()
     masks = _masks(looking, sides)
-    return contrast(columns.frame(), masks[0][counted], masks[1][counted], names=names)
+    with looking.database.read() as connection:
+        anchors = anchors_for(connection, looking.workspace_id, frame)
+    return contrast(frame, masks[0][counted], masks[1][counted], names=names, anchors=anchors)
 
 
 def _masks(looking: Looking, sides: Sides) -> "tuple[Bools, Bools]":

@@ -1,0 +1,72 @@
+"""Two frames in, the figures whose change is split out: those that a reader asks for first, and what clearly moved beside them.
+
+A figure is, of each row, its value and whether it has one.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from vocservice.reporting.frame import NEGATIVE, Bools, Floats, Frame
+from vocservice.reporting.journey import Gap, corrected, gap
+from vocservice.reporting.scores import nps_of
+from vocservice.reporting.trends import BOTH, Figure
+
+SCORE = "mean score, scaled to 0 to 1"
+NPS = "NPS, \u22121 to +1"
+OWN = (SCORE, NPS)
+"""The customer's own figures, whatever the model."""
+MOST_MOVED = 12
+
+
+def followed(before: Frame, after: Frame) -> Mapping[str, Figure]:
+    """The figures to split by name: the first ones, then negative shares of stages and factors, and flags, that moved beyond chance."""
+    first = _FIRST if any(scale.kind == "nps" for scale in (*before.scales, *after.scales)) else {
+        name: figure for name, figure in _FIRST.items() if name != NPS}  # fmt: skip
+    others = dict(_others(before))
+    gaps = corrected([_gap(name, figure, before, after) for name, figure in others.items()])
+    moved = sorted((one for one in gaps if one.verdict in ("up", "down")), key=lambda one: -abs(one.difference.value or 0.0))
+    return {**first, **{one.figure: others[one.figure] for one in moved[:MOST_MOVED]}}
+
+
+def _gap(name: str, figure: Figure, before: Frame, after: Frame) -> Gap:
+    counts = [(int(values[mask].sum()), int(mask.sum())) for values, mask in (figure(before), figure(after))]
+    return gap(name, counts[0], counts[1])
+
+
+def _others(frame: Frame) -> Iterator[tuple[str, Figure]]:
+    yield from ((f"stage {key}-", _negative_at(at)) for at, key in enumerate(frame.stage_keys))
+    yield from ((f"{key}-", _blamed(at)) for at, key in enumerate(frame.factor_keys))
+    yield from ((f"flag {key}", _flagged(at)) for at, key in enumerate(frame.flag_keys))
+
+
+def _negative_at(stage: int) -> Figure:
+    return lambda frame: (np.nan_to_num(frame.level) < 0, frame.stages[:, stage] & ~np.isnan(frame.level))
+
+
+def _blamed(factor: int) -> Figure:
+    return lambda frame: (frame.factors[:, factor] == NEGATIVE, _every(frame))
+
+
+def _flagged(flag: int) -> Figure:
+    return lambda frame: (frame.flags[:, flag], _every(frame))
+
+
+def _every(frame: Frame) -> Bools:
+    return np.ones(len(frame), dtype=bool)
+
+
+def _nps(frame: Frame) -> tuple[Floats, Bools]:
+    is_nps = np.array([*(scale.kind == "nps" for scale in frame.scales), False])[frame.scale.codes]
+    return nps_of(frame.score), is_nps & ~np.isnan(frame.score)
+
+
+_FIRST: Mapping[str, Figure] = {
+    "mean sentiment": lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
+    "share of negative sentiment": lambda frame: (np.nan_to_num(frame.level) < 0, ~np.isnan(frame.level)),
+    "share of service complaints": lambda frame: (frame.is_service, frame.has_scope),
+    "share of experience issues": lambda frame: (frame.is_experience, frame.has_scope),
+    f"share of {BOTH}": lambda frame: (frame.scope.is_name("both"), frame.has_scope),
+    SCORE: lambda frame: (frame.score, ~np.isnan(frame.score)),
+    NPS: _nps,
+}

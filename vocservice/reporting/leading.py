@@ -1,0 +1,108 @@
+"""A report and links in, where its figures lead to out: the filters of the records that each of them counts.
+
+The names of filters are those of the workbench; nothing here knows a URL.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+from vocservice.reporting.charted import slug
+from vocservice.reporting.drivers import NPS, POOLED, Drivers, Term
+from vocservice.reporting.estimate import Estimate
+from vocservice.reporting.journey import Cell
+from vocservice.reporting.report import DRAWN, Report
+from vocservice.reporting.trends import BOTH, DAYS, Bucket, Point, Series
+
+Filters = Mapping[str, Any]
+Lead = tuple[int, str]  # how many records, and the URL of their list; blank where no list says so
+_WIDE: Mapping[str, str] = {"service_complaint": "any_service", "experience_issue": "any_experience"}
+_COUNTED: Mapping[str, Filters] = {
+    "records": {},
+    "negative sentiment": {"level_to": -1},
+    "service complaints": {"scope": "any_service"},
+    "experience issues": {"scope": "any_experience"},
+    BOTH: {"scope": "both"},
+}
+
+
+class Links(Protocol):
+    """Where a figure leads to, on pages that have more than the report."""
+
+    def cell(self, cell: Cell) -> str:
+        """The URL of the records that a cell of the journey map counts."""
+        ...
+
+    def of(self, **wanted: Any) -> str:
+        """The URL of the records that also meet some filters of the workbench, or `group` (of factors); blank where no list says so."""
+        ...
+
+    def sides(self, report: Report) -> "tuple[Links, Links]":
+        """Links into each of the two periods that a report compares."""
+        ...
+
+    def chart(self, name: str) -> str:
+        """The URL of the numbers of a chart, by its name in `charted`."""
+        ...
+
+    def record(self, record_id: str) -> str:
+        """The URL of a record."""
+        ...
+
+
+def hits_of(found: Estimate) -> int:
+    """The records behind a share; none where it is not known."""
+    return round(found.value * found.n) if found.value is not None else 0
+
+
+def filters_of(figure: str) -> Filters:
+    """The filters of the records that a followed figure counts."""
+    if figure in _COUNTED:
+        return _COUNTED[figure]
+    kind, _, key = figure.partition(" ")
+    return {"flag": key} if kind == "flag" else {"factor": figure.removesuffix("-"), "polarity": "-"}
+
+
+def days_of(made: date, start: date, bucket: Bucket) -> Filters:
+    """The filters of a day or week; what is dated later than the report was made has no day."""
+    return {"since": start, "until": min(start + timedelta(days=DAYS[bucket] - 1), made)}
+
+
+def term_filters(report: Report, drivers: Drivers, term: Term) -> Filters | None:
+    """The filters of the scored records that say a thing; null where no filter tells whose score counted."""
+    scale = _scale(report, drivers)
+    own = {"factor": term.key, "polarity": term.polarity} if term.kind == "factor" else {term.kind: _WIDE.get(term.key, term.key)}
+    return {**own, "scale": scale} if scale else None
+
+
+def leads_of(report: Report, links: Links) -> Mapping[str, Sequence[Lead]]:
+    """Where each row of the table of a chart leads to, by the key of the chart, those of drivers apart."""
+    scope = [(hits_of(share), links.of(scope=key)) for key, share in report.scope.shares.items()]
+    drawn = [one for one in report.series if one.figure in DRAWN]
+    return {
+        "scope": scope,
+        **{slug(one.figure, one.bucket): [point_lead(report, links, one, point) for point in one.points] for one in drawn},
+    }
+
+
+def driver_leads(report: Report, links: Links, drivers: Drivers) -> Mapping[Term, Lead]:
+    """Where each thing said leads to, those left out too."""
+    counts = {**{driver.term: driver.n for driver in drivers.drivers}, **dict(drivers.left_out)}
+    wanted = {term: term_filters(report, drivers, term) for term in counts}
+    return {term: (n, links.of(**found) if (found := wanted[term]) else "") for term, n in counts.items()}
+
+
+def point_lead(report: Report, links: Links, series: Series, point: Point) -> Lead:
+    """Where a day or week of a figure leads to."""
+    return point.hits, links.of(**filters_of(series.figure), **days_of(report.made, point.start, series.bucket))
+
+
+def _scale(report: Report, drivers: Drivers) -> str | None:
+    """The scale of the scores of a model; a guessed one depends on which records are looked at."""
+    scores = report.headlines.scores
+    if any(score.is_assumed for score in scores):
+        return None
+    if drivers.unit == POOLED:
+        return "any"
+    names = [score.name for score in scores if score.nps] if drivers.unit == NPS else [drivers.unit]
+    return names[0] if len(names) == 1 else None
