@@ -1,14 +1,21 @@
 """Tests of the admin pages: what is shown once, what is refused, dead letters put right, and names that try to become markup."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import fake_analyser
 from sqlalchemy import select
 
+from vocservice import api
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.registry import ADAPTERS
-from vocservice.store import appending, audit, keys, quarantine, schema
+from vocservice.jobs.reanalysis import Previewing
+from vocservice.store import appending, audit, jobs, keys, previews, promotions, quarantine, schema
+from vocservice.store.jobs import Lease
+from vocservice.store.opened import Store
+from vocservice.web import model
 from web.storing import WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import PASSWORD, Browser, Office, Page
@@ -183,8 +190,60 @@ def test_the_audit_log_is_shown_and_checked(office: Office, admin: Browser) -> N
     assert "broken at entry" in admin.page("/admin/audit?check=1").words
 
 
-def test_the_bundle_in_use_is_named(admin: Browser) -> None:
-    assert "fake-1" in admin.page("/admin/bundle").words
+LEASE = Lease("test")
+
+
+def compare(office: Office, name: str) -> None:
+    """Do as a worker does what the page asked for."""
+    store, candidate = Store(office.database, office.door.vault), replace(fake_analyser(), model=name)
+    with office.database.write() as connection:
+        (job,) = jobs.claim(connection, LEASE, limit=1, kinds=[previews.PREVIEW])
+    Previewing(store, lambda _: candidate).run(job, LEASE)
+
+
+def serving(office: Office) -> str | None:
+    with office.database.read() as connection:
+        return promotions.serving(connection)
+
+
+def test_a_bundle_is_compared_then_promoted_and_rolled_back(office: Office, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "bundles", lambda: ["new-1", "old-1"])
+    monkeypatch.setattr(api, "bundle_id", lambda name: name)
+    monkeypatch.setattr(model.Model, "configured", lambda _: "old-1")
+    path = "/admin/bundle"
+    assert "fake-1" in admin.page(path).words
+    form = admin.page(path).form(f"{path}/preview")
+    for wrong in ({"bundle": "other"}, {"sample": "0"}, {"sample": "99999"}):
+        assert admin.post(form, wrong).status_code == 422
+    promote = {**form, "action": f"{path}/promote"}
+    assert "compare this bundle" in admin.post(promote).text and serving(office) is None
+    office.record()
+    with office.database.write() as connection:
+        connection.execute(schema.records.update().values(clean={"id": "a", "text": "The app crashed."}))
+    assert admin.post(form).status_code == 303
+    assert "new-1: waits for a worker" in admin.page(path).words
+    compare(office, "new-1")
+    page = admin.page(path)
+    assert "waits for a worker" not in page.words
+    assert "1 record compared" in page.words and "stages.use" in page.words
+    assert admin.post(page.form(f"{path}/promote")).status_code == 303
+    assert serving(office) == "new-1" and "It serves." in admin.page(path).words
+    back = admin.page(path).form(f"{path}/rollback")
+    assert admin.post(back).status_code == 303 and serving(office) == "old-1"
+    assert admin.post(back).status_code == 422 and serving(office) == "old-1"  # sent twice, it counts once
+    acts = [(row.actor, row.action, row.target) for row in office_rows(office, schema.audit) if row.action.startswith("bundle.")]
+    assert [act[1:] for act in acts] == [("bundle.preview", "new-1"), ("bundle.promote", "new-1"), ("bundle.rollback", "old-1")]
+    assert {act[0] for act in acts} == {admin.user.actor}
+    assert {row.kind for row in office_rows(office, schema.jobs)} == {promotions.REANALYSE}
+
+
+def test_a_comparison_that_failed_says_why(office: Office, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "bundles", lambda: ["new-1"])
+    for _ in range(2):  # asked for again, the failure is forgotten
+        assert admin.send("/admin/bundle", "/admin/bundle/preview").status_code == 303
+        with office.database.write() as connection:
+            connection.execute(schema.jobs.update().values(state="dead", error_code="bundle_invalid"))
+    assert "new-1: could not be compared, bundle_invalid." in admin.page("/admin/bundle").words
 
 
 @pytest.mark.parametrize("text", HOSTILE[:6], ids=lambda text: ascii(text[:20]))

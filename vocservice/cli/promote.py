@@ -7,7 +7,7 @@ import click
 
 from vocservice import api
 from vocservice.api import Analyser, bundle_folder
-from vocservice.settings import CURRENT, Settings, load_settings
+from vocservice.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from vocservice.jobs.reanalysis import Preview
@@ -51,20 +51,14 @@ def _promote(settings: Settings, version: str, candidate: Analyser, *, action: s
     from vocservice.store import promotions
     from vocservice.store.opened import open_store
 
-    name = version if version in _versions() else str(bundle_folder(version).resolve())
-    before = bundle_folder(settings.bundle).name if settings.bundle == CURRENT else settings.bundle
+    name = version if version in api.bundles() else str(bundle_folder(version).resolve())
+    before = api.configured_bundle(settings)
     store = open_store(settings.store)
     with store.database.write() as connection:
         promotions.promote(connection, name, model=candidate.model, actor=ACTOR, action=action, instead_of=before)
     store.database.close()
     told: dict[str, Any] = {"serving": name, "model": candidate.model, "taxonomy": candidate.taxonomy.id}
     click.echo(json.dumps(told) if as_json else f"{name} serves; workers take it up with their next chunk and go through the history")
-
-
-def _versions() -> list[str]:
-    from vocservice.inference.bundle import bundle_versions
-
-    return bundle_versions()
 
 
 def _preview(settings: Settings, candidate: Analyser, size: int) -> "Preview":

@@ -96,7 +96,7 @@ def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None, allows_others
     Raises:
         BundleError: a file is missing or damaged, the format is unknown, or the taxonomy differs.
     """
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     for name, digest in manifest.files.items():
         _check(folder / name, digest)
     own = parse_taxonomy_json((folder / TAXONOMY).read_bytes())
@@ -152,7 +152,12 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """What a bundle says of itself.
+
+    Raises:
+        BundleError: it is missing, damaged or of another format.
+    """
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except OSError:

@@ -8,14 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vocservice.api import Analyser
+from vocservice.jobs.model import Load
 from vocservice.records import Analysis, Json
-from vocservice.store import jobs, promotions
+from vocservice.store import jobs, previews, promotions
+from vocservice.store.database import now
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
+from vocservice.store.previews import Outcome
 from vocservice.store.promotions import REANALYSE, Labelled
 from vocservice.store.records import ANALYSE
 
-MAX_ATTEMPTS = 20
+MAX_ATTEMPTS, PREVIEW_ATTEMPTS = 20, 3
 PAGE = 256
 _PAUSE = 2.0
 _MULTI = ("stages", "factors", "flags", "reasons")
@@ -45,6 +48,28 @@ class Reanalysis:
                 after, delay = found.last, 0.0 if not found.queued else self._pause
             payload = {**job.payload, "after": after}
             jobs.enqueue(connection, job.workspace_id, REANALYSE, job.target, payload=payload, delay=delay)
+
+
+class Previewing:
+    """Compares a candidate with what serves, and keeps what came of it for the page of bundles."""
+
+    def __init__(self, store: Store, load_bundle: Load):
+        self._store, self._load = store, load_bundle
+
+    def run(self, job: Job, lease: Lease) -> None:
+        """Load the candidate beside what serves, label a sample with it, keep the outcome.
+
+        Raises:
+            BundleError: the candidate cannot be used.
+            StoreError: the database does not answer.
+        """
+        candidate = self._load(job.target)
+        with self._store.database.read() as connection:
+            drawn = promotions.sample(connection, int(job.payload["sample"]))
+        found = preview(drawn, candidate).to_dict()
+        with self._store.database.write() as connection:
+            if jobs.finish(connection, lease, job.id):
+                previews.keep(connection, Outcome(job.target, candidate.model, candidate.taxonomy.id, now(connection), found))
 
 
 @dataclass(frozen=True, slots=True)

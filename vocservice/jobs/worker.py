@@ -33,6 +33,7 @@ from vocservice.store.idempotency import prune
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
 from vocservice.store.outbound import DELIVER
+from vocservice.store.previews import PREVIEW
 from vocservice.store.promotions import REANALYSE
 from vocservice.store.records import ANALYSE, FETCH
 from vocservice.text.rules import RedactionRules
@@ -45,7 +46,7 @@ _PACKS = 20  # of a thousand records each; faster than anything analyses
 _SHORTEST_SLEEP = 0.05
 
 
-def errands_of(store: Store, settings: Settings) -> Mapping[str, Errand]:
+def errands_of(store: Store, settings: Settings, load_bundle: Load) -> Mapping[str, Errand]:
     """The kinds of small jobs and what does them."""
     policy, told = Policy(settings.outbound.allow_http, settings.outbound.allow_private), alerting.Alerting(store, settings)
     return {
@@ -54,6 +55,7 @@ def errands_of(store: Store, settings: Settings) -> Mapping[str, Errand]:
         ALERT: Errand(alerting.MAX_ATTEMPTS, told.run),
         TRY: Errand(alerting.MAX_ATTEMPTS, told.try_out),
         REANALYSE: Errand(reanalysis.MAX_ATTEMPTS, reanalysis.Reanalysis(store).run),
+        PREVIEW: Errand(reanalysis.PREVIEW_ATTEMPTS, reanalysis.Previewing(store, load_bundle).run),
     }
 
 
@@ -80,7 +82,7 @@ class Worker:
         self._beat = Heartbeat(store.database, self._lease)
         self._model = Model(load_bundle)
         self._analysing = Analysing(store, rules, self._beat, self._lease, keeps_vectors=settings.themes.keeps_vectors)
-        self._errands = Errands(store.database, errands_of(store, settings) if errands is None else errands, self._beat)
+        self._errands = Errands(store.database, errands_of(store, settings, load_bundle) if errands is None else errands, self._beat)
         self._stop = Event()
         self._batches = Batches(store, settings, self._analyser, self._beat, self._stop)
         whole = {BATCH: Errand(batches.MAX_ATTEMPTS, self._batches.run)}

@@ -1,4 +1,4 @@
-"""What keeps the service going in, pages for admins out: sources, keys, users, dead letters, the audit log, the bundle in use.
+"""What keeps the service going in, pages for admins out: sources, keys, users, dead letters, the audit log.
 
 Tokens and keys are shown once, on the page that made them, and never again.
 """
@@ -14,7 +14,7 @@ from flask import Response, abort, make_response, redirect, request, url_for
 from vocservice.errors import InputError, VocError
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.registry import ADAPTERS, adapter
-from vocservice.store import audit, deadletters, keys, promotions, quarantine, sources, trail, users
+from vocservice.store import audit, deadletters, keys, quarantine, sources, trail, users
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.sources import Source
@@ -242,15 +242,6 @@ def audit_list() -> Response:
     return people.shown("admin_audit.html", rows=rows, asked=asked, is_checked=is_checked, broken=broken, page=PAGE)
 
 
-@blueprint.get("/admin/bundle")
-@require_role(ADMIN)
-def bundle() -> Response:
-    """The bundle that serves, and those before it."""
-    with people.database().read() as connection:
-        history = promotions.listed(connection)
-    return people.shown("admin_bundle.html", history=history, taxonomy=state().model.taxonomy().id, model=_model())
-
-
 @contextmanager
 def _known() -> Iterator[None]:
     """Whatever is not of this workspace is not there: 404."""
@@ -338,13 +329,6 @@ def _days(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= LONGEST_LIFE):
         raise InputError(f"a key lives 1 to {LONGEST_LIFE} days, or without end", code="days_unusable")
     return int(text)
-
-
-def _model() -> str:
-    try:
-        return state().model.analyser().model
-    except VocError as error:
-        return f"none: {error.message}"
 
 
 def _to(endpoint: str, **values: Any) -> Response:

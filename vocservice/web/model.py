@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
 
-from vocservice.api import Analyser, load
+from vocservice.api import Analyser, configured_bundle, load
 from vocservice.errors import BundleError, StoreError
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
@@ -79,6 +79,14 @@ class Model:
             return self.analyser().taxonomy
         except BundleError:
             return load_taxonomy(Path(self._settings.taxonomy) if self._settings.taxonomy else None)
+
+    def configured(self) -> str:
+        """The name of the bundle that serves where none was ever promoted.
+
+        Raises:
+            BundleError: the settings name none that is there.
+        """
+        return configured_bundle(self._settings)
 
     def follow(self) -> None:
         """Take up what was promoted since; what serves goes on while that is loaded, while it cannot be, and while the store is gone."""

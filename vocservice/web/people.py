@@ -47,7 +47,7 @@ NAVIGATION = (
     ("alerts.listing", "Alerts", users.ADMIN),
     ("admin.dead_letter_list", "Dead letters", users.ADMIN),
     ("admin.audit_list", "Audit", users.ADMIN),
-    ("admin.bundle", "Bundle", users.ADMIN),
+    ("bundles.page", "Bundle", users.ADMIN),
     ("login.preferences", "Preferences", users.ANALYST),
 )
 _SECURE_PREFIX = "__Host-"
