@@ -50,6 +50,8 @@ def test_the_second_reader_does_not_see_the_first_and_changes_no_decision(office
     assert "You read this second" in page.words and "told by the boss" not in page.words and "by Ada" not in page.words
     assert ("scope", "both") not in page.form(f"/desk/{record}")["fields"]
     assert decide(grace, record, "confirm").location == "/desk/second"
+    with office.database.read() as connection:
+        assert connection.execute(select(schema.claims)).all() == []
     assert "told by the boss" in grace.page(f"/desk/{record}").words and lines(grace) == []
     with office.database.read() as connection:
         assert [row.user_id for row in connection.execute(select(schema.annotations))] == [ada.user.id]

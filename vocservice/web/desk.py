@@ -104,6 +104,7 @@ def decide(record_id: str) -> Response:
     try:
         with people.database().write() as connection:
             (second.read if is_second else annotations.decide)(connection, user, record_id, seen, draft)
+            claims.release(connection, user, record_id)
     except ConflictError as error:
         return _record_page(record_id, error.status, fault=error.message, draft=draft)
     if is_second:
