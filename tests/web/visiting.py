@@ -65,6 +65,12 @@ class Page(HTMLParser):
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
 
+    @property
+    def undefined(self) -> set[str]:
+        """Definitions that no figure of the page links to, and links to one that is not there."""
+        told = {str(one["id"]) for one in self.all("dt") if str(one.get("id")).startswith("def-")}
+        return told ^ {str(one["href"])[1:] for one in self.all("a") if str(one.get("href")).startswith("#def-")}
+
     def form(self, action: str) -> dict[str, Any]:
         """The form with this action, else the first whose action begins so."""
         exact = [form for form in self.forms if form["action"] == action]
@@ -76,6 +82,7 @@ class Office:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
         hash_fast(monkeypatch)
+        monkeypatch.setattr("vocservice.web.looking.SMALL_SECONDS", 60.0)  # whole pages, however slow the machine is
         self.door = Door(folder)
         self.app, self.database = self.door.app, self.door.database
 
