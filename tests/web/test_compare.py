@@ -12,7 +12,7 @@ from builders import CANARY, piece
 from vocservice.records import Factor, Label
 from web.storing import ELSEWHERE
 from web.test_page import HOSTILE
-from web.test_workbench import listed, set_record
+from web.test_workbench import Leads, counted, set_record
 from web.visiting import Browser, Office
 
 PAGE, FILE, API = "/workbench/compare", "/workbench/compare.json", "/v1/compare"
@@ -64,7 +64,10 @@ def test_both_maps_stand_side_by_side_and_what_differs_is_tested_over_all_cells(
     (change,) = [one for one in comparison["changes"] if one["p"] is not None]
     assert (change["stage"], change["factor"], change["verdict"]) == ("use", "technology", "down")
     assert change["q"] >= change["p"] and change["difference"]["value"] == -1.0
-    words = browser.page(PAGE + PHONE_CHAT).words
+    page = browser.page(PAGE + PHONE_CHAT)
+    words, causes = page.words, {one["figure"]: one for one in made["causes"]}
+    assert page.undefined == set() and {"share of negative sentiment", "technology-"} <= causes.keys()
+    assert [cause["name"] for cause in causes["technology-"]["causes"]] == ["customers", "channel mix", "taxonomy version", "model version"]
     assert "First set, stages by factors" in words and "Second set, stages by factors" in words and "▼ blamed less" in words
     assert "channel Phone" in words and "channel Chat" in words
 
@@ -117,9 +120,10 @@ def test_a_link_holds_the_whole_state(office: Office) -> None:
 def test_a_number_leads_to_just_the_records_of_its_set(office: Office) -> None:
     filled(office)
     browser = office.browser("analyst")
-    links = [str(link["href"]) for link in browser.page(PAGE + PHONE_CHAT).all("a") if "stage=use" in str(link["href"])]
-    assert [re.findall(r"channel=(\w+)", link) for link in links] == [["phone"], ["chat"]]
-    assert [len(listed(browser, link.removeprefix("/workbench/verbatims"))) for link in links] == [12, 12]
+    links = [link for link in Leads(browser.client.get(PAGE + PHONE_CHAT).text).found if link.n is not None]
+    assert {found for link in links for found in re.findall(r"channel=(\w+)", link.address)} == {"phone", "chat"}
+    assert [link for link in links if link.n != counted(office, link.address)] == []
+    assert {link.section for link in links} == {"sets", "maps", "differences"}
     assert not [link for link in browser.page(f"{PAGE}?a_channel=phone").all("a") if "channel=chat" in str(link["href"])]
 
 

@@ -12,6 +12,8 @@ from sqlalchemy import select, update
 from vocservice.records import Factor, Label
 from vocservice.store import issues, schema
 from web.storing import ELSEWHERE
+from web.test_openapi import check, schema_of
+from web.test_workbench import Leads, counted
 from web.visiting import Browser, Office
 
 NOW = datetime.now(UTC)
@@ -68,11 +70,43 @@ def test_shared_complaints_become_one_issue_with_its_evidence(office: Office) ->
     assert "8 complaints" in page.words and "In common" in page.words
     one = browser.page(opened(office, browser))
     assert "8 service complaints of 8 customers" in one.words and "Transfers fail" in one.words
+    assert one.undefined == page.undefined == set()
     again = browser.page(PATH)
     assert "No complaint without an issue" in again.words and "not known: 14 more days" in again.words
     with office.database.read() as connection:
         acts = connection.scalars(select(schema.audit.c.action)).all()
     assert "issue.open" in acts
+
+
+def test_its_complaints_lead_to_just_these_and_no_other_scope_is_among_them(office: Office) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    evidence = (piece(TEXT, "transfer"),)
+    blame = {"stages": (Label("use", 0.9, evidence),), "factors": (Factor("technology", "-", 0.9, evidence),)}
+    for key in ("experience_issue", "neither"):
+        office.record(text=TEXT, scope=scope(key), **blame)
+    browser = office.browser("analyst")
+    links = [str(link["href"]) for link in browser.page(PATH).all("a") if "polarity=-" in str(link["href"])]
+    assert [counted(office, link) for link in links] == [8]
+    weeks = [link for link in Leads(browser.client.get(opened(office, browser)).text).found if link.n]
+    assert sum(link.n or 0 for link in weeks) >= 16
+    assert [link for link in weeks if link.n != counted(office, link.address)] == []
+
+
+def test_a_key_reads_issues_and_their_inflow(office: Office) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    browser, client = office.browser("analyst"), office.door.client
+    assert client.get("/v1/issues", headers=office.door.key("feedback:read")).get_json() == {"issues": []}
+    issue_id = opened(office, browser).rpartition("/")[2]
+    (issue,) = client.get("/v1/issues", headers=office.door.key("feedback:read")).get_json()["issues"]
+    check(schema_of("/v1/issues/{issue_id}", "get", 200, "application/json"), issue)
+    assert (issue["id"], issue["status"], issue["evidence"]["records"], issue["inflow"]["verdict"]) == (issue_id, "open", 8, "unknown")
+    assert sum(week["complaints"] for week in issue["inflow"]["weeks"]) == 8
+    assert client.get(f"/v1/issues/{issue_id}", headers=office.door.key("feedback:read")).get_json() == issue
+    other = office.door.key("feedback:read", workspace=ELSEWHERE)
+    assert client.get("/v1/issues", headers=other).get_json() == {"issues": []}
+    assert client.get(f"/v1/issues/{issue_id}", headers=other).status_code == 404
+    assert client.get("/v1/issues").status_code == 401
+    assert client.get(f"/v1/issues/{issue_id}", headers=office.door.key("feedback:write")).status_code == 403
 
 
 def test_it_closes_only_when_complaints_have_fallen(office: Office) -> None:

@@ -5,7 +5,9 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,11 +16,12 @@ from weakref import ref
 import pyarrow.parquet as pq
 import pytest
 import python_calamine
-from builders import CANARY, analysis, piece
+from builders import CANARY, analysis, conversation, piece
+from flask import request
 from sqlalchemy import update
 
 from vocservice.errors import StoreError
-from vocservice.records import Factor, Label
+from vocservice.records import Factor, Label, Scope, Sentiment
 from vocservice.reporting.page import policy
 from vocservice.reporting.report import report_of
 from vocservice.store import annotations, promotions, reading, schema
@@ -29,6 +32,7 @@ from vocservice.tables import write_records as write_records_module
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web import workbench
 from vocservice.web.library import MOST_WAITING, Library
+from vocservice.web.selecting import searched_of
 from vocservice.web.tables import Tables
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
@@ -62,6 +66,43 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch)
 
 
+@dataclass(frozen=True)
+class Lead:
+    """A link of a figure: its section, the number of records that it tells (none: of mentions, or no figure) and where it leads to."""
+
+    section: str
+    n: int | None
+    address: str
+
+
+class Leads(HTMLParser):
+    """The links of a page."""
+
+    def __init__(self, markup: str):
+        super().__init__()
+        self.found: list[Lead] = []
+        self._section, self._is_open = "", False
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        if tag == "section":
+            self._section = told.get("id") or ""
+        elif tag == "a":
+            number = re.match(r"(\d+) records?$", told.get("title") or "")
+            self._is_open = True
+            self.found.append(Lead(self._section, int(number[1]) if number else None, told["href"] or ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_open = self._is_open and tag != "a"
+
+    def handle_data(self, data: str) -> None:
+        """A cell of the map of factors tells its own n."""
+        told = re.match(r"n = (\d+)$", data.strip()) if self._is_open else None
+        if told and "group" not in self.found[-1].address:
+            self.found[-1] = replace(self.found[-1], n=int(told[1]))
+
+
 def set_record(office: Office, record_id: str, **values: Any) -> None:
     with office.database.write() as connection:
         connection.execute(update(schema.records).where(schema.records.c.id == record_id).values(**values))
@@ -81,6 +122,12 @@ def figures(browser: Browser, query: str = "") -> dict[str, Any]:
     answer = browser.client.get(f"/workbench/report.json{query}")
     assert answer.status_code == 200, answer.text
     return json.loads(answer.data)  # type: ignore[no-any-return]
+
+
+def counted(office: Office, address: str) -> int:
+    """How many records a list has; the table of what is found, and the other tests, hold the list to that."""
+    with office.app.test_request_context(address):
+        return int(workbench.looking_at(WORKSPACE, searched_of(request.args)[0]).mask().sum())
 
 
 def several(office: Office) -> list[str]:
@@ -115,19 +162,45 @@ def test_an_empty_workspace_says_that_nothing_is_known(office: Office) -> None:
     assert "No record fits" in browser.page("/workbench/verbatims").words
 
 
-def test_every_cell_leads_to_just_the_records_that_it_counts(office: Office) -> None:
-    several(office)
+def telling(office: Office) -> None:
+    """Records of every kind of figure: twelve weeks, two channels, scores, scopes, outcomes, owners, a rung, quotes and what changed."""
+    app, staff = piece(BOTH, "crashed"), piece(BOTH, "lovely")
+    stages = (Label("use", 0.9, (app,)), Label("cultivation", 0.8, (staff,)))
+    blame, praise = Factor("technology", "-", 0.9, (app,)), Factor("courtesy", "+", 0.9, (staff,))
+    also = Factor("usability", "-", 0.9, (app,))
+    today, said = datetime.now(UTC).date(), conversation(("customer", BOTH))
+    for number in range(84):
+        key = ("service_complaint", "experience_issue", "both", "neither")[number % 4]
+        is_late = number >= 56
+        record = office.record(
+            text=BOTH,
+            stages=stages if number % 3 else stages[:1] if number % 2 else (),
+            factors=(blame, also, praise) if is_late else (blame, praise) if number % 5 else (praise,),
+            scope=Scope(key, 0.9, "head", ()) if number % 7 else None,
+            sentiment=Sentiment(-1 if number % 4 < 3 else 1, -0.5, {}) if number % 6 else None,
+            conversation=replace(said, outcome=Label("resolved" if number % 2 else "pending", 0.9, ())) if number % 3 else None,
+        )
+        at = datetime.combine(today - timedelta(days=84 - number + 5), datetime.min.time(), UTC)
+        told = {"score_kind": "nps", "score_value": float(3 if number % 5 else 9), "score_scale": 10.0} if number % 8 else {}
+        set_record(office, record, created_at=at, channel="chat" if number % 4 else "phone", subject_hash=f"{number % 40:064d}", **told)
+    set_record(office, office.record(text=BOTH, stages=stages, factors=(blame,)), created_at=datetime(9000, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?stage=use&scope=any_service", "?polarity=%2B&channel=chat&until=9998-01-01&level_to=0"],
+)
+def test_every_figure_leads_to_just_the_records_that_it_counts(office: Office, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    telling(office)
     browser = office.browser("analyst")
-    for query in ("", "?stage=use", "?factor=courtesy&polarity=%2B", "?channel=chat"):
-        page = browser.page(f"/workbench{query}")
-        journey = figures(browser, query)["journey"]
-        counted = [cell["n"] for stage in journey["stages"] for cell in stage["cells"]] + [cell["n"] for cell in journey["elsewhere"]]
-        links = [
-            str(link["href"])
-            for link in page.all("a")
-            if re.search(r"cell=|stage=\w+&factor=", str(link["href"])) and "verbatims?" in str(link["href"])
-        ]
-        assert links and [len(listed(browser, link.removeprefix("/workbench/verbatims"))) for link in links] == [n for n in counted if n]
+    linked = [link for link in Leads(browser.client.get(f"/workbench{query}").text).found if "/workbench/verbatims" in link.address]
+    assert len(linked) > 80
+    counts = {address: counted(office, address) for address in {link.address for link in linked}}
+    assert [(link, counts[link.address]) for link in linked if link.n is not None and link.n != counts[link.address]] == []
+    sections = {"headlines", "journey", "scope", "ladder", "unfixed", "trends", "changes"} | (set() if query else {"drivers", "quotes"})
+    assert {link.section for link in linked if link.n is not None} >= sections
+    mentions = [link for link in linked if link.n is None and "group" in link.address]
+    assert mentions and all(counts[link.address] for link in mentions)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +221,27 @@ def test_every_cell_leads_to_just_the_records_that_it_counts(office: Office) -> 
         ("?channel=phone", 0),
         ("?source=api", 6),
         ("?score_kind=nps", 0),
+        ("?score_from=0&score_to=10", 0),
+        ("?scale=any", 0),
+        ("?scope=any_experience", 5),
+        ("?scope=any_service", 0),
+        ("?scope=any", 5),
+        ("?scope=none", 1),
+        ("?outcome=none", 6),
+        ("?outcome=any", 0),
+        ("?level_from=-1&level_to=-1", 6),
+        ("?level_from=0", 0),
+        ("?model=fake-1&taxonomy=voc/1.0.0", 6),
+        ("?model=fake-2", 0),
+        ("?owner=digital&scope=any_experience", 4),
+        ("?owner=nobody", 0),
+        ("?metric=nothing", 0),
+        ("?customer_of=rec_unknown", 0),
+        ("?cell=any.technology.-", 4),
+        ("?cell=any.technology.%2B", 0),
+        ("?cell=any.any.%2B&stage=use", 4),
+        ("?cell=none.any", 2),
+        ("?cell=use.group:service", 1),
         ("?since=2020-01-01", 6),
         ("?until=2020-01-01", 0),
         ("?since=9999-12-31", 0),
@@ -204,6 +298,9 @@ def test_two_periods_are_compared(office: Office) -> None:
         ("?since=yesterday", 400),
         ("?unknown=1", 400),
         ("?polarity=x", 400),
+        ("?level_from=3", 400),
+        ("?score_to=nan", 400),
+        ("?scale=x&scale=y", 400),
         ("?before_since=2026-01-01", 400),
         ("?before_since=2026-02-01&before_until=2026-01-01&after_since=2026-03-01&after_until=2026-03-02", 400),
         ("?source=src_of_somebody_else", 404),
@@ -336,11 +433,12 @@ def test_a_roll_back_is_seen_at_once(office: Office) -> None:
     assert figures(browser)["scope"] != with_scope
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "/workbench/issues", "/workbench/search", "/workbench/compare"])
 def test_while_records_are_read_the_page_says_so(office: Office, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser = office.browser("analyst")
-    monkeypatch.setattr("vocservice.web.workbench.PATIENCE_SECONDS", 0)
+    for module in ("workbench", "issues", "asking", "comparing"):
+        monkeypatch.setattr(f"vocservice.web.{module}.PATIENCE_SECONDS", 0)
     monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: time.sleep(0.3) or catch_up(*given))
     answer = browser.client.get(page)
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
@@ -354,6 +452,7 @@ def test_a_file_is_not_waited_for_as_long_as_records_are_read(office: Office, mo
     monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: go_on.wait(10) and catch_up(*given))
     answer = browser.client.get("/workbench/records.parquet")
     go_on.set()
+    monkeypatch.setattr("vocservice.web.library.PATIENCE_SECONDS", 60)
     assert answer.status_code == 503
     assert figures(browser)["headlines"]["records"] == 1
 
@@ -444,6 +543,19 @@ def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:
     for key in (2, 3):
         library.get(key, str)  # type: ignore[arg-type]
     assert library.get(1, str) is not first  # type: ignore[arg-type]
+
+
+def test_a_narrow_filter_waits_for_no_other_report(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    several(office)
+    browser, go_on = office.browser("analyst"), Event()
+    monkeypatch.setattr("vocservice.web.looking.SMALL_SECONDS", 0.01)
+    monkeypatch.setattr("vocservice.store.reported.report_of", lambda *given, **named: go_on.wait(30) and report_of(*given, **named))
+    assert browser.client.get("/workbench").status_code == 200
+    narrow = browser.client.get("/workbench?stage=use")
+    go_on.set()
+    assert narrow.status_code == 200 and "data-later" in narrow.text and "4 records" in narrow.text
+    assert figures(browser, "?stage=use")["headlines"]["records"] == 4
+    assert "data-later" not in browser.client.get("/workbench?stage=use").text
 
 
 def test_of_many_records_a_page_has_at_once_what_is_counted_and_then_the_rest(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,11 @@ class Columns:
         """Rows that no figure can count."""
         return self.where(lambda context: context.skipped is not None)
 
+    @cached_property
+    def scale(self) -> Codes:
+        """The scale on which each row's score lies."""
+        return self._scaled(self.context, self.fields)[2]
+
     def where(self, holds: Callable[[Context], bool]) -> Bools:
         """Rows whose context meets a condition."""
         return np.array([holds(context) for context in self.contexts], dtype=bool)[self.context]

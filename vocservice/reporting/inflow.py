@@ -5,7 +5,7 @@ Shares of all records with a scope, so that fewer records of any kind are not ta
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,10 @@ class InflowWeek:
     complaints: int
     records: int
     is_after: bool
+
+    @property
+    def sunday(self) -> date:
+        return self.monday + timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from vocservice.errors import InputError, RecordError
 from vocservice.records import Json
+from vocservice.reporting.recovery import EXPERIENCE
 from vocservice.reporting.rows import Fetched, Origin, row_of
 from vocservice.reporting.rows import Row as ReportedRow
 from vocservice.store.rows import as_text
@@ -22,7 +23,10 @@ from vocservice.store.schema import analyses, annotations, records, sources
 from vocservice.store.types import place_of, to_micros
 
 Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
-NO_STAGE = "none"
+NO_STAGE = NO_LABEL = "none"
+ANY = "any"
+GROUP = "group:"  # before the name of a group of factors
+WIDE_SCOPES: Mapping[str, tuple[str, ...]] = {"any_service": ("service_complaint", "both"), "any_experience": EXPERIENCE}
 SEARCHED = 50_000
 LARGEST_PAGE = 100
 _AT_ONCE = 500
@@ -31,10 +35,16 @@ _AT = func.coalesce(records.c.created_at, records.c.received_at, type_=records.c
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cell of the journey map: a factor that stands at a stage; `NO_STAGE` is where no stage was given."""
+    """A cell of the journey map: a factor that stands at a stage; with a polarity only where the factor has it.
+
+    Attributes:
+        stage: `NO_STAGE` is where no stage was given, `ANY` anywhere.
+        factor: `ANY` is any, or none where no polarity is named; `GROUP` before a name is any of that group.
+    """
 
     stage: str
     factor: str
+    polarity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,13 @@ class Selection:
         source: a source's id, or `api`.
         stage, factor, flag: a label that was given; stage and factor together are a place, as is `cell`.
         polarity: of the factor; of any factor where none is named.
+        scope, outcome: a label that was given; `ANY` any, `NO_LABEL` none; a scope of `WIDE_SCOPES` any of several.
+        level_from, level_to: lowest and highest level of sentiment, -2 to 2.
+        scale: a score that lies on this scale, as figures count and name it; `ANY` on whichever it has.
+        score_from, score_to: lowest and highest score, in the sender's own units.
+        model, taxonomy: the version that labelled it.
+        owner, metric: the team, or a metric, that something blamed belongs to, as the figures of scope count it.
+        customer_of: id of a record of the same customer.
         words: each stands somewhere in the customer's redacted words, whatever the case.
     """
 
@@ -59,6 +76,17 @@ class Selection:
     scope: str | None = None
     flag: str | None = None
     score_kind: str | None = None
+    level_from: int | None = None
+    level_to: int | None = None
+    scale: str | None = None
+    score_from: float | None = None
+    score_to: float | None = None
+    outcome: str | None = None
+    model: str | None = None
+    taxonomy: str | None = None
+    owner: str | None = None
+    metric: str | None = None
+    customer_of: str | None = None
     cell: Place | None = None
     words: tuple[str, ...] = ()
 

@@ -84,6 +84,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     charts.api,
     digests.blueprint,
     issues.blueprint,
+    issues.api,
     themes.blueprint,
     themes.api,
     asking.blueprint,

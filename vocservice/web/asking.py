@@ -4,9 +4,10 @@ What is near in meaning is found by the vectors of the texts: near to another re
 needs a model in this process. Where both words and meaning are asked for, the two rankings are merged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
@@ -16,17 +17,17 @@ from vocservice.records import Json, RawVerbatim, Rejected
 from vocservice.reporting.ranks import by_words, fused
 from vocservice.store import reading, vectors
 from vocservice.store.exported import exported
-from vocservice.store.reading import Taken
+from vocservice.store.reading import Page, Taken
 from vocservice.store.users import ANALYST
 from vocservice.web import access, people
 from vocservice.web.answers import json_answer
 from vocservice.web.looking import Looking
 from vocservice.web.people import person, require_role
 from vocservice.web.problems import RequestError
-from vocservice.web.selecting import sought_of
+from vocservice.web.selecting import Sought, sought_of
 from vocservice.web.shelf import Shelf
 from vocservice.web.state import state
-from vocservice.web.workbench import entry_of, looking_at, words_of
+from vocservice.web.workbench import PATIENCE_SECONDS, entry_of, looking_at, still_reading, words_of
 
 if TYPE_CHECKING:
     from vocservice.store.nearest import Found
@@ -56,7 +57,8 @@ class Hits:
         records: of the filters.
         compared: of these, that have a vector to compare; None where meaning was not asked for.
         fault: why meaning could not be searched; blank where it could.
-        is_cut: whether only the latest 50,000 records were looked through for words.
+        is_cut: whether only 50,000 records were looked through for words.
+        cursor: where to look further for them; blank at the end.
     """
 
     taken: tuple[Taken, ...]
@@ -64,31 +66,38 @@ class Hits:
     records: int
     compared: int | None
     fault: str
-    is_cut: bool
+    is_cut: bool = False
+    cursor: str = ""
 
 
 @blueprint.get("/workbench/search")
 @require_role(ANALYST)
 def search() -> Response:
-    """The records that answer a question, best first."""
-    asked, about, like = sought_of(request.args)
-    looking = looking_at(person().workspace_id, asked)
-    hits = _hits(looking, about, like) if asked.selection.words or about or like else None
+    """The records that answer a question, best first; or word of how far reading is."""
+    sought = sought_of(request.args)
+    looking = looking_at(person().workspace_id, sought.asked)
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return still_reading(looking)
+    hits = _hits(looking, sought) if sought.is_any else None
     entries = [entry_of(taken, looking.taxonomy) for taken in hits.taken] if hits else []
-    held: dict[str, Any] = {"hits": hits, "entries": entries, "about": about, "like": like, "q": request.args.get("q", "")}
-    return people.shown("search.html", asked=asked, cell=request.args.get("cell", ""), **held, **words_of(looking))
+    held: dict[str, Any] = {"hits": hits, "entries": entries, "about": sought.about, "like": sought.like, "q": sought.q}
+    held |= {"asked": sought.asked, "cell": sought.asked.cell_name, "state": f"?{urlencode(sought.values)}" if sought.values else ""}
+    return people.shown("search.html", **held, **words_of(looking))
 
 
 @api.get("/v1/search")
 def search_json() -> Response:
     """The same for whoever has an API key."""
     key = access.require("feedback:read")
-    asked, about, like = sought_of(request.args)
-    if not (asked.selection.words or about or like):
+    sought = sought_of(request.args)
+    if not sought.is_any:
         raise RequestError("give q, about or like", code="parameter_invalid")
-    hits = _hits(looking_at(key.workspace_id, asked), about, like)
+    hits = _hits(looking_at(key.workspace_id, sought.asked), sought)
     items = [_item(taken, hits.closeness.get(taken.id)) for taken in hits.taken]
-    return json_answer({"items": items, "records": hits.records, "compared": hits.compared, "fault": hits.fault or None})
+    told = {"records": hits.records, "compared": hits.compared, "fault": hits.fault or None, "cursor": hits.cursor or None}
+    return json_answer({"items": items, **told})
 
 
 @blueprint.record_once
@@ -102,23 +111,28 @@ def _item(taken: Taken, closeness: float | None) -> Json:
     return {**told, **times, "closeness": None if closeness is None else round(closeness, 4)}
 
 
-def _hits(looking: Looking, about: str, like: str) -> Hits:
-    records, words = int(looking.mask().sum()), looking.asked.selection.words
-    meant = _like(looking, like) if like else _about(about) if about else None
+def _hits(looking: Looking, sought: Sought) -> Hits:
+    records, like = int(looking.mask().sum()), sought.like
+    meant = _like(looking, like) if like else _about(sought.about) if sought.about else None
     found = _near(looking, meant, like) if meant and not meant.fault else None
     closeness = {near.id: near.closeness for near in found.near} if found else {}
-    said = _saying(looking, words, like) if words else []
+    page = _saying(looking, sought)
+    texts = {taken.id: str(taken.analysis.get("text") or "") for taken in page.taken if taken.id != like}
+    said = by_words(texts, sought.asked.selection.words)
     rankings = [ranking for ranking in (said, list(closeness)) if ranking]
     with looking.database.read() as connection:
         taken = tuple(reading.in_order(connection, looking.workspace_id, fused(*rankings)[:LISTED]))
-    is_cut = bool(words) and records > reading.SEARCHED
-    return Hits(taken, closeness, records, found.searched if found else None, meant.fault if meant else "", is_cut)
+    compared, fault = found.searched if found else None, meant.fault if meant else ""
+    return Hits(taken, closeness, records, compared, fault, page.is_cut, page.cursor or "")
 
 
-def _saying(looking: Looking, words: Sequence[str], like: str) -> list[str]:
-    """The records that say all the words, those first that say them most; of the latest 100."""
-    page = looking.page(after=None, words=tuple(words), listed=reading.LARGEST_PAGE)
-    return by_words({taken.id: str(taken.analysis.get("text") or "") for taken in page.taken if taken.id != like}, words)
+def _saying(looking: Looking, sought: Sought) -> Page:
+    """The latest 50 records that say all the words, before a cursor; none where no words are asked for."""
+    words = looking.asked.selection.words
+    if not words:
+        return Page((), None)
+    after = reading.line_of(sought.cursor) if sought.cursor else None
+    return looking.page(after=after, words=words, listed=LISTED)
 
 
 def _near(looking: Looking, meant: Meant, like: str) -> "Found":

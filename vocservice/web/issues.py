@@ -1,20 +1,23 @@
-"""Complaints that many customers share in, experience issues with owner, status and inflow out: pages of the workbench."""
+"""Complaints that many customers share in, experience issues with owner, status and inflow out: pages of the workbench, and JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, abort, make_response, redirect, request, url_for
+from flask import Blueprint, Response, abort, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError, VocError
+from vocservice.records import Json
 from vocservice.store import issues
 from vocservice.store.issues import Issue
 from vocservice.store.users import ANALYST
-from vocservice.web import people
+from vocservice.web import access, people
+from vocservice.web.answers import json_answer
 from vocservice.web.people import person, require_role
+from vocservice.web.problems import RequestError
 from vocservice.web.selecting import asked_of
-from vocservice.web.workbench import looking_at
+from vocservice.web.workbench import PATIENCE_SECONDS, looking_at, still_reading
 
 if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.reporting.inflow import Inflow
@@ -22,9 +25,11 @@ if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.web.looking import Looking
 
 blueprint = people.pages("issues")
+api = Blueprint("issues_api", __name__)
 
 RUNGS = ("candidate", "shared")
 SHOWN_RUNGS = 30
+_TOLD = ("id", "title", "stage", "factor", "owner", "status", "opened_on", "evidence")
 _KEPT = ("records", "customers", "known_customers", "weeks", "expected", "ratio", "base", "q", "step", "words")
 
 
@@ -44,8 +49,8 @@ class Held:
 @blueprint.get("/workbench/issues")
 @require_role(ANALYST)
 def listing() -> Response:
-    """Issues with their inflow, and what should become one."""
-    return _page()
+    """Issues with their inflow, and what should become one; or word of how far reading is."""
+    return _read() or _page()
 
 
 @blueprint.post("/workbench/issues")
@@ -53,6 +58,7 @@ def listing() -> Response:
 def open_one() -> Response:
     """Make an issue of a rung of the ladder, with the evidence that it has now."""
     form, looking = request.form, _looking()
+    looking.load()
     try:
         rung = _rung(looking, form.get("stage", ""), form.get("factor", ""))
         values = {
@@ -71,8 +77,9 @@ def open_one() -> Response:
 @blueprint.get("/workbench/issues/<issue_id>")
 @require_role(ANALYST)
 def one(issue_id: str) -> Response:
-    """One issue: evidence, inflow by week, owner and status."""
-    return _one_page(_issue(issue_id))
+    """One issue: evidence, inflow by week, owner and status; or word of how far reading is."""
+    held = _issue(issue_id)
+    return _read() or _one_page(held)
 
 
 @blueprint.post("/workbench/issues/<issue_id>")
@@ -81,6 +88,7 @@ def move(issue_id: str) -> Response:
     """Another status or owner; it closes only when the inflow has fallen."""
     held, form = _issue(issue_id), request.form
     looking = _looking()
+    looking.load()
     try:
         issues.check_seen(held, form.get("version", ""))
         owner, verdict = _owner(looking, form.get("owner", "")), _inflows(looking)(held).verdict
@@ -91,14 +99,61 @@ def move(issue_id: str) -> Response:
     return make_response(redirect(url_for("issues.one", issue_id=issue_id), 303))
 
 
-def _looking() -> "Looking":
-    return looking_at(person().workspace_id, asked_of(MultiDict()))
+@api.get("/v1/issues")
+def listing_json() -> Response:
+    """Every issue with its inflow, for whoever has an API key."""
+    looking = _looking(access.require("feedback:read").workspace_id)
+    with looking.database.read() as connection:
+        found = issues.listed(connection, looking.workspace_id)
+    return json_answer({"issues": [_told(held) for held in _held(looking, found)]})
+
+
+@api.get("/v1/issues/<issue_id>")
+def one_json(issue_id: str) -> Response:
+    """One issue.
+
+    Raises:
+        RequestError: there is none of this id in the workspace of the key (`not_found`).
+    """
+    looking = _looking(access.require("feedback:read").workspace_id)
+    with looking.database.read() as connection:
+        found = issues.by_id(connection, looking.workspace_id, issue_id)
+    if found is None:
+        raise RequestError("there is no such issue", code="not_found", status=404)
+    return json_answer(_told(*_held(looking, [found])))
+
+
+def _told(held: Held) -> Json:
+    """An issue as JSON; who opened it is left out."""
+    from vocservice.reporting.report import plain
+
+    told = {name: plain(getattr(held.issue, name)) for name in _TOLD}
+    return {**told, "changed_at": held.issue.changed_at.isoformat(), "has_returned": held.has_returned, "inflow": plain(held.inflow)}
+
+
+def _looking(workspace_id: str | None = None) -> "Looking":
+    return looking_at(workspace_id or person().workspace_id, asked_of(MultiDict()))
+
+
+def _read() -> Response | None:
+    """Nothing once the records are read; until then the page that says so."""
+    looking = _looking()
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return still_reading(looking)
+    return None
 
 
 def _issue(issue_id: str) -> Issue:
     with people.database().read() as connection:
         found = issues.by_id(connection, person().workspace_id, issue_id)
     return found if found else abort(404)
+
+
+def _held(looking: "Looking", found: Sequence[Issue]) -> list[Held]:
+    inflow = _inflows(looking)
+    return [Held(issue, inflow(issue)) for issue in found]
 
 
 def _inflows(looking: "Looking") -> Callable[[Issue], "Inflow"]:
@@ -110,7 +165,8 @@ def _inflows(looking: "Looking") -> Callable[[Issue], "Inflow"]:
 
 
 def _rungs(looking: "Looking") -> list["Rung"]:
-    return [rung for rung in looking.whole().scope.ladder if rung.step in RUNGS]
+    """Those that are shared; their words only where the report that has them is soon there."""
+    return [rung for rung in looking.at_once().scope.ladder if rung.step in RUNGS]
 
 
 def _rung(looking: "Looking", stage: str, factor: str) -> "Rung":
@@ -131,20 +187,21 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
     with people.database().read() as connection:
         found = issues.listed(connection, looking.workspace_id)
     live = {(issue.stage, issue.factor) for issue in found if issue.is_live}
-    inflow = _inflows(looking)
-    held = [Held(issue, inflow(issue)) for issue in found]
+    held = _held(looking, found)
     rungs = [rung for rung in _rungs(looking) if (rung.stage, rung.factor) not in live][:SHOWN_RUNGS]
     return people.shown("issues.html", status=status, fault=fault, held=held, rungs=rungs, **_words(looking))
 
 
 def _one_page(issue: Issue, *, status: int = 200, fault: str = "") -> Response:
     looking = _looking()
-    held = Held(issue, _inflows(looking)(issue))
+    (held,) = _held(looking, [issue])
     return people.shown("issue.html", status=status, fault=fault, held=held, issue=issue, statuses=issues.STATUSES, **_words(looking))
 
 
 def _words(looking: "Looking") -> dict[str, Any]:
     from vocservice.reporting import words
+    from vocservice.reporting.definitions import definitions
+    from vocservice.reporting.scope import CUSTOMERS
 
     taxonomy = looking.taxonomy
     return {
@@ -152,5 +209,6 @@ def _words(looking: "Looking") -> dict[str, Any]:
         "factor_name": lambda key: words.label_of(taxonomy, "factors", key),
         "owners": {key: words.owner_name(taxonomy, key) for key in taxonomy.owners},
         "share": words.share_text,
+        "definitions": definitions(customers=CUSTOMERS),
         "net": words.net_text,
     }

@@ -4,6 +4,7 @@ Of a large workspace a page has at once what is counted; what is drawn by lot or
 """
 
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -20,8 +21,10 @@ if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its 
     from vocservice.reporting.frame import Bools
     from vocservice.reporting.report import Report, Wish
 
-SMALL = 20_000  # of so few records a page has everything
-SMALL_SECONDS = 3.0
+Periods = tuple[tuple[date, date], tuple[date, date]]
+
+SMALL = 20_000  # of so few records a page waits a moment for everything
+SMALL_SECONDS = 0.15
 LISTED = 25
 DAYS = 28
 
@@ -53,17 +56,13 @@ class Looking:
         return self.held
 
     def at_once(self) -> "Report":
-        """The report as far as it can be had now.
-
-        Raises:
-            TimeoutError: there are few records, and all the same it takes long.
-        """
-        mask = self.mask()
-        if mask.sum() <= SMALL:
-            return self._making(mask).result(timeout=SMALL_SECONDS)
+        """The report as far as it can be had now: whole where there are few records and it is soon made, else what is counted."""
+        if self.mask().sum() <= SMALL:
+            with suppress(TimeoutError):
+                return self._making().result(timeout=SMALL_SECONDS)
         found = self.counted()
         if found.pending:
-            self._making(mask)
+            self._making()
         return found
 
     def counted(self) -> "Report":
@@ -77,7 +76,7 @@ class Looking:
 
     def whole(self) -> "Report":
         """The whole report, however long it takes."""
-        return self._making(self.mask()).result()
+        return self._making().result()
 
     def mask(self) -> "Bools":
         """The rows that are asked for."""
@@ -91,15 +90,13 @@ class Looking:
 
         return chosen(self.load().columns, selection)
 
-    def periods(self) -> tuple[tuple[date, date], tuple[date, date]]:
+    def periods(self) -> Periods:
         """First and last day of the two that are asked for; else of the last four weeks that have records, and of the four before."""
         if self.asked.periods:
             return self.asked.periods
         day = self.load().columns.fields["day"][self.mask()]
         past = day[(day > 0) & (day <= self.today.toordinal())]
-        last = date.fromordinal(max(int(past.max()), 2 * DAYS)) if len(past) else self.today
-        middle = last - timedelta(days=DAYS)
-        return (middle - timedelta(days=DAYS - 1), middle), (middle + timedelta(days=1), last)
+        return weeks_until(date.fromordinal(max(int(past.max()), 2 * DAYS)) if len(past) else self.today)
 
     def page(self, *, after: Line | None, words: tuple[str, ...], listed: int = LISTED) -> Page:
         """Some of the records, the last received first."""
@@ -116,11 +113,11 @@ class Looking:
 
         return ids_of(self.load().columns, self.mask().nonzero()[0])
 
-    def channels(self) -> tuple[str, ...]:
-        """The channels of the workspace; none while it is read."""
-        from vocservice.store.choosing import channels
+    def told(self, name: str) -> tuple[str, ...]:
+        """The channels, models or taxonomies of the workspace; none while it is read."""
+        from vocservice.store.choosing import told
 
-        return channels(self.held.columns) if self.held else ()
+        return told(self.held.columns, name) if self.held else ()
 
     def _wish(self) -> "Wish":
         from vocservice.reporting.report import Wish
@@ -130,13 +127,19 @@ class Looking:
     def _key(self) -> Hashable:
         return self.workspace_id, self.asked, self.load().revision, self.today
 
-    def _making(self, mask: "Bools") -> "Making[Report]":
+    def _making(self) -> "Making[Report]":
         from vocservice.store.reported import reported
 
-        columns, wish = self.load().columns, self._wish()
+        columns, mask, wish = self.load().columns, self.mask(), self._wish()
 
         def make() -> "Report":
             with self.database.read() as connection:
                 return reported(connection, self.workspace_id, columns, mask, wish)
 
         return self.library.get(self._key(), make)
+
+
+def weeks_until(last: date) -> Periods:
+    """The four weeks before the last four, and these, up to a day."""
+    middle = last - timedelta(days=DAYS)
+    return (middle - timedelta(days=DAYS - 1), middle), (middle + timedelta(days=1), last)

@@ -1,4 +1,7 @@
-"""Filters of the workbench and a name in, a saved segment out, for oneself or for everybody in the workspace: a link under a name."""
+"""What a page of the workbench is asked for and a name in, a saved segment out: a link under a name, one's own or everybody's."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
@@ -7,7 +10,7 @@ from vocservice.store.users import ANALYST
 from vocservice.store.views import WORKBENCH
 from vocservice.web import people
 from vocservice.web.people import person, require_role
-from vocservice.web.selecting import asked_of
+from vocservice.web.selecting import FIRST, SECOND, sides_of, sought_of
 
 blueprint: Blueprint = people.pages("segments")
 
@@ -15,23 +18,49 @@ blueprint: Blueprint = people.pages("segments")
 @blueprint.post("/workbench/segments")
 @require_role(ANALYST)
 def save() -> Response:
-    """Keep the filters of the URL."""
-    asked = asked_of(request.args)
+    """Keep what the URL asks for: filters, words, a cell, or two sets to compare."""
+    asked = _asked()
     name, is_shared = request.form.get("name", ""), request.form.get("shared") == "1"
     with people.database().write() as connection:
-        views.save(connection, person(), name, asked.values, is_shared=is_shared, page=WORKBENCH)
-    return _back()
+        views.save(connection, person(), name, asked, is_shared=is_shared, page=WORKBENCH)
+    return _back(asked)
 
 
 @blueprint.post("/workbench/segments/<view_id>/delete")
 @require_role(ANALYST)
 def delete(view_id: str) -> Response:
     """Forget one."""
+    asked = _asked()
     with people.database().write() as connection:
         views.forget(connection, person(), view_id)
-    return _back()
+    return _back(asked)
 
 
-def _back() -> Response:
-    query = request.query_string.decode("ascii", "replace")
-    return make_response(redirect(url_for("workbench.overview") + (f"?{query}" if query else ""), 303))
+def address_of(asked: Mapping[str, str]) -> str:
+    """The page that answers what was asked for, by its parameters."""
+    return url_for(_endpoint(asked)) + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _endpoint(asked: Mapping[str, str]) -> str:
+    if any(name.startswith((FIRST, SECOND)) for name in asked):
+        return "comparing.compare"
+    if asked.keys() & {"about", "like"}:
+        return "asking.search"
+    return "workbench.verbatims" if asked.keys() & {"q", "cell"} else "workbench.overview"
+
+
+def _asked() -> Mapping[str, str]:
+    """The parameters of the URL, checked.
+
+    Raises:
+        RequestError: one is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
+    """
+    if any(name.startswith((FIRST, SECOND)) for name in request.args):
+        sides = sides_of(request.args)
+        return sides.values if sides else {}
+    return sought_of(request.args).values
+
+
+def _back(asked: Mapping[str, str]) -> Response:
+    return make_response(redirect(address_of(asked), 303))

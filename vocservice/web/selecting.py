@@ -1,5 +1,6 @@
 """The parameters of a URL in, which records and which comparison they ask for out, and back: a link holds the whole state."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
     from vocservice.reporting.report import Where
 
 LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind")
+RARER = ("level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "customer_of")
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
-CHOSEN = ("since", "until", *LABELS)
+CHOSEN = ("since", "until", *LABELS, *RARER)
 FILTERS = (*CHOSEN, *PERIODS)
 WORDS = ("q", "cell", "cursor")
-SOUGHT = ("q", "cell", "about", "like")
+SOUGHT = ("q", "cell", "about", "like", "cursor")
 FIRST, SECOND = "a_", "b_"
 MOST_WORDS = 8
+PLAIN = (
+    "channel", "source", "stage", "factor", "scope", "flag", "scale", "outcome", "owner", "metric", "model", "taxonomy", "customer_of"
+)  # fmt: skip
+LEVELS = ("-2", "-1", "0", "1", "2")
 _WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 
@@ -57,8 +63,7 @@ class Asked:
     @property
     def cell_name(self) -> str:
         """The cell as the parameter `cell` names it; blank for none."""
-        cell = self.selection.cell
-        return f"{cell.stage}.{cell.factor}" if cell else ""
+        return _cell_name(self.selection.cell)
 
     @property
     def with_cell(self) -> str:
@@ -66,11 +71,40 @@ class Asked:
         named = {"cell": self.cell_name} if self.cell_name else {}
         return f"?{urlencode({**self.values, **named})}" if named else self.query
 
-    def at(self, place: Place) -> str:
-        """The query of the records that a cell of this report counts."""
-        is_free = self.selection.stage is None and self.selection.factor is None
-        own = {"stage": place.stage, "factor": place.factor} if is_free else {"cell": f"{place.stage}.{place.factor}"}
-        return f"?{urlencode({**values_of(self.selection), **own})}"
+    @property
+    def before_more(self) -> str:
+        """`with_cell` as the beginning of a query that goes on."""
+        return f"{self.with_cell}&" if self.with_cell else "?"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A search; each text is blank where it is not asked for.
+
+    Attributes:
+        asked: the filters, a cell and the words.
+        q: the words as they were typed.
+        about: what the records are to be about.
+        like: id of the record that they are to be like.
+        cursor: where to look further for the words.
+    """
+
+    asked: Asked
+    q: str = ""
+    about: str = ""
+    like: str = ""
+    cursor: str = ""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is sought, beside filters."""
+        return bool(self.asked.selection.words or self.about or self.like)
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that ask for this, from the beginning."""
+        told = {"cell": self.asked.cell_name, "q": self.q, "about": self.about, "like": self.like}
+        return {**self.asked.values, **{name: value for name, value in told.items() if value}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +129,11 @@ class Sides:
         """The query in which one side is another."""
         kept = {name: value for name, value in self.values.items() if not name.startswith(prefix)}
         return f"?{urlencode(kept | {prefix + name: value for name, value in values.items()})}"
+
+
+def query_of(selection: Selection) -> str:
+    """The query of the records of a selection, without words; blank for all."""
+    return Asked(selection).with_cell
 
 
 def values_of(selection: Selection | None) -> Mapping[str, str]:
@@ -148,8 +187,8 @@ def placed_of(args: MultiDict[str, str]) -> Asked:
     return Asked(_placed(query), _periods(query))
 
 
-def sought_of(args: MultiDict[str, str]) -> tuple[Asked, str, str]:
-    """What a search is asked for: a selection with a cell and words, what it is to be about, the record to be like; blank for none.
+def sought_of(args: MultiDict[str, str]) -> Sought:
+    """What a search is asked for.
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
@@ -157,7 +196,7 @@ def sought_of(args: MultiDict[str, str]) -> tuple[Asked, str, str]:
     """
     query = Query(args, known=(*FILTERS, *SOUGHT))
     asked = Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query))
-    return asked, (query.text("about") or "").strip(), query.text("like") or ""
+    return Sought(asked, *((query.text(name) or "").strip() for name in ("q", "about", "like", "cursor")))
 
 
 def words_of(text: str | None) -> tuple[str, ...]:
@@ -167,26 +206,53 @@ def words_of(text: str | None) -> tuple[str, ...]:
 
 
 def _placed(query: Query) -> Selection:
-    cell = query.text("cell")
-    stage, _, factor = (cell or "").partition(".")
-    if cell and not (stage and factor):
+    found = query.text("cell")
+    return replace(_selection(query), cell=_place(found) if found else None)
+
+
+def _place(cell: str) -> Place:
+    """STAGE.FACTOR or STAGE.FACTOR.POLARITY; a key may hold points, but for the first of a stage."""
+    stage, _, factor = cell.partition(".")
+    rest, _, last = factor.rpartition(".")
+    factor, polarity = (rest, last) if last in POLARITIES else (factor, None)
+    if not (stage and factor):
         raise InputError("cell must be a stage and a factor with a point between them", code="parameter_invalid")
-    return replace(_selection(query), cell=Place(stage, factor) if cell else None)
+    return Place(stage, factor, polarity)
+
+
+def _cell_name(cell: Place | None) -> str:
+    return ".".join(filter(None, (cell.stage, cell.factor, cell.polarity))) if cell else ""
 
 
 def _selection(query: Query, prefix: str = "") -> Selection:
+    plain: dict[str, Any] = {name: query.text(f"{prefix}{name}") for name in PLAIN}
     return Selection(
-        channel=query.text(f"{prefix}channel"),
-        source=query.text(f"{prefix}source"),
-        stage=query.text(f"{prefix}stage"),
-        factor=query.text(f"{prefix}factor"),
-        scope=query.text(f"{prefix}scope"),
-        flag=query.text(f"{prefix}flag"),
+        **plain,
         polarity=query.one_of(f"{prefix}polarity", POLARITIES),
         score_kind=query.one_of(f"{prefix}score_kind", SCORE_KINDS),
         since=_day(query, f"{prefix}since"),
         until=_day(query, f"{prefix}until"),
+        level_from=_level(query, f"{prefix}level_from"),
+        level_to=_level(query, f"{prefix}level_to"),
+        score_from=_score(query, f"{prefix}score_from"),
+        score_to=_score(query, f"{prefix}score_to"),
     )
+
+
+def _level(query: Query, name: str) -> int | None:
+    found = query.one_of(name, LEVELS)
+    return int(found) if found else None
+
+
+def _score(query: Query, name: str) -> float | None:
+    found = query.text(name)
+    try:
+        value = float(found) if found else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise InputError(f"{name} must be a number", code="parameter_invalid")
+    return value
 
 
 def _periods(query: Query) -> tuple[tuple[date, date], tuple[date, date]] | None:
@@ -208,4 +274,4 @@ def _day(query: Query, name: str) -> date | None:
 
 
 def _said(found: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in found.items() if value is not None}
+    return {name: f"{value:.15g}" if isinstance(value, float) else str(value) for name, value in found.items() if value is not None}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 
-from vocservice.store.reading import Selection
+from vocservice.store.reading import ANY, GROUP, Selection
 from vocservice.store.users import ANALYST
 from vocservice.web import access, people
 from vocservice.web.answers import json_answer
@@ -68,6 +68,8 @@ def _attach(setup: BlueprintSetupState) -> None:
 
 
 def _page(template: str, asked: Asked, make: _Made) -> Response:
+    from vocservice.reporting.definitions import definitions
+    from vocservice.reporting.scope import CUSTOMERS
     from vocservice.reporting.words import net_text, share_text
 
     looking = looking_at(person().workspace_id, asked)
@@ -77,6 +79,7 @@ def _page(template: str, asked: Asked, make: _Made) -> Response:
     except TimeoutError:
         found = None
     said = {"share_text": share_text, "net_text": net_text, "customers": state().themes.customers}
+    said["definitions"] = definitions(customers=CUSTOMERS)
     shown = people.shown(template, status=200 if found else 202, found=found, asked=asked, **said, **words_of(looking))
     if found is None:
         shown.headers["Refresh"] = str(AGAIN_SECONDS)
@@ -139,14 +142,18 @@ def _said(connection: Any, looking: Looking, mask: "Bools", limit: int, *, facto
 
 
 def _factor(selection: Selection) -> str | None:
-    return selection.cell.factor if selection.cell else selection.factor
+    """The one factor that is asked for."""
+    cell = selection.cell
+    if cell is None:
+        return selection.factor
+    return None if cell.factor == ANY or cell.factor.startswith(GROUP) else cell.factor
 
 
 def _polar(looking: Looking, mask: "Bools", selection: Selection) -> "Bools":
     """Of a cell with a polarity only the records whose factor has it."""
     from vocservice.store.choosing import chosen
 
-    if selection.cell is None or selection.polarity is None:
+    cell, polarity = selection.cell, selection.polarity
+    if cell is None or polarity is None or cell.polarity is not None:
         return mask
-    factor = replace(selection, cell=None, stage=None, factor=selection.cell.factor)
-    return mask & chosen(looking.load().columns, factor)
+    return mask & chosen(looking.load().columns, Selection(cell=replace(cell, polarity=polarity)))

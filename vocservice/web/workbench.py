@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -11,22 +11,24 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from vocservice.render import visible
+from vocservice.render import LEVEL_NAMES, visible
 from vocservice.reporting.rows import SCORE_KINDS
 from vocservice.store import reading, sources, views
 from vocservice.store.exported import exported, written
-from vocservice.store.reading import NO_STAGE, Place, Selection, Taken
+from vocservice.store.reading import ANY, NO_LABEL, NO_STAGE, Selection, Taken
 from vocservice.store.records import API
 from vocservice.store.users import ANALYST
 from vocservice.taxonomy import Taxonomy
 from vocservice.web import access, case, people
 from vocservice.web.answers import json_answer
 from vocservice.web.library import Library
-from vocservice.web.looking import Looking
+from vocservice.web.looking import Looking, weeks_until
+from vocservice.web.narrowing import during, narrowed
 from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
 from vocservice.web.problems import RequestError
-from vocservice.web.selecting import Asked, asked_of, searched_of
+from vocservice.web.segments import address_of
+from vocservice.web.selecting import Asked, asked_of, query_of, searched_of
 from vocservice.web.state import state
 from vocservice.web.tables import Tables
 from vocservice.web.view import POLARITIES
@@ -47,7 +49,17 @@ _TYPES: Mapping[str, str] = {
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
 }
-_SETS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "scope": "scope", "flag": "flags"}
+_SETS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "scope": "scope", "flag": "flags", "outcome": "outcome"}
+_ALSO: Mapping[str, Mapping[str, str]] = {
+    "stage": {NO_STAGE: "no stage given"},
+    "scope": {
+        "any_service": "Service complaint, alone or with an issue",
+        "any_experience": "Experience issue, alone or with a complaint",
+        ANY: "any scope",
+        NO_LABEL: "no scope given",
+    },
+    "outcome": {ANY: "any outcome", NO_LABEL: "no outcome given"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,20 @@ class Links:
 
     def cell(self, cell: "Cell") -> str:
         """The records that a cell counts."""
-        return url_for("workbench.verbatims") + self.asked.at(Place(cell.stage or NO_STAGE, cell.factor))
+        return self.of(stage=cell.stage or NO_STAGE, factor=cell.factor)
+
+    def of(self, **wanted: Any) -> str:
+        """The records that also meet these filters; blank where no list says so."""
+        found = narrowed(self.asked.selection, wanted)
+        return url_for("workbench.verbatims") + query_of(found) if found else ""
+
+    def sides(self, report: "Report") -> tuple["Links", "Links"]:
+        """Links into the two periods that a report compares."""
+        first, second = self.asked.periods or weeks_until(report.headlines.dates.last or report.made)
+        return self._during(first, report.made), self._during(second, report.made)
+
+    def _during(self, days: tuple[date, date], today: date) -> "Links":
+        return Links(Asked(during(self.asked.selection, days[0], min(days[1], today))))
 
     def chart(self, name: str) -> str:
         """The numbers of a chart."""
@@ -88,9 +113,9 @@ def overview() -> Response:
     looking = looking_at(person().workspace_id, asked_of(request.args))
     try:
         looking.load(timeout=PATIENCE_SECONDS)
-        report = looking.at_once()
     except TimeoutError:
         return still_reading(looking)
+    report = looking.at_once()
     figures = report_page.figures(report, Links(looking.asked))
     return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **words_of(looking))
 
@@ -110,7 +135,8 @@ def verbatims() -> Response:
     entries = [entry_of(taken, looking.taxonomy) for taken in found.taken]
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
     more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
-    held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "searched": reading.SEARCHED}
+    state_query = f"?{urlencode(kept)}" if kept else ""
+    held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "searched": reading.SEARCHED, "state": state_query}
     return people.shown("verbatims.html", status=200, page=found, entries=entries, more=more, asked=asked, **held)
 
 
@@ -225,20 +251,30 @@ def attached(body: bytes, name: str, suffix: str) -> Response:
 
 def words_of(looking: Looking) -> dict[str, Any]:
     """The choices of the filters, how keys are said, and the saved segments."""
-    taxonomy, channels = looking.taxonomy, looking.channels()
     with people.database().read() as connection:
         named = {source.id: source.name for source in sources.listed(connection, looking.workspace_id)}
         kept = views.listed(connection, person(), page=views.WORKBENCH)
-    choices: dict[str, Mapping[str, str]] = {
-        "channel": {name: CHANNELS.get(name, visible(name)) for name in channels},
-        "source": {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}},
+    choices = _choices(looking, {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}})
+    return {"choices": choices, "channels": CHANNELS, "segments": [(view, address_of(view.filters)) for view in kept]}
+
+
+def _choices(looking: Looking, named: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    from vocservice.reporting.words import metric_name, owner_name
+
+    taxonomy, levels = looking.taxonomy, {str(level): name for level, name in LEVEL_NAMES.items()}
+    found: dict[str, Mapping[str, str]] = {
+        "channel": {name: CHANNELS.get(name, visible(name)) for name in looking.told("channel")},
+        "source": named,
         **{name: _labels(taxonomy, held) for name, held in _SETS.items()},
         "polarity": {str(sign): words for sign, (words, _) in POLARITIES.items()},
         "score_kind": {kind: kind for kind in SCORE_KINDS},
+        "level_from": levels,
+        "level_to": levels,
+        "owner": {key: owner_name(taxonomy, key) for key in taxonomy.owners},
+        "metric": {key: metric_name(taxonomy, key) for key in taxonomy.metrics},
+        **{name: {key: visible(key) for key in looking.told(name)} for name in ("model", "taxonomy")},
     }
-    choices["stage"] = {**choices["stage"], NO_STAGE: "no stage given"}
-    segments = [(view, f"?{urlencode(view.filters)}" if view.filters else "") for view in kept]
-    return {"choices": choices, "channels": CHANNELS, "segments": segments}
+    return {name: {**choices, **_ALSO.get(name, {})} for name, choices in found.items()}
 
 
 def _labels(taxonomy: Taxonomy, name: str) -> Mapping[str, str]:

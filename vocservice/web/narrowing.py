@@ -1,0 +1,75 @@
+"""A selection and what a figure of it counts in, the selection of just these records out; None where no filters can say it.
+
+A figure counts, of the records of a report, those that also meet some conditions. Where the report is filtered by the same
+thing already, the two are merged; labels of which a record may have several, which cannot be, go into the cell.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from vocservice.store.reading import ANY, GROUP, WIDE_SCOPES, Place, Selection
+
+_PLACE = ("stage", "factor", "polarity", "group")
+
+
+def narrowed(selection: Selection, wanted: Mapping[str, Any]) -> Selection | None:
+    """The records of a selection that also meet some conditions.
+
+    Args:
+        selection: of the report.
+        wanted: by name of the filter; `group` is a group of factors.
+    """
+    place = {name: wanted[name] for name in _PLACE if wanted.get(name) is not None}
+    placed = _placed(selection, **place) if place else selection
+    if placed is None:
+        return None
+    changes = {name: _merged(name, getattr(selection, name), value) for name, value in wanted.items() if name not in _PLACE}
+    return replace(placed, **changes) if None not in changes.values() else None
+
+
+def during(selection: Selection, since: date, until: date) -> Selection:
+    """The records of a selection between two days."""
+    return narrowed(selection, {"since": since, "until": until}) or selection
+
+
+def _placed(
+    selection: Selection, *, stage: str | None = None, factor: str | None = None, polarity: str | None = None, group: str | None = None
+) -> Selection | None:
+    """As filters where there are none of their kind yet, else as a cell beside them."""
+    if group is None and not (selection.stage or selection.factor or selection.polarity):
+        return replace(selection, stage=stage, factor=factor, polarity=polarity)
+    if selection.cell is not None:
+        return None
+    return replace(selection, cell=Place(stage or ANY, factor or (f"{GROUP}{group}" if group else ANY), polarity))
+
+
+def _merged(name: str, held: Any, value: Any) -> Any:
+    return value if held is None else _MERGES.get(name, _one)(held, value)
+
+
+def _one(held: Any, value: Any) -> Any:
+    return held if value in (held, ANY) else value if held == ANY else None
+
+
+def _scope(held: str, value: str) -> str | None:
+    """The scope that holds what both do."""
+    if ANY in (held, value):
+        return str(_one(held, value))
+    common = set(_keys(held)) & set(_keys(value))
+    return next((name for name in (held, value, *common) if set(_keys(name)) == common), None)
+
+
+def _keys(scope: str) -> tuple[str, ...]:
+    return WIDE_SCOPES.get(scope, (scope,))
+
+
+_MERGES: Mapping[str, Callable[[Any, Any], Any]] = {
+    "since": max,
+    "until": min,
+    "level_from": max,
+    "level_to": min,
+    "scope": _scope,
+    "flag": lambda held, value: held if held == value else None,
+}
