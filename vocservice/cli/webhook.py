@@ -1,8 +1,10 @@
-"""A sender's name and a URL in, its signed sample sent there out: `voc webhook send`, to try a source without its sender."""
+"""A sender's name in, its signed sample sent to a URL or read here out: `voc webhook send`, to try a source without its sender."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPMessage
-from typing import IO
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -12,10 +14,14 @@ import click
 
 from vocservice.cli.failures import FAULT, OK
 from vocservice.cli.holding import held, in_workspace, secret_of
-from vocservice.errors import InputError
+from vocservice.errors import InputError, SignatureError, UnusableBodyError
+from vocservice.ingest.adapter import Adapter
+from vocservice.ingest.registry import ADAPTERS
 from vocservice.ingest.registry import adapter as adapter_of
+from vocservice.ingest.trying import made_up, tried
 
 SECONDS = 30
+HERE = "http://localhost/v1/hooks/"
 _SHOWN = 2000
 
 
@@ -31,24 +37,50 @@ def webhook() -> None:
     """Deliveries as senders would send them."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """Whose sample it is, its secrets, the newest first, and the options it is read with."""
+
+    adapter: Adapter
+    secrets: tuple[str, ...]
+    options: Mapping[str, Any]
+
+
 @webhook.command()
-@click.option("--url", required=True, help="The URL of the source, as `voc source add` showed it.")
+@click.option("--url", help="The URL of the source, as `voc source add` showed it; without one the sample is checked and read here.")
 @click.option("--adapter", help="Whose sample to send.")
-@click.option("--source", help="Name of a source here: its adapter, and its secret where it has one.")
+@click.option("--source", help="Name of a source here: its adapter, its secret and its options; else the name of an adapter.")
 @click.option("--secret", default="", help="What to sign with; - reads a line of standard input.")
 @click.option("--number", type=click.IntRange(1), default=1, show_default=True, help="Which sample: another number, another record.")
 @in_workspace
-def send(url: str, adapter: str | None, source: str | None, secret: str, number: int, workspace: str | None) -> int:
-    """Sign a sample of an adapter and send it.
+def send(url: str | None, adapter: str | None, source: str | None, secret: str, number: int, workspace: str | None) -> int:
+    """Sign a sample of an adapter and send it, or check and read it as this service would.
 
     Exit codes: 0 it was taken, 1 it was refused.
     """
     if bool(adapter) == bool(source):
         raise click.UsageError("give either --adapter or --source")
-    name, known = (adapter, "") if adapter else _of(str(source), workspace)
-    status, answer = post(url, str(name), secret_of(secret) if secret else known, number=number)
+    setup = _plain(str(adapter)) if adapter else _of(str(source), workspace)
+    if secret:
+        setup = replace(setup, secrets=(secret_of(secret),))
+    if url is None:
+        return _tried(setup, number)
+    status, answer = post(url, setup.adapter.name, next(iter(setup.secrets), ""), number=number)
     click.echo(f"{status} {answer}")
     return OK if status < 300 else FAULT
+
+
+def _tried(setup: _Setup, number: int) -> int:
+    """As the test button of the page does; nothing is sent or stored."""
+    secrets = setup.secrets or tuple(filter(None, [made_up(setup.adapter)]))
+    try:
+        events = tried(setup.adapter, secrets, setup.options, url=HERE, number=number)
+    except (SignatureError, UnusableBodyError) as error:
+        click.echo(f"{setup.adapter.label}: the sample was refused: {error.message}")
+        return FAULT
+    count = f"{len(events)} event{'' if len(events) == 1 else 's'}"
+    click.echo(f"{setup.adapter.label}: the sample was checked and read, {count}; nothing was sent or stored")
+    return OK
 
 
 def post(url: str, name: str, secret: str, *, number: int = 1) -> tuple[int, str]:
@@ -75,10 +107,21 @@ def post(url: str, name: str, secret: str, *, number: int = 1) -> tuple[int, str
         raise InputError(f"nobody answers there ({type(error).__name__})") from None
 
 
-def _of(name: str, workspace: str | None) -> tuple[str, str]:
-    """The adapter and the newest secret of a source."""
+def _plain(name: str) -> _Setup:
+    """An adapter as it is without a source."""
+    found = adapter_of(name)
+    return _Setup(found, (), found.check_options({}))
+
+
+def _of(name: str, workspace: str | None) -> _Setup:
+    """A source with its secrets; where there is none of this name, the adapter of it."""
     from vocservice.store import sources
 
     with held(workspace) as here:
-        found = sources.by_name(here.connection, here.workspace_id, name)
-        return found.adapter, next(iter(sources.open_secrets(here.vault, found)), "")
+        try:
+            found = sources.by_name(here.connection, here.workspace_id, name)
+        except InputError:
+            if name not in ADAPTERS:
+                raise
+            return _plain(name)
+        return _Setup(adapter_of(found.adapter), tuple(sources.open_secrets(here.vault, found)), found.options)

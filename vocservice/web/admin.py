@@ -5,15 +5,15 @@ Tokens and keys are shown once, on the page that made them, and never again.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from json import JSONDecodeError, loads
 from typing import Any
 
 from flask import Response, abort, make_response, redirect, request, url_for
 
 from vocservice.errors import InputError, VocError
-from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.registry import ADAPTERS, adapter
+from vocservice.ingest.trying import tried
 from vocservice.store import audit, deadletters, keys, quarantine, sources, trail, users
 from vocservice.store.audit import Act
 from vocservice.store.database import now
@@ -306,13 +306,7 @@ def _change_user(held: User, do: str) -> None:
 
 def _tried(held: Source) -> int:
     """How many events the sample of a source makes."""
-    sender, secrets = adapter(held.adapter), sources.open_secrets(people.vault(), held)
-    sample, at, url = sender.sample(), datetime.now(UTC), url_of("")
-    signed = sender.sign(sample.body, secrets[0], now=at, delivery_id="sample", url=url) if secrets else {}
-    headers = {"content-type": sample.content_type, **{name.lower(): value for name, value in signed.items()}}
-    delivery = Delivery(sample.body, headers, url)
-    sender.verify(delivery, secrets, held.options)
-    return len(sender.parse(delivery, held.options).events)
+    return len(tried(adapter(held.adapter), sources.open_secrets(people.vault(), held), held.options, url=url_of("")))
 
 
 def _options(text: str) -> dict[str, Any]:
