@@ -26,7 +26,7 @@ from typing import Any
 import click
 import orjson
 
-from benchmarks import corpora, scale
+from benchmarks import corpora, scale, writer
 from benchmarks.performance_page import page, plot
 from benchmarks.runtimes import Tokens, best, encoder_ways, operations, peak
 from benchmarks.throughput import measure
@@ -39,6 +39,7 @@ from vocservice.settings import load_settings
 Figures = dict[str, Any]
 LIBRARIES = ("onnxruntime", "openvino", "torch", "transformers", "tokenizers", "spacy", "numpy", "ray")
 CALIBRATING = 200
+FEW_AND_MANY = (10_000, 200_000)
 LONG, TURNS = 2000, 20
 
 
@@ -51,7 +52,8 @@ class Plan:
     corpora: Path | None
     records: int
     rounds: int
-    rows: tuple[int, int]
+    rows: tuple[int, ...]
+    writer_rows: int
 
     @property
     def sample(self) -> list[str]:
@@ -185,6 +187,8 @@ def ray(plan: Plan) -> Figures:
     """Records a second of one thread: in process, with one worker of a Ray cluster, with two; the start left out."""
     if not find_spec("ray"):
         return {}
+    if len({*plan.rows}) < 2:
+        raise click.UsageError("--part ray needs two numbers of --rows, as the start is left out")
     ways = {
         "in process": (),
         "Ray, 1 worker": ("--engine", "ray", "--workers", "1"),
@@ -197,18 +201,26 @@ def ray(plan: Plan) -> Figures:
             name: [(rows, scale.classify(path, *options, bundle=bundle, threads=1).seconds) for rows, path in files]
             for name, options in ways.items()
         }
-    return {"rows": plan.rows, "seconds": found, "rates": {name: scale.marginal(run) for name, run in found.items()}}
+    return {"rows": sorted(plan.rows), "seconds": found, "rates": {name: scale.marginal(run) for name, run in found.items()}}
+
+
+def write(plan: Plan) -> Figures:
+    """Rows a second that the one process of a run on Ray can take, whatever its workers do."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = writer.paces(load(plan.bundles[0]), Path(folder), plan.sample, rows=plan.writer_rows, rounds=plan.rounds)
+    return {"rows": plan.writer_rows, "rates": found}
 
 
 def many(plan: Plan, *, rows: Sequence[int]) -> Figures:
-    """Peak memory and pace of the command on few and on many rows."""
+    """Peak memory and pace of the command on few and on many rows, and peak memory of one thread on few, as a worker of Ray has."""
+    bundle, found = str(plan.bundles[0]), {}
     with tempfile.TemporaryDirectory() as folder:
-        found = {}
         for count in sorted(rows):
             given = scale.write_csv(Path(folder) / f"{count}.csv", scale.recombined(plan.texts, count))
-            ended = scale.classify(given, bundle=str(plan.bundles[0]))
+            ended = scale.classify(given, bundle=bundle)
             found[str(count)] = {"peak": ended.peak, "rate": ended.rate, "seconds": ended.seconds}
-    return {"rows": found}
+        alone = scale.classify(Path(folder) / f"{min(rows)}.csv", bundle=bundle, threads=1)
+    return {"rows": found, "one_thread": {"rows": min(rows), "peak": alone.peak}}
 
 
 def int8(plan: Plan) -> Figures:
@@ -237,6 +249,7 @@ PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "repeats": repeats,
     "start": start,
     "ray": ray,
+    "writer": write,
 }
 APART = ("int8", "many", "corpora")
 
@@ -269,11 +282,11 @@ def read_texts(path: Path) -> tuple[str, ...]:
 
 
 def measured(part: str, plan: Plan, rows: Sequence[int]) -> Figures:
-    """One part, with the machine it was measured on; its load is that of before it began."""
+    """One part, with the machine, the date and the bundle that it was measured on; the load is that of before it began."""
     where = machine()
-    apart = {"many": partial(many, rows=rows), "int8": int8, "corpora": whole_corpora}
+    apart = {"many": partial(many, rows=rows or FEW_AND_MANY), "int8": int8, "corpora": whole_corpora}
     found = (apart | PARTS)[part](plan)
-    return {"machine": where, **found}
+    return {"machine": where, "bundle": plan.bundles[0].name, **found}
 
 
 @click.command()
@@ -289,7 +302,9 @@ def measured(part: str, plan: Plan, rows: Sequence[int]) -> Figures:
     type=click.Choice([*PARTS, *APART]),
     help="What to measure; by default all but int8, many, corpora.",
 )
-@click.option("--rows", multiple=True, type=int, default=(10_000, 200_000), show_default=True, help="Rows of --part many.")
+@click.option(
+    "--rows", multiple=True, type=int, help="Rows of --part many (10,000 and 200,000 by default) and --part ray (1,024 and 5,120)."
+)
 @click.option("--hour", type=float, default=0.10, show_default=True, help="Price of an hour of this machine, in USD, for the calculation.")
 @click.option("--quick", is_flag=True, help="Few texts and one round: whether it runs, not how fast.")
 @click.option(
@@ -307,8 +322,8 @@ def main(
 ) -> None:
     """Measure and write the page."""
     folders = tuple(bundle_folder(name) for name in bundles or (load_settings().bundle,))
-    records, rounds, few = (24, 1, (64, 256)) if quick else (600, 3, (1024, 5120))
-    plan = Plan(read_texts(data), folders, corpora, records, rounds, few)
+    records, rounds, few, written = (24, 1, (64, 256), 2048) if quick else (600, 3, (1024, 5120), 20_480)
+    plan = Plan(read_texts(data), folders, corpora, records, rounds, rows or few, written)
     kept = out.with_suffix(".json")
     figures: Figures = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for part in parts or PARTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -11,7 +12,6 @@ from benchmarks.runtimes import ARRIVAL, ONE
 from vocservice.inference.encoder import TOKEN_BUDGET
 
 Figures = Mapping[str, Any]
-WRITER = 8500  # records a second that the one process of a run writes as JSON Lines (docs/batch.md)
 BILLION = 1_000_000_000
 INT8_FASTER, INT8_LOSS = 1.15, 0.3
 # USD for a million records of up to 300 characters and one feature (such as sentiment), at the first price and at the last step.
@@ -26,11 +26,12 @@ def page(figures: Figures, *, plot: str) -> str:
     """The page: the goals first, then each part with its table."""
     parts = (
         ("runtimes", _runtimes),
-        ("lengths", _lengths),
+        ("lengths", partial(_lengths, short=figures.get("runtimes", {}))),
         ("repeats", _repeats),
         ("start", _start),
         ("many", _many),
         ("ray", _ray),
+        ("writer", _writer),
         ("corpora", _corpora),
     )
     lines = [
@@ -41,12 +42,12 @@ def page(figures: Figures, *, plot: str) -> str:
         *_goals(figures),
     ]
     for name, written in parts:
-        if figures.get(name, {}).keys() - {"machine"}:
-            lines += ["", *written(figures[name])]
+        if figures.get(name, {}).keys() - {"machine", "bundle"}:
+            lines += ["", *_named(written(figures[name]), figures[name])]
             if name == "runtimes":
                 lines += ["", f"![Texts a second of every way]({plot})"]
-    lines += ["", *_int8(figures)] if "int8" in figures else []
-    lines += ["", *_costs(figures)] if figures.get("ray", {}).get("rates") else []
+    lines += ["", *_named(_int8(figures), figures["int8"])] if "int8" in figures else []
+    lines += ["", *_named(_costs(figures), figures["ray"])] if figures.get("ray", {}).get("rates") else []
     return "\n".join([*lines, "", *_machine(figures), ""])
 
 
@@ -81,6 +82,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
+def _named(lines: list[str], found: Figures) -> list[str]:
+    """A part under its heading with the bundle that it was measured on, and the day."""
+    heading, *rest = lines
+    bundles = found.get("bundles") or [found.get("bundle") or "a bundle that was not noted"]
+    return [heading, "", f"*Measured with {', '.join(bundles)}, {found['machine']['date']}.*", *rest]
+
+
+def _bundle(found: Figures) -> str | None:
+    """The bundle of a part; null where an earlier release did not note it."""
+    name: str | None = found.get("bundle") or next(iter(found.get("bundles", ())), None)
+    return name
+
+
 def _goals(figures: Figures) -> list[str]:
     found = [row for row in (*_goals_of_speed(figures), *_goals_of_runs(figures), *_goals_of_int8(figures)) if row]
     rows = [(name, goal, shown, "yes" if is_met else "**no**") for name, goal, shown, is_met in found]
@@ -111,21 +125,33 @@ def _goals_of_speed(figures: Figures) -> Iterator[Goal]:
 def _goals_of_runs(figures: Figures) -> Iterator[Goal]:
     if "start" in figures:
         found = figures["start"]
-        name = f"`voc classify` of {found['rows']} rows from cold, over imports and analysis"
+        name = f"{_of(found)}`voc classify` of {found['rows']} rows from cold, over imports and analysis"
         yield _at_most(name, found["classify"] / (found["imports"] + found["analysis"]), 1.5)
     if len(figures.get("many", {}).get("rows", {})) > 1:
         few, *_, most = sorted(figures["many"]["rows"].items(), key=lambda item: int(item[0]))
-        yield _at_most(f"peak memory of {int(most[0]):,} rows over {int(few[0]):,}", most[1]["peak"] / few[1]["peak"], 1.2)
-        yield _at_least(f"rows a second of {int(most[0]):,} rows over {int(few[0]):,}", most[1]["rate"] / few[1]["rate"], 0.9)
+        of, rows = _of(figures["many"]), f"{int(most[0]):,} rows over {int(few[0]):,}"
+        yield _at_most(f"{of}peak memory of {rows}", most[1]["peak"] / few[1]["peak"], 1.2)
+        yield _at_least(f"{of}rows a second of {rows}", most[1]["rate"] / few[1]["rate"], 0.9)
     if figures.get("ray", {}).get("rates"):
-        rates = figures["ray"]["rates"]
-        yield _at_least("Ray with one worker of one thread, over one thread in process", rates["Ray, 1 worker"] / rates["in process"], 0.9)
+        rates, of = figures["ray"]["rates"], _of(figures["ray"])
+        name = f"{of}Ray with one worker of one thread, over one thread in process"
+        yield _at_least(name, rates["Ray, 1 worker"] / rates["in process"], 0.9)
+
+
+def _of(found: Figures) -> str:
+    bundle = _bundle(found)
+    return f"{bundle}, " if bundle else ""
 
 
 def _goals_of_int8(figures: Figures) -> Iterator[Goal]:
     for name, faster, loss in _int8_rows(figures):
         is_met = faster >= INT8_FASTER and loss <= INT8_LOSS
-        yield f"int8 ({name}), to be shipped", "1.15 times fp32, 0.3 points lost at most", f"{faster:.2f} times, {loss:.1f} points", is_met
+        yield (
+            f"{_of(figures['int8'])}int8 ({name}), to be shipped",
+            "1.15 times fp32, 0.3 points lost at most",
+            f"{faster:.2f} times, {loss:.1f} points",
+            is_met,
+        )
 
 
 def _at_least(name: str, value: float, goal: float) -> Goal:
@@ -164,13 +190,16 @@ def _times(rate: float, other: float | None) -> str:
     return f"{rate / other:.2f}" if other else ""
 
 
-def _lengths(found: Figures) -> list[str]:
+def _lengths(found: Figures, *, short: Figures) -> list[str]:
+    """`short` are the figures of the short texts, whose operations a token and peak hold where the bundle is the same."""
+    operations = short.get("operations", {}).get(_bundle(found))
     rows = [
         (
             name,
             str(one["records"]),
             f"{one['records'] / one['seconds']:,.1f}",
             f"{one['tokens'] / one['seconds']:,.0f}",
+            f"{one['tokens'] / one['seconds'] * operations / short['peak']:.0%}" if operations else "",
             f"{one['encoder'] / one['seconds']:.0%}",
         )
         for name, one in found["kinds"].items()
@@ -178,9 +207,12 @@ def _lengths(found: Figures) -> list[str]:
     return [
         "## Longer texts",
         "",
-        "Whole analyses, and the share of their time that passes in the encoder.",
+        (
+            "Whole analyses, their share of the peak as above (the attention among tokens, which grows with the length, left out), and the "
+            "share of their time that passes in the encoder."
+        ),
         "",
-        *table(("records", "n", "records/s", "tokens/s", "encoder"), rows),
+        *table(("records", "n", "records/s", "tokens/s", "of the peak", "encoder"), rows),
     ]
 
 
@@ -223,7 +255,15 @@ def _many(found: Figures) -> list[str]:
         "`voc classify` from CSV to CSV; rows are halves of two texts, so that hardly one is there twice.",
         "",
         *table(("rows", "peak memory, MiB", "rows/s", "seconds"), rows),
+        *_alone(found.get("one_thread")),
     ]
+
+
+def _alone(found: Figures | None) -> list[str]:
+    """What a worker of Ray needs."""
+    if not found:
+        return []
+    return ["", f"With one thread, as a worker of Ray has by default, {found['rows']:,} rows take {found['peak']:,.0f} MiB at their peak."]
 
 
 def _ray(found: Figures) -> list[str]:
@@ -238,6 +278,20 @@ def _ray(found: Figures) -> list[str]:
         ),
         "",
         *table(("engine", "rows/s", "over one thread in process"), rows),
+    ]
+
+
+def _writer(found: Figures) -> list[str]:
+    rows = [(name, f"{rate:,.0f}") for name, rate in found["rates"].items()]
+    return [
+        "## The one process that reads and writes",
+        "",
+        (
+            f"Of a run on Ray whose workers have every answer ready: {found['rows']:,} short rows of CSV read, sent, taken back, kept in "
+            "shards and written, in seconds of CPU of one core."
+        ),
+        "",
+        *table(("output", "rows/s"), rows),
     ]
 
 
@@ -256,8 +310,8 @@ def _corpora(found: Figures) -> list[str]:
 
 
 def _int8_rows(figures: Figures) -> Iterator[tuple[str, float, float]]:
-    """Kind, times as fast as fp32, and the largest loss of a figure in points."""
-    if "int8" not in figures or "runtimes" not in figures:
+    """Kind, times as fast as fp32, and the largest loss of a figure in points, of one and the same bundle."""
+    if "int8" not in figures or "runtimes" not in figures or _bundle(figures["int8"]) != _bundle(figures["runtimes"]):
         return
     quality, rates = figures["int8"]["quality"], figures["runtimes"]["rates"]
     for name in quality:
@@ -288,20 +342,19 @@ def _int8(figures: Figures) -> list[str]:
 
 def _costs(figures: Figures) -> list[str]:
     one, hour = figures["ray"]["rates"]["Ray, 1 worker"], figures["hour"]
-    worker = hour / figures["ray"]["machine"]["cores"]
+    worker, writer = hour / figures["ray"]["machine"]["cores"], figures.get("writer", {}).get("rates", {}).get("jsonl")
     rows = []
     for workers in (1, 100, 1000):
         rate = one * workers
-        runs = -(-rate // WRITER)
-        rows.append((f"{workers:,}", f"{rate:,.0f}", _time(BILLION / rate), f"{runs:,.0f}", f"{1e6 / one / 3600 * worker:.2f}"))
+        runs = f"{-(-rate // writer):,.0f}" if writer else "not measured"
+        rows.append((f"{workers:,}", f"{rate:,.0f}", _time(BILLION / rate), runs, f"{1e6 / one / 3600 * worker:.2f}"))
     prices = [(name, f"{first:,.0f}", f"{last:,.0f}" if last else "", how) for name, first, last, how in PRICES]
     return [
         "## A billion rows: a calculation",
         "",
         (
             f"From the {one:,.0f} rows a second of one worker of one thread above, as if each further one gave as much; a run is split "
-            f"where its writer could not follow ({WRITER:,} rows a second, [batch.md](batch.md#how-large)). A core is taken for "
-            f"{worker:.3f} "
+            f"where its one writer of JSON Lines could not follow ([batch.md](batch.md#how-large)). A core is taken for {worker:.3f} "
             "USD an hour: a parameter (`--hour`), not a quotation."
         ),
         "",
@@ -328,7 +381,7 @@ def _machine(figures: Figures) -> list[str]:
         return []
     some = next(iter(parts.values()))
     libraries = ", ".join(f"{name} {number}" for name, number in some["libraries"].items())
-    when = "; ".join(f"{name} {one['date']} (load {one['load']})" for name, one in parts.items())
+    when = "; ".join(f"{name} (load {one['load']})" for name, one in parts.items())
     return [
         "## Machine and commands",
         "",

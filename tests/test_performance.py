@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import fake_analyser
 
-from benchmarks import performance, performance_page, runtimes, scale
+from benchmarks import performance, performance_page, runtimes, scale, writer
 from benchmarks.runtimes import ARRIVAL, ONE, Row
 
 TEXTS = [f"{n} the lift was late again and nobody came to help {n}" for n in range(40)]
 OWN = runtimes.best(2)
 PLACE = {"processor": "P", "cores": 2, "system": "Linux", "python": "3.11"}
 MACHINE = {**PLACE, "libraries": {"numpy": "2"}, "load": 0.1, "date": "2026-11-28"}
+OF = {"machine": MACHINE, "bundle": "voc-1"}
 
 
 RUN = {"records": 48_756, "rejected": 12, "seconds": 400.0, "taken": 0, "rate": 121.9, "sha256": "a"}
@@ -30,7 +32,7 @@ def figures(**changes: Any) -> dict[str, Any]:
     rates = {"whole analysis, voc-1": 160.0, "whole analysis, fast-1": 500.0, ONE: 30.0, ARRIVAL: 25.0, OWN: 200.0, f"{OWN}, fast-1": 600.0}
     found: dict[str, Any] = {
         "runtimes": {
-            "machine": MACHINE,
+            **OF,
             "texts": 600,
             "tokens": 18_000,
             "rounds": 3,
@@ -40,16 +42,18 @@ def figures(**changes: Any) -> dict[str, Any]:
             "peak": 3e11,
             "rates": rates | {"ONNX Runtime int8 (dynamic)": 250.0},
         },
-        "lengths": {"machine": MACHINE, "kinds": {"long": {"records": 60, "seconds": 6.0, "encoder": 5.4, "tokens": 30_000}}},
-        "repeats": {"machine": MACHINE, "rates": {"all different": 100.0, "each four times": 350.0}},
-        "start": {"machine": MACHINE, "rows": 100, "imports": 2.0, "classify": 3.6, "analysis": 0.5},
+        "lengths": {**OF, "kinds": {"long": {"records": 60, "seconds": 6.0, "encoder": 5.4, "tokens": 30_000}}},
+        "repeats": {**OF, "rates": {"all different": 100.0, "each four times": 350.0}},
+        "start": {**OF, "rows": 100, "imports": 2.0, "classify": 3.6, "analysis": 0.5},
         "many": {
-            "machine": MACHINE,
+            **OF,
+            "one_thread": {"rows": 10_000, "peak": 480.0},
             "rows": {"200000": {"peak": 600.0, "rate": 150.0, "seconds": 1300.0}, "10000": {"peak": 550.0, "rate": 170.0, "seconds": 60.0}},
         },
-        "ray": {"machine": MACHINE, "rows": [1024, 5120], "rates": {"in process": 100.0, "Ray, 1 worker": 95.0, "Ray, 2 workers": 180.0}},
-        "corpora": {"machine": MACHINE, "runs": RUNS},
-        "int8": {"machine": MACHINE, "quality": {"fp32": {"dev": {"stages": 80.0}}, "dynamic": {"dev": {"stages": 79.4}}}},
+        "ray": {**OF, "rows": [1024, 5120], "rates": {"in process": 100.0, "Ray, 1 worker": 95.0, "Ray, 2 workers": 180.0}},
+        "corpora": {**OF, "runs": RUNS},
+        "writer": {**OF, "rows": 20_480, "rates": {"csv": 4400.0, "jsonl": 8500.0}},
+        "int8": {**OF, "quality": {"fp32": {"dev": {"stages": 80.0}}, "dynamic": {"dev": {"stages": 79.4}}}},
         "hour": 0.10,
     }
     return found | changes
@@ -81,12 +85,44 @@ def test_the_page_holds_every_part_and_only_those_that_were_measured() -> None:
     headings = [line for line in whole.splitlines() if line.startswith("## ")]
     assert "| killed at 60% and gone on with | 48,756 | 12 | 29,696 | 400 | 122 | yes |" in whole
     assert "| Ray, 2 workers | 48,756 | 12 | 0 | 400 | 122 | **no** |" in whole
-    assert len(headings) == 11 and "![Texts a second of every way](plot.svg)" in whole
+    assert len(headings) == 12 and "![Texts a second of every way](plot.svg)" in whole
     assert f"| {OWN} | 200 | 6,000 | 40% | 6.67 | 8.00 |" in whole
-    assert "| long | 60 | 10.0 | 5,000 | 90% |" in whole and "3.50 times" in whole and "-0.6" in whole
-    assert "| 1,000 | 95,000 | 2.9 hours | 12 | 0.15 |" in whole
+    assert "| long | 60 | 10.0 | 5,000 | 33% | 90% |" in whole and "3.50 times" in whole and "-0.6" in whole
+    assert "| 1,000 | 95,000 | 2.9 hours | 12 | 0.15 |" in whole and "10,000 rows take 480 MiB" in whole and "| csv | 4,400 |" in whole
+    assert whole.count("*Measured with voc-1, 2026-11-28.*") == 9 and whole.count("*Measured with voc-1, fast-1, 2026-11-28.*") == 1
     few = performance_page.page({"int8": figures()["int8"], "hour": 0.1}, plot="plot.svg")
     assert [line for line in few.splitlines() if line.startswith("## ")] == ["## Goals", "## int8", "## Machine and commands"]
+
+
+def test_figures_of_two_bundles_are_not_set_beside_each_other() -> None:
+    found = figures()
+    for part in ("int8", "lengths"):
+        found[part] |= {"bundle": "voc-2"}
+    whole = performance_page.page(found, plot="plot.svg")
+    assert len(verdicts(found)) == len(verdicts(figures())) - 1 and "to be shipped" not in whole
+    assert "| long | 60 | 10.0 | 5,000 |  | 90% |" in whole and "*Measured with voc-2, 2026-11-28.*" in whole
+
+
+def test_what_an_earlier_release_measured_is_shown_without_a_bundle() -> None:
+    found = {name: {key: value for key, value in part.items() if key != "bundle"} for name, part in figures(hour={}).items()}
+    whole = performance_page.page(found | {"hour": 0.1}, plot="plot.svg")
+    assert "to be shipped" not in whole and "a bundle that was not noted" in whole
+
+
+def test_the_rows_that_are_asked_for_reach_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setitem(performance.PARTS, "ray", lambda plan: asked.append(plan.rows) or {})  # type: ignore[arg-type, func-returns-value]
+    data = scale.write_csv(tmp_path / "in.csv", TEXTS)
+    for rows in ([], ["--rows", "10000", "--rows", "200000"]):
+        performance.main(["--data", str(data), "--part", "ray", *rows, "-o", str(tmp_path / "page.md")], standalone_mode=False)
+    assert asked == [(1024, 5120), (10_000, 200_000)]
+
+
+def test_the_one_process_that_writes_is_measured_with_workers_that_need_no_time(tmp_path: Path) -> None:
+    found = writer.paces(fake_analyser(), tmp_path, TEXTS, rows=2500, rounds=1)
+    assert found.keys() == {"csv", "jsonl"} and all(rate > 0 for rate in found.values())
+    rows = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["id"] for row in rows] == [str(number) for number in range(2500)]
 
 
 def test_the_plot_is_a_picture_of_every_way_and_the_longest_bar_is_the_fastest() -> None:
