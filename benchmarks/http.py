@@ -1,10 +1,12 @@
 """A fresh store in, latencies and throughput of the running service out, each beside the obvious alternative, as ratios.
 
-    python -m benchmarks.http [--rate 100] [--seconds 20] [--clients 32]
+    python -m benchmarks.http [--rate 100] [--seconds 20] [--clients 32] [--memory 5000 50000]
 
 - Webhooks at a fixed rate while a worker, its model loaded, analyses what came: milliseconds until they are acknowledged.
 - As many webhooks as go, against as many texts as go through the model in the request, one after another and sharing passes.
-- `POST /v1/analyse` of one text by one client after another, against all clients at once, whose texts share passes of the model.
+- `POST /v1/analyse` of one text by one client after another, against all clients at once, whose texts share passes of the model;
+  and against the bare model in this process: tokens, one forward pass and the heads, of texts that are cleaned and segmented.
+- With `--memory`, the memory of the web process after few and after many webhooks, each of its own, without a worker.
 
 Server, worker and clients share the machine.
 """
@@ -21,15 +23,24 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
 from benchmarks.throughput import sample
+from vocservice.api import load
+from vocservice.errors import RecordError
+from vocservice.pipeline import prepare
+from vocservice.records import RawVerbatim, Segment, Verbatim
+from vocservice.tables import parse_record
+from vocservice.text.rules import shipped_rules
+from vocservice.text.segment import segments_of
 
+BARE = 200
 VOC = (sys.executable, "-m", "vocservice")
 START_SECONDS = 120
 
@@ -114,9 +125,18 @@ def bodies(count: int, first: int = 0) -> list[bytes]:
     return [json.dumps({"id": f"b-{n}", "text": f"{texts[n % 400]} {n}"}).encode() for n in range(first, first + count)]
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running service: its address, the path of a source of our own shape, and its first process."""
+
+    address: str
+    path: str
+    process: int
+
+
 @contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[tuple[str, str]]:
-    """The service over a fresh store: its address, and the path of a source of our own shape."""
+def served(folder: Path, *arguments: str) -> Iterator[Served]:
+    """The service over a fresh store."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     address = f"127.0.0.1:{port}"
@@ -134,7 +154,7 @@ def served(folder: Path, *arguments: str) -> Iterator[tuple[str, str]]:
     server = subprocess.Popen([*VOC, "serve", "--bind", address, "--threads", "32", *arguments], env=environment)  # noqa: S603
     try:
         _wait(address, server)
-        yield address, path
+        yield Served(address, path, server.pid)
     finally:
         server.terminate()
         server.wait(60)
@@ -177,30 +197,74 @@ def analysed(address: str) -> None:
 
 def acknowledged(*, rate: float, seconds: float) -> Sent:
     """Webhooks at a rate, beside a worker that has its model and never all of its work done."""
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (address, path):
-        send(address, path, bodies(50), clients=8)
-        analysed(address)
-        return send(address, path, bodies(round(rate * seconds), 50), clients=16, rate=rate)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as service:
+        send(service.address, service.path, bodies(50), clients=8)
+        analysed(service.address)
+        return send(service.address, service.path, bodies(round(rate * seconds), 50), clients=16, rate=rate)
 
 
-def compared(clients: int) -> tuple[Sent, Sent, Sent]:
-    """As many as go without a worker: webhooks by all clients, texts through the model by one client, and by all."""
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker") as (address, path):
+def compared(clients: int) -> tuple[Sent, Sent, Sent, Sent]:
+    """As many as go without a worker: webhooks by all clients, texts through the model by one client, the bare model, texts by all."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker") as service:
+        address, singles = service.address, bodies(BARE, 2000)
         send(address, "/v1/analyse", bodies(20), clients=1)
         runs: tuple[Callable[[], Sent], ...] = (
-            lambda: send(address, path, bodies(2000), clients=clients),
-            lambda: send(address, "/v1/analyse", bodies(200, 2000), clients=1),
+            lambda: send(address, service.path, bodies(2000), clients=clients),
+            lambda: send(address, "/v1/analyse", singles, clients=1),
+            lambda: bare(singles),
             lambda: send(address, "/v1/analyse", bodies(1000, 4000), clients=clients),
         )
-        webhooks, alone, together = (run() for run in runs)
-        return webhooks, alone, together
+        webhooks, alone, model, together = (run() for run in runs)
+        return webhooks, alone, model, together
 
 
-def report(beside: Sent, webhooks: Sent, alone: Sent, together: Sent, *, clients: int) -> str:
+def bare(bodies: Sequence[bytes]) -> Sent:
+    """The same texts through the model alone, one after another; those that the service rejects are left out."""
+    engine: Any = load().pipeline.engine  # type: ignore[attr-defined]
+    entries = [*_prepared(bodies)]
+    for verbatim, segments in entries[:20]:
+        engine.score([verbatim], [segments])
+    found, started = [], time.perf_counter()
+    for verbatim, segments in entries:
+        began = time.perf_counter()
+        engine.score([verbatim], [segments])
+        found.append(1000 * (time.perf_counter() - began))
+    return Sent(sorted(found), len(found) / (time.perf_counter() - started))
+
+
+def _prepared(bodies: Sequence[bytes]) -> Iterator[tuple[Verbatim, list[Segment]]]:
+    rules = shipped_rules()
+    for body in bodies:
+        record = parse_record(json.loads(body), default_id="")
+        with suppress(RecordError):
+            assert isinstance(record, RawVerbatim)  # noqa: S101
+            verbatim = prepare(record, redaction=rules)
+            yield verbatim, segments_of(verbatim)
+
+
+def intake_memory(few: int, many: int) -> tuple[float, float]:
+    """Resident memory of the web process in MiB after few webhooks and after many, each of its own, without a worker."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker") as service:
+        send(service.address, service.path, bodies(few), clients=16)
+        first = resident(service.process)
+        send(service.address, service.path, bodies(many - few, few), clients=16)
+        return first, resident(service.process)
+
+
+def resident(process: int) -> float:
+    """Resident memory of a process and those that it started, in MiB; of Linux only."""
+    below = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    own = int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
+    return own + sum(map(resident, map(int, below)))
+
+
+def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sent, *, clients: int) -> str:
     """The table of the page on workers.
 
     Args:
         beside: webhooks at a rate, beside a worker.
+        model: the bare model on the texts of `alone`.
         webhooks, together: as many as `clients` clients bring through, of webhooks and of single analyses.
         alone: single analyses by one client.
     """
@@ -212,17 +276,33 @@ def report(beside: Sent, webhooks: Sent, alone: Sent, together: Sent, *, clients
         (f"the same against the model in the request, {clients} clients", f"{webhooks.rate / together.rate:.1f} times", ""),
         (f"single analyses of {clients} clients against one client", f"{together.rate / alone.rate:.2f} times", "3 times"),
         ("single analysis, one client: median", f"{alone.percentile(0.5):.1f} ms", ""),
+        ("the bare model on the same texts: median", f"{model.percentile(0.5):.1f} ms", ""),
+        ("the first over the second", f"{alone.percentile(0.5) / model.percentile(0.5):.2f} times", "2 times at most"),
     ]
-    return "\n".join(["| what | measured | goal |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join(["| what | measured | goal |", "|---|---|---|", *map(_row, rows)])
+
+
+def memory_row(counts: tuple[int, int], found: tuple[float, float]) -> str:
+    """One more row of the table."""
+    few, many = found
+    what = f"memory of the web process after {counts[1]:,} webhooks over that after {counts[0]:,}"
+    return _row((what, f"{many / few:.2f} times ({few:,.0f} and {many:,.0f} MiB)", "flat"))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 @click.command()
 @click.option("--rate", type=float, default=100.0, show_default=True, help="Webhooks a second.")
 @click.option("--seconds", type=float, default=20.0, show_default=True, help="How long they come.")
 @click.option("--clients", type=int, default=32, show_default=True, help="Connections at once.")
-def main(rate: float, seconds: float, clients: int) -> None:
+@click.option("--memory", nargs=2, type=click.IntRange(min=1), metavar="FEW MANY", help="Also the memory after so many webhooks; minutes.")
+def main(rate: float, seconds: float, clients: int, memory: tuple[int, int] | None) -> None:
     """Measure and print."""
     click.echo(report(acknowledged(rate=rate, seconds=seconds), *compared(clients), clients=clients))
+    if memory is not None:
+        click.echo(memory_row(memory, intake_memory(*memory)))
 
 
 if __name__ == "__main__":

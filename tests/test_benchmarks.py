@@ -1,6 +1,8 @@
 """Tests of the benchmarks: each measures what it says, and its ratios are those of its figures."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -100,13 +102,14 @@ def test_requests_are_timed_one_by_one_and_at_the_rate_that_is_asked_for(answeri
 
 
 def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
-    beside, webhooks, alone, together = (
+    beside, webhooks, alone, model, together = (
         http.Sent([1.0, 2.0, 40.0], 99.6),
         http.Sent([1.0], 500.0),
         http.Sent([12.5], 80.0),
+        http.Sent([10.0], 100.0),
         http.Sent([9.0], 100.0),
     )
-    shown = http.report(beside, webhooks, alone, together, clients=32)
+    shown = http.report(beside, webhooks, alone, model, together, clients=32)
     for cell in (
         "at 100 a second",
         "| 2.0 ms |",
@@ -114,9 +117,22 @@ def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
         "| 500 a second |",
         "| 6.2 times | 5 times |",
         "| 5.0 times |",
-        "| 1.25 times |",
+        "one client | 1.25 times |",
+        "| 10.0 ms |",
+        "second | 1.25 times | 2 times at most |",
     ):
         assert cell in shown
+    assert "50,000 webhooks over that after 5,000 | 1.10 times (200 and 220 MiB) |" in http.memory_row((5000, 50000), (200.0, 220.0))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a process there")
+def test_memory_is_that_of_a_process_and_of_those_that_it_started() -> None:
+    inner = "import sys; held = bytearray(80 << 20); print(1, flush=True); sys.stdin.read()"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None and started.stdout.readline() == b"1\n"
+        assert 80 < http.resident(started.pid) < 160
+        started.communicate(b"")
 
 
 def test_bodies_are_records_of_their_own() -> None:
