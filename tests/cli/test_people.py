@@ -36,8 +36,12 @@ def test_decisions_are_written_for_training(office: Office, tmp_path: Path, kind
     record, browser = office.record(), office.browser()
     decided(browser, record, "correct", note="private", **{"scope": "both", "factors.courtesy": "-"})
     out = tmp_path / "decided.jsonl"
-    assert run(["export-annotations", "-o", str(out), "--format", kind, "--workspace", "ws_one"]) == 0
-    (line,) = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    asked = tmp_path / "asked"
+    setup = [] if kind == "jsonl" else ["--config", str(asked)]
+    assert run(["export-annotations", "-o", str(out), "--format", kind, "--workspace", "ws_one", *setup]) == 0
+    read = [json.loads(out.read_bytes())] if kind == "jsonl" else json.loads(out.read_bytes())  # other tools read one list
+    assert not setup or "courtesy-" in asked.read_text(encoding="utf-8")
+    (line,) = read
     text = json.dumps(line)
     assert record in text and "courtesy-" in text and "private" not in text
     if kind == "jsonl":
@@ -55,7 +59,7 @@ def test_decisions_come_back_as_those_of_a_user(office: Office, tmp_path: Path, 
     assert run([*back, "nobody@example.org"]) == run([*back, office.user("analyst").email]) == 2
     assert run([*back, browser.user.email]) == 0 and "1 stored" in capsys.readouterr().err
     assert run([*back, browser.user.email]) == 0 and "1 same" in capsys.readouterr().err
-    out.write_text(f"[{out.read_text(encoding='utf-8')}]", encoding="utf-8")
-    assert run([*back, browser.user.email]) == 0 and "1 same" in capsys.readouterr().err
     run(["export-annotations", "-o", str(tmp_path / "again.jsonl"), "--workspace", "ws_one"])
     assert "courtesy~" in (tmp_path / "again.jsonl").read_text(encoding="utf-8")
+    assert run(["export-annotations", "-o", "-", "--config", str(tmp_path / "none"), "--workspace", "ws_one"]) == 2
+    assert not (tmp_path / "none").exists()

@@ -5,12 +5,14 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import python_calamine
 from sqlalchemy import select, update
 
-from vocservice.store import annotations, exchange, schema
+from vocservice.store import annotations, exchange, labelling, schema
+from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE, WORKSPACE
 from web.visiting import Browser, Office, talk
 
@@ -78,22 +80,92 @@ def test_a_table_that_came_back_changed_is_a_new_decision_and_sent_again_nothing
 def test_every_shape_that_goes_out_comes_back_as_it_was(office: Office, shape: str) -> None:
     for number, fields in enumerate(({"scope": "both", "stages": ["use"]}, {"sentiment": "2", "factors.courtesy": "+"})):
         decide(office.browser(), office.record(**({"text": "It crashed."} if number else {})), "correct", **fields)
+    decide(office.browser(), office.record(), "dismiss")
     lines = as_lines(office, shape)
-    assert len(lines) == 2 and "2 as they stand already" in sent(office.browser(), jsonl(lines), "back.jsonl").text
-    assert len(kept(office)) == 2
+    assert len(lines) == 3 and "3 as they stand already" in sent(office.browser(), json.dumps(lines).encode(), "back.json").text
+    assert len(kept(office)) == 3
+
+
+def calls(line: dict[str, Any], key: str) -> dict[str, Any]:
+    """A line of any shape that says whether a person should look."""
+    if task := line.get("annotations"):
+        task[0]["result"] = [*(one for one in task[0]["result"] if one["from_name"] != "needs_review"), choice("needs_review", key)]
+        return line
+    if answers := line.get("suggestions"):
+        answers["needs_review"]["value"] = key
+        return line
+    return line | {"needs_review": key == "yes"}
+
+
+def choice(name: str, *keys: str) -> dict[str, Any]:
+    return {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": list(keys)}}
+
+
+def test_whether_a_person_should_look_comes_back_changed_from_every_shape(office: Office) -> None:
+    browser = office.browser()
+    for shape in exchange.SHAPES:
+        record = office.record()
+        decide(browser, record, "dismiss")
+        (line,) = [line for line in as_lines(office, shape) if record in json.dumps(line)]
+        assert "1 stored" in sent(browser, jsonl([calls(line, "yes")]), "back.jsonl").text
+    assert [row.labels["needs_review"] for row in kept(office)] == [False, True] * 3
+
+
+def test_whether_a_person_should_look_is_a_column_and_no_word_of_a_text(office: Office) -> None:
+    talked, written, browser = office.record(), office.record(text="It crashed."), office.browser()
+    decide(browser, talked, "dismiss")
+    decide(browser, written)
+    rows = list(csv.DictReader(io.StringIO(browser.client.get("/desk/decisions.csv").data.decode("utf-8-sig"))))
+    assert {row["id"]: row["needs_review"] for row in rows} == {talked: "no", written: ""}
+    changed = [row | {"needs_review": "yes"} for row in rows]
+    told = sent(browser, jsonl(changed), "back.jsonl").text
+    assert "1 stored" in told and "1 left: labels that the taxonomy has not" in told
+
+
+def test_reasons_alone_say_whether_a_person_should_look_where_nothing_else_does(office: Office) -> None:
+    browser, lines = office.browser(), []
+    cases = [({"reasons": ""}, False), ({"reasons": "", "needs_review": "yes"}, True), ({"reasons": "abandoned"}, True)]
+    for changes, _ in cases:
+        decide(browser, record := office.record())
+        (line,) = [line for line in as_lines(office, "jsonl") if line["id"] == record]
+        lines.append({name: value for name, value in line.items() if name != "needs_review"} | changes)
+    assert "3 stored" in sent(browser, jsonl(lines), "back.jsonl").text
+    assert [row.labels["needs_review"] for row in kept(office)[3:]] == [expected for _, expected in cases]
+
+
+def test_other_tools_are_asked_for_nothing_that_they_refuse_and_have_what_the_files_say_as_options(office: Office) -> None:
+    decide(office.browser(), office.record(), "correct", scope="both", **{"factors.courtesy": "-"})
+    (task,), (record,) = as_lines(office, "label-studio"), as_lines(office, "argilla")
+    assert "completed_by" not in task["annotations"][0] and record["responses"] == {}
+    taxonomy = load_taxonomy()
+    view = ElementTree.fromstring(labelling.label_studio_config(taxonomy))  # noqa: S314 - our own
+    asked = {one.attrib["name"]: {option.attrib["value"] for option in one} for one in view.iter("Choices")}
+    assert {one.attrib["toName"] for one in view.iter("Choices")} == {"text"} and set(asked) == set(exchange.ASKED)
+    for part in [*task["annotations"][0]["result"], *task["predictions"][0]["result"]]:
+        assert set(part["value"]["choices"]) <= asked[part["from_name"]]
+    settings = json.loads(labelling.argilla_settings(taxonomy))
+    questions = {one["name"]: one for one in settings["questions"]}
+    assert {name: {option["value"] for option in one["settings"]["options"]} for name, one in questions.items()} == asked
+    assert [name for name, one in questions.items() if one["required"]] == ["sentiment", "scope"]
+    assert all(len(option["description"]) <= 1000 for one in questions.values() for option in one["settings"]["options"])
+    for name, answer in record["suggestions"].items():
+        is_multi = questions[name]["settings"]["type"] == "multi_label_selection"
+        assert answer["value"] and isinstance(answer["value"], list) is is_multi
+        assert set(answer["value"] if is_multi else [answer["value"]]) <= asked[name]
+    assert None not in record["metadata"].values()
 
 
 def test_changes_of_label_studio_and_argilla_are_read(office: Office) -> None:
     record = office.record()
     decide(office.browser(), record)
     (task,) = as_lines(office, "label-studio")
-    task["annotations"][0]["result"].append({"from_name": "scope", "to_name": "text", "type": "choices", "value": {"choices": ["both"]}})
+    task["annotations"][0]["result"].append(choice("scope", "both"))
     assert "1 stored" in sent(office.browser(), json.dumps([task]).encode(), "export.jsonl").text
     (found,) = as_lines(office, "argilla")
-    found["responses"]["stages"] = [{"value": ["use"], "user_id": "x"}]
+    found["responses"]["stages"] = [{"value": ["use"], "user_id": "x"}]  # the other sets were left blank
     assert "1 stored" in sent(office.browser(), jsonl([found]), "back.jsonl").text
     last = kept(office)[-1].labels
-    assert (last["scope"], last["stages"]) == ("both", ["use"])
+    assert (last["scope"], last["stages"], last["flags"]) == ("both", ["use"], [])
 
 
 def test_a_number_is_read_as_its_text_also_where_it_is_zero(office: Office) -> None:

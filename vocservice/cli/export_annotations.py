@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -10,6 +10,7 @@ from typing import IO, Any
 import click
 
 from vocservice.cli.holding import in_workspace, opened
+from vocservice.errors import InputError
 from vocservice.tables.formats import STANDARD_STREAM
 from vocservice.tables.partial import Partial
 
@@ -19,14 +20,17 @@ KINDS = ("jsonl", "label-studio", "argilla")
 
 
 @click.command(name="export-annotations")
-@click.option("-o", "--output", required=True, metavar="FILE", help="JSON Lines to write; - is standard output.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="File to write; - is standard output.")
 @click.option("--format", "kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="For whom.")
+@click.option("--config", metavar="FILE", help="Write what the other tool asks of a text too: XML for Label Studio, JSON for Argilla.")
 @in_workspace
-def export_annotations(output: str, kind: str, workspace: str | None) -> None:
-    """Write the decisions of the review desk, one record a line.
+def export_annotations(output: str, kind: str, config: str | None, workspace: str | None) -> None:
+    """Write the decisions of the review desk, one record a line; for other tools as one list.
 
     Of each record the last decision that stands, with the redacted text and the labels that the person holds true. Notes stay here.
     """
+    if config:
+        _set_up(config, kind)
     from vocservice.store import annotations, audit
     from vocservice.store.audit import Act
     from vocservice.store.exchange import SHAPES
@@ -34,17 +38,42 @@ def export_annotations(output: str, kind: str, workspace: str | None) -> None:
     shape = SHAPES[kind]
     with opened(workspace) as here, _opened(output) as stream:
         with here.database.read() as connection:
-            count = sum(_write(stream, shape(example)) for example in annotations.examples(connection, here.workspace_id))
+            count = _write(
+                stream, (shape(example) for example in annotations.examples(connection, here.workspace_id)), is_list=kind != KINDS[0]
+            )
         with here.database.write() as connection:
             act = Act(ACTOR, "annotations.export", here.workspace_id, {"format": kind, "records": count})
             audit.write(connection, here.workspace_id, act)
     click.echo(f"{count} records", err=True)
 
 
-def _write(stream: IO[bytes], value: Json) -> int:
-    """One line; returns 1, to be counted."""
-    stream.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-    return 1
+def _set_up(config: str, kind: str) -> None:
+    """Write what another tool asks of a text.
+
+    Raises:
+        InputError: JSON Lines are for no other tool.
+        OutputError: it cannot be written.
+    """
+    from vocservice.settings import load_settings
+    from vocservice.store.labelling import CONFIGS
+    from vocservice.taxonomy import load_taxonomy
+
+    if kind not in CONFIGS:
+        raise InputError(f"--config goes with --format {' or '.join(CONFIGS)}")
+    settings = load_settings()
+    with _opened(config) as stream:
+        stream.write(CONFIGS[kind](load_taxonomy(Path(settings.taxonomy) if settings.taxonomy else None)))
+
+
+def _write(stream: IO[bytes], values: Iterable[Json], *, is_list: bool) -> int:
+    """One value a line, as one list where the other tool reads nothing else; returns how many."""
+    count = 0
+    for count, value in enumerate(values, 1):
+        stream.write((b"[\n" if count == 1 else b",\n") if is_list else b"")
+        stream.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + (b"" if is_list else b"\n"))
+    if is_list:
+        stream.write(b"\n]\n" if count else b"[]\n")
+    return count
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 from sqlalchemy import Connection
@@ -24,11 +23,15 @@ from vocservice.store.users import User
 from vocservice.taxonomy import Taxonomy
 
 MULTI, SINGLE = ("stages", "factors", "flags", "reasons"), ("sentiment", "scope", "outcome")
+CALL = "needs_review"  # of transcripts, in other tools a choice
+CALLED: Mapping[str, bool] = {"yes": True, "no": False}
+ASKED = (*MULTI, *SINGLE, CALL)
 PLACED = ("stages", "factors", "flags")  # the sets whose labels have evidence that training reads
-COLUMNS = ("id", "text", "channel", *MULTI, *SINGLE, "decision", "model", "annotator", "annotated_at")
+COLUMNS = ("id", "text", "channel", *ASKED, "decision", "model", "annotator", "annotated_at")
 Outcome = Literal["stored", "same", "conflict", "unknown", "refused"]
 _SIGNS = "+-~"
 _LEVELS = ("-2", "-1", "0", "1", "2")
+_TRUTHS: Mapping[str, bool] = {**CALLED, "true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +53,26 @@ def as_table(example: Example) -> Json:
 
 
 def as_label_studio(example: Example) -> Json:
-    """A task of Label Studio with its annotation, and the model's labels as a prediction."""
+    """A task of Label Studio with its annotation, and the model's labels as a prediction.
+
+    Its users are others than ours: the annotation becomes that of who imports it, and ours is named in `data`.
+    """
     note = example.annotation
-    done = {"completed_by": note.user_id, "created_at": note.created_at.isoformat(), "result": _choices(example, _keys)}
+    done = {"created_at": note.created_at.isoformat(), "result": _choices(example, _keys)}
     guess = {"model_version": note.bundle, "result": _choices(example, _model_keys)}
     return {"data": {**_head(example), **_tail(example)}, "annotations": [done], "predictions": [guess]}
 
 
 def as_argilla(example: Example) -> Json:
-    """A record of Argilla with its responses, and the model's labels as suggestions."""
-    user = str(uuid5(NAMESPACE_URL, example.annotation.user_id or "unknown"))
-    head = _head(example)
+    """A record of Argilla that suggests what the person decided: responses need a user of its own, and an empty answer is refused."""
+    head, about = _head(example), {**_tail(example), "channel": example.channel}
+    agent = example.annotation.user_id or "unknown"
     return {
         "id": head["id"],
         "fields": {"text": head["text"]},
-        "metadata": {**_tail(example), "channel": head["channel"]},
-        "responses": {name: [{"value": value, "user_id": user}] for name, value in _values(example, _keys).items()},
-        "suggestions": {
-            name: {"value": value, "agent": example.annotation.bundle} for name, value in _values(example, _model_keys).items()
-        },
+        "metadata": {name: value for name, value in about.items() if value is not None},
+        "suggestions": {name: {"value": value, "agent": agent} for name, value in _values(example).items()},
+        "responses": {},
     }
 
 
@@ -90,8 +94,8 @@ def _tail(example: Example) -> Json:
 
 def _called(example: Example) -> Json:
     """Whether a person should look, of a transcript."""
-    value = example.annotation.labels.get("needs_review")
-    return {} if value is None else {"needs_review": value}
+    value = example.annotation.labels.get(CALL)
+    return {} if value is None else {CALL: value}
 
 
 def _evidence(example: Example) -> Json:
@@ -130,6 +134,8 @@ def _model_keys(example: Example, name: str) -> list[str]:
 
 def _flat(labels: Json, name: str) -> list[str]:
     value = labels.get(name)
+    if name == CALL:
+        return [key for key, truth in CALLED.items() if truth is value]
     if name == "factors":
         return [f"{factor['key']}{factor['polarity']}" for factor in value or ()]
     if name in SINGLE:
@@ -137,16 +143,15 @@ def _flat(labels: Json, name: str) -> list[str]:
     return list(value or ())
 
 
-def _values(example: Example, keys: Callable[[Example, str], list[str]]) -> dict[str, Any]:
-    multi = {name: keys(example, name) for name in MULTI}
-    single = {name: found[0] for name in SINGLE if (found := keys(example, name))}
-    return {**multi, **single}
+def _values(example: Example) -> dict[str, Any]:
+    given = {name: found for name in ASKED if (found := _keys(example, name))}
+    return {name: found if name in MULTI else found[0] for name, found in given.items()}
 
 
 def _choices(example: Example, keys: Callable[[Example, str], list[str]]) -> list[Json]:
     return [
         {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": found}}
-        for name in (*MULTI, *SINGLE)
+        for name in ASKED
         if (found := keys(example, name))
     ]
 
@@ -170,9 +175,9 @@ def incoming(value: Any) -> Incoming | None:
         return None
     if isinstance(task := value.get("data"), dict):
         return _of_label_studio(task, value.get("annotations"))
-    if isinstance(value.get("responses"), dict):
+    if isinstance(value.get("fields"), dict):
         return _of_argilla(value)
-    labels = {name: _parts(value[name]) for name in (*MULTI, *SINGLE) if name in value}
+    labels = {name: _parts(value[name]) for name in ASKED if name in value}
     return _made(value.get("id"), labels, value.get("annotated_at")) if labels else None
 
 
@@ -236,18 +241,29 @@ def _of_label_studio(task: Mapping[str, Any], done: Any) -> Incoming | None:
     if not all(isinstance(choices, list) for choices in found.values()):
         return None
     chosen = {name: tuple(map(str, choices)) for name, choices in found.items()}
-    labels = {name: chosen.get(name, ()) for name in MULTI} | {name: chosen[name] for name in SINGLE if name in chosen}
-    return _made(task.get("id"), labels, task.get("annotated_at")) if last else None
+    return _made(task.get("id"), _answered(chosen), task.get("annotated_at")) if last else None
 
 
 def _of_argilla(value: Mapping[str, Any]) -> Incoming | None:
-    labels = {}
-    for name, answers in value["responses"].items():
-        given = answers[-1].get("value") if isinstance(answers, list) and answers and isinstance(answers[-1], dict) else None
-        labels[str(name)] = tuple(map(str, given)) if isinstance(given, list) else () if given is None else (str(given),)
-    kept = {name: given for name, given in labels.items() if name in MULTI or given}
-    metadata = value.get("metadata")
-    return _made(value.get("id"), kept, metadata.get("annotated_at") if isinstance(metadata, dict) else None)
+    """What somebody answered last, else what was suggested to them."""
+    answers = {name: given[-1] for name, given in _objects(value.get("responses")) if isinstance(given, list) and given}
+    chosen = {name: _chosen(one) for name, one in (answers or dict(_objects(value.get("suggestions")))).items() if isinstance(one, dict)}
+    about = dict(_objects(value.get("metadata")))
+    return _made(value.get("id"), _answered(chosen), about.get("annotated_at")) if chosen else None
+
+
+def _objects(value: Any) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, dict) else ()
+
+
+def _chosen(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    given = answer.get("value")
+    return tuple(map(str, given)) if isinstance(given, list) else () if given is None else (str(given),)
+
+
+def _answered(chosen: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Where one question was answered, a set of several labels without an answer has none; of what can be one only nothing was said."""
+    return {name: chosen.get(name, ()) for name in MULTI} | {name: chosen[name] for name in (*SINGLE, CALL) if chosen.get(name)}
 
 
 def _made(record_id: Any, labels: Mapping[str, tuple[str, ...]], annotated_at: Any) -> Incoming | None:
@@ -265,15 +281,25 @@ def _read(said: Mapping[str, tuple[str, ...]], base: Json, taxonomy: Taxonomy) -
         elif name in MULTI:
             labels[name] = list(dict.fromkeys(keys))
         elif keys:
-            labels[name] = int(float(keys[0])) if name == "sentiment" else keys[0]
-    if labels.get("needs_review") is not None and set(labels.get("reasons") or ()) != set(base.get("reasons") or ()):
-        labels["needs_review"] = bool(labels.get("reasons"))
+            labels[name] = _one(name, keys[0])
+    if said.get(CALL):
+        return None if base.get(CALL) is None else labels  # a text is not called for
+    if labels.get(CALL) is not None and set(labels.get("reasons") or ()) != set(base.get("reasons") or ()):
+        labels[CALL] = bool(labels.get("reasons"))
     return labels
+
+
+def _one(name: str, key: str) -> str | int | bool:
+    if name == CALL:
+        return _TRUTHS[key.casefold()]
+    return int(float(key)) if name == "sentiment" else key
 
 
 def _is_known(name: str, keys: tuple[str, ...], taxonomy: Taxonomy) -> bool:
     if name == "sentiment":
         return all(key.removesuffix(".0") in _LEVELS for key in keys) and len(keys) <= 1
+    if name == CALL:
+        return all(key.casefold() in _TRUTHS for key in keys) and len(keys) <= 1
     known = taxonomy[name].keys if name in taxonomy else ()
     most = taxonomy[name].max_labels if name in taxonomy and name in MULTI else 1
     plain = [key[:-1] if key[-1:] in _SIGNS else "" for key in keys] if name == "factors" else list(keys)
@@ -284,4 +310,5 @@ def cells(example: Example) -> tuple[object, ...]:
     """One row under `COLUMNS`; sentiment is a number, turns are left out."""
     row = as_table(example)
     row["sentiment"] = example.annotation.labels.get("sentiment")
+    row[CALL] = "".join(_keys(example, CALL))
     return tuple(row.get(name) for name in COLUMNS)

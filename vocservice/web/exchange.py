@@ -86,12 +86,12 @@ def _sent() -> list[Any]:
     """The rows of the file that was sent."""
     sent = uploads.sent_in_form(request)
     kind = sent.name.rpartition(".")[2].casefold()
-    if kind not in TYPES:
-        raise InputError("send a file that ends in .csv, .xlsx or .jsonl", code="decisions_unusable")
+    if kind not in (*TYPES, "json"):
+        raise InputError("send a file that ends in .csv, .xlsx, .jsonl or .json", code="decisions_unusable")
     content = sent.stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise InputError(f"a file has {MOST_BYTES // 1024**2} MB at most", code="decisions_unusable")
-    rows = exchange.values_of(content) if kind == "jsonl" else list(islice(_cells(content, kind), MOST_ROWS + 1))
+    rows = exchange.values_of(content) if kind.startswith("json") else list(islice(_cells(content, kind), MOST_ROWS + 1))
     if len(rows) > MOST_ROWS:
         raise InputError(f"a file holds {MOST_ROWS} rows at most", code="decisions_unusable")
     return rows
