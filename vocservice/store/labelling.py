@@ -46,7 +46,8 @@ def label_studio_config(taxonomy: Taxonomy) -> bytes:
         for option in question.options:
             ElementTree.SubElement(asked, "Choice", value=option.value, hint=option.meaning)
     ElementTree.indent(view)
-    return ElementTree.tostring(view, encoding="utf-8") + b"\n"
+    written: bytes = ElementTree.tostring(view, encoding="utf-8")
+    return written + b"\n"
 
 
 def argilla_settings(taxonomy: Taxonomy) -> bytes:
@@ -65,8 +66,7 @@ def argilla_settings(taxonomy: Taxonomy) -> bytes:
     ]
     text = {"name": "text", "title": "Text", "required": True, "settings": {"type": "text", "use_markdown": False}}
     whole = {"fields": [text], "questions": questions, "vectors": [], "metadata": [], "allow_extra_metadata": True}
-    written: bytes = orjson.dumps(whole, option=orjson.OPT_INDENT_2)
-    return written + b"\n"
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2) + b"\n"
 
 
 CONFIGS: Mapping[str, Callable[[Taxonomy], bytes]] = {"label-studio": label_studio_config, "argilla": argilla_settings}
