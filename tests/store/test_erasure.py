@@ -256,7 +256,9 @@ SPOKEN = f"It crashed, call me: {CANARY}."
 
 
 @pytest.mark.parametrize("is_worked_off", [True, False])
-@pytest.mark.parametrize("later", [[], [("2", f"{SPOKEN} Today.")], [("3", "It crashed.")]], ids=["first", "same", "stale"])  # it is redacted at 2
+@pytest.mark.parametrize(
+    "later", [[], [("2", f"{SPOKEN} Today.")], [("3", "It crashed.")]], ids=["first", "same", "stale"]
+)  # it is redacted at 2
 def test_what_was_redacted_goes_from_every_version(bench: Bench, later: list[tuple[str, str]], *, is_worked_off: bool) -> None:
     bench.sql("UPDATE workspaces SET keeps_originals = :yes", yes=True)
     for number, (version, words) in enumerate([("1", SPOKEN), *later]):

@@ -12,7 +12,8 @@ from vocservice import api
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.registry import ADAPTERS
 from vocservice.jobs.reanalysis import Previewing
-from vocservice.store import appending, audit, jobs, keys, previews, promotions, quarantine, schema
+from vocservice.store import accesses, appending, audit, jobs, keys, previews, promotions, quarantine, schema
+from vocservice.store.accesses import Access
 from vocservice.store.jobs import Lease
 from vocservice.store.opened import Store
 from vocservice.web import model
@@ -97,6 +98,49 @@ def test_a_key_is_shown_once_and_revoked(office: Office, admin: Browser) -> None
     assert admin.send("/admin/keys", f"/admin/keys/{key.id}/revoke").status_code == 303
     with office.database.read() as connection:
         assert keys.verify(connection, token) is None
+
+
+def test_a_key_is_rotated_and_the_old_one_goes_on_for_a_while(office: Office, admin: Browser) -> None:
+    first = re.findall(
+        r"voc_[0-9a-f]{10}_[\w-]{43}", admin.send("/admin/keys", "/admin/keys", {"name": "loader", "scope": ["analyse"]}).text
+    )[0]
+    with office.database.read() as connection:
+        old = keys.verify(connection, first)
+    assert old
+    form = {**admin.page("/admin/keys").form("/admin/keys"), "action": f"/admin/keys/{old.id}/rotate"}
+    (second,) = set(re.findall(r"voc_[0-9a-f]{10}_[\w-]{43}", admin.post(form).text))
+    with office.database.read() as connection:
+        after, new = keys.verify(connection, first), keys.verify(connection, second)
+    assert after and new and after.expires_at and (new.name, new.scopes) == ("loader", ("analyse",))
+    assert second not in admin.client.get("/admin/keys").text and "key.rotate" in admin.page("/admin/audit").words
+    assert admin.post({**form, "action": "/admin/keys/nothing/rotate"}).status_code == 404
+
+
+def test_the_token_of_a_senders_api_is_kept_and_forgotten(office: Office, admin: Browser) -> None:
+    added(admin, adapter="generic")
+    added(admin, name="Thin", adapter="qualtrics", secret="")
+    plain, thin = (row.id for row in sorted(office_rows(office, schema.sources), key=lambda row: row.adapter))
+    path = f"/admin/sources/{thin}"
+    assert "Fetching answers" not in admin.page(f"/admin/sources/{plain}").words and "There is none yet" in admin.page(path).words
+    for wrong in ({}, {"api_token": "token-of-the-api", "base_url": "http://plain.example"}):
+        assert admin.send(path, f"{path}/access", wrong).status_code == 422
+    given = {"api_token": "token-of-the-api", "base_url": "https://fra1.qualtrics.com"}
+    assert admin.send(path, f"{path}/access", given).status_code == 303
+    assert "for https://fra1.qualtrics.com" in admin.page(path).words and given["api_token"] not in admin.client.get(path).text
+    with office.database.read() as connection:
+        assert accesses.of(connection, office.door.vault, thin) == Access(*given.values())
+    assert admin.send(path, f"{path}/access", {"do": "forget"}).status_code == 303
+    assert "There is none yet" in admin.page(path).words
+    assert {"source.access", "source.access_forget"} <= {row.action for row in office_rows(office, schema.audit)}
+
+
+def test_a_source_tells_what_its_records_were_warned_of(office: Office, admin: Browser) -> None:
+    path = re.findall(r"/v1/hooks/[\w-]{43}", added(admin, secret="").text)[0]
+    record = {"id": "r-1", "text": "Nul \0 in it.", "created_at": "no time"}
+    assert office.app.test_client().post(path, json=record).status_code == 202
+    (row,) = office_rows(office, schema.sources)
+    words = admin.page(f"/admin/sources/{row.id}").words
+    assert "1 with warnings" in words and "nul_replaced 1" in words and "timestamp_unusable 1" in words
 
 
 UNUSABLE_KEYS = [

@@ -28,7 +28,8 @@ class SurveyMonkeyAdapter(BaseAdapter[Options]):
         "Create an app at developer.surveymonkey.com and three webhooks of object_type survey, as a subscription_url may "
         "be used once only: event type response_completed with {url}?e=completed, response_updated with {url}?e=updated, response_deleted "
         "with {url}?e=deleted. The secret here is the app's client id, &, and its "
-        "client secret, in one: clientid&clientsecret. Answers are fetched with an access token."
+        "client secret, in one: clientid&clientsecret. Answers are fetched with an access token: enter "
+        "it on the page of the source, or by voc source access."
     )
     needs_secret = True
     options_type = Options

@@ -24,8 +24,8 @@ def made(dialect: str) -> Iterator[str]:
 
 
 def unmade(dialect: str) -> Iterator[str]:
-    """The statements that drop them."""
+    """The statements that drop them, where they are."""
     if dialect == "sqlite":
-        yield from (f"DROP TRIGGER audit_no_{event.lower()}" for event in _EVENTS)
+        yield from (f"DROP TRIGGER IF EXISTS audit_no_{event.lower()}" for event in _EVENTS)
     else:
-        yield f"DROP FUNCTION {_FUNCTION}() CASCADE"
+        yield f"DROP FUNCTION IF EXISTS {_FUNCTION}() CASCADE"

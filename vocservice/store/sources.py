@@ -7,6 +7,7 @@ Every change is written to the audit log in the caller's transaction.
 import hashlib
 import hmac
 import secrets as randomness
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,10 +23,11 @@ from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.rows import insert_if_new
-from vocservice.store.schema import sources
+from vocservice.store.schema import records, sources
 from vocservice.store.vault import Vault
 
 LONGEST_NAME = 100
+LOOKED = 1000
 _TOKEN_BYTES = 32
 _BY_TOKEN = select(sources).where(sources.c.token_hash == bindparam("token"))
 
@@ -119,6 +121,13 @@ def by_name(connection: Connection, workspace_id: str, name: str) -> Source:
         InputError: there is none (`source_unknown`).
     """
     return _found(connection, sources.c.workspace_id == workspace_id, sources.c.name == name)
+
+
+def warnings(connection: Connection, source: Source) -> Mapping[str, int]:
+    """How often each warning stands on the records of a source, among the last `LOOKED` that its workspace received; the most first."""
+    last = select(records.c.source_id, records.c.warnings).where(records.c.workspace_id == source.workspace_id)
+    rows = connection.execute(last.order_by(records.c.received_at.desc(), records.c.id.desc()).limit(LOOKED))
+    return dict(Counter(code for row in rows if row.source_id == source.id for code in row.warnings or ()).most_common())
 
 
 def listed(connection: Connection, workspace_id: str) -> list[Source]:

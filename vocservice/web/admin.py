@@ -12,9 +12,12 @@ from typing import Any
 from flask import Response, abort, make_response, redirect, request, url_for
 
 from vocservice.errors import InputError, VocError
+from vocservice.ingest.connector import check_base_url
 from vocservice.ingest.registry import ADAPTERS, adapter
 from vocservice.ingest.trying import tried
-from vocservice.store import audit, deadletters, keys, quarantine, sources, trail, users
+from vocservice.jobs.fetching import CONNECTORS
+from vocservice.store import accesses, audit, deadletters, keys, quarantine, sources, trail, users
+from vocservice.store.accesses import Access
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.sources import Source
@@ -61,7 +64,8 @@ def add_source() -> Response:
             )
     except VocError as error:
         return _sources_page(status=422, fault=_own(error))
-    return people.shown("admin_source.html", source=made, adapter=adapter(made.adapter), secrets=len(secrets), url=url_of(token))
+    values: dict[str, Any] = {"source": made, "adapter": adapter(made.adapter), "secrets": len(secrets), "url": url_of(token)}
+    return people.shown("admin_source.html", **values, **_fetching(made))
 
 
 @blueprint.get("/admin/sources/<source_id>")
@@ -82,6 +86,18 @@ def change_secrets(source_id: str) -> Response:
                 sources.remove_secret(connection, vault, held, actor=user.actor)
             else:
                 sources.add_secret(connection, vault, held, request.form.get("secret", "").strip(), actor=user.actor)
+    except VocError as error:
+        return _source_page(held, status=422, fault=_own(error))
+    return _to("admin.source", source_id=source_id)
+
+
+@blueprint.post("/admin/sources/<source_id>/access")
+@require_role(ADMIN)
+def change_access(source_id: str) -> Response:
+    """Keep a token of the sender's API, to fetch what its webhooks leave out, or forget it."""
+    held, user = _source(source_id), person()
+    try:
+        _change_access(held, user)
     except VocError as error:
         return _source_page(held, status=422, fault=_own(error))
     return _to("admin.source", source_id=source_id)
@@ -134,6 +150,16 @@ def add_key() -> Response:
             )
     except VocError as error:
         return _keys_page(status=422, fault=_own(error))
+    return _keys_page(made=made, secret=token)
+
+
+@blueprint.post("/admin/keys/<key_id>/rotate")
+@require_role(ADMIN)
+def rotate_key(key_id: str) -> Response:
+    """A key in place of another, shown on this answer only; the old one goes on for a while."""
+    user = person()
+    with _known(), people.database().write() as connection:
+        made, token = keys.rotate(connection, keys.get(connection, user.workspace_id, key_id), actor=user.actor)
     return _keys_page(made=made, secret=token)
 
 
@@ -274,7 +300,28 @@ def _sources_page(*, status: int = 200, fault: str = "") -> Response:
 def _source_page(held: Source, *, status: int = 200, fault: str = "", said: str = "") -> Response:
     held_secrets = len(sources.open_secrets(people.vault(), held))
     values = {"source": held, "adapter": adapter(held.adapter), "secrets": held_secrets, "fault": fault, "said": said}
-    return people.shown("admin_source.html", status=status, **values)
+    return people.shown("admin_source.html", status=status, **values, **_fetching(held))
+
+
+def _fetching(held: Source) -> dict[str, Any]:
+    """What the page of a source says beside its counts: the warnings of late, and how answers are fetched, where they are."""
+    with people.database().read() as connection:
+        access = accesses.of(connection, people.vault(), held.id)
+        warnings = sources.warnings(connection, held)
+    return {"is_thin": held.adapter in CONNECTORS, "access": access, "warnings": warnings, "looked": sources.LOOKED}
+
+
+def _change_access(held: Source, user: User) -> None:
+    token, base_url = (request.form.get(name, "").strip() for name in ("api_token", "base_url"))
+    is_forgotten = request.form.get("do") == "forget"
+    if not is_forgotten and not token:
+        raise InputError("enter the token", code="access_missing")
+    address = check_base_url(base_url) if base_url else None
+    with people.database().write() as connection:
+        if is_forgotten:
+            accesses.drop(connection, held.workspace_id, held.id, actor=user.actor)
+        else:
+            accesses.put(connection, people.vault(), held.workspace_id, held.id, Access(token, address), actor=user.actor)
 
 
 def _keys_page(*, status: int = 200, **values: Any) -> Response:
