@@ -225,7 +225,7 @@ FILES = [
     ("empty.csv", raw(b""), "is empty"),
     ("blank.csv", raw(b"\n\n\n"), ""),
     ("other.csv", raw(b"a,b\n" + CANARY.encode() + b",2\n"), "--text-column"),
-    ("document.json", raw(b'[{"text": "%s"},\n{"text": "b"}]' % CANARY.encode()), "one object a line"),
+    ("document.jsonl", raw(b'[{"text": "%s"},\n{"text": "b"}]' % CANARY.encode()), "one object a line"),
 ]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from vocservice.records import SPEAKERS
+from vocservice.records import SPEAKERS, RawVerbatim
+from vocservice.tables import read
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 COLUMNS = ["id", "text", "channel", "question", "created_at", "score"]
@@ -118,6 +119,16 @@ def test_every_known_speaker_and_no_other_speaks() -> None:
 
 def test_no_turn_is_empty() -> None:
     assert all(turn["text"].strip() for turn in TURNS)
+
+
+@pytest.mark.parametrize(
+    ("name", "conversations", "turns"), [("turns.csv", 2, 8), ("conversations.json", 2, 6), ("call.vtt", 1, 5), ("chat.txt", 1, 5)]
+)
+def test_conversations_of_other_files_are_read_whole(name: str, conversations: int, turns: int) -> None:
+    with read(str(SAMPLES / name)) as source:
+        found = [record for record in source if isinstance(record, RawVerbatim)]
+    assert (len(found), sum(len(record.turns) for record in found)) == (conversations, turns)
+    assert all(turn.text for record in found for turn in record.turns) and not any(record.warnings for record in found)
 
 
 def test_turns_are_in_order_of_time() -> None:

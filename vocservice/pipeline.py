@@ -133,7 +133,7 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         RecordError: nothing to read (`empty_text`), too much (`text_too_long`), or not English (`unsupported_language`).
     """
     raw_turns = record.turns or (RawTurn("customer", record.text or ""),)
-    names = tuple({turn.author for turn in raw_turns if turn.author})
+    names = tuple({name for name in (record.author, *(turn.author for turn in raw_turns)) if name})
     _check_size(raw_turns, names, max_characters)
     cleaned = [clean(turn.text, rules=redaction, known_names=names) for turn in raw_turns]
     turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleaned, strict=True))
@@ -143,7 +143,7 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         is_transcript=bool(record.turns),
         language="und",
         redactions=tuple(_redactions(cleaned, is_transcript=bool(record.turns))),
-        warnings=tuple(sorted({warning for done in cleaned for warning in done.warnings})),
+        warnings=tuple(sorted({*record.warnings, *(warning for done in cleaned for warning in done.warnings)})),
         channel=record.channel,
         question=clean_question(record.question, redaction),
         row=record.row,

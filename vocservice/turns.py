@@ -13,7 +13,6 @@ from typing import Literal
 
 from vocservice.records import RawTurn, Speaker
 
-SPEAKER_UNKNOWN = "speaker_unknown"
 Event = Literal["joined", "left", "transferred", "held", "resumed"]
 _ROLES: Mapping[Speaker, tuple[str, ...]] = {
     "customer": (
@@ -32,6 +31,9 @@ _ROLES: Mapping[Speaker, tuple[str, ...]] = {
 }  # fmt: skip
 _BY_WORDS: Mapping[str, Speaker] = {words: role for role, known in _ROLES.items() for words in known}
 _LONGEST_FIRST = sorted(_BY_WORDS, key=lambda words: (-words.count(" "), words))
+_NOBODY = frozenset(
+    {"speaker", "participant", "person", "party", "voice", "channel", "line", "unknown", "anonymous", "host", "you", "me", "i"}
+)
 _NO_WORD = re.compile(r"[\W_]+")
 _LONGEST_NAME = 200
 _HANDED_ON = r"(?:\btransferr(?:ed|ing)\b|(?:^|\.)transfer\b|\btransfer to\b)(?!.{0,20}fail)|\bhanded over\b|\bhandover\b"
@@ -62,6 +64,11 @@ def has_unknown(turns: Iterable[RawTurn]) -> bool:
     return any(isinstance(turn, Unattributed) for turn in turns)
 
 
+def warnings_of(turns: Iterable[RawTurn]) -> tuple[str, ...]:
+    """The warnings of a record with these turns."""
+    return ("speaker_unknown",) if has_unknown(turns) else ()
+
+
 def role_of(name: str) -> Speaker | None:
     """The role that is told in what a sender calls a speaker: `Customer 2`, `END_USER`, `Anna (Support)`; None for none, or for two."""
     roles = _read(name)[0] if len(name) <= _LONGEST_NAME else frozenset()
@@ -69,8 +76,9 @@ def role_of(name: str) -> Speaker | None:
 
 
 def author_of(name: str) -> str | None:
-    """The name of a person in what a sender calls a speaker, without the role; None where there is none."""
-    return _read(name)[1] or None if len(name) <= _LONGEST_NAME else None
+    """The name of a person in what a sender calls a speaker, without the role; None where there is none, as in `Speaker 2`."""
+    left = _read(name)[1] if len(name) <= _LONGEST_NAME else ""
+    return left if left and left.split()[0].casefold() not in _NOBODY else None
 
 
 def joined(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:

@@ -14,7 +14,9 @@ from vocservice.tables.formats import input_format, output_format, shown_name
         ("a.b.tsv", "tsv"),
         ("a.jsonl", "jsonl"),
         ("a.ndjson", "jsonl"),
-        ("a.json", "jsonl"),
+        ("a.json", "json"),
+        ("a.vtt", "vtt"),
+        ("a.txt.gz", "txt"),
         ("a.parquet", "parquet"),
         ("a.xlsx", "xlsx"),
         ("a.csv.gz", "csv"),
@@ -32,7 +34,7 @@ def test_an_unknown_suffix_names_the_known_ones(path: str) -> None:
         input_format(path)
 
 
-@pytest.mark.parametrize("path", ["a.csv.gz", "a.txt"])
+@pytest.mark.parametrize("path", ["a.csv.gz", "a.txt", "a.vtt"])
 def test_an_output_has_a_known_suffix_and_is_not_compressed(path: str) -> None:
     with pytest.raises(OutputError, match=r"\.csv"):
         output_format(path)

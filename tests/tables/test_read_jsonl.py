@@ -90,7 +90,7 @@ def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
 
 def test_one_json_document_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="JSON Lines"):
-        records(saved(tmp_path, "in.json", '[\n{"id":"1","text":"a"}\n]\n'))
+        records(saved(tmp_path, "in.jsonl", '[\n{"id":"1","text":"a"}\n]\n'))
 
 
 def test_keys_can_be_named_by_the_caller(tmp_path: Path) -> None:

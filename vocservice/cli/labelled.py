@@ -20,6 +20,7 @@ from vocservice.reporting.rows import Origin, origin_of, origin_of_object
 from vocservice.tables import Source, parse_record, read
 from vocservice.tables.formats import input_format, shown_name
 from vocservice.tables.lines import MAX_LINE
+from vocservice.tables.read_json import items_of as json_items
 from vocservice.tables.stream import check_magic, open_bytes
 
 Told = tuple[Mapping[str, Any], Origin, bytes]
@@ -70,10 +71,18 @@ def items_of(path: str, columns: Columns) -> Iterator[Item]:
     Raises:
         InputError: the input or one of the named columns cannot be used; also while iterating.
     """
-    found = _lines(path, columns) if input_format(path).name == "jsonl" else _cells(path, columns)
+    found = _found(path, columns)
     if columns.score_kind is None:
         return found
     return (replace(item, origin=_with_kind(item.origin, columns.score_kind)) for item in found)
+
+
+def _found(path: str, columns: Columns) -> Iterator[Item]:
+    kind = input_format(path).name
+    items = json_items(path) if kind == "json" else None
+    if items is not None:
+        return (_item_of(item, f"item-{number}", columns) for number, item in enumerate(items, 1))
+    return _lines(path, columns) if kind in ("json", "jsonl") else _cells(path, columns)
 
 
 def told_of(items: Iterable[Item], load: Callable[[], Analyser]) -> Iterator[Told]:
@@ -157,12 +166,16 @@ def _item(line: bytes, number: int, columns: Columns) -> Item:
         found = orjson.loads(line)
     except ValueError:
         return Item(Origin(), Rejected(f"line-{number}", "invalid_json", "").to_dict())
+    return _item_of(found, f"line-{number}", columns)
+
+
+def _item_of(found: Any, default_id: str, columns: Columns) -> Item:
     if not isinstance(found, dict):
-        return Item(Origin(), Rejected(f"line-{number}", "invalid_type", "").to_dict())
+        return Item(Origin(), Rejected(default_id, "invalid_type", "").to_dict())
     is_analysis = found.get("status") in _STATUS
     renamed = _renamed(found, columns.wanted if is_analysis else columns.all_wanted)
     origin = origin_of_object(renamed, columns.segments)
-    return Item(origin, renamed) if is_analysis else Item(origin, record=parse_record(renamed, default_id=f"line-{number}"))
+    return Item(origin, renamed) if is_analysis else Item(origin, record=parse_record(renamed, default_id=default_id))
 
 
 def _renamed(found: dict[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ CUSTOMER = "[CUSTOMER]"
 
 def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules, *, keeps_vector: bool = True) -> Cleaned:
     """What is kept. Authors and the customer's key are dropped; keys of the metadata stay."""
-    names = tuple({turn.author for turn in raw.turns if turn.author})
+    names = tuple({name for name in (raw.author, *(turn.author for turn in raw.turns)) if name})
     kept = replace(
         raw,
         text=None if raw.turns else analysis.text,
@@ -26,6 +26,7 @@ def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules, *, keep
         subject=None,
         metadata=None,
         row=None,
+        author=None,
     )
     details = None if raw.metadata is None else _scrubbed(raw.metadata, rules, names, raw.subject)
     return Cleaned(asdict(kept), details, analysis.vector if keeps_vector else b"")

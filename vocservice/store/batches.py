@@ -49,12 +49,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that was taken in: the client's name of it, only to be shown; its format; its size in bytes; who sent it."""
+    """A file that was taken in: the client's name of it, only to be shown; its format; its size in bytes; who sent it.
+
+    `result_format` is that of the result as long as its sender asks for none; by default the file's own.
+    """
 
     name: str
     input_format: str
     input_bytes: int
     created_by: str
+    result_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def add(connection: Connection, workspace_id: str, batch_id: str, upload: Upload
         "input_format": upload.input_format,
         "input_bytes": upload.input_bytes,
         "mapping": {},
-        "options": {"format": upload.input_format},
+        "options": {"format": upload.result_format or upload.input_format},
         "created_by": upload.created_by,
         "created_at": at,
         "expires_at": at + DRAFT_LIFETIME,

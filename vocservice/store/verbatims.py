@@ -10,10 +10,15 @@ import orjson
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.store.types import plain_json
 
+_SELDOM = ("author", "warnings")
+
 
 def to_bytes(verbatim: RawVerbatim) -> bytes:
-    """JSON, without the row, which never goes to a store; half a surrogate pair, which no encoding holds, becomes U+FFFD."""
-    value = asdict(replace(verbatim, row=None))
+    """JSON, without the row, which never goes to a store; half a surrogate pair, which no encoding holds, becomes U+FFFD.
+
+    What most records do not have is left out, so that the bytes of one stay what they were before there was such a thing.
+    """
+    value = {name: held for name, held in asdict(replace(verbatim, row=None)).items() if held or name not in _SELDOM}
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -27,7 +32,8 @@ def from_bytes(raw: bytes) -> RawVerbatim:
 
 def from_json(value: dict[str, Any]) -> RawVerbatim:
     """The verbatim of its JSON object."""
-    return RawVerbatim(**{**value, "turns": tuple(RawTurn(**turn) for turn in value.get("turns") or ())})
+    lists = {"turns": tuple(RawTurn(**turn) for turn in value.get("turns") or ()), "warnings": tuple(value.get("warnings") or ())}
+    return RawVerbatim(**{**value, **lists})
 
 
 def from_kept(clean: dict[str, Any], details: Any) -> RawVerbatim:

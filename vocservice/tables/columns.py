@@ -27,8 +27,21 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "language": ("language", "lang"),
     "subject": ("subject",),
     "score": ("score", "nps", "csat", "ces", "stars", "starrating", "rating"),
+    "author": ("author", "authorname", "customername", "reviewername", "respondentname", "fullname"),
+    "speaker": (
+        "speaker", "speakerrole", "speakername", "role", "sender", "senderrole", "sendertype", "authorrole", "authortype", "participant",
+        "participantrole",
+    ),
+    "at": ("at", "time", "timestamp", "sentat", "saidat", "messagetime", "turntime", "starttime", "starttimestamp", "createdat", "date"),
 }  # fmt: skip
+TURN_FIELDS = ("speaker", "at", "author")
+CONVERSATION = (
+    "conversationid", "conversation", "chatid", "chat", "callid", "threadid", "thread", "sessionid", "dialogueid", "dialogid",
+    "transcriptid", "transcript", "contactid", "interactionid", "ticketid",
+)  # fmt: skip
+_OF_TEXTS = tuple(field for field in ALIASES if field not in ("speaker", "at"))
 SCORE_KINDS: Mapping[str, str] = {"nps": "nps", "csat": "csat", "ces": "ces", "stars": "stars", "starrating": "stars"}
+_SAID = ("message", "messagetext", "messagebody", "utterance", "content", "said", "turntext", "turn", "msg")
 _LISTED_COLUMNS = 30
 _LISTED_NAME = 40
 _LISTED_WORDS = 6
@@ -74,17 +87,51 @@ def choose_columns(header: Header, wanted: Mapping[str, str]) -> Columns:
         InputError: a named column is not there, or no text column is found.
     """
     fields = {field: _named(header, field, name) for field, name in wanted.items()}
-    candidates = tuple(dict.fromkeys(_text_candidates(header)))
+    fields |= _of_turns(header, fields)
+    candidates = tuple(dict.fromkeys((*_text_candidates(header), *(_said(header) if "speaker" in fields else ()))))
     if "text" not in fields:
         if not candidates:
             raise ColumnsError(
                 f"no text column found among {listed(header)}; name it with --text-column, text_column= or a mapping", header.keys
             )
         fields["text"] = candidates[0]
-    for field in ALIASES:
+    for field in ALIASES if "speaker" in fields else _OF_TEXTS:
         if field not in fields and (index := _by_alias(header, field, taken=set(fields.values()))) is not None:
             fields[field] = index
     return Columns(fields, _question(header, fields), _score_kind(header, fields), _zone(header, fields), candidates)
+
+
+def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
+    """Speaker, conversation and time in a table of one turn a row, which is known by these columns; nothing in any other.
+
+    Raises:
+        InputError: the caller named the speaker, and nothing names the conversation.
+    """
+    is_asked = "speaker" in fields
+    speaker = fields.get("speaker", _by_alias(header, "speaker", taken=set(fields.values())))
+    conversation = _conversation(header, fields, is_asked=is_asked)
+    if speaker is None or (not is_asked and (conversation is None or header.kind != "plain")):
+        return {}
+    if conversation is None:
+        raise InputError(f"turns need the column of their conversation: name it with --id-column; found are {listed(header)}")
+    found = {"speaker": speaker, "id": conversation}
+    at = fields.get("at", _by_alias(header, "at", taken={*fields.values(), *found.values()}))
+    return found if at is None else {**found, "at": at}
+
+
+def _said(header: Header) -> Iterator[int]:
+    """What the words of a turn are called where they are not called a text."""
+    plains = [plain(name) for name in header.names]
+    return (plains.index(name) for name in _SAID if name in plains)
+
+
+def _conversation(header: Header, fields: Mapping[str, int], *, is_asked: bool) -> int | None:
+    """The column of the conversation's id: the caller's own, where that is one by its name or the table is said to hold turns."""
+    plains = [plain(name) for name in header.names]
+    if (own := fields.get("id")) is not None:
+        return own if is_asked or plains[own] in CONVERSATION else None
+    found = next((plains.index(name) for name in CONVERSATION if name in plains), None)
+    return _by_alias(header, "id", taken=set(fields.values())) if found is None and is_asked else found
 
 
 def is_known_name(wanted: Mapping[str, str]) -> Callable[[str], bool]:
@@ -134,11 +181,12 @@ def _by_alias(header: Header, field: str, *, taken: set[int]) -> int | None:
 
 
 def _question(header: Header, fields: Mapping[str, int]) -> str | None:
-    """In a survey export the header of the text column is the question itself."""
-    if "question" in fields or header.kind == "plain":
+    """In a survey export the header of the text column is the question itself; in any other table where it asks one."""
+    if "question" in fields or "speaker" in fields:
         return None
     names = header.labels if header.kind == "qualtrics" else header.names
-    return " ".join(names[fields["text"]].split()) or None
+    asked = " ".join(names[fields["text"]].split())
+    return asked if asked and (header.kind != "plain" or asked.endswith("?")) else None
 
 
 def _score_kind(header: Header, fields: Mapping[str, int]) -> str | None:

@@ -14,22 +14,35 @@ _UNPRINTABLE = re.compile(r"[^\w .,()+=@#%&\[\]-]")
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One file format: its suffixes, the modules that handle it, whether `.gz` may follow when reading."""
+    """One file format.
+
+    Attributes:
+        suffixes: of files to read.
+        reader: the module that reads it.
+        writer: the module that writes it; blank for a format that is only read.
+        compressible: whether `.gz` may follow when reading.
+        also_written: suffixes of outputs beside those of inputs.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     reader: str
-    writer: str
+    writer: str = ""
     compressible: bool = False
+    also_written: tuple[str, ...] = ()
 
 
 FORMATS: Mapping[str, Format] = {
     "csv": Format("csv", (".csv",), "read_csv", "write_csv", compressible=True),
     "tsv": Format("tsv", (".tsv",), "read_csv", "write_csv", compressible=True),
-    "jsonl": Format("jsonl", (".jsonl", ".ndjson", ".json"), "read_jsonl", "write_jsonl", compressible=True),
+    "jsonl": Format("jsonl", (".jsonl", ".ndjson"), "read_jsonl", "write_jsonl", compressible=True, also_written=(".json",)),
+    "json": Format("json", (".json",), "read_json", compressible=True),
     "parquet": Format("parquet", (".parquet",), "read_parquet", "write_parquet"),
     "xlsx": Format("xlsx", (".xlsx",), "read_xlsx", "write_xlsx"),
+    "vtt": Format("vtt", (".vtt",), "read_talk", compressible=True),
+    "txt": Format("txt", (".txt",), "read_talk", compressible=True),
 }
+WRITTEN: Mapping[str, Format] = {name: fmt for name, fmt in FORMATS.items() if fmt.writer}
 
 
 def input_format(path: str) -> Format:
@@ -44,7 +57,7 @@ def input_format(path: str) -> Format:
     compressed = suffixes[-1:] == [".gz"]
     found = _by_suffix(suffixes[:-1] if compressed else suffixes)
     if found is None or (compressed and not found.compressible):
-        raise _unknown(path, InputError, gz=True)
+        raise _unknown(path, InputError, FORMATS)
     return found
 
 
@@ -56,20 +69,21 @@ def output_format(path: str) -> Format:
     """
     if path == STANDARD_STREAM:
         return FORMATS["jsonl"]
-    found = _by_suffix([PurePath(path).suffix.lower()])
+    suffix = PurePath(path).suffix.lower()
+    found = next((fmt for fmt in WRITTEN.values() if suffix in (*fmt.suffixes, *fmt.also_written)), None)
     if found is None:
-        raise _unknown(path, OutputError, gz=False)
+        raise _unknown(path, OutputError, WRITTEN)
     return found
+
+
+def written_as(name: str) -> str:
+    """The format of a result whose sender asks for none: that of the input, or JSON Lines where that is only read."""
+    return name if name in WRITTEN else "jsonl"
 
 
 def is_compressed(path: str) -> bool:
     """Whether the path names a gzip file."""
     return path.lower().endswith(".gz")
-
-
-def known_suffixes() -> tuple[str, ...]:
-    """Every suffix that can be read and written."""
-    return tuple(suffix for fmt in FORMATS.values() for suffix in fmt.suffixes)
 
 
 def shown_name(path: str) -> str:
@@ -83,7 +97,8 @@ def _by_suffix(suffixes: list[str]) -> Format | None:
     return next((fmt for fmt in FORMATS.values() if last in fmt.suffixes), None)
 
 
-def _unknown(path: str, error: type[VocError], *, gz: bool) -> VocError:
-    known = ", ".join(known_suffixes())
-    extra = "; .gz may follow .csv, .tsv, .jsonl, .ndjson and .json" if gz else ""
+def _unknown(path: str, error: type[VocError], formats: Mapping[str, Format]) -> VocError:
+    known = ", ".join(dict.fromkeys(suffix for fmt in formats.values() for suffix in (*fmt.suffixes, *fmt.also_written)))
+    packed = ", ".join(suffix for fmt in formats.values() if fmt.compressible for suffix in fmt.suffixes)
+    extra = f"; .gz may follow {packed}" if error is InputError else ""
     return error(f"{shown_name(path)}: unknown file suffix; known are {known}{extra}, and - for JSON Lines on the standard stream")

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from vocservice.errors import InputError
 from vocservice.tables.columns import ColumnsError
+from vocservice.tables.conversations import as_conversations, is_of_turns
 from vocservice.tables.formats import Format, input_format, shown_name
 from vocservice.tables.source import Request, Source, wishes
 from vocservice.tables.stream import is_stream
@@ -27,7 +28,7 @@ def read(
         path: a file, its format given by the suffix, or `-` for JSON Lines on standard input.
         id_column: the column (or JSON key) of the record's id.
         text_column: the column (or JSON key) of the text.
-        mapping: further fields (channel, question, created_at, language, subject, score) to columns.
+        mapping: further fields (see `columns.ALIASES`) to columns.
         limit: stop after so many records.
         sheet: the sheet of a workbook; the first one by default.
         partitions: columns of a Parquet file that its folders name, with their one value.
@@ -46,7 +47,7 @@ def read(
     with _naming(shown_name(str(path))):
         _check_rereadable(str(path), kind)
         source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}))
-    return source.limited(limit)
+    return (as_conversations(source) if is_of_turns(source.facts) else source).limited(limit)
 
 
 def _check_rereadable(path: str, kind: Format) -> None:

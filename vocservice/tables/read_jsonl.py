@@ -62,9 +62,11 @@ def _record(data: bytes, line: Line, request: Request, *, first: bool) -> Record
         obj = _load(data)
     except (ValueError, RecursionError) as error:
         if first and data.lstrip().startswith(b"["):
-            raise InputError(f"{shown_name(request.path)}: one JSON document; expected JSON Lines, one object a line") from None
+            raise InputError(
+                f"{shown_name(request.path)}: one JSON document; name it .json, or write JSON Lines, one object a line"
+            ) from None
         return Rejected(default_id, *_fault(str(error), where))
-    record = parse_record(_renamed(obj, request.wanted), default_id=default_id)
+    record = parse_record(renamed(obj, request.wanted), default_id=default_id)
     return replace(record, message=f"{where}: {record.message}") if isinstance(record, Rejected) else record
 
 
@@ -80,7 +82,7 @@ def _fault(reason: str, where: str) -> tuple[str, str]:
     return "invalid_json", f"{where} is not valid JSON: write one whole object a line"
 
 
-def _renamed(obj: Any, wanted: Mapping[str, str]) -> Any:
+def renamed(obj: Any, wanted: Mapping[str, str]) -> Any:
     """The object with the caller's own keys under the contract's names."""
     if not wanted or not isinstance(obj, dict):
         return obj

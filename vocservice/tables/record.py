@@ -53,6 +53,7 @@ def _verbatim(obj: Mapping[str, Any], record_id: str) -> RawVerbatim:
         subject=_key(obj.get("subject"), "subject"),
         score=_score(obj.get("score")),
         metadata=_mapping(obj.get("metadata"), "metadata"),
+        author=_string(author, "author") if isinstance(author := obj.get("author"), str) else None,
     )
 
 

@@ -30,7 +30,7 @@ class Facts:
 
     Attributes:
         path: as given; `-` is standard input.
-        format: csv, tsv, jsonl, parquet or xlsx.
+        format: a name of `formats.FORMATS`.
         total_bytes: size on disk, null for a pipe.
         encoding: codec of a text file.
         delimiter: of CSV and TSV.
@@ -38,7 +38,7 @@ class Facts:
         headers: the same as written.
         header_rows: how many rows or lines before the first record were not records.
         header_kind: plain, qualtrics or surveymonkey.
-        fields: field (id, text, channel ...) to the key of its column.
+        fields: field (id, text, channel ...) to the key of its column; a table of one turn a row has a `speaker`.
         text_candidates: keys of all columns that could have been the text column.
         transcripts: whether records may hold turns.
         sheets: names of a workbook's sheets.
@@ -113,6 +113,11 @@ class Source:
         if not self._closed:
             self._closed = True
             self._close()
+
+    def mapped(self, facts: Facts, change: Callable[[Iterator[Record]], Iterator[Record]]) -> Self:
+        """Read records of another form, with their facts."""
+        self.facts, self._records = facts, change(self._records)
+        return self
 
     def limited(self, limit: int | None) -> Self:
         """Stop after `limit` records, rejected ones included."""

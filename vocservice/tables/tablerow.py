@@ -35,6 +35,7 @@ class RowReader:
             subject=self._optional("subject", cells),
             score=self._score(cells),
             row=dict(zip(self.header.keys, cells, strict=True)),
+            author=self._optional("author", cells),
         )
 
     def read_text(self, cells: Sequence[str], *, number: int, line: int) -> RawVerbatim | Rejected:

@@ -13,7 +13,7 @@ from vocservice.errors import InputError, OutputError
 from vocservice.store import batches
 from vocservice.store.batches import DRAFT, Batch, BatchError
 from vocservice.store.users import ANALYST
-from vocservice.tables.formats import FORMATS
+from vocservice.tables.formats import FORMATS, WRITTEN, written_as
 from vocservice.web import batches as api
 from vocservice.web import people, uploads
 from vocservice.web.batch_wishes import FIELDS, Preview, check_file, explodable, mapping_of, options_of, preview_of
@@ -26,7 +26,16 @@ blueprint = people.pages("batch_pages")
 PAGE = 50
 REFRESH_SECONDS = 5
 COLUMN = "column."
-FORMAT_NAMES = {"csv": "CSV", "tsv": "TSV", "jsonl": "JSON Lines", "parquet": "Parquet", "xlsx": "Excel (.xlsx)"}
+FORMAT_NAMES = {
+    "csv": "CSV",
+    "tsv": "TSV",
+    "jsonl": "JSON Lines",
+    "parquet": "Parquet",
+    "xlsx": "Excel (.xlsx)",
+    "json": "JSON",
+    "vtt": "WebVTT",
+    "txt": "Text with speakers",
+}
 FIELD_NAMES = {
     "id": "Id of the record",
     "text": "Text",
@@ -36,6 +45,9 @@ FIELD_NAMES = {
     "language": "Language",
     "subject": "Customer",
     "score": "Score",
+    "author": "Name of the customer",
+    "speaker": "Speaker, where each row is a turn of a conversation",
+    "at": "Time of the turn",
 }
 STATUS_NAMES = {
     "draft": "Waits for its columns",
@@ -182,7 +194,7 @@ def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fau
     """The form of the columns; without the rows for whoever did not send them."""
     preview, unread = _previewed(batch, sheet)
     fields = chosen.mapping if chosen else dict(preview.fields)
-    options = chosen.options if chosen else {"format": batch.input_format, "sheet": sheet}
+    options = chosen.options if chosen else {"format": written_as(batch.input_format), "sheet": sheet}
     values = {"preview": preview, "fields": fields, "options": options, "fault": fault or unread, "is_mine": _is_mine(batch)}
     sets = explodable(_own_sets())
     return people.shown("batch_draft.html", status=status, batch=batch, sets=sets, field_names=FIELD_NAMES, **values, **_words())
@@ -217,4 +229,4 @@ def _left(seconds: float | None) -> str:
 
 
 def _words() -> dict[str, Any]:
-    return {"statuses": STATUS_NAMES, "formats": FORMAT_NAMES, "titles": TITLES, "keep_days": state().batches.keep_days}
+    return {"statuses": STATUS_NAMES, "formats": FORMAT_NAMES, "written": WRITTEN, "titles": TITLES, "keep_days": state().batches.keep_days}

@@ -13,7 +13,7 @@ from vocservice.store.batches import Options
 from vocservice.tables import Facts, read
 from vocservice.tables.cells import as_text
 from vocservice.tables.columns import ALIASES, ColumnsError
-from vocservice.tables.formats import FORMATS
+from vocservice.tables.formats import WRITTEN, written_as
 from vocservice.tables.labels import EXPLODABLE
 from vocservice.tables.source import wishes
 from vocservice.web.problems import RequestError
@@ -34,7 +34,7 @@ def _is_count(value: Any) -> bool:
 
 
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "format": (lambda value: value in FORMATS, f"one of {', '.join(FORMATS)}"),
+    "format": (lambda value: value in WRITTEN, f"one of {', '.join(WRITTEN)}"),
     "sheet": (_is_name, "the name of a sheet"),
     "limit": (_is_count, "a whole number from 1"),
     "excel": (lambda value: isinstance(value, bool), "true or false"),
@@ -80,7 +80,7 @@ def options_of(value: Any, *, input_format: str) -> Options:
         fits, kind = _CHECKS[name]
         if not fits(item):
             raise _fault(f"the option {name} must be {kind}")
-    options = Options(**{"format": input_format, **given})
+    options = Options(**{"format": written_as(input_format), **given})
     _check_together(options, input_format)
     return options
 
@@ -135,7 +135,7 @@ def _preview(path: Path, wanted: Mapping[str, str], sheet: str | None, *, has_te
     with read(str(path), mapping=wanted, sheet=sheet) as source:
         rows = [dict(record.row or {}) for record in islice(source, PREVIEW_ROWS)]
         facts = source.facts
-    columns = facts.columns or tuple(dict.fromkeys(key for row in rows for key in row))
+    columns = tuple(dict.fromkeys((*facts.columns, *facts.fields.values()))) or tuple(dict.fromkeys(key for row in rows for key in row))
     fields = _fields(facts, columns)
     if not has_text:
         fields.pop("text", None)

@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from vocservice.settings import BatchSettings
 from vocservice.store.batch_files import BatchFiles, writing
 from vocservice.store.batches import Upload, new_batch_id
-from vocservice.tables.formats import FORMATS, shown_name
+from vocservice.tables.formats import FORMATS, shown_name, written_as
 from vocservice.web.problems import RequestError
 
 FILE_FIELD = "file"
@@ -24,10 +24,13 @@ MEDIA_TYPES: Mapping[str, str] = {
     "csv": "text/csv",
     "tsv": "text/tab-separated-values",
     "jsonl": "application/x-ndjson",
+    "json": "application/json",
+    "vtt": "text/vtt",
+    "txt": "text/plain",
     "parquet": "application/vnd.apache.parquet",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-_ALSO: Mapping[str, str] = {"application/jsonl": "jsonl", "application/json": "jsonl", "application/x-parquet": "parquet"}
+_ALSO: Mapping[str, str] = {"application/jsonl": "jsonl", "application/x-parquet": "parquet"}
 _MAGIC: Mapping[str, bytes] = {"parquet": b"PAR1", "xlsx": b"PK\x03\x04"}
 _OTHER_PARTS = 1024**2
 _PIECE = 1024**2
@@ -86,7 +89,7 @@ def kept(sent: Sent, settings: BatchSettings, *, workspace_id: str, actor: str) 
         path = files.input(found)
         size = _copied(sent.stream, path, max_bytes=settings.max_bytes)
         _check_content(path, found)
-        yield batch_id, Upload(name, found, size, actor), path
+        yield batch_id, Upload(name, found, size, actor, written_as(found)), path
     except BaseException:
         files.remove()
         raise

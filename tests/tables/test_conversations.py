@@ -1,0 +1,259 @@
+"""Tests of conversations in files: one turn a row, WebVTT, text with speakers, JSON documents; what is odd is told and nothing is lost."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xlsxwriter
+
+from vocservice.errors import InputError
+from vocservice.records import RawTurn, RawVerbatim, Rejected
+from vocservice.tables import conversations as conversations_module
+from vocservice.tables import open_writer, read
+from vocservice.tables.source import Record
+from vocservice.turns import role_of
+
+HEADER = ("conversation_id", "speaker", "message", "sent_at", "queue")
+ROWS = (
+    ("007", "Customer", "Where is it?", "2026-01-05T09:00:00Z", "north"),
+    ("007", "Agent", "On its way.", "2026-01-05T09:02:00Z", "north"),
+    ("NA", "END_USER", "It broke.", "", "south"),
+    ("NA", "?!", "<script>alert(1)</script>", "", "south"),
+)
+
+
+def records(path: Path, content: str | bytes | None = None, **options: Any) -> list[Record]:
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with read(str(path), **options) as source:
+        return list(source)
+
+
+def only(path: Path, content: str | bytes, **options: Any) -> RawVerbatim:
+    (found,) = records(path, content, **options)
+    assert isinstance(found, RawVerbatim), found
+    return found
+
+
+def said(record: Record) -> list[tuple[str, str]]:
+    assert isinstance(record, RawVerbatim), record
+    return [(turn.speaker, turn.text) for turn in record.turns]
+
+
+def codes(found: Sequence[Record]) -> list[tuple[str | None, str]]:
+    return [(one.id, one.code if isinstance(one, Rejected) else "ok") for one in found]
+
+
+def csv(*rows: Sequence[str], header: Sequence[str] = HEADER) -> str:
+    return "\r\n".join(",".join(row) for row in (header, *rows)) + "\r\n"
+
+
+def write_table(path: Path) -> None:
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table({name: [row[at] for row in ROWS] for at, name in enumerate(HEADER)}), path)
+    elif path.suffix == ".xlsx":
+        with xlsxwriter.Workbook(str(path)) as book:
+            sheet = book.add_worksheet()
+            for number, row in enumerate((HEADER, *ROWS)):
+                sheet.write_row(number, 0, row)
+    else:
+        path.write_text(csv(*ROWS).replace(",", "\t" if path.suffix == ".tsv" else ","), newline="")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "xlsx", "parquet"])
+def test_rows_of_one_conversation_are_one_record_in_every_table(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"in.{suffix}"
+    write_table(path)
+    first, second = records(path)
+    assert said(first) == [("customer", "Where is it?"), ("agent", "On its way.")] and isinstance(first, RawVerbatim)
+    assert said(second) == [("customer", "It broke."), ("system", "<script>alert(1)</script>")] and isinstance(second, RawVerbatim)
+    assert (first.id, second.id, first.created_at, first.turns[1].at) == ("007", "NA", ROWS[0][3], ROWS[1][3])
+    assert (first.warnings, second.warnings) == ((), ("speaker_unknown",))
+    with read(str(path)) as source, open_writer(str(tmp_path / "out.csv"), facts=source.facts) as writer:
+        for record in source:
+            assert isinstance(record, RawVerbatim)
+            writer.write(Rejected(record.id, "x", "y", record.row))
+    head, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert head.startswith("conversation_id,message,queue,status") and "voc_outcome" in head
+    assert [row.split(",")[:4] for row in rows] == [["007", "Where is it?", "north", "rejected"], ["NA", "It broke.", "south", "rejected"]]
+
+
+def test_columns_of_turns_can_be_chosen(tmp_path: Path) -> None:
+    content = csv(("a", "bot", "Hello?", "1"), ("a", "caller", "Yes.", "2"), header=("case", "who", "words", "no"))
+    found = only(tmp_path / "in.csv", content, id_column="case", text_column="words", mapping={"speaker": "who", "at": "no"})
+    assert found.turns == (RawTurn("bot", "Hello?", "1"), RawTurn("customer", "Yes.", "2"))
+    with pytest.raises(InputError, match="--id-column"):
+        records(tmp_path / "in.csv", text_column="words", mapping={"speaker": "who"})
+
+
+@pytest.mark.parametrize(
+    ("header", "options"),
+    [
+        (("conversation_id", "text", "queue"), {}),
+        (("speaker", "text", "queue"), {}),
+        (("conversation_id", "speaker", "text"), {"id_column": "speaker"}),
+    ],
+)
+def test_other_tables_have_a_record_a_row(header: Sequence[str], options: dict[str, str], tmp_path: Path) -> None:
+    found = records(tmp_path / "in.csv", csv(("a", "b", "c"), ("a", "b", "c"), header=header), **options)
+    assert len(found) == 2 and not any(one.turns for one in found if isinstance(one, RawVerbatim))
+
+
+def test_what_cannot_be_joined_is_told_and_its_neighbours_go_on(tmp_path: Path) -> None:
+    told = ["a customer 1", "b customer 2", "b customer", " customer 3", "b agent 4", "a customer 5", "c customer ", "c agent 6"]
+    found = records(tmp_path / "in.csv", csv(*(row.split(" ") for row in told), header=HEADER[:3]))
+    assert codes(found) == [("a", "ok"), ("b", "ragged_row"), ("row-4", "invalid_turns"), ("b", "ok"), ("a", "invalid_turns"), ("c", "ok")]
+    assert said(found[3]) == [("customer", "2"), ("agent", "4")] and said(found[5]) == [("customer", ""), ("agent", "6")]
+    assert isinstance(found[4], Rejected) and "sort the table" in found[4].message
+
+
+def test_a_conversation_without_end_is_refused_without_being_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations_module, "MAX_ROWS", 10)
+    rows = [*[("a", "customer", "x", "", "")] * 50, ("b", "customer", "y", "", "")]
+    assert codes(records(tmp_path / "in.csv", csv(*rows))) == [("a", "text_too_long"), ("b", "ok")]
+
+
+VTT = """WEBVTT - a call
+Kind: captions
+
+NOTE
+Anna: not said
+
+STYLE
+::cue { color: red }
+
+1
+00:00:01.250 --> 00:00:03.000
+<v Anna (Agent)>Hello, this is <b>Anna</b>.</v>
+
+2
+01:02.000 --> 01:04.000 align:start
+<v.loud Caller>My bill
+is wrong.
+
+01:05.000 --> 01:06.000
+Twice &amp; again.
+
+01:07.500 --> 01:09.000
+Agent: I see.
+Customer: <script>alert(1)</script> \u202b\u05e9\u05dc\u05d5\u05dd\u202c
+
+01:10.000 --> 01:12.000
+<v Zed>Zed here.</v><v Caller>Bye.</v>
+"""
+
+
+@pytest.mark.parametrize(
+    "content", [VTT, "\ufeff" + VTT, VTT.replace("\n", "\r\n"), VTT.replace("\n", "\r"), VTT.encode("utf-16")], ids=range(5)
+)
+def test_webvtt(content: str | bytes, tmp_path: Path) -> None:
+    found = only(tmp_path / "call.7.vtt", content)
+    assert found.turns == (
+        RawTurn("agent", "Hello, this is Anna.", "00:00:01.250", "Anna"),
+        RawTurn("customer", "My bill is wrong. Twice &amp; again.", "00:01:02.000"),
+        RawTurn("agent", "I see.", "00:01:07.500"),
+        RawTurn("customer", "<script>alert(1)</script> \u202b\u05e9\u05dc\u05d5\u05dd\u202c", "00:01:07.500"),
+        found.turns[4],
+        RawTurn("customer", "Bye.", "00:01:10.000"),
+    )
+    assert (found.turns[4].speaker, found.turns[4].author, found.warnings, found.id) == ("system", "Zed", ("speaker_unknown",), "call.7")
+
+
+TEXT = """Chat of Monday
+
+[2026-01-05 09:00:00] Customer: Hello,
+my order is late.
+
+See http://example.com: now 10:30.
+10:31:07 Support Anna: Anna here. Sorry!
+the agent told me: no
+Order: 77
+customer 2:
+"""
+
+
+@pytest.mark.parametrize("content", [TEXT, "\ufeff" + TEXT, TEXT.replace("\n", "\r\n"), TEXT.encode("cp1252")], ids=range(4))
+def test_text_with_speakers(content: str | bytes, tmp_path: Path) -> None:
+    found = only(tmp_path / "chat.txt", content)
+    assert found.turns == (
+        found.turns[0],
+        RawTurn("customer", "Hello,\nmy order is late.\n\nSee http://example.com: now 10:30.", "2026-01-05 09:00:00"),
+        RawTurn("agent", "Anna here. Sorry!\nthe agent told me: no", "10:31:07", "Anna"),
+        found.turns[3],
+        RawTurn("customer", ""),
+    )
+    assert [(found.turns[at].speaker, found.turns[at].text, found.turns[at].author) for at in (0, 3)] == [
+        ("system", "Chat of Monday", None),
+        ("system", "77", None),
+    ]
+    assert found.warnings == ("speaker_unknown",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.vtt", b"", "empty_text"),
+        ("a.txt", b" \r\n\n", "empty_text"),
+        ("a.vtt", b"WEBVTT\n", "empty_text"),
+        ("a.vtt", b"1\n00:00.000 --> 00:01.000\nCustomer: x", "invalid_turns"),
+        ("a.txt", b"Nobody says a word here.", "empty_text"),
+        ("a.txt", b"Agent: Anyone?", "empty_text"),
+        ("a.txt", b"Customer: \xc3\xa9\xc3\xa8\xc3\xaa\xc3\xab \xff", "invalid_encoding"),
+    ],
+)
+def test_files_that_hold_no_conversation_are_rejected_by_their_name(name: str, content: bytes, code: str, tmp_path: Path) -> None:
+    assert codes(records(tmp_path / name, content)) == [("a", code)]
+
+
+def test_a_talk_of_5001_turns_comes_whole(tmp_path: Path) -> None:
+    assert len(only(tmp_path / "a.txt", "Customer: x\nAgent: y\n" * 2500 + "Customer: z\n").turns) == 5001
+
+
+TALK = {"id": "t", "turns": [{"speaker": "customer", "text": "Hi."}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (json.dumps([{"id": 1, "text": "a"}, 7, TALK], indent=2), [("1", "ok"), ("item-2", "invalid_type"), ("t", "ok")]),
+        ("\ufeff" + json.dumps(TALK, indent=1), [("t", "ok")]),
+        (json.dumps({"records": [TALK, {"text": "b"}]}, indent=1), [("t", "ok"), ("item-2", "ok")]),
+        ('[{"id": "s", "text": "\\ud800"}]', [("s", "invalid_encoding")]),
+        ('[{"id": 123456789012345678901, "text": "b"}]', [("123456789012345678901", "ok")]),
+        ("[]", []),
+        ('{"id": "x", "text": "a"}\n{"id": "y", "text": "b"}\n', [("x", "ok"), ("y", "ok")]),
+        ('{"id": "x", \n{"id": "y", "text": "b"}\n', [("line-1", "invalid_json"), ("y", "ok")]),
+    ],
+)  # fmt: skip
+def test_json_documents_and_json_lines_of_the_same_suffix(content: str, expected: list[tuple[str, str]], tmp_path: Path) -> None:
+    assert codes(records(tmp_path / "in.json", content)) == expected
+
+
+@pytest.mark.parametrize("content", ['[{"text": "a"},', "[NaN]", "[" * 100_000, b'["\xff"]'])
+def test_a_broken_document_is_refused_without_its_words(content: str | bytes, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"in\.json: is not valid JSON in UTF-8; write one list"):
+        records(tmp_path / "in.json", content)
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("Customer 2", "customer"), ("END_USER", "customer"), ("Customer Support", "agent"), ("Anna (Support)", "agent"),
+        ("chat-bot", "bot"),        ("Virtual Agent", "bot"), ("TEAM LEAD", "supervisor"),
+        ("Agent of the customer", None), ("", None), ("Anna", None),
+        ("x" * 999, None),
+    ],
+)  # fmt: skip
+def test_roles_are_told_by_well_known_words(name: str, role: str | None) -> None:
+    assert role_of(name) == role
+
+
+def test_a_header_that_asks_is_the_question(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    asked = records(path, csv(("1", "Nothing"), header=("id", "What could be better?")), text_column="What could be better?")
+    plain = records(path, csv(("1", "Nothing"), header=("id", "What to do")), text_column="What to do")
+    assert [one.question for one in (*asked, *plain) if isinstance(one, RawVerbatim)] == ["What could be better?", None]

@@ -1,0 +1,135 @@
+"""Rows of one turn each in, one record a conversation out: rows that follow each other with the same id, held one conversation at a time.
+
+The caller's columns stay, but for those of a turn: each cell is that of the first row, and the text is what the customer said.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from vocservice.records import RawTurn, RawVerbatim, Rejected
+from vocservice.tables.cells import as_id, as_text
+from vocservice.tables.columns import TURN_FIELDS
+from vocservice.tables.lines import MAX_LINE
+from vocservice.tables.source import Facts, Record, Source
+from vocservice.turns import author_of, is_elapsed, role_of, turn_of, warnings_of
+
+MAX_CHARACTERS = MAX_LINE
+MAX_ROWS = 100_000
+REMEMBERED = 100_000
+
+
+def is_of_turns(facts: Facts) -> bool:
+    """Whether a table has one turn a row."""
+    return "speaker" in facts.fields
+
+
+def as_conversations(source: Source) -> Source:
+    """The same input with its rows joined."""
+    return source.mapped(_described(source.facts), lambda records: _conversations(records, source.facts))
+
+
+def _described(facts: Facts) -> Facts:
+    """Facts of the columns that are left: one that belongs to a single turn would say nothing of a conversation."""
+    gone = {facts.fields[field] for field in TURN_FIELDS if field in facts.fields} - {facts.fields["id"], facts.fields["text"]}
+    kept = [index for index, key in enumerate(facts.columns) if key not in gone]
+    return replace(
+        facts,
+        columns=tuple(facts.columns[index] for index in kept),
+        headers=tuple(facts.headers[index] for index in kept),
+        transcripts=True,
+        schema=facts.schema and _schema(facts.schema, kept, facts.columns.index(facts.fields["text"])),
+    )
+
+
+def _schema(schema: Any, kept: list[int], text: int) -> Any:
+    """The types of what is left; the joined text is a text whatever the type of one turn's was."""
+    import pyarrow as pa  # only where the input is Parquet
+
+    return pa.schema([pa.field(schema.field(index).name, pa.string()) if index == text else schema.field(index) for index in kept])
+
+
+def _conversations(records: Iterable[Record], facts: Facts) -> Iterator[Record]:
+    """A row that cannot be read is rejected at once, in front of the conversation that it stands in."""
+    begun: _Conversation | None = None
+    seen: dict[int, None] = {}
+    for row in (_with_id(record, facts) for record in records):
+        if isinstance(row, Rejected):
+            yield row
+        elif begun is not None and begun.first.id == row.id:
+            begun.add(row)
+        else:
+            if begun is not None:
+                yield begun.record()
+            begun = _Conversation(row, facts, is_again=_is_known(row.id, seen))
+    if begun is not None:
+        yield begun.record()
+
+
+def _with_id(record: Record, facts: Facts) -> Record:
+    if isinstance(record, Rejected) or as_id((record.row or {}).get(facts.fields["id"])).strip():
+        return record
+    return Rejected(record.id, "invalid_turns", f"{record.id} names no conversation; fill its column in every row", record.row)
+
+
+def _is_known(conversation: str, seen: dict[int, None]) -> bool:
+    """Whether a conversation came before among the last ones, which are remembered by their hash."""
+    mark = hash(conversation)
+    is_known = seen.pop(mark, 0) is None
+    seen[mark] = None
+    if len(seen) > REMEMBERED:
+        del seen[next(iter(seen))]
+    return is_known
+
+
+class _Conversation:
+    """The rows of one conversation so far; of one that is too long only how long it is."""
+
+    def __init__(self, first: RawVerbatim, facts: Facts, *, is_again: bool):
+        self.first, self._facts, self._is_again = first, facts, is_again
+        self._turns: list[RawTurn] = []
+        self._rows = self._characters = 0
+        self.add(first)
+
+    def add(self, row: RawVerbatim) -> None:
+        self._rows += 1
+        self._characters += len(row.text or "")
+        if not self._is_again and not self._is_too_long:
+            self._turns.append(self._turn(row))
+
+    def record(self) -> Record:
+        """The whole conversation, or why there is none."""
+        if self._is_again:
+            return self._rejected("invalid_turns", "came before, so its rows stand apart: sort the table by conversation, then by time")
+        if self._is_too_long:
+            return self._rejected("text_too_long", f"has {self._rows} turns and {self._characters} characters: split it")
+        said = "\n".join(turn.text for turn in self._turns if turn.speaker == "customer")
+        begun = next((turn.at for turn in self._turns if turn.at and not is_elapsed(turn.at)), None)
+        return replace(
+            self.first,
+            text=None,
+            turns=tuple(self._turns),
+            created_at=self.first.created_at or begun,
+            author=None,
+            warnings=warnings_of(self._turns),
+            row=self._row(said),
+        )
+
+    @property
+    def _is_too_long(self) -> bool:
+        return self._rows > MAX_ROWS or self._characters > MAX_CHARACTERS
+
+    def _turn(self, row: RawVerbatim) -> RawTurn:
+        name = self._cell(row, "speaker").strip()
+        author = self._cell(row, "author").strip() or author_of(name)
+        return turn_of(role_of(name), row.text or "", self._cell(row, "at").strip() or None, author)
+
+    def _cell(self, row: RawVerbatim, field: str) -> str:
+        key = self._facts.fields.get(field)
+        return as_text((row.row or {}).get(key)) if key is not None else ""
+
+    def _row(self, text: str) -> dict[str, Any]:
+        return {**(self.first.row or {}), self._facts.fields["text"]: text}
+
+    def _rejected(self, code: str, message: str) -> Rejected:
+        return Rejected(self.first.id, code, f"the conversation {message}", self._row(""))

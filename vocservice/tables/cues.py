@@ -1,0 +1,60 @@
+"""A WebVTT text in, turns out: speakers by `<v Name>` or `Name: `, times since the start; what one speaker says in a row is one turn."""
+
+import re
+from collections.abc import Iterator
+
+from vocservice.records import RawTurn
+from vocservice.tables.prefixes import prefixed
+from vocservice.turns import author_of, elapsed, joined, role_of, turn_of
+
+_SIGNATURE = re.compile(r"\ufeff?WEBVTT(?:[ \t][^\n]*)?(?:\n|\Z)")
+_TIMING = re.compile(r"\s*(?:(\d{2,3}):)?([0-5]\d):([0-5]\d)[.,](\d{3})\s+-->\s")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?[ \t]([^<>\n]{1,200})>")
+_TAG = re.compile(r"</?(?:v|c|i|b|u|ruby|rt|lang)(?:[.\s][^<>]{0,200})?>|<[\d:.]{5,12}>")
+_NO_CUES = ("NOTE", "STYLE", "REGION")
+
+
+def is_webvtt(text: str) -> bool:
+    """Whether a text begins as WebVTT does."""
+    return bool(_SIGNATURE.match(text.replace("\r", "\n")))
+
+
+def turns_of_cues(text: str) -> Iterator[RawTurn]:
+    """The turns of the cues of a WebVTT text with LF at the ends of lines; a cue without a speaker goes on with the one before."""
+    return joined(_pieces(text))
+
+
+def _pieces(text: str) -> Iterator[RawTurn]:
+    name = ""
+    for at, payload in _cues(text):
+        for own, said in _voices(payload):
+            found = None if own else prefixed(said)
+            name = own or (found.name if found else name)
+            words = " ".join(_TAG.sub("", found.text if found else said).split())
+            if words:
+                yield turn_of(role_of(name), words, at, author_of(name) if own or role_of(name) else None)
+
+
+def _voices(payload: str) -> Iterator[tuple[str, str]]:
+    """Each voice with its words, a blank name for those before the first; without voices, each line."""
+    before, *voices = _VOICE.split(payload)
+    yield from (("", line) for line in before.split("\n"))
+    yield from zip((name.strip() for name in voices[::2]), voices[1::2], strict=True)
+
+
+def _cues(text: str) -> Iterator[tuple[str | None, str]]:
+    """When each cue begins, and its payload; the header is passed over, and what stands for the reader of a file only."""
+    for number, block in enumerate(re.split(r"\n(?:[ \t]*\n)+", text)):
+        lines = block.strip("\n").split("\n")
+        timed = next((index for index, line in enumerate(lines) if "-->" in line), None)
+        if timed is not None:
+            yield _begin(lines[timed]), "\n".join(lines[timed + 1 :])
+        elif number and not lines[0].startswith(_NO_CUES):
+            yield None, block
+
+
+def _begin(timing: str) -> str | None:
+    if not (found := _TIMING.match(timing)):
+        return None
+    hours, minutes, seconds, millis = (int(group or 0) for group in found.groups())
+    return elapsed(hours * 3600 + minutes * 60 + seconds + millis / 1000)

@@ -1,0 +1,86 @@
+"""A JSON document in, a list of records or one, its records out; a file of JSON Lines that is named .json is read as such."""
+
+import json
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from vocservice.errors import InputError
+from vocservice.tables import read_jsonl
+from vocservice.tables.formats import shown_name
+from vocservice.tables.lines import MAX_LINE
+from vocservice.tables.record import parse_record
+from vocservice.tables.source import Facts, Record, Request, Source
+from vocservice.tables.stream import check_magic, open_bytes
+
+MAX_DOCUMENT = 4 * MAX_LINE
+
+
+def read(request: Request) -> Source:
+    """Open a document, which is read whole, or a file of JSON Lines, which is not.
+
+    Raises:
+        InputError: the file is missing, of another kind, too large for a document, or no JSON.
+    """
+    items = items_of(request.path)
+    if items is None:
+        return read_jsonl.read(request)
+    opened = open_bytes(request.path)
+    opened.stream.close()
+    has_turns = any(isinstance(item, dict) and "turns" in item for item in items)
+    facts = Facts(request.path, "json", opened.total, encoding="utf-8", transcripts=has_turns)
+    return Source(facts, _records(items, request), bytes_read=lambda: opened.total or 0, close=lambda: None)
+
+
+def items_of(path: str) -> list[Any] | None:
+    """What a document in UTF-8 holds: its list, the one under `records`, or itself; None where the file is JSON Lines.
+
+    Raises:
+        InputError: as `read`.
+    """
+    name, opened = shown_name(path), open_bytes(path)
+    with opened.stream as stream:
+        check_magic(stream.peek(8)[:8], name)
+        first = next((line for line in iter(lambda: stream.readline(MAX_LINE), b"") if line.removeprefix(BOM_UTF8).strip()), b"")
+        first = first.removeprefix(BOM_UTF8)
+        if not first.lstrip().startswith((b"[", b"{")) or _is_object(first):
+            return None
+        raw = first + stream.read(MAX_DOCUMENT)
+    if len(raw) > MAX_DOCUMENT:
+        raise InputError(f"{name}: the JSON document has more than {MAX_DOCUMENT // 1024**2} MB; write JSON Lines, one object a line")
+    return _items(raw, name)
+
+
+def _items(raw: bytes, name: str) -> list[Any] | None:
+    """None for what may be JSON Lines of which the first one is broken."""
+    try:
+        found = _load(raw)
+    except (ValueError, RecursionError):
+        if raw.lstrip().startswith(b"{"):
+            return None
+        raise InputError(f"{name}: is not valid JSON in UTF-8; write one list of records, or JSON Lines, one object a line") from None
+    if isinstance(found, dict):
+        records = found.get("records")
+        return records if isinstance(records, list) else [found]
+    return list(found)
+
+
+def _is_object(line: bytes) -> bool:
+    """Whether a line is a whole record, as each of JSON Lines is."""
+    try:
+        return isinstance(_load(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _load(raw: bytes) -> Any:
+    """Whole numbers stay exact, as ids may be such; half a surrogate pair is its record's fault."""
+    return json.loads(raw.decode("utf-8"), parse_constant=_refused)
+
+
+def _refused(name: str) -> NoReturn:
+    raise ValueError("no number of JSON")
+
+
+def _records(items: list[Any], request: Request) -> Iterator[Record]:
+    return (parse_record(read_jsonl.renamed(item, request.wanted), default_id=f"item-{number}") for number, item in enumerate(items, 1))

@@ -1,0 +1,64 @@
+"""A WebVTT file, or plain text in which lines begin with their speaker, in; its one conversation out, under the name of the file."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePath
+
+from vocservice.records import RawTurn, RawVerbatim, Rejected
+from vocservice.tables.cues import is_webvtt, turns_of_cues
+from vocservice.tables.encoding import decode, detect, has_undecoded, without_undecoded
+from vocservice.tables.formats import input_format
+from vocservice.tables.lines import MAX_LINE
+from vocservice.tables.prefixes import turns_of_lines
+from vocservice.tables.source import Facts, Record, Request, Source
+from vocservice.tables.stream import open_bytes
+from vocservice.turns import warnings_of
+
+MAX_CHARACTERS = MAX_LINE
+_TURNS: Mapping[str, Callable[[str], Iterable[RawTurn]]] = {"vtt": turns_of_cues, "txt": turns_of_lines}
+
+
+def read(request: Request) -> Source:
+    """Read the whole file, which is one record; the columns that a caller wishes are those of other formats.
+
+    Raises:
+        InputError: the file is missing, or is no text.
+    """
+    kind, opened = input_format(request.path).name, open_bytes(request.path)
+    with opened.stream as stream:
+        is_empty = not stream.peek(1)
+    encoding = "utf-8" if is_empty else detect(request.path).name
+    facts = Facts(request.path, kind, opened.total, encoding=encoding, transcripts=True)
+    return Source(facts, iter([_record(request.path, kind, encoding)]), bytes_read=lambda: opened.total or 0, close=lambda: None)
+
+
+def _record(path: str, kind: str, encoding: str) -> Record:
+    with decode(open_bytes(path), encoding) as stream:
+        text = stream.read(MAX_CHARACTERS + 1)
+    record_id = _id(path)
+    if fault := _fault(text, kind):
+        return Rejected(record_id, *fault)
+    turns = tuple(_TURNS[kind](text.replace("\r\n", "\n").replace("\r", "\n")))
+    if not any(turn.speaker == "customer" for turn in turns):
+        return Rejected(record_id, "empty_text", 'no line is said by a customer; begin what they say with "Customer: "')
+    return RawVerbatim(record_id, turns=turns, warnings=warnings_of(turns))
+
+
+def _fault(text: str, kind: str) -> tuple[str, str] | None:
+    if not text.strip():
+        return "empty_text", "the file is empty; leave it out"
+    if len(text) > MAX_CHARACTERS:
+        return "text_too_long", f"the file has more than {MAX_CHARACTERS // 1024**2} million characters: split it"
+    if has_undecoded(text):
+        return "invalid_encoding", "the file holds bytes that do not belong to its encoding; save it as UTF-8"
+    if kind == "vtt" and not is_webvtt(text):
+        return "invalid_turns", "the first line of a .vtt file must be WEBVTT"
+    return None
+
+
+def _id(path: str) -> str:
+    """The file's name without its suffixes."""
+    name = PurePath(path).name
+    for suffix in (".gz", ".vtt", ".txt"):
+        if name.lower().endswith(suffix):
+            name = name[: -len(suffix)]
+    return without_undecoded(name) or "line-1"
