@@ -4,9 +4,9 @@
 FROM python:3.11-slim-bookworm AS packages
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY requirements-serve.txt /tmp/
+COPY requirements-serve.txt requirements-oidc.txt /tmp/
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --only-binary :all: --requirement /tmp/requirements-serve.txt \
+    && /opt/venv/bin/pip install --only-binary :all: --requirement /tmp/requirements-serve.txt --requirement /tmp/requirements-oidc.txt \
     && /opt/venv/bin/pip uninstall --yes pip
 
 

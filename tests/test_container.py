@@ -108,6 +108,14 @@ def test_what_is_written_lies_where_the_user_of_the_container_may_write(name: st
     assert made and {str(path) for path in mounted} <= set(made[1].split())  # a new volume takes owner and mode of what it covers
 
 
+def test_what_the_image_is_made_of_reaches_the_builder_and_serves_with_every_setting() -> None:
+    let_in = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")}
+    copied = {name for names in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, flags=re.MULTILINE) for name in names.split()}
+    installed = set(re.findall(r"--requirement /tmp/(\S+)", DOCKERFILE))
+    assert copied == let_in and all((REPOSITORY / name).exists() for name in copied)
+    assert installed == {"requirements-serve.txt", "requirements-oidc.txt"} <= copied
+
+
 def test_the_health_check_is_well_with_a_200_only() -> None:
     statuses = iter([200, 503])
 
