@@ -1,75 +1,97 @@
 """A number of made-up records in, the time of every look at the workbench out, beside the naive query of the same run, as ratios.
 
-    python -m benchmarks.workbench [--records 1000000] [--rounds 3] [--url postgresql://voc@localhost/empty]
+    python -m benchmarks.workbench [--records 1000000] [--rounds 5] [--url postgresql://voc@localhost/empty]
 
-Naive is what a program does that asks the database for the records and counts: every analysis of the workspace read, filtered, made
-into rows and figures. The columns are what the workbench does: a mask, a frame, the figures of a page. Times are of one thread of this
-process, the best of the rounds; the naive way runs once for each filter that is named with it. Look at the ratios, not at the seconds.
+A look is a request to the application in this process, signed in, until the page's HTML is there; no network. Each filter is asked for in
+as many ways as there are rounds, none of which was asked for before, so that nothing of it is kept: first right after the page of all
+records was opened, while the whole report of these is being made beside it, then once that is done. The table has the median and the
+slowest. Naive is what a program does that asks the database for the records and counts: every analysis of the workspace read,
+filtered, made into rows and figures; it runs once for each filter that is named with it. Look at the ratios, not at the milliseconds.
 """
 
 from __future__ import annotations
 
+import re
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import count as numbers
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
+from flask.testing import FlaskClient
 
+from benchmarks.desk import application, client_of, opened
 from benchmarks.workspace import DAYS, FIRST_DAY, WORKSPACE, fill
-from vocservice.reporting import page
-from vocservice.reporting.columns import Columns, frame_of
+from vocservice.reporting.columns import frame_of
 from vocservice.reporting.report import Wish, report_of
 from vocservice.reporting.rows import rarely_collected, row_of
-from vocservice.store import choosing, migrate, reading
+from vocservice.store import reading
 from vocservice.store.database import Database
-from vocservice.store.reading import Selection
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.tables import Table
 
 LAST_DAY = FIRST_DAY.date() + timedelta(days=DAYS - 1)
 TODAY = date(2026, 1, 31)
-SELECTIONS: Mapping[str, Selection] = {
-    "everything": Selection(),
-    "one channel": Selection(channel="email"),
-    "last four weeks": Selection(since=LAST_DAY - timedelta(days=27)),
-    "service complaints": Selection(scope="service_complaint"),
-    "one cell": Selection(stage="purchase", factor="fulfilment"),
-    "channel, polarity and half a year": Selection(channel="review", polarity="-", since=LAST_DAY - timedelta(days=181)),
+FILTERS: Mapping[str, Mapping[str, str]] = {
+    "everything": {},
+    "one channel": {"channel": "email"},
+    "last four weeks": {"since": str(LAST_DAY - timedelta(days=27))},
+    "service complaints": {"scope": "any_service"},
+    "one cell": {"stage": "purchase", "factor": "fulfilment"},
+    "channel, polarity and half a year": {"channel": "review", "polarity": "-", "since": str(LAST_DAY - timedelta(days=181))},
+    "two days": {"since": str(LAST_DAY - timedelta(days=1))},
+    "two days, one channel": {"since": str(LAST_DAY - timedelta(days=1)), "channel": "phone"},
+}
+PAGES: Mapping[str, str] = {
+    "list of the records of one cell": "/workbench/verbatims?stage=purchase&factor=fulfilment",
+    "list: 50,000 looked through for a word that none has": "/workbench/verbatims?q=zebra",
+    "two sets side by side": "/workbench/compare?a_channel=phone&b_channel=chat",
+    "issues": "/workbench/issues",
 }
 NAIVE = ("everything", "one cell")
+_later = numbers()
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One look: its seconds, those of the naive way where it was run, and of how many records."""
+    """One look: its median and slowest seconds, those of the naive way where it was run, and of how many records."""
 
     name: str
     records: int
     seconds: float
+    slowest: float
     naive: float | None = None
 
 
-def measure(url: str, count: int, rounds: int) -> list[Measured]:
+def measure(url: str, count: int, rounds: int) -> Iterator[Measured]:
     """Fill an empty database and look at it in every way."""
-    database = Database(url)
-    migrate.upgrade(database)
-    found = [Measured("writing the records (not a look)", count, seconds_of(lambda: fill(database, count)))]
-    table = Table(database, WORKSPACE, load_taxonomy())
-    found.append(Measured("first look ever: records are packed", count, seconds_of(table.load)))
-    table = Table(database, WORKSPACE, load_taxonomy())
-    found.append(Measured("first look of a process: columns are read", count, seconds_of(table.load)))
-    found.append(Measured("look at columns where nothing changed", count, best(rounds, table.load)))
-    columns = table.load().columns
-    found += [_selected(database, columns, name, selection, rounds) for name, selection in SELECTIONS.items()]
-    found += _more(database, columns, rounds)
+    database = opened(url)
+    client = client_of(application(database, url), database, WORKSPACE)
+    yield timed("writing the records (not a look)", count, 1, lambda: fill(database, count, is_new=False))
+    yield timed("first look ever: records are packed", count, 1, Table(database, WORKSPACE, load_taxonomy()).load)
+    yield timed("first look of a process: columns are read", count, 1, lambda: _page(client, "/workbench", waits=True))
+    for name in FILTERS:
+        yield _filtered(client, database, name, rounds, beside="while all figures are made")
+    yield timed("all figures, in a thread beside the page", count, 1, lambda: _whole(client))
+    for name in FILTERS:
+        yield _filtered(client, database, name, rounds)
+    for name, path in PAGES.items():
+        yield timed(name, count, rounds, lambda path=path: _page(client, path))  # type: ignore[misc]
     fill(database, 1, is_new=False, start=count)
-    found.append(Measured("look after one more record", count + 1, seconds_of(table.load)))
+    yield timed("filter: two days, after one more record", count + 1, 1, lambda: _page(client, _path("two days")))
     database.close()
-    return found
+
+
+def timed(name: str, records: int, rounds: int, act: Callable[[], object], *, naive: float | None = None) -> Measured:
+    """How long it takes."""
+    found = [seconds_of(act) for _ in range(rounds)]
+    return Measured(name, records, statistics.median(found), max(found), naive)
 
 
 def seconds_of(act: Callable[[], object]) -> float:
@@ -79,87 +101,62 @@ def seconds_of(act: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def best(rounds: int, act: Callable[[], object]) -> float:
-    """The shortest of some rounds."""
-    return min(seconds_of(act) for _ in range(rounds))
-
-
-def figures(columns: Columns, selection: Selection) -> Any:
-    """What a page of a large workspace has at once."""
-    mask = choosing.chosen(columns, selection)
-    return report_of(columns.frame(mask), (), columns.skipped(mask), Wish(today=TODAY), is_brief=True)
-
-
-def naive(database: Database, selection: Selection) -> Any:
-    """The same figures of the same records, by reading them all."""
+def naive(database: Database, name: str) -> Any:
+    """The figures of the page of a filter, by reading every record."""
     with rarely_collected(), database.read() as connection:
         ids = reading.ids(connection, WORKSPACE)
         every = (row_of(taken.analysis, taken.origin) for taken in reading.in_order(connection, WORKSPACE, ids))
-        rows = [row for row in every if fits(row, selection)]
+        rows = [row for row in every if fits(row, FILTERS[name])]
     return report_of(frame_of(rows, load_taxonomy()), (), {}, Wish(today=TODAY), is_brief=True)
 
 
-def fits(row: Any, selection: Selection) -> bool:
-    """Whether a row counts in the cell that is asked for; any does where none is."""
-    if selection.stage is None:
-        return True
-    return any(one.key == selection.factor for one in row.factors) and any(one.key == selection.stage for one in row.stages)
+def fits(row: Any, wanted: Mapping[str, str]) -> bool:
+    """Whether a row has the stage and the factor that are asked for."""
+    found = {"stage": {one.key for one in row.stages}, "factor": {one.key for one in row.factors}}
+    return all(wanted[name] in keys for name, keys in found.items() if name in wanted)
 
 
-def report(found: Sequence[Measured]) -> str:
+def report(found: Iterator[Measured]) -> str:
     """One Markdown table."""
-    head = ["### Workbench", "", "| look | records | ms | naive, ms | naive over ours |", "|---|---:|---:|---:|---:|"]
+    head = ["### Workbench", "", "| look | records | ms | slowest | naive, ms | naive over ours |", "|---|---:|---:|---:|---:|---:|"]
     return "\n".join([*head, *map(_line, found), ""])
 
 
 def _line(one: Measured) -> str:
     told = (f"{1000 * one.naive:,.0f}", f"{one.naive / one.seconds:,.0f}") if one.naive else ("", "")
-    return f"| {one.name} | {one.records:,} | {1000 * one.seconds:,.1f} | {told[0]} | {told[1]} |"
+    return f"| {one.name} | {one.records:,} | {1000 * one.seconds:,.1f} | {1000 * one.slowest:,.1f} | {told[0]} | {told[1]} |"
 
 
-def _selected(database: Database, columns: Columns, name: str, selection: Selection, rounds: int) -> Measured:
-    seconds = best(rounds, lambda: figures(columns, selection))
-    plain = seconds_of(lambda: naive(database, selection)) if name in NAIVE else None
-    return Measured(f"filter: {name}", int(choosing.chosen(columns, selection).sum()), seconds, plain)
+def _filtered(client: FlaskClient, database: Database, name: str, rounds: int, *, beside: str = "") -> Measured:
+    plain = seconds_of(lambda: naive(database, name)) if name in NAIVE and not beside else None
+    (records,) = map(int, re.findall(r"<p>(\d+) records", _page(client, _path(name))))
+    return timed(f"filter: {name}{beside and ', '}{beside}", records, rounds, lambda: _page(client, _path(name)), naive=plain)
 
 
-def _more(database: Database, columns: Columns, rounds: int) -> list[Measured]:
-    """What follows the figures: the page's HTML, what comes later on it, a list of records."""
-    count, selection = len(columns), SELECTIONS["one cell"]
-    brief = figures(columns, Selection())
-    found = [Measured("the page's HTML of those figures", count, best(rounds, lambda: page.figures(brief, _Links())))]
-    with database.read() as connection:
-        rows = reading.StoredRows(connection, WORKSPACE, columns.ids)
-        whole = best(1, lambda: report_of(columns.frame(), rows, {}, Wish(today=TODAY)))
-        found.append(Measured("all figures, in a thread beside the page", count, whole))
-        listed = best(rounds, lambda: _page(connection, columns, selection, ()))
-        found.append(Measured("list of the records of one cell", count, listed))
-        searched = best(rounds, lambda: _page(connection, columns, Selection(), ("zebra",)))
-        found.append(Measured("search of 50,000 for a word that none has", count, searched))
-    return found
+def _path(name: str) -> str:
+    """A filter as nobody asked for it before: with a last day that all records are before."""
+    until = date(3000, 1, 1) + timedelta(days=next(_later))
+    return f"/workbench?{urlencode({**FILTERS[name], 'until': str(until)})}"
 
 
-def _page(connection: Any, columns: Columns, selection: Selection, words: Sequence[str]) -> Any:
-    lines = choosing.lines(columns, choosing.chosen(columns, selection), limit=reading.SEARCHED + 1 if words else 400)
-    return reading.page(connection, WORKSPACE, lines, words)
+def _whole(client: FlaskClient) -> None:
+    """Until the page of all records has all figures."""
+    while "data-later" in _page(client, "/workbench"):
+        time.sleep(0.5)
 
 
-class _Links:
-    """Links of about the length of the workbench's."""
-
-    def cell(self, cell: Any) -> str:
-        return f"/workbench/verbatims?stage={cell.stage}&factor={cell.factor}"
-
-    def record(self, record_id: str) -> str:
-        return f"/desk/{record_id}"
-
-    def chart(self, name: str) -> str:
-        return f"/workbench/charts/{name}.json"
+def _page(client: FlaskClient, path: str, *, waits: bool = False) -> str:
+    answer = client.get(path)
+    while waits and answer.status_code == 202:
+        answer = client.get(path)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{path} answered {answer.status_code}")
+    return answer.text
 
 
 @click.command()
 @click.option("--records", "counts", multiple=True, type=click.IntRange(min=1), default=(100_000,), show_default=True, help="How many.")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="The best of so many counts.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="How often each is asked for.")
 @click.option("--url", help="An empty database; a file of its own by default.")
 def main(counts: tuple[int, ...], rounds: int, url: str | None) -> None:
     """Measure and print."""

@@ -9,12 +9,15 @@ from web.visiting import Office
 from werkzeug.serving import make_server
 
 from e2e.sitting import Desk
+from vocservice.web import looking
 
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     monkeypatch.chdir(tmp_path)  # files of batches lie beside the store
-    return Office(tmp_path, monkeypatch)
+    made = Office(tmp_path, monkeypatch)
+    monkeypatch.setattr(looking, "SMALL_SECONDS", 0.15)  # as people meet it: what takes long follows
+    return made
 
 
 @pytest.fixture

@@ -38,6 +38,24 @@ def test_a_segment_is_a_link_that_holds_the_filters(office: Office) -> None:
     assert (row["page"], row["filters"]) == ("workbench", {"channel": "chat", "factor": "technology"})
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/workbench?channel=chat&before_since=2026-01-01&before_until=2026-01-31&after_since=2026-02-01&after_until=2026-02-28",
+        "/workbench/verbatims?stage=use&cell=use.technology.-",
+        "/workbench/verbatims?level_to=-1&score_from=2.5&q=crashed",
+        "/workbench/search?channel=chat&q=crashed&about=parking",
+        "/workbench/compare?a_channel=phone&b_scope=any_service",
+    ],
+)
+def test_a_segment_holds_whatever_a_page_was_asked_for(office: Office, address: str) -> None:
+    browser = office.browser("analyst")
+    answer = browser.send(address, SAVE, {"name": "Kept"})
+    assert (answer.status_code, answer.location) == (303, address)
+    assert address in [link["href"] for link in browser.page("/workbench").all("a")]
+    assert "aria-current" in browser.client.get(address).text.partition("Saved segments")[2].partition("Kept</bdi>")[0]
+
+
 @pytest.mark.parametrize(("shared", "seen"), [({}, 0), ({"shared": "1"}, 1)])
 def test_others_see_what_is_shared(office: Office, shared: dict[str, str], seen: int) -> None:
     save(office.browser("analyst"), **shared)

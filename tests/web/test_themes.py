@@ -89,7 +89,7 @@ def test_a_key_needs_the_scope(office: Office, path: str) -> None:
         ("/workbench/themes?cell=use", 400),
         ("/workbench/search?cell=use.", 400),
         ("/workbench/verbatims?cell=.technology", 400),
-        ("/workbench/search?cursor=1", 400),
+        ("/workbench/search?cursor=1.%0a", 400),
         ("/workbench/search?about=" + "x" * 501, 400),
         ("/workbench/new-themes?before_since=2026-01-01", 400),
         ("/workbench/themes?source=src_of_somebody_else", 404),
@@ -107,7 +107,7 @@ def test_a_cell_is_grouped_by_what_it_says(office: Office) -> None:
     assert (found["total"], found["records"], found["by"], found["other"]) == (24, 24, "meaning", 0)
     assert [theme["records"] for theme in found["themes"]] == [12, 12]
     page = office.browser("analyst").page("/workbench/themes?cell=use.technology")
-    assert "12" in page.words and "Net sentiment" in page.words
+    assert "12" in page.words and "Net sentiment" in page.words and page.undefined == set()
     link = next(str(link["href"]) for link in page.all("a") if "like=" in str(link["href"]))
     assert "cell=use.technology" in link
     assert office.browser("analyst").client.get(link).status_code == 200
@@ -156,7 +156,8 @@ def test_what_no_factor_explains_and_grows_is_told(office: Office) -> None:
     assert (found["n_before"], found["n_after"], found["unexplained_before"], found["unexplained_after"]) == (15, 27, 0, 12)
     (theme,) = found["themes"]
     assert (theme["hits_before"], theme["hits_after"], theme["is_growing"]) == (0, 12, True)
-    assert "grows" in (words := office.browser("analyst").page(f"/workbench/new-themes{query}").words) or "new" in words
+    page = office.browser("analyst").page(f"/workbench/new-themes{query}")
+    assert ("grows" in page.words or "new" in page.words) and page.undefined == set()
 
 
 def test_few_records_are_not_known(office: Office) -> None:
@@ -195,6 +196,28 @@ def test_words_and_phrases_are_found_and_merged_with_meaning(office: Office, mon
     assert listed(browser, "/workbench/search?q=%22lot+parking%22") == []
     assert listed(browser, "/workbench/verbatims?q=%22noise+from%22") == [noise]
     assert set(listed(browser, "/workbench/search?q=noise&about=park")) == {park, noise}
+
+
+def test_a_search_for_words_goes_on_where_it_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, path, found = {say(office, PARKING, None) for _ in range(3)}, "/workbench/search?q=parking&stage=use", list[str]()
+    monkeypatch.setattr("vocservice.store.reading.SEARCHED", 1)
+    browser = office.browser("analyst")
+    told = api(office, "/v1/search?q=parking")
+    assert (len(told["items"]), len(api(office, f"/v1/search?q=parking&cursor={told['cursor']}")["items"])) == (1, 1)
+    while path:
+        found += listed(browser, path)
+        path = next((str(link["href"]) for link in browser.page(path).all("a") if "cursor=" in str(link["href"])), "")
+    assert len(found) == 3 and set(found) == made
+
+
+def test_records_that_say_the_same_are_looked_for_within_the_filters_and_those_of_a_customer_are_one_click_away(office: Office) -> None:
+    mine, other = say(office, PARKING, 0, customer="a" * 64), say(office, NOISE, 1, customer="a" * 64)
+    say(office, NOISE, 1, customer="b" * 64)
+    browser = office.browser("analyst")
+    links = {str(link["href"]) for link in browser.page("/workbench/verbatims?stage=use&q=parking").all("a")}
+    assert f"/workbench/search?stage=use&like={mine}" in links
+    (same,) = [link for link in links if "customer_of" in link]
+    assert set(listed(browser, same)) == {mine, other}
 
 
 def test_a_process_without_a_model_searches_words_and_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,8 +131,7 @@ def _saying(looking: Looking, sought: Sought) -> Page:
     words = looking.asked.selection.words
     if not words:
         return Page((), None)
-    after = reading.line_of(sought.cursor) if sought.cursor else None
-    return looking.page(after=after, words=words, listed=LISTED)
+    return looking.page(after=sought.after, words=words, listed=LISTED)
 
 
 def _near(looking: Looking, meant: Meant, like: str) -> "Found":

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
-from vocservice.store.reading import Place, Selection
+from vocservice.store.reading import Line, Place, Selection, line_of
 from vocservice.web.query import Query
 
 if TYPE_CHECKING:
@@ -86,14 +86,14 @@ class Sought:
         q: the words as they were typed.
         about: what the records are to be about.
         like: id of the record that they are to be like.
-        cursor: where to look further for the words.
+        after: where to look further for the words.
     """
 
     asked: Asked
     q: str = ""
     about: str = ""
     like: str = ""
-    cursor: str = ""
+    after: Line | None = None
 
     @property
     def is_any(self) -> bool:
@@ -192,11 +192,13 @@ def sought_of(args: MultiDict[str, str]) -> Sought:
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
-        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`), or the cursor is none (`cursor_invalid`).
     """
     query = Query(args, known=(*FILTERS, *SOUGHT))
     asked = Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query))
-    return Sought(asked, *((query.text(name) or "").strip() for name in ("q", "about", "like", "cursor")))
+    q, about, like = ((query.text(name) or "").strip() for name in ("q", "about", "like"))
+    cursor = query.text("cursor")
+    return Sought(asked, q, about, like, line_of(cursor) if cursor else None)
 
 
 def words_of(text: str | None) -> tuple[str, ...]:
