@@ -188,6 +188,7 @@ def test_intercom_keeps_the_words_of_authors_it_does_not_know() -> None:
 def test_intercom_redaction_leaves_the_part_out_or_erases() -> None:
     kept = only("intercom", intercom([HELP, GONE, SURE], topic="conversation_part.redacted"))
     assert [turn.text for turn in kept.verbatim.turns] == ["Help,\nit & I broke.", "Sure"]
+    assert kept.forgets_earlier and not only("intercom", intercom([HELP, SURE])).forgets_earlier
     for parts, topic in (
         ([GONE, SURE], "conversation_part.redacted"),
         ([], "conversation_part.redacted"),

@@ -4,12 +4,13 @@ The record is the conversation (`unit = "conversation"`). Many topics carry the 
 fewer turns than the conversation and the warning `conversation_incomplete`: subscribe to `conversation.admin.closed`, or
 set `unit = "part"`, which makes a record `conversation/part` of each customer message.
 
-A redacted part is left out: `conversation_part.redacted` gives the conversation again without it where the payload holds
-other words of the customer, else an erasure of the conversation, as what is stored may hold what was redacted. With
-`unit = "part"` just the part is erased. Notes between colleagues are never read.
+A redacted part is left out: `conversation_part.redacted` gives the conversation again without it, and forgets what is kept of
+it from before, where the payload holds other words of the customer; else it erases the conversation, as what is stored may
+hold what was redacted. With `unit = "part"` just the part is erased. Notes between colleagues are never read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +21,7 @@ from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
-from vocservice.ingest.events import Erase, Event, Parsed, Skipped
+from vocservice.ingest.events import Erase, Event, Parsed, Skipped, Upsert
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, needed_key, number_at, objects_at, read_object, text_at
 from vocservice.records import Speaker
@@ -153,8 +154,11 @@ def _conversation(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Cl
         warnings=("conversation_incomplete",) if total is not None and total > held else (),
     )
     event = upsert(draft, clock)
-    is_erased = isinstance(event, Skipped) and (is_redaction or any(part.is_redacted for part in parts))
-    return Erase(record_id, clock.read(at(item, "updated_at")), "redacted") if is_erased else event
+    if not (is_redaction or any(part.is_redacted for part in parts)):
+        return event
+    if isinstance(event, Upsert):
+        return replace(event, forgets_earlier=True)
+    return Erase(record_id, clock.read(at(item, "updated_at")), "redacted")
 
 
 def _parts(item: Any) -> Iterator[_Part]:
