@@ -99,8 +99,8 @@ def _records(office: Office, browser: Browser) -> Iterator[str]:
 
 def _issue(office: Office, browser: Browser) -> str:
     with office.database.write() as connection:
-        named = {"stage": "purchase", "factor": "technology", "title": "Payments fail", "owner": "digital"}
-        return issues.open_one(connection, browser.user, **named, evidence=EVIDENCE)
+        cell = {"stage": "purchase", "factor": "technology"}
+        return issues.open_one(connection, browser.user, **cell, title="Payments fail", owner="digital", evidence=EVIDENCE)
 
 
 def _keep_report() -> None:

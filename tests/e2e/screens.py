@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -15,7 +17,7 @@ from selenium.common.exceptions import WebDriverException  # noqa: E402
 from web.visiting import Office  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
-from e2e.places import furnished, paths  # noqa: E402
+from e2e.places import conflict, furnished, paths  # noqa: E402
 from e2e.sitting import NARROW, WIDE, Desk  # noqa: E402
 
 TRIES = 3
@@ -39,21 +41,29 @@ def main(folder: Path) -> None:
 
 
 def take(office: Office, desk: Desk, folder: Path) -> None:
-    """Every page, signed in as an admin."""
+    """The page to sign in, every page signed in as an admin, and the conflict of two decisions."""
     admin = office.browser("admin", name="Ada Lovelace")
     ids = furnished(office, admin)
+    named = {value: f"{name}{at or ''}" for name, values in ids.items() for at, value in enumerate(values)}
+    each(desk, lambda: desk.open("/login"), folder, "login")
     desk.sign_in(admin.user.email)
-    named = {value: name for name, value in ids.items()}
+    for path in paths(office, ids):
+        name = "-".join(named.get(part, part) for part in path.split("/") if part) or "start"
+        if path != "/login":  # leads on who is signed in
+            each(desk, partial(desk.open, path), folder, name)
+    each(desk, partial(conflict, office, desk), folder, "conflict")
+
+
+def each(desk: Desk, show: Callable[[], None], folder: Path, name: str) -> None:
+    """A page in both themes and both sizes, each as high as it is."""
     for theme in ("light", "dark"):
         desk.wear(theme)
-        for path in paths(office, ids):
-            name = "-".join(named.get(part, part) for part in path.split("/") if part) or "start"
-            for size, width in (("", WIDE), ("-phone", NARROW)):
-                desk.driver.set_window_size(*width)
-                desk.open(path)
-                high = desk.driver.execute_script("return document.documentElement.scrollHeight")
-                desk.driver.set_window_size(width[0], max(width[1], min(high + 150, 6000)))
-                keep(desk, folder / f"{name}-{theme}{size}.png")
+        for size, (width, height) in (("", WIDE), ("-phone", NARROW)):
+            desk.shape(width, height)
+            show()
+            high = desk.driver.execute_script("return document.documentElement.scrollHeight")
+            desk.shape(width, max(height, min(high + 150, 6000)))
+            keep(desk, folder / f"{name}-{theme}{size}.png")
 
 
 def keep(desk: Desk, path: Path) -> None:

@@ -11,7 +11,7 @@ BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 needs_browser = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium and chromedriver (Debian packages) are not installed")
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-WIDE, NARROW = (1280, 1000), (500, 900)
+WIDE, NARROW = (1280, 1000), (390, 844)  # a window; a phone, which is emulated: no window is so narrow
 SECONDS = 20
 AXE_SECONDS = 120  # a journey map has some thousand cells, and a shared machine its slow minutes
 
@@ -32,8 +32,8 @@ class Desk:
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
         self.driver.set_page_load_timeout(SECONDS)
         self.driver.set_script_timeout(AXE_SECONDS)
-        self.driver.set_window_size(*WIDE)
         self.address, self.downloads = address, downloads
+        self.shape(*WIDE)
 
     def open(self, path: str) -> None:
         self.driver.get(self.address + path)
@@ -65,6 +65,20 @@ class Desk:
     def wear(self, theme: str) -> None:
         """Light or dark, as the system would have it."""
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
+
+    def shape(self, width: int, height: int) -> None:
+        """So many pixels; as a phone where that is narrow."""
+        self.width = width
+        if width < WIDE[0]:
+            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
+            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            return
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self.driver.set_window_size(width, height)
+
+    def fits(self) -> bool:
+        """Whether the page is no wider than what shows it; a phone would show it small."""
+        return bool(self.driver.execute_script("return document.documentElement.scrollWidth <= arguments[0]", self.width))
 
     def faults(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA on the page as it stands: rule, place, and why."""

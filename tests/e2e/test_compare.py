@@ -33,8 +33,8 @@ def test_no_fault_is_found_in_any_size(office: Office, desk: Desk, theme: str) -
     desk.sign_in(office.user("analyst").email)
     desk.wear(theme)
     for size in (WIDE, NARROW):
-        desk.driver.set_window_size(*size)
+        desk.shape(*size)
         for path in (PAGE, PAGE + PHONE_CHAT, "/workbench"):
             desk.open(path)
             assert desk.faults() == [], path
-            assert desk.driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), path
+            assert desk.fits(), path
