@@ -161,9 +161,17 @@ def test_figures_of_transcripts_by_hand(model: ConversationModel, engine: Engine
     figures = transcript_figures(with_model, rows)
     review = figures["needs_review"]
     assert figures["n"] == 8 and review["n"] == 3
-    assert (review["precision"], review["recall"]) == (1.0, pytest.approx(2 / 3))
+    assert (review["precision"]["value"], review["recall"]["value"]) == (1.0, pytest.approx(2 / 3))
     assert review["f1"]["value"] == pytest.approx(2 * 2 / (3 + 2)) and review["f1"]["n"] == 8
-    assert figures["outcome"]["labels"]["resolved"] == {"f1": pytest.approx(2 * 5 / (5 + 6)), "n": 5}
-    assert figures["reasons"]["abandoned"] == {"n": 2, "f1": 1.0, "precision": 1.0, "recall": 1.0}
-    assert review["found_when_reading"]["top_0.1"] == pytest.approx(1 / 3)
+    resolved, abandoned = figures["outcome"]["labels"]["resolved"], figures["reasons"]["abandoned"]
+    assert (resolved["n"], resolved["f1"]["value"]) == (5, pytest.approx(2 * 5 / (5 + 6)))
+    assert (abandoned["n"], figures["reasons"]["escalation"]) == (2, {"n": 0})  # of which there is none
+    for name in ("f1", "precision", "recall", "average_precision"):
+        assert (abandoned[name]["value"], abandoned[name]["high"], abandoned[name]["n"]) == (1.0, 1.0, 8)
+    for case, n in ((review, 3), (abandoned, 2)):
+        assert {name: (one["value"], one["best"]) for name, one in case["found_when_reading"].items()} == {
+            "top_0.1": (pytest.approx(1 / n), pytest.approx(1 / n)),
+            "top_0.2": (pytest.approx(2 / n), pytest.approx(2 / n)),
+            "top_0.333333": (1.0, 1.0),
+        }
     assert figures["sentiment_end"]["n"] == 8

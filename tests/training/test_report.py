@@ -55,7 +55,11 @@ def metrics() -> dict[str, Any]:
         sets = {s.name: of_set(s.keys, s.kind, start) for s in load_taxonomy().of("verbatim")}
         return {"n": n, "rejected": 0} | sets
 
-    review = {"n": 17, "f1": figure(0.61, 60), "precision": 0.6, "recall": 0.62, "average_precision": figure(0.71, 60)}
+    def judged(n: int, start: float, *names: str) -> dict[str, Any]:
+        return {"n": n} | {name: figure(start + at / 10, 60) for at, name in enumerate(("f1", "precision", "recall", *names))}
+
+    found = {"found_when_reading": {f"top_{at}": figure(0.2 + at / 10, 60) | {"best": 0.25 + at / 10} for at in range(3)}}
+    review = judged(17, 0.61, "average_precision") | found
     return {
         "dev": data(0.5, 298),
         "fresh": data(0.4, 665),
@@ -69,10 +73,10 @@ def metrics() -> dict[str, Any]:
         "transcripts": {
             "n": 60,
             "needs_review": review,
-            "outcome": {"macro_f1": figure(0.55, 60), "labels": {}},
+            "outcome": {"macro_f1": figure(0.55, 60), "labels": {"pending": judged(8, 0.3)}},
             "sentiment_start": figure(0.8, 60),
             "sentiment_end": figure(0.7, 60),
-            "reasons": {"abandoned": {"n": 9, "f1": 0.5, "precision": 0.4, "recall": 0.6}},
+            "reasons": {"abandoned": judged(9, 0.5, "average_precision") | found, "escalation": {"n": 0}},
         },
         "sentiment_sets": {"sst": figure(0.9, 800), "amazon": figure(0.94, 774)},
     }
@@ -129,7 +133,14 @@ def test_calibration_evidence_transcripts_and_public_sets_are_shown(metrics: dic
     assert rows(quality, "touches the annotated span")[0][1:] == ["0.90", "0.930 (0.89-0.96)"]
     assert "n = 431 labels. Whole-text spans would have precision 0.24" in quality
     assert "n = 60 real conversations, 17 of which need review" in quality
-    assert rows(quality, "`abandoned`")[-1] == ["`abandoned`", "9", "0.40", "0.60", "0.50"]
+    assert rows(quality, "needs_review precision") == [["needs_review precision", "-", "0.710 (0.67-0.74)"]]
+    assert rows(quality, "needs_review average precision") == [["needs_review average precision", "0.85", "0.910 (0.87-0.94)"]]
+    assert rows(quality, "`pending`") == [["`pending`", "8", "0.400 (0.36-0.43)", "0.500 (0.46-0.53)", "0.300 (0.26-0.33)"]]
+    scores = ["0.600 (0.56-0.63)", "0.700 (0.66-0.73)", "0.500 (0.46-0.53)", "0.800 (0.76-0.83)"]
+    found = ["0.200 (0.16-0.23) / 0.25", "0.300 (0.26-0.33) / 0.35", "0.400 (0.36-0.43) / 0.45"]
+    assert rows(quality, "`abandoned`")[-2:] == [["`abandoned`", "9", *scores], ["`abandoned`", "9", *found]]
+    assert rows(quality, "`needs_review`") == [["`needs_review`", "17", *found]]
+    assert rows(quality, "`escalation`")[-1] == ["`escalation`", "0", *["not known: n = 0"] * 3]
     assert rows(quality, "sst")[0][-1] == "0.900 (0.86-0.93), n = 800"
 
 

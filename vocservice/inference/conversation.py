@@ -198,12 +198,13 @@ class ConversationModel(BaseModel):
             review_probability=review,
             needs_review=is_called,
             reasons=given or {key: reasons[key] for key in likeliest},
+            every_reason=reasons,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability.
+    """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability; `every_reason`: of all.
 
     Where a review is needed there is a reason: the likeliest where none is likely enough by itself.
     """
@@ -214,3 +215,4 @@ class Judgement:
     review_probability: float
     needs_review: bool
     reasons: dict[str, float]
+    every_reason: dict[str, float]
