@@ -12,6 +12,7 @@ from web.storing import ELSEWHERE, WORKSPACE, opened
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
+from vocservice.ingest.registry import ADAPTERS
 from vocservice.settings import Settings, StoreSettings
 from vocservice.store import keys, schema, sources
 from vocservice.store.database import Database
@@ -87,6 +88,7 @@ def test_a_source_is_made_listed_rotated_and_disabled(store: Database, voc: Voc)
         ("key", "add", "x", "--scope", "everything"),
         ("key", "revoke", "key_none"),
         ("webhook", "send", "--url", "http://127.0.0.1:1/x"),
+        ("webhook", "send", "--source", "nobody"),
         ("webhook", "send", "--url", "http://127.0.0.1:1/x", "--adapter", "generic"),
         ("webhook", "send", "--url", "file:///etc/passwd", "--adapter", "generic"),
         ("webhook", "send", "--url", "http://127.0.0.1:1/x", "--adapter", "typeform"),
@@ -131,6 +133,15 @@ def test_a_sample_is_signed_and_sent(store: Database, voc: Voc, fake: object, mo
         assert voc("webhook", "send", "--adapter", "typeform", "--secret", SECRET, "--number", "2", "--url", url).out.startswith("202")
         refused = voc("webhook", "send", "--adapter", "typeform", "--secret", "typeform-secret-bad", "--url", url)
         assert refused.code == 1 and refused.out.startswith("401")
+
+
+def test_a_sample_is_checked_here_without_a_url(store: Database, voc: Voc) -> None:
+    assert voc("source", "add", "Shop survey", "--adapter", "typeform", "--secret", SECRET).code == 0
+    for named in (("--source", "Shop survey"), ("--source", "typeform"), *(("--adapter", name) for name in ADAPTERS)):
+        ran = voc("webhook", "send", *named)
+        assert (ran.code, "the sample was checked and read, " in ran.out) == (0, True), named
+    with store.read() as connection:
+        assert not connection.execute(select(schema.inbox)).all()
 
 
 def test_no_redirect_is_followed(voc: Voc) -> None:
