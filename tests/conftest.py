@@ -3,16 +3,61 @@
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import databases
 import pytest
 from builders import fake_analyser, has_current_bundle, steps_analyser
 from commands import Ran, Voc
+from store.servers import Postgres, binaries
 
 import vocservice
 from vocservice import api
 from vocservice.api import Analyser
 from vocservice.cli import run
+
+GIVEN_SERVER = os.environ.get("VOC_TEST_DATABASE", "")  # before the tests clear their environment
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "where the stores of tests/web, tests/jobs and tests/cli lie; some of them lie on both by default"
+    parser.addoption("--database", choices=databases.KINDS, default="postgresql" if GIVEN_SERVER else None, help=told)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `each_database` run on both kinds, but where the option names one."""
+    if metafunc.definition.get_closest_marker("each_database") and not metafunc.config.getoption("database"):
+        metafunc.parametrize("database_kind", databases.KINDS, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running server of our own."""
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed here: no initdb under /usr/lib/postgresql or on the path")
+    server = Postgres(folder)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def database_server(request: pytest.FixtureRequest) -> str:
+    """A database of the server that VOC_TEST_DATABASE names, whose user may make others there; by default of one of our own."""
+    return GIVEN_SERVER or str(request.getfixturevalue("postgres").url())
+
+
+@pytest.fixture(autouse=True)
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where this test's stores lie."""
+    kind = str(getattr(request, "param", request.config.getoption("database") or "sqlite"))
+    if kind == "postgresql" and request.node.get_closest_marker("sqlite_only"):
+        pytest.skip("of SQLite only")
+    databases.choose(request.getfixturevalue("database_server") if kind == "postgresql" else None)
+    yield kind
+    databases.choose(None)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from databases import blank, url_in
 from pydantic import SecretStr
 from sqlalchemy import delete, select
 from web.storing import ELSEWHERE, WORKSPACE, opened
@@ -16,7 +17,6 @@ from vocservice.ingest.registry import ADAPTERS
 from vocservice.settings import Settings, StoreSettings
 from vocservice.store import keys, schema, sources
 from vocservice.store.database import Database
-from vocservice.store.migrate import upgrade
 from vocservice.store.sealing import new_key
 from vocservice.web.app import create_app
 
@@ -29,12 +29,10 @@ SECRET = "typeform-secret-one"
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A store with one workspace, as the environment names it."""
     key = new_key()
-    url = f"sqlite:///{tmp_path / 'voc.db'}"
-    upgrade(Database(url))
     database, _ = opened(tmp_path, key=key)
     with database.write() as connection:
         connection.execute(delete(schema.workspaces).where(schema.workspaces.c.id == ELSEWHERE))
-    monkeypatch.setenv("VOC_STORE__URL", url)
+    monkeypatch.setenv("VOC_STORE__URL", url_in(tmp_path))
     monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([key]))
     yield database
     database.close()
@@ -115,7 +113,7 @@ def test_a_key_is_shown_once_rotated_and_revoked(store: Database, voc: Voc) -> N
 
 
 def test_without_a_store_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voc: Voc) -> None:
-    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'none.db'}")
+    monkeypatch.setenv("VOC_STORE__URL", blank(tmp_path))
     monkeypatch.setenv("VOC_STORE__KEYS", json.dumps([new_key()]))
     ran = voc("source", "list")
     assert ran.code == 2 and "voc init" in ran.err

@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+import databases
 import pytest
 from commands import Voc
 from store.bench import Bench, said, work_off
@@ -20,7 +21,7 @@ from vocservice.store.schema import jobs as job_table
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the store will be."""
-    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'var' / 'voc.db'}")
+    monkeypatch.setenv("VOC_STORE__URL", databases.blank(tmp_path / "var"))
     monkeypatch.setenv("VOC_STORE__KEY_FILE", str(tmp_path / "var" / "voc.key"))
     return tmp_path
 

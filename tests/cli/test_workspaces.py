@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+from databases import blank
 
 from .conftest import Voc
 
 
 @pytest.fixture(autouse=True)
 def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voc: Voc) -> None:
-    monkeypatch.setenv("VOC_STORE__URL", f"sqlite:///{tmp_path / 'voc.db'}")
+    monkeypatch.setenv("VOC_STORE__URL", blank(tmp_path))
     monkeypatch.setenv("VOC_STORE__KEY_FILE", str(tmp_path / "voc.key"))
     assert voc("init").code == 0
 

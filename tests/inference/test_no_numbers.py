@@ -76,7 +76,7 @@ def test_33_a_scale_of_zero_is_refused(bundle_copy: Path) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = made_store(settings_in(tmp_path))
+    made = made_store(tmp_path, settings_in(tmp_path))
     yield made
     made.database.close()
 

@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    made = made_store(settings)
+def store(settings: Settings, tmp_path: Path) -> Iterator[Store]:
+    made = made_store(tmp_path, settings)
     yield made
     made.database.close()

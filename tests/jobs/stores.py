@@ -8,9 +8,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from builders import fake_analyser
+from databases import place, url_in
 from pydantic import SecretStr
 from sqlalchemy import func, insert, select, text
-from store import templates
 
 from vocservice.api import Analyser
 from vocservice.jobs.worker import Worker
@@ -32,15 +32,15 @@ SECONDS = 60
 def settings_in(folder: Path, **job_settings: float) -> Settings:
     """Settings of a store in a folder, with short times."""
     fast = {"lease_seconds": 2.0, "poll_seconds": 0.05, "max_attempts": 3, "grace_seconds": 5.0, **job_settings}
-    store = StoreSettings(url=SecretStr(f"sqlite:///{folder}/voc.db"), keys=(SecretStr(KEY),))
+    store = StoreSettings(url=SecretStr(url_in(folder)), keys=(SecretStr(KEY),))
     outbound = OutboundSettings(allow_http=True, allow_private=True)
     batches = BatchSettings(folder=str(folder / "batches"))
     return Settings(store=store, jobs=JobSettings.model_validate(fast), outbound=outbound, batches=batches)
 
 
-def made_store(settings: Settings) -> Store:
-    """A store with tables and one workspace."""
-    database = Database(templates.place(Path(settings.store.url.get_secret_value().removeprefix("sqlite:///")).parent))
+def made_store(folder: Path, settings: Settings) -> Store:
+    """A store in a folder with tables and one workspace."""
+    database = Database(place(folder))
     with database.write() as connection:
         row = {"id": WORKSPACE, "name": "main", "keeps_originals": False, "created_at": _now(database)}
         connection.execute(insert(workspaces).values(**row))

@@ -4,28 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import KINDS
 from sqlalchemy import text
 
 from store import templates
 from store.bench import Bench, furnished
-from store.servers import Postgres, binaries
 from vocservice.store import appending, migrate
 from vocservice.store.database import Database
 from vocservice.store.schema import metadata
-
-KINDS = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A running server of our own."""
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed here: no initdb under /usr/lib/postgresql or on the path")
-    server = Postgres(folder)
-    server.start()
-    yield server
-    server.remove()
 
 
 def emptied(url: str) -> str:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from databases import url_in
 
-from web.storing import url_in
 from web.visiting import Office
 
 

@@ -1,15 +1,14 @@
 """A database in a folder with one workspace, for the tests of routes that store."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from builders import fake_analyser
+from databases import place, url_in
 from pydantic import SecretStr
-from sqlalchemy import Table, func, insert, select, text
-from store import templates
+from sqlalchemy import Table, func, insert, select
 
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import keys, schema, sources, users
@@ -23,21 +22,10 @@ WORKSPACE = "ws_one"
 ELSEWHERE = "ws_two"
 
 
-def url_in(folder: Path) -> str:
-    """An SQLite file in a folder, or the PostgreSQL database that VOC_TEST_DATABASE names: the tests empty it."""
-    return os.environ.get("VOC_TEST_DATABASE") or f"sqlite:///{folder / 'voc.db'}"
-
-
 def opened(folder: Path, *, key: str | None = None) -> tuple[Database, Vault]:
     """A fresh database with two workspaces, and its vault."""
-    url = url_in(folder)
-    is_file = url.startswith("sqlite")
-    database = Database(templates.place(folder) if is_file else url)
-    if not is_file:
-        schema.metadata.create_all(database.engine)
+    database = Database(place(folder))
     with database.write() as connection:
-        if not is_file:
-            connection.execute(text(f"TRUNCATE {', '.join(schema.metadata.tables)} RESTART IDENTITY CASCADE"))
         for workspace in (WORKSPACE, ELSEWHERE):
             values = {"id": workspace, "name": workspace, "keeps_originals": False, "created_at": now(connection)}
             connection.execute(insert(schema.workspaces).values(**values))

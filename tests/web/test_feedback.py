@@ -58,6 +58,7 @@ def test_one_record_is_taken_and_its_analysis_is_found(door: Door) -> None:
     assert (found["status"], found["analysis"]["stages"][0]["key"], found["channel"]) == ("analysed", "use", "chat")
 
 
+@pytest.mark.each_database
 def test_20_a_thousand_are_taken_in_order_and_a_replay_stores_none_twice(door: Door) -> None:
     items: list[Any] = [{"id": f"r-{number}", "text": f"It broke {number} times."} for number in range(1000)]
     items[3], items[500], items[999] = {"id": "bad", "text": 7}, "no record", {"id": "blank", "text": "  "}
@@ -111,11 +112,13 @@ def test_10_a_value_that_is_no_record_is_refused(door: Door, body: bytes) -> Non
     assert door.count(schema.records) == 0
 
 
+@pytest.mark.each_database
 def test_a_new_version_replaces_and_the_same_changes_nothing(door: Door) -> None:
     outcomes = [post(door, {"id": "r-1", "text": text}).get_json()["outcome"] for text in ("one", "one", "two")]
     assert outcomes == ["created", "unchanged", "updated"]
 
 
+@pytest.mark.each_database
 def test_an_older_version_is_stale(door: Door) -> None:
     days = ("2026-01-02", "2026-01-01", "2026-01-03")
     found = [post(door, {"id": "r-1", "text": day, "updated_at": f"{day}T00:00:00Z"}).get_json()["outcome"] for day in days]
@@ -168,6 +171,7 @@ def test_every_route_needs_a_key_with_its_scope(door: Door, method: str, path: s
         assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
+@pytest.mark.each_database
 def test_48_another_workspace_sees_and_touches_nothing(door: Door) -> None:
     record = post(door, {"id": "r-1", "text": "mine"}).get_json()["record"]
     stranger = door.key(workspace=ELSEWHERE)
@@ -178,6 +182,7 @@ def test_48_another_workspace_sees_and_touches_nothing(door: Door) -> None:
     assert get(door, f"{FEEDBACK}/{record}")["status"] == "pending"
 
 
+@pytest.mark.each_database
 def test_what_was_erased_is_gone_and_does_not_come_back(door: Door) -> None:
     record = post(door, {"id": "r-1", "text": "It broke.", "subject": "jo"}).get_json()["record"]
     analysed(door)
@@ -203,6 +208,7 @@ def filled(door: Door) -> Door:
     return door
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -246,6 +252,7 @@ def test_what_is_no_filter_is_a_400(door: Door, query: dict[str, Any]) -> None:
     check_problem(door.client.get(FEEDBACK, query_string=query, headers=door.key("feedback:read")), 400)
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("size", [1, 2, 5, 200])
 def test_pages_hold_every_record_once_in_order_though_more_arrive(filled: Door, size: int) -> None:
     seen, cursor = "", {}
@@ -309,6 +316,7 @@ def told(answer: TestResponse) -> tuple[int, Any]:
     return answer.status_code, answer.get_json(force=True)
 
 
+@pytest.mark.each_database
 def test_21_the_same_request_under_a_key_has_the_first_answer(door: Door) -> None:
     key = door.key()
     value = [{"text": "It broke."}, {"text": 7}]
@@ -322,6 +330,7 @@ def test_21_the_same_request_under_a_key_has_the_first_answer(door: Door) -> Non
     check_problem(post(door, value, key=key, Idempotency_Key="x" * 256), 400, "parameter_invalid")
 
 
+@pytest.mark.each_database
 def test_21_while_the_first_is_being_answered_others_are_told_to_wait(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     key, told_meanwhile, stored = door.key(), [], feedback._stored
 
@@ -336,6 +345,7 @@ def test_21_while_the_first_is_being_answered_others_are_told_to_wait(door: Door
     assert answer.headers["Retry-After"].isdigit()
 
 
+@pytest.mark.each_database
 def test_21_what_failed_on_our_side_is_tried_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise StoreError("the database does not answer; try again")
@@ -347,6 +357,7 @@ def test_21_what_failed_on_our_side_is_tried_again(door: Door, monkeypatch: pyte
     assert post(door, {"text": "x"}, key=key, Idempotency_Key="try-1").status_code == 202
 
 
+@pytest.mark.each_database
 def test_21_what_is_stored_is_answered_though_the_answer_cannot_be_kept_and_is_never_stored_twice(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,6 +383,7 @@ def subject(door: Door, what: str, value: Any, **keyed: Any) -> TestResponse:
     return door.client.post(f"/v1/subjects/{what}", json=value, headers=door.key("feedback:erase", **keyed))
 
 
+@pytest.mark.each_database
 def test_a_customer_is_exported_and_erased_by_a_key_in_the_body(filled: Door) -> None:
     (item,) = subject(filled, "export", {"subject": " JO "}).get_json()["items"]
     assert (item["source_record"], len(item["analyses"])) == ("a", 1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from builders import MODEL, FakePipeline
+from databases import url_in
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import event
@@ -204,7 +205,7 @@ def test_27_a_full_disk_refuses_feedback_is_not_ready_and_heals_without_a_restar
 def test_35_a_store_of_another_version_is_not_ready_and_the_remedy_is_told(fake: Analyser, door: Door, tmp_path: Path) -> None:
     with door.database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-    store = StoreSettings(url=SecretStr(f"sqlite:///{tmp_path / 'voc.db'}"), keys=(SecretStr(door.sealing_key),))
+    store = StoreSettings(url=SecretStr(url_in(tmp_path)), keys=(SecretStr(door.sealing_key),))
     client = create_app(fake, Settings(store=store)).test_client()
     for asked in (client.get("/readyz"), client.get("/v1/feedback", headers=door.key())):
         assert "voc db upgrade" in check_problem(asked, 503, "schema_mismatch")["detail"]

@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 from builders import fake_analyser
+from databases import url_in
 from pydantic import SecretStr
 
 from vocservice.settings import Settings, StoreSettings
@@ -88,7 +89,7 @@ def test_22_feedback_is_still_taken_while_redis_is_gone_and_the_metric_says_so(d
 
 def test_29_pages_and_intake_work_while_redis_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(tmp_path, monkeypatch)
-    store = StoreSettings(url=SecretStr(f"sqlite:///{tmp_path / 'voc.db'}"), keys=(SecretStr(office.door.sealing_key),))
+    store = StoreSettings(url=SecretStr(url_in(tmp_path)), keys=(SecretStr(office.door.sealing_key),))
     office.app = create_app(fake_analyser(), Settings(store=store, redis_url=SecretStr("redis://127.0.0.1:1/0")), office.database)
     record, browser = office.record(), office.browser("admin")
     for path in ("/desk", f"/desk/{record}", "/workbench", "/admin/sources"):

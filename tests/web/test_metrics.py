@@ -47,7 +47,7 @@ def test_a_service_without_a_store_says_so(client: FlaskClient) -> None:
 
 def test_the_store_s_figures_are_those_of_now(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    store = made_store(settings)
+    store = made_store(tmp_path, settings)
     add(store, "text", "poison", "waits")
     with store.database.write() as connection:
         jobs.claim(connection, jobs.Lease("other", 600.0, 3), limit=1, kinds=("analyse",))

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 from builders import fake_analyser
+from databases import url_in
 from flask.testing import FlaskClient
 from pydantic import SecretStr, ValidationError
 from werkzeug.test import TestResponse
@@ -115,7 +116,7 @@ class House:
             "allow_private": True,
         }
         found = OidcSettings(**{**own, "domains": ("example.org",), **settings})
-        store = StoreSettings(url=SecretStr(f"sqlite:///{folder / 'voc.db'}"), keys=(SecretStr(self.door.sealing_key),))
+        store = StoreSettings(url=SecretStr(url_in(folder)), keys=(SecretStr(self.door.sealing_key),))
         self.app = create_app(fake_analyser(), Settings(store=store, oidc=found), self.door.database)
         self.browser: FlaskClient = self.app.test_client()
 

@@ -71,6 +71,7 @@ def typeform(door: Door) -> Sender:
     return Sender(door, "typeform")
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("adapter", ALL, ids=name_of)
 def test_1_and_2_a_delivery_is_stored_once_with_its_jobs(door: Door, adapter: Adapter) -> None:
     sender = Sender(door, adapter)
@@ -93,6 +94,7 @@ def test_1_senders_of_texts_give_records_to_analyse(door: Door, name: str) -> No
     assert {row["status"] for row in door.rows(schema.records)} == {"pending"}
 
 
+@pytest.mark.each_database
 def test_3_twenty_at_once_are_one(door: Door) -> None:
     sender = Sender(door, "typeform")
     body = sender.adapter.sample().body
@@ -155,6 +157,7 @@ def test_6_the_same_json_written_otherwise_is_refused(typeform: Sender) -> None:
     check_problem(typeform.post(json.dumps(json.loads(body), indent=1).encode(), typeform.headers(body)), 401, "signature_invalid")
 
 
+@pytest.mark.each_database
 def test_5_an_old_signature_is_refused_and_a_replay_within_its_time_is_a_duplicate(door: Door) -> None:
     sender = Sender(door, "standard_webhooks")
     body = record()
@@ -310,6 +313,7 @@ def test_18_gzip_is_read_and_other_encodings_are_not(typeform: Sender) -> None:
     assert typeform.post(gzip.compress(body), {**signed, "Content-Encoding": "gzip"}).status_code == 202
 
 
+@pytest.mark.each_database
 def test_23_the_newest_version_of_the_sender_counts(generic: Sender) -> None:
     for text, day in (("newest", 9), ("older", 3), ("old", 1)):
         answer = generic.post(record(text, updated_at=f"2026-01-0{day}T00:00:00Z"))
@@ -317,6 +321,7 @@ def test_23_the_newest_version_of_the_sender_counts(generic: Sender) -> None:
     assert original(generic.door)["text"] == "newest"
 
 
+@pytest.mark.each_database
 def test_24_what_was_erased_stays_erased(door: Door) -> None:
     sender, body = Sender(door, "generic"), record()
     sender.post(body)
@@ -351,6 +356,7 @@ def test_25_a_time_that_clocks_seldom_show_is_read(door: Door, at: str, read: da
     assert (row["created_at"], row["warnings"]) == (read, [])
 
 
+@pytest.mark.each_database
 def test_25_records_stand_in_the_order_of_receipt_whatever_their_senders_clocks_say(door: Door, generic: Sender) -> None:
     for name, at in (("a", "9999-12-31T23:59:59Z"), ("b", "2020-01-01T00:00:00Z"), ("c", "0001-01-01T00:00:00Z"), ("d", "2019-01-01")):
         generic.post(record(id=name, created_at=at))
@@ -368,6 +374,7 @@ def test_our_own_trouble_is_a_503(generic: Sender, monkeypatch: pytest.MonkeyPat
     assert answer.headers["Retry-After"].isdigit()
 
 
+@pytest.mark.each_database
 def test_deliveries_that_come_at_once_share_commits_and_one_that_cannot_be_stored_takes_no_other_along(
     door: Door, generic: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -408,6 +415,7 @@ def test_26_a_locked_database_is_a_503_and_leaves_nothing(door: Door, generic: S
     assert generic.post(record()).status_code == 202
 
 
+@pytest.mark.each_database
 def test_a_full_queue_is_a_503(tmp_path: Path) -> None:
     door = Door(tmp_path, max_queued=1)
     sender = Sender(door, "generic")
