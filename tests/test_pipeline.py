@@ -188,6 +188,12 @@ def test_names_of_the_people_in_a_thread_are_masked_in_every_turn() -> None:
     assert [turn.text for turn in found.turns] == ["Sorry to hear that, [NAME].", "Thanks [NAME]"]
 
 
+def test_the_name_of_who_wrote_a_text_is_masked_and_what_its_reader_says_is_passed_on() -> None:
+    record = RawVerbatim("a", "It broke again. Zebedee Roe", author="Zebedee Roe", warnings=("speaker_unknown",))
+    found = prepare(record, redaction=RULES)
+    assert (found.text, found.warnings) == ("It broke again. [NAME]", ("speaker_unknown",))
+
+
 def test_only_the_customers_words_decide_the_language() -> None:
     turns = (RawTurn("agent", GERMAN), RawTurn("customer", "The food was cold again and nobody cared."))
     assert prepare(RawVerbatim("a", None, turns), redaction=RULES).language == "en"

@@ -70,6 +70,8 @@ def test_a_customer_s_key_and_the_names_of_speakers_are_not_kept() -> None:
     result = analysis("[NAME] here.", conversation=conversation(("customer", "[NAME] here.")))
     kept = cleaned(raw, result, RULES)
     assert "Jane" not in str(kept) and "C-77" not in str(kept)
+    text = RawVerbatim("1", text="Jane here.", author="Jane Roe", metadata={"by": "Jane Roe"})
+    assert "Jane" not in str(cleaned(text, analysis("[NAME] here."), RULES))
 
 
 def test_turns_are_cleaned_where_the_bundle_has_no_conversation_model() -> None:

@@ -12,7 +12,7 @@ from ingest.sending import only
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.ingest.events import Erase, Event, Fetch, Skipped
 from vocservice.records import RawTurn, RawVerbatim
-from vocservice.store import intake, records, sources
+from vocservice.store import intake, records, sources, verbatims
 from vocservice.store.intake import Arrival, Parcel, Receipt
 from vocservice.store.records import Applied, Origin
 from vocservice.store.schema import analyses, inbox, jobs, tombstones
@@ -77,6 +77,13 @@ def test_senders_that_tell_no_time_of_change_end_in_the_newest_text(
     for payload in (newer, older) if is_late else (older, newer):
         bench.deliver(only(name, payload))
     assert list(texts(bench).values()) == ["New."]
+
+
+def test_what_most_records_do_not_have_changes_no_hash_of_theirs() -> None:
+    plain = RawVerbatim("r", "Fine.")
+    assert b"author" not in verbatims.to_bytes(plain) and b"warnings" not in verbatims.to_bytes(plain)
+    told = RawVerbatim("r", "Fine.", author="Jane Roe", warnings=("speaker_unknown",))
+    assert [verbatims.from_bytes(verbatims.to_bytes(one)) for one in (plain, told)] == [plain, told]
 
 
 def test_every_order_of_writing_and_erasing_ends_erased(bench: Bench) -> None:

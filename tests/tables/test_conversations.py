@@ -252,6 +252,18 @@ def test_roles_are_told_by_well_known_words(name: str, role: str | None) -> None
     assert role_of(name) == role
 
 
+def test_the_name_of_an_author_comes_along(tmp_path: Path) -> None:
+    table = only(tmp_path / "in.csv", csv(("1", "Fine.", "Jane Roe"), header=("id", "text", "Author name")))
+    line = only(tmp_path / "in.jsonl", '{"id": "1", "text": "Fine.", "author": "Jane Roe"}')
+    other = only(tmp_path / "other.jsonl", '{"id": "1", "text": "Fine.", "author": {"name": "Jane Roe"}}')
+    turns = only(tmp_path / "turns.csv", csv(("1", "caller", "Hi.", "Jane"), header=("chat_id", "role", "text", "author")))
+    assert (table.author, line.author, other.author, turns.author, turns.turns[0].author) == ("Jane Roe", "Jane Roe", None, None, "Jane")
+
+
+def test_long_runs_of_blanks_cost_no_time(tmp_path: Path) -> None:
+    assert only(tmp_path / "a.txt", "Customer: x\nA" + " " * 2_000_000 + "b\n10:30 " + " " * 2_000_000 + "\n").turns
+
+
 def test_a_header_that_asks_is_the_question(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     asked = records(path, csv(("1", "Nothing"), header=("id", "What could be better?")), text_column="What could be better?")

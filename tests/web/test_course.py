@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from vocservice.records import Scope
 from vocservice.reporting.recovery import is_unfixed
-from vocservice.rules.pace import pace_of
+from vocservice.rules.pace import pace_of, said_of
 from vocservice.store import schema
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.course import course_of, lasting
@@ -86,6 +86,12 @@ def test_a_factor_that_a_person_added_stands_without_turns() -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0 s"), (59, "59 s"), (90, "2 min"), (3600, "1 h 0 min"), (86_400 + 7200, "1 d 2 h")])
 def test_a_span_in_words(seconds: float, words: str) -> None:
     assert lasting(seconds) == words
+
+
+def test_transfers_and_holds_are_told_where_the_sender_tells_of_them() -> None:
+    told = [("customer", "Hi", "00:00:01"), ("system", "Customer on hold", "00:00:05"), ("agent", "Back.", "00:03:05")]
+    course = course_of(pace_of([said_of(*turn) for turn in (*told, ("system", "Transferred to billing", None))]), {}, {}, load_taxonomy())
+    assert (course.transfers, course.held) == (1, "3 min")
 
 
 def test_the_page_shows_waits_and_silences(office: Office) -> None:

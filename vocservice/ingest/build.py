@@ -47,6 +47,7 @@ class Draft:
     subject: str | None = None
     score: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    author: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -68,6 +69,7 @@ def upsert(draft: Draft, clock: Clock) -> Event:
         subject=_cleaned(draft.subject),
         score=draft.score,
         metadata=metadata or None,
+        author=_cleaned(draft.author),
     )
     found = {
         "nul_replaced": _has_nul(draft),

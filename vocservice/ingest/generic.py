@@ -222,6 +222,7 @@ def draft_of(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
         subject=found.subject,
         score=score(str(at(found.score, "kind") or ""), number_at(found.score, "value"), number_at(found.score, "scale")),
         metadata=found.metadata or {},
+        author=found.author,
     )
 
 

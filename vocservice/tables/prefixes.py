@@ -8,7 +8,9 @@ from vocservice.records import RawTurn
 from vocservice.turns import author_of, role_of, turn_of
 
 _TIME = r"(?:\[(?P<bracketed>[^\]\n]{3,40})\]|(?P<bare>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?))"
-_LINE = re.compile(rf"\s*(?:{_TIME}\s*(?:-\s*)?)?(?P<name>[^\W\d_][^:\n]{{0,59}}?)\s*:(?:[ \t\u00a0]+|$)(?P<text>.*)", re.DOTALL)
+_LINE = re.compile(
+    rf"\s*(?:{_TIME}\s*(?:-\s*)?)?(?P<name>[^\W\d_][^:\n]{{0,59}}?)[ \t\u00a0]{{0,3}}:(?:[ \t\u00a0]+|$)(?P<text>.*)", re.DOTALL
+)
 _MOST_WORDS = 4
 _NO_NAME = re.compile(r"[.!?;,\"<>{}@/\\=]")
 

@@ -48,6 +48,8 @@ class Course:
         handling: how the contact went.
         mood: None where no turn has a sentiment.
         gaps: before each turn; blank where that is not known.
+        transfers: how often the conversation was handed on, as far as the sender tells.
+        held: how long the customer was on hold; blank where that is not known.
         silent: number of the turn that ended the longest silence; 0 where that is not known.
     """
 
@@ -57,6 +59,8 @@ class Course:
     silence: str
     silent: int
     gaps: tuple[str, ...]
+    transfers: int
+    held: str
     recovered: str
     fixed: str
     is_unfixed: bool
@@ -83,6 +87,8 @@ def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy) -> Cou
         silence=_or_unknown(pace.silence),
         silent=0 if pace.silence is None else pace.gaps.index(pace.silence) + 1,
         gaps=tuple("" if gap is None else lasting(gap) for gap in pace.gaps),
+        transfers=pace.transfers,
+        held="" if pace.held is None else lasting(pace.held),
         recovered=_RECOVERED[recovered(outcome)],
         fixed=_FIXED[fixed(scope)],
         is_unfixed=is_unfixed(outcome, scope),
