@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from vocservice.reporting.words import percent
+
 WIDTH = 720
 LABELS = 230
 LINE = 26
@@ -82,7 +84,8 @@ def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str) -> Chart:
     top = max((x for dot in dots for x in (dot.value, dot.high) if x is not None), default=0.0) or 1.0
     height = _PLOT_HEIGHT + TOP + 24
     parts = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{_down(0, top):.1f}" y2="{_down(0, top):.1f}"/>']
-    parts += [_text(_LEFT - 6, _down(x, top) + 4, _number(x), "end") for x in (0.0, top / 2, top)]
+    said = _number if unit != "share" else percent
+    parts += [_text(_LEFT - 6, _down(x, top) + 4, said(x), "end") for x in (0.0, top / 2, top)]
     parts += list(_band(dots, top))
     parts += list(_runs(dots, top))
     parts += [part for at, dot in enumerate(dots) if dot.value is not None for part in _dot(dot, _at(at, len(dots)), top)]

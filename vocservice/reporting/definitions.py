@@ -64,7 +64,7 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             f"single: one customer; repeated: two or more; shared: at least {customers}; candidate: shared, and more often than the "
             "average blamed cell (binomial test) or than its own rate before the last four weeks (beta-binomial test; Benjamini and "
             "Hochberg 1995, q ≤ 0.05). Words in common: of the evidence, used by at least five customers and more often than in "
-            "other complaints.",
+            "other complaints. Two causes in one cell are one rung; its themes tell them apart.",
         ),
         "unfixed": Definition(
             "Recovered but unfixed",
