@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its 
 
 Periods = tuple[tuple[date, date], tuple[date, date]]
 
-SMALL = 20_000  # of so few records a page waits a moment for everything
+SMALL = 1_000  # of so few records a page waits a moment for everything; of more it takes longer than that
 SMALL_SECONDS = 0.15
 LISTED = 25
 DAYS = 28

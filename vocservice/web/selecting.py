@@ -133,7 +133,9 @@ class Sides:
 
 def query_of(selection: Selection) -> str:
     """The query of the records of a selection, without words; blank for all."""
-    return Asked(selection).with_cell
+    cell = {"cell": _cell_name(selection.cell)} if selection.cell else {}
+    values = {**values_of(selection), **cell}
+    return f"?{urlencode(values)}" if values else ""
 
 
 def values_of(selection: Selection | None) -> Mapping[str, str]:
