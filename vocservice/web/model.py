@@ -10,7 +10,7 @@ from threading import Lock, Thread
 from time import monotonic
 
 from vocservice.api import Analyser, configured_bundle, load
-from vocservice.errors import BundleError, StoreError
+from vocservice.errors import BundleError, ConfigError, StoreError
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
 from vocservice.taxonomy import Taxonomy, load_taxonomy
@@ -90,14 +90,14 @@ class Model:
 
     def follow(self) -> None:
         """Take up what was promoted since; what serves goes on while that is loaded, while it cannot be, and while the store is gone."""
+        self._look_at = monotonic() + LOOK_SECONDS
         try:
             name = self._promoted() or self._settings.bundle
             if name != self._name:
                 self._analyser, self._name = self._loaded(name), name
-            self._look_at = monotonic() + LOOK_SECONDS
-        except StoreError:
-            self._look_at = monotonic() + LOOK_SECONDS
-        except BundleError as error:
+        except StoreError as error:
+            log.warning("the store does not say which bundle serves: %s", error.code)
+        except (BundleError, ConfigError) as error:
             log.error("the promoted model cannot be loaded: %s", error.message)
             self._look_at = monotonic() + LOOK_AFTER_FAILURE_SECONDS
 
