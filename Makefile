@@ -43,10 +43,13 @@ init: setup ## Make the store (var/voc.db) and its key where they are not there 
 serve: init ## Serve on $(BIND), with a worker beside
 	$(VOC) serve --bind $(BIND)
 
-services: setup ## The same without Docker on PostgreSQL and Redis: DATABASE=postgresql://... REDIS=redis://...
-	@test -n "$(DATABASE)" || { echo "make services DATABASE=postgresql://USER:PASSWORD@HOST/NAME [REDIS=redis://HOST/0]"; exit 2; }
+services: setup ## The same without Docker on PostgreSQL and Redis, started here, or DATABASE=postgresql://... REDIS=redis://...
+ifeq ($(DATABASE),)
+	PYTHON=$(RUN) BIND=$(BIND) examples/services.sh
+else
 	VOC_STORE__URL=$(DATABASE) $(VOC) init
 	VOC_STORE__URL=$(DATABASE) VOC_REDIS_URL=$(REDIS) $(VOC) serve --bind $(BIND) --job-workers 2
+endif
 
 test: setup-train ## Run every test
 	$(RUN) -m pytest $(PYTEST_ARGS)
