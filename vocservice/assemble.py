@@ -152,7 +152,7 @@ def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) 
     dialogue = dialogue_of(verbatim, scored)
     judgement = model.judge(dialogue)
     moods = [_sentiment(scored.turns[index]) for index in sorted(scored.turns)]
-    last = max(index for index, turn in enumerate(verbatim.turns) if turn.speaker != "system")
+    last = max(index for index, turn in enumerate(verbatim.turns) if turn.speaker != "system" and turn.text)
     return Conversation(
         turns=tuple(
             TurnAnalysis(turn.speaker, turn.text, _sentiment(scored.turns[index]) if index in scored.turns else None)
