@@ -86,6 +86,8 @@ def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str) -> Chart:
     parts = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{_down(0, top):.1f}" y2="{_down(0, top):.1f}"/>']
     said = _number if unit != "share" else percent
     parts += [_text(_LEFT - 6, _down(x, top) + 4, said(x), "end") for x in (0.0, top / 2, top)]
+    if all(dot.value is None for dot in dots):
+        parts.append(_text(WIDTH / 2, _down(top / 2, top), "not known: too few records at each point", "middle"))
     parts += list(_band(dots, top))
     parts += list(_runs(dots, top))
     parts += [part for at, dot in enumerate(dots) if dot.value is not None for part in _dot(dot, _at(at, len(dots)), top)]

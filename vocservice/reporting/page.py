@@ -190,7 +190,7 @@ def without_text(driver: Driver, unit: str) -> str:
     size = abs(driver.without)
     if unit == NPS:
         points = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
-        return f"without it NPS would be {points} {'point' if points.endswith(' 1') or points == '1' else 'points'} {_way(driver)}"
+        return f"without it NPS would be {points} {'point' if points.split()[-1] == '1' else 'points'} {_way(driver)}"
     amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
     return f"without it the mean would be {amount} {_way(driver)} on {unit}"
 
