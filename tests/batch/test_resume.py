@@ -72,6 +72,18 @@ def test_it_may_be_killed_again_and_again(given: Path, tmp_path: Path, voc: Voc)
     assert outcome(out) == whole(voc, given, tmp_path / "never-stopped.csv")
 
 
+def test_conversations_that_go_over_the_end_of_a_shard_are_gone_on_with(given: Path, tmp_path: Path, voc: Voc) -> None:
+    rows = [f"c{number // 3},{'agent' if number % 3 else 'client'},Word {number}.,q{number}" for number in range(45)]
+    rows[21:21] = ["c1,agent,Apart.,q", "c1"]
+    given.write_text("\n".join(["chat_id,role,text,queue", *rows, ""]))
+    out = tmp_path / "out.csv"
+    killed_at("after_shard_2", "classify", given, "-o", out)
+    assert voc("classify", given, "-o", out, "--resume").code == 3
+    assert outcome(out) == whole(voc, given, tmp_path / "never-stopped.csv")
+    lines = out.read_text().splitlines()
+    assert len([line for line in lines if line.startswith("c") and ",ok," in line]) == 15 and "c0,Word 0.,q0,ok" in lines[1]
+
+
 def test_killed_inside_a_shard_that_shard_is_done_again(given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
     out, result = tmp_path / "out.csv", FakePipeline._result
 

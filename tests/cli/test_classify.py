@@ -259,7 +259,7 @@ UNUSABLE = [
     ("zip.csv", b"PK\x03\x04rest", "not a text file"),
     ("broken.parquet", b"PAR1 not really PAR1", ""),
     ("broken.xlsx", b"not a workbook", ""),
-    ("document.json", b'[{"text": "a"},\n{"text": "b"}]', "expected JSON Lines"),
+    ("document.jsonl", b'[{"text": "a"},\n{"text": "b"}]', "write JSON Lines"),
 ]
 
 

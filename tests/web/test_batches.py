@@ -131,6 +131,23 @@ def test_a_file_may_be_the_body_itself(desk: Desk, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("suffix", "media_type", "content"),
+    [
+        ("json", "application/json", b'[{"id": "a", "text": "It broke."}]'),
+        ("vtt", "text/vtt", b"WEBVTT\n\n00:00.000 --> 00:01.000\n<v Caller>It broke.\n"),
+        ("txt", "text/plain", b"Customer: It broke.\n"),
+    ],
+)
+def test_formats_that_are_only_read_give_json_lines(desk: Desk, suffix: str, media_type: str, content: bytes) -> None:
+    for query in ({"name": f"a.{suffix}"}, {}):
+        taken = desk.client.post("/v1/batches", query_string=query, data=content, content_type=media_type, headers=desk.key)
+        assert (taken.status_code, taken.get_json()["input_format"], taken.get_json()["options"]["format"]) == (202, suffix, "jsonl")
+    query = {"name": f"a.{suffix}", "options": json.dumps({"format": suffix})}
+    refused = desk.client.post("/v1/batches", query_string=query, data=content, content_type=media_type, headers=desk.key)
+    check_problem(refused, 400, "option_invalid")
+
+
+@pytest.mark.parametrize(
     ("name", "shown"),
     [
         ("../../etc/passwd.csv", "passwd.csv"),
