@@ -161,8 +161,15 @@ def _contents(vault: Vault, origin: Origin, events: Sequence[Event]) -> tuple[Se
 
 
 def _seal(vault: Vault, origin: Origin, event: Upsert) -> Sealed:
-    said = {"version": event.version, "warnings": event.warnings, "forgets_earlier": event.forgets_earlier}
-    return records.seal(vault, origin, bounded(event.record_id), event.verbatim, **said)
+    return records.seal(
+        vault,
+        origin,
+        bounded(event.record_id),
+        event.verbatim,
+        version=event.version,
+        warnings=event.warnings,
+        forgets_earlier=event.forgets_earlier,
+    )
 
 
 def _guard(connection: Connection, parcels: Sequence[Parcel]) -> None:
