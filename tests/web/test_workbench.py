@@ -167,7 +167,7 @@ def telling(office: Office) -> None:
     app, staff = piece(BOTH, "crashed"), piece(BOTH, "lovely")
     stages = (Label("use", 0.9, (app,)), Label("cultivation", 0.8, (staff,)))
     blame, praise = Factor("technology", "-", 0.9, (app,)), Factor("courtesy", "+", 0.9, (staff,))
-    also = Factor("usability", "-", 0.9, (app,))
+    also = Factor("ease_of_use", "-", 0.9, (app,))
     today, said = datetime.now(UTC).date(), conversation(("customer", BOTH))
     for number in range(84):
         key = ("service_complaint", "experience_issue", "both", "neither")[number % 4]
