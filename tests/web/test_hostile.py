@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import conversation
+from sqlalchemy import update
 
 from vocservice.records import Label
-from vocservice.store import issues, urgency
+from vocservice.store import issues, schema, urgency
 from web.test_page import HOSTILE
 from web.visiting import Office, Page
 
@@ -22,6 +24,11 @@ def test_nothing_stored_becomes_markup(tmp_path: Path, monkeypatch: pytest.Monke
     office = Office(tmp_path, monkeypatch)
     first, second = office.browser("admin", name=text), office.browser("admin", name=f"{text} 2")
     record = office.record(text=text, flags=(Label("churn_risk", 0.9),))
+    talked = office.record(text=text, conversation=conversation(("customer", text), ("agent", text)))
+    turns = [{"speaker": "customer", "text": text, "at": text, "author": text}, {"speaker": "agent", "text": text, "at": text}]
+    sent = {"clean": {"id": text, "turns": turns, "question": text, "author": text}, "details": {"note": text, text: [text]}}
+    with office.database.write() as connection:
+        connection.execute(update(schema.records).where(schema.records.c.id == talked).values(**sent))
     first.send(f"/desk/{record}", f"/desk/{record}", {"decision": "correct", "scope": "both", "note": text})
     second_pages = [first.page("/desk/second"), second.page("/desk/second")]
     second.send(f"/desk/{record}", f"/desk/{record}", {"decision": "confirm", "note": text})
@@ -32,6 +39,7 @@ def test_nothing_stored_becomes_markup(tmp_path: Path, monkeypatch: pytest.Monke
     tried = first.client.post("/rules/test", data=dict(first.page("/rules").form("/rules")["fields"]) | rule | {"days": "90"})
     assert tried.status_code in (200, 202), tried.status_code
     pages = [*second_pages, *(first.page(path) for path in OWN), Page(tried.text), first.page(f"/workbench/issues/{opened}")]
+    pages += [first.page(path) for path in (f"/desk/{talked}", "/workbench/verbatims")]
     for page in pages:
         assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
         assert not {tag for tag, _ in page.elements} & FORBIDDEN

@@ -112,8 +112,9 @@ def conduct_turn(dialogue: Dialogue) -> int | None:
     The first that an agent says again; else the one before the customer's mood fell most; else the last.
     """
     agents = [at for at, turn in enumerate(dialogue.turns) if turn.speaker in _AGENTS and turn.text]
-    openings = [_opening(dialogue.turns[at].text) for at in agents]
-    repeated = (at for place, at in enumerate(agents) if openings[place] and openings[place] in openings[:place])
+    opened = {at: _opening(dialogue.turns[at].text) for at in agents}
+    first = {opening: at for at, opening in reversed(opened.items())}
+    repeated = (at for at, opening in opened.items() if opening and first[opening] != at)
     return next(repeated, _before_drop(dialogue, agents) if agents else None)
 
 
