@@ -26,7 +26,8 @@ def is_of_turns(facts: Facts) -> bool:
 
 def as_conversations(source: Source) -> Source:
     """The same input with its rows joined."""
-    return source.mapped(_described(source.facts), lambda records: _conversations(records, source.facts))
+    facts = source.facts
+    return source.mapped(_described(facts), lambda records: _conversations(records, facts))
 
 
 def _described(facts: Facts) -> Facts:
