@@ -14,7 +14,7 @@ from web.visiting import Browser, Office, Page
 
 # Not for people: the start page, the API with its keys, what operators and the browser itself fetch.
 OTHERS = ("/v1/", "/static/")
-OPEN = {"/", "/livez", "/readyz", "/metrics", "/openapi.json"}
+OPEN = {"/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs"}
 LEAD = ("GET /desk/next", "GET /desk/second", "GET /desk/decisions", "POST /rules/test", "POST /desk/")
 
 

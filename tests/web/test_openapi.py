@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -64,6 +65,21 @@ def test_it_is_served_as_shipped_and_names_this_version(client: FlaskClient) -> 
     assert DOCUMENT["openapi"].startswith("3.1")
 
 
+def test_the_page_shows_every_operation_with_its_parameters_and_examples_without_a_script(client: FlaskClient) -> None:
+    answer = client.get("/docs")
+    assert answer.status_code == 200 and answer.content_type.startswith("text/html")
+    page = unescape(answer.text)
+    for path, methods in DOCUMENT["paths"].items():
+        for method, said in methods.items():
+            shown = page.partition(f'<section id="{said["operationId"]}"')[2].partition("</section>")[0]
+            assert f"{method.upper()} {path}" in shown and said["summary"] in shown
+            assert all(f"<code>{resolved(one)['name']}</code>" in shown for one in said.get("parameters", ()))
+            assert all(f"<strong>{status}</strong>" in shown for status in said["responses"])
+    assert all(f'id="schema-{name}"' in page for name in DOCUMENT["components"]["schemas"])
+    assert page.count("<summary>Example") == len(list(examples())) and not {"<script", "style="} & set(page.split())
+    assert "/docs" in client.get("/").text
+
+
 def test_every_schema_is_one_and_every_reference_resolves() -> None:
     components = DOCUMENT["components"]
     for schema in components["schemas"].values():
@@ -109,6 +125,18 @@ def test_every_example_is_valid_under_its_schema() -> None:
     assert len(found) >= 7
     for schema, value in found:
         check(schema, value)
+
+
+BINARY = {"text/html", "application/vnd.apache.parquet", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+
+def test_every_body_and_every_good_answer_has_an_example() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, said in methods.items():
+            good = [resolved(answer) for status, answer in said["responses"].items() if status.startswith("2")]
+            for part in (said.get("requestBody", {}), *good):
+                bare = [media for media, held in part.get("content", {}).items() if not {"example", "examples"} & held.keys()]
+                assert set(bare) <= BINARY, f"{method} {path}"
 
 
 def test_the_examples_are_analysed(steps_client: FlaskClient) -> None:

@@ -1,14 +1,76 @@
-"""Nothing in, the OpenAPI document out: `GET /openapi.json`, kept by hand beside this module and held to the routes by a test."""
+"""Nothing in, the OpenAPI document and a page made of it out: `GET /openapi.json`, `GET /docs`.
 
+The document is kept by hand beside this module and held to the routes by a test.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, make_response, render_template
 
 from vocservice.web.answers import JSON
 
 blueprint = Blueprint("openapi", __name__)
 
 DOCUMENT = "openapi.json"
+Node = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A parameter, or a property of a schema."""
+
+    name: str
+    type: str
+    place: str
+    is_required: bool
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is sent or answered in one media type, with examples as they would be written."""
+
+    media_type: str
+    type: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One status of an operation."""
+
+    status: str
+    about: str
+    bodies: tuple[Body, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path; `needs_key` where it is refused without one."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    needs_key: bool
+    parameters: tuple[Field, ...]
+    request: tuple[Body, ...]
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A named schema: its own words, or its properties."""
+
+    name: str
+    type: str
+    about: str
+    fields: tuple[Field, ...]
 
 
 @blueprint.get("/openapi.json")
@@ -17,6 +79,84 @@ def openapi() -> Response:
     return Response(document(), content_type=JSON)
 
 
+@blueprint.get("/docs")
+def docs() -> Response:
+    """The same to read: every operation with its parameters, bodies, answers and examples."""
+    whole = _parsed()
+    return make_response(
+        render_template("docs.html", info=whole["info"], operations=tuple(_operations(whole)), schemas=tuple(_schemas(whole)))
+    )
+
+
 def document() -> bytes:
     """The document as it is shipped."""
     return files("vocservice.web").joinpath(DOCUMENT).read_bytes()
+
+
+@cache
+def _parsed() -> Node:
+    found: Node = json.loads(document())
+    return found
+
+
+def _operations(whole: Node) -> Iterator[Operation]:
+    for path, methods in whole["paths"].items():
+        for method, said in methods.items():
+            yield Operation(
+                name=said["operationId"],
+                method=method.upper(),
+                path=path,
+                summary=said["summary"],
+                needs_key=said.get("security") == [{"key": []}],
+                parameters=tuple(_field(_resolved(one, whole)) for one in said.get("parameters", ())),
+                request=tuple(_bodies(said.get("requestBody", {}))),
+                answers=tuple(_answer(status, _resolved(one, whole)) for status, one in said["responses"].items()),
+            )
+
+
+def _schemas(whole: Node) -> Iterator[Schema]:
+    for name, said in whole["components"]["schemas"].items():
+        needed = said.get("required", ())
+        fields = (Field(key, _type(one), "", key in needed, one.get("description", "")) for key, one in said.get("properties", {}).items())
+        yield Schema(name, _type(said), said.get("description", ""), tuple(fields))
+
+
+def _resolved(said: Node, whole: Node) -> Node:
+    """What a reference leads to; anything else as it is."""
+    found = whole
+    for name in said.get("$ref", "").split("/")[1:]:
+        found = found[name]
+    return found if "$ref" in said else said
+
+
+def _field(said: Node) -> Field:
+    return Field(said["name"], _type(said["schema"]), said["in"], said.get("required", False), said.get("description", ""))
+
+
+def _answer(status: str, said: Node) -> Answer:
+    return Answer(status, said["description"], tuple(_bodies(said)))
+
+
+def _bodies(said: Node) -> Iterator[Body]:
+    for media_type, held in said.get("content", {}).items():
+        given = [example["value"] for example in held.get("examples", {}).values()] + ([held["example"]] if "example" in held else [])
+        yield Body(media_type, _type(held["schema"]), tuple(map(_written, given)))
+
+
+def _written(example: object) -> str:
+    return example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
+
+
+def _type(schema: Node) -> str:
+    """A schema in a few words: the name of another, a list of something, its choices, or its type."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "const" in schema or "enum" in schema:
+        return ", ".join(json.dumps(value) for value in schema.get("enum", (schema.get("const"),)))
+    for name in ("oneOf", "anyOf"):
+        if name in schema and "properties" not in schema:
+            return " or ".join(map(_type, schema[name]))
+    if "items" in schema:
+        return f"list of {_type(schema['items'])}"
+    found = schema.get("type", "anything")
+    return " or ".join(found) if isinstance(found, list) else str(found)
