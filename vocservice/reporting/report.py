@@ -210,7 +210,7 @@ def report_of(
         series=series_of(frame, whole_until=_whole_until(wish)) if later else (),
         handovers=handovers_of(frame),
         comparison=compare(sides[0], sides[1], names=names) if sides else None,
-        comparison_is_default=not wish.compared,
+        comparison_is_default=not (wish.compared or wish.since),
         splits=splits(sides[0], sides[1], figures) if sides else (),
         causes=fourfold(sides[0], sides[1], anchor_set(anchors, frame.taxonomy), figures) if sides and later else (),
         segment=wish.segment,
