@@ -144,7 +144,7 @@ def test_the_commands_preview_promote_and_roll_back(store: Store, settings: Sett
 
     mine = settings.model_copy(update={"bundle": OLD})
     monkeypatch.setattr(command, "load_settings", lambda: mine)
-    monkeypatch.setattr(command, "_versions", lambda: [OLD, NEW])
+    monkeypatch.setattr(api, "bundles", lambda: [OLD, NEW])
     monkeypatch.setattr(api, "load", lambda name, **_: ANALYSERS[name])
     add(store, "one", "two")
     work(store, settings)
