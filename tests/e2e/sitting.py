@@ -54,13 +54,13 @@ class Desk:
         """Keys to whatever has the focus."""
         self.driver.switch_to.active_element.send_keys(*keys)
 
-    def until(self, condition: Any) -> None:
+    def until(self, condition: Any, *, seconds: float = SECONDS) -> None:
         """Wait for it; a page that goes away while it is looked at is looked at again."""
         from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
         from selenium.webdriver.support.ui import WebDriverWait
 
         gone = (NoSuchElementException, StaleElementReferenceException)
-        WebDriverWait(self.driver, SECONDS, ignored_exceptions=gone).until(lambda _: condition())
+        WebDriverWait(self.driver, seconds, ignored_exceptions=gone).until(lambda _: condition())
 
     def wear(self, theme: str) -> None:
         """Light or dark, as the system would have it."""
@@ -90,7 +90,7 @@ class Desk:
 
     @property
     def words(self) -> str:
-        return str(self.driver.find_element("tag name", "body").text)
+        return str(self.driver.execute_script("return document.body?.innerText ?? ''"))  # the driver's own walks through each cell
 
     def _is_gone(self, element: Any) -> bool:
         from selenium.common.exceptions import WebDriverException
