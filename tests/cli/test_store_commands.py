@@ -39,6 +39,7 @@ def bench(here: Path, voc: Voc) -> Bench:
     return Bench(store.database, store.vault, "", workspace, source.id)
 
 
+@pytest.mark.sqlite_only
 def test_init_makes_what_is_missing_and_never_shows_the_key(here: Path, voc: Voc) -> None:
     first = voc("init")
     key = here / "var" / "voc.key"

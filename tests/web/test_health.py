@@ -182,6 +182,7 @@ def allow_pages(door: Door) -> Iterator[Callable[[int], None]]:
     event.remove(door.database.engine, "connect", _tell)
 
 
+@pytest.mark.sqlite_only
 def test_27_a_full_disk_refuses_feedback_is_not_ready_and_heals_without_a_restart(door: Door, allow_pages: Callable[[int], None]) -> None:
     key, path = door.key(), door.source("generic")[1]
 
@@ -212,6 +213,7 @@ def test_35_a_store_of_another_version_is_not_ready_and_the_remedy_is_told(fake:
     assert client.get("/livez").status_code == 200
 
 
+@pytest.mark.sqlite_only
 def test_27_a_store_is_not_ready_before_its_disk_is_full_to_the_last_byte(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1024**2))
     assert "1 MiB left" in check_problem(door.client.get("/readyz"), 503, "store_unavailable")["detail"]

@@ -401,6 +401,7 @@ def test_deliveries_that_come_at_once_share_commits_and_one_that_cannot_be_store
     assert door.count(schema.inbox) == door.count(schema.jobs) == 12
 
 
+@pytest.mark.sqlite_only
 def test_26_a_locked_database_is_a_503_and_leaves_nothing(door: Door, generic: Sender) -> None:
     @event.listens_for(door.database.engine, "connect")
     def _hurry(connection: Any, _: object) -> None:
