@@ -206,50 +206,16 @@ def _fit_scaling(scores: Array, wanted: Array) -> Scaling:
 
 
 def _fit_single(scored: SetScores) -> SingleCalibration:
+    """Scaling by likelihood, no class favoured: weights for rare ones lost by cross-validation (docs/experiments.md)."""
     known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
     scaling = _fit_scaling(scored.scores[known], scored.gold[known])
-    probabilities = scaling.probabilities(scored.scores[known].astype(np.float32)).astype(float)
+    classes = scored.scores.shape[1]
     return SingleCalibration(
         scaling=scaling,
-        favour=_fit_favour(probabilities, scored.gold[known].argmax(1)),
-        floor=SINGLE_FLOOR if probabilities.shape[1] > 2 else 0.5,
+        favour=(1.0,) * classes,
+        floor=SINGLE_FLOOR if classes > 2 else 0.5,
         evidence=1.0,
     )
-
-
-def _fit_favour(probabilities: Array, gold: NDArray[np.int64]) -> tuple[float, ...]:
-    """Class weights in the choice that maximise macro-F1; all one where those fitted to a half of the texts do not help the other."""
-    half, gain = np.arange(len(gold)) % 2, 0.0
-    for fitted, tried in ((half == 0, half == 1), (half == 1, half == 0)):
-        weighed = probabilities[tried] * _best_favour(probabilities[fitted], gold[fitted])
-        scores = [_macro(gold[tried], given.argmax(1), probabilities.shape[1]) for given in (probabilities[tried], weighed)]
-        gain += scores[1] - scores[0]
-    favour = _best_favour(probabilities, gold) if gain > 0 else np.ones(probabilities.shape[1])
-    return tuple(float(value) for value in favour)
-
-
-def _best_favour(probabilities: Array, gold: NDArray[np.int64]) -> Array:
-    """By coordinate search, each weight within a factor of three."""
-    favour = np.ones(probabilities.shape[1])
-    steps = np.geomspace(1 / 3, 3, 25)
-    for _ in range(3):
-        for column in range(len(favour)):
-            scores = []
-            for step in steps:
-                trial = favour.copy()
-                trial[column] = step
-                scores.append(_macro(gold, (probabilities * trial).argmax(1), len(favour)) - 0.002 * abs(np.log(step)))
-            favour[column] = steps[int(np.argmax(scores))]
-    return favour
-
-
-def _macro(gold: NDArray[np.int64], given: NDArray[np.int64], classes: int) -> float:
-    scores = []
-    for label in range(classes):
-        hits = ((gold == label) & (given == label)).sum()
-        total = (gold == label).sum() + (given == label).sum()
-        scores.append(2 * hits / total if total else 1.0)
-    return float(np.mean(scores))
 
 
 def _fit_ordinal(scored: SetScores, signed: Sequence[SignSet]) -> OrdinalCalibration:

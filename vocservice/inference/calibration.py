@@ -50,7 +50,7 @@ class MultiCalibration(_Frozen):
 
 
 class SingleCalibration(_Frozen):
-    """A single set: its scaling, weights that favour rare classes in the choice, and the floor below which it abstains."""
+    """A single set: its scaling, weights of classes in the choice (all 1 since voc-1.3.0), and the floor below which it abstains."""
 
     scaling: Scaling
     favour: tuple[float, ...]
