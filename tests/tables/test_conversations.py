@@ -96,6 +96,8 @@ def test_columns_of_turns_can_be_chosen(tmp_path: Path) -> None:
         (("conversation_id", "text", "queue"), {}),
         (("speaker", "text", "queue"), {}),
         (("conversation_id", "speaker", "text"), {"id_column": "speaker"}),
+        (("Session ID", "Role", "Comment"), {}),
+        (("ticket_id", "sender", "review"), {}),
     ],
 )
 def test_other_tables_have_a_record_a_row(header: Sequence[str], options: dict[str, str], tmp_path: Path) -> None:

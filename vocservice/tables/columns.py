@@ -41,6 +41,8 @@ CONVERSATION = (
 )  # fmt: skip
 _OF_TEXTS = tuple(field for field in ALIASES if field not in ("speaker", "at"))
 SCORE_KINDS: Mapping[str, str] = {"nps": "nps", "csat": "csat", "ces": "ces", "stars": "stars", "starrating": "stars"}
+_PERSON = ("role", "sender", "participant")  # of a survey too: the respondent's job, who sent it out
+_WORDS = ("text", "body")
 _SAID = ("message", "messagetext", "messagebody", "utterance", "content", "said", "turntext", "turn", "msg")
 _LISTED_COLUMNS = 30
 _LISTED_NAME = 40
@@ -110,13 +112,19 @@ def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
     is_asked = "speaker" in fields
     speaker = fields.get("speaker", _by_alias(header, "speaker", taken=set(fields.values())))
     conversation = _conversation(header, fields, is_asked=is_asked)
-    if speaker is None or (not is_asked and (conversation is None or header.kind != "plain")):
+    if speaker is None or (not is_asked and (conversation is None or not _speaks(header, speaker))):
         return {}
     if conversation is None:
         raise InputError(f"turns need the column of their conversation: name it with --id-column; found are {listed(header)}")
     found = {"speaker": speaker, "id": conversation}
     at = fields.get("at", _by_alias(header, "at", taken={*fields.values(), *found.values()}))
     return found if at is None else {**found, "at": at}
+
+
+def _speaks(header: Header, speaker: int) -> bool:
+    """Whether a column is of whoever says the text of a row: one called a role or a sender is not beside a comment or a review."""
+    plains = {plain(name) for name in header.names}
+    return header.kind == "plain" and (plain(header.names[speaker]) not in _PERSON or not plains.isdisjoint((*_WORDS, *_SAID)))
 
 
 def _said(header: Header) -> Iterator[int]:
