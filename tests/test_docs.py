@@ -26,7 +26,7 @@ CLI, HTTP, CONFIGURATION, README = (
     (REPOSITORY / name).read_text(encoding="utf-8") for name in ("docs/cli.md", "docs/http.md", "docs/configuration.md", "README.md")
 )
 FORWARDED = ("train", "evaluate")
-GENERATED = "quality.md", "experiments.md", "validation.md"
+GENERATED = "quality.md", "quality-fast.md", "experiments.md", "validation.md"
 SOURCES = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "vocservice").rglob("*.py")]
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
 
