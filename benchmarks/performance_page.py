@@ -267,7 +267,7 @@ def _alone(found: Figures | None) -> list[str]:
 
 
 def _ray(found: Figures) -> list[str]:
-    few, most = found["rows"]
+    few, *_, most = found["rows"]
     rows = [(name, f"{rate:,.0f}", f"{rate / found['rates']['in process']:.2f}") for name, rate in found["rates"].items()]
     return [
         "## Ray",

@@ -14,6 +14,7 @@ from training.evaluate import Judged, figures, judge
 from training.examples import Example
 from training.network import Network
 from training.prepare import prepare
+from training.quantise import OnnxEncoder
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.engine import Engine
 from vocservice.inference.windows import Windower
@@ -27,7 +28,7 @@ def crossed_figures(bundle: Bundle, examples: Sequence[Example]) -> dict[str, An
     if not all(halves):
         return {"n": 0}
     folder = bundle.encoder.parent
-    network = Network(encoders.from_bundle(folder).model, bundle.layout, dropout=0.0)
+    network = Network(OnnxEncoder(bundle.encoder, bundle.manifest.width), bundle.layout, dropout=0.0)
     encoders.take_heads(network, folder)
     judged: list[Judged] = []
     for fitted, measured in (halves, halves[::-1]):

@@ -308,7 +308,7 @@ def _by_period(judged: Judged, length: int) -> tuple[Floats, Floats]:
 
 
 def _alarms(frame: Frame) -> Figures:
-    points = [point for series in series_of(frame, bucket="week") for point in series.points]
+    points = [point for series in series_of(frame, buckets=("week",)) for point in series.points]
     return {"tested": sum(point.p is not None for point in points), "alarms": sum(point.verdict in ("high", "low") for point in points)}
 
 
@@ -321,7 +321,7 @@ def _planted(judged: Judged, draw: np.random.Generator) -> Figures:
     for _ in range(SHUFFLES):
         day = start + draw.integers(WEEKS * 7, size=len(frame))
         day[draw.choice(negative, size=more, replace=False)] = start + WEEKS * 7 - 1
-        series = next(one for one in series_of(replace(frame, day=day), bucket="week") if one.figure == "negative sentiment")
+        series = next(one for one in series_of(replace(frame, day=day), buckets=("week",)) if one.figure == "negative sentiment")
         found += series.points[-1].verdict == "high"
     usual = len(negative) / max(len(frame), 1)
     return {"tried": SHUFFLES, "found": found, "weekly": weekly, "usual": usual, "then": (usual * weekly + more) / max(weekly + more, 1)}

@@ -135,6 +135,8 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
     raw_turns = record.turns or (RawTurn("customer", record.text or ""),)
     names = tuple({name for name in (record.author, *(turn.author for turn in raw_turns)) if name})
     _check_size(raw_turns, names, max_characters)
+    if len(record.question or "") > max_characters:
+        raise RecordError(f"the question has more than {max_characters} characters; shorten it", code="text_too_long")
     cleaned = [clean(turn.text, rules=redaction, known_names=names) for turn in raw_turns]
     turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleaned, strict=True))
     verbatim = Verbatim(

@@ -34,7 +34,7 @@ _LONGEST_FIRST = sorted(_BY_WORDS, key=lambda words: (-words.count(" "), words))
 _NOBODY = frozenset(
     {"speaker", "participant", "person", "party", "voice", "channel", "line", "unknown", "anonymous", "host", "you", "me", "i"}
 )
-_NO_WORD = re.compile(r"[\W_]+")
+_NO_WORD = re.compile(r"[\W\d_]+")
 _LONGEST_NAME = 200
 _HANDED_ON = r"(?:\btransferr(?:ed|ing)\b|(?:^|\.)transfer\b|\btransfer to\b)(?!.{0,20}fail)|\bhanded over\b|\bhandover\b"
 _EVENTS: Mapping[Event, tuple[str, re.Pattern[str]]] = {  # how each is told, and how others tell it; the first that fits counts

@@ -143,7 +143,7 @@ class Inputs:
 
 
 def _open(place: Place, selection: Selection) -> Source:
-    return read(place.path, mapping=selection.wanted, sheet=selection.sheet, partitions=place.partitions)
+    return read(place.path, mapping=selection.wanted, sheet=selection.sheet, partitions=place.partitions, name=place.name)
 
 
 def _open_later(place: Place, selection: Selection) -> Source:

@@ -23,6 +23,7 @@ from vocservice.records import RawTurn, Speaker
 from vocservice.turns import event_turn, turn_of
 
 _DESCRIPTION = "description"
+_SAID = "chat.msg"
 _CHATS = frozenset({"chat", "messaging", "native_messaging", "whatsapp", "facebook", "sms"})
 _SPEAKERS: Mapping[str, Speaker] = {
     "visitor": "customer",
@@ -178,10 +179,11 @@ def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
     """A chat with its turns, or a message left while nobody was there."""
     record_id = needed_key(body, "id")
     turns = tuple(turn for item in objects_at(body, "history") if (turn := _turn(item, clock)))
+    is_talk = any(at(item, "type") == _SAID and text_at(item, "msg") for item in objects_at(body, "history"))
     draft = Draft(
         record_id=record_id,
-        text=None if turns else text_at(body, "message"),
-        turns=turns,
+        text=None if is_talk else text_at(body, "message"),
+        turns=turns if is_talk else (),
         channel="chat",
         created=at(body, "timestamp") or at(body, "session", "start_date"),
         updated=at(body, "session", "end_date") or at(body, "timestamp"),
@@ -194,7 +196,7 @@ def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
 def _turn(item: Mapping[str, Any], clock: Clock) -> RawTurn | None:
     speaker = _SPEAKERS.get(re.sub(r"[^a-z]", "", (text_at(item, "sender_type") or "").lower()))
     kind, text, when = text_at(item, "type") or "", text_at(item, "msg"), clock.read(at(item, "timestamp"))
-    if kind != "chat.msg":
+    if kind != _SAID:
         return event_turn(kind, when, who=speaker)
     return turn_of(speaker, text, when) if text else None
 

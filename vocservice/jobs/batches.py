@@ -111,7 +111,7 @@ class Batches:
         _check_explode(options.explode, analyser)
         output = files.result(options.format)
         selection = Selection(mapping=batch.mapping, sheet=options.sheet, limit=options.limit)
-        place = Place(str(files.input(batch.input_format)))
+        place = Place(str(files.input(batch.input_format)), name=batch.name)
         with Inputs.open([place], selection, is_table=options.format != "jsonl") as inputs:
             plan = make_plan(inputs.places, analyser, self._settings, options=_deciding(batch), mapping=inputs.mapping)
             meter = _Meter(self._store, self._beat, self._stop, job, lease)

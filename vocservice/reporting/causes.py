@@ -231,11 +231,20 @@ def _by_labels(moved: Floats, versions: Sequence[Version], figure: Figure, ancho
     if anchors is None or held is None or len(held) < MIN_ANCHORS:
         note = f"labelled by more than one version, and no anchor set of {MIN_ANCHORS} texts was labelled by each"
         return _Labels(None, None, note, len(held or ()))
+    if _told(held, figure) < MIN_ANCHORS:
+        note = f"fewer than {MIN_ANCHORS} texts of the anchor set have this figure under each version"
+        return _Labels(None, None, note, len(held))
     whole, none = (moved * _scored(held, figure)).sum(axis=1), np.zeros(len(moved))
     models, taxonomies = ({version[at] for version in versions} for at in (0, 1))
     if len(taxonomies) == 1:
         return _Labels(none, whole, anchors=len(held))
     return _Labels(whole, none, anchors=len(held)) if len(models) == 1 else _told_apart(moved, versions, figure, anchors)
+
+
+def _told(anchors: Anchors, figure: Figure) -> int:
+    """How many anchors have the figure under each version, at least."""
+    _, mask = figure(anchors.frame)
+    return int(mask[anchors.at].sum(axis=0).min())
 
 
 def _scored(anchors: Anchors, figure: Figure) -> Floats:
@@ -250,6 +259,8 @@ def _scored(anchors: Anchors, figure: Figure) -> Floats:
 def _told_apart(moved: Floats, versions: Sequence[Version], figure: Figure, anchors: Anchors) -> _Labels:
     """Model and taxonomy as two effects that add up, by the fewest versions of the anchor set that tell them apart."""
     for held in anchors.wider(versions):
+        if _told(held, figure) < MIN_ANCHORS:
+            continue
         shift = np.pad(moved, ((0, 0), (0, len(held.versions) - len(versions))))
         by_model, by_taxonomy = (_indicators([version[at] for version in held.versions]) for at in (0, 1))
         design = np.concatenate([by_model, by_taxonomy], axis=1)

@@ -48,7 +48,8 @@ class Given:
 
 def facts_of(record: RawVerbatim, result: Json, *, now: datetime) -> Facts:
     """The facts of a record on its way through the pipeline, received now."""
-    said = tuple(said_of(turn.speaker, turn.text, turn.at) for turn in record.turns)
+    tells = "speaker_unknown" not in record.warnings
+    said = tuple(said_of(turn.speaker, turn.text, turn.at, tells=tells) for turn in record.turns)
     created_at = moment(record.created_at)
     return Facts(result, now, record.channel, (), record.score, record.metadata, created_at, now, said, _is_day(record.created_at))
 

@@ -19,9 +19,9 @@ class Said:
     event: Event | None = None
 
 
-def said_of(speaker: str, text: str, at: str | None) -> Said:
-    """What the pace of a conversation asks of a turn."""
-    return Said(speaker, moment_of(at), event_of(speaker, text))
+def said_of(speaker: str, text: str, at: str | None, *, tells: bool = True) -> Said:
+    """What the pace of a conversation asks of a turn; it `tells` of no event where somebody of unknown role may have said it."""
+    return Said(speaker, moment_of(at), event_of(speaker, text) if tells else None)
 
 
 @dataclass(frozen=True, slots=True)

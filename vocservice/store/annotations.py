@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
 
 from vocservice.errors import ConflictError, InputError
 from vocservice.records import Json
@@ -141,7 +141,7 @@ def undo(connection: Connection, user: User, record_id: str, annotation_id: str)
     if found is None:
         raise InputError("there is no such decision of yours", code="annotation_unknown")
     if found.undone_at is None:
-        if history[-1].id != found.id:
+        if next(one for one in reversed(history) if one.undone_at is None).id != found.id:
             raise ConflictError("somebody decided after you; nothing was undone", code="review_conflict")
         connection.execute(update(annotations).where(annotations.c.id == found.id).values(undone_at=now(connection)))
         _settle(connection, record_id)
@@ -175,8 +175,14 @@ def seen(connection: Connection, workspace_id: str, record_ids: Sequence[str]) -
 
 
 def last_of(connection: Connection, user: User) -> Annotation | None:
-    """The last decision of a user that is not undone; None where there is none."""
-    chosen = _selected().where(annotations.c.user_id == user.id, annotations.c.undone_at.is_(None))
+    """The last decision of a user that can be undone: that stands, and after which nobody decided; None where there is none."""
+    later = annotations.alias()
+    is_later = or_(
+        later.c.created_at > annotations.c.created_at,
+        and_(later.c.created_at == annotations.c.created_at, later.c.id > annotations.c.id),
+    )
+    overtaken = exists().where(later.c.record_id == annotations.c.record_id, later.c.undone_at.is_(None), is_later)
+    chosen = _selected().where(annotations.c.user_id == user.id, annotations.c.undone_at.is_(None), ~overtaken)
     row = connection.execute(chosen.order_by(annotations.c.created_at.desc(), annotations.c.id.desc()).limit(1)).first()
     return None if row is None else _annotation(row)
 

@@ -232,7 +232,8 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
 
 
 def _of_label_studio(task: Mapping[str, Any], done: Any) -> Incoming | None:
-    last = done[-1] if isinstance(done, list) and done and isinstance(done[-1], dict) else {}
+    kept = [one for one in done if isinstance(one, dict) and not one.get("was_cancelled")] if isinstance(done, list) else []
+    last = kept[-1] if kept else {}
     given = last.get("result") or []
     if not isinstance(given, list):
         return None
@@ -245,11 +246,15 @@ def _of_label_studio(task: Mapping[str, Any], done: Any) -> Incoming | None:
 
 
 def _of_argilla(value: Mapping[str, Any]) -> Incoming | None:
-    """What somebody answered last, else what was suggested to them."""
+    """What somebody answered last; else our own suggestions, which say no more than they name."""
     answers = {name: given[-1] for name, given in _objects(value.get("responses")) if isinstance(given, list) and given}
-    chosen = {name: _chosen(one) for name, one in (answers or dict(_objects(value.get("suggestions")))).items() if isinstance(one, dict)}
-    about = dict(_objects(value.get("metadata")))
-    return _made(value.get("id"), _answered(chosen), about.get("annotated_at")) if chosen else None
+    offered, about = dict(_objects(value.get("suggestions"))), dict(_objects(value.get("metadata")))
+    ours = about.get("annotator") or "unknown"
+    said = answers or {name: one for name, one in offered.items() if name in ASKED and isinstance(one, dict) and one.get("agent") == ours}
+    chosen = {name: _chosen(one) for name, one in said.items() if isinstance(one, dict)}
+    if not chosen and (answers or not offered):
+        return None
+    return _made(value.get("id"), _answered(chosen) if answers else chosen, about.get("annotated_at"))
 
 
 def _objects(value: Any) -> Iterable[tuple[str, Any]]:

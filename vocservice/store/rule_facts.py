@@ -43,4 +43,6 @@ def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -
 
 def said_of(clean: Json | None) -> tuple[Said, ...]:
     """Who spoke when, of a redacted verbatim; nothing of a text or where there is none."""
-    return tuple(pace.said_of(turn["speaker"], turn.get("text") or "", turn.get("at")) for turn in (clean or {}).get("turns") or ())
+    held = clean or {}
+    tells = "speaker_unknown" not in (held.get("warnings") or ())
+    return tuple(pace.said_of(turn["speaker"], turn.get("text") or "", turn.get("at"), tells=tells) for turn in held.get("turns") or ())

@@ -41,7 +41,8 @@ CONVERSATION = (
 )  # fmt: skip
 _OF_TEXTS = tuple(field for field in ALIASES if field not in ("speaker", "at"))
 SCORE_KINDS: Mapping[str, str] = {"nps": "nps", "csat": "csat", "ces": "ces", "stars": "stars", "starrating": "stars"}
-_PERSON = ("role", "sender", "participant")  # of a survey too: the respondent's job, who sent it out
+_TALKS = tuple(name for name in CONVERSATION if name.startswith(("conversation", "chat", "call", "dialog", "transcript")))
+_PERSON = ("role", "sender", "participant")  # of other tables too: a respondent's job, an address
 _WORDS = ("text", "body")
 _SAID = ("message", "messagetext", "messagebody", "utterance", "content", "said", "turntext", "turn", "msg")
 _LISTED_COLUMNS = 30
@@ -90,7 +91,7 @@ def choose_columns(header: Header, wanted: Mapping[str, str]) -> Columns:
     """
     fields = {field: _named(header, field, name) for field, name in wanted.items()}
     fields |= _of_turns(header, fields)
-    candidates = tuple(dict.fromkeys((*_text_candidates(header), *(_said(header) if "speaker" in fields else ()))))
+    candidates = tuple(dict.fromkeys((*(_said(header) if "speaker" in fields else ()), *_text_candidates(header))))
     if "text" not in fields:
         if not candidates:
             raise ColumnsError(
@@ -112,7 +113,7 @@ def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
     is_asked = "speaker" in fields
     speaker = fields.get("speaker", _by_alias(header, "speaker", taken=set(fields.values())))
     conversation = _conversation(header, fields, is_asked=is_asked)
-    if speaker is None or (not is_asked and (conversation is None or not _speaks(header, speaker))):
+    if speaker is None or (not is_asked and (conversation is None or not _speaks(header, speaker, conversation))):
         return {}
     if conversation is None:
         raise InputError(f"turns need the column of their conversation: name it with --id-column; found are {listed(header)}")
@@ -121,16 +122,17 @@ def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
     return found if at is None else {**found, "at": at}
 
 
-def _speaks(header: Header, speaker: int) -> bool:
-    """Whether a column is of whoever says the text of a row: one called a role or a sender is not beside a comment or a review."""
+def _speaks(header: Header, speaker: int, conversation: int) -> bool:
+    """Whether a column is of whoever says the text of a row: one called a role or a sender is so beside a talk and its words only."""
     plains = {plain(name) for name in header.names}
-    return header.kind == "plain" and (plain(header.names[speaker]) not in _PERSON or not plains.isdisjoint((*_WORDS, *_SAID)))
+    is_talk = plain(header.names[conversation]) in _TALKS and not plains.isdisjoint((*_WORDS, *_SAID))
+    return header.kind == "plain" and (is_talk or plain(header.names[speaker]) not in _PERSON)
 
 
 def _said(header: Header) -> Iterator[int]:
     """What the words of a turn are called where they are not called a text."""
     plains = [plain(name) for name in header.names]
-    return (plains.index(name) for name in _SAID if name in plains)
+    return (plains.index(name) for name in (*_WORDS, *_SAID) if name in plains)
 
 
 def _conversation(header: Header, fields: Mapping[str, int], *, is_asked: bool) -> int | None:
@@ -138,8 +140,9 @@ def _conversation(header: Header, fields: Mapping[str, int], *, is_asked: bool) 
     plains = [plain(name) for name in header.names]
     if (own := fields.get("id")) is not None:
         return own if is_asked or plains[own] in CONVERSATION else None
-    found = next((plains.index(name) for name in CONVERSATION if name in plains), None)
-    return _by_alias(header, "id", taken=set(fields.values())) if found is None and is_asked else found
+    taken = set(fields.values())
+    found = next((at for name in CONVERSATION if name in plains and (at := plains.index(name)) not in taken), None)
+    return _by_alias(header, "id", taken=taken) if found is None and is_asked else found
 
 
 def is_known_name(wanted: Mapping[str, str]) -> Callable[[str], bool]:

@@ -21,6 +21,7 @@ def read(
     limit: int | None = None,
     sheet: str | None = None,
     partitions: Mapping[str, str | None] | None = None,
+    name: str = "",
 ) -> Source:
     """Open an input and find its format, encoding and columns; records are read as they are asked for.
 
@@ -32,6 +33,7 @@ def read(
         limit: stop after so many records.
         sheet: the sheet of a workbook; the first one by default.
         partitions: columns of a Parquet file that its folders name, with their one value.
+        name: what its sender calls the file; that of the path by default.
 
     Returns:
         An iterator of records with the input's facts; close it, or use it in a `with`.
@@ -46,7 +48,7 @@ def read(
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
     with _naming(shown_name(str(path))):
         _check_rereadable(str(path), kind)
-        source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}))
+        source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name))
     return (as_conversations(source) if is_of_turns(source.facts) else source).limited(limit)
 
 

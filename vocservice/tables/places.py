@@ -16,10 +16,16 @@ _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One file to read, or `-`; `partitions` are columns that its folders name (`year=2024`), null where they say so."""
+    """One file to read, or `-`.
+
+    Attributes:
+        partitions: columns that its folders name (`year=2024`), null where they say so.
+        name: what its sender calls it, where it lies under another name.
+    """
 
     path: str
     partitions: Mapping[str, str | None] = field(default_factory=dict)
+    name: str = ""
 
 
 def places_of(paths: Iterable[str]) -> tuple[Place, ...]:

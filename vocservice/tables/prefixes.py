@@ -12,6 +12,7 @@ _LINE = re.compile(
     rf"\s*(?:{_TIME}\s*(?:-\s*)?)?(?P<name>[^\W\d_][^:\n]{{0,59}}?)[ \t\u00a0]{{0,3}}:(?:[ \t\u00a0]+|$)(?P<text>.*)", re.DOTALL
 )
 _MOST_WORDS = 4
+_PRONOUN = re.compile(r"(?:i|me|you)\b", re.IGNORECASE)  # "I told your agent: no"
 _NO_NAME = re.compile(r"[.!?;,\"<>{}@/\\=]")
 
 
@@ -29,7 +30,7 @@ def prefixed(line: str) -> Prefixed | None:
     if not (found := _LINE.fullmatch(line)):
         return None
     name, is_role = found["name"], role_of(found["name"]) is not None
-    is_plain_role = is_role and author_of(name) is None
+    is_plain_role = is_role and author_of(name) is None and not _PRONOUN.match(name)
     if not (is_plain_role or _is_name(name)) or len(name.split()) > _MOST_WORDS:
         return None
     return Prefixed(name, found["text"], found["bracketed"] or found["bare"], is_role)

@@ -28,13 +28,13 @@ def read(request: Request) -> Source:
         is_empty = not stream.peek(1)
     encoding = "utf-8" if is_empty else detect(request.path).name
     facts = Facts(request.path, kind, opened.total, encoding=encoding, transcripts=True)
-    return Source(facts, iter([_record(request.path, kind, encoding)]), bytes_read=lambda: opened.total or 0, close=lambda: None)
+    record = _record(_id(request.name or request.path), request.path, kind, encoding)
+    return Source(facts, iter([record]), bytes_read=lambda: opened.total or 0, close=lambda: None)
 
 
-def _record(path: str, kind: str, encoding: str) -> Record:
+def _record(record_id: str, path: str, kind: str, encoding: str) -> Record:
     with decode(open_bytes(path), encoding) as stream:
         text = stream.read(MAX_CHARACTERS + 1)
-    record_id = _id(path)
     if fault := _fault(text, kind):
         return Rejected(record_id, *fault)
     turns = tuple(_TURNS[kind](text.replace("\r\n", "\n").replace("\r", "\n")))

@@ -16,12 +16,13 @@ Record = RawVerbatim | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a reader is asked: the path, field to column name, the sheet of a workbook, and columns that folders name."""
+    """What a reader is asked: path, field to column name, sheet of a workbook, columns that folders name, and the file's own name."""
 
     path: str
     wanted: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     partitions: Mapping[str, str | None] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

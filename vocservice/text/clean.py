@@ -12,6 +12,8 @@ from vocservice.records import Redaction
 from vocservice.text.normalise import normalise
 from vocservice.text.redact import RedactionRules, redact
 
+_LONGEST_KEPT = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Clean:
@@ -37,7 +39,12 @@ def clean(raw: str, *, rules: RedactionRules, known_names: Iterable[str] = ()) -
     return Clean(masked.text, offsets, masked.spans, plain.warnings)
 
 
-@lru_cache(maxsize=256)
 def clean_question(raw: str | None, rules: RedactionRules) -> str | None:
     """A survey question as the model reads it and the store keeps it; None where nothing is left. One is asked of many."""
-    return clean(raw, rules=rules).text.strip() or None if raw else None
+    asked = _asked if len(raw or "") <= _LONGEST_KEPT else _asked.__wrapped__
+    return asked(raw, rules) if raw else None
+
+
+@lru_cache(maxsize=256)
+def _asked(raw: str, rules: RedactionRules) -> str | None:
+    return clean(raw, rules=rules).text.strip() or None

@@ -113,10 +113,10 @@ def _item(taken: Taken, closeness: float | None) -> Json:
 
 def _hits(looking: Looking, sought: Sought) -> Hits:
     records, like = int(looking.mask().sum()), sought.like
-    meant = _like(looking, like) if like else _about(sought.about) if sought.about else None
+    meant = None if sought.after else _like(looking, like) if like else _about(sought.about) if sought.about else None
     found = _near(looking, meant, like) if meant and not meant.fault else None
     closeness = {near.id: near.closeness for near in found.near} if found else {}
-    page = _saying(looking, sought)
+    page = _saying(looking, sought, LISTED // 2 if found else LISTED)  # half, so that none is cut where the two rankings are joined
     texts = {taken.id: str(taken.analysis.get("text") or "") for taken in page.taken if taken.id != like}
     said = by_words(texts, sought.asked.selection.words)
     rankings = [ranking for ranking in (said, list(closeness)) if ranking]
@@ -126,12 +126,12 @@ def _hits(looking: Looking, sought: Sought) -> Hits:
     return Hits(taken, closeness, records, compared, fault, page.is_cut, page.cursor or "")
 
 
-def _saying(looking: Looking, sought: Sought) -> Page:
-    """The latest 50 records that say all the words, before a cursor; none where no words are asked for."""
+def _saying(looking: Looking, sought: Sought, listed: int) -> Page:
+    """The latest records that say all the words, before a cursor; none where no words are asked for."""
     words = looking.asked.selection.words
     if not words:
         return Page((), None)
-    return looking.page(after=sought.after, words=words, listed=LISTED)
+    return looking.page(after=sought.after, words=words, listed=listed)
 
 
 def _near(looking: Looking, meant: Meant, like: str) -> "Found":

@@ -14,6 +14,7 @@ from vocservice.store import batches
 from vocservice.store.batches import DRAFT, Batch, BatchError
 from vocservice.store.users import ANALYST
 from vocservice.tables.formats import FORMATS, WRITTEN, written_as
+from vocservice.taxonomy import lacking
 from vocservice.web import batches as api
 from vocservice.web import people, uploads
 from vocservice.web.batch_wishes import FIELDS, Preview, check_file, explodable, mapping_of, options_of, preview_of
@@ -196,7 +197,8 @@ def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fau
     fields = chosen.mapping if chosen else dict(preview.fields)
     options = chosen.options if chosen else {"format": written_as(batch.input_format), "sheet": sheet}
     values = {"preview": preview, "fields": fields, "options": options, "fault": fault or unread, "is_mine": _is_mine(batch)}
-    sets = explodable(_own_sets())
+    own, lacked = _own_sets(), lacking(state().model.taxonomy())
+    sets = tuple(name for name in explodable(own) if name in own or name not in lacked)
     return people.shown("batch_draft.html", status=status, batch=batch, sets=sets, field_names=FIELD_NAMES, **values, **_words())
 
 

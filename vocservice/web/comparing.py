@@ -25,6 +25,7 @@ blueprint = people.pages("comparing")
 api = Blueprint("comparing_api", __name__)
 
 OTHERS = "all other records"
+_ONE_SIDED = ("q", "cell", "about", "like")  # what a saved segment may hold and a side of a comparison has not
 _SAID: Mapping[str, str] = {
     "since": "from",
     "until": "to",
@@ -126,6 +127,6 @@ def _kept(sides: Sides, segments: list[tuple[Any, str]]) -> list[tuple[str, str,
     found = []
     for view, _ in segments:
         values = {name: value for name, value in view.filters.items() if name in CHOSEN}
-        if values:
+        if values and view.filters.keys().isdisjoint(_ONE_SIDED):
             found.append((view.name, sides.with_side(FIRST, values), sides.with_side(SECOND, values)))
     return found

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from flask import Response, abort, jsonify, make_response, redirect, request, url_for
 
-from vocservice.errors import ConflictError
+from vocservice.errors import ConfigError, ConflictError
 from vocservice.paths import config_path
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
@@ -125,6 +125,7 @@ def draft(record_id: str) -> Response:
         else:
             note = request.form.get("note", "")
             version = drafts.save(connection, user, record_id, version=kept, revision=found.revision, labels=labels, note=note)
+    with people.database().write() as connection:  # by itself: a decision takes the locks of claim and draft the other way round
         claims.take(connection, user, record_id)
     if request.accept_mimetypes.best == "application/json":
         return jsonify(version=version)
@@ -245,7 +246,10 @@ def _owners(found: Case) -> Mapping[str, str]:
     """Who answers for each rule of the installation; looked up where one of them held."""
     if not found.result.get("rules"):
         return {}
-    return {rule.id: rule.owner for rule in load_ruleset(config_path("rules.toml"), state().model.taxonomy())}
+    try:
+        return {rule.id: rule.owner for rule in load_ruleset(config_path("rules.toml"), state().model.taxonomy())}
+    except ConfigError:  # a fault in the file stops the next start, not this page
+        return {rule["id"]: "" for rule in found.result["rules"]}
 
 
 def _done(connection: Any, user: User) -> Bulk | None:

@@ -21,6 +21,7 @@ from vocservice.web.workbench import PATIENCE_SECONDS, looking_at, still_reading
 
 if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.reporting.inflow import Inflow
+    from vocservice.reporting.report import Report
     from vocservice.reporting.scope import Rung
     from vocservice.web.looking import Looking
 
@@ -60,7 +61,7 @@ def open_one() -> Response:
     form, looking = request.form, _looking()
     looking.load()
     try:
-        rung = _rung(looking, form.get("stage", ""), form.get("factor", ""))
+        rung = _rung(looking.whole(), form.get("stage", ""), form.get("factor", ""))
         values = {
             "stage": rung.stage,
             "factor": rung.factor,
@@ -164,13 +165,13 @@ def _inflows(looking: "Looking") -> Callable[[Issue], "Inflow"]:
     return lambda issue: inflow_of(frame, stage=issue.stage, factor=issue.factor, opened=issue.opened_on, today=looking.today)
 
 
-def _rungs(looking: "Looking") -> list["Rung"]:
-    """Those that are shared; their words only where the report that has them is soon there."""
-    return [rung for rung in looking.at_once().scope.ladder if rung.step in RUNGS]
+def _rungs(report: "Report") -> list["Rung"]:
+    """Those that are shared; their words only in the whole report."""
+    return [rung for rung in report.scope.ladder if rung.step in RUNGS]
 
 
-def _rung(looking: "Looking", stage: str, factor: str) -> "Rung":
-    found = next((rung for rung in _rungs(looking) if (rung.stage, rung.factor) == (stage, factor)), None)
+def _rung(report: "Report", stage: str, factor: str) -> "Rung":
+    found = next((rung for rung in _rungs(report) if (rung.stage, rung.factor) == (stage, factor)), None)
     if found is None:
         raise InputError("no complaint that several customers share blames this factor at this stage", code="parameter_invalid")
     return found
@@ -188,7 +189,7 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
         found = issues.listed(connection, looking.workspace_id)
     live = {(issue.stage, issue.factor) for issue in found if issue.is_live}
     held = _held(looking, found)
-    rungs = [rung for rung in _rungs(looking) if (rung.stage, rung.factor) not in live][:SHOWN_RUNGS]
+    rungs = [rung for rung in _rungs(looking.at_once()) if (rung.stage, rung.factor) not in live][:SHOWN_RUNGS]
     return people.shown("issues.html", status=status, fault=fault, held=held, rungs=rungs, **_words(looking))
 
 

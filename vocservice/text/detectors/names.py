@@ -99,7 +99,8 @@ def _known_pattern(names: tuple[str, ...], words: NameWords) -> re.Pattern[str] 
     Normalised as the text is, with plain apostrophes ("O'Neil").
     """
     plain = [normalise(name).text.translate(_APOSTROPHES).split() for name in names]
-    wanted = {" ".join(parts) for parts in plain} | {part.rstrip(",") for parts in plain for part in parts if _PART.fullmatch(part)}
+    pieces = {part.rstrip(",") for parts in plain for part in parts if _PART.fullmatch(part)}
+    wanted = {name for name in {" ".join(parts) for parts in plain} | pieces if name.lower() not in words.never - words.also_words}
     wanted = {name for name in wanted if len(name) > 1 and not set(re.findall(r"[^\W\d_]+", name.lower())) <= words.roles | words.particles}
     forms = {form for name in wanted for form in _name_forms(name, words)}
     if not forms:
