@@ -17,9 +17,8 @@ stop() {
     [ -z "${REDIS_PID:-}" ] || kill "$REDIS_PID" 2>/dev/null || true
     stop_postgres "$FOLDER" fast
 }
+start_postgres "$FOLDER" "$PG_PORT" # one that runs already is not ours to stop
 trap stop EXIT
-
-start_postgres "$FOLDER" "$PG_PORT"
 start_redis "$REDIS_PORT"
 export VOC_STORE__URL="postgresql://postgres@127.0.0.1:$PG_PORT/postgres" VOC_REDIS_URL="redis://127.0.0.1:$REDIS_PORT/0"
 "$PYTHON" -m vocservice init

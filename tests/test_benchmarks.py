@@ -141,7 +141,7 @@ def test_bodies_are_records_of_their_own() -> None:
 
 
 def test_the_workbench_is_looked_at_in_every_way(tmp_path: Path) -> None:
-    found = workbench.measure(f"sqlite:///{tmp_path / 'voc.db'}", 300, 1)
+    found = list(workbench.measure(f"sqlite:///{tmp_path / 'voc.db'}", 300, 1))
     assert {one.name for one in found if one.naive} == {f"filter: {name}" for name in workbench.NAIVE}
     assert next(one.records for one in found if one.name == "filter: everything") == 300
     assert "| filter: one cell |" in workbench.report(found)

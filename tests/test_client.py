@@ -34,8 +34,8 @@ START = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from vocservice.settings import BatchSettings, Settings, StoreSettings
-from vocservice.web import server, state
-state.load = lambda **_: __import__("builders").fake_analyser()
+from vocservice.web import model, server
+model.load = lambda *_, **__: __import__("builders").fake_analyser()
 server.choose = lambda: "werkzeug"
 store = StoreSettings(url=f"sqlite:///{sys.argv[3]}/voc.db", keys=(sys.argv[4],))
 batches = BatchSettings(folder=f"{sys.argv[3]}/batches", sources=f"{sys.argv[3]}/sources")
@@ -250,6 +250,8 @@ def test_every_operation_of_the_document_has_a_method(line: Line, tmp_path: Path
             lambda c: c.charts(),
             lambda c: c.chart("x"),
             lambda c: c.compare(a_channel="x"),
+            lambda c: c.issues(),
+            lambda c: c.issue("x"),
             lambda c: c.search(q="x"),
             lambda c: c.themes(),
             lambda c: c.new_themes(),

@@ -211,6 +211,14 @@ class Client:
         """Two sets of records side by side, their filters under `a_` and `b_`: an answer of `GET /v1/compare`."""
         return self._json("GET", f"/v1/compare{_query(sides)}")
 
+    def issues(self) -> Json:
+        """Experience issues with their evidence and inflow: an answer of `GET /v1/issues`."""
+        return self._json("GET", "/v1/issues")
+
+    def issue(self, issue_id: str) -> Json:
+        """One experience issue: an answer of `GET /v1/issues/ISSUE_ID`."""
+        return self._json("GET", f"/v1/issues/{_segment(issue_id)}")
+
     def search(self, **wishes: Any) -> Json:
         """The records with words (`q`), about a matter (`about`) or like another (`like`): an answer of `GET /v1/search`."""
         return self._json("GET", f"/v1/search{_query(wishes)}")

@@ -119,6 +119,9 @@ def test_a_zendesk_chat_is_a_transcript() -> None:
     assert event.verbatim.subject == "v@example.com" and "Somebody" not in str(event)
     offline = only("zendesk", {"id": "ch2", "type": "offline_msg", "message": "Call me.", "timestamp": "2025-01-06T16:00:00Z"})
     assert (offline.verbatim.text, offline.verbatim.turns) == ("Call me.", ())
+    joined = {"history": [line("Visitor", "x", "chat.memberjoin")]}
+    left = only("zendesk", {"id": "ch3", "type": "offline_msg", "message": "Call me.", "timestamp": "2025-01-06T16:00:00Z"} | joined)
+    assert (left.verbatim.text, left.verbatim.turns) == ("Call me.", ())
 
 
 def part(name: str, author: str, body: str | None, **more: Any) -> dict[str, Any]:
@@ -188,7 +191,7 @@ def test_intercom_keeps_the_words_of_authors_it_does_not_know() -> None:
 def test_intercom_redaction_leaves_the_part_out_or_erases() -> None:
     kept = only("intercom", intercom([HELP, GONE, SURE], topic="conversation_part.redacted"))
     assert [turn.text for turn in kept.verbatim.turns] == ["Help,\nit & I broke.", "Sure"]
-    assert kept.forgets_earlier and not only("intercom", intercom([HELP, SURE])).forgets_earlier
+    assert (kept.redactions, only("intercom", intercom([HELP, SURE])).redactions) == (1, 0)
     for parts, topic in (
         ([GONE, SURE], "conversation_part.redacted"),
         ([], "conversation_part.redacted"),

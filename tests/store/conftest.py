@@ -30,6 +30,8 @@ def blank(url: str) -> str:
     if not migrate.has_tables(database):
         migrate.upgrade(database)
     with database.write() as connection:
+        for statement in appending.unmade(database.kind):
+            connection.exec_driver_sql(statement)
         connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
         for statement in appending.made(database.kind):  # the test before may have dropped them
             connection.exec_driver_sql(statement)

@@ -249,7 +249,7 @@ def test_dead_letters_are_of_one_workspace_and_each_comes_back_once(bench: Bench
 
 
 def redacted(version: str | None, words: str = "Sorry. It crashed.") -> Upsert:
-    return replace(said("c", words, version=version), forgets_earlier=True)
+    return replace(said("c", words, version=version), redactions=1)
 
 
 SPOKEN = f"It crashed, call me: {CANARY}."
@@ -272,6 +272,17 @@ def test_what_was_redacted_goes_from_every_version(bench: Bench, later: list[tup
     assert not any(body and CANARY.encode() in bench.vault.sealer.open(body) for body in (one["body_sealed"] for one in bench.rows(inbox)))
     is_stale = later and later[0][0] == "3"
     assert (row["revision"], len(bench.rows(analyses))) == (1 + len(later) + (not is_stale), int(bool(is_stale and is_worked_off)))
+
+
+def test_a_later_message_of_a_redacted_conversation_forgets_nothing_more(bench: Bench) -> None:
+    bench.deliver(said("c", SPOKEN, version="1"))
+    bench.deliver(redacted("2"))
+    for job in take(bench):
+        assert keep(bench, load(bench, job), analysis("Sorry. It crashed."))
+    bench.deliver(redacted("3", "Sorry. It crashed. And today?"))
+    assert len(bench.rows(analyses)) == 1
+    bench.deliver(replace(redacted("4", "Sorry."), redactions=2))
+    assert bench.rows(analyses) == []
 
 
 def test_a_replay_of_the_same_version_brings_nothing_back(bench: Bench) -> None:

@@ -72,6 +72,8 @@ def test_a_rotated_key_goes_on_for_the_overlap(connection: Connection) -> None:
     assert left and timedelta() < left - key.seen_at <= timedelta(hours=1)
     _, instead = keys.rotate(connection, successor, overlap=timedelta(), actor="user:1")
     assert keys.verify(connection, new) is None and keys.verify(connection, instead)
+    with pytest.raises(InputError, match="rotated already"):
+        keys.rotate(connection, keys.get(connection, WORKSPACE, key.id), actor="user:1")
 
 
 def test_a_revoked_key_is_not_rotated(connection: Connection) -> None:

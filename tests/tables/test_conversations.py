@@ -97,7 +97,9 @@ def test_columns_of_turns_can_be_chosen(tmp_path: Path) -> None:
         (("speaker", "text", "queue"), {}),
         (("conversation_id", "speaker", "text"), {"id_column": "speaker"}),
         (("Session ID", "Role", "Comment"), {}),
-        (("ticket_id", "sender", "review"), {}),
+        (("ticket_id", "sender", "body"), {}),
+        (("contact_id", "role", "text"), {}),
+        (("recording", "speaker", "transcript"), {"text_column": "transcript"}),
     ],
 )
 def test_other_tables_have_a_record_a_row(header: Sequence[str], options: dict[str, str], tmp_path: Path) -> None:
@@ -227,6 +229,7 @@ TALK = {"id": "t", "turns": [{"speaker": "customer", "text": "Hi."}]}
         ('[{"id": "s", "text": "\\ud800"}]', [("s", "invalid_encoding")]),
         ('[{"id": 123456789012345678901, "text": "b"}]', [("123456789012345678901", "ok")]),
         ("[]", []),
+        ('{"records": [{"id": "x", "text": "a"}, {"id": "y", "text": "b"}]}\n', [("x", "ok"), ("y", "ok")]),
         ('{"id": "x", "text": "a"}\n{"id": "y", "text": "b"}\n', [("x", "ok"), ("y", "ok")]),
         ('{"id": "x", \n{"id": "y", "text": "b"}\n', [("line-1", "invalid_json"), ("y", "ok")]),
     ],
@@ -247,7 +250,7 @@ def test_a_broken_document_is_refused_without_its_words(content: str | bytes, tm
         ("Customer 2", "customer"), ("END_USER", "customer"), ("Customer Support", "agent"), ("Anna (Support)", "agent"),
         ("chat-bot", "bot"),        ("Virtual Agent", "bot"), ("TEAM LEAD", "supervisor"),
         ("Agent of the customer", None), ("", None), ("Anna", None),
-        ("x" * 999, None),
+        ("x" * 999, None), ("Customer1", "customer"), ("Agent12", "agent"),
     ],
 )  # fmt: skip
 def test_roles_are_told_by_well_known_words(name: str, role: str | None) -> None:

@@ -179,6 +179,8 @@ def test_ordinary_text_stays(text: str) -> None:
         (("Ann Smith-Jones",), "Smith-Jones or smith-jones, no smith", "[NAME] or [NAME], no smith"),
         (("Doe, Jane",), "Doe and jane", "[NAME] and [NAME]"),
         (("Zoe\u0308 Nu\u0301n\u0303ez",), "zo\u00eb and N\u00fa\u00f1ez", "[NAME] and [NAME]"),
+        (("Happy Customer",), "I am very happy with it", "I am very happy with it"),
+        (("None", "Very Disappointed"), "None of it works, very bad", "None of it works, very bad"),
         (("Customer-Service", "Jane's 2nd"), "customer-service on the 2nd", "customer-service on the 2nd"),
     ],
 )

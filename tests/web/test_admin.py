@@ -266,6 +266,7 @@ def test_a_bundle_is_compared_then_promoted_and_rolled_back(office: Office, admi
         connection.execute(schema.records.update().values(clean={"id": "a", "text": "The app crashed."}))
     assert admin.post(form).status_code == 303
     assert "new-1: waits for a worker" in admin.page(path).words
+    assert "a comparison waits" in admin.post(form).text
     compare(office, "new-1")
     page = admin.page(path)
     assert "waits for a worker" not in page.words
@@ -273,6 +274,8 @@ def test_a_bundle_is_compared_then_promoted_and_rolled_back(office: Office, admi
     assert admin.post(page.form(f"{path}/promote")).status_code == 303
     assert serving(office) == "new-1" and "It serves." in admin.page(path).words
     back = admin.page(path).form(f"{path}/rollback")
+    assert admin.post(back).status_code == 422 and serving(office) == "new-1"  # old-1 cannot be loaded
+    monkeypatch.setattr(model.Model, "check", lambda _, name: name)
     assert admin.post(back).status_code == 303 and serving(office) == "old-1"
     assert admin.post(back).status_code == 422 and serving(office) == "old-1"  # sent twice, it counts once
     acts = [(row.actor, row.action, row.target) for row in office_rows(office, schema.audit) if row.action.startswith("bundle.")]

@@ -168,6 +168,16 @@ def test_changes_of_label_studio_and_argilla_are_read(office: Office) -> None:
     assert (last["scope"], last["stages"], last["flags"]) == ("both", ["use"], [])
 
 
+def test_what_others_suggest_and_what_was_skipped_changes_nothing(office: Office) -> None:
+    decide(office.browser(), office.record())
+    (found,), (task,) = as_lines(office, "argilla"), as_lines(office, "label-studio")
+    found["suggestions"] = {"sentiment": {"value": "-1", "agent": "another model"}}
+    assert "1 stored" not in sent(office.browser(), jsonl([found]), "back.jsonl").text
+    task["annotations"].append({"was_cancelled": True, "result": []})
+    assert "1 stored" not in sent(office.browser(), json.dumps([task]).encode(), "export.jsonl").text
+    assert len(kept(office)) == 1
+
+
 def test_a_number_is_read_as_its_text_also_where_it_is_zero(office: Office) -> None:
     decide(office.browser(), office.record())
     (line,) = as_lines(office, "jsonl")

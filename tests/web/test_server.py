@@ -37,8 +37,8 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import intake
-from vocservice.web import draining, paced, server, state
-state.load = lambda **_: __import__("builders").fake_analyser()
+from vocservice.web import draining, model, paced, server
+model.load = lambda *_, **__: __import__("builders").fake_analyser()
 server.choose = lambda: sys.argv[2]
 draining.LINGER_SECONDS = float(sys.argv[4])
 paced.PATIENCE_SECONDS = 4.0

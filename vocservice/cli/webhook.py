@@ -14,7 +14,7 @@ import click
 
 from vocservice.cli.failures import FAULT, OK
 from vocservice.cli.holding import held, in_workspace, secret_of
-from vocservice.errors import InputError, SignatureError, UnusableBodyError
+from vocservice.errors import InputError, SignatureError, StoreError, UnusableBodyError
 from vocservice.ingest.adapter import Adapter
 from vocservice.ingest.registry import ADAPTERS
 from vocservice.ingest.registry import adapter as adapter_of
@@ -117,11 +117,12 @@ def _of(name: str, workspace: str | None) -> _Setup:
     """A source with its secrets; where there is none of this name, the adapter of it."""
     from vocservice.store import sources
 
-    with held(workspace) as here:
-        try:
+    try:
+        with held(workspace) as here:
             found = sources.by_name(here.connection, here.workspace_id, name)
-        except InputError:
-            if name not in ADAPTERS:
-                raise
-            return _plain(name)
-        return _Setup(adapter_of(found.adapter), tuple(sources.open_secrets(here.vault, found)), found.options)
+            opened = tuple(sources.open_secrets(here.vault, found))
+    except (InputError, StoreError):  # no such source, or no store
+        if name not in ADAPTERS:
+            raise
+        return _plain(name)
+    return _Setup(adapter_of(found.adapter), opened, found.options)

@@ -21,15 +21,15 @@ class Upsert:
         verbatim: its `id` is `record_id`; its `created_at` is ISO-8601 UTC, or None.
         warnings: codes of what was put right: `nul_replaced`, `timestamp_unusable`, `metadata_cut`, `speaker_unknown`,
             `conversation_incomplete`.
-        forgets_earlier: something was redacted out of it: what is kept of earlier versions must go, and of two of the same
-            version this one counts, whichever comes first.
+        redactions: how many parts are redacted out of it: where they are more than before, what is kept of earlier versions must go,
+            and of two of the same version the one with more counts, whichever comes first.
     """
 
     record_id: str
     version: str | None
     verbatim: RawVerbatim
     warnings: tuple[str, ...] = ()
-    forgets_earlier: bool = False
+    redactions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,10 +154,11 @@ def _conversation(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Cl
         warnings=("conversation_incomplete",) if total is not None and total > held else (),
     )
     event = upsert(draft, clock)
-    if not (is_redaction or any(part.is_redacted for part in parts)):
+    redactions = max(sum(part.is_redacted for part in parts), int(is_redaction))
+    if not redactions:
         return event
     if isinstance(event, Upsert):
-        return replace(event, forgets_earlier=True)
+        return replace(event, redactions=redactions)
     return Erase(record_id, clock.read(at(item, "updated_at")), "redacted")
 
 

@@ -6,7 +6,7 @@ from threading import Lock
 from time import monotonic
 
 from vocservice.api import Analyser, load
-from vocservice.errors import BundleError
+from vocservice.errors import BundleError, ConfigError
 from vocservice.jobs.backoff import full_jitter
 from vocservice.settings import Settings
 
@@ -42,7 +42,7 @@ class Model:
     def _try(self, name: str) -> None:
         try:
             self._analyser = self._load(name)
-        except BundleError as error:
+        except (BundleError, ConfigError) as error:
             self._failures += 1
             self._next_try = monotonic() + full_jitter(self._failures, first=2.0, most=60.0)
             log.error("no model: %s", error.message)

@@ -1,4 +1,4 @@
-"""A kind of database in, the triggers by which it refuses itself to change or delete a row of the audit log out, whatever asks.
+"""A kind of database in, the triggers by which it refuses itself to change, replace or delete a row of the audit log out, whatever asks.
 
 Whoever may change the tables may drop them as well: what was altered then, the chain of hashes shows (`audit.verify`).
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 SAID = "the audit log is append-only"
 _EVENTS = ("UPDATE", "DELETE")
 _FUNCTION = "audit_append_only"
+_REPLACE, _TRUNCATE = "audit_no_replace", "audit_no_truncate"
 
 
 def made(dialect: str) -> Iterator[str]:
@@ -21,11 +22,17 @@ def made(dialect: str) -> Iterator[str]:
         else:
             yield f"DROP TRIGGER IF EXISTS {name} ON audit"
             yield f"CREATE TRIGGER {name} BEFORE {event} ON audit FOR EACH ROW EXECUTE FUNCTION {_FUNCTION}()"
+    if dialect == "sqlite":  # REPLACE deletes without a trigger
+        is_there = "EXISTS (SELECT 1 FROM audit WHERE number = NEW.number OR hash = NEW.hash)"
+        yield f"CREATE TRIGGER IF NOT EXISTS {_REPLACE} BEFORE INSERT ON audit WHEN {is_there} BEGIN SELECT RAISE(ABORT, '{SAID}'); END"
+    else:
+        yield f"DROP TRIGGER IF EXISTS {_TRUNCATE} ON audit"
+        yield f"CREATE TRIGGER {_TRUNCATE} BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}()"
 
 
 def unmade(dialect: str) -> Iterator[str]:
     """The statements that drop them, where they are."""
     if dialect == "sqlite":
-        yield from (f"DROP TRIGGER IF EXISTS audit_no_{event.lower()}" for event in _EVENTS)
+        yield from (f"DROP TRIGGER IF EXISTS {name}" for name in (*(f"audit_no_{event.lower()}" for event in _EVENTS), _REPLACE))
     else:
         yield f"DROP FUNCTION IF EXISTS {_FUNCTION}() CASCADE"

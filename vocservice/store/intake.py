@@ -168,7 +168,7 @@ def _seal(vault: Vault, origin: Origin, event: Upsert) -> Sealed:
         event.verbatim,
         version=event.version,
         warnings=event.warnings,
-        forgets_earlier=event.forgets_earlier,
+        redactions=event.redactions,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
+from vocservice.errors import InputError
 from vocservice.records import Json
 from vocservice.store import audit, jobs
 from vocservice.store.audit import Act
@@ -36,8 +37,15 @@ class Outcome:
 
 
 def ask(connection: Connection, workspace_id: str, bundle: str, *, sample: int, actor: str) -> None:
-    """Queue a comparison over so many records; one that failed before is forgotten."""
+    """Queue a comparison over so many records; one that failed before is forgotten.
+
+    Raises:
+        InputError: one waits or is at work, of whichever bundle: each holds a model (`preview_open`).
+    """
     connection.execute(delete(job_table).where(*_of(bundle), job_table.c.state == "dead"))
+    is_open = select(job_table.c.id).where(job_table.c.kind == PREVIEW, job_table.c.state != "dead")
+    if connection.scalar(is_open.limit(1)):
+        raise InputError("a comparison waits or is at work: look again later", code="preview_open")
     jobs.enqueue(connection, workspace_id, PREVIEW, bundle, payload={"sample": sample})
     audit.write(connection, None, Act(actor, "bundle.preview", bundle, {"sample": sample}))
 

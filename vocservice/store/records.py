@@ -45,7 +45,7 @@ from vocservice.store.verbatims import content_hash, to_bytes
 ANALYSE, FETCH = "analyse", "fetch"
 API = "api"
 BELOW = "/"  # between the id of a record and of what is below it
-_LONGEST_CODE, _LONGEST_VERSION = 64, 254
+_LONGEST_CODE, _LONGEST_VERSION = 64, 250
 _REDACTED = "~"  # behind a version: it sorts after the same one without, and before the next
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext(:workspace))")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext(:workspace))")
@@ -87,7 +87,7 @@ class Sealed:
         version: sorts in time order; None where the sender has none, and the last to arrive counts.
         tombs: under which of these hashes a tombstone would be, if the record, or one that it is below, was erased.
         values: the columns that any version sets.
-        forgets_earlier: whether what is kept of earlier versions goes.
+        redactions: how many parts are redacted out of it; where they are more than before, what is kept of earlier versions goes.
     """
 
     origin: Origin
@@ -95,7 +95,7 @@ class Sealed:
     version: str | None
     tombs: tuple[str, ...]
     values: Mapping[str, Any]
-    forgets_earlier: bool = False
+    redactions: int = 0
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -111,7 +111,7 @@ def seal(
     *,
     version: str | None,
     warnings: tuple[str, ...],
-    forgets_earlier: bool = False,
+    redactions: int = 0,
 ) -> Sealed:
     """Make a version ready to be stored; arguments as of `Sealed`."""
     raw = to_bytes(verbatim)
@@ -122,7 +122,7 @@ def seal(
         "warnings": list(warnings),
     }
     tombs = tuple(_tomb(vault, origin, name) for name in path_of(record))
-    return Sealed(origin, record, _version(version, is_redacted=forgets_earlier), tombs, values, forgets_earlier)
+    return Sealed(origin, record, _version(version, redactions), tombs, values, redactions)
 
 
 def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: datetime) -> list[Applied]:
@@ -162,7 +162,7 @@ def _revised(connection: Connection, sealed: Sealed) -> Applied:
     origin, version = sealed.origin, sealed.version
     held = _locked(connection, origin, sealed.record)
     verdict = None if held["status"] == "waiting" else _verdict(held, version, sealed.values["content_hash"])
-    if sealed.forgets_earlier:
+    if sealed.redactions > _redactions(held["source_version"]):
         _forget_earlier(connection, held["id"], before=held["revision"] + (verdict is None))
     if verdict:
         return _unmoved(connection, origin, held, verdict, version)
@@ -411,10 +411,16 @@ def _moment(given: str | None) -> datetime | None:
         return None
 
 
-def _version(given: str | None, *, is_redacted: bool) -> str | None:
+def _version(given: str | None, redactions: int) -> str | None:
+    """Of one time, what has more parts redacted is later."""
     if given is None:
         return None
-    return plain(given)[:_LONGEST_VERSION] + (_REDACTED if is_redacted else "")
+    return plain(given)[:_LONGEST_VERSION] + (f"{_REDACTED}{min(redactions, 9999):04}" if redactions else "")
+
+
+def _redactions(version: str | None) -> int:
+    told = (version or "").rpartition(_REDACTED)[2] if _REDACTED in (version or "") else ""
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def _code(given: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, make_response, redirect, request, url_for
 
 from vocservice import api
-from vocservice.errors import BundleError, InputError, VocError
+from vocservice.errors import BundleError, ConfigError, InputError, VocError
 from vocservice.store import previews, promotions
 from vocservice.store.users import ADMIN
 from vocservice.web import people
@@ -70,13 +70,13 @@ def rollback() -> Response:
     """Let the bundle serve that served before; sent twice, it counts once."""
     wanted = request.form.get("bundle", "")
     try:
+        with people.database().read() as connection:
+            _check_previous(connection, wanted)
+        model = state().model.check(wanted)
         with people.database().write() as connection:
-            bundle = promotions.previous(connection)
-            if bundle != wanted:
-                raise InputError("another bundle was promoted meanwhile: look again", code="promotion_unneeded")
-            model = api.bundle_id(bundle)
-            promotions.promote(connection, bundle, model=model, actor=person().actor, action="bundle.rollback")
-    except (InputError, BundleError) as error:
+            _check_previous(connection, wanted)
+            promotions.promote(connection, wanted, model=model, actor=person().actor, action="bundle.rollback")
+    except (InputError, BundleError, ConfigError) as error:
         return _page(status=422, fault=error.message)
     state().ringer.ring()
     return _back()
@@ -94,6 +94,11 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
     return people.shown(
         "admin_bundle.html", status=status, fault=fault, model=_model(), taxonomy=model.taxonomy().id, sample=SAMPLE, most=MOST, **values
     )
+
+
+def _check_previous(connection: Any, wanted: str) -> None:
+    if promotions.previous(connection) != wanted:
+        raise InputError("another bundle was promoted meanwhile: look again", code="promotion_unneeded")
 
 
 def _check(bundle: str) -> None:

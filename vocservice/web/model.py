@@ -88,6 +88,15 @@ class Model:
         """
         return configured_bundle(self._settings)
 
+    def check(self, name: str) -> str:
+        """The id of a bundle that can be loaded here.
+
+        Raises:
+            BundleError: it cannot.
+            ConfigError: the taxonomy file or the rules are wrong for it.
+        """
+        return load(name, settings=self._settings).model
+
     def follow(self) -> None:
         """Take up what was promoted since; what serves goes on while that is loaded, while it cannot be, and while the store is gone."""
         self._look_at = monotonic() + LOOK_SECONDS
