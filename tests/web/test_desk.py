@@ -177,6 +177,15 @@ def test_undo_puts_a_record_back_and_keeps_what_was_decided(office: Office) -> N
     assert browser.post(stale, {"decision": "dismiss"}).status_code == 409
 
 
+def test_decisions_on_one_record_are_undone_one_after_the_other(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    decided(browser, record)
+    decided(browser, record)
+    assert browser.send("/desk", f"/desk/{record}/undo").status_code == 303
+    assert browser.send("/desk", f"/desk/{record}/undo").status_code == 303
+    assert all(row.undone_at for row in rows(office, schema.annotations)) and len(rows(office, schema.annotations)) == 2
+
+
 def test_nobody_undoes_another_s_decision(office: Office) -> None:
     record, browser, other = office.record(), office.browser(), office.browser()
     decided(browser, record)
