@@ -35,6 +35,7 @@ _OWN = {
     "transcripts": ("transcripts.jsonl.gz", "annotations: this project, Apache-2.0; conversations of the corpora above by id"),
     "written": ("written.jsonl.gz", "texts and annotations: this project, Apache-2.0"),
 }
+_SETS = ("stages", "factors", "flags", "scope", "sentiment")
 _SENTIMENT_TARGETS = {
     "sst": ("binary accuracy, non-neutral; level 0 counts as wrong", 0.89),
     "sst_by_score": ("the same by the sign of the score", 0.89),
@@ -71,10 +72,7 @@ def _quality(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "codebook by this project's annotators (see `training/annotations/README.md`). Both are machine annotations under a codebook.\n"
     yield "## Headline\n"
     yield from _headline(metrics)
-    for name in ("dev", "fresh"):
-        yield f"\n## Per label, {name} (n = {metrics[name]['n']})\n"
-        for label_set in ("stages", "factors", "flags", "scope", "sentiment"):
-            yield from _label_table(metrics[name][label_set], label_set)
+    yield from _per_label(metrics)
     if metrics.get("crossed", {}).get("n"):
         yield f"\n## Per label, by cross-validation (n = {metrics['crossed']['n']})\n"
         yield "On the random texts that calibrate, which no weight saw: thresholds fitted to one half and measured on the other. Rare"
@@ -82,7 +80,7 @@ def _quality(metrics: Figures, manifest: Manifest) -> Iterator[str]:
         for label_set in ("stages", "factors", "flags", "scope"):
             yield from _label_table(metrics["crossed"][label_set], label_set)
     yield "\n## Calibration (fresh)\n"
-    for label_set in ("stages", "factors", "flags", "scope", "sentiment"):
+    for label_set in _SETS:
         yield from _reliability_table(metrics["fresh"][label_set], label_set)
     yield "\n## Evidence\n"
     yield from _evidence(metrics["evidence"])
@@ -107,6 +105,13 @@ def _headline(metrics: Figures) -> Iterator[str]:
         cells = [_cell(_dig(metrics[data], path)) for data in ("dev", "fresh")]
         yield f"| {name} | {target:.2f} | {cells[0]} | {cells[1]} |"
     yield "\nThe annotators' own agreement over two passes: " + "; ".join(f"{key} {text}" for key, text in AGREEMENT.items()) + "."
+
+
+def _per_label(metrics: Figures) -> Iterator[str]:
+    for name in ("dev", "fresh"):
+        yield f"\n## Per label, {name} (n = {metrics[name]['n']})\n"
+        for label_set in _SETS:
+            yield from _label_table(metrics[name][label_set], label_set)
 
 
 def _label_table(figures: Figures, name: str) -> Iterator[str]:
@@ -231,10 +236,7 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "The further annotations of this project agree with the given ones as `training/annotations/README.md` says.\n"
     yield "## Figures\n"
     yield from _headline(metrics)
-    for name in ("dev", "fresh"):
-        yield f"\n## Per label, {name} (n = {metrics[name]['n']})\n"
-        for label_set in ("stages", "factors", "flags", "scope", "sentiment"):
-            yield from _label_table(metrics[name][label_set], label_set)
+    yield from _per_label(metrics)
     yield "\nCalibration, conversations and public sets: `metrics.json`, and `docs/quality.md` of the repository.\n"
     yield "## When it does not say\n"
     yield f"A label is given from its own threshold on, never below a probability of {FLOOR}; from {WITHHOLD:.0%} of that threshold"
