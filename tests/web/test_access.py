@@ -13,7 +13,7 @@ from web.storing import ELSEWHERE
 from web.visiting import Browser, Office, Page
 
 # Not for people: the start page, the API with its keys, what operators and the browser itself fetch.
-OTHERS = ("/v1/", "/static/")
+OTHERS = ("/v1/", "/static/", "/bootstrap/static/")
 OPEN = {"/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs"}
 LEAD = ("GET /desk/next", "GET /desk/second", "GET /desk/decisions", "POST /rules/test", "POST /desk/")
 

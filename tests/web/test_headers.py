@@ -5,12 +5,14 @@ from flask.testing import FlaskClient
 
 from vocservice.web.headers import HEADERS
 
+SHEETS = ("/static/site.css", "/bootstrap/static/css/bootstrap.min.css")
 
-@pytest.mark.parametrize("path", ["/", "/livez", "/v1/taxonomy", "/openapi.json", "/nothing", "/v1/analyse", "/static/page.css"])
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/v1/taxonomy", "/openapi.json", "/nothing", "/v1/analyse", *SHEETS])
 def test_every_answer_is_secured(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert {name: answer.headers.get(name) for name in HEADERS} == dict(HEADERS)
-    assert (answer.headers["Cache-Control"] == "no-store") == (path != "/static/page.css")
+    assert (answer.headers["Cache-Control"] == "no-store") == (path not in SHEETS)
     assert "Set-Cookie" not in answer.headers
     assert "Strict-Transport-Security" not in answer.headers
 

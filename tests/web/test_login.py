@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import flask_bootstrap
 import pytest
 from flask import request
 from sqlalchemy import delete, select
@@ -14,12 +15,18 @@ from vocservice.web.app import create_app
 from web.visiting import PASSWORD, Browser, Office, Page
 
 CSS = Path(__file__).parents[2] / "vocservice" / "web" / "static"
+SITE, DARK = ((CSS / name).read_text(encoding="utf-8") for name in ("site.css", "dark.css"))
+BOOTSTRAP = (Path(flask_bootstrap.__file__).parent / "static/bootstrap5/css/bootstrap.min.css").read_text(encoding="utf-8")
 PAIRS = [
-    *[("ink", paper) for paper in ("paper", "field", "fault")],
-    *[("quiet", "paper"), ("link", "paper"), ("on-button", "button")],
-    *[("on-mark", mark) for mark in ("plain", "good", "bad", "mixed", "reason")],
+    *[(f"bs-{ink}", f"bs-{paper}") for ink in ("body-color", "secondary-color", "link-color") for paper in ("body-bg", "tertiary-bg")],
+    *[(f"bs-{kind}-text-emphasis", f"bs-{kind}-bg-subtle") for kind in ("success", "info", "warning", "danger")],
+    ("bs-danger-text-emphasis", "bs-body-bg"),
+    ("bs-body-color", "bs-secondary-bg"),
+    ("on-brand", "brand"),
+    ("on-brand", "brand-strong"),
+    *[("on-mark", mark) for mark in ("plain", "good", "bad", "mixed", "reason", "flag", "scope", "stage")],
 ]
-EDGES = [("edge", "paper"), ("edge", "field"), ("link", "paper"), ("fault-edge", "paper")]
+EDGES = [("edge", "bs-body-bg"), ("brand", "bs-body-bg"), ("brand", "bs-tertiary-bg")]
 
 
 @pytest.fixture
@@ -174,7 +181,7 @@ def test_a_late_form_goes_where_it_was_sent_to_and_its_page_can_be_looked_at(off
     late = Page(browser.client.post(target, data={"name": "mine"}).text).form("/login")
     again = Page(browser.post(late, {"email": browser.user.email, "password": PASSWORD}).text)
     assert again.form(target)["action"] == target
-    assert page in [link["href"] for link in again.all("a") if link.get("class") == "button plain"]
+    assert page in [link["href"] for link in again.all("a") if str(link.get("class")).startswith("btn")]
 
 
 def test_a_late_form_without_anything_in_it_leads_to_its_page(office: Office) -> None:
@@ -217,7 +224,7 @@ def test_the_theme_is_a_form_and_a_cookie(office: Office, theme: str, shown: str
     browser = office.browser()
     answer = browser.send("/desk", "/theme", {"theme": theme})
     assert (answer.status_code, answer.location) == (303, "/desk")
-    assert browser.page("/desk").all("html")[0].get("data-theme") == shown
+    assert browser.page("/desk").all("html")[0].get("data-bs-theme") == shown
 
 
 def test_without_a_store_the_pages_say_so(client) -> None:  # type: ignore[no-untyped-def]
@@ -234,11 +241,18 @@ def test_pages_run_nothing_that_stands_in_them(office: Office) -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", answer.text)
 
 
-def colours(selector: str) -> dict[str, str]:
-    sheet = (CSS / "page.css").read_text(encoding="utf-8")
-    block = re.search(re.escape(selector) + r" \{(.*?)\}", sheet, flags=re.DOTALL)
-    assert block
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block.group(1)))
+def variables(sheet: str, selector: str) -> dict[str, str]:
+    """What the rules of a selector set, by name."""
+    blocks = re.findall(r"(?:^|[}\n;/])" + re.escape(selector) + r" ?\{(.*?)\}", sheet, flags=re.DOTALL)
+    return dict(re.findall(r"--([\w-]+): ?([^;]+)", ";".join(blocks)))
+
+
+def colours(theme: str) -> dict[str, str]:
+    """The colours of a theme in full: those of Bootstrap, and ours over them."""
+    found = variables(BOOTSTRAP, ":root,[data-bs-theme=light]") | variables(SITE, ":root")
+    if theme == "dark":
+        found |= variables(DARK, ":root")
+    return {name: "#" + "".join(2 * digit for digit in value[1:]) if len(value) == 4 else value for name, value in found.items()}
 
 
 def contrast(first: str, second: str) -> float:
@@ -253,21 +267,23 @@ def contrast(first: str, second: str) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("selector", [":root", ':root[data-theme="dark"]'])
-def test_everything_can_be_read_in_both_themes(selector: str) -> None:
-    found = colours(selector)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everything_can_be_read_in_both_themes(theme: str) -> None:
+    found = colours(theme)
     assert {pair: contrast(found[pair[0]], found[pair[1]]) for pair in PAIRS if contrast(found[pair[0]], found[pair[1]]) < 4.5} == {}
     assert {pair: contrast(found[pair[0]], found[pair[1]]) for pair in EDGES if contrast(found[pair[0]], found[pair[1]]) < 3} == {}
 
 
-def test_the_dark_theme_is_one_whoever_asked_for_it() -> None:
-    assert colours(':root:not([data-theme="light"])') == colours(':root[data-theme="dark"]') != colours(":root")
+def test_the_dark_theme_leaves_out_no_colour_of_bootstrap_or_ours() -> None:
+    scripted = {name for name in variables(BOOTSTRAP, "[data-bs-theme=dark]") if not re.match("bs-(btn-close|carousel)", name)}
+    ours = {name for name, value in variables(SITE, ":root").items() if re.match("#|\\d+,", value)}
+    assert len(scripted) > 40 and scripted | ours <= variables(DARK, ":root").keys()
 
 
 def test_every_colour_of_the_pages_is_one_of_the_themes() -> None:
-    sheet = (CSS / "layout.css").read_text(encoding="utf-8")
-    assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgb|url\(|@import", sheet)
-    assert set(re.findall(r"var\(--([\w-]+)\)", sheet)) <= colours(":root").keys()
+    rules = SITE.partition("}")[2]
+    assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgb|url\(|@import", rules)
+    assert set(re.findall(r"var\(--([\w-]+)\)", rules)) <= colours("light").keys()
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, ("http", "127.0.0.1")), (1, ("https", "198.51.100.7")), (2, ("https", "203.0.113.9"))])

@@ -22,7 +22,7 @@ from web.sending import check_problem
         "/static/../app.py",
         f"/v1//{CANARY}",
         "/v1//analyse",
-        "/static/page.css%00",
+        "/static/site.css%00",
         "/v1/charts/%00",
     ],
 )

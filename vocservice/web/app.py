@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
+from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from vocservice.api import Analyser
@@ -151,6 +152,8 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     oidc.attach(app, settings.oidc, settings.http.public_url)
     for hook in HOOKS:
         hook(app)
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    Bootstrap5(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     with suppress(BundleError):

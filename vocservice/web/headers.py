@@ -23,6 +23,7 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+STATIC = ("static", "bootstrap.static")
 TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 
@@ -32,10 +33,10 @@ def register(app: Flask) -> None:
 
 
 def secure(answer: Response) -> Response:
-    """Add what is missing; nothing but the style sheet may be kept."""
+    """Add what is missing; nothing but style sheets and scripts may be kept."""
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
-    if request.endpoint != "static":
+    if request.endpoint not in STATIC:
         answer.headers["Cache-Control"] = "no-store"
     if request.is_secure:
         answer.headers.setdefault("Strict-Transport-Security", TRANSPORT_SECURITY)
