@@ -129,6 +129,13 @@ def moment_of(at: str | None) -> datetime | None:
     return moment(at)
 
 
+def is_turns(x: object) -> bool:
+    """Whether a list is one transcript: objects only, and one of them has a speaker and is no record of its own."""
+    if not isinstance(x, list | tuple) or not all(isinstance(turn, RawTurn | Mapping) for turn in x):
+        return False
+    return any(isinstance(turn, RawTurn) or ("speaker" in turn and not turn.keys() & {"id", "turns"}) for turn in x)
+
+
 def _who(turn: RawTurn) -> object:
     """What is equal for pieces of one turn."""
     return object() if type(turn) is RawTurn and turn.speaker == "system" else (type(turn), turn.speaker, turn.author)
