@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from training.annotated import read_conversations
-from training.corpora import CORPORA, held_out_ids, read_rows
+from training.corpora import CORPORA, read_rows
 from training.decisions import weight_of
 from training.run import Run
 from vocservice.assemble import dialogue_of
@@ -41,11 +41,8 @@ _FOLDS = 5
 
 def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
-    rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
-    rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
-    out = held_out_ids(run.data)
-    rows = [row for row in rows if len(row["turns"]) > 1 and row["id"] not in out and not (run.commercial and row["id"].startswith("twcs"))]
-    heard = hear([*rows, *_decided(run)], Engine(load_bundle(bundle_folder)))
+    rows = run.keep_rows([*annotated_rows(run), *_decided(run)])
+    heard = hear(rows, Engine(load_bundle(bundle_folder)))
     rows, vectors = [one.row for one in heard], dialogue_features(heard)
     mean, scale = vectors.mean(0), np.maximum(vectors.std(0), _LEAST_SCALE)
     matrix, weight = (vectors - mean) / scale, np.array([_weight(row, run) for row in rows])
@@ -63,6 +60,13 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     )
     log.info("conversations: %d transcripts", len(rows))
     return model
+
+
+def annotated_rows(run: Run) -> list[dict[str, Any]]:
+    """The annotated conversations of several messages, each with its `source`."""
+    rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
+    rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
+    return [row for row in rows if len(row["turns"]) > 1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from training.calibrate import FLOOR, SINGLE_FLOOR, WITHHOLD
-from training.corpora import CORPORA, HELD_OUT, is_commercial
+from training.corpora import CORPORA, HELD_OUT, Corpus, is_commercial
 from vocservice.inference.bundle import Manifest
 
 Figures = dict[str, Any]
@@ -246,7 +246,7 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "- English only; other languages are rejected, not guessed."
     yield "- Rare labels (`awareness`, `discovery`, `self_service`, `escalation`, scope `both`) rest on few examples: see n."
     yield "- `consistency`, `communication`, `resolution` and second stages are the annotators' own soft spots."
-    yield "- The conversation model is a small regression fitted on a few hundred transcripts; read its probabilities as a ranking."
+    yield "- The conversation model is a small regression fitted on few transcripts; read its probabilities as a ranking."
     yield "- Trained on reviews, surveys, tweets and care threads of 2013-2020, mostly retail, apps, travel and health."
 
 
@@ -265,7 +265,9 @@ def _custom_card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
 
 
 def _restriction(manifest: Manifest) -> Iterator[str]:
-    if not is_commercial(manifest):
+    if is_commercial(manifest):
+        yield "\nWhat the encoder learned from holds no corpus whose licence forbids commercial use (`voc train --commercial`)."
+    else:
         yield "\n**Some of the corpora that the encoder learned from are licensed for non-commercial use only.**"
         yield "Whether weights trained on them are bound by that is unsettled;"
         yield "for commercial use train with `voc train --commercial`, which leaves them out."
@@ -273,14 +275,22 @@ def _restriction(manifest: Manifest) -> Iterator[str]:
 
 def _licences(manifest: Manifest) -> Iterator[str]:
     commercial = is_commercial(manifest)
+    learned = [corpus for name, corpus in CORPORA.items() if name not in HELD_OUT and not (commercial and corpus.non_commercial)]
     yield "| corpus file | licence |\n|---|---|"
-    yield from (f"| {corpus.path} | {corpus.licence} |" for corpus in CORPORA.values() if not (commercial and corpus.non_commercial))
+    yield from (f"| {corpus.path} | {_licence(corpus, commercial=commercial)} |" for corpus in learned)
     yield from (f"| `training/annotations/{name}` | {told} |" for key, (name, told) in _OWN.items() if key in manifest.data)
     yield f"\nNothing was trained on {' and '.join(f'`{CORPORA[name].path}`' for name in HELD_OUT)}: they only measure."
     if "teachers" in manifest.data:
         yield "\nIt also learned from the probabilities of teachers (all-MiniLM-L6-v2 and all-mpnet-base-v2, Apache-2.0) fitted on the same"
         yield "corpora, each text's from teachers that did not see it: `training/annotations/README.md`."
     yield from _restriction(manifest)
+    if commercial and "extended" in manifest.data:
+        yield "Of 5,342 annotations that were read twice one of three votes was of teachers that had learned from such corpora too"
+        yield "(`training/annotations/README.md`)."
+
+
+def _licence(corpus: Corpus, *, commercial: bool) -> str:
+    return corpus.allowed if commercial and corpus.allowed else corpus.licence
 
 
 def _dig(figures: Figures, path: Iterable[str]) -> Any:
