@@ -83,7 +83,7 @@ class Frame:
         factors: (n, factors) polarity 0 +, 1 -, 2 ~, or -1.
         flags: (n, flags) whether given.
         scope, outcome, channel, model, version (of the taxonomy), scale: (n,) names.
-        segments: the columns that the caller asked for.
+        segments: what the sender told of its own, where it is asked for.
         subject: (n,) number of the customer; a row without one has a number of its own.
         day: (n,) proleptic day number, 0 where not told.
         level, sentiment: (n,) NaN where there is none.

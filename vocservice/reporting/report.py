@@ -23,12 +23,12 @@ from vocservice.reporting.quotes import Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures, scope_figures
 from vocservice.reporting.scores import nps_of
+from vocservice.reporting.segments import MOST_SHOWN, grouped
 from vocservice.reporting.trends import BOTH, Dates, Handover, Series, Split, dates_of, handovers_of, periods, series_of, splits
 from vocservice.taxonomy import Taxonomy
 
 FORMAT = 1
 DATE, CHANNEL = "date", "channel"
-MAX_SEGMENTS = 12
 DRAWN = ("records", "negative sentiment", "service complaints", "experience issues", BOTH)
 _DIGITS = 6
 LATER = ("drivers", "series", "causes", "quotes", "words")
@@ -375,7 +375,9 @@ def _segments(frame: Frame, column: str | None) -> tuple[Segment, ...]:
     codes = frame.segments.get(column) if column else None
     if codes is None:
         return ()
-    return tuple(_segment(name, frame.take(codes.is_name(name))) for name in codes.names[:MAX_SEGMENTS])
+    counts = codes.counts()
+    shown = grouped(codes, [at for at in np.argsort(-counts, kind="stable")[:MOST_SHOWN].tolist() if counts[at]])
+    return tuple(_segment(name, frame.take(shown.is_name(name))) for name in shown.names)
 
 
 def _segment(name: str, frame: Frame) -> Segment:
