@@ -17,7 +17,7 @@ from vocservice.reporting.columns import frame_of
 from vocservice.reporting.drivers import POOLED, Drivers, drivers_by_kind
 from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
 from vocservice.reporting.followed import followed
-from vocservice.reporting.frame import Bools, Frame, distinct
+from vocservice.reporting.frame import Bools, Frame, count_of, distinct
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
 from vocservice.reporting.quotes import Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
@@ -272,6 +272,8 @@ def _within(frame: Frame, wish: Wish) -> Frame:
     if not wish.has_period:
         return frame
     if not (frame.day > 0).any():
+    if int(frame.day.max(initial=0)) <= today.toordinal():
+        return frame
         raise InputError("no record has a date that can be read, so none lies in the period asked for")
     return frame.take(_between(frame, wish.since or date.min, wish.until or date.max))
 
@@ -337,21 +339,21 @@ def _whole_until(wish: Wish) -> date:
 
 
 def _headlines(frame: Frame, skipped: Mapping[str, int], dates: Dates) -> Headlines:
-    told = frame.level[~np.isnan(frame.level)]
-    negative, positive = int((told < 0).sum()), int((told > 0).sum())
+    told = count_of(~np.isnan(frame.level))
+    negative, positive, known = count_of(frame.level < 0), count_of(frame.level > 0), count_of(frame.has_subject)
     return Headlines(
         records=len(frame),
         skipped=dict(sorted(skipped.items())),
-        customers=distinct(frame.subject[frame.has_subject]) if frame.has_subject.any() else None,
-        transcripts=int((frame.outcome.codes >= 0).sum()),
-        sentiment=net(positive, negative, len(told)),
-        negative=share(negative, len(told)),
+        customers=distinct(frame.subject) - (len(frame) - known) if known else None,
+        transcripts=count_of(frame.outcome.codes >= 0),
+        sentiment=net(positive, negative, told),
+        negative=share(negative, told),
         scores=_scores(frame),
-        unused_scores=int(frame.has_score.sum()) - int((~np.isnan(frame.score)).sum()),
+        unused_scores=count_of(frame.has_score) - count_of(~np.isnan(frame.score)),
         channels=_counted(frame.channel.names, frame.channel.codes),
         models=_counted(frame.model.names, frame.model.codes),
         taxonomies=_counted(frame.version.names, frame.version.codes),
-        unread_dates=int(frame.has_unread_date.sum()),
+        unread_dates=count_of(frame.has_unread_date),
         dates=dates,
     )
 
