@@ -24,9 +24,10 @@ LONGEST = 1000
 
 
 @blueprint.post("/v1/subjects/export")
+@access.require("feedback:erase")
 def export() -> Response:
     """Every record of a customer, redacted as it is kept, and the batches whose files name the customer."""
-    key = access.require("feedback:erase")
+    key = access.key()
     subject = _subject(read_json(request, max_bytes=state().limits.max_body_bytes))
     store = state().stored.open()
     with store.database.read() as connection:
@@ -39,9 +40,10 @@ def export() -> Response:
 
 
 @blueprint.post("/v1/subjects/erase")
+@access.require("feedback:erase")
 def erase() -> Response:
     """Erase every record of a customer for good, and let a worker search the files of batches; again, there is nothing left to erase."""
-    key = access.require("feedback:erase")
+    key = access.key()
     subject = _subject(read_json(request, max_bytes=state().limits.max_body_bytes))
     store = state().stored.open()
     with store.database.write() as connection:
