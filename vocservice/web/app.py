@@ -148,7 +148,12 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     ringer, sends_mail = Ringer(redis_url), bool(settings.mail.host)
     stored = Stored(settings.store, database)
     model = Model(analyser, settings, promoted=stored.promoted)
-    attach(app, State(model, settings.http, stored, limiter, ringer, settings.batches, sends_mail, themes=settings.themes))
+    attach(
+        app,
+        State(
+            model, settings.http, stored, limiter, ringer, settings.batches, sends_mail, themes=settings.themes, bundles=settings.bundles
+        ),
+    )
     app.extensions[digests.NAME] = settings.reports
     oidc.attach(app, settings.oidc, settings.http.public_url)
     for hook in HOOKS:
