@@ -89,7 +89,7 @@ def quantise_bundle(run: Run, source: Path) -> None:
     to_int8(start.encoder, folder / files.ENCODER)
     network = Network(OnnxEncoder(folder / files.ENCODER, manifest.width), start.layout, dropout=0.0)
     encoders.take_heads(network, source)
-    made_from = {"start": start.id, "encoder": "int8", LICENCE: run.commercial}
+    made_from = {"start": start.id, "encoder": "int8", LICENCE: run.commercial, **_fitted_after(run)}
     provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, made_from)
     calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))
     seal(folder, run.taxonomy, calibration, None, provenance, width=manifest.width)
@@ -101,7 +101,7 @@ def _calibrate(run: Run, network: Network, tokenizer: Tokenizer, rules: Redactio
     data = list(prepare(split_annotated(run.keep(read_extended(run.data))).calibrate, windower, rules, layout))
     log.info("calibrating on %d texts", len(data))
     blocks = [network.layout[block.label_set.name] for block in layout.blocks]
-    return fit_calibration(score_sets(network, data, blocks), _signed(run, network, windower, rules))
+    return fit_calibration(score_sets(network, data, blocks), run.settings.calibration, _signed(run, network, windower, rules))
 
 
 def _add_conversations(run: Run, calibration: Calibration, provenance: Provenance, width: int, folder: Path) -> None:
@@ -150,7 +150,13 @@ def own_hashes(run: Run) -> dict[str, str]:
 
 def recipe_record(run: Run) -> dict[str, object]:
     """What the manifest and the card say of the recipe."""
-    return {**_learned(run), "share": _share(run)}
+    return {**_learned(run), "share": _share(run), **_fitted_after(run)}
+
+
+def _fitted_after(run: Run) -> dict[str, object]:
+    """What was chosen by after the weights."""
+    settings = run.settings
+    return {"calibration": settings.calibration.model_dump(), "conversations": settings.conversations.model_dump()}
 
 
 def _learned(run: Run) -> dict[str, object]:
@@ -158,7 +164,7 @@ def _learned(run: Run) -> dict[str, object]:
     left_out = {"recipe", "pool", "pool_per_epoch"} if run.commercial else {"recipe"}
     record = {**run.settings.codebook.model_dump(exclude=left_out), **asdict(_recipe(run)), LICENCE: run.commercial}
     if run.start is None:
-        return record
+        return record | {"vocabulary": run.settings.vocabulary.model_dump()}
     return record | {"start": load_bundle(run.start).manifest.version, "layers": list(run.layers) or "all"}
 
 
@@ -235,7 +241,7 @@ def start_encoder(run: Run) -> Encoder:
             whole = encoders.from_bundle(run.start)
             encoder = encoders.of_layers(whole, run.layers) if run.layers else whole
         else:
-            encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base)
+            encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base, run.settings.vocabulary)
         encoders.save(encoder.model, encoder.tokenizer, folder)
     return encoders.load(folder)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.calibrate import FLOOR, SINGLE_FLOOR, WITHHOLD
 from training.corpora import CORPORA, HELD_OUT, Corpus, is_commercial
+from training.settings import CalibrationSettings, load_training_settings
 from vocservice.inference.bundle import Manifest
 
 Figures = dict[str, Any]
@@ -239,8 +239,9 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield from _per_label(metrics)
     yield "\nCalibration, conversations and public sets: `metrics.json`, and `docs/quality.md` of the repository.\n"
     yield "## When it does not say\n"
-    yield f"A label is given from its own threshold on, never below a probability of {FLOOR}; from {WITHHOLD:.0%} of that threshold"
-    yield f"it is named in `abstained`. A scope whose likeliest class is below {SINGLE_FLOOR} is withheld. Sentiment and polarity are"
+    how = _calibrated_by(manifest)
+    yield f"A label is given from its own threshold on, never below a probability of {how.floor}; from {how.withhold:.0%} of that threshold"
+    yield f"it is named in `abstained`. A scope whose likeliest class is below {how.single_floor} is withheld. Sentiment and polarity are"
     yield "always given.\n"
     yield "## Limits\n"
     yield "- English only; other languages are rejected, not guessed."
@@ -248,6 +249,12 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "- `consistency`, `communication`, `resolution` and second stages are the annotators' own soft spots."
     yield "- The conversation model is a small regression fitted on few transcripts; read its probabilities as a ranking."
     yield "- Trained on reviews, surveys, tweets and care threads of 2013-2020, mostly retail, apps, travel and health."
+
+
+def _calibrated_by(manifest: Manifest) -> CalibrationSettings:
+    """What a bundle was calibrated by; one made before its manifest said so, by what stands in the settings."""
+    told = manifest.recipe.get("calibration")
+    return load_training_settings().calibration if told is None else CalibrationSettings.model_validate(told)
 
 
 def _custom_card(metrics: Figures, manifest: Manifest) -> Iterator[str]:

@@ -4,7 +4,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from toys import toy_recipe
 
 from training import recipe
 from training.corpora import CORPORA, held_out_ids, read_corpus
@@ -255,7 +256,9 @@ def test_public_label_spaces_hold_the_labels_that_occur_often_enough() -> None:
 def test_the_record_says_whether_non_commercial_corpora_were_left_out(run: Run) -> None:
     record, commercial = recipe_record(run), recipe_record(replace(run, commercial=True))
     assert record["without_non_commercial"] is False and commercial["without_non_commercial"] is True
-    assert json.loads(json.dumps(record))["epochs"] == run.settings.codebook.recipe.epochs
+    told = json.loads(json.dumps(record))
+    assert told["epochs"] == run.settings.codebook.recipe.epochs and told["losses"] == asdict(run.settings.fit.losses)
+    assert told["calibration"]["floor"] == run.settings.calibration.floor and told["vocabulary"]["min_count"] == 2
 
 
 @pytest.mark.parametrize(("layers", "count"), [((), 6), ((0, 5), 2)], ids=["all layers", "some"])
@@ -301,6 +304,8 @@ def test_a_bundle_in_int8_is_calibrated_on_what_its_licence_allows(run: Run, mon
         "start": default_bundle().name,
         "encoder": "int8",
         "without_non_commercial": commercial,
+        "calibration": run.settings.calibration.model_dump(mode="json"),
+        "conversations": run.settings.conversations.model_dump(mode="json"),
     }
 
 
@@ -320,7 +325,7 @@ def test_the_public_stage_learns_and_is_done_once(
 ) -> None:
     public = run.settings.public.model_copy(update={"min_examples": 2})
     run = replace(run, settings=run.settings.model_copy(update={"public": public}))
-    stage = Recipe(epochs=1, tokens=256), run.folder / "public"
+    stage = toy_recipe(epochs=1, tokens=256), run.folder / "public"
     made = public_stage(run, rules, Encoder(new_network().encoder, tokenizer), *stage)
     start = new_network().encoder.state_dict()
     assert any((value != start[name]).any() for name, value in made.model.state_dict().items())
