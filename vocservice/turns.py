@@ -4,7 +4,7 @@ A time (`at`) of a turn is ISO 8601, or `HH:MM:SS` with a fraction or without, c
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -73,6 +73,16 @@ def role_of(name: str) -> Speaker | None:
     """The role that is told in what a sender calls a speaker: `Customer 2`, `END_USER`, `Anna (Support)`; None for none, or for two."""
     roles = _read(name)[0] if len(name) <= _LONGEST_NAME else frozenset()
     return next(iter(roles)) if len(roles) == 1 else None
+
+
+def role_among(name: str, customers: Container[str]) -> Speaker | None:
+    """The same, where some speakers are known to be customers, whatever else their names tell; these as `called`."""
+    return "customer" if called(name) in customers else role_of(name)
+
+
+def called(name: str) -> str:
+    """What a speaker is called, for comparing: upper and lower case are one, and any white space."""
+    return " ".join(name.split()).casefold()
 
 
 def author_of(name: str) -> str | None:

@@ -44,8 +44,8 @@ class QualtricsAdapter(BaseAdapter[QualtricsOptions]):
         "In Qualtrics open Workflows, add a Web service task with method POST, URL {url} and body type URL-encoded (JSON breaks where a "
         "comment has a quote). Add the fields responseId, surveyId, recordedDate, comment, and where you have them question, nps (or csat, "
         "ces, stars), language, subject, firstName and lastName, each with its piped text. For an event subscription instead, enter its "
-        "shared key here as the secret; such a source takes signed events only, and answers are fetched with an API token and the address of your data centre: "
-        "enter both on the page of the source, or by voc source access."
+        "shared key here as the secret; such a source takes signed events only, and answers are fetched with an API token and the address "
+        "of your data centre: enter both on the page of the source, or by voc source access."
     )
     content_types = JSON_TYPES | {FORM_TYPE}
     options_type = QualtricsOptions
