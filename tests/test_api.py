@@ -17,7 +17,7 @@ import pytest
 from builders import CANARY, TEXT, FakePipeline, analysis, fake_analyser
 
 import vocservice
-from vocservice.api import Analyser, bundle_folder, is_turns, to_record
+from vocservice.api import Analyser, bundle_folder, to_record
 from vocservice.errors import BundleError, ConfigError, InputError, VocError
 from vocservice.inference.bundle import Manifest
 from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected
@@ -25,6 +25,7 @@ from vocservice.settings import Settings
 from vocservice.tables import read
 from vocservice.tables.layout import Layout
 from vocservice.tables.source import Facts
+from vocservice.turns import is_turns
 
 TURNS = [{"speaker": "customer", "text": "Where is my refund?"}, {"speaker": "agent", "text": "It is on its way."}]
 RAW_TURNS = [RawTurn("customer", "Where is my refund?"), RawTurn("agent", "It is on its way.")]

@@ -66,6 +66,7 @@ MAY_IMPORT = {
     "web": {
         "api",
         "batch",
+        "browser",
         "errors",
         "ingest",
         "jobs",

@@ -98,8 +98,8 @@ def train(
     _check_licences(begin, commercial=commercial)
     examples = read_labelled(data, taxonomy, weights=settings.decisions.weights)
     goes_on = load_bundle(begin).taxonomy.id == taxonomy.id
-    make, recipe = (go_on, settings.further.recipe) if goes_on else (train_custom, settings.custom.recipe)
-    make(taxonomy, examples, start=begin, recipe=recipe, source=data, run=runs / version, folder=folder / version)
+    make = go_on if goes_on else train_custom
+    make(taxonomy, examples, start=begin, settings=settings, source=data, run=runs / version, folder=folder / version)
     report_custom(folder / version, examples, taxonomy)
 
 

@@ -15,6 +15,7 @@ from training.device import on_device
 from training.metrics import quadratic_kappa
 from training.network import Network, pool_labels, pool_ordinal, pool_polarities
 from training.prepare import Prepared, collate
+from training.settings import CalibrationSettings, Pull
 from training.signs import SignSet, macro_recall
 from training.targets import UNKNOWN, build_targets
 from vocservice.inference.annotate import MOST_EVIDENCE
@@ -30,13 +31,8 @@ from vocservice.inference.layout import Block
 
 Array = NDArray[np.float64]
 
-FLOOR = 0.2  # no label is given below this probability, whatever maximises F1
-SINGLE_FLOOR = 0.3  # a single set abstains when even its best class is less likely than this
-WITHHOLD = 0.6  # share of the threshold from which a label that is not given is reported as withheld
-_PRIOR = 25.0  # positives that the common threshold is worth against a label's own
-_GRID = np.linspace(FLOOR, 0.8, 61)
-_EVIDENCE_BETA = 0.65  # evidence is chosen by an F that holds its precision half as dear again as its recall
-_BAND = np.linspace(0.1, 0.6, 26)  # half-widths of the neutral band, in levels, that are tried
+_STEPS = 61  # thresholds that are tried
+_BAND_STEPS = 26  # half-widths of the neutral band that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,36 +82,38 @@ def _join(block: Block, rows: list[tuple[NDArray, ...]]) -> SetScores:
     return SetScores(block, scores, gold, polarity if block.label_set.polarities else None, polarity_gold, segments, evidence, owner)
 
 
-def fit_calibration(sets: Sequence[SetScores], signed: Sequence[SignSet] = ()) -> Calibration:
+def fit_calibration(sets: Sequence[SetScores], how: CalibrationSettings, signed: Sequence[SignSet] = ()) -> Calibration:
     """Fit every label set; the neutral band of an ordinal set is fitted to the `signed` texts beside."""
     by_kind: dict[str, dict] = {"multi": {}, "single": {}, "ordinal": {}}
-    fitters = {"multi": _fit_multi, "single": _fit_single, "ordinal": lambda scored: _fit_ordinal(scored, signed)}
+    fitters = {"multi": _fit_multi, "single": _fit_single, "ordinal": lambda scored, how: _fit_ordinal(scored, how, signed)}
     for scored in sets:
         kind = scored.block.label_set.kind
-        by_kind[kind][scored.block.label_set.name] = fitters[kind](scored)
+        by_kind[kind][scored.block.label_set.name] = fitters[kind](scored, how)
     return Calibration(**by_kind)
 
 
-def _fit_multi(scored: SetScores) -> MultiCalibration:
-    common = _platt(scored.scores.ravel(), scored.gold.ravel(), (1.0, 0.0), strength=0.1)
-    curves = [_platt(scored.scores[:, column], scored.gold[:, column], common) for column in range(scored.scores.shape[1])]
+def _fit_multi(scored: SetScores, how: CalibrationSettings) -> MultiCalibration:
+    common = _platt(scored.scores.ravel(), scored.gold.ravel(), (1.0, 0.0), how.common_pull)
+    columns = range(scored.scores.shape[1])
+    curves = [_platt(scored.scores[:, column], scored.gold[:, column], common, how.label_pull) for column in columns]
     slope, bias = (tuple(float(value) for value in part) for part in zip(*curves, strict=True))
     probabilities = 1 / (1 + np.exp(-(scored.scores * slope + bias)))
     polarity = None
     if scored.polarity_scores is not None:
         known = scored.polarity_gold != UNKNOWN
-        polarity = _fit_scaling(scored.polarity_scores[known], np.eye(scored.polarity_scores.shape[2])[scored.polarity_gold[known]])
+        wanted = np.eye(scored.polarity_scores.shape[2])[scored.polarity_gold[known]]
+        polarity = _fit_scaling(scored.polarity_scores[known], wanted, how.scaling_pull)
     return MultiCalibration(
         slope=slope,
         bias=bias,
-        thresholds=fit_thresholds(probabilities, scored.gold),
-        withhold=WITHHOLD,
-        evidence=fit_evidence(scored),
+        thresholds=fit_thresholds(probabilities, scored.gold, how),
+        withhold=how.withhold,
+        evidence=fit_evidence(scored, how),
         polarity=polarity,
     )
 
 
-def _platt(scores: Array, gold: NDArray[np.int64], prior: tuple[float, float], *, strength: float = 3.0) -> tuple[float, float]:
+def _platt(scores: Array, gold: NDArray[np.int64], prior: tuple[float, float], pull: Pull) -> tuple[float, float]:
     """Slope and bias of a logistic curve, pulled towards `prior` so that rare labels stay sane."""
     known = gold != UNKNOWN
     x, y = scores[known], gold[known].astype(float)
@@ -123,46 +121,47 @@ def _platt(scores: Array, gold: NDArray[np.int64], prior: tuple[float, float], *
     def loss(parameters: Array) -> float:
         z = parameters[0] * x + parameters[1]
         likelihood = np.logaddexp(0, z) - y * z
-        return float(likelihood.sum() + strength * ((parameters[0] - prior[0]) ** 2 + 0.1 * (parameters[1] - prior[1]) ** 2))
+        return float(likelihood.sum() + pull.slope * (parameters[0] - prior[0]) ** 2 + pull.bias * (parameters[1] - prior[1]) ** 2)
 
     best = minimize(loss, np.array(prior), method="L-BFGS-B", bounds=[(0.05, 5), (-10, 10)])
     return float(best.x[0]), float(best.x[1])
 
 
-def fit_thresholds(probabilities: Array, gold: NDArray[np.int64]) -> tuple[float, ...]:
+def fit_thresholds(probabilities: Array, gold: NDArray[np.int64], how: CalibrationSettings) -> tuple[float, ...]:
     """Per label the threshold with the best F1, smoothed over bootstraps and pulled to the common one where positives are few."""
     known = gold != UNKNOWN
-    common = _best_threshold(probabilities[known], gold[known] > 0)
+    grid = np.linspace(how.floor, how.highest, _STEPS)
+    common = _best_threshold(probabilities[known], gold[known] > 0, grid)
     thresholds = []
     for column in range(gold.shape[1]):
         rows = known[:, column]
         p, y = probabilities[rows, column], gold[rows, column] > 0
-        own = _bagged_threshold(p, y) if y.any() else common
+        own = _bagged_threshold(p, y, grid) if y.any() else common
         positives = float(y.sum())
-        thresholds.append(float((positives * own + _PRIOR * common) / (positives + _PRIOR)))
+        thresholds.append(float((positives * own + how.prior * common) / (positives + how.prior)))
     return tuple(thresholds)
 
 
-def _bagged_threshold(p: Array, y: NDArray[np.bool_]) -> float:
+def _bagged_threshold(p: Array, y: NDArray[np.bool_], grid: Array) -> float:
     random = np.random.default_rng(0)
     draws = (random.integers(0, len(p), len(p)) for _ in range(30))
-    return float(np.mean([_best_threshold(p[draw], y[draw]) for draw in draws]))
+    return float(np.mean([_best_threshold(p[draw], y[draw], grid) for draw in draws]))
 
 
-def _best_threshold(p: Array, y: NDArray[np.bool_]) -> float:
-    given = p[:, None] >= _GRID[None, :]
+def _best_threshold(p: Array, y: NDArray[np.bool_], grid: Array) -> float:
+    given = p[:, None] >= grid[None, :]
     hits = (given & y[:, None]).sum(0)
     score = 2 * hits / np.maximum(given.sum(0) + y.sum(), 1)
-    return float(np.mean(_GRID[score >= score.max() - 1e-9]))
+    return float(np.mean(grid[score >= score.max() - 1e-9]))
 
 
-def fit_evidence(scored: SetScores) -> float:
+def fit_evidence(scored: SetScores, how: CalibrationSettings) -> float:
     """How far below the best segment's score a segment may lie and still be evidence: the best F over annotated segments."""
     cuts = np.linspace(0.0, 4.0, 41)
     pairs = _evidence_pairs(scored)
     if not pairs:
-        return 0.5
-    scores = [_evidence_f(pairs, cut) for cut in cuts]
+        return how.evidence_unknown
+    scores = [_evidence_f(pairs, cut, how.evidence_beta**2) for cut in cuts]
     return float(cuts[int(np.argmax(scores))])
 
 
@@ -179,16 +178,15 @@ def _evidence_pairs(scored: SetScores) -> list[tuple[Array, NDArray[np.bool_]]]:
     return pairs
 
 
-def _evidence_f(pairs: list[tuple[Array, NDArray[np.bool_]]], cut: float) -> float:
+def _evidence_f(pairs: list[tuple[Array, NDArray[np.bool_]]], cut: float, square: float) -> float:
     shown = [((far <= cut) & (far.argsort(kind="stable").argsort() < MOST_EVIDENCE), gold) for far, gold in pairs]
     hits = sum(int((near & gold).sum()) for near, gold in shown)
     given = sum(int(near.sum()) for near, _ in shown)
     wanted = sum(int(gold.sum()) for _, gold in pairs)
-    square = _EVIDENCE_BETA**2
     return (1 + square) * hits / max(given + square * wanted, 1)
 
 
-def _fit_scaling(scores: Array, wanted: Array) -> Scaling:
+def _fit_scaling(scores: Array, wanted: Array, pull: Pull) -> Scaling:
     """Temperature and class biases by maximum likelihood; `wanted`: (N, classes) of 1 for every allowed class."""
     classes = scores.shape[1]
 
@@ -197,7 +195,8 @@ def _fit_scaling(scores: Array, wanted: Array) -> Scaling:
         z = z - z.max(1, keepdims=True)
         log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
         allowed = np.where(wanted > 0, log_p, -1e9)
-        return float(-np.logaddexp.reduce(allowed, axis=1).sum() + 2.0 * np.square(parameters[1:]).sum() + (parameters[0] - 1) ** 2)
+        drawn = pull.bias * np.square(parameters[1:]).sum() + pull.slope * (parameters[0] - 1) ** 2
+        return float(-np.logaddexp.reduce(allowed, axis=1).sum() + drawn)
 
     if not len(scores):
         return Scaling(bias=(0.0,) * classes)
@@ -205,24 +204,24 @@ def _fit_scaling(scores: Array, wanted: Array) -> Scaling:
     return Scaling(slope=float(best.x[0]), bias=tuple(float(value) for value in best.x[1:]))
 
 
-def _fit_single(scored: SetScores) -> SingleCalibration:
+def _fit_single(scored: SetScores, how: CalibrationSettings) -> SingleCalibration:
     """Scaling by likelihood, no class favoured: weights for rare ones lost by cross-validation (docs/experiments.md)."""
     known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
-    scaling = _fit_scaling(scored.scores[known], scored.gold[known])
+    scaling = _fit_scaling(scored.scores[known], scored.gold[known], how.scaling_pull)
     classes = scored.scores.shape[1]
     return SingleCalibration(
         scaling=scaling,
         favour=(1.0,) * classes,
-        floor=SINGLE_FLOOR if classes > 2 else 0.5,
-        evidence=1.0,
+        floor=how.single_floor if classes > 2 else 0.5,
+        evidence=how.evidence_single,
     )
 
 
-def _fit_ordinal(scored: SetScores, signed: Sequence[SignSet]) -> OrdinalCalibration:
+def _fit_ordinal(scored: SetScores, how: CalibrationSettings, signed: Sequence[SignSet]) -> OrdinalCalibration:
     """Scaling by likelihood; cuts of the expected level by the agreement they give (quadratic kappa)."""
     known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
     exact = known & ((scored.gold > 0).sum(1) == 1)
-    scaling = _fit_scaling(scored.scores[known], scored.gold[known])
+    scaling = _fit_scaling(scored.scores[known], scored.gold[known], how.scaling_pull)
     means = expected_index(scaling.probabilities(scored.scores[exact].astype(np.float32))).astype(float)
     gold = scored.gold[exact].argmax(1)
     levels = scored.gold.shape[1]
@@ -231,24 +230,27 @@ def _fit_ordinal(scored: SetScores, signed: Sequence[SignSet]) -> OrdinalCalibra
         for index in range(levels - 1):
             low, high = cuts[index - 1] if index else 0.0, cuts[index + 1] if index + 2 < levels else levels - 1.0
             trials = np.clip(cuts[index] + np.linspace(-0.3, 0.3, 25), low, high)
-            scores = [_cut_score(np.r_[cuts[:index], trial, cuts[index + 1 :]], means, gold, levels) for trial in trials]
+            scores = [_cut_score(np.r_[cuts[:index], trial, cuts[index + 1 :]], means, gold, levels, how.accuracy) for trial in trials]
             cuts[index] = trials[int(np.argmax(scores))]
     if signed and exact.any():
-        cuts = _with_neutral_band(np.sort(cuts), means, gold, scaling, signed)
+        cuts = _with_neutral_band(np.sort(cuts), means, gold, scaling, signed, how)
     return OrdinalCalibration(scaling=scaling, cuts=tuple(float(value) for value in np.sort(cuts)))
 
 
-def _with_neutral_band(cuts: Array, means: Array, gold: NDArray[np.int64], scaling: Scaling, signed: Sequence[SignSet]) -> Array:
+def _with_neutral_band(
+    cuts: Array, means: Array, gold: NDArray[np.int64], scaling: Scaling, signed: Sequence[SignSet], how: CalibrationSettings
+) -> Array:
     """The two cuts around the middle level by agreement on the annotated texts and mean recall of the signs on the others."""
     levels = len(cuts) + 1
     middle = levels // 2
     others = [(expected_index(scaling.probabilities(one.scores.astype(np.float32))), one.signs) for one in signed]
     best, chosen = -np.inf, cuts
-    for low in middle - _BAND:
-        for high in middle + _BAND:
+    band = np.linspace(*how.band, _BAND_STEPS)
+    for low in middle - band:
+        for high in middle + band:
             trial = np.r_[cuts[: middle - 1], low, high, cuts[middle + 1 :]]
             signs = [macro_recall(known, _signs(found, low, high)) for found, known in others]
-            score = _cut_score(trial, means, gold, levels) + float(np.mean(signs))
+            score = _cut_score(trial, means, gold, levels, how.accuracy) + float(np.mean(signs))
             if score > best:
                 best, chosen = score, trial
     return chosen
@@ -258,6 +260,6 @@ def _signs(means: NDArray, low: float, high: float) -> NDArray[np.int64]:
     return (means >= high).astype(np.int64) - (means < low)
 
 
-def _cut_score(cuts: Array, means: Array, gold: NDArray[np.int64], levels: int) -> float:
+def _cut_score(cuts: Array, means: Array, gold: NDArray[np.int64], levels: int, accuracy: float) -> float:
     given = np.searchsorted(cuts, means, side="right")
-    return quadratic_kappa(gold, given, levels) + 0.2 * float((given == gold).mean())
+    return quadratic_kappa(gold, given, levels) + accuracy * float((given == gold).mean())

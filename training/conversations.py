@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from training.annotated import read_conversations
-from training.corpora import CORPORA, held_out_ids, read_rows
+from training.corpora import CORPORA, read_rows
 from training.decisions import weight_of
 from training.run import Run
+from training.settings import ConversationSettings
 from vocservice.assemble import dialogue_of
 from vocservice.errors import RecordError
 from vocservice.inference.bundle import load_bundle
@@ -27,42 +28,47 @@ from vocservice.text.segment import segments_of
 
 log = logging.getLogger("training.conversations")
 
-SOURCES = ("transcripts_train", "transcripts_written")
+WRITTEN = "transcripts_written"
+SOURCES = ("transcripts_train", WRITTEN)
 FURTHER = "further"
 DECIDED = "decided"
 _LEARNED = ("outcome", "sentiment_end", "needs_review", "reasons")
-_STRENGTH = 0.15  # inverse regularisation: few transcripts, many features
-_LEAST_SCALE = 0.05  # a feature that hardly varies here is not blown up where it does
 _END_CUES = ("end", "mean", "end_thanks", "end_question", "end_still")  # what the sentiment at the end is read from
-_END_STRENGTH = 10.0  # ridge penalty
-_WRITTEN_WEIGHT = 0.5  # invented conversations count half
-_FOLDS = 5
 
 
 def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
-    rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
-    rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
-    out = held_out_ids(run.data)
-    rows = [row for row in rows if len(row["turns"]) > 1 and row["id"] not in out and not (run.commercial and row["id"].startswith("twcs"))]
-    heard = hear([*rows, *_decided(run)], Engine(load_bundle(bundle_folder)))
+    rows = run.keep_rows([*annotated_rows(run), *_decided(run)])
+    model = fit_on(hear(rows, Engine(load_bundle(bundle_folder))), run)
+    log.info("conversations: %d transcripts", len(rows))
+    return model
+
+
+def fit_on(heard: Sequence["Heard"], run: Run) -> ConversationModel:
+    """The model of these transcripts."""
+    how = run.settings.conversations
     rows, vectors = [one.row for one in heard], dialogue_features(heard)
-    mean, scale = vectors.mean(0), np.maximum(vectors.std(0), _LEAST_SCALE)
+    mean, scale = vectors.mean(0), np.maximum(vectors.std(0), how.least_scale)
     matrix, weight = (vectors - mean) / scale, np.array([_weight(row, run) for row in rows])
     known = {name: _Known.of(rows, matrix, weight, name) for name in _LEARNED}
     outcome, end, review, reasons = (known[name] for name in _LEARNED)
-    model = ConversationModel(
+    return ConversationModel(
         features=FEATURES,
         mean=tuple(mean),
         scale=tuple(scale),
-        outcome={key: _fit(outcome.matrix, outcome.is_(key), outcome.weight) for key in run.taxonomy["outcome"].keys},
+        outcome={key: _fit(outcome.matrix, outcome.is_(key), outcome.weight, how) for key in run.taxonomy["outcome"].keys},
         favour={key: _favour(outcome.is_(key), outcome.weight) for key in run.taxonomy["outcome"].keys},
-        end=_fit_end(end.matrix, np.array(end.values) / 2, end.weight),
-        needs_review=_fit(review.matrix, np.array(review.values), review.weight),
-        reasons={key: _fit(reasons.matrix, reasons.has(key), reasons.weight) for key in run.taxonomy["reasons"].keys},
+        end=_fit_end(end.matrix, np.array(end.values) / 2, end.weight, how.end_strength),
+        needs_review=_fit(review.matrix, np.array(review.values), review.weight, how),
+        reasons={key: _fit(reasons.matrix, reasons.has(key), reasons.weight, how) for key in run.taxonomy["reasons"].keys},
     )
-    log.info("conversations: %d transcripts", len(rows))
-    return model
+
+
+def annotated_rows(run: Run) -> list[dict[str, Any]]:
+    """The annotated conversations of several messages, each with its `source`."""
+    rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
+    rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
+    return [row for row in rows if len(row["turns"]) > 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def _keys(cell: str | None) -> list[str] | None:
 def _weight(row: dict[str, Any], run: Run) -> float:
     if row["source"] == DECIDED:
         return weight_of(row, run.settings.decisions.weights)
-    return _WRITTEN_WEIGHT if row["source"] == "transcripts_written" else 1.0
+    return run.settings.conversations.written_weight if row["source"] == WRITTEN else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +143,18 @@ def to_raw(row: dict[str, Any]) -> RawVerbatim:
     return RawVerbatim(id=row["id"], text=row.get("text"), turns=turns, channel=row.get("channel"), question=row.get("question"))
 
 
-def _fit(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> Logistic:
+def _fit(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray, how: ConversationSettings) -> Logistic:
     """One binary model; its threshold maximises F1 of cross-validated probabilities."""
     positives = int(wanted.sum())
-    if positives < 3:
+    if positives < how.least_positives:
         rate = (positives + 0.5) / (len(wanted) + 1)
         return Logistic(weights=(0.0,) * matrix.shape[1], bias=float(np.log(rate / (1 - rate))), threshold=0.5)
-    model = LogisticRegression(C=_STRENGTH, max_iter=2000)
-    folds = StratifiedKFold(min(_FOLDS, positives), shuffle=True, random_state=0)
+    model = LogisticRegression(C=how.strength, max_iter=2000)
+    folds = StratifiedKFold(min(how.folds, positives), shuffle=True, random_state=0)
     out = cross_val_predict(model, matrix, wanted, cv=folds, method="predict_proba", params={"sample_weight": weight})[:, 1]
     model.fit(matrix, wanted, sample_weight=weight)
-    return Logistic(weights=tuple(map(float, model.coef_[0])), bias=float(model.intercept_[0]), threshold=_threshold(out, wanted))
+    threshold = _threshold(out, wanted, how.thresholds)
+    return Logistic(weights=tuple(map(float, model.coef_[0])), bias=float(model.intercept_[0]), threshold=threshold)
 
 
 def _favour(wanted: np.ndarray, weight: np.ndarray) -> float:
@@ -155,17 +162,17 @@ def _favour(wanted: np.ndarray, weight: np.ndarray) -> float:
     return float(np.average(wanted, weights=weight).clip(1 / len(wanted)) ** -0.5)
 
 
-def _fit_end(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> Linear:
+def _fit_end(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray, strength: float) -> Linear:
     """A ridge regression on a few of the features; the others have no weight."""
     columns = [FEATURES.index(name) for name in _END_CUES]
-    model = Ridge(_END_STRENGTH).fit(matrix[:, columns], wanted, sample_weight=weight)
+    model = Ridge(strength).fit(matrix[:, columns], wanted, sample_weight=weight)
     weights = np.zeros(matrix.shape[1])
     weights[columns] = model.coef_
     return Linear(weights=tuple(map(float, weights)), bias=float(model.intercept_))
 
 
-def _threshold(probability: np.ndarray, wanted: np.ndarray) -> float:
-    grid = np.linspace(0.15, 0.7, 56)
+def _threshold(probability: np.ndarray, wanted: np.ndarray, bounds: tuple[float, float]) -> float:
+    grid = np.linspace(*bounds, 56)
     scores = [2 * (wanted & (probability >= t)).sum() / max((probability >= t).sum() + wanted.sum(), 1) for t in grid]
     best = max(scores)
     return float(np.mean([t for t, score in zip(grid, scores, strict=True) if score >= best - 1e-9]))

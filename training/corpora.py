@@ -6,7 +6,7 @@ sentiment is mapped onto ours, as the set of levels it allows. Everything else o
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,12 +101,16 @@ def _evidence(row: Row, name: str) -> dict[str, tuple[tuple[int, int], ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """One corpus file: where it lies below the data folder, its label map and its licence."""
+    """One corpus file: where it lies below the data folder, its label map and its licence.
+
+    `allowed`: the licence of the part that a commercial bundle learns from, where that is not all of it.
+    """
 
     path: str
     label_map: Callable[[Row], dict[str, Target]]
     licence: str
     non_commercial: bool = False
+    allowed: str = ""
 
 
 CORPORA: dict[str, Corpus] = {
@@ -124,7 +128,12 @@ CORPORA: dict[str, Corpus] = {
     "transcripts_unlabelled": Corpus("transcripts_unlabelled.jsonl.gz", lambda row: {}, "CC BY-NC-SA 4.0", non_commercial=True),
     "train": Corpus("annotations/train.jsonl.gz", codebook, "annotations: this project"),
     "dev": Corpus("annotations/dev.jsonl.gz", codebook, "annotations: this project"),
-    "transcripts_train": Corpus("annotations/transcripts_train.jsonl.gz", codebook, "CC BY-NC-SA 4.0", non_commercial=True),
+    "transcripts_train": Corpus(
+        "annotations/transcripts_train.jsonl.gz",
+        codebook,
+        "annotations: this project; a third of the conversations CC BY-NC-SA 4.0, the others Apache-2.0",
+        allowed="annotations: this project; of the conversations those under Apache-2.0 alone",
+    ),
     "transcripts_dev": Corpus("annotations/transcripts_dev.jsonl.gz", codebook, "CC BY-NC-SA 4.0", non_commercial=True),
     "transcripts_written": Corpus("annotations/transcripts_written.jsonl.gz", codebook, "this project"),
 }
@@ -173,20 +182,14 @@ def held_out_ids(data: Path) -> frozenset[str]:
     return frozenset(row["id"] for name in HELD_OUT for row in read_rows(data / CORPORA[name].path))
 
 
-def is_non_commercial(example: Example) -> bool:
+def is_non_commercial(example_id: str) -> bool:
     """True when the text comes from a corpus whose licence forbids commercial use (by id, whatever file it stands in)."""
-    origin = example.id.rsplit("-", 1)[0]
-    return origin in ("airline", "twcs")
+    return example_id.rsplit("-", 1)[0] in ("airline", "twcs")
 
 
 def is_commercial(manifest: Manifest) -> bool:
     """Whether a bundle says of itself that it learned from no corpus whose licence forbids commercial use."""
     return bool(manifest.recipe.get(LICENCE))
-
-
-def without_non_commercial(examples: Iterable[Example]) -> list[Example]:
-    """Only what a bundle for any use may be trained on."""
-    return [example for example in examples if not is_non_commercial(example)]
 
 
 def file_hash(path: Path) -> str:

@@ -10,6 +10,7 @@ import csv
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from training.decisions import completed, weight_of
 from training.evaluate import figures, judge
 from training.examples import Example, Labels, OneOf, Target
 from training.export import Provenance, export_bundle
-from training.fit import Recipe, fit
+from training.fit import fit
 from training.prepare import Prepared, prepare
 from training.report import write_custom_card
+from training.settings import TrainingSettings
 from training.splits import split_tenths
 from vocservice.errors import InputError
 from vocservice.inference.bundle import load_bundle
@@ -138,7 +140,7 @@ def _known(label_set: LabelSet, key: str, record_id: str) -> str:
 
 
 def train_custom(
-    taxonomy: Taxonomy, examples: list[Example], *, start: Path, recipe: Recipe, source: Path, run: Path, folder: Path
+    taxonomy: Taxonomy, examples: list[Example], *, start: Path, settings: TrainingSettings, source: Path, run: Path, folder: Path
 ) -> None:
     """Fit, calibrate and export a bundle for any taxonomy, from the encoder of the bundle `start`.
 
@@ -146,6 +148,7 @@ def train_custom(
         InputError: there are too few texts to fit and to calibrate on.
     """
     splits, encoder, layout = split_tenths(examples), encoders.from_bundle(start), lay_out(taxonomy.of("verbatim"))
+    recipe, how = settings.custom.recipe, settings.calibration
     fitted, calibrating = (_ready(part, encoder, layout) for part in (splits.fit, splits.calibrate))
     if not fitted or not calibrating:
         raise InputError(
@@ -154,14 +157,16 @@ def train_custom(
     log.info("%s: %d texts to fit, %d to calibrate, %d fresh", taxonomy.id, len(fitted), len(calibrating), len(splits.fresh))
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
     fit(network, fitted, recipe, folder=run)
-    calibration = fit_calibration(score_sets(network, calibrating, layout.blocks))
+    calibration = fit_calibration(score_sets(network, calibrating, layout.blocks), how)
     begun = load_bundle(start)
-    made_from = {"epochs": recipe.epochs, "start": begun.id, LICENCE: is_commercial(begun.manifest)}
+    made_from = {**asdict(recipe), "start": begun.id, LICENCE: is_commercial(begun.manifest), "calibration": how.model_dump()}
     provenance = Provenance(folder.name, begun.manifest.base, {source.name: file_hash(source)}, recipe.seed, made_from)
     export_bundle(network, encoder.tokenizer, taxonomy, calibration, None, provenance, folder)
 
 
-def go_on(taxonomy: Taxonomy, examples: list[Example], *, start: Path, recipe: Recipe, source: Path, run: Path, folder: Path) -> None:
+def go_on(
+    taxonomy: Taxonomy, examples: list[Example], *, start: Path, settings: TrainingSettings, source: Path, run: Path, folder: Path
+) -> None:
     """Fit the bundle `start` of this taxonomy further, heads and all, and export it.
 
     Its calibration and its conversation model stay: what people decided on was chosen by the model, and is no random draw to
@@ -172,7 +177,7 @@ def go_on(taxonomy: Taxonomy, examples: list[Example], *, start: Path, recipe: R
         BundleError: `start` is of another taxonomy.
     """
     bundle, encoder, splits = load_bundle(start, taxonomy=taxonomy), encoders.from_bundle(start), split_tenths(examples)
-    layout = lay_out(taxonomy.of("verbatim"))
+    layout, recipe = lay_out(taxonomy.of("verbatim")), settings.further.recipe
     fitted = _ready([*splits.fit, *splits.calibrate], encoder, layout)
     if not fitted or not splits.fresh:
         raise InputError(f"{source.name} has too few labelled texts: nine tenths must fit, a tenth measures")
@@ -180,7 +185,7 @@ def go_on(taxonomy: Taxonomy, examples: list[Example], *, start: Path, recipe: R
     network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
     encoders.take_heads(network, start)
     fit(network, fitted, recipe, folder=run)
-    made_from = {"epochs": recipe.epochs, "start": bundle.id, LICENCE: is_commercial(bundle.manifest)}
+    made_from = {**asdict(recipe), "start": bundle.id, LICENCE: is_commercial(bundle.manifest)}
     provenance = Provenance(folder.name, bundle.manifest.base, {source.name: file_hash(source)}, recipe.seed, made_from)
     export_bundle(network, encoder.tokenizer, taxonomy, bundle.calibration, bundle.conversation, provenance, folder)
 

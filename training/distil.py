@@ -19,7 +19,6 @@ from vocservice.chunks import chunked
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.encoder import Encoder, Vectors
 
-WEIGHT = 20.0  # of a difference as large as the features themselves, beside the losses of the labels
 _CHUNK = 512
 
 

@@ -16,6 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from training.base import WEIGHTS, base_model_folder
 from training.network import Network
+from training.settings import VocabularySettings
 from training.vocabulary import PAD, shrink, shrink_embeddings, sources_of
 from vocservice.errors import ConfigError
 from vocservice.inference import bundle as files
@@ -34,13 +35,13 @@ class Encoder:
     tokenizer: Tokenizer
 
 
-def from_base(texts: Iterable[str], name: str) -> Encoder:
+def from_base(texts: Iterable[str], name: str, how: VocabularySettings) -> Encoder:
     """A base of the registry (a BERT) with its vocabulary fitted to `texts`."""
     with base_model_folder(name) as folder:
         base = Tokenizer.from_file(str(folder / "tokenizer.json"))
         base.no_truncation()
         base.no_padding()
-        vocabulary = shrink(base, texts)
+        vocabulary = shrink(base, texts, how)
         weights = load_file(folder / WEIGHTS)
         weights[_EMBEDDING] = shrink_embeddings(weights[_EMBEDDING], vocabulary.sources)
         return Encoder(_model(_read_config(folder, len(vocabulary.sources)), weights), vocabulary.tokenizer)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from training import distil
 from training.device import best_device, on_device
-from training.losses import total_loss
+from training.losses import LossWeights, total_loss
 from training.network import Network
 from training.prepare import Prepared, collate
 from training.targets import build_targets, label_row, polarity_row
@@ -30,28 +30,35 @@ from vocservice.inference.layout import Layout
 log = logging.getLogger("training.fit")
 
 _MEGABATCH = 50
-_BARE = 0.15
 _TRACK_EVERY = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What stages share. `bare`: share of the texts that are read without their channel. `clip`: longest gradient."""
+
+    weight_decay: float
+    warmup: float
+    average: float
+    dropout: float
+    layer_decay: float
+    bare: float
+    clip: float
+    losses: LossWeights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(Shared):
     """How one stage is fitted. Rates are peak learning rates; `tokens` is the padded size of a batch.
 
     The rate warms up and falls to nothing once in each of `cycles` (warm restarts: Loshchilov & Hutter 2017).
     """
 
-    epochs: int = 5
+    epochs: int
+    encoder_rate: float
+    head_rate: float
+    tokens: int
     cycles: int = 1
-    encoder_rate: float = 1e-4
-    head_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.06
-    tokens: int = 1536
-    average: float = 0.998
-    dropout: float = 0.1
-    positive_weight: float = 3.0
-    layer_decay: float = 0.85
     seed: int = 1
 
 
@@ -113,7 +120,7 @@ class _Run:
         self.optimiser = torch.optim.AdamW(_groups(network, recipe), fused=True)
         self.rates = [group["lr"] for group in self.optimiser.param_groups]
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        weights = positive_weights(data, network.layout, most=recipe.positive_weight)
+        weights = positive_weights(data, network.layout, most=recipe.losses.positive)
         self.weights = {name: weight.to(self.device) for name, weight in weights.items()}
         self.bfloat16 = supports_bfloat16()
         self.fingerprint = fingerprint((*data, *extra), network.layout)
@@ -134,7 +141,7 @@ class _Run:
         bare = random.Random(f"bare/{self.recipe.seed}/{epoch}")
         started, total, tokens = time.monotonic(), torch.zeros((), device=self.device), 0
         for count, batch in enumerate(self._batches(epoch), 1):
-            total += self._update(batch, [bare.random() < _BARE for _ in batch])
+            total += self._update(batch, [bare.random() < self.recipe.bare for _ in batch])
             tokens += sum(p.windowed.tokens for p in batch)
             if count % 50 == 0:
                 rate = tokens / (time.monotonic() - started)
@@ -148,10 +155,10 @@ class _Run:
         weight = torch.tensor([p.example.weight for p in batch], device=self.device)
         self._set_rate()
         logits = self.network(on_device(collate(batch, bare=bare), self.device), bfloat16=self.bfloat16)
-        loss = total_loss(logits, targets, layout, self.weights, weight)
-        loss = loss + distil.WEIGHT * distil.distance(logits.features, batch, bare)
+        loss = total_loss(logits, targets, layout, self.weights, weight, self.recipe.losses)
+        loss = loss + self.recipe.losses.shown * distil.distance(logits.features, batch, bare)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1

@@ -15,6 +15,7 @@ from training.examples import Example
 from training.network import Network
 from training.prepare import prepare
 from training.quantise import OnnxEncoder
+from training.settings import CalibrationSettings
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.engine import Engine
 from vocservice.inference.windows import Windower
@@ -22,7 +23,7 @@ from vocservice.paths import config_path
 from vocservice.text.redact import RedactionRules
 
 
-def crossed_figures(bundle: Bundle, examples: Sequence[Example]) -> dict[str, Any]:
+def crossed_figures(bundle: Bundle, examples: Sequence[Example], how: CalibrationSettings) -> dict[str, Any]:
     """Figures as of `training.evaluate.figures`; {"n": 0} where a half has no text."""
     halves = examples[::2], examples[1::2]
     if not all(halves):
@@ -32,11 +33,11 @@ def crossed_figures(bundle: Bundle, examples: Sequence[Example]) -> dict[str, An
     encoders.take_heads(network, folder)
     judged: list[Judged] = []
     for fitted, measured in (halves, halves[::-1]):
-        judged += judge(Engine(_calibrated(bundle, network, fitted)), measured)
+        judged += judge(Engine(_calibrated(bundle, network, fitted, how)), measured)
     return figures(judged, bundle.taxonomy)
 
 
-def _calibrated(bundle: Bundle, network: Network, examples: Sequence[Example]) -> Bundle:
+def _calibrated(bundle: Bundle, network: Network, examples: Sequence[Example], how: CalibrationSettings) -> Bundle:
     rules = RedactionRules.load(config_path("redaction.toml"))
     data = list(prepare(examples, Windower(bundle.tokenizer, max_window=bundle.manifest.max_window), rules, bundle.layout))
-    return replace(bundle, calibration=fit_calibration(score_sets(network, data, bundle.layout.blocks)))
+    return replace(bundle, calibration=fit_calibration(score_sets(network, data, bundle.layout.blocks), how))

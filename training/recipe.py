@@ -3,6 +3,7 @@
 Each stage leaves its result in the run folder and is skipped when it is there, so a killed run goes on where it was.
 """
 
+import json
 import logging
 import shutil
 from collections import Counter
@@ -20,7 +21,7 @@ from training import distil, encoders
 from training.annotated import EXTENDED, TRANSCRIPTS, read_conversations, read_extended, read_once
 from training.calibrate import fit_calibration, score_sets
 from training.conversations import FURTHER, fit_conversations
-from training.corpora import LICENCE, codebook, file_hash, is_commercial, read_corpus, to_example
+from training.corpora import CORPORA, LICENCE, codebook, file_hash, is_commercial, read_corpus, to_example
 from training.custom import read_labelled
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
@@ -36,6 +37,7 @@ from training.splits import Splits, bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
 from training.written import WRITTEN, read_written
+from vocservice.errors import ConfigError
 from vocservice.inference import bundle as files
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.calibration import Calibration
@@ -56,8 +58,13 @@ _TEXT_ONLY = ("care_dev", "care_test", "transcripts_unlabelled", "train", "trans
 
 
 def train_bundle(run: Run, *, version: str, models: Path) -> Path:
-    """Run whatever is not done yet and write `models/<version>/`; returns the folder."""
-    hashes = check_data(run.data, run.settings.data) | own_hashes(run)
+    """Run whatever is not done yet and write `models/<version>/`; returns the folder.
+
+    Raises:
+        ConfigError: the corpora are not the pinned ones, or the run folder holds what another run made.
+    """
+    hashes = learned_hashes(run, check_data(run.data, run.settings.data))
+    _claim(run, hashes)
     rules = RedactionRules.load(config_path("redaction.toml"))
     network, encoder = codebook_stage(run, rules)
     calibration = _calibrate(run, network, encoder.tokenizer, rules)
@@ -82,7 +89,7 @@ def quantise_bundle(run: Run, source: Path) -> None:
     to_int8(start.encoder, folder / files.ENCODER)
     network = Network(OnnxEncoder(folder / files.ENCODER, manifest.width), start.layout, dropout=0.0)
     encoders.take_heads(network, source)
-    made_from = {"start": start.id, "encoder": "int8", LICENCE: run.commercial}
+    made_from = {"start": start.id, "encoder": "int8", LICENCE: run.commercial, **_fitted_after(run)}
     provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, made_from)
     calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))
     seal(folder, run.taxonomy, calibration, None, provenance, width=manifest.width)
@@ -94,7 +101,7 @@ def _calibrate(run: Run, network: Network, tokenizer: Tokenizer, rules: Redactio
     data = list(prepare(split_annotated(run.keep(read_extended(run.data))).calibrate, windower, rules, layout))
     log.info("calibrating on %d texts", len(data))
     blocks = [network.layout[block.label_set.name] for block in layout.blocks]
-    return fit_calibration(score_sets(network, data, blocks), _signed(run, network, windower, rules))
+    return fit_calibration(score_sets(network, data, blocks), run.settings.calibration, _signed(run, network, windower, rules))
 
 
 def _add_conversations(run: Run, calibration: Calibration, provenance: Provenance, width: int, folder: Path) -> None:
@@ -115,6 +122,22 @@ def _signed(run: Run, network: Network, windower: Windower, rules: RedactionRule
     return signed
 
 
+def learned_hashes(run: Run, corpora: Mapping[str, str]) -> dict[str, str]:
+    """Hashes of all files that the weights rest on: a commercial bundle rests on no corpus that is non-commercial throughout."""
+    forbidden = {corpus.path for corpus in CORPORA.values() if corpus.non_commercial and run.commercial}
+    return {path: digest for path, digest in corpora.items() if path not in forbidden} | own_hashes(run)
+
+
+def _claim(run: Run, hashes: Mapping[str, str]) -> None:
+    """Mark the run folder as this run's: what lies there is taken up unseen, so it must be of the same recipe, data and licence."""
+    told = json.dumps({"recipe": _learned(run), "seed": run.settings.bundle.seed, "data": dict(hashes)}, indent=1)
+    path, is_begun = run.folder / "run.json", (run.folder / "start").is_dir()
+    if is_begun and (not path.is_file() or path.read_text(encoding="utf-8") != told):
+        raise ConfigError(f"run folder {run.folder.name} holds what another recipe or other data made: remove it or give another --version")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(told, encoding="utf-8")
+
+
 def own_hashes(run: Run) -> dict[str, str]:
     """Hashes of the project's own files that the weights rest on."""
     own = {"extended": EXTENDED, "transcripts": TRANSCRIPTS, "written": WRITTEN}
@@ -127,11 +150,22 @@ def own_hashes(run: Run) -> dict[str, str]:
 
 def recipe_record(run: Run) -> dict[str, object]:
     """What the manifest and the card say of the recipe."""
-    stage, start = run.settings.codebook, run.start
-    made_from: dict[str, object] = {"share": _share(run)}
-    if start is not None:
-        made_from |= {"start": load_bundle(start).manifest.version, "layers": list(run.layers) or "all"}
-    return {**stage.model_dump(exclude={"recipe"}), **asdict(_recipe(run)), **made_from, LICENCE: run.commercial}
+    return {**_learned(run), "share": _share(run), **_fitted_after(run)}
+
+
+def _fitted_after(run: Run) -> dict[str, object]:
+    """What was chosen by after the weights."""
+    settings = run.settings
+    return {"calibration": settings.calibration.model_dump(), "conversations": settings.conversations.model_dump()}
+
+
+def _learned(run: Run) -> dict[str, object]:
+    """What the weights were learned by. A commercial run has no pool, since nobody speaks of it."""
+    left_out = {"recipe", "pool", "pool_per_epoch"} if run.commercial else {"recipe"}
+    record = {**run.settings.codebook.model_dump(exclude=left_out), **asdict(_recipe(run)), LICENCE: run.commercial}
+    if run.start is None:
+        return record | {"vocabulary": run.settings.vocabulary.model_dump()}
+    return record | {"start": load_bundle(run.start).manifest.version, "layers": list(run.layers) or "all"}
 
 
 def public_stage(run: Run, rules: RedactionRules, encoder: Encoder, recipe: Recipe, folder: Path) -> Encoder:
@@ -207,7 +241,7 @@ def start_encoder(run: Run) -> Encoder:
             whole = encoders.from_bundle(run.start)
             encoder = encoders.of_layers(whole, run.layers) if run.layers else whole
         else:
-            encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base)
+            encoder = encoders.from_base(pool_texts(run, public_examples(run)), run.settings.bundle.base, run.settings.vocabulary)
         encoders.save(encoder.model, encoder.tokenizer, folder)
     return encoders.load(folder)
 
@@ -245,7 +279,7 @@ def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping
     for name, most in sentiment.items():
         kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))
         examples += [e for e in _sample(kept, most) if e.id not in unseen]
-    return examples + decided_examples(run)
+    return examples + [e for e in run.keep(decided_examples(run)) if e.id not in unseen]
 
 
 def decided_examples(run: Run) -> list[Example]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.calibrate import FLOOR, SINGLE_FLOOR, WITHHOLD
-from training.corpora import CORPORA, HELD_OUT, is_commercial
+from training.corpora import CORPORA, HELD_OUT, Corpus, is_commercial
+from training.settings import CalibrationSettings, load_training_settings
 from vocservice.inference.bundle import Manifest
 
 Figures = dict[str, Any]
@@ -239,15 +239,22 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield from _per_label(metrics)
     yield "\nCalibration, conversations and public sets: `metrics.json`, and `docs/quality.md` of the repository.\n"
     yield "## When it does not say\n"
-    yield f"A label is given from its own threshold on, never below a probability of {FLOOR}; from {WITHHOLD:.0%} of that threshold"
-    yield f"it is named in `abstained`. A scope whose likeliest class is below {SINGLE_FLOOR} is withheld. Sentiment and polarity are"
+    how = _calibrated_by(manifest)
+    yield f"A label is given from its own threshold on, never below a probability of {how.floor}; from {how.withhold:.0%} of that threshold"
+    yield f"it is named in `abstained`. A scope whose likeliest class is below {how.single_floor} is withheld. Sentiment and polarity are"
     yield "always given.\n"
     yield "## Limits\n"
     yield "- English only; other languages are rejected, not guessed."
     yield "- Rare labels (`awareness`, `discovery`, `self_service`, `escalation`, scope `both`) rest on few examples: see n."
     yield "- `consistency`, `communication`, `resolution` and second stages are the annotators' own soft spots."
-    yield "- The conversation model is a small regression fitted on a few hundred transcripts; read its probabilities as a ranking."
+    yield "- The conversation model is a small regression fitted on few transcripts; read its probabilities as a ranking."
     yield "- Trained on reviews, surveys, tweets and care threads of 2013-2020, mostly retail, apps, travel and health."
+
+
+def _calibrated_by(manifest: Manifest) -> CalibrationSettings:
+    """What a bundle was calibrated by; one made before its manifest said so, by what stands in the settings."""
+    told = manifest.recipe.get("calibration")
+    return load_training_settings().calibration if told is None else CalibrationSettings.model_validate(told)
 
 
 def _custom_card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
@@ -265,7 +272,9 @@ def _custom_card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
 
 
 def _restriction(manifest: Manifest) -> Iterator[str]:
-    if not is_commercial(manifest):
+    if is_commercial(manifest):
+        yield "\nWhat the encoder learned from holds no corpus whose licence forbids commercial use (`voc train --commercial`)."
+    else:
         yield "\n**Some of the corpora that the encoder learned from are licensed for non-commercial use only.**"
         yield "Whether weights trained on them are bound by that is unsettled;"
         yield "for commercial use train with `voc train --commercial`, which leaves them out."
@@ -273,14 +282,22 @@ def _restriction(manifest: Manifest) -> Iterator[str]:
 
 def _licences(manifest: Manifest) -> Iterator[str]:
     commercial = is_commercial(manifest)
+    learned = [corpus for name, corpus in CORPORA.items() if name not in HELD_OUT and not (commercial and corpus.non_commercial)]
     yield "| corpus file | licence |\n|---|---|"
-    yield from (f"| {corpus.path} | {corpus.licence} |" for corpus in CORPORA.values() if not (commercial and corpus.non_commercial))
+    yield from (f"| {corpus.path} | {_licence(corpus, commercial=commercial)} |" for corpus in learned)
     yield from (f"| `training/annotations/{name}` | {told} |" for key, (name, told) in _OWN.items() if key in manifest.data)
     yield f"\nNothing was trained on {' and '.join(f'`{CORPORA[name].path}`' for name in HELD_OUT)}: they only measure."
     if "teachers" in manifest.data:
         yield "\nIt also learned from the probabilities of teachers (all-MiniLM-L6-v2 and all-mpnet-base-v2, Apache-2.0) fitted on the same"
         yield "corpora, each text's from teachers that did not see it: `training/annotations/README.md`."
     yield from _restriction(manifest)
+    if commercial and "extended" in manifest.data:
+        yield "Of 5,342 annotations that were read twice one of three votes was of teachers that had learned from such corpora too"
+        yield "(`training/annotations/README.md`)."
+
+
+def _licence(corpus: Corpus, *, commercial: bool) -> str:
+    return corpus.allowed if commercial and corpus.allowed else corpus.licence
 
 
 def _dig(figures: Figures, path: Iterable[str]) -> Any:

@@ -1,8 +1,9 @@
 """One training run: where its data lies, where it writes, and what it must leave out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from training.corpora import held_out_ids, is_non_commercial
 from training.examples import Example
@@ -30,5 +31,14 @@ class Run:
 
     def keep(self, examples: Iterable[Example]) -> list[Example]:
         """Without the development texts and, for a commercial bundle, without non-commercial corpora."""
+        is_allowed = self._is_allowed()
+        return [e for e in examples if is_allowed(e.id)]
+
+    def keep_rows(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """As `keep`, of rows that are no examples yet."""
+        is_allowed = self._is_allowed()
+        return [row for row in rows if is_allowed(row["id"])]
+
+    def _is_allowed(self) -> Callable[[str], bool]:
         out = held_out_ids(self.data)
-        return [e for e in examples if e.id not in out and not (self.commercial and is_non_commercial(e))]
+        return lambda example_id: example_id not in out and not (self.commercial and is_non_commercial(example_id))

@@ -8,13 +8,58 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.base import BASES
 from training.corpora import CORPORA, file_hash
-from training.fit import Recipe
+from training.fit import Recipe, Shared
 from vocservice.errors import ConfigError
 from vocservice.paths import config_path
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VocabularySettings(_Strict):
+    """Which pieces of the base stay: those used `min_count` times, the first `always`; emoji that occur `min_emoji` times are added."""
+
+    min_count: int
+    always: int
+    min_emoji: int
+
+
+class Pull(_Strict):
+    """How strongly a curve is drawn to where it begins."""
+
+    slope: float = Field(ge=0)
+    bias: float = Field(ge=0)
+
+
+class CalibrationSettings(_Strict):
+    """What calibration chooses by; each number is explained in the file."""
+
+    floor: float = Field(gt=0, lt=1)
+    highest: float = Field(gt=0, lt=1)
+    single_floor: float = Field(ge=0, lt=1)
+    withhold: float = Field(gt=0, le=1)
+    prior: float = Field(ge=0)
+    common_pull: Pull
+    label_pull: Pull
+    scaling_pull: Pull
+    evidence_beta: float = Field(gt=0)
+    evidence_unknown: float = Field(ge=0)
+    evidence_single: float = Field(ge=0)
+    accuracy: float = Field(ge=0)
+    band: tuple[float, float]
+
+
+class ConversationSettings(_Strict):
+    """How the regressions over conversations are fitted; each number is explained in the file."""
+
+    strength: float = Field(gt=0)
+    end_strength: float = Field(ge=0)
+    least_scale: float = Field(gt=0)
+    written_weight: float = Field(ge=0)
+    least_positives: int = Field(ge=2)
+    folds: int = Field(ge=2)
+    thresholds: tuple[float, float]
 
 
 class BundleSettings(_Strict):
@@ -41,9 +86,10 @@ class Teacher(_Strict):
 
 
 class TeachStage(_Strict):
-    """The teachers, how much public sentiment they read beside, and how many folds each is fitted in."""
+    """The teachers, how much public sentiment they read beside, how many folds each is fitted in, and how they are made one (`stack`)."""
 
     folds: int
+    stack: dict[Literal["multi", "single"], float]
     sentiment: dict[str, int]
     teachers: tuple[Teacher, ...]
 
@@ -89,10 +135,14 @@ class TrainingSettings(_Strict):
     """The whole file."""
 
     bundle: BundleSettings
+    vocabulary: VocabularySettings
+    fit: Shared
     public: PublicStage
     teach: TeachStage
     codebook: CodebookStage
     further: FurtherStage
+    calibration: CalibrationSettings
+    conversations: ConversationSettings
     custom: CustomStage
     decisions: DecisionSettings
     data: dict[str, str]
@@ -103,11 +153,21 @@ def load_training_settings(path: Path | None = None) -> TrainingSettings:
     path = path or config_path("training.toml")
     try:
         raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return TrainingSettings.model_validate(raw)
+        return TrainingSettings.model_validate(_completed(raw, raw.get("fit")))
     except OSError as error:
         raise ConfigError(f"cannot read {path.name}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise ConfigError(f"{path.name}: {error}") from None
+
+
+def _completed(part: Any, shared: Any) -> Any:
+    """Every recipe (a table that says how many epochs) with what `[fit]` says of all; what is wrong stays wrong."""
+    if isinstance(part, list):
+        return [_completed(one, shared) for one in part]
+    if not isinstance(part, dict):
+        return part
+    whole = {name: _completed(one, shared) for name, one in part.items()}
+    return {**shared, **whole} if "epochs" in whole and isinstance(shared, dict) else whole
 
 
 def check_data(data: Path, pinned: dict[str, str]) -> dict[str, str]:

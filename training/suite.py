@@ -13,6 +13,7 @@ from training.corpora import CORPORA, read_corpus, read_rows
 from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
 from training.halves import crossed_figures
 from training.metrics import interval
+from training.settings import load_training_settings
 from training.signs import BINARY, Signs, kept_out, macro_recall, sign_of
 from training.splits import split_annotated
 from training.transcripts import transcript_figures
@@ -34,7 +35,7 @@ def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str,
     return {
         "dev": figures(dev, taxonomy),
         "fresh": figures(fresh, taxonomy),
-        "crossed": crossed_figures(engine.bundle, splits.calibrate),
+        "crossed": crossed_figures(engine.bundle, splits.calibrate, load_training_settings().calibration),
         "evidence": evidence_figures(dev, read_dev_evidence()),
         "transcripts": transcript_figures(engine, transcripts),
         "sentiment_sets": sentiment_figures(engine, data),

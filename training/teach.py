@@ -67,7 +67,7 @@ def teach(run: Run, *, path: Path = FILE) -> None:
     pool = list(prepare(pool_examples(run), windower, rules, layout))
     room = Room(known, pool, layout, settings.folds)
     said = [_teacher(run, teacher, start, room, fitted_on, rules) for teacher in settings.teachers]
-    write_teachers(path, room.ids, combine(said, known, layout))
+    write_teachers(path, room.ids, combine(said, known, layout, settings.stack))
     log.info("teachers written to %s", path)
 
 
@@ -104,37 +104,42 @@ def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Room, data: Seq
     return load_file(path)
 
 
-def combine(said: Sequence[Scores], known: Sequence[Prepared], layout: Layout) -> dict[str, Floats]:
-    """One probability a label from the scores of all teachers; the first rows are those of `known`, in order."""
+def combine(said: Sequence[Scores], known: Sequence[Prepared], layout: Layout, strength: Mapping[str, float]) -> dict[str, Floats]:
+    """One probability a label from the scores of all teachers; the first rows are those of `known`, in order.
+
+    Args:
+        strength: inverse strength of the regressions, of multi-label sets and of the others ("single").
+    """
     out: dict[str, Floats] = {}
     for block in layout.blocks:
         name = block.label_set.name
         gold = np.array([label_row(block, item.example) for item in known])
         scores = np.stack([scores[name] for scores in said], axis=2)
-        out[name] = (_stack_multi if block.label_set.kind == "multi" else _stack_single)(scores, gold)
+        stack, by = (_stack_multi, "multi") if block.label_set.kind == "multi" else (_stack_single, "single")
+        out[name] = stack(scores, gold, strength[by])
         if block.label_set.polarities:
             out[name + POLARITY] = np.mean([_softmax(scores[name + POLARITY]) for scores in said], axis=0)
     return out
 
 
-def _stack_multi(scores: Floats, gold: NDArray[np.int64]) -> Floats:
+def _stack_multi(scores: Floats, gold: NDArray[np.int64], strength: float) -> Floats:
     """scores: (N, labels, teachers); a regression a label."""
-    return np.stack([_stack(scores[:, column], gold[:, column]) for column in range(gold.shape[1])], axis=1)
+    return np.stack([_stack(scores[:, column], gold[:, column], strength) for column in range(gold.shape[1])], axis=1)
 
 
-def _stack(scores: Floats, gold: NDArray[np.int64]) -> Floats:
+def _stack(scores: Floats, gold: NDArray[np.int64], strength: float) -> Floats:
     """scores: (N, teachers), gold: 1, 0 or -1 for the first of them; a label that always or never occurs keeps its share."""
     rows = np.flatnonzero(gold != UNKNOWN)
     if len(set(gold[rows])) < 2:
         return np.full(len(scores), gold[rows].mean(), dtype=np.float32)
-    return LogisticRegression(C=10).fit(scores[rows], gold[rows]).predict_proba(scores)[:, 1]
+    return LogisticRegression(C=strength).fit(scores[rows], gold[rows]).predict_proba(scores)[:, 1]
 
 
-def _stack_single(scores: Floats, gold: NDArray[np.int64]) -> Floats:
+def _stack_single(scores: Floats, gold: NDArray[np.int64], strength: float) -> Floats:
     """One regression over the scores of all labels; a label that never occurs alone keeps probability 0."""
     rows = np.flatnonzero((gold >= 0).all(1) & ((gold > 0).sum(1) == 1))
     flat = scores.reshape(len(scores), -1)
-    model = LogisticRegression(C=1.0, max_iter=1000).fit(flat[rows], gold[rows].argmax(1))
+    model = LogisticRegression(C=strength, max_iter=1000).fit(flat[rows], gold[rows].argmax(1))
     out = np.zeros(scores.shape[:2], dtype=np.float32)
     out[:, model.classes_] = model.predict_proba(flat)
     return out

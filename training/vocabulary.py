@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from tokenizers import AddedToken, Tokenizer
 
+from training.settings import VocabularySettings
+
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 ADDED: Mapping[str, str] = {
     "[EMAIL]": "email address",
@@ -31,8 +33,6 @@ ADDED: Mapping[str, str] = {
 }
 PAD = 0
 _MPNET_SPECIAL = {"[PAD]": "<pad>", "[UNK]": "[UNK]", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
-_ALWAYS_KEEP = 6000  # the most frequent pieces of the base, in its own order
-_MIN_EMOJI = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class Vocabulary:
     sources: tuple[tuple[int, ...], ...]
 
 
-def shrink(base: Tokenizer, texts: Iterable[str], *, min_count: int = 2) -> Vocabulary:
-    """Keep the pieces that `texts` use at least `min_count` times, the frequent and the short ones; add ours."""
+def shrink(base: Tokenizer, texts: Iterable[str], how: VocabularySettings) -> Vocabulary:
+    """Keep the pieces that `texts` use often enough, the frequent and the short ones; add ours."""
     texts = list(texts)
     counts = Counter(piece for encoding in base.encode_batch_fast(texts, add_special_tokens=False) for piece in encoding.ids)
     emoji = Counter(char for text in texts for char in text if _is_emoji(char))
     spec = json.loads(base.to_str())
     old: dict[str, int] = spec["model"]["vocab"]
-    kept = [piece for piece, index in sorted(old.items(), key=lambda item: item[1]) if _keep(piece, index, counts, min_count)]
-    added = dict(ADDED) | {char: unicodedata.name(char, "symbol").lower() for char, count in emoji.items() if count >= _MIN_EMOJI}
+    kept = [piece for piece, index in sorted(old.items(), key=lambda item: item[1]) if _keep(piece, index, counts, how)]
+    added = dict(ADDED) | {char: unicodedata.name(char, "symbol").lower() for char, count in emoji.items() if count >= how.min_emoji}
     added = {token: words for token, words in added.items() if token not in kept}
     spec["model"]["vocab"] = {piece: index for index, piece in enumerate(kept)}
     spec["added_tokens"] = [token | {"id": kept.index(token["content"])} for token in spec["added_tokens"]]
@@ -78,7 +78,7 @@ def sources_of(piece: str, base: Tokenizer) -> tuple[int, ...]:
     return tuple(base.encode(words, add_special_tokens=False).ids)
 
 
-def _keep(piece: str, index: int, counts: Counter[int], min_count: int) -> bool:
+def _keep(piece: str, index: int, counts: Counter[int], how: VocabularySettings) -> bool:
     if piece in SPECIAL:
         return True
     if piece.startswith("[unused"):
@@ -86,7 +86,7 @@ def _keep(piece: str, index: int, counts: Counter[int], min_count: int) -> bool:
     body = piece.removeprefix("##")
     if len(body) == 1:
         return ord(body) < 0x250 or counts[index] > 0 or not body.isalpha()
-    return counts[index] >= min_count or (index < _ALWAYS_KEEP and body.isascii())
+    return counts[index] >= how.min_count or (index < how.always and body.isascii())
 
 
 def _is_emoji(char: str) -> bool:

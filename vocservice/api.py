@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vocservice.errors import BundleError, InputError
 from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected, Result
+from vocservice.turns import is_turns
 
 if TYPE_CHECKING:
     from vocservice.settings import Settings
@@ -206,13 +207,6 @@ def to_record(item: Any, *, default_id: str) -> RawVerbatim | Rejected:
     if isinstance(item, Mapping) and is_turns(item.get("turns")):
         return parse_record({**item, "turns": _plain(item["turns"])}, default_id=default_id)
     return parse_record(item, default_id=default_id)
-
-
-def is_turns(x: object) -> bool:
-    """Whether a list is one transcript: objects only, and one of them has a speaker and is no record of its own."""
-    if not isinstance(x, list | tuple) or not all(isinstance(turn, RawTurn | Mapping) for turn in x):
-        return False
-    return any(isinstance(turn, RawTurn) or ("speaker" in turn and not turn.keys() & {"id", "turns"}) for turn in x)
 
 
 def is_frame(x: object) -> bool:

@@ -87,11 +87,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much of a customer was erased."""
+    """How much of a customer was erased; the files of `batches_to_search` batches are searched by a worker after."""
 
     records: int
     bodies: int
     answers: int
+    batches_to_search: int = 0
 
 
 @dataclass(frozen=True, slots=True)

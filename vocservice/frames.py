@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from vocservice.api import is_turns
 from vocservice.errors import InputError
 from vocservice.records import Result
 from vocservice.tables.cells import as_text
@@ -15,6 +14,7 @@ from vocservice.tables.labels import Kind
 from vocservice.tables.layout import Layout
 from vocservice.tables.source import Facts, described, wishes
 from vocservice.tables.tablerow import RowReader
+from vocservice.turns import is_turns
 
 Stream = Callable[[Iterable[Any]], Iterator[Result]]
 

@@ -138,6 +138,14 @@ class BatchSettings(BaseModel):
     keep_days: Annotated[int, Field(ge=1, le=365)] = 7
 
 
+class BundleSettings(BaseModel):
+    """The workspaces, by name, whose admins may promote a bundle for the installation; none stands for the one that was made first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    promoters: tuple[str, ...] = ()
+
+
 class ThemeSettings(BaseModel):
     """Whether workers keep a vector of each text, and how many different customers must stand behind a theme that is shown."""
 
@@ -211,6 +219,7 @@ class Settings(BaseSettings):
     outbound: OutboundSettings = OutboundSettings()
     mail: MailSettings = MailSettings()
     batches: BatchSettings = BatchSettings()
+    bundles: BundleSettings = BundleSettings()
     oidc: OidcSettings = OidcSettings()
     reports: ReportSettings = ReportSettings()
     themes: ThemeSettings = ThemeSettings()

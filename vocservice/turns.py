@@ -4,7 +4,7 @@ A time (`at`) of a turn is ISO 8601, or `HH:MM:SS` with a fraction or without, c
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -75,6 +75,16 @@ def role_of(name: str) -> Speaker | None:
     return next(iter(roles)) if len(roles) == 1 else None
 
 
+def role_among(name: str, customers: Container[str]) -> Speaker | None:
+    """The same, where some speakers are known to be customers, whatever else their names tell; these as `called`."""
+    return "customer" if called(name) in customers else role_of(name)
+
+
+def called(name: str) -> str:
+    """What a speaker is called, for comparing: upper and lower case are one, and any white space."""
+    return " ".join(name.split()).casefold()
+
+
 def author_of(name: str) -> str | None:
     """The name of a person in what a sender calls a speaker, without the role; None where there is none, as in `Speaker 2`."""
     left = _read(name)[1] if len(name) <= _LONGEST_NAME else ""
@@ -127,6 +137,13 @@ def moment_of(at: str | None) -> datetime | None:
         hours, minutes, seconds, fraction = found.groups()
         return _START + timedelta(hours=int(hours), minutes=int(minutes), seconds=float(f"{seconds}.{fraction or 0}"))
     return moment(at)
+
+
+def is_turns(x: object) -> bool:
+    """Whether a list is one transcript: objects only, and one of them has a speaker and is no record of its own."""
+    if not isinstance(x, list | tuple) or not all(isinstance(turn, RawTurn | Mapping) for turn in x):
+        return False
+    return any(isinstance(turn, RawTurn) or ("speaker" in turn and not turn.keys() & {"id", "turns"}) for turn in x)
 
 
 def _who(turn: RawTurn) -> object:

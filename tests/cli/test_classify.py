@@ -354,6 +354,16 @@ def test_what_is_called_wrongly_is_told_in_the_last_line(arguments: tuple[str, .
     assert not usage or (usage[0].startswith("Usage: voc ") and "--help" in usage[1])
 
 
+def test_a_customer_can_be_named_and_the_manifest_does_not_tell_the_name(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    talk, out = tmp_path / "talk.txt", tmp_path / "out.jsonl"
+    talk.write_text("Mia: It broke.\nAgent: Sorry.\n")
+    assert voc("classify", talk, "-o", out).code == 3
+    assert voc("classify", talk, "-o", out, "--customer", "Mia", "--customer", "Jo").code == 0
+    manifest = (tmp_path / "out.jsonl.manifest.json").read_text()
+    assert "customers" in manifest and "Mia" not in manifest
+    assert voc("classify", "-", "--customer", "Mia").code == 2
+
+
 def test_standard_input_can_be_given_once(voc: Voc, analyser: Analyser) -> None:
     assert voc("classify", "-", "-", given=b"").code == 2
 

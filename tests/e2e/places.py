@@ -19,7 +19,7 @@ from vocservice.store import issues, schema, urgency
 TABLE = b"ref,words\nr-1,The app crashed.\nr-2,Lovely staff.\n"
 SECRET = "s3cret-of-the-tests-0123"
 # Routes that answer GET with a file, not with a page.
-FILES = re.compile(r"\.(html|xlsx|json|parquet|csv|jsonl)$|/(result|rejects|partial)$|/reports/<|/oidc")
+FILES = re.compile(r"\.(html|xlsx|json|parquet|csv|jsonl|pdf|png)$|/(result|rejects|partial)$|/reports/<|/oidc")
 TALK = (
     ("customer", "Your app crashed again while I was paying, I want to cancel."),
     ("agent", "Sorry to hear that. May I have your order number?"),

@@ -70,6 +70,17 @@ def test_qualtrics_answers() -> None:
     assert upserts[0].verbatim.score == {"kind": "nps", "value": 9, "scale": 10}
 
 
+CONTACT = {"contact": {"first_name": {"type": "string", "value": "Mia"}, "last_name": {"type": "string", "value": "Okafor"}}}
+
+
+@pytest.mark.parametrize("named", [{"first_name": "Mia", "last_name": "Okafor"}, {"metadata": CONTACT}], ids=["response", "contact"])
+def test_a_respondents_name_is_known_to_the_redaction(named: dict[str, Any]) -> None:
+    assert {one.verbatim.author for one in found(parse_surveymonkey(sent(MONKEY | named)))} == {"Mia Okafor"}
+    values = QUALTRICS["result"]["values"] | {"recipientFirstName": "Mia", "recipientLastName": "Okafor"}
+    answer = sent({"result": QUALTRICS["result"] | {"values": values}})
+    assert {one.verbatim.author for one in found(parse_qualtrics(answer))} == {"Mia Okafor"}
+
+
 def test_answers_without_text_are_skipped() -> None:
     assert parse_surveymonkey(sent({"id": "9"})).events == (Skipped("no_text"),)
     assert parse_qualtrics(sent({"result": {"responseId": "R", "values": {}}})).events == (Skipped("no_text"),)

@@ -1,5 +1,6 @@
 """Tests of the survey senders: Typeform, Delighted, Qualtrics, SurveyMonkey, Google Forms."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -110,6 +111,7 @@ def test_delighted_brings_the_comment_with_the_update() -> None:
     assert (event.verbatim.text, event.version) == ("Slow.", "2025-01-04T14:21:40.000000Z")
     assert event.verbatim.score == {"kind": "nps", "value": 3, "scale": 10}
     assert event.verbatim.metadata == {"response_id": event.record_id, "tags": ["vip"]}
+    assert only("delighted", delighted(comment="Slow.", person={"id": "1", "name": "Mia Okafor"})).verbatim.author == "Mia Okafor"
 
 
 def test_delighted_further_answers_keep_their_question() -> None:
@@ -139,6 +141,20 @@ def test_a_qualtrics_task_as_form_and_as_json(content_type: str) -> None:
     assert (event.record_id, event.version, said.text) == ("R_1/comment", "2025-07-01T17:13:44.000000Z", TASK["comment"])
     assert (said.question, said.language, said.subject, said.score) == ("Why?", "en", "c-1", {"kind": "csat", "value": 4, "scale": 5})
     assert said.metadata == {"other": "x", "response_id": "R_1", "survey_id": "SV_1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"firstName": "Mia", "lastName": " Okafor"}, "Mia Okafor"),
+        ({"RecipientFirstName": "Mia"}, "Mia"),
+        ({"firstName": "x" * 101}, None),
+        ({"firstName": 7}, None),
+    ],
+)
+def test_a_qualtrics_name_is_known_to_the_redaction_and_kept_nowhere_else(given: dict[str, Any], name: str | None) -> None:
+    said = only("qualtrics", TASK | given).verbatim
+    assert said.author == name and "Mia" not in str(replace(said, author=None))
 
 
 def test_qualtrics_json_broken_by_piped_text_is_unusable() -> None:

@@ -9,14 +9,15 @@ from vocservice.errors import UnusableBodyError
 from vocservice.ingest import Skipped
 
 
-def test_contact_lens_chats_keep_what_happened_and_drop_names() -> None:
+def test_contact_lens_chats_keep_what_happened_and_names_to_be_masked() -> None:
     payload = payload_of("contact_lens")
     for item in payload["Transcript"]:
         item["DisplayName"] = "Somebody"
     event = only("contact_lens", payload)
     assert [turn.speaker for turn in event.verbatim.turns] == ["bot", "system", "customer", "agent", "customer", "agent"]
     assert event.verbatim.turns[1].text == "Agent joined." and event.warnings == ()
-    assert event.record_id == "contact-000001" and event.verbatim.channel == "chat" and "Somebody" not in str(event)
+    assert event.record_id == "contact-000001" and event.verbatim.channel == "chat"
+    assert {turn.author for turn in event.verbatim.turns if turn.speaker != "system"} == {"Somebody"} and str(event).count("Somebody") == 5
 
 
 @pytest.mark.parametrize(

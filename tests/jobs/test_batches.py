@@ -13,14 +13,19 @@ import pyarrow.parquet as pq
 import pytest
 from builders import csv_rows, json_lines
 from commands import Voc
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from vocservice.api import Analyser
+from vocservice.batch.named import noted
+from vocservice.errors import BundleError
+from vocservice.jobs import erasing
+from vocservice.records import RawVerbatim
 from vocservice.settings import Settings
-from vocservice.store import batches
+from vocservice.store import batches, erasure, retention, workspaces
 from vocservice.store.batch_files import BatchFiles
 from vocservice.store.batches import Batch, Options, Upload
 from vocservice.store.opened import Store
+from vocservice.store.schema import audit
 from vocservice.store.schema import batches as table
 
 from .stores import WORKSPACE, WorkerProcess, add, job_states, statuses, wait_for, worker_of
@@ -89,7 +94,7 @@ def test_the_result_is_that_of_voc_classify(
     assert (found.status, found.rows_total, found.rows_done, found.rows_rejected, found.share) == ("done", 40, 40, 1, 1.0)
     assert files.result(suffix).read_bytes() == expected.read_bytes()
     assert json_lines(files.rejects(suffix).read_bytes())[0]["row"] == 4
-    assert names_in(settings, batch) == {f"result.{suffix}{end}" for end in ("", ".rejects.jsonl", ".manifest.json")}
+    assert names_in(settings, batch) == {f"result.{suffix}{end}" for end in ("", ".rejects.jsonl", ".manifest.json", ".named")}
     assert job_states(store, "batch") == []
 
 
@@ -231,6 +236,133 @@ def test_results_and_drafts_go_when_their_time_is_over(store: Store, settings: S
     assert names_in(settings, done) == set()
     with store.database.read() as connection:
         assert batches.statuses(connection) == {}
+
+
+JO = "Jo.Smith@example.org"
+TALK = '{"id": "c-1", "turns": [{"speaker": "customer", "text": "It broke.", "author": "jo.smith@EXAMPLE.org"}]}\n'
+PEOPLE = {
+    "subject": ("csv", f"id,text,subject\n1,It broke.,{JO}\n2,Fine.,al\n", {}),
+    "column of another name": ("tsv", f"id\ttext\tKontakt\n1\tIt broke.\t {JO} \n", {}),
+    "key of JSON Lines": ("jsonl", f'{{"id": "1", "text": "It broke.", "who": "{JO}"}}\n', {"subject": "who"}),
+    "metadata": ("jsonl", f'{{"id": "1", "text": "It broke.", "metadata": {{"crm": [{{"mail": "{JO}"}}]}}}}\n', {}),
+    "author of a turn": ("jsonl", TALK, {}),
+    "rejected row": ("csv", f"id,text,mail\n1,It broke.,{JO},one too many\n", {}),
+    "another customer": ("csv", "id,text,subject\n1,It broke.,Jo.Smith\n", {}),
+    "within a text": ("csv", f"id,text,subject\n1,I am {JO} and it broke.,al\n", {}),
+}
+
+
+def erase(store: Store, settings: Settings, subject: str = JO, *, load: Any = None) -> erasure.Erased:
+    """Erase a customer, and let a worker do what is left of it."""
+    with store.database.write() as connection:
+        done = erasure.by_subject(connection, store.vault, WORKSPACE, subject, actor="key:1")
+    worker_of(store, settings, load).run(once=True)
+    return done
+
+
+@pytest.mark.parametrize("case", PEOPLE)
+def test_files_that_name_somebody_who_is_erased_go(case: str, store: Store, settings: Settings) -> None:
+    suffix, content, mapping = PEOPLE[case]
+    done = made(store, settings, content, suffix=suffix, mapping=mapping, format="jsonl")
+    worker_of(store, settings).run(once=True)
+    waiting, is_gone = made(store, settings, content, suffix=suffix, mapping=mapping), case not in ("another customer", "within a text")
+    assert erase(store, settings, JO.upper()).batches_to_search == 2
+    for batch in (done, waiting):
+        found = now_of(store, batch)
+        assert (found.status, found.error_code) == (("failed", batches.ERASED) if is_gone else ("done", None))
+        assert (names_in(settings, batch) == set()) is is_gone
+    (told,) = audited(store, "subject_erased_in_files")
+    assert (told["searched"], set(told["batches"]), JO.lower() in str(told).lower()) == (
+        2,
+        {done.id, waiting.id} if is_gone else set(),
+        False,
+    )
+    assert erase(store, settings).batches_to_search == (0 if is_gone else 2)
+
+
+def audited(store: Store, action: str) -> list[Any]:
+    with store.database.read() as connection:
+        return list(connection.scalars(select(audit.c.details).where(audit.c.action == action)))
+
+
+def test_a_key_that_is_a_short_number_is_found_as_a_customer_only(store: Store, settings: Settings) -> None:
+    graded = made(store, settings, "id,text,subject,grade\n1,It broke.,al,7\n", mapping={})
+    named = made(store, settings, "id,text,subject,grade\n1,It broke.,7,1\n", mapping={})
+    worker_of(store, settings).run(once=True)
+    erase(store, settings, "7")
+    assert [now_of(store, batch).status for batch in (graded, named)] == ["done", "failed"]
+
+
+def test_a_batch_that_is_being_done_ends_and_what_is_written_then_goes_too(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the worker that erased is killed before it removes a file."""
+    batch = made(store, settings, PEOPLE["subject"][1], mapping={})
+    with store.database.write() as connection:
+        assert batches.begin(connection, WORKSPACE, batch.id)
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchFiles, "remove", lambda _: None)
+        erase(store, settings, load=no_model)
+    assert names_in(settings, batch) == {"input.csv"}
+    with store.database.write() as connection:
+        assert not batches.note(connection, batch.id, rows_done=1)
+        assert not batches.end(connection, batch.id, status="done", keep=timedelta(days=1))
+    worker_of(store, settings, no_model).run(once=True)
+    assert names_in(settings, batch) == set()
+
+
+def no_model(_: str) -> Analyser:
+    raise BundleError("there is none")
+
+
+@pytest.mark.parametrize(("left", "content"), [("input.csv", b"PK\x03\x04"), ("result.csv", b"id,text\n")], ids=["unreadable", "older"])
+def test_what_cannot_be_searched_is_taken_to_name_everybody(left: str, content: bytes, store: Store, settings: Settings) -> None:
+    batch = made(store, settings, "")
+    files = files_of(settings, batch)
+    files.remove()
+    files.make()
+    (files.folder / left).write_bytes(content)
+    erase(store, settings, load=no_model)
+    assert now_of(store, batch).error_code == batches.ERASED and names_in(settings, batch) == set()
+
+
+def test_finished_shards_keep_whom_they_name_beside_them(settings: Settings) -> None:
+    for name, kept in (("bat_1", {"result.csv.shards", "result.csv.named"}), ("bat_2", set())):
+        files = BatchFiles.of(settings.batches.folder, WORKSPACE, name)
+        files.make()
+        files.input("csv").write_text("a")
+        files.named("csv").write_bytes(b"")
+        if kept:
+            (files.folder / "result.csv.shards").mkdir()
+        files.forget_all_but_shards()
+        assert {path.name for path in files.folder.glob("*")} == kept
+
+
+def test_what_is_held_of_a_customer_tells_of_batches(store: Store, settings: Settings) -> None:
+    named, waits = (made(store, settings, PEOPLE["subject"][1], mapping={}) for _ in range(2))
+    with named_of(settings, named, store) as note:
+        note.add(RawVerbatim("1", "It broke.", subject=JO))
+    told = erasing.told(store, settings.batches.folder, WORKSPACE, JO)
+    assert {one["id"]: one["names_customer"] for one in told} == {named.id: True, waits.id: None}
+
+
+def named_of(settings: Settings, batch: Batch, store: Store) -> Any:
+    return noted(files_of(settings, batch).named("csv"), lambda key: store.vault.subject_hash(WORKSPACE, key))
+
+
+def test_batches_older_than_their_workspace_keeps_anything_go_once_they_have_ended(store: Store, settings: Settings) -> None:
+    old, new = made(store, settings, rows(3)), made(store, settings, rows(3))
+    worker_of(store, settings).run(once=True)
+    is_open = made(store, settings, rows(3))
+    with store.database.write() as connection:
+        is_old = table.c.id.in_([old.id, is_open.id])
+        connection.execute(update(table).where(is_old).values(created_at=table.c.created_at - 10 * 86_400 * 10**6))
+        workspaces.set_retention(connection, workspaces.get(connection, WORKSPACE), 9, actor="test")
+        kept = workspaces.get(connection, WORKSPACE)
+        assert retention.due(connection, kept).batches == 1
+    assert retention.sweep(store.database, store.vault, kept, actor="test").batches == 1
+    worker_of(store, settings, no_model).run(once=True)
+    assert [bool(names_in(settings, batch)) for batch in (old, new, is_open)] == [False, True, True]
 
 
 @pytest.mark.parametrize(("age", "is_left"), [(0.0, True), (2 * 86400.0, False)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vocservice.records import Evidence, Factor, Label
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.journey import journey_map
-from vocservice.reporting.packing import FIXED, Packed, pack, pack_skipped, read_context
+from vocservice.reporting.packing import FIXED, Context, Packed, pack, pack_skipped, read_context
 from vocservice.reporting.report import Wish, report_of
 from vocservice.reporting.rows import Origin, Row, Score, stages_of
 
@@ -156,5 +156,8 @@ def test_a_record_that_no_report_can_read_is_counted_as_left_out() -> None:
 
 @pytest.mark.parametrize("name", ["\udc00", "<script>", "a\x00b", "ü" * 300])
 def test_hostile_names_come_back_as_they_were(name: str) -> None:
-    assert read_context(pack(row(channel=name, segments={name: name})).context).channel == name
+    assert read_context(pack(row(channel=name, segments={name: name})).context) == (
+        Context(name, None, None, None, "m-1", TAXONOMY.id),
+        [[name, name]],
+    )
     assert Columns.of(TAXONOMY, [(name, pack(row(id=name)))]).ids[0].rstrip(b"\0").decode("utf-8", "surrogatepass") == name.rstrip("\0")

@@ -30,7 +30,7 @@ def close(*values: float) -> list[object]:
 
 def test_wilson_is_the_published_interval() -> None:
     """Newcombe 1998, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
-    low, high = wilson([81, 15, 0, 1], [263, 148, 20, 29])
+    low, high = zip(*map(wilson, [81, 15, 0, 1], [263, 148, 20, 29]), strict=True)
     assert list(low) == close(0.2553, 0.0624, 0.0, 0.0061)
     assert list(high) == close(0.3662, 0.1605, 0.1611, 0.1718)
 

@@ -213,6 +213,28 @@ def test_files_that_hold_no_conversation_are_rejected_by_their_name(name: str, c
     assert codes(records(tmp_path / name, content)) == [("a", code)]
 
 
+NAMED = {
+    "a.vtt": "WEBVTT\n\n00:00.000 --> 00:01.000\n<v Mia>It broke.</v>\n\n00:01.000 --> 00:02.000\n<v Agent>Sorry.</v>\n",
+    "a.txt": "mia: It broke.\nAgent: Sorry.\n",
+    "a.csv": "chat_id,speaker,message\na,MIA ,It broke.\na,Agent,Sorry.\n",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_speakers_can_be_said_to_be_customers(name: str, tmp_path: Path) -> None:
+    found = only(tmp_path / name, NAMED[name], customers=["Somebody Else", " Mia"])
+    assert [(turn.speaker, turn.text, (turn.author or "").lower()) for turn in found.turns] == [
+        ("customer", "It broke.", "mia"),
+        ("agent", "Sorry.", ""),
+    ]
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("a.vtt", "<v Customer>"), ("a.txt", '"Customer: "')])
+def test_a_file_without_a_customer_tells_the_remedies(name: str, remedy: str, tmp_path: Path) -> None:
+    (found,) = records(tmp_path / name, NAMED[name])
+    assert isinstance(found, Rejected) and remedy in found.message and "--customer" in found.message and "Mia" not in found.message
+
+
 def test_a_talk_of_5001_turns_comes_whole(tmp_path: Path) -> None:
     assert len(only(tmp_path / "a.txt", "Customer: x\nAgent: y\n" * 2500 + "Customer: z\n").turns) == 5001
 

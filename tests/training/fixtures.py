@@ -13,11 +13,11 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
-from toys import BASE, Toy, export_toy, ready, sentences
+from toys import BASE, Toy, export_toy, ready, sentences, toy_recipe
 from transformers import BertConfig, BertModel
 
 from training.base import base_model_folder
-from training.fit import Recipe, fit
+from training.fit import fit
 from training.network import Network
 from training.vocabulary import ADDED, SPECIAL
 from vocservice.errors import ConfigError
@@ -151,7 +151,7 @@ def toy(
 ) -> Toy:
     """One for all tests that only read it."""
     folder, network = tmp_path_factory.mktemp("bundle"), new_network()
-    recipe = Recipe(epochs=10, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.0)
+    recipe = toy_recipe(epochs=10, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.0)
     fit(network, ready(sentences(240), tokenizer, rules, layout), recipe, folder=folder / "run")
     return Toy(network, export_toy(network, tokenizer, taxonomy, rules, folder / "toy-1"), folder / "toy-1")
 

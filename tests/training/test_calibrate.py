@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from toys import Toy, ready, sentences
+from toys import HOW, Toy, ready, sentences
 
-from training.calibrate import FLOOR, SINGLE_FLOOR, WITHHOLD, SetScores, fit_calibration, fit_evidence, fit_thresholds, score_sets
+from training.calibrate import SetScores, fit_calibration, fit_evidence, fit_thresholds, score_sets
 from training.examples import Example, Labels
 from training.metrics import calibration_error, f1, quadratic_kappa
 from training.signs import SignSet
@@ -31,15 +31,15 @@ def scores_of(layout: Layout, name: str, scores: Array, gold: Array) -> SetScore
 
 
 def multi(layout: Layout, scores: Array, gold: Array) -> MultiCalibration:
-    return fit_calibration([scores_of(layout, "stages", scores, gold)]).multi["stages"]
+    return fit_calibration([scores_of(layout, "stages", scores, gold)], HOW).multi["stages"]
 
 
 def single(layout: Layout, scores: Array, gold: Array) -> SingleCalibration:
-    return fit_calibration([scores_of(layout, "scope", scores, gold)]).single["scope"]
+    return fit_calibration([scores_of(layout, "scope", scores, gold)], HOW).single["scope"]
 
 
 def ordinal(layout: Layout, scores: Array, gold: Array) -> OrdinalCalibration:
-    return fit_calibration([scores_of(layout, "sentiment", scores, gold)]).ordinal["sentiment"]
+    return fit_calibration([scores_of(layout, "sentiment", scores, gold)], HOW).ordinal["sentiment"]
 
 
 def drawn(slope: float, bias: float, *, count: int = 4000, labels: int = 3, seed: int = 0) -> tuple[Array, Array]:
@@ -85,33 +85,33 @@ def test_a_rare_label_stays_near_the_common_curve_and_threshold(layout: Layout, 
     gold[np.argsort(scores[:, 2])[:positives], 2] = 1  # what few there are stands where the score is lowest
     fitted = multi(layout, scores, gold)
     assert 0 < fitted.slope[2] < 3 and abs(fitted.bias[2]) < 10
-    assert all(FLOOR <= threshold <= 0.8 for threshold in fitted.thresholds)
+    assert all(HOW.floor <= threshold <= 0.8 for threshold in fitted.thresholds)
     assert abs(fitted.thresholds[2] - np.mean(fitted.thresholds[:2])) < 0.15
 
 
 def test_a_set_of_which_nothing_is_known_changes_nothing(layout: Layout) -> None:
     fitted = multi(layout, np.zeros((5, 3)), np.full((5, 3), UNKNOWN))
     assert fitted.slope == pytest.approx((1.0,) * 3) and fitted.bias == pytest.approx((0.0,) * 3)
-    assert all(FLOOR <= threshold <= 0.8 for threshold in fitted.thresholds)
+    assert all(HOW.floor <= threshold <= 0.8 for threshold in fitted.thresholds)
 
 
 def test_a_threshold_lifts_f1_over_one_half() -> None:
     random = np.random.default_rng(3)
     chance = random.beta(1, 4, (3000, 2))  # a rare label: rightly said, seldom above one half
     gold = (random.random(chance.shape) < chance).astype(int)
-    thresholds = fit_thresholds(chance, gold)
-    assert all(FLOOR <= threshold < 0.45 for threshold in thresholds)
+    thresholds = fit_thresholds(chance, gold, HOW)
+    assert all(HOW.floor <= threshold < 0.45 for threshold in thresholds)
     assert f1(gold > 0, chance >= np.array(thresholds)) > f1(gold > 0, chance >= 0.5) + 0.05
 
 
 def test_no_label_is_ever_given_below_the_floor() -> None:
     chance = np.linspace(0, 0.1, 200)[:, None]
-    (threshold,) = fit_thresholds(chance, np.ones((200, 1), int))
-    assert threshold >= FLOOR
+    (threshold,) = fit_thresholds(chance, np.ones((200, 1), int), HOW)
+    assert threshold >= HOW.floor
 
 
 def test_withholding_begins_below_the_threshold(layout: Layout) -> None:
-    assert multi(layout, *drawn(1.0, 0.0, count=200)).withhold == WITHHOLD < 1
+    assert multi(layout, *drawn(1.0, 0.0, count=200)).withhold == HOW.withhold < 1
 
 
 def evidence(layout: Layout, distances: list[list[float]], gold: list[list[int]]) -> float:
@@ -120,7 +120,7 @@ def evidence(layout: Layout, distances: list[list[float]], gold: list[list[int]]
     column = -np.concatenate(distances)[:, None]
     marks = np.concatenate(gold)[:, None]
     scored = scores_of(layout, "stages", np.zeros((len(distances), 1)), np.ones((len(distances), 1), int))
-    return fit_evidence(replace(scored, segment_scores=column, segment_gold=marks, segment_text=owner))
+    return fit_evidence(replace(scored, segment_scores=column, segment_gold=marks, segment_text=owner), HOW)
 
 
 def test_the_evidence_cut_separates_marked_segments_from_the_others(layout: Layout) -> None:
@@ -164,7 +164,7 @@ def test_no_class_of_a_single_set_is_favoured(layout: Layout) -> None:
     gold = np.arange(40) % 4
     fitted = single(layout, 8.0 * one_hot(gold, 4), one_hot(gold, 4))
     assert fitted.favour == pytest.approx((1.0,) * 4)
-    assert fitted.floor == SINGLE_FLOOR
+    assert fitted.floor == HOW.single_floor
 
 
 def test_cuts_of_an_ordinal_set_agree_better_than_even_ones(layout: Layout) -> None:
@@ -187,7 +187,7 @@ def test_the_neutral_band_follows_the_texts_of_which_only_the_sign_is_known(layo
     scored = scores_of(layout, "sentiment", -8.0 * (levels - gold[:, None]) ** 2, one_hot(gold, 5))
     places = np.r_[np.linspace(1.2, 1.75, 40), np.linspace(1.85, 2.25, 40), np.linspace(2.35, 2.8, 40)]
     signed = SignSet(-8.0 * (levels - places[:, None]) ** 2, np.repeat([-1, 0, 1], 40))
-    before, after = (fit_calibration([scored], given).ordinal["sentiment"] for given in ((), (signed,)))
+    before, after = (fit_calibration([scored], HOW, given).ordinal["sentiment"] for given in ((), (signed,)))
     wrong = [
         (np.sign(each.choose(each.scaling.probabilities(signed.scores.astype(np.float32))) - 2) != signed.signs).mean()
         for each in (before, after)
@@ -211,7 +211,7 @@ def test_texts_with_several_allowed_levels_shape_the_scaling_but_not_the_cuts(la
 @pytest.fixture(scope="module")
 def fitted(toy: Toy, tokenizer: Tokenizer, rules: RedactionRules, layout: Layout) -> tuple[list[SetScores], Calibration]:
     sets = score_sets(toy.network, ready(sentences(80, seed=11), tokenizer, rules, layout), layout.blocks, batch=7)
-    return sets, fit_calibration(sets)
+    return sets, fit_calibration(sets, HOW)
 
 
 def test_scores_are_gathered_in_order_whatever_the_batch(
@@ -255,7 +255,7 @@ def test_a_text_without_known_labels_is_scored_but_not_learnt_from(
         for n in range(20)
     ]
     alone, mixed = (
-        fit_calibration(score_sets(toy.network, ready(part, tokenizer, rules, layout), [layout["factors"]]))
+        fit_calibration(score_sets(toy.network, ready(part, tokenizer, rules, layout), [layout["factors"]]), HOW)
         for part in (known, known + unknown)
     )
     first, second = alone.multi["factors"], mixed.multi["factors"]

@@ -25,6 +25,8 @@ from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
 from vocservice.text.segment import segments_of
 
+HOW = load_training_settings().conversations
+
 
 def talk(number: int, *, solved: bool, prefix: str = "syn") -> dict[str, Any]:
     """A solved talk ends on thanks, another one on a customer who still waits."""
@@ -130,7 +132,7 @@ def test_features_come_from_the_serving_steps(engine: Engine) -> None:
 def test_too_few_examples_give_their_rate_and_never_the_label(positives: int) -> None:
     wanted = np.zeros(40, bool)
     wanted[:positives] = True
-    fitted = _fit(np.random.default_rng(0).normal(size=(40, 3)), wanted, np.ones(40))
+    fitted = _fit(np.random.default_rng(0).normal(size=(40, 3)), wanted, np.ones(40), HOW)
     assert fitted.weights == (0.0, 0.0, 0.0)
     assert fitted.probability(np.array([9.0, 9, 9])) == pytest.approx((positives + 0.5) / 41)
     assert fitted.probability(np.zeros(3)) < fitted.threshold
@@ -140,7 +142,7 @@ def test_thresholds_are_fitted_within_bounds() -> None:
     random = np.random.default_rng(0)
     wanted = random.random(200) < 0.15
     matrix = np.c_[wanted + random.normal(0, 0.5, 200), random.normal(size=200)]
-    fitted = _fit(matrix, wanted, np.ones(200))
+    fitted = _fit(matrix, wanted, np.ones(200), HOW)
     assert 0.15 <= fitted.threshold <= 0.7
     given = np.array([fitted.probability(row) >= fitted.threshold for row in matrix])
     assert 2 * (given & wanted).sum() / (given.sum() + wanted.sum()) > 0.7

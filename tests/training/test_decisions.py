@@ -156,7 +156,7 @@ def shipped(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     known = {"factors": Labels({"technology": "-"}), "sentiment": OneOf(frozenset({"-1"})), "scope": OneOf(frozenset({"both"}))}
     texts = [Example(f"a-{number}", "toy", "the food was late", known) for number in range(4)]
     scores = score_sets(network, ready(texts, encoder.tokenizer, RedactionRules(), LAYOUT), LAYOUT.blocks)
-    export_bundle(network, encoder.tokenizer, TAXONOMY, fit_calibration(scores), None, PROVENANCE, folder)
+    export_bundle(network, encoder.tokenizer, TAXONOMY, fit_calibration(scores, SETTINGS.calibration), None, PROVENANCE, folder)
     return folder
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
-from toys import Toy, ready, sentences
+from toys import Toy, ready, sentences, toy_recipe
 
 from training import distil
 from training.encoders import from_bundle, new_network, of_layers, take_heads
 from training.examples import Example
-from training.fit import Recipe, fit
+from training.fit import fit
 from training.network import Network
 from training.prepare import Prepared, collate
 from vocservice.inference.layout import Layout
@@ -56,7 +56,7 @@ def test_bare_texts_and_those_that_nothing_was_shown_of_count_for_nothing(toy: T
 
 
 def test_fitting_draws_a_part_towards_what_was_shown(toy: Toy, layout: Layout, shown: list[Prepared], tmp_path: Path) -> None:
-    recipe = Recipe(epochs=6, encoder_rate=2e-3, head_rate=0.0, tokens=256, average=0.5, dropout=0.0)
+    recipe = toy_recipe(epochs=6, encoder_rate=2e-3, head_rate=0.0, tokens=256, average=0.5, dropout=0.0)
     far = {}
     for name, data in (("drawn", shown), ("alone", [replace(item, features=None) for item in shown])):
         network = smaller(toy, layout, (0,))

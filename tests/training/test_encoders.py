@@ -12,6 +12,7 @@ from training import encoders
 from training.base import BASES, Base, base_model_folder
 from training.encoders import Encoder
 from training.network import Network
+from training.settings import load_training_settings
 from vocservice.errors import ConfigError
 from vocservice.inference.layout import Layout
 from vocservice.taxonomy import Taxonomy
@@ -95,7 +96,7 @@ def test_dropout_is_on_while_fitting_only(new_network: NewNetwork, tokenizer: To
 
 def test_the_base_with_a_fitted_vocabulary_reads_kept_words_as_before(base_folder: Path) -> None:
     text = "The delivery was late and the crew was lovely."
-    made = encoders.from_base([text, text], BASE)
+    made = encoders.from_base([text, text], BASE, load_training_settings().vocabulary)
     base = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
     base.no_padding()
     weights = {name.removeprefix("bert."): value for name, value in encoders.load_file(base_folder / "model.safetensors").items()}

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from tokenizers import Tokenizer
-from toys import ready, sentences
+from toys import SHARED, ready, sentences, toy_recipe
 
 from training import fit as fitting
 from training.examples import Example, Labels
@@ -23,7 +23,7 @@ from training.targets import build_targets
 from vocservice.inference.layout import Layout
 from vocservice.text.redact import RedactionRules
 
-RECIPE = Recipe(epochs=3, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.1, seed=3)
+RECIPE = toy_recipe(epochs=3, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.1, seed=3)
 
 NewNetwork = Callable[..., Network]
 
@@ -41,7 +41,9 @@ def loss_of(network: Network, data: list[Prepared]) -> float:
     network.eval()
     with torch.no_grad():
         targets = build_targets([p.example for p in data], [p.evidence for p in data], network.layout)
-        return float(total_loss(network(collate(data, bare=[False] * len(data))), targets, network.layout, {}, torch.ones(len(data))))
+        return float(
+            total_loss(network(collate(data, bare=[False] * len(data))), targets, network.layout, {}, torch.ones(len(data)), SHARED.losses)
+        )
 
 
 def weights(network: Network) -> dict[str, torch.Tensor]:

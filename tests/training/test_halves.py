@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from toys import Toy, sentences
+from toys import HOW, Toy, sentences
 
 from training import halves
 from training.examples import Example
@@ -33,7 +33,7 @@ def test_every_text_is_measured_by_what_the_other_half_fitted(toy: Toy, monkeypa
     monkeypatch.setattr(halves, "prepare", preparing)
     monkeypatch.setattr(halves, "judge", judging)
     examples = sentences(60, seed=4)
-    found = halves.crossed_figures(load_bundle(toy.folder), examples)
+    found = halves.crossed_figures(load_bundle(toy.folder), examples, HOW)
     assert found["n"] == 60
     assert found["factors"]["micro_f1"]["value"] > 0.8
     assert all(not learned & measured for learned, measured in pairs)
@@ -41,4 +41,4 @@ def test_every_text_is_measured_by_what_the_other_half_fitted(toy: Toy, monkeypa
 
 
 def test_too_few_texts_give_no_figures(toy: Toy) -> None:
-    assert halves.crossed_figures(load_bundle(toy.folder), sentences(1)) == {"n": 0}
+    assert halves.crossed_figures(load_bundle(toy.folder), sentences(1), HOW) == {"n": 0}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 import torch
 from torch import Tensor
+from toys import SHARED
 
 from training.examples import Example, Labels, OneOf, Target
 from training.losses import total_loss
@@ -24,7 +25,7 @@ def gradient(
     example = Example("a-1", "toy", "text", targets)
     built = build_targets([example], [carried], layout)
     logits = Logits(scores, scores, scores[None], torch.ones(1, count, dtype=torch.bool))
-    total_loss(logits, built, layout, {}, torch.tensor([weight])).backward()
+    total_loss(logits, built, layout, {}, torch.tensor([weight]), SHARED.losses).backward()
     assert scores.grad is not None
     return scores.grad
 
@@ -94,7 +95,11 @@ def test_a_distant_level_costs_more_than_a_near_one(layout: Layout) -> None:
         scores = torch.zeros(1, layout.width)
         scores[0, levels.start + peak] = 6.0
         built = build_targets([Example("a-1", "toy", "", {"sentiment": OneOf(frozenset({"-2"}))})], [[{}]], layout)
-        return float(total_loss(Logits(scores, scores, scores[None], torch.ones(1, 1, dtype=torch.bool)), built, layout, {}, torch.ones(1)))
+        return float(
+            total_loss(
+                Logits(scores, scores, scores[None], torch.ones(1, 1, dtype=torch.bool)), built, layout, {}, torch.ones(1), SHARED.losses
+            )
+        )
 
     assert loss(0) < loss(1) < loss(2) < loss(4)
 

@@ -4,19 +4,22 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from toys import toy_recipe
 
 from training import recipe
 from training.corpora import CORPORA, held_out_ids, read_corpus
-from training.encoders import Encoder
+from training.encoders import Encoder, from_bundle
 from training.examples import Example, Labels, OneOf
 from training.fit import Recipe
 from training.network import Network
@@ -25,6 +28,7 @@ from training.settings import load_training_settings
 from training.splits import Splits, is_kept_out, split_annotated
 from vocservice.errors import ConfigError
 from vocservice.inference.bundle import default_bundle, load_bundle
+from vocservice.inference.layout import lay_out
 from vocservice.paths import config_path
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
@@ -156,6 +160,66 @@ def test_a_commercial_run_drops_the_non_commercial_corpora(run: Run, examples: C
     assert ids([e for e in every if not e.id.startswith(("airline", "twcs"))]) == ids(allowed)
 
 
+def calibrating(run: Run) -> list[Example]:
+    """What the calibration of a run reads: annotated texts, and public ones of which only the sign is known."""
+    seen: list[Example] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "prepare", lambda examples, *_: seen.extend(examples) or [])  # type: ignore[func-returns-value]
+        patch.setattr(recipe, "score_sets", lambda *_: [SimpleNamespace(scores=np.zeros((0, 5)))])
+        patch.setattr(recipe, "fit_calibration", lambda *_: None)
+        network, tokenizer = SimpleNamespace(layout=lay_out(run.taxonomy.of("verbatim"))), from_bundle(default_bundle()).tokenizer
+        recipe._calibrate(run, network, tokenizer, RedactionRules())  # type: ignore[arg-type]
+    return seen
+
+
+def decided(run: Run) -> list[Example]:
+    """Decisions on records under ids of the corpora, a development, a calibration and a fresh one among them."""
+    path = run.folder / "decided.jsonl"
+    numbers = [("fabsa", n) for n in range(12)] + [("airline", 2), ("twcs", 3)]
+    path.write_text("\n".join(json.dumps({"id": f"{c}-{n}", "text": "good", "scope": "both"}) for c, n in numbers), encoding="utf-8")
+    return [e for e in codebook(replace(run, decided=path)) if e.corpus == "decided"]
+
+
+@pytest.mark.parametrize(("gather", "origin"), [(calibrating, "airline"), (decided, "airline"), (recipe.pool_examples, "airline")])
+def test_nothing_else_that_a_commercial_run_gathers_is_non_commercial(
+    run: Run, gather: Callable[[Run], list[Example]], origin: str
+) -> None:
+    every, allowed = (ids(gather(replace(run, commercial=commercial))) for commercial in (False, True))
+    assert origin in {i.rpartition("-")[0] for i in every} and allowed
+    assert {i.rpartition("-")[0] for i in allowed}.isdisjoint({"airline", "twcs"})
+    assert allowed == {i for i in every if not i.startswith(("airline-", "twcs-"))}
+
+
+def test_decisions_on_development_fresh_and_calibration_texts_are_not_learned(run: Run, splits: Splits) -> None:
+    learned = ids(decided(run))
+    away = {*DEV, *ids(splits.fresh), *ids(splits.calibrate)}
+    assert learned == {*(f"fabsa-{n}" for n in range(12)), "airline-2", "twcs-3"} - away and "fabsa-1" not in learned
+    assert away & {f"fabsa-{n}" for n in range(0, 12, 3)}
+
+
+def test_a_commercial_run_asks_no_teacher_and_names_nothing_that_it_did_not_read(run: Run) -> None:
+    commercial = replace(run, commercial=True)
+    assert recipe._teachers(commercial, lay_out(run.taxonomy.of("verbatim"))).rows == {}
+    corpora = {corpus.path: "0" * 64 for corpus in CORPORA.values()}
+    left = recipe.learned_hashes(run, corpora).keys() - recipe.learned_hashes(commercial, corpora).keys()
+    assert left == {"airline.jsonl.gz", "transcripts_unlabelled.jsonl.gz", "annotations/transcripts_dev.jsonl.gz", "teachers"}
+    assert "airline" in json.dumps(recipe_record(run)) and "airline" not in json.dumps(recipe_record(commercial))
+
+
+@pytest.mark.parametrize("change", [{"commercial": True}, {"start": default_bundle()}], ids=["licence", "start"])
+def test_a_run_folder_is_taken_up_by_the_same_run_alone(run: Run, change: dict[str, Any]) -> None:
+    hashes = {"nhs.jsonl.gz": "0" * 64}
+    recipe._claim(run, hashes)
+    (run.folder / "start").mkdir()
+    recipe._claim(run, hashes)  # as it was left
+    for other, read in ((replace(run, **change), hashes), (run, {"nhs.jsonl.gz": "1" * 64})):
+        with pytest.raises(ConfigError, match="holds what another recipe or other data made"):
+            recipe._claim(other, read)
+    (run.folder / "run.json").unlink()
+    with pytest.raises(ConfigError, match="--version"):
+        recipe._claim(run, hashes)  # nobody knows of what
+
+
 def test_a_commercial_vocabulary_reads_no_non_commercial_text(run: Run) -> None:
     commercial = replace(run, commercial=True)
     texts = pool_texts(commercial, public_examples(commercial))
@@ -192,7 +256,9 @@ def test_public_label_spaces_hold_the_labels_that_occur_often_enough() -> None:
 def test_the_record_says_whether_non_commercial_corpora_were_left_out(run: Run) -> None:
     record, commercial = recipe_record(run), recipe_record(replace(run, commercial=True))
     assert record["without_non_commercial"] is False and commercial["without_non_commercial"] is True
-    assert json.loads(json.dumps(record))["epochs"] == run.settings.codebook.recipe.epochs
+    told = json.loads(json.dumps(record))
+    assert told["epochs"] == run.settings.codebook.recipe.epochs and told["losses"] == asdict(run.settings.fit.losses)
+    assert told["calibration"]["floor"] == run.settings.calibration.floor and told["vocabulary"]["min_count"] == 2
 
 
 @pytest.mark.parametrize(("layers", "count"), [((), 6), ((0, 5), 2)], ids=["all layers", "some"])
@@ -238,6 +304,8 @@ def test_a_bundle_in_int8_is_calibrated_on_what_its_licence_allows(run: Run, mon
         "start": default_bundle().name,
         "encoder": "int8",
         "without_non_commercial": commercial,
+        "calibration": run.settings.calibration.model_dump(mode="json"),
+        "conversations": run.settings.conversations.model_dump(mode="json"),
     }
 
 
@@ -257,7 +325,7 @@ def test_the_public_stage_learns_and_is_done_once(
 ) -> None:
     public = run.settings.public.model_copy(update={"min_examples": 2})
     run = replace(run, settings=run.settings.model_copy(update={"public": public}))
-    stage = Recipe(epochs=1, tokens=256), run.folder / "public"
+    stage = toy_recipe(epochs=1, tokens=256), run.folder / "public"
     made = public_stage(run, rules, Encoder(new_network().encoder, tokenizer), *stage)
     start = new_network().encoder.state_dict()
     assert any((value != start[name]).any() for name, value in made.model.state_dict().items())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from training.corpora import CORPORA
+from training.corpora import CORPORA, HELD_OUT
 from training.report import TARGETS, keep_earlier, write_reports
 from vocservice.inference.bundle import Manifest
 from vocservice.taxonomy import load_taxonomy
@@ -182,10 +182,16 @@ def test_other_taxonomies_and_timings_are_shown_when_measured(metrics: dict[str,
 
 @pytest.mark.parametrize("commercial", [False, True])
 def test_the_card_lists_the_licences_of_what_it_was_trained_on(metrics: dict[str, Any], tmp_path: Path, commercial: bool) -> None:
-    _, card = written(metrics, tmp_path, recipe={"without_non_commercial": commercial})
-    for corpus in CORPORA.values():
-        assert (f"| {corpus.path} | {corpus.licence} |" in card) is not (commercial and corpus.non_commercial)
+    _, card = written(metrics, tmp_path, recipe={"without_non_commercial": commercial}, data={"extended": "0" * 64})
+    listed = dict(re.findall(r"^\| ([\w/]+\.jsonl\.gz) \| (.*) \|$", card, re.M))
+    assert listed == {
+        corpus.path: corpus.allowed if commercial and corpus.allowed else corpus.licence
+        for name, corpus in CORPORA.items()
+        if name not in HELD_OUT and not (commercial and corpus.non_commercial)
+    }
     assert ("non-commercial use only" in card) is not commercial
+    assert ("holds no corpus whose licence forbids" in card, "CC BY-NC" in card) == (commercial, not commercial)
+    assert ("votes was of teachers" in card) is commercial
 
 
 def test_the_card_names_version_seed_annotators_and_limits(metrics: dict[str, Any], tmp_path: Path) -> None:

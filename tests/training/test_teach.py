@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
-from toys import ready, sentences
+from toys import ready, sentences, toy_recipe
 
 from training import teach
 from training.encoders import Encoder
 from training.fit import Recipe
 from training.network import Network
 from training.prepare import Prepared
-from training.settings import Teacher
+from training.settings import Teacher, load_training_settings
 from training.teach import Room, combine
 from vocservice.inference.layout import Layout
 from vocservice.text.redact import RedactionRules
 
-TEACHER = Teacher(base="all-MiniLM-L6-v2", public=Recipe(epochs=1), codebook=Recipe(epochs=1, tokens=512))
+TEACHER = Teacher(base="all-MiniLM-L6-v2", public=toy_recipe(epochs=1), codebook=toy_recipe(epochs=1, tokens=512))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_regression_follows_the_teacher_that_knows(room: Room) -> None:
         if block.label_set.polarities:
             wise[name + "/polarity"] = np.zeros((len(people), labels, len(block.label_set.polarities)), np.float32)
             dull[name + "/polarity"] = wise[name + "/polarity"]
-    out = combine([dull, wise], room.known, room.layout)
+    out = combine([dull, wise], room.known, room.layout, load_training_settings().teach.stack)
     gold = wise["factors"][18:] > 0
     assert gold.any() and not gold.all()
     assert out["factors"][18:][gold].min() > 0.5 > out["factors"][18:][~gold].max()

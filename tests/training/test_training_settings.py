@@ -50,16 +50,43 @@ def test_no_stage_is_told_to_learn_from_development_data() -> None:
         (lambda text: text.replace("[codebook.recipe]\n", "[codebook.recipe]\nepocs = 3\n"), "codebook.recipe.epocs"),
         (lambda text: text.replace("[custom.recipe]\n", "[custom.recipe]\nrate = 3\n"), "custom.recipe.rate"),
         (lambda text: text.replace("\nepochs = ", '\nepochs = "many" #'), "epochs"),
+        (lambda text: text.replace("[fit]\n", "[fit]\ncolour = 3\n"), "fit.colour"),
+        (lambda text: text.replace("[fit.losses]\n", "[fit.losses]\ncolour = 3\n"), "fit.losses.colour"),
+        (lambda text: text.replace("[calibration]\n", "[calibration]\ncolour = 3\n"), "calibration.colour"),
+        (lambda text: text.replace("\nfloor = 0.2", "\nfloor = 2"), "calibration.floor"),
+        (lambda text: text.replace("\nbare = 0.15", ""), "fit.bare"),
         (lambda text: text.replace("[bundle]", "[bundel]"), "bundle"),
         (lambda text: text + "\n[", "training.toml"),
     ],
-    ids=["table", "key", "recipe key", "custom recipe key", "type", "misspelt table", "not toml"],
+    ids=[
+        "table",
+        "key",
+        "recipe key",
+        "custom recipe key",
+        "type",
+        "shared",
+        "loss",
+        "calibration",
+        "range",
+        "missing",
+        "misspelt table",
+        "not toml",
+    ],
 )
 def test_a_wrong_file_is_refused_and_says_where(tmp_path: Path, change: Callable[[str], str], told: str) -> None:
     changed = change(SHIPPED)
     assert changed != SHIPPED
     with pytest.raises(ConfigError, match=told):
         load_training_settings(saved(tmp_path, changed))
+
+
+def test_a_recipe_has_what_is_said_of_all_where_it_says_nothing_itself() -> None:
+    settings = load_training_settings()
+    stages = (settings.codebook, settings.further, settings.custom)
+    recipes = [*(stage.recipe for stage in stages), *(r for teacher in settings.teach.teachers for r in (teacher.public, teacher.codebook))]
+    assert {recipe.losses for recipe in recipes} == {settings.fit.losses} and {recipe.bare for recipe in recipes} == {settings.fit.bare}
+    assert settings.custom.recipe.dropout == settings.fit.dropout > settings.codebook.recipe.dropout == 0.0
+    assert recipes[-1].layer_decay > settings.fit.layer_decay  # its own
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

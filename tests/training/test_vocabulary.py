@@ -6,20 +6,20 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from training import vocabulary
+from training.settings import load_training_settings
 from training.vocabulary import ADDED, SPECIAL, Vocabulary, shrink, shrink_embeddings
 from vocservice.inference.windows import SPEAKER_TOKENS
 from vocservice.paths import config_path
 from vocservice.text.redact import RedactionRules
 
+HOW = load_training_settings().vocabulary
 TEXTS = ["The food was good, the crew was late!", "Food good; crew late; very cheap 😀😀", "price good 😀 pricing pricing ★"]
 
 
 @pytest.fixture
-def small(base_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Vocabulary:
+def small(base_tokenizer: Tokenizer) -> Vocabulary:
     """Pruned to what TEXTS use twice; no piece is kept for its rank."""
-    monkeypatch.setattr(vocabulary, "_ALWAYS_KEEP", 0)
-    return shrink(base_tokenizer, TEXTS)
+    return shrink(base_tokenizer, TEXTS, HOW.model_copy(update={"always": 0}))
 
 
 def pieces(tokenizer: Tokenizer, text: str, *, ends: bool = False) -> list[str]:
@@ -47,7 +47,7 @@ def test_nothing_that_the_base_reads_becomes_unknown(small: Vocabulary, base_tok
 
 
 def test_frequent_pieces_of_the_base_stay_even_when_unused(base_tokenizer: Tokenizer) -> None:
-    kept = shrink(base_tokenizer, []).tokenizer.get_vocab()
+    kept = shrink(base_tokenizer, [], HOW).tokenizer.get_vocab()
     assert {"zebra", "hello", "refund"} <= set(kept)
     assert "[unused0]" not in kept
 
@@ -88,7 +88,7 @@ def test_special_tokens_keep_their_place_in_the_template(small: Vocabulary) -> N
 def test_nothing_is_cut_or_padded(base_tokenizer: Tokenizer) -> None:
     base_tokenizer.enable_truncation(4)
     base_tokenizer.enable_padding(length=9)
-    made = shrink(base_tokenizer, TEXTS).tokenizer
+    made = shrink(base_tokenizer, TEXTS, HOW).tokenizer
     assert len(made.encode("food " * 50).ids) == 52
 
 
@@ -110,7 +110,7 @@ def test_the_real_base_pruned_reads_ordinary_feedback_as_before(base_folder: Pat
     base.no_truncation()
     base.no_padding()
     texts = ["The delivery was late again and nobody answered my e-mails!", "Brilliant crew, comfortable seats, fair price."] * 2
-    small = shrink(base, texts)
+    small = shrink(base, texts, HOW)
     assert len(small.sources) < base.get_vocab_size() / 3
     for text in [*texts, "The price was fair, but the crew was late."]:
         assert pieces(small.tokenizer, text, ends=True) == pieces(base, text, ends=True)

@@ -2,16 +2,19 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from training.calibrate import fit_calibration, score_sets
 from training.examples import Example, Labels, OneOf, Target
 from training.export import Provenance, export_bundle
+from training.fit import Recipe
 from training.network import Network
 from training.prepare import Prepared, prepare
+from training.settings import load_training_settings
 from vocservice.inference.calibration import Calibration
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
@@ -21,6 +24,8 @@ from vocservice.text.redact import RedactionRules
 BASE = "all-MiniLM-L6-v2"
 STAGE = {"food": "eat", "price": "buy", "crew": "eat"}
 SIGN = {"good": "+", "cheap": "+", "bad": "-", "late": "-"}
+HOW = load_training_settings().calibration
+SHARED = load_training_settings().fit
 PROVENANCE = Provenance("toy-1", "toy", {"toy.jsonl": "0" * 64}, 1, {"epochs": 1})
 
 
@@ -60,7 +65,13 @@ def ready(examples: list[Example], tokenizer: Tokenizer, rules: RedactionRules, 
 
 
 def calibrated(network: Network, data: list[Prepared], taxonomy: Taxonomy) -> Calibration:
-    return fit_calibration(score_sets(network, data, [network.layout[label_set.name] for label_set in taxonomy.of("verbatim")]))
+    return fit_calibration(score_sets(network, data, [network.layout[label_set.name] for label_set in taxonomy.of("verbatim")]), HOW)
+
+
+def toy_recipe(**changes: Any) -> Recipe:
+    """A recipe for toys: what the settings say of all, and rates for the few that a test does not name."""
+    shared = {field.name: getattr(SHARED, field.name) for field in fields(SHARED)}
+    return Recipe(**({"epochs": 5, "encoder_rate": 1e-4, "head_rate": 1e-3, "tokens": 1536} | shared | changes))
 
 
 def export_toy(network: Network, tokenizer: Tokenizer, taxonomy: Taxonomy, rules: RedactionRules, folder: Path) -> Calibration:

@@ -12,12 +12,13 @@ from vocservice import api
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.registry import ADAPTERS
 from vocservice.jobs.reanalysis import Previewing
+from vocservice.settings import BundleSettings
 from vocservice.store import accesses, appending, audit, jobs, keys, previews, promotions, quarantine, schema
 from vocservice.store.accesses import Access
 from vocservice.store.jobs import Lease
 from vocservice.store.opened import Store
 from vocservice.web import model
-from web.storing import WORKSPACE
+from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import PASSWORD, Browser, Office, Page
 
@@ -282,6 +283,22 @@ def test_a_bundle_is_compared_then_promoted_and_rolled_back(office: Office, admi
     assert [act[1:] for act in acts] == [("bundle.preview", "new-1"), ("bundle.promote", "new-1"), ("bundle.rollback", "old-1")]
     assert {act[0] for act in acts} == {admin.user.actor}
     assert {row.kind for row in office_rows(office, schema.jobs)} == {promotions.REANALYSE}
+
+
+@pytest.mark.parametrize(("promoters", "mine", "elsewhere"), [((), True, False), ((ELSEWHERE,), False, True), (("no such",), False, False)])
+def test_only_admins_of_named_workspaces_change_what_serves_all_of_them(
+    promoters: tuple[str, ...], mine: bool, elsewhere: bool, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = office.app.extensions["vocservice"]
+    monkeypatch.setitem(office.app.extensions, "vocservice", replace(found, bundles=BundleSettings(promoters=promoters)))
+    for workspace, may in ((WORKSPACE, mine), (ELSEWHERE, elsewhere)):
+        admin = office.browser("admin", workspace=workspace)
+        page = admin.page("/admin/bundle")
+        assert ("Admins of another workspace" in page.words) is not may and "Promotions" in page.words
+        assert any("/admin/bundle" in str(form["action"]) for form in page.forms) is may or not api.bundles()
+        token = {"action": "", "fields": page.forms[0]["fields"]}
+        for what in ("preview", "promote", "rollback"):
+            assert admin.post({**token, "action": f"/admin/bundle/{what}"}, {"bundle": "none"}).status_code == (422 if may else 403)
 
 
 def test_a_comparison_that_failed_says_why(office: Office, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import flask_bootstrap
 import pytest
 from flask import request
 from sqlalchemy import delete, select
@@ -13,20 +12,6 @@ from vocservice.store import schema
 from vocservice.web import people
 from vocservice.web.app import create_app
 from web.visiting import PASSWORD, Browser, Office, Page
-
-CSS = Path(__file__).parents[2] / "vocservice" / "web" / "static"
-SITE, DARK = ((CSS / name).read_text(encoding="utf-8") for name in ("site.css", "dark.css"))
-BOOTSTRAP = (Path(flask_bootstrap.__file__).parent / "static/bootstrap5/css/bootstrap.min.css").read_text(encoding="utf-8")
-PAIRS = [
-    *[(f"bs-{ink}", f"bs-{paper}") for ink in ("body-color", "secondary-color", "link-color") for paper in ("body-bg", "tertiary-bg")],
-    *[(f"bs-{kind}-text-emphasis", f"bs-{kind}-bg-subtle") for kind in ("success", "info", "warning", "danger")],
-    ("bs-danger-text-emphasis", "bs-body-bg"),
-    ("bs-body-color", "bs-secondary-bg"),
-    ("on-brand", "brand"),
-    ("on-brand", "brand-strong"),
-    *[("on-mark", mark) for mark in ("plain", "good", "bad", "mixed", "reason", "flag", "scope", "stage")],
-]
-EDGES = [("edge", "bs-body-bg"), ("brand", "bs-body-bg"), ("brand", "bs-tertiary-bg")]
 
 
 @pytest.fixture
@@ -239,51 +224,6 @@ def test_pages_run_nothing_that_stands_in_them(office: Office) -> None:
     assert "script-src 'self'" in policy and "unsafe" not in policy
     assert answer.headers["Cache-Control"] == "no-store"
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", answer.text)
-
-
-def variables(sheet: str, selector: str) -> dict[str, str]:
-    """What the rules of a selector set, by name."""
-    blocks = re.findall(r"(?:^|[}\n;/])" + re.escape(selector) + r" ?\{(.*?)\}", sheet, flags=re.DOTALL)
-    return dict(re.findall(r"--([\w-]+): ?([^;]+)", ";".join(blocks)))
-
-
-def colours(theme: str) -> dict[str, str]:
-    """The colours of a theme in full: those of Bootstrap, and ours over them."""
-    found = variables(BOOTSTRAP, ":root,[data-bs-theme=light]") | variables(SITE, ":root")
-    if theme == "dark":
-        found |= variables(DARK, ":root")
-    return {name: "#" + "".join(2 * digit for digit in value[1:]) if len(value) == 4 else value for name, value in found.items()}
-
-
-def contrast(first: str, second: str) -> float:
-    """As WCAG 2.2 defines it."""
-
-    def light(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    bright, dark = sorted((light(first), light(second)), reverse=True)
-    return (bright + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_everything_can_be_read_in_both_themes(theme: str) -> None:
-    found = colours(theme)
-    assert {pair: contrast(found[pair[0]], found[pair[1]]) for pair in PAIRS if contrast(found[pair[0]], found[pair[1]]) < 4.5} == {}
-    assert {pair: contrast(found[pair[0]], found[pair[1]]) for pair in EDGES if contrast(found[pair[0]], found[pair[1]]) < 3} == {}
-
-
-def test_the_dark_theme_leaves_out_no_colour_of_bootstrap_or_ours() -> None:
-    scripted = {name for name in variables(BOOTSTRAP, "[data-bs-theme=dark]") if not re.match("bs-(btn-close|carousel)", name)}
-    ours = {name for name, value in variables(SITE, ":root").items() if re.match("#|\\d+,", value)}
-    assert len(scripted) > 40 and scripted | ours <= variables(DARK, ":root").keys()
-
-
-def test_every_colour_of_the_pages_is_one_of_the_themes() -> None:
-    rules = SITE.partition("}")[2]
-    assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgb|url\(|@import", rules)
-    assert set(re.findall(r"var\(--([\w-]+)\)", rules)) <= colours("light").keys()
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, ("http", "127.0.0.1")), (1, ("https", "198.51.100.7")), (2, ("https", "203.0.113.9"))])

@@ -24,13 +24,15 @@ MAX_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which columns (`mapping`: field to column, under the two that have an option), which sheet, and how many records over all inputs."""
+    """Which columns (`mapping`: field to column, under the two that have an option), which sheet, how many records over all inputs, and
+    what speakers are called who are customers."""
 
     id_column: str | None = None
     text_column: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     limit: int | None = None
+    customers: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> dict[str, str]:
@@ -143,7 +145,8 @@ class Inputs:
 
 
 def _open(place: Place, selection: Selection) -> Source:
-    return read(place.path, mapping=selection.wanted, sheet=selection.sheet, partitions=place.partitions, name=place.name)
+    wanted, customers = selection.wanted, selection.customers
+    return read(place.path, mapping=wanted, sheet=selection.sheet, partitions=place.partitions, name=place.name, customers=customers)
 
 
 def _open_later(place: Place, selection: Selection) -> Source:

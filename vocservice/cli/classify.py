@@ -33,6 +33,7 @@ from vocservice.tables.stream import is_stream
 @click.option("--save-mapping", type=click.Path(), help="Write the columns that are used to such a file (.toml or .json).")
 @click.option("--sheet", help="Sheet of an Excel workbook; the first by default.")
 @click.option("--limit", type=click.IntRange(min=0), help="Stop after so many records.")
+@click.option("--customer", metavar="NAME", multiple=True, help="What a customer is called in conversations of files; may be given again.")
 @click.option("--bundle", help="Version under models/, or path, of the model; by default the one the settings name.")
 @click.option("--taxonomy", type=click.Path(), help="Taxonomy file that the model must have been trained for.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run of the same inputs, model and options was stopped.")
@@ -90,7 +91,7 @@ def _work(plan: Plan, settings: Settings, options: Options) -> Work:
 
 def _selection(options: Options) -> Selection:
     mapping = read_mapping(options.mapping) if options.mapping is not None else {}
-    return Selection(options.id_column, options.text_column, mapping, options.sheet, options.limit)
+    return Selection(options.id_column, options.text_column, mapping, options.sheet, options.limit, options.customer)
 
 
 def _check_outputs(inputs: Inputs, options: Options) -> None:
@@ -110,11 +111,13 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
     """Refuse an option that would do nothing.
 
     Raises:
-        click.UsageError: `--sheet` without a workbook, `--excel` or `--delimiter` without CSV, `--explode` without a table,
-            `--resume` without files, `--workers` or `--ray-address` without Ray, or `--save-mapping` in a dry run.
+        click.UsageError: `--sheet` without a workbook, `--customer` with JSON, which tells roles, `--excel` or `--delimiter` without
+            CSV, `--explode` without a table, `--resume` without files, `--workers` or `--ray-address` without Ray, or `--save-mapping` in a dry run.
     """
     if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
+    if options.customer and all(input_format(name).name in ("jsonl", "json") for name in inputs):
+        raise click.UsageError("--customer is for .vtt, .txt and tables of turns; in JSON the speaker of a customer's turn is customer")
     is_csv = output_format(options.output).name in ("csv", "tsv")
     if options.excel and not is_csv:
         raise click.UsageError("--excel is for CSV and TSV; for a workbook let OUT end in .xlsx")

@@ -21,7 +21,7 @@ _SUBJECT = click.option("--subject", required=True, help="The customer's key, as
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @in_workspace
 def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
-    """Erase everything of a customer; none of it comes back when a delivery is sent again."""
+    """Erase everything of a customer; none of it comes back when a delivery is sent again. A worker searches the files of batches."""
     from vocservice.store import erasure
 
     key = _given(subject)
@@ -32,6 +32,8 @@ def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
             here.database.overwrite_log()
     word = "to erase" if dry_run else "erased"
     click.echo(f"{word}: {done.records} records, {done.bodies} quarantined deliveries, {done.answers} kept answers")
+    if done.batches_to_search:
+        click.echo(f"a worker {'would search' if dry_run else 'searches'} the files of {done.batches_to_search} batches")
 
 
 @click.command(name="export-subject")
@@ -39,18 +41,24 @@ def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
 @click.option("-o", "--output", default="-", show_default=True, help="JSON Lines file; `-` is standard output.")
 @in_workspace
 def export_subject(subject: str, output: str, workspace: str | None) -> None:
-    """Write what is kept of a customer: redacted texts, analyses, people's decisions."""
+    """Write what is kept of a customer: redacted texts, analyses, people's decisions. Batches that name the customer are listed."""
+    from vocservice.jobs import erasing
     from vocservice.store import audit, subjects
+    from vocservice.store.opened import Store
 
     key = _given(subject)
     with opened(workspace) as here:
         with here.database.read() as connection:
             found = list(subjects.export(connection, here.vault, here.workspace_id, key))
+        batches = erasing.told(Store(here.database, here.vault), here.settings.batches.folder, here.workspace_id, key)
         with here.database.write() as connection:
-            act = audit.Act(ACTOR, "subject_exported", here.workspace_id, {"records": len(found)})
+            act = audit.Act(ACTOR, "subject_exported", here.workspace_id, {"records": len(found), "batches": len(batches)})
             audit.write(connection, here.workspace_id, act)
     _write(output, found)
     click.echo(f"{len(found)} records", err=True)
+    for batch in batches:
+        known = "names the customer" if batch["names_customer"] else "waits for a worker and may name the customer"
+        click.echo(f"batch {batch['id']} {known}", err=True)
 
 
 @click.command()
@@ -76,7 +84,9 @@ def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
                 done = aging.sweep(store.database, store.vault, one, actor=ACTOR)
             kept = f"{one.retention_days} days" if one.retention_days else "for ever"
             word = "to erase" if dry_run else "erased"
-            click.echo(f"{one.name} keeps {kept}; {word}: {done.records} records, {done.bodies} bodies of deliveries")
+            click.echo(
+                f"{one.name} keeps {kept}; {word}: {done.records} records, {done.bodies} bodies of deliveries, {done.batches} batches"
+            )
     finally:
         store.database.close()
 

@@ -1,5 +1,6 @@
 """Open inputs, a model and the caller's wishes in, a written output and an exit code out: one run of `voc classify`."""
 
+import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from vocservice.cli.summary import Summary
 from vocservice.errors import InputError
 from vocservice.records import Result
 from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
+from vocservice.turns import called
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Options:
     save_mapping: str | None
     sheet: str | None
     limit: int | None
+    customer: tuple[str, ...]
     bundle: str | None
     taxonomy: str | None
     resume: bool
@@ -54,7 +57,11 @@ class Options:
     def deciding(self) -> dict[str, Any]:
         """Those that decide the output; the model and the columns are found by others, and known for themselves."""
         found = {name: getattr(self, name) for name in ("sheet", "limit", "excel", "delimiter", "explode")}
-        return {"format": output_format(self.output).name, **found}
+        names = "\n".join(sorted(map(called, self.customer)))
+        customers = (
+            {"customers": hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()} if names else {}
+        )  # the plan is kept; names are not
+        return {"format": output_format(self.output).name, **found, **customers}
 
 
 @dataclass(frozen=True, slots=True)

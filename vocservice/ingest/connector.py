@@ -13,7 +13,7 @@ from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.markup import text_of_html
-from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, objects_at, read_object, text_at
+from vocservice.ingest.payload import at, key_at, language_at, name_at, needed_key, number_at, objects_at, read_object, text_at
 
 _FREE_TEXT = "_TEXT"
 
@@ -81,6 +81,7 @@ def parse_surveymonkey(answer: Delivery) -> Parsed:
             subject=key_at(body, "custom_variables", "customer_id") or key_at(body, "email_address"),
             score=_surveymonkey_score(body),
             metadata={"response_id": response, "survey_id": key_at(body, "survey_id") or ""},
+            author=name_at(body, "first_name", "last_name") or _surveymonkey_contact(body),
         )
         for key, text, question in _surveymonkey_texts(body)
     )
@@ -108,6 +109,7 @@ def parse_qualtrics(answer: Delivery) -> Parsed:
             subject=key_at(values, "externalDataReference") or key_at(values, "recipientEmail"),
             score=_qualtrics_score(values),
             metadata={"response_id": response},
+            author=name_at(values, "recipientFirstName", "recipientLastName"),
         )
         for name in values
         if name.startswith("QID") and name.endswith(_FREE_TEXT) and (text := text_at(values, name))
@@ -156,6 +158,12 @@ def _surveymonkey_texts(body: Mapping[str, Any]) -> Iterator[tuple[str, str, str
                 text, row = text_at(answer, "text"), key_at(answer, "row_id")
                 if name and text:
                     yield f"{name}/{row}" if row else name, text, text_of_html(heading) if heading else None
+
+
+def _surveymonkey_contact(body: Mapping[str, Any]) -> str | None:
+    """The name in what is kept of the recipient of an invitation."""
+    contact = at(body, "metadata", "contact")
+    return name_at({field: at(contact, field, "value") for field in ("first_name", "last_name")}, "first_name", "last_name")
 
 
 def _surveymonkey_score(body: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -11,7 +11,7 @@ from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
-from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, objects_at, read_object, text_at
+from vocservice.ingest.payload import at, key_at, language_at, name_at, needed_key, number_at, objects_at, read_object, text_at
 from vocservice.ingest.times import iso
 from vocservice.records import RawTurn, Speaker
 from vocservice.turns import elapsed, event_turn, joined, turn_of
@@ -90,7 +90,7 @@ def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
             happened = event_turn(text_at(item, "ContentType") or "", when, who=speaker)
             yield from (happened,) if happened else ()
         elif text:
-            yield turn_of(speaker, text, when)
+            yield turn_of(speaker, text, when, name_at(item, "DisplayName"))
 
 
 def _when(item: Mapping[str, Any], clock: Clock) -> str | None:

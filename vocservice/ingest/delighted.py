@@ -15,7 +15,7 @@ from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed, Skipped
-from vocservice.ingest.payload import at, key_at, needed_key, number_at, objects_at, read_object, text_at, word_at
+from vocservice.ingest.payload import at, key_at, name_at, needed_key, number_at, objects_at, read_object, text_at, word_at
 
 _HEADER = "x-delighted-webhook-signature"
 _PREFIX = "sha256="
@@ -87,4 +87,5 @@ def _drafts(data: Mapping[str, Any]) -> Iterator[Draft]:
                 subject=key_at(data, "person", "email") or key_at(data, "person", "id"),
                 score=score(kind, number_at(data, "score"), scale) if kind else None,
                 metadata={"response_id": record_id} | ({"tags": tags} if tags else {}),
+                author=name_at(at(data, "person"), "name"),
             )

@@ -23,7 +23,7 @@ from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Erase, Event, Parsed, Skipped, Upsert
 from vocservice.ingest.markup import text_of_html
-from vocservice.ingest.payload import at, key_at, needed_key, number_at, objects_at, read_object, text_at
+from vocservice.ingest.payload import at, key_at, name_at, needed_key, number_at, objects_at, read_object, text_at
 from vocservice.records import Speaker
 from vocservice.turns import turn_of
 
@@ -50,6 +50,7 @@ class _Part(NamedTuple):
     at: Any
     subject: str | None
     is_redacted: bool
+    author: str | None
 
 
 class IntercomAdapter(BaseAdapter[IntercomOptions]):
@@ -135,7 +136,15 @@ def _messages(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Clock)
             yield Erase(own_id, version, "redacted")
         else:
             updated = at(item, "updated_at")
-            draft = Draft(record_id=own_id, text=part.text, channel="chat", created=part.at, updated=updated, subject=part.subject)
+            draft = Draft(
+                record_id=own_id,
+                text=part.text,
+                channel="chat",
+                created=part.at,
+                updated=updated,
+                subject=part.subject,
+                author=part.author,
+            )
             yield upsert(draft, clock)
 
 
@@ -145,7 +154,7 @@ def _conversation(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Cl
     held = len(objects_at(item, "conversation_parts", "conversation_parts"))
     draft = Draft(
         record_id=record_id,
-        turns=[turn_of(part.speaker, part.text, clock.read(part.at)) for part in kept],
+        turns=[turn_of(part.speaker, part.text, clock.read(part.at), part.author) for part in kept],
         channel="chat",
         created=at(item, "created_at"),
         updated=at(item, "updated_at"),
@@ -175,4 +184,5 @@ def _parts(item: Any) -> Iterator[_Part]:
         text = "\n".join(filter(None, (text_of_html(text_at(part, field) or "") for field in ("subject", "body"))))
         subject = key_at(part, "author", "email") or key_at(part, "author", "id")
         if text or is_redacted:
-            yield _Part(name, speaker, text, at(part, "created_at") or at(item, "created_at"), subject, is_redacted)
+            author = name_at(at(part, "author"), "name")
+            yield _Part(name, speaker, text, at(part, "created_at") or at(item, "created_at"), subject, is_redacted, author)

@@ -19,6 +19,7 @@ _LONG_NUMBER = re.compile(rb"\d{19}")
 _MAX_FIELDS = 1000
 MAX_KEY = 200
 _SHOWN = 64
+_LONGEST_NAME = 100
 
 
 def read_json(delivery: Delivery) -> Any:
@@ -108,6 +109,13 @@ def needed_key(value: Any, *path: str | int) -> str:
     if found is None:
         raise UnusableBodyError(f"the field {'.'.join(map(str, path))} must be an id")
     return found
+
+
+def name_at(value: Any, *fields: str) -> str | None:
+    """The name of a person, whose parts the fields hold, to be masked in what is said; None where there is none, or one of over 100
+    characters."""
+    found = " ".join(part.strip() for field in fields if (part := text_at(value, field)))
+    return found if 0 < len(found) <= _LONGEST_NAME else None
 
 
 def number_at(value: Any, *path: str | int) -> int | float | None:

@@ -17,7 +17,7 @@ from vocservice.ingest.adapter import FORM_TYPE, JSON_TYPES, BaseAdapter, Option
 from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Event, Fetch, Parsed, Skipped
-from vocservice.ingest.payload import at, key_at, language_at, needed_key, number_at, read_form, read_object, text_at, word_at
+from vocservice.ingest.payload import at, key_at, language_at, name_at, needed_key, number_at, read_form, read_object, text_at, word_at
 from vocservice.ingest.times import iso, read_zone
 from vocservice.strictjson import JsonError, parse_json
 
@@ -43,9 +43,9 @@ class QualtricsAdapter(BaseAdapter[QualtricsOptions]):
     setup = (
         "In Qualtrics open Workflows, add a Web service task with method POST, URL {url} and body type URL-encoded (JSON breaks where a "
         "comment has a quote). Add the fields responseId, surveyId, recordedDate, comment, and where you have them question, nps (or csat, "
-        "ces, stars), language and subject, each with its piped text. For an event subscription instead, enter its shared key here as the "
-        "secret; such a source takes signed events only, and answers are fetched with an API token and the address of your data centre: "
-        "enter both on the page of the source, or by voc source access."
+        "ces, stars), language, subject, firstName and lastName, each with its piped text. For an event subscription instead, enter its "
+        "shared key here as the secret; such a source takes signed events only, and answers are fetched with an API token and the address "
+        "of your data centre: enter both on the page of the source, or by voc source access."
     )
     content_types = JSON_TYPES | {FORM_TYPE}
     options_type = QualtricsOptions
@@ -118,6 +118,7 @@ def _task(fields: Mapping[str, Any], options: QualtricsOptions, clock: Clock) ->
             subject=key_at(fields, "subject"),
             score=_score(fields),
             metadata=kept | {"response_id": response, "survey_id": word_at(fields, "surveyId") or ""},
+            author=name_at(fields, "firstName", "lastName") or name_at(fields, "RecipientFirstName", "RecipientLastName"),
         )
         for name in options.text_fields
         if (text := text_at(fields, name))

@@ -17,7 +17,7 @@ from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Erase, Event, Parsed, Skipped
-from vocservice.ingest.payload import at, digest, key_at, needed_key, objects_at, read_object, text_at, word_at
+from vocservice.ingest.payload import at, digest, key_at, name_at, needed_key, objects_at, read_object, text_at, word_at
 from vocservice.ingest.times import iso
 from vocservice.records import RawTurn, Speaker
 from vocservice.turns import event_turn, turn_of
@@ -125,6 +125,7 @@ def _comment(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
         updated=at(body, "time"),
         subject=key_at(comment, "author", "id"),
         metadata={"ticket_id": ticket},
+        author=name_at(at(comment, "author"), "name"),
     )
     return upsert(draft, clock)
 
@@ -189,6 +190,7 @@ def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
         updated=at(body, "session", "end_date") or at(body, "timestamp"),
         subject=key_at(body, "visitor", "email") or key_at(body, "visitor", "id"),
         metadata={"ticket_id": ticket} if (ticket := word_at(body, "zendesk_ticket_id")) else {},
+        author=name_at(at(body, "visitor"), "name"),
     )
     return upsert(draft, clock)
 
@@ -198,7 +200,7 @@ def _turn(item: Mapping[str, Any], clock: Clock) -> RawTurn | None:
     kind, text, when = text_at(item, "type") or "", text_at(item, "msg"), clock.read(at(item, "timestamp"))
     if kind != _SAID:
         return event_turn(kind, when, who=speaker)
-    return turn_of(speaker, text, when) if text else None
+    return turn_of(speaker, text, when, name_at(item, "name")) if text else None
 
 
 def _channel(via: Any) -> str:

@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from vocservice.api import Analyser
-from vocservice.batch import manifest
+from vocservice.batch import manifest, named
 from vocservice.batch.engines import LOCAL, open_engine
 from vocservice.batch.inputs import Inputs, Selection
 from vocservice.batch.plan import Plan, make_plan
@@ -115,7 +116,7 @@ class Batches:
         with Inputs.open([place], selection, is_table=options.format != "jsonl") as inputs:
             plan = make_plan(inputs.places, analyser, self._settings, options=_deciding(batch), mapping=inputs.mapping)
             meter = _Meter(self._store, self._beat, self._stop, job, lease)
-            meter.begin(self._counted(inputs, meter))
+            meter.begin(self._counted(inputs, meter, files.named(options.format)))
             wanted = str(output), options.excel, options.explode
             run = Run(inputs, open_engine(LOCAL, analyser), analyser.label_sets, plan, *wanted, lacks=analyser.lacks)
             with _opened(output, plan) as shards:
@@ -124,11 +125,12 @@ class Batches:
         manifest.write(output, plan, meter.counts(), meter.timing())
         return {"status": DONE, **meter.values()}
 
-    def _counted(self, inputs: Inputs, meter: "_Meter") -> int:
-        """How many rows there are; a file that is cut off is found before any is labelled."""
-        rows = 0
-        with inputs.again() as counted:
-            for _ in counted:
+    def _counted(self, inputs: Inputs, meter: "_Meter", path: Path) -> int:
+        """How many rows there are, with whom they may name noted; a file that is cut off is found before any is labelled."""
+        rows, hash_of = 0, partial(self._store.vault.subject_hash, meter.workspace_id)
+        with inputs.again() as counted, named.noted(path, hash_of) as note:
+            for record in counted:
+                note.add(record)
                 rows += 1
                 meter.look()
         return rows
@@ -156,6 +158,7 @@ class _Meter:
         self._rows, self._codes = 0, Counter[str]()
         self._started = self._noted = time.monotonic()
         self._total: int | None = None
+        self.workspace_id = job.workspace_id
         self.resumed = 0
 
     def begin(self, total: int) -> None:

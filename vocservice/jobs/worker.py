@@ -15,7 +15,7 @@ from time import monotonic
 
 from vocservice.api import Analyser
 from vocservice.errors import StoreError
-from vocservice.jobs import alerting, batches, fetching, outbound, reanalysis
+from vocservice.jobs import alerting, batches, erasing, fetching, outbound, reanalysis
 from vocservice.jobs.analysing import Analysing
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.batches import Batches
@@ -29,6 +29,7 @@ from vocservice.settings import Settings
 from vocservice.store import analyses, jobs, packed, promotions, workspaces
 from vocservice.store.alerts import ALERT, TRY
 from vocservice.store.batches import BATCH
+from vocservice.store.erasure import ERASE_FILES
 from vocservice.store.idempotency import prune
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
@@ -55,6 +56,7 @@ def errands_of(store: Store, settings: Settings, load_bundle: Load) -> Mapping[s
         ALERT: Errand(alerting.MAX_ATTEMPTS, told.run),
         TRY: Errand(alerting.MAX_ATTEMPTS, told.try_out),
         REANALYSE: Errand(reanalysis.MAX_ATTEMPTS, reanalysis.Reanalysis(store).run),
+        ERASE_FILES: Errand(erasing.MAX_ATTEMPTS, erasing.Erasing(store, settings.batches).run),
         PREVIEW: Errand(reanalysis.PREVIEW_ATTEMPTS, reanalysis.Previewing(store, load_bundle).run),
     }
 

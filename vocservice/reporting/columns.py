@@ -30,6 +30,7 @@ from vocservice.reporting.packing import (
 )
 from vocservice.reporting.rows import Row
 from vocservice.reporting.scores import Scale, assumed, scale_of
+from vocservice.reporting.segments import OwnFields
 from vocservice.taxonomy import Taxonomy
 
 FIELDS = np.dtype(
@@ -69,19 +70,28 @@ class Stack:
     units: Structs
     contexts: tuple[Context, ...]
     context: Ints
+    own: OwnFields
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[str, Packed]]) -> "Stack":
-        """Ids with what was packed of them; a record that counts in no figure is left out."""
+    def of(cls, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False) -> "Stack":
+        """Ids with what was packed of them; a record that counts in no figure is left out.
+
+        Args:
+            rows: ids with what was packed.
+            are_asked: a reader named the own fields of the rows.
+        """
         kept = [(record_id, packed) for record_id, packed in rows if packed.fixed]
-        codes: dict[str, int] = {}
-        context = np.fromiter((codes.setdefault(packed.context, len(codes)) for _, packed in kept), np.int32, len(kept))
+        texts: dict[str, int] = {}
+        place = np.fromiter((texts.setdefault(packed.context, len(texts)) for _, packed in kept), np.int32, len(kept))
+        told, codes = [read_context(text) for text in texts], dict[Context, int]()
+        context = np.array([codes.setdefault(shared, len(codes)) for shared, _ in told], dtype=np.int32)
         return cls(
             np.array([record_id.encode("utf-8", "surrogatepass") for record_id, _ in kept], dtype=np.bytes_),
             np.frombuffer(b"".join([packed.fixed for _, packed in kept]), FIELDS),
             np.frombuffer(b"".join([packed.given for _, packed in kept]), UNITS),
-            tuple(map(read_context, codes)),
-            context,
+            tuple(codes),
+            context[place],
+            OwnFields.of([own for _, own in told], place, are_asked=are_asked),
         )
 
 
@@ -97,6 +107,7 @@ class Columns:
         stages, flags: (labels, n) whether given.
         factors: (factors, n) polarity 0 +, 1 -, 2 ~, or -1.
         places: every factor of every row at every stage it stands at.
+        own: what the rows tell of their own.
     """
 
     labels: Labels
@@ -110,14 +121,15 @@ class Columns:
     flags: Bools
     factors: Ints
     places: Places
+    own: OwnFields
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @classmethod
-    def of(cls, taxonomy: Taxonomy, rows: Iterable[tuple[str, Packed]]) -> "Columns":
+    def of(cls, taxonomy: Taxonomy, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False) -> "Columns":
         """Columns of ids with what was packed of them; a record that counts in no figure is left out."""
-        return cls.stacked(taxonomy, Stack.of(rows))
+        return cls.stacked(taxonomy, Stack.of(rows, are_asked=are_asked))
 
     @classmethod
     def stacked(cls, taxonomy: Taxonomy, stack: Stack) -> "Columns":
@@ -126,7 +138,7 @@ class Columns:
         fields = {name: np.ascontiguousarray(fixed[name]) for name in KEPT}
         scope, outcome = _found(labels.scopes, fixed["scope"]), _found(labels.outcomes, fixed["outcome"])
         given = _labelled(labels, fixed["units"], stack.units)
-        return cls(labels, stack.ids, fields, scope, outcome, stack.contexts, stack.context, *given)._ordered()
+        return cls(labels, stack.ids, fields, scope, outcome, stack.contexts, stack.context, *given, stack.own)._ordered()
 
     @cached_property
     def subject(self) -> tuple[Ints, Bools]:
@@ -147,6 +159,11 @@ class Columns:
     def scale(self) -> Codes:
         """The scale on which each row's score lies."""
         return self._scaled(self.context, self.fields)[2]
+
+    @cached_property
+    def segments(self) -> Mapping[str, Codes]:
+        """The own fields that figures can be filtered, compared and held equal by."""
+        return self.own.offered(self.subject[0])
 
     def where(self, holds: Callable[[Context], bool]) -> Bools:
         """Rows whose context meets a condition."""
@@ -181,7 +198,8 @@ class Columns:
         """The rows of several, one or more, after each other, put in order."""
         codes: dict[Context, int] = {}
         context = [part._recoded(codes) for part in parts]
-        starts = np.cumsum([0, *(len(part) for part in parts)])
+        sizes = [len(part) for part in parts]
+        starts = np.cumsum([0, *sizes])
         width = max(part.ids.dtype.itemsize for part in parts) or 1
         return cls(
             parts[0].labels,
@@ -195,13 +213,19 @@ class Columns:
             np.concatenate([part.flags for part in parts], axis=1),
             np.concatenate([part.factors for part in parts], axis=1),
             Places.joined([part.places for part in parts], starts.tolist()),
+            OwnFields.joined([part.own for part in parts], sizes),
         )._ordered()
 
     def _recoded(self, codes: dict[Context, int]) -> Ints:
         return np.array([codes.setdefault(context, len(codes)) for context in self.contexts], dtype=np.int32)[self.context]
 
-    def frame(self, mask: Bools | None = None) -> Frame:
-        """The rows of a mask as a frame; those that no figure can count are left out."""
+    def frame(self, mask: Bools | None = None, *, by: str | None = None) -> Frame:
+        """The rows of a mask as a frame; those that no figure can count are left out.
+
+        Args:
+            mask: (n,) all by default.
+            by: the segment that figures are broken down by; of fields that a reader named all are in the frame.
+        """
         counted = ~self.is_skipped if mask is None else mask & ~self.is_skipped
         rows = _Rows(counted)
         fields, context = {name: rows.of(values) for name, values in self.fields.items()}, rows.of(self.context)
@@ -222,7 +246,7 @@ class Columns:
             model=self._named(context, [one.model for one in self.contexts]),
             version=self._named(context, [one.taxonomy for one in self.contexts]),
             scale=scale,
-            segments=self._segments(context),
+            segments={name: Codes(codes.names, rows.of(codes.codes)) for name, codes in self._asked(by).items()},
             subject=rows.of(self.subject[0]),
             has_subject=rows.of(self.subject[1]),
             day=fields["day"],
@@ -258,21 +282,18 @@ class Columns:
             np.take(self.flags, at, axis=1),
             np.take(self.factors, at, axis=1),
             places,
+            self.own.at(at),
         )
 
     def _named(self, context: Ints, names: Sequence[str | None]) -> Codes:
         """The name that each row's context has, those found by how often they are."""
         return named(names, np.bincount(context, minlength=len(self.contexts)).tolist(), context)
 
-    def _segments(self, context: Ints) -> Mapping[str, Codes]:
-        """The columns that the caller asked for, in the order in which rows bring them."""
-        if not any(one.segments for one in self.contexts):
-            return {}
-        codes, first = np.unique(context, return_index=True)
-        found = (self.contexts[code].segments for code in codes[np.argsort(first)].tolist())
-        names = dict.fromkeys(name for segments in found for name, _ in segments)
-        told = [dict(one.segments) for one in self.contexts]
-        return {name: self._named(context, [segments.get(name) for segments in told]) for name in names}
+    def _asked(self, by: str | None) -> Mapping[str, Codes]:
+        """The segments that a frame is to have."""
+        if self.own.are_asked:
+            return self.segments
+        return {by: self.segments[by]} if by is not None and by in self.segments else {}
 
     def _scaled(self, context: Ints, fields: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[Scale, ...], Floats, Codes]:
         """The scales of scores, each score between 0 and 1 on its own (NaN where it has none), and which scale that is."""
@@ -295,7 +316,8 @@ class Columns:
 
 def frame_of(rows: Sequence[Row], taxonomy: Taxonomy) -> Frame:
     """Arrays of rows; a stage, factor or flag that the taxonomy does not have is left out."""
-    return Columns.of(taxonomy, ((row.id, pack(row, order=number)) for number, row in enumerate(rows))).frame()
+    packed = ((row.id, pack(row, order=number)) for number, row in enumerate(rows))
+    return Columns.of(taxonomy, packed, are_asked=True).frame()
 
 
 class _Rows:

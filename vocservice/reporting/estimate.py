@@ -33,7 +33,7 @@ def share(hits: int, n: int, *, least: int = MIN_N) -> Estimate:
     if n < max(least, 1):
         return Estimate(n)
     low, high = wilson(hits, n)
-    return Estimate(n, hits / n, float(low), float(high))
+    return Estimate(n, hits / n, low, high)
 
 
 def net(positive: int, negative: int, n: int, *, least: int = MIN_N) -> Estimate:
@@ -41,7 +41,7 @@ def net(positive: int, negative: int, n: int, *, least: int = MIN_N) -> Estimate
     if n < max(least, 1):
         return Estimate(n)
     low, high = net_interval(positive, negative, n)
-    return Estimate(n, (positive - negative) / n, float(low), float(high))
+    return Estimate(n, (positive - negative) / n, low, high)
 
 
 def mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], *, least: int = MIN_N) -> Estimate:

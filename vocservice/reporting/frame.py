@@ -4,7 +4,7 @@ A factor stands at the stage with which it shares evidence; where it shares none
 there is no stage, at none (-1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,7 +40,7 @@ class Codes:
 
     def counts(self) -> Ints:
         """Rows of each name."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names)).astype(np.int64)
+        return np.bincount(self.codes + 1, minlength=len(self.names) + 1)[1:].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Frame:
         factors: (n, factors) polarity 0 +, 1 -, 2 ~, or -1.
         flags: (n, flags) whether given.
         scope, outcome, channel, model, version (of the taxonomy), scale: (n,) names.
-        segments: the columns that the caller asked for.
+        segments: what the sender told of its own, where it is asked for.
         subject: (n,) number of the customer; a row without one has a number of its own.
         day: (n,) proleptic day number, 0 where not told.
         level, sentiment: (n,) NaN where there is none.
@@ -180,4 +180,19 @@ def named(names: Sequence[str | None], counts: Sequence[int], codes: Ints) -> Co
 
 def distinct(numbers: Ints) -> int:
     """How many different numbers there are, none of them below zero."""
-    return int(np.count_nonzero(np.bincount(numbers))) if len(numbers) else 0
+    seen = np.zeros(int(numbers.max(initial=-1)) + 1, dtype=bool)
+    seen[numbers] = True
+    return count_of(seen)
+
+
+def count_of(mask: Bools) -> int:
+    """How many rows a mask holds."""
+    return int(np.count_nonzero(mask))
+
+
+def any_of(matrix: Bools, columns: Iterable[int]) -> Bools:
+    """The rows that have any of these columns."""
+    found = np.zeros(len(matrix), dtype=bool)
+    for at in columns:
+        found |= matrix[:, at]
+    return found

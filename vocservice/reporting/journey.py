@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from vocservice.reporting.estimate import MIN_N, Estimate, net, share
-from vocservice.reporting.frame import MIXED, NEGATIVE, NONE, POSITIVE, Frame, Ints
+from vocservice.reporting.frame import MIXED, NEGATIVE, NONE, POSITIVE, Bools, Frame, Ints, count_of
 from vocservice.reporting.stats import (
     Z95,
     benjamini_hochberg,
@@ -160,6 +160,23 @@ class Comparison:
         return tuple(change for change in self.changes if change.verdict in ("up", "down"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """(n,) whose level of sentiment is above zero, below, and told at all."""
+
+    positive: Bools
+    negative: Bools
+    told: Bools
+
+    @classmethod
+    def of(cls, frame: Frame) -> "_Signs":
+        return cls(frame.level > 0, frame.level < 0, ~np.isnan(frame.level))
+
+    def within(self, mask: Bools) -> tuple[int, int, int]:
+        """How many rows of a mask each holds."""
+        return count_of(self.positive & mask), count_of(self.negative & mask), count_of(self.told & mask)
+
+
 def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
     """The whole map.
 
@@ -170,8 +187,9 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
     by_factor = _cube(frame)
     groups = groups_of(frame)
     by_group = np.stack([by_factor[:, members].sum(axis=1) for members in groups.values()], axis=1) if groups else by_factor[:, :0]
+    signs = _Signs.of(frame)
     stages = tuple(
-        _stage(frame, at, _cells(key, frame.factor_keys, by_factor[at], least), _cells(key, groups, by_group[at], least), least)
+        _stage(frame, signs, at, _cells(key, frame.factor_keys, by_factor[at], least), _cells(key, groups, by_group[at], least), least)
         for at, key in enumerate(frame.stage_keys)
     )
     elsewhere = _cells(None, frame.factor_keys, by_factor[NONE], least)
@@ -221,17 +239,20 @@ def _blaming(frame: Frame) -> Iterator[int]:
     places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
     for members in groups_of(frame).values():
         held = np.zeros((len(frame.stage_keys), len(frame)), dtype=bool)
-        is_here = np.isin(places.factor, members)
+        is_member = np.zeros(len(frame.factor_keys), dtype=bool)
+        is_member[members] = True
+        is_here = is_member[places.factor]
         held[places.stage[is_here], places.row[is_here]] = True
-        yield from held.sum(axis=1).tolist()
+        yield from map(count_of, held)
 
 
 def _cube(frame: Frame) -> Ints:
     """(stages + 1, factors, polarities) counts; the last stage is none."""
     stages, factors = len(frame.stage_keys) + 1, len(frame.factor_keys)
     places = frame.places
-    flat = ((places.stage % stages) * factors + places.factor) * 3 + places.polarity
-    return np.bincount(flat, minlength=stages * factors * 3).reshape(stages, factors, 3).astype(np.int64)
+    flat = ((places.stage + 1) * factors + places.factor) * 3 + places.polarity
+    found = np.bincount(flat, minlength=stages * factors * 3).reshape(stages, factors, 3).astype(np.int64)
+    return np.roll(found, -1, axis=0)
 
 
 def _cells(stage: str | None, keys: Iterable[str], counts: Ints, least: int) -> tuple[Cell, ...]:
@@ -244,17 +265,17 @@ def _cell(stage: str | None, factor: str, counts: Ints, least: int) -> Cell:
     return Cell(stage, factor, n, positive, negative, mixed, net(positive, negative, n, least=least))
 
 
-def _stage(frame: Frame, at: int, cells: tuple[Cell, ...], groups: tuple[Cell, ...], least: int) -> Stage:
-    levels = frame.level[frame.stages[:, at]]
-    told = levels[~np.isnan(levels)]
-    sentiment = net(int((told > 0).sum()), int((told < 0).sum()), len(told), least=least)
-    return Stage(frame.stage_keys[at], len(levels), share(len(levels), len(frame), least=least), sentiment, cells, groups)
+def _stage(frame: Frame, signs: "_Signs", at: int, cells: tuple[Cell, ...], groups: tuple[Cell, ...], least: int) -> Stage:
+    here = frame.stages[:, at]
+    n, (positive, negative, told) = count_of(here), signs.within(here)
+    sentiment = net(positive, negative, told, least=least)
+    return Stage(frame.stage_keys[at], n, share(n, len(frame), least=least), sentiment, cells, groups)
 
 
 def _totals(frame: Frame, least: int) -> Iterator[FactorTotal]:
     for at, key in enumerate(frame.factor_keys):
-        counts = np.bincount(frame.factors[:, at][frame.factors[:, at] >= 0], minlength=3).astype(np.int64)
-        cell = _cell(None, key, counts, least)
+        counts = [count_of(frame.factors[:, at] == polarity) for polarity in (POSITIVE, NEGATIVE, MIXED)]
+        cell = _cell(None, key, np.array(counts, dtype=np.int64), least)
         group = frame.taxonomy["factors"][key].group or "other"
         yield FactorTotal(key, group, frame.owner_of(key), cell, share(cell.n, len(frame), least=least))
 

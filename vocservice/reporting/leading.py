@@ -45,6 +45,10 @@ class Links(Protocol):
         """The URL of the numbers of a chart, by its name in `charted`."""
         ...
 
+    def picture(self, name: str) -> str:
+        """The URL of a chart as a picture, by the key of its slide."""
+        ...
+
     def record(self, record_id: str) -> str:
         """The URL of a record."""
         ...

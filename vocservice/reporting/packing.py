@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 
 from vocservice.reporting.rows import POLARITIES, Origin, Row, day_of, score_of, stages_of
 
@@ -45,7 +46,6 @@ class Context:
     model: str | None = None
     taxonomy: str | None = None
     skipped: str | None = None
-    segments: tuple[tuple[str, str], ...] = ()
 
 
 def pack(row: Row, *, order: int = 0, source: str | None = None) -> Packed:
@@ -74,8 +74,8 @@ def pack(row: Row, *, order: int = 0, source: str | None = None) -> Packed:
         marks,
     )
     kind, scale = (score.kind, score.scale) if score else (None, None)
-    shared = Context(row.channel, source, kind, scale, row.model or None, row.taxonomy or None, None, tuple(row.segments.items()))
-    return Packed(fixed, units, written(shared))
+    shared = Context(row.channel, source, kind, scale, row.model or None, row.taxonomy or None)
+    return Packed(fixed, units, written(shared, row.segments))
 
 
 def pack_skipped(record_id: str, code: str, origin: Origin, *, order: int = 0, source: str | None = None) -> Packed:
@@ -87,17 +87,16 @@ def pack_skipped(record_id: str, code: str, origin: Origin, *, order: int = 0, s
     return Packed(fixed, b"", written(Context(origin.channel, source, kind, scale, skipped=code)))
 
 
-def written(context: Context) -> str:
-    """A context as text, the same for the same."""
-    parts = [getattr(context, name) for name in Context.__dataclass_fields__]
+def written(context: Context, segments: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A context and the own fields beside it as text, the same for the same."""
+    parts = [*(getattr(context, name) for name in Context.__dataclass_fields__), sorted(segments.items())]
     return json.dumps(parts, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
-def read_context(text: str) -> Context:
-    """A context from its text."""
-    parts = json.loads(text)
-    parts[-1] = tuple((name, value) for name, value in parts[-1])
-    return Context(*parts)
+def read_context(text: str) -> tuple[Context, list[list[str]]]:
+    """A context and the own fields beside it from their text."""
+    *parts, segments = json.loads(text)
+    return Context(*parts), segments
 
 
 def key_of(name: str) -> int:

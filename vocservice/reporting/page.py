@@ -60,10 +60,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Slide:
-    """One chart as a page of its own, 16 by 9, to be drawn as a picture; `name` is a file name without suffix."""
+    """One chart as a page of its own, 16 by 9, to be drawn as a picture; `name`, its number and key, is a file name without suffix."""
 
     name: str
     page: str
+
+    @property
+    def key(self) -> str:
+        return self.name.partition("-")[2]
 
 
 def render(report: Report) -> str:
@@ -82,6 +86,7 @@ def contrasted(found: Contrast, links: tuple[Links | None, Links | None]) -> str
         "found": found,
         "links": links,
         "numbers": None,
+        "pictures": None,
         "least": MIN_N,
         "definitions": definitions(customers=CUSTOMERS),
         "changed": _changed(found.comparison),
@@ -103,6 +108,11 @@ def slides(report: Report) -> Iterator[Slide]:
         yield Slide(f"{number:02d}-{name}", template.render(title=title, found=found, by=by, **values))
 
 
+def slide(report: Report, key: str) -> str | None:
+    """The page of one of them by its key; None where there is nothing to draw."""
+    return next((one.page for one in slides(report) if one.key == key), None)
+
+
 def _source(report: Report) -> str:
     heads = report.headlines
     days = f", {heads.dates.first} to {heads.dates.last}" if heads.dates.first else ""
@@ -121,6 +131,7 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "report": report,
         "links": links,
         "numbers": links.chart if links else None,
+        "pictures": links.picture if links else None,
         "sides": links.sides(report) if links else (None, None),
         "leads": leads_of(report, links) if links else {},
         "days_of": partial(days_of, report.made),

@@ -17,18 +17,18 @@ from vocservice.reporting.columns import frame_of
 from vocservice.reporting.drivers import POOLED, Drivers, drivers_by_kind
 from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
 from vocservice.reporting.followed import followed
-from vocservice.reporting.frame import Bools, Frame, distinct
+from vocservice.reporting.frame import Bools, Frame, count_of, distinct
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
 from vocservice.reporting.quotes import Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures, scope_figures
 from vocservice.reporting.scores import nps_of
+from vocservice.reporting.segments import MOST_SHOWN, grouped
 from vocservice.reporting.trends import BOTH, Dates, Handover, Series, Split, dates_of, handovers_of, periods, series_of, splits
 from vocservice.taxonomy import Taxonomy
 
 FORMAT = 1
 DATE, CHANNEL = "date", "channel"
-MAX_SEGMENTS = 12
 DRAWN = ("records", "negative sentiment", "service complaints", "experience issues", BOTH)
 _DIGITS = 6
 LATER = ("drivers", "series", "causes", "quotes", "words")
@@ -272,6 +272,8 @@ def _within(frame: Frame, wish: Wish) -> Frame:
     if not wish.has_period:
         return frame
     if not (frame.day > 0).any():
+    if int(frame.day.max(initial=0)) <= today.toordinal():
+        return frame
         raise InputError("no record has a date that can be read, so none lies in the period asked for")
     return frame.take(_between(frame, wish.since or date.min, wish.until or date.max))
 
@@ -337,21 +339,21 @@ def _whole_until(wish: Wish) -> date:
 
 
 def _headlines(frame: Frame, skipped: Mapping[str, int], dates: Dates) -> Headlines:
-    told = frame.level[~np.isnan(frame.level)]
-    negative, positive = int((told < 0).sum()), int((told > 0).sum())
+    told = count_of(~np.isnan(frame.level))
+    negative, positive, known = count_of(frame.level < 0), count_of(frame.level > 0), count_of(frame.has_subject)
     return Headlines(
         records=len(frame),
         skipped=dict(sorted(skipped.items())),
-        customers=distinct(frame.subject[frame.has_subject]) if frame.has_subject.any() else None,
-        transcripts=int((frame.outcome.codes >= 0).sum()),
-        sentiment=net(positive, negative, len(told)),
-        negative=share(negative, len(told)),
+        customers=distinct(frame.subject) - (len(frame) - known) if known else None,
+        transcripts=count_of(frame.outcome.codes >= 0),
+        sentiment=net(positive, negative, told),
+        negative=share(negative, told),
         scores=_scores(frame),
-        unused_scores=int(frame.has_score.sum()) - int((~np.isnan(frame.score)).sum()),
+        unused_scores=count_of(frame.has_score) - count_of(~np.isnan(frame.score)),
         channels=_counted(frame.channel.names, frame.channel.codes),
         models=_counted(frame.model.names, frame.model.codes),
         taxonomies=_counted(frame.version.names, frame.version.codes),
-        unread_dates=int(frame.has_unread_date.sum()),
+        unread_dates=count_of(frame.has_unread_date),
         dates=dates,
     )
 
@@ -375,7 +377,9 @@ def _segments(frame: Frame, column: str | None) -> tuple[Segment, ...]:
     codes = frame.segments.get(column) if column else None
     if codes is None:
         return ()
-    return tuple(_segment(name, frame.take(codes.is_name(name))) for name in codes.names[:MAX_SEGMENTS])
+    counts = codes.counts()
+    shown = grouped(codes, [at for at in np.argsort(-counts, kind="stable")[:MOST_SHOWN].tolist() if counts[at]])
+    return tuple(_segment(name, frame.take(shown.is_name(name))) for name in shown.names)
 
 
 def _segment(name: str, frame: Frame) -> Segment:

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 
 from vocservice.reporting.estimate import MIN_N, Estimate, share
-from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Places, distinct
+from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Places, any_of, count_of, distinct
 from vocservice.reporting.quotes import ANONYMOUS
 from vocservice.reporting.recovery import RESOLVED, is_handling
 from vocservice.reporting.rows import Row, rows_at
@@ -130,7 +130,7 @@ class _Base:
 
     def tail(self, cell: tuple[int, int], members: Ints) -> float:
         """How likely so many records or more are, were the rate the same."""
-        hits, n = int(self.among[members].sum()), int(self.among.sum())
+        hits, n = count_of(self.among[members]), count_of(self.among)
         return binomial_tail(hits, n, self.rates[cell]) if self.seen is None else predictive_tail(hits, n, *self.seen[cell])
 
 
@@ -157,8 +157,8 @@ def scope_figures(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOME
         customers: how many different customers make a shared complaint.
         least: how many records a figure needs.
     """
-    n = int(frame.has_scope.sum())
-    shares = {key: share(int(frame.scope.is_name(key).sum()), n, least=least) for key in KEYS}
+    n = count_of(frame.has_scope)
+    shares = {key: share(count_of(frame.scope.is_name(key)), n, least=least) for key in KEYS}
     return ScopeFigures(
         n=n,
         withheld=len(frame) - n,
@@ -176,12 +176,11 @@ def weeks_of(frame: Frame, *, least: int = MIN_N) -> tuple[Week, ...]:
     dated = (frame.day > 0) & frame.has_scope
     if not dated.any():
         return ()
-    week, codes = (frame.day[dated] - 1) // 7, frame.scope.codes[dated]
-    last = int(week.max())
-    first = max(int(week.min()), last - MAX_WEEKS + 1)
-    kept = week >= first
-    table = np.bincount((week[kept] - first) * len(frame.scope.names) + codes[kept], minlength=(last - first + 1) * len(frame.scope.names))
-    return tuple(_week(first + at, counts, frame, least) for at, counts in enumerate(table.reshape(-1, len(frame.scope.names))))
+    week, codes, width = (frame.day[dated] - 1) // 7, frame.scope.codes[dated], len(frame.scope.names)
+    earliest, last = int(week.min()), int(week.max())
+    first = max(earliest, last - MAX_WEEKS + 1)
+    table = np.bincount((week - earliest) * width + codes, minlength=(last - earliest + 1) * width).reshape(-1, width)
+    return tuple(_week(week, counts, frame, least) for week, counts in enumerate(table[first - earliest :], first))
 
 
 def monday_of(week: int) -> date:
@@ -204,25 +203,25 @@ def metrics_of(frame: Frame, *, least: int = MIN_N) -> tuple[Metric, ...]:
     labels = frame.taxonomy["factors"].labels if frame.factor_keys else ()
     found = []
     for key, name in frame.taxonomy.metrics.items():
-        records = int(negative[:, [key in label.metrics for label in labels]].any(axis=1).sum())
+        records = count_of(any_of(negative, (at for at, label in enumerate(labels) if key in label.metrics)))
         found.append(Metric(key, name, records, share(records, len(frame), least=least)))
     return tuple(sorted(found, key=lambda metric: (-metric.records, metric.key)))
 
 
 def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOMERS) -> Iterator[Rung]:
     """Service complaints by stage and blamed factor, the candidates for one experience issue first."""
-    complaints = frame.take(frame.is_service)
-    if not len(complaints) or not complaints.stage_keys:
+    complaints = frame.is_service
+    if not complaints.any() or not frame.stage_keys:
         return
-    issues = _cells(frame.take(frame.scope.is_name("experience_issue")))
-    cells = _cells(complaints)
-    bases = _bases(complaints, cells)
+    issues = _cells(frame, frame.scope.is_name("experience_issue"))
+    cells = _cells(frame, complaints)
+    bases = _bases(frame, complaints, cells)
     found = [
-        _held_against(_rung(complaints, cell, members, customers, len(issues.get(cell, ()))), cell, members, bases)
+        _held_against(_rung(frame, cell, members, customers, len(issues.get(cell, ()))), cell, members, bases)
         for cell, members in cells.items()
     ]
     qs = benjamini_hochberg([math.nan if rung.p is None else rung.p for rung in found])
-    said = _Said.of(complaints, rows) if rows else None
+    said = _Said.of(frame, complaints, rows) if rows else None
     words = [said.common(cell) if said and rung.p is not None else () for rung, cell in zip(found, cells, strict=True)]
     named = (replace(rung, words=own) for rung, own in zip(found, words, strict=True))
     stepped = (rung if rung.p is None else _climbed(rung, q) for rung, q in zip(named, qs, strict=True))
@@ -234,12 +233,11 @@ def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N) -> Unfixed:
     """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint."""
     resolved = frame.outcome.is_name(RESOLVED)
     mask = np.asarray(resolved & frame.is_experience)
-    unfixed = frame.take(mask)
-    causes = sorted(((len(members), cell) for cell, members in _cells(unfixed, with_stage=False).items()), reverse=True)
+    causes = sorted(((len(members), cell) for cell, members in _cells(frame, mask, with_stage=False).items()), reverse=True)
     blamed = ((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
     named = tuple(cell for cell in blamed if not is_handling(*cell[:2], frame.taxonomy))
-    ids = _ids(unfixed, np.arange(len(unfixed)))
-    counts = int((frame.outcome.codes >= 0).sum()), int(resolved.sum()), int(mask.sum())
+    ids = _ids(frame, np.flatnonzero(mask))
+    counts = count_of(frame.outcome.codes >= 0), count_of(resolved), count_of(mask)
     return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids)
 
 
@@ -251,10 +249,10 @@ class _Said:
     everywhere: Counter[str]
 
     @classmethod
-    def of(cls, frame: Frame, rows: Sequence[Row]) -> "_Said":
+    def of(cls, frame: Frame, complaints: Bools, rows: Sequence[Row]) -> "_Said":
         """Of at most so many complaints of each cell, the latest."""
         found: dict[tuple[int, int], dict[str, set[int]]] = {}
-        places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
+        places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE) & complaints[frame.places.row]]
         places = places[_latest(frame, places)]
         read = rows_at(rows, np.unique(frame.index[places.row]).tolist())
         for at, stage, factor in zip(places.row.tolist(), places.stage.tolist(), places.factor.tolist(), strict=True):
@@ -307,28 +305,31 @@ def _owned(frame: Frame) -> Iterator[tuple[str, str, Bools]]:
     unnamed = ~negative.any(axis=1) & (frame.is_service | frame.is_experience)
     scopes = {label.key: label.owner for label in (frame.taxonomy["scope"].labels if "scope" in frame.taxonomy else ())}
     for key, name in frame.taxonomy.owners.items():
-        blamed = negative[:, [owner == key for owner in owners]].any(axis=1)
+        blamed = any_of(negative, (at for at, owner in enumerate(owners) if owner == key))
         for scope in (scope for scope, owner in scopes.items() if owner == key):
-            blamed = blamed | (unnamed & frame.scope.is_name(scope))
+            blamed |= unnamed & frame.scope.is_name(scope)
         yield key, name, blamed
 
 
 def _owner(frame: Frame, key: str, name: str, mask: Bools, least: int) -> Owner:
     own = [at for at, factor in enumerate(frame.factor_keys) if frame.owner_of(factor) == key]
-    counts = [int((frame.factors[:, at] == NEGATIVE).sum()) for at in own]
+    counts = [count_of(frame.factors[:, at] == NEGATIVE) for at in own]
     main = frame.factor_keys[own[int(np.argmax(counts))]] if any(counts) else None
     blamed = [frame.factor_keys[at] for at, count in zip(own, counts, strict=True) if count]
     metrics = tuple(dict.fromkeys(metric for factor in blamed for metric in frame.taxonomy["factors"][factor].metrics))
-    records, service, experience = (int(x.sum()) for x in (mask, mask & frame.is_service, mask & frame.is_experience))
+    records, service, experience = map(count_of, (mask, mask & frame.is_service, mask & frame.is_experience))
     return Owner(key, name, records, share(records, len(frame), least=least), service, experience, main, metrics)
 
 
-def _cells(frame: Frame, *, with_stage: bool = True) -> Mapping[tuple[int, int], Ints]:
-    """Rows that blame a factor at a stage, by (stage, factor)."""
-    is_here = (frame.places.stage != NONE) | (not with_stage)
-    places = frame.places[(frame.places.polarity == NEGATIVE) & is_here]
+def _cells(frame: Frame, among: Bools, *, with_stage: bool = True) -> Mapping[tuple[int, int], Ints]:
+    """Rows of a mask that blame a factor at a stage, by (stage, factor)."""
+    places = frame.places
+    is_here = (places.polarity == NEGATIVE) & among[places.row]
+    if with_stage:
+        is_here &= places.stage != NONE
+    at = np.flatnonzero(is_here)
     width, n = len(frame.factor_keys), max(len(frame), 1)
-    held = np.sort(((places.stage + 1) * width + places.factor).astype(np.int64) * n + places.row)
+    held = np.sort(((places.stage[at] + 1) * width + places.factor[at]).astype(np.int64) * n + places.row[at])
     flat, members = np.divmod(held[np.diff(held, prepend=-1) > 0], n)
     counts = np.bincount(flat)
     cells = np.flatnonzero(counts)
@@ -336,19 +337,18 @@ def _cells(frame: Frame, *, with_stage: bool = True) -> Mapping[tuple[int, int],
     return {(cell // width - 1, cell % width): part for cell, part in zip(cells.tolist(), parts, strict=False)}
 
 
-def _bases(complaints: Frame, cells: Mapping[tuple[int, int], Ints]) -> tuple[_Base, ...]:
+def _bases(frame: Frame, complaints: Bools, cells: Mapping[tuple[int, int], Ints]) -> tuple[_Base, ...]:
     """What a cell is held against: the average blamed cell, and its own rate before the last 28 days where there is such a time.
 
     A cell that was never there before counts as half a record, so that its rate is not zero.
     """
-    everything = np.ones(len(complaints), dtype=bool)
-    average = float(np.mean([len(members) for members in cells.values()])) / len(complaints) if cells else 0.0
-    bases = [_Base("the average cell", dict.fromkeys(cells, average), everything)]
-    recent = complaints.day > max(complaints.day.max(initial=0) - RECENT_DAYS, 0)
-    earlier = (complaints.day > 0) & ~recent
-    n = int(earlier.sum())
-    if n >= MIN_EARLIER and recent.sum() >= MIN_N:
-        seen = {cell: (int(earlier[members].sum()), n) for cell, members in cells.items()}
+    average = float(np.mean([len(members) for members in cells.values()])) / count_of(complaints) if cells else 0.0
+    bases = [_Base("the average cell", dict.fromkeys(cells, average), complaints)]
+    is_late = frame.day > max(int(frame.day.max(initial=0, where=complaints)) - RECENT_DAYS, 0)
+    recent, earlier = complaints & is_late, complaints & (frame.day > 0) & ~is_late
+    n = count_of(earlier)
+    if n >= MIN_EARLIER and count_of(recent) >= MIN_N:
+        seen = {cell: (count_of(earlier[members]), n) for cell, members in cells.items()}
         rates = {cell: (hits + 0.5) / (n + 1) for cell, (hits, n) in seen.items()}
         bases.append(_Base("earlier records", rates, recent, seen))
     return tuple(bases)
@@ -361,8 +361,8 @@ def _rung(frame: Frame, cell: tuple[int, int], members: Ints, wanted: int, issue
     days = frame.day[members]
     return Rung(
         stage=frame.stage_keys[cell[0]], factor=factor, owner=frame.owner_of(factor), metrics=frame.taxonomy["factors"][factor].metrics,
-        records=len(members), customers=customers, known_customers=distinct(subjects[frame.has_subject[members]]),
-        weeks=len(np.unique((days[days > 0] - 1) // 7)), expected=None, ratio=None, p=None, q=None, base="",
+        records=len(members), customers=customers, known_customers=customers - unknown,
+        weeks=distinct((days[days > 0] - 1) // 7), expected=None, ratio=None, p=None, q=None, base="",
         step="shared" if customers >= wanted else "repeated" if customers > 1 else "single",
         experience_issues=issues, ids=_ids(frame, members),
     )  # fmt: skip
@@ -373,8 +373,8 @@ def _held_against(rung: Rung, cell: tuple[int, int], members: Ints, bases: Seque
     if rung.step != "shared":
         return rung
     p, base = min(((base.tail(cell, members), base) for base in bases), key=lambda found: found[0])
-    expected = base.rates[cell] * int(base.among.sum())
-    ratio = int(base.among[members].sum()) / expected
+    expected = base.rates[cell] * count_of(base.among)
+    ratio = count_of(base.among[members]) / expected
     return replace(rung, expected=expected, ratio=ratio, p=min(p * len(bases), 1.0), base=base.name)
 
 
@@ -385,9 +385,14 @@ def _climbed(rung: Rung, q: float) -> Rung:
 
 def _ids(frame: Frame, members: Ints) -> tuple[str, ...]:
     """The latest first."""
-    order = members[np.argsort(-frame.day[members], kind="stable")][:LISTED_IDS]
+    day = frame.day[members]
+    if len(members) > LISTED_IDS:
+        latest = day >= np.partition(day, -LISTED_IDS)[-LISTED_IDS]
+        members, day = members[latest], day[latest]
+    order = members[np.argsort(-day, kind="stable")][:LISTED_IDS]
     return tuple(found.decode("utf-8", "surrogatepass") for found in frame.ids[order].tolist())
 
 
 def _stage_key(frame: Frame, at: int) -> str | None:
     return frame.stage_keys[at] if at >= 0 else None
+    unknown = len(members) - count_of(frame.has_subject[members])  # each of them a customer of its own

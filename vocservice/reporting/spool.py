@@ -69,7 +69,7 @@ class Spool(Fetched, AbstractContextManager["Spool"]):
     def columns(self, taxonomy: Taxonomy) -> Columns:
         """All rows as columns; their order is that in which they were added."""
         self._stack()
-        return Columns.joined([Columns.of(taxonomy, ()), *(Columns.stacked(taxonomy, stack) for stack in self._stacks)])
+        return Columns.joined([Columns.of(taxonomy, (), are_asked=True), *(Columns.stacked(taxonomy, stack) for stack in self._stacks)])
 
     def _add(self, row: Row) -> None:
         self._waiting.append((row.id, pack(row, order=len(self))))
@@ -85,7 +85,7 @@ class Spool(Fetched, AbstractContextManager["Spool"]):
 
     def _stack(self) -> None:
         if self._waiting:
-            self._stacks.append(Stack.of(self._waiting))
+            self._stacks.append(Stack.of(self._waiting, are_asked=True))
             self._waiting = []
 
     def _read(self, at: int) -> Row:

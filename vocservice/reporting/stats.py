@@ -1,6 +1,6 @@
 """Counts in, intervals, tests and corrections out: the small statistics of a report, each with its source.
 
-Intervals are of 95 %. Arrays in give arrays out; nothing here warns or raises on empty counts: what is not defined is NaN.
+Intervals are of 95 %; nothing here warns or raises on empty counts: what is not defined is NaN.
 """
 
 import math
@@ -15,30 +15,30 @@ Counts = npt.ArrayLike
 Z95 = 1.959963984540054
 _SMALL_EXPECTED = 5.0
 _TINY = 1e-300
+_NEGLIGIBLE = 40.0  # standard deviations beyond which no term adds to a sum
 
 
-def wilson(hits: Counts, n: Counts) -> tuple[Floats, Floats]:
-    """Interval of a share (Wilson 1927)."""
-    k, n = _floats(hits), _floats(n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share, spread = k / n, Z95**2 / n
-        centre = (share + spread / 2) / (1 + spread)
-        half = Z95 / (1 + spread) * np.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """Interval of a share (Wilson 1927); a page has a thousand, so plain numbers, which are faster than arrays of one."""
+    if not n:
+        return math.nan, math.nan
+    share, spread = hits / n, Z95**2 / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = Z95 / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def net_interval(positive: Counts, negative: Counts, n: Counts) -> tuple[Floats, Floats]:
+def net_interval(positive: float, negative: float, n: float) -> tuple[float, float]:
     """Interval of (positive - negative) / n, an adjusted Wald interval that stays honest for few (Bonett and Price 2012)."""
-    n = _floats(n) + 2
-    plus, minus = (_floats(positive) + 1) / n, (_floats(negative) + 1) / n
+    plus, minus = (positive + 1) / (n + 2), (negative + 1) / (n + 2)
     centre = plus - minus
-    half = Z95 * np.sqrt(np.maximum(plus + minus - centre**2, 0) / n)
-    return np.clip(centre - half, -1, 1), np.clip(centre + half, -1, 1)
+    half = Z95 * math.sqrt(max(plus + minus - centre**2, 0.0) / (n + 2))
+    return max(centre - half, -1.0), min(centre + half, 1.0)
 
 
 def difference_interval(hits_a: float, n_a: float, hits_b: float, n_b: float) -> tuple[float, float]:
     """Interval of share b - share a (Newcombe 1998, method 10)."""
-    (low_a, high_a), (low_b, high_b) = (tuple(map(float, wilson(k, n))) for k, n in ((hits_a, n_a), (hits_b, n_b)))
+    (low_a, high_a), (low_b, high_b) = wilson(hits_a, n_a), wilson(hits_b, n_b)
     return interval_from_both((hits_a / n_a, low_a, high_a), (hits_b / n_b, low_b, high_b))
 
 
@@ -85,15 +85,16 @@ def binomial_tail(hits: int, n: int, rate: float) -> float:
     if rate >= 1:
         return 1.0
     first = _log_choose(n, hits) + hits * math.log(rate) + (n - hits) * math.log1p(-rate)
-    k = np.arange(hits, n, dtype=np.float64)
-    steps = np.log(n - k) - np.log(k + 1) + math.log(rate) - math.log1p(-rate)
+    beyond = max(hits, n * rate) + _NEGLIGIBLE * (math.sqrt(n * rate * (1 - rate)) + 1)
+    k = np.arange(hits, min(n, math.ceil(beyond)), dtype=np.float64)
+    steps = np.log((n - k) / (k + 1)) + (math.log(rate) - math.log1p(-rate))
     return float(min(np.exp(first + np.concatenate(([0.0], np.cumsum(steps)))).sum(), 1.0))
 
 
 def beta_binomial(n: int, a: float, b: float) -> Floats:
     """Probabilities of 0 .. n hits among n when the rate itself is Beta(a, b); by the ratio of neighbours."""
     k = np.arange(n, dtype=np.float64)
-    steps = np.log(n - k) - np.log(k + 1) + np.log(k + a) - np.log(n - k - 1 + b)
+    steps = np.log((n - k) * (k + a) / ((k + 1) * (n - k - 1 + b)))
     first = math.lgamma(n + b) + math.lgamma(a + b) - math.lgamma(b) - math.lgamma(n + a + b)
     logs = first + np.concatenate(([0.0], np.cumsum(steps)))
     found = np.exp(logs - logs.max())

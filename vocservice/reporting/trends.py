@@ -350,7 +350,7 @@ def _side(frame: Frame, figure: Figure) -> tuple[Floats, Codes]:
 
 def _handovers(frame: Frame, kind: str, codes: Codes) -> Iterator[Handover]:
     starts = []
-    for at, name in enumerate(codes.names):
+    for at, name in enumerate(codes.names if len(codes.names) > 1 else ()):
         days = frame.day[(codes.codes == at) & (frame.day > 0)]
         if len(days):
             starts.append((int(days.min()), name))

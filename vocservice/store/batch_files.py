@@ -14,6 +14,7 @@ from vocservice.errors import OutputError
 
 UNWRITABLE = "batch_folder_unwritable"
 _INPUT, _RESULT = "input", "result"
+_NAMED = ".named"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,22 @@ class BatchFiles:
         """The list of rejected records; not there when there are none."""
         return self.folder / f"{_RESULT}.{output_format}.rejects.jsonl"
 
+    def named(self, output_format: str) -> Path:
+        """Whom the records may name, as keyed hashes."""
+        return self.folder / f"{_RESULT}.{output_format}{_NAMED}"
+
+    def is_empty(self) -> bool:
+        """Whether nothing of the batch lies there."""
+        return next(self.folder.glob("*"), None) is None
+
     def forget_work(self) -> None:
         """Remove the input and what is only needed to go on."""
         self._keep(lambda name: name.startswith(f"{_RESULT}.") and not name.endswith((".shards", ".partial")))
 
     def forget_all_but_shards(self) -> None:
-        """Remove all but what is finished of a batch that came to no result; the folder too where that is nothing."""
-        self._keep(lambda name: name.endswith(".shards"))
+        """Remove all but what is finished of a batch that came to no result, and whom it names; the folder too where that is nothing."""
+        kept = (".shards", _NAMED) if any(self.folder.glob("*.shards")) else ()
+        self._keep(lambda name: name.endswith(kept))
         with suppress(OSError):
             self.folder.rmdir()
 

@@ -3,12 +3,12 @@
 Only what is shown stands here; the files lie in their folders (`batch_files`). A row of another workspace is as none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, or_, select, update
 
 from vocservice.errors import InputError
 from vocservice.store import audit, jobs
@@ -25,6 +25,8 @@ DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 OPEN, ENDED = (QUEUED, RUNNING), (DONE, FAILED, CANCELLED)
 MOST_DRAFTS = 20
 DRAFT_LIFETIME = timedelta(days=1)
+ERASED = "customer_erased"
+_ERASED = "a customer in it was erased, and its files with them; send it again without that customer"
 _LONGEST_MESSAGE = 500
 
 
@@ -255,6 +257,41 @@ def give_up(connection: Connection, *, keep: timedelta) -> int:
     return sum(end(connection, row.id, status=FAILED, keep=keep, error_code=row.error_code, error_message=message) for row in found)
 
 
+def kept(connection: Connection, workspace_id: str) -> list[Batch]:
+    """Batches of a workspace of which files may lie there."""
+    chosen = select(batches).where(batches.c.workspace_id == workspace_id, _has_files())
+    seen_at = now(connection)
+    return [_batch(row, seen_at) for row in connection.execute(chosen.order_by(batches.c.created_at, batches.c.id)).mappings()]
+
+
+def count_kept(connection: Connection, workspace_id: str) -> int:
+    """How many those are."""
+    chosen = select(func.count()).select_from(batches).where(batches.c.workspace_id == workspace_id, _has_files())
+    return connection.execute(chosen).scalar_one()
+
+
+def end_erased(connection: Connection, batch_ids: Sequence[str], *, keep: timedelta) -> list[str]:
+    """End batches whose files hold somebody who was erased, whatever they had come to; returns which, whose folders are to be removed."""
+    at = now(connection)
+    values = {"status": FAILED, "error_code": ERASED, "error_message": _ERASED, "finished_at": at, "expires_at": at + keep}
+    chosen = and_(batches.c.id.in_(batch_ids), _has_files())
+    waiting = and_(job_table.c.kind == BATCH, job_table.c.target.in_(batch_ids), job_table.c.state == "queued")
+    connection.execute(delete(job_table).where(waiting))
+    return list(connection.scalars(update(batches).where(chosen).values(**values).returning(batches.c.id)))
+
+
+def expire(connection: Connection, workspace_id: str, *, before: datetime) -> int:
+    """Let batches go with the next look of a worker that came in before a time and are not open; returns how many."""
+    at = now(connection)
+    return connection.execute(update(batches).where(*_older(workspace_id, before, at)).values(expires_at=at)).rowcount
+
+
+def count_older(connection: Connection, workspace_id: str, *, before: datetime) -> int:
+    """How many `expire` would let go."""
+    older = _older(workspace_id, before, now(connection))
+    return connection.execute(select(func.count()).select_from(batches).where(*older)).scalar_one()
+
+
 def forget_expired(connection: Connection) -> list[tuple[str, str]]:
     """Remove what is kept no longer, drafts too; returns (workspace, batch) of each, whose folders are the caller's to remove."""
     old = and_(batches.c.expires_at <= now(connection), batches.c.status.not_in(OPEN))
@@ -264,8 +301,9 @@ def forget_expired(connection: Connection) -> list[tuple[str, str]]:
 
 
 def statuses(connection: Connection) -> dict[str, str]:
-    """The status of every batch by its id."""
-    return {row.id: row.status for row in connection.execute(select(batches.c.id, batches.c.status))}
+    """The status of every batch by its id; `ERASED` of one that names somebody who was."""
+    rows = connection.execute(select(batches.c.id, batches.c.status, batches.c.error_code))
+    return {row.id: ERASED if row.error_code == ERASED else row.status for row in rows}
 
 
 def workspace_ids(connection: Connection) -> list[str]:
@@ -281,6 +319,15 @@ def new_batch_id() -> str:
 def _count(connection: Connection, workspace_id: str, wanted: tuple[str, ...]) -> int:
     chosen = select(func.count()).select_from(batches).where(batches.c.workspace_id == workspace_id, batches.c.status.in_(wanted))
     return connection.execute(chosen).scalar_one()
+
+
+def _has_files() -> ColumnElement[bool]:
+    return batches.c.error_code.is_distinct_from(ERASED)
+
+
+def _older(workspace_id: str, before: datetime, at: datetime) -> tuple[ColumnElement[bool], ...]:
+    is_ended = batches.c.status.not_in(OPEN), batches.c.expires_at > at
+    return batches.c.workspace_id == workspace_id, batches.c.created_at < before, *is_ended
 
 
 def _change(connection: Connection, batch_id: str, before: tuple[str, ...], **values: Any) -> bool:

@@ -1,4 +1,7 @@
-"""A customer's key in, everything of that customer erased: texts, analyses, notes, bodies, answers; counts go to the audit log."""
+"""A customer's key in, everything of that customer erased: texts, analyses, notes, bodies, answers; counts go to the audit log.
+
+The files of batches are searched by a job (`vocservice.jobs.erasing`), which the same transaction queues.
+"""
 
 import re
 from dataclasses import asdict, dataclass
@@ -7,7 +10,7 @@ from urllib.parse import unquote_plus
 from sqlalchemy import Connection, Row, String, cast, delete, or_, select, update
 
 from vocservice.records import Json
-from vocservice.store import audit, records
+from vocservice.store import audit, batches, jobs, records
 from vocservice.store.audit import Act
 from vocservice.store.schema import idempotency, inbox, keys
 from vocservice.store.schema import records as record_table
@@ -15,17 +18,19 @@ from vocservice.store.types import to_json
 from vocservice.store.vault import Vault
 
 REQUESTED = "subject_request"
+ERASE_FILES = "erase_files"
 _AT_ONCE = 50
 _ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many records, quarantined bodies and kept answers were erased, or would be."""
+    """How many records, quarantined bodies and kept answers were erased, or would be; and in how many batches files are searched after."""
 
     records: int
     bodies: int
     answers: int
+    batches_to_search: int = 0
 
 
 def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject: str, *, actor: str, is_dry: bool = False) -> Erased:
@@ -34,19 +39,22 @@ def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject:
     A quarantined body is of nobody known: it goes where it names the customer's key, plainly or escaped as forms and JSON do.
     """
     records.guard(connection, workspace_id, is_alone=True)
-    found = _records_of(connection, workspace_id, vault.subject_hash(workspace_id, subject))
+    hashed = vault.subject_hash(workspace_id, subject)
+    found = _records_of(connection, workspace_id, hashed)
     names = [name for row in found for name in (row.id, row.source_record)]
     bodies = _bodies_naming(connection, vault, workspace_id, subject)
     answers = _answers_naming(connection, workspace_id, names)
+    done = Erased(len(found), len(bodies), len(answers), batches.count_kept(connection, workspace_id))
     if not is_dry:
         for row in found:
             records.erase_by_id(connection, vault, workspace_id, row.id, reason=REQUESTED, takes_below=False)  # found already
         connection.execute(update(inbox).where(inbox.c.id.in_(bodies)).values(status="discarded", body_sealed=None))
         for key_id, route, name in answers:
             forget_answer(connection, key_id, route, name)
-        done = Erased(len(found), len(bodies), len(answers))
+        if done.batches_to_search:
+            jobs.enqueue(connection, workspace_id, ERASE_FILES, hashed, payload={"actor": actor})
         audit.write(connection, workspace_id, Act(actor, "subject_erased", workspace_id, asdict(done)))
-    return Erased(len(found), len(bodies), len(answers))
+    return done
 
 
 def forget_answer(connection: Connection, key_id: str, route: str, name: str) -> None:

@@ -1,11 +1,14 @@
-"""Workspaces with days of retention in, what is older erased: by the time of receipt, in small transactions."""
+"""Workspaces with days of retention in, what is older erased: by the time of receipt, in small transactions.
 
-from dataclasses import dataclass
+Batches that are older go with the next look of a worker, which removes their files.
+"""
+
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
-from vocservice.store import audit, idempotency, records
+from vocservice.store import audit, batches, idempotency, records
 from vocservice.store.audit import Act
 from vocservice.store.database import Database, now
 from vocservice.store.schema import inbox
@@ -19,13 +22,14 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many records and bodies of deliveries were erased, or would be."""
+    """How many records, bodies of deliveries and batches were erased, or would be."""
 
     records: int = 0
     bodies: int = 0
+    batches: int = 0
 
     def __add__(self, other: "Swept") -> "Swept":
-        return Swept(self.records + other.records, self.bodies + other.bodies)
+        return Swept(self.records + other.records, self.bodies + other.bodies, self.batches + other.batches)
 
 
 def due(connection: Connection, workspace: Workspace) -> Swept:
@@ -35,7 +39,8 @@ def due(connection: Connection, workspace: Workspace) -> Swept:
     before = _before(connection, workspace.retention_days)
     old_records = select(func.count()).select_from(record_table).where(*_old_records(workspace, before))
     old_bodies = select(func.count()).select_from(inbox).where(*_old_bodies(workspace, before))
-    return Swept(connection.execute(old_records).scalar_one(), connection.execute(old_bodies).scalar_one())
+    old_batches = batches.count_older(connection, workspace.id, before=before)
+    return Swept(connection.execute(old_records).scalar_one(), connection.execute(old_bodies).scalar_one(), old_batches)
 
 
 def sweep(database: Database, vault: Vault, workspace: Workspace, *, actor: str) -> Swept:
@@ -67,9 +72,9 @@ def _step(database: Database, vault: Vault, workspace: Workspace, actor: str) ->
         bodies = connection.execute(update(inbox).where(*_old_bodies(workspace, before)).values(body_sealed=None)).rowcount
         quarantined = inbox.c.workspace_id == workspace.id, inbox.c.status == "quarantined", inbox.c.received_at < before
         connection.execute(update(inbox).where(*quarantined).values(status="discarded"))
-        done = Swept(len(found), bodies)
+        done = Swept(len(found), bodies, batches.expire(connection, workspace.id, before=before))
         if done != Swept():
-            details = {"records": done.records, "bodies": done.bodies, "days": workspace.retention_days}
+            details = asdict(done) | {"days": workspace.retention_days}
             audit.write(connection, workspace.id, Act(actor, "retention_swept", workspace.id, details))
         return done
 

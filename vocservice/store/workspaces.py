@@ -53,6 +53,11 @@ def get(connection: Connection, workspace_id: str) -> Workspace:
     return _workspace(row)
 
 
+def first(connection: Connection) -> str | None:
+    """The id of the workspace that was made first; None where there is none."""
+    return connection.scalar(select(workspaces.c.id).order_by(workspaces.c.created_at, workspaces.c.id).limit(1))
+
+
 def listed(connection: Connection) -> list[Workspace]:
     """All of them, by name."""
     return [_workspace(row) for row in connection.execute(select(workspaces).order_by(workspaces.c.name)).mappings()]

@@ -3,7 +3,7 @@
 The caller's columns stay, but for those of a turn: each cell is that of the first row, and the text is what the customer said.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from vocservice.tables.cells import as_id, as_text
 from vocservice.tables.columns import TURN_FIELDS
 from vocservice.tables.lines import MAX_LINE
 from vocservice.tables.source import Facts, Record, Source
-from vocservice.turns import author_of, is_elapsed, role_of, turn_of, warnings_of
+from vocservice.turns import author_of, is_elapsed, role_among, turn_of, warnings_of
 
 MAX_CHARACTERS = MAX_LINE
 MAX_ROWS = 100_000
@@ -24,10 +24,10 @@ def is_of_turns(facts: Facts) -> bool:
     return "speaker" in facts.fields
 
 
-def as_conversations(source: Source) -> Source:
-    """The same input with its rows joined."""
+def as_conversations(source: Source, customers: Container[str] = ()) -> Source:
+    """The same input with its rows joined; `customers` are speakers who are customers, as `turns.called`."""
     facts = source.facts
-    return source.mapped(_described(facts), lambda records: _conversations(records, facts))
+    return source.mapped(_described(facts), lambda records: _conversations(records, facts, customers))
 
 
 def _described(facts: Facts) -> Facts:
@@ -50,7 +50,7 @@ def _schema(schema: Any, kept: list[int], text: int) -> Any:
     return pa.schema([pa.field(schema.field(index).name, pa.string()) if index == text else schema.field(index) for index in kept])
 
 
-def _conversations(records: Iterable[Record], facts: Facts) -> Iterator[Record]:
+def _conversations(records: Iterable[Record], facts: Facts, customers: Container[str]) -> Iterator[Record]:
     """A row that cannot be read is rejected at once, in front of the conversation that it stands in."""
     begun: _Conversation | None = None
     seen: dict[int, None] = {}
@@ -62,7 +62,7 @@ def _conversations(records: Iterable[Record], facts: Facts) -> Iterator[Record]:
         else:
             if begun is not None:
                 yield begun.record()
-            begun = _Conversation(row, facts, is_again=_is_known(row.id, seen))
+            begun = _Conversation(row, facts, customers, is_again=_is_known(row.id, seen))
     if begun is not None:
         yield begun.record()
 
@@ -86,8 +86,8 @@ def _is_known(conversation: str, seen: dict[int, None]) -> bool:
 class _Conversation:
     """The rows of one conversation so far; of one that is too long only how long it is."""
 
-    def __init__(self, first: RawVerbatim, facts: Facts, *, is_again: bool):
-        self.first, self._facts, self._is_again = first, facts, is_again
+    def __init__(self, first: RawVerbatim, facts: Facts, customers: Container[str], *, is_again: bool):
+        self.first, self._facts, self._customers, self._is_again = first, facts, customers, is_again
         self._turns: list[RawTurn] = []
         self._rows = self._characters = 0
         self.add(first)
@@ -123,7 +123,7 @@ class _Conversation:
     def _turn(self, row: RawVerbatim) -> RawTurn:
         name = self._cell(row, "speaker").strip()
         author = self._cell(row, "author").strip() or author_of(name)
-        return turn_of(role_of(name), row.text or "", self._cell(row, "at").strip() or None, author)
+        return turn_of(role_among(name, self._customers), row.text or "", self._cell(row, "at").strip() or None, author)
 
     def _cell(self, row: RawVerbatim, field: str) -> str:
         key = self._facts.fields.get(field)

@@ -1,11 +1,11 @@
 """A WebVTT text in, turns out: speakers by `<v Name>` or `Name: `, times since the start; what one speaker says in a row is one turn."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from vocservice.records import RawTurn
 from vocservice.tables.prefixes import prefixed
-from vocservice.turns import author_of, elapsed, joined, role_of, turn_of
+from vocservice.turns import author_of, elapsed, joined, role_among, turn_of
 
 _SIGNATURE = re.compile(r"\ufeff?WEBVTT(?:[ \t][^\n]*)?(?:\n|\Z)")
 _TIMING = re.compile(r"\s*(?:(\d{2,3}):)?([0-5]\d):([0-5]\d)[.,](\d{3})\s+-->\s")
@@ -19,20 +19,25 @@ def is_webvtt(text: str) -> bool:
     return bool(_SIGNATURE.match(text.replace("\r", "\n")))
 
 
-def turns_of_cues(text: str) -> Iterator[RawTurn]:
-    """The turns of the cues of a WebVTT text with LF at the ends of lines; a cue without a speaker goes on with the one before."""
-    return joined(_pieces(text))
+def turns_of_cues(text: str, customers: Container[str] = ()) -> Iterator[RawTurn]:
+    """The turns of the cues of a WebVTT text with LF at the ends of lines; a cue without a speaker goes on with the one before.
+
+    Args:
+        customers: names of speakers who are customers, as `called`.
+    """
+    return joined(_pieces(text, customers))
 
 
-def _pieces(text: str) -> Iterator[RawTurn]:
+def _pieces(text: str, customers: Container[str]) -> Iterator[RawTurn]:
     name = ""
     for at, payload in _cues(text):
         for own, said in _voices(payload):
-            found = None if own else prefixed(said)
+            found = None if own else prefixed(said, customers)
             name = own or (found.name if found else name)
+            role = role_among(name, customers)
             words = " ".join(_TAG.sub("", found.text if found else said).split())
             if words:
-                yield turn_of(role_of(name), words, at, author_of(name) if own or role_of(name) else None)
+                yield turn_of(role, words, at, author_of(name) if own or role else None)
 
 
 def _voices(payload: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """A path or `-` in, a streaming source of raw verbatims and rejected records out, whatever the format."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -10,6 +10,7 @@ from vocservice.tables.conversations import as_conversations, is_of_turns
 from vocservice.tables.formats import Format, input_format, shown_name
 from vocservice.tables.source import Request, Source, wishes
 from vocservice.tables.stream import is_stream
+from vocservice.turns import called
 
 
 def read(
@@ -22,6 +23,7 @@ def read(
     sheet: str | None = None,
     partitions: Mapping[str, str | None] | None = None,
     name: str = "",
+    customers: Iterable[str] = (),
 ) -> Source:
     """Open an input and find its format, encoding and columns; records are read as they are asked for.
 
@@ -34,6 +36,7 @@ def read(
         sheet: the sheet of a workbook; the first one by default.
         partitions: columns of a Parquet file that its folders name, with their one value.
         name: what its sender calls the file; that of the path by default.
+        customers: what speakers of conversations are called who are customers, beside well-known words.
 
     Returns:
         An iterator of records with the input's facts; close it, or use it in a `with`.
@@ -46,10 +49,11 @@ def read(
     kind = input_format(str(path))
     module = import_module(f"vocservice.tables.{kind.reader}")
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
+    known = frozenset(map(called, customers))
     with _naming(shown_name(str(path))):
         _check_rereadable(str(path), kind)
-        source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name))
-    return (as_conversations(source) if is_of_turns(source.facts) else source).limited(limit)
+        source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name, known))
+    return (as_conversations(source, known) if is_of_turns(source.facts) else source).limited(limit)
 
 
 def _check_rereadable(path: str, kind: Format) -> None:

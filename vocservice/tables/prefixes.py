@@ -1,11 +1,11 @@
 """Lines of plain text in, turns out: a line that begins with a speaker and a colon begins a turn, others go on with it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
-from vocservice.records import RawTurn
-from vocservice.turns import author_of, role_of, turn_of
+from vocservice.records import RawTurn, Speaker
+from vocservice.turns import author_of, called, role_among, turn_of
 
 _TIME = r"(?:\[(?P<bracketed>[^\]\n]{3,40})\]|(?P<bare>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?))"
 _LINE = re.compile(
@@ -17,34 +17,35 @@ _NO_NAME = re.compile(r"[.!?;,\"<>{}@/\\=]")
 
 
 class Prefixed(NamedTuple):
-    """What a line begins with, and what is said in it; `is_role` where the name tells a role."""
+    """What a line begins with, what is said in it, and the role that the name tells."""
 
     name: str
     text: str
     at: str | None
-    is_role: bool
+    role: Speaker | None
 
 
-def prefixed(line: str) -> Prefixed | None:
-    """The speaker at the beginning of a line: a well-known role, or up to four words with a capital each; None where there is none."""
+def prefixed(line: str, customers: Container[str] = ()) -> Prefixed | None:
+    """The speaker at the beginning of a line: a customer of those names (as `called`), a well-known role, or up to four words with a
+    capital each; None where there is none."""
     if not (found := _LINE.fullmatch(line)):
         return None
-    name, is_role = found["name"], role_of(found["name"]) is not None
-    is_plain_role = is_role and author_of(name) is None and not _PRONOUN.match(name)
-    if not (is_plain_role or _is_name(name)) or len(name.split()) > _MOST_WORDS:
+    name, role = found["name"], role_among(found["name"], customers)
+    if called(name) not in customers and not _is_speaker(name, is_role=role is not None):
         return None
-    return Prefixed(name, found["text"], found["bracketed"] or found["bare"], is_role)
+    return Prefixed(name, found["text"], found["bracketed"] or found["bare"], role)
 
 
-def turns_of_lines(text: str) -> Iterator[RawTurn]:
+def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTurn]:
     """The turns of a text; what stands before the first speaker is nobody's that is known.
 
     Args:
         text: with LF at the ends of lines.
+        customers: names of speakers who are customers, as `called`.
     """
-    speaker, said = Prefixed("", "", None, False), list[str]()
+    speaker, said = Prefixed("", "", None, None), list[str]()
     for line in text.split("\n"):
-        if found := prefixed(line):
+        if found := prefixed(line, customers):
             yield from _turn(speaker, said)
             speaker, said = found, [found.text]
         else:
@@ -56,7 +57,12 @@ def _turn(speaker: Prefixed, said: Iterable[str]) -> Iterator[RawTurn]:
     """A name without a role may be no person's (`Order: 7`), so it is not looked for in what was said."""
     text = "\n".join(said).strip()
     if text or speaker.name:
-        yield turn_of(role_of(speaker.name), text, speaker.at, author_of(speaker.name) if speaker.is_role else None)
+        yield turn_of(speaker.role, text, speaker.at, author_of(speaker.name) if speaker.role else None)
+
+
+def _is_speaker(name: str, *, is_role: bool) -> bool:
+    is_plain_role = is_role and author_of(name) is None and not _PRONOUN.match(name)
+    return (is_plain_role or _is_name(name)) and len(name.split()) <= _MOST_WORDS
 
 
 def _is_name(name: str) -> bool:

@@ -14,7 +14,9 @@ from vocservice.tables.stream import open_bytes
 from vocservice.turns import warnings_of
 
 MAX_CHARACTERS = MAX_LINE
-_TURNS: Mapping[str, Callable[[str], Iterable[RawTurn]]] = {"vtt": turns_of_cues, "txt": turns_of_lines}
+_TURNS: Mapping[str, Callable[[str, frozenset[str]], Iterable[RawTurn]]] = {"vtt": turns_of_cues, "txt": turns_of_lines}
+_BEGINNINGS = {"vtt": '<v Customer> or "Customer: "', "txt": '"Customer: "'}
+_OR_NAMED = "or name them (voc classify --customer NAME)"
 
 
 def read(request: Request) -> Source:
@@ -28,18 +30,21 @@ def read(request: Request) -> Source:
         is_empty = not stream.peek(1)
     encoding = "utf-8" if is_empty else detect(request.path).name
     facts = Facts(request.path, kind, opened.total, encoding=encoding, transcripts=True)
-    record = _record(_id(request.name or request.path), request.path, kind, encoding)
+    record = _record(request, kind, encoding)
     return Source(facts, iter([record]), bytes_read=lambda: opened.total or 0, close=lambda: None)
 
 
-def _record(record_id: str, path: str, kind: str, encoding: str) -> Record:
-    with decode(open_bytes(path), encoding) as stream:
+def _record(request: Request, kind: str, encoding: str) -> Record:
+    record_id = _id(request.name or request.path)
+    with decode(open_bytes(request.path), encoding) as stream:
         text = stream.read(MAX_CHARACTERS + 1)
     if fault := _fault(text, kind):
         return Rejected(record_id, *fault)
-    turns = tuple(_TURNS[kind](text.replace("\r\n", "\n").replace("\r", "\n")))
+    turns = tuple(_TURNS[kind](text.replace("\r\n", "\n").replace("\r", "\n"), request.customers))
     if not any(turn.speaker == "customer" for turn in turns):
-        return Rejected(record_id, "empty_text", 'no line is said by a customer; begin what they say with "Customer: "')
+        return Rejected(
+            record_id, "empty_text", f"no line is said by a customer; begin what they say with {_BEGINNINGS[kind]}, {_OR_NAMED}"
+        )
     return RawVerbatim(record_id, turns=turns, warnings=warnings_of(turns))
 
 

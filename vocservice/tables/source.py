@@ -16,13 +16,15 @@ Record = RawVerbatim | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a reader is asked: path, field to column name, sheet of a workbook, columns that folders name, and the file's own name."""
+    """What a reader is asked: path, field to column name, sheet of a workbook, columns that folders name, the file's own name, and
+    speakers of conversations who are customers, as `turns.called`."""
 
     path: str
     wanted: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     partitions: Mapping[str, str | None] = field(default_factory=dict)
     name: str = ""
+    customers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

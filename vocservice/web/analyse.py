@@ -19,11 +19,10 @@ STATUS_BY_CODE: Mapping[str, int] = {BundleError.code: BundleError.status}
 
 
 @blueprint.post("/v1/analyse")
+@access.require("analyse", is_optional=True)
 def analyse() -> Response:
     """Analyse one record or a list of them; without a key, unless `http.require_key` is on."""
     limits = state().limits
-    if limits.require_key:
-        access.require("analyse")
     batch = batch_of(read_json(request, max_bytes=limits.max_body_bytes), limits=limits)
     model = state().model
     results = [model.result(batch.records[0])] if batch.is_single else list(model.analyser().stream(batch.records))

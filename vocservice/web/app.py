@@ -40,6 +40,7 @@ from vocservice.web import (
     oidc,
     openapi,
     page,
+    prints,
     problems,
     rules,
     rules_api,
@@ -83,6 +84,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     comparing.api,
     charts.blueprint,
     charts.api,
+    prints.blueprint,
     digests.blueprint,
     issues.blueprint,
     issues.api,
@@ -147,7 +149,12 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     ringer, sends_mail = Ringer(redis_url), bool(settings.mail.host)
     stored = Stored(settings.store, database)
     model = Model(analyser, settings, promoted=stored.promoted)
-    attach(app, State(model, settings.http, stored, limiter, ringer, settings.batches, sends_mail, themes=settings.themes))
+    attach(
+        app,
+        State(
+            model, settings.http, stored, limiter, ringer, settings.batches, sends_mail, themes=settings.themes, bundles=settings.bundles
+        ),
+    )
     app.extensions[digests.NAME] = settings.reports
     oidc.attach(app, settings.oidc, settings.http.public_url)
     for hook in HOOKS:

@@ -88,9 +88,10 @@ def search() -> Response:
 
 
 @api.get("/v1/search")
+@access.require("feedback:read")
 def search_json() -> Response:
     """The same for whoever has an API key."""
-    key = access.require("feedback:read")
+    key = access.key()
     sought = sought_of(request.args)
     if not sought.is_any:
         raise RequestError("give q, about or like", code="parameter_invalid")

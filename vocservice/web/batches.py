@@ -38,9 +38,10 @@ _FORM = "multipart/form-data"
 
 
 @blueprint.post("/v1/batches")
+@access.require(SCOPE)
 def create() -> Response:
     """Take a file and queue it."""
-    key = access.require(SCOPE)
+    key = access.key()
     try:
         _check_room(key)
         with _sent(key) as (sent, mapping_json, options_json):
@@ -55,9 +56,10 @@ def create() -> Response:
 
 
 @blueprint.get("/v1/batches")
+@access.require(SCOPE)
 def listed() -> Response:
     """A page of batches, the newest first."""
-    key = access.require(SCOPE)
+    key = access.key()
     query = Query(request.args, known=("limit", "cursor"))
     limit = query.number("limit", default=PAGE, most=LARGEST_PAGE)
     with state().stored.open().database.read() as connection:
@@ -66,40 +68,46 @@ def listed() -> Response:
 
 
 @blueprint.get("/v1/batches/<batch_id>")
+@access.require(SCOPE)
 def one(batch_id: str) -> Response:
     """How far one batch is."""
-    return json_answer(shown(_batch(access.require(SCOPE), batch_id)))
+    return json_answer(shown(_batch(access.key(), batch_id)))
 
 
 @blueprint.post("/v1/batches/<batch_id>/cancel")
+@access.require(SCOPE)
 def cancel(batch_id: str) -> Response:
     """End a batch; cancelled again it stays so."""
-    key = access.require(SCOPE)
+    key = access.key()
     return json_answer(shown(cancelled(_batch(key, batch_id), actor=access.actor(key))))
 
 
 @blueprint.get("/v1/batches/<batch_id>/result")
+@access.require(SCOPE)
 def result(batch_id: str) -> Response:
     """The file with its labels."""
-    return result_file(_batch(access.require(SCOPE), batch_id))
+    return result_file(_batch(access.key(), batch_id))
 
 
 @blueprint.get("/v1/batches/<batch_id>/rejects")
+@access.require(SCOPE)
 def rejects(batch_id: str) -> Response:
     """The records that were rejected, as JSON Lines."""
-    return rejects_file(_batch(access.require(SCOPE), batch_id))
+    return rejects_file(_batch(access.key(), batch_id))
 
 
 @blueprint.get("/v1/batches/<batch_id>/partial")
+@access.require(SCOPE)
 def partial(batch_id: str) -> Response:
     """What is labelled so far, as JSON Lines."""
-    return partial_file(_batch(access.require(SCOPE), batch_id))
+    return partial_file(_batch(access.key(), batch_id))
 
 
 @blueprint.delete("/v1/batches/<batch_id>")
+@access.require(SCOPE)
 def delete(batch_id: str) -> Response:
     """Remove a batch that has ended, with its files."""
-    key = access.require(SCOPE)
+    key = access.key()
     removed(_batch(key, batch_id), actor=access.actor(key))
     return Response(status=HTTPStatus.NO_CONTENT)
 

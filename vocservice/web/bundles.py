@@ -1,6 +1,7 @@
 """Bundles in, which of them serves out: what one would move compared by a worker first, then promoted, or rolled back.
 
-A bundle serves all workspaces of an installation. Its comparison is also the check that a worker can load it.
+A bundle serves all workspaces of an installation, so admins of some of them only may change it (`bundles.promoters`). Its
+comparison is also the check that a worker can load it.
 """
 
 from contextlib import suppress
@@ -10,10 +11,10 @@ from flask import Response, make_response, redirect, request, url_for
 
 from vocservice import api
 from vocservice.errors import BundleError, ConfigError, InputError, VocError
-from vocservice.store import previews, promotions
+from vocservice.store import previews, promotions, workspaces
 from vocservice.store.users import ADMIN
 from vocservice.web import people
-from vocservice.web.people import person, require_role
+from vocservice.web.people import PageError, person, require_role
 from vocservice.web.state import state
 
 blueprint = people.pages("bundles")
@@ -32,6 +33,7 @@ def page() -> Response:
 @require_role(ADMIN)
 def preview() -> Response:
     """Let a worker compare a bundle with what serves."""
+    _check_promoter()
     bundle, user = request.form.get("bundle", ""), person()
     try:
         sample = _sample(request.form.get("sample", ""))
@@ -48,6 +50,7 @@ def preview() -> Response:
 @require_role(ADMIN)
 def promote() -> Response:
     """Let a bundle serve that was compared before."""
+    _check_promoter()
     bundle = request.form.get("bundle", "")
     try:
         _check(bundle)
@@ -68,6 +71,7 @@ def promote() -> Response:
 @require_role(ADMIN)
 def rollback() -> Response:
     """Let the bundle serve that served before; sent twice, it counts once."""
+    _check_promoter()
     wanted = request.form.get("bundle", "")
     try:
         with people.database().read() as connection:
@@ -84,16 +88,31 @@ def rollback() -> Response:
 
 def _page(*, status: int = 200, fault: str = "") -> Response:
     with people.database().read() as connection:
+        may_promote = _may_promote(connection)
         history = promotions.listed(connection)
         outcomes, waiting = previews.kept(connection), previews.open_ones(connection)
         values: dict[str, Any] = {"before": None, "serving": history[0].bundle if history else None}
         with suppress(InputError):
             values["before"] = promotions.previous(connection)
-    values |= {"history": history, "outcomes": outcomes, "waiting": waiting, "bundles": api.bundles()}
+    values |= {"history": history, "outcomes": outcomes, "waiting": waiting, "bundles": api.bundles(), "may_promote": may_promote}
     model = state().model
     return people.shown(
         "admin_bundle.html", status=status, fault=fault, model=_model(), taxonomy=model.taxonomy().id, sample=SAMPLE, most=MOST, **values
     )
+
+
+def _check_promoter() -> None:
+    """Raises:
+    PageError: whoever asks is of a workspace that may not change what serves the others.
+    """
+    with people.database().read() as connection:
+        if not _may_promote(connection):
+            raise PageError("Not allowed", "Admins of another workspace decide which bundle serves.", status=403)
+
+
+def _may_promote(connection: Any) -> bool:
+    mine, named = person().workspace_id, state().bundles.promoters
+    return workspaces.get(connection, mine).name in named if named else workspaces.first(connection) == mine
 
 
 def _check_previous(connection: Any, wanted: str) -> None:

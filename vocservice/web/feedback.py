@@ -52,9 +52,10 @@ class Item:
 
 
 @blueprint.post("/v1/feedback")
+@access.require("feedback:write")
 def write() -> Response:
     """Take one record or a list of them, to be analysed later."""
-    key = access.require("feedback:write")
+    key = access.key()
     refuse_when_full()
     limits = state().limits
     value = read_json(request, max_bytes=limits.max_body_bytes)
@@ -62,9 +63,10 @@ def write() -> Response:
 
 
 @blueprint.get("/v1/feedback")
+@access.require("feedback:read")
 def read() -> Response:
     """A page of records with their analyses, in the order of receipt."""
-    key = access.require("feedback:read")
+    key = access.key()
     query = Query(request.args, known=(*FILTERS, "limit", "cursor"))
     filters = _filters(query)
     limit = query.number("limit", default=PAGE, most=search.LARGEST_PAGE)
@@ -76,9 +78,10 @@ def read() -> Response:
 
 
 @blueprint.get("/v1/feedback/<record_id>")
+@access.require("feedback:read")
 def read_one(record_id: str) -> Response:
     """One record with its analysis."""
-    key = access.require("feedback:read")
+    key = access.key()
     with state().stored.open().database.read() as connection:
         found = search.one(connection, key.workspace_id, record_id)
         hits = rule_hits.current(connection, key.workspace_id, [record_id])
@@ -88,9 +91,10 @@ def read_one(record_id: str) -> Response:
 
 
 @blueprint.delete("/v1/feedback/<record_id>")
+@access.require("feedback:erase")
 def erase(record_id: str) -> Response:
     """Erase one record for good; it cannot come back."""
-    key = access.require("feedback:erase")
+    key = access.key()
     store = state().stored.open()
     with store.database.write() as connection:
         if not records.erase_by_id(connection, store.vault, key.workspace_id, record_id, reason="api"):

@@ -101,22 +101,24 @@ def move(issue_id: str) -> Response:
 
 
 @api.get("/v1/issues")
+@access.require("feedback:read")
 def listing_json() -> Response:
     """Every issue with its inflow, for whoever has an API key."""
-    looking = _looking(access.require("feedback:read").workspace_id)
+    looking = _looking(access.key().workspace_id)
     with looking.database.read() as connection:
         found = issues.listed(connection, looking.workspace_id)
     return json_answer({"issues": [_told(held) for held in _held(looking, found)]})
 
 
 @api.get("/v1/issues/<issue_id>")
+@access.require("feedback:read")
 def one_json(issue_id: str) -> Response:
     """One issue.
 
     Raises:
         RequestError: there is none of this id in the workspace of the key (`not_found`).
     """
-    looking = _looking(access.require("feedback:read").workspace_id)
+    looking = _looking(access.key().workspace_id)
     with looking.database.read() as connection:
         found = issues.by_id(connection, looking.workspace_id, issue_id)
     if found is None:

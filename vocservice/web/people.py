@@ -355,7 +355,7 @@ def _finished(answer: Response) -> Response:
 
 def _fault_page(error: VocError) -> Response:
     title = error.title if isinstance(error, PageError) else "Not possible"
-    if error.status >= 500 and not isinstance(error, StoreError):
+    if error.status >= 500 and not isinstance(error, StoreError | PageError):
         logs.log_failure(error)
         return shown("fault.html", status=500, title="Failed", message="The service failed on this request.")
     is_figures = request.path.startswith(url_for("workbench.overview"))

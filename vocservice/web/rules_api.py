@@ -30,7 +30,9 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _Written(_Body):
+class Written(_Body):
+    """A rule as a client writes it."""
+
     name: _Text
     owner: _Text
     expression: _Text
@@ -47,11 +49,15 @@ class _Written(_Body):
         return Draft(**plain, tag=self.tag or "", assignee=self.assignee or "")
 
 
-class _Changed(_Written):
+class Changed(Written):
+    """A new version of a rule, and the version that it is to follow."""
+
     version: int
 
 
-class _Tried(_Body):
+class Tried(_Body):
+    """An expression, or the id of a rule that is kept."""
+
     expression: _Given = ""
     id: _Given = ""
     since: _Given = ""
@@ -59,19 +65,21 @@ class _Tried(_Body):
 
 
 @blueprint.get("/v1/rules")
+@access.require("feedback:read")
 def listed() -> Response:
     """Every rule by name."""
-    key = access.require("feedback:read")
+    key = access.key()
     with state().stored.open().database.read() as connection:
         found = rules.listed(connection, key.workspace_id)
     return json_answer({"items": [_shown(rule) for rule in found]})
 
 
 @blueprint.post("/v1/rules")
+@access.require("admin")
 def create() -> Response:
     """A new rule, off unless it says otherwise."""
-    key = access.require("admin")
-    body = _read(_Written)
+    key = access.key()
+    body = _read(Written)
     with state().stored.open().database.write() as connection:
         made = rules.create(
             connection, key.workspace_id, body.draft, state().model.taxonomy(), is_enabled=body.is_enabled, actor=access.actor(key)
@@ -80,10 +88,11 @@ def create() -> Response:
 
 
 @blueprint.post("/v1/rules/test")
+@access.require("feedback:read")
 def test() -> Response:
     """What a rule, or one that is kept, would have held for."""
-    key = access.require("feedback:read")
-    body = _read(_Tried)
+    key = access.key()
+    body = _read(Tried)
     if bool(body.expression) == bool(body.id):
         raise RequestError("give an expression, or the id of a rule", code="invalid_type", status=422)
     with state().stored.open().database.read() as connection:
@@ -95,9 +104,10 @@ def test() -> Response:
 
 
 @blueprint.get("/v1/rules/<rule_id>")
+@access.require("feedback:read")
 def one(rule_id: str) -> Response:
     """One rule with its versions."""
-    key = access.require("feedback:read")
+    key = access.key()
     with state().stored.open().database.read() as connection:
         held = _held(connection, key.workspace_id, rule_id)
         versions = rules.versions(connection, held)
@@ -105,10 +115,11 @@ def one(rule_id: str) -> Response:
 
 
 @blueprint.put("/v1/rules/<rule_id>")
+@access.require("admin")
 def change(rule_id: str) -> Response:
     """A new version of a rule, on or off as it says; 409 where another than the given version stands."""
-    key = access.require("admin")
-    body = _read(_Changed)
+    key = access.key()
+    body = _read(Changed)
     with state().stored.open().database.write() as connection:
         held = _held(connection, key.workspace_id, rule_id)
         if held.version != body.version:

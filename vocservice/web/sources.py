@@ -16,9 +16,10 @@ blueprint = Blueprint("sources", __name__)
 
 
 @blueprint.get("/v1/sources")
+@access.require("feedback:read")
 def sources() -> Response:
     """Every source by name with its counts."""
-    key = access.require("feedback:read")
+    key = access.key()
     with state().stored.open().database.read() as connection:
         found = held.listed(connection, key.workspace_id)
     return json_answer({"items": [_shown(source) for source in found]})

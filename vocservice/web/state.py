@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from flask import Flask, current_app
 
 from vocservice.jobs.wake import Ringer
-from vocservice.settings import BatchSettings, HttpLimits, ThemeSettings
+from vocservice.settings import BatchSettings, BundleSettings, HttpLimits, ThemeSettings
 from vocservice.web.limits import Limiter
 from vocservice.web.model import Model
 from vocservice.web.stored import Stored
@@ -30,6 +30,7 @@ class State:
     sends_mail: bool = False
     tally: Tally = field(default_factory=Tally)
     themes: ThemeSettings = ThemeSettings()
+    bundles: BundleSettings = BundleSettings()
 
 
 def attach(app: Flask, state: State) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from vocservice.jobs.erasing import told
 from vocservice.store import audit, erasure
 from vocservice.store import subjects as held
 from vocservice.store.audit import Act
@@ -23,28 +24,32 @@ LONGEST = 1000
 
 
 @blueprint.post("/v1/subjects/export")
+@access.require("feedback:erase")
 def export() -> Response:
-    """Every record of a customer, redacted as it is kept."""
-    key = access.require("feedback:erase")
+    """Every record of a customer, redacted as it is kept, and the batches whose files name the customer."""
+    key = access.key()
     subject = _subject(read_json(request, max_bytes=state().limits.max_body_bytes))
     store = state().stored.open()
     with store.database.read() as connection:
         items = list(held.export(connection, store.vault, key.workspace_id, subject))
+    batches = told(store, state().batches.folder, key.workspace_id, subject)
     with store.database.write() as connection:
-        act = Act(access.actor(key), "subject_exported", key.workspace_id, {"records": len(items)})
+        act = Act(access.actor(key), "subject_exported", key.workspace_id, {"records": len(items), "batches": len(batches)})
         audit.write(connection, key.workspace_id, act)
-    return json_answer({"items": items})
+    return json_answer({"items": items, "batches": batches})
 
 
 @blueprint.post("/v1/subjects/erase")
+@access.require("feedback:erase")
 def erase() -> Response:
-    """Erase every record of a customer for good; again, there is nothing left to erase."""
-    key = access.require("feedback:erase")
+    """Erase every record of a customer for good, and let a worker search the files of batches; again, there is nothing left to erase."""
+    key = access.key()
     subject = _subject(read_json(request, max_bytes=state().limits.max_body_bytes))
     store = state().stored.open()
     with store.database.write() as connection:
         done = erasure.by_subject(connection, store.vault, key.workspace_id, subject, actor=access.actor(key))
     store.database.overwrite_log()
+    state().ringer.ring()
     return json_answer(asdict(done))
 
 

@@ -49,16 +49,18 @@ def new_themes() -> Response:
 
 
 @api.get("/v1/themes")
+@access.require("feedback:read")
 def themes_json() -> Response:
     """The themes of a selection, for whoever has an API key."""
-    key = access.require("feedback:read")
+    key = access.key()
     return _json(looking_at(key.workspace_id, placed_of(request.args)), _themes)
 
 
 @api.get("/v1/new-themes")
+@access.require("feedback:read")
 def new_themes_json() -> Response:
     """The themes of what no factor explains, for whoever has an API key."""
-    key = access.require("feedback:read")
+    key = access.key()
     return _json(looking_at(key.workspace_id, asked_of(request.args)), _emerging)
 
 

@@ -48,6 +48,8 @@ _TYPES: Mapping[str, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
+    "pdf": "application/pdf",
+    "png": "image/png",
 }
 _SETS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "scope": "scope", "flag": "flags", "outcome": "outcome"}
 _ALSO: Mapping[str, Mapping[str, str]] = {
@@ -88,6 +90,10 @@ class Links:
     def chart(self, name: str) -> str:
         """The numbers of a chart."""
         return url_for("charts.chart", name=name) + self.asked.query
+
+    def picture(self, name: str) -> str:
+        """A chart as a picture for slides."""
+        return url_for("prints.picture", name=name) + self.asked.query
 
     def record(self, record_id: str) -> str:
         """The record on the desk."""
@@ -184,9 +190,10 @@ def records_parquet() -> Response:
 
 
 @api.get("/v1/report")
+@access.require("feedback:read")
 def report() -> Response:
     """Every figure of a selection, for whoever has an API key."""
-    key = access.require("feedback:read")
+    key = access.key()
     return json_answer(looking_at(key.workspace_id, asked_of(request.args)).whole().to_dict())
 
 

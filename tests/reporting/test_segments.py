@@ -1,0 +1,92 @@
+"""Tests of own fields: what a sender tells becomes a segment where many customers share it, and never what tells people apart."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vocservice.reporting.columns import Columns
+from vocservice.reporting.own import OTHER, own_fields
+from vocservice.reporting.packing import pack
+from vocservice.reporting.segments import MOST_OFFERED, MOST_SHOWN, MOST_VALUES
+
+from .made import TAXONOMY, row, rows
+
+Group = tuple[int, dict[str, str], str]
+
+
+def columns_of(*groups: Group) -> Columns:
+    """So many rows that tell these fields, of one customer or (blank) of different ones; in two parts, as a process holds them."""
+    told = [(fields, subject) for count, fields, subject in groups for _ in range(count)]
+    made = [row(at, segments=fields, subject=subject or f"c{at}") for at, (fields, subject) in enumerate(told)]
+    packed = [(one.id, pack(one, order=at)) for at, one in enumerate(made)]
+    return Columns.of(TAXONOMY, packed[: len(packed) // 2]).changed(packed[len(packed) // 2 :])
+
+
+def values(columns: Columns) -> dict[str, dict[str, int]]:
+    """The segments, with how many rows have each value."""
+    return {field: dict(zip(codes.names, codes.counts().tolist(), strict=True)) for field, codes in columns.segments.items()}
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"plan": "pro", "storeRegion": " north ", "tier": 2}, {"plan": "pro", "storeRegion": "north", "tier": "2"}),
+        ({"store_name": "Mitte", "customer_type": "b", "trial": True}, {"store_name": "Mitte", "customer_type": "b", "trial": "True"}),
+        ({"customer_name": "Ada", "name": "Ada", "userId": "7", "e-mail": "x", "email": "x", "order id": "1", "customer": "Ada"}, {}),
+        ({"a": "ada@example.org", "b": "[PERSON]", "c": "+49 151 2345678", "d": "x" * 61, "e": "two\nlines", "f": "a [ORDER_ID] b"}, {}),
+        ({"tags": ["a", "b"], "deep": {"plan": "pro"}, "blank": " ", "none": None, " ": "x", "n" * 65: "x"}, {}),
+        ({f"f{n}": "x" for n in range(30)}, {f"f{n}": "x" for n in range(24)}),
+        (None, {}),
+    ],
+)  # fmt: skip
+def test_what_may_be_a_segment_of_a_record(details: dict[str, Any] | None, told: dict[str, str]) -> None:
+    assert own_fields(details) == told
+
+
+@pytest.mark.parametrize(
+    ("groups", "offered"),
+    [
+        ([(6, {"plan": "pro"}, ""), (5, {"plan": "free"}, ""), (3, {}, "")], {"plan": {"pro": 6, "free": 5}}),
+        ([(6, {"plan": "pro"}, ""), (4, {"plan": "free"}, "")], {"plan": {"pro": 6, OTHER: 4}}),  # four customers
+        ([(6, {"plan": "pro"}, ""), (9, {"plan": "firm"}, "one")], {}),  # of one customer: who it is
+        ([(9, {"plan": "pro"}, ""), (6, {"plan": "firm"}, "one")], {"plan": {"pro": 9, OTHER: 6}}),
+        ([(6, {"plan": "pro"}, ""), (5, {"plan": OTHER}, ""), (1, {"plan": "x"}, "")], {"plan": {"pro": 6, OTHER: 6}}),
+        ([(9, {"plan": "pro"}, ""), (9, {}, "")], {}),  # no two values
+        ([(1, {"ticket": f"T{n}"}, "") for n in range(30)], {}),  # nearly all distinct
+    ],
+)  # fmt: skip
+def test_a_value_is_shown_where_enough_customers_share_it(groups: list[Group], offered: dict[str, dict[str, int]]) -> None:
+    assert values(columns_of(*groups)) == offered
+
+
+def test_fields_and_values_are_bounded() -> None:
+    many = [(20 - n, {"shop": f"s{n}"}, "") for n in range(15)]
+    (found,) = values(columns_of(*many)).values()
+    assert (len(found), list(found)[-1]) == (MOST_SHOWN + 1, OTHER)
+    wide = [(6, {f"f{n}": value for n in range(20)}, "") for value in "ab"]
+    assert len(values(columns_of(*wide))) == MOST_OFFERED
+
+
+def test_of_a_field_with_too_many_values_none_is_held_however_the_rows_came() -> None:
+    kept = [replace(one, segments={"plan": "ab"[at % 2], "ticket": f"T{at}"}) for at, one in enumerate(rows(MOST_VALUES + 200))]
+    packed = [(one.id, pack(one, order=at)) for at, one in enumerate(kept)]
+    columns = Columns.of(TAXONOMY, packed[:700]).changed(packed[700:]).changed(packed[:10])
+    assert list(columns.own.codes["ticket"].names) == ["\0"]
+    assert list(values(columns)) == ["plan"]
+
+
+def test_nothing_stays_of_a_value_that_is_gone() -> None:
+    columns = columns_of((6, {"plan": "pro"}, ""), (6, {"plan": "secret"}, ""))
+    later = [(f"r{at}", pack(row(at, segments={"plan": "free"}, id=f"r{at}"), order=at)) for at in range(6, 12)]
+    assert values(columns.changed(later)) == {"plan": {"free": 6, "pro": 6}}
+    assert "secret" not in columns.changed(later).own.codes["plan"].names
+
+
+def test_a_frame_has_the_segment_that_is_asked_for() -> None:
+    columns = columns_of((6, {"plan": "pro", "region": "n"}, ""), (6, {"plan": "free", "region": "s"}, ""))
+    mask = np.arange(12) > 3
+    assert list(columns.frame(mask).segments) == []
+    found = columns.frame(mask, by="plan").segments
+    assert {name: codes.counts().tolist() for name, codes in found.items()} == {"plan": [6, 2]}

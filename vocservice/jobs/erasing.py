@@ -1,0 +1,101 @@
+"""A customer's key as its hash in, the batches whose files may name the customer ended and their files removed out.
+
+A whole batch goes: its result is of one piece with its manifest, and is made again from a file without the customer.
+The rows say so first, in one transaction with the audit log and the end of the job; a worker that is killed
+after it leaves files that the next look of any worker removes, one before it leaves the job.
+"""
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from vocservice.batch import named
+from vocservice.batch.inputs import Inputs, Selection
+from vocservice.errors import InputError
+from vocservice.records import Json
+from vocservice.settings import BatchSettings
+from vocservice.store import audit, batches, jobs
+from vocservice.store.audit import Act
+from vocservice.store.batch_files import BatchFiles
+from vocservice.store.batches import Batch
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.opened import Store
+from vocservice.tables.columns import ColumnsError
+from vocservice.tables.places import Place
+
+MAX_ATTEMPTS = 20
+
+
+class Erasing:
+    """Searches the files of the batches of a workspace for somebody who was erased."""
+
+    def __init__(self, store: Store, settings: BatchSettings):
+        self._store, self._settings = store, settings
+
+    def run(self, job: Job, lease: Lease) -> None:
+        """Search, and end what names the customer; done again it finds nothing more.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        with self._store.database.read() as connection:
+            kept = batches.kept(connection, job.workspace_id)
+        hash_of = partial(self._store.vault.subject_hash, job.workspace_id)
+        naming = [batch.id for batch in kept if names(batch, files_of(self._settings.folder, batch), job.target, hash_of)]
+        with self._store.database.write() as connection:
+            if not jobs.finish(connection, lease, job.id):
+                return  # the lease was lost, and another worker goes on
+            gone = batches.end_erased(connection, naming, keep=timedelta(days=self._settings.keep_days))
+            details = {"searched": len(kept), "batches": gone}
+            audit.write(connection, job.workspace_id, Act(job.payload["actor"], "subject_erased_in_files", job.workspace_id, details))
+        for batch_id in gone:
+            BatchFiles.of(self._settings.folder, job.workspace_id, batch_id).remove()
+
+
+def names(batch: Batch, files: BatchFiles, hashed: str, hash_of: named.Hash) -> bool:
+    """Whether the files of a batch may name a customer. Of what cannot be searched the worst is believed: an input that cannot be
+    read, and what an earlier release labelled."""
+    if (found := noted_in(batch, files, hashed)) is not None:
+        return found
+    path = files.input(batch.input_format)
+    try:
+        return _is_in_input(path, batch, hashed, hash_of)
+    except InputError:
+        found = noted_in(batch, files, hashed)  # a worker may have counted it, and ended it, meanwhile
+        return not files.is_empty() if found is None else found
+
+
+def told(store: Store, folder: str, workspace_id: str, subject: str) -> list[Json]:
+    """The kept batches that name a customer; `names_customer` is None of one that no worker has counted yet, so that it is not known."""
+    with store.database.read() as connection:
+        kept = batches.kept(connection, workspace_id)
+    hashed = store.vault.subject_hash(workspace_id, subject)
+    found = ((batch, noted_in(batch, files_of(folder, batch), hashed)) for batch in kept if not files_of(folder, batch).is_empty())
+    return [
+        {"id": batch.id, "name": batch.name, "status": batch.status, "created_at": batch.created_at.isoformat(), "names_customer": is_named}
+        for batch, is_named in found
+        if is_named is not False
+    ]
+
+
+def noted_in(batch: Batch, files: BatchFiles, hashed: str) -> bool | None:
+    """Whether a batch that a worker has counted names a customer; None where none has."""
+    try:
+        return named.holds(files.named(batch.options.format), hashed)
+    except FileNotFoundError:
+        return None
+
+
+def files_of(folder: str, batch: Batch) -> BatchFiles:
+    """Where the files of a batch are."""
+    return BatchFiles.of(folder, batch.workspace_id, batch.id)
+
+
+def _is_in_input(path: Path, batch: Batch, hashed: str, hash_of: named.Hash) -> bool:
+    selection = Selection(mapping=batch.mapping, sheet=batch.options.sheet)
+    try:
+        opened = Inputs.open([Place(str(path))], selection, is_table=False)
+    except ColumnsError as error:  # a draft whose text is not told yet
+        opened = Inputs.open([Place(str(path))], Selection(mapping={"text": error.columns[0]}), is_table=False)
+    with opened as inputs:
+        return named.is_among(inputs, hashed, hash_of)

@@ -1,0 +1,134 @@
+"""The own fields of many rows in, the segments that figures can be filtered, compared and held equal by out: columns of codes.
+
+A value is shown where enough records of enough different customers share it; the others of its field are one group, `other`. A field most
+of whose records have values that nobody shares is no segment: it tells records apart.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from vocservice.reporting.estimate import MIN_N
+from vocservice.reporting.frame import NONE, Codes, Ints, named
+from vocservice.reporting.own import MOST_FIELDS, OTHER
+
+MOST_OFFERED = 12
+MOST_SHOWN = 12
+MOST_VALUES = 1_000
+MANY = "\0"  # stands for every value of a field that has more than are told apart
+_LATEST = 20_000
+Told = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFields:
+    """The own fields of n rows, by name.
+
+    Attributes:
+        codes: (n,) each. Of more than 1,000 values only whether there is one (`MANY`); of more than 24 fields those told most often.
+        are_asked: a reader named these fields, so all their values are told apart.
+    """
+
+    codes: Mapping[str, Codes] = field(default_factory=dict)
+    are_asked: bool = False
+
+    @classmethod
+    def of(cls, told: Sequence[Told], context: Ints, *, are_asked: bool = False) -> "OwnFields":
+        """Fields of rows that share what they tell.
+
+        Args:
+            told: names with values.
+            context: (n,) place in `told`.
+            are_asked: as above.
+        """
+        counts = Counter(name for fields in told for name, _ in fields)
+        kept = [name for name, _ in (counts.items() if are_asked else counts.most_common(MOST_FIELDS))]
+        values: dict[str, dict[str, int]] = {name: {} for name in kept}
+        places = {name: [NONE] * len(told) for name in kept}
+        for at, fields in enumerate(told):
+            for name, value in fields:
+                if name in values:
+                    places[name][at] = values[name].setdefault(value, len(values[name]))
+        found = {name: _tidied(values[name], np.array(places[name], dtype=np.int32)[context], are_asked=are_asked) for name in kept}
+        return cls(found, are_asked)
+
+    def at(self, at: Ints) -> "OwnFields":
+        """Those of some rows, in this order."""
+        return OwnFields({name: codes.take(at) for name, codes in self.codes.items()}, self.are_asked)
+
+    @classmethod
+    def joined(cls, parts: Sequence["OwnFields"], sizes: Sequence[int]) -> "OwnFields":
+        """Those of rows that stand after each other, of parts of these sizes; of values that are gone nothing stays."""
+        are_asked = any(part.are_asked for part in parts)
+        names = dict.fromkeys(name for part in parts for name in part.codes)
+        found = {name: _one([part.codes.get(name) for part in parts], sizes, are_asked=are_asked) for name in names}
+        often = sorted(found, key=lambda name: -_told(found[name]))
+        return cls({name: found[name] for name in (names if are_asked else often[:MOST_FIELDS])}, are_asked)
+
+    def offered(self, subject: Ints) -> Mapping[str, Codes]:
+        """The segments, at most 12, those told most often first: at most 12 values each, the most frequent first, then `other`.
+
+        Args:
+            subject: (n,) number of the customer of each row.
+        """
+        if self.are_asked:
+            return self.codes
+        order = sorted(self.codes, key=lambda name: (-_told(self.codes[name]), name))
+        found = ((name, _shared(self.codes[name], subject)) for name in order)
+        return dict(islice(((name, codes) for name, codes in found if codes is not None), MOST_OFFERED))
+
+
+def grouped(codes: Codes, kept: Sequence[int]) -> Codes:
+    """Some of the values, by place; all others are one, `other`, the last."""
+    kept = [at for at in kept if codes.names[at] != OTHER]
+    moved = np.full(len(codes.names) + 1, len(kept), dtype=np.int16)
+    moved[-1] = NONE
+    moved[kept] = np.arange(len(kept), dtype=np.int16)
+    counts = codes.counts()
+    others = (OTHER,) if counts.sum() > counts[kept].sum() else ()
+    return Codes((*(codes.names[at] for at in kept), *others), moved[codes.codes])
+
+
+def _shared(codes: Codes, subject: Ints) -> Codes | None:
+    """The values that enough customers share, the rest in one; None where that says of fewer than half what they are, or no two apart."""
+    if MANY in codes.names:
+        return None
+    counts = codes.counts()
+    often = [at for at in np.argsort(-counts, kind="stable")[:MOST_SHOWN].tolist() if counts[at] >= MIN_N and codes.names[at] != OTHER]
+    kept = [at for at in often if _is_of_many(codes.codes, subject, at)]
+    told, known = int(counts.sum()), int(counts[kept].sum())
+    return grouped(codes, kept) if 2 * known >= told and len(kept) + (known < told) >= 2 else None
+
+
+def _is_of_many(codes: Ints, subject: Ints, value: int) -> bool:
+    """Whether enough customers have a value; mostly the latest rows show it."""
+    latest = slice(-_LATEST, None)
+    parts = ((codes[part], subject[part]) for part in (latest, slice(None)))
+    return any(len(np.unique(customers[held == value])) >= MIN_N for held, customers in parts)
+
+
+def _told(codes: Codes) -> int:
+    return int(np.count_nonzero(codes.codes != NONE))
+
+
+def _one(parts: Sequence[Codes | None], sizes: Sequence[int], *, are_asked: bool) -> Codes:
+    """A field of rows that stand after each other; of a part without it no row tells it."""
+    values: dict[str, int] = {}
+    found = []
+    for part, size in zip(parts, sizes, strict=True):
+        names = part.names if part else ()
+        moved = np.array([*(values.setdefault(name, len(values)) for name in names), NONE], dtype=np.int32)
+        found.append(moved[part.codes] if part else np.full(size, NONE, dtype=np.int32))
+    return _tidied(values, np.concatenate(found), are_asked=are_asked)
+
+
+def _tidied(values: Collection[str], codes: Ints, *, are_asked: bool) -> Codes:
+    """The values that are there, the most frequent first, as narrow as they fit."""
+    counts = np.bincount(codes[codes != NONE], minlength=len(values))
+    if not are_asked and (MANY in values or np.count_nonzero(counts) > MOST_VALUES):
+        return Codes((MANY,), np.where(codes == NONE, NONE, 0).astype(np.int16))
+    found = named([*values, None], [*counts.tolist(), 0], codes)  # the place before the first is the last, which is none
+    return Codes(found.names, found.codes if are_asked else found.codes.astype(np.int16))
