@@ -98,6 +98,12 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "too (“mostly”). Quoted by the records nearest to its centre, one a customer.",
         ),
         "odd": Definition(
+        "segment": Definition(
+            "Segment",
+            "A field that the sender told of its own, such as plan or region, and its twelve most frequent values; all others are one "
+            "group, other. In the workbench a value stands by itself only where at least "
+            f"{MIN_N} records of {MIN_N} customers share it, and a field that tells people apart is no segment.",
+        ),
             "What stands out",
             "By week (the latest 104) and by day (the latest 91). A week against the eight before, a day against the same weekday of the "
             "eight weeks before: beta-binomial range that widens with few records and with an unsteady past (Kleinman 1973); counts by a "

@@ -28,7 +28,7 @@ _DEFINITIONS = "Definitions"
 _DEFINED: Mapping[str, str] = {
     "Headlines": "net", "Journey": "place", "Stages": "net", "Factors": "net", "Scope": "scope", "Owners": "owner", "Metrics": "owner",
     "Weeks": "scope", "Ladder": "ladder", "Unfixed": "unfixed", "Drivers": "drivers", "Trends": "odd", "Changes": "changes",
-    "Changes of groups": "changes", "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "net",
+    "Changes of groups": "changes", "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "segment",
     "Quotes": "quotes",
 }  # fmt: skip
 _INTERVAL = ("value", "low", "high", "n")

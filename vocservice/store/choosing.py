@@ -42,6 +42,11 @@ def told(columns: Columns, name: str) -> tuple[str, ...]:
     return tuple(sorted(value for value in found if value is not None))
 
 
+def told_own(columns: Columns) -> Mapping[str, Mapping[str, int]]:
+    """The segments of the rows, with how many rows have each value."""
+    return {name: dict(zip(codes.names, codes.counts().tolist(), strict=True)) for name, codes in columns.segments.items()}
+
+
 def _before(columns: Columns, line: Line) -> int:
     """How many rows stand before a place in the order of receipt."""
     order = columns.fields["order"]
@@ -55,6 +60,8 @@ def _shared(columns: Columns, selection: Selection) -> Iterator[Bools]:
     wanted = {name: value for name, value in asked.items() if value is not None}
     if wanted:
         yield columns.where(lambda context: _has(context, wanted))
+    for field, value in selection.own:
+        yield columns.segments[field].is_name(value) if field in columns.segments else np.zeros(len(columns), dtype=bool)
     if selection.scale is not None:
         yield columns.scale.codes != NONE if selection.scale == ANY else columns.scale.is_name(selection.scale)
     if selection.customer_of is not None:
