@@ -22,6 +22,7 @@ from vocservice.reporting.rows import Row as ReportedRow
 from vocservice.store.rows import as_text
 from vocservice.store.schema import analyses, annotations, records, sources
 from vocservice.store.types import place_of, to_micros
+from vocservice.store.vectors import of_records
 
 Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
 NO_STAGE = NO_LABEL = "none"
@@ -65,8 +66,8 @@ class Selection:
         owner, metric: the team, or a metric, that something blamed belongs to, as the figures of scope count it.
         customer_of: id of a record of the same customer.
         words: each stands somewhere in the customer's redacted words, whatever the case.
-    """
         own: segments with the value that each has, in order.
+    """
 
     since: date | None = None
     until: date | None = None
@@ -91,8 +92,8 @@ class Selection:
     customer_of: str | None = None
     cell: Place | None = None
     words: tuple[str, ...] = ()
-
     own: tuple[tuple[str, str], ...] = ()
+
     @property
     def places(self) -> tuple[Place, ...]:
         """The cells that a record must count in."""
@@ -115,8 +116,8 @@ class Taken:
     analysis: Json
     is_corrected: bool
     source_key: str
-
     own: Mapping[str, str]
+
     @property
     def origin(self) -> Origin:
         """What it brought beside its text."""
@@ -212,6 +213,12 @@ class StoredRows(Fetched):
             with suppress(RecordError):
                 found[wanted[taken.id]] = row_of(taken.analysis, taken.origin)
         return found
+
+    def vectors(self, places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
+        """The bundle and the vector of the current analysis of those that have one; their texts are not read."""
+        wanted = {self._ids[at].decode(): at for at in places}
+        found = of_records(self._connection, self._workspace_id, list(wanted))
+        return {wanted[record_id]: held for record_id, held in found.items()}
 
 
 def corrected(result: Json, labels: Json) -> Json:

@@ -42,6 +42,7 @@ class Looking:
     table: Table
     tables: Tables
     library: Library
+    cause_customers: int = 0
     held: Held | None = None
     wanted: "Bools | None" = None
 
@@ -132,9 +133,12 @@ class Looking:
         return {name: frozenset(values) for name, values in self.own().items()}
 
     def _wish(self) -> "Wish":
+        from vocservice.reporting.quotes import ANONYMOUS
         from vocservice.reporting.report import Wish
 
-        return Wish(today=self.today, segment=self.asked.by, compared=self.asked.compared)
+        return Wish(
+            today=self.today, segment=self.asked.by, compared=self.asked.compared, cause_customers=max(self.cause_customers, ANONYMOUS)
+        )
 
     def _key(self) -> Hashable:
         return self.workspace_id, self.asked, self.load().revision, self.today

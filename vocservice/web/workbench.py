@@ -224,7 +224,7 @@ def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
     with database.read() as connection:
         _check_sources(connection, workspace_id, {asked.selection.source, *(other.source for other in others)})
     table = tables.get(database, workspace_id, taxonomy)
-    return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library)
+    return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library, state().themes.customers)
 
 
 def _check_sources(connection: Any, workspace_id: str, wanted: set[str | None]) -> None:
