@@ -524,7 +524,7 @@ deliveries = Table(
     Column("id", Id, primary_key=True),
     _workspace(),
     Column("endpoint_id", Id, ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False),
-    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), index=True),  # of none: what a watch found
     Column("event", Code, nullable=False),
     Column("payload", Document, nullable=False),
     Column("state", Code, nullable=False),
@@ -621,6 +621,33 @@ alert_matters = Table(
     Column("at", UtcTime, nullable=False),
     Column("said_at", UtcTime),
     Index(None, "alert_id", "said_at"),
+)
+
+# Who is told what stands out in the workbench, and when. `selection` is what `filters`, those of a URL, choose; `told` has what was
+# found, by a key that names labels and days, with the last day on which it was.
+watches = Table(
+    "watches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),
+    Column("segment", Key, nullable=False),
+    Column("filters", Document, nullable=False),
+    Column("selection", Document, nullable=False),
+    Column("zone", Code, nullable=False),
+    Column("cool_down", Integer, nullable=False),
+    Column("quiet_from", Code),
+    Column("quiet_to", Code),
+    Column("digest_at", Code),
+    Column("days", Document, nullable=False),
+    Column("readers", Document, nullable=False),
+    Column("tells_endpoints", Boolean, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("created_by", Key, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("last_sent_at", UtcTime),
+    Column("told", Document, nullable=False),
+    Index(None, "workspace_id"),
 )
 
 # Service complaints of one cell of the journey map that became one experience issue; names keys and counts, no record.

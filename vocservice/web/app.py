@@ -49,6 +49,7 @@ from vocservice.web import (
     subjects,
     taxonomy,
     themes,
+    watches,
     webhooks,
     workbench,
 )
@@ -92,6 +93,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     asking.blueprint,
     asking.api,
     segments.blueprint,
+    watches.blueprint,
     batch_pages.blueprint,
     admin.blueprint,
     bundles.blueprint,
