@@ -650,7 +650,8 @@ watches = Table(
     Index(None, "workspace_id"),
 )
 
-# Service complaints of one cell of the journey map that became one experience issue; names keys and counts, no record.
+# Service complaints of one cell of the journey map, or of one cause in it (its words; blank for all), that became one experience issue;
+# names keys, counts and words, no record.
 issues = Table(
     "issues",
     metadata,
@@ -658,6 +659,7 @@ issues = Table(
     _workspace(),
     Column("stage", Code, nullable=False),
     Column("factor", Code, nullable=False),
+    Column("cause", Key, nullable=False),
     Column("title", Key, nullable=False),
     Column("owner", Code, nullable=False),
     Column("status", Code, nullable=False),
@@ -667,7 +669,21 @@ issues = Table(
     Column("changed_at", UtcTime, nullable=False),
     _one_of("status", "open", "mending", "closed", "dismissed"),
     Index(None, "workspace_id", "changed_at"),
-    _one_where("ix_issues_live", "workspace_id", "stage", "factor", where="status IN ('open', 'mending')"),
+    _one_where("ix_issues_live", "workspace_id", "stage", "factor", "cause", where="status IN ('open', 'mending')"),
+)
+
+# Where the texts of the cause of an issue lie, one row a bundle; each centre is a mean of several customers' vectors.
+issue_regions = Table(
+    "issue_regions",
+    metadata,
+    Column("issue_id", Id, ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("bundle", Key, primary_key=True),
+    _workspace(),
+    Column("own", LargeBinary, nullable=False),
+    Column("others", LargeBinary, nullable=False),
+    Column("radius", Float, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Index(None, "workspace_id"),
 )
 
 # Which bundle serves since when; the newest row counts. Rolling back adds a row.
