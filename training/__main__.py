@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import torch
 
+from training.against import side_by_side
 from training.companies import COMPANIES
 from training.comparison import baseline_figures
 from training.corpora import is_commercial
@@ -128,6 +129,7 @@ def quantise(data: Path, bundle: Path | None, version: str, models: Path | None)
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also fit and report the simple baselines.")
 @click.option("--timings/--no-timings", "timed", default=True, show_default=True, help="Also time whole analyses of each corpus.")
 @click.option("--custom", "customs", multiple=True, type=FOLDER, help="Bundle of another taxonomy whose figures the report shows too.")
+@click.option("--against", type=FOLDER, help="Another bundle whose figures, as its report left them, stand beside: within one point?")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -141,6 +143,7 @@ def evaluate(
     baselines: bool,
     timed: bool,
     customs: tuple[Path, ...],
+    against: Path | None,
     report: Path | None,
 ) -> None:
     """Measure a bundle through the serving steps and print the figures as JSON."""
@@ -158,6 +161,8 @@ def evaluate(
         metrics["timings"] = timings(folder, data)
     if customs:
         metrics["custom"] = dict(map(shown_figures, customs))
+    if against is not None:
+        metrics["against"] = side_by_side(metrics, against)
     if report is not None:
         write_reports(keep_earlier(metrics, folder), loaded.manifest, folder, report)
     click.echo(json.dumps(metrics, indent=1))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.examples import Example, Labels, OneOf, to_raw
-from training.metrics import calibration_error, f1, interval, macro_f1, overlap, precision_recall, quadratic_kappa, reliability
+from training.metrics import calibration_figures, f1, interval, macro_f1, overlap, precision_recall, quadratic_kappa
 from vocservice.assemble import evidence_of
 from vocservice.chunks import chunked
 from vocservice.errors import RecordError
@@ -75,8 +75,7 @@ def _multi_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, A
     out: dict[str, Any] = {
         "micro_f1": _interval(lambda rows: f1(gold[rows], given[rows]), len(judged)),
         "macro_f1": _interval(lambda rows: macro_f1(gold[rows], given[rows]), len(judged)),
-        "calibration_error": calibration_error(probability.ravel(), gold.ravel()),
-        "reliability": [asdict(row) for row in reliability(probability.ravel(), gold.ravel())],
+        **calibration_figures(probability, gold),
         "labels": {key: _label_figures(gold[:, at], given[:, at]) for at, key in enumerate(label_set.keys)},
     }
     if label_set.polarities:
@@ -118,8 +117,7 @@ def _single_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, 
         "accuracy": _interval(lambda rows: float((gold[rows] == given[rows]).mean()), len(gold)),
         "macro_f1": _interval(lambda rows: macro_f1(one_hot[rows], said[rows]), len(gold)),
         "abstained": int((given < 0).sum()),
-        "calibration_error": calibration_error(probability.ravel(), one_hot.ravel()),
-        "reliability": [asdict(row) for row in reliability(probability.ravel(), one_hot.ravel())],
+        **calibration_figures(probability, one_hot),
         "labels": {key: _label_figures(one_hot[:, at], said[:, at]) for at, key in enumerate(keys)},
     }
 
@@ -140,8 +138,7 @@ def _ordinal_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str,
         out |= {
             "kappa": _interval(lambda rows: quadratic_kappa(gold[rows], given[rows], len(keys)), len(gold)),
             "accuracy": _interval(lambda rows: float((gold[rows] == given[rows]).mean()), len(gold)),
-            "calibration_error": calibration_error(probability.ravel(), one_hot.ravel()),
-            "reliability": [asdict(row) for row in reliability(probability.ravel(), one_hot.ravel())],
+            **calibration_figures(probability, one_hot),
             "labels": {key: _label_figures(one_hot[:, at], given == at) for at, key in enumerate(keys)},
         }
         out |= _three_way_figures(gold, given, len(keys) // 2) if len(keys) % 2 else {}

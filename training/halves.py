@@ -13,7 +13,7 @@ from training.calibrate import fit_calibration, score_sets
 from training.evaluate import Judged, figures, judge
 from training.examples import Example
 from training.network import Network
-from training.prepare import prepare
+from training.prepare import Prepared, prepare
 from training.quantise import OnnxEncoder
 from training.settings import CalibrationSettings
 from vocservice.inference.bundle import Bundle
@@ -28,16 +28,26 @@ def crossed_figures(bundle: Bundle, examples: Sequence[Example], how: Calibratio
     halves = examples[::2], examples[1::2]
     if not all(halves):
         return {"n": 0}
-    folder = bundle.encoder.parent
-    network = Network(OnnxEncoder(bundle.encoder, bundle.manifest.width), bundle.layout, dropout=0.0)
-    encoders.take_heads(network, folder)
+    network = network_of(bundle)
     judged: list[Judged] = []
     for fitted, measured in (halves, halves[::-1]):
         judged += judge(Engine(_calibrated(bundle, network, fitted, how)), measured)
     return figures(judged, bundle.taxonomy)
 
 
-def _calibrated(bundle: Bundle, network: Network, examples: Sequence[Example], how: CalibrationSettings) -> Bundle:
+def network_of(bundle: Bundle) -> Network:
+    """The network of a bundle, whose scores calibration reads; it learns nothing."""
+    network = Network(OnnxEncoder(bundle.encoder, bundle.manifest.width), bundle.layout, dropout=0.0)
+    encoders.take_heads(network, bundle.encoder.parent)
+    return network
+
+
+def prepared_for(bundle: Bundle, examples: Sequence[Example]) -> list[Prepared]:
+    """Examples as that network reads them."""
     rules = RedactionRules.load(config_path("redaction.toml"))
-    data = list(prepare(examples, Windower(bundle.tokenizer, max_window=bundle.manifest.max_window), rules, bundle.layout))
-    return replace(bundle, calibration=fit_calibration(score_sets(network, data, bundle.layout.blocks), how))
+    return list(prepare(examples, Windower(bundle.tokenizer, max_window=bundle.manifest.max_window), rules, bundle.layout))
+
+
+def _calibrated(bundle: Bundle, network: Network, examples: Sequence[Example], how: CalibrationSettings) -> Bundle:
+    scores = score_sets(network, prepared_for(bundle, examples), bundle.layout.blocks)
+    return replace(bundle, calibration=fit_calibration(scores, how))

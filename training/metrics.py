@@ -4,7 +4,8 @@ Intervals are 95 % percentile bootstraps over texts (Efron & Tibshirani 1993), w
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,12 @@ def reliability(probabilities: Floats, happened: Bits, *, bins: int = 10) -> lis
         if inside.any():
             rows.append(Bin(float(probabilities[inside].mean()), float(happened[inside].mean()), int(inside.sum()), float(inside.mean())))
     return rows
+
+
+def calibration_figures(probabilities: Floats, happened: Bits) -> dict[str, Any]:
+    """What a report holds of probabilities of any shape: the expected calibration error and the reliability table."""
+    rows = reliability(probabilities.ravel(), happened.ravel())
+    return {"calibration_error": calibration_error(probabilities.ravel(), happened.ravel()), "reliability": [asdict(row) for row in rows]}
 
 
 def interval(score: Callable[[Ints], float], size: int, *, n: int | None = None, seed: int = 0) -> Figure:

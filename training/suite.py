@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from training.annotated import read_dev_evidence, read_extended
-from training.corpora import CORPORA, read_corpus, read_rows
+from training.corpora import CORPORA, is_commercial, read_corpus, read_rows
 from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
 from training.halves import crossed_figures
 from training.metrics import interval
+from training.polarity import polarity_figures
+from training.run import Run
 from training.settings import load_training_settings
 from training.signs import BINARY, Signs, kept_out, macro_recall, sign_of
 from training.splits import split_annotated
-from training.transcripts import transcript_figures
+from training.transcripts import crossed_calibration, transcript_figures
 from vocservice.inference.engine import Engine
 from vocservice.taxonomy import Taxonomy
 
@@ -28,16 +30,19 @@ Score = Callable[[Signs, Signs], float]
 def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str, Any]:
     """Figures on dev, on the fresh split, on transcripts and on the kept-out tenths of the public sentiment sets."""
     dev = judge(engine, read_corpus("dev", data))
-    splits = split_annotated(read_extended(data))
+    splits, settings = split_annotated(read_extended(data)), load_training_settings()
+    run = Run(data, engine.bundle.encoder.parent, settings, taxonomy, is_commercial(engine.bundle.manifest))
     fresh = judge(engine, splits.fresh)
     transcripts = [row for row in read_rows(data / CORPORA["transcripts_dev"].path) if len(row["turns"]) > 1]
     log.info("judged %d dev and %d fresh texts", len(dev), len(fresh))
     return {
         "dev": figures(dev, taxonomy),
         "fresh": figures(fresh, taxonomy),
-        "crossed": crossed_figures(engine.bundle, splits.calibrate, load_training_settings().calibration),
+        "crossed": crossed_figures(engine.bundle, splits.calibrate, settings.calibration),
+        "polarity": polarity_figures(engine.bundle, splits.fresh),
         "evidence": evidence_figures(dev, read_dev_evidence()),
         "transcripts": transcript_figures(engine, transcripts),
+        "transcripts_crossed": crossed_calibration(engine, run),
         "sentiment_sets": sentiment_figures(engine, data),
     }
 

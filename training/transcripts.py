@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from training.conversations import hear
-from training.metrics import Bits, Floats, Ints, f1, interval, macro_f1, precision_recall, quadratic_kappa
+from training.conversations import WRITTEN, Heard, annotated_rows, fit_on, hear
+from training.metrics import Bits, Floats, Ints, calibration_figures, f1, interval, macro_f1, precision_recall, quadratic_kappa
+from training.run import Run
+from training.splits import bucket
 from vocservice.assemble import dialogue_of, level_of
+from vocservice.inference.annotate import OrdinalResult
 from vocservice.inference.conversation import Judgement
 from vocservice.inference.engine import Engine, Scored
 
@@ -33,7 +36,52 @@ def transcript_figures(engine: Engine, rows: Sequence[dict[str, Any]]) -> dict[s
         "reasons": {key: _reason(rows, judgements, key) for key in model.reasons},
         "sentiment_start": _kappa([row["sentiment_start"] for row in rows], [_start(one) for one in scored]),
         "sentiment_end": _kappa([row["sentiment_end"] for row in rows], [level_of(j.sentiment_end) for j in judgements]),
+        "calibration": calibration_of(rows, judgements) | {"sentiment_start": _start_calibration(rows, scored)},
     }
+
+
+def crossed_calibration(engine: Engine, run: Run) -> dict[str, Any]:
+    """How far the probabilities of conversations can be trusted, over those that training reads: {"n", "calibration"}.
+
+    Regressions are fitted to the others and judge these (folds by id); the network under them learned from all. Invented
+    conversations are fitted to and not judged.
+    """
+    if engine.bundle.conversation is None:
+        return {"n": 0}
+    heard, folds = hear(run.keep_rows(annotated_rows(run)), engine), run.settings.conversations.folds
+    rows: list[dict[str, Any]] = []
+    judgements: list[Judgement] = []
+    for fold in range(folds):
+        model = fit_on([one for one in heard if _fold(one, folds) != fold], run)
+        judged = [one for one in heard if _fold(one, folds) == fold and one.row["source"] != WRITTEN]
+        rows += [one.row for one in judged]
+        judgements += [model.judge(dialogue_of(one.verbatim, one.scored)) for one in judged]
+    return {"n": len(rows), "calibration": calibration_of(rows, judgements)} if rows else {"n": 0}
+
+
+def _fold(one: Heard, folds: int) -> int:
+    return bucket(one.row["id"] + "/fold", folds)
+
+
+def calibration_of(rows: Sequence[dict[str, Any]], judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """By head the error and the reliability table of its probabilities; the sentiment at the end has none."""
+    outcomes, reasons = tuple(judgements[0].outcomes), tuple(judgements[0].every_reason)
+    said = {
+        "outcome": [[j.outcomes[key] for key in outcomes] for j in judgements],
+        "needs_review": [j.review_probability for j in judgements],
+        "reasons": [[j.every_reason[key] for key in reasons] for j in judgements],
+    }
+    happened = {
+        "outcome": [[row["outcome"] == key for key in outcomes] for row in rows],
+        "needs_review": [bool(row["needs_review"]) for row in rows],
+        "reasons": [[key in row["reasons"] for key in reasons] for row in rows],
+    }
+    return {name: calibration_figures(np.array(said[name]), np.array(happened[name])) for name in said}
+
+
+def _start_calibration(rows: Sequence[dict[str, Any]], scored: Sequence[Scored]) -> dict[str, Any]:
+    said = [[_first(one).probabilities[level] for level in LEVELS] for one in scored]
+    return calibration_figures(np.array(said), np.array([[str(row["sentiment_start"]) == level for level in LEVELS] for row in rows]))
 
 
 def _outcome(rows: Sequence[dict[str, Any]], judgements: Sequence[Judgement], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -92,7 +140,12 @@ def _read(share: float, n: int) -> int:
 
 
 def _start(scored: Scored) -> int:
-    return int(scored.turns[min(scored.turns)].key)
+    return int(_first(scored).key)
+
+
+def _first(scored: Scored) -> OrdinalResult:
+    """What was said of the customer's first turn."""
+    return scored.turns[min(scored.turns)]
 
 
 def _kappa(gold: Sequence[int], given: Sequence[int]) -> dict[str, Any]:

@@ -77,8 +77,8 @@ def test_49_a_customer_erased_during_an_export_is_not_in_it(
 ) -> None:
     real, written = export._writers()[f".{suffix}"], []
 
-    def write(path: Path, taken: Any) -> None:
-        real(path, taken)
+    def write(path: Path, taken: Any, segments: Any) -> None:
+        real(path, taken, segments)
         written.append(path)
         if len(written) == 1:
             with office.database.write() as connection:

@@ -70,6 +70,25 @@ def test_down_and_up_again_with_rows_in_every_table(database: Database) -> None:
     assert migrate.upgrade(database) == migrate.current(database) == migrate.head()
 
 
+def test_issues_of_before_stand_for_all_of_their_cell_and_those_of_one_cause_are_no_longer_open_on_the_way_down(database: Database) -> None:
+    migrate.upgrade(database, "0012")
+    issue = "INSERT INTO issues (id, workspace_id, stage, factor, title, owner, status, evidence, opened_by, opened_at, changed_at{more}) "
+    values = "VALUES (:id, 'w', 'use', 'brand', 't', 'o', 'open', '{{}}', 'u', 1, 1{more})"
+    with database.write() as connection:
+        connection.execute(text("INSERT INTO workspaces (id, name, keeps_originals, created_at) VALUES ('w', 'w', false, 1)"))
+        connection.execute(text((issue + values).format(more="")), {"id": "old"})
+    migrate.upgrade(database)
+    with database.write() as connection:
+        for number, cause in enumerate(("late", "wet")):
+            made = issue.format(more=", cause") + values.format(more=", :cause")
+            connection.execute(text(made), {"id": f"new{number}", "cause": cause})
+        assert connection.execute(text("SELECT cause, status FROM issues WHERE id = 'old'")).one() == ("", "open")
+    migrate.downgrade(database, "0012")
+    with database.read() as connection:
+        found = connection.execute(text("SELECT id, status FROM issues ORDER BY id")).all()
+    assert found == [("new0", "dismissed"), ("new1", "dismissed"), ("old", "open")]
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("CREATE TABLE workspaces (id INTEGER)"))

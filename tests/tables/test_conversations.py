@@ -213,6 +213,38 @@ def test_files_that_hold_no_conversation_are_rejected_by_their_name(name: str, c
     assert codes(records(tmp_path / name, content)) == [("a", code)]
 
 
+DIALOGUES = {
+    "Agent: Hello\r\nCustomer: It broke.\n\nTwice.\nAgent Anna: Sorry.": ["agent", "customer", "agent"],
+    "[10:30] Customer: Order: 7\nwhere is it?\nSupport: On its way.": ["customer", "agent"],
+    "Look what I got.\nAgent: rude\nCustomer: me": ["customer"],
+    "Agent: rude\nthat is all": ["customer"],
+    "Staff: rude\nManager: absent": ["customer"],
+    "Support: 2/5\nUser Interface: 3/5": ["customer"],
+    "Agent: Hello Customer: Hi": ["customer"],
+    "Guest: me\nUser: me too": ["customer"],
+}
+
+
+@pytest.mark.parametrize("text", DIALOGUES)
+def test_a_turn_that_is_a_dialogue_is_parted_and_no_other(text: str, tmp_path: Path) -> None:
+    turn = {"speaker": "customer", "text": text, "at": "2026-01-05T09:00:00Z", "author": "Jo"}
+    found = only(tmp_path / "t.jsonl", json.dumps({"id": "1", "turns": [turn, {"speaker": "bot", "text": "Bye."}]}))
+    *parts, last = found.turns
+    assert [part.speaker for part in parts] == DIALOGUES[text] and last == RawTurn("bot", "Bye.")
+    if len(parts) == 1:
+        assert parts == [RawTurn(**turn)]  # type: ignore[arg-type]
+    else:
+        assert [part.at for part in parts] == [parts[0].at, *[None] * (len(parts) - 1)] and parts[0].at in ("10:30", turn["at"])
+        assert "".join(" ".join(part.text for part in parts).split()) == "".join(text.split()).replace("Agent:", "").replace(
+            "Customer:", ""
+        ).replace("AgentAnna:", "").replace("Support:", "").replace("[10:30]", "")
+
+
+def test_a_row_that_is_a_dialogue_is_parted(tmp_path: Path) -> None:
+    found = only(tmp_path / "t.csv", csv(("a", "Agent", '"Agent: Hello\nCustomer: It broke."', "", "")))
+    assert said(found) == [("agent", "Hello"), ("customer", "It broke.")] and found.row and found.row["message"] == "It broke."
+
+
 NAMED = {
     "a.vtt": "WEBVTT\n\n00:00.000 --> 00:01.000\n<v Mia>It broke.</v>\n\n00:01.000 --> 00:02.000\n<v Agent>Sorry.</v>\n",
     "a.txt": "mia: It broke.\nAgent: Sorry.\n",

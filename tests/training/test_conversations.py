@@ -14,7 +14,7 @@ from training.conversations import Heard, _fit, dialogue_features, fit_conversat
 from training.corpora import CORPORA, HELD_OUT
 from training.run import Run
 from training.settings import load_training_settings
-from training.transcripts import transcript_figures
+from training.transcripts import crossed_calibration, transcript_figures
 from vocservice.assemble import dialogue_of
 from vocservice.inference.bundle import load_bundle
 from vocservice.inference.conversation import FEATURES, ConversationModel, Dialogue, Logistic
@@ -177,3 +177,27 @@ def test_figures_of_transcripts_by_hand(model: ConversationModel, engine: Engine
             "top_0.333333": (1.0, 1.0),
         }
     assert figures["sentiment_end"]["n"] == 8
+    predictions = {"outcome": 8 * len(model.outcome), "needs_review": 8, "reasons": 8 * len(model.reasons), "sentiment_start": 8 * 5}
+    happened = {"outcome": 8, "needs_review": 3, "reasons": 2 * 2, "sentiment_start": 8}
+    for name, table in figures["calibration"].items():
+        assert sum(row["n"] for row in table["reliability"]) == predictions[name]
+        assert sum(row["n"] * row["seen"] for row in table["reliability"]) == pytest.approx(happened[name])
+    assert figures["calibration"].keys() == predictions.keys()
+
+
+def test_calibration_is_crossed_over_the_real_conversations_that_the_licence_allows(
+    run: Run, model: ConversationModel, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[list[str]] = []
+    monkeypatch.setattr("training.transcripts.fit_on", lambda heard, run: fitted.append([one.row["id"] for one in heard]) or model)
+    assert crossed_calibration(engine, run) == {"n": 0}  # no conversation model
+    with_model = Engine(replace(engine.bundle, conversation=model), threads=1)
+    for commercial, real in (
+        (False, {f"twcs-{n}" for n in range(8)} | {f"care-{n}" for n in range(4)}),
+        (True, {f"care-{n}" for n in range(4)}),
+    ):
+        fitted.clear()
+        found = crossed_calibration(with_model, replace(run, commercial=commercial))
+        assert found["n"] == len(real) and found["calibration"].keys() == {"outcome", "needs_review", "reasons"}
+        assert all(sum(example not in ids for ids in fitted) == 1 for example in real)  # fitted to in every fold but its own
+        assert {example for ids in fitted for example in ids if not example.startswith("syn-")} == real

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from training.corpora import CORPORA, HELD_OUT
-from training.report import TARGETS, keep_earlier, write_reports
+from training.report import RARE, TARGETS, keep_earlier, write_custom_card, write_reports
 from vocservice.inference.bundle import Manifest
 from vocservice.taxonomy import load_taxonomy
 
@@ -36,6 +36,10 @@ FIGURES = {
 
 def figure(value: float, n: int = 298) -> dict[str, Any]:
     return {"value": value, "low": round(value - 0.04, 3), "high": round(value + 0.03, 3), "n": n}
+
+
+def bin_of(said: float, seen: float, n: int) -> dict[str, Any]:
+    return {"said": said, "seen": seen, "n": n, "share": 0.5}
 
 
 def of_set(keys: tuple[str, ...], kind: str, start: float) -> dict[str, Any]:
@@ -76,7 +80,13 @@ def metrics() -> dict[str, Any]:
             "outcome": {"macro_f1": figure(0.55, 60), "labels": {"pending": judged(8, 0.3)}},
             "sentiment_start": figure(0.8, 60),
             "sentiment_end": figure(0.7, 60),
+            "calibration": {"needs_review": {"calibration_error": 0.0789, "reliability": [bin_of(0.95, 0.9, 41)]}},
             "reasons": {"abandoned": judged(9, 0.5, "average_precision") | found, "escalation": {"n": 0}},
+        },
+        "polarity": {"factors": {"n": 515, "calibration_error": 0.0213, "reliability": [bin_of(0.66, 0.7, 412)]}},
+        "transcripts_crossed": {
+            "n": 187,
+            "calibration": {"outcome": {"calibration_error": 0.0456, "reliability": [bin_of(0.55, 0.5, 99)]}},
         },
         "sentiment_sets": {"sst": figure(0.9, 800), "amazon": figure(0.94, 774)},
     }
@@ -130,6 +140,13 @@ def test_calibration_evidence_transcripts_and_public_sets_are_shown(metrics: dic
     quality, _ = written(metrics, tmp_path)
     assert quality.count("expected calibration error 0.032") == 5
     assert rows(quality, "0.15") == [["0.15", "0.20", "77"]] * 5
+    for title, row in (
+        ("polarity of factors: expected calibration error 0.021", ["0.66", "0.70", "412"]),
+        ("needs_review, dev (n = 60): expected calibration error 0.079", ["0.95", "0.90", "41"]),
+        ("outcome, cross-validated (n = 187): expected calibration error 0.046", ["0.55", "0.50", "99"]),
+    ):
+        assert f"### {title}" in quality and rows(quality, row[0]) == [row]
+    assert "Of the 515 labels that are annotated" in quality
     assert rows(quality, "touches the annotated span")[0][1:] == ["0.90", "0.930 (0.89-0.96)"]
     assert "n = 431 labels. Whole-text spans would have precision 0.24" in quality
     assert "n = 60 real conversations, 17 of which need review" in quality
@@ -148,11 +165,44 @@ def test_rare_labels_are_shown_by_cross_validation_where_it_was_measured(metrics
     quality, _ = written(metrics | {"crossed": metrics["fresh"] | {"n": 1222}}, tmp_path)
     part = quality[quality.index("## Per label, by cross-validation (n = 1222)") : quality.index("## Calibration (fresh)")]
     assert rows(part, "`awareness`") and rows(part, "`escalation`") and "### sentiment" not in part
-    assert "by cross-validation" not in written(metrics | {"crossed": {"n": 0}}, tmp_path)[0]
+    assert "## Per label, by cross-validation" not in written(metrics | {"crossed": {"n": 0}}, tmp_path)[0]
+
+
+def test_rare_labels_stand_in_one_place_with_n_and_interval_by_data_set(metrics: dict[str, Any], tmp_path: Path) -> None:
+    crossed = metrics["fresh"] | {"n": 1222, "stages": of_set(load_taxonomy()["stages"].keys, "multi", 0.7)}
+    quality, _ = written(metrics | {"crossed": crossed}, tmp_path)
+    part = quality[quality.index("## Rare labels") : quality.index("## Per label, dev")]
+    assert "dev (n = 298 texts) | fresh (n = 665 texts) | cross-validated (n = 1222 texts)" in part
+    assert rows(part, "`stages.awareness`")[0][1:] == ["not known: n = 0"] * 3
+    shown = ["0.501 (0.46-0.53), n = 1", "0.401 (0.36-0.43), n = 1", "0.701 (0.66-0.73), n = 1"]
+    assert rows(part, "`stages.discovery`")[0][1:] == shown
+    assert {key for _, _, key in RARE} >= {"awareness", "discovery", "self_service", "emotional_connection", "safety_fraud"}
+    assert all(rows(part, f"`{path[0]}.{path[-1]}`") for path in RARE)
+    assert rows(part, "stages, macro")[0][1:] == ["0.700 (0.66-0.73)", "0.600 (0.56-0.63)", "0.900 (0.86-0.93)"]
+    assert rows(written(metrics, tmp_path)[0], "`stages.discovery`")[0][3] == "-"
+
+
+def test_another_bundle_stands_beside_with_what_the_comparison_says(metrics: dict[str, Any], tmp_path: Path) -> None:
+    told = [{"figure": "flags", "this": 0.81, "other": 0.833}, {"figure": "scope", "this": 0.7, "other": None}]
+    against: dict[str, Any] = {"other": "old-1", "rows": told, "behind": ["flags"], "unknown": ["scope"]}
+    quality, _ = written(metrics | {"against": against}, tmp_path)
+    assert "on every headline figure: no, behind on flags; not known of scope." in quality
+    assert rows(quality, "flags") == [["flags", "0.810", "0.833", "-0.023"]] and rows(quality, "scope") == [["scope", "0.700", "-", "-"]]
+    fine = written(metrics | {"against": against | {"behind": [], "unknown": []}}, tmp_path)[0]
+    assert "on every headline figure: yes." in fine and "## Against" not in written(metrics, tmp_path)[0]
+
+
+@pytest.mark.parametrize("commercial", [False, True])
+def test_the_card_of_another_taxonomy_says_what_its_encoder_learned_from(metrics: dict[str, Any], tmp_path: Path, commercial: bool) -> None:
+    manifest = Manifest(**(MANIFEST | {"recipe": {"start": "base-1", "without_non_commercial": commercial}}))
+    write_custom_card({"n": 3}, manifest, tmp_path)
+    card = (tmp_path / "CARD.md").read_text(encoding="utf-8")
+    assert ("holds no corpus whose licence forbids" in card, "non-commercial use only" in card) == (commercial, not commercial)
 
 
 def test_a_bundle_without_a_conversation_model_says_so(metrics: dict[str, Any], tmp_path: Path) -> None:
-    assert "No conversation model" in written(metrics | {"transcripts": {"n": 0}}, tmp_path)[0]
+    quality, _ = written(metrics | {"transcripts": {"n": 0}}, tmp_path)
+    assert "No conversation model" in quality and "## Calibration of conversations" not in quality
 
 
 def test_baselines_stand_beside_the_bundle_and_what_they_lack_is_a_dash(metrics: dict[str, Any], tmp_path: Path) -> None:

@@ -135,6 +135,15 @@ def test_evaluate_without_baselines_writes_its_report(
     assert (metrics["dev"], manifest, folder, path) == ({"n": 3}, "the manifest", toy.folder, tmp_path / "quality.md")
 
 
+def test_evaluate_against_another_bundle_reports_both(measured: dict[str, Any], toy: Toy, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"dev": {"stages": {"micro_f1": {"value": 0.5}}}}', encoding="utf-8")
+    options = ["--no-baselines", "--no-timings", "--against", str(tmp_path), "--report", str(tmp_path / "quality.md")]
+    assert main(["--threads", "1", "evaluate", "--data", str(tmp_path), "--bundle", str(toy.folder), *options]) == 0
+    against = measured["reports"][0]["against"]
+    assert against["other"] == tmp_path.name and against["rows"][0]["other"] == 0.5
+    assert main(["evaluate", "--data", str(tmp_path), "--bundle", str(toy.folder), *options[:2], "--against", str(tmp_path.parent)]) == 2
+
+
 def test_without_a_current_bundle_evaluate_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,7 +38,8 @@ def filled(office: Office) -> Office:
         labels = {"stages": (Label("use", 0.9, told),), "factors": factors, "scope": Label("service_complaint", 0.9, told)}
         record = office.record(text=TEXT, model="fake-1" if number % 10 < 8 else "fake-2", **labels)
         score = 9.0 - 4 * (sign == "-") - number % 2
-        set_record(office, record, created_at=day, subject_hash=f"{number:064d}", score_kind="nps", score_value=score, score_scale=10.0)
+        told_of = {"created_at": day, "subject_hash": f"{number:064d}", "details": {"region": "ns"[number % 2]}}
+        set_record(office, record, **told_of, score_kind="nps", score_value=score, score_scale=10.0)
     return office
 
 
@@ -56,16 +57,16 @@ def parts(value: Any) -> Iterator[str]:
 
 
 def test_every_drawing_and_every_table_of_the_page_leads_to_its_numbers_and_no_number_is_without_a_place(filled: Office) -> None:
-    page = filled.browser("analyst").page("/workbench?channel=chat")
+    page = filled.browser("analyst").page("/workbench?channel=chat&by=region")
     linked = {str(link["href"]) for link in page.all("a") if "/workbench/charts/" in str(link["href"])}
-    assert linked == {f"/workbench/charts/{name}.json?channel=chat" for name in CHARTED} - missing(page.words)
+    assert linked == {f"/workbench/charts/{name}.json?channel=chat&by=region" for name in CHARTED} - missing(page.words)
     drawn = {str(title["id"]).removeprefix("chart-").removesuffix("-title") for title in page.all("title") if "id" in title}
     assert len(drawn) >= 7 and drawn <= CHARTED.keys()
 
 
 def missing(words: str) -> set[str]:
     """The links of tables that the page replaces by a sentence."""
-    return {"/workbench/charts/anomalies.json?channel=chat"} if "Nothing stands out" in words else set()
+    return {"/workbench/charts/anomalies.json?channel=chat&by=region"} if "Nothing stands out" in words else set()
 
 
 @pytest.mark.parametrize("name", CHARTED)

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from builders import piece
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from vocservice.records import Factor, Label
-from vocservice.store import issues, schema
-from web.storing import ELSEWHERE
+from vocservice.store import issues, schema, vectors
+from vocservice.store.vectors import Held
+from web.storing import ELSEWHERE, WORKSPACE
 from web.test_openapi import check, schema_of
 from web.test_workbench import Leads, counted
 from web.visiting import Browser, Office
@@ -123,6 +125,90 @@ def test_it_closes_only_when_complaints_have_fallen(office: Office) -> None:
     assert browser.send(path, path, {"status": "closed"}).status_code == 303 and status_of(office) == ["closed"]
     say(office, 40, days_ago=1, is_complaint=True)
     assert "the complaints are back" in browser.page(PATH).words
+
+
+LATE, WET = "The parcel came late.", "Rain soaked everything."
+WIDTH = 8
+TURN = np.linalg.qr(np.random.default_rng(1).normal(size=(WIDTH, WIDTH)))[0]
+
+
+def say_cause(office: Office, text: str, kind: int, count: int, *, days_ago: int, bundles: tuple[str, ...] = ("fake-1",)) -> None:
+    """Complaints of one cell and cause, each with a vector by these bundles; `fake-2` turns all directions."""
+    evidence = (piece(text, text),)
+    blame = {"stages": (Label("use", 0.9, evidence),), "factors": (Factor("fulfilment", "-", 0.9, evidence),)}
+    subjects = [f"{kind}{days_ago:031d}{number:032d}" for number in range(count)]
+    made = [office.record(text=text, subject=subject, scope=scope("service_complaint"), **blame) for subject in subjects]
+    with office.database.write() as connection:
+        backdated(connection, made, days_ago)
+        for number, record in enumerate(made):
+            own = np.eye(WIDTH)[kind] * 100 + np.random.default_rng(number).normal(0, 8, WIDTH)
+            for bundle in bundles:
+                vector = (own @ TURN if bundle == "fake-2" else own).astype(np.int8).tobytes()
+                vectors.keep(connection, Held(WORKSPACE, record, 1, bundle), vector)
+
+
+def say_beside(office: Office, *, days_ago: int) -> None:
+    """Complaints of other cells, each rarer."""
+    names = ("brand", "process", "courtesy", "technology", "competence", "resolution")
+    blames = [{"stages": (Label("use", 0.9, ()),), "factors": (Factor(name, "-", 0.9, ()),)} for name in names]
+    made = [office.record(text=TEXT, scope=scope("service_complaint"), **blame) for blame in blames]
+    with office.database.write() as connection:
+        backdated(connection, made, days_ago)
+
+
+def backdated(connection: Connection, made: list[str], days_ago: int) -> None:
+    at = NOW - timedelta(days=days_ago)
+    connection.execute(update(schema.records).where(schema.records.c.id.in_(made)).values(created_at=at))
+
+
+def told(office: Office) -> dict[str, dict[str, Any]]:
+    """The issues as JSON, by the first word of their cause."""
+    found = office.door.client.get("/v1/issues", headers=office.door.key("feedback:read")).get_json()["issues"]
+    return {issue["cause"].split(",")[0]: issue for issue in found}
+
+
+def test_two_causes_of_one_cell_are_two_issues_of_which_one_falls_also_after_a_promotion(office: Office) -> None:
+    say_cause(office, LATE, 0, 40, days_ago=60)
+    say_cause(office, WET, 1, 30, days_ago=60)
+    say_beside(office, days_ago=60)
+    browser = office.browser("analyst")
+    page = browser.page(PATH)
+    whole, late, wet = (form for form in page.forms if form["action"] == PATH)
+    assert page.undefined == set() and dict(late["fields"])["title"].endswith(": came late")
+    paths = [str(browser.post(form).location) for form in (late, wet)]
+    assert browser.post(late).status_code == 409 and len(status_of(office)) == 2
+    assert [dict(form["fields"]).get("cause") for form in browser.page(PATH).forms if form["action"] == PATH] == [None]
+    assert "rain soaked" in browser.page(paths[1]).words and browser.page(paths[0]).undefined == set()
+    backdate(office, 50)
+    say(office, 70, days_ago=2, is_complaint=False)
+    say_cause(office, WET, 1, 30, days_ago=2)
+    found = told(office)
+    check(schema_of("/v1/issues/{issue_id}", "get", 200, "application/json"), found["came late"])
+    assert [found[name]["inflow"]["verdict"] for name in ("came late", "rain soaked")] == ["fallen", "unchanged"]
+    assert 20 < found["came late"]["evidence"]["records"] <= 40 and found["came late"]["evidence"]["looked"] == 70
+    assert found["came late"]["inflow"]["told"] == {"bundle": "fake-1", "complaints": 100, "without": 0, "part": 1.0}
+
+    say_cause(office, WET, 1, 60, days_ago=1, bundles=("fake-2",))
+    inflow = told(office)["rain soaked"]["inflow"]
+    assert inflow["verdict"] == "unknown" and "60 of 160 complaints have no vector of fake-1" in inflow["remedy"]
+    assert "60 of 160 complaints" in browser.page(paths[1]).words
+    analyse_again(office)
+    found = told(office)
+    assert [found[name]["inflow"]["told"]["bundle"] for name in found] == ["fake-2", "fake-2"]
+    assert found["came late"]["inflow"]["verdict"] == "fallen" != found["rain soaked"]["inflow"]["verdict"]
+    assert browser.send(paths[0], paths[0], {"status": "closed"}).status_code == 303
+    assert browser.send(paths[1], paths[1], {"status": "closed"}).status_code == 409
+    with office.database.read() as connection:
+        assert list(connection.scalars(select(schema.audit.c.action))).count("issue.carry") == 2
+    assert browser.post(whole).status_code == 303
+
+
+def analyse_again(office: Office) -> None:
+    """Another bundle makes a vector of what the first has read."""
+    with office.database.write() as connection:
+        for held in connection.execute(select(schema.vectors).where(schema.vectors.c.bundle == "fake-1")).all():
+            vector = (np.frombuffer(held.vector, np.int8) @ TURN).astype(np.int8).tobytes()
+            vectors.keep(connection, Held(WORKSPACE, held.record_id, 1, "fake-2"), vector)
 
 
 def test_what_somebody_changed_in_between_is_not_overwritten(office: Office) -> None:

@@ -112,7 +112,8 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
 
     Raises:
         click.UsageError: `--sheet` without a workbook, `--customer` with JSON, which tells roles, `--excel` or `--delimiter` without
-            CSV, `--explode` without a table, `--resume` without files, `--workers` or `--ray-address` without Ray, or `--save-mapping` in a dry run.
+            CSV, `--explode` without a table, `--resume` without files, `--workers` or `--ray-address` without Ray, or
+            `--save-mapping` in a dry run.
     """
     if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")

@@ -1,6 +1,6 @@
 """A workspace in, its analysed records as a file for other tools out: `voc export -o FILE`, redacted texts and no customer's key."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,10 @@ from vocservice.errors import OutputError
 from vocservice.tables.partial import Partial
 
 if TYPE_CHECKING:
-    from vocservice.store.exported import Write
+    from vocservice.store.exported import Segments
+    from vocservice.store.reading import Taken
+
+    Write = Callable[[Path, Iterable[Taken], Segments], object]
 
 ACTOR = "command line"
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -32,14 +35,15 @@ def export(output: str, since: datetime | None, until: datetime | None, workspac
     from vocservice.store import audit, reading
     from vocservice.store.audit import Act
     from vocservice.store.exported import written
+    from vocservice.store.segments import told
 
     path = Path(output)
     write = _writer(path)
     days = {name: day.date() if day else None for name, day in (("since", since), ("until", until))}
     with opened(workspace) as here, Partial(_checked(path, here.database.url.database)).written() as partial:
         with here.database.read() as connection:
-            ids = reading.ids(connection, here.workspace_id, **days)
-        records = written(here.database, here.workspace_id, ids, partial, write)
+            ids, segments = reading.ids(connection, here.workspace_id, **days), told(connection, here.workspace_id)
+        records = written(here.database, here.workspace_id, ids, partial, lambda file, found: write(file, found, segments))
         with here.database.write() as connection:
             act = Act(ACTOR, "records.export", here.workspace_id, {"format": path.suffix.lower(), "records": records})
             audit.write(connection, here.workspace_id, act)
@@ -64,7 +68,7 @@ def _writers() -> Mapping[str, "Write"]:
     from vocservice.tables.write_records import ANONYMOUS, write_lines, write_records, write_table
 
     def of_rows(write: Callable[..., None], **options: Any) -> "Write":
-        return lambda path, records: write(path, map(exported, records), **options)
+        return lambda path, records, segments: write(path, (exported(taken, segments) for taken in records), **options)
 
     return {
         ".parquet": of_rows(write_records, schema=ANONYMOUS),

@@ -57,11 +57,12 @@ class Options:
     def deciding(self) -> dict[str, Any]:
         """Those that decide the output; the model and the columns are found by others, and known for themselves."""
         found = {name: getattr(self, name) for name in ("sheet", "limit", "excel", "delimiter", "explode")}
+        return {"format": output_format(self.output).name, **found, **self._customers()}
+
+    def _customers(self) -> dict[str, str]:
+        """The names of customers as one hash: the plan is kept, and names are not."""
         names = "\n".join(sorted(map(called, self.customer)))
-        customers = (
-            {"customers": hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()} if names else {}
-        )  # the plan is kept; names are not
-        return {"format": output_format(self.output).name, **found, **customers}
+        return {"customers": hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()} if names else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,9 @@ At least once: a worker that dies between the mail and its transaction mails aga
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
 from urllib.parse import quote
 
-from vocservice.errors import MailError
-from vocservice.jobs.mailing import Post, post
+from vocservice.jobs.mailing import Post, post, written
 from vocservice.settings import Settings
 from vocservice.store import alerts, jobs
 from vocservice.store.alerts import Letter, Matter
@@ -73,17 +70,10 @@ class Alerting:
     def _mail(self, letter: Letter, subject: str, text: str) -> None:
         if not letter.addresses:
             return
-        mail = self.settings.mail
-        if not mail.host:
-            raise MailError("no mail server is set (mail.host)")
-        message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = mail.sender, "undisclosed-recipients:;", subject
         with self.store.database.read() as connection:
-            message["Date"] = format_datetime(now(connection))
-        message["Message-ID"] = f"<{_fingerprint(letter, subject)}@{parseaddr(mail.sender)[1].rpartition('@')[2]}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text + "\n")
-        self.post(mail, message, letter.addresses)
+            at = now(connection)
+        message = written(self.settings.mail, subject=subject, text=text, mark=_fingerprint(letter, subject), at=at)
+        self.post(self.settings.mail, message, letter.addresses)
 
 
 def subject_of(letter: Letter) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
@@ -19,6 +20,9 @@ from vocservice.store.database import Database
 from vocservice.store.figures import is_behind
 from vocservice.tables.partial import Partial
 from vocservice.taxonomy import Taxonomy
+
+if TYPE_CHECKING:  # numpy comes with the first figure
+    from vocservice.reporting.columns import Columns
 
 log = logging.getLogger("vocservice.jobs")
 
@@ -121,21 +125,32 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
     Raises:
         StoreError: the database does not answer.
     """
-    from vocservice.reporting.columns import Columns
     from vocservice.reporting.page import render
     from vocservice.reporting.report import DATE, Where, Wish
     from vocservice.store.reported import reported
+
+    columns = columns_of(database, workspace_id, taxonomy)
+    with database.read() as connection:
+        mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
+        compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
+        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True)
+        return render(reported(connection, workspace_id, columns, mask, wish))
+
+
+def columns_of(database: Database, workspace_id: str, taxonomy: Taxonomy) -> "Columns":
+    """The records of a workspace as they now are.
+
+    Raises:
+        StoreError: the database does not answer.
+    """
+    from vocservice.reporting.columns import Columns
 
     while packed.catch_up(database, workspace_id):
         pass
     with database.read() as connection:
         changes = packed.changes(connection, workspace_id, packed.span(connection, workspace_id, 0))
         parts = [Columns.of(taxonomy, ((change.record_id, change.packed) for change in batch)) for batch in changes]
-        columns = Columns.joined([Columns.of(taxonomy, ()), *parts])
-        mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
-        compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
-        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True)
-        return render(reported(connection, workspace_id, columns, mask, wish))
+        return Columns.joined([Columns.of(taxonomy, ()), *parts])
 
 
 def kept(settings: ReportSettings, workspace_id: str) -> list[Path]:

@@ -3,7 +3,9 @@
 import smtplib
 import ssl
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
 
 from vocservice.errors import MailError
 from vocservice.settings import MailSettings
@@ -24,6 +26,23 @@ def post(mail: MailSettings, message: EmailMessage, to: Sequence[str]) -> None:
             server.send_message(message, mail.sender, list(to))
     except (smtplib.SMTPException, OSError) as error:
         raise MailError(f"the mail server did not take a mail ({type(error).__name__})") from None
+
+
+def written(mail: MailSettings, *, subject: str, text: str, mark: str, at: datetime) -> EmailMessage:
+    """A mail whose readers do not see each other; one with the same `mark` is the same mail again, by which programs show one.
+
+    Raises:
+        MailError: there is no mail server (`mail_failed`).
+    """
+    if not mail.host:
+        raise MailError("no mail server is set (mail.host)")
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = mail.sender, "undisclosed-recipients:;", subject
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = f"<{mark}@{parseaddr(mail.sender)[1].rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text + "\n")
+    return message
 
 
 def _connected(mail: MailSettings) -> smtplib.SMTP:

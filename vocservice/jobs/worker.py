@@ -1,7 +1,7 @@
 """A store and a way to load bundles in, its work done out, chunk by chunk, until it is told to stop.
 
-One thread analyses; a second one hands out small jobs (`errands`), a third one batch at a time; a fourth renews leases. Which
-bundle serves is read with every claim, so a promotion counts from the next chunk on.
+One thread analyses; a second one hands out small jobs (`errands`), a third one batch and one look of a watch at a time; a fourth renews
+leases. Which bundle serves is read with every claim, so a promotion counts from the next chunk on.
 """
 
 import logging
@@ -15,7 +15,7 @@ from time import monotonic
 
 from vocservice.api import Analyser
 from vocservice.errors import StoreError
-from vocservice.jobs import alerting, batches, erasing, fetching, outbound, reanalysis
+from vocservice.jobs import alerting, batches, erasing, fetching, outbound, reanalysis, watching
 from vocservice.jobs.analysing import Analysing
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.batches import Batches
@@ -25,8 +25,9 @@ from vocservice.jobs.guard import Policy
 from vocservice.jobs.heartbeat import Heartbeat
 from vocservice.jobs.model import Load, Model
 from vocservice.jobs.wake import Alarm, listen
+from vocservice.jobs.watching import Watching
 from vocservice.settings import Settings
-from vocservice.store import analyses, jobs, packed, promotions, workspaces
+from vocservice.store import analyses, jobs, packed, promotions, watches, workspaces
 from vocservice.store.alerts import ALERT, TRY
 from vocservice.store.batches import BATCH
 from vocservice.store.erasure import ERASE_FILES
@@ -37,6 +38,8 @@ from vocservice.store.outbound import DELIVER
 from vocservice.store.previews import PREVIEW
 from vocservice.store.promotions import REANALYSE
 from vocservice.store.records import ANALYSE, FETCH
+from vocservice.store.watches import NOW, WATCH
+from vocservice.taxonomy import Taxonomy
 from vocservice.text.rules import RedactionRules
 
 log = logging.getLogger("vocservice.jobs")
@@ -89,6 +92,9 @@ class Worker:
         self._batches = Batches(store, settings, self._analyser, self._beat, self._stop)
         whole = {BATCH: Errand(batches.MAX_ATTEMPTS, self._batches.run)}
         self._files = Errands(store.database, whole, self._beat, slots=1)
+        watch = Watching(store, settings, self._taxonomy)
+        looks = {WATCH: Errand(watching.MAX_ATTEMPTS, watch.run), NOW: Errand(watching.MAX_ATTEMPTS, watch.now)}
+        self._looks = Errands(store.database, looks, self._beat, slots=1)
         self._digests = Digests(store.database, settings.reports)
         self._alarms = (Alarm(), Alarm(), Alarm())
         self._swept = self._pruned = 0.0
@@ -102,6 +108,7 @@ class Worker:
                 self._serve()
         self._errands.close()
         self._files.close()
+        self._looks.close()
         log.info("worker stopped")
 
     def stop(self) -> None:
@@ -175,14 +182,23 @@ class Worker:
             self._errands.finish()
             busy = self._turn_files() or busy
             self._files.finish()
+            self._looks.finish()
 
     def _turn_files(self) -> bool:
-        """Start a batch, where none is being done and there is a model; False where there is nothing to start. Due reports come first."""
+        """Start a batch and a look of a watch, where none is being done and there is a model; False where there is nothing to start.
+
+        Due reports come first.
+        """
         analyser = self._analyser()
         if analyser is None:
             return False
         self._beside(lambda: self._digests.turn(analyser.taxonomy), "reports")
-        return self._files.turn()
+        found = [self._files.turn(), self._looks.turn()]
+        return any(found)
+
+    def _taxonomy(self) -> Taxonomy | None:
+        analyser = self._analyser()
+        return analyser.taxonomy if analyser else None
 
     def _analyser(self) -> Analyser | None:
         return self._model.get(self._serving())
@@ -205,6 +221,7 @@ class Worker:
         with self._store.database.write() as connection:
             if failed := analyses.give_up(connection):
                 log.error("records given up", extra={"fields": {"records": failed}})
+            watches.await_all(connection)
         self._batches.tidy()
         self._pack()
         self._prune()

@@ -62,6 +62,7 @@ CHARTED: Mapping[str, Charted] = {
     "priorities": Charted(
         "Volume against impact", "priority", lambda report: [one for one in report.drivers.drivers if one.quadrant], "drivers"
     ),
+    "segments": Charted("By segment", "segment", lambda report: report.segments),
     "series": Charted("Every series", "odd", lambda report: report.series, "series"),
     **{
         slug(name, bucket): Charted(f"{name.capitalize()} by {bucket}", "odd", partial(_figure, name, bucket), "series")

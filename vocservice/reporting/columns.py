@@ -4,7 +4,7 @@ Columns are never changed: new and changed rows make new columns.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -42,6 +42,7 @@ FIELDS = np.dtype(
 UNITS = np.dtype([("label", "<u4"), ("stage", "<u4"), ("kind", "u1"), ("sure", "u1")])
 Strings = npt.NDArray[np.bytes_]
 Structs = npt.NDArray[np.void]
+FEW = 100  # so many changed rows are put in one by one; of more all are sorted
 KEPT = ("key", "order", "subject", "sentiment", "score", "day", "length", "level", "marks")
 
 
@@ -106,7 +107,7 @@ class Columns:
         context: (n,) place in `contexts`.
         stages, flags: (labels, n) whether given.
         factors: (factors, n) polarity 0 +, 1 -, 2 ~, or -1.
-        places: every factor of every row at every stage it stands at.
+        places: every factor of every row at every stage it stands at, in the order of the rows.
         own: what the rows tell of their own.
     """
 
@@ -143,11 +144,13 @@ class Columns:
     @cached_property
     def subject(self) -> tuple[Ints, Bools]:
         """Numbers of the customers by first appearance, and whether one was told; a row without one has a number of its own."""
+        import pyarrow as pa  # it numbers by first appearance without a sort
+
         told = (self.fields["marks"] & HAS_SUBJECT) > 0
-        _, first, codes = np.unique(self.fields["subject"][told], return_index=True, return_inverse=True)
+        customers = pa.array(self.fields["subject"][told]).dictionary_encode()
         found = np.empty(len(self), dtype=np.int32)
-        found[told] = np.argsort(np.argsort(first)).astype(np.int32)[codes]
-        found[~told] = len(first) + np.arange(len(self) - int(told.sum()), dtype=np.int32)
+        found[told] = customers.indices.to_numpy()
+        found[~told] = len(customers.dictionary) + np.arange(len(self) - len(customers), dtype=np.int32)
         return found, told
 
     @cached_property
@@ -158,7 +161,18 @@ class Columns:
     @cached_property
     def scale(self) -> Codes:
         """The scale on which each row's score lies."""
-        return self._scaled(self.context, self.fields)[2]
+        return self._scored[2]
+
+    @cached_property
+    def _scored(self) -> tuple[tuple[Scale, ...], Floats, Codes]:
+        """What `_scaled` tells of all rows."""
+        return self._scaled(self.context, self.fields)
+
+    @cached_property
+    def _has_untold_scale(self) -> bool:
+        """Whether some scores tell neither kind nor scale, so that theirs depends on which rows are looked at."""
+        untold = np.array([(one.score_kind, one.score_scale) == (None, None) for one in self.contexts] or [False])
+        return bool((untold[self.context] & ((self.fields["marks"] & HAS_SCORE) > 0)).any())
 
     @cached_property
     def segments(self) -> Mapping[str, Codes]:
@@ -186,12 +200,49 @@ class Columns:
         wanted = np.sort(np.array([key_of(record_id) for record_id, _ in rows], dtype=np.int64))
         keys = self.fields["key"]
         stays = wanted[np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)] != keys
+        if len(rows) <= FEW:
+            return Columns.joined(list(self._around(new, np.flatnonzero(~stays).tolist())))
         return Columns.joined([self if stays.all() else self.taken(stays), new])
 
     def taken(self, mask: Bools) -> "Columns":
         """The rows of a mask."""
         at = np.flatnonzero(mask)
         return self._at(at, self.places.of_rows(mask))
+
+    def before(self, order: int, record_id: bytes) -> int:
+        """How many rows stand before a place in their order."""
+        first, last = (int(np.searchsorted(self.fields["order"], order, side)) for side in ("left", "right"))
+        return first + int(np.searchsorted(self.ids[first:last], record_id))
+
+    def _around(self, new: "Columns", gone: Sequence[int]) -> Iterator["Columns"]:
+        """The rows with few new ones where they belong and without some, in pieces that need not be sorted."""
+        lines = zip(new.fields["order"].tolist(), new.ids.tolist(), strict=True)
+        comes = [(self.before(*line), False, number) for number, line in enumerate(lines)]
+        at = 0
+        for place, is_gone, number in sorted([*comes, *((place, True, 0) for place in gone)]):
+            yield self._piece(at, place)
+            at = place + is_gone
+            if not is_gone:
+                yield new._piece(number, number + 1)
+        yield self._piece(at, len(self))
+
+    def _piece(self, first: int, last: int) -> "Columns":
+        """The rows from one place to another, not copied."""
+        low, high = np.searchsorted(self.places.row, (first, last)).tolist()
+        return Columns(
+            self.labels,
+            self.ids[first:last],
+            {name: values[first:last] for name, values in self.fields.items()},
+            self.scope[first:last],
+            self.outcome[first:last],
+            self.contexts,
+            self.context[first:last],
+            self.stages[:, first:last],
+            self.flags[:, first:last],
+            self.factors[:, first:last],
+            self.places.between(low, high, first),
+            self.own.at(slice(first, last)),
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["Columns"]) -> "Columns":
@@ -203,7 +254,7 @@ class Columns:
         width = max(part.ids.dtype.itemsize for part in parts) or 1
         return cls(
             parts[0].labels,
-            np.concatenate([part.ids.astype(f"S{width}") for part in parts]),
+            np.concatenate([part.ids.astype(f"S{width}", copy=False) for part in parts]),
             {name: np.concatenate([part.fields[name] for part in parts]) for name in KEPT},
             np.concatenate([part.scope for part in parts]),
             np.concatenate([part.outcome for part in parts]),
@@ -229,7 +280,8 @@ class Columns:
         counted = ~self.is_skipped if mask is None else mask & ~self.is_skipped
         rows = _Rows(counted)
         fields, context = {name: rows.of(values) for name, values in self.fields.items()}, rows.of(self.context)
-        scales, score, scale = self._scaled(context, fields)
+        scales, score, scale = self._scaled(context, fields) if self._has_untold_scale else self._scored_at(rows)
+        counts = np.bincount(context, minlength=len(self.contexts)).tolist()
         labels, level = self.labels, fields["level"].astype(np.float64)
         level[fields["level"] == NO_LEVEL] = np.nan
         return Frame(
@@ -242,9 +294,9 @@ class Columns:
             places=self.places if rows.are_all else self.places.of_rows(counted),
             scope=Codes(labels.scopes, rows.of(self.scope)),
             outcome=Codes(labels.outcomes, rows.of(self.outcome)),
-            channel=self._named(context, [one.channel for one in self.contexts]),
-            model=self._named(context, [one.model for one in self.contexts]),
-            version=self._named(context, [one.taxonomy for one in self.contexts]),
+            channel=named([one.channel for one in self.contexts], counts, context),
+            model=named([one.model for one in self.contexts], counts, context),
+            version=named([one.taxonomy for one in self.contexts], counts, context),
             scale=scale,
             segments={name: Codes(codes.names, rows.of(codes.codes)) for name, codes in self._asked(by).items()},
             subject=rows.of(self.subject[0]),
@@ -264,10 +316,10 @@ class Columns:
         step = np.diff(order)
         if (step > 0).all() or ((step >= 0).all() and (self.ids[1:] >= self.ids[:-1])[step == 0].all()):
             return self
-        at = np.lexsort((self.ids, order))
+        at = _in_order(order, self.ids)
         place = np.empty(len(at), dtype=np.int32)
         place[at] = np.arange(len(at), dtype=np.int32)
-        return self._at(at, replace(self.places, row=place[self.places.row]))
+        return self._at(at, replace(self.places, row=place[self.places.row]).by_row())
 
     def _at(self, at: Ints, places: Places) -> "Columns":
         return Columns(
@@ -285,15 +337,23 @@ class Columns:
             self.own.at(at),
         )
 
-    def _named(self, context: Ints, names: Sequence[str | None]) -> Codes:
-        """The name that each row's context has, those found by how often they are."""
-        return named(names, np.bincount(context, minlength=len(self.contexts)).tolist(), context)
-
     def _asked(self, by: str | None) -> Mapping[str, Codes]:
         """The segments that a frame is to have."""
         if self.own.are_asked:
             return self.segments
         return {by: self.segments[by]} if by is not None and by in self.segments else {}
+
+    def _scored_at(self, rows: "_Rows") -> tuple[tuple[Scale, ...], Floats, Codes]:
+        """What `_scaled` tells of some rows, where it does not depend on which."""
+        scales, score, scale = self._scored
+        if rows.are_all:
+            return self._scored
+        some = Codes(scale.names, rows.of(scale.codes))
+        codes = named(
+            [*some.names, None], [*some.counts().tolist(), 0], some.codes
+        )  # the place before the first is the last, which is none
+        by_name = dict(zip(scale.names, scales, strict=True))
+        return tuple(by_name[name] for name in codes.names), rows.of(score), codes
 
     def _scaled(self, context: Ints, fields: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[Scale, ...], Floats, Codes]:
         """The scales of scores, each score between 0 and 1 on its own (NaN where it has none), and which scale that is."""
@@ -318,6 +378,17 @@ def frame_of(rows: Sequence[Row], taxonomy: Taxonomy) -> Frame:
     """Arrays of rows; a stage, factor or flag that the taxonomy does not have is left out."""
     packed = ((row.id, pack(row, order=number)) for number, row in enumerate(rows))
     return Columns.of(taxonomy, packed, are_asked=True).frame()
+
+
+def _in_order(order: Ints, ids: Strings) -> Ints:
+    """The places of rows by order, then by id; soon told of rows of which most are in order already."""
+    at = np.argsort(order, kind="stable")
+    same = np.flatnonzero(np.diff(order[at]) == 0)
+    if len(same):
+        here = np.union1d(same, same + 1)
+        tied = at[here]
+        at[here] = tied[np.lexsort((ids[tied], order[tied]))]
+    return at
 
 
 class _Rows:

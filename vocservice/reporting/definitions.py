@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vocservice.reporting.estimate import MIN_N
 
-ELSEWHERE = ("inflow", "new")
+ELSEWHERE = ("cause", "inflow", "new")
 """Those that pages of the workbench use and a report does not."""
 
 
@@ -64,7 +64,15 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             f"single: one customer; repeated: two or more; shared: at least {customers}; candidate: shared, and more often than the "
             "average blamed cell (binomial test) or than its own rate before the last four weeks (beta-binomial test; Benjamini and "
             "Hochberg 1995, q ≤ 0.05). Words in common: of the evidence, used by at least five customers and more often than in "
-            "other complaints. Two causes in one cell are one rung; its themes tell them apart.",
+            "other complaints. The first ten candidates are told apart by causes, where their complaints have vectors.",
+        ),
+        "cause": Definition(
+            "Cause",
+            "Complaints of one stage and factor that say much the same. Customers are drawn into two halves: the latest 500 complaints of "
+            "the one are grouped as themes are, into five groups at most; how frequent a group is, is tested on up to 1,000 of the other "
+            f"(as a rung, corrected over all causes). Shown where {customers} customers stand behind it and use its words. A complaint "
+            "is of a cause where of the centres of these groups its own is the nearest to its vector, and no farther than nine tenths of "
+            "the complaints that made it.",
         ),
         "unfixed": Definition(
             "Recovered but unfixed",
@@ -89,6 +97,12 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Priority",
             "Negative factors, split at the medians of how often they are blamed and of what they cost: fix first; frequent, mild; "
             "rare, costly; watch. “Not clear” where the interval holds zero.",
+        ),
+        "segment": Definition(
+            "Segment",
+            "A field that the sender told of its own, such as plan or region, and its twelve most frequent values; all others are one "
+            "group, other. In the workbench a value stands by itself only where at least "
+            f"{MIN_N} records of {MIN_N} customers share it, and a field that tells people apart is no segment.",
         ),
         "themes": Definition(
             "Themes of a cell",
@@ -127,7 +141,8 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Inflow of an issue",
             "Service complaints that blame the factor at the stage, as a share of records with a scope: the last four weeks since it "
             "was opened against the eight before. Fallen or risen: z test of two proportions (Fisher’s exact test for few), p ≤ 0.05. "
-            "Not known before two weeks have passed or with fewer than 30 records on a side.",
+            "Not known before two weeks have passed or with fewer than 30 records on a side. Of one cause: those of its complaints; not "
+            "known where complaints without a vector could change what is said.",
         ),
         "new": Definition(
             "New themes",

@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
-from vocservice.reporting.frame import NEGATIVE, POSITIVE, Bools, Codes, Frame
+from vocservice.reporting.frame import NEGATIVE, POSITIVE, Bools, Codes, Frame, Ints, count_of
 from vocservice.reporting.scores import nps_of
 
 Floats = npt.NDArray[np.float64]
@@ -113,9 +113,14 @@ class Design:
     """Predictors (n, terms), controls (n, levels) and the score (n,)."""
 
     terms: tuple[Term, ...]
-    predictors: Floats
-    controls: Floats
+    predictors: Bools
+    controls: Bools
     score: Floats
+
+    def rows(self, at: Ints) -> Floats:
+        """(1, controls, predictors, score) of some rows; of all at once they would take a gigabyte a million."""
+        parts = [np.ones((len(at), 1)), self.controls[at], self.predictors[at], self.score[at, None]]
+        return np.concatenate(parts, axis=1, dtype=np.float64)
 
 
 def drivers_by_kind(frame: Frame, *, segments: Sequence[str] = ()) -> tuple[Drivers, ...]:
@@ -149,14 +154,14 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
         if float(np.ptp(scored.score)) == 0:
             return Drivers(n, "all customers are promoters, or all passive, or all detractors")
     terms, columns = _terms(scored)
-    counts = columns.sum(axis=0).astype(int)
+    counts = np.array([count_of(column) for column in columns.T], dtype=np.int64)
     kept = _kept(counts, n)
     left_out = tuple((term, int(count)) for term, count, keep in zip(terms, counts, kept, strict=True) if not keep and count)
     if not kept.any():
         return Drivers(n, f"no factor, stage or scope is mentioned by {MIN_MENTIONS} scored records or more", left_out=left_out)
     names, controls = _controls(scored, segments)
     chosen = tuple(term for term, keep in zip(terms, kept, strict=True) if keep)
-    design = Design(chosen, columns[:, kept].astype(np.float64), controls, scored.score)
+    design = Design(chosen, columns[:, kept], controls, scored.score)
     return _fitted(design, scored, names, left_out)
 
 
@@ -203,21 +208,22 @@ def _kept(counts: npt.NDArray[np.int64], n: int) -> Bools:
     return np.asarray(kept & enough)
 
 
-def _controls(frame: Frame, segments: Sequence[str]) -> tuple[tuple[str, ...], Floats]:
+def _controls(frame: Frame, segments: Sequence[str]) -> tuple[tuple[str, ...], Bools]:
     """Indicators of the levels of channel, scale and segments, rare levels pooled; one level less, as the mean takes its place."""
     wanted = {"channel": frame.channel, "scale of the score": frame.scale} | {
         name: frame.segments[name] for name in segments if name in frame.segments
     }
     blocks = {name: _indicators(codes) for name, codes in wanted.items()}
     used = {name: block for name, block in blocks.items() if block.shape[1]}
-    return tuple(used), np.concatenate([np.zeros((len(frame), 0)), *used.values()], axis=1)
+    return tuple(used), np.concatenate([np.zeros((len(frame), 0), dtype=bool), *used.values()], axis=1)
 
 
-def _indicators(codes: Codes) -> Floats:
-    levels = [at for at in np.argsort(-codes.counts(), kind="stable")[:MAX_LEVELS] if codes.counts()[at] >= MIN_MENTIONS]
-    table = np.stack([codes.codes == at for at in levels], axis=1) if levels else np.zeros((len(codes.codes), 0))
-    covers_all = bool(levels) and bool((table.sum(axis=1) == 1).all())
-    return np.asarray(table[:, int(covers_all) :], dtype=np.float64)
+def _indicators(codes: Codes) -> Bools:
+    counts = codes.counts()
+    levels = [at for at in np.argsort(-counts, kind="stable")[:MAX_LEVELS].tolist() if counts[at] >= MIN_MENTIONS]
+    table = np.stack([codes.codes == at for at in levels], axis=1) if levels else np.zeros((len(codes.codes), 0), dtype=bool)
+    covers_all = bool(levels) and int(counts[levels].sum()) == len(codes.codes)
+    return np.asarray(table[:, int(covers_all) :])
 
 
 def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: tuple[tuple[Term, int], ...]) -> Drivers:
@@ -268,13 +274,12 @@ def _block_sums(design: Design, subject: npt.NDArray[np.int64]) -> Floats:
 
     All records of one customer stand in one block, so resampling blocks respects that they are not independent.
     """
-    whole = np.concatenate([np.ones((len(design.score), 1)), design.controls, design.predictors, design.score[:, None]], axis=1)
     customers, codes = np.unique(subject, return_inverse=True)
     shuffled = np.random.default_rng(SEED).permutation(len(customers))
     block = shuffled[codes] % min(BLOCKS, len(customers))
     order = np.argsort(block, kind="stable")
     starts = np.flatnonzero(np.diff(block[order], prepend=-1))
-    parts = np.split(whole[order], starts[1:])
+    parts = (design.rows(at) for at in np.split(order, starts[1:]))
     return np.stack([part.T @ part for part in parts])
 
 

@@ -30,7 +30,7 @@ class Codes:
     names: tuple[str, ...]
     codes: Ints
 
-    def take(self, at: Ints) -> "Codes":
+    def take(self, at: Ints | slice) -> "Codes":
         """The rows at some places."""
         return Codes(self.names, self.codes[at])
 
@@ -64,6 +64,16 @@ class Places:
         """Those of the rows of a mask, which are numbered anew."""
         kept = self[mask[self.row]]
         return replace(kept, row=(np.cumsum(mask, dtype=np.int32) - 1)[kept.row])
+
+    def between(self, low: int, high: int, first: int) -> "Places":
+        """Those from one place to another, of rows that are numbered from `first` on; not copied but for the numbers."""
+        here = slice(low, high)
+        return Places(self.row[here] - np.int32(first), self.stage[here], self.factor[here], self.polarity[here], self.sure[here])
+
+    def by_row(self) -> "Places":
+        """The same in the order of rows."""
+        at = np.argsort(self.row, kind="stable")
+        return Places(self.row[at], self.stage[at], self.factor[at], self.polarity[at], self.sure[at])
 
     @classmethod
     def joined(cls, parts: Sequence["Places"], starts: Sequence[int]) -> "Places":

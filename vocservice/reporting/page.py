@@ -275,13 +275,14 @@ def _dot(series: Series, point: Point) -> Dot:
     is_volume = series.figure == "records"
     value = float(point.n) if is_volume else point.share.value
     note = f"{point.n}" if is_volume else words.share_text(point.share)
-    expected = _expected(point, is_volume=is_volume)
+    expected = expected_text(point, is_volume=is_volume)
     odd = point.verdict in ("high", "low")
     extra = [expected, point.verdict if odd else "", "cut off" if point.is_partial else ""]
     return Dot(point.start.isoformat(), value, point.low, point.high, odd, "; ".join([note, *filter(None, extra)]))
 
 
-def _expected(point: Point, *, is_volume: bool) -> str:
+def expected_text(point: Point, *, is_volume: bool) -> str:
+    """Where 95 in 100 such points would lie; blank where too little is known."""
     if point.low is None or point.high is None:
         return ""
     if is_volume:

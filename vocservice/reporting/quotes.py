@@ -21,6 +21,7 @@ QUOTES = 3
 LONGEST = 320
 TYPICAL = 140
 READ_AT_ONCE = 20
+LOOKED = 200  # of a cell, the surest: where these say three times the same, so may a hundred thousand
 _CUT = "…"
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -67,13 +68,17 @@ def _fullest(frame: Frame, rows: Sequence[Row], polarity: int) -> Iterator[Quote
     places = frame.places[(frame.places.polarity == polarity) & (frame.places.stage != NONE)]
     width = len(frame.factor_keys)
     flat = places.stage * width + places.factor
-    cells, counts = np.unique(flat, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    quoted = (
-        _quoted(frame, rows, (int(cell) // width, int(cell) % width, polarity), np.unique(places.row[flat == cell]))
-        for cell in cells[order]
-    )
+    counts = np.bincount(flat)
+    cells = [cell for cell in np.argsort(-counts, kind="stable").tolist() if counts[cell]]
+    quoted = (_quoted(frame, rows, (cell // width, cell % width, polarity), _rows_of(frame, places.row[flat == cell])) for cell in cells)
     yield from islice(filter(None, quoted), CELLS)
+
+
+def _rows_of(frame: Frame, numbers: Ints) -> Ints:
+    """The same numbers of rows in order, each once."""
+    here = np.zeros(len(frame), dtype=bool)
+    here[numbers] = True
+    return np.flatnonzero(here)
 
 
 def _quoted(frame: Frame, rows: Sequence[Row], cell: tuple[int, int, int], members: Ints) -> Quoted | None:
@@ -87,12 +92,16 @@ def _quoted(frame: Frame, rows: Sequence[Row], cell: tuple[int, int, int], membe
 
 
 def _ranked(frame: Frame, members: Ints, factor: int) -> Ints:
-    """The surest first, of these those of a length that reads well."""
-    sure = np.zeros(len(frame), dtype=np.int16)
-    here = frame.places[frame.places.factor == factor]
-    np.maximum.at(sure, here.row, here.sure)
+    """The surest first, of these those of a length that reads well; so many that quotes are looked for in."""
+    sure = np.zeros(len(frame), dtype=np.uint8)
+    here = np.flatnonzero(frame.places.factor == factor)
+    np.maximum.at(sure, frame.places.row[here], frame.places.sure[here])
     length = np.where(frame.length[members] > 0, frame.length[members].astype(np.int64), TYPICAL)
-    return members[np.lexsort((frame.ids[members], np.abs(length - TYPICAL), -sure[members]))]
+    rank = np.abs(length - TYPICAL) - (sure[members].astype(np.int64) << 32)
+    if len(members) > LOOKED:
+        first = rank <= np.partition(rank, LOOKED)[LOOKED]
+        members, rank = members[first], rank[first]
+    return members[np.lexsort((frame.ids[members], rank))][:LOOKED]
 
 
 def _in_turn(rows: Sequence[Row], places: Sequence[int]) -> Iterator[Row]:

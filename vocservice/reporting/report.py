@@ -19,8 +19,9 @@ from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
 from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Bools, Frame, count_of, distinct
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
-from vocservice.reporting.quotes import Quoted, typical_quotes
+from vocservice.reporting.quotes import ANONYMOUS, Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
+from vocservice.reporting.rung_causes import with_causes
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures, scope_figures
 from vocservice.reporting.scores import nps_of
 from vocservice.reporting.segments import MOST_SHOWN, grouped
@@ -59,6 +60,7 @@ class Wish:
         title: of the page.
         is_kept: it may outlive its records, so it quotes nobody and names no record.
         theme_customers: how many different customers must stand behind a theme of a quoted cell; null leaves themes out.
+        cause_customers: how many different customers must stand behind a cause of the ladder; no fewer than of the two others.
         since, until: the period, both days included; null is open. Undated records are in none.
     """
 
@@ -69,6 +71,7 @@ class Wish:
     title: str = "Voice of the customer"
     is_kept: bool = False
     theme_customers: int | None = None
+    cause_customers: int = ANONYMOUS
     since: date | None = None
     until: date | None = None
 
@@ -196,7 +199,7 @@ def report_of(
     frame = _within(whole, wish)
     sides, names = _compared(whole, frame, wish)
     figures = followed(*sides) if sides else {}
-    later, scope = not is_brief, scope_figures(frame, rows, customers=wish.customers)
+    later, scope = not is_brief, _scope(frame, rows, wish)
     drivers = drivers_by_kind(frame, segments=[wish.segment] if wish.segment else []) if later else (Drivers(0),)
     quotes = typical_quotes(frame, rows) if later and not wish.is_kept else ()
     return Report(
@@ -226,6 +229,15 @@ def report_of(
     )
 
 
+def _scope(frame: Frame, rows: Sequence[Row], wish: Wish) -> ScopeFigures:
+    """With the causes of the ladder, where there are rows to look for them and no page that may outlive them is made."""
+    found = scope_figures(frame, rows, customers=wish.customers)
+    if not rows or wish.is_kept:
+        return found
+    least = max(wish.customers, wish.cause_customers, wish.theme_customers or 0)
+    return dataclasses.replace(found, ladder=with_causes(frame, rows, found.ladder, least=least))
+
+
 def _unnamed(scope: ScopeFigures) -> ScopeFigures:
     ladder = tuple(dataclasses.replace(rung, ids=()) for rung in scope.ladder)
     return dataclasses.replace(scope, ladder=ladder, unfixed=dataclasses.replace(scope.unfixed, ids=()))
@@ -237,9 +249,9 @@ def anchor_set(anchors: Sequence[Row], taxonomy: Taxonomy) -> Anchors | None:
 
 
 def plain(value: object) -> Any:
-    """Dataclasses, dates and numbers as JSON knows them; NaN and infinities become null."""
+    """Dataclasses, dates and numbers as JSON knows them; NaN and infinities become null. A field that is in no `repr` is left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value) if item.repr}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -260,6 +272,8 @@ def _check_columns(frame: Frame, wish: Wish) -> None:
 
 def _without_future(frame: Frame, today: date) -> Frame:
     """A day after today becomes none."""
+    if int(frame.day.max(initial=0)) <= today.toordinal():
+        return frame
     return dataclasses.replace(frame, day=np.where(frame.day > today.toordinal(), 0, frame.day))
 
 
@@ -272,8 +286,6 @@ def _within(frame: Frame, wish: Wish) -> Frame:
     if not wish.has_period:
         return frame
     if not (frame.day > 0).any():
-    if int(frame.day.max(initial=0)) <= today.toordinal():
-        return frame
         raise InputError("no record has a date that can be read, so none lies in the period asked for")
     return frame.take(_between(frame, wish.since or date.min, wish.until or date.max))
 

@@ -96,10 +96,23 @@ class Fetched(Sequence[Row]):
         """The rows at some places; one that is not there any more is missing."""
         raise NotImplementedError
 
+    def vectors(self, places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
+        """The bundle and the vector of those of some places that have one."""
+        return _vectors_of(self.many(places))
+
 
 def rows_at(rows: Sequence[Row], places: Iterable[int]) -> Mapping[int, Row]:
     """Some of the rows, by place."""
     return rows.many(places) if isinstance(rows, Fetched) else {at: rows[at] for at in places}
+
+
+def vectors_at(rows: Sequence[Row], places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
+    """By place, the bundle of a row and the vector that it made; rows without one are left out."""
+    return rows.vectors(places) if isinstance(rows, Fetched) else _vectors_of({at: rows[at] for at in places})
+
+
+def _vectors_of(found: Mapping[int, Row]) -> Mapping[int, tuple[str, bytes]]:
+    return {at: (row.model, row.vector) for at, row in found.items() if row.vector}
 
 
 def read_rows(pairs: Iterable[tuple[object, Origin]]) -> Reading:

@@ -7,7 +7,7 @@ Also what should move up the ladder (service complaints that many customers shar
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -16,6 +16,7 @@ from vocservice.reporting.estimate import MIN_N, Estimate, share
 from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Places, any_of, count_of, distinct
 from vocservice.reporting.quotes import ANONYMOUS
 from vocservice.reporting.recovery import RESOLVED, is_handling
+from vocservice.reporting.regions import Region
 from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg, binomial_tail, predictive_tail
 from vocservice.reporting.terms import words_of
@@ -70,6 +71,37 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Complaints of one cell that say much the same, as a theme of half of its customers.
+
+    Counted are those that lie in its region, among the complaints that were looked at. `expected`, `ratio`, `p`, `q` and `base` are as
+    those of a rung, of the other half of the customers alone, whose complaints of this cause are `tested`; `step` is shared or candidate.
+
+    Attributes:
+        words: its name, each used by as many different customers as a cause needs.
+        share: of the complaints that were looked at.
+        ids: of the complaints nearest to its centre, one a customer.
+        region: which complaints are of it; stands in no file.
+    """
+
+    words: tuple[str, ...]
+    records: int
+    customers: int
+    known_customers: int
+    weeks: int
+    share: Estimate
+    tested: int
+    expected: float | None
+    ratio: float | None
+    p: float | None
+    q: float | None
+    base: str
+    step: str
+    ids: tuple[str, ...]
+    region: Region | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """Service complaints that blame one factor at one stage.
 
@@ -77,6 +109,10 @@ class Rung:
     more often than its base rate). `base` says what the expected number is taken from: the average blamed cell, or earlier
     records, in which case it is the number expected in the last 28 days. `words` are what the evidence has in common: each used by at
     least five customers, and more often than in other complaints.
+
+    Attributes:
+        causes: of a candidate, where enough of its complaints have a vector.
+        looked, others, left_out: complaints that causes were looked for in, those of them in none, and those beside that have no vector.
     """
 
     stage: str
@@ -96,6 +132,10 @@ class Rung:
     experience_issues: int
     ids: tuple[str, ...]
     words: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    looked: int = 0
+    others: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +399,7 @@ def _rung(frame: Frame, cell: tuple[int, int], members: Ints, wanted: int, issue
     subjects = frame.subject[members]
     customers = distinct(subjects)
     days = frame.day[members]
+    unknown = len(members) - count_of(frame.has_subject[members])  # each of them a customer of its own
     return Rung(
         stage=frame.stage_keys[cell[0]], factor=factor, owner=frame.owner_of(factor), metrics=frame.taxonomy["factors"][factor].metrics,
         records=len(members), customers=customers, known_customers=customers - unknown,
@@ -395,4 +436,3 @@ def _ids(frame: Frame, members: Ints) -> tuple[str, ...]:
 
 def _stage_key(frame: Frame, at: int) -> str | None:
     return frame.stage_keys[at] if at >= 0 else None
-    unknown = len(members) - count_of(frame.has_subject[members])  # each of them a customer of its own

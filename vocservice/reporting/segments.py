@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class OwnFields:
         found = {name: _tidied(values[name], np.array(places[name], dtype=np.int32)[context], are_asked=are_asked) for name in kept}
         return cls(found, are_asked)
 
-    def at(self, at: Ints) -> "OwnFields":
+    def at(self, at: Ints | slice) -> "OwnFields":
         """Those of some rows, in this order."""
         return OwnFields({name: codes.take(at) for name, codes in self.codes.items()}, self.are_asked)
 
@@ -87,9 +88,9 @@ def grouped(codes: Codes, kept: Sequence[int]) -> Codes:
     moved = np.full(len(codes.names) + 1, len(kept), dtype=np.int16)
     moved[-1] = NONE
     moved[kept] = np.arange(len(kept), dtype=np.int16)
-    counts = codes.counts()
-    others = (OTHER,) if counts.sum() > counts[kept].sum() else ()
-    return Codes((*(codes.names[at] for at in kept), *others), moved[codes.codes])
+    found = moved[codes.codes]
+    others = (OTHER,) if (found == len(kept)).any() else ()
+    return Codes((*(codes.names[at] for at in kept), *others), found)
 
 
 def _shared(codes: Codes, subject: Ints) -> Codes | None:
@@ -97,7 +98,8 @@ def _shared(codes: Codes, subject: Ints) -> Codes | None:
     if MANY in codes.names:
         return None
     counts = codes.counts()
-    often = [at for at in np.argsort(-counts, kind="stable")[:MOST_SHOWN].tolist() if counts[at] >= MIN_N and codes.names[at] != OTHER]
+    order = sorted(range(len(codes.names)), key=lambda at: (-counts[at], codes.names[at]))[:MOST_SHOWN]
+    often = [at for at in order if counts[at] >= MIN_N and codes.names[at] != OTHER]
     kept = [at for at in often if _is_of_many(codes.codes, subject, at)]
     told, known = int(counts.sum()), int(counts[kept].sum())
     return grouped(codes, kept) if 2 * known >= told and len(kept) + (known < told) >= 2 else None
@@ -117,18 +119,35 @@ def _told(codes: Codes) -> int:
 def _one(parts: Sequence[Codes | None], sizes: Sequence[int], *, are_asked: bool) -> Codes:
     """A field of rows that stand after each other; of a part without it no row tells it."""
     values: dict[str, int] = {}
-    found = []
-    for part, size in zip(parts, sizes, strict=True):
-        names = part.names if part else ()
-        moved = np.array([*(values.setdefault(name, len(values)) for name in names), NONE], dtype=np.int32)
-        found.append(moved[part.codes] if part else np.full(size, NONE, dtype=np.int32))
+    places: dict[int, list[int]] = {}  # of the names of a part; pieces of the same rows share theirs
+    for part in filter(None, parts):
+        if id(part.names) not in places:
+            places[id(part.names)] = [values.setdefault(name, len(values)) for name in part.names]
+    kind = _kind(len(values))
+    found = [
+        _moved(part, places[id(part.names)], kind) if part else np.full(size, NONE, kind) for part, size in zip(parts, sizes, strict=True)
+    ]
     return _tidied(values, np.concatenate(found), are_asked=are_asked)
 
 
+def _moved(codes: Codes, places: Sequence[int], kind: type[np.signedinteger[Any]]) -> Ints:
+    """The codes where the values stand at these places."""
+    if places == list(range(len(places))):
+        return codes.codes.astype(kind, copy=False)
+    return np.array([*places, NONE], dtype=kind)[codes.codes]
+
+
+def _kind(values: int) -> type[np.signedinteger[Any]]:
+    """As narrow as the codes of so many values fit."""
+    return np.int16 if values < np.iinfo(np.int16).max else np.int32
+
+
 def _tidied(values: Collection[str], codes: Ints, *, are_asked: bool) -> Codes:
-    """The values that are there, the most frequent first, as narrow as they fit."""
-    counts = np.bincount(codes[codes != NONE], minlength=len(values))
+    """The values that are there, as narrow as they fit."""
+    counts = np.bincount(codes + 1, minlength=len(values) + 1)[1:]
     if not are_asked and (MANY in values or np.count_nonzero(counts) > MOST_VALUES):
-        return Codes((MANY,), np.where(codes == NONE, NONE, 0).astype(np.int16))
-    found = named([*values, None], [*counts.tolist(), 0], codes)  # the place before the first is the last, which is none
-    return Codes(found.names, found.codes if are_asked else found.codes.astype(np.int16))
+        return Codes((MANY,), np.minimum(codes, 0).astype(np.int16))
+    if are_asked or not counts.all():
+        found = named([*values, None], [*counts.tolist(), 0], codes)  # the place before the first is the last, which is none
+        return Codes(found.names, found.codes.astype(_kind(len(found.names))))
+    return Codes(tuple(values), codes.astype(np.int16, copy=False))

@@ -27,8 +27,9 @@ _CHARTED_DRIVERS = 15
 _DEFINITIONS = "Definitions"
 _DEFINED: Mapping[str, str] = {
     "Headlines": "net", "Journey": "place", "Stages": "net", "Factors": "net", "Scope": "scope", "Owners": "owner", "Metrics": "owner",
-    "Weeks": "scope", "Ladder": "ladder", "Unfixed": "unfixed", "Drivers": "drivers", "Trends": "odd", "Changes": "changes",
-    "Changes of groups": "changes", "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "net",
+    "Weeks": "scope", "Ladder": "ladder", "Causes of the ladder": "ladder", "Unfixed": "unfixed", "Drivers": "drivers", "Trends": "odd",
+    "Changes": "changes",
+    "Changes of groups": "changes", "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "segment",
     "Quotes": "quotes",
 }  # fmt: skip
 _INTERVAL = ("value", "low", "high", "n")
@@ -138,6 +139,11 @@ def _scope(report: Report) -> Iterator[Sheet]:
     yield Sheet("Ladder", (*columns, "experience issues", "words in common", "ids"), [
         (one.step, one.stage, one.factor, one.owner, one.records, one.customers, one.weeks, one.base, one.expected, one.ratio, one.p, one.q,
          one.experience_issues, ", ".join(one.words), ", ".join(one.ids)) for one in scope.ladder])  # fmt: skip
+    told = ("stage", "factor", "step", "words", "records", "looked at", "customers", "weeks", *_named("share"))
+    yield Sheet("Causes of the ladder", (*told, "tested", "base", "expected", "ratio", "p", "q", "ids"), [
+        (rung.stage, rung.factor, one.step, ", ".join(one.words), one.records, rung.looked, one.customers, one.weeks, *_parts(one.share),
+         one.tested, one.base, one.expected, one.ratio, one.p, one.q, ", ".join(one.ids))
+        for rung in scope.ladder for one in rung.causes])  # fmt: skip
     yield Sheet("Unfixed", ("stage", "factor", "transcripts"), list(scope.unfixed.causes))
 
 

@@ -24,7 +24,7 @@ from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import alert_matters, alerts, records, review_labels, reviews
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.sources import checked_name
-from vocservice.store.timing import Timing, clock_of
+from vocservice.store.timing import Timing, kept, timing_in
 from vocservice.store.users import SUPPORT_LEAD, User
 
 ALERT, TRY = "alert", "alert_try"
@@ -102,19 +102,14 @@ def create(connection: Connection, user: User, wish: Wish, *, known: Collection[
             it would tell nobody (`alert_silent`), or there are too many (`alerts_full`).
     """
     _check(connection, user, wish, known)
-    timing, at = wish.timing, now(connection)
+    at = now(connection)
     values = {
         "id": new_id("alt"),
         "workspace_id": user.workspace_id,
         "name": checked_name(wish.name),
         "labels": list(wish.labels),
         "least_urgency": wish.least_urgency,
-        "zone": timing.zone,
-        "cool_down": timing.cool_down,
-        "quiet_from": _written(timing.quiet, 0),
-        "quiet_to": _written(timing.quiet, 1),
-        "digest_at": f"{timing.digest_at:%H:%M}" if timing.digest_at else None,
-        "days": list(timing.days),
+        **kept(wish.timing),
         "readers": list(wish.readers),
         "tells_endpoints": wish.tells_endpoints,
         "is_enabled": True,
@@ -317,13 +312,6 @@ def _data(alert: Alert, matter: Matter) -> Json:
     return named | {"urgency": matter.points, "labels": list(matter.labels), "entered_at": matter.at.isoformat()}
 
 
-def _written(quiet: tuple[Any, Any] | None, end: int) -> str | None:
-    return f"{quiet[end]:%H:%M}" if quiet else None
-
-
 def _alert(row: Row[Any]) -> Alert:
-    quiet = (clock_of(row.quiet_from or ""), clock_of(row.quiet_to or ""))
-    spans = (quiet[0], quiet[1]) if quiet[0] is not None and quiet[1] is not None else None
-    timing = Timing(row.zone, row.cool_down, spans, clock_of(row.digest_at or ""), tuple(row.days))
     told = (tuple(row.readers), row.tells_endpoints, row.is_enabled, row.created_at, row.last_sent_at)
-    return Alert(row.id, row.workspace_id, row.name, tuple(row.labels), row.least_urgency, timing, *told)
+    return Alert(row.id, row.workspace_id, row.name, tuple(row.labels), row.least_urgency, timing_in(row), *told)

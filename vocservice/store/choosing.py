@@ -25,7 +25,7 @@ def chosen(columns: Columns, selection: Selection) -> Bools:
 
 def lines(columns: Columns, mask: Bools, *, after: Line | None = None, limit: int) -> list[Line]:
     """The rows of a mask, the last received first; those that were received before a line only, and so many at most."""
-    end = _before(columns, after) if after else len(columns)
+    end = columns.before(after[0], after[1].encode()) if after else len(columns)
     at = np.flatnonzero(mask[:end])[::-1][:limit]
     return list(zip(columns.fields["order"][at].tolist(), ids_of(columns, at), strict=True))
 
@@ -42,11 +42,9 @@ def told(columns: Columns, name: str) -> tuple[str, ...]:
     return tuple(sorted(value for value in found if value is not None))
 
 
-def _before(columns: Columns, line: Line) -> int:
-    """How many rows stand before a place in the order of receipt."""
-    order = columns.fields["order"]
-    first, last = np.searchsorted(order, line[0], "left"), np.searchsorted(order, line[0], "right")
-    return int(first + np.searchsorted(columns.ids[first:last], line[1].encode(), "left"))
+def told_own(columns: Columns) -> Mapping[str, Mapping[str, int]]:
+    """The segments of the rows, with how many rows have each value."""
+    return {name: dict(zip(codes.names, codes.counts().tolist(), strict=True)) for name, codes in columns.segments.items()}
 
 
 def _shared(columns: Columns, selection: Selection) -> Iterator[Bools]:
@@ -55,6 +53,8 @@ def _shared(columns: Columns, selection: Selection) -> Iterator[Bools]:
     wanted = {name: value for name, value in asked.items() if value is not None}
     if wanted:
         yield columns.where(lambda context: _has(context, wanted))
+    for field, value in selection.own:
+        yield columns.segments[field].is_name(value) if field in columns.segments else np.zeros(len(columns), dtype=bool)
     if selection.scale is not None:
         yield columns.scale.codes != NONE if selection.scale == ANY else columns.scale.is_name(selection.scale)
     if selection.customer_of is not None:

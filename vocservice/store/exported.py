@@ -1,15 +1,17 @@
 """Records with the labels that count in, flat rows and files of an export out: redacted text, keys of labels, no name and no address."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vocservice.records import Json
+from vocservice.reporting.own import OTHER
 from vocservice.store import reading
 from vocservice.store.database import Database
 from vocservice.store.reading import Taken
 from vocservice.store.records import API
 
 Write = Callable[[Path, Iterable[Taken]], object]
+Segments = Mapping[str, frozenset[str]]  # the values that may be told, of each own field that is a segment
 
 
 def written(database: Database, workspace_id: str, ids: Sequence[str], path: Path, write: Write) -> int:
@@ -28,7 +30,7 @@ def written(database: Database, workspace_id: str, ids: Sequence[str], path: Pat
         path.unlink()
 
 
-def exported(taken: Taken) -> Json:
+def exported(taken: Taken, segments: Segments) -> Json:
     """A record as a row; its columns stand in docs/exports.md."""
     given, score = taken.analysis, taken.score or {}
     mood = given.get("sentiment") or {}
@@ -55,7 +57,15 @@ def exported(taken: Taken) -> Json:
         "model": given.get("model"),
         "taxonomy": given.get("taxonomy"),
         "is_corrected": taken.is_corrected,
+        "segments": [f"{name}={value}" for name, value in segments_of(taken, segments)],
     }
+
+
+def segments_of(taken: Taken, segments: Segments) -> Iterator[tuple[str, str]]:
+    """The segments that a record tells, with its value of each; one that few customers share is `other`."""
+    for name, values in segments.items():
+        if name in taken.own:
+            yield name, taken.own[name] if taken.own[name] in values else OTHER
 
 
 def _noted(records: Iterable[Taken], told: list[str]) -> Iterator[Taken]:

@@ -37,7 +37,8 @@ def figures(connection: Connection) -> Figures:
     )
 
 
-def is_behind(connection: Connection, workspace_id: str, *, before: datetime) -> bool:
-    """Whether a record of a workspace that was received before a time waits for its text or its analysis."""
-    waiting = (records.c.workspace_id == workspace_id, records.c.status.in_(("pending", "waiting")), records.c.received_at < before)
+def is_behind(connection: Connection, workspace_id: str, *, before: datetime, since: datetime | None = None) -> bool:
+    """Whether a record of a workspace that was received before a time, and not before `since`, waits for its text or its analysis."""
+    waiting = [records.c.workspace_id == workspace_id, records.c.status.in_(("pending", "waiting")), records.c.received_at < before]
+    waiting += [records.c.received_at >= since] if since else []
     return connection.execute(select(records.c.id).where(*waiting).limit(1)).first() is not None

@@ -33,6 +33,7 @@ class Issue:
 
     Attributes:
         stage, factor: the cell whose service complaints it stands for.
+        cause: the words of the one cause in it that it stands for; blank for all complaints of the cell.
         owner: key of the team, as the taxonomy names it.
         evidence: counts as they were when it was opened: records, customers, ratio to the base rate and q, words in common.
         opened_on: the day whose inflow it is held against.
@@ -41,6 +42,7 @@ class Issue:
     id: str
     stage: str
     factor: str
+    cause: str
     title: str
     owner: str
     status: str
@@ -72,18 +74,28 @@ def by_id(connection: Connection, workspace_id: str, issue_id: str) -> Issue | N
     return None if row is None else _issue(row)
 
 
-def open_one(connection: Connection, user: User, *, stage: str, factor: str, title: str, owner: str, evidence: Json) -> str:
+def open_one(
+    connection: Connection, user: User, *, stage: str, factor: str, cause: str = "", title: str, owner: str, evidence: Json
+) -> str:
     """Open an issue; returns its id.
 
     Raises:
         InputError: the title will not do (`name_unusable`).
-        ConflictError: one is open for this cell already (`issue_open`).
+        ConflictError: one is open for this cell and cause already (`issue_open`).
     """
     at, issue_id = now(connection), new_id("iss")
-    values: Json = {"id": issue_id, "workspace_id": user.workspace_id, "stage": stage, "factor": factor, "title": checked_name(title)}
-    values |= {"owner": owner, "status": OPEN, "evidence": evidence, "opened_by": user.actor, "opened_at": at, "changed_at": at}
+    values: Json = {"id": issue_id, "workspace_id": user.workspace_id, "stage": stage, "factor": factor, "cause": cause}
+    values |= {
+        "title": checked_name(title),
+        "owner": owner,
+        "status": OPEN,
+        "evidence": evidence,
+        "opened_by": user.actor,
+        "opened_at": at,
+        "changed_at": at,
+    }
     if not insert_if_new(connection, issues, values):
-        raise ConflictError("an issue is open for this stage and factor already", code="issue_open")
+        raise taken()
     _audit(connection, user, "issue.open", issue_id, stage=stage, factor=factor, owner=owner)
     return issue_id
 
@@ -112,14 +124,14 @@ def move(connection: Connection, user: User, issue: Issue, *, status: str, owner
     Raises:
         InputError: there is no such status (`parameter_invalid`).
         ConflictError: it should close though the inflow did not fall (`inflow_not_fallen`), somebody changed it in between
-            (`issue_changed`), or another one is open for the same cell (`issue_open`).
+            (`issue_changed`), or another one is open for the same cell and cause (`issue_open`).
     """
     if status not in STATUSES:
         raise InputError(f"a status is one of {', '.join(STATUSES)}", code="parameter_invalid")
     if status == CLOSED and issue.status != CLOSED and verdict != FALLEN:
         raise ConflictError("an issue closes when its inflow has fallen; it has not, or that is not known yet", code="inflow_not_fallen")
     if status in LIVE and not issue.is_live and _is_taken(connection, user.workspace_id, issue):
-        raise ConflictError("an issue is open for this stage and factor already", code="issue_open")
+        raise taken()
     same = (issues.c.id == issue.id, issues.c.workspace_id == user.workspace_id, issues.c.changed_at == issue.changed_at)
     values = {"status": status, "owner": owner, "changed_at": now(connection)}
     if not connection.execute(update(issues).where(*same).values(**values)).rowcount:
@@ -127,17 +139,22 @@ def move(connection: Connection, user: User, issue: Issue, *, status: str, owner
     _audit(connection, user, "issue.move", issue.id, before=issue.status, after=status, owner=owner)
 
 
+def taken() -> ConflictError:
+    """What refuses a second issue for what one is open for."""
+    return ConflictError("an issue is open for this stage, factor and cause already", code="issue_open")
+
+
 def _changed() -> ConflictError:
     return ConflictError("somebody changed this issue in between; look at it again", code="issue_changed")
 
 
 def _is_taken(connection: Connection, workspace_id: str, issue: Issue) -> bool:
-    same = (issues.c.workspace_id == workspace_id, issues.c.stage == issue.stage, issues.c.factor == issue.factor)
+    same = (issues.c.workspace_id == workspace_id, *(issues.c[name] == getattr(issue, name) for name in ("stage", "factor", "cause")))
     return connection.execute(select(issues.c.id).where(*same, issues.c.status.in_(LIVE)).limit(1)).first() is not None
 
 
 def _issue(row: Any) -> Issue:
-    kept = (row.id, row.stage, row.factor, row.title, row.owner, row.status, row.evidence)
+    kept = (row.id, row.stage, row.factor, row.cause, row.title, row.owner, row.status, row.evidence)
     return Issue(*kept, row.opened_at.date(), row.opened_by, row.changed_at)
 
 

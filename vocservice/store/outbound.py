@@ -25,7 +25,8 @@ from vocservice.store.vault import Vault
 
 DELIVER = "deliver"
 ANALYSED, FLAGGED, REJECTED, RAISED = "feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised"
-EVENTS = (ANALYSED, FLAGGED, REJECTED, RAISED)
+FOUND = "watch.found"
+EVENTS = (ANALYSED, FLAGGED, REJECTED, RAISED, FOUND)
 _SECRET_BYTES = 32
 # Of a rule that held; not the tests that held, which may quote a word that the customer used.
 _OF_RULE = ("id", "version", "name", "effect", "reason", "queue")
@@ -165,6 +166,13 @@ def raise_alert(connection: Connection, workspace_id: str, told: Mapping[str, Js
     return _queue(connection, [_row(endpoint, record_id, RAISED, data, at) for record_id, data in told.items() for endpoint in wanted], at)
 
 
+def tell_found(connection: Connection, workspace_id: str, told: Json) -> int:
+    """Queue what a watch found, which is of no record, for the endpoints that want it; returns how many events."""
+    wanted = [one for one in listed(connection, workspace_id) if one.is_enabled and FOUND in one.events]
+    at = now(connection)
+    return _queue(connection, [_row(endpoint, None, FOUND, told, at) for endpoint in wanted], at)
+
+
 def events_of(result: Result, *, hits: Sequence[Hit] = ()) -> Iterable[str]:
     """The events that a result gives rise to, with the rules of the workspace that held for it."""
     if isinstance(result, Rejected):
@@ -258,7 +266,7 @@ def _queue(connection: Connection, rows: Sequence[Json], at: datetime) -> int:
     return len(rows)
 
 
-def _row(endpoint: Endpoint, record_id: str, event: str, data: Json, at: datetime) -> Json:
+def _row(endpoint: Endpoint, record_id: str | None, event: str, data: Json, at: datetime) -> Json:
     return {
         "id": new_id("msg"),
         "workspace_id": endpoint.workspace_id,

@@ -15,12 +15,14 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from vocservice.errors import InputError, RecordError
 from vocservice.records import Json
+from vocservice.reporting.own import own_fields
 from vocservice.reporting.recovery import EXPERIENCE
 from vocservice.reporting.rows import Fetched, Origin, row_of
 from vocservice.reporting.rows import Row as ReportedRow
 from vocservice.store.rows import as_text
 from vocservice.store.schema import analyses, annotations, records, sources
 from vocservice.store.types import place_of, to_micros
+from vocservice.store.vectors import of_records
 
 Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
 NO_STAGE = NO_LABEL = "none"
@@ -64,6 +66,7 @@ class Selection:
         owner, metric: the team, or a metric, that something blamed belongs to, as the figures of scope count it.
         customer_of: id of a record of the same customer.
         words: each stands somewhere in the customer's redacted words, whatever the case.
+        own: segments with the value that each has, in order.
     """
 
     since: date | None = None
@@ -89,6 +92,7 @@ class Selection:
     customer_of: str | None = None
     cell: Place | None = None
     words: tuple[str, ...] = ()
+    own: tuple[tuple[str, str], ...] = ()
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -99,7 +103,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A record with the labels that count; the `id` of the analysis is the record's."""
+    """A record with the labels that count; the `id` of the analysis is the record's. `own` are fields that may be segments."""
 
     id: str
     source_record: str
@@ -112,11 +116,12 @@ class Taken:
     analysis: Json
     is_corrected: bool
     source_key: str
+    own: Mapping[str, str]
 
     @property
     def origin(self) -> Origin:
         """What it brought beside its text."""
-        return Origin(self.at.isoformat(), self.channel, self.subject, self.score)
+        return Origin(self.at.isoformat(), self.channel, self.subject, self.score, self.own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +214,12 @@ class StoredRows(Fetched):
                 found[wanted[taken.id]] = row_of(taken.analysis, taken.origin)
         return found
 
+    def vectors(self, places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
+        """The bundle and the vector of the current analysis of those that have one; their texts are not read."""
+        wanted = {self._ids[at].decode(): at for at in places}
+        found = of_records(self._connection, self._workspace_id, list(wanted))
+        return {wanted[record_id]: held for record_id, held in found.items()}
+
 
 def corrected(result: Json, labels: Json) -> Json:
     """An analysis with the labels that a person holds true: those of the model keep their evidence, others have none."""
@@ -223,7 +234,18 @@ def _chosen(connection: Connection) -> Select[Any]:
     current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
     columns = [
         records.c[name]
-        for name in ("id", "workspace_id", "status", "source_record", "source_key", "channel", "received_at", "subject_hash", *_SCORE)
+        for name in (
+            "id",
+            "workspace_id",
+            "status",
+            "source_record",
+            "source_key",
+            "channel",
+            "received_at",
+            "subject_hash",
+            "details",
+            *_SCORE,
+        )
     ]
     joined = records.join(analyses, current).outerjoin(sources, sources.c.id == records.c.source_id)
     found = select(*columns, _AT.label("at"), sources.c.name.label("source_name"), as_text(connection, analyses.c.result).label("result"))
@@ -251,7 +273,7 @@ def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
     analysis = {**(corrected(result, labels) if labels else result), "id": row.id}
     score = {"kind": row.score_kind, "value": row.score_value, "scale": row.score_scale} if row.score_value is not None else None
     plain = (row.id, row.source_record, row.source_name, row.channel, row.at, row.received_at, row.subject_hash)
-    return Taken(*plain, score, analysis, labels is not None, row.source_key)
+    return Taken(*plain, score, analysis, labels is not None, row.source_key, own_fields(row.details))
 
 
 def _says(given: Json, words: Sequence[str]) -> bool:

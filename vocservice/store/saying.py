@@ -1,16 +1,21 @@
-"""Ids of a workspace in, what these records say on one thing, with their vectors, out: what themes are made of."""
+"""Ids of a workspace, or rows and days, in, what these records say, with their vectors, out: what themes are made of."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 from sqlalchemy import Connection
 
 from vocservice.errors import RecordError
 from vocservice.records import Json
+from vocservice.reporting.columns import Columns
+from vocservice.reporting.emerging import LARGEST, Period
+from vocservice.reporting.frame import Bools
 from vocservice.reporting.rows import row_of
-from vocservice.reporting.saying import said
+from vocservice.reporting.saying import said, unexplained
 from vocservice.reporting.themes import Said
 from vocservice.store import reading, vectors
+from vocservice.store.choosing import lines
 from vocservice.store.reading import Taken
 
 
@@ -21,6 +26,15 @@ def said_of(connection: Connection, workspace_id: str, ids: Sequence[str], *, fa
     """
     made = _of_one_bundle(vectors.of_records(connection, workspace_id, ids))
     return list(_said(reading.in_order(connection, workspace_id, ids), factor, made))
+
+
+def period_of(connection: Connection, workspace_id: str, columns: Columns, mask: Bools, days: tuple[date, date]) -> Period:
+    """Of the rows of a mask between two days, what no factor explains."""
+    day = columns.fields["day"]
+    everything = mask & (day >= days[0].toordinal()) & (day <= days[1].toordinal()) & ~columns.is_skipped
+    odd = everything & unexplained(columns)
+    told = said_of(connection, workspace_id, [record_id for _, record_id in lines(columns, odd, limit=LARGEST)])
+    return Period(*days, int(everything.sum()), int(odd.sum()), tuple(told))
 
 
 def _of_one_bundle(found: Mapping[str, tuple[str, bytes]]) -> dict[str, bytes]:

@@ -524,7 +524,7 @@ deliveries = Table(
     Column("id", Id, primary_key=True),
     _workspace(),
     Column("endpoint_id", Id, ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False),
-    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), index=True),  # of none: what a watch found
     Column("event", Code, nullable=False),
     Column("payload", Document, nullable=False),
     Column("state", Code, nullable=False),
@@ -623,7 +623,35 @@ alert_matters = Table(
     Index(None, "alert_id", "said_at"),
 )
 
-# Service complaints of one cell of the journey map that became one experience issue; names keys and counts, no record.
+# Who is told what stands out in the workbench, and when. `selection` is what `filters`, those of a URL, choose; `told` has what was
+# found, by a key that names labels and days, with the last day on which it was.
+watches = Table(
+    "watches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _workspace(),
+    Column("name", Key, nullable=False),
+    Column("segment", Key, nullable=False),
+    Column("filters", Document, nullable=False),
+    Column("selection", Document, nullable=False),
+    Column("zone", Code, nullable=False),
+    Column("cool_down", Integer, nullable=False),
+    Column("quiet_from", Code),
+    Column("quiet_to", Code),
+    Column("digest_at", Code),
+    Column("days", Document, nullable=False),
+    Column("readers", Document, nullable=False),
+    Column("tells_endpoints", Boolean, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("created_by", Key, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("last_sent_at", UtcTime),
+    Column("told", Document, nullable=False),
+    Index(None, "workspace_id"),
+)
+
+# Service complaints of one cell of the journey map, or of one cause in it (its words; blank for all), that became one experience issue;
+# names keys, counts and words, no record.
 issues = Table(
     "issues",
     metadata,
@@ -631,6 +659,7 @@ issues = Table(
     _workspace(),
     Column("stage", Code, nullable=False),
     Column("factor", Code, nullable=False),
+    Column("cause", Key, nullable=False),
     Column("title", Key, nullable=False),
     Column("owner", Code, nullable=False),
     Column("status", Code, nullable=False),
@@ -640,7 +669,21 @@ issues = Table(
     Column("changed_at", UtcTime, nullable=False),
     _one_of("status", "open", "mending", "closed", "dismissed"),
     Index(None, "workspace_id", "changed_at"),
-    _one_where("ix_issues_live", "workspace_id", "stage", "factor", where="status IN ('open', 'mending')"),
+    _one_where("ix_issues_live", "workspace_id", "stage", "factor", "cause", where="status IN ('open', 'mending')"),
+)
+
+# Where the texts of the cause of an issue lie, one row a bundle; each centre is a mean of several customers' vectors.
+issue_regions = Table(
+    "issue_regions",
+    metadata,
+    Column("issue_id", Id, ForeignKey("issues.id", ondelete="CASCADE"), primary_key=True),
+    Column("bundle", Key, primary_key=True),
+    _workspace(),
+    Column("own", LargeBinary, nullable=False),
+    Column("others", LargeBinary, nullable=False),
+    Column("radius", Float, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Index(None, "workspace_id"),
 )
 
 # Which bundle serves since when; the newest row counts. Rolling back adds a row.

@@ -10,10 +10,10 @@ import orjson
 
 from vocservice.errors import OutputError
 from vocservice.records import Json
-from vocservice.store.exported import exported
+from vocservice.store.exported import Segments, exported, segments_of
 from vocservice.store.reading import Taken
 
-FEEDBACK = "feedback"
+FEEDBACK, SEGMENTS = "feedback", "segments"
 _LABEL = {"probability": "REAL", "evidence": "TEXT"}
 TABLES: Mapping[str, Mapping[str, str]] = {
     FEEDBACK: {
@@ -39,11 +39,12 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "factors": {"record": "TEXT REFERENCES feedback", "factor": "TEXT", "polarity": "TEXT", **_LABEL},
     "flags": {"record": "TEXT REFERENCES feedback", "flag": "TEXT", **_LABEL},
     "reasons": {"record": "TEXT REFERENCES feedback", "reason": "TEXT", **_LABEL},
+    SEGMENTS: {"record": "TEXT REFERENCES feedback", "segment": "TEXT", "value": "TEXT"},
 }
 _INSERTS = {name: f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})" for name, columns in TABLES.items()}  # noqa: S608 - our own names
 
 
-def write_sqlite(path: Path, records: Iterable[Taken]) -> None:
+def write_sqlite(path: Path, records: Iterable[Taken], segments: Segments) -> None:
     """Write the file anew.
 
     Raises:
@@ -56,7 +57,7 @@ def write_sqlite(path: Path, records: Iterable[Taken]) -> None:
             file.execute("BEGIN")
             _make(file)
             for taken in records:
-                for name, rows in _rows(taken):
+                for name, rows in _rows(taken, segments):
                     file.executemany(_INSERTS[name], rows)
             _index(file)
             file.execute("COMMIT")
@@ -74,12 +75,13 @@ def _index(file: sqlite3.Connection) -> None:
         file.execute(f"CREATE INDEX {name}_record ON {name} (record)")
 
 
-def _rows(taken: Taken) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+def _rows(taken: Taken, segments: Segments) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
     """What goes into each table; times in ISO 8601, as SQLite and DuckDB read them."""
-    row = exported(taken)
+    row = exported(taken, segments)
     times = {name: row[name].isoformat() for name in ("created_at", "received_at")}
     yield FEEDBACK, [tuple((row | times)[name] for name in TABLES[FEEDBACK])]
-    for name in TABLES.keys() - {FEEDBACK}:
+    yield SEGMENTS, [(taken.id, *told) for told in segments_of(taken, segments)]
+    for name in TABLES.keys() - {FEEDBACK, SEGMENTS}:
         yield name, [(taken.id, *_label(label)) for label in taken.analysis.get(name) or ()]
 
 

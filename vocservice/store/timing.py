@@ -1,10 +1,11 @@
 """Cool-down, quiet hours and the times of a digest in, the next moment at which an alert may speak out; in the alert's own time zone."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from vocservice.errors import InputError
@@ -73,6 +74,21 @@ def timing_of(*, zone: str, cool_down: int, quiet: tuple[str, str], digest_at: s
         raise InputError("quiet hours need their begin and their end", code="timing_invalid")
     spans = (start, end) if start is not None and end is not None and start != end else None
     return Timing(zone, cool_down, spans, clock_of(digest_at), chosen or EVERY_DAY)
+
+
+def kept(timing: Timing) -> Mapping[str, Any]:
+    """A timing as the columns of a table hold it."""
+    quiet = timing.quiet or (None, None)
+    times = {"quiet_from": quiet[0], "quiet_to": quiet[1], "digest_at": timing.digest_at}
+    written = {name: f"{at:%H:%M}" if at is not None else None for name, at in times.items()}
+    return {"zone": timing.zone, "cool_down": timing.cool_down, **written, "days": list(timing.days)}
+
+
+def timing_in(row: Any) -> Timing:
+    """The timing of a row with these columns."""
+    quiet = clock_of(row.quiet_from or ""), clock_of(row.quiet_to or "")
+    spans = (quiet[0], quiet[1]) if quiet[0] is not None and quiet[1] is not None else None
+    return Timing(row.zone, row.cool_down, spans, clock_of(row.digest_at or ""), tuple(row.days))
 
 
 @cache  # they are looked for in the file system

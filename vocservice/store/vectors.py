@@ -72,6 +72,16 @@ def of_records(connection: Connection, workspace_id: str, ids: Sequence[str]) ->
     return found
 
 
+def of_bundles(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, dict[str, bytes]]:
+    """The vectors of some records that each bundle made, those of earlier promotions too: by bundle, then by record."""
+    wanted = select(vectors.c.bundle, vectors.c.record_id, vectors.c.vector).where(vectors.c.workspace_id == workspace_id)
+    found: dict[str, dict[str, bytes]] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        for bundle, record_id, vector in connection.execute(wanted.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))):
+            found.setdefault(bundle, {})[record_id] = vector
+    return found
+
+
 def blocks(connection: Connection, workspace_id: str, bundle: str) -> Iterator[Block]:
     """Every vector that a bundle made in a workspace, a block at a time, so that memory does not grow with the workspace."""
     wanted = select(vectors.c.record_id, vectors.c.vector).where(vectors.c.workspace_id == workspace_id, vectors.c.bundle == bundle)

@@ -11,6 +11,7 @@ from vocservice.records import RawTurn, RawVerbatim, Rejected
 from vocservice.tables.cells import as_id, as_text
 from vocservice.tables.columns import TURN_FIELDS
 from vocservice.tables.lines import MAX_LINE
+from vocservice.tables.prefixes import parted
 from vocservice.tables.source import Facts, Record, Source
 from vocservice.turns import author_of, is_elapsed, role_among, turn_of, warnings_of
 
@@ -104,15 +105,16 @@ class _Conversation:
             return self._rejected("invalid_turns", "came before, so its rows stand apart: sort the table by conversation, then by time")
         if self._is_too_long:
             return self._rejected("text_too_long", f"has {self._rows} turns and {self._characters} characters: split it")
-        said = "\n".join(turn.text for turn in self._turns if turn.speaker == "customer")
-        begun = next((turn.at for turn in self._turns if turn.at and not is_elapsed(turn.at)), None)
+        turns = tuple(parted(self._turns))
+        said = "\n".join(turn.text for turn in turns if turn.speaker == "customer")
+        begun = next((turn.at for turn in turns if turn.at and not is_elapsed(turn.at)), None)
         return replace(
             self.first,
             text=None,
-            turns=tuple(self._turns),
+            turns=turns,
             created_at=self.first.created_at or begun,
             author=None,
-            warnings=warnings_of(self._turns),
+            warnings=warnings_of(turns),
             row=self._row(said),
         )
 

@@ -1,7 +1,11 @@
-"""Lines of plain text in, turns out: a line that begins with a speaker and a colon begins a turn, others go on with it."""
+"""Lines of plain text in, turns out: a line that begins with a speaker and a colon begins a turn, others go on with it.
+
+A turn that is itself such a dialogue, pasted whole, is parted.
+"""
 
 import re
 from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from vocservice.records import RawTurn, Speaker
@@ -51,6 +55,33 @@ def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTur
         else:
             said.append(line)
     yield from _turn(speaker, said)
+
+
+def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
+    """The same turns; in place of one that holds a dialogue, its parts, of which the first only keeps the time.
+
+    A dialogue begins with a role and a colon (`Agent: `), and its lines begin with two roles at least, of which one is the customer:
+    `Staff: rude` in a customer's words is none.
+    """
+    for turn in turns:
+        yield from _parts(turn) if "\n" in turn.text and _is_dialogue(turn.text) else (turn,)
+
+
+def _is_dialogue(text: str) -> bool:
+    first, *others = (_plain_role(line) for line in text.strip().split("\n"))
+    roles = {first, *others} - {None}
+    return first is not None and "customer" in roles and len(roles) > 1
+
+
+def _plain_role(line: str) -> Speaker | None:
+    found = prefixed(line)
+    return found.role if found and author_of(found.name) is None else None
+
+
+def _parts(turn: RawTurn) -> Iterator[RawTurn]:
+    first, *others = turns_of_lines(turn.text.strip())
+    yield replace(first, at=first.at or turn.at, author=first.author or (turn.author if first.speaker == turn.speaker else None))
+    yield from others
 
 
 def _turn(speaker: Prefixed, said: Iterable[str]) -> Iterator[RawTurn]:

@@ -10,6 +10,7 @@ from vocservice.errors import RecordError
 from vocservice.records import SPEAKERS, RawTurn, RawVerbatim, Rejected
 from vocservice.tables.columns import ALIASES, SCORE_KINDS
 from vocservice.tables.header import plain
+from vocservice.tables.prefixes import parted
 
 _SCORE_KINDS = tuple(dict.fromkeys(SCORE_KINDS.values()))
 _SHOWN_FIELD = 40
@@ -85,7 +86,7 @@ def _turns(obj: Mapping[str, Any]) -> tuple[RawTurn, ...] | None:
         raise RecordError("turns must be a list", code="invalid_turns")
     if not turns:
         raise RecordError("turns is empty; give at least one", code="invalid_turns")
-    return tuple(_turn(turn, index) for index, turn in enumerate(turns))
+    return tuple(parted(_turn(turn, index) for index, turn in enumerate(turns)))
 
 
 def _turn(turn: object, index: int) -> RawTurn:

@@ -40,6 +40,7 @@ SCHEMA = pa.schema(
         ("model", pa.string()),
         ("taxonomy", pa.string()),
         ("is_corrected", pa.bool_()),
+        ("segments", _WORDS),
     ]
 )
 ANONYMOUS = SCHEMA.remove(SCHEMA.get_field_index("subject"))

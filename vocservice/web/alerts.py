@@ -7,7 +7,7 @@ from flask import Response, abort, make_response, redirect, request, url_for
 from vocservice.errors import InputError
 from vocservice.store import alerts, rules, urgency
 from vocservice.store.alerts import Wish
-from vocservice.store.timing import timing_of, zones
+from vocservice.store.timing import Timing, timing_of, zones
 from vocservice.store.users import ADMIN
 from vocservice.web import people
 from vocservice.web.people import person, require_role
@@ -82,15 +82,25 @@ def _wish() -> Wish:
     readers = tuple(form.getlist("reader"))
     if readers and not state().sends_mail:
         raise InputError("no mail server is set (mail.host), so nobody can be mailed", code="mail_missing")
+    wanted = (form.get("name", ""), tuple(form.getlist("label")), _number("urgency"))
+    return Wish(*wanted, timing_in_form(), readers, form.get("endpoints") == "on")
+
+
+def timing_in_form() -> Timing:
+    """When something may speak, as somebody wrote it down.
+
+    Raises:
+        InputError: a time, a day, a number or a time zone that there is not (`timing_invalid`, `number_invalid`).
+    """
+    form = request.form
     is_digest = form.get("when") == "digest"
-    timing = timing_of(
+    return timing_of(
         zone=form.get("zone", ""),
         cool_down=_number("cool_down"),
         quiet=("", "") if is_digest else (form.get("quiet_from", ""), form.get("quiet_to", "")),
         digest_at=form.get("digest_at", "") or "-" if is_digest else "",
         days=[DAYS.index(day) for day in form.getlist("day") if day in DAYS],
     )
-    return Wish(form.get("name", ""), tuple(form.getlist("label")), _number("urgency"), timing, readers, form.get("endpoints") == "on")
 
 
 def _number(name: str) -> int:

@@ -50,6 +50,7 @@ from vocservice.web import (
     subjects,
     taxonomy,
     themes,
+    watches,
     webhooks,
     workbench,
 )
@@ -93,6 +94,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     asking.blueprint,
     asking.api,
     segments.blueprint,
+    watches.blueprint,
     batch_pages.blueprint,
     admin.blueprint,
     bundles.blueprint,

@@ -16,7 +16,7 @@ from vocservice.errors import BundleError
 from vocservice.records import Json, RawVerbatim, Rejected
 from vocservice.reporting.ranks import by_words, fused
 from vocservice.store import reading, vectors
-from vocservice.store.exported import exported
+from vocservice.store.exported import Segments, exported
 from vocservice.store.reading import Page, Taken
 from vocservice.store.users import ANALYST
 from vocservice.web import access, people
@@ -95,8 +95,9 @@ def search_json() -> Response:
     sought = sought_of(request.args)
     if not sought.is_any:
         raise RequestError("give q, about or like", code="parameter_invalid")
-    hits = _hits(looking_at(key.workspace_id, sought.asked), sought)
-    items = [_item(taken, hits.closeness.get(taken.id)) for taken in hits.taken]
+    looking = looking_at(key.workspace_id, sought.asked)
+    hits, segments = _hits(looking, sought), looking.segments()
+    items = [_item(taken, segments, hits.closeness.get(taken.id)) for taken in hits.taken]
     told = {"records": hits.records, "compared": hits.compared, "fault": hits.fault or None, "cursor": hits.cursor or None}
     return json_answer({"items": items, **told})
 
@@ -106,8 +107,8 @@ def _attach(setup: BlueprintSetupState) -> None:
     setup.app.extensions[_NAME] = Shelf()
 
 
-def _item(taken: Taken, closeness: float | None) -> Json:
-    told = exported(taken)
+def _item(taken: Taken, segments: Segments, closeness: float | None) -> Json:
+    told = exported(taken, segments)
     times = {name: told[name].isoformat() for name in ("created_at", "received_at")}
     return {**told, **times, "closeness": None if closeness is None else round(closeness, 4)}
 

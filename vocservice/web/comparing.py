@@ -14,7 +14,7 @@ from vocservice.web import access, people
 from vocservice.web.answers import json_answer
 from vocservice.web.looking import Looking
 from vocservice.web.people import person, require_role
-from vocservice.web.selecting import CHOSEN, FIRST, SECOND, Asked, Sides, sides_of, values_of
+from vocservice.web.selecting import FIRST, OWN, SECOND, Asked, Sides, is_chosen, sides_of, values_of
 from vocservice.web.workbench import PATIENCE_SECONDS, Links, looking_at, still_reading, words_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
@@ -115,8 +115,13 @@ def _names(sides: Sides, choices: Mapping[str, Mapping[str, str]]) -> tuple[str,
 
 
 def _name(values: Mapping[str, str], choices: Mapping[str, Mapping[str, str]]) -> str:
-    said = (f"{_SAID.get(name, name)} {choices.get(name, {}).get(value, value)}" for name, value in values.items())
+    said = (f"{_SAID.get(name, name.removeprefix(OWN))} {_said(name, value, choices)}" for name, value in values.items())
     return ", ".join(said) or OTHERS
+
+
+def _said(name: str, value: str, choices: Mapping[str, Mapping[str, str]]) -> str:
+    """A value in words; one of the sender's own as it is, without its count."""
+    return value if name.startswith(OWN) else choices.get(name, {}).get(value, value)
 
 
 def _links(side: Selection | None) -> Links | None:
@@ -127,7 +132,7 @@ def _kept(sides: Sides, segments: list[tuple[Any, str]]) -> list[tuple[str, str,
     """Each saved segment by name, with the queries that put it on either side, without its periods to compare."""
     found = []
     for view, _ in segments:
-        values = {name: value for name, value in view.filters.items() if name in CHOSEN}
+        values = {name: value for name, value in view.filters.items() if is_chosen(name)}
         if values and view.filters.keys().isdisjoint(_ONE_SIDED):
             found.append((view.name, sides.with_side(FIRST, values), sides.with_side(SECOND, values)))
     return found

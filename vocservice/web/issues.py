@@ -1,7 +1,7 @@
 """Complaints that many customers share in, experience issues with owner, status and inflow out: pages of the workbench, and JSON."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, make_response, redirect, request, url_for
@@ -14,6 +14,7 @@ from vocservice.store.issues import Issue
 from vocservice.store.users import ANALYST
 from vocservice.web import access, people
 from vocservice.web.answers import json_answer
+from vocservice.web.inflows import inflows
 from vocservice.web.people import person, require_role
 from vocservice.web.problems import RequestError
 from vocservice.web.selecting import asked_of
@@ -21,8 +22,9 @@ from vocservice.web.workbench import PATIENCE_SECONDS, looking_at, still_reading
 
 if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.reporting.inflow import Inflow
+    from vocservice.reporting.regions import Region
     from vocservice.reporting.report import Report
-    from vocservice.reporting.scope import Rung
+    from vocservice.reporting.scope import Cause, Rung
     from vocservice.web.looking import Looking
 
 blueprint = people.pages("issues")
@@ -30,7 +32,7 @@ api = Blueprint("issues_api", __name__)
 
 RUNGS = ("candidate", "shared")
 SHOWN_RUNGS = 30
-_TOLD = ("id", "title", "stage", "factor", "owner", "status", "opened_on", "evidence")
+_TOLD = ("id", "title", "stage", "factor", "cause", "owner", "status", "opened_on", "evidence")
 _KEPT = ("records", "customers", "known_customers", "weeks", "expected", "ratio", "base", "q", "step", "words")
 
 
@@ -47,6 +49,15 @@ class Held:
         return self.issue.status == issues.CLOSED and self.inflow.verdict in ("risen", "unchanged")
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What may become an issue: a rung as a whole, where none is open for it, and those of its causes for which none is."""
+
+    rung: "Rung"
+    is_whole: bool
+    causes: tuple["Cause", ...]
+
+
 @blueprint.get("/workbench/issues")
 @require_role(ANALYST)
 def listing() -> Response:
@@ -57,19 +68,13 @@ def listing() -> Response:
 @blueprint.post("/workbench/issues")
 @require_role(ANALYST)
 def open_one() -> Response:
-    """Make an issue of a rung of the ladder, with the evidence that it has now."""
+    """Make an issue of a rung of the ladder, or of one of its causes, with the evidence that it has now."""
     form, looking = request.form, _looking()
     looking.load()
     try:
         rung = _rung(looking.whole(), form.get("stage", ""), form.get("factor", ""))
-        values = {
-            "stage": rung.stage,
-            "factor": rung.factor,
-            "title": form.get("title", ""),
-            "owner": _owner(looking, form.get("owner", "")),
-        }
-        with people.database().write() as connection:
-            made = issues.open_one(connection, person(), **values, evidence={name: asdict(rung)[name] for name in _KEPT})
+        cause = _cause(looking, rung, form["cause"]) if form.get("cause") else None
+        made = _opened(rung, cause, title=form.get("title", ""), owner=_owner(looking, form.get("owner", "")))
     except VocError as error:
         return _page(status=error.status if error.status < 500 else 422, fault=error.message)
     return make_response(redirect(url_for("issues.one", issue_id=made), 303))
@@ -92,7 +97,7 @@ def move(issue_id: str) -> Response:
     looking.load()
     try:
         issues.check_seen(held, form.get("version", ""))
-        owner, verdict = _owner(looking, form.get("owner", "")), _inflows(looking)(held).verdict
+        owner, verdict = _owner(looking, form.get("owner", "")), inflows(looking)(held).verdict
         with people.database().write() as connection:
             issues.move(connection, person(), held, status=form.get("status", ""), owner=owner, verdict=verdict)
     except VocError as error:
@@ -155,16 +160,8 @@ def _issue(issue_id: str) -> Issue:
 
 
 def _held(looking: "Looking", found: Sequence[Issue]) -> list[Held]:
-    inflow = _inflows(looking)
+    inflow = inflows(looking)
     return [Held(issue, inflow(issue)) for issue in found]
-
-
-def _inflows(looking: "Looking") -> Callable[[Issue], "Inflow"]:
-    """What tells the inflow of any issue; the records are laid out once for all of them."""
-    from vocservice.reporting.inflow import inflow_of
-
-    frame = looking.load().columns.frame(looking.mask())
-    return lambda issue: inflow_of(frame, stage=issue.stage, factor=issue.factor, opened=issue.opened_on, today=looking.today)
 
 
 def _rungs(report: "Report") -> list["Rung"]:
@@ -179,6 +176,67 @@ def _rung(report: "Report", stage: str, factor: str) -> "Rung":
     return found
 
 
+def _cause(looking: "Looking", rung: "Rung", record_id: str) -> "Cause":
+    """The cause of a rung in whose region a record lies: the one that was shown, though it may have been found anew since.
+
+    Raises:
+        InputError: none of them has it (`parameter_invalid`).
+    """
+    from vocservice.reporting.themes import matrix_of
+    from vocservice.store import vectors
+
+    with looking.database.read() as connection:
+        bundle, vector = vectors.of_records(connection, looking.workspace_id, [record_id]).get(record_id, ("", b""))
+    regions = [(cause, cause.region) for cause in rung.causes if cause.region and cause.region.bundle == bundle]
+    found = next((cause for cause, region in regions if region.holds(matrix_of([vector]))[0]), None)
+    if found is None:
+        raise InputError("the causes of this stage and factor were found anew; look at them again", code="parameter_invalid")
+    return found
+
+
+def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> str:
+    """The id of a new issue, for a cause or for all complaints of a rung.
+
+    Raises:
+        InputError: the title will not do (`name_unusable`).
+        ConflictError: one is open for the same already (`issue_open`).
+    """
+    from vocservice.store import issue_regions
+
+    evidence = {name: getattr(cause or rung, name) for name in _KEPT} | ({"looked": rung.looked} if cause else {})
+    values = {"stage": rung.stage, "factor": rung.factor, "cause": ", ".join(cause.words) if cause else "", "title": title, "owner": owner}
+    region = cause.region if cause else None
+    with people.database().write() as connection:
+        if region and any(region.is_like(one) for one in _live_regions(connection, rung.stage, rung.factor)):
+            raise issues.taken()
+        made = issues.open_one(connection, person(), **values, evidence=evidence)
+        if region:
+            issue_regions.keep(connection, person().workspace_id, made, region)
+    return made
+
+
+def _live_regions(connection: Any, stage: str, factor: str) -> list["Region"]:
+    """Where the causes of the live issues of a cell lie."""
+    from vocservice.store import issue_regions
+
+    kept = issue_regions.of_workspace(connection, person().workspace_id)
+    live = (issue for issue in issues.listed(connection, person().workspace_id) if issue.is_live)
+    return [region for issue in live if (issue.stage, issue.factor) == (stage, factor) for region in kept.get(issue.id, ())]
+
+
+def _offers(connection: Any, report: "Report", found: Sequence[Issue]) -> list[Offer]:
+    """The rungs that have something to offer, the first of them."""
+    whole = {(issue.stage, issue.factor) for issue in found if issue.is_live and not issue.cause}
+    offers = (_offer(connection, rung, is_whole=(rung.stage, rung.factor) not in whole) for rung in _rungs(report))
+    return [offer for offer in offers if offer.is_whole or offer.causes][:SHOWN_RUNGS]
+
+
+def _offer(connection: Any, rung: "Rung", *, is_whole: bool) -> Offer:
+    live = _live_regions(connection, rung.stage, rung.factor) if rung.causes else []
+    free = (cause for cause in rung.causes if cause.region and not any(cause.region.is_like(one) for one in live))
+    return Offer(rung, is_whole, tuple(free))
+
+
 def _owner(looking: "Looking", key: str) -> str:
     if key not in looking.taxonomy.owners:
         raise InputError("there is no such owner", code="parameter_invalid")
@@ -189,10 +247,10 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
     looking = _looking()
     with people.database().read() as connection:
         found = issues.listed(connection, looking.workspace_id)
-    live = {(issue.stage, issue.factor) for issue in found if issue.is_live}
-    held = _held(looking, found)
-    rungs = [rung for rung in _rungs(looking.at_once()) if (rung.stage, rung.factor) not in live][:SHOWN_RUNGS]
-    return people.shown("issues.html", status=status, fault=fault, held=held, rungs=rungs, **_words(looking))
+    held, report = _held(looking, found), looking.at_once()
+    with people.database().read() as connection:
+        offers = _offers(connection, report, found)
+    return people.shown("issues.html", status=status, fault=fault, held=held, offers=offers, **_words(looking))
 
 
 def _one_page(issue: Issue, *, status: int = 200, fault: str = "") -> Response:

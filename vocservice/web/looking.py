@@ -3,7 +3,7 @@
 Of a large workspace a page has at once what is counted; what is drawn by lot or read in texts is made beside it.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vocservice.store import reading
 from vocservice.store.database import Database
+from vocservice.store.exported import Segments
 from vocservice.store.reading import Line, Page, Selection
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.library import Library, Making
@@ -41,6 +42,7 @@ class Looking:
     table: Table
     tables: Tables
     library: Library
+    cause_customers: int = 0
     held: Held | None = None
     wanted: "Bools | None" = None
 
@@ -72,7 +74,7 @@ class Looking:
         if (found := self.library.made(self._key())) is not None:
             return found
         columns, mask = self.load().columns, self.mask()
-        return report_of(columns.frame(mask), (), columns.skipped(mask), self._wish(), is_brief=True)
+        return report_of(columns.frame(mask, by=self.asked.by), (), columns.skipped(mask), self._wish(), is_brief=True)
 
     def whole(self) -> "Report":
         """The whole report, however long it takes."""
@@ -119,10 +121,24 @@ class Looking:
 
         return told(self.held.columns, name) if self.held else ()
 
+    def own(self) -> Mapping[str, Mapping[str, int]]:
+        """The segments of the workspace, with how many records have each value; none while it is read."""
+        from vocservice.store.choosing import told_own
+
+        return told_own(self.held.columns) if self.held else {}
+
+    def segments(self) -> "Segments":
+        """The segments of the workspace with the values that may be told."""
+        self.load()
+        return {name: frozenset(values) for name, values in self.own().items()}
+
     def _wish(self) -> "Wish":
+        from vocservice.reporting.quotes import ANONYMOUS
         from vocservice.reporting.report import Wish
 
-        return Wish(today=self.today, compared=self.asked.compared)
+        return Wish(
+            today=self.today, segment=self.asked.by, compared=self.asked.compared, cause_customers=max(self.cause_customers, ANONYMOUS)
+        )
 
     def _key(self) -> Hashable:
         return self.workspace_id, self.asked, self.load().revision, self.today

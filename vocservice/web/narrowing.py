@@ -53,6 +53,12 @@ def _one(held: Any, value: Any) -> Any:
     return held if value in (held, ANY) else value if held == ANY else None
 
 
+def _own(held: Any, value: Any) -> Any:
+    """The fields of both; none may have two values."""
+    both = {**dict(held), **dict(value)}
+    return tuple(sorted(both.items())) if both.items() >= dict(held).items() else None
+
+
 def _scope(held: str, value: str) -> str | None:
     """The scope that holds what both do."""
     if ANY in (held, value):
@@ -71,5 +77,6 @@ _MERGES: Mapping[str, Callable[[Any, Any], Any]] = {
     "level_from": max,
     "level_to": min,
     "scope": _scope,
+    "own": _own,
     "flag": lambda held, value: held if held == value else None,
 }

@@ -19,20 +19,31 @@ def told(given: Mapping[str, str], name: str) -> str:
 class Query:
     """The parameters of one request, each given once."""
 
-    def __init__(self, given: MultiDict[str, str], *, known: Collection[str]):
-        """Raises:
-        RequestError: one is not known, given twice, or too long.
+    def __init__(self, given: MultiDict[str, str], *, known: Collection[str], beginnings: Sequence[str] = ()):
+        """Those known by name, and those that begin with something and go on as the sender likes.
+
+        Raises:
+            RequestError: one is not known, given twice, or too long.
         """
-        if not given.keys() <= set(known):
-            raise RequestError(f"the parameters of this resource are {', '.join(known)}", code="parameter_invalid")
+        free = tuple(beginnings)
+        if not all(name in known or name.startswith(free) for name in given):
+            named = ", ".join([*known, *(f"{beginning}NAME" for beginning in free)])
+            raise RequestError(f"the parameters of this resource are {named}", code="parameter_invalid")
         for name, values in given.lists():
-            if len(values) > 1 or len(values[0]) > LONGEST or "\0" in values[0]:
-                raise _fault(name, "be given once, and not so long")
+            if len(values) > 1 or max(len(name), len(values[0])) > LONGEST or "\0" in name + values[0]:
+                raise _fault(name if name in known else "each parameter", "be given once, and not so long")
         self._given = given
 
     def text(self, name: str) -> str | None:
         """The value; None where it is missing or blank."""
         return self._given.get(name) or None
+
+    def beginning(self, beginning: str, *, most: int) -> tuple[tuple[str, str], ...]:
+        """Names behind a beginning with their values, in order, those that are blank left out."""
+        found = sorted((name.removeprefix(beginning), value) for name, value in self._given.items() if name.startswith(beginning) and value)
+        if len(found) > most:
+            raise _fault(f"{beginning}NAME", f"be given {most} times at most")
+        return tuple(found)
 
     def one_of(self, name: str, words: Sequence[str]) -> str | None:
         """One of the words."""

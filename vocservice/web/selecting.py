@@ -23,7 +23,9 @@ LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "
 RARER = ("level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "customer_of")
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
 CHOSEN = ("since", "until", *LABELS, *RARER)
-FILTERS = (*CHOSEN, *PERIODS)
+FILTERS = (*CHOSEN, *PERIODS, "by")
+OWN = "own."  # before the name of a segment of the sender's own
+MOST_OWN = 12
 WORDS = ("q", "cell", "cursor")
 SOUGHT = ("q", "cell", "about", "like", "cursor")
 FIRST, SECOND = "a_", "b_"
@@ -37,10 +39,11 @@ _WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which records, and perhaps two periods to compare: (first day, last day) of each."""
+    """Which records, perhaps two periods to compare, (first day, last day) of each, and by which segment figures are broken down."""
 
     selection: Selection
     periods: tuple[tuple[date, date], tuple[date, date]] | None = None
+    by: str | None = None
 
     @property
     def compared(self) -> "tuple[Where, ...]":
@@ -53,7 +56,7 @@ class Asked:
     def values(self) -> Mapping[str, str]:
         """The parameters that ask for this, without a cell and words."""
         days = zip(PERIODS, (day for period in self.periods or () for day in period), strict=False)
-        return {**values_of(self.selection), **_said(dict(days))}
+        return {**values_of(self.selection), **_said({**dict(days), "by": self.by})}
 
     @property
     def query(self) -> str:
@@ -140,7 +143,12 @@ def query_of(selection: Selection) -> str:
 
 def values_of(selection: Selection | None) -> Mapping[str, str]:
     """The parameters that ask for a selection, without cell and words."""
-    return _said({name: getattr(selection, name) for name in CHOSEN}) if selection else {}
+    return {**_said({name: getattr(selection, name) for name in CHOSEN}), **_own_values(selection)} if selection else {}
+
+
+def is_chosen(name: str) -> bool:
+    """Whether a parameter chooses records."""
+    return name in CHOSEN or name.startswith(OWN)
 
 
 def sides_of(args: MultiDict[str, str]) -> Sides | None:
@@ -149,7 +157,8 @@ def sides_of(args: MultiDict[str, str]) -> Sides | None:
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
     """
-    query = Query(args, known=[prefix + name for prefix in (FIRST, SECOND) for name in CHOSEN])
+    sides = (FIRST, SECOND)
+    query = Query(args, known=[prefix + name for prefix in sides for name in CHOSEN], beginnings=[prefix + OWN for prefix in sides])
     first, second = (_selection(query, prefix) for prefix in (FIRST, SECOND))
     if first == second == Selection():
         return None
@@ -163,8 +172,8 @@ def asked_of(args: MultiDict[str, str]) -> Asked:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: of two periods a day is missing (`parameter_invalid`).
     """
-    query = Query(args, known=FILTERS)
-    return Asked(_selection(query), _periods(query))
+    query = Query(args, known=FILTERS, beginnings=[OWN])
+    return _asked(query, _selection(query))
 
 
 def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
@@ -174,8 +183,8 @@ def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
-    query = Query(args, known=(*FILTERS, *WORDS))
-    return Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query)), query.text("cursor") or ""
+    query = Query(args, known=(*FILTERS, *WORDS), beginnings=[OWN])
+    return _asked(query, replace(_placed(query), words=words_of(query.text("q")))), query.text("cursor") or ""
 
 
 def placed_of(args: MultiDict[str, str]) -> Asked:
@@ -185,8 +194,8 @@ def placed_of(args: MultiDict[str, str]) -> Asked:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
-    query = Query(args, known=(*FILTERS, "cell"))
-    return Asked(_placed(query), _periods(query))
+    query = Query(args, known=(*FILTERS, "cell"), beginnings=[OWN])
+    return _asked(query, _placed(query))
 
 
 def sought_of(args: MultiDict[str, str]) -> Sought:
@@ -196,8 +205,8 @@ def sought_of(args: MultiDict[str, str]) -> Sought:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`), or the cursor is none (`cursor_invalid`).
     """
-    query = Query(args, known=(*FILTERS, *SOUGHT))
-    asked = Asked(replace(_placed(query), words=words_of(query.text("q"))), _periods(query))
+    query = Query(args, known=(*FILTERS, *SOUGHT), beginnings=[OWN])
+    asked = _asked(query, replace(_placed(query), words=words_of(query.text("q"))))
     q, about, like = ((query.text(name) or "").strip() for name in ("q", "about", "like"))
     cursor = query.text("cursor")
     return Sought(asked, q, about, like, line_of(cursor) if cursor else None)
@@ -207,6 +216,10 @@ def words_of(text: str | None) -> tuple[str, ...]:
     """The words of a search, the first eight; what stands between double quotes is one, with its spaces."""
     found = (" ".join((phrase or word).split()) for phrase, word in _WORDS.findall(text or ""))
     return tuple(islice(filter(None, found), MOST_WORDS))
+
+
+def _asked(query: Query, selection: Selection) -> Asked:
+    return Asked(selection, _periods(query), query.text("by"))
 
 
 def _placed(query: Query) -> Selection:
@@ -232,6 +245,7 @@ def _selection(query: Query, prefix: str = "") -> Selection:
     plain: dict[str, Any] = {name: query.text(f"{prefix}{name}") for name in PLAIN}
     return Selection(
         **plain,
+        own=query.beginning(f"{prefix}{OWN}", most=MOST_OWN),
         polarity=query.one_of(f"{prefix}polarity", POLARITIES),
         score_kind=query.one_of(f"{prefix}score_kind", SCORE_KINDS),
         since=_day(query, f"{prefix}since"),
@@ -275,6 +289,10 @@ def _day(query: Query, name: str) -> date | None:
         return date.fromisoformat(found) if found else None
     except ValueError:
         raise InputError(f"{name} must be a day, as 2026-01-31", code="parameter_invalid") from None
+
+
+def _own_values(selection: Selection) -> dict[str, str]:
+    return {OWN + name: value for name, value in selection.own}
 
 
 def _said(found: Mapping[str, Any]) -> dict[str, str]:

@@ -124,15 +124,10 @@ def _emerging(looking: Looking, least: int) -> "Emerging":
 
 
 def _period(looking: Looking, first: date, last: date) -> "Period":
-    from vocservice.reporting.emerging import LARGEST, Period
-    from vocservice.reporting.saying import unexplained
+    from vocservice.store.saying import period_of
 
-    columns = looking.load().columns
-    day = columns.fields["day"]
-    everything = looking.mask() & (day >= first.toordinal()) & (day <= last.toordinal()) & ~columns.is_skipped
-    odd = everything & unexplained(columns)
     with looking.database.read() as connection:
-        return Period(first, last, int(everything.sum()), int(odd.sum()), tuple(_said(connection, looking, odd, LARGEST)))
+        return period_of(connection, looking.workspace_id, looking.load().columns, looking.mask(), (first, last))
 
 
 def _said(connection: Any, looking: Looking, mask: "Bools", limit: int, *, factor: str | None = None) -> list[Any]:

@@ -28,7 +28,7 @@ from vocservice.web.page import CHANNELS
 from vocservice.web.people import person, require_role
 from vocservice.web.problems import RequestError
 from vocservice.web.segments import address_of
-from vocservice.web.selecting import Asked, asked_of, query_of, searched_of
+from vocservice.web.selecting import OWN, Asked, asked_of, query_of, searched_of
 from vocservice.web.state import state
 from vocservice.web.tables import Tables
 from vocservice.web.view import POLARITIES
@@ -181,10 +181,10 @@ def records_parquet() -> Response:
     from vocservice.tables.write_records import write_records
 
     looking = looking_at(person().workspace_id, asked_of(request.args))
-    ids = looking.ids()
+    ids, segments = looking.ids(), looking.segments()
 
     def write(path: Path, records: Iterable[Taken]) -> None:
-        write_records(path, map(exported, records))
+        write_records(path, (exported(taken, segments) for taken in records))
 
     return _file("records", "parquet", lambda path: written(looking.database, looking.workspace_id, ids, path, write))
 
@@ -224,7 +224,7 @@ def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
     with database.read() as connection:
         _check_sources(connection, workspace_id, {asked.selection.source, *(other.source for other in others)})
     table = tables.get(database, workspace_id, taxonomy)
-    return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library)
+    return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library, state().themes.customers)
 
 
 def _check_sources(connection: Any, workspace_id: str, wanted: set[str | None]) -> None:
@@ -269,6 +269,7 @@ def _choices(looking: Looking, named: Mapping[str, str]) -> Mapping[str, Mapping
     from vocservice.reporting.words import metric_name, owner_name
 
     taxonomy, levels = looking.taxonomy, {str(level): name for level, name in LEVEL_NAMES.items()}
+    counts = looking.own()
     found: dict[str, Mapping[str, str]] = {
         "channel": {name: CHANNELS.get(name, visible(name)) for name in looking.told("channel")},
         "source": named,
@@ -279,6 +280,8 @@ def _choices(looking: Looking, named: Mapping[str, str]) -> Mapping[str, Mapping
         "level_to": levels,
         "owner": {key: owner_name(taxonomy, key) for key in taxonomy.owners},
         "metric": {key: metric_name(taxonomy, key) for key in taxonomy.metrics},
+        "by": {name: visible(name) for name in counts},
+        **{OWN + name: {value: f"{visible(value)} ({n})" for value, n in values.items()} for name, values in counts.items()},
         **{name: {key: visible(key) for key in looking.told(name)} for name in ("model", "taxonomy")},
     }
     return {name: {**choices, **_ALSO.get(name, {})} for name, choices in found.items()}

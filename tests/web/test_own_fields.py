@@ -1,0 +1,132 @@
+"""Tests of own fields in the workbench: what senders tell filters, compares, breaks down and is exported; never what tells people apart."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pyarrow.parquet as pq
+import pytest
+
+from vocservice.store import schema
+from vocservice.store.records import erase_by_id
+from web.storing import ELSEWHERE, WORKSPACE
+from web.test_page import HOSTILE
+from web.test_workbench import counted, figures, set_record
+from web.visiting import Browser, Office
+
+TOLD = {"pro": 7, "free": 5, "Rare firm": 1}
+FIELD = "plan & <b>tier</b>"
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """Thirteen records that tell a plan and more, and two that tell nothing."""
+    office = Office(tmp_path, monkeypatch)
+    plans = [plan for plan, count in TOLD.items() for _ in range(count)]
+    for at, plan in enumerate(plans):
+        details = {"plan": plan, FIELD: plan, "email": "ada@example.org", "shop": f"shop {at}", "city": ["Bonn", "Ulm"][at % 2]}
+        set_record(office, office.record(), details=details)
+    office.record()
+    set_record(office, office.record(workspace=ELSEWHERE), details={"plan": "pro"})
+    return office
+
+
+def offered(browser: Browser) -> dict[str, list[str]]:
+    """Each select of an own field with its values."""
+    selects = [part.split("</select>")[0] for part in browser.client.get("/workbench").text.split("<select")[1:] if 'name="own.' in part]
+    return {part.split('name="own.')[1].split('"')[0]: [value.split('"')[0] for value in part.split('value="')[2:]] for part in selects}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("own.plan=pro", 7),
+        ("own.plan=other", 1),
+        ("own.plan=free&own.city=Bonn", 2),
+        ("own.plan=", 14),
+        ("own.plan=Rare+firm", 0),  # what one customer told is nobody's to ask for
+        ("own.email=ada%40example.org", 0),
+        ("own.shop=shop+1", 0),
+        ("own.gone=pro", 0),
+    ],
+)
+def test_own_fields_choose_records(office: Office, query: str, count: int) -> None:
+    assert counted(office, f"/workbench/verbatims?{query}") == count
+
+
+def test_fields_that_many_share_are_offered_and_lead_to_their_records(office: Office) -> None:
+    browser = office.browser("analyst")
+    plans = ["pro", "free", "other"]
+    assert offered(browser) == {"plan": plans, "city": ["Bonn", "Ulm"], "plan &amp; &lt;b&gt;tier&lt;/b&gt;": plans}
+    page = browser.page("/workbench?by=plan")
+    leads = [str(link["href"]) for link in page.all("a") if "own.plan=" in str(link["href"])]
+    assert [counted(office, lead) for lead in leads] == [7, 5, 1]
+    assert "own.plan=free" in leads[1] and "by=plan" not in leads[1]
+    elsewhere = office.browser("admin", email="eve@example.org", workspace=ELSEWHERE)
+    assert offered(elsewhere) == {}
+
+
+def test_figures_are_broken_down_and_drivers_hold_it_equal(office: Office) -> None:
+    browser = office.browser("analyst")
+    found = figures(browser, "?by=plan&own.city=Bonn")
+    assert (found["segment"], [(one["name"], one["records"]) for one in found["segments"]]) == (
+        "plan",
+        [("pro", 4), ("free", 2), ("other", 1)],
+    )
+    chart = json.loads(browser.client.get("/workbench/charts/segments.json?by=plan").data)
+    assert (chart["asked"], [one["records"] for one in chart["data"]]) == ({"by": "plan"}, [7, 5, 1])
+    for query in ("?by=email", "?by=shop"):
+        assert browser.client.get(f"/workbench{query}").status_code == 400
+    assert browser.client.get("/workbench?" + "&".join(f"own.f{n}=x" for n in range(13))).status_code == 400
+
+
+def test_two_values_stand_side_by_side_and_a_link_holds_them(office: Office) -> None:
+    browser = office.browser("analyst")
+    address = "/workbench/compare?a_own.plan=pro&b_own.plan=free"
+    found = json.loads(browser.client.get(address.replace("compare", "compare.json")).data)
+    comparison = found["comparison"]
+    assert [comparison[name] for name in ("before", "n_before", "after", "n_after")] == ["plan pro", 7, "plan free", 5]
+    assert browser.send(address, "/workbench/segments", {"name": "Plans"}).location == address
+    (kept,) = office.door.rows(schema.views)
+    assert kept["filters"] == {"a_own.plan": "pro", "b_own.plan": "free"}
+    assert address in [link["href"] for link in browser.page("/workbench").all("a")]
+
+
+def test_a_saved_segment_is_put_on_either_side(office: Office) -> None:
+    browser = office.browser("analyst")
+    assert browser.send("/workbench?own.plan=pro&by=city", "/workbench/segments", {"name": "Pro"}).status_code == 303
+    links = [str(link["href"]) for path in ("/workbench/compare?b_own.plan=free", "/workbench") for link in browser.page(path).all("a")]
+    assert {"/workbench/compare?b_own.plan=free&a_own.plan=pro", "/workbench?own.plan=pro&by=city"} <= set(links)
+
+
+def test_an_export_tells_what_many_share(office: Office) -> None:
+    rows = pq.read_table(io.BytesIO(office.browser("analyst").client.get("/workbench/records.parquet").data)).to_pylist()
+    told: Any = [row["segments"] for row in rows]
+    assert (told[0], told[12], told[13]) == (
+        ["city=Bonn", "plan=pro", f"{FIELD}=pro"],
+        ["city=Bonn", "plan=other", f"{FIELD}=other"],
+        [],
+    )
+    body = json.dumps(told)
+    assert "Rare firm" not in body and "ada@" not in body and "shop" not in body
+
+
+def test_what_is_erased_is_told_no_more(office: Office) -> None:
+    browser = office.browser("analyst")
+    assert offered(browser)["plan"] == ["pro", "free", "other"]
+    with office.database.write() as connection:
+        erase_by_id(connection, office.door.vault, WORKSPACE, office.door.rows(schema.records)[0]["id"], reason="request")
+        erase_by_id(connection, office.door.vault, WORKSPACE, office.door.rows(schema.records)[12]["id"], reason="request")
+    assert offered(browser)["plan"] == ["pro", "free"]
+    assert all(b"Rare firm" not in str(row["context"]).encode() for row in office.door.rows(schema.packed))
+
+
+def test_hostile_values_stay_values(office: Office) -> None:
+    value = next(text for text in HOSTILE if "<img" in text)
+    for record in office.door.rows(schema.records)[:6]:
+        set_record(office, record["id"], details={"plan": value})
+    browser = office.browser("analyst")
+    assert browser.page(f"/workbench?{urlencode({'by': 'plan', 'own.plan': value})}").all("img") == []
+    assert counted(office, f"/workbench/verbatims?{urlencode({'own.plan': value})}") == 6

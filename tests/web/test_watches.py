@@ -1,0 +1,131 @@
+"""Tests of the page of watches: who may, what is kept, which segments can be watched, and that all of it is of the own workspace."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from vocservice.store import schema, watches
+from vocservice.store.reading import Selection
+from vocservice.store.watches import NOW, WATCH, Watch
+from web.storing import ELSEWHERE
+from web.test_page import HOSTILE
+from web.visiting import Browser, Office
+
+PAGE = "/workbench/watches"
+PERIODS = "before_since=2026-01-01&before_until=2026-01-02&after_since=2026-01-03&after_until=2026-01-04"
+FORM = {"name": "Monday", "segment": "", "when": "digest", "digest_at": "08:30", "day": ["Mon"], "zone": "Europe/Berlin", "endpoints": "on"}
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    made = Office(tmp_path, monkeypatch)
+    made.app.extensions["vocservice"] = replace(made.app.extensions["vocservice"], sends_mail=True)
+    return made
+
+
+@pytest.fixture
+def analyst(office: Office) -> Browser:
+    return office.browser("analyst")
+
+
+def add(analyst: Browser, **fields: Any) -> Any:
+    return analyst.send(PAGE, PAGE, {**FORM, **fields})
+
+
+def held(office: Office, analyst: Browser) -> list[Watch]:
+    with office.database.read() as connection:
+        return watches.listed(connection, analyst.user.workspace_id)
+
+
+def segment(analyst: Browser, query: str, name: str = "Phone") -> str:
+    """Save one; its id among those that the form offers, blank where it is not offered."""
+    analyst.send(f"/workbench{query}", "/workbench/segments", {"name": name})
+    markup = analyst.client.get(PAGE).text
+    return markup.partition(f">{name}</option>")[0].rpartition('value="')[2].partition('"')[0] if f">{name}</option>" in markup else ""
+
+
+def queued(office: Office) -> list[tuple[str, str]]:
+    with office.database.read() as connection:
+        return [tuple(row) for row in connection.execute(select(schema.jobs.c.kind, schema.jobs.c.target))]  # type: ignore[misc]
+
+
+def test_a_watch_is_kept_as_it_was_written_changed_and_deleted(office: Office, analyst: Browser) -> None:
+    other = office.user("analyst", name="Lin")
+    chosen = segment(analyst, "?channel=phone&level_to=-1")
+    assert add(analyst, segment=chosen, reader=[other.id]).status_code == 303
+    (made,) = held(office, analyst)
+    assert (made.name, made.segment, made.readers, made.tells_endpoints) == ("Monday", "Phone", (other.id,), True)
+    assert made.selection == Selection(channel="phone", level_to=-1) and made.timing.days == (0,) and made.is_digest
+    page = analyst.client.get(PAGE).text
+    assert "digest at 08:30 on Mon" in page and "Lin" in page and 'href="/workbench?channel=phone&amp;level_to=-1"' in page
+    place = f"{PAGE}/{made.id}"
+    instant = {"name": "Odd", "when": "instant", "cool_down": "60", "quiet_from": "22:00", "quiet_to": "07:00"}
+    assert analyst.send(place, place, instant).status_code == 303
+    (after,) = held(office, analyst)
+    assert (after.name, after.segment, after.selection, after.readers) == ("Odd", "Phone", made.selection, (other.id,))
+    assert after.timing.cool_down == 60 and after.timing.quiet and not after.is_digest and queued(office) == [(WATCH, made.id)]
+    for do, is_enabled in (("disable", False), ("enable", True)):
+        assert analyst.send(PAGE, place, {"do": do}).status_code == 200
+        assert held(office, analyst)[0].is_enabled is is_enabled and (queued(office) != []) is is_enabled
+    assert "on its way to you" in analyst.send(PAGE, place, {"do": "now"}).text
+    assert (NOW, f"{made.id}/{analyst.user.id}") in queued(office)
+    assert analyst.send(PAGE, place, {"do": "delete"}).status_code == 200 and held(office, analyst) == queued(office) == []
+    acts = [row["action"] for row in office.door.rows(schema.audit) if row["action"].startswith("watch.")]
+    assert sorted(acts) == sorted(f"watch.{name}" for name in ("create", "change", "disable", "enable", "send", "delete"))
+
+
+@pytest.mark.parametrize(
+    ("path", "is_offered"),
+    [
+        ("/workbench?since=2026-01-01", False),
+        ("/workbench/verbatims?q=refund", False),
+        ("/workbench?customer_of=rec_1", False),
+        (f"/workbench?{PERIODS}", True),  # of two periods only the records count
+    ],
+)
+def test_a_segment_of_days_words_or_one_customer_is_not_offered(analyst: Browser, path: str, is_offered: bool) -> None:
+    analyst.send(path, "/workbench/segments", {"name": "Some"})
+    assert ("Some</option>" in analyst.client.get(PAGE).text) is is_offered
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": " "},
+        {"zone": "Mars/Olympus"},
+        {"endpoints": "", "reader": []},
+        {"reader": ["usr_nobody"]},
+        {"segment": "viw_nobody"},
+        {"day": []},
+        {"when": "instant", "quiet_from": "22:00"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_with_a_reason_and_the_form_stays(office: Office, analyst: Browser, fields: dict[str, Any]) -> None:
+    answer = add(analyst, **fields)
+    assert answer.status_code == 422 and 'role="alert"' in answer.text and held(office, analyst) == []
+    assert f'value="{fields.get("name", "Monday")}"' in answer.text
+
+
+def test_a_name_of_markup_stays_text_and_without_a_mail_server_nobody_is_mailed(office: Office, analyst: Browser) -> None:
+    add(analyst, name=HOSTILE[0][:100], reader=[])
+    assert "<script>alert" not in analyst.client.get(PAGE).text and len(held(office, analyst)) == 1
+    office.app.extensions["vocservice"] = replace(office.app.extensions["vocservice"], sends_mail=False)
+    assert "No mail server is set" in analyst.client.get(PAGE).text
+    assert add(analyst, reader=[analyst.user.id]).status_code == 422
+    place = f"{PAGE}/{held(office, analyst)[0].id}"
+    assert analyst.send(PAGE, place, {"do": "now"}).status_code == 422 and analyst.send(PAGE, place, {"do": "x"}).status_code == 422
+
+
+def test_another_workspace_sees_and_reaches_none(office: Office, analyst: Browser) -> None:
+    add(analyst)
+    (made,) = held(office, analyst)
+    other = office.browser("admin", workspace=ELSEWHERE)
+    assert "Monday" not in other.client.get(PAGE).text and other.client.get(f"{PAGE}/{made.id}").status_code == 404
+    token = dict(other.page(PAGE).form(PAGE)["fields"])["token"]
+    for do in ("save", "delete", "now", "disable"):
+        assert other.client.post(f"{PAGE}/{made.id}", data={"token": token, "do": do, **FORM}).status_code == 404
+    assert add(other, reader=[analyst.user.id]).status_code == 422 and len(held(office, analyst)) == 1

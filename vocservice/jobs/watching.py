@@ -1,0 +1,230 @@
+"""A watch whose time has come in, a mail to its readers and an event to the endpoints out: figures with n and links, never a text.
+
+At least once: a worker that dies between the mail and its transaction mails again, under the same Message-ID. What was told is kept
+in that transaction, so no other look tells it again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from vocservice.errors import BundleError
+from vocservice.jobs.digests import columns_of
+from vocservice.jobs.mailing import Post, post, written
+from vocservice.records import Json
+from vocservice.settings import Settings
+from vocservice.store import issues, jobs, watches
+from vocservice.store.database import now
+from vocservice.store.figures import is_behind
+from vocservice.store.jobs import Job, Lease
+from vocservice.store.opened import Store
+from vocservice.store.watches import Watch
+from vocservice.taxonomy import Taxonomy
+
+if TYPE_CHECKING:  # numpy comes with the first figure
+    from vocservice.reporting.findings import Finding, Findings
+
+MAX_ATTEMPTS = 12
+BEHIND = timedelta(minutes=15)
+_TITLES: Mapping[str, str] = {
+    "figure": "Figures",
+    "change": "What changed beyond chance, cell by cell",
+    "anomaly": "What stands out",
+    "issue": "Candidates for an experience issue",
+    "theme": "New themes",
+}
+_KEYED = ("anomaly", "issue")
+_SECTIONS: Mapping[str, str] = {"figure": "#changes", "change": "#changes", "anomaly": "#trends", "issue": "#ladder"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a watch says now.
+
+    Attributes:
+        kinds: of findings that it could hold.
+        found: everything that is there, what was told before too.
+        news: what it says.
+        is_behind: records that came before today wait for their analysis.
+    """
+
+    watch: Watch
+    kinds: tuple[str, ...]
+    days: "Findings | None"
+    found: "tuple[Finding, ...]"
+    news: "tuple[Finding, ...]"
+    is_behind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Looks, and says what there is; `taxonomy` is that of the bundle that serves, None while there is none."""
+
+    store: Store
+    settings: Settings
+    taxonomy: Callable[[], Taxonomy | None]
+    post: Post = post
+
+    def run(self, job: Job, lease: Lease) -> None:
+        """Look, and say what is new; a digest speaks whatever it finds.
+
+        Raises:
+            BundleError: no bundle serves.
+            MailError: the mail server did not take it, or there is none.
+            StoreError: the database does not answer.
+        """
+        with self.store.database.read() as connection:
+            watch = watches.by_id(connection, job.target)
+            at = now(connection)
+        if watch is None or not watch.is_enabled:
+            return self._finish(job, lease)
+        is_late = self._is_behind(watch, at)
+        if self._is_put_off(watch, is_late=is_late):
+            return self._finish(job, lease)
+        message = self._message(watch, at, is_late=is_late)
+        speaks = bool(message.news) or watch.is_digest
+        if speaks:
+            self._mail(message, watch.readers, at, mark=job.id)
+        with self.store.database.write() as connection:
+            if jobs.finish(connection, lease, job.id):
+                keys = [one.key for one in message.found if one.key]
+                watches.said(connection, watch, keys, event=event_of(message, self._url) if speaks else None)
+        return None
+
+    def now(self, job: Job, lease: Lease) -> None:
+        """Mail the one who asks what the watch would say now, told before or not.
+
+        Raises:
+            BundleError, MailError, StoreError: as in `run`.
+        """
+        with self.store.database.read() as connection:
+            watch = watches.by_id(connection, str(job.payload["watch"]))
+            at = now(connection)
+        if watch is not None:
+            message = self._message(watch, at, is_late=self._is_behind(watch, at), with_told=True)
+            self._mail(message, [str(job.payload["reader"])], at, mark=job.id)
+        self._finish(job, lease)
+
+    @property
+    def _url(self) -> str:
+        return self.settings.http.public_url.rstrip("/")
+
+    def _is_behind(self, watch: Watch, at: datetime) -> bool:
+        """Whether something that came in the day that ended waits; what waits for longer than that keeps nobody."""
+        over = datetime.combine(at.date(), datetime.min.time(), UTC)
+        with self.store.database.read() as connection:
+            return is_behind(connection, watch.workspace_id, before=over, since=over - timedelta(days=1))
+
+    def _is_put_off(self, watch: Watch, *, is_late: bool) -> bool:
+        """Without a digest it waits for quiet hours and a cool-down to end, and for what would look like a fall but is only late."""
+        with self.store.database.write() as connection:
+            if is_late and not watch.is_digest:
+                watches.wait(connection, watch, BEHIND)
+                return True
+            return watches.put_off(connection, watch)
+
+    def _message(self, watch: Watch, at: datetime, *, is_late: bool, with_told: bool = False) -> Message:
+        days, found = self._findings(watch, at.date())
+        if not watch.is_digest:
+            found = tuple(one for one in found if with_told or (one.last and one.last >= watch.since.date()))
+        news = tuple(one for one in found if with_told or one.key not in watch.told)
+        return Message(watch, tuple(_TITLES) if watch.is_digest else ("anomaly",), days, found, news, is_late)
+
+    def _findings(self, watch: Watch, today: date) -> "tuple[Findings | None, tuple[Finding, ...]]":
+        """Of days before today; without a digest only what stands out."""
+        from vocservice.reporting.emerging import emerging
+        from vocservice.reporting.findings import anomalies_of, days_of, findings_of
+        from vocservice.store.choosing import chosen
+        from vocservice.store.saying import period_of
+
+        taxonomy = self.taxonomy()
+        if taxonomy is None:
+            raise BundleError("no bundle serves", remedy=BundleError.CHOOSE)
+        columns = columns_of(self.store.database, watch.workspace_id, taxonomy)
+        day = columns.fields["day"]
+        mask = chosen(columns, watch.selection) & (day > 0) & (day < today.toordinal())
+        if not watch.is_digest:
+            return None, tuple(anomalies_of(columns.frame(mask), today=today))
+        with self.store.database.read() as connection:
+            periods = [period_of(connection, watch.workspace_id, columns, mask, days) for days in days_of(today)]
+            live = {(one.stage, one.factor) for one in issues.listed(connection, watch.workspace_id) if one.is_live}
+        themes = emerging(*periods, least=self.settings.themes.customers)
+        found = findings_of(columns.frame(mask), today=today, issues=live, themes=themes)
+        return found, found.found
+
+    def _mail(self, message: Message, readers: Sequence[str], at: datetime, *, mark: str) -> None:
+        with self.store.database.read() as connection:
+            to = watches.addresses(connection, message.watch, readers)
+        if not to:
+            return
+        text, named = "\n".join(lines_of(message, self._url)), hashlib.sha256(mark.encode()).hexdigest()[:32]
+        self.post(self.settings.mail, written(self.settings.mail, subject=subject_of(message), text=text, mark=named, at=at), to)
+
+    def _finish(self, job: Job, lease: Lease) -> None:
+        with self.store.database.write() as connection:
+            jobs.finish(connection, lease, job.id)
+
+
+def subject_of(message: Message) -> str:
+    """The watch, and how much there is."""
+    count = sum(one.kind != "figure" for one in message.news)
+    return f"{message.watch.name}: {count or 'nothing'} {'to look at' if count else 'stands out'}"
+
+
+def lines_of(message: Message, url: str) -> Iterator[str]:
+    """The text of a mail; `url` is the address of the service, blank for no links."""
+    watch, days = message.watch, message.days
+    yield f"{watch.segment or 'Every record of the workspace'}.\n"
+    if days is not None:
+        yield f"{days.after[0]} to {days.after[1]}: n = {days.n_after} records."
+        yield f"Before, {days.before[0]} to {days.before[1]}: n = {days.n_before}.\n"
+    if message.is_behind:
+        yield "Some records that came before today are not analysed yet; figures may still move.\n"
+    for kind in message.kinds:
+        yield from _section(message, kind, url)
+    yield f"No words of customers stand in this mail.{f' It is set at {url}/workbench/watches/{watch.id}' if url else ''}"
+
+
+def event_of(message: Message, url: str) -> Json:
+    """What endpoints get: the same figures."""
+    watch, days = message.watch, message.days
+    found = [{"kind": one.kind, "key": one.key, "said": one.said, "url": _link(message, one.kind, url)} for one in message.news]
+    told = {"watch": watch.id, "name": watch.name, "segment": watch.segment, "is_digest": watch.is_digest, "found": found}
+    if days is None:
+        return told
+    sides = {"before": (days.before, days.n_before), "after": (days.after, days.n_after)}
+    return told | {name: {"from": str(first), "to": str(last), "n": n} for name, ((first, last), n) in sides.items()}
+
+
+def _section(message: Message, kind: str, url: str) -> Iterator[str]:
+    news = [one for one in message.news if one.kind == kind]
+    yield f"{_TITLES[kind]}:"
+    yield from (f"- {one.said}" for one in news)
+    if not news:
+        yield _nothing(message, kind)
+    yield f"  {_link(message, kind, url)}\n" if url else ""
+
+
+def _nothing(message: Message, kind: str) -> str:
+    days = message.days
+    if days is not None and kind == "change" and not days.tested:
+        return f"- not known: n = {days.n_after}, before n = {days.n_before}"
+    if days is not None and kind == "theme" and days.unexplained is not None:
+        return f"- not known: n = {days.unexplained} records that no factor explains"
+    return "- nothing new" if kind in _KEYED else "- nothing"
+
+
+def _link(message: Message, kind: str, url: str) -> str:
+    """The place on the page where this stands; blank without an address of the service."""
+    if not url:
+        return ""
+    query = dict(message.watch.filters)
+    if message.days is not None and kind not in _KEYED:
+        (first, second), (third, last) = message.days.before, message.days.after
+        days = {"before_since": first, "before_until": second, "after_since": third, "after_until": last}
+        query |= {name: str(day) for name, day in days.items()}
+    page = "/workbench/new-themes" if kind == "theme" else "/workbench"
+    return f"{url}{page}{f'?{urlencode(query)}' if query else ''}{_SECTIONS.get(kind, '')}"

@@ -1,0 +1,168 @@
+"""A frame and a day in, what an analyst should hear of out: how figures moved, what stands out, what could become an issue, new themes.
+
+Each finding is a sentence with its n, and holds no word of a customer: it leaves the house in mails.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from vocservice.reporting import words
+from vocservice.reporting.emerging import Emerging
+from vocservice.reporting.frame import Bools, Frame
+from vocservice.reporting.journey import Comparison, Gap, compare, corrected, gap
+from vocservice.reporting.page import change_text, expected_text, shown_changes
+from vocservice.reporting.report import DRAWN
+from vocservice.reporting.scope import promotion_ladder
+from vocservice.reporting.trends import DAYS, Point, Series, figures_of, series_of
+from vocservice.taxonomy import Taxonomy
+
+FIGURE, CHANGE, ANOMALY, ISSUE, THEME = "figure", "change", "anomaly", "issue", "theme"
+LATEST_DAYS, EARLIER_DAYS = 7, 28
+Days = tuple[date, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to hear of.
+
+    Attributes:
+        kind: figure, change, anomaly, issue or theme.
+        said: its figures in a sentence.
+        key: names it, the same as long as it is there; blank for what tells of the present days alone.
+        last: its last day; none where it is not of a day or week.
+    """
+
+    kind: str
+    said: str
+    key: str = ""
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything of seven days against the four weeks before.
+
+    Attributes:
+        tested: how many cells were compared.
+        unexplained: records of the seven days that no factor explains; null where they were enough to look for themes.
+    """
+
+    before: Days
+    after: Days
+    n_before: int
+    n_after: int
+    tested: int
+    unexplained: int | None
+    found: tuple[Finding, ...]
+
+
+def days_of(today: date) -> tuple[Days, Days]:
+    """The seven days before a day, and the four weeks before these: the earlier ones first."""
+    middle = today - timedelta(days=LATEST_DAYS)
+    return (middle - timedelta(days=EARLIER_DAYS), middle - timedelta(days=1)), (middle, today - timedelta(days=1))
+
+
+def findings_of(frame: Frame, *, today: date, issues: Collection[tuple[str, str]], themes: Emerging | None) -> Findings:
+    """All of it.
+
+    Args:
+        frame: records of days before `today`.
+        today: the day that is not over.
+        issues: stage and factor of the experience issues that are open: nothing new.
+        themes: of what no factor explains, in the same days.
+    """
+    before, after = days_of(today)
+    sides = _within(frame, before), _within(frame, after)
+    frames = frame.take(sides[0]), frame.take(sides[1])
+    moved = compare(*frames, names=(_said(before), _said(after)))
+    found = (
+        *_figures(frame, sides),
+        *_changes(moved, frame.taxonomy),
+        *anomalies_of(frame, today=today),
+        *_candidates(frame, issues),
+        *(_themes(themes) if themes else ()),
+    )
+    unexplained = themes.unexplained_after if themes and themes.too_few else None
+    return Findings(before, after, len(frames[0]), len(frames[1]), moved.tested, unexplained, found)
+
+
+def anomalies_of(frame: Frame, *, today: date) -> Iterator[Finding]:
+    """The days and weeks of the last four weeks that stand out, the latest first.
+
+    Args:
+        frame: records of days before `today`.
+        today: the day that is not over.
+    """
+    first = today - timedelta(days=EARLIER_DAYS)
+    found = [(one, point) for one in series_of(frame, whole_until=today - timedelta(days=1)) for point in one.anomalies]
+    recent = [(one, point) for one, point in found if _last(one, point) >= first]
+    for series, point in sorted(recent, key=lambda pair: (-_last(*pair).toordinal(), pair[0].bucket, pair[0].figure)):
+        key = f"{ANOMALY}:{series.bucket}:{point.start}:{series.figure}:{point.verdict}"
+        yield Finding(ANOMALY, _point_text(series, point, frame.taxonomy), key, _last(series, point))
+
+
+def _within(frame: Frame, days: Days) -> Bools:
+    return (frame.day >= days[0].toordinal()) & (frame.day <= days[1].toordinal())
+
+
+def _said(days: Days) -> str:
+    return f"{days[0]} to {days[1]}"
+
+
+def _figures(frame: Frame, sides: Sequence[Bools]) -> Iterator[Finding]:
+    """The followed shares, moved or not."""
+    followed = {name: pair for name, pair in figures_of(frame).items() if name in DRAWN}
+    gaps = []
+    for name, (hits, among) in followed.items():
+        counts = [(int((hits & among & side).sum()), int((among & side).sum())) for side in sides]
+        gaps.append(gap(name, counts[0], counts[1]))
+    for one in corrected(gaps):
+        yield Finding(FIGURE, f"{words.figure_name(frame.taxonomy, one.figure)}: {_gap_text(one)}")
+
+
+def _gap_text(one: Gap) -> str:
+    moved = "change not known" if one.q is None else f"{_VERDICTS[one.verdict]}, q = {one.q:.2g}"
+    return f"{words.share_text(one.after)}; before {words.share_text(one.before)}; {moved}"
+
+
+_VERDICTS = {"up": "up beyond chance", "down": "down beyond chance", "unclear": "no change beyond chance"}
+
+
+def _changes(moved: Comparison, taxonomy: Taxonomy) -> Iterator[Finding]:
+    for change in shown_changes(moved):
+        yield Finding(CHANGE, f"{_cell_name(taxonomy, change.stage, change.factor)}. {change_text(change)}")
+
+
+def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[Finding]:
+    """Rungs of the ladder that are worth an issue and have none."""
+    for rung in promotion_ladder(frame, ()):
+        if rung.step == "candidate" and (rung.stage, rung.factor) not in issues:
+            counts = f"{rung.records} complaints of {rung.customers} customers"
+            held = f"{rung.ratio:.1f} times {rung.base}, {rung.expected:.1f} expected, q = {rung.q:.2g}"
+            key = f"{ISSUE}:{rung.stage}:{rung.factor}"
+            yield Finding(ISSUE, f"{_cell_name(frame.taxonomy, rung.stage, rung.factor)}: {counts}, {held}", key)
+
+
+def _themes(found: Emerging) -> Iterator[Finding]:
+    """How many say what no factor explains; never what."""
+    for theme in found.themes:
+        if theme.is_growing:
+            shares = f"{words.share_text(theme.after)}, before {words.share_text(theme.before)}"
+            yield Finding(THEME, f"{theme.customers} customers say much the same that no factor explains: {shares}; q = {theme.q:.2g}")
+
+
+def _cell_name(taxonomy: Taxonomy, stage: str | None, factor: str) -> str:
+    return f"{words.label_of(taxonomy, 'stages', stage)}, {words.label_of(taxonomy, 'factors', factor)}"
+
+
+def _point_text(series: Series, point: Point, taxonomy: Taxonomy) -> str:
+    is_volume = series.figure == "records"
+    value = f"n = {point.n}" if is_volume else words.share_text(point.share)
+    days = f"{'week from' if series.bucket == 'week' else 'day'} {point.start}{', so far' if point.is_partial else ''}"
+    name = words.figure_name(taxonomy, series.figure)
+    return f"{name}, {days}: {value}; {expected_text(point, is_volume=is_volume)}; {point.verdict}, q = {point.q:.2g}"
+
+
+def _last(series: Series, point: Point) -> date:
+    return point.start + timedelta(days=DAYS[series.bucket] - 1)

@@ -1,0 +1,88 @@
+"""Vectors in groups in, where the texts of one group lie out: its centre, those it is told apart from, a radius; kept, it tells new texts.
+
+A text lies in a region where of all centres the region's own is the nearest, and not farther than the radius.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vocservice.reporting.clusters import Floats, Ints
+from vocservice.reporting.frame import NONE, Bools
+from vocservice.reporting.themes import matrix_of
+
+_STEPS = 127
+_FARTHEST = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where the texts of one cause lie, among the vectors of one bundle.
+
+    Attributes:
+        own: the centre, in signed bytes as a vector is.
+        others: the centres of the themes beside it, one after the other.
+        radius: the farthest cosine distance from the centre, 0 to 2.
+    """
+
+    bundle: str
+    own: bytes
+    others: bytes
+    radius: float
+
+    @property
+    def centres(self) -> Floats:
+        """(n, width) of length 1, its own first."""
+        width = len(self.own)
+        return matrix_of([self.own, *(self.others[at : at + width] for at in range(0, len(self.others), width))])
+
+    def holds(self, rows: Floats) -> Bools:
+        """Which of some rows of length 1 lie in it."""
+        nearest = np.argmax(rows @ self.centres.T, axis=1) == 0
+        return np.asarray(nearest & (self.distances(rows) <= self.radius))
+
+    def distances(self, rows: Floats) -> Floats:
+        """Cosine distances from its centre, 0 to 2."""
+        return np.asarray(1 - rows @ self.centres[0], dtype=np.float32)
+
+    def is_like(self, other: "Region") -> bool:
+        """Whether either centre lies in the other region; those of two bundles cannot be told alike."""
+        sides = ((self, other), (other, self))
+        return self.bundle == other.bundle and any(one.holds(two.centres[:1])[0] for one, two in sides)
+
+
+def region_of(rows: Floats, groups: Ints, customers: Ints, *, group: int, holding: int, bundle: str, least: int) -> Region | None:
+    """The region of one of several groups; None where too few customers stand behind it.
+
+    Args:
+        rows: (n, width) of length 1.
+        groups: (n,) number of each row's group, or -1.
+        customers: (n,) number of each row's customer.
+        holding: how many of the rows are to lie in it, as far as its centre is their nearest.
+        bundle: that made the vectors.
+        least: different customers that a centre needs, so that none shows one text.
+    """
+    told = [one for one in np.unique(groups[groups != NONE]).tolist() if len(np.unique(customers[groups == one])) >= least]
+    if group not in told or not holding:
+        return None
+    centres = {one: _packed(rows[groups == one].sum(axis=0)) for one in told}
+    wide = Region(bundle, centres.pop(group), b"".join(centres.values()), _FARTHEST)
+    near = np.sort(wide.distances(rows[wide.holds(rows)]))
+    return replace(wide, radius=float(near[min(holding, len(near)) - 1])) if len(near) else None
+
+
+def carried(region: Region, before: Floats, after: Floats, customers: Ints, *, bundle: str, least: int) -> Region | None:
+    """The region of the same texts under another bundle, as wide as to hold as many; None where too few customers are left.
+
+    Args:
+        before: (n, width) vectors of some texts by the bundle of the region, of length 1.
+        after: those of the same texts by the other.
+    """
+    held = region.holds(before)
+    groups = np.argmax(before @ region.centres.T, axis=1)
+    groups[(groups == 0) & ~held] = NONE
+    return region_of(after, groups, customers, group=0, holding=int(held.sum()), bundle=bundle, least=least)
+
+
+def _packed(centre: Floats) -> bytes:
+    return bytes(np.round(centre * (_STEPS / max(float(np.abs(centre).max()), 1e-12))).astype(np.int8).tobytes())
