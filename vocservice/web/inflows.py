@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.reporting.regions import Region
     from vocservice.web.looking import Looking
 
-SAMPLE = 4000
+SAMPLE = 2000
 MOST_ANALYSED = 0.9
 
 
@@ -76,7 +76,7 @@ def _within(looking: "Looking", frame: "Frame", issue: Issue, regions: Sequence[
 
 
 def _drawn(looking: "Looking", frame: "Frame", issue: Issue) -> tuple["Bools", float]:
-    """The rows that are looked at, and which part of all: of a cell with more than 4,000 complaints, customers drawn by chance."""
+    """The rows that are looked at, and which part of all: of a cell with more than 2,000 complaints, customers drawn by chance."""
     from vocservice.reporting.draws import customers_drawn, threshold
     from vocservice.reporting.inflow import complaints_of, counted
 
