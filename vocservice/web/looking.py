@@ -140,7 +140,6 @@ class Looking:
         return max(self.theme_customers, ANONYMOUS)
 
     def _wish(self) -> "Wish":
-        from vocservice.reporting.quotes import ANONYMOUS
         from vocservice.reporting.report import Wish
 
         compared, least = self.asked.compared, self.cause_customers
