@@ -117,11 +117,11 @@ def opened(url: str) -> Database:
     return database
 
 
-def application(database: Database, url: str) -> Flask:
-    """The service over it, without a model."""
+def application(database: Database, url: str, *, key: str = "") -> Flask:
+    """The service over it, without a model; a store that is opened again needs the key of the first time."""
     from vocservice.web.app import create_app
 
-    store = StoreSettings(url=SecretStr(url), keys=(SecretStr(new_key()),))
+    store = StoreSettings(url=SecretStr(url), keys=(SecretStr(key or new_key()),))
     return create_app(None, Settings(store=store, http=HttpLimits(loads_model=False)), database)
 
 
@@ -132,6 +132,11 @@ def client_of(app: Flask, database: Database, workspace: str) -> FlaskClient:
         connection.execute(insert(schema.workspaces).values(**values))
         email = f"{workspace}@example.org"
         users.add(connection, workspace, email=email, name="Ada", role="support_lead", password=PASSWORD, actor="benchmark")
+    return signed_in(app, email)
+
+
+def signed_in(app: Flask, email: str) -> FlaskClient:
+    """Whoever has this address."""
     client = app.test_client()
     token = client.get("/login").text.partition('name="token" value="')[2].partition('"')[0]
     client.post("/login", data={"token": token, "email": email, "password": PASSWORD})

@@ -1,41 +1,47 @@
 """A number of made-up records in, the time of every look at the workbench out, beside the naive query of the same run, as ratios.
 
-    python -m benchmarks.workbench [--records 1000000] [--rounds 3] [--url postgresql://voc@localhost/empty]
+    python -m benchmarks.workbench [--records 1000000] [--rounds 3] [--keep FOLDER] [--url postgresql://voc@localhost/empty]
 
 A look is a request to the application in this process, signed in, until the page's HTML is there; no network. Each filter is asked for in
 as many ways as there are rounds, none of which was asked for before, so that nothing of it is kept: first right after the page of all
-records was opened, while the whole report of these is being made beside it, then once that is done. The table has the median and the
+records was opened, while whole reports are being made beside it, then once all are done. The table has the median and the
 slowest. Naive is what a program does that asks the database for the records and counts: every analysis of the workspace read,
-filtered, made into rows and figures; it runs once for each filter that is named with it. Look at the ratios, not at the milliseconds.
+filtered, made into rows and figures. With `--keep` the records stay for the next time, which begins with the looks; `--only-make` ends
+before them. Look at the ratios, not at the milliseconds.
 """
 
 from __future__ import annotations
 
+import base64
 import re
+import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from itertools import count as numbers
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import click
 from flask.testing import FlaskClient
 
-from benchmarks.desk import application, client_of, opened
+from benchmarks.desk import application, client_of, opened, signed_in
 from benchmarks.workspace import DAYS, FIRST_DAY, WORKSPACE, fill
-from vocservice.reporting.columns import frame_of
+from vocservice.reporting.columns import Columns
+from vocservice.reporting.packing import Packed, pack
 from vocservice.reporting.report import Wish, report_of
-from vocservice.reporting.rows import rarely_collected, row_of
-from vocservice.store import reading
+from vocservice.reporting.rows import Row, rarely_collected, row_of
+from vocservice.store import packed, reading
 from vocservice.store.database import Database
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.tables import Table
 
+KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # of made-up records, the same every time
+EMAIL = f"{WORKSPACE}@example.org"
 LAST_DAY = FIRST_DAY.date() + timedelta(days=DAYS - 1)
 TODAY = date(2026, 1, 31)
 FILTERS: Mapping[str, Mapping[str, str]] = {
@@ -60,32 +66,53 @@ _later = numbers()
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One look: its median and slowest seconds, those of the naive way where it was run, and of how many records."""
+    """One look: its median seconds, of how many records; beside a report that is being made, and the naive way, where they were run."""
 
     name: str
     records: int
     seconds: float
     slowest: float
+    beside: float | None = None
     naive: float | None = None
 
 
-def measure(url: str, count: int, rounds: int) -> Iterator[Measured]:
-    """Fill an empty database and look at it in every way."""
-    database = opened(url)
-    client = client_of(application(database, url), database, WORKSPACE)
-    yield timed("writing the records (not a look)", count, 1, lambda: fill(database, count, is_new=False))
-    yield timed("first look ever: records are packed", count, 1, Table(database, WORKSPACE, load_taxonomy()).load)
+def measure(database: Database, url: str, rounds: int) -> Iterator[Measured]:
+    """Look at the records of a database in every way."""
+    client = signed_in(application(database, url, key=KEY), EMAIL)
+    count = held(database)
     yield timed("first look of a process: columns are read", count, 1, lambda: _page(client, "/workbench", waits=True))
-    for name in FILTERS:
-        yield _filtered(client, database, name, rounds, beside="while all figures are made")
-    yield timed("all figures, in a thread beside the page", count, 1, lambda: _whole(client))
-    for name in FILTERS:
-        yield _filtered(client, database, name, rounds)
-    for name, path in PAGES.items():
-        yield timed(name, count, rounds, lambda path=path: _page(client, path))  # type: ignore[misc]
+    beside = {name: statistics.median(_asked(client, _path(name))[0] for _ in range(rounds)) for name in FILTERS}
+    yield timed("all figures of all these choices, made in a thread beside them", count, 1, lambda: _whole(client))
+    found = {name: _filtered(client, name, rounds, beside[name]) for name in FILTERS}
+    yield from (timed(name, count, rounds, partial(_page, client, path)) for name, path in PAGES.items())
+    yield timed("all figures of everything, nothing beside", count, 1, lambda: _whole(client, _path("everything")))
     fill(database, 1, is_new=False, start=count)
-    yield timed("filter: two days, after one more record", count + 1, 1, lambda: _page(client, _path("two days")))
-    database.close()
+    yield timed("two days, after one more record", count + 1, 1, lambda: _page(client, _path("two days")))
+    peak = _megabytes()
+    plain = naive(database, NAIVE)
+    yield from (replace(one, naive=plain.get(name)) for name, one in found.items())
+    yield Measured(f"most memory of the process before the naive way: {peak} MB; with it {_megabytes()} MB", count, 0.0, 0.0)
+
+
+def made(url: str, count: int) -> tuple[Database, list[Measured]]:
+    """A database with so many records, those that lack written now and packed, and how long that took; one that was broken off goes on."""
+    database, found = opened(url), []
+    if held(database) == 0:
+        client_of(application(database, url, key=KEY), database, WORKSPACE)
+    if missing := count - held(database):
+        start = count - missing
+        found.append(timed("writing the records", missing, 1, lambda: fill(database, missing, is_new=False, start=start)))
+    with database.read() as connection:
+        is_waiting = packed.waits(connection, WORKSPACE)
+    if is_waiting:
+        found.append(timed("first look ever: records are packed", count, 1, Table(database, WORKSPACE, load_taxonomy()).load))
+    return database, found
+
+
+def held(database: Database) -> int:
+    """How many records there are."""
+    with database.read() as connection:
+        return packed.count(connection, WORKSPACE)
 
 
 def timed(name: str, records: int, rounds: int, act: Callable[[], object]) -> Measured:
@@ -101,46 +128,69 @@ def seconds_of(act: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def naive(database: Database, name: str) -> Any:
-    """The figures of the page of a filter, by reading every record."""
+def naive(database: Database, names: Sequence[str]) -> Mapping[str, float]:
+    """Seconds to the figures of the page of each filter by reading every record; the reading is done once and counts in each."""
+    begun = time.perf_counter()
+    kept: dict[str, list[tuple[str, Packed]]] = {name: [] for name in names}
     with rarely_collected(), database.read() as connection:
-        ids = reading.ids(connection, WORKSPACE)
-        every = (row_of(taken.analysis, taken.origin) for taken in reading.in_order(connection, WORKSPACE, ids))
-        rows = [row for row in every if fits(row, FILTERS[name])]
-    return report_of(frame_of(rows, load_taxonomy()), (), {}, Wish(today=TODAY), is_brief=True)
+        for taken in reading.in_order(connection, WORKSPACE, reading.ids(connection, WORKSPACE)):
+            row = row_of(taken.analysis, taken.origin)
+            for name in (name for name in names if fits(row, FILTERS[name])):
+                kept[name].append((row.id, pack(row, order=len(kept[name]))))
+    read = time.perf_counter() - begun
+    return {name: read + seconds_of(partial(_figures, kept.pop(name))) for name in names}
 
 
-def fits(row: Any, wanted: Mapping[str, str]) -> bool:
+def _figures(rows: Iterable[tuple[str, Packed]]) -> None:
+    report_of(Columns.of(load_taxonomy(), rows).frame(), (), {}, Wish(today=TODAY), is_brief=True)
+
+
+def fits(row: Row, wanted: Mapping[str, str]) -> bool:
     """Whether a row has the stage and the factor that are asked for."""
     found = {"stage": {one.key for one in row.stages}, "factor": {one.key for one in row.factors}}
     return all(wanted[name] in keys for name, keys in found.items() if name in wanted)
 
 
-def report(found: Iterator[Measured]) -> str:
-    """One Markdown table."""
-    head = ["### Workbench", "", "| look | records | ms | slowest | naive, ms | naive over ours |", "|---|---:|---:|---:|---:|---:|"]
-    return "\n".join([*head, *map(_line, found), ""])
+def report(found: Iterable[Measured]) -> str:
+    """One Markdown table of the looks, as docs/workbench.md has it, and below what else was measured."""
+    head = ["| look | records | ms | slowest | while a report is made beside it | naive over ours |", "|---|---:|---:|---:|---:|---:|"]
+    looks, others = (sorted((one for one in found if bool(one.beside) == is_look), key=_place) for is_look in (True, False))
+    pages = [one for one in others if one.name in PAGES]
+    rest = [
+        f"- {one.name}: {f'{one.seconds:,.1f} s, ' if one.seconds else ''}{one.records:,} records" for one in others if one not in pages
+    ]
+    return "\n".join(["### Workbench", "", *head, *map(_line, (*looks, *pages)), "", *rest, ""])
+
+
+def _place(one: Measured) -> int:
+    names = (*FILTERS, *PAGES)
+    return names.index(one.name) if one.name in names else len(names)
 
 
 def _line(one: Measured) -> str:
-    told = (f"{1000 * one.naive:,.0f}", f"{one.naive / one.seconds:,.0f}") if one.naive else ("", "")
-    return f"| {one.name} | {one.records:,} | {1000 * one.seconds:,.1f} | {1000 * one.slowest:,.1f} | {told[0]} | {told[1]} |"
+    beside = f"{1000 * one.beside:,.0f}" if one.beside else ""
+    ratio = f"{one.naive / one.seconds:,.0f}" if one.naive else ""
+    return f"| {one.name} | {one.records:,} | {1000 * one.seconds:,.0f} | {1000 * one.slowest:,.0f} | {beside} | {ratio} |"
 
 
-def _filtered(client: FlaskClient, database: Database, name: str, rounds: int, *, beside: str = "") -> Measured:
-    plain = seconds_of(lambda: naive(database, name)) if name in NAIVE and not beside else None
-    told = re.search(r"<p>(\d+) records", _page(client, _path(name)))
-    records = int(told[1]) if told else 0
-    found = [_asked(client, _path(name), waits=not beside) for _ in range(rounds)]
-    return Measured(f"filter: {name}{beside and ', '}{beside}", records, statistics.median(found), max(found), plain)
-
-
-def _asked(client: FlaskClient, path: str, *, waits: bool) -> float:
-    """How long a page takes; with `waits` the next is asked for only once nothing is made of it any more."""
-    found = seconds_of(lambda: _page(client, path))
-    if waits:
+def _filtered(client: FlaskClient, name: str, rounds: int, beside: float) -> Measured:
+    """A filter, asked for again only once nothing is made of the last answer any more."""
+    found = []
+    for _ in range(rounds):
+        path = _path(name)
+        found.append(_asked(client, path))
         _whole(client, path)
-    return found
+    seconds = [taken for taken, _ in found]
+    return Measured(name, found[0][1], statistics.median(seconds), max(seconds), beside)
+
+
+def _asked(client: FlaskClient, path: str) -> tuple[float, int]:
+    """How long a page takes, and how many records it is of."""
+    begun = time.perf_counter()
+    page = _page(client, path)
+    taken = time.perf_counter() - begun
+    told = re.search(r"<p>(\d+) records", page)
+    return taken, int(told[1]) if told else 0
 
 
 def _path(name: str) -> str:
@@ -149,10 +199,11 @@ def _path(name: str) -> str:
     return f"/workbench?{urlencode({**FILTERS[name], 'until': str(until)})}"
 
 
-def _whole(client: FlaskClient, path: str = "/workbench") -> None:
-    """Until a page has all figures."""
+def _whole(client: FlaskClient, path: str = "") -> None:
+    """Until a page has all figures: of one that nobody asked for yet, so that all that were asked for before are made."""
+    path = path or _path("two days")
     while "data-later" in _page(client, path):
-        time.sleep(0.5)
+        time.sleep(0.2)
 
 
 def _page(client: FlaskClient, path: str, *, waits: bool = False) -> str:
@@ -164,15 +215,28 @@ def _page(client: FlaskClient, path: str, *, waits: bool = False) -> str:
     return answer.text
 
 
+def _megabytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
 @click.command()
-@click.option("--records", "counts", multiple=True, type=click.IntRange(min=1), default=(100_000,), show_default=True, help="How many.")
+@click.option("--records", "count", type=click.IntRange(min=1), default=100_000, show_default=True, help="How many.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="How often each is asked for.")
 @click.option("--url", help="An empty database; a file of its own by default.")
-def main(counts: tuple[int, ...], rounds: int, url: str | None) -> None:
+@click.option("--keep", type=click.Path(path_type=Path), help="A folder in which the records stay for the next time.")
+@click.option("--only-make", is_flag=True, help="Write and pack the records and end there; broken off, it goes on the next time.")
+def main(count: int, rounds: int, url: str | None, keep: Path | None, only_make: bool) -> None:
     """Measure and print."""
-    for count in counts:
-        with tempfile.TemporaryDirectory() as folder:
-            click.echo(report(measure(url or f"sqlite:///{Path(folder) / 'voc.db'}", count, rounds)))
+    with tempfile.TemporaryDirectory() as own:
+        folder = keep or Path(own)
+        folder.mkdir(parents=True, exist_ok=True)
+        url = url or f"sqlite:///{folder / 'voc.db'}"
+        database, found = made(url, count)
+        for one in () if only_make else measure(database, url, rounds):
+            click.echo(f"{one.name}: {one.seconds:.3f} s", err=True)
+            found.append(one)
+        click.echo(report(found))
+        database.close()
 
 
 if __name__ == "__main__":

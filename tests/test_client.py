@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import pytest
 from builders import analysis, conversation, fake_analyser
 from web.storing import ELSEWHERE, WORKSPACE, Door
+from web.test_openapi import DOCUMENT
 
 from vocservice.client import Accepted, Batch, Client
 from vocservice.errors import ApiError, ConfigError
@@ -28,7 +29,6 @@ from vocservice.store.database import Database
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.unpacking import read_analysis
-from vocservice.web.openapi import document
 
 START = """
 import sys
@@ -271,7 +271,7 @@ def test_every_operation_of_the_document_has_a_method(line: Line, tmp_path: Path
         with pytest.raises(ApiError, match="no"):
             call(line.client)
         made.add(re.sub(r"/x(?=/|$)", "/{}", seen[0][0].partition("?")[0].replace("/voc/v1", "/v1")))
-    paths: dict[str, Any] = json.loads(document())["paths"]
+    paths: dict[str, Any] = DOCUMENT["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods if path.startswith("/v1/")}
     assert made == {f"{method} {re.sub(r'{.+?}', '{}', path)}" for method, path in described if not path.startswith("/v1/hooks/")}
 

@@ -38,10 +38,9 @@ _END_CUES = ("end", "mean", "end_thanks", "end_question", "end_still")  # what t
 
 def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
     """Fit outcome, review and reasons on the training transcripts, scored by the bundle in `bundle_folder`."""
-    rows = run.keep_rows([*annotated_rows(run), *_decided(run)])
-    model = fit_on(hear(rows, Engine(load_bundle(bundle_folder))), run)
-    log.info("conversations: %d transcripts", len(rows))
-    return model
+    heard = hear(run.keep_rows([*annotated_rows(run), *_decided(run)]), Engine(load_bundle(bundle_folder)))
+    log.info("conversations: %d transcripts", len(heard))
+    return fit_on(heard, run)
 
 
 def fit_on(heard: Sequence["Heard"], run: Run) -> ConversationModel:

@@ -130,7 +130,8 @@ def learned_hashes(run: Run, corpora: Mapping[str, str]) -> dict[str, str]:
 
 def _claim(run: Run, hashes: Mapping[str, str]) -> None:
     """Mark the run folder as this run's: what lies there is taken up unseen, so it must be of the same recipe, data and licence."""
-    told = json.dumps({"recipe": _learned(run), "seed": run.settings.bundle.seed, "data": dict(hashes)}, indent=1)
+    begun = {"bundle": run.settings.bundle.model_dump(), "public": run.settings.public.model_dump()}
+    told = json.dumps({"recipe": _learned(run), **begun, "data": dict(hashes)}, indent=1)
     path, is_begun = run.folder / "run.json", (run.folder / "start").is_dir()
     if is_begun and (not path.is_file() or path.read_text(encoding="utf-8") != told):
         raise ConfigError(f"run folder {run.folder.name} holds what another recipe or other data made: remove it or give another --version")

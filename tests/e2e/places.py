@@ -41,6 +41,7 @@ def furnished(office: Office, browser: Browser) -> Mapping[str, tuple[str, ...]]
     rule = {"name": "Angry", "owner": "Ada", "expression": "churn_risk > 0.6", "reason": "may leave", "effect": "review", "urgency": "10"}
     made = browser.send("/rules", "/rules", rule)
     assert made.status_code == 303, made.text
+    browser.send("/workbench/watches", "/workbench/watches", {"name": "Monday", "digest_at": "08:30", "endpoints": "on"})
     _keep_report()
     return {
         "rule_id": (made.headers["Location"].partition("?")[0].rpartition("/")[2],),
@@ -48,6 +49,7 @@ def furnished(office: Office, browser: Browser) -> Mapping[str, tuple[str, ...]]
         "batch_id": (batch,),
         "source_id": (str(office.door.rows(schema.sources)[0]["id"]),),
         "issue_id": (_issue(office, browser),),
+        "watch_id": (str(office.door.rows(schema.watches)[0]["id"]),),
     }
 
 

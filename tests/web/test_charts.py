@@ -13,8 +13,8 @@ from builders import piece
 from vocservice.records import Factor, Label
 from vocservice.reporting.charted import CHARTED
 from vocservice.web import looking
-from vocservice.web.openapi import document
 from web.storing import ELSEWHERE
+from web.test_openapi import DOCUMENT
 from web.test_workbench import figures, set_record
 from web.visiting import Browser, Office
 
@@ -101,9 +101,8 @@ def test_what_is_only_counted_waits_for_nothing(filled: Office, monkeypatch: pyt
 def test_the_document_and_the_list_name_every_chart_and_no_other(office: Office) -> None:
     answer = office.door.client.get("/v1/charts", headers=office.door.key("feedback:read"))
     assert [one["chart"] for one in json.loads(answer.data)["charts"]] == list(CHARTED)
-    described = json.loads(document())
-    (name,) = [one for one in described["paths"]["/v1/charts/{name}"]["get"]["parameters"] if one["in"] == "path"]
-    schemas = described["components"]["schemas"]
+    (name,) = [one for one in DOCUMENT["paths"]["/v1/charts/{name}"]["get"]["parameters"] if one["in"] == "path"]
+    schemas = DOCUMENT["components"]["schemas"]
     assert name["schema"]["enum"] == list(CHARTED) == schemas["Chart"]["properties"]["chart"]["enum"]
     assert schemas["Charts"]["properties"]["charts"]["items"]["properties"]["chart"]["enum"] == list(CHARTED)
 

@@ -2,7 +2,6 @@
 
 import copy
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,10 @@ from vocservice.jobs.worker import Worker
 from vocservice.settings import Settings
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
-from vocservice.web.openapi import document
 from vocservice.web.uploads import MEDIA_TYPES
 from web.storing import Door
-from web.test_openapi import resolved
+from web.test_openapi import DOCUMENT, resolved
 
-DOCUMENT: dict[str, Any] = json.loads(document())
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
 MOST_CASES, RANDOM = 60, 5
 GENERATE = (Phase.generate,)

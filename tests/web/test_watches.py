@@ -54,13 +54,13 @@ def queued(office: Office) -> list[tuple[str, str]]:
 
 def test_a_watch_is_kept_as_it_was_written_changed_and_deleted(office: Office, analyst: Browser) -> None:
     other = office.user("analyst", name="Lin")
-    chosen = segment(analyst, "?channel=phone&level_to=-1")
+    chosen = segment(analyst, "?channel=phone&level_to=-1&own.plan=pro")
     assert add(analyst, segment=chosen, reader=[other.id]).status_code == 303
     (made,) = held(office, analyst)
     assert (made.name, made.segment, made.readers, made.tells_endpoints) == ("Monday", "Phone", (other.id,), True)
-    assert made.selection == Selection(channel="phone", level_to=-1) and made.timing.days == (0,) and made.is_digest
+    assert made.selection == Selection(channel="phone", level_to=-1, own=(("plan", "pro"),)) and made.timing.days == (0,) and made.is_digest
     page = analyst.client.get(PAGE).text
-    assert "digest at 08:30 on Mon" in page and "Lin" in page and 'href="/workbench?channel=phone&amp;level_to=-1"' in page
+    assert "digest at 08:30 on Mon" in page and "Lin" in page and 'href="/workbench?channel=phone&amp;level_to=-1&amp;own.plan=pro"' in page
     place = f"{PAGE}/{made.id}"
     instant = {"name": "Odd", "when": "instant", "cool_down": "60", "quiet_from": "22:00", "quiet_to": "07:00"}
     assert analyst.send(place, place, instant).status_code == 303

@@ -4,7 +4,7 @@ Filling is safe beside everything else: a row that changed meanwhile stays empty
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
@@ -108,8 +108,12 @@ def _fill(database: Database, workspace_id: str, numbers: dict[str, int], made: 
         free = connection.execute(chosen.with_for_update(skip_locked=True)).all()
         wanting = [record_id for record_id, is_packed in free if not is_packed]
         number = _number(connection, workspace_id)
-        values = [{"of": name, "seen": numbers[name], "number": number, **asdict(made[name])} for name in wanting]
+        values = [_values(name, numbers[name], number, made[name]) for name in wanting]
         return len(free) - len(wanting) + (_written(connection, values) if values else 0)
+
+
+def _values(name: str, seen: int, number: int, made: Packed) -> Mapping[str, Any]:
+    return {"of": name, "seen": seen, "number": number, "fixed": made.fixed, "given": made.given, "context": made.context}
 
 
 def _written(connection: Connection, values: Sequence[Mapping[str, Any]]) -> int:

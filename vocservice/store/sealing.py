@@ -3,7 +3,6 @@
 Fernet (AES-128-CBC with HMAC-SHA-256): the first key seals, every key opens, so keys can be changed without a pause.
 """
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 
@@ -61,4 +60,4 @@ def keyed_hash(salt: bytes, *parts: str) -> str:
     """HMAC-SHA-256 of the parts, in hex; the length of each is hashed too, so that parts cannot be shifted."""
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
     message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
-    return hmac.new(salt, message, hashlib.sha256).hexdigest()
+    return hmac.digest(salt, message, "sha256").hex()

@@ -165,6 +165,7 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     Bootstrap5(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    openapi.attach(app)
     with suppress(BundleError):
         model.analyser()
     return app

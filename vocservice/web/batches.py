@@ -34,7 +34,7 @@ blueprint = Blueprint("batches", __name__)
 SCOPE = "batches"
 PAGE, LARGEST_PAGE = 50, 200
 RETRY_SECONDS = "30"
-_FORM = "multipart/form-data"
+FORM = "multipart/form-data"
 
 
 @blueprint.post("/v1/batches")
@@ -230,7 +230,7 @@ def _queued(key: Key, sent: Sent, mapping_json: bytes, options_json: bytes) -> B
 def _sent(key: Key) -> Iterator[tuple[Sent, bytes, bytes]]:
     """The file, and the JSON of the mapping and the options: parts of a form, or a body with parameters."""
     max_bytes = state().batches.max_bytes
-    if request.mimetype == _FORM:
+    if request.mimetype == FORM:
         uploads.allow(request, max_bytes=max_bytes)
         with sent_or_referred(request.form.get("reference"), workspace_id=key.workspace_id) as sent:
             yield sent, request.form.get("mapping", "{}").encode(), request.form.get("options", "{}").encode()

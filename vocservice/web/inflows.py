@@ -3,37 +3,100 @@
 After another bundle was promoted, the first look that finds the records of a cause analysed by it carries the cause over.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vocservice.store import vectors
 from vocservice.store.issues import Issue
 
 if TYPE_CHECKING:  # numpy comes with the first figure
-    from vocservice.reporting.frame import Bools, Frame, Ints
+    from vocservice.reporting.frame import Bools, Floats, Frame, Ints
     from vocservice.reporting.inflow import Inflow, Within
     from vocservice.reporting.regions import Region
     from vocservice.web.looking import Looking
 
-SAMPLE = 4000
+SAMPLE = 2000
 MOST_ANALYSED = 0.9
 
 
-def inflows(looking: "Looking") -> Callable[[Issue], "Inflow"]:
-    """What tells the inflow of any issue; the records are laid out once for all of them."""
-    from vocservice.reporting.inflow import inflow_of
-    from vocservice.store import issue_regions
+class Inflows:
+    """The inflow of any issue of a workspace; its records are laid out once for all of them."""
 
-    frame = looking.load().columns.frame(looking.mask())
-    with looking.database.read() as connection:
-        regions = issue_regions.of_workspace(connection, looking.workspace_id)
+    def __init__(self, looking: "Looking"):
+        from vocservice.store import issue_regions
 
-    def told(issue: Issue) -> "Inflow":
-        within = _within(looking, frame, issue, regions.get(issue.id, ())) if issue.cause else None
-        return inflow_of(frame, stage=issue.stage, factor=issue.factor, opened=issue.opened_on, today=looking.today, within=within)
+        self._looking = looking
+        self._frame: Frame = looking.load().columns.frame(looking.mask())
+        with looking.database.read() as connection:
+            self._regions: Mapping[str, Sequence[Region]] = issue_regions.of_workspace(connection, looking.workspace_id)
 
-    return told
+    def of(self, issue: Issue) -> "Inflow":
+        """All complaints of its cell, or those of its cause."""
+        from vocservice.reporting.inflow import inflow_of
+
+        within = self._within(issue) if issue.cause else None
+        days = {"opened": issue.opened_on, "today": self._looking.today}
+        return inflow_of(self._frame, stage=issue.stage, factor=issue.factor, **days, within=within)
+
+    @cached_property
+    def _customers(self) -> "Floats":
+        from vocservice.reporting.draws import customers_drawn
+
+        return customers_drawn(self._frame)
+
+    def _within(self, issue: Issue) -> "Within":
+        """The complaints of the cause of an issue, by the bundle of which the fewest of its cell lack a vector."""
+        import numpy as np
+
+        from vocservice.reporting.inflow import Within
+
+        regions, frame = self._regions.get(issue.id, ()), self._frame
+        drawn, part = self._drawn(issue)
+        seen = self._complaints(issue, drawn)
+        region = min(regions, key=lambda one: seen.without(one.bundle), default=None)
+        region = region and (self._carried(issue, seen, region) or region)
+        bundle, held, unknown = region.bundle if region else "", np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
+        unknown[[row for row in seen.at.tolist() if row not in seen.vectors.get(bundle, ())]] = True
+        return Within(bundle, drawn, seen.held(region) if region else held, unknown, part)
+
+    def _drawn(self, issue: Issue) -> tuple["Bools", float]:
+        """The rows that are looked at, and which part of all: of a cell with more than 2,000 complaints, customers drawn by chance."""
+        from vocservice.reporting.draws import threshold
+        from vocservice.reporting.inflow import complaints_of, counted
+
+        rows = counted(self._frame, opened=issue.opened_on, today=self._looking.today)
+        complaints = rows & complaints_of(self._frame, issue.stage, issue.factor)
+        if complaints.sum() <= SAMPLE:
+            return rows, 1.0
+        limit = threshold(self._customers[complaints], SAMPLE)
+        return rows & (self._customers <= limit), limit
+
+    def _complaints(self, issue: Issue, drawn: "Bools") -> "_Complaints":
+        import numpy as np
+
+        from vocservice.reporting.inflow import complaints_of
+
+        at = np.flatnonzero(drawn & complaints_of(self._frame, issue.stage, issue.factor))
+        rows = dict(zip((found.decode() for found in self._frame.ids[at].tolist()), at.tolist(), strict=True))
+        with self._looking.database.read() as connection:
+            made = vectors.of_bundles(connection, self._looking.workspace_id, list(rows))
+        by_row = {bundle: {rows[record_id]: one for record_id, one in found.items()} for bundle, found in made.items()}
+        return _Complaints(self._frame, at, by_row)
+
+    def _carried(self, issue: Issue, seen: "_Complaints", region: "Region") -> "Region | None":
+        """The cause under a bundle that made more of the vectors, once that has read nine tenths of its records; kept from then on."""
+        from vocservice.store import issue_regions
+
+        bundle = min(seen.vectors, key=seen.without, default=region.bundle)
+        if bundle in {one.bundle for one in self._regions[issue.id]}:
+            return None
+        found = seen.carried(region, bundle, least=self._looking.cause_customers)
+        if found:
+            with self._looking.database.write() as connection:
+                issue_regions.carry(connection, self._looking.workspace_id, issue.id, found, before=region.bundle)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,67 +122,16 @@ class _Complaints:
             found[list(made)] = region.holds(matrix_of(list(made.values())))
         return found
 
+    def carried(self, region: "Region", bundle: str, *, least: int) -> "Region | None":
+        """The region by the vectors of another bundle, where this has read most of what lies in it and enough customers are left."""
+        import numpy as np
 
-def _within(looking: "Looking", frame: "Frame", issue: Issue, regions: Sequence["Region"]) -> "Within":
-    """The complaints of the cause of an issue, by the bundle of which the fewest of its cell lack a vector."""
-    import numpy as np
+        from vocservice.reporting.regions import carried
+        from vocservice.reporting.themes import matrix_of
 
-    from vocservice.reporting.inflow import Within
-
-    drawn, part = _drawn(looking, frame, issue)
-    seen = _complaints(looking, frame, issue, drawn)
-    region = min(regions, key=lambda one: seen.without(one.bundle), default=None)
-    region = region and (_carried(looking, issue, seen, region, regions) or region)
-    bundle, held, unknown = region.bundle if region else "", np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
-    unknown[[row for row in seen.at.tolist() if row not in seen.vectors.get(bundle, ())]] = True
-    return Within(bundle, drawn, seen.held(region) if region else held, unknown, part)
-
-
-def _drawn(looking: "Looking", frame: "Frame", issue: Issue) -> tuple["Bools", float]:
-    """The rows that are looked at, and which part of all: of a cell with more than 4,000 complaints, customers drawn by chance."""
-    from vocservice.reporting.draws import customers_drawn, threshold
-    from vocservice.reporting.inflow import complaints_of, counted
-
-    rows = counted(frame, opened=issue.opened_on, today=looking.today)
-    complaints = rows & complaints_of(frame, issue.stage, issue.factor)
-    if complaints.sum() <= SAMPLE:
-        return rows, 1.0
-    drawn = customers_drawn(frame)
-    limit = threshold(drawn[complaints], SAMPLE)
-    return rows & (drawn <= limit), limit
-
-
-def _complaints(looking: "Looking", frame: "Frame", issue: Issue, drawn: "Bools") -> _Complaints:
-    import numpy as np
-
-    from vocservice.reporting.inflow import complaints_of
-
-    at = np.flatnonzero(drawn & complaints_of(frame, issue.stage, issue.factor))
-    rows = dict(zip((found.decode() for found in frame.ids[at].tolist()), at.tolist(), strict=True))
-    with looking.database.read() as connection:
-        made = vectors.of_bundles(connection, looking.workspace_id, list(rows))
-    return _Complaints(frame, at, {bundle: {rows[record_id]: one for record_id, one in found.items()} for bundle, found in made.items()})
-
-
-def _carried(looking: "Looking", issue: Issue, seen: _Complaints, region: "Region", known: Sequence["Region"]) -> "Region | None":
-    """The cause under another bundle that made more of the vectors, once it made those of nine tenths of the cause's records."""
-    import numpy as np
-
-    from vocservice.reporting.quotes import ANONYMOUS
-    from vocservice.reporting.regions import carried
-    from vocservice.reporting.themes import matrix_of
-    from vocservice.store import issue_regions
-
-    bundle = min(seen.vectors, key=seen.without, default=region.bundle)
-    old, new = seen.vectors.get(region.bundle, {}), seen.vectors.get(bundle, {})
-    own, both = np.flatnonzero(seen.held(region)).tolist(), [row for row in old if row in new]
-    is_ready = own and sum(row in new for row in own) >= MOST_ANALYSED * len(own)
-    if bundle in {one.bundle for one in known} or not is_ready:
-        return None
-    before, after = (matrix_of([made[row] for row in both]) for made in (old, new))
-    least = max(looking.cause_customers, ANONYMOUS)
-    found = carried(region, before, after, seen.frame.subject[both], bundle=bundle, least=least)
-    if found:
-        with looking.database.write() as connection:
-            issue_regions.carry(connection, looking.workspace_id, issue.id, found, before=region.bundle)
-    return found
+        old, new = self.vectors.get(region.bundle, {}), self.vectors[bundle]
+        own, both = np.flatnonzero(self.held(region)).tolist(), [row for row in old if row in new]
+        if not own or sum(row in new for row in own) < MOST_ANALYSED * len(own):
+            return None
+        before, after = (matrix_of([made[row] for row in both]) for made in (old, new))
+        return carried(region, before, after, self.frame.subject[both], bundle=bundle, least=least)

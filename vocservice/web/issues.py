@@ -1,6 +1,6 @@
 """Complaints that many customers share in, experience issues with owner, status and inflow out: pages of the workbench, and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from vocservice.store.issues import Issue
 from vocservice.store.users import ANALYST
 from vocservice.web import access, people
 from vocservice.web.answers import json_answer
-from vocservice.web.inflows import inflows
+from vocservice.web.inflows import Inflows
 from vocservice.web.people import person, require_role
 from vocservice.web.problems import RequestError
 from vocservice.web.selecting import asked_of
@@ -32,6 +32,8 @@ api = Blueprint("issues_api", __name__)
 
 RUNGS = ("candidate", "shared")
 SHOWN_RUNGS = 30
+_LONGEST = 255
+_Cell = tuple[str, str]
 _TOLD = ("id", "title", "stage", "factor", "cause", "owner", "status", "opened_on", "evidence")
 _KEPT = ("records", "customers", "known_customers", "weeks", "expected", "ratio", "base", "q", "step", "words")
 
@@ -97,7 +99,7 @@ def move(issue_id: str) -> Response:
     looking.load()
     try:
         issues.check_seen(held, form.get("version", ""))
-        owner, verdict = _owner(looking, form.get("owner", "")), inflows(looking)(held).verdict
+        owner, verdict = _owner(looking, form.get("owner", "")), Inflows(looking).of(held).verdict
         with people.database().write() as connection:
             issues.move(connection, person(), held, status=form.get("status", ""), owner=owner, verdict=verdict)
     except VocError as error:
@@ -160,8 +162,8 @@ def _issue(issue_id: str) -> Issue:
 
 
 def _held(looking: "Looking", found: Sequence[Issue]) -> list[Held]:
-    inflow = inflows(looking)
-    return [Held(issue, inflow(issue)) for issue in found]
+    inflows = Inflows(looking)
+    return [Held(issue, inflows.of(issue)) for issue in found]
 
 
 def _rungs(report: "Report") -> list["Rung"]:
@@ -204,10 +206,11 @@ def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> s
     from vocservice.store import issue_regions
 
     evidence = {name: getattr(cause or rung, name) for name in _KEPT} | ({"looked": rung.looked} if cause else {})
-    values = {"stage": rung.stage, "factor": rung.factor, "cause": ", ".join(cause.words) if cause else "", "title": title, "owner": owner}
+    words = ", ".join(cause.words)[:_LONGEST] if cause else ""
+    values = {"stage": rung.stage, "factor": rung.factor, "cause": words, "title": title, "owner": owner}
     region = cause.region if cause else None
     with people.database().write() as connection:
-        if region and any(region.is_like(one) for one in _live_regions(connection, rung.stage, rung.factor)):
+        if cause and cause not in _free(rung, _live_regions(connection)):
             raise issues.taken()
         made = issues.open_one(connection, person(), **values, evidence=evidence)
         if region:
@@ -215,26 +218,29 @@ def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> s
     return made
 
 
-def _live_regions(connection: Any, stage: str, factor: str) -> list["Region"]:
-    """Where the causes of the live issues of a cell lie."""
+def _live_regions(connection: Any) -> Mapping[_Cell, Sequence["Region"]]:
+    """Where the causes of live issues lie, by stage and factor."""
     from vocservice.store import issue_regions
 
     kept = issue_regions.of_workspace(connection, person().workspace_id)
-    live = (issue for issue in issues.listed(connection, person().workspace_id) if issue.is_live)
-    return [region for issue in live if (issue.stage, issue.factor) == (stage, factor) for region in kept.get(issue.id, ())]
+    live = [issue for issue in issues.listed(connection, person().workspace_id) if issue.is_live]
+    cells = {(issue.stage, issue.factor) for issue in live}
+    return {cell: [one for issue in live if (issue.stage, issue.factor) == cell for one in kept.get(issue.id, ())] for cell in cells}
 
 
-def _offers(connection: Any, report: "Report", found: Sequence[Issue]) -> list[Offer]:
-    """The rungs that have something to offer, the first of them."""
+def _free(rung: "Rung", live: Mapping[_Cell, Sequence["Region"]]) -> tuple["Cause", ...]:
+    """The causes of a rung for which no issue is open."""
+    taken = live.get((rung.stage, rung.factor), ())
+    return tuple(cause for cause in rung.causes if cause.region and not any(cause.region.is_like(one) for one in taken))
+
+
+def _offers(report: "Report", found: Sequence[Issue]) -> list[Offer]:
+    """The first rungs that have something to offer."""
+    with people.database().read() as connection:
+        live = _live_regions(connection)
     whole = {(issue.stage, issue.factor) for issue in found if issue.is_live and not issue.cause}
-    offers = (_offer(connection, rung, is_whole=(rung.stage, rung.factor) not in whole) for rung in _rungs(report))
+    offers = (Offer(rung, (rung.stage, rung.factor) not in whole, _free(rung, live)) for rung in _rungs(report))
     return [offer for offer in offers if offer.is_whole or offer.causes][:SHOWN_RUNGS]
-
-
-def _offer(connection: Any, rung: "Rung", *, is_whole: bool) -> Offer:
-    live = _live_regions(connection, rung.stage, rung.factor) if rung.causes else []
-    free = (cause for cause in rung.causes if cause.region and not any(cause.region.is_like(one) for one in live))
-    return Offer(rung, is_whole, tuple(free))
 
 
 def _owner(looking: "Looking", key: str) -> str:
@@ -247,9 +253,7 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
     looking = _looking()
     with people.database().read() as connection:
         found = issues.listed(connection, looking.workspace_id)
-    held, report = _held(looking, found), looking.at_once()
-    with people.database().read() as connection:
-        offers = _offers(connection, report, found)
+    held, offers = _held(looking, found), _offers(looking.at_once(), found)
     return people.shown("issues.html", status=status, fault=fault, held=held, offers=offers, **_words(looking))
 
 

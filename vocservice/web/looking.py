@@ -42,7 +42,7 @@ class Looking:
     table: Table
     tables: Tables
     library: Library
-    cause_customers: int = 0
+    theme_customers: int = 0
     held: Held | None = None
     wanted: "Bools | None" = None
 
@@ -132,13 +132,18 @@ class Looking:
         self.load()
         return {name: frozenset(values) for name, values in self.own().items()}
 
-    def _wish(self) -> "Wish":
+    @property
+    def cause_customers(self) -> int:
+        """How many different customers must stand behind a cause."""
         from vocservice.reporting.quotes import ANONYMOUS
+
+        return max(self.theme_customers, ANONYMOUS)
+
+    def _wish(self) -> "Wish":
         from vocservice.reporting.report import Wish
 
-        return Wish(
-            today=self.today, segment=self.asked.by, compared=self.asked.compared, cause_customers=max(self.cause_customers, ANONYMOUS)
-        )
+        compared, least = self.asked.compared, self.cause_customers
+        return Wish(today=self.today, segment=self.asked.by, compared=compared, cause_customers=least)
 
     def _key(self) -> Hashable:
         return self.workspace_id, self.asked, self.load().revision, self.today

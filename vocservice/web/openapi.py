@@ -1,22 +1,23 @@
 """Nothing in, the OpenAPI document and a page made of it out: `GET /openapi.json`, `GET /docs`.
 
-The document is kept by hand beside this module and held to the routes by a test.
+The document is made from the code (`vocservice.web.described`) when it is first asked for: its figures bring numpy, which a process
+that only takes feedback never loads.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from functools import cached_property
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Flask, Response, current_app, make_response, render_template
 
 from vocservice.web.answers import JSON
+from vocservice.web.described import document as described
 
 blueprint = Blueprint("openapi", __name__)
 
-DOCUMENT = "openapi.json"
+_NAME = "vocservice.openapi"
 Node = Mapping[str, Any]
 
 
@@ -73,29 +74,54 @@ class Schema:
     fields: tuple[Field, ...]
 
 
+class Written:
+    """The document of an application, made once."""
+
+    def __init__(self, app: Flask):
+        self._app = app
+
+    @cached_property
+    def raw(self) -> bytes:
+        return json.dumps(described.document(self._app), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @cached_property
+    def parsed(self) -> Node:
+        found: Node = json.loads(self.raw)
+        return found
+
+
+def attach(app: Flask) -> None:
+    """Give an application that has all its routes its description.
+
+    Raises:
+        LookupError: a route is not described, or what is described is none.
+    """
+    described.check(app)
+    app.extensions[_NAME] = Written(app)
+
+
+def document(app: Flask) -> bytes:
+    """The document of an application as it is served."""
+    return _held(app).raw
+
+
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """The description of this API."""
-    return Response(document(), content_type=JSON)
+    return Response(document(current_app), content_type=JSON)
 
 
 @blueprint.get("/docs")
 def docs() -> Response:
     """The same to read: every operation with its parameters, bodies, answers and examples."""
-    whole = _parsed()
+    whole = _held(current_app).parsed
     return make_response(
         render_template("docs.html", info=whole["info"], operations=tuple(_operations(whole)), schemas=tuple(_schemas(whole)))
     )
 
 
-def document() -> bytes:
-    """The document as it is shipped."""
-    return files("vocservice.web").joinpath(DOCUMENT).read_bytes()
-
-
-@cache
-def _parsed() -> Node:
-    found: Node = json.loads(document())
+def _held(app: Flask) -> Written:
+    found: Written = app.extensions[_NAME]
     return found
 
 

@@ -1,0 +1,226 @@
+"""`POST /v1/analyse`: what a record may hold, and what is said of it."""
+
+from vocservice.records import (
+    Analysis,
+    Conversation,
+    Evidence,
+    Factor,
+    Label,
+    Low,
+    RawTurn,
+    RawVerbatim,
+    Redaction,
+    Rejected,
+    RuleHit,
+    Scope,
+    Sentiment,
+    TurnAnalysis,
+    Withheld,
+)
+from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
+from vocservice.taxonomy import load_taxonomy
+from vocservice.web.described.parts import (
+    COUNT,
+    SHARE,
+    TEXT,
+    Noun,
+    Operation,
+    closed,
+    either,
+    json_body,
+    listed,
+    ref,
+    refused,
+    told,
+)
+from vocservice.web.described.shapes import Choices, Shape
+from vocservice.web.described.usual import TOO_MUCH
+
+TEXT_NAMES = ("text", "turns", "comment", "verbatim", "review", "feedback", "body", "answer")
+WORDED = "missing_text, empty_text, text_too_long, invalid_type, invalid_turns, invalid_encoding"
+UNREADABLE = (
+    "No body, not valid JSON, not UTF-8, not valid gzip, or no records: "
+    "empty_body, invalid_json, invalid_encoding, invalid_gzip, no_records, invalid_type"
+)
+_LEVEL = {"level": {"minimum": -2, "maximum": 2}, "score": {"minimum": -1, "maximum": 1}}
+_OFFSETS = {"start": COUNT, "end": COUNT, "turn": COUNT}
+_SETS = ("stages", "factors", "sentiment", "scope", "flags")
+_OF_TRANSCRIPTS = ("turns", "outcome", "sentiment_start", "sentiment_end", "sentiment_low", "sentiment_recovery", "needs_review", "reasons")
+
+
+def scopes() -> tuple[str, ...]:
+    """The keys of the scope, as the built-in taxonomy has them."""
+    return load_taxonomy()["scope"].keys
+
+
+_EXAMPLE = {
+    "id": "r-1",
+    "status": "ok",
+    "text": "The app crashed twice. Support was lovely and fixed it.",
+    "stages": [
+        {"key": "use", "probability": 0.9, "evidence": [{"start": 8, "end": 15, "turn": None, "text": "crashed"}]},
+        {"key": "cultivation", "probability": 0.6, "evidence": [{"start": 35, "end": 41, "turn": None, "text": "lovely"}]},
+    ],
+    "factors": [
+        {"key": "technology", "polarity": "-", "probability": 0.8, "evidence": [{"start": 8, "end": 15, "turn": None, "text": "crashed"}]},
+        {"key": "courtesy", "polarity": "+", "probability": 0.7, "evidence": [{"start": 35, "end": 41, "turn": None, "text": "lovely"}]},
+    ],
+    "sentiment": {"level": -1, "score": -0.4, "probabilities": {"-2": 0.1, "-1": 0.5, "0": 0.2, "1": 0.1, "2": 0.1}},
+    "scope": {
+        "key": "experience_issue",
+        "probability": 0.55,
+        "because": "head:scope",
+        "evidence": [{"start": 8, "end": 15, "turn": None, "text": "crashed"}],
+    },
+    "flags": [{"key": "churn_risk", "probability": 0.5, "evidence": []}],
+    "language": "en",
+    "redactions": [],
+    "abstained": [{"label": "stages.advocacy", "probability": 0.3}],
+    "model": "voc-1.3.0",
+    "taxonomy": "voc/1.0.0",
+    "warnings": [],
+}
+
+SCHEMAS = {
+    "Record": Shape(
+        (RawVerbatim,),
+        "One record: a text, or the turns of a transcript. "
+        "The text may also stand under comment, verbatim, review, feedback, body or answer.",
+        only=("id", "text", "turns", "channel", "question", "created_at", "language", "subject", "author", "score", "metadata"),
+        more={
+            "id": {"type": ["string", "integer", "null"], "description": "the caller's id; without one the record is item-<its number>"},
+            "text": {"description": "what the customer wrote; leave out when turns are given"},
+            "turns": {"type": ["array", "null"], "items": RawTurn, "minItems": 1, "description": "a transcript, in place of text"},
+            "question": {"description": "the question that the text answers"},
+            "subject": {"type": ["string", "integer", "null"], "description": "the customer's pseudonymous key"},
+            "author": {"description": "the name of who wrote the text, to be masked in it; it is not kept"},
+            "score": {"anyOf": [ref("Score"), {"type": ["number", "null"]}], "description": "a number by itself is the value"},
+        },
+        also={"required": [], "additionalProperties": True, "anyOf": [{"required": [name]} for name in TEXT_NAMES]},
+    ),
+    "TurnIn": Shape(
+        (RawTurn,),
+        "One turn of a transcript; other customers in a public thread are customer with their own author.",
+        optional=("at", "author"),
+        also={"additionalProperties": True},
+    ),
+    "Score": {
+        "type": "object",
+        "properties": {
+            "kind": {"enum": [*SCORE_KINDS, None]},
+            "value": {"type": "number"},
+            "scale": {"type": ["number", "string", "null"]},
+        },
+        "required": ["value"],
+        "additionalProperties": True,
+    },
+    "Records": {
+        "description": "A list of records, or an object that holds it; one that cannot be read is rejected in its place.",
+        "anyOf": [
+            {**listed("Record"), "minItems": 1},
+            {"type": "object", "properties": {"records": {**listed("Record"), "minItems": 1}}, "required": ["records"]},
+        ],
+    },
+    "Results": closed(
+        {"results": {"type": "array", "items": either("Analysis", "Rejected")}},
+        description="One result a record, in order; a rejected record stands in its place.",
+    ),
+    "Evidence": Shape(
+        (Evidence,), "A piece of the returned text (of that turn, for transcripts); offsets are characters, half-open.", more=_OFFSETS
+    ),
+    "Label": Shape((Label,), more={"probability": SHARE}),
+    "Factor": Shape((Factor,), more={"polarity": {"enum": POLARITIES}, "probability": SHARE}),
+    "Sentiment": Shape((Sentiment,), more={**_LEVEL, "probabilities": {"additionalProperties": {"type": "number", **SHARE}}}),
+    "SentimentAt": Shape((Sentiment,), "Level and score of a sentiment.", without=("probabilities",), more=_LEVEL),
+    "Scope": Shape(
+        (Scope,), more={"key": Choices(scopes), "probability": SHARE, "because": {"description": "the head or rule that decided"}}
+    ),
+    "Redaction": Shape((Redaction,), "Where personal data stood: the placeholder's offsets, never the value.", more=_OFFSETS),
+    "Withheld": Shape(
+        (Withheld,),
+        "A label the model leans to but does not give; it counts as not given.",
+        more={
+            "probability": SHARE,
+            "because": {"description": "the rule that withholds what the model gave; missing where it is the model's own doubt"},
+        },
+        optional=("because",),
+    ),
+    "Turn": Shape((TurnAnalysis,)),
+    "NeedsReview": {
+        "type": "object",
+        "properties": {
+            "value": {"type": "boolean"},
+            "probability": {"type": "number", **SHARE},
+            "because": {**TEXT, "description": "the rule that calls for review where the model does not"},
+        },
+        "required": ["value", "probability"],
+        "additionalProperties": False,
+    },
+    "RuleHit": Shape(
+        (RuleHit,), "A rule of the installation that held.", more={"because": {"description": "the tests that held"}}, optional=("queue",)
+    ),
+    "Analysis": Shape(
+        (Analysis, Conversation),
+        "of a taxonomy other than voc, the sets that it has not are left out",
+        without=("conversation", "row", "vector", "lacks", "needs_review_probability", "review_because"),
+        more={
+            "status": {"const": "ok"},
+            "text": {"description": "the text as analysed: normalised and redacted"},
+            "labels": {"description": "label sets of a taxonomy other than the built-in one"},
+            "rules": {"description": "missing where none held"},
+            "turns": {"description": "of a transcript, as are the following"},
+            "sentiment_start": ref("SentimentAt"),
+            "sentiment_end": ref("SentimentAt"),
+            "sentiment_low": Shape(
+                (Low,),
+                "of the customer's turn in which the mood was lowest, the first of equal ones",
+                without=("recovery",),
+                more={**_LEVEL, "turn": COUNT},
+                also={"type": ["object", "null"]},
+            ),
+            "sentiment_recovery": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 2,
+                "description": "how far the score rose from there to the customer's last turn",
+            },
+            "needs_review": ref("NeedsReview"),
+        },
+        optional=(*_SETS, "labels", "rules", *_OF_TRANSCRIPTS),
+        also={"anyOf": [{"required": _SETS}, {"properties": {"taxonomy": {"not": {"pattern": "^voc/"}}}}]},
+    ),
+    "Rejected": Shape((Rejected,), only=("id",), more={"status": {"const": "rejected"}, "error": closed({"code": TEXT, "message": TEXT})}),
+    "Problem": closed(
+        {
+            "type": {**TEXT, "format": "uri-reference"},
+            "title": TEXT,
+            "status": {"type": "integer"},
+            "detail": TEXT,
+            "code": {**TEXT, "description": "stable, the same on the command line"},
+        },
+        description="RFC 9457; never holds a word of what was sent.",
+    ),
+}
+
+NOUN = Noun(
+    {
+        "analyse.analyse": Operation(
+            "analyse",
+            "Analyse one record or a list of them",
+            body=json_body(
+                either("Record", "Records"),
+                one={"id": "1", "text": "The app crashed twice, but support was lovely."},
+                several={"records": [{"id": "1", "text": "The app crashed twice."}, {"id": "2", "text": "Support was lovely."}]},
+            ),
+            answers={
+                200: told("The analysis of one record, or the results of a list in order", either("Analysis", "Results"), _EXAMPLE),
+                400: refused(UNREADABLE),
+                401: refused("Where http.require_key is on, there is no valid API key: key_required, key_invalid"),
+                413: TOO_MUCH,
+                422: refused(f"The one record that was sent cannot be processed: {WORDED}, unsupported_language, analysis_failed"),
+                503: refused("There is no usable model, or not in this process: bundle_invalid, model_elsewhere"),
+            },
+        ),
+    },
+    SCHEMAS,
+)

@@ -1,0 +1,61 @@
+"""Names of filters in, the parameters of a URL out, as `vocservice.web.selecting` reads them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
+from vocservice.web.described.parts import DAY, TEXT, Parameter
+from vocservice.web.query import LONGEST
+from vocservice.web.selecting import LEVELS
+
+_LEVEL = {"enum": LEVELS}
+_NUMBER = {"type": "number"}
+_TYPED = {**TEXT, "maxLength": LONGEST}
+_SAID: Mapping[str, Parameter] = {
+    one.name: one
+    for one in (
+        Parameter("since", DAY, "first day, by the sender's time, else that of receipt"),
+        Parameter("until", DAY, "last day"),
+        Parameter("source", about="id of a source, or `api`"),
+        Parameter("stage", about="`none`: no stage was given"),
+        Parameter("factor", about="with a stage: standing at that stage"),
+        Parameter("polarity", {"enum": POLARITIES}, "of the factor"),
+        Parameter("scope", about="`any_service`, `any_experience`: alone or with the other; `any`: any scope, `none`: none was given"),
+        Parameter("score_kind", {"enum": SCORE_KINDS}),
+        Parameter("level_from", _LEVEL, "lowest level of sentiment"),
+        Parameter("level_to", _LEVEL, "highest level of sentiment"),
+        Parameter("scale", about="a score that lies on this scale, as the report names it; `any`: on the one it has"),
+        Parameter("score_from", _NUMBER, "lowest score, in the sender's own units"),
+        Parameter("score_to", _NUMBER, "highest score"),
+        Parameter("outcome", about="how a transcript ended; `any`: any outcome, `none`: none was given"),
+        Parameter("owner", about="a team: records that blame something it owns"),
+        Parameter("metric", about="records that blame something that moves this metric"),
+        Parameter("model", about="version of the model that labelled it"),
+        Parameter("taxonomy", about="version of the taxonomy that labelled it"),
+        Parameter("customer_of", about="id of a record: records of the same customer"),
+        Parameter("before_since", DAY, "first day of the first of two periods to compare; needs the other three"),
+        Parameter("before_until", DAY),
+        Parameter("after_since", DAY),
+        Parameter("after_until", DAY),
+        Parameter("by", about="an own field that figures are broken down by, and that drivers hold equal"),
+        Parameter(
+            "cell",
+            about="`STAGE.FACTOR` or `STAGE.FACTOR.POLARITY`: what a cell of the journey map counts; `any` is any stage or factor, "
+            "`group:NAME` any factor of a group",
+        ),
+        Parameter("q", _TYPED, "words, all of which stand in the redacted text; double quotes keep some together"),
+        Parameter("about", _TYPED, "what the records should be about; needs a model in the process"),
+        Parameter("like", _TYPED, "id of a record that they should be like"),
+        Parameter("cursor", about="of the answer before: looks for the words further on"),
+    )
+}
+
+
+def filters(names: Iterable[str]) -> tuple[Parameter, ...]:
+    """The parameters of these names; one without words of its own is a text."""
+    return tuple(_SAID.get(name) or Parameter(name) for name in names)
+
+
+def of_side(names: Iterable[str], prefix: str, side: str) -> tuple[Parameter, ...]:
+    """The same under a prefix, for one of two sets."""
+    return tuple(replace(one, name=prefix + one.name, about=f"{side}: {one.about}" if one.about else side) for one in filters(names))

@@ -1,0 +1,88 @@
+"""`/v1/hooks/{token}`: what a sender delivers, and its receipt."""
+
+from vocservice.store.records import Applied
+from vocservice.web.answers import JSON
+from vocservice.web.described.parts import TEXT, Answer, Body, Content, Noun, Operation, Parameter, listed, refused, told
+from vocservice.web.described.shapes import Shape
+from vocservice.web.described.usual import BODY_TOO_LARGE, FAILED, STORE_BUSY_OR_FULL
+
+OUTCOMES = "`stale`: older than what is there; `erased`: erased before, and it stays so; `waiting`: its text is fetched first"
+
+NOUN = Noun(
+    {
+        "webhooks.ping": Operation(
+            "ping",
+            "Whether the URL can be used; every token is answered alike",
+            {200: Answer("An empty answer, also to HEAD"), 500: FAILED},
+        ),
+        "webhooks.receive": Operation(
+            "receive",
+            "Store a delivery of a sender",
+            body=Body(
+                {
+                    JSON: Content({}, {"id": "d-1", "text": "Late again."}),
+                    "application/x-www-form-urlencoded": Content({}, "comment=Late+again.&id=d-1"),
+                },
+                "as the sender of this source sends it",
+                may_be_packed=True,
+            ),
+            answers={
+                200: told(
+                    "The same delivery came before; nothing was changed",
+                    "Receipt",
+                    {"id": "in_01m8hsbz0p4jfma5nncjxp84zx", "status": "accepted", "duplicate": True, "records": []},
+                ),
+                202: told(
+                    "The delivery is stored",
+                    "Receipt",
+                    {
+                        "id": "in_01jd3x8m7k5w2v9q4t6r0b1c2d",
+                        "status": "accepted",
+                        "duplicate": False,
+                        "records": [{"record": "rec_01jd3x8m7k5w2v9q4t6r0b1c2e", "outcome": "created"}],
+                    },
+                ),
+                400: refused("Not valid gzip: invalid_gzip"),
+                401: refused(
+                    "The URL is of no source, or the delivery is not shown to come from its sender; nothing is stored: "
+                    "token_unknown, signature_missing, signature_invalid, timestamp_stale"
+                ),
+                413: BODY_TOO_LARGE,
+                415: refused(
+                    "The content type is not this sender's, or the encoding is not supported: unsupported_media_type, unsupported_encoding"
+                ),
+                500: FAILED,
+                503: STORE_BUSY_OR_FULL,
+            },
+        ),
+    },
+    {
+        "Touched": Shape(
+            (Applied,),
+            "What became of one record of a delivery.",
+            names={"record_id": "record"},
+            more={
+                "record": {"description": "null for what was erased before, or skipped"},
+                "outcome": {"description": f"{OUTCOMES}; `skipped`: nothing to analyse"},
+                "reason": {**TEXT, "description": "why it was skipped, such as no_text or internal_note; missing where it was not"},
+            },
+            optional=("reason",),
+        ),
+        "Receipt": {
+            "type": "object",
+            "description": "A delivery that was stored; sent again it has the same id.",
+            "properties": {
+                "id": TEXT,
+                "status": {
+                    "enum": ["accepted", "quarantined", "discarded"],
+                    "description": "`quarantined`: kept for someone to look at, as it is not what this sender sends",
+                },
+                "duplicate": {"type": "boolean"},
+                "records": listed("Touched"),
+            },
+            "required": ["id", "status", "duplicate"],
+            "additionalProperties": False,
+        },
+    },
+    (Parameter("token", about="the secret part of the URL, shown once when the source is made", place="path", shared="Token"),),
+)

@@ -1,0 +1,79 @@
+"""`/v1/issues`: experience issues and how their complaints come in."""
+
+from vocservice.store.issues import MOST, STATUSES, Issue
+from vocservice.web.described.parts import COUNT, SHARE, Noun, Operation, closed, listed, refused, told
+from vocservice.web.described.shapes import Shape
+
+_EXAMPLE = {
+    "id": "iss_01jd3x8m7k5w2v9q4t6r0b1c2d",
+    "title": "Delivery is late",
+    "stage": "purchase",
+    "factor": "fulfilment",
+    "cause": "",
+    "owner": "operations",
+    "status": "mending",
+    "opened_on": "2026-02-02",
+    "evidence": {"records": 120, "complaints": 31},
+    "changed_at": "2026-02-16T09:30:00+00:00",
+    "has_returned": False,
+    "inflow": {
+        "before": {"n": 120, "value": 0.26, "low": 0.16, "high": 0.36},
+        "recent": {"n": 96, "value": 0.12, "low": 0.02, "high": 0.22},
+        "difference": {"n": 216, "value": -0.14, "low": -0.24, "high": -0.04},
+        "p": 0.01,
+        "verdict": "fallen",
+        "remedy": "",
+        "told": None,
+        "weeks": [{"monday": "2026-02-23", "complaints": 6, "records": 48, "is_after": True}],
+    },
+}
+
+_INFLOW = "vocservice.reporting.inflow"
+_HOW = Shape(
+    (f"{_INFLOW}:Told",),
+    "",
+    more={
+        "complaints": {**COUNT, "description": "of the stage and factor, on both sides"},
+        "without": {**COUNT, "description": "how many of these have no vector of the bundle"},
+        "part": {**SHARE, "description": "of all records, drawn by customer; 1 for all"},
+    },
+)
+_WEEK = Shape((f"{_INFLOW}:InflowWeek",), "", more={"complaints": COUNT, "records": COUNT})
+_IN = Shape(
+    (f"{_INFLOW}:Inflow",),
+    "",
+    more={
+        "remedy": {"description": "what is missing for a verdict"},
+        "told": {
+            "anyOf": [_HOW, {"type": "null"}],
+            "description": "of one cause, by the vectors of which bundle its complaints were told; null for all complaints",
+        },
+        "weeks": {"items": _WEEK},
+    },
+)
+
+NOUN = Noun(
+    {
+        "issues_api.listing_json": Operation(
+            "issues",
+            "Experience issues with their inflow, live ones first",
+            {200: told(f"The issues, at most {MOST}", "Issues", {"issues": [_EXAMPLE]})},
+        ),
+        "issues_api.one_json": Operation("issue", "One experience issue with its inflow", {200: told("The issue", "Issue", _EXAMPLE)}),
+    },
+    {
+        "Issues": closed({"issues": listed("Issue")}),
+        "Issue": Shape(
+            (Issue,),
+            "docs/workbench.md says when one may be closed.",
+            without=("opened_by",),
+            more={
+                "status": {"enum": STATUSES},
+                "evidence": {"description": "counts as they were when it was opened"},
+                "has_returned": {"type": "boolean", "description": "it was closed, and complaints come in as before or more"},
+                "inflow": _IN,
+            },
+        ),
+    },
+    unknown={"issue_id": refused("There is no such issue in the workspace of the key: not_found")},
+)

@@ -1,0 +1,77 @@
+"""What a route really uses in, the parameters and failures that come with it out: its key, its store, its body, its parameters."""
+
+from collections.abc import Iterator, Mapping
+
+from vocservice.web.access import Gate
+from vocservice.web.described.parts import Answer, Operation, Parameter, refused
+
+OTHER = refused("Any other failure, in the same shape", shared="Other")
+FAILED = refused("The service failed: internal_error, or for files batch_folder_unwritable", shared="Failed")
+SCOPE_MISSING = refused("The key has not the scope: scope_missing", shared="ScopeMissing")
+KEY_REFUSED = refused("There is no valid API key: key_required, key_invalid", shared="KeyRefused")
+RATE_LIMITED = refused("Too many requests of this key; see Retry-After: rate_limited", shared="RateLimited")
+STORE_UNAVAILABLE = refused(
+    "The store is not there, busy or full; see Retry-After: store_unavailable, schema_mismatch, key_missing", shared="StoreUnavailable"
+)
+STORE_BUSY_OR_FULL = refused(
+    "The store is not there, busy or full, or too much waits; see Retry-After: store_unavailable, schema_mismatch, key_missing, queue_full",
+    shared="StoreBusyOrFull",
+)
+BODY_UNREADABLE = refused(
+    "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip",
+    shared="BodyUnreadable",
+)
+BODY_TOO_LARGE = refused("The body is too large: body_too_large", shared="BodyTooLarge")
+TOO_MUCH = refused("The body or the list is too large: body_too_large, too_many_records", shared="TooMuch")
+TYPE_UNSUPPORTED = refused(
+    "The content type or encoding is not supported: unsupported_media_type, unsupported_encoding", shared="TypeUnsupported"
+)
+PARAMETER_WRONG = refused("A parameter is unknown or wrong: parameter_invalid", shared="ParameterWrong")
+CURSOR_WRONG = refused("A parameter is unknown or wrong: parameter_invalid, cursor_invalid", shared="CursorWrong")
+SOURCE_UNKNOWN = refused("There is no such source in the workspace of the key: source_unknown", shared="SourceUnknown")
+
+CONTENT_ENCODING = Parameter("Content-Encoding", {"enum": ["gzip", "identity"]}, place="header", shared="ContentEncoding")
+
+_OF_KEY = {401: KEY_REFUSED, 403: SCOPE_MISSING, 429: RATE_LIMITED, 500: FAILED, 503: STORE_UNAVAILABLE}
+_OF_JSON = {400: BODY_UNREADABLE, 413: BODY_TOO_LARGE, 415: TYPE_UNSUPPORTED}
+
+
+def of_page(size: int, most: int) -> tuple[Parameter, ...]:
+    """The parameters of a list that is told a page at a time."""
+    limit = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": most, "default": size})
+    return limit, Parameter("cursor", about="`next` of the page before")
+
+
+def answers(operation: Operation, gate: Gate | None, unknown: Answer | None) -> Iterator[tuple[str, Answer]]:
+    """Every answer by status, its own before the usual ones.
+
+    Args:
+        operation: says its own.
+        gate: what its view is behind; whatever needs a key looks into the store.
+        unknown: the answer where what its path names is not there; None where it names nothing.
+    """
+    found: dict[int, Answer] = dict(_OF_KEY) if gate else {}
+    found |= {404: unknown} if unknown else {}
+    found |= _of_parameters(operation) | (_OF_JSON if operation.body and operation.body.is_read_as_json else {})
+    found |= operation.answers
+    yield from ((str(status), found[status]) for status in sorted(found))
+    yield "default", OTHER
+
+
+def parameters(operation: Operation) -> tuple[Parameter, ...]:
+    """Its own, and the one that a body brings."""
+    return (*operation.parameters, *((CONTENT_ENCODING,) if operation.body and operation.body.may_be_packed else ()))
+
+
+def security(gate: Gate | None) -> list[Mapping[str, list[str]]] | None:
+    """Whether a key is needed, may be needed, or is not looked at."""
+    if gate is None:
+        return None
+    return [{}, {"key": []}] if gate.is_optional else [{"key": []}]
+
+
+def _of_parameters(operation: Operation) -> dict[int, Answer]:
+    names = {one.name for one in operation.parameters if one.place == "query"}
+    if not names:
+        return {}
+    return {400: CURSOR_WRONG if "cursor" in names else PARAMETER_WRONG}
