@@ -43,7 +43,7 @@ NOUNS: tuple[Noun, ...] = (
     issues.NOUN,
     rules.NOUN,
 )
-NOT_OF_THE_API = frozenset({"static", "metrics.metrics", "openapi.docs"})
+NOT_OF_THE_API = frozenset({"static", "bootstrap.static", "metrics.metrics", "openapi.docs"})
 AUTOMATIC = frozenset({"HEAD", "OPTIONS"})
 
 _VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
