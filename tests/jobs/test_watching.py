@@ -221,6 +221,23 @@ def test_a_watch_whose_mails_became_dead_letters_looks_again(store: Store, setti
     assert len(server.got) == 1
 
 
+def test_a_look_tells_nothing_for_the_segment_chosen_during_it_and_of_a_watch_deleted_during_it_nothing(store: Store, reader: User) -> None:
+    made = watch(store, reader, tells_endpoints=True)
+    phone = Wish("Monday", "Phone", {"channel": "phone"}, Selection(channel="phone"), made.timing, made.readers, tells_endpoints=True)
+    found = ["anomaly:day:2026-11-26:negative sentiment:high"]
+    with store.database.write() as connection:
+        outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", actor="test")
+        watches.change(connection, reader, made, phone)
+        watches.said(connection, made, found, event=None)
+        after = watches.get(connection, WORKSPACE, made.id)
+        assert dict(after.told) == {}
+        watches.said(connection, after, found, event=None)
+        assert list(watches.get(connection, WORKSPACE, made.id).told) == found
+        watches.remove(connection, reader, after)
+        watches.said(connection, after, found, event={"watch": made.id})
+    assert job_states(store, WATCH) == job_states(store, outbound.DELIVER) == []
+
+
 @pytest.mark.parametrize(("role", "mails"), [("analyst", 1), (None, 0)], ids=["reader", "gone"])
 def test_sent_now_it_goes_to_who_asked_alone_and_counts_as_told_to_nobody(
     role: str | None, mails: int, store: Store, settings: Settings, server: Server, reader: User

@@ -234,10 +234,24 @@ def test_a_turn_that_is_a_dialogue_is_parted_and_no_other(text: str, tmp_path: P
     if len(parts) == 1:
         assert parts == [RawTurn(**turn)]  # type: ignore[arg-type]
     else:
-        assert [part.at for part in parts] == [parts[0].at, *[None] * (len(parts) - 1)] and parts[0].at in ("10:30", turn["at"])
+        assert [part.at for part in parts] == [turn["at"], *[None] * (len(parts) - 1)]
         assert "".join(" ".join(part.text for part in parts).split()) == "".join(text.split()).replace("Agent:", "").replace(
             "Customer:", ""
         ).replace("AgentAnna:", "").replace("Support:", "").replace("[10:30]", "")
+
+
+def test_what_is_known_of_a_turn_that_is_parted_stays(tmp_path: Path) -> None:
+    first = "[10:02] Agent: Hello Mia\nCustomer: It is late.\nOrder Number: 55\n"
+    text = first + "[Mia Okafor, +44 7700 900123] Customer: Hm.\n00:01:02 Agent: Sorry."
+    turn = {"speaker": "customer", "text": text, "at": "2026-01-05T09:00:00Z", "author": "Mia Okafor"}
+    assert only(tmp_path / "t.jsonl", json.dumps({"id": "1", "turns": [turn]})).turns == (
+        RawTurn("agent", "Hello Mia", "2026-01-05T09:00:00Z"),
+        RawTurn("customer", "It is late.\nOrder Number: 55", None, "Mia Okafor"),
+        RawTurn("customer", "Hm."),
+        RawTurn("agent", "Sorry.", "00:01:02"),
+    )
+    bot = turn | {"speaker": "bot", "text": "Agent: Hello\nCustomer: Hi"}
+    assert [said.author for said in only(tmp_path / "t.jsonl", json.dumps({"id": "1", "turns": [bot]})).turns] == ["Mia Okafor", None]
 
 
 def test_a_row_that_is_a_dialogue_is_parted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -544,6 +545,15 @@ def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:
     for key in (2, 3):
         library.get(key, str)  # type: ignore[arg-type]
     assert library.get(1, str) is not first  # type: ignore[arg-type]
+
+
+def test_a_report_is_made_beside_pages_which_get_their_turn_soon() -> None:
+    library, go_on = Library(), Event()
+    made = library.get("key", lambda: (go_on.wait(30), sys.getswitchinterval()))  # type: ignore[arg-type, return-value]
+    assert library.is_busy()
+    go_on.set()
+    assert made.report.result()[1] < 0.005  # type: ignore[index]
+    assert not library.is_busy()
 
 
 def test_a_narrow_filter_waits_for_no_other_report(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

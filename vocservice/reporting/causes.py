@@ -4,6 +4,7 @@ What customers say, the mix of channels, another version of the taxonomy, and an
 The last two come from an anchor set: the same texts labelled by each version, so that only the labels differ.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,13 +117,11 @@ class _Drawn:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One set: (n,) block of customers, channel and version of each row, the names of all versions, (draws, blocks) weights."""
+    """One set: (n,) place of each row in a table of blocks of customers, channels and versions, its shape, (draws, blocks) weights."""
 
     frame: Frame
-    block: Ints
-    channel: Ints
-    version: Ints
-    width: int
+    place: Ints
+    shape: tuple[int, int, int]
     names: tuple[Version, ...]
     weights: Floats
 
@@ -133,22 +132,26 @@ class _Side:
         own = np.array([*(at[name] for name in frame.channel.names), len(channels)], dtype=np.int64)[frame.channel.codes]
         names, codes = _versions(frame)
         version = np.array([versions.index(name) for name in names], dtype=np.int64)[codes]
-        return cls(frame, _blocks(frame.subject, seed), own, version, len(channels) + 1, versions, _weights(BLOCKS, seed))
+        shape = BLOCKS, len(channels) + 1, len(versions)
+        place = (_blocks(frame.subject, seed) * shape[1] + own) * shape[2] + version
+        return cls(frame, place, shape, versions, _weights(BLOCKS, seed))
 
     def drawn(self, figure: Figure) -> _Drawn:
         """The resamples of the rows that have the figure."""
         values, mask = figure(self.frame)
-        counts, sums = self._sums(mask, self.channel, self.width, None), self._sums(mask, self.channel, self.width, values)
+        found, held = self._table(mask, None), self._table(mask, values).sum(axis=2)
+        counts, sums, by_version = (self.weights @ table for table in (found.sum(axis=2), held, found.sum(axis=1)))
         total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
         rates = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-        by_version = self._sums(mask, self.version, len(self.names), None)
         return _Drawn(counts / total, rates, by_version / total, sums.sum(axis=1) / total[:, 0], int(mask.sum()))
 
-    def _sums(self, mask: Bools, column: Ints, width: int, values: npt.NDArray[Any] | None) -> Floats:
-        """(draws, width) of the rows of a mask, by a column."""
-        at = (self.block * width + column)[mask]
-        found = np.bincount(at, weights=None if values is None else values[mask], minlength=BLOCKS * width)
-        return np.asarray(self.weights @ found.reshape(BLOCKS, width).astype(np.float64))
+    def _table(self, mask: Bools, values: npt.NDArray[Any] | None) -> Floats:
+        """(blocks, channels, versions) of the rows of a mask: how many, or the sum of their values."""
+        if values is not None and values.dtype == bool:
+            mask, values = mask & values, None
+        weights = None if values is None else values[mask]
+        found = np.bincount(self.place[mask], weights=weights, minlength=math.prod(self.shape))
+        return np.asarray(found.reshape(self.shape).astype(np.float64))
 
 
 def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:

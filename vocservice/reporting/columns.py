@@ -179,6 +179,11 @@ class Columns:
         """The own fields that figures can be filtered, compared and held equal by."""
         return self.own.offered(self.subject[0])
 
+    @cached_property
+    def told(self) -> Mapping[str, Mapping[str, int]]:
+        """How many rows have each value of each segment."""
+        return {name: dict(zip(codes.names, codes.counts().tolist(), strict=True)) for name, codes in self.segments.items()}
+
     def where(self, holds: Callable[[Context], bool]) -> Bools:
         """Rows whose context meets a condition."""
         return np.array([holds(context) for context in self.contexts], dtype=bool)[self.context]

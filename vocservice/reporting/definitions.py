@@ -141,8 +141,8 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Inflow of an issue",
             "Service complaints that blame the factor at the stage, as a share of records with a scope: the last four weeks since it "
             "was opened against the eight before. Fallen or risen: z test of two proportions (Fisher’s exact test for few), p ≤ 0.05. "
-            "Not known before two weeks have passed or with fewer than 30 records on a side. Of one cause: those of its complaints; not "
-            "known where complaints without a vector could change what is said.",
+            "Not known before two weeks have passed or with fewer than 30 records on a side. Of one cause: its complaints among the "
+            "customers who did not make it; not known where complaints without a vector could change what is said.",
         ),
         "new": Definition(
             "New themes",

@@ -41,7 +41,7 @@ def _others(frame: Frame) -> Iterator[tuple[str, Figure]]:
 
 
 def _negative_at(stage: int) -> Figure:
-    return lambda frame: (np.nan_to_num(frame.level) < 0, frame.stages[:, stage] & ~np.isnan(frame.level))
+    return lambda frame: (frame.level < 0, frame.stages[:, stage] & ~np.isnan(frame.level))
 
 
 def _blamed(factor: int) -> Figure:
@@ -63,7 +63,7 @@ def _nps(frame: Frame) -> tuple[Floats, Bools]:
 
 _FIRST: Mapping[str, Figure] = {
     "mean sentiment": lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
-    "share of negative sentiment": lambda frame: (np.nan_to_num(frame.level) < 0, ~np.isnan(frame.level)),
+    "share of negative sentiment": lambda frame: (frame.level < 0, ~np.isnan(frame.level)),
     "share of service complaints": lambda frame: (frame.is_service, frame.has_scope),
     "share of experience issues": lambda frame: (frame.is_experience, frame.has_scope),
     f"share of {BOTH}": lambda frame: (frame.scope.is_name("both"), frame.has_scope),

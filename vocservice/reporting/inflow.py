@@ -48,7 +48,7 @@ class Within:
         drawn: (n,) rows that are looked at at all, complaints or not.
         held: (n,) rows whose vector lies in the region of the cause.
         unknown: (n,) rows that have no vector of this bundle.
-        part: of all rows are drawn, 0 to 1.
+        part: of all customers are drawn, 0 to 1.
     """
 
     bundle: str
@@ -61,7 +61,7 @@ class Within:
 @dataclass(frozen=True, slots=True)
 class Told:
     """How the complaints of one cause were told: by the vectors of which bundle, of how many complaints of its cell on both sides,
-    how many of these have no such vector, and in which part of all records (1: in all)."""
+    how many of these have no such vector, and among which part of all customers."""
 
     bundle: str
     complaints: int

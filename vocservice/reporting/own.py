@@ -5,6 +5,7 @@ What a field holds decides further on (`segments`); here stands what one record 
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -40,6 +41,7 @@ def _usable(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
+@lru_cache(maxsize=4096)
 def _tells_people_apart(name: str) -> bool:
     """Whether a field is by its name a person, or something of which everybody has one of their own."""
     words = {word.casefold() for word in _WORDS.split(name) if word}

@@ -17,7 +17,7 @@ from vocservice.reporting import words
 from vocservice.reporting.charted import CHARTED, slug
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
 from vocservice.reporting.contrast import Contrast
-from vocservice.reporting.definitions import ELSEWHERE, definitions
+from vocservice.reporting.definitions import ELSEWHERE, Definition, definitions
 from vocservice.reporting.drivers import NPS, POOLED, Driver, Drivers
 from vocservice.reporting.estimate import MIN_N, Estimate
 from vocservice.reporting.journey import Cell, Change, Comparison
@@ -140,7 +140,7 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "charted": CHARTED,
         "charts": _charts(report),
         "least": MIN_N,
-        "definitions": {key: one for key, one in definitions(customers=report.customers_wanted).items() if key not in ELSEWHERE},
+        "definitions": _defined(report),
         "shown_rungs": report.scope.ladder[:SHOWN_RUNGS],
         "changed": _changed(report.comparison),
         "shown_changes": shown_changes(report.comparison),
@@ -148,6 +148,12 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "anomalies": tuple((series, point) for series in report.series for point in series.anomalies),
         **_names(report.taxonomy),
     }
+
+
+def _defined(report: Report) -> Mapping[str, Definition]:
+    """What the figures of a report mean, that of segments only where it has some."""
+    left_out = ELSEWHERE if report.segment else (*ELSEWHERE, "segment")
+    return {key: one for key, one in definitions(customers=report.customers_wanted).items() if key not in left_out}
 
 
 def _changed(comparison: Comparison | None) -> Mapping[str, Mapping[tuple[str | None, str], Change]]:

@@ -29,7 +29,7 @@ MADE_OF = 500
 TESTED_ON = 1000
 MOST = 5
 TYPICAL = 3
-_HALF = 0.5
+HALF = 0.5
 _HELD = 0.9
 
 
@@ -74,19 +74,19 @@ class _Halves:
         complaints, drawn = frame.is_service, customers_drawn(frame)
         last = int(frame.day.max(initial=0, where=complaints))
         is_late = frame.day > max(last - RECENT_DAYS, 0)
-        average = _average(frame, complaints & (drawn >= _HALF))
+        average = _average(frame, complaints & (drawn >= HALF))
         return cls(frame, drawn, complaints, is_late, (frame.day > 0) & ~is_late, average)
 
     def making(self, members: Ints) -> Ints:
         """The latest complaints of the one half."""
-        own = members[self.drawn[members] < _HALF]
+        own = members[self.drawn[members] < HALF]
         return own[np.lexsort((-own, -self.frame.day[own].astype(np.int64)))][:MADE_OF]
 
     def testing(self, members: Ints) -> tuple[Ints, Bools]:
         """Complaints of the other half, and all rows of their customers and of those who were drawn with them."""
-        own = members[self.drawn[members] >= _HALF]
+        own = members[self.drawn[members] >= HALF]
         limit = threshold(self.drawn[own], TESTED_ON)
-        return own[self.drawn[own] <= limit], (self.drawn >= _HALF) & (self.drawn <= limit)
+        return own[self.drawn[own] <= limit], (self.drawn >= HALF) & (self.drawn <= limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,10 +216,12 @@ def weeks_of(frame: Frame, *, least: int = MIN_N) -> tuple[Week, ...]:
     dated = (frame.day > 0) & frame.has_scope
     if not dated.any():
         return ()
-    week, codes, width = (frame.day[dated] - 1) // 7, frame.scope.codes[dated], len(frame.scope.names)
-    earliest, last = int(week.min()), int(week.max())
+    week, width = (frame.day - 1) // 7, len(frame.scope.names)
+    last = int(week.max(where=dated, initial=0))
+    earliest = int(week.min(where=dated, initial=last))
     first = max(earliest, last - MAX_WEEKS + 1)
-    table = np.bincount((week - earliest) * width + codes, minlength=(last - earliest + 1) * width).reshape(-1, width)
+    slots = ((week - earliest) * width + frame.scope.codes)[dated]
+    table = np.bincount(slots, minlength=(last - earliest + 1) * width).reshape(-1, width)
     return tuple(_week(week, counts, frame, least) for week, counts in enumerate(table[first - earliest :], first))
 
 
@@ -363,6 +365,8 @@ def _owner(frame: Frame, key: str, name: str, mask: Bools, least: int) -> Owner:
 
 def _cells(frame: Frame, among: Bools, *, with_stage: bool = True) -> Mapping[tuple[int, int], Ints]:
     """Rows of a mask that blame a factor at a stage, by (stage, factor)."""
+    if not among.any():
+        return {}
     places = frame.places
     is_here = (places.polarity == NEGATIVE) & among[places.row]
     if with_stage:

@@ -140,7 +140,7 @@ def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
     """The shares that are followed: name to hits and to the records that they are a share of."""
     everything = np.ones(len(frame), dtype=bool)
     told = ~np.isnan(frame.level)
-    negative = np.nan_to_num(frame.level) < 0
+    negative = frame.level < 0
     figures = {"negative sentiment": (negative, told), "service complaints": (frame.is_service, frame.has_scope)}
     figures |= {"experience issues": (frame.is_experience, frame.has_scope), BOTH: (frame.scope.is_name("both"), frame.has_scope)}
     figures |= {f"{key}-": (frame.factors[:, at] == NEGATIVE, everything) for at, key in enumerate(frame.factor_keys)}

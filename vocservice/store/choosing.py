@@ -42,11 +42,6 @@ def told(columns: Columns, name: str) -> tuple[str, ...]:
     return tuple(sorted(value for value in found if value is not None))
 
 
-def told_own(columns: Columns) -> Mapping[str, Mapping[str, int]]:
-    """The segments of the rows, with how many rows have each value."""
-    return {name: dict(zip(codes.names, codes.counts().tolist(), strict=True)) for name, codes in columns.segments.items()}
-
-
 def _shared(columns: Columns, selection: Selection) -> Iterator[Bools]:
     """What rows share with others."""
     asked = {name: getattr(selection, name) for name in _CONTEXT}
@@ -109,7 +104,15 @@ def _single(codes: Ints, keys: tuple[str, ...], key: str) -> Bools:
     """Rows with a label of which there is one at most."""
     if key in (ANY, NO_LABEL):
         return np.asarray((codes != NONE) == (key == ANY))
-    return np.asarray(np.isin(codes, [keys.index(one) for one in WIDE_SCOPES.get(key, (key,)) if one in keys]))
+    return _any_of(codes, [keys.index(one) for one in WIDE_SCOPES.get(key, (key,)) if one in keys])
+
+
+def _any_of(codes: Ints, wanted: Sequence[int]) -> Bools:
+    """Rows with any of a few codes."""
+    found = np.zeros(len(codes), dtype=bool)
+    for code in wanted:
+        found |= codes == code
+    return found
 
 
 def _staged(columns: Columns, stage: str) -> Bools:
@@ -162,7 +165,7 @@ def _owned(columns: Columns, owner: str) -> Bools:
     """Rows that blame something of a team's own; a complaint that blames nothing is of the owner of its scope."""
     taxonomy, scopes = columns.labels.taxonomy, columns.labels.scopes
     own = [label.key for label in (taxonomy["scope"].labels if scopes else ()) if label.owner == owner and label.key in _COMPLAINTS]
-    unnamed = ~_blamed(columns, [True] * len(columns.labels.factors)) & np.isin(columns.scope, [scopes.index(key) for key in own])
+    unnamed = ~_blamed(columns, [True] * len(columns.labels.factors)) & _any_of(columns.scope, [scopes.index(key) for key in own])
     return _blamed(columns, [label.owner == owner for label in _factors(columns)]) | unnamed
 
 

@@ -182,11 +182,17 @@ def wait(connection: Connection, watch: Watch, delay: timedelta) -> None:
 def said(connection: Connection, watch: Watch, found: Collection[str], *, event: Json | None) -> None:
     """Keep what was found, and with an event that it was told just now, to the endpoints too; and await the next look.
 
-    What was not found for four weeks is forgotten, so that it would be told again.
+    What was not found for four weeks is forgotten, so that it would be told again. Where the watch was given another segment during
+    the look, nothing that was found is of it; where it was deleted, nothing is kept or sent.
     """
+    row = connection.execute(select(watches).where(watches.c.id == watch.id).with_for_update()).one_or_none()
+    if row is None:
+        return
+    before, watch = watch.selection, _watch(row)
     at = now(connection)
     oldest = (at - REMEMBERED).date().isoformat()
-    told = {key: day for key, day in watch.told.items() if day >= oldest} | dict.fromkeys(found, at.date().isoformat())
+    told = {key: day for key, day in watch.told.items() if day >= oldest}
+    told |= dict.fromkeys(found, at.date().isoformat()) if watch.selection == before else {}
     sent = {"last_sent_at": at} if event else {}
     connection.execute(update(watches).where(watches.c.id == watch.id).values(told=told, **sent))
     if event and watch.tells_endpoints:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from vocservice.records import RawTurn, Speaker
-from vocservice.turns import author_of, called, role_among, turn_of
+from vocservice.turns import author_of, called, is_elapsed, moment, role_among, turn_of
 
 _TIME = r"(?:\[(?P<bracketed>[^\]\n]{3,40})\]|(?P<bare>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?))"
 _LINE = re.compile(
@@ -21,7 +21,7 @@ _NO_NAME = re.compile(r"[.!?;,\"<>{}@/\\=]")
 
 
 class Prefixed(NamedTuple):
-    """What a line begins with, what is said in it, and the role that the name tells."""
+    """What a line begins with, what is said in it, its time where one stands there that `turns` reads, and the role that the name tells."""
 
     name: str
     text: str
@@ -37,19 +37,21 @@ def prefixed(line: str, customers: Container[str] = ()) -> Prefixed | None:
     name, role = found["name"], role_among(found["name"], customers)
     if called(name) not in customers and not _is_speaker(name, is_role=role is not None):
         return None
-    return Prefixed(name, found["text"], found["bracketed"] or found["bare"], role)
+    at = found["bracketed"] or found["bare"]
+    return Prefixed(name, found["text"], at if is_elapsed(at) or moment(at) else None, role)
 
 
-def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTurn]:
+def turns_of_lines(text: str, customers: Container[str] = (), *, only_roles: bool = False) -> Iterator[RawTurn]:
     """The turns of a text; what stands before the first speaker is nobody's that is known.
 
     Args:
         text: with LF at the ends of lines.
         customers: names of speakers who are customers, as `called`.
+        only_roles: a line of a name without a role (`Order Number: 7`) goes on with the turn it stands in.
     """
     speaker, said = Prefixed("", "", None, None), list[str]()
     for line in text.split("\n"):
-        if found := prefixed(line, customers):
+        if (found := prefixed(line, customers)) and (found.role or not only_roles):
             yield from _turn(speaker, said)
             speaker, said = found, [found.text]
         else:
@@ -58,7 +60,7 @@ def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTur
 
 
 def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
-    """The same turns; in place of one that holds a dialogue, its parts, of which the first only keeps the time.
+    """The same turns; in place of one that holds a dialogue, its parts: the first keeps the time, and its speaker's first the author.
 
     A dialogue begins with a role and a colon (`Agent: `), and its lines begin with two roles at least, of which one is the customer:
     `Staff: rude` in a customer's words is none.
@@ -79,9 +81,11 @@ def _plain_role(line: str) -> Speaker | None:
 
 
 def _parts(turn: RawTurn) -> Iterator[RawTurn]:
-    first, *others = turns_of_lines(turn.text.strip())
-    yield replace(first, at=first.at or turn.at, author=first.author or (turn.author if first.speaker == turn.speaker else None))
-    yield from others
+    parts = list(turns_of_lines(turn.text.strip(), only_roles=True))
+    parts[0] = replace(parts[0], at=turn.at or parts[0].at)
+    own = next((index for index, part in enumerate(parts) if part.speaker == turn.speaker and not part.author), 0)
+    parts[own] = replace(parts[own], author=turn.author)
+    yield from parts
 
 
 def _turn(speaker: Prefixed, said: Iterable[str]) -> Iterator[RawTurn]:

@@ -1,5 +1,6 @@
 """Issues of a workspace in, how the complaints of each come in out: all of a cell, or those whose vectors lie where its cause does.
 
+A cause lies where those lie who made it, so they lie in it oftener than anybody new: counted is only the half of the customers who did not.
 After another bundle was promoted, the first look that finds the records of a cause analysed by it carries the cause over.
 """
 
@@ -53,7 +54,7 @@ class Inflows:
         from vocservice.reporting.inflow import Within
 
         regions, frame = self._regions.get(issue.id, ()), self._frame
-        drawn, part = self._drawn(issue)
+        drawn, part = self._others(issue)
         seen = self._complaints(issue, drawn)
         region = min(regions, key=lambda one: seen.without(one.bundle), default=None)
         region = region and (self._carried(issue, seen, region) or region)
@@ -61,16 +62,26 @@ class Inflows:
         unknown[[row for row in seen.at.tolist() if row not in seen.vectors.get(bundle, ())]] = True
         return Within(bundle, drawn, seen.held(region) if region else held, unknown, part)
 
-    def _drawn(self, issue: Issue) -> tuple["Bools", float]:
-        """The rows that are looked at, and which part of all: of a cell with more than 2,000 complaints, customers drawn by chance."""
+    def _others(self, issue: Issue) -> tuple["Bools", float]:
+        """The rows of customers who did not make the cause, and which part these are of all."""
+        from vocservice.reporting.rung_causes import HALF
+
+        drawn, limit = self._drawn(issue, self._customers >= HALF)
+        return drawn, limit - HALF
+
+    def _makers(self, issue: Issue) -> "Bools":
+        """The rows of the half that made the cause, by which it is carried over."""
+        from vocservice.reporting.rung_causes import HALF
+
+        return self._drawn(issue, self._customers < HALF)[0]
+
+    def _drawn(self, issue: Issue, half: "Bools") -> tuple["Bools", float]:
+        """The rows of a half that are looked at, and up to which number: of one with more than 2,000 complaints, some customers."""
         from vocservice.reporting.draws import threshold
         from vocservice.reporting.inflow import complaints_of, counted
 
-        rows = counted(self._frame, opened=issue.opened_on, today=self._looking.today)
-        complaints = rows & complaints_of(self._frame, issue.stage, issue.factor)
-        if complaints.sum() <= SAMPLE:
-            return rows, 1.0
-        limit = threshold(self._customers[complaints], SAMPLE)
+        rows = counted(self._frame, opened=issue.opened_on, today=self._looking.today) & half
+        limit = threshold(self._customers[rows & complaints_of(self._frame, issue.stage, issue.factor)], SAMPLE)
         return rows & (self._customers <= limit), limit
 
     def _complaints(self, issue: Issue, drawn: "Bools") -> "_Complaints":
@@ -92,7 +103,8 @@ class Inflows:
         bundle = min(seen.vectors, key=seen.without, default=region.bundle)
         if bundle in {one.bundle for one in self._regions[issue.id]}:
             return None
-        found = seen.carried(region, bundle, least=self._looking.cause_customers)
+        made = self._complaints(issue, self._makers(issue))
+        found = made.carried(region, bundle, least=self._looking.cause_customers)
         if found:
             with self._looking.database.write() as connection:
                 issue_regions.carry(connection, self._looking.workspace_id, issue.id, found, before=region.bundle)
@@ -101,7 +113,7 @@ class Inflows:
 
 @dataclass(frozen=True, slots=True)
 class _Complaints:
-    """Those of the cell of an issue that its inflow counts: their rows, and of each bundle the vectors by row."""
+    """Complaints of the cell of an issue: their rows, and of each bundle the vectors by row."""
 
     frame: "Frame"
     at: "Ints"
@@ -129,7 +141,7 @@ class _Complaints:
         from vocservice.reporting.regions import carried
         from vocservice.reporting.themes import matrix_of
 
-        old, new = self.vectors.get(region.bundle, {}), self.vectors[bundle]
+        old, new = self.vectors.get(region.bundle, {}), self.vectors.get(bundle, {})
         own, both = np.flatnonzero(self.held(region)).tolist(), [row for row in old if row in new]
         if not own or sum(row in new for row in own) < MOST_ANALYSED * len(own):
             return None

@@ -4,6 +4,7 @@ A key holds everything that a report depends on, so that none is ever out of dat
 """
 
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 KEPT = 16
 MOST_WAITING = 2  # requests that wait for a report until it is made: each holds a thread that others could use
 PATIENCE_SECONDS = 60.0
+_TURN_SECONDS = 0.0005
 Made = TypeVar("Made")
 
 
@@ -69,6 +71,7 @@ class Library:
     _makings: "OrderedDict[Hashable, Making[Report]]" = field(default_factory=OrderedDict)
     _worker: ThreadPoolExecutor | None = None
     _process: int = 0
+    _usual_turn: float = field(default_factory=sys.getswitchinterval)
 
     def get(self, key: Hashable, make: "Callable[[], Report]") -> "Making[Report]":
         """The report of a key, begun now where it is not there; one that failed is tried again."""
@@ -76,7 +79,7 @@ class Library:
             worker = self._own()
             found = self._makings.pop(key, None)
             if found is None or (found.report.done() and found.report.exception()):
-                found = Making(worker.submit(make), self._seats)
+                found = Making(worker.submit(self._beside, make), self._seats)
             self._makings[key] = found
             while len(self._makings) > self.kept:
                 _, oldest = self._makings.popitem(last=False)
@@ -90,8 +93,21 @@ class Library:
             is_made = found is not None and found.report.done() and not found.report.cancelled() and not found.report.exception()
             return found.report.result() if found and is_made else None
 
+    def is_busy(self) -> bool:
+        """Whether a report is being made, or waits to be."""
+        with self._lock:
+            return self._process == os.getpid() and not all(making.report.done() for making in self._makings.values())
+
     def _own(self) -> ThreadPoolExecutor:
         if self._worker is None or self._process != os.getpid():
             self._worker, self._process = ThreadPoolExecutor(1, "report"), os.getpid()
             self._makings.clear()
         return self._worker
+
+    def _beside(self, make: "Callable[[], Report]") -> "Report":
+        """A report, made so that pages get their turn soon: each of hundreds of looks at a column would wait for 5 ms."""
+        sys.setswitchinterval(_TURN_SECONDS)
+        try:
+            return make()
+        finally:
+            sys.setswitchinterval(self._usual_turn)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its 
 Periods = tuple[tuple[date, date], tuple[date, date]]
 
 SMALL = 1_000  # of so few records a page waits a moment for everything; of more it takes longer than that
-SMALL_SECONDS = 0.15
+SMALL_SECONDS = 0.1
 LISTED = 25
 DAYS = 28
 
@@ -59,7 +59,9 @@ class Looking:
 
     def at_once(self) -> "Report":
         """The report as far as it can be had now: whole where there are few records and it is soon made, else what is counted."""
-        if self.mask().sum() <= SMALL:
+        from vocservice.reporting.frame import count_of
+
+        if count_of(self.mask()) <= SMALL and not self.library.is_busy():
             with suppress(TimeoutError):
                 return self._making().result(timeout=SMALL_SECONDS)
         found = self.counted()
@@ -123,9 +125,7 @@ class Looking:
 
     def own(self) -> Mapping[str, Mapping[str, int]]:
         """The segments of the workspace, with how many records have each value; none while it is read."""
-        from vocservice.store.choosing import told_own
-
-        return told_own(self.held.columns) if self.held else {}
+        return self.held.columns.told if self.held else {}
 
     def segments(self) -> "Segments":
         """The segments of the workspace with the values that may be told."""

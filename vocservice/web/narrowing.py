@@ -26,7 +26,9 @@ def narrowed(selection: Selection, wanted: Mapping[str, Any]) -> Selection | Non
     if placed is None:
         return None
     changes = {name: _merged(name, getattr(selection, name), value) for name, value in wanted.items() if name not in _PLACE}
-    return replace(placed, **changes) if None not in changes.values() else None
+    if None in changes.values():
+        return None
+    return replace(placed, **changes) if changes else placed
 
 
 def during(selection: Selection, since: date, until: date) -> Selection:

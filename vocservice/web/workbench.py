@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,9 +66,10 @@ _ALSO: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the figures of a report lead to."""
+    """Where the figures of a report lead to; `lists` is the page of records, which hundreds of them do."""
 
     asked: Asked
+    lists: str = field(default_factory=lambda: url_for("workbench.verbatims"))
 
     def cell(self, cell: "Cell") -> str:
         """The records that a cell counts."""
@@ -77,7 +78,7 @@ class Links:
     def of(self, **wanted: Any) -> str:
         """The records that also meet these filters; blank where no list says so."""
         found = narrowed(self.asked.selection, wanted)
-        return url_for("workbench.verbatims") + query_of(found) if found else ""
+        return self.lists + query_of(found) if found else ""
 
     def sides(self, report: "Report") -> tuple["Links", "Links"]:
         """Links into the two periods that a report compares."""

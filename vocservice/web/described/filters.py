@@ -1,12 +1,13 @@
 """Names of filters in, the parameters of a URL out, as `vocservice.web.selecting` reads them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
 from vocservice.web.described.parts import DAY, TEXT, Parameter
 from vocservice.web.query import LONGEST
-from vocservice.web.selecting import LEVELS
+from vocservice.web.selecting import LEVELS, MOST_OWN, OWN
 
 _LEVEL = {"enum": LEVELS}
 _NUMBER = {"type": "number"}
@@ -52,10 +53,22 @@ _SAID: Mapping[str, Parameter] = {
 
 
 def filters(names: Iterable[str]) -> tuple[Parameter, ...]:
-    """The parameters of these names; one without words of its own is a text."""
-    return tuple(_SAID.get(name) or Parameter(name) for name in names)
+    """The parameters of these names, one without words of its own is a text; and those of own fields."""
+    return (*_named(names), _own(""))
 
 
 def of_side(names: Iterable[str], prefix: str, side: str) -> tuple[Parameter, ...]:
     """The same under a prefix, for one of two sets."""
-    return tuple(replace(one, name=prefix + one.name, about=f"{side}: {one.about}" if one.about else side) for one in filters(names))
+    sided = (replace(one, name=prefix + one.name, about=f"{side}: {one.about}" if one.about else side) for one in _named(names))
+    return (*sided, _own(prefix))
+
+
+def _named(names: Iterable[str]) -> tuple[Parameter, ...]:
+    return tuple(_SAID.get(name) or Parameter(name) for name in names)
+
+
+def _own(prefix: str) -> Parameter:
+    """Own fields of senders: each is a parameter by itself, as the members of an object in a query are."""
+    members = {"propertyNames": {"pattern": rf"^{prefix}{re.escape(OWN)}.+"}, "additionalProperties": _TYPED, "maxProperties": MOST_OWN}
+    about = f"own fields, as `{prefix}{OWN}plan=pro`; `other`: a value that few share"
+    return Parameter(f"{prefix}own", {"type": "object", **members}, about)

@@ -33,12 +33,13 @@ _HOW = Shape(
     (f"{_INFLOW}:Told",),
     "",
     more={
-        "complaints": {**COUNT, "description": "of the stage and factor, on both sides"},
+        "complaints": {**COUNT, "description": "of the stage and factor, on both sides, of the customers that are counted"},
         "without": {**COUNT, "description": "how many of these have no vector of the bundle"},
-        "part": {**SHARE, "description": "of all records, drawn by customer; 1 for all"},
+        "part": {**SHARE, "description": "of all customers, drawn by chance, are counted: at most the half that did not make the cause"},
     },
 )
-_WEEK = Shape((f"{_INFLOW}:InflowWeek",), "", more={"complaints": COUNT, "records": COUNT})
+_OF = {**COUNT, "description": "of a cause: of the customers that are counted"}
+_WEEK = Shape((f"{_INFLOW}:InflowWeek",), "", more={"complaints": _OF, "records": _OF})
 _IN = Shape(
     (f"{_INFLOW}:Inflow",),
     "",
