@@ -77,20 +77,23 @@ class Measured:
 
 
 def measure(database: Database, url: str, rounds: int) -> Iterator[Measured]:
-    """Look at the records of a database in every way."""
+    """Look at the records of a database in every way; what was run the naive way is told again with it."""
     client = signed_in(application(database, url, key=KEY), EMAIL)
     count = held(database)
     yield timed("first look of a process: columns are read", count, 1, lambda: _page(client, "/workbench", waits=True))
     beside = {name: statistics.median(_asked(client, _path(name))[0] for _ in range(rounds)) for name in FILTERS}
     yield timed("all figures of all these choices, made in a thread beside them", count, 1, lambda: _whole(client))
-    found = {name: _filtered(client, name, rounds, beside[name]) for name in FILTERS}
+    found = {}
+    for name in FILTERS:
+        found[name] = _filtered(client, name, rounds, beside[name])
+        yield found[name]
     yield from (timed(name, count, rounds, partial(_page, client, path)) for name, path in PAGES.items())
     yield timed("all figures of everything, nothing beside", count, 1, lambda: _whole(client, _path("everything")))
     fill(database, 1, is_new=False, start=count)
     yield timed("two days, after one more record", count + 1, 1, lambda: _page(client, _path("two days")))
     peak = _megabytes()
     plain = naive(database, NAIVE)
-    yield from (replace(one, naive=plain.get(name)) for name, one in found.items())
+    yield from (replace(found[name], naive=seconds) for name, seconds in plain.items())
     yield Measured(f"most memory of the process before the naive way: {peak} MB; with it {_megabytes()} MB", count, 0.0, 0.0)
 
 
@@ -99,7 +102,7 @@ def made(url: str, count: int) -> tuple[Database, list[Measured]]:
     database, found = opened(url), []
     if held(database) == 0:
         client_of(application(database, url, key=KEY), database, WORKSPACE)
-    if missing := count - held(database):
+    if missing := max(count - held(database), 0):
         start = count - missing
         found.append(timed("writing the records", missing, 1, lambda: fill(database, missing, is_new=False, start=start)))
     with database.read() as connection:
@@ -154,7 +157,8 @@ def fits(row: Row, wanted: Mapping[str, str]) -> bool:
 def report(found: Iterable[Measured]) -> str:
     """One Markdown table of the looks, as docs/workbench.md has it, and below what else was measured."""
     head = ["| look | records | ms | slowest | while a report is made beside it | naive over ours |", "|---|---:|---:|---:|---:|---:|"]
-    looks, others = (sorted((one for one in found if bool(one.beside) == is_look), key=_place) for is_look in (True, False))
+    last = {one.name: one for one in found}.values()
+    looks, others = (sorted((one for one in last if bool(one.beside) == is_look), key=_place) for is_look in (True, False))
     pages = [one for one in others if one.name in PAGES]
     rest = [
         f"- {one.name}: {f'{one.seconds:,.1f} s, ' if one.seconds else ''}{one.records:,} records" for one in others if one not in pages
@@ -202,8 +206,10 @@ def _path(name: str) -> str:
 def _whole(client: FlaskClient, path: str = "") -> None:
     """Until a page has all figures: of one that nobody asked for yet, so that all that were asked for before are made."""
     path = path or _path("two days")
+    begun = time.perf_counter()
     while "data-later" in _page(client, path):
-        time.sleep(0.2)
+        time.sleep(max(0.2, 2 * (time.perf_counter() - begun)))
+        begun = time.perf_counter()
 
 
 def _page(client: FlaskClient, path: str, *, waits: bool = False) -> str:
@@ -232,11 +238,13 @@ def main(count: int, rounds: int, url: str | None, keep: Path | None, only_make:
         folder.mkdir(parents=True, exist_ok=True)
         url = url or f"sqlite:///{folder / 'voc.db'}"
         database, found = made(url, count)
-        for one in () if only_make else measure(database, url, rounds):
-            click.echo(f"{one.name}: {one.seconds:.3f} s", err=True)
-            found.append(one)
-        click.echo(report(found))
-        database.close()
+        try:
+            for one in () if only_make else measure(database, url, rounds):
+                click.echo(f"{one.name}: {one.seconds:.3f} s", err=True)
+                found.append(one)
+        finally:  # what there is, where it is broken off
+            click.echo(report(found))
+            database.close()
 
 
 if __name__ == "__main__":

@@ -345,6 +345,7 @@ def test_a_wrong_option_is_two(arguments: tuple[str, ...], table: Path, voc: Voc
         (("classify", "in.csv", "--limit", "many"), "Invalid value for '--limit'"),
         (("classify",), "Missing argument 'IN...'"),
         (("classify", "in.csv", "--excel"), "--excel is for CSV and TSV"),
+        (("classify", "in.csv", "--customer", " "), "--customer needs a name"),
     ],
 )
 def test_what_is_called_wrongly_is_told_in_the_last_line(arguments: tuple[str, ...], told: str, voc: Voc) -> None:

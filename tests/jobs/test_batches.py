@@ -246,6 +246,7 @@ PEOPLE = {
     "key of JSON Lines": ("jsonl", f'{{"id": "1", "text": "It broke.", "who": "{JO}"}}\n', {"subject": "who"}),
     "metadata": ("jsonl", f'{{"id": "1", "text": "It broke.", "metadata": {{"crm": [{{"mail": "{JO}"}}]}}}}\n', {}),
     "author of a turn": ("jsonl", TALK, {}),
+    "later row of a conversation": ("csv", f"chat_id,speaker,message,mail\na,Customer,It broke.,al\na,Agent,Sorry.,{JO}\n", {}),
     "rejected row": ("csv", f"id,text,mail\n1,It broke.,{JO},one too many\n", {}),
     "another customer": ("csv", "id,text,subject\n1,It broke.,Jo.Smith\n", {}),
     "within a text": ("csv", f"id,text,subject\n1,I am {JO} and it broke.,al\n", {}),
@@ -324,6 +325,15 @@ def test_what_cannot_be_searched_is_taken_to_name_everybody(left: str, content: 
     (files.folder / left).write_bytes(content)
     erase(store, settings, load=no_model)
     assert now_of(store, batch).error_code == batches.ERASED and names_in(settings, batch) == set()
+
+
+def test_a_file_named_after_the_customer_goes_and_every_draft(store: Store, settings: Settings) -> None:
+    talk = made(store, settings, "Customer: It broke.\n", suffix="txt", mapping={}, format="csv")
+    queued, draft = made(store, settings, rows(1)), made(store, settings, rows(1))
+    with store.database.write() as connection:
+        connection.execute(update(table).where(table.c.id == draft.id).values(status=batches.DRAFT))
+    erase(store, settings, "q1.CSV", load=no_model)  # its id is what it is called, without .txt
+    assert [now_of(store, batch).error_code for batch in (talk, draft, queued)] == [batches.ERASED, batches.ERASED, None]
 
 
 def test_finished_shards_keep_whom_they_name_beside_them(settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 from vocservice.records import Evidence, Factor
 from vocservice.reporting.draws import customers_drawn, threshold
 from vocservice.reporting.inflow import Within, inflow_of
-from vocservice.reporting.regions import Region, carried, region_of
+from vocservice.reporting.regions import Region, carried, may_be_one, region_of
 from vocservice.reporting.rows import Row
 from vocservice.reporting.rung_causes import with_causes
 from vocservice.reporting.scope import Rung, promotion_ladder
@@ -106,6 +106,15 @@ def test_a_region_holds_its_own_and_nothing_farther_or_nearer_to_another() -> No
     strange = matrix_of([vector(kind, 0) for kind in range(2, WIDTH)])
     assert not made.holds(strange).any()
     assert made.is_like(made) and not made.is_like(replace(made, bundle="m-2"))
+
+
+def test_a_cause_that_is_new_beside_another_is_not_like_it_though_the_older_region_is_wide_enough_for_both() -> None:
+    old, new = (bytes(np.array(one, dtype=np.int8).tobytes()) for one in ([100, 0], [80, 60]))
+    wide, beside = Region("m-1", old, b"", 0.5), Region("m-1", new, old, 0.5)
+    assert wide.holds(beside.centres[:1])[0] and not beside.holds(wide.centres[:1])[0]
+    assert not wide.is_like(beside) and not beside.is_like(wide)
+    turned = replace(beside, bundle="m-2")
+    assert [may_be_one((wide,), other) for other in ((beside,), (wide, turned), (beside, turned), (turned,))] == [False, True, False, True]
 
 
 def test_a_region_is_carried_to_another_bundle_by_the_same_records() -> None:

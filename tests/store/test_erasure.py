@@ -10,12 +10,12 @@ from builders import analysis
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.errors import IdempotencyError, RequestBusyError
 from vocservice.ingest.events import Upsert
-from vocservice.store import deadletters, erasure, idempotency, intake, jobs, keys, retention, workspaces
+from vocservice.store import deadletters, erasure, idempotency, intake, jobs, keys, outbound, retention, workspaces
 from vocservice.store.erasure import Erased
 from vocservice.store.idempotency import Answer, claim_of
 from vocservice.store.intake import Arrival
 from vocservice.store.records import erase_by_id
-from vocservice.store.schema import analyses, audit, inbox, records
+from vocservice.store.schema import analyses, audit, deliveries, inbox, records
 from vocservice.store.schema import idempotency as answers
 from vocservice.store.schema import jobs as job_table
 
@@ -162,6 +162,21 @@ def test_what_is_older_than_is_kept_goes_by_the_time_of_receipt(bench: Bench) ->
     assert (swept.records, retention.sweep(bench.database, bench.vault, kept, actor="test")) == (1, retention.Swept(0, 0))
     assert [row["source_record"] for row in bench.rows(records, status="pending")] == ["new"]
     assert {row["status"] for row in bench.rows(inbox) if row["body_sealed"] is None} == {"accepted", "discarded"}
+
+
+def test_what_a_watch_found_goes_by_its_own_age(bench: Bench) -> None:
+    with bench.database.write() as connection:
+        outbound.create(connection, bench.vault, bench.workspace, url="https://voc.example.org/", actor="test")
+        outbound.tell_found(connection, bench.workspace, {"watch": "old"})
+    bench.sql("UPDATE deliveries SET created_at = created_at - 864000000000")
+    with bench.database.write() as connection:
+        outbound.tell_found(connection, bench.workspace, {"watch": "new"})
+    for days, left in ((None, ["new", "old"]), (9, ["new"])):
+        with bench.database.write() as connection:
+            workspaces.set_retention(connection, workspaces.get(connection, bench.workspace), days, actor="test")
+            kept = workspaces.get(connection, bench.workspace)
+        retention.sweep(bench.database, bench.vault, kept, actor="test")
+        assert sorted(row["payload"]["data"]["watch"] for row in bench.rows(deliveries)) == left
 
 
 ANSWERS = {

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, event, insert, inspect, text
+from sqlalchemy import Connection, event, insert, inspect, select, text, update
 
 from store.bench import Bench
 from vocservice.errors import InputError, StoreError
 from vocservice.store import migrate
 from vocservice.store.database import Database
-from vocservice.store.schema import metadata
+from vocservice.store.schema import metadata, packed, records, workspaces
 from vocservice.store.types import UtcTime
 
 FILLED = {"JSON": {}, "BigInteger": 1, "Integer": 1, "Float": 1.0, "Boolean": True, "LargeBinary": b"x", "String": "x", "Text": "x"}
@@ -87,6 +87,21 @@ def test_issues_of_before_stand_for_all_of_their_cell_and_those_of_one_cause_are
     with database.read() as connection:
         found = connection.execute(text("SELECT id, status FROM issues ORDER BY id")).all()
     assert found == [("new0", "dismissed"), ("new1", "dismissed"), ("old", "open")]
+
+
+def test_the_step_of_own_fields_packs_those_records_again_that_tell_any(database: Database) -> None:
+    migrate.upgrade(database)
+    with database.write() as connection:
+        connection.execute(insert(workspaces).values(**row(workspaces)))
+        for name, details in (("a", {"plan": "pro"}), ("b", None), ("c", {})):
+            made = {"id": name, "source_record": name, "source_id": None, "details": details}
+            connection.execute(insert(records).values(**row(records) | made))
+            connection.execute(insert(packed).values(**row(packed) | {"record_id": name}))
+    for step in (lambda: migrate.downgrade(database, "0011"), lambda: migrate.upgrade(database)):
+        step()
+        with database.write() as connection:
+            assert list(connection.scalars(select(packed.c.record_id).where(packed.c.fixed.is_(None)))) == ["a"]
+            connection.execute(update(packed).values(fixed=b"x"))
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database: Database) -> None:

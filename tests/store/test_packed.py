@@ -9,7 +9,7 @@ from builders import analysis
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import FIXED
-from vocservice.store import annotations, erasure, migrate, packed, records, users
+from vocservice.store import annotations, erasure, packed, records, users
 from vocservice.store.annotations import Draft, Seen
 from vocservice.store.packed import Change
 from vocservice.store.schema import packed as table
@@ -180,15 +180,3 @@ def test_another_workspace_has_rows_of_its_own(filled: Bench) -> None:
         span = packed.span(connection, "ws_other", 0)
         assert list(packed.changes(connection, "ws_other", span)) == []
         assert not packed.waits(connection, "ws_other") and packed.count(connection, "ws_other") == 0
-
-
-def test_the_step_of_own_fields_packs_those_records_again_that_tell_any(filled: Bench) -> None:
-    reader = Reader(filled)
-    reader.look()
-    for name, told in (("a", '{"plan": "pro", "email": "ada"}'), ("b", "null")):
-        filled.sql(f"UPDATE records SET details = '{told}' WHERE source_record = '{name}'")  # noqa: S608 - our own words
-    migrate.downgrade(filled.database, "0011")
-    assert [row["record_id"] for row in filled.rows(table, fixed=None)] == [id_of(filled, "a")]
-    migrate.upgrade(filled.database)
-    (change,) = reader.look()
-    assert change.packed.context.endswith('[["plan","pro"]]]')

@@ -266,6 +266,10 @@ NAMED = {
 }
 
 
+def test_a_blank_name_makes_nobody_a_customer(tmp_path: Path) -> None:
+    assert said(only(tmp_path / "a.csv", NAMED["a.csv"].replace("MIA ", ""), customers=["", " "]))[0] == ("system", "It broke.")
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_speakers_can_be_said_to_be_customers(name: str, tmp_path: Path) -> None:
     found = only(tmp_path / name, NAMED[name], customers=["Somebody Else", " Mia"])

@@ -181,6 +181,14 @@ def test_ordinary_text_stays(text: str) -> None:
         (("Zoe\u0308 Nu\u0301n\u0303ez",), "zo\u00eb and N\u00fa\u00f1ez", "[NAME] and [NAME]"),
         (("Happy Customer",), "I am very happy with it", "I am very happy with it"),
         (("None", "Very Disappointed"), "None of it works, very bad", "None of it works, very bad"),
+        (
+            ("The Delivery Team", "Phone Repair Shop"),
+            "the delivery shop lost it. Delivery of my phone",
+            "the delivery shop lost it. Delivery of my phone",
+        ),
+        (("Anna from Acme Bank",), "from anna at a bank, no acme; Acme", "from [NAME] at a bank, no acme; [NAME]"),
+        (("Garden Team", "Bea (Support)"), "my garden, the Garden Team, bea", "my garden, the [NAME], [NAME]"),
+        (("IKEA Support",), "IKEA, Ikea; ikea", "[NAME], [NAME]; ikea"),
         (("Customer-Service", "Jane's 2nd"), "customer-service on the 2nd", "customer-service on the 2nd"),
     ],
 )

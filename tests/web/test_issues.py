@@ -10,6 +10,7 @@ import pytest
 from builders import piece
 from sqlalchemy import Connection, select, update
 
+from vocservice.errors import StoreError
 from vocservice.records import Factor, Label
 from vocservice.store import issues, schema, vectors
 from vocservice.store.vectors import Held
@@ -218,12 +219,49 @@ def on_others(office: Office) -> list[int]:
     return [sum("fulfilment" in str(one["factors"]) for one in others), len(others)]
 
 
-def analyse_again(office: Office) -> None:
-    """Another bundle makes a vector of what the first has read."""
+def test_no_cause_is_opened_twice_while_another_bundle_reads_it_after_that_nor_by_opening_a_dismissed_one_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say_cause(office, LATE, 0, 40, days_ago=60)
+    say_cause(office, WET, 1, 30, days_ago=60)
+    say_beside(office, days_ago=60)
+    browser = office.browser("analyst")
+    path = str(browser.post(offered(browser)["came late"]).location)
+    assert list(offered(browser)) == ["rain soaked"]
+    analyse_again(office, tenths=7)
+    assert offered(browser) == {} and told(office)["came late"]["inflow"]["told"]["bundle"] == "fake-1"
+    analyse_again(office)
+    with monkeypatch.context() as busy:
+        busy.setattr("vocservice.store.issue_regions.carry", unwritable)
+        assert told(office)["came late"]["inflow"]["told"]["bundle"] == "fake-2"
+    assert list(offered(browser)) == ["rain soaked"]
+    assert browser.send(path, path, {"status": "dismissed"}).status_code == 303
+    assert browser.post(offered(browser)["came late"]).status_code == 303
     with office.database.write() as connection:
-        for held in connection.execute(select(schema.vectors).where(schema.vectors.c.bundle == "fake-1")).all():
-            vector = (np.frombuffer(held.vector, np.int8) @ TURN).astype(np.int8).tobytes()
-            vectors.keep(connection, Held(WORKSPACE, held.record_id, 1, "fake-2"), vector)
+        connection.execute(update(schema.issues).where(schema.issues.c.status == "dismissed").values(cause="in other words"))
+    assert browser.send(path, path, {"status": "open"}).status_code == 409 and sorted(status_of(office)) == ["dismissed", "open"]
+
+
+def unwritable(*_: object, **__: object) -> None:
+    raise StoreError("the database is busy; try again")
+
+
+def offered(browser: Browser) -> dict[str, dict[str, Any]]:
+    """The forms that open an issue for a cause, by its first word."""
+    forms = [form for form in browser.page(PATH).forms if form["action"] == PATH and dict(form["fields"]).get("cause")]
+    return {str(dict(form["fields"])["title"]).rpartition(": ")[2]: form for form in forms}
+
+
+def analyse_again(office: Office, *, tenths: int = 10) -> None:
+    """Another bundle reads what the first has read, or part of it."""
+    with office.database.write() as connection:
+        for at, held in enumerate(connection.execute(select(schema.vectors).where(schema.vectors.c.bundle == "fake-1")).all()):
+            if at % 10 < tenths:
+                vector = (np.frombuffer(held.vector, np.int8) @ TURN).astype(np.int8).tobytes()
+                vectors.keep(connection, Held(WORKSPACE, held.record_id, 1, "fake-2"), vector)
+                own = schema.analyses.c.record_id == held.record_id
+                result = connection.execute(select(schema.analyses.c.result).where(own)).scalar_one()
+                connection.execute(update(schema.analyses).where(own).values(bundle="fake-2", result=result | {"model": "fake-2"}))
 
 
 def test_what_somebody_changed_in_between_is_not_overwritten(office: Office) -> None:

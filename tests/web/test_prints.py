@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,22 @@ def test_a_browser_that_fails_or_is_busy_is_said_and_the_next_may_try(office: Of
     assert client.get(PATHS[0]).status_code == 503
     drawn.write_text(script, encoding="utf-8")
     monkeypatch.setattr(prints, "PATIENCE_SECONDS", 0.0)
-    with office.app.app_context(), prints._seat():
+    with prints._taken(office.app.extensions["vocservice.prints"][0]):
         busy = client.get(PATHS[0])
     assert busy.status_code == 503 and "another file is being drawn" in busy.text
     assert client.get(PATHS[0]).status_code == 200
+
+
+def test_beside_the_one_that_is_drawn_one_waits_and_the_others_hear_at_once(
+    office: Office, drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prints, "PATIENCE_SECONDS", 60.0)
+    clients = [office.browser("analyst").client for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        seat, room = office.app.extensions["vocservice.prints"]
+        with prints._taken(room), prints._taken(seat):
+            tries = [pool.submit(client.get, PATHS[0]) for client in clients]
+            done = as_completed(tries, timeout=30)
+            refused = [next(done).result() for _ in range(2)]
+        assert all(answer.status_code == 503 and "another file is being drawn" in answer.text for answer in refused)
+        assert sorted(one.result().status_code for one in tries) == [200, 503, 503]

@@ -13,6 +13,7 @@ from typing import Self
 
 from vocservice.errors import InputError
 from vocservice.tables import Facts, Source, read
+from vocservice.tables.conversations import is_of_turns
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
 from vocservice.tables.places import Place
 from vocservice.tables.sink import Origin
@@ -24,8 +25,8 @@ MAX_OPEN = 64
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which columns (`mapping`: field to column, under the two that have an option), which sheet, how many records over all inputs, and
-    what speakers are called who are customers."""
+    """Which columns (`mapping`: field to column, under the two that have an option), which sheet, how many records over all inputs,
+    what speakers are called who are customers, and whether rows of one turn each are joined."""
 
     id_column: str | None = None
     text_column: str | None = None
@@ -33,6 +34,7 @@ class Selection:
     sheet: str | None = None
     limit: int | None = None
     customers: tuple[str, ...] = ()
+    joins: bool = True
 
     @property
     def wanted(self) -> dict[str, str]:
@@ -143,10 +145,24 @@ class Inputs:
         """The same inputs from the start; only for files."""
         return Inputs.open(self.places, self.selection, is_table=False)
 
+    def turns(self) -> Iterator[Record]:
+        """The rows of tables with one turn a row, from the start and each by itself, beyond the limit too; nothing of other inputs."""
+        places = [place for place, source in zip(self.places, self.sources, strict=True) if is_of_turns(source.facts)]
+        if places:
+            with Inputs.open(places, replace(self.selection, joins=False, limit=None), is_table=False) as rows:
+                yield from rows
+
 
 def _open(place: Place, selection: Selection) -> Source:
-    wanted, customers = selection.wanted, selection.customers
-    return read(place.path, mapping=wanted, sheet=selection.sheet, partitions=place.partitions, name=place.name, customers=customers)
+    return read(
+        place.path,
+        mapping=selection.wanted,
+        sheet=selection.sheet,
+        partitions=place.partitions,
+        name=place.name,
+        customers=selection.customers,
+        joins=selection.joins,
+    )
 
 
 def _open_later(place: Place, selection: Selection) -> Source:

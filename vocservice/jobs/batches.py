@@ -133,6 +133,9 @@ class Batches:
                 note.add(record)
                 rows += 1
                 meter.look()
+            for turn in counted.turns():  # a conversation has the cells of its first row only
+                note.add(turn)
+                meter.look()
         return rows
 
     def _finish(self, job: Job, lease: Lease, outcome: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ after it leaves files that the next look of any worker removes, one before it le
 
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from vocservice.batch import named
@@ -17,10 +18,9 @@ from vocservice.settings import BatchSettings
 from vocservice.store import audit, batches, jobs
 from vocservice.store.audit import Act
 from vocservice.store.batch_files import BatchFiles
-from vocservice.store.batches import Batch
+from vocservice.store.batches import DRAFT, Batch
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
-from vocservice.tables.columns import ColumnsError
 from vocservice.tables.places import Place
 
 MAX_ATTEMPTS = 20
@@ -54,7 +54,9 @@ class Erasing:
 
 def names(batch: Batch, files: BatchFiles, hashed: str, hash_of: named.Hash) -> bool:
     """Whether the files of a batch may name a customer. Of what cannot be searched the worst is believed: an input that cannot be
-    read, and what an earlier release labelled."""
+    read, what an earlier release labelled, and a draft, of which nobody has said yet what is read of it and as what."""
+    if batch.status == DRAFT:
+        return True
     if (found := noted_in(batch, files, hashed)) is not None:
         return found
     path = files.input(batch.input_format)
@@ -93,9 +95,5 @@ def files_of(folder: str, batch: Batch) -> BatchFiles:
 
 def _is_in_input(path: Path, batch: Batch, hashed: str, hash_of: named.Hash) -> bool:
     selection = Selection(mapping=batch.mapping, sheet=batch.options.sheet)
-    try:
-        opened = Inputs.open([Place(str(path))], selection, is_table=False)
-    except ColumnsError as error:  # a draft whose text is not told yet
-        opened = Inputs.open([Place(str(path))], Selection(mapping={"text": error.columns[0]}), is_table=False)
-    with opened as inputs:
-        return named.is_among(inputs, hashed, hash_of)
+    with Inputs.open([Place(str(path), name=batch.name)], selection, is_table=False) as inputs:
+        return named.is_among(chain(inputs, inputs.turns()), hashed, hash_of)

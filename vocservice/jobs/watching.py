@@ -150,7 +150,7 @@ class Watching:
             return None, tuple(anomalies_of(columns.frame(mask), today=today))
         with self.store.database.read() as connection:
             periods = [period_of(connection, watch.workspace_id, columns, mask, days) for days in days_of(today)]
-            live = {(one.stage, one.factor) for one in issues.listed(connection, watch.workspace_id) if one.is_live}
+            live = {(one.stage, one.factor) for one in issues.listed(connection, watch.workspace_id) if one.is_live and not one.cause}
         themes = emerging(*periods, least=self.settings.themes.customers)
         found = findings_of(columns.frame(mask), today=today, issues=live, themes=themes)
         return found, found.found

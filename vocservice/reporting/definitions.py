@@ -17,11 +17,12 @@ class Definition:
     text: str
 
 
-def definitions(*, customers: int) -> Mapping[str, Definition]:
+def definitions(*, customers: int, behind_cause: int = 0) -> Mapping[str, Definition]:
     """Key of each definition, as the figures name it, to the definition.
 
     Args:
         customers: how many different customers make a shared complaint.
+        behind_cause: how many must stand behind a cause; as many by default.
     """
     return {
         "records": Definition(
@@ -70,9 +71,9 @@ def definitions(*, customers: int) -> Mapping[str, Definition]:
             "Cause",
             "Complaints of one stage and factor that say much the same. Customers are drawn into two halves: the latest 500 complaints of "
             "the one are grouped as themes are, into five groups at most; how frequent a group is, is tested on up to 1,000 of the other "
-            f"(as a rung, corrected over all causes). Shown where {customers} customers stand behind it and use its words. A complaint "
-            "is of a cause where of the centres of these groups its own is the nearest to its vector, and no farther than nine tenths of "
-            "the complaints that made it.",
+            f"(as a rung, corrected over all causes). Shown where {behind_cause or customers} customers stand behind it and use its words. "
+            "A complaint is of a cause where of the centres of these groups its own is the nearest to its vector, and no "
+            "farther than nine tenths of the complaints that made it.",
         ),
         "unfixed": Definition(
             "Recovered but unfixed",

@@ -69,7 +69,7 @@ def findings_of(frame: Frame, *, today: date, issues: Collection[tuple[str, str]
     Args:
         frame: records of days before `today`.
         today: the day that is not over.
-        issues: stage and factor of the experience issues that are open: nothing new.
+        issues: stage and factor of the experience issues that are open for all of a cell: nothing new.
         themes: of what no factor explains, in the same days.
     """
     before, after = days_of(today)

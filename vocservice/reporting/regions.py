@@ -3,6 +3,7 @@
 A text lies in a region where of all centres the region's own is the nearest, and not farther than the radius.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,9 +47,18 @@ class Region:
         return np.asarray(1 - rows @ self.centres[0], dtype=np.float32)
 
     def is_like(self, other: "Region") -> bool:
-        """Whether either centre lies in the other region; those of two bundles cannot be told alike."""
+        """Whether each centre lies in the other region; those of two bundles cannot be told alike.
+
+        One alone says little: a region made before a cause was known beside it holds the centre of that cause too.
+        """
         sides = ((self, other), (other, self))
-        return self.bundle == other.bundle and any(one.holds(two.centres[:1])[0] for one, two in sides)
+        return self.bundle == other.bundle and all(one.holds(two.centres[:1])[0] for one, two in sides)
+
+
+def may_be_one(one: Sequence[Region], other: Sequence[Region]) -> bool:
+    """Whether two causes, each by the bundles that it is known by, are alike by any of these, or share none and cannot be told apart."""
+    pairs = [(left, right) for left in one for right in other if left.bundle == right.bundle]
+    return not pairs or any(left.is_like(right) for left, right in pairs)
 
 
 def region_of(rows: Floats, groups: Ints, customers: Ints, *, group: int, holding: int, bundle: str, least: int) -> Region | None:

@@ -26,7 +26,7 @@ OPEN, ENDED = (QUEUED, RUNNING), (DONE, FAILED, CANCELLED)
 MOST_DRAFTS = 20
 DRAFT_LIFETIME = timedelta(days=1)
 ERASED = "customer_erased"
-_ERASED = "a customer in it was erased, and its files with them; send it again without that customer"
+_ERASED = "a customer was erased whom it names or may name, and its files with them; send it again without that customer"
 _LONGEST_MESSAGE = 500
 
 

@@ -141,7 +141,9 @@ def move(connection: Connection, user: User, issue: Issue, *, status: str, owner
 
 def taken() -> ConflictError:
     """What refuses a second issue for what one is open for."""
-    return ConflictError("an issue is open for this stage, factor and cause already", code="issue_open")
+    return ConflictError(
+        "an issue is open for this stage, factor and cause already, or for one that cannot be told from it", code="issue_open"
+    )
 
 
 def _changed() -> ConflictError:

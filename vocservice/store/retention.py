@@ -6,12 +6,12 @@ Batches that are older go with the next look of a worker, which removes their fi
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from vocservice.store import audit, batches, idempotency, records
 from vocservice.store.audit import Act
 from vocservice.store.database import Database, now
-from vocservice.store.schema import inbox
+from vocservice.store.schema import deliveries, inbox
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
 from vocservice.store.workspaces import Workspace
@@ -44,7 +44,7 @@ def due(connection: Connection, workspace: Workspace) -> Swept:
 
 
 def sweep(database: Database, vault: Vault, workspace: Workspace, *, actor: str) -> Swept:
-    """Erase what is older than the workspace keeps, and prune kept answers.
+    """Erase what is older than the workspace keeps, events that are of no record too, and prune kept answers.
 
     Raises:
         StoreError: the database does not answer; what was erased by then stays erased.
@@ -54,6 +54,7 @@ def sweep(database: Database, vault: Vault, workspace: Workspace, *, actor: str)
         done += step
     with database.write() as connection:
         idempotency.prune(connection)
+        _forget_events(connection, workspace)
     database.overwrite_log()
     return done
 
@@ -77,6 +78,14 @@ def _step(database: Database, vault: Vault, workspace: Workspace, actor: str) ->
             details = asdict(done) | {"days": workspace.retention_days}
             audit.write(connection, workspace.id, Act(actor, "retention_swept", workspace.id, details))
         return done
+
+
+def _forget_events(connection: Connection, workspace: Workspace) -> None:
+    """Those of a record go with it; those of none (what a watch found) by their own age."""
+    if workspace.retention_days is None:
+        return
+    old = deliveries.c.created_at < _before(connection, workspace.retention_days)
+    connection.execute(delete(deliveries).where(deliveries.c.workspace_id == workspace.id, deliveries.c.record_id.is_(None), old))
 
 
 def _before(connection: Connection, days: int) -> datetime:

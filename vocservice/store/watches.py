@@ -102,7 +102,7 @@ def change(connection: Connection, user: User, watch: Watch, wish: Wish) -> None
     """
     afresh = {} if wish.selection == watch.selection else {"told": {}, "since": now(connection)}
     connection.execute(update(watches).where(watches.c.id == watch.id).values(**_checked(connection, user, wish), **afresh))
-    _forget(connection, watch)
+    _forget(connection, watch, WATCH)
     if watch.is_enabled:
         _await(connection, get(connection, watch.workspace_id, watch.id))
     _audit(connection, user, "watch.change", watch.id)
@@ -135,15 +135,15 @@ def by_id(connection: Connection, watch_id: str) -> Watch | None:
 def set_enabled(connection: Connection, user: User, watch: Watch, is_enabled: bool) -> None:
     """Let a watch speak, or no longer; of what ended while it was silent it says nothing."""
     connection.execute(update(watches).where(watches.c.id == watch.id).values(is_enabled=is_enabled, since=now(connection)))
-    _forget(connection, watch)
+    _forget(connection, watch, WATCH)
     if is_enabled:
         _await(connection, watch)
     _audit(connection, user, f"watch.{'enable' if is_enabled else 'disable'}", watch.id)
 
 
 def remove(connection: Connection, user: User, watch: Watch) -> None:
-    """Delete a watch."""
-    _forget(connection, watch)
+    """Delete a watch, and what somebody asked of it."""
+    _forget(connection, watch, WATCH, NOW)
     connection.execute(delete(watches).where(watches.c.id == watch.id))
     _audit(connection, user, "watch.delete", watch.id)
 
@@ -238,9 +238,10 @@ def written(selection: Selection) -> Json:
     return found
 
 
-def _forget(connection: Connection, watch: Watch) -> None:
+def _forget(connection: Connection, watch: Watch, *kinds: str) -> None:
+    """Take its jobs of these kinds away, but for those that a worker has."""
     mine = or_(job_table.c.target == watch.id, job_table.c.target.startswith(f"{watch.id}/"))
-    connection.execute(delete(job_table).where(job_table.c.kind.in_((WATCH, NOW)), mine, job_table.c.state != "running"))
+    connection.execute(delete(job_table).where(job_table.c.kind.in_(kinds), mine, job_table.c.state != "running"))
 
 
 def _watch(row: Row[Any]) -> Watch:

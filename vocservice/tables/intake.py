@@ -24,6 +24,7 @@ def read(
     partitions: Mapping[str, str | None] | None = None,
     name: str = "",
     customers: Iterable[str] = (),
+    joins: bool = True,
 ) -> Source:
     """Open an input and find its format, encoding and columns; records are read as they are asked for.
 
@@ -37,6 +38,7 @@ def read(
         partitions: columns of a Parquet file that its folders name, with their one value.
         name: what its sender calls the file; that of the path by default.
         customers: what speakers of conversations are called who are customers, beside well-known words.
+        joins: whether the rows of a table with one turn a row become conversations; else each is a record by itself.
 
     Returns:
         An iterator of records with the input's facts; close it, or use it in a `with`.
@@ -49,11 +51,11 @@ def read(
     kind = input_format(str(path))
     module = import_module(f"vocservice.tables.{kind.reader}")
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
-    known = frozenset(map(called, customers))
+    known = frozenset(filter(None, map(called, customers)))
     with _naming(shown_name(str(path))):
         _check_rereadable(str(path), kind)
         source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name, known))
-    return (as_conversations(source, known) if is_of_turns(source.facts) else source).limited(limit)
+    return (as_conversations(source, known) if joins and is_of_turns(source.facts) else source).limited(limit)
 
 
 def _check_rereadable(path: str, kind: Format) -> None:

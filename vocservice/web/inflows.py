@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vocservice.errors import StoreError
 from vocservice.store import vectors
 from vocservice.store.issues import Issue
 
@@ -28,7 +29,7 @@ class Inflows:
     def __init__(self, looking: "Looking"):
         from vocservice.store import issue_regions
 
-        self._looking = looking
+        self._looking, self._can_write = looking, True
         self._frame: Frame = looking.load().columns.frame(looking.mask())
         with looking.database.read() as connection:
             self._regions: Mapping[str, Sequence[Region]] = issue_regions.of_workspace(connection, looking.workspace_id)
@@ -97,18 +98,28 @@ class Inflows:
         return _Complaints(self._frame, at, by_row)
 
     def _carried(self, issue: Issue, seen: "_Complaints", region: "Region") -> "Region | None":
-        """The cause under a bundle that made more of the vectors, once that has read nine tenths of its records; kept from then on."""
-        from vocservice.store import issue_regions
+        """The cause under the bundle that made the most of the vectors, once that has read nine tenths of its records.
 
-        bundle = min(seen.vectors, key=seen.without, default=region.bundle)
+        Of two that made as many the one of the analyses is meant.
+        """
+        bundle = min(seen.vectors, key=lambda one: (seen.without(one), one != seen.serving), default=region.bundle)
         if bundle in {one.bundle for one in self._regions[issue.id]}:
             return None
         made = self._complaints(issue, self._makers(issue))
         found = made.carried(region, bundle, least=self._looking.cause_customers)
-        if found:
-            with self._looking.database.write() as connection:
-                issue_regions.carry(connection, self._looking.workspace_id, issue.id, found, before=region.bundle)
+        if found and self._can_write:
+            self._keep(issue, found, before=region.bundle)
         return found
+
+    def _keep(self, issue: Issue, region: "Region", *, before: str) -> None:
+        """Keep what was carried over; while the database cannot be written, a later look does."""
+        from vocservice.store import issue_regions
+
+        try:
+            with self._looking.database.write() as connection:
+                issue_regions.carry(connection, self._looking.workspace_id, issue.id, region, before=before)
+        except StoreError:
+            self._can_write = False  # one wait is enough for a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,12 @@ class _Complaints:
     def without(self, bundle: str) -> int:
         """How many have no vector of a bundle."""
         return len(self.at) - len(self.vectors.get(bundle, ()))
+
+    @property
+    def serving(self) -> str:
+        """The bundle of most of their analyses; blank where none is told."""
+        counts = self.frame.model.take(self.at).counts()
+        return self.frame.model.names[counts.argmax()] if counts.any() else ""
 
     def held(self, region: "Region") -> "Bools":
         """(n,) rows of the frame that lie in a region."""

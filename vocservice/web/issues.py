@@ -100,8 +100,11 @@ def move(issue_id: str) -> Response:
     try:
         issues.check_seen(held, form.get("version", ""))
         owner, verdict = _owner(looking, form.get("owner", "")), Inflows(looking).of(held).verdict
+        status = form.get("status", "")
         with people.database().write() as connection:
-            issues.move(connection, person(), held, status=form.get("status", ""), owner=owner, verdict=verdict)
+            if status in issues.LIVE and not held.is_live:
+                _check_free(connection, held)
+            issues.move(connection, person(), held, status=status, owner=owner, verdict=verdict)
     except VocError as error:
         return _one_page(held, status=error.status if error.status < 500 else 422, fault=error.message)
     return make_response(redirect(url_for("issues.one", issue_id=issue_id), 303))
@@ -218,20 +221,36 @@ def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> s
     return made
 
 
-def _live_regions(connection: Any) -> Mapping[_Cell, Sequence["Region"]]:
-    """Where the causes of live issues lie, by stage and factor."""
+def _live_regions(connection: Any) -> Mapping[_Cell, Sequence[Sequence["Region"]]]:
+    """Where the cause of each live issue lies, by stage and factor."""
     from vocservice.store import issue_regions
 
     kept = issue_regions.of_workspace(connection, person().workspace_id)
-    live = [issue for issue in issues.listed(connection, person().workspace_id) if issue.is_live]
+    live = [issue for issue in issues.listed(connection, person().workspace_id) if issue.is_live and issue.id in kept]
     cells = {(issue.stage, issue.factor) for issue in live}
-    return {cell: [one for issue in live if (issue.stage, issue.factor) == cell for one in kept.get(issue.id, ())] for cell in cells}
+    return {cell: [kept[issue.id] for issue in live if (issue.stage, issue.factor) == cell] for cell in cells}
 
 
-def _free(rung: "Rung", live: Mapping[_Cell, Sequence["Region"]]) -> tuple["Cause", ...]:
-    """The causes of a rung for which no issue is open."""
+def _check_free(connection: Any, issue: Issue) -> None:
+    """Let an issue that is not live become so, where no other is for what may be its cause.
+
+    Raises:
+        ConflictError: one is (`issue_open`).
+    """
+    from vocservice.reporting.regions import may_be_one
+    from vocservice.store import issue_regions
+
+    own = issue_regions.of_workspace(connection, person().workspace_id).get(issue.id)
+    if own and any(may_be_one(own, one) for one in _live_regions(connection).get((issue.stage, issue.factor), ())):
+        raise issues.taken()
+
+
+def _free(rung: "Rung", live: Mapping[_Cell, Sequence[Sequence["Region"]]]) -> tuple["Cause", ...]:
+    """The causes of a rung for which no issue is open, or may be."""
+    from vocservice.reporting.regions import may_be_one
+
     taken = live.get((rung.stage, rung.factor), ())
-    return tuple(cause for cause in rung.causes if cause.region and not any(cause.region.is_like(one) for one in taken))
+    return tuple(cause for cause in rung.causes if cause.region and not any(may_be_one([cause.region], one) for one in taken))
 
 
 def _offers(report: "Report", found: Sequence[Issue]) -> list[Offer]:
@@ -274,6 +293,6 @@ def _words(looking: "Looking") -> dict[str, Any]:
         "factor_name": lambda key: words.label_of(taxonomy, "factors", key),
         "owners": {key: words.owner_name(taxonomy, key) for key in taxonomy.owners},
         "share": words.share_text,
-        "definitions": definitions(customers=CUSTOMERS),
+        "definitions": definitions(customers=CUSTOMERS, behind_cause=max(CUSTOMERS, looking.cause_customers)),
         "net": words.net_text,
     }

@@ -54,7 +54,8 @@ def picture(name: str) -> Response:
 
 @blueprint.record_once
 def _attach(setup: BlueprintSetupState) -> None:
-    setup.app.extensions[_NAME] = Semaphore(1)
+    """Who draws: a browser takes more memory than anything else here. Who draws or waits: each holds a thread that others could use."""
+    setup.app.extensions[_NAME] = Semaphore(1), Semaphore(2)
 
 
 def _drawn(draw: "Callable[[Browser, Report], bytes]") -> bytes:
@@ -62,17 +63,23 @@ def _drawn(draw: "Callable[[Browser, Report], bytes]") -> bytes:
 
     Raises:
         PageError: there is no browser (501), or it failed or took too long (503).
-        StoreError: another file is being drawn, or too many reports are waited for (`queue_full`).
+        StoreError: others are being drawn or wait, or too many reports are waited for (`queue_full`).
     """
     asked = asked_of(request.args)
     browser = _browser()
-    report = looking_at(person().workspace_id, asked).whole()
-    with _seat():
-        try:
-            return draw(browser, report)
-        except OutputError as error:
-            logs.log_failure(error)
-            raise PageError("Not drawn", _FAILED, status=503) from None
+    seat, room = current_app.extensions[_NAME]
+    with _taken(room):
+        report = looking_at(person().workspace_id, asked).whole()
+        with _taken(seat, seconds=PATIENCE_SECONDS):
+            return _tried(lambda: draw(browser, report))
+
+
+def _tried(draw: Callable[[], bytes]) -> bytes:
+    try:
+        return draw()
+    except OutputError as error:
+        logs.log_failure(error)
+        raise PageError("Not drawn", _FAILED, status=503) from None
 
 
 def _browser() -> Browser:
@@ -83,12 +90,11 @@ def _browser() -> Browser:
 
 
 @contextmanager
-def _seat() -> Iterator[None]:
-    """Draw alone: a browser takes more memory than anything else here."""
-    seat: Semaphore = current_app.extensions[_NAME]
-    if not seat.acquire(timeout=PATIENCE_SECONDS):
+def _taken(places: Semaphore, *, seconds: float = 0.0) -> Iterator[None]:
+    """Hold one of so many places, which is free in so many seconds."""
+    if not places.acquire(timeout=seconds):
         raise StoreError("another file is being drawn; ask again in a moment", code="queue_full")
     try:
         yield
     finally:
-        seat.release()
+        places.release()

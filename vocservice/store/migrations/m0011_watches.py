@@ -45,7 +45,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it with what is in it, and the events that are of no record."""
+    """Drop it with what is in it, its jobs, which no older worker takes, and the events that are of no record."""
+    op.execute("DELETE FROM jobs WHERE kind IN ('watch', 'watch_now')")
     op.execute("DELETE FROM deliveries WHERE record_id IS NULL")
     _let_record_be_missing(False)
     op.drop_table("watches")

@@ -34,7 +34,8 @@ _SIGN_OFF = re.compile(
     r"(?=[ ]*(?:\d/\d)?(?:[ ]*(?:<url>|\[URL\]|https?://\S{1,200}))*[ ]*$)"
 )
 _SIGN_OFF_CHARACTERS = 240
-_PART = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*,?")
+_PART = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_ASIDE = re.compile(r",[ ]*|[ ](?:from|at|[-–—|/])[ ]|[ ]?[(\[]", re.IGNORECASE)  # "Jane (Support)", "Jane from Acme Bank"
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))  # one character for one: offsets hold
 
 _INTRODUCING = ("name", "i am called", "they call me")
@@ -47,7 +48,7 @@ class NameWords:
     """What decides whether a word can be a name: the `[names]` table of `redaction.toml`, all in lower case.
 
     `never`: words that no one is called. `also_words`: names that are words too, masked with a capital only. `roles` and
-    `particles`: what is no name by itself in the names that a sender gives.
+    `particles`: what is no name by itself in the names that a sender gives; beside one of `roles` a word may be a team's or a shop's.
     """
 
     never: frozenset[str]
@@ -96,19 +97,31 @@ def _sign_offs(text: str, words: NameWords) -> Iterator[Span]:
 def _known_pattern(names: tuple[str, ...], words: NameWords) -> re.Pattern[str] | None:
     """The names and their parts as written, in title case, in capitals and, unless they are common words, in lower case.
 
-    Normalised as the text is, with plain apostrophes ("O'Neil").
+    Normalised as the text is, with plain apostrophes ("O'Neil"). Parts beside a role ("Garden Team") are masked with a capital only.
     """
-    plain = [normalise(name).text.translate(_APOSTROPHES).split() for name in names]
-    pieces = {part.rstrip(",") for parts in plain for part in parts if _PART.fullmatch(part)}
-    wanted = {name for name in {" ".join(parts) for parts in plain} | pieces if name.lower() not in words.never - words.also_words}
-    wanted = {name for name in wanted if len(name) > 1 and not set(re.findall(r"[^\W\d_]+", name.lower())) <= words.roles | words.particles}
-    forms = {form for name in wanted for form in _name_forms(name, words)}
+    plain = [" ".join(normalise(name).text.translate(_APOSTROPHES).split()) for name in names]
+    forms = {form for name in plain for form in (*_name_forms(name, words), *_forms_of_parts(name, words))}
     if not forms:
         return None
     return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, sorted(forms, key=lambda form: (-len(form), form)))) + r")(?!\w)")
 
 
+def _forms_of_parts(name: str, words: NameWords) -> Iterator[str]:
+    for said in _ASIDE.split(name):
+        has_role = not _words_in(said).isdisjoint(words.roles)
+        for part in said.split():
+            if _PART.fullmatch(part):
+                yield from (form for form in _name_forms(part, words) if not has_role or form.istitle() or form == part != part.lower())
+
+
+def _words_in(name: str) -> set[str]:
+    return set(re.findall(r"[^\W\d_]+", name.lower()))
+
+
 def _name_forms(name: str, words: NameWords) -> set[str]:
+    """How a name may be written; nothing of what is none."""
+    if len(name) < 2 or name.lower() in words.never - words.also_words or _words_in(name) <= words.roles | words.particles:
+        return set()
     if name.lower() in words.also_words:
         return {name.title()}
     return {name, name.title(), name.upper(), name.lower()} if len(name) > 2 else {name, name.title()}
