@@ -6,6 +6,7 @@ BIND ?= 127.0.0.1:8000
 DATA ?= ../shared/data
 VERSION ?= dev
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
@@ -51,8 +52,8 @@ else
 	VOC_STORE__URL=$(DATABASE) VOC_REDIS_URL=$(REDIS) $(VOC) serve --bind $(BIND) --job-workers 2
 endif
 
-test: setup-train ## Run every test
-	$(RUN) -m pytest $(PYTEST_ARGS)
+test: setup-train ## Run every test, in TEST_PROCESSES processes (2)
+	$(RUN) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 end-to-end: setup ## Every adapter on SQLite and PostgreSQL, a worker killed in the middle
 	PYTHON=$(RUN) examples/end_to_end.sh

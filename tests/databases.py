@@ -3,6 +3,7 @@
 Which of the two is chosen for each test (`conftest.database_kind`), so that the same test runs on both.
 """
 
+import os
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,7 @@ from vocservice.store import migrate
 from vocservice.store.database import Database
 
 KINDS = ("sqlite", "postgresql")
-_TEMPLATE = "voc_test_template"
+_TEMPLATE = f"voc_test_template_{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 
 _server: str | None = None
 _made: set[str] = set()

@@ -255,8 +255,9 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     complaints = frame.is_service
     if not complaints.any() or not frame.stage_keys:
         return
-    issues = _cells(frame, frame.scope.is_name("experience_issue"))
-    cells = _cells(frame, complaints)
+    blamed = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
+    issues = _cells(frame, blamed, frame.scope.is_name("experience_issue"))
+    cells = _cells(frame, blamed, complaints)
     bases = _bases(frame, complaints, cells)
     found = [
         _held_against(_rung(frame, cell, members, customers, len(issues.get(cell, ()))), cell, members, bases)
@@ -275,9 +276,9 @@ def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N) -> Unfixed:
     """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint."""
     resolved = frame.outcome.is_name(RESOLVED)
     mask = np.asarray(resolved & frame.is_experience)
-    causes = sorted(((len(members), cell) for cell, members in _cells(frame, mask, with_stage=False).items()), reverse=True)
-    blamed = ((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
-    named = tuple(cell for cell in blamed if not is_handling(*cell[:2], frame.taxonomy))
+    causes = sorted(((len(members), cell) for cell, members in _blamed(frame, mask).items()), reverse=True)
+    keyed = ((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
+    named = tuple(cell for cell in keyed if not is_handling(*cell[:2], frame.taxonomy))
     ids = _ids(frame, np.flatnonzero(mask))
     counts = count_of(frame.outcome.codes >= 0), count_of(resolved), count_of(mask)
     return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids)
@@ -363,15 +364,14 @@ def _owner(frame: Frame, key: str, name: str, mask: Bools, least: int) -> Owner:
     return Owner(key, name, records, share(records, len(frame), least=least), service, experience, main, metrics)
 
 
-def _cells(frame: Frame, among: Bools, *, with_stage: bool = True) -> Mapping[tuple[int, int], Ints]:
-    """Rows of a mask that blame a factor at a stage, by (stage, factor)."""
-    if not among.any():
-        return {}
-    places = frame.places
-    is_here = (places.polarity == NEGATIVE) & among[places.row]
-    if with_stage:
-        is_here &= places.stage != NONE
-    at = np.flatnonzero(is_here)
+def _blamed(frame: Frame, among: Bools) -> Mapping[tuple[int, int], Ints]:
+    """Rows of a mask that blame a factor, by the stage at which it stands, if any, and the factor."""
+    return _cells(frame, frame.places[frame.places.polarity == NEGATIVE], among) if among.any() else {}
+
+
+def _cells(frame: Frame, places: Places, among: Bools) -> Mapping[tuple[int, int], Ints]:
+    """Rows of a mask by what stands at some places, as (stage, factor)."""
+    at = np.flatnonzero(among[places.row])
     width, n = len(frame.factor_keys), max(len(frame), 1)
     held = np.sort(((places.stage[at] + 1) * width + places.factor[at]).astype(np.int64) * n + places.row[at])
     flat, members = np.divmod(held[np.diff(held, prepend=-1) > 0], n)

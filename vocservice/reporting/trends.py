@@ -345,7 +345,7 @@ def _part(channel: str, before: tuple[float, float] | None, after: tuple[float, 
 
 def _side(frame: Frame, figure: Figure) -> tuple[Floats, Codes]:
     values, mask = figure(frame)
-    return values[mask], frame.channel.take(np.flatnonzero(mask))
+    return (values, frame.channel) if mask.all() else (values[mask], frame.channel.take(np.flatnonzero(mask)))
 
 
 def _handovers(frame: Frame, kind: str, codes: Codes) -> Iterator[Handover]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -138,7 +139,13 @@ def query_of(selection: Selection) -> str:
     """The query of the records of a selection, without words; blank for all."""
     cell = {"cell": _cell_name(selection.cell)} if selection.cell else {}
     values = {**values_of(selection), **cell}
-    return f"?{urlencode(values)}" if values else ""
+    return f"?{'&'.join(_pair(*said) for said in values.items())}" if values else ""
+
+
+@lru_cache(maxsize=4096)
+def _pair(name: str, value: str) -> str:
+    """A parameter as URLs have it; hundreds of links of a page share theirs."""
+    return urlencode({name: value})
 
 
 def values_of(selection: Selection | None) -> Mapping[str, str]:
