@@ -119,6 +119,13 @@ def test_segments_are_told_one_by_one() -> None:
     assert found["north"].score.is_known and found["north"].score_name == "nps (0 to 10)"
 
 
+def test_twelve_values_stand_beside_what_is_left() -> None:
+    given = {f"s{n:02}": 3 + n for n in range(12)} | {"other": 8}
+    made = (rows(count, start=100 * at, segments={"shop": name}) for at, (name, count) in enumerate(given.items()))
+    found = report(*made, segment="shop")
+    assert {one.name: one.records for one in found.segments} == given
+
+
 def test_a_workbook_holds_every_table_as_text_and_numbers(tmp_path: Path) -> None:
     made = report([replace(one, id="=1+1") for one in varied(300)], segment="region")
     write_workbook(made, tmp_path / "out.xlsx")

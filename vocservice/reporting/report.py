@@ -19,6 +19,7 @@ from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
 from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Bools, Frame, count_of, distinct
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
+from vocservice.reporting.own import OTHER
 from vocservice.reporting.quotes import ANONYMOUS, Quoted, typical_quotes
 from vocservice.reporting.rows import Reading, Row
 from vocservice.reporting.rung_causes import with_causes
@@ -390,7 +391,8 @@ def _segments(frame: Frame, column: str | None) -> tuple[Segment, ...]:
     if codes is None:
         return ()
     counts = codes.counts()
-    shown = grouped(codes, [at for at in np.argsort(-counts, kind="stable")[:MOST_SHOWN].tolist() if counts[at]])
+    order = [at for at in np.argsort(-counts, kind="stable").tolist() if counts[at] and codes.names[at] != OTHER]
+    shown = grouped(codes, order[:MOST_SHOWN])
     return tuple(_segment(name, frame.take(shown.is_name(name))) for name in shown.names)
 
 
