@@ -1,13 +1,15 @@
 """Tests of own fields: what a sender tells becomes a segment where many customers share it, and never what tells people apart."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from vocservice.reporting import segments
 from vocservice.reporting.columns import Columns
-from vocservice.reporting.own import OTHER, own_fields
+from vocservice.reporting.own import MOST_FIELDS, OTHER, own_fields
 from vocservice.reporting.packing import pack
 from vocservice.reporting.segments import MOST_OFFERED, MOST_SHOWN, MOST_VALUES
 
@@ -38,6 +40,10 @@ def values(columns: Columns) -> dict[str, dict[str, int]]:
         ({"a": "ada@example.org", "b": "[PERSON]", "c": "+49 151 2345678", "d": "x" * 61, "e": "two\nlines", "f": "a [ORDER_ID] b"}, {}),
         ({"tags": ["a", "b"], "deep": {"plan": "pro"}, "blank": " ", "none": None, " ": "x", "n" * 65: "x"}, {}),
         ({f"f{n}": "x" for n in range(30)}, {f"f{n}": "x" for n in range(24)}),
+        (dict.fromkeys(("rep_name", "staff", "driver", "given_name", "handledBy", "closed by", "assigned_to", "caseManager"), "Ann"), {}),
+        (dict.fromkeys(("assignee", "employee_number", "case_owner", "team member", "closed_by_name", "agent 2", "a_rep"), "Ann"), {}),
+        (dict.fromkeys(("ask ada@example.org", "+49 151 2345678", "said [PERSON]", "x" * 61), "y"), {}),
+        (kept := dict.fromkeys(("member_tier", "driver_version", "family_plan", "guest_type", "paid_by", "is_employee", "7"), "x"), kept),
         (None, {}),
     ],
 )  # fmt: skip
@@ -75,6 +81,21 @@ def test_of_a_field_with_too_many_values_none_is_held_however_the_rows_came() ->
     columns = Columns.of(TAXONOMY, packed[:700]).changed(packed[700:]).changed(packed[:10])
     assert list(columns.own.codes["ticket"].names) == ["\0"]
     assert list(values(columns)) == ["plan"]
+
+
+@pytest.mark.parametrize("places", [1, 2_400_000])  # 1: each part is cut by itself
+@pytest.mark.parametrize("ends", [(0, 47), (0, 35, 47), (0, 35, 40, 47)])
+def test_of_many_fields_those_held_are_told_by_all_their_rows(monkeypatch: pytest.MonkeyPatch, places: int, ends: tuple[int, ...]) -> None:
+    monkeypatch.setattr(segments, "_MOST_PLACES", places)
+    often: list[dict[str, str]] = [{"plan": "pro"} | {f"a{n}": "x" for n in range(20)}] * 30
+    seldom = [{"plan": "pro"} | {f"b{at}{n}": "x" for n in range(20)} for at in range(9)]  # in more different contexts than the others
+    told = seldom + often + [{"plan": "free"} | {f"c{n}": "x" for n in range(5)}] * 8
+    packed = [(f"r{at}", pack(row(at, segments=fields), order=at)) for at, fields in enumerate(told)]
+    columns = Columns.joined([Columns.of(TAXONOMY, packed[first:last]) for first, last in pairwise(ends)])
+    held = {name: int(np.count_nonzero(codes.codes >= 0)) for name, codes in columns.own.codes.items()}
+    assert held == {name: sum(name in fields for fields in told) for name in held}
+    assert (columns.told["plan"], held["a0"]) == ({"pro": 39, "free": 8}, 30)
+    assert len(held) <= MOST_FIELDS and (places == 1 or len(held) == MOST_FIELDS)
 
 
 def test_nothing_stays_of_a_value_that_is_gone() -> None:

@@ -4,15 +4,34 @@ What a field holds decides further on (`segments`); here stands what one record 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 MOST_FIELDS = 24
 OTHER = "other"
-_LONGEST_NAME, _LONGEST_VALUE, _MOST_DIGITS = 64, 60, 6
-_PERSONS = frozenset(("account", "agent", "author", "client", "contact", "customer", "display", "first", "full", "last", "maiden", "user"))
+_LONGEST, _MOST_DIGITS = 60, 6
+_STAFF = frozenset(
+    (
+        *("adviser", "advisor", "agent", "assignee", "consultant", "employee", "manager", "rep", "representative", "supervisor"),
+        "technician",
+    )
+)
+_PERSONS = _STAFF | frozenset(
+    (
+        *("account", "author", "client", "contact", "customer", "display", "driver", "family", "first", "full", "given", "guest", "last"),
+        *("maiden", "member", "middle", "operator", "owner", "passenger", "patient", "person", "staff", "user"),
+    )
+)
+_OF_STAFF = frozenset(("code", "initials", "no", "number"))
+_WHO = frozenset(
+    (
+        *(("assigned", "to"), ("spoke", "to"), ("spoke", "with"), ("talked", "to"), ("case", "owner"), ("ticket", "owner")),
+        *(("crew", "member"), ("staff", "member"), ("team", "member"), ("delivery", "driver")),
+    )
+)
+_HOW = frozenset(("carried", "delivered", "paid", "sent", "shipped"))  # before `by`: by what, not by whom
 _TELLING = frozenset(
     (
         *("address", "birth", "birthday", "birthdate", "dob", "email", "mail", "firstname", "fullname", "lastname", "nickname", "surname"),
@@ -44,12 +63,22 @@ def _usable(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 @lru_cache(maxsize=4096)
 def _tells_people_apart(name: str) -> bool:
     """Whether a field is by its name a person, or something of which everybody has one of their own."""
-    words = {word.casefold() for word in _WORDS.split(name) if word}
-    is_name = "name" in words and (words == {"name"} or bool(words & _PERSONS))
-    return not name.strip() or len(name) > _LONGEST_NAME or is_name or bool(words & _TELLING) or (len(words) == 1 and words <= _PERSONS)
+    words = [word.casefold() for word in _WORDS.split(name) if word and not word.isdigit()]
+    return not name.strip() or _is_personal(name) or not _TELLING.isdisjoint(words) or _is_a_person(words)
+
+
+def _is_a_person(words: Sequence[str]) -> bool:
+    """Whether these words are a person's name or role; one beside something else (`member_tier`, `driver_version`) is not."""
+    if len(words) < 2:
+        return bool(words) and (words[0] == "name" or words[0] in _PERSONS)
+    by, last = words[-2:]
+    is_name = "name" in words and ("by" in words or not _PERSONS.isdisjoint(words))
+    is_number = not _OF_STAFF.isdisjoint(words) and not _STAFF.isdisjoint(words)
+    is_role = last in _STAFF and words[0] not in ("has", "is")
+    return is_name or is_number or is_role or (by, last) in _WHO or (last == "by" and by not in _HOW)
 
 
 def _is_personal(text: str) -> bool:
-    """Whether a value looks like one person's: an address, a number of many digits, something that was masked, or whole sentences."""
-    is_plain = len(text) <= _LONGEST_VALUE and text.isprintable() and sum(map(str.isdigit, text)) <= _MOST_DIGITS
+    """Whether a value, or what a field is called, looks like one person's: an address, many digits, something masked, whole sentences."""
+    is_plain = len(text) <= _LONGEST and text.isprintable() and sum(map(str.isdigit, text)) <= _MOST_DIGITS
     return not is_plain or "@" in text or _PLACEHOLDER.search(text) is not None

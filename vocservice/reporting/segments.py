@@ -21,6 +21,7 @@ MOST_SHOWN = 12
 MOST_VALUES = 1_000
 MANY = "\0"  # stands for every value of a field that has more than are told apart
 _LATEST = 20_000
+_MOST_PLACES = 2_400_000  # rows times fields that rows are read into before they are joined
 Told = Sequence[Sequence[str]]
 
 
@@ -31,22 +32,26 @@ class OwnFields:
     Attributes:
         codes: (n,) each. Of more than 1,000 values only whether there is one (`MANY`); of more than 24 fields those told most often.
         are_asked: a reader named these fields, so all their values are told apart.
+        is_cut: some rows told more than `codes` holds, so a field that is missing here may yet have been told.
     """
 
     codes: Mapping[str, Codes] = field(default_factory=dict)
     are_asked: bool = False
+    is_cut: bool = False
 
     @classmethod
     def of(cls, told: Sequence[Told], context: Ints, *, are_asked: bool = False) -> "OwnFields":
-        """Fields of rows that share what they tell.
+        """Fields of rows that share what they tell; more than 24, for which are told most often shows when they are joined.
 
         Args:
             told: names with values.
             context: (n,) place in `told`.
             are_asked: as above.
         """
-        counts = Counter(name for fields in told for name, _ in fields)
-        kept = [name for name, _ in (counts.items() if are_asked else counts.most_common(MOST_FIELDS))]
+        counts: Counter[str] = Counter()
+        for fields, rows in zip(told, np.bincount(context, minlength=len(told)).tolist(), strict=True):
+            counts.update(dict.fromkeys((name for name, _ in fields), rows))
+        kept = list(counts) if are_asked else _most_told(counts, max(MOST_FIELDS, _MOST_PLACES // max(1, len(context))))
         values: dict[str, dict[str, int]] = {name: {} for name in kept}
         places = {name: [NONE] * len(told) for name in kept}
         for at, fields in enumerate(told):
@@ -54,20 +59,25 @@ class OwnFields:
                 if name in values:
                     places[name][at] = values[name].setdefault(value, len(values[name]))
         found = {name: _tidied(values[name], np.array(places[name], dtype=np.int32)[context], are_asked=are_asked) for name in kept}
-        return cls(found, are_asked)
+        return cls(found, are_asked, len(kept) < len(counts))
 
     def at(self, at: Ints | slice) -> "OwnFields":
         """Those of some rows, in this order."""
-        return OwnFields({name: codes.take(at) for name, codes in self.codes.items()}, self.are_asked)
+        return OwnFields({name: codes.take(at) for name, codes in self.codes.items()}, self.are_asked, self.is_cut)
 
     @classmethod
     def joined(cls, parts: Sequence["OwnFields"], sizes: Sequence[int]) -> "OwnFields":
-        """Those of rows that stand after each other, of parts of these sizes; of values that are gone nothing stays."""
+        """Those of rows that stand after each other, of parts of these sizes; of values that are gone nothing stays.
+
+        A field that a part may have cut is left out: it would be told by some of its rows.
+        """
         are_asked = any(part.are_asked for part in parts)
-        names = dict.fromkeys(name for part in parts for name in part.codes)
-        found = {name: _one([part.codes.get(name) for part in parts], sizes, are_asked=are_asked) for name in names}
-        often = sorted(found, key=lambda name: -_told(found[name]))
-        return cls({name: found[name] for name in (names if are_asked else often[:MOST_FIELDS])}, are_asked)
+        cut = [part.codes.keys() for part in parts if part.is_cut]
+        told = dict.fromkeys(name for part in parts for name in part.codes)
+        names = [name for name in told if all(name in held for held in cut)]
+        kept = names if are_asked or len(names) <= MOST_FIELDS else _most_told(_counted(parts, names), MOST_FIELDS)
+        found = {name: _one([part.codes.get(name) for part in parts], sizes, are_asked=are_asked) for name in kept}
+        return cls(found, are_asked, bool(cut) or len(kept) < len(names))
 
     def offered(self, subject: Ints) -> Mapping[str, Codes]:
         """The segments, at most 12, those told most often first: at most 12 values each, the most frequent first, then `other`.
@@ -110,6 +120,16 @@ def _is_of_many(codes: Ints, subject: Ints, value: int) -> bool:
     latest = slice(-_LATEST, None)
     parts = ((codes[part], subject[part]) for part in (latest, slice(None)))
     return any(len(np.unique(customers[held == value])) >= MIN_N for held, customers in parts)
+
+
+def _most_told(counts: Mapping[str, int], most: int) -> list[str]:
+    """The names told most often; of names told as often the first by the alphabet, so that every process keeps the same."""
+    return sorted(counts, key=lambda name: (-counts[name], name))[:most]
+
+
+def _counted(parts: Sequence[OwnFields], names: Sequence[str]) -> Mapping[str, int]:
+    """How many rows of all parts tell each field."""
+    return {name: sum(_told(part.codes[name]) for part in parts if name in part.codes) for name in names}
 
 
 def _told(codes: Codes) -> int:
