@@ -63,9 +63,10 @@ def exported(taken: Taken, segments: Segments) -> Json:
 
 def segments_of(taken: Taken, segments: Segments) -> Iterator[tuple[str, str]]:
     """The segments that a record tells, with its value of each; one that few customers share is `other`."""
+    own = taken.own
     for name, values in segments.items():
-        if name in taken.own:
-            yield name, taken.own[name] if taken.own[name] in values else OTHER
+        if name in own:
+            yield name, own[name] if own[name] in values else OTHER
 
 
 def _noted(records: Iterable[Taken], told: list[str]) -> Iterator[Taken]:

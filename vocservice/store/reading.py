@@ -103,7 +103,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A record with the labels that count; the `id` of the analysis is the record's. `own` are fields that may be segments."""
+    """A record with the labels that count; the `id` of the analysis is the record's. `details` are what the sender told beside."""
 
     id: str
     source_record: str
@@ -116,7 +116,12 @@ class Taken:
     analysis: Json
     is_corrected: bool
     source_key: str
-    own: Mapping[str, str]
+    details: Json | None
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """The fields that may be segments; read anew each time, for of most records nobody asks."""
+        return own_fields(self.details)
 
     @property
     def origin(self) -> Origin:
@@ -273,7 +278,7 @@ def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
     analysis = {**(corrected(result, labels) if labels else result), "id": row.id}
     score = {"kind": row.score_kind, "value": row.score_value, "scale": row.score_scale} if row.score_value is not None else None
     plain = (row.id, row.source_record, row.source_name, row.channel, row.at, row.received_at, row.subject_hash)
-    return Taken(*plain, score, analysis, labels is not None, row.source_key, own_fields(row.details))
+    return Taken(*plain, score, analysis, labels is not None, row.source_key, row.details)
 
 
 def _says(given: Json, words: Sequence[str]) -> bool:
