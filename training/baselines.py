@@ -25,6 +25,7 @@ from training.base import base_model_folder
 from training.calibrate import fit_thresholds
 from training.examples import Example, Labels, OneOf
 from training.metrics import quadratic_kappa
+from training.settings import load_training_settings
 from training.targets import UNKNOWN
 from vocservice.paths import config_path
 from vocservice.taxonomy import LabelSet, Taxonomy
@@ -180,7 +181,7 @@ def _multi(learner: "_Learner", train: Sequence[Example], label_set: LabelSet) -
     """One model and one threshold a label; the polarity is that whose own model is surest."""
     gold = _memberships(train, label_set)
     out_of_fold = np.column_stack([learner.out_of_fold(column) for column in gold.T])
-    thresholds = np.array(fit_thresholds(out_of_fold, gold))
+    thresholds = np.array(fit_thresholds(out_of_fold, gold, load_training_settings().calibration))
     probabilities = np.column_stack([learner.probability(column) for column in gold.T])
     polarities = _polarities(learner, train, label_set)
     return [
