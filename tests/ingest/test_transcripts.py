@@ -7,6 +7,7 @@ import pytest
 from ingest.sending import events, only, payload_of
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest import Skipped
+from vocservice.records import RawTurn
 
 
 def test_contact_lens_chats_keep_what_happened_and_names_to_be_masked() -> None:
@@ -147,3 +148,34 @@ def test_genesys_keeps_phrases_of_an_unknown_purpose_apart() -> None:
         ("customer", "Yes."),
     ]
     assert event.warnings == ("speaker_unknown",)
+
+
+PASTED = "Agent: Hello\nCustomer: It broke.\n\nTwice."
+TALKS: dict[str, tuple[Any, dict[str, Any], str | None]] = {
+    "contact_lens": ({"CustomerMetadata": {"ContactId": "k"}, "Transcript": [
+        {"ParticipantRole": "CUSTOMER", "Content": PASTED, "AbsoluteTime": "2026-01-05T09:00:00Z", "DisplayName": "Mia"}]}, {}, "Mia"),
+    "genesys": ({"conversationId": "c", "transcripts": [{"phrases": [
+        {"text": PASTED, "participantPurpose": "external", "startTimeMs": 1_767_603_600_000}]}]}, {}, None),
+    "conversational_insights": ({"conversation_id": "1", "entries": [
+        {"role": "?", "text": PASTED, "start_timestamp_usec": 1_767_603_600_000_000}]}, {}, None),
+    "zendesk": ({"id": "1", "type": "chat", "history": [
+        {"type": "chat.msg", "sender_type": "Visitor", "name": "Mia", "msg": PASTED, "timestamp": "2026-01-05T09:00:00Z"}]}, {}, "Mia"),
+    "intercom": ({"topic": "conversation_part.redacted", "data": {"item": {"id": "1", "conversation_parts": {"conversation_parts": [
+        {"id": "p0", "author": {"type": "user"}, "redacted": True},
+        {"id": "p1", "author": {"type": "user", "name": "Mia"}, "created_at": 1_767_603_600,
+         "body": "<p>Agent: Hello</p><p>Customer: It broke.</p><p>Twice.</p>"}]}}}}, {}, "Mia"),
+    "generic": ({"key": "1", "log": [{"by": "C", "said": PASTED, "t": 1_767_603_600}]}, {"id": "/key", "turns": {
+        "items": "/log", "speaker": "/by", "text": "/said", "at": "/t", "roles": {"C": "customer"}}}, None),
+    "standard_webhooks": ({"id": "1", "turns": [
+        {"speaker": "customer", "text": PASTED, "at": "2026-01-05T09:00:00.000000Z", "author": "Mia"}]}, {}, "Mia"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TALKS)
+def test_a_turn_that_is_a_dialogue_is_parted_whoever_sends_it(name: str) -> None:
+    payload, options, author = TALKS[name]
+    event = only(name, payload, options)
+    agent, customer = event.verbatim.turns
+    assert agent == RawTurn("agent", "Hello", "2026-01-05T09:00:00.000000Z")
+    assert (customer.speaker, customer.text.split(), customer.author) == ("customer", ["It", "broke.", "Twice."], author)
+    assert event.warnings == () and event.redactions == (name == "intercom")

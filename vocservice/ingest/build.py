@@ -1,7 +1,7 @@
-"""The parts of a record in, its `Upsert` out: cleaned of NUL, its times read, its metadata flat."""
+"""The parts of a record in, its `Upsert` out: cleaned of NUL, turns that hold a dialogue parted, its times read, its metadata flat."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -9,6 +9,7 @@ from vocservice.ingest.events import Event, Skipped, Upsert
 from vocservice.ingest.payload import short_key
 from vocservice.ingest.times import Order, iso, parse_time
 from vocservice.records import RawTurn, RawVerbatim
+from vocservice.tables.prefixes import parted
 from vocservice.turns import has_unknown
 
 NUL, REPLACEMENT = "\0", "\ufffd"
@@ -53,6 +54,7 @@ class Draft:
 
 def upsert(draft: Draft, clock: Clock) -> Event:
     """The event of a record; `Skipped("no_text")` where no customer says anything in it."""
+    draft = replace(draft, turns=tuple(parted(draft.turns)))
     if not _says_something(draft):
         return Skipped("no_text")
     created, updated = clock.read(draft.created), clock.read(draft.updated)
