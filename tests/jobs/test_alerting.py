@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import time, timedelta
 from email import message_from_bytes
 from email.message import Message
@@ -19,12 +20,14 @@ from vocservice.errors import InputError
 from vocservice.jobs.alerting import MAX_ATTEMPTS, SHOWN, Alerting
 from vocservice.jobs.errands import Errand
 from vocservice.settings import HttpLimits, MailSettings, Settings
-from vocservice.store import alerts, audit, deadletters, jobs, outbound, records, schema, users
+from vocservice.store import alerts, audit, deadletters, jobs, outbound, records, rules, schema, users
 from vocservice.store.alerts import ALERT, TRY, Alert, Wish
 from vocservice.store.database import now
 from vocservice.store.opened import Store
+from vocservice.store.rules import Draft
 from vocservice.store.timing import Timing
 from vocservice.store.users import User
+from vocservice.taxonomy import load_taxonomy
 
 from .stores import WORKSPACE, add, add_transcript, job_states, make_due, worker_of
 
@@ -316,6 +319,31 @@ def test_endpoints_get_an_event_a_record_that_goes_with_it(store: Store, setting
         records.wipe(connection, first)
         assert [one.payload["data"]["id"] for one in outbound.log_of(connection, endpoint)] == [second]
         assert first not in set(connection.scalars(select(schema.alert_matters.c.record_id)))
+
+
+def test_an_alert_on_a_rule_rings_when_it_holds_and_goes_on_under_its_new_name(
+    store: Store, settings: Settings, server: Server, lead: User
+) -> None:
+    draft = Draft(name="loud", owner="Digital", expression='text mentions "crashed"', reason="Something of ours is broken")
+    with store.database.write() as connection:
+        endpoint, _ = outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
+        rule = rules.create(connection, WORKSPACE, draft, load_taxonomy(), is_enabled=True, actor="test")
+    made = alert(store, lead, labels=("needs_review", "rules.loud"), tells_endpoints=True)
+    other = alert(store, lead, labels=("needs_review",))
+    kinds = {ALERT: Errand(MAX_ATTEMPTS, Alerting(store, settings).run)}
+    (first,) = add(store, "it crashed", name="first")
+    worker_of(store, settings, errands=kinds).run(once=True)
+    with store.database.write() as connection:
+        rules.change(connection, rule, replace(draft, name="Very loud"), load_taxonomy(), actor="test")
+        assert alerts.get(connection, WORKSPACE, made.id).labels == ("needs_review", "rules.Very loud")
+        assert alerts.get(connection, WORKSPACE, other.id).labels == other.labels
+    (second,) = add(store, "it crashed", name="second")
+    worker_of(store, settings, errands=kinds).run(once=True)
+    with store.database.read() as connection:
+        told = {one.payload["data"]["id"]: one.payload["data"]["labels"] for one in outbound.log_of(connection, endpoint)}
+    assert told.keys() == {first, second} and "rules.loud" in told[first] and "rules.Very loud" in told[second]
+    before, after = server.texts
+    assert first in before and "rules.loud" in before and second in after and "rules.Very loud" in after
 
 
 def test_endpoints_are_not_told_of_what_was_erased_while_the_mail_was_sent(store: Store, settings: Settings, lead: User) -> None:

@@ -15,12 +15,12 @@ from vocservice.errors import ConflictError, InputError, RuleError
 from vocservice.records import Json
 from vocservice.rules.names import read_rule
 from vocservice.rules.parse import parse
-from vocservice.store import audit, handling
+from vocservice.store import audit, handling, urgency
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.rows import insert_if_new
-from vocservice.store.schema import rule_hits, rule_versions, rules, users
+from vocservice.store.schema import alerts, rule_hits, rule_versions, rules, users
 from vocservice.store.users import ANALYST
 from vocservice.taxonomy import Taxonomy
 
@@ -102,7 +102,7 @@ def create(connection: Connection, workspace_id: str, draft: Draft, taxonomy: Ta
 
 
 def change(connection: Connection, held: Rule, draft: Draft, taxonomy: Taxonomy, *, actor: str) -> Rule:
-    """A new version of a rule; the same again changes nothing.
+    """A new version of a rule; the same again changes nothing. Alerts on the rule speak of it by its new name.
 
     Raises:
         RuleError, InputError: as in `create`.
@@ -117,6 +117,8 @@ def change(connection: Connection, held: Rule, draft: Draft, taxonomy: Taxonomy,
         raise ConflictError("somebody changed this rule since you opened it; nothing was stored", code="rule_conflict")
     row = {"id": held.id, "workspace_id": held.workspace_id, "version": held.version + 1}
     _keep_version(connection, row, values, at=at, actor=actor)
+    if values["name"] != held.name:
+        _rename_in_alerts(connection, held, values["name"])
     _audit(connection, held.workspace_id, actor, "rule.change", held.id, version=held.version + 1)
     return get(connection, held.workspace_id, held.id)
 
@@ -226,6 +228,16 @@ def _check_free(connection: Connection, held: Rule, name: str) -> None:
     taken = select(rules.c.id).where(rules.c.workspace_id == held.workspace_id, rules.c.name == name, rules.c.id != held.id)
     if connection.scalar(taken) is not None:
         raise InputError("there is a rule of this name already", code="name_taken")
+
+
+def _rename_in_alerts(connection: Connection, held: Rule, name: str) -> None:
+    """Alerts keep a rule by its name: those on this one follow it."""
+    old, new = f"{urgency.RULES}.{held.name}", f"{urgency.RULES}.{name}"
+    found = select(alerts.c.id, alerts.c.labels).where(alerts.c.workspace_id == held.workspace_id)
+    for alert_id, labels in connection.execute(found).all():
+        if old in labels:
+            renamed = list(dict.fromkeys(new if label == old else label for label in labels))
+            connection.execute(update(alerts).where(alerts.c.id == alert_id).values(labels=renamed))
 
 
 def _keep_version(connection: Connection, row: Mapping[str, Any], values: Mapping[str, Any], *, at: datetime, actor: str) -> None:
