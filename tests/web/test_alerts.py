@@ -1,5 +1,6 @@
 """Tests of the alerts page: who may, what is kept as it was written, what is refused, and names that try to become markup."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from vocservice.store import alerts, audit, schema
+from vocservice.store import alerts, audit, rules, schema
 from vocservice.store.alerts import TRY, Alert
+from vocservice.store.rules import Draft
+from vocservice.taxonomy import load_taxonomy
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
 
@@ -74,6 +77,21 @@ def test_what_cannot_be_is_refused_with_a_reason_and_the_form_stays(office: Offi
     answer = add(admin, **fields)
     assert answer.status_code == 422 and 'role="alert"' in answer.text and held(office, admin) == []
     assert f'value="{fields.get("name", "Angry")}"' in answer.text
+
+
+def test_rules_are_offered_that_bring_records_to_the_desk_of_the_installation_too(
+    office: Office, admin: Browser, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rule = '[[rules]]\nid = "{}"\nowner = "Digital"\nwhen = "turns > 2"\nreason = "Waited"\neffect = "{}"\nqueue = "waits"\n'
+    (tmp_path / "rules.toml").write_text(rule.format("late", "review") + rule.format("sorted", "route"), encoding="utf-8")
+    monkeypatch.setattr("vocservice.web.alerts.config_path", tmp_path.joinpath)
+    with office.database.write() as connection:
+        for name, effect in (("Loud", "review"), ("Quiet", "route")):
+            draft = Draft(name=name, owner="Digital", expression="turns > 2", reason="Waited", effect=effect, tag="waits")
+            rules.create(connection, admin.user.workspace_id, draft, load_taxonomy(), is_enabled=True, actor="test")
+    offered = re.findall('value="(rules[.][^"]*)"', admin.client.get("/admin/alerts").text)
+    assert offered == ["rules.late", "rules.Loud"]
+    assert [add(admin, label=[f"rules.{name}"]).status_code for name in ("late", "Loud", "sorted", "Quiet")] == [303, 303, 422, 422]
 
 
 def test_without_a_mail_server_nobody_can_be_mailed(office: Office, admin: Browser) -> None:

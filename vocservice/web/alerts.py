@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from flask import Response, abort, make_response, redirect, request, url_for
 
-from vocservice.errors import InputError
+from vocservice.errors import ConfigError, InputError
+from vocservice.paths import config_path
+from vocservice.rules.ruleset import load_ruleset
 from vocservice.store import alerts, rules, urgency
 from vocservice.store.alerts import Wish
+from vocservice.store.rule_hits import REVIEW
 from vocservice.store.timing import Timing, timing_of, zones
 from vocservice.store.users import ADMIN
+from vocservice.taxonomy import Taxonomy
 from vocservice.web import people
 from vocservice.web.people import person, require_role
 from vocservice.web.state import state
@@ -111,9 +115,18 @@ def _number(name: str) -> int:
 
 
 def _labels() -> list[str]:
-    """What may put a record on the desk: the call itself, what it is filtered by, and the rules of the workspace."""
+    """What may put a record on the desk: the call itself, what it is filtered by, and the rules that call for a person."""
     taxonomy = state().model.taxonomy()
     of_sets = [f"{name}.{key}" for name in (*urgency.SHOWN_SETS, "outcome") if name in taxonomy for key in taxonomy[name].keys]
     with people.database().read() as connection:
-        named = [f"{urgency.RULES}.{rule.name}" for rule in rules.listed(connection, person().workspace_id)]
-    return [urgency.NEEDS_REVIEW, *of_sets, *named]
+        named = [rule.name for rule in rules.listed(connection, person().workspace_id) if rule.effect == REVIEW]
+    of_rules = [f"{urgency.RULES}.{name}" for name in dict.fromkeys([*_installed(taxonomy), *named])]
+    return [urgency.NEEDS_REVIEW, *of_sets, *of_rules]
+
+
+def _installed(taxonomy: Taxonomy) -> list[str]:
+    """The ids of the rules of the installation that call for a person."""
+    try:
+        return [rule.id for rule in load_ruleset(config_path("rules.toml"), taxonomy) if rule.effect == REVIEW]
+    except ConfigError:  # a fault in the file stops the next start, not this page
+        return []
