@@ -196,12 +196,14 @@ def test_another_password_ends_every_other_session(office: Office) -> None:
     assert other.client.get("/desk").status_code == 302
 
 
-def test_keys_can_be_switched_off(office: Office) -> None:
+def test_keys_can_be_switched_off_with_what_is_shown_of_them(office: Office) -> None:
     browser = office.browser()
-    assert browser.page("/desk").all("script")
+    page = browser.page("/desk")
+    assert page.all("script") and "keyless" not in str(page.all("body")[0]["class"])
     form = browser.page("/preferences").form("/preferences")
     browser.post({**form, "fields": [pair for pair in form["fields"] if pair[0] != "keys"]})
-    assert not browser.page("/desk").all("script")
+    page = browser.page("/desk")
+    assert not page.all("script") and "keyless" in str(page.all("body")[0]["class"]).split()
 
 
 @pytest.mark.parametrize(("theme", "shown"), [("dark", "dark"), ("light", "light"), ("", None), ("x", None)])
