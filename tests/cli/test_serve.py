@@ -13,8 +13,9 @@ from .conftest import Voc
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, Settings]]:
-    """What a stand-in for the server was called with."""
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, Settings]]:
+    """What a stand-in for the server was called with, where there is no store."""
+    monkeypatch.chdir(tmp_path)
     calls: list[tuple[Plan, Settings]] = []
     monkeypatch.setattr(server, "serve", lambda plan, settings: calls.append((plan, settings)))
     return calls

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from builders import conversation, piece
 from web.storing import WORKSPACE
-from web.visiting import Browser, Office
+from web.visiting import Browser, Office, read_twice
 
 from e2e.sitting import Desk
 from vocservice.records import Factor, Label, Scope
-from vocservice.store import issues, schema, urgency
+from vocservice.store import issues, schema
 
 TABLE = b"ref,words\nr-1,The app crashed.\nr-2,Lovely staff.\n"
 SECRET = "s3cret-of-the-tests-0123"
@@ -90,9 +90,8 @@ def _records(office: Office, browser: Browser) -> Iterator[str]:
     second, waiting = office.record(), office.record(subject="s1")
     office.record(text="The app crashed. Support was lovely and fixed it.")
     grace = office.browser(name="Grace Hopper")
-    everything = replace(urgency.rules(), second_reading=urgency.SecondReading(share=1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(urgency, "rules", lambda: everything)
+        read_twice(patch, 1)
         browser.send(f"/desk/{disputed}", f"/desk/{disputed}", {"decision": "correct", "note": "The refund came late.", "scope": "both"})
         for record in (disputed, second):
             grace.send(f"/desk/{record}", f"/desk/{record}", {"decision": "confirm"})

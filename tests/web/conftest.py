@@ -15,7 +15,9 @@ MakeClient = Callable[..., FlaskClient]
 
 
 @pytest.fixture
-def client(fake: Analyser) -> FlaskClient:
+def client(fake: Analyser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """Of an application without a store, whatever lies in the folder from which the tests are run."""
+    monkeypatch.chdir(tmp_path)
     return create_app(fake, Settings()).test_client()
 
 

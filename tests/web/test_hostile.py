@@ -1,6 +1,5 @@
 """Tests that texts, names, rules and issues that try to become markup are shown as text on the pages beside the queue."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from builders import conversation
 from sqlalchemy import update
 
 from vocservice.records import Label
-from vocservice.store import issues, schema, urgency
+from vocservice.store import issues, schema
 from web.test_page import HOSTILE
 from web.visiting import Office, Page
 
@@ -19,9 +18,7 @@ FORBIDDEN = {"img", "iframe", "object", "embed", "style"}
 
 @pytest.mark.parametrize("text", HOSTILE[:7], ids=lambda text: ascii(text[:20]))
 def test_nothing_stored_becomes_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    everything = replace(urgency.rules(), second_reading=urgency.SecondReading(share=1))
-    monkeypatch.setattr(urgency, "rules", lambda: everything)
-    office = Office(tmp_path, monkeypatch)
+    office = Office(tmp_path, monkeypatch, second_share=1)
     first, second = office.browser("admin", name=text), office.browser("admin", name=f"{text} 2")
     record = office.record(text=text, flags=(Label("churn_risk", 0.9),))
     talked = office.record(text=text, conversation=conversation(("customer", text), ("agent", text)))

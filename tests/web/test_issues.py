@@ -222,9 +222,9 @@ def on_others(office: Office) -> list[int]:
 def test_no_cause_is_opened_twice_while_another_bundle_reads_it_after_that_nor_by_opening_a_dismissed_one_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say_cause(office, LATE, 0, 40, days_ago=60)
-    say_cause(office, WET, 1, 30, days_ago=60)
-    say_beside(office, days_ago=60)
+    say_cause(office, LATE, 0, 40, days_ago=50)
+    say_cause(office, WET, 1, 30, days_ago=50)
+    say_beside(office, days_ago=50)
     browser = office.browser("analyst")
     path = str(browser.post(offered(browser)["came late"]).location)
     assert list(offered(browser)) == ["rain soaked"]

@@ -1,6 +1,6 @@
 """Tests of double reading: who is asked, what they do not see, who settles, and the kappas of it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from vocservice.reporting.agreement import agreements, kappa
-from vocservice.store import sampling, schema, second, urgency
+from vocservice.store import sampling, schema, second
 from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE
 from web.visiting import Browser, Office
@@ -17,9 +17,7 @@ from web.visiting import Browser, Office
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    everything = replace(urgency.rules(), second_reading=urgency.SecondReading(share=1))
-    monkeypatch.setattr(urgency, "rules", lambda: everything)
-    return Office(tmp_path, monkeypatch)
+    return Office(tmp_path, monkeypatch, second_share=1)
 
 
 def readings(office: Office) -> list[Any]:

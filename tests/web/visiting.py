@@ -1,6 +1,7 @@
 """People in a browser, for the tests of pages: users of every role, records on the desk, and forms sent as a browser would."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import insert
 from werkzeug.test import TestResponse
 
 from vocservice.records import Analysis, Label
-from vocservice.store import reviews, schema, users
+from vocservice.store import reviews, schema, urgency, users
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.users import User
@@ -80,8 +81,9 @@ class Page(HTMLParser):
 class Office:
     """An application over a fresh store, with people who sign in."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, second_share: float = 0):
         hash_fast(monkeypatch)
+        read_twice(monkeypatch, second_share)  # not the share of the installation, which would choose by the ids of the day
         monkeypatch.setattr("vocservice.web.looking.SMALL_SECONDS", 60.0)  # whole pages, however slow the machine is
         self.door = Door(folder)
         self.app, self.database = self.door.app, self.door.database
@@ -160,6 +162,12 @@ class Browser:
         for name, value in form["fields"]:
             fields.setdefault(name, []).append(value)
         return self.client.post(str(form["action"]), data={**fields, **(changes or {})})
+
+
+def read_twice(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    """Let a second person read this share of the decided records."""
+    everything = replace(urgency.rules(), second_reading=urgency.SecondReading(share=share))
+    monkeypatch.setattr(urgency, "rules", lambda: everything)
 
 
 def talk(text: str = "", **changes: Any) -> Analysis:
