@@ -5,6 +5,7 @@ from vocservice.records import (
     Conversation,
     Evidence,
     Factor,
+    Json,
     Label,
     Low,
     RawTurn,
@@ -53,7 +54,7 @@ def scopes() -> tuple[str, ...]:
     return load_taxonomy()["scope"].keys
 
 
-_EXAMPLE = {
+EXAMPLE: Json = {
     "id": "r-1",
     "status": "ok",
     "text": "The app crashed twice. Support was lovely and fixed it.",
@@ -213,7 +214,7 @@ NOUN = Noun(
                 several={"records": [{"id": "1", "text": "The app crashed twice."}, {"id": "2", "text": "Support was lovely."}]},
             ),
             answers={
-                200: told("The analysis of one record, or the results of a list in order", either("Analysis", "Results"), _EXAMPLE),
+                200: told("The analysis of one record, or the results of a list in order", either("Analysis", "Results"), EXAMPLE),
                 400: refused(UNREADABLE),
                 401: refused("Where http.require_key is on, there is no valid API key: key_required, key_invalid"),
                 413: TOO_MUCH,

@@ -9,7 +9,7 @@ from vocservice.store.idempotency import KEPT
 from vocservice.store.records import Outcome
 from vocservice.store.search import LARGEST_PAGE, Found
 from vocservice.web import repeats
-from vocservice.web.described.analyses import UNREADABLE, WORDED
+from vocservice.web.described.analyses import EXAMPLE, UNREADABLE, WORDED
 from vocservice.web.described.hooks import OUTCOMES
 from vocservice.web.described.parts import (
     TEXT,
@@ -59,39 +59,14 @@ _RECORD: Json = {
     "warnings": [],
     "created_at": None,
     "received_at": "2026-03-04T19:15:52.624000+00:00",
-    "analysis": {
-        "id": "r-1",
-        "status": "ok",
-        "text": "The app crashed.",
-        "stages": [
-            {"key": "use", "probability": 0.9, "evidence": [{"start": 8, "end": 15, "turn": None, "text": "crashed"}]},
-            {"key": "cultivation", "probability": 0.6, "evidence": []},
-        ],
-        "factors": [
-            {
-                "key": "technology",
-                "polarity": "-",
-                "probability": 0.8,
-                "evidence": [{"start": 8, "end": 15, "turn": None, "text": "crashed"}],
-            },
-            {"key": "courtesy", "polarity": "+", "probability": 0.7, "evidence": []},
-        ],
-        "sentiment": {"level": -1, "score": -0.4, "probabilities": {"-2": 0.1, "-1": 0.5, "0": 0.2, "1": 0.1, "2": 0.1}},
-        "scope": {
-            "key": "experience_issue",
-            "probability": 0.55,
-            "because": "head:scope",
-            "evidence": [{"start": 8, "end": 15, "turn": None, "text": "crashed"}],
+    "analysis": EXAMPLE
+    | {
+        "turns": [{"speaker": "customer", "text": EXAMPLE["text"], "sentiment": {"level": -1, "score": -0.5, "probabilities": {}}}],
+        "outcome": {
+            "key": "resolved",
+            "probability": 0.9,
+            "evidence": [{"start": 0, "end": 22, "turn": 0, "text": "The app crashed twice."}],
         },
-        "flags": [{"key": "churn_risk", "probability": 0.5, "evidence": []}],
-        "language": "en",
-        "redactions": [],
-        "abstained": [{"label": "stages.advocacy", "probability": 0.3}],
-        "model": "voc-1.3.0",
-        "taxonomy": "voc/1.0.0",
-        "warnings": [],
-        "turns": [{"speaker": "customer", "text": "The app crashed.", "sentiment": {"level": -1, "score": -0.5, "probabilities": {}}}],
-        "outcome": {"key": "resolved", "probability": 0.9, "evidence": [{"start": 0, "end": 16, "turn": 0, "text": "The app crashed."}]},
         "sentiment_start": {"level": -1, "score": -0.5},
         "sentiment_end": {"level": 1, "score": 0.5},
         "sentiment_low": {"level": -1, "score": -0.5, "turn": 0},
