@@ -27,9 +27,10 @@ from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
 from training.export import Provenance, export_bundle, seal
 from training.fit import Recipe, fit
+from training.halves import network_of
 from training.network import Network
 from training.prepare import prepare
-from training.quantise import OnnxEncoder, to_int8
+from training.quantise import to_int8
 from training.run import Run
 from training.settings import check_data
 from training.signs import CORPORA_OF_SET, SignSet, kept_out, sign_of
@@ -87,8 +88,7 @@ def quantise_bundle(run: Run, source: Path) -> None:
     for name in (files.TOKENIZER, files.HEADS, files.TAXONOMY):
         shutil.copyfile(source / name, folder / name)
     to_int8(start.encoder, folder / files.ENCODER)
-    network = Network(OnnxEncoder(folder / files.ENCODER, manifest.width), start.layout, dropout=0.0)
-    encoders.take_heads(network, source)
+    network = network_of(replace(start, encoder=folder / files.ENCODER))
     made_from = {"start": start.id, "encoder": "int8", LICENCE: run.commercial, **_fitted_after(run)}
     provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, made_from)
     calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))

@@ -72,7 +72,8 @@ def told(store: Store, folder: str, workspace_id: str, subject: str) -> list[Jso
     with store.database.read() as connection:
         kept = batches.kept(connection, workspace_id)
     hashed = store.vault.subject_hash(workspace_id, subject)
-    found = ((batch, noted_in(batch, files_of(folder, batch), hashed)) for batch in kept if not files_of(folder, batch).is_empty())
+    places = ((batch, files_of(folder, batch)) for batch in kept)
+    found = ((batch, noted_in(batch, files, hashed)) for batch, files in places if not files.is_empty())
     return [
         {"id": batch.id, "name": batch.name, "status": batch.status, "created_at": batch.created_at.isoformat(), "names_customer": is_named}
         for batch, is_named in found

@@ -354,9 +354,7 @@ class Columns:
         if rows.are_all:
             return self._scored
         some = Codes(scale.names, rows.of(scale.codes))
-        codes = named(
-            [*some.names, None], [*some.counts().tolist(), 0], some.codes
-        )  # the place before the first is the last, which is none
+        codes = some.used(some.counts())
         by_name = dict(zip(scale.names, scales, strict=True))
         return tuple(by_name[name] for name in codes.names), rows.of(score), codes
 

@@ -42,6 +42,10 @@ class Codes:
         """Rows of each name."""
         return np.bincount(self.codes + 1, minlength=len(self.names) + 1)[1:].astype(np.int64)
 
+    def used(self, counts: Ints) -> "Codes":
+        """The same with only the names that are there, the most frequent first; `counts` as `counts()` tells them."""
+        return named([*self.names, None], [*counts.tolist(), 0], self.codes)  # the place before the first is the last, which is none
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -57,8 +61,7 @@ class Places:
     sure: Ints
 
     def __getitem__(self, mask: Bools) -> "Places":
-        at = np.flatnonzero(mask)
-        return Places(self.row[at], self.stage[at], self.factor[at], self.polarity[at], self.sure[at])
+        return self._at(np.flatnonzero(mask))
 
     def of_rows(self, mask: Bools) -> "Places":
         """Those of the rows of a mask, which are numbered anew."""
@@ -67,12 +70,14 @@ class Places:
 
     def between(self, low: int, high: int, first: int) -> "Places":
         """Those from one place to another, of rows that are numbered from `first` on; not copied but for the numbers."""
-        here = slice(low, high)
-        return Places(self.row[here] - np.int32(first), self.stage[here], self.factor[here], self.polarity[here], self.sure[here])
+        here = self._at(slice(low, high))
+        return replace(here, row=here.row - np.int32(first))
 
     def by_row(self) -> "Places":
         """The same in the order of rows."""
-        at = np.argsort(self.row, kind="stable")
+        return self._at(np.argsort(self.row, kind="stable"))
+
+    def _at(self, at: Ints | slice) -> "Places":
         return Places(self.row[at], self.stage[at], self.factor[at], self.polarity[at], self.sure[at])
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from vocservice.reporting.estimate import Estimate, share
-from vocservice.reporting.frame import NEGATIVE, Bools, Frame, Ints
+from vocservice.reporting.frame import NEGATIVE, Bools, Frame, Ints, count_of
 from vocservice.reporting.scope import monday_of
 from vocservice.reporting.stats import difference_interval, two_proportions
 
@@ -116,9 +116,9 @@ def inflow_of(frame: Frame, *, stage: str, factor: str, opened: date, today: dat
         complaints, among = complaints & within.drawn, among & within.drawn
         hits, unknown = complaints & within.held, complaints & within.unknown
     masks = [among & side for side in _sides(day, first, last)]
-    before, recent = (_Side(*(int(np.count_nonzero(rows & mask)) for rows in (hits, unknown, among))) for mask in masks)
+    before, recent = (_Side(*(count_of(rows & mask) for rows in (hits, unknown, among))) for mask in masks)
     shares = share(before.hits, before.n, least=1), share(recent.hits, recent.n, least=1)
-    told = _told(within, int(np.count_nonzero(complaints & (masks[0] | masks[1]))), before.unknown + recent.unknown)
+    told = _told(within, count_of(complaints & (masks[0] | masks[1])), before.unknown + recent.unknown)
     weeks, n = tuple(_weeks(day, hits, among, first, last)), before.n + recent.n
     if remedy := _remedy(before.n, recent.n, last - first) or _untold(before, recent, told):
         return Inflow(*shares, Estimate(n), None, "unknown", remedy, weeks, told)

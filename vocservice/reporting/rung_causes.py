@@ -14,13 +14,13 @@ import numpy as np
 from vocservice.reporting.clusters import Floats
 from vocservice.reporting.draws import customers_drawn, threshold
 from vocservice.reporting.estimate import MIN_N, share
-from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, distinct
+from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, count_of, distinct
 from vocservice.reporting.frame import Floats as Doubles
 from vocservice.reporting.inflow import complaints_of
 from vocservice.reporting.regions import Region, region_of
 from vocservice.reporting.rows import Row, rows_at, vectors_at
 from vocservice.reporting.saying import said
-from vocservice.reporting.scope import CLEAR_Q, MIN_EARLIER, RECENT_DAYS, Cause, Rung
+from vocservice.reporting.scope import CLEAR_Q, MIN_EARLIER, Cause, Rung, late_and_earlier
 from vocservice.reporting.stats import benjamini_hochberg, binomial_tail, predictive_tail
 from vocservice.reporting.themes import Grouped, grouped, matrix_of
 
@@ -72,10 +72,8 @@ class _Halves:
     @classmethod
     def of(cls, frame: Frame) -> "_Halves":
         complaints, drawn = frame.is_service, customers_drawn(frame)
-        last = int(frame.day.max(initial=0, where=complaints))
-        is_late = frame.day > max(last - RECENT_DAYS, 0)
         average = _average(frame, complaints & (drawn >= HALF))
-        return cls(frame, drawn, complaints, is_late, (frame.day > 0) & ~is_late, average)
+        return cls(frame, drawn, complaints, *late_and_earlier(frame, complaints), average)
 
     def making(self, members: Ints) -> Ints:
         """The latest complaints of the one half."""
@@ -136,7 +134,7 @@ def _average(frame: Frame, complaints: Bools) -> float:
     places = frame.places
     here = (places.polarity == NEGATIVE) & (places.stage != NONE) & complaints[places.row]
     cells = np.bincount(places.stage[here].astype(np.int64) * len(frame.factor_keys) + places.factor[here])
-    return float(cells[cells > 0].mean()) / int(np.count_nonzero(complaints)) if here.any() else 0.0
+    return float(cells[cells > 0].mean()) / count_of(complaints) if here.any() else 0.0
 
 
 def _split(rung: Rung, halves: _Halves, rows: Sequence[Row], least: int) -> Rung:
@@ -224,12 +222,12 @@ def _against(halves: _Halves, held: Ints, seen: _Seen) -> Iterator[_Against]:
     An earlier complaint without a vector counts as one of the cause, so that none rises for want of vectors.
     """
     complaints = halves.complaints & seen.among
-    n = int(np.count_nonzero(complaints))
+    n = count_of(complaints)
     yield _Against("the average cell", binomial_tail(len(held), n, halves.average), len(held), n * halves.average)
-    late, earlier = (int(np.count_nonzero(complaints & side)) for side in (halves.is_late, halves.is_earlier))
+    late, earlier = (count_of(complaints & side) for side in (halves.is_late, halves.is_earlier))
     if earlier >= MIN_EARLIER and late >= MIN_N:
-        before = sum(int(np.count_nonzero(halves.is_earlier[rows])) for rows in (held, seen.without))
-        hits = int(np.count_nonzero(halves.is_late[held]))
+        before = sum(count_of(halves.is_earlier[rows]) for rows in (held, seen.without))
+        hits = count_of(halves.is_late[held])
         yield _Against("earlier records", predictive_tail(hits, late, before, earlier), hits, late * (before + 0.5) / (earlier + 1))
 
 

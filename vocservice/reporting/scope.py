@@ -381,6 +381,12 @@ def _cells(frame: Frame, places: Places, among: Bools) -> Mapping[tuple[int, int
     return {(cell // width - 1, cell % width): part for cell, part in zip(cells.tolist(), parts, strict=False)}
 
 
+def late_and_earlier(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
+    """(n,) rows of the last 28 days of some complaints, and dated ones before."""
+    is_late = np.asarray(frame.day > max(int(frame.day.max(initial=0, where=complaints)) - RECENT_DAYS, 0))
+    return is_late, np.asarray((frame.day > 0) & ~is_late)
+
+
 def _bases(frame: Frame, complaints: Bools, cells: Mapping[tuple[int, int], Ints]) -> tuple[_Base, ...]:
     """What a cell is held against: the average blamed cell, and its own rate before the last 28 days where there is such a time.
 
@@ -388,8 +394,7 @@ def _bases(frame: Frame, complaints: Bools, cells: Mapping[tuple[int, int], Ints
     """
     average = float(np.mean([len(members) for members in cells.values()])) / count_of(complaints) if cells else 0.0
     bases = [_Base("the average cell", dict.fromkeys(cells, average), complaints)]
-    is_late = frame.day > max(int(frame.day.max(initial=0, where=complaints)) - RECENT_DAYS, 0)
-    recent, earlier = complaints & is_late, complaints & (frame.day > 0) & ~is_late
+    recent, earlier = (complaints & side for side in late_and_earlier(frame, complaints))
     n = count_of(earlier)
     if n >= MIN_EARLIER and count_of(recent) >= MIN_N:
         seen = {cell: (count_of(earlier[members]), n) for cell, members in cells.items()}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from vocservice.reporting.estimate import MIN_N
-from vocservice.reporting.frame import NONE, Codes, Ints, named
+from vocservice.reporting.frame import NONE, Codes, Ints, count_of
 from vocservice.reporting.own import MOST_FIELDS, OTHER
 
 MOST_OFFERED = 12
@@ -133,7 +133,7 @@ def _counted(parts: Sequence[OwnFields], names: Sequence[str]) -> Mapping[str, i
 
 
 def _told(codes: Codes) -> int:
-    return int(np.count_nonzero(codes.codes != NONE))
+    return count_of(codes.codes != NONE)
 
 
 def _one(parts: Sequence[Codes | None], sizes: Sequence[int], *, are_asked: bool) -> Codes:
@@ -164,10 +164,11 @@ def _kind(values: int) -> type[np.signedinteger[Any]]:
 
 def _tidied(values: Collection[str], codes: Ints, *, are_asked: bool) -> Codes:
     """The values that are there, as narrow as they fit."""
-    counts = np.bincount(codes + 1, minlength=len(values) + 1)[1:]
+    told = Codes(tuple(values), codes)
+    counts = told.counts()
     if not are_asked and (MANY in values or np.count_nonzero(counts) > MOST_VALUES):
         return Codes((MANY,), np.minimum(codes, 0).astype(np.int16))
     if are_asked or not counts.all():
-        found = named([*values, None], [*counts.tolist(), 0], codes)  # the place before the first is the last, which is none
+        found = told.used(counts)
         return Codes(found.names, found.codes.astype(_kind(len(found.names))))
-    return Codes(tuple(values), codes.astype(np.int16, copy=False))
+    return Codes(told.names, codes.astype(np.int16, copy=False))

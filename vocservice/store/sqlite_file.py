@@ -77,7 +77,7 @@ def _index(file: sqlite3.Connection) -> None:
 
 def _rows(taken: Taken, segments: Segments) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
     """What goes into each table; times in ISO 8601, as SQLite and DuckDB read them."""
-    row = exported(taken, segments)
+    row = exported(taken, {})  # segments have a table of their own
     times = {name: row[name].isoformat() for name in ("created_at", "received_at")}
     yield FEEDBACK, [tuple((row | times)[name] for name in TABLES[FEEDBACK])]
     yield SEGMENTS, [(taken.id, *told) for told in segments_of(taken, segments)]

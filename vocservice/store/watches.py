@@ -210,9 +210,7 @@ def await_all(connection: Connection) -> None:
 def _await(connection: Connection, watch: Watch, *, last: datetime | None = None) -> None:
     """The next digest; else the next look, after the cool-down since it spoke last."""
     at = now(connection)
-    if watch.is_digest:
-        return wait(connection, watch, watch.timing.next_at(at) - at)
-    return wait(connection, watch, watch.timing.next_at(at + LOOK, last) - at)
+    wait(connection, watch, watch.timing.next_at(at if watch.is_digest else at + LOOK, last) - at)
 
 
 def _checked(connection: Connection, user: User, wish: Wish) -> Json:

@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from flask import Response, abort, make_response, redirect, request, url_for
 
-from vocservice.errors import ConfigError, InputError
-from vocservice.paths import config_path
-from vocservice.rules.ruleset import load_ruleset
+from vocservice.errors import InputError
 from vocservice.store import alerts, rules, urgency
 from vocservice.store.alerts import Wish
 from vocservice.store.rule_hits import REVIEW
 from vocservice.store.timing import Timing, timing_of, zones
 from vocservice.store.users import ADMIN
-from vocservice.taxonomy import Taxonomy
 from vocservice.web import people
 from vocservice.web.people import person, require_role
 from vocservice.web.state import state
@@ -84,10 +81,20 @@ def _kept(fault: str) -> Mapping[str, Sequence[str]]:
 def _wish() -> Wish:
     form = request.form
     readers = tuple(form.getlist("reader"))
-    if readers and not state().sends_mail:
-        raise InputError("no mail server is set (mail.host), so nobody can be mailed", code="mail_missing")
+    if readers:
+        check_mail()
     wanted = (form.get("name", ""), tuple(form.getlist("label")), _number("urgency"))
     return Wish(*wanted, timing_in_form(), readers, form.get("endpoints") == "on")
+
+
+def check_mail() -> None:
+    """Let somebody be mailed.
+
+    Raises:
+        InputError: no mail server is set (`mail_missing`).
+    """
+    if not state().sends_mail:
+        raise InputError("no mail server is set (mail.host), so nobody can be mailed", code="mail_missing")
 
 
 def timing_in_form() -> Timing:
@@ -120,13 +127,6 @@ def _labels() -> list[str]:
     of_sets = [f"{name}.{key}" for name in (*urgency.SHOWN_SETS, "outcome") if name in taxonomy for key in taxonomy[name].keys]
     with people.database().read() as connection:
         named = [rule.name for rule in rules.listed(connection, person().workspace_id) if rule.effect == REVIEW]
-    of_rules = [f"{urgency.RULES}.{name}" for name in dict.fromkeys([*_installed(taxonomy), *named])]
+    installed = [rule.id for rule in state().model.installed_rules() or () if rule.effect == REVIEW]
+    of_rules = [f"{urgency.RULES}.{name}" for name in dict.fromkeys([*installed, *named])]
     return [urgency.NEEDS_REVIEW, *of_sets, *of_rules]
-
-
-def _installed(taxonomy: Taxonomy) -> list[str]:
-    """The ids of the rules of the installation that call for a person."""
-    try:
-        return [rule.id for rule in load_ruleset(config_path("rules.toml"), taxonomy) if rule.effect == REVIEW]
-    except ConfigError:  # a fault in the file stops the next start, not this page
-        return []

@@ -11,12 +11,10 @@ from urllib.parse import urlencode
 
 from flask import Response, abort, jsonify, make_response, redirect, request, url_for
 
-from vocservice.errors import ConfigError, ConflictError
-from vocservice.paths import config_path
+from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
 from vocservice.rules.pace import pace_of
-from vocservice.rules.ruleset import load_ruleset
 from vocservice.store import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
 from vocservice.store.annotations import Annotation, Draft
 from vocservice.store.bulks import Action, Bulk
@@ -246,10 +244,10 @@ def _owners(found: Case) -> Mapping[str, str]:
     """Who answers for each rule of the installation; looked up where one of them held."""
     if not found.result.get("rules"):
         return {}
-    try:
-        return {rule.id: rule.owner for rule in load_ruleset(config_path("rules.toml"), state().model.taxonomy())}
-    except ConfigError:  # a fault in the file stops the next start, not this page
+    rules = state().model.installed_rules()
+    if rules is None:
         return {rule["id"]: "" for rule in found.result["rules"]}
+    return {rule.id: rule.owner for rule in rules}
 
 
 def _done(connection: Any, user: User) -> Bulk | None:

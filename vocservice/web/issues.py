@@ -213,22 +213,23 @@ def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> s
     values = {"stage": rung.stage, "factor": rung.factor, "cause": words, "title": title, "owner": owner}
     region = cause.region if cause else None
     with people.database().write() as connection:
-        if cause and cause not in _free(rung, _live_regions(connection)):
-            raise issues.taken()
+        if cause:
+            kept = issue_regions.of_workspace(connection, person().workspace_id)
+            if cause not in _free(rung, _live_regions(issues.listed(connection, person().workspace_id), kept)):
+                raise issues.taken()
         made = issues.open_one(connection, person(), **values, evidence=evidence)
         if region:
             issue_regions.keep(connection, person().workspace_id, made, region)
     return made
 
 
-def _live_regions(connection: Any) -> Mapping[_Cell, Sequence[Sequence["Region"]]]:
+def _live_regions(found: Sequence[Issue], kept: Mapping[str, Sequence["Region"]]) -> Mapping[_Cell, Sequence[Sequence["Region"]]]:
     """Where the cause of each live issue lies, by stage and factor."""
-    from vocservice.store import issue_regions
-
-    kept = issue_regions.of_workspace(connection, person().workspace_id)
-    live = [issue for issue in issues.listed(connection, person().workspace_id) if issue.is_live and issue.id in kept]
-    cells = {(issue.stage, issue.factor) for issue in live}
-    return {cell: [kept[issue.id] for issue in live if (issue.stage, issue.factor) == cell] for cell in cells}
+    live: dict[_Cell, list[Sequence[Region]]] = {}
+    for issue in found:
+        if issue.is_live and issue.id in kept:
+            live.setdefault((issue.stage, issue.factor), []).append(kept[issue.id])
+    return live
 
 
 def _check_free(connection: Any, issue: Issue) -> None:
@@ -240,9 +241,11 @@ def _check_free(connection: Any, issue: Issue) -> None:
     from vocservice.reporting.regions import may_be_one
     from vocservice.store import issue_regions
 
-    own = issue_regions.of_workspace(connection, person().workspace_id).get(issue.id)
-    if own and any(may_be_one(own, one) for one in _live_regions(connection).get((issue.stage, issue.factor), ())):
-        raise issues.taken()
+    kept = issue_regions.of_workspace(connection, person().workspace_id)
+    if own := kept.get(issue.id):
+        live = _live_regions(issues.listed(connection, person().workspace_id), kept)
+        if any(may_be_one(own, one) for one in live.get((issue.stage, issue.factor), ())):
+            raise issues.taken()
 
 
 def _free(rung: "Rung", live: Mapping[_Cell, Sequence[Sequence["Region"]]]) -> tuple["Cause", ...]:
@@ -255,8 +258,10 @@ def _free(rung: "Rung", live: Mapping[_Cell, Sequence[Sequence["Region"]]]) -> t
 
 def _offers(report: "Report", found: Sequence[Issue]) -> list[Offer]:
     """The first rungs that have something to offer."""
+    from vocservice.store import issue_regions
+
     with people.database().read() as connection:
-        live = _live_regions(connection)
+        live = _live_regions(found, issue_regions.of_workspace(connection, person().workspace_id))
     whole = {(issue.stage, issue.factor) for issue in found if issue.is_live and not issue.cause}
     offers = (Offer(rung, (rung.stage, rung.factor) not in whole, _free(rung, live)) for rung in _rungs(report))
     return [offer for offer in offers if offer.is_whole or offer.causes][:SHOWN_RUNGS]

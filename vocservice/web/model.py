@@ -11,7 +11,9 @@ from time import monotonic
 
 from vocservice.api import Analyser, configured_bundle, load
 from vocservice.errors import BundleError, ConfigError, StoreError
+from vocservice.paths import config_path
 from vocservice.records import RawVerbatim, Rejected, Result
+from vocservice.rules.ruleset import Rule, load_ruleset
 from vocservice.settings import Settings
 from vocservice.taxonomy import Taxonomy, load_taxonomy
 from vocservice.web.gather import Gatherer
@@ -79,6 +81,13 @@ class Model:
             return self.analyser().taxonomy
         except BundleError:
             return load_taxonomy(Path(self._settings.taxonomy) if self._settings.taxonomy else None)
+
+    def installed_rules(self) -> tuple[Rule, ...] | None:
+        """The rules of the installation; None while their file is at fault, which stops the next start and no page."""
+        try:
+            return load_ruleset(config_path("rules.toml"), self.taxonomy())
+        except ConfigError:
+            return None
 
     def configured(self) -> str:
         """The name of the bundle that serves where none was ever promoted.

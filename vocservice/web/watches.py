@@ -13,7 +13,7 @@ from vocservice.store.users import ANALYST
 from vocservice.store.views import WORKBENCH
 from vocservice.store.watches import Watch, Wish
 from vocservice.web import people
-from vocservice.web.alerts import DAYS, timing_in_form
+from vocservice.web.alerts import DAYS, check_mail, timing_in_form
 from vocservice.web.people import person, require_role
 from vocservice.web.segments import address_of
 from vocservice.web.selecting import asked_of, values_of
@@ -42,8 +42,9 @@ def listing() -> Response:
 def add() -> Response:
     """A new watch."""
     try:
+        wish = _wish(None)
         with people.database().write() as connection:
-            watches.create(connection, person(), _wish(None))
+            watches.create(connection, person(), wish)
     except InputError as error:
         return _page(status=422, fault=error.message)
     return make_response(redirect(url_for("watches.listing"), 303))
@@ -64,8 +65,9 @@ def change(watch_id: str) -> Response:
     try:
         if do != "save":
             return _done(held, do)
+        wish = _wish(held)
         with people.database().write() as connection:
-            watches.change(connection, person(), held, _wish(held))
+            watches.change(connection, person(), held, wish)
     except InputError as error:
         return _one_page(held, status=422, fault=error.message)
     return make_response(redirect(url_for("watches.listing"), 303))
@@ -82,7 +84,7 @@ def _done(held: Watch, do: str) -> Response:
         if do == "delete":
             watches.remove(connection, person(), held)
         elif do == "now":
-            _check_mail()
+            check_mail()
             watches.ask_now(connection, person(), held)
         else:
             watches.set_enabled(connection, person(), held, do == "enable")
@@ -152,14 +154,9 @@ def _wish(held: Watch | None) -> Wish:
     form = request.form
     readers = tuple(form.getlist("reader"))
     if readers:
-        _check_mail()
+        check_mail()
     segment, filters, selection = _segment(form.get("segment", ""), held)
     return Wish(form.get("name", ""), segment, filters, selection, timing_in_form(), readers, form.get("endpoints") == "on")
-
-
-def _check_mail() -> None:
-    if not state().sends_mail:
-        raise InputError("no mail server is set (mail.host), so nobody can be mailed", code="mail_missing")
 
 
 def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, str], Selection]:
