@@ -10,6 +10,7 @@ from vocservice.jobs.backoff import grown
 from vocservice.settings import Settings
 from vocservice.store.opened import Store
 
+from .mailing import Server
 from .stores import made_store, settings_in
 
 
@@ -30,3 +31,11 @@ def store(settings: Settings, tmp_path: Path) -> Iterator[Store]:
     made = made_store(tmp_path, settings)
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    made.controller.start()
+    yield made
+    made.controller.stop()

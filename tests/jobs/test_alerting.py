@@ -1,16 +1,11 @@
 """Tests of alerts: what they gather, when they speak, to whom, what they say and never say; over a mail server on this machine."""
 
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time, timedelta
-from email import message_from_bytes
-from email.message import Message
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from builders import CANARY
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import insert, select, update
@@ -19,7 +14,7 @@ from web.storing import hash_fast
 from vocservice.errors import InputError
 from vocservice.jobs.alerting import MAX_ATTEMPTS, SHOWN, Alerting
 from vocservice.jobs.errands import Errand
-from vocservice.settings import HttpLimits, MailSettings, Settings
+from vocservice.settings import MailSettings, Settings
 from vocservice.store import alerts, audit, deadletters, jobs, outbound, records, rules, schema, users
 from vocservice.store.alerts import ALERT, TRY, Alert, Wish
 from vocservice.store.database import now
@@ -29,67 +24,22 @@ from vocservice.store.timing import Timing
 from vocservice.store.users import User
 from vocservice.taxonomy import load_taxonomy
 
+from .mailing import Server, mailed, person
 from .stores import WORKSPACE, add, add_transcript, job_states, make_due, worker_of
 
 KNOWN = ("needs_review", "flags.churn_risk", "rules.loud")
 NAME = "Angry and leaving"
 
 
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
-
-
-class Server:
-    """A mail server on this machine: what it got, and for whom; it refuses what it is told to."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[list[str], Message]] = []
-        self.refuses: set[str] = set()
-        self.is_ill = False
-        self.controller = Controller(self, hostname="127.0.0.1", port=free_port())
-
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
-        if address in self.refuses:
-            return "550 no such person"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.is_ill:
-            return "451 later"
-        self.got.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))  # type: ignore[arg-type]
-        return "250 OK"
-
-    @property
-    def texts(self) -> list[str]:
-        return [message.get_payload(decode=True).decode() for _, message in self.got]  # type: ignore[union-attr]
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    made.controller.start()
-    yield made
-    made.controller.stop()
-
-
 @pytest.fixture
 def settings(settings: Settings, server: Server) -> Settings:
-    mail = MailSettings(host="127.0.0.1", port=server.controller.port, security="none", sender="voc@example.org")
-    return settings.model_copy(update={"mail": mail, "http": HttpLimits(public_url="https://voc.example.org/")})
+    return mailed(settings, server)
 
 
 @pytest.fixture
 def lead(store: Store, monkeypatch: pytest.MonkeyPatch) -> User:
     hash_fast(monkeypatch)
     return person(store, "lead@example.org", "support_lead")
-
-
-def person(store: Store, email: str, role: str) -> User:
-    with store.database.write() as connection:
-        return users.add(connection, WORKSPACE, email=email, name="Ada", role=role, password="long enough to be one", actor="test")
 
 
 def alert(store: Store, by: User, *, readers: Sequence[User] | None = None, **changes: Any) -> Alert:

@@ -1,6 +1,5 @@
 """Tests of watches: what a digest says, anomalies told once, quiet hours and cool-downs, a worker that dies; no word of a customer."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from sqlalchemy import insert, select, update
 from web.storing import hash_fast
 
 from vocservice.records import Factor, Label, Scope, Sentiment
-from vocservice.settings import HttpLimits, MailSettings, Settings
+from vocservice.settings import Settings
 from vocservice.store import outbound, schema, watches
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -20,26 +19,16 @@ from vocservice.store.timing import Timing
 from vocservice.store.users import User
 from vocservice.store.watches import NOW, WATCH, Watch, Wish
 
+from .mailing import URL, Server, mailed, person
 from .stores import WORKSPACE, job_states, make_due, worker_of
-from .test_alerting import Server, person
 
 TEXT = f"It crashed, {CANARY}."
-URL = "https://voc.example.org"
 DIGEST = Timing(digest_at=time(8, 30), days=(0,))
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    made.controller.start()
-    yield made
-    made.controller.stop()
-
-
-@pytest.fixture
 def settings(settings: Settings, server: Server) -> Settings:
-    mail = MailSettings(host="127.0.0.1", port=server.controller.port, security="none", sender="voc@example.org")
-    return settings.model_copy(update={"mail": mail, "http": HttpLimits(public_url=f"{URL}/")})
+    return mailed(settings, server)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Tests of the alerts page: who may, what is kept as it was written, what is refused, and names that try to become markup."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,7 @@ DIGEST = {"when": "digest", "digest_at": "08:30", "day": ["Mon", "Fri"]}
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    made = Office(tmp_path, monkeypatch)
-    made.app.extensions["vocservice"] = replace(made.app.extensions["vocservice"], sends_mail=True)
-    return made
+    return Office(tmp_path, monkeypatch, sends_mail=True)
 
 
 @pytest.fixture
@@ -84,7 +81,7 @@ def test_rules_are_offered_that_bring_records_to_the_desk_of_the_installation_to
 ) -> None:
     rule = '[[rules]]\nid = "{}"\nowner = "Digital"\nwhen = "turns > 2"\nreason = "Waited"\neffect = "{}"\nqueue = "waits"\n'
     (tmp_path / "rules.toml").write_text(rule.format("late", "review") + rule.format("sorted", "route"), encoding="utf-8")
-    monkeypatch.setattr("vocservice.web.alerts.config_path", tmp_path.joinpath)
+    monkeypatch.setattr("vocservice.web.model.config_path", tmp_path.joinpath)
     with office.database.write() as connection:
         for name, effect in (("Loud", "review"), ("Quiet", "route")):
             draft = Draft(name=name, owner="Digital", expression="turns > 2", reason="Waited", effect=effect, tag="waits")
@@ -95,7 +92,7 @@ def test_rules_are_offered_that_bring_records_to_the_desk_of_the_installation_to
 
 
 def test_without_a_mail_server_nobody_can_be_mailed(office: Office, admin: Browser) -> None:
-    office.app.extensions["vocservice"] = replace(office.app.extensions["vocservice"], sends_mail=False)
+    office.mail(sends=False)
     assert "No mail server is set" in admin.client.get("/admin/alerts").text
     lead = office.user("support_lead")
     assert add(admin, reader=[lead.id]).status_code == 422 and held(office, admin) == []

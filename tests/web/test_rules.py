@@ -118,7 +118,7 @@ def test_a_rule_of_the_installation_names_who_answers_for_it(
 ) -> None:
     rule = f'[[rules]]\nid = "{known}"\nowner = "Customer support"\nwhen = "turns > 2"\nreason = "Waited too long"\n'
     (tmp_path / "rules.toml").write_text(rule, encoding="utf-8")
-    monkeypatch.setattr("vocservice.web.desk.config_path", tmp_path.joinpath)
+    monkeypatch.setattr("vocservice.web.model.config_path", tmp_path.joinpath)
     record = analysed(office, rules=(RuleHit("late_answer", "review", "Waited too long", "turns > 2"),))
     assert f"Waited too long {whose} As" in " ".join(office.browser("analyst").page(f"/desk/{record}").words.split())
 

@@ -1,6 +1,5 @@
 """Tests of the page of watches: who may, what is kept, which segments can be watched, and that all of it is of the own workspace."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,7 @@ FORM = {"name": "Monday", "segment": "", "when": "digest", "digest_at": "08:30",
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
-    made = Office(tmp_path, monkeypatch)
-    made.app.extensions["vocservice"] = replace(made.app.extensions["vocservice"], sends_mail=True)
-    return made
+    return Office(tmp_path, monkeypatch, sends_mail=True)
 
 
 @pytest.fixture
@@ -113,7 +110,7 @@ def test_what_cannot_be_is_refused_with_a_reason_and_the_form_stays(office: Offi
 def test_a_name_of_markup_stays_text_and_without_a_mail_server_nobody_is_mailed(office: Office, analyst: Browser) -> None:
     add(analyst, name=HOSTILE[0][:100], reader=[])
     assert "<script>alert" not in analyst.client.get(PAGE).text and len(held(office, analyst)) == 1
-    office.app.extensions["vocservice"] = replace(office.app.extensions["vocservice"], sends_mail=False)
+    office.mail(sends=False)
     assert "No mail server is set" in analyst.client.get(PAGE).text
     assert add(analyst, reader=[analyst.user.id]).status_code == 422
     place = f"{PAGE}/{held(office, analyst)[0].id}"

@@ -81,12 +81,17 @@ class Page(HTMLParser):
 class Office:
     """An application over a fresh store, with people who sign in."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, second_share: float = 0):
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, second_share: float = 0, sends_mail: bool = False):
         hash_fast(monkeypatch)
         read_twice(monkeypatch, second_share)  # not the share of the installation, which would choose by the ids of the day
         monkeypatch.setattr("vocservice.web.looking.SMALL_SECONDS", 60.0)  # whole pages, however slow the machine is
         self.door = Door(folder)
         self.app, self.database = self.door.app, self.door.database
+        self.mail(sends=sends_mail)
+
+    def mail(self, *, sends: bool) -> None:
+        """Whether the installation has a mail server."""
+        self.app.extensions["vocservice"] = replace(self.app.extensions["vocservice"], sends_mail=sends)
 
     def user(self, role: str = "support_lead", *, name: str = "Ada", email: str = "", workspace: str = WORKSPACE) -> User:
         address = email or f"{new_id(role)}@example.org"
