@@ -38,7 +38,7 @@ from vocservice.reporting.rows import Row, rarely_collected, row_of
 from vocservice.store import packed, reading
 from vocservice.store.database import Database
 from vocservice.taxonomy import load_taxonomy
-from vocservice.web.tables import Table
+from vocservice.web.workbench.tables import Table
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # of made-up records, the same every time
 EMAIL = f"{WORKSPACE}@example.org"

@@ -34,7 +34,8 @@ START = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from vocservice.settings import BatchSettings, Settings, StoreSettings
-from vocservice.web import model, server
+from vocservice.web import model
+from vocservice.web.serving import server
 model.load = lambda *_, **__: __import__("builders").fake_analyser()
 server.choose = lambda: "werkzeug"
 store = StoreSettings(url=f"sqlite:///{sys.argv[3]}/voc.db", keys=(sys.argv[4],))

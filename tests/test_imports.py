@@ -23,8 +23,8 @@ ONLY_IN = {
     "spacy": ("vocservice.text",),
     "sqlalchemy": ("vocservice.store",),
     "click": ("vocservice.cli", "training"),
-    "authlib": ("vocservice.web.provider",),
-    "joserfc": ("vocservice.web.provider",),
+    "authlib": ("vocservice.web.accounts.provider",),
+    "joserfc": ("vocservice.web.accounts.provider",),
     "ray": ("vocservice.batch",),
     "sklearn": ("training",),
 }
@@ -184,7 +184,7 @@ def test_the_client_needs_no_server_store_or_model() -> None:
     loaded_by("import vocservice.client", without=("flask", "werkzeug", "sqlalchemy", "onnxruntime", "spacy", "numpy", "pyarrow"))
 
 
-@pytest.mark.parametrize("statement", ["import vocservice", "import vocservice.cli", "import vocservice.web.with_gunicorn"])
+@pytest.mark.parametrize("statement", ["import vocservice", "import vocservice.cli", "import vocservice.web.serving.with_gunicorn"])
 def test_importing_is_light(statement: str) -> None:
     """The last one above all: gunicorn forks, and a runtime with threads must not be loaded before."""
     assert loaded_by(statement) & {"onnxruntime", "spacy", "numpy", "torch", "pyarrow", "pandas", "polars"} == set()

@@ -6,8 +6,8 @@ import pytest
 
 from vocservice.settings import Settings
 from vocservice.store import opened
-from vocservice.web import server
-from vocservice.web.server import Plan
+from vocservice.web.serving import server
+from vocservice.web.serving.server import Plan
 
 from .conftest import Voc
 

@@ -9,7 +9,7 @@ from web.visiting import Office
 from werkzeug.serving import make_server
 
 from e2e.sitting import Desk
-from vocservice.web import looking
+from vocservice.web.workbench import looking
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from vocservice.jobs import supervisor
 from vocservice.jobs.supervisor import Supervisor
 from vocservice.settings import Settings
-from vocservice.web import server
+from vocservice.web.serving import server
 
 from .stores import wait_for
 

@@ -27,8 +27,8 @@ from vocservice.store.batch_files import BatchFiles
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.web.app import create_app
-from vocservice.web.batches import cancelled
-from vocservice.web.uploads import display_name
+from vocservice.web.batches.api import cancelled
+from vocservice.web.requests.uploads import display_name
 from web.sending import CHUNKED, check_problem
 from web.storing import ELSEWHERE, WORKSPACE, Door
 from web.test_openapi import check, schema_of

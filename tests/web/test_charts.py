@@ -12,7 +12,7 @@ from builders import piece
 
 from vocservice.records import Factor, Label
 from vocservice.reporting.charted import CHARTED
-from vocservice.web import looking
+from vocservice.web.workbench import looking
 from web.storing import ELSEWHERE
 from web.test_openapi import DOCUMENT
 from web.test_workbench import figures, set_record
@@ -94,7 +94,7 @@ def test_what_is_only_counted_waits_for_nothing(filled: Office, monkeypatch: pyt
     browser = filled.browser("analyst")
     whole = {name: numbers(browser, name)["data"] for name, chart in CHARTED.items() if not chart.waits_for}
     monkeypatch.setattr(looking.Looking, "whole", lambda _: pytest.fail("it waited"))
-    monkeypatch.setattr("vocservice.web.library.Library.made", lambda *_: None)
+    monkeypatch.setattr("vocservice.web.workbench.library.Library.made", lambda *_: None)
     assert {name: numbers(browser, name)["data"] for name in whole} == whole
 
 

@@ -18,7 +18,7 @@ from vocservice.jobs.worker import Worker
 from vocservice.settings import Settings
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
-from vocservice.web.uploads import MEDIA_TYPES
+from vocservice.web.requests.uploads import MEDIA_TYPES
 from web.storing import Door
 from web.test_openapi import DOCUMENT, resolved
 

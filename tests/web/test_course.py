@@ -12,7 +12,7 @@ from vocservice.reporting.recovery import is_unfixed
 from vocservice.rules.pace import pace_of, said_of
 from vocservice.store import schema
 from vocservice.taxonomy import load_taxonomy
-from vocservice.web.course import course_of, lasting
+from vocservice.web.shown.course import course_of, lasting
 from web.visiting import TALK, Office
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vocservice.settings import HttpLimits, Settings
 from vocservice.store.keys import SCOPES
 from vocservice.web import app as whole
-from vocservice.web.access import gate_of
+from vocservice.web.requests.access import gate_of
 from vocservice.web.app import create_app
 from vocservice.web.described import document
 from vocservice.web.described.parts import Answer, Noun, Operation

@@ -11,7 +11,7 @@ from vocservice.jobs.digests import Digests, ended, kept
 from vocservice.settings import ReportSettings
 from vocservice.store import schema
 from vocservice.taxonomy import load_taxonomy
-from vocservice.web import digests
+from vocservice.web.workbench import digests
 from web.storing import ELSEWHERE, WORKSPACE
 from web.visiting import TALK, Office
 

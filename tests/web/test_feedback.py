@@ -16,7 +16,7 @@ from vocservice.errors import StoreError
 from vocservice.records import Label, Scope
 from vocservice.store import analyses, idempotency, jobs, schema
 from vocservice.store.jobs import Lease
-from vocservice.web import feedback
+from vocservice.web.api import feedback
 from web.sending import check_problem
 from web.storing import ELSEWHERE, Door
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from vocservice.settings import Settings, StoreSettings
 from vocservice.web.app import create_app
 from vocservice.web.kept import Kept
-from vocservice.web.limits import MOST_CALLERS, Limiter, OwnBuckets, RedisBuckets, limiter
+from vocservice.web.requests.limits import MOST_CALLERS, Limiter, OwnBuckets, RedisBuckets, limiter
 from web.storing import Door
 from web.visiting import Office
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from vocservice.settings import HttpLimits, Settings
 from vocservice.store import schema
-from vocservice.web import people
+from vocservice.web.accounts import people
 from vocservice.web.app import create_app
 from web.visiting import PASSWORD, Browser, Office, Page
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vocservice.browser import NAMES
-from vocservice.web import prints
+from vocservice.web.workbench import prints
 from web.storing import ELSEWHERE
 from web.visiting import Office
 

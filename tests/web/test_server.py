@@ -27,9 +27,9 @@ from vocservice.settings import Settings
 from vocservice.store import sources
 from vocservice.store.database import Database
 from vocservice.store.schema import records
-from vocservice.web import server
-from vocservice.web.server import Plan
-from vocservice.web.with_gunicorn import options_of
+from vocservice.web.serving import server
+from vocservice.web.serving.server import Plan
+from vocservice.web.serving.with_gunicorn import options_of
 
 TESTS = Path(__file__).parents[1]
 START = """
@@ -37,7 +37,10 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import intake
-from vocservice.web import draining, model, paced, server
+from vocservice.web import model
+from vocservice.web.serving import draining
+from vocservice.web.serving import paced
+from vocservice.web.serving import server
 model.load = lambda *_, **__: __import__("builders").fake_analyser()
 server.choose = lambda: sys.argv[2]
 draining.LINGER_SECONDS = float(sys.argv[4])

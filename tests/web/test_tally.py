@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vocservice.web.tally import Counted, Tally
+from vocservice.web.desk.tally import Counted, Tally
 from web.storing import WORKSPACE
 from web.visiting import Office
 

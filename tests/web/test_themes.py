@@ -14,8 +14,8 @@ from sqlalchemy import update
 from vocservice.records import Factor, Label, RawVerbatim
 from vocservice.store import records, schema, vectors
 from vocservice.store.vectors import Held
-from vocservice.web import themes
-from vocservice.web.shelf import Shelf
+from vocservice.web.workbench import themes
+from vocservice.web.workbench.shelf import Shelf
 from vocservice.web.state import Model
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE

@@ -31,10 +31,10 @@ from vocservice.store.packed import catch_up
 from vocservice.store.records import erase_by_id
 from vocservice.tables import write_records as write_records_module
 from vocservice.taxonomy import load_taxonomy
-from vocservice.web import workbench
-from vocservice.web.library import MOST_WAITING, Library
-from vocservice.web.selecting import searched_of
-from vocservice.web.tables import Tables
+from vocservice.web.workbench import pages as workbench
+from vocservice.web.workbench.library import MOST_WAITING, Library
+from vocservice.web.workbench.selecting import searched_of
+from vocservice.web.workbench.tables import Tables
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
@@ -450,11 +450,11 @@ def test_while_records_are_read_the_page_says_so(office: Office, page: str, monk
 def test_a_file_is_not_waited_for_as_long_as_records_are_read(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser, go_on = office.browser("analyst"), Event()
-    monkeypatch.setattr("vocservice.web.library.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("vocservice.web.workbench.library.PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: go_on.wait(10) and catch_up(*given))
     answer = browser.client.get("/workbench/records.parquet")
     go_on.set()
-    monkeypatch.setattr("vocservice.web.library.PATIENCE_SECONDS", 60)
+    monkeypatch.setattr("vocservice.web.workbench.library.PATIENCE_SECONDS", 60)
     assert answer.status_code == 503
     assert figures(browser)["headlines"]["records"] == 1
 
@@ -521,7 +521,7 @@ def test_few_may_wait_for_a_report_and_the_next_is_told_to_ask_again() -> None:
 
 
 def test_a_report_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vocservice.web.library.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("vocservice.web.workbench.library.PATIENCE_SECONDS", 0.05)
     go_on = Event()
     making = Library().get(1, lambda: go_on.wait(10))  # type: ignore[arg-type, return-value]
     with pytest.raises(StoreError, match="ask again"):
@@ -559,7 +559,7 @@ def test_a_report_is_made_beside_pages_which_get_their_turn_soon() -> None:
 def test_a_narrow_filter_waits_for_no_other_report(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     several(office)
     browser, go_on = office.browser("analyst"), Event()
-    monkeypatch.setattr("vocservice.web.looking.SMALL_SECONDS", 0.01)
+    monkeypatch.setattr("vocservice.web.workbench.looking.SMALL_SECONDS", 0.01)
     monkeypatch.setattr("vocservice.store.reported.report_of", lambda *given, **named: go_on.wait(30) and report_of(*given, **named))
     assert browser.client.get("/workbench").status_code == 200
     narrow = browser.client.get("/workbench?stage=use")
@@ -571,7 +571,7 @@ def test_a_narrow_filter_waits_for_no_other_report(office: Office, monkeypatch: 
 
 def test_of_many_records_a_page_has_at_once_what_is_counted_and_then_the_rest(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     several(office)
-    monkeypatch.setattr("vocservice.web.looking.SMALL", 0)
+    monkeypatch.setattr("vocservice.web.workbench.looking.SMALL", 0)
     browser = office.browser("analyst")
     first = browser.client.get("/workbench").text
     assert "data-later" in first and "Being worked out" in first and "6 records" in first

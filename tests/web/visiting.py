@@ -84,7 +84,7 @@ class Office:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, second_share: float = 0, sends_mail: bool = False):
         hash_fast(monkeypatch)
         read_twice(monkeypatch, second_share)  # not the share of the installation, which would choose by the ids of the day
-        monkeypatch.setattr("vocservice.web.looking.SMALL_SECONDS", 60.0)  # whole pages, however slow the machine is
+        monkeypatch.setattr("vocservice.web.workbench.looking.SMALL_SECONDS", 60.0)  # whole pages, however slow the machine is
         self.door = Door(folder)
         self.app, self.database = self.door.app, self.door.database
         self.mail(sends=sends_mail)

@@ -21,8 +21,8 @@ def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_wor
     proxy in front.
     """
     from vocservice.taxonomy import load_taxonomy
-    from vocservice.web.server import Plan
-    from vocservice.web.server import serve as run
+    from vocservice.web.serving.server import Plan
+    from vocservice.web.serving.server import serve as run
 
     host, port = parse_bind(bind)
     settings = load_settings()

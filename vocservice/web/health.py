@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from vocservice.web import draining
+from vocservice.web.serving import draining
 from vocservice.web.answers import json_answer
 from vocservice.web.state import state
 

@@ -14,7 +14,7 @@ from vocservice.errors import StoreError
 from vocservice.store.figures import Figures, figures
 from vocservice.web import logs
 from vocservice.web.kept import Kept
-from vocservice.web.server import METRICS_FOLDER
+from vocservice.web.serving.server import METRICS_FOLDER
 from vocservice.web.state import state
 
 if TYPE_CHECKING:

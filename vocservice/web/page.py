@@ -11,11 +11,11 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from vocservice.errors import BundleError
 from vocservice.records import Analysis
-from vocservice.web.analyse import status_of
-from vocservice.web.batch import record_of
-from vocservice.web.body import read_bytes
+from vocservice.web.api.analyse import status_of
+from vocservice.web.requests.batch import record_of
+from vocservice.web.requests.body import read_bytes
 from vocservice.web.state import state
-from vocservice.web.view import View, view_of
+from vocservice.web.shown.view import View, view_of
 
 blueprint = Blueprint("page", __name__)
 

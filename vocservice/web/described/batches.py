@@ -6,11 +6,11 @@ from vocservice.store import batches
 from vocservice.store.batches import Batch, Options
 from vocservice.tables.formats import FORMATS, WRITTEN
 from vocservice.web.answers import JSON
-from vocservice.web.batches import FORM, LARGEST_PAGE, PAGE
+from vocservice.web.batches.api import FORM, LARGEST_PAGE, PAGE
 from vocservice.web.described.parts import TEXT, Answer, Body, Content, Noun, Operation, Parameter, closed, listed, ref, refused, told
 from vocservice.web.described.shapes import Shape
 from vocservice.web.described.usual import of_page
-from vocservice.web.uploads import MEDIA_TYPES
+from vocservice.web.requests.uploads import MEDIA_TYPES
 
 _FILE = {**TEXT, "format": "binary"}
 _ALL = (batches.DRAFT, *batches.OPEN, *batches.ENDED)

@@ -1,6 +1,6 @@
 """An application in, the OpenAPI document of its API out; an application with a route that nobody describes is none.
 
-Paths, methods and the parameters in paths are those of the routes, and who may those of the views (`vocservice.web.access`); the
+Paths, methods and the parameters in paths are those of the routes, and who may those of the views (`vocservice.web.requests.access`); the
 modules beside this one say the rest.
 """
 
@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 import vocservice
 from vocservice.records import Json
-from vocservice.web.access import gate_of
+from vocservice.web.requests.access import gate_of
 from vocservice.web.described import (
     analyses,
     batches,

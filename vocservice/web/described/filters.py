@@ -1,4 +1,4 @@
-"""Names of filters in, the parameters of a URL out, as `vocservice.web.selecting` reads them."""
+"""Names of filters in, the parameters of a URL out, as `vocservice.web.workbench.selecting` reads them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
 from vocservice.web.described.parts import DAY, TEXT, Parameter
-from vocservice.web.query import LONGEST
-from vocservice.web.selecting import LEVELS, MOST_OWN, OWN
+from vocservice.web.requests.query import LONGEST
+from vocservice.web.workbench.selecting import LEVELS, MOST_OWN, OWN
 
 _LEVEL = {"enum": LEVELS}
 _NUMBER = {"type": "number"}

@@ -26,7 +26,7 @@ from vocservice.web.described.parts import (
     told,
 )
 from vocservice.web.described.shapes import Shape
-from vocservice.web.rules_api import Changed, Tried, Written
+from vocservice.web.api.rules import Changed, Tried, Written
 
 _LONGEST_ADDRESS = 255
 

@@ -3,7 +3,7 @@
 from vocservice.store.erasure import Erased
 from vocservice.web.described.parts import COUNT, TEXT, TIME, Noun, Operation, closed, json_body, refused, told
 from vocservice.web.described.shapes import Shape
-from vocservice.web.subjects import LONGEST
+from vocservice.web.api.subjects import LONGEST
 
 _BODY = json_body("Subject", {"subject": "customer-17"})
 _UNUSABLE = refused("There is no customer's key, or more than that: invalid_type", shared="SubjectUnusable")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from vocservice.web.access import Gate
+from vocservice.web.requests.access import Gate
 from vocservice.web.described.parts import Answer, Operation, Parameter, refused
 
 OTHER = refused("Any other failure, in the same shape", shared="Other")

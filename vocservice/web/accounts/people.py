@@ -1,0 +1,369 @@
+"""A request of a browser in, who sent it out: session, role, and the token that every form carries.
+
+A form's token is an HMAC under the secret of the session's cookie (before the login, of a cookie that holds nothing else), so
+that another site, which can read neither, cannot send a form. Nothing is kept of it.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+
+from vocservice.errors import StoreError, VocError
+from vocservice.render import visible
+from vocservice.store import sessions, users
+from vocservice.store.database import Database
+from vocservice.store.sessions import Lifetime, Session
+from vocservice.store.users import User
+from vocservice.store.vault import Vault
+from vocservice.web import headers, logs
+from vocservice.web.requests import uploads
+from vocservice.web.requests.body import read_bytes
+from vocservice.web.state import state
+
+P = ParamSpec("P")
+View = Callable[P, Response]
+
+LIFETIME = Lifetime()
+SESSION, FORM, THEME = "voc_session", "voc_form", "voc_theme"
+THEMES: Mapping[str, str] = {"": "As the system", "light": "Light", "dark": "Dark"}
+FIELD = "token"
+NAVIGATION = (
+    ("desk.queue", "Review desk", users.ANALYST),
+    ("workbench.overview", "Workbench", users.ANALYST),
+    ("batch_pages.listing", "Batches", users.ANALYST),
+    ("rules.listing", "Rules", users.ANALYST),
+    ("admin.source_list", "Sources", users.ADMIN),
+    ("admin.key_list", "Keys", users.ADMIN),
+    ("admin.user_list", "Users", users.ADMIN),
+    ("alerts.listing", "Alerts", users.ADMIN),
+    ("admin.dead_letter_list", "Dead letters", users.ADMIN),
+    ("admin.audit_list", "Audit", users.ADMIN),
+    ("bundles.page", "Bundle", users.ADMIN),
+    ("login.preferences", "Preferences", users.ANALYST),
+)
+_SECURE_PREFIX = "__Host-"
+_FOREIGN = frozenset({"cross-site", "same-site"})
+_POLICY = headers.CONTENT_SECURITY_POLICY + "; script-src 'self'; connect-src 'self'"
+_YEAR = 365 * 24 * 3600
+_LONGEST_PATH = 2000
+
+
+class PageError(VocError):
+    """A page cannot be shown or a form not be taken, with a title for people."""
+
+    def __init__(self, title: str, message: str, *, status: int):
+        super().__init__(message, code="page_refused")
+        self.title, self.status = title, status
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who is logged in."""
+
+    user: User
+    session: Session
+    token: str
+
+
+def visitor() -> Visitor | None:
+    """Who sent this request; None without a live session.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    if "visitor" not in g:
+        g.visitor = _visitor()
+    found: Visitor | None = g.visitor
+    return found
+
+
+def person() -> User:
+    """Who sent a request to a view that requires a role."""
+    found = visitor()
+    if found is None:
+        raise PageError("Not signed in", "Sign in first.", status=401)
+    return found.user
+
+
+def require_role(role: str, *, takes_file: bool = False) -> Callable[[View[P]], View[P]]:
+    """Let only people of this role, or of one above it, reach a view, and only forms that we made; one may hold a large file."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
+            found = visitor()
+            if found is None:
+                return _to_login()
+            if not found.user.may(role):
+                raise PageError("Not allowed", "Your role does not let you do this.", status=403)
+            if request.method == "POST":
+                check_form(takes_file=takes_file)
+            return view(*args, **kwargs)
+
+        checked.role = role  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
+
+
+def open_to_all(view: View[P]) -> View[P]:
+    """A view that needs no login; its forms are checked all the same."""
+
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
+        if request.method == "POST":
+            check_form()
+        return view(*args, **kwargs)
+
+    checked.role = ""  # type: ignore[attr-defined]
+    return checked
+
+
+def check_form(*, takes_file: bool = False) -> None:
+    """Whether this form is one of ours. A file in it goes to the disk, not into memory.
+
+    Raises:
+        PageError: it is not (403), or a field holds a NUL (400).
+    """
+    if takes_file:
+        uploads.allow(request, max_bytes=state().batches.max_bytes)
+    else:
+        read_bytes(request, max_bytes=state().limits.max_body_bytes)
+    sent = request.form.get(FIELD, "")
+    secret = _secret()
+    fits = secret is not None and hmac.compare_digest(sent.encode("utf-8", "replace"), _token(secret).encode())
+    if request.headers.get("Sec-Fetch-Site", "") in _FOREIGN or not fits:
+        raise _refused()
+    if any("\0" in value for _, value in request.form.items(multi=True)):
+        raise PageError("Form refused", "This form holds a character that cannot be stored.", status=400)
+
+
+def form_token() -> str:
+    """The token of the forms of this answer; the cookie that it needs is made where there is none."""
+    secret = _secret()
+    if secret is None:
+        secret = g.form_secret = secrets.token_urlsafe(32)
+    return _token(secret)
+
+
+def own_path(path: str) -> str:
+    """A path of this site, or blank for anything else."""
+    if not (path.isascii() and path.isprintable() and len(path) <= _LONGEST_PATH) or "\\" in path:
+        return ""
+    parts = urlsplit(path)
+    return path if path.startswith("/") and not (path.startswith("//") or parts.scheme or parts.netloc) else ""
+
+
+def page_of(target: str) -> str:
+    """The page to look at for what a form is sent to, with its query: the same path, else the next one above that is a page; blank
+    for none. A path to which no form is sent stays as it is.
+    """
+    path, _, query = target.partition("?")
+    rule = _rule_of_form(path)
+    if rule is None:
+        return target
+    pages_here = {known.rule for known in current_app.url_map.iter_rules() if "GET" in (known.methods or ())}
+    pattern = rule.rule
+    while pattern and pattern not in pages_here:
+        pattern, path = pattern.rpartition("/")[0], path.rpartition("/")[0]
+    return path + (f"?{query}" if path and query else "")
+
+
+def become(token: str) -> None:
+    """From here on this request is one of this session."""
+    g.visitor = _visitor_of(token)
+
+
+def close_old() -> None:
+    """End the session that a request came with, before another begins."""
+    if found := visitor():
+        with database().write() as connection:
+            sessions.close(connection, found.token)
+
+
+def let_in(answer: Response, token: str) -> Response:
+    """Give a browser its session."""
+    keep_for_now(answer, SESSION, token)
+    take_back(answer, FORM)
+    return answer
+
+
+def let_out(answer: Response) -> Response:
+    """Take the session from a browser."""
+    take_back(answer, SESSION)
+    return answer
+
+
+def keep_for_now(answer: Response, cookie: str, value: str, *, seconds: int | None = None) -> None:
+    """Give a browser something to bring back, for so long, or until it is closed."""
+    answer.set_cookie(_name(cookie), value, max_age=seconds, secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def take_back(answer: Response, cookie: str) -> None:
+    """Take it away."""
+    answer.delete_cookie(_name(cookie), secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def brought(cookie: str) -> str:
+    """What a browser brings back; blank for nothing."""
+    return request.cookies.get(_name(cookie), "")
+
+
+def theme() -> str:
+    """The theme that this browser asked for; blank leaves it to the system."""
+    chosen = request.cookies.get(THEME, "")
+    return chosen if chosen in THEMES else ""
+
+
+def keep_theme(answer: Response, chosen: str) -> Response:
+    """Remember a theme in the browser; the cookie says nothing else."""
+    kept = chosen if chosen in THEMES else ""
+    answer.set_cookie(THEME, kept, max_age=_YEAR if kept else 0, secure=request.is_secure, httponly=True, samesite="Lax")
+    return answer
+
+
+def shown(template: str, *, status: int = 200, **values: object) -> Response:
+    """A page in the layout that all share."""
+    values |= {"token": form_token(), "themes": THEMES, "here": request.full_path.rstrip("?") if request.method == "GET" else "/"}
+    return make_response(render_template(template, **values), status)
+
+
+def address() -> str:
+    """The network address of whoever sent this request; blank where the server does not say."""
+    return request.remote_addr or ""
+
+
+def database() -> Database:
+    """The database of this application.
+
+    Raises:
+        StoreError: it does not answer.
+    """
+    return state().stored.open().database
+
+
+def vault() -> Vault:
+    """What seals and hashes.
+
+    Raises:
+        StoreError: the database does not answer.
+    """
+    return state().stored.open().vault
+
+
+def pages(name: str) -> Blueprint:
+    """A blueprint of pages: errors become pages, and one script of our own may run, for keys."""
+    blueprint = Blueprint(name, "vocservice.web")
+    blueprint.register_error_handler(VocError, _fault_page)
+    blueprint.register_error_handler(HTTPException, _http_page)
+    blueprint.after_request(_finished)
+    blueprint.add_app_template_filter(visible, "seen")
+    blueprint.context_processor(lambda: {"visitor": _known(), "theme": theme(), "nav": NAVIGATION})
+    return blueprint
+
+
+def _visitor() -> Visitor | None:
+    token = brought(SESSION)
+    return _visitor_of(token) if token else None
+
+
+def _visitor_of(token: str) -> Visitor | None:
+    store = database()
+    with store.read() as connection:
+        session = sessions.find(connection, token, LIFETIME)
+        user = users.by_id(connection, session.user_id) if session else None
+    if session is None or user is None or not user.is_active:
+        return None
+    if session.is_use_old:
+        with suppress(StoreError), store.write() as connection:
+            sessions.touch(connection, session)
+    return Visitor(user, session, token)
+
+
+def _known() -> Visitor | None:
+    """Who is there, for the navigation; on a page that says the store is gone, nobody."""
+    try:
+        return visitor()
+    except StoreError:
+        return None
+
+
+def _to_login() -> Response:
+    """To the login and back; what was written in a form of ours that came too late is carried along.
+
+    Another site's form looks like one, as browsers keep the cookie from it: carried along it would be sent with our token.
+    """
+    if request.method == "GET":
+        return make_response(redirect(url_for("login.form", next=request.full_path.rstrip("?"))))
+    if _is_foreign():
+        raise _refused()
+    read_bytes(request, max_bytes=state().limits.max_body_bytes)
+    draft = [(name, value) for name, value in request.form.items(multi=True) if name != FIELD]
+    return shown("login.html", status=401, next=request.full_path.rstrip("?"), draft=draft, is_expired=True)
+
+
+def _rule_of_form(path: str) -> Rule | None:
+    try:
+        return current_app.url_map.bind("").match(path, method="POST", return_rule=True)[0]
+    except HTTPException:
+        return None
+
+
+def _is_foreign() -> bool:
+    """Whether the browser says that another site sent this; one that is silent on the site at least names the origin."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        return site in _FOREIGN
+    own = {request.host, urlsplit(state().limits.public_url).netloc}
+    return origin is not None and origin.rpartition("://")[2] not in own
+
+
+def _refused() -> PageError:
+    message = "This form is too old or did not come from this site. Go back, reload the page, send it again."
+    return PageError("Form refused", message, status=403)
+
+
+def _secret() -> str | None:
+    """What the forms of this browser are signed with."""
+    found = _known()
+    return found.token if found else g.get("form_secret") or brought(FORM) or None
+
+
+def _token(secret: str) -> str:
+    return hmac.new(secret.encode("utf-8", "replace"), b"form", hashlib.sha256).hexdigest()
+
+
+def _name(cookie: str) -> str:
+    return f"{_SECURE_PREFIX}{cookie}" if request.is_secure else cookie
+
+
+def _finished(answer: Response) -> Response:
+    if "form_secret" in g and not _known():
+        keep_for_now(answer, FORM, g.form_secret)
+    answer.headers.setdefault("Content-Security-Policy", _POLICY)
+    return answer
+
+
+def _fault_page(error: VocError) -> Response:
+    title = error.title if isinstance(error, PageError) else "Not possible"
+    if error.status >= 500 and not isinstance(error, StoreError | PageError):
+        logs.log_failure(error)
+        return shown("fault.html", status=500, title="Failed", message="The service failed on this request.")
+    is_figures = request.path.startswith(url_for("workbench.overview"))
+    return shown("fault.html", status=error.status, title=title, message=error.message, is_figures=is_figures)
+
+
+def _http_page(error: HTTPException) -> Response:
+    titles = {404: ("Not found", "There is no such page, or it is not yours to see.")}
+    title, message = titles.get(error.code or 500, ("Not possible", "The request cannot be answered."))
+    return shown("fault.html", status=error.code or 500, title=title, message=message)

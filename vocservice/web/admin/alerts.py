@@ -1,0 +1,132 @@
+"""Forms in, alerts out: who is told when which records come to the review desk."""
+
+from collections.abc import Mapping, Sequence
+
+from flask import Response, abort, make_response, redirect, request, url_for
+
+from vocservice.errors import InputError
+from vocservice.store import alerts, rules, urgency
+from vocservice.store.alerts import Wish
+from vocservice.store.rule_hits import REVIEW
+from vocservice.store.timing import Timing, timing_of, zones
+from vocservice.store.users import ADMIN
+from vocservice.web.accounts import people
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.state import state
+
+blueprint = people.pages("alerts")
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DOES: Mapping[str, str] = {"enable": "speaks again", "disable": "is silent", "delete": "is deleted", "try": "A mail is on its way"}
+
+
+@blueprint.get("/admin/alerts")
+@require_role(ADMIN)
+def listing() -> Response:
+    """The alerts of this workspace, and a form for another."""
+    return _page()
+
+
+@blueprint.post("/admin/alerts")
+@require_role(ADMIN)
+def add() -> Response:
+    """A new alert."""
+    try:
+        wish, known = _wish(), _labels()
+        with people.database().write() as connection:
+            alerts.create(connection, person(), wish, known=known)
+    except InputError as error:
+        return _page(status=422, fault=error.message)
+    return make_response(redirect(url_for("alerts.listing"), 303))
+
+
+@blueprint.post("/admin/alerts/<alert_id>")
+@require_role(ADMIN)
+def change(alert_id: str) -> Response:
+    """Silence an alert, let it speak, delete it, or try it out."""
+    do, user = request.form.get("do", ""), person()
+    if do not in _DOES:
+        raise people.PageError("Not possible", "There is no such thing to do with an alert.", status=422)
+    try:
+        with people.database().write() as connection:
+            held = alerts.get(connection, user.workspace_id, alert_id)
+            if do == "delete":
+                alerts.remove(connection, held, actor=user.actor)
+            elif do == "try":
+                alerts.ask_try(connection, held)
+            else:
+                alerts.set_enabled(connection, held, do == "enable", actor=user.actor)
+    except InputError as error:
+        if error.code == "alert_unknown":
+            abort(404)
+        return _page(status=422, fault=error.message)
+    return _page(said=f"{held.name} {_DOES[do]}." if do != "try" else f"{_DOES[do]}, if a worker runs and a mail server is set.")
+
+
+def _page(*, status: int = 200, fault: str = "", said: str = "") -> Response:
+    with people.database().read() as connection:
+        found = alerts.listed(connection, person().workspace_id)
+        readers = alerts.possible_readers(connection, person().workspace_id)
+    values = {"alerts": found, "readers": readers, "labels": _labels(), "days": DAYS, "zones": zones()}
+    return people.shown(
+        "admin_alerts.html", status=status, fault=fault, said=said, sends_mail=state().sends_mail, form=_kept(fault), **values
+    )
+
+
+def _kept(fault: str) -> Mapping[str, Sequence[str]]:
+    """What was written in a form that was refused."""
+    return request.form.to_dict(flat=False) if fault and request.endpoint == "alerts.add" else {}
+
+
+def _wish() -> Wish:
+    form = request.form
+    readers = tuple(form.getlist("reader"))
+    if readers:
+        check_mail()
+    wanted = (form.get("name", ""), tuple(form.getlist("label")), _number("urgency"))
+    return Wish(*wanted, timing_in_form(), readers, form.get("endpoints") == "on")
+
+
+def check_mail() -> None:
+    """Let somebody be mailed.
+
+    Raises:
+        InputError: no mail server is set (`mail_missing`).
+    """
+    if not state().sends_mail:
+        raise InputError("no mail server is set (mail.host), so nobody can be mailed", code="mail_missing")
+
+
+def timing_in_form() -> Timing:
+    """When something may speak, as somebody wrote it down.
+
+    Raises:
+        InputError: a time, a day, a number or a time zone that there is not (`timing_invalid`, `number_invalid`).
+    """
+    form = request.form
+    is_digest = form.get("when") == "digest"
+    return timing_of(
+        zone=form.get("zone", ""),
+        cool_down=_number("cool_down"),
+        quiet=("", "") if is_digest else (form.get("quiet_from", ""), form.get("quiet_to", "")),
+        digest_at=form.get("digest_at", "") or "-" if is_digest else "",
+        days=[DAYS.index(day) for day in form.getlist("day") if day in DAYS],
+    )
+
+
+def _number(name: str) -> int:
+    text = request.form.get(name, "").strip() or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise InputError("write whole numbers for minutes and points", code="number_invalid")
+    return int(text)
+
+
+def _labels() -> list[str]:
+    """What may put a record on the desk: the call itself, what it is filtered by, and the rules that call for a person."""
+    taxonomy = state().model.taxonomy()
+    of_sets = [f"{name}.{key}" for name in (*urgency.SHOWN_SETS, "outcome") if name in taxonomy for key in taxonomy[name].keys]
+    with people.database().read() as connection:
+        named = [rule.name for rule in rules.listed(connection, person().workspace_id) if rule.effect == REVIEW]
+    installed = [rule.id for rule in state().model.installed_rules() or () if rule.effect == REVIEW]
+    of_rules = [f"{urgency.RULES}.{name}" for name in dict.fromkeys([*installed, *named])]
+    return [urgency.NEEDS_REVIEW, *of_sets, *of_rules]

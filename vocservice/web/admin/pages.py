@@ -1,0 +1,376 @@
+"""What keeps the service going in, pages for admins out: sources, keys, users, dead letters, the audit log.
+
+Tokens and keys are shown once, on the page that made them, and never again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from json import JSONDecodeError, loads
+from typing import Any
+
+from flask import Response, abort, make_response, redirect, request, url_for
+
+from vocservice.errors import InputError, VocError
+from vocservice.ingest.connector import check_base_url
+from vocservice.ingest.registry import ADAPTERS, adapter
+from vocservice.ingest.trying import tried
+from vocservice.jobs.fetching import CONNECTORS
+from vocservice.store import accesses, audit, deadletters, keys, quarantine, sources, trail, users
+from vocservice.store.accesses import Access
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.sources import Source
+from vocservice.store.users import ADMIN, ROLES, User
+from vocservice.web.accounts import people
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.requests.query import told
+from vocservice.web.state import state
+from vocservice.web.api.webhooks import url_of
+
+blueprint = people.pages("admin")
+
+PAGE = 50
+LONGEST_LIFE = 3650
+UNKNOWN = frozenset({"source_unknown", "key_unknown", "user_unknown", "delivery_unknown"})
+AUDIT_FILTERS = ("actor", "action", "target")
+
+
+@blueprint.get("/admin/sources")
+@require_role(ADMIN)
+def source_list() -> Response:
+    """The sources and how their deliveries fare."""
+    return _sources_page()
+
+
+@blueprint.post("/admin/sources")
+@require_role(ADMIN)
+def add_source() -> Response:
+    """A new source; its URL is shown on this answer only."""
+    form, user = request.form, person()
+    secrets = [secret for secret in [form.get("secret", "").strip()] if secret]
+    try:
+        options = _options(form.get("options", ""))
+        with people.database().write() as connection:
+            made, token = sources.create(
+                connection,
+                people.vault(),
+                user.workspace_id,
+                name=form.get("name", ""),
+                adapter=form.get("adapter", ""),
+                secrets=secrets,
+                options=options,
+                actor=user.actor,
+            )
+    except VocError as error:
+        return _sources_page(status=422, fault=_own(error))
+    values: dict[str, Any] = {"source": made, "adapter": adapter(made.adapter), "secrets": len(secrets), "url": url_of(token)}
+    return people.shown("admin_source.html", **values, **_fetching(made))
+
+
+@blueprint.get("/admin/sources/<source_id>")
+@require_role(ADMIN)
+def source(source_id: str) -> Response:
+    """One source: setup, health, secrets."""
+    return _source_page(_source(source_id))
+
+
+@blueprint.post("/admin/sources/<source_id>/secrets")
+@require_role(ADMIN)
+def change_secrets(source_id: str) -> Response:
+    """Accept a new secret beside the present one, or only the newest any longer."""
+    held, user, vault = _source(source_id), person(), people.vault()
+    try:
+        with people.database().write() as connection:
+            if request.form.get("do") == "remove":
+                sources.remove_secret(connection, vault, held, actor=user.actor)
+            else:
+                sources.add_secret(connection, vault, held, request.form.get("secret", "").strip(), actor=user.actor)
+    except VocError as error:
+        return _source_page(held, status=422, fault=_own(error))
+    return _to("admin.source", source_id=source_id)
+
+
+@blueprint.post("/admin/sources/<source_id>/access")
+@require_role(ADMIN)
+def change_access(source_id: str) -> Response:
+    """Keep a token of the sender's API, to fetch what its webhooks leave out, or forget it."""
+    held, user = _source(source_id), person()
+    try:
+        _change_access(held, user)
+    except VocError as error:
+        return _source_page(held, status=422, fault=_own(error))
+    return _to("admin.source", source_id=source_id)
+
+
+@blueprint.post("/admin/sources/<source_id>/state")
+@require_role(ADMIN)
+def switch_source(source_id: str) -> Response:
+    """Take deliveries or refuse them."""
+    held = _source(source_id)
+    with people.database().write() as connection:
+        sources.set_enabled(connection, held, request.form.get("do") == "enable", actor=person().actor)
+    return _to("admin.source", source_id=source_id)
+
+
+@blueprint.post("/admin/sources/<source_id>/test")
+@require_role(ADMIN)
+def try_source(source_id: str) -> Response:
+    """Sign the adapter's sample with the source's own secret and let the adapter check and read it; nothing is stored."""
+    held = _source(source_id)
+    try:
+        events = _tried(held)
+    except VocError as error:
+        return _source_page(held, status=422, fault=f"The sample was refused: {_own(error)}")
+    return _source_page(held, said=f"The sample was checked and read: {events} event{'s' if events != 1 else ''}. Nothing was stored.")
+
+
+@blueprint.get("/admin/keys")
+@require_role(ADMIN)
+def key_list() -> Response:
+    """API keys, without their secrets."""
+    return _keys_page()
+
+
+@blueprint.post("/admin/keys")
+@require_role(ADMIN)
+def add_key() -> Response:
+    """A new key, shown on this answer only."""
+    form, user = request.form, person()
+    days = form.get("days", "")
+    try:
+        with people.database().write() as connection:
+            made, token = keys.create(
+                connection,
+                user.workspace_id,
+                name=form.get("name", ""),
+                scopes=form.getlist("scope"),
+                expires_at=now(connection) + timedelta(days=_days(days)) if days.strip() else None,
+                actor=user.actor,
+            )
+    except VocError as error:
+        return _keys_page(status=422, fault=_own(error))
+    return _keys_page(made=made, secret=token)
+
+
+@blueprint.post("/admin/keys/<key_id>/rotate")
+@require_role(ADMIN)
+def rotate_key(key_id: str) -> Response:
+    """A key in place of another, shown on this answer only; the old one goes on for a while."""
+    user = person()
+    with _known(), people.database().write() as connection:
+        made, token = keys.rotate(connection, keys.get(connection, user.workspace_id, key_id), actor=user.actor)
+    return _keys_page(made=made, secret=token)
+
+
+@blueprint.post("/admin/keys/<key_id>/revoke")
+@require_role(ADMIN)
+def revoke_key(key_id: str) -> Response:
+    """End a key at once."""
+    with _known(), people.database().write() as connection:
+        keys.revoke(connection, keys.get(connection, person().workspace_id, key_id), actor=person().actor)
+    return _to("admin.key_list")
+
+
+@blueprint.get("/admin/users")
+@require_role(ADMIN)
+def user_list() -> Response:
+    """The people of this workspace."""
+    return _users_page()
+
+
+@blueprint.post("/admin/users")
+@require_role(ADMIN)
+def add_user() -> Response:
+    """A new user with a first password."""
+    form, admin = request.form, person()
+    values = {name: form.get(name, "") for name in ("email", "name", "role", "password")}
+    try:
+        with people.database().write() as connection:
+            users.add(connection, admin.workspace_id, **values, actor=admin.actor)
+    except VocError as error:
+        return _users_page(status=422, fault=_own(error))
+    return _to("admin.user_list")
+
+
+@blueprint.post("/admin/users/<user_id>")
+@require_role(ADMIN)
+def change_user(user_id: str) -> Response:
+    """Another role, or in or out."""
+    with _known(), people.database().read() as connection:
+        held = users.get(connection, person().workspace_id, user_id)
+    try:
+        _change_user(held, request.form.get("do", ""))
+    except VocError as error:
+        return _users_page(status=422, fault=_own(error))
+    return _to("admin.user_list")
+
+
+@blueprint.get("/admin/dead-letters")
+@require_role(ADMIN)
+def dead_letter_list() -> Response:
+    """What nobody goes on with."""
+    return _letters_page()
+
+
+@blueprint.post("/admin/dead-letters")
+@require_role(ADMIN)
+def settle_dead_letters() -> Response:
+    """Send some back, or give quarantined deliveries up."""
+    user, chosen, is_discard = person(), request.form.getlist("id"), request.form.get("do") == "discard"
+    with people.database().write() as connection:
+        if is_discard:
+            count = deadletters.discard(connection, user.workspace_id, chosen)
+            said = f"{count} given up."
+        else:
+            retried = deadletters.retry(connection, people.vault(), user.workspace_id, ids=chosen)
+            count, said = retried.sent_back, f"{retried.sent_back} sent back, {retried.unusable} as unusable as before."
+        act = Act(user.actor, f"dead_letter.{'discard' if is_discard else 'retry'}", user.workspace_id, {"count": count})
+        audit.write(connection, user.workspace_id, act)
+    state().ringer.ring()
+    return _letters_page(said=said)
+
+
+@blueprint.post("/admin/dead-letters/<inbox_id>/body")
+@require_role(ADMIN)
+def look_at_body(inbox_id: str) -> Response:
+    """The body of a quarantined delivery; looking is written down."""
+    user = person()
+    with _known(), people.database().write() as connection:
+        body = quarantine.look(connection, people.vault(), user.workspace_id, inbox_id, actor=user.actor)
+    return people.shown("admin_body.html", body=body, text=body.raw.decode("utf-8", "replace"))
+
+
+@blueprint.post("/admin/dead-letters/<inbox_id>")
+@require_role(ADMIN)
+def correct_body(inbox_id: str) -> Response:
+    """Put a body right and send it through its adapter again."""
+    user, vault = person(), people.vault()
+    raw = request.form.get("body", "").replace("\r\n", "\n").encode("utf-8", "replace")
+    with _known(), people.database().write() as connection:
+        quarantine.correct(connection, vault, user.workspace_id, inbox_id, raw, actor=user.actor)
+        retried = deadletters.retry(connection, vault, user.workspace_id, ids=[inbox_id])
+    state().ringer.ring()
+    return _letters_page(said="Read and taken in." if retried.sent_back else "Still unusable; it stays here as you wrote it.")
+
+
+@blueprint.get("/admin/audit")
+@require_role(ADMIN)
+def audit_list() -> Response:
+    """Who did what, the last first, and whether the chain is whole."""
+    asked = {name: told(request.args, name) for name in AUDIT_FILTERS}
+    before = request.args.get("before", "")
+    last = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
+    with people.database().read() as connection:
+        rows = trail.page(connection, person().workspace_id, before=last, limit=PAGE, **asked)
+        is_checked = bool(request.args.get("check"))
+        broken = audit.first_broken(connection) if is_checked else None
+    return people.shown("admin_audit.html", rows=rows, asked=asked, is_checked=is_checked, broken=broken, page=PAGE)
+
+
+@contextmanager
+def _known() -> Iterator[None]:
+    """Whatever is not of this workspace is not there: 404."""
+    try:
+        yield
+    except InputError as error:
+        if error.code in UNKNOWN:
+            abort(404)
+        raise
+
+
+def _own(error: VocError) -> str:
+    """What an error says, where it is the sender's fault; else it goes on as a fault of ours."""
+    if error.status >= 500 and error.code != "config_invalid":
+        raise error
+    return error.message
+
+
+def _source(source_id: str) -> Source:
+    with _known(), people.database().read() as connection:
+        return sources.get(connection, person().workspace_id, source_id)
+
+
+def _sources_page(*, status: int = 200, fault: str = "") -> Response:
+    with people.database().read() as connection:
+        found = sources.listed(connection, person().workspace_id)
+    return people.shown("admin_sources.html", status=status, fault=fault, sources=found, adapters=ADAPTERS)
+
+
+def _source_page(held: Source, *, status: int = 200, fault: str = "", said: str = "") -> Response:
+    held_secrets = len(sources.open_secrets(people.vault(), held))
+    values = {"source": held, "adapter": adapter(held.adapter), "secrets": held_secrets, "fault": fault, "said": said}
+    return people.shown("admin_source.html", status=status, **values, **_fetching(held))
+
+
+def _fetching(held: Source) -> dict[str, Any]:
+    """What the page of a source says beside its counts: the warnings of late, and how answers are fetched, where they are."""
+    with people.database().read() as connection:
+        access = accesses.of(connection, people.vault(), held.id)
+        warnings = sources.warnings(connection, held)
+    return {"is_thin": held.adapter in CONNECTORS, "access": access, "warnings": warnings, "looked": sources.LOOKED}
+
+
+def _change_access(held: Source, user: User) -> None:
+    token, base_url = (request.form.get(name, "").strip() for name in ("api_token", "base_url"))
+    is_forgotten = request.form.get("do") == "forget"
+    if not is_forgotten and not token:
+        raise InputError("enter the token", code="access_missing")
+    address = check_base_url(base_url) if base_url else None
+    with people.database().write() as connection:
+        if is_forgotten:
+            accesses.drop(connection, held.workspace_id, held.id, actor=user.actor)
+        else:
+            accesses.put(connection, people.vault(), held.workspace_id, held.id, Access(token, address), actor=user.actor)
+
+
+def _keys_page(*, status: int = 200, **values: Any) -> Response:
+    with people.database().read() as connection:
+        found = keys.listed(connection, person().workspace_id)
+    return people.shown("admin_keys.html", status=status, keys=found, scopes=keys.SCOPES, **values)
+
+
+def _users_page(*, status: int = 200, fault: str = "") -> Response:
+    with people.database().read() as connection:
+        found = users.listed(connection, person().workspace_id)
+    return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault)
+
+
+def _letters_page(*, said: str = "") -> Response:
+    with people.database().read() as connection:
+        found = deadletters.listed(connection, person().workspace_id)
+    return people.shown("admin_letters.html", letters=found, said=said)
+
+
+def _change_user(held: User, do: str) -> None:
+    actor = person().actor
+    with people.database().write() as connection:
+        if do in ("enable", "disable"):
+            users.set_active(connection, held, do == "enable", actor=actor)
+        else:
+            users.set_role(connection, held, request.form.get("role", ""), actor=actor)
+
+
+def _tried(held: Source) -> int:
+    """How many events the sample of a source makes."""
+    return len(tried(adapter(held.adapter), sources.open_secrets(people.vault(), held), held.options, url=url_of("")))
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        read = loads(text) if text.strip() else {}
+    except (JSONDecodeError, RecursionError):
+        read = None
+    if not isinstance(read, dict):
+        raise InputError("the options must be a JSON object, or blank", code="options_unusable")
+    return read
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= LONGEST_LIFE):
+        raise InputError(f"a key lives 1 to {LONGEST_LIFE} days, or without end", code="days_unusable")
+    return int(text)
+
+
+def _to(endpoint: str, **values: Any) -> Response:
+    return make_response(redirect(url_for(endpoint, **values), 303))

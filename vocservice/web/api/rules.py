@@ -1,0 +1,154 @@
+"""Rules of a workspace over HTTP: `/v1/rules`, one rule, and what one would have held for: `/v1/rules/test`."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vocservice.errors import ConflictError, InputError
+from vocservice.records import Json
+from vocservice.rules.names import read_rule
+from vocservice.store import rule_trials, rules
+from vocservice.store.rules import Draft, Rule
+from vocservice.web.requests import access
+from vocservice.web.answers import json_answer
+from vocservice.web.requests.body import read_json
+from vocservice.web.problems import RequestError
+from vocservice.web.requests.query import time_of
+from vocservice.web.admin.rules import fault_of
+from vocservice.web.state import state
+
+blueprint = Blueprint("rules_api", __name__)
+
+_Shape = TypeVar("_Shape", bound="_Body")
+_Text = Annotated[str, Field(max_length=3000)]
+_Given = Annotated[str, Field(min_length=1, max_length=3000)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Written(_Body):
+    """A rule as a client writes it."""
+
+    name: _Text
+    owner: _Text
+    expression: _Text
+    reason: _Text
+    effect: _Text = "review"
+    urgency: int = 20
+    tag: _Text | None = None
+    assignee: _Text | None = None
+    is_enabled: bool = False
+
+    @property
+    def draft(self) -> Draft:
+        plain = {name: getattr(self, name) for name in ("name", "owner", "expression", "reason", "effect", "urgency")}
+        return Draft(**plain, tag=self.tag or "", assignee=self.assignee or "")
+
+
+class Changed(Written):
+    """A new version of a rule, and the version that it is to follow."""
+
+    version: int
+
+
+class Tried(_Body):
+    """An expression, or the id of a rule that is kept."""
+
+    expression: _Given = ""
+    id: _Given = ""
+    since: _Given = ""
+    limit: Annotated[int, Field(ge=1, le=rule_trials.MOST)] = rule_trials.DEFAULT
+
+
+@blueprint.get("/v1/rules")
+@access.require("feedback:read")
+def listed() -> Response:
+    """Every rule by name."""
+    key = access.key()
+    with state().stored.open().database.read() as connection:
+        found = rules.listed(connection, key.workspace_id)
+    return json_answer({"items": [_shown(rule) for rule in found]})
+
+
+@blueprint.post("/v1/rules")
+@access.require("admin")
+def create() -> Response:
+    """A new rule, off unless it says otherwise."""
+    key = access.key()
+    body = _read(Written)
+    with state().stored.open().database.write() as connection:
+        made = rules.create(
+            connection, key.workspace_id, body.draft, state().model.taxonomy(), is_enabled=body.is_enabled, actor=access.actor(key)
+        )
+    return json_answer(_shown(made), status=HTTPStatus.CREATED)
+
+
+@blueprint.post("/v1/rules/test")
+@access.require("feedback:read")
+def test() -> Response:
+    """What a rule, or one that is kept, would have held for."""
+    key = access.key()
+    body = _read(Tried)
+    if bool(body.expression) == bool(body.id):
+        raise RequestError("give an expression, or the id of a rule", code="invalid_type", status=422)
+    with state().stored.open().database.read() as connection:
+        text = body.expression or _held(connection, key.workspace_id, body.id).expression
+        node = read_rule(text, state().model.taxonomy())
+        since = time_of("since", body.since) if body.since else None
+        found = rule_trials.run(connection, key.workspace_id, node, since=since, limit=body.limit)
+    return json_answer({"expression": str(node), **found.to_dict()})
+
+
+@blueprint.get("/v1/rules/<rule_id>")
+@access.require("feedback:read")
+def one(rule_id: str) -> Response:
+    """One rule with its versions."""
+    key = access.key()
+    with state().stored.open().database.read() as connection:
+        held = _held(connection, key.workspace_id, rule_id)
+        versions = rules.versions(connection, held)
+    return json_answer({**_shown(held), "versions": [_shown(version) for version in versions]})
+
+
+@blueprint.put("/v1/rules/<rule_id>")
+@access.require("admin")
+def change(rule_id: str) -> Response:
+    """A new version of a rule, on or off as it says; 409 where another than the given version stands."""
+    key = access.key()
+    body = _read(Changed)
+    with state().stored.open().database.write() as connection:
+        held = _held(connection, key.workspace_id, rule_id)
+        if held.version != body.version:
+            raise ConflictError("another version of this rule stands by now; nothing was stored", code="rule_conflict")
+        made = rules.change(connection, held, body.draft, state().model.taxonomy(), actor=access.actor(key))
+        rules.set_enabled(connection, made, body.is_enabled, actor=access.actor(key))
+        made = rules.get(connection, key.workspace_id, rule_id)
+    return json_answer(_shown(made))
+
+
+def _held(connection: Any, workspace_id: str, rule_id: str) -> Rule:
+    try:
+        return rules.get(connection, workspace_id, rule_id)
+    except InputError as error:
+        raise RequestError(error.message, code="rule_unknown", status=404) from None
+
+
+def _shown(rule: Rule) -> Json:
+    return {**rule.to_dict(), "fault": fault_of(rule, state().model.taxonomy()) or None}
+
+
+def _read(shape: type[_Shape]) -> _Shape:
+    """The body of the request.
+
+    Raises:
+        RequestError: it has another shape; the message names the fields, never a value.
+    """
+    try:
+        return shape.model_validate(read_json(request, max_bytes=state().limits.max_body_bytes))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
+        raise RequestError(f"the body does not fit: {faults}"[:1000], code="invalid_type", status=422) from None

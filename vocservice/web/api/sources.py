@@ -1,0 +1,31 @@
+"""Nothing in, the sources of a workspace and how their deliveries fare out: `GET /v1/sources`; never a token or a secret."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from flask import Blueprint, Response
+
+from vocservice.records import Json
+from vocservice.store import sources as held
+from vocservice.store.sources import Source
+from vocservice.web.requests import access
+from vocservice.web.answers import json_answer
+from vocservice.web.state import state
+
+blueprint = Blueprint("sources", __name__)
+
+
+@blueprint.get("/v1/sources")
+@access.require("feedback:read")
+def sources() -> Response:
+    """Every source by name with its counts."""
+    key = access.key()
+    with state().stored.open().database.read() as connection:
+        found = held.listed(connection, key.workspace_id)
+    return json_answer({"items": [_shown(source) for source in found]})
+
+
+def _shown(source: Source) -> Json:
+    named = {"id": source.id, "name": source.name, "adapter": source.adapter, "is_enabled": source.is_enabled}
+    health = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(source.health).items()}
+    return {**named, "created_at": source.created_at.isoformat(), **health}

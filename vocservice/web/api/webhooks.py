@@ -1,0 +1,136 @@
+"""A sender's delivery in, a receipt out: `/v1/hooks/<token>`, answered once it is stored; no model has a part in it.
+
+The token is the only thing that leads to a source. Nothing is stored of what is not shown to come from its sender.
+"""
+
+import hashlib
+from contextlib import suppress
+
+from flask import Blueprint, Response, request
+
+from vocservice.errors import SignatureError, StoreError, UnusableBodyError
+from vocservice.ingest import Adapter, Delivery, Parsed
+from vocservice.ingest.registry import adapter as adapter_of
+from vocservice.records import Json
+from vocservice.store import audit, intake, sources
+from vocservice.store.audit import Act
+from vocservice.store.intake import Arrival, Receipt
+from vocservice.store.opened import Store
+from vocservice.store.records import Applied
+from vocservice.store.sources import Source
+from vocservice.web import logs
+from vocservice.web.answers import json_answer
+from vocservice.web.requests.body import read_bytes, unpacked
+from vocservice.web.problems import RequestError
+from vocservice.web.state import state
+
+blueprint = Blueprint("webhooks", __name__)
+
+ROUTE = "/v1/hooks/<token>"
+
+
+@blueprint.get(ROUTE)
+def ping(token: str) -> Response:
+    """Senders ask whether the URL answers before they use it; every token is answered alike."""
+    return Response(status=200)
+
+
+@blueprint.post(ROUTE)
+def receive(token: str) -> Response:
+    """Store a delivery."""
+    refuse_when_full()
+    store = state().stored.open()
+    source = _source(store, token)
+    sender = adapter_of(source.adapter)
+    _check_type(sender)
+    delivery = _delivery(token)
+    _verify(store, source, sender, delivery)
+    receipt = _stored(store, source, sender, delivery)
+    records = sum(applied.outcome != "skipped" for applied in receipt.applied)
+    logs.note(records=records, duplicate=receipt.is_duplicate, quarantined=receipt.status == "quarantined")
+    state().ringer.ring()
+    return _answer(receipt)
+
+
+def refuse_when_full() -> None:
+    """Let senders come again later while too much waits.
+
+    Raises:
+        StoreError: more waits than `http.max_queued`.
+    """
+    if state().stored.waiting() >= state().limits.max_queued:
+        raise StoreError("too many records wait for their analysis; send again later", code="queue_full")
+
+
+def url_of(token: str) -> str:
+    """The URL as the sender knows it, which some sign; never by what a client says its host is, where ours is configured."""
+    base = state().limits.public_url.rstrip("/") or request.host_url.rstrip("/")
+    return f"{base}/v1/hooks/{token}"
+
+
+def _source(store: Store, token: str) -> Source:
+    with store.database.read() as connection:
+        source = sources.by_token(connection, token)
+    if source is None:
+        raise RequestError("this URL is of no source", code="token_unknown", status=401, headers=[("WWW-Authenticate", "Webhook")])
+    return source
+
+
+def _check_type(sender: Adapter) -> None:
+    kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
+    is_json = "application/json" in sender.content_types and kind.startswith("application/") and kind.endswith("+json")
+    if not (is_json or kind in sender.content_types) or charset.lower() not in ("utf-8", "utf8"):
+        message = f"the content type must be {' or '.join(sorted(sender.content_types))} in UTF-8"
+        raise RequestError(message, code="unsupported_media_type", status=415)
+
+
+def _delivery(token: str) -> Delivery:
+    most = state().limits.max_body_bytes
+    body = unpacked(read_bytes(request, max_bytes=most), request.headers.get("Content-Encoding", ""), max_bytes=most)
+    query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+    return Delivery(body, {name.lower(): value for name, value in request.headers.items()}, url_of(token) + query)
+
+
+def _verify(store: Store, source: Source, sender: Adapter, delivery: Delivery) -> None:
+    try:
+        sender.verify(delivery, sources.open_secrets(store.vault, source), source.options)
+    except SignatureError as error:
+        with suppress(StoreError), store.database.write() as connection:
+            intake.count_failure(connection, source.id)
+            act = Act(f"source:{source.id}", "webhook.refuse", source.id, {"code": error.code})
+            audit.write(connection, source.workspace_id, act)
+        raise
+
+
+def _stored(store: Store, source: Source, sender: Adapter, delivery: Delivery) -> Receipt:
+    parsed = _parsed(source, sender, delivery)
+    given = parsed.delivery_id if isinstance(parsed, Parsed) else None
+    key = given or hashlib.sha256(delivery.body).hexdigest()
+    arrival = Arrival(source.workspace_id, source.id, key, delivery.body, delivery.content_type)
+    if isinstance(parsed, Parsed):
+        return state().stored.accept(intake.packed(store.vault, arrival, parsed.events))
+    with store.database.write() as connection:
+        return intake.quarantine(connection, store.vault, arrival, code=parsed)
+
+
+def _parsed(source: Source, sender: Adapter, delivery: Delivery) -> Parsed | str:
+    """The events, or the code of why there are none: to send the same again cannot help, so the body is kept for someone to look at."""
+    try:
+        return sender.parse(delivery, source.options)
+    except UnusableBodyError as error:
+        return error.code
+    except Exception as error:
+        logs.log_failure(error)
+        return intake.PARSE_FAILED
+
+
+def _answer(receipt: Receipt) -> Response:
+    body = {"id": receipt.id, "status": receipt.status, "duplicate": receipt.is_duplicate}
+    if receipt.status == "accepted":
+        body["records"] = [_told(applied) for applied in receipt.applied]
+    return json_answer(body, status=200 if receipt.is_duplicate else 202)
+
+
+def _told(applied: Applied) -> Json:
+    reason = {"reason": applied.reason} if applied.reason else {}
+    return {"record": applied.record_id, "outcome": applied.outcome, **reason}

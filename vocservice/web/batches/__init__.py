@@ -1,0 +1,1 @@
+"""Files of feedback in, the same with labels out: over HTTP and as pages."""

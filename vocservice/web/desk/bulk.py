@@ -1,0 +1,91 @@
+"""The queue with some of its lines chosen in, one act on all of them out, with its undo; and filters kept under a name.
+
+The page of one record sends the same forms for its own line.
+"""
+
+from typing import get_args
+from urllib.parse import urlencode
+
+from flask import Response, make_response, redirect, request, url_for
+
+from vocservice.store import bulks, views
+from vocservice.store.annotations import Seen
+from vocservice.store.bulks import Action, Wish
+from vocservice.store.users import SUPPORT_LEAD
+from vocservice.web.accounts import people
+from vocservice.web.desk.choosing import choice_of, filters_of
+from vocservice.web.desk.deciding import incomplete, is_submission
+from vocservice.web.accounts.people import PageError, person, require_role
+
+blueprint = people.pages("bulk")
+
+
+@blueprint.post("/desk/bulk")
+@require_role(SUPPORT_LEAD)
+def act() -> Response:
+    """Do one thing to every chosen record."""
+    wish, seen = _wish(), {record_id: _seen(record_id) for record_id in request.form.getlist("pick")}
+    with people.database().write() as connection:
+        done = bulks.do(connection, person(), seen, wish)
+    return _back(done=done.id)
+
+
+@blueprint.post("/desk/bulk/<bulk_id>/undo")
+@require_role(SUPPORT_LEAD)
+def undo(bulk_id: str) -> Response:
+    """Take it back."""
+    with people.database().write() as connection:
+        bulks.undo(connection, person(), bulk_id)
+    return _back(done=bulk_id)
+
+
+@blueprint.post("/desk/views")
+@require_role(SUPPORT_LEAD)
+def save_view() -> Response:
+    """Keep the filters of the queue."""
+    with people.database().write() as connection:
+        views.save(connection, person(), request.form.get("name", ""), filters_of(choice_of(request.args)), is_shared=_is_shared())
+    return _back()
+
+
+@blueprint.post("/desk/views/<view_id>/delete")
+@require_role(SUPPORT_LEAD)
+def delete_view(view_id: str) -> Response:
+    """Forget them."""
+    with people.database().write() as connection:
+        views.forget(connection, person(), view_id)
+    return _back()
+
+
+def _is_shared() -> bool:
+    return request.form.get("shared") == "1"
+
+
+def _wish() -> Wish:
+    """The act of a form; its name and value stand in one field, as in `snooze:3`, a tag's word in its own."""
+    name, _, value = request.form.get("action", "").partition(":")
+    action: Action | None = next((known for known in get_args(Action) if known == name), None)
+    submission = request.form.get("submission", "")
+    if action is None:
+        raise PageError("Nothing was chosen", "Choose what to do with the records, then send the form again.", status=422)
+    if not is_submission(submission):
+        raise incomplete()
+    return Wish(action, submission, request.form.get("tag", "") if action in ("tag", "untag") else value)
+
+
+def _seen(record_id: str) -> Seen:
+    """What the form showed of a record: revision, steps and bundle."""
+    revision, _, rest = request.form.get(f"seen.{record_id}", "").partition(".")
+    steps, _, bundle = rest.partition(".")
+    try:
+        return Seen(int(revision), bundle, int(steps))
+    except ValueError:
+        raise incomplete() from None
+
+
+def _back(**more: str) -> Response:
+    """To the page that the form came from: a record, or the queue with its filters."""
+    only = request.form.get("record", "")
+    target = url_for("desk.record", record_id=only) if only else url_for("desk.queue")
+    query = {**filters_of(choice_of(request.args)), **more}
+    return make_response(redirect(target + (f"?{urlencode(query)}" if query else ""), 303))

@@ -1,0 +1,291 @@
+"""The review desk: a queue of records that a person should look at, and a page each on which they decide.
+
+A decision is added beside the model's labels, never over them; one that rests on what is no longer so is answered with 409
+and what came between.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, abort, jsonify, make_response, redirect, request, url_for
+
+from vocservice.errors import ConflictError
+from vocservice.records import Json
+from vocservice.render import LEVEL_NAMES
+from vocservice.rules.pace import pace_of
+from vocservice.store import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
+from vocservice.store.annotations import Annotation, Draft
+from vocservice.store.bulks import Action, Bulk
+from vocservice.store.cases import Case
+from vocservice.store.claims import Claim
+from vocservice.store.database import now
+from vocservice.store.drafts import Kept
+from vocservice.store.reviews import Counts, Sort, State
+from vocservice.store.urgency import NEEDS_REVIEW, SHOWN_SETS
+from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
+from vocservice.web.desk import deciding
+from vocservice.web.accounts import people
+from vocservice.web.shown.case import clock, shown, why
+from vocservice.web.desk.choosing import choice_of, filters_of, query_of
+from vocservice.web.shown.course import Course, course_of
+from vocservice.web.desk.fired import fired
+from vocservice.web.page import CHANNELS
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.requests.query import told
+from vocservice.web.state import state
+from vocservice.web.shown.view import TITLES, label_name, name_of
+
+blueprint = people.pages("desk")
+
+ASSIGNEES: Mapping[str, str] = {"": "Anyone or no one", "free": "No one", "mine": "Me", "others": "Others"}
+ACTS: Mapping[Action, str] = {
+    "confirm": "Confirmed",
+    "dismiss": "Not a problem",
+    "assign": "Assigned",
+    "snooze": "Out of the queue until later",
+    "tag": "Tagged",
+    "untag": "Tag removed",
+}
+DECISIONS: Mapping[str, str] = {"confirm": "confirmed", "dismiss": "not a problem", "correct": "corrected"}
+STATES: Mapping[State, str] = {"pending": "Waiting", "draft": "With a draft of mine", "later": "Come back later", "decided": "Decided"}
+SORTS: Mapping[Sort, str] = {"urgency": "The most urgent", "oldest": "The longest here"}
+
+
+@blueprint.get("/desk")
+@require_role(ANALYST)
+def queue() -> Response:
+    """The queue."""
+    user, choice = person(), choice_of(request.args)
+    counted = state().tally.of(people.database(), user.workspace_id)
+    with people.database().read() as connection:
+        page = reviews.page(connection, user, choice, cursor=request.args.get("cursor"))
+        last = _last(connection, user)
+        seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
+        done = _done(connection, user)
+        tags, deciders = handling.known_tags(connection, user.workspace_id), handling.people(connection, user.workspace_id)
+        saved = [(view, f"{url_for('desk.queue')}?{urlencode(view.filters)}") for view in views.listed(connection, user)]
+    more = f"{url_for('desk.queue')}?{urlencode({**filters_of(choice), 'cursor': page.next})}" if page.next else ""
+    values: dict[str, Any] = {"page": page, "counted": counted, "last": last, "more": more, "seen": seen, "done": done, "saved": saved}
+    values |= {"tags": tags, "deciders": deciders, "given": _given(counted.counts)}
+    return people.shown("desk.html", choice=choice, query=query_of(choice), submission=secrets.token_urlsafe(16), **values, **words())
+
+
+@blueprint.get("/desk/next")
+@require_role(SUPPORT_LEAD)
+def following() -> Response:
+    """The next record that nobody else is looking at, claimed: the first of the queue, or that behind `after`."""
+    choice = choice_of(request.args)
+    with people.database().write() as connection:
+        record_id = claims.take_following(connection, person(), choice, after=told(request.args, "after"))
+    target = url_for("desk.record", record_id=record_id) if record_id else url_for("desk.queue")
+    return make_response(redirect(f"{target}{query_of(choice)}"))
+
+
+@blueprint.get("/desk/<record_id>")
+@require_role(ANALYST)
+def record(record_id: str) -> Response:
+    """One record, with everything that is known of it."""
+    return _record_page(record_id, 200)
+
+
+@blueprint.post("/desk/<record_id>")
+@require_role(SUPPORT_LEAD)
+def decide(record_id: str) -> Response:
+    """Decide, and go on to the next."""
+    user, found = person(), case_of(record_id)
+    taxonomy = state().model.taxonomy()
+    draft, seen = deciding.draft_of(found, taxonomy), deciding.seen_of_form()
+    is_second = bool(request.form.get("second"))
+    if crowded := deciding.crowded(draft.labels, taxonomy):
+        return _record_page(record_id, 422, fault=crowded, draft=draft)
+    try:
+        with people.database().write() as connection:
+            (second.read if is_second else annotations.decide)(connection, user, record_id, seen, draft)
+            claims.release(connection, user, record_id)
+    except ConflictError as error:
+        return _record_page(record_id, error.status, fault=error.message, draft=draft)
+    if is_second:
+        return make_response(redirect(url_for("second.waiting"), 303))
+    return make_response(redirect(_onward(record_id), 303))
+
+
+@blueprint.post("/desk/<record_id>/draft")
+@require_role(SUPPORT_LEAD)
+def draft(record_id: str) -> Response:
+    """Keep what somebody chose so far, or throw it away; who writes keeps the claim. A script that asks for JSON is told the version."""
+    user, found, kept = person(), case_of(record_id), deciding.kept_of_form()
+    labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
+    with people.database().write() as connection:
+        if request.form.get("drop"):
+            drafts.drop(connection, user, record_id)
+            version = drafts.NONE
+        else:
+            note = request.form.get("note", "")
+            version = drafts.save(connection, user, record_id, version=kept, revision=found.revision, labels=labels, note=note)
+    with people.database().write() as connection:  # by itself: a decision takes the locks of claim and draft the other way round
+        claims.take(connection, user, record_id)
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify(version=version)
+    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+
+
+@blueprint.post("/desk/<record_id>/undo")
+@require_role(SUPPORT_LEAD)
+def undo(record_id: str) -> Response:
+    """Take back one's own last decision on a record."""
+    case_of(record_id)
+    with people.database().write() as connection:
+        annotations.undo(connection, person(), record_id, request.form.get("annotation", ""))
+    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+
+
+@blueprint.post("/desk/<record_id>/skip")
+@require_role(SUPPORT_LEAD)
+def skip(record_id: str) -> Response:
+    """Let somebody else have it, and go on to the next."""
+    case_of(record_id)
+    with people.database().write() as connection:
+        claims.release(connection, person(), record_id)
+    return make_response(redirect(_onward(record_id), 303))
+
+
+def case_of(record_id: str) -> Case:
+    """A record of the reader's workspace; anything else is not there."""
+    with people.database().read() as connection:
+        found = cases.of(connection, person().workspace_id, record_id)
+    return found or abort(404)
+
+
+def _onward(record_id: str) -> str:
+    """The way from a record to the next, in the same part of the queue."""
+    return f"{url_for('desk.following')}?{urlencode({**filters_of(choice_of(request.args)), 'after': record_id})}"
+
+
+def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft | None = None) -> Response:
+    user, choice = person(), choice_of(request.args)
+    found, claim = case_of(record_id), _claim(record_id)
+    with people.database().read() as connection:
+        history = annotations.listed(connection, user.workspace_id, record_id)
+        kept = drafts.of(connection, user, record_id)
+    around = _around(user, found)
+    steps, is_blind = annotations.steps(history), around["is_blind"]
+    history = [] if is_blind else history
+    standing = next((annotation for annotation in reversed(history) if annotation.undone_at is None), None)
+    given = annotations.given_labels(found.result)
+    labels = {name: value for name, value in _labels(draft, kept, standing, found).items() if value is not None}
+    values = {
+        "case": found,
+        "course": _course(found, standing),
+        "view": shown(found.result, state().model.taxonomy()),
+        "history": history,
+        "standing": standing,
+        "steps": steps,
+        "claim": claim,
+        "kept": kept,
+        "given": given,
+        "labels": given | labels,
+        "note": draft.note if draft else kept.note if kept else "",
+        "submission": secrets.token_urlsafe(16),
+        "fault": fault,
+        "onward": _onward(record_id),
+    }
+    return people.shown("record.html", status=status, query=query_of(choice), **around, **values, **words())
+
+
+def _given(counts: Counts | None) -> Mapping[str, Mapping[str, int | None]]:
+    """What the queue can be filtered by, each with how many wait; None where that is not known."""
+    if counts:
+        return {"labels": counts.labels, "scopes": counts.scopes, "channels": counts.channels}
+    taxonomy = state().model.taxonomy()
+    keys = [f"{name}.{key}" for name in (*SHOWN_SETS, "outcome") if name in taxonomy for key in taxonomy[name].keys]
+    scopes = taxonomy["scope"].keys if "scope" in taxonomy else ()
+    return {"labels": dict.fromkeys([*keys, NEEDS_REVIEW]), "scopes": dict.fromkeys(scopes), "channels": dict.fromkeys(CHANNELS)}
+
+
+def _course(found: Case, standing: Annotation | None) -> Course | None:
+    """How a transcript went, by what people decided where they did; None for a text."""
+    turns = found.result.get("turns")
+    if turns is None:
+        return None
+    labels = standing.labels if standing else annotations.given_labels(found.result)
+    said = found.said if len(found.said) == len(turns) else ()
+    return course_of(pace_of(said), found.result, labels, state().model.taxonomy())
+
+
+def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None, found: Case) -> Json:
+    """What the form begins with: what was sent, else a draft on the same text, else what was decided, else what the model gave."""
+    if draft:
+        return draft.labels
+    if kept and kept.revision == found.revision:
+        return kept.labels
+    return standing.labels if standing else annotations.given_labels(found.result)
+
+
+def _around(user: User, found: Case) -> dict[str, Any]:
+    """What is known of a record beside its text."""
+    with people.database().read() as connection:
+        at = now(connection)
+        hits = rule_hits.of(connection, found.record_id, revision=found.revision, bundle=found.bundle, result=found.result)
+        return {
+            "fired": fired(found.result, hits, _owners(found)),
+            "earlier": cases.earlier(connection, user.workspace_id, found),
+            "handled": handling.of(connection, [found.record_id], at=at)[found.record_id],
+            "done": _done(connection, user),
+            "last": _last(connection, user),
+            "deciders": handling.people(connection, user.workspace_id),
+            "is_blind": user.may(SUPPORT_LEAD) and second.asked(connection, user, found.record_id),
+            "dispute": second.dispute(connection, user.workspace_id, found.record_id),
+            "at": at,
+        }
+
+
+def _owners(found: Case) -> Mapping[str, str]:
+    """Who answers for each rule of the installation; looked up where one of them held."""
+    if not found.result.get("rules"):
+        return {}
+    rules = state().model.installed_rules()
+    if rules is None:
+        return {rule["id"]: "" for rule in found.result["rules"]}
+    return {rule.id: rule.owner for rule in rules}
+
+
+def _done(connection: Any, user: User) -> Bulk | None:
+    """The act that led here, to be told with its undo; None where none did, or another person's."""
+    return bulks.find(connection, user, told(request.args, "done")) if "done" in request.args else None
+
+
+def _last(connection: Any, user: User) -> Annotation | None:
+    """What somebody decided last, to be taken back from wherever they are."""
+    return annotations.last_of(connection, user) if user.may(SUPPORT_LEAD) else None
+
+
+def _claim(record_id: str) -> Claim | None:
+    """The claim on a record, taken where nobody has it; None for those who may not decide."""
+    user = person()
+    if not user.may(SUPPORT_LEAD):
+        return None
+    with people.database().write() as connection:
+        return claims.take(connection, user, record_id)
+
+
+def words() -> dict[str, Any]:
+    """How keys are said on these pages."""
+    taxonomy = state().model.taxonomy()
+    return {
+        "taxonomy": taxonomy,
+        "channels": CHANNELS,
+        "levels": LEVEL_NAMES,
+        "assignees": ASSIGNEES,
+        "states": STATES,
+        "sorts": SORTS,
+        "acts": ACTS,
+        "clock": clock,
+        "decisions": DECISIONS,
+        "titles": TITLES,
+        "label_name": lambda label: label_name(taxonomy, label),
+        "why": lambda labels: why(taxonomy, labels),
+        "name_of": lambda name, key, polarity=None: name_of(taxonomy, name, key, polarity),
+        "on_desk": person().may(SUPPORT_LEAD),
+    }

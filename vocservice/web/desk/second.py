@@ -1,0 +1,37 @@
+"""Decided records of the sample in, a second reading of each out, and how far two people agree, beside the model."""
+
+from typing import Any
+
+from flask import Response
+
+from vocservice.store import second, urgency
+from vocservice.store.users import ANALYST, SUPPORT_LEAD
+from vocservice.web.accounts import people
+from vocservice.web.desk.pages import words
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.state import state
+
+blueprint = people.pages("second")
+
+
+@blueprint.get("/desk/second")
+@require_role(SUPPORT_LEAD)
+def waiting() -> Response:
+    """What this person can read second, and what they can settle."""
+    with people.database().read() as connection:
+        lists: dict[str, Any] = {"waiting": second.waiting(connection, person()), "disputes": second.disputes(connection, person())}
+    return people.shown("second.html", **lists, **words())
+
+
+@blueprint.get("/desk/agreement")
+@require_role(ANALYST)
+def agreement() -> Response:
+    """Kappas of every label."""
+    from vocservice.reporting.agreement import agreements  # brings numpy
+
+    with people.database().read() as connection:
+        pairs = list(second.pairs(connection, person().workspace_id))
+        standing = second.standing(connection, person().workspace_id)
+    rows = list(agreements(pairs, state().model.taxonomy()))
+    values: dict[str, Any] = {"rows": rows, "n": len(pairs), "standing": standing, "share": urgency.rules().second_reading.share}
+    return people.shown("agreement.html", **values, **words())

@@ -1,0 +1,192 @@
+"""The result of an analysis, as stored, in; what the review desk shows of it out: marked turns, reasons, a curve of sentiment.
+
+Nothing here is markup: the raw text is cut at the offsets, and the template escapes every piece by itself.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vocservice.records import Evidence, Json
+from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.shown.course import lasting
+from vocservice.web.shown.view import POLARITIES, TITLES, Mark, label_name, name_of
+
+SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
+_SINGLE = ("scope", "outcome")
+# How the kind of a label is called in a text, and its class of the style sheet.
+_KINDS: Mapping[str, tuple[str, str]] = {
+    "reasons": ("Reason", "reason"),
+    "flags": ("Flag", "flag"),
+    "factors": ("Factor", "plain"),
+    "scope": ("Scope", "scope"),
+    "stages": ("Stage", "stage"),
+}
+LOOKS: Mapping[str, str] = {
+    "reason": "Reason for review",
+    "flag": "Flag",
+    **{look: f"Experience factor, {words}" for words, look in POLARITIES.values()},
+    "scope": "Scope",
+    "stage": "Journey stage",
+    "plain": "Other label",
+}
+_WIDTH, _HEIGHT, _EDGE = 600, 120, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn, or the whole of a plain text with a blank speaker."""
+
+    number: int
+    speaker: str
+    mood: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A label that the model gave, in words; `turns` are the numbers of those with evidence."""
+
+    set: str
+    title: str
+    name: str
+    look: str
+    percent: str
+    definition: str
+    turns: tuple[int, ...]
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The sentiment of one customer turn, with its place in the picture."""
+
+    number: int
+    x: float
+    y: float
+    score: str
+    mood: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything the desk shows of one analysis."""
+
+    turns: tuple[Turn, ...]
+    legend: tuple[tuple[str, str], ...]  # the looks of the marks that there are, in words
+    why: tuple[Given, ...]
+    labels: tuple[Given, ...]
+    curve: tuple[Point, ...]
+    line: str
+    review: str
+    withheld: tuple[tuple[str, str], ...]
+    model: str
+    taxonomy: str
+
+
+def shown(result: Json, taxonomy: Taxonomy) -> Shown:
+    """What the desk shows of a stored result."""
+    rows = list(rows_of(result))
+    labels = tuple(_given(row, taxonomy) for row in rows)
+    curve = tuple(_points(result))
+    call = result.get("needs_review")
+    turns = tuple(_turns(result, rows, taxonomy))
+    seen = {look for turn in turns for mark in turn.marks for look in mark.look.split()}
+    return Shown(
+        turns=turns,
+        legend=tuple((look, words) for look, words in LOOKS.items() if look in seen),
+        why=tuple(label for label in labels if label.set in ("reasons", "flags", "scope")),
+        labels=labels,
+        curve=curve,
+        line=" ".join(f"{point.x:.1f},{point.y:.1f}" for point in curve),
+        review=percent(call["probability"]) if call else "",
+        withheld=tuple((label_name(taxonomy, item["label"]), percent(item["probability"])) for item in result.get("abstained") or ()),
+        model=result.get("model", ""),
+        taxonomy=result.get("taxonomy", ""),
+    )
+
+
+def rows_of(result: Json) -> Iterator[Row]:
+    """Every label of a stored result, the reasons for review first."""
+    for name in SETS:
+        value = result.get(name)
+        if name == "sentiment":
+            if value:
+                yield Row(name, str(value["level"]), None, value.get("probabilities", {}).get(str(value["level"])))
+            continue
+        for label in [value] if name in _SINGLE and value else value or ():
+            yield Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label))
+    for name, labels in (result.get("labels") or {}).items():
+        yield from (Row(name, label["key"], label.get("polarity"), label["probability"], _evidence(label)) for label in labels)
+
+
+def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:
+    """Why a record waits, in words: reasons and flags by name alone, each once, other labels with their set."""
+    plain = ("reasons", "flags")
+    parts = ((label, *label.partition(".")[::2]) for label in labels)
+    names = (name_of(taxonomy, name, key) if name in plain else label_name(taxonomy, label) for label, name, key in parts)
+    return ", ".join(dict.fromkeys(names))
+
+
+def clock(due_at: datetime, at: datetime) -> str:
+    """How long until something is due, or since it was, in words."""
+    long = lasting(abs((due_at - at).total_seconds()))
+    return f"in {long}" if due_at >= at else f"overdue by {long}"
+
+
+def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Turn]:
+    turns = result.get("turns")
+    if turns is None:
+        yield Turn(1, "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy)))
+        return
+    for index, turn in enumerate(turns):
+        mood = turn.get("sentiment")
+        yield Turn(index + 1, turn["speaker"], _mood(mood), tuple(_marks(turn["text"], rows, index, taxonomy)))
+
+
+def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy) -> Iterator[Mark]:
+    for piece in pieces_of(text, rows, turn=turn):
+        names = "; ".join(f"{_kind(row)[0]}: {name_of(taxonomy, row.set, row.key, row.polarity)}" for row in piece.rows)
+        yield Mark(visible(piece.text), names, " ".join(_looks(piece.rows)))
+
+
+def _looks(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The classes of the style sheet for some labels, each once."""
+    return tuple(dict.fromkeys(POLARITIES[row.polarity][1] if row.polarity in POLARITIES else _kind(row)[1] for row in rows))
+
+
+def _kind(row: Row) -> tuple[str, str]:
+    return _KINDS.get(row.set, (TITLES.get(row.set, row.set), "plain"))
+
+
+def _given(row: Row, taxonomy: Taxonomy) -> Given:
+    found = definition_of(taxonomy, row.set, row.key)
+    turns = sorted({piece.turn + 1 for piece in row.evidence if piece.turn is not None})
+    return Given(
+        set=row.set,
+        title=TITLES.get(row.set, row.set),
+        name=name_of(taxonomy, row.set, row.key, row.polarity),
+        look=_looks([row])[0],
+        percent=percent(row.probability),
+        definition=found.definition if found else "",
+        turns=tuple(turns),
+        evidence=tuple(visible(piece.text) for piece in row.evidence) if row.set != "outcome" else (),
+    )
+
+
+def _points(result: Json) -> Iterator[Point]:
+    moods = [(index + 1, turn["sentiment"]) for index, turn in enumerate(result.get("turns") or ()) if turn.get("sentiment")]
+    step = (_WIDTH - 2 * _EDGE) / max(len(moods) - 1, 1)
+    for place, (number, mood) in enumerate(moods):
+        score = max(-1.0, min(1.0, float(mood["score"])))
+        y = _HEIGHT / 2 - score * (_HEIGHT / 2 - _EDGE)
+        yield Point(number, _EDGE + place * step, y, f"{score:+.2f}", _mood(mood))
+
+
+def _mood(mood: Json | None) -> str:
+    return LEVEL_NAMES.get(mood["level"], "") if mood else ""
+
+
+def _evidence(label: Json) -> tuple[Evidence, ...]:
+    return tuple(Evidence(**piece) for piece in label.get("evidence") or ())

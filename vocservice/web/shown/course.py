@@ -1,0 +1,142 @@
+"""The pace of a transcript, its analysis and the labels that hold in, how the conversation went in words out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from vocservice.records import Evidence, Factor, Json, Label, Low
+from vocservice.render import LEVEL_NAMES
+from vocservice.reporting.recovery import Fixed, Recovered, fixed, is_handling, is_unfixed, recovered
+from vocservice.reporting.rows import Row, stages_of
+from vocservice.rules.pace import Pace
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.shown.view import name_of
+
+UNKNOWN = "not known"
+_RECOVERED: Mapping[Recovered, str] = {"yes": "yes", "no": "no", "pending": "not yet, something is to follow", "unknown": UNKNOWN}
+_FIXED: Mapping[Fixed, str] = {
+    "stands": "no, the cause is an experience issue that support cannot mend",
+    "nothing": "nothing broader than this contact was said",
+    "unknown": UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of a factor at a stage, in words; `turns` are the numbers of those with the model's evidence."""
+
+    words: str
+    turns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """The customer's sentiment along the way, in words; `turn` is the number of the lowest, `rise` from there to the last turn."""
+
+    start: str
+    end: str
+    low: str
+    turn: int
+    rise: str
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a conversation went, in words.
+
+    Attributes:
+        cause: why they had to get in touch.
+        handling: how the contact went.
+        mood: None where no turn has a sentiment.
+        gaps: before each turn; blank where that is not known.
+        transfers: how often the conversation was handed on, as far as the sender tells.
+        held: how long the customer was on hold; blank where that is not known.
+        silent: number of the turn that ended the longest silence; 0 where that is not known.
+    """
+
+    first: str
+    longest: str
+    awaited: str
+    silence: str
+    silent: int
+    gaps: tuple[str, ...]
+    transfers: int
+    held: str
+    recovered: str
+    fixed: str
+    is_unfixed: bool
+    cause: tuple[Told, ...]
+    handling: tuple[Told, ...]
+    mood: Mood | None
+
+
+def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy) -> Course:
+    """The course of a transcript.
+
+    Args:
+        pace: of its turns.
+        result: the model's analysis.
+        labels: those that hold, in the shape of an annotation: the model's, or a person's.
+        taxonomy: what the labels are of.
+    """
+    outcome, scope = labels.get("outcome"), labels.get("scope")
+    cells = list(_cells(result, labels, taxonomy))
+    return Course(
+        first=_or_unknown(pace.first),
+        longest=_or_unknown(pace.longest),
+        awaited=UNKNOWN if pace.awaited is None else f"{pace.awaited:.0%}",
+        silence=_or_unknown(pace.silence),
+        silent=0 if pace.silence is None else pace.gaps.index(pace.silence) + 1,
+        gaps=tuple("" if gap is None else lasting(gap) for gap in pace.gaps),
+        transfers=pace.transfers,
+        held="" if pace.held is None else lasting(pace.held),
+        recovered=_RECOVERED[recovered(outcome)],
+        fixed=_FIXED[fixed(scope)],
+        is_unfixed=is_unfixed(outcome, scope),
+        cause=tuple(told for is_own, told in cells if not is_own),
+        handling=tuple(told for is_own, told in cells if is_own),
+        mood=_mood(result),
+    )
+
+
+def _cells(result: Json, labels: Json, taxonomy: Taxonomy) -> Iterator[tuple[bool, Told]]:
+    """Whether it is handling, and what is said, of each factor at each stage; praise is no cause."""
+    stages = tuple(Label(key, 1, _evidence(result, "stages", key)) for key in labels.get("stages") or ())
+    for given in labels.get("factors") or ():
+        factor = Factor(given["key"], given["polarity"], 1, _evidence(result, "factors", given["key"]))
+        turns = tuple(sorted({piece.turn + 1 for piece in factor.evidence if piece.turn is not None}))
+        name = name_of(taxonomy, "factors", factor.key, factor.polarity)
+        for stage in stages_of(Row("", stages=stages), factor) or (None,):
+            is_own = is_handling(stage, factor.key, taxonomy)
+            if is_own or factor.polarity != "+":
+                yield is_own, Told(f"{name_of(taxonomy, 'stages', stage)}: {name}" if stage else name, turns)
+
+
+def _evidence(result: Json, name: str, key: str) -> tuple[Evidence, ...]:
+    """Of a label that the model gave."""
+    return tuple(Evidence(**piece) for label in result.get(name) or () if label["key"] == key for piece in label.get("evidence") or ())
+
+
+def _mood(result: Json) -> Mood | None:
+    low = Low.in_result(result)
+    if low is None:
+        return None
+    start, end = (_level((result.get(name) or {}).get("level")) for name in ("sentiment_start", "sentiment_end"))
+    return Mood(start, end, _level(low.level), low.turn + 1, f"{low.recovery:+.2f}")
+
+
+def _level(level: int | None) -> str:
+    return UNKNOWN if level is None else LEVEL_NAMES[level]
+
+
+def lasting(seconds: float) -> str:
+    """A span of time in words, by its two largest units."""
+    minutes = round(seconds / 60)
+    if minutes >= 1440:
+        return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min" if seconds >= 60 else f"{round(seconds)} s"
+
+
+def _or_unknown(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else lasting(seconds)

@@ -1,0 +1,174 @@
+"""A question in, the records that answer it out: those that say its words, and those whose texts are near in meaning, within any filters.
+
+What is near in meaning is found by the vectors of the texts: near to another record's, or to that of what was typed, which
+needs a model in this process. Where both words and meaning are asked for, the two rankings are merged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
+
+from vocservice.errors import BundleError
+from vocservice.records import Json, RawVerbatim, Rejected
+from vocservice.reporting.ranks import by_words, fused
+from vocservice.store import reading, vectors
+from vocservice.store.exported import Segments, exported
+from vocservice.store.reading import Page, Taken
+from vocservice.store.users import ANALYST
+from vocservice.web.requests import access
+from vocservice.web.accounts import people
+from vocservice.web.answers import json_answer
+from vocservice.web.workbench.looking import Looking
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.problems import RequestError
+from vocservice.web.workbench.selecting import Sought, sought_of
+from vocservice.web.workbench.shelf import Shelf
+from vocservice.web.state import state
+from vocservice.web.workbench.pages import PATIENCE_SECONDS, entry_of, looking_at, still_reading, words_of
+
+if TYPE_CHECKING:
+    from vocservice.store.nearest import Found
+
+blueprint = people.pages("asking")
+api = Blueprint("asking_api", __name__)
+
+LISTED = 50
+_NAME = "vocservice.shelf"
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A vector to be near to and the bundle that made it; or why there is none, for people."""
+
+    vector: bytes = b""
+    bundle: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The records found, best first, and what was searched.
+
+    Attributes:
+        closeness: cosine by record, of those found by meaning.
+        records: of the filters.
+        compared: of these, that have a vector to compare; None where meaning was not asked for.
+        fault: why meaning could not be searched; blank where it could.
+        is_cut: whether only 50,000 records were looked through for words.
+        cursor: where to look further for them; blank at the end.
+    """
+
+    taken: tuple[Taken, ...]
+    closeness: Mapping[str, float]
+    records: int
+    compared: int | None
+    fault: str
+    is_cut: bool = False
+    cursor: str = ""
+
+
+@blueprint.get("/workbench/search")
+@require_role(ANALYST)
+def search() -> Response:
+    """The records that answer a question, best first; or word of how far reading is."""
+    sought = sought_of(request.args)
+    looking = looking_at(person().workspace_id, sought.asked)
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return still_reading(looking)
+    hits = _hits(looking, sought) if sought.is_any else None
+    entries = [entry_of(taken, looking.taxonomy) for taken in hits.taken] if hits else []
+    held: dict[str, Any] = {"hits": hits, "entries": entries, "about": sought.about, "like": sought.like, "q": sought.q}
+    held |= {"asked": sought.asked, "cell": sought.asked.cell_name, "state": f"?{urlencode(sought.values)}" if sought.values else ""}
+    return people.shown("search.html", **held, **words_of(looking))
+
+
+@api.get("/v1/search")
+@access.require("feedback:read")
+def search_json() -> Response:
+    """The same for whoever has an API key."""
+    key = access.key()
+    sought = sought_of(request.args)
+    if not sought.is_any:
+        raise RequestError("give q, about or like", code="parameter_invalid")
+    looking = looking_at(key.workspace_id, sought.asked)
+    hits, segments = _hits(looking, sought), looking.segments()
+    items = [_item(taken, segments, hits.closeness.get(taken.id)) for taken in hits.taken]
+    told = {"records": hits.records, "compared": hits.compared, "fault": hits.fault or None, "cursor": hits.cursor or None}
+    return json_answer({"items": items, **told})
+
+
+@blueprint.record_once
+def _attach(setup: BlueprintSetupState) -> None:
+    setup.app.extensions[_NAME] = Shelf()
+
+
+def _item(taken: Taken, segments: Segments, closeness: float | None) -> Json:
+    told = exported(taken, segments)
+    times = {name: told[name].isoformat() for name in ("created_at", "received_at")}
+    return {**told, **times, "closeness": None if closeness is None else round(closeness, 4)}
+
+
+def _hits(looking: Looking, sought: Sought) -> Hits:
+    records, like = int(looking.mask().sum()), sought.like
+    meant = None if sought.after else _like(looking, like) if like else _about(sought.about) if sought.about else None
+    found = _near(looking, meant, like) if meant and not meant.fault else None
+    closeness = {near.id: near.closeness for near in found.near} if found else {}
+    page = _saying(looking, sought, LISTED // 2 if found else LISTED)  # half, so that none is cut where the two rankings are joined
+    texts = {taken.id: str(taken.analysis.get("text") or "") for taken in page.taken if taken.id != like}
+    said = by_words(texts, sought.asked.selection.words)
+    rankings = [ranking for ranking in (said, list(closeness)) if ranking]
+    with looking.database.read() as connection:
+        taken = tuple(reading.in_order(connection, looking.workspace_id, fused(*rankings)[:LISTED]))
+    compared, fault = found.searched if found else None, meant.fault if meant else ""
+    return Hits(taken, closeness, records, compared, fault, page.is_cut, page.cursor or "")
+
+
+def _saying(looking: Looking, sought: Sought, listed: int) -> Page:
+    """The latest records that say all the words, before a cursor; none where no words are asked for."""
+    words = looking.asked.selection.words
+    if not words:
+        return Page((), None)
+    return looking.page(after=sought.after, words=words, listed=listed)
+
+
+def _near(looking: Looking, meant: Meant, like: str) -> "Found":
+    from vocservice.store.nearest import nearest
+
+    shelf: Shelf = current_app.extensions[_NAME]
+    blocks = shelf.blocks(looking.database, looking.workspace_id, meant.bundle, revision=looking.load().revision)
+    among = set(looking.ids())
+    among.discard(like)
+    return nearest(blocks, meant.vector, among=among, limit=LISTED)
+
+
+def _like(looking: Looking, record_id: str) -> Meant:
+    """The vector of a record.
+
+    Raises:
+        RequestError: there is no such record (404).
+    """
+    with looking.database.read() as connection:
+        if not list(reading.of_ids(connection, looking.workspace_id, [record_id])):
+            raise RequestError("there is no such record", code="not_found", status=404)
+        found = vectors.of_records(connection, looking.workspace_id, [record_id])
+    if record_id not in found:
+        return Meant(fault="No vector is kept of this record: it was analysed before vectors were, or they are switched off.")
+    bundle, vector = found[record_id]
+    return Meant(vector, bundle)
+
+
+def _about(text: str) -> Meant:
+    """The vector of what was typed, by the model of this process."""
+    try:
+        result = state().model.result(RawVerbatim(id="question", text=text))
+    except BundleError as error:
+        return Meant(fault=f"Meaning cannot be searched here: {error.message}.")
+    if isinstance(result, Rejected):
+        return Meant(fault=f"Meaning cannot be searched for this: {result.message}.")
+    return Meant(result.vector, result.model) if result.vector else Meant(fault="This model makes no vectors.")

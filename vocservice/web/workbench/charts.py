@@ -1,0 +1,58 @@
+"""A chart of the workbench and its filters in, its numbers out as JSON: for pages, and for whoever has an API key."""
+
+from flask import Blueprint, Response, abort, request
+
+from vocservice.store.users import ANALYST
+from vocservice.web.requests import access
+from vocservice.web.accounts import people
+from vocservice.web.answers import json_answer
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.problems import RequestError
+from vocservice.web.workbench.selecting import asked_of
+from vocservice.web.workbench.pages import looking_at
+
+blueprint = people.pages("charts")
+api = Blueprint("charts_api", __name__)
+
+
+@blueprint.get("/workbench/charts/<name>.json")
+@require_role(ANALYST)
+def chart(name: str) -> Response:
+    """The numbers of one chart, of the same records as the page."""
+    from vocservice.reporting.charted import CHARTED
+
+    return _chart(person().workspace_id, name) if name in CHARTED else abort(404)
+
+
+@api.get("/v1/charts")
+@access.require("feedback:read")
+def charts_json() -> Response:
+    """Every chart there is."""
+    from vocservice.reporting.charted import CHARTED
+
+    return json_answer({"charts": [{"chart": name, "title": one.title} for name, one in CHARTED.items()]})
+
+
+@api.get("/v1/charts/<name>")
+@access.require("feedback:read")
+def chart_json(name: str) -> Response:
+    """The numbers of one chart.
+
+    Raises:
+        RequestError: there is none of this name (`chart_unknown`).
+    """
+    from vocservice.reporting.charted import CHARTED
+
+    key = access.key()
+    if name not in CHARTED:
+        raise RequestError("there is no such chart; /v1/charts names them all", code="chart_unknown", status=404)
+    return _chart(key.workspace_id, name)
+
+
+def _chart(workspace_id: str, name: str) -> Response:
+    from vocservice.reporting.charted import CHARTED, chart_of
+
+    asked = asked_of(request.args)
+    looking = looking_at(workspace_id, asked)
+    report = looking.whole() if CHARTED[name].waits_for else looking.counted()
+    return json_answer({"asked": dict(asked.values), **chart_of(report, name)})

@@ -1,0 +1,139 @@
+"""Two selections in, both side by side out: pages without a script and JSON; the URL holds both.
+
+Without parameters the last four weeks that have records stand beside the four before.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, request, url_for
+
+from vocservice.store.reading import Selection
+from vocservice.store.users import ANALYST
+from vocservice.web.requests import access
+from vocservice.web.accounts import people
+from vocservice.web.answers import json_answer
+from vocservice.web.workbench.looking import Looking
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.workbench.selecting import FIRST, OWN, SECOND, Asked, Sides, is_chosen, sides_of, values_of
+from vocservice.web.workbench.pages import PATIENCE_SECONDS, Links, looking_at, still_reading, words_of
+
+if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+    from vocservice.reporting.contrast import Contrast
+    from vocservice.reporting.frame import Bools
+
+blueprint = people.pages("comparing")
+api = Blueprint("comparing_api", __name__)
+
+OTHERS = "all other records"
+_ONE_SIDED = ("q", "cell", "about", "like")  # what a saved segment may hold and a side of a comparison has not
+_SAID: Mapping[str, str] = {
+    "since": "from",
+    "until": "to",
+    "score_kind": "score",
+    "level_from": "sentiment from",
+    "level_to": "sentiment to",
+    "score_from": "score from",
+    "score_to": "score to",
+    "customer_of": "customer of",
+}
+
+
+@blueprint.get("/workbench/compare")
+@require_role(ANALYST)
+def compare() -> Response:
+    """Both sets side by side; or word of how far reading is."""
+    from vocservice.reporting import page
+
+    asked = sides_of(request.args)
+    looking = _looking(person().workspace_id, asked)
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return still_reading(looking)
+    sides, words = asked or _weeks(looking), words_of(looking)
+    found = _contrast(looking, sides, _names(sides, words["choices"]))
+    links = _links(sides.first), _links(sides.second)
+    lists = [url_for("workbench.verbatims") + link.asked.query if link else "" for link in links]
+    forms = ((FIRST, "First set"), (SECOND, "Second set"))
+    held = {"sides": sides, "forms": forms, "found": found, "lists": lists, **words}
+    return people.shown("compare.html", figures=page.contrasted(found, links), kept=_kept(sides, words["segments"]), **held)
+
+
+@blueprint.get("/workbench/compare.json")
+@require_role(ANALYST)
+def compare_file() -> Response:
+    """The same as JSON."""
+    return _json(person().workspace_id)
+
+
+@api.get("/v1/compare")
+@access.require("feedback:read")
+def compare_json() -> Response:
+    """The same for whoever has an API key."""
+    return _json(access.key().workspace_id)
+
+
+def _json(workspace_id: str) -> Response:
+    asked = sides_of(request.args)
+    looking = _looking(workspace_id, asked)
+    looking.load()
+    sides = asked or _weeks(looking)
+    return json_answer({"asked": sides.values, **_contrast(looking, sides, _names(sides, {})).to_dict()})
+
+
+def _looking(workspace_id: str, asked: Sides | None) -> Looking:
+    return looking_at(workspace_id, Asked(Selection()), *filter(None, (asked.first, asked.second) if asked else ()))
+
+
+def _weeks(looking: Looking) -> Sides:
+    first, second = (Selection(since=since, until=until) for since, until in looking.periods())
+    return Sides(first, second)
+
+
+def _contrast(looking: Looking, sides: Sides, names: tuple[str, str]) -> "Contrast":
+    from vocservice.reporting.contrast import contrast
+    from vocservice.store.reported import anchors_for
+
+    columns = looking.load().columns
+    counted, frame = ~columns.is_skipped, columns.frame()
+    masks = _masks(looking, sides)
+    with looking.database.read() as connection:
+        anchors = anchors_for(connection, looking.workspace_id, frame)
+    return contrast(frame, masks[0][counted], masks[1][counted], names=names, anchors=anchors)
+
+
+def _masks(looking: Looking, sides: Sides) -> "tuple[Bools, Bools]":
+    """The rows of both; one that is not asked for is what the other leaves."""
+    first, second = (looking.mask_of(side or Selection()) for side in (sides.first, sides.second))
+    return (first if sides.first else ~second), (second if sides.second else ~first)
+
+
+def _names(sides: Sides, choices: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
+    """What each set is, in words."""
+    first, second = (_name(values_of(side), choices) for side in (sides.first, sides.second))
+    return first, second
+
+
+def _name(values: Mapping[str, str], choices: Mapping[str, Mapping[str, str]]) -> str:
+    said = (f"{_SAID.get(name, name.removeprefix(OWN))} {_said(name, value, choices)}" for name, value in values.items())
+    return ", ".join(said) or OTHERS
+
+
+def _said(name: str, value: str, choices: Mapping[str, Mapping[str, str]]) -> str:
+    """A value in words; one of the sender's own as it is, without its count."""
+    return value if name.startswith(OWN) else choices.get(name, {}).get(value, value)
+
+
+def _links(side: Selection | None) -> Links | None:
+    return Links(Asked(side)) if side else None
+
+
+def _kept(sides: Sides, segments: list[tuple[Any, str]]) -> list[tuple[str, str, str]]:
+    """Each saved segment by name, with the queries that put it on either side, without its periods to compare."""
+    found = []
+    for view, _ in segments:
+        values = {name: value for name, value in view.filters.items() if is_chosen(name)}
+        if values and view.filters.keys().isdisjoint(_ONE_SIDED):
+            found.append((view.name, sides.with_side(FIRST, values), sides.with_side(SECOND, values)))
+    return found

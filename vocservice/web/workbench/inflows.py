@@ -1,0 +1,166 @@
+"""Issues of a workspace in, how the complaints of each come in out: all of a cell, or those whose vectors lie where its cause does.
+
+A cause lies where those lie who made it, so they lie in it oftener than anybody new: counted is only the half of the customers who did not.
+After another bundle was promoted, the first look that finds the records of a cause analysed by it carries the cause over.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from vocservice.errors import StoreError
+from vocservice.store import vectors
+from vocservice.store.issues import Issue
+
+if TYPE_CHECKING:  # numpy comes with the first figure
+    from vocservice.reporting.frame import Bools, Floats, Frame, Ints
+    from vocservice.reporting.inflow import Inflow, Within
+    from vocservice.reporting.regions import Region
+    from vocservice.web.workbench.looking import Looking
+
+SAMPLE = 2000
+MOST_ANALYSED = 0.9
+
+
+class Inflows:
+    """The inflow of any issue of a workspace; its records are laid out once for all of them."""
+
+    def __init__(self, looking: "Looking"):
+        from vocservice.store import issue_regions
+
+        self._looking, self._can_write = looking, True
+        self._frame: Frame = looking.load().columns.frame(looking.mask())
+        with looking.database.read() as connection:
+            self._regions: Mapping[str, Sequence[Region]] = issue_regions.of_workspace(connection, looking.workspace_id)
+
+    def of(self, issue: Issue) -> "Inflow":
+        """All complaints of its cell, or those of its cause."""
+        from vocservice.reporting.inflow import inflow_of
+
+        within = self._within(issue) if issue.cause else None
+        days = {"opened": issue.opened_on, "today": self._looking.today}
+        return inflow_of(self._frame, stage=issue.stage, factor=issue.factor, **days, within=within)
+
+    @cached_property
+    def _customers(self) -> "Floats":
+        from vocservice.reporting.draws import customers_drawn
+
+        return customers_drawn(self._frame)
+
+    def _within(self, issue: Issue) -> "Within":
+        """The complaints of the cause of an issue, by the bundle of which the fewest of its cell lack a vector."""
+        import numpy as np
+
+        from vocservice.reporting.inflow import Within
+
+        regions, frame = self._regions.get(issue.id, ()), self._frame
+        drawn, part = self._others(issue)
+        seen = self._complaints(issue, drawn)
+        region = min(regions, key=lambda one: seen.without(one.bundle), default=None)
+        region = region and (self._carried(issue, seen, region) or region)
+        bundle, held, unknown = region.bundle if region else "", np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
+        unknown[[row for row in seen.at.tolist() if row not in seen.vectors.get(bundle, ())]] = True
+        return Within(bundle, drawn, seen.held(region) if region else held, unknown, part)
+
+    def _others(self, issue: Issue) -> tuple["Bools", float]:
+        """The rows of customers who did not make the cause, and which part these are of all."""
+        from vocservice.reporting.rung_causes import HALF
+
+        drawn, limit = self._drawn(issue, self._customers >= HALF)
+        return drawn, limit - HALF
+
+    def _makers(self, issue: Issue) -> "Bools":
+        """The rows of the half that made the cause, by which it is carried over."""
+        from vocservice.reporting.rung_causes import HALF
+
+        return self._drawn(issue, self._customers < HALF)[0]
+
+    def _drawn(self, issue: Issue, half: "Bools") -> tuple["Bools", float]:
+        """The rows of a half that are looked at, and up to which number: of one with more than 2,000 complaints, some customers."""
+        from vocservice.reporting.draws import threshold
+        from vocservice.reporting.inflow import complaints_of, counted
+
+        rows = counted(self._frame, opened=issue.opened_on, today=self._looking.today) & half
+        limit = threshold(self._customers[rows & complaints_of(self._frame, issue.stage, issue.factor)], SAMPLE)
+        return rows & (self._customers <= limit), limit
+
+    def _complaints(self, issue: Issue, drawn: "Bools") -> "_Complaints":
+        import numpy as np
+
+        from vocservice.reporting.inflow import complaints_of
+
+        at = np.flatnonzero(drawn & complaints_of(self._frame, issue.stage, issue.factor))
+        rows = dict(zip((found.decode() for found in self._frame.ids[at].tolist()), at.tolist(), strict=True))
+        with self._looking.database.read() as connection:
+            made = vectors.of_bundles(connection, self._looking.workspace_id, list(rows))
+        by_row = {bundle: {rows[record_id]: one for record_id, one in found.items()} for bundle, found in made.items()}
+        return _Complaints(self._frame, at, by_row)
+
+    def _carried(self, issue: Issue, seen: "_Complaints", region: "Region") -> "Region | None":
+        """The cause under the bundle that made the most of the vectors, once that has read nine tenths of its records.
+
+        Of two that made as many the one of the analyses is meant.
+        """
+        bundle = min(seen.vectors, key=lambda one: (seen.without(one), one != seen.serving), default=region.bundle)
+        if bundle in {one.bundle for one in self._regions[issue.id]}:
+            return None
+        made = self._complaints(issue, self._makers(issue))
+        found = made.carried(region, bundle, least=self._looking.cause_customers)
+        if found and self._can_write:
+            self._keep(issue, found, before=region.bundle)
+        return found
+
+    def _keep(self, issue: Issue, region: "Region", *, before: str) -> None:
+        """Keep what was carried over; while the database cannot be written, a later look does."""
+        from vocservice.store import issue_regions
+
+        try:
+            with self._looking.database.write() as connection:
+                issue_regions.carry(connection, self._looking.workspace_id, issue.id, region, before=before)
+        except StoreError:
+            self._can_write = False  # one wait is enough for a page
+
+
+@dataclass(frozen=True, slots=True)
+class _Complaints:
+    """Complaints of the cell of an issue: their rows, and of each bundle the vectors by row."""
+
+    frame: "Frame"
+    at: "Ints"
+    vectors: Mapping[str, Mapping[int, bytes]]
+
+    def without(self, bundle: str) -> int:
+        """How many have no vector of a bundle."""
+        return len(self.at) - len(self.vectors.get(bundle, ()))
+
+    @property
+    def serving(self) -> str:
+        """The bundle of most of their analyses; blank where none is told."""
+        counts = self.frame.model.take(self.at).counts()
+        return self.frame.model.names[counts.argmax()] if counts.any() else ""
+
+    def held(self, region: "Region") -> "Bools":
+        """(n,) rows of the frame that lie in a region."""
+        import numpy as np
+
+        from vocservice.reporting.themes import matrix_of
+
+        found, made = np.zeros(len(self.frame), dtype=bool), self.vectors.get(region.bundle, {})
+        if made:
+            found[list(made)] = region.holds(matrix_of(list(made.values())))
+        return found
+
+    def carried(self, region: "Region", bundle: str, *, least: int) -> "Region | None":
+        """The region by the vectors of another bundle, where this has read most of what lies in it and enough customers are left."""
+        import numpy as np
+
+        from vocservice.reporting.regions import carried
+        from vocservice.reporting.themes import matrix_of
+
+        old, new = self.vectors.get(region.bundle, {}), self.vectors.get(bundle, {})
+        own, both = np.flatnonzero(self.held(region)).tolist(), [row for row in old if row in new]
+        if not own or sum(row in new for row in own) < MOST_ANALYSED * len(own):
+            return None
+        before, after = (matrix_of([made[row] for row in both]) for made in (old, new))
+        return carried(region, before, after, self.frame.subject[both], bundle=bundle, least=least)

@@ -1,0 +1,166 @@
+"""A workspace and what is asked for in, its figures and records out: the columns of this process, filtered, and the reports kept of them.
+
+Of a large workspace a page has at once what is counted; what is drawn by lot or read in texts is made beside it.
+"""
+
+from collections.abc import Hashable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from vocservice.store import reading
+from vocservice.store.database import Database
+from vocservice.store.exported import Segments
+from vocservice.store.reading import Line, Page, Selection
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.workbench.library import Library, Making
+from vocservice.web.workbench.selecting import Asked
+from vocservice.web.workbench.tables import Held, Table, Tables
+
+if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+    from vocservice.reporting.frame import Bools
+    from vocservice.reporting.report import Report, Wish
+
+Periods = tuple[tuple[date, date], tuple[date, date]]
+
+SMALL = 1_000  # of so few records a page waits a moment for everything; of more it takes longer than that
+SMALL_SECONDS = 0.1
+LISTED = 25
+DAYS = 28
+
+
+@dataclass(slots=True)
+class Looking:
+    """One look at a workspace; `held` is what it sees, once it has looked, and `wanted` the rows of it that are asked for."""
+
+    database: Database
+    workspace_id: str
+    taxonomy: Taxonomy
+    asked: Asked
+    today: date
+    table: Table
+    tables: Tables
+    library: Library
+    theme_customers: int = 0
+    held: Held | None = None
+    wanted: "Bools | None" = None
+
+    def load(self, *, timeout: float | None = None) -> Held:
+        """The columns as they are at the first call.
+
+        Raises:
+            TimeoutError: they are still being read.
+            StoreError: they are, and no `timeout` was given: too many wait already, or it takes too long (`queue_full`).
+        """
+        if self.held is None:
+            self.held = self.tables.current(self.table, timeout=timeout)
+        return self.held
+
+    def at_once(self) -> "Report":
+        """The report as far as it can be had now: whole where there are few records and it is soon made, else what is counted."""
+        from vocservice.reporting.frame import count_of
+
+        if count_of(self.mask()) <= SMALL and not self.library.is_busy():
+            with suppress(TimeoutError):
+                return self._making().result(timeout=SMALL_SECONDS)
+        found = self.counted()
+        if found.pending:
+            self._making()
+        return found
+
+    def counted(self) -> "Report":
+        """What is counted; the whole report where it is there already."""
+        from vocservice.reporting.report import report_of
+
+        if (found := self.library.made(self._key())) is not None:
+            return found
+        columns, mask = self.load().columns, self.mask()
+        return report_of(columns.frame(mask, by=self.asked.by), (), columns.skipped(mask), self._wish(), is_brief=True)
+
+    def whole(self) -> "Report":
+        """The whole report, however long it takes."""
+        return self._making().result()
+
+    def mask(self) -> "Bools":
+        """The rows that are asked for."""
+        if self.wanted is None:
+            self.wanted = self.mask_of(self.asked.selection)
+        return self.wanted
+
+    def mask_of(self, selection: Selection) -> "Bools":
+        """The rows of a selection."""
+        from vocservice.store.choosing import chosen
+
+        return chosen(self.load().columns, selection)
+
+    def periods(self) -> Periods:
+        """First and last day of the two that are asked for; else of the last four weeks that have records, and of the four before."""
+        if self.asked.periods:
+            return self.asked.periods
+        day = self.load().columns.fields["day"][self.mask()]
+        past = day[(day > 0) & (day <= self.today.toordinal())]
+        return weeks_until(date.fromordinal(max(int(past.max()), 2 * DAYS)) if len(past) else self.today)
+
+    def page(self, *, after: Line | None, words: tuple[str, ...], listed: int = LISTED) -> Page:
+        """Some of the records, the last received first."""
+        from vocservice.store.choosing import lines
+
+        limit = reading.SEARCHED + 1 if words else 4 * reading.LARGEST_PAGE
+        found = lines(self.load().columns, self.mask(), after=after, limit=limit)
+        with self.database.read() as connection:
+            return reading.page(connection, self.workspace_id, found, words, limit=listed)
+
+    def ids(self) -> list[str]:
+        """The ids of the records in the order of receipt."""
+        from vocservice.store.choosing import ids_of
+
+        return ids_of(self.load().columns, self.mask().nonzero()[0])
+
+    def told(self, name: str) -> tuple[str, ...]:
+        """The channels, models or taxonomies of the workspace; none while it is read."""
+        from vocservice.store.choosing import told
+
+        return told(self.held.columns, name) if self.held else ()
+
+    def own(self) -> Mapping[str, Mapping[str, int]]:
+        """The segments of the workspace, with how many records have each value; none while it is read."""
+        return self.held.columns.told if self.held else {}
+
+    def segments(self) -> "Segments":
+        """The segments of the workspace with the values that may be told."""
+        self.load()
+        return {name: frozenset(values) for name, values in self.own().items()}
+
+    @property
+    def cause_customers(self) -> int:
+        """How many different customers must stand behind a cause."""
+        from vocservice.reporting.quotes import ANONYMOUS
+
+        return max(self.theme_customers, ANONYMOUS)
+
+    def _wish(self) -> "Wish":
+        from vocservice.reporting.report import Wish
+
+        compared, least = self.asked.compared, self.cause_customers
+        return Wish(today=self.today, segment=self.asked.by, compared=compared, cause_customers=least)
+
+    def _key(self) -> Hashable:
+        return self.workspace_id, self.asked, self.load().revision, self.today
+
+    def _making(self) -> "Making[Report]":
+        from vocservice.store.reported import reported
+
+        columns, mask, wish = self.load().columns, self.mask(), self._wish()
+
+        def make() -> "Report":
+            with self.database.read() as connection:
+                return reported(connection, self.workspace_id, columns, mask, wish)
+
+        return self.library.get(self._key(), make)
+
+
+def weeks_until(last: date) -> Periods:
+    """The four weeks before the last four, and these, up to a day."""
+    middle = last - timedelta(days=DAYS)
+    return (middle - timedelta(days=DAYS - 1), middle), (middle + timedelta(days=1), last)

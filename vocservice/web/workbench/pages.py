@@ -1,0 +1,294 @@
+"""Stored analyses in, an analyst's figures out: pages, files and JSON, all of the same selection, which stands in the URL."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, current_app, request, url_for
+from flask.blueprints import BlueprintSetupState
+
+from vocservice.render import LEVEL_NAMES, visible
+from vocservice.reporting.rows import SCORE_KINDS
+from vocservice.store import reading, sources, views
+from vocservice.store.exported import exported, written
+from vocservice.store.reading import ANY, NO_LABEL, NO_STAGE, Selection, Taken
+from vocservice.store.records import API
+from vocservice.store.users import ANALYST
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.requests import access
+from vocservice.web.shown import case
+from vocservice.web.accounts import people
+from vocservice.web.answers import json_answer
+from vocservice.web.workbench.library import Library
+from vocservice.web.workbench.looking import Looking, weeks_until
+from vocservice.web.workbench.narrowing import during, narrowed
+from vocservice.web.page import CHANNELS
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.problems import RequestError
+from vocservice.web.workbench.segments import address_of
+from vocservice.web.workbench.selecting import OWN, Asked, asked_of, query_of, searched_of
+from vocservice.web.state import state
+from vocservice.web.workbench.tables import Tables
+from vocservice.web.shown.view import POLARITIES
+
+if TYPE_CHECKING:  # numpy and pyarrow come with the first figure: gunicorn forks, and their threads must not be there before
+    from vocservice.reporting.journey import Cell
+    from vocservice.reporting.report import Report
+
+blueprint = people.pages("workbench")
+api = Blueprint("report", __name__)
+
+PATIENCE_SECONDS = 3.0
+AGAIN_SECONDS = 2
+SHOWN_TURNS = 6
+_NAME = "vocservice.library"
+_TYPES: Mapping[str, str] = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+    "pdf": "application/pdf",
+    "png": "image/png",
+}
+_SETS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "scope": "scope", "flag": "flags", "outcome": "outcome"}
+_ALSO: Mapping[str, Mapping[str, str]] = {
+    "stage": {NO_STAGE: "no stage given"},
+    "scope": {
+        "any_service": "Service complaint, alone or with an issue",
+        "any_experience": "Experience issue, alone or with a complaint",
+        ANY: "any scope",
+        NO_LABEL: "no scope given",
+    },
+    "outcome": {ANY: "any outcome", NO_LABEL: "no outcome given"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the figures of a report lead to; `lists` is the page of records, which hundreds of them do."""
+
+    asked: Asked
+    lists: str = field(default_factory=lambda: url_for("workbench.verbatims"))
+
+    def cell(self, cell: "Cell") -> str:
+        """The records that a cell counts."""
+        return self.of(stage=cell.stage or NO_STAGE, factor=cell.factor)
+
+    def of(self, **wanted: Any) -> str:
+        """The records that also meet these filters; blank where no list says so."""
+        found = narrowed(self.asked.selection, wanted)
+        return self.lists + query_of(found) if found else ""
+
+    def sides(self, report: "Report") -> tuple["Links", "Links"]:
+        """Links into the two periods that a report compares."""
+        first, second = self.asked.periods or weeks_until(report.headlines.dates.last or report.made)
+        return self._during(first, report.made), self._during(second, report.made)
+
+    def _during(self, days: tuple[date, date], today: date) -> "Links":
+        return Links(Asked(during(self.asked.selection, days[0], min(days[1], today))))
+
+    def chart(self, name: str) -> str:
+        """The numbers of a chart."""
+        return url_for("charts.chart", name=name) + self.asked.query
+
+    def picture(self, name: str) -> str:
+        """A chart as a picture for slides."""
+        return url_for("prints.picture", name=name) + self.asked.query
+
+    def record(self, record_id: str) -> str:
+        """The record on the desk."""
+        return url_for("desk.record", record_id=record_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as the list shows it; of a transcript only turns with evidence."""
+
+    taken: Taken
+    turns: tuple[case.Turn, ...]
+    labels: tuple[case.Given, ...]
+    unshown: int
+
+
+@blueprint.get("/workbench")
+@require_role(ANALYST)
+def overview() -> Response:
+    """Every figure of a selection, what takes long with the next look; or word of how far reading is."""
+    from vocservice.reporting import page as report_page
+
+    looking = looking_at(person().workspace_id, asked_of(request.args))
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return still_reading(looking)
+    report = looking.at_once()
+    figures = report_page.figures(report, Links(looking.asked))
+    return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **words_of(looking))
+
+
+@blueprint.get("/workbench/verbatims")
+@require_role(ANALYST)
+def verbatims() -> Response:
+    """The records of a selection, the last received first, their evidence marked; or word of how far reading is."""
+    asked, cursor = searched_of(request.args)
+    after, words = reading.line_of(cursor) if cursor else None, asked.selection.words
+    looking = looking_at(person().workspace_id, asked)
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        return still_reading(looking)
+    found = looking.page(after=after, words=words)
+    entries = [entry_of(taken, looking.taxonomy) for taken in found.taken]
+    kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
+    more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
+    state_query = f"?{urlencode(kept)}" if kept else ""
+    held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "searched": reading.SEARCHED, "state": state_query}
+    return people.shown("verbatims.html", status=200, page=found, entries=entries, more=more, asked=asked, **held)
+
+
+@blueprint.get("/workbench/report.html")
+@require_role(ANALYST)
+def report_html() -> Response:
+    """The page of `voc report`: one file that needs nothing else."""
+    from vocservice.reporting import page as report_page
+
+    answer = Response(report_page.render(_report()).encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
+    answer.headers["Content-Security-Policy"] = f"{report_page.policy()}; frame-ancestors 'none'"
+    return answer
+
+
+@blueprint.get("/workbench/report.xlsx")
+@require_role(ANALYST)
+def report_xlsx() -> Response:
+    """Every figure as a workbook."""
+    from vocservice.reporting.workbook import write_workbook
+
+    made = _report()
+    return _file("report", "xlsx", lambda path: write_workbook(made, path))
+
+
+@blueprint.get("/workbench/report.json")
+@require_role(ANALYST)
+def report_json() -> Response:
+    """Every figure as JSON."""
+    return attached(_report().to_json(), "report", "json")
+
+
+@blueprint.get("/workbench/records.parquet")
+@require_role(ANALYST)
+def records_parquet() -> Response:
+    """The records of a selection, one row each, redacted texts only."""
+    from vocservice.tables.write_records import write_records
+
+    looking = looking_at(person().workspace_id, asked_of(request.args))
+    ids, segments = looking.ids(), looking.segments()
+
+    def write(path: Path, records: Iterable[Taken]) -> None:
+        write_records(path, (exported(taken, segments) for taken in records))
+
+    return _file("records", "parquet", lambda path: written(looking.database, looking.workspace_id, ids, path, write))
+
+
+@api.get("/v1/report")
+@access.require("feedback:read")
+def report() -> Response:
+    """Every figure of a selection, for whoever has an API key."""
+    key = access.key()
+    return json_answer(looking_at(key.workspace_id, asked_of(request.args)).whole().to_dict())
+
+
+@blueprint.record_once
+def _attach(setup: BlueprintSetupState) -> None:
+    setup.app.extensions[_NAME] = (Library(), Tables())
+
+
+def still_reading(looking: Looking) -> Response:
+    """A page that says how far reading is, and asks again."""
+    answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **words_of(looking))
+    answer.headers["Refresh"] = str(AGAIN_SECONDS)
+    return answer
+
+
+def _report() -> "Report":
+    return looking_at(person().workspace_id, asked_of(request.args)).whole()
+
+
+def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
+    """A look at a workspace; the other selections are only checked.
+
+    Raises:
+        RequestError: the source of one of them is none of this workspace (`source_unknown`).
+    """
+    library, tables = current_app.extensions[_NAME]
+    database, taxonomy = state().stored.open().database, state().model.taxonomy()
+    with database.read() as connection:
+        _check_sources(connection, workspace_id, {asked.selection.source, *(other.source for other in others)})
+    table = tables.get(database, workspace_id, taxonomy)
+    return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library, state().themes.customers)
+
+
+def _check_sources(connection: Any, workspace_id: str, wanted: set[str | None]) -> None:
+    """A source of somebody else is none."""
+    wanted -= {None, API}
+    if wanted and not wanted <= {source.id for source in sources.listed(connection, workspace_id)}:
+        raise RequestError("there is no such source", code="source_unknown", status=404)
+
+
+def entry_of(taken: Taken, taxonomy: Taxonomy) -> Entry:
+    """A record as a list shows it."""
+    seen = case.shown(taken.analysis, taxonomy)
+    spoken = seen.turns if len(seen.turns) == 1 else tuple(turn for turn in seen.turns if any(mark.names for mark in turn.marks))
+    labels = tuple(label for label in seen.labels if label.set in ("stages", "factors", "scope", "flags"))
+    return Entry(taken, spoken[:SHOWN_TURNS], labels, len(seen.turns) - len(spoken[:SHOWN_TURNS]))
+
+
+def _file(name: str, suffix: str, write: Callable[[Path], object]) -> Response:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.{suffix}"
+        write(path)
+        return attached(path.read_bytes(), name, suffix)
+
+
+def attached(body: bytes, name: str, suffix: str) -> Response:
+    """A file to keep."""
+    answer = Response(body, content_type=_TYPES[suffix])
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{suffix}"'
+    return answer
+
+
+def words_of(looking: Looking) -> dict[str, Any]:
+    """The choices of the filters, how keys are said, and the saved segments."""
+    with people.database().read() as connection:
+        named = {source.id: source.name for source in sources.listed(connection, looking.workspace_id)}
+        kept = views.listed(connection, person(), page=views.WORKBENCH)
+    choices = _choices(looking, {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}})
+    return {"choices": choices, "channels": CHANNELS, "segments": [(view, address_of(view.filters)) for view in kept]}
+
+
+def _choices(looking: Looking, named: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    from vocservice.reporting.words import metric_name, owner_name
+
+    taxonomy, levels = looking.taxonomy, {str(level): name for level, name in LEVEL_NAMES.items()}
+    counts = looking.own()
+    found: dict[str, Mapping[str, str]] = {
+        "channel": {name: CHANNELS.get(name, visible(name)) for name in looking.told("channel")},
+        "source": named,
+        **{name: _labels(taxonomy, held) for name, held in _SETS.items()},
+        "polarity": {str(sign): words for sign, (words, _) in POLARITIES.items()},
+        "score_kind": {kind: kind for kind in SCORE_KINDS},
+        "level_from": levels,
+        "level_to": levels,
+        "owner": {key: owner_name(taxonomy, key) for key in taxonomy.owners},
+        "metric": {key: metric_name(taxonomy, key) for key in taxonomy.metrics},
+        "by": {name: visible(name) for name in counts},
+        **{OWN + name: {value: f"{visible(value)} ({n})" for value, n in values.items()} for name, values in counts.items()},
+        **{name: {key: visible(key) for key in looking.told(name)} for name in ("model", "taxonomy")},
+    }
+    return {name: {**choices, **_ALSO.get(name, {})} for name, choices in found.items()}
+
+
+def _labels(taxonomy: Taxonomy, name: str) -> Mapping[str, str]:
+    return {label.key: label.label for label in taxonomy[name].labels} if name in taxonomy else {}

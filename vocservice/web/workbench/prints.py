@@ -1,0 +1,101 @@
+"""A selection in, its report as a PDF or one of its charts as a PNG out, drawn by the Chromium of this machine: one at a time a process.
+
+What is drawn is the page of the report, which needs nothing else: the browser has no network, no session and a profile of its own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Semaphore
+from typing import TYPE_CHECKING
+
+from flask import Response, abort, current_app, request
+from flask.blueprints import BlueprintSetupState
+
+from vocservice.browser import Browser
+from vocservice.errors import OutputError, StoreError
+from vocservice.store.users import ANALYST
+from vocservice.web import logs
+from vocservice.web.accounts import people
+from vocservice.web.accounts.people import PageError, person, require_role
+from vocservice.web.workbench.selecting import asked_of
+from vocservice.web.workbench.pages import attached, looking_at
+
+if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+    from vocservice.reporting.report import Report
+
+blueprint = people.pages("prints")
+
+DRAWN_SECONDS = 60.0
+PATIENCE_SECONDS = 10.0
+_NAME = "vocservice.prints"
+_MISSING = (
+    "PDF and PNG are drawn by Chromium, and this server has none: whoever runs it installs chromium or google-chrome. "
+    "The report as one page prints from your own browser just as well."
+)
+_FAILED = "The browser of this server did not draw it in time. Try again with fewer records, or print the report as one page."
+
+
+@blueprint.get("/workbench/report.pdf")
+@require_role(ANALYST)
+def report_pdf() -> Response:
+    """The page of the report as it prints, A4."""
+    from vocservice.reporting.page import render
+
+    return attached(_drawn(lambda browser, report: browser.pdf(render(report))), "report", "pdf")
+
+
+@blueprint.get("/workbench/pictures/<name>.png")
+@require_role(ANALYST)
+def picture(name: str) -> Response:
+    """One chart as a picture for slides, 1600 by 900."""
+    from vocservice.reporting.page import slide
+
+    return attached(_drawn(lambda browser, report: browser.png(slide(report, name) or abort(404))), name, "png")
+
+
+@blueprint.record_once
+def _attach(setup: BlueprintSetupState) -> None:
+    """Who draws: a browser takes more memory than anything else here. Who draws or waits: each holds a thread that others could use."""
+    setup.app.extensions[_NAME] = Semaphore(1), Semaphore(2)
+
+
+def _drawn(draw: "Callable[[Browser, Report], bytes]") -> bytes:
+    """What a browser makes of the report that is asked for.
+
+    Raises:
+        PageError: there is no browser (501), or it failed or took too long (503).
+        StoreError: others are being drawn or wait, or too many reports are waited for (`queue_full`).
+    """
+    asked = asked_of(request.args)
+    browser = _browser()
+    seat, room = current_app.extensions[_NAME]
+    with _taken(room):
+        report = looking_at(person().workspace_id, asked).whole()
+        with _taken(seat, seconds=PATIENCE_SECONDS):
+            return _tried(lambda: draw(browser, report))
+
+
+def _tried(draw: Callable[[], bytes]) -> bytes:
+    try:
+        return draw()
+    except OutputError as error:
+        logs.log_failure(error)
+        raise PageError("Not drawn", _FAILED, status=503) from None
+
+
+def _browser() -> Browser:
+    try:
+        return Browser(Browser.find().program, DRAWN_SECONDS)
+    except OutputError:
+        raise PageError("No browser here", _MISSING, status=501) from None
+
+
+@contextmanager
+def _taken(places: Semaphore, *, seconds: float = 0.0) -> Iterator[None]:
+    """Hold one of so many places, which is free in so many seconds."""
+    if not places.acquire(timeout=seconds):
+        raise StoreError("another file is being drawn; ask again in a moment", code="queue_full")
+    try:
+        yield
+    finally:
+        places.release()

@@ -1,0 +1,66 @@
+"""What a page of the workbench is asked for and a name in, a saved segment out: a link under a name, one's own or everybody's."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, redirect, request, url_for
+
+from vocservice.store import views
+from vocservice.store.users import ANALYST
+from vocservice.store.views import WORKBENCH
+from vocservice.web.accounts import people
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.workbench.selecting import FIRST, SECOND, sides_of, sought_of
+
+blueprint: Blueprint = people.pages("segments")
+
+
+@blueprint.post("/workbench/segments")
+@require_role(ANALYST)
+def save() -> Response:
+    """Keep what the URL asks for: filters, words, a cell, or two sets to compare."""
+    asked = _asked()
+    name, is_shared = request.form.get("name", ""), request.form.get("shared") == "1"
+    with people.database().write() as connection:
+        views.save(connection, person(), name, asked, is_shared=is_shared, page=WORKBENCH)
+    return _back(asked)
+
+
+@blueprint.post("/workbench/segments/<view_id>/delete")
+@require_role(ANALYST)
+def delete(view_id: str) -> Response:
+    """Forget one."""
+    asked = _asked()
+    with people.database().write() as connection:
+        views.forget(connection, person(), view_id)
+    return _back(asked)
+
+
+def address_of(asked: Mapping[str, str]) -> str:
+    """The page that answers what was asked for, by its parameters."""
+    return url_for(_endpoint(asked)) + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _endpoint(asked: Mapping[str, str]) -> str:
+    if any(name.startswith((FIRST, SECOND)) for name in asked):
+        return "comparing.compare"
+    if asked.keys() & {"about", "like"}:
+        return "asking.search"
+    return "workbench.verbatims" if asked.keys() & {"q", "cell"} else "workbench.overview"
+
+
+def _asked() -> Mapping[str, str]:
+    """The parameters of the URL, checked.
+
+    Raises:
+        RequestError: one is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
+    """
+    if any(name.startswith((FIRST, SECOND)) for name in request.args):
+        sides = sides_of(request.args)
+        return sides.values if sides else {}
+    return sought_of(request.args).values
+
+
+def _back(asked: Mapping[str, str]) -> Response:
+    return make_response(redirect(address_of(asked), 303))

@@ -1,0 +1,306 @@
+"""The parameters of a URL in, which records and which comparison they ask for out, and back: a link holds the whole state."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from vocservice.errors import InputError
+from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
+from vocservice.store.reading import Line, Place, Selection, line_of
+from vocservice.web.requests.query import Query
+
+if TYPE_CHECKING:
+    from vocservice.reporting.report import Where
+
+LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind")
+RARER = ("level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "customer_of")
+PERIODS = ("before_since", "before_until", "after_since", "after_until")
+CHOSEN = ("since", "until", *LABELS, *RARER)
+FILTERS = (*CHOSEN, *PERIODS, "by")
+OWN = "own."  # before the name of a segment of the sender's own
+MOST_OWN = 12
+WORDS = ("q", "cell", "cursor")
+SOUGHT = ("q", "cell", "about", "like", "cursor")
+FIRST, SECOND = "a_", "b_"
+MOST_WORDS = 8
+PLAIN = (
+    "channel", "source", "stage", "factor", "scope", "flag", "scale", "outcome", "owner", "metric", "model", "taxonomy", "customer_of"
+)  # fmt: skip
+LEVELS = ("-2", "-1", "0", "1", "2")
+_WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which records, perhaps two periods to compare, (first day, last day) of each, and by which segment figures are broken down."""
+
+    selection: Selection
+    periods: tuple[tuple[date, date], tuple[date, date]] | None = None
+    by: str | None = None
+
+    @property
+    def compared(self) -> "tuple[Where, ...]":
+        """The comparison as a report takes it."""
+        from vocservice.reporting.report import DATE, Where
+
+        return tuple(Where(DATE, f"{first}..{last}") for first, last in self.periods or ())
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that ask for this, without a cell and words."""
+        days = zip(PERIODS, (day for period in self.periods or () for day in period), strict=False)
+        return {**values_of(self.selection), **_said({**dict(days), "by": self.by})}
+
+    @property
+    def query(self) -> str:
+        """The same as the query of a URL, with its question mark; blank where everything is asked for."""
+        return f"?{urlencode(self.values)}" if self.values else ""
+
+    @property
+    def cell_name(self) -> str:
+        """The cell as the parameter `cell` names it; blank for none."""
+        return _cell_name(self.selection.cell)
+
+    @property
+    def with_cell(self) -> str:
+        """`query` with the cell in it."""
+        named = {"cell": self.cell_name} if self.cell_name else {}
+        return f"?{urlencode({**self.values, **named})}" if named else self.query
+
+    @property
+    def before_more(self) -> str:
+        """`with_cell` as the beginning of a query that goes on."""
+        return f"{self.with_cell}&" if self.with_cell else "?"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A search; each text is blank where it is not asked for.
+
+    Attributes:
+        asked: the filters, a cell and the words.
+        q: the words as they were typed.
+        about: what the records are to be about.
+        like: id of the record that they are to be like.
+        after: where to look further for the words.
+    """
+
+    asked: Asked
+    q: str = ""
+    about: str = ""
+    like: str = ""
+    after: Line | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is sought, beside filters."""
+        return bool(self.asked.selection.words or self.about or self.like)
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that ask for this, from the beginning."""
+        told = {"cell": self.asked.cell_name, "q": self.q, "about": self.about, "like": self.like}
+        return {**self.asked.values, **{name: value for name, value in told.items() if value}}
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Two sets to compare; of one that is None every record that is not in the other."""
+
+    first: Selection | None
+    second: Selection | None
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that ask for this."""
+        sides = ((FIRST, self.first), (SECOND, self.second))
+        return {prefix + name: value for prefix, side in sides for name, value in values_of(side).items()}
+
+    @property
+    def query(self) -> str:
+        """The same as the query of a URL."""
+        return f"?{urlencode(self.values)}"
+
+    def with_side(self, prefix: str, values: Mapping[str, str]) -> str:
+        """The query in which one side is another."""
+        kept = {name: value for name, value in self.values.items() if not name.startswith(prefix)}
+        return f"?{urlencode(kept | {prefix + name: value for name, value in values.items()})}"
+
+
+def query_of(selection: Selection) -> str:
+    """The query of the records of a selection, without words; blank for all."""
+    cell = {"cell": _cell_name(selection.cell)} if selection.cell else {}
+    values = {**values_of(selection), **cell}
+    return f"?{'&'.join(_pair(*said) for said in values.items())}" if values else ""
+
+
+@lru_cache(maxsize=4096)
+def _pair(name: str, value: str) -> str:
+    """A parameter as URLs have it; hundreds of links of a page share theirs."""
+    return urlencode({name: value})
+
+
+def values_of(selection: Selection | None) -> Mapping[str, str]:
+    """The parameters that ask for a selection, without cell and words."""
+    return {**_said({name: getattr(selection, name) for name in CHOSEN}), **_own_values(selection)} if selection else {}
+
+
+def is_chosen(name: str) -> bool:
+    """Whether a parameter chooses records."""
+    return name in CHOSEN or name.startswith(OWN)
+
+
+def sides_of(args: MultiDict[str, str]) -> Sides | None:
+    """What is to be compared; None where nothing is asked for.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+    """
+    sides = (FIRST, SECOND)
+    query = Query(args, known=[prefix + name for prefix in sides for name in CHOSEN], beginnings=[prefix + OWN for prefix in sides])
+    first, second = (_selection(query, prefix) for prefix in (FIRST, SECOND))
+    if first == second == Selection():
+        return None
+    return Sides(first if first != Selection() else None, second if second != Selection() else None)
+
+
+def asked_of(args: MultiDict[str, str]) -> Asked:
+    """What a report is asked for.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+        InputError: of two periods a day is missing (`parameter_invalid`).
+    """
+    query = Query(args, known=FILTERS, beginnings=[OWN])
+    return _asked(query, _selection(query))
+
+
+def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
+    """What a list is asked for, with its words and cell; and its cursor, blank at the beginning.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
+    """
+    query = Query(args, known=(*FILTERS, *WORDS), beginnings=[OWN])
+    return _asked(query, replace(_placed(query), words=words_of(query.text("q")))), query.text("cursor") or ""
+
+
+def placed_of(args: MultiDict[str, str]) -> Asked:
+    """What themes are asked for: a selection, perhaps a cell.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
+    """
+    query = Query(args, known=(*FILTERS, "cell"), beginnings=[OWN])
+    return _asked(query, _placed(query))
+
+
+def sought_of(args: MultiDict[str, str]) -> Sought:
+    """What a search is asked for.
+
+    Raises:
+        RequestError: a parameter is unknown, given twice or wrong.
+        InputError: a day, two periods or a cell are not whole (`parameter_invalid`), or the cursor is none (`cursor_invalid`).
+    """
+    query = Query(args, known=(*FILTERS, *SOUGHT), beginnings=[OWN])
+    asked = _asked(query, replace(_placed(query), words=words_of(query.text("q"))))
+    q, about, like = ((query.text(name) or "").strip() for name in ("q", "about", "like"))
+    cursor = query.text("cursor")
+    return Sought(asked, q, about, like, line_of(cursor) if cursor else None)
+
+
+def words_of(text: str | None) -> tuple[str, ...]:
+    """The words of a search, the first eight; what stands between double quotes is one, with its spaces."""
+    found = (" ".join((phrase or word).split()) for phrase, word in _WORDS.findall(text or ""))
+    return tuple(islice(filter(None, found), MOST_WORDS))
+
+
+def _asked(query: Query, selection: Selection) -> Asked:
+    return Asked(selection, _periods(query), query.text("by"))
+
+
+def _placed(query: Query) -> Selection:
+    found = query.text("cell")
+    return replace(_selection(query), cell=_place(found) if found else None)
+
+
+def _place(cell: str) -> Place:
+    """STAGE.FACTOR or STAGE.FACTOR.POLARITY; a key may hold points, but for the first of a stage."""
+    stage, _, factor = cell.partition(".")
+    rest, _, last = factor.rpartition(".")
+    factor, polarity = (rest, last) if last in POLARITIES else (factor, None)
+    if not (stage and factor):
+        raise InputError("cell must be a stage and a factor with a point between them", code="parameter_invalid")
+    return Place(stage, factor, polarity)
+
+
+def _cell_name(cell: Place | None) -> str:
+    return ".".join(filter(None, (cell.stage, cell.factor, cell.polarity))) if cell else ""
+
+
+def _selection(query: Query, prefix: str = "") -> Selection:
+    plain: dict[str, Any] = {name: query.text(f"{prefix}{name}") for name in PLAIN}
+    return Selection(
+        **plain,
+        own=query.beginning(f"{prefix}{OWN}", most=MOST_OWN),
+        polarity=query.one_of(f"{prefix}polarity", POLARITIES),
+        score_kind=query.one_of(f"{prefix}score_kind", SCORE_KINDS),
+        since=_day(query, f"{prefix}since"),
+        until=_day(query, f"{prefix}until"),
+        level_from=_level(query, f"{prefix}level_from"),
+        level_to=_level(query, f"{prefix}level_to"),
+        score_from=_score(query, f"{prefix}score_from"),
+        score_to=_score(query, f"{prefix}score_to"),
+    )
+
+
+def _level(query: Query, name: str) -> int | None:
+    found = query.one_of(name, LEVELS)
+    return int(found) if found else None
+
+
+def _score(query: Query, name: str) -> float | None:
+    found = query.text(name)
+    try:
+        value = float(found) if found else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise InputError(f"{name} must be a number", code="parameter_invalid")
+    return value
+
+
+def _periods(query: Query) -> tuple[tuple[date, date], tuple[date, date]] | None:
+    days = [_day(query, name) for name in PERIODS]
+    if not any(days):
+        return None
+    first, second, third, fourth = days
+    if first is None or second is None or third is None or fourth is None or first > second or third > fourth:
+        raise InputError("two periods need a first and a last day each, in order", code="parameter_invalid")
+    return (first, second), (third, fourth)
+
+
+def _day(query: Query, name: str) -> date | None:
+    found = query.text(name)
+    try:
+        return date.fromisoformat(found) if found else None
+    except ValueError:
+        raise InputError(f"{name} must be a day, as 2026-01-31", code="parameter_invalid") from None
+
+
+def _own_values(selection: Selection) -> dict[str, str]:
+    return {OWN + name: value for name, value in selection.own}
+
+
+def _said(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: f"{value:.15g}" if isinstance(value, float) else str(value) for name, value in found.items() if value is not None}

@@ -1,0 +1,153 @@
+"""A workspace in, the columns of its analysed records out as they now are: held by this process, brought up to date at every look.
+
+What changed since the last look comes from the store; where that is much, it is read in a thread and the caller waits or is told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from threading import Lock, Semaphore
+from typing import TYPE_CHECKING
+
+from vocservice.store import packed
+from vocservice.store.database import Database
+from vocservice.store.packed import Change
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.workbench.library import MOST_WAITING, Making
+
+if TYPE_CHECKING:
+    from vocservice.reporting.columns import Columns
+
+AT_ONCE = 2000  # as many records are packed while a page waits
+HELD_ROWS = 5_000_000
+_revisions = count(1)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How many records are read, of how many in the workspace."""
+
+    total: int = 0
+    read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Columns, under a number that no other columns of this process have."""
+
+    columns: Columns
+    revision: int
+
+
+class Table:
+    """The columns of one workspace under one taxonomy, and how they are kept up to date."""
+
+    def __init__(self, database: Database, workspace_id: str, taxonomy: Taxonomy):
+        self.progress = Progress()
+        self.held: Held | None = None
+        self._database, self._workspace_id, self._taxonomy = database, workspace_id, taxonomy
+        self._following = 0
+        self._applied: dict[str, int] = {}
+        self._lock = Lock()
+
+    def is_behind(self) -> bool:
+        """Whether there is more to read than a page can wait for."""
+        with self._database.read() as connection:
+            return self.held is None or packed.waits(connection, self._workspace_id, more_than=AT_ONCE)
+
+    def begin(self) -> None:
+        """Say how much there is to read."""
+        with self._database.read() as connection:
+            self.progress = Progress(packed.count(connection, self._workspace_id))
+
+    def load(self) -> Held:
+        """The columns as they now are, however much is to be read."""
+        with self._lock:
+            while done := packed.catch_up(self._database, self._workspace_id):
+                self.progress.read += done
+            self.held = self._advanced()
+            return self.held
+
+    def _advanced(self) -> Held:
+        with self._database.read() as connection:
+            span = packed.span(connection, self._workspace_id, self._following)
+            before = self.held if span.first else None
+            batches = packed.changes(connection, self._workspace_id, span)
+            found = self._whole(batches) if before is None else self._changed(before, batches)
+        self._following = span.following
+        return found
+
+    def _whole(self, batches: Iterator[list[Change]]) -> Held:
+        from vocservice.reporting.columns import Columns
+
+        self._applied = {}
+        parts = [Columns.of(self._taxonomy, ())]
+        for batch in batches:
+            parts.append(Columns.of(self._taxonomy, ((change.record_id, change.packed) for change in batch)))
+            self.progress.read = max(self.progress.read, sum(map(len, parts)))
+        return Held(Columns.joined(parts), next(_revisions))
+
+    def _changed(self, before: Held, batches: Iterator[list[Change]]) -> Held:
+        """PostgreSQL tells a change again while an older transaction is open: what was applied before is left out."""
+        changes = [change for batch in batches for change in batch]
+        new = [(change.record_id, change.packed) for change in changes if self._applied.get(change.record_id) != change.number]
+        self._applied = {change.record_id: change.number for change in changes}
+        return Held(before.columns.changed(new), next(_revisions)) if new else before
+
+
+class Tables:
+    """The tables of one process; the ones not looked at for longest give way. One that was forked starts anew."""
+
+    def __init__(self, *, rows: int = HELD_ROWS):
+        self._rows, self._process, self._lock = rows, 0, Lock()
+        self._tables: OrderedDict[tuple[str, str], Table] = OrderedDict()
+        self._loading: dict[Table, Making[None]] = {}
+        self._seats = Semaphore(MOST_WAITING)
+        self._threads = ThreadPoolExecutor(1)
+
+    def get(self, database: Database, workspace_id: str, taxonomy: Taxonomy) -> Table:
+        """The table of a workspace."""
+        with self._lock:
+            if self._process != os.getpid():
+                self._process, self._threads = os.getpid(), ThreadPoolExecutor(2, "columns")
+                self._tables.clear()
+                self._loading.clear()
+            key = (workspace_id, taxonomy.id)
+            table = self._tables.get(key) or Table(database, workspace_id, taxonomy)
+            self._tables[key] = table
+            self._tables.move_to_end(key)
+            self._give_way()
+            return table
+
+    def current(self, table: Table, *, timeout: float | None) -> Held:
+        """The columns as they now are.
+
+        Raises:
+            TimeoutError: there is more to read than can be read by then; it goes on, and `progress` says how far it is.
+            StoreError: no `timeout` was given, and too many wait already, or it takes too long (`queue_full`).
+        """
+        if not table.is_behind():
+            return table.load()
+        with self._lock:
+            loading = self._loading.get(table)
+            if loading is None or loading.report.done():
+                table.begin()
+                loading = self._loading[table] = Making(self._threads.submit(_load, table), self._seats)
+        loading.result(timeout=timeout)
+        return table.load()
+
+    def _give_way(self) -> None:
+        """Forget the oldest tables while all hold too many rows; the newest stays."""
+        while len(self._tables) > 1 and sum(len(table.held.columns) for table in self._tables.values() if table.held) > self._rows:
+            _, oldest = self._tables.popitem(last=False)
+            self._loading.pop(oldest, None)
+
+
+def _load(table: Table) -> None:
+    """Without a result: columns that it held would stay beside newer ones."""
+    table.load()

@@ -1,0 +1,157 @@
+"""A selection in, what its records say out: their themes, and the themes of what no factor explains that grow; pages and JSON.
+
+Grouping takes a moment of one thread and is kept until the workspace changes; a page that would wait says so and asks again.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
+
+from vocservice.store.reading import ANY, GROUP, Selection
+from vocservice.store.users import ANALYST
+from vocservice.web.requests import access
+from vocservice.web.accounts import people
+from vocservice.web.answers import json_answer
+from vocservice.web.workbench.library import Library
+from vocservice.web.workbench.looking import Looking
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.workbench.selecting import Asked, asked_of, placed_of
+from vocservice.web.state import state
+from vocservice.web.workbench.pages import AGAIN_SECONDS, PATIENCE_SECONDS, looking_at, words_of
+
+if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+    from vocservice.reporting.emerging import Emerging, Period
+    from vocservice.reporting.frame import Bools
+    from vocservice.reporting.themes import Themes
+
+blueprint = people.pages("themes")
+api = Blueprint("themes_api", __name__)
+
+_NAME = "vocservice.themes"
+_Made = Callable[[Looking, int], Any]
+
+
+@blueprint.get("/workbench/themes")
+@require_role(ANALYST)
+def themes() -> Response:
+    """The themes of a selection, or of a cell of the journey map."""
+    return _page("themes.html", placed_of(request.args), _themes)
+
+
+@blueprint.get("/workbench/new-themes")
+@require_role(ANALYST)
+def new_themes() -> Response:
+    """What no factor explains, by theme, in two periods."""
+    return _page("new_themes.html", asked_of(request.args), _emerging)
+
+
+@api.get("/v1/themes")
+@access.require("feedback:read")
+def themes_json() -> Response:
+    """The themes of a selection, for whoever has an API key."""
+    key = access.key()
+    return _json(looking_at(key.workspace_id, placed_of(request.args)), _themes)
+
+
+@api.get("/v1/new-themes")
+@access.require("feedback:read")
+def new_themes_json() -> Response:
+    """The themes of what no factor explains, for whoever has an API key."""
+    key = access.key()
+    return _json(looking_at(key.workspace_id, asked_of(request.args)), _emerging)
+
+
+@blueprint.record_once
+def _attach(setup: BlueprintSetupState) -> None:
+    setup.app.extensions[_NAME] = Library()
+
+
+def _page(template: str, asked: Asked, make: _Made) -> Response:
+    from vocservice.reporting.definitions import definitions
+    from vocservice.reporting.scope import CUSTOMERS
+    from vocservice.reporting.words import net_text, share_text
+
+    looking = looking_at(person().workspace_id, asked)
+    try:
+        looking.load(timeout=PATIENCE_SECONDS)
+        found = _kept(looking, make, timeout=PATIENCE_SECONDS)
+    except TimeoutError:
+        found = None
+    said = {"share_text": share_text, "net_text": net_text, "customers": state().themes.customers}
+    said["definitions"] = definitions(customers=CUSTOMERS)
+    shown = people.shown(template, status=200 if found else 202, found=found, asked=asked, **said, **words_of(looking))
+    if found is None:
+        shown.headers["Refresh"] = str(AGAIN_SECONDS)
+    return shown
+
+
+def _json(looking: Looking, make: _Made) -> Response:
+    from vocservice.reporting.report import plain
+
+    looking.load()
+    return json_answer(plain(_kept(looking, make, timeout=None)))
+
+
+def _kept(looking: Looking, make: _Made, *, timeout: float | None) -> Any:
+    """What is made of a look, once.
+
+    Raises:
+        TimeoutError: it is not made by then.
+    """
+    library: Library = current_app.extensions[_NAME]
+    least = state().themes.customers
+    key = (make.__name__, looking.workspace_id, looking.asked, looking.load().revision, looking.today, least)
+    return library.get(key, lambda: make(looking, least)).result(timeout=timeout)
+
+
+def _themes(looking: Looking, least: int) -> "Themes":
+    from vocservice.reporting.themes import LARGEST, themes_of
+
+    selection = looking.asked.selection
+    mask = _polar(looking, looking.mask(), selection)
+    with looking.database.read() as connection:
+        return themes_of(_said(connection, looking, mask, LARGEST, factor=_factor(selection)), least=least, total=int(mask.sum()))
+
+
+def _emerging(looking: Looking, least: int) -> "Emerging":
+    from vocservice.reporting.emerging import emerging
+
+    before, after = (_period(looking, *period) for period in looking.periods())
+    return emerging(before, after, least=least)
+
+
+def _period(looking: Looking, first: date, last: date) -> "Period":
+    from vocservice.store.saying import period_of
+
+    with looking.database.read() as connection:
+        return period_of(connection, looking.workspace_id, looking.load().columns, looking.mask(), (first, last))
+
+
+def _said(connection: Any, looking: Looking, mask: "Bools", limit: int, *, factor: str | None = None) -> list[Any]:
+    from vocservice.store.choosing import lines
+    from vocservice.store.saying import said_of
+
+    ids = [line[1] for line in lines(looking.load().columns, mask, limit=limit)]
+    return said_of(connection, looking.workspace_id, ids, factor=factor)
+
+
+def _factor(selection: Selection) -> str | None:
+    """The one factor that is asked for."""
+    cell = selection.cell
+    if cell is None:
+        return selection.factor
+    return None if cell.factor == ANY or cell.factor.startswith(GROUP) else cell.factor
+
+
+def _polar(looking: Looking, mask: "Bools", selection: Selection) -> "Bools":
+    """Of a cell with a polarity only the records whose factor has it."""
+    from vocservice.store.choosing import chosen
+
+    cell, polarity = selection.cell, selection.polarity
+    if cell is None or polarity is None or cell.polarity is not None:
+        return mask
+    return mask & chosen(looking.load().columns, Selection(cell=replace(cell, polarity=polarity)))

@@ -1,0 +1,186 @@
+"""Forms in, watches out: who is mailed what stands out in the workbench, of which saved segment, and when."""
+
+from collections.abc import Mapping, Sequence
+
+from flask import Response, abort, make_response, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from vocservice.errors import InputError
+from vocservice.store import views, watches
+from vocservice.store.reading import Selection
+from vocservice.store.timing import Timing, zones
+from vocservice.store.users import ANALYST
+from vocservice.store.views import WORKBENCH
+from vocservice.store.watches import Watch, Wish
+from vocservice.web.accounts import people
+from vocservice.web.admin.alerts import DAYS, check_mail, timing_in_form
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.workbench.segments import address_of
+from vocservice.web.workbench.selecting import asked_of, values_of
+from vocservice.web.state import state
+
+blueprint = people.pages("watches")
+
+KEPT = "kept"  # the segment that a watch has already
+_DOES: Mapping[str, str] = {
+    "enable": "speaks again.",
+    "disable": "is silent.",
+    "delete": "is deleted.",
+    "now": "is on its way to you, if a worker runs.",
+}
+
+
+@blueprint.get("/workbench/watches")
+@require_role(ANALYST)
+def listing() -> Response:
+    """The watches of this workspace, and a form for another."""
+    return _page()
+
+
+@blueprint.post("/workbench/watches")
+@require_role(ANALYST)
+def add() -> Response:
+    """A new watch."""
+    try:
+        wish = _wish(None)
+        with people.database().write() as connection:
+            watches.create(connection, person(), wish)
+    except InputError as error:
+        return _page(status=422, fault=error.message)
+    return make_response(redirect(url_for("watches.listing"), 303))
+
+
+@blueprint.get("/workbench/watches/<watch_id>")
+@require_role(ANALYST)
+def one(watch_id: str) -> Response:
+    """One of them, to be changed."""
+    return _one_page(_watch(watch_id))
+
+
+@blueprint.post("/workbench/watches/<watch_id>")
+@require_role(ANALYST)
+def change(watch_id: str) -> Response:
+    """What the form says; or silence a watch, let it speak, delete it, have it sent to oneself now."""
+    held, do = _watch(watch_id), request.form.get("do", "")
+    try:
+        if do != "save":
+            return _done(held, do)
+        wish = _wish(held)
+        with people.database().write() as connection:
+            watches.change(connection, person(), held, wish)
+    except InputError as error:
+        return _one_page(held, status=422, fault=error.message)
+    return make_response(redirect(url_for("watches.listing"), 303))
+
+
+def _done(held: Watch, do: str) -> Response:
+    """Raises:
+    InputError: a mail is asked for and no mail server is set (`mail_missing`).
+    PageError: there is no such thing to do.
+    """
+    if do not in _DOES:
+        raise people.PageError("Not possible", "There is no such thing to do with a watch.", status=422)
+    with people.database().write() as connection:
+        if do == "delete":
+            watches.remove(connection, person(), held)
+        elif do == "now":
+            check_mail()
+            watches.ask_now(connection, person(), held)
+        else:
+            watches.set_enabled(connection, person(), held, do == "enable")
+    return _page(said=f"{held.name} {_DOES[do]}")
+
+
+def _watch(watch_id: str) -> Watch:
+    with people.database().read() as connection:
+        try:
+            return watches.get(connection, person().workspace_id, watch_id)
+        except InputError:
+            abort(404)
+
+
+def _page(*, status: int = 200, fault: str = "", said: str = "") -> Response:
+    with people.database().read() as connection:
+        found = [(one, address_of(one.filters)) for one in watches.listed(connection, person().workspace_id)]
+    return _shown("watches.html", status=status, fault=fault, said=said, watches=found, form=_kept_form(fault) or _blank())
+
+
+def _one_page(held: Watch, *, status: int = 200, fault: str = "") -> Response:
+    return _shown("watch.html", status=status, fault=fault, watch=held, form=_kept_form(fault) or _form_of(held))
+
+
+def _shown(template: str, *, status: int, **values: object) -> Response:
+    with people.database().read() as connection:
+        readers = watches.possible_readers(connection, person().workspace_id)
+        segments = [view for view in views.listed(connection, person(), page=WORKBENCH) if _is_fit(view.filters)]
+    choices = {"readers": readers, "segments": segments, "days": DAYS, "zones": zones(), "sends_mail": state().sends_mail}
+    return people.shown(template, status=status, **choices, **values)
+
+
+def _kept_form(fault: str) -> Mapping[str, Sequence[str]]:
+    """What was written in a form that was refused."""
+    return request.form.to_dict(flat=False) if fault else {}
+
+
+def _blank() -> Mapping[str, Sequence[str]]:
+    return {"when": ["digest"], "day": [DAYS[0]], "reader": [person().id], "cool_down": ["720"]}
+
+
+def _form_of(held: Watch) -> Mapping[str, Sequence[str]]:
+    """The fields of the form as a watch is."""
+    told = {"endpoints": ["on"]} if held.tells_endpoints else {}
+    return {"name": [held.name], "segment": [KEPT], "reader": list(held.readers), **told, **_times_of(held.timing)}
+
+
+def _times_of(timing: Timing) -> Mapping[str, Sequence[str]]:
+    times = dict(zip(("quiet_from", "quiet_to"), timing.quiet or (), strict=False)) | {"digest_at": timing.digest_at}
+    written = {name: [f"{at:%H:%M}"] for name, at in times.items() if at is not None}
+    when = "digest" if timing.digest_at is not None else "instant"
+    return {
+        "when": [when],
+        "zone": [timing.zone],
+        "cool_down": [str(timing.cool_down)],
+        "day": [DAYS[day] for day in timing.days],
+        **written,
+    }
+
+
+def _wish(held: Watch | None) -> Wish:
+    """What the form asks for.
+
+    Raises:
+        InputError: something in it cannot be.
+    """
+    form = request.form
+    readers = tuple(form.getlist("reader"))
+    if readers:
+        check_mail()
+    segment, filters, selection = _segment(form.get("segment", ""), held)
+    return Wish(form.get("name", ""), segment, filters, selection, timing_in_form(), readers, form.get("endpoints") == "on")
+
+
+def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, str], Selection]:
+    """Name, parameters and records of the saved segment that was chosen: blank for every record, or the one that a watch has.
+
+    Raises:
+        InputError: there is none (`view_unknown`), or it cannot be watched (`segment_unfit`).
+    """
+    if not chosen:
+        return "", {}, Selection()
+    if chosen == KEPT and held is not None:
+        return held.segment, held.filters, held.selection
+    with people.database().read() as connection:
+        found = next((view for view in views.listed(connection, person(), page=WORKBENCH) if view.id == chosen), None)
+    if found is None:
+        raise InputError("there is no such saved segment", code="view_unknown")
+    selection = asked_of(MultiDict(found.filters)).selection
+    return found.name, values_of(selection), selection
+
+
+def _is_fit(filters: Mapping[str, str]) -> bool:
+    """Whether a saved segment is one of filters alone, which a watch can look at day after day."""
+    try:
+        watches.written(asked_of(MultiDict(filters)).selection)
+    except InputError:
+        return False
+    return True
