@@ -27,9 +27,11 @@ from sqlalchemy import insert
 
 from vocservice.chunks import chunked
 from vocservice.settings import HttpLimits, Settings, StoreSettings
-from vocservice.store import migrate, schema, urgency, users
+from vocservice.store import migrate, schema
+from vocservice.store.accounts import users
 from vocservice.store.database import Database, now
 from vocservice.store.ids import new_id
+from vocservice.store.review import urgency
 from vocservice.store.sealing import new_key
 
 WORKSPACE, PASSWORD = "ws_desk", "correct horse battery"

@@ -35,7 +35,7 @@ from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import Packed, pack
 from vocservice.reporting.report import Wish, report_of
 from vocservice.reporting.rows import Row, rarely_collected, row_of
-from vocservice.store import packed, reading
+from vocservice.store.analysed import packed, reading
 from vocservice.store.database import Database
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.workbench.tables import Table

@@ -25,11 +25,11 @@ from vocservice.jobs.guard import Policy
 from vocservice.jobs.model import loader
 from vocservice.jobs.worker import Worker
 from vocservice.settings import load_settings
-from vocservice.store import accesses
-from vocservice.store.accesses import Access
 from vocservice.store.database import Database
 from vocservice.store.opened import open_store
-from vocservice.store.records import FETCH
+from vocservice.store.received import accesses
+from vocservice.store.received.accesses import Access
+from vocservice.store.received.records import FETCH
 from vocservice.store.schema import analyses, inbox, jobs, records, sources
 from vocservice.text.rules import shipped_rules
 

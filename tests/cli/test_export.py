@@ -19,9 +19,9 @@ from web.visiting import Office
 
 from vocservice.cli import export, run
 from vocservice.records import Label
-from vocservice.store import records as erasing
 from vocservice.store import schema
-from vocservice.store.sqlite_file import TABLES
+from vocservice.store.analysed.sqlite_file import TABLES
+from vocservice.store.received import records as erasing
 from vocservice.store.types import from_micros
 from vocservice.tables.write_records import SCHEMA
 

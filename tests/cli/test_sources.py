@@ -15,8 +15,10 @@ from werkzeug.wrappers import Request, Response
 
 from vocservice.ingest.registry import ADAPTERS
 from vocservice.settings import Settings, StoreSettings
-from vocservice.store import keys, schema, sources
+from vocservice.store import schema
+from vocservice.store.accounts import keys
 from vocservice.store.database import Database
+from vocservice.store.received import sources
 from vocservice.store.sealing import new_key
 from vocservice.web.app import create_app
 

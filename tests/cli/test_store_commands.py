@@ -11,9 +11,10 @@ from commands import Voc
 from store.bench import Bench, said, work_off
 
 from vocservice.settings import load_settings
-from vocservice.store import intake, migrate, sources
-from vocservice.store.intake import Arrival
+from vocservice.store import migrate
 from vocservice.store.opened import open_store
+from vocservice.store.received import intake, sources
+from vocservice.store.received.intake import Arrival
 from vocservice.store.schema import inbox, records
 from vocservice.store.schema import jobs as job_table
 

@@ -14,7 +14,8 @@ from web.visiting import Browser, Office, read_twice
 
 from e2e.sitting import Desk
 from vocservice.records import Factor, Label, Scope
-from vocservice.store import issues, schema
+from vocservice.store import schema
+from vocservice.store.analysed import issues
 
 TABLE = b"ref,words\nr-1,The app crashed.\nr-2,Lovely staff.\n"
 SECRET = "s3cret-of-the-tests-0123"

@@ -8,9 +8,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from vocservice.settings import HttpLimits, MailSettings, Settings
-from vocservice.store import users
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import User
 from vocservice.store.opened import Store
-from vocservice.store.users import User
 
 from .stores import WORKSPACE
 

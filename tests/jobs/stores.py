@@ -16,10 +16,10 @@ from vocservice.api import Analyser
 from vocservice.jobs.worker import Worker
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.settings import BatchSettings, JobSettings, OutboundSettings, Settings, StoreSettings
-from vocservice.store import records
 from vocservice.store.database import Database, now
 from vocservice.store.opened import Store, open_store
-from vocservice.store.records import Origin
+from vocservice.store.received import records
+from vocservice.store.received.records import Origin
 from vocservice.store.schema import analyses, jobs, workspaces
 from vocservice.store.schema import records as record_table
 from vocservice.text.rules import shipped_rules

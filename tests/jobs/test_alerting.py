@@ -15,13 +15,17 @@ from vocservice.errors import InputError
 from vocservice.jobs.alerting import MAX_ATTEMPTS, SHOWN, Alerting
 from vocservice.jobs.errands import Errand
 from vocservice.settings import MailSettings, Settings
-from vocservice.store import alerts, audit, deadletters, jobs, outbound, records, rules, schema, users
-from vocservice.store.alerts import ALERT, TRY, Alert, Wish
+from vocservice.store import audit, jobs, schema
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import User
+from vocservice.store.analysed import outbound
 from vocservice.store.database import now
 from vocservice.store.opened import Store
-from vocservice.store.rules import Draft
-from vocservice.store.timing import Timing
-from vocservice.store.users import User
+from vocservice.store.received import deadletters, records
+from vocservice.store.review import alerts, rules
+from vocservice.store.review.alerts import ALERT, TRY, Alert, Wish
+from vocservice.store.review.rules import Draft
+from vocservice.store.review.timing import Timing
 from vocservice.taxonomy import load_taxonomy
 
 from .mailing import Server, mailed, person

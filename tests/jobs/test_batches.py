@@ -21,10 +21,11 @@ from vocservice.errors import BundleError
 from vocservice.jobs import erasing
 from vocservice.records import RawVerbatim
 from vocservice.settings import Settings
-from vocservice.store import batches, erasure, retention, workspaces
-from vocservice.store.batch_files import BatchFiles
-from vocservice.store.batches import Batch, Options, Upload
+from vocservice.store.accounts import workspaces
 from vocservice.store.opened import Store
+from vocservice.store.received import batches, erasure, retention
+from vocservice.store.received.batch_files import BatchFiles
+from vocservice.store.received.batches import Batch, Options, Upload
 from vocservice.store.schema import audit
 from vocservice.store.schema import batches as table
 

@@ -11,7 +11,7 @@ from vocservice.api import Analyser
 from vocservice.jobs.cleaned import cleaned
 from vocservice.paths import home
 from vocservice.records import Analysis, RawTurn, RawVerbatim
-from vocservice.store.verbatims import from_json
+from vocservice.store.received.verbatims import from_json
 from vocservice.tables import parse_record
 from vocservice.text.rules import shipped_rules
 

@@ -15,12 +15,12 @@ from vocservice.jobs.fetching import MAX_ATTEMPTS, Asking, Fetching
 from vocservice.jobs.guard import Policy
 from vocservice.records import RawVerbatim
 from vocservice.settings import Settings
-from vocservice.store import accesses, intake
-from vocservice.store.accesses import Access
 from vocservice.store.database import now
-from vocservice.store.intake import Arrival
 from vocservice.store.opened import Store
-from vocservice.store.records import FETCH
+from vocservice.store.received import accesses, intake
+from vocservice.store.received.accesses import Access
+from vocservice.store.received.intake import Arrival
+from vocservice.store.received.records import FETCH
 from vocservice.store.schema import inbox, records, sources
 
 from .stores import WORKSPACE, codes, job_states, statuses, worker_of

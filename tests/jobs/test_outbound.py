@@ -25,10 +25,13 @@ from vocservice.jobs.outbound import Outbound, wait_after
 from vocservice.jobs.sending import Answer, post, retry_after
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import jobs, outbound, records, rules, schema
+from vocservice.store import jobs, schema
+from vocservice.store.analysed import outbound
+from vocservice.store.analysed.outbound import DELIVER, EVENTS, Before, Endpoint
 from vocservice.store.opened import Store
-from vocservice.store.outbound import DELIVER, EVENTS, Before, Endpoint
-from vocservice.store.rules import Draft, Rule
+from vocservice.store.received import records
+from vocservice.store.review import rules
+from vocservice.store.review.rules import Draft, Rule
 from vocservice.taxonomy import load_taxonomy
 
 from .stores import WORKSPACE, add, add_transcript, job_states, make_due, worker_of

@@ -16,9 +16,9 @@ from vocservice.jobs.errands import Errand
 from vocservice.jobs.reanalysis import Reanalysis, preview
 from vocservice.records import Analysis, Label, RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import promotions
+from vocservice.store.analysed import promotions
+from vocservice.store.analysed.promotions import REANALYSE
 from vocservice.store.opened import Store
-from vocservice.store.promotions import REANALYSE
 from vocservice.store.schema import analyses, audit, reviews
 from vocservice.taxonomy import load_taxonomy
 

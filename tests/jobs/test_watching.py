@@ -10,14 +10,15 @@ from web.storing import hash_fast
 
 from vocservice.records import Factor, Label, Scope, Sentiment
 from vocservice.settings import Settings
-from vocservice.store import outbound, schema, watches
+from vocservice.store import schema
+from vocservice.store.accounts.users import User
+from vocservice.store.analysed import outbound, watches
+from vocservice.store.analysed.reading import Selection
+from vocservice.store.analysed.watches import NOW, WATCH, Watch, Wish
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.opened import Store
-from vocservice.store.reading import Selection
-from vocservice.store.timing import Timing
-from vocservice.store.users import User
-from vocservice.store.watches import NOW, WATCH, Watch, Wish
+from vocservice.store.review.timing import Timing
 
 from .mailing import URL, Server, mailed, person
 from .stores import WORKSPACE, job_states, make_due, worker_of

@@ -15,8 +15,10 @@ from vocservice.jobs.digests import Digests
 from vocservice.jobs.process import run_worker
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import analyses, idempotency, jobs, packed, promotions, records, schema
+from vocservice.store import jobs, schema
+from vocservice.store.analysed import analyses, packed, promotions
 from vocservice.store.opened import Store
+from vocservice.store.received import idempotency, records
 from vocservice.store.schema import records as record_table
 from vocservice.store.types import from_micros
 from vocservice.taxonomy import load_taxonomy

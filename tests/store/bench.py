@@ -8,13 +8,15 @@ from sqlalchemy import Table, insert, select, text
 
 from vocservice.ingest.events import Event, Upsert
 from vocservice.records import RawVerbatim, Rejected, Result
-from vocservice.store import analyses, appending, intake, jobs
-from vocservice.store.analyses import Cleaned, Task
+from vocservice.store import appending, jobs
+from vocservice.store.analysed import analyses
+from vocservice.store.analysed.analyses import Cleaned, Task
 from vocservice.store.database import Database, now
 from vocservice.store.ids import new_id
-from vocservice.store.intake import Arrival, Receipt
 from vocservice.store.jobs import Job, Lease
-from vocservice.store.records import ANALYSE
+from vocservice.store.received import intake
+from vocservice.store.received.intake import Arrival, Receipt
+from vocservice.store.received.records import ANALYSE
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import sources, workspaces
 from vocservice.store.sealing import Sealer, new_key

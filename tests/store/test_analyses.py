@@ -1,4 +1,4 @@
-"""Tests of `store.analyses`: what is kept of a result, once; what is refused; and where the words of customers stand."""
+"""Tests of `store.analysed.analyses`: what is kept of a result, once; what is refused; and where the words of customers stand."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from builders import analysis
 from store.bench import WORKER, Bench, keep, load, said, take, work_off
 from vocservice.errors import StoreError
 from vocservice.records import Rejected
-from vocservice.store import jobs, records
+from vocservice.store import jobs
 from vocservice.store.jobs import Lease
+from vocservice.store.received import records
 from vocservice.store.schema import analyses, inbox, review_labels, reviews
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
@@ -183,7 +184,7 @@ def test_an_altered_text_is_noticed(bench: Bench) -> None:
 
 
 def test_jobs_of_the_dead_fail_their_records(bench: Bench) -> None:
-    from vocservice.store.analyses import give_up
+    from vocservice.store.analysed.analyses import give_up
 
     bench.deliver(said("r", "The app crashed"))
     (job,) = take(bench)
@@ -195,7 +196,7 @@ def test_jobs_of_the_dead_fail_their_records(bench: Bench) -> None:
 
 @pytest.mark.parametrize("is_taken", [False, True], ids=["queued", "running"])
 def test_a_dead_job_of_an_earlier_version_does_not_fail_a_newer_one(bench: Bench, is_taken: bool) -> None:
-    from vocservice.store.analyses import give_up
+    from vocservice.store.analysed.analyses import give_up
 
     bench.deliver(said("r", "The app crashed", version="1"))
     (job,) = take(bench)

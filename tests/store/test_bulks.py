@@ -6,11 +6,13 @@ from time import sleep
 from sqlalchemy import Connection, insert, select
 
 from store.bench import Bench, said, work_off
-from vocservice.store import annotations, audit, bulks, schema, users
+from vocservice.store import audit, schema
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import User
 from vocservice.store.audit import Act
-from vocservice.store.bulks import Bulk, Wish
 from vocservice.store.database import now
-from vocservice.store.users import User
+from vocservice.store.review import annotations, bulks
+from vocservice.store.review.bulks import Bulk, Wish
 
 
 def ada(connection: Connection, workspace: str) -> User:

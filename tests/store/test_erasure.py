@@ -1,4 +1,4 @@
-"""Tests of `store.erasure`, `retention`, `idempotency` and `deadletters`: what goes, what stays, and what comes back."""
+"""Tests of `store.received.erasure` and its neighbours: what goes, what stays, and what comes back."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -10,11 +10,14 @@ from builders import analysis
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.errors import IdempotencyError, RequestBusyError
 from vocservice.ingest.events import Upsert
-from vocservice.store import deadletters, erasure, idempotency, intake, jobs, keys, outbound, retention, workspaces
-from vocservice.store.erasure import Erased
-from vocservice.store.idempotency import Answer, claim_of
-from vocservice.store.intake import Arrival
-from vocservice.store.records import erase_by_id
+from vocservice.store import jobs
+from vocservice.store.accounts import keys, workspaces
+from vocservice.store.analysed import outbound
+from vocservice.store.received import deadletters, erasure, idempotency, intake, retention
+from vocservice.store.received.erasure import Erased
+from vocservice.store.received.idempotency import Answer, claim_of
+from vocservice.store.received.intake import Arrival
+from vocservice.store.received.records import erase_by_id
 from vocservice.store.schema import analyses, audit, deliveries, inbox, records
 from vocservice.store.schema import idempotency as answers
 from vocservice.store.schema import jobs as job_table
@@ -246,7 +249,7 @@ def test_dead_letters_are_of_one_workspace_and_each_comes_back_once(bench: Bench
     first, second = take(bench)
     from store.bench import WORKER
     from vocservice.records import Rejected
-    from vocservice.store.analyses import give_up
+    from vocservice.store.analysed.analyses import give_up
 
     with bench.database.write() as connection:
         jobs.bury(connection, WORKER, first.id, code="worker_lost")

@@ -1,4 +1,4 @@
-"""Tests of `store.intake` and `store.records`: duplicates, the order of arrival, erasing and what may not come back, odd ids."""
+"""Tests of `store.received.intake` and `store.received.records`: duplicates, the order of arrival, erasing and what may not come back, odd ids."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
@@ -12,9 +12,9 @@ from ingest.sending import only
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.ingest.events import Erase, Event, Fetch, Skipped
 from vocservice.records import RawTurn, RawVerbatim
-from vocservice.store import intake, records, sources, verbatims
-from vocservice.store.intake import Arrival, Parcel, Receipt
-from vocservice.store.records import Applied, Origin
+from vocservice.store.received import intake, records, sources, verbatims
+from vocservice.store.received.intake import Arrival, Parcel, Receipt
+from vocservice.store.received.records import Applied, Origin
 from vocservice.store.schema import analyses, inbox, jobs, tombstones
 from vocservice.store.schema import records as record_table
 

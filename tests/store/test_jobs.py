@@ -11,7 +11,7 @@ import time_machine
 from store.bench import WORKER, Bench, said, take
 from vocservice.store import jobs
 from vocservice.store.jobs import Lease
-from vocservice.store.records import ANALYSE
+from vocservice.store.received.records import ANALYSE
 from vocservice.store.schema import jobs as job_table
 
 

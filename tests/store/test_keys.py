@@ -9,9 +9,10 @@ from sqlalchemy import Connection, select
 from web.storing import ELSEWHERE, WORKSPACE, opened
 
 from vocservice.errors import InputError
-from vocservice.store import keys, schema
+from vocservice.store import schema
+from vocservice.store.accounts import keys
+from vocservice.store.accounts.keys import Key
 from vocservice.store.database import now
-from vocservice.store.keys import Key
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
-"""Tests of `store.nearest`: the nearest first, of one block or many, of those that may be found only."""
+"""Tests of `store.analysed.nearest`: the nearest first, of one block or many, of those that may be found only."""
 
 import numpy as np
 import pytest
 
-from vocservice.store.nearest import nearest
-from vocservice.store.vectors import Block
+from vocservice.store.analysed.nearest import nearest
+from vocservice.store.analysed.vectors import Block
 
 DRAW = np.random.default_rng(7)
 ROWS = DRAW.integers(-127, 128, (50, 8)).astype(np.int8)

@@ -1,4 +1,4 @@
-"""Tests of `store.packed`: whatever changes a record is noted by the database itself, and every reader sees it, once."""
+"""Tests of `store.analysed.packed`: whatever changes a record is noted by the database itself, and every reader sees it, once."""
 
 import shutil
 from pathlib import Path
@@ -9,9 +9,12 @@ from builders import analysis
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import FIXED
-from vocservice.store import annotations, erasure, packed, records, users
-from vocservice.store.annotations import Draft, Seen
-from vocservice.store.packed import Change
+from vocservice.store.accounts import users
+from vocservice.store.analysed import packed
+from vocservice.store.analysed.packed import Change
+from vocservice.store.received import erasure, records
+from vocservice.store.review import annotations
+from vocservice.store.review.annotations import Draft, Seen
 from vocservice.store.schema import packed as table
 from vocservice.taxonomy import load_taxonomy
 

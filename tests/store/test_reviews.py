@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from store.bench import Bench, said, work_off
-from vocservice.store import claims, reviews, schema, users
+from vocservice.store import schema
+from vocservice.store.accounts import users
 from vocservice.store.database import now
-from vocservice.store.reviews import Choice
+from vocservice.store.review import claims, reviews
+from vocservice.store.review.reviews import Choice
 
 LINES = [("both", "chat", 0), ("both", None, 0), ("neither", "chat", 90), (None, "phone", 0), ("both", "chat", None)]
 

@@ -10,10 +10,10 @@ from store.bench import Bench
 from store.test_rules import QUIET, TAXONOMY, analysed
 from vocservice.records import Label
 from vocservice.rules.names import read_rule
-from vocservice.store import rule_trials
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.rule_trials import Judged, Trial
+from vocservice.store.review import rule_trials
+from vocservice.store.review.rule_trials import Judged, Trial
 from vocservice.store.schema import annotations, metadata
 from vocservice.store.schema import records as record_table
 

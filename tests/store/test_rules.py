@@ -10,11 +10,14 @@ from sqlalchemy import insert
 from store.bench import WORKER, Bench, keep, load, said, take
 from vocservice.errors import ConflictError, InputError, RuleError
 from vocservice.records import Analysis, RawTurn, RawVerbatim, RuleHit
-from vocservice.store import analyses, audit, promotions, records, reviews, rule_hits, rules
-from vocservice.store.analyses import Cleaned
+from vocservice.store import audit
+from vocservice.store.analysed import analyses, promotions
+from vocservice.store.analysed.analyses import Cleaned
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.rules import Draft, Rule
+from vocservice.store.received import records
+from vocservice.store.review import reviews, rule_hits, rules
+from vocservice.store.review.rules import Draft, Rule
 from vocservice.store.schema import assignments, review_labels, rule_versions, tags
 from vocservice.store.schema import audit as audit_table
 from vocservice.store.schema import records as record_table

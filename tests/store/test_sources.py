@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select
 from web.storing import ELSEWHERE, WORKSPACE, opened
 
 from vocservice.errors import ConfigError, InputError
-from vocservice.store import audit, intake, schema, sources
-from vocservice.store.sources import Source
+from vocservice.store import audit, schema
+from vocservice.store.received import intake, sources
+from vocservice.store.received.sources import Source
 from vocservice.store.vault import Vault
 
 SECRETS = ("typeform-secret-one", "typeform-secret-two", "typeform-secret-three")

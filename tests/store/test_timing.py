@@ -1,11 +1,11 @@
-"""Tests of `store.timing`: when an alert may speak, in its own time zone, over midnight and where the clocks change."""
+"""Tests of `store.review.timing`: when an alert may speak, in its own time zone, over midnight and where the clocks change."""
 
 from datetime import UTC, datetime, time
 
 import pytest
 
 from vocservice.errors import InputError
-from vocservice.store.timing import EVERY_DAY, Timing, timing_of
+from vocservice.store.review.timing import EVERY_DAY, Timing, timing_of
 
 BERLIN = "Europe/Berlin"
 NIGHT = (time(22), time(7))

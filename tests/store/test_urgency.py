@@ -7,8 +7,8 @@ from builders import analysis, saved
 
 from vocservice.errors import ConfigError
 from vocservice.records import Json, Label
-from vocservice.store import urgency
-from vocservice.store.urgency import Rules
+from vocservice.store.review import urgency
+from vocservice.store.review.urgency import Rules
 
 RULES = Rules(frozenset({"needs_review", "flags.churn_risk"}), {"needs_review": 40, "flags.churn_risk": 20, "reasons.churn_risk": 20})
 

@@ -9,11 +9,12 @@ from sqlalchemy import select, update
 from web.storing import ELSEWHERE, WORKSPACE, hash_fast, opened
 
 from vocservice.errors import InputError
-from vocservice.store import audit, logins, schema, sessions, users
+from vocservice.store import audit, schema
+from vocservice.store.accounts import logins, sessions, users
+from vocservice.store.accounts.logins import Login
+from vocservice.store.accounts.sessions import Lifetime
+from vocservice.store.accounts.users import User
 from vocservice.store.database import Database, now
-from vocservice.store.logins import Login
-from vocservice.store.sessions import Lifetime
-from vocservice.store.users import User
 from vocservice.store.vault import Vault
 
 PASSWORD = "correct horse battery"

@@ -1,4 +1,4 @@
-"""Tests of `store.vectors`: a vector comes and goes with the analysis, one a bundle, of the newest text only."""
+"""Tests of `store.analysed.vectors`: a vector comes and goes with the analysis, one a bundle, of the newest text only."""
 
 from base64 import b64encode
 
@@ -8,10 +8,13 @@ from sqlalchemy import insert
 
 from store.bench import WORKER, Bench, load, said, take, work_off
 from vocservice.records import Rejected, Result
-from vocservice.store import analyses, erasure, records, retention, schema, subjects, vectors, workspaces
-from vocservice.store.analyses import Cleaned
+from vocservice.store import schema
+from vocservice.store.accounts import workspaces
+from vocservice.store.analysed import analyses, vectors
+from vocservice.store.analysed.analyses import Cleaned
+from vocservice.store.analysed.vectors import Held
 from vocservice.store.database import now
-from vocservice.store.vectors import Held
+from vocservice.store.received import erasure, records, retention, subjects
 
 FIRST, SECOND = b"\x01\x7f", b"\x7f\x01"
 

@@ -1,4 +1,4 @@
-"""Tests of `store.waiting`: a record announced anew while its answer is stored waits again, and neither gets in the other's way."""
+"""Tests of `store.received.waiting`: a record announced anew while its answer is stored waits again, and neither gets in the other's way."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import sleep
@@ -8,9 +8,10 @@ import pytest
 
 from store.bench import WORKER, Bench, said
 from vocservice.ingest.events import Fetch
-from vocservice.store import jobs, records, waiting
+from vocservice.store import jobs
 from vocservice.store.jobs import Job
-from vocservice.store.records import FETCH, Applied
+from vocservice.store.received import records, waiting
+from vocservice.store.received.records import FETCH, Applied
 from vocservice.store.schema import records as record_table
 
 ANNOUNCED = Fetch("r", None, {"response_id": "r"})

@@ -32,8 +32,8 @@ from vocservice.inference.bundle import load_bundle
 from vocservice.inference.layout import lay_out
 from vocservice.paths import config_path
 from vocservice.records import Withheld
-from vocservice.store import annotations
-from vocservice.store.annotations import Draft, Seen
+from vocservice.store.review import annotations
+from vocservice.store.review.annotations import Draft, Seen
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
 

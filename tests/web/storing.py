@@ -11,10 +11,12 @@ from pydantic import SecretStr
 from sqlalchemy import Table, func, insert, select
 
 from vocservice.settings import HttpLimits, Settings, StoreSettings
-from vocservice.store import keys, schema, sources, users
+from vocservice.store import schema
+from vocservice.store.accounts import keys, users
 from vocservice.store.database import Database, now
+from vocservice.store.received import sources
+from vocservice.store.received.sources import Source
 from vocservice.store.sealing import Sealer, new_key
-from vocservice.store.sources import Source
 from vocservice.store.vault import Vault, open_vault
 from vocservice.web.app import create_app
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vocservice.settings import Settings
-from vocservice.store.users import ROLES
+from vocservice.store.accounts.users import ROLES
 from vocservice.web.app import create_app
 from web.storing import ELSEWHERE
 from web.visiting import Browser, Office, Page

@@ -13,10 +13,13 @@ from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.registry import ADAPTERS
 from vocservice.jobs.reanalysis import Previewing
 from vocservice.settings import BundleSettings
-from vocservice.store import accesses, appending, audit, jobs, keys, previews, promotions, quarantine, schema
-from vocservice.store.accesses import Access
+from vocservice.store import appending, audit, jobs, schema
+from vocservice.store.accounts import keys
+from vocservice.store.analysed import previews, promotions
 from vocservice.store.jobs import Lease
 from vocservice.store.opened import Store
+from vocservice.store.received import accesses, quarantine
+from vocservice.store.received.accesses import Access
 from vocservice.web import model
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from vocservice.store import alerts, audit, rules, schema
-from vocservice.store.alerts import TRY, Alert
-from vocservice.store.rules import Draft
+from vocservice.store import audit, schema
+from vocservice.store.review import alerts, rules
+from vocservice.store.review.alerts import TRY, Alert
+from vocservice.store.review.rules import Draft
 from vocservice.taxonomy import load_taxonomy
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office

@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 from vocservice.records import Scope
 from vocservice.store import schema
-from vocservice.store.anchors import anchors
+from vocservice.store.analysed.anchors import anchors
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from web.storing import WORKSPACE
@@ -54,7 +54,7 @@ def test_what_the_new_bundle_did_is_not_taken_for_what_people_say(tmp_path: Path
 
 
 def test_who_comes_after_a_promotion_pushes_no_anchor_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vocservice.store.anchors.MOST", 5)
+    monkeypatch.setattr("vocservice.store.analysed.anchors.MOST", 5)
     office = Office(tmp_path, monkeypatch)
     say(office, 5, "before")
     before = chosen(office)

@@ -22,9 +22,11 @@ from vocservice.batch.plan import Model, Plan
 from vocservice.batch.shards import Shards, shards_of
 from vocservice.jobs.worker import Worker
 from vocservice.settings import BatchSettings, HttpLimits, Settings, StoreSettings
-from vocservice.store import batches, keys, schema
-from vocservice.store.batch_files import BatchFiles
+from vocservice.store import schema
+from vocservice.store.accounts import keys
 from vocservice.store.opened import Store
+from vocservice.store.received import batches
+from vocservice.store.received.batch_files import BatchFiles
 from vocservice.text.rules import shipped_rules
 from vocservice.web.app import create_app
 from vocservice.web.batches.api import cancelled

@@ -7,8 +7,8 @@ import pytest
 from builders import CANARY
 from flask.testing import FlaskClient
 
-from vocservice.web.requests.body import gunzip
 from vocservice.web.problems import RequestError
+from vocservice.web.requests.body import gunzip
 from web.conftest import MakeClient
 from web.sending import check_problem, packed, post, post_chunked
 

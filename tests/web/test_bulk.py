@@ -161,7 +161,7 @@ def test_a_link_to_another_s_act_shows_the_page_without_it(office: Office) -> No
 
 
 def test_an_erased_record_takes_everything_along(office: Office) -> None:
-    from vocservice.store import records
+    from vocservice.store.received import records
 
     record, browser = office.record(), office.browser()
     for action in (f"assign:{browser.user.id}", "snooze:1", "tag"):

@@ -11,13 +11,13 @@ from flask import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from vocservice.settings import HttpLimits, Settings
-from vocservice.store.keys import SCOPES
+from vocservice.store.accounts.keys import SCOPES
 from vocservice.web import app as whole
-from vocservice.web.requests.access import gate_of
 from vocservice.web.app import create_app
 from vocservice.web.described import document
 from vocservice.web.described.parts import Answer, Noun, Operation
 from vocservice.web.described.shapes import Choices, Shape, made, names_of
+from vocservice.web.requests.access import gate_of
 from web.storing import Door
 from web.test_openapi import DOCUMENT
 

@@ -9,9 +9,10 @@ from builders import conversation, piece
 from sqlalchemy import event, select, update
 
 from vocservice.records import Factor, Label, Scope
-from vocservice.store import annotations, audit, reviews, schema
+from vocservice.store import audit, schema
 from vocservice.store.database import now
-from vocservice.store.reviews import Choice
+from vocservice.store.review import annotations, reviews
+from vocservice.store.review.reviews import Choice
 from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE
 from web.test_page import HOSTILE

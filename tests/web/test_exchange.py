@@ -11,7 +11,8 @@ import pytest
 import python_calamine
 from sqlalchemy import select, update
 
-from vocservice.store import annotations, exchange, labelling, schema
+from vocservice.store import schema
+from vocservice.store.review import annotations, exchange, labelling
 from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE, WORKSPACE
 from web.visiting import Browser, Office, talk

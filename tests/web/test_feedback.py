@@ -14,8 +14,10 @@ from werkzeug.test import TestResponse
 
 from vocservice.errors import StoreError
 from vocservice.records import Label, Scope
-from vocservice.store import analyses, idempotency, jobs, schema
+from vocservice.store import jobs, schema
+from vocservice.store.analysed import analyses
 from vocservice.store.jobs import Lease
+from vocservice.store.received import idempotency
 from vocservice.web.api import feedback
 from web.sending import check_problem
 from web.storing import ELSEWHERE, Door

@@ -20,7 +20,7 @@ from vocservice.api import Analyser
 from vocservice.errors import BundleError, StoreError
 from vocservice.records import Analysis, RawVerbatim, Rejected, Result
 from vocservice.settings import Settings, StoreSettings
-from vocservice.store import promotions
+from vocservice.store.analysed import promotions
 from vocservice.taxonomy import load_taxonomy, parse_taxonomy_json
 from vocservice.web import model
 from vocservice.web.app import create_app

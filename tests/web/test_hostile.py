@@ -7,7 +7,8 @@ from builders import conversation
 from sqlalchemy import update
 
 from vocservice.records import Label
-from vocservice.store import issues, schema
+from vocservice.store import schema
+from vocservice.store.analysed import issues
 from web.test_page import HOSTILE
 from web.visiting import Office, Page
 

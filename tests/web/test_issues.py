@@ -12,8 +12,9 @@ from sqlalchemy import Connection, select, update
 
 from vocservice.errors import StoreError
 from vocservice.records import Factor, Label
-from vocservice.store import issues, schema, vectors
-from vocservice.store.vectors import Held
+from vocservice.store import schema
+from vocservice.store.analysed import issues, vectors
+from vocservice.store.analysed.vectors import Held
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_openapi import check, schema_of
 from web.test_workbench import Leads, counted
@@ -232,7 +233,7 @@ def test_no_cause_is_opened_twice_while_another_bundle_reads_it_after_that_nor_b
     assert offered(browser) == {} and told(office)["came late"]["inflow"]["told"]["bundle"] == "fake-1"
     analyse_again(office)
     with monkeypatch.context() as busy:
-        busy.setattr("vocservice.store.issue_regions.carry", unwritable)
+        busy.setattr("vocservice.store.analysed.issue_regions.carry", unwritable)
         assert told(office)["came late"]["inflow"]["told"]["bundle"] == "fake-2"
     assert list(offered(browser)) == ["rain soaked"]
     assert browser.send(path, path, {"status": "dismissed"}).status_code == 303

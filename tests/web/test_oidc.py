@@ -21,10 +21,10 @@ from werkzeug.test import TestResponse
 
 from vocservice.errors import ConfigError
 from vocservice.settings import OidcSettings, Settings, StoreSettings
-from vocservice.store import schema, users
-from vocservice.store.users import Identity
-from vocservice.web.accounts import oidc
-from vocservice.web.accounts import provider
+from vocservice.store import schema
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import Identity
+from vocservice.web.accounts import oidc, provider
 from vocservice.web.app import create_app
 from web.storing import ELSEWHERE, WORKSPACE, Door
 from web.visiting import Page

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 import pyarrow.parquet as pq
 import pytest
 
-from vocservice.store import reading, schema
-from vocservice.store.records import erase_by_id
+from vocservice.store import schema
+from vocservice.store.analysed import reading
+from vocservice.store.received.records import erase_by_id
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.test_workbench import counted, figures, set_record

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from vocservice.records import RuleHit
-from vocservice.store import reviews, rule_hits, rules, schema
-from vocservice.store.rule_hits import Analysed
-from vocservice.store.rules import Draft
+from vocservice.store import schema
+from vocservice.store.review import reviews, rule_hits, rules
+from vocservice.store.review.rule_hits import Analysed
+from vocservice.store.review.rules import Draft
 from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from vocservice.reporting.agreement import agreements, kappa
-from vocservice.store import sampling, schema, second
+from vocservice.store import schema
+from vocservice.store.review import sampling, second
 from vocservice.taxonomy import load_taxonomy
 from web.storing import ELSEWHERE
 from web.visiting import Browser, Office

@@ -24,8 +24,8 @@ from store import templates
 from store.bench import furnished
 
 from vocservice.settings import Settings
-from vocservice.store import sources
 from vocservice.store.database import Database
+from vocservice.store.received import sources
 from vocservice.store.schema import records
 from vocservice.web.serving import server
 from vocservice.web.serving.server import Plan
@@ -36,7 +36,7 @@ START = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from vocservice.settings import HttpLimits, Settings, StoreSettings
-from vocservice.store import intake
+from vocservice.store.received import intake
 from vocservice.web import model
 from vocservice.web.serving import draining
 from vocservice.web.serving import paced

@@ -12,11 +12,13 @@ from builders import analysis, piece
 from sqlalchemy import update
 
 from vocservice.records import Factor, Label, RawVerbatim
-from vocservice.store import records, schema, vectors
-from vocservice.store.vectors import Held
+from vocservice.store import schema
+from vocservice.store.analysed import vectors
+from vocservice.store.analysed.vectors import Held
+from vocservice.store.received import records
+from vocservice.web.state import Model
 from vocservice.web.workbench import themes
 from vocservice.web.workbench.shelf import Shelf
-from vocservice.web.state import Model
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
@@ -200,7 +202,7 @@ def test_words_and_phrases_are_found_and_merged_with_meaning(office: Office, mon
 
 def test_a_search_for_words_goes_on_where_it_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     made, path, found = {say(office, PARKING, None) for _ in range(3)}, "/workbench/search?q=parking&stage=use", list[str]()
-    monkeypatch.setattr("vocservice.store.reading.SEARCHED", 1)
+    monkeypatch.setattr("vocservice.store.analysed.reading.SEARCHED", 1)
     browser = office.browser("analyst")
     told = api(office, "/v1/search?q=parking")
     assert (len(told["items"]), len(api(office, f"/v1/search?q=parking&cursor={told['cursor']}")["items"])) == (1, 1)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from vocservice.store import schema, watches
-from vocservice.store.reading import Selection
-from vocservice.store.watches import NOW, WATCH, Watch
+from vocservice.store import schema
+from vocservice.store.analysed import watches
+from vocservice.store.analysed.reading import Selection
+from vocservice.store.analysed.watches import NOW, WATCH, Watch
 from web.storing import ELSEWHERE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office

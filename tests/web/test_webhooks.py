@@ -22,10 +22,11 @@ from werkzeug.test import TestResponse
 
 from vocservice.errors import SignatureError, StoreError
 from vocservice.ingest import ADAPTERS, Adapter
-from vocservice.store import intake, jobs, schema, sources
-from vocservice.store.intake import Parcel, Receipt
-from vocservice.store.outbound import DELIVER
-from vocservice.store.records import Sealed
+from vocservice.store import jobs, schema
+from vocservice.store.analysed.outbound import DELIVER
+from vocservice.store.received import intake, sources
+from vocservice.store.received.intake import Parcel, Receipt
+from vocservice.store.received.records import Sealed
 from vocservice.store.vault import Vault
 from web.sending import CHUNKED, check_problem
 from web.storing import WORKSPACE, Door
@@ -368,7 +369,7 @@ def test_our_own_trouble_is_a_503(generic: Sender, monkeypatch: pytest.MonkeyPat
     def fail(*_: object, **__: object) -> None:
         raise StoreError("the database does not answer; try again")
 
-    monkeypatch.setattr("vocservice.store.intake.accept_all", fail)
+    monkeypatch.setattr("vocservice.store.received.intake.accept_all", fail)
     answer = generic.post(record())
     check_problem(answer, 503, "store_unavailable")
     assert answer.headers["Retry-After"].isdigit()
@@ -391,7 +392,7 @@ def test_deliveries_that_come_at_once_share_commits_and_one_that_cannot_be_store
         answer = door.app.test_client().post(generic.path, data=record(id=name), content_type="application/json")
         return name, answer.status_code
 
-    monkeypatch.setattr("vocservice.store.intake.accept_all", slow)
+    monkeypatch.setattr("vocservice.store.received.intake.accept_all", slow)
     names = [*(f"r-{number}" for number in range(12)), "poison"]
     with ThreadPoolExecutor(len(names)) as pool:
         statuses = dict(pool.map(send, names))

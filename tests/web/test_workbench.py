@@ -25,10 +25,12 @@ from vocservice.errors import StoreError
 from vocservice.records import Factor, Label, Scope, Sentiment
 from vocservice.reporting.page import policy
 from vocservice.reporting.report import report_of
-from vocservice.store import annotations, promotions, reading, schema
-from vocservice.store.annotations import Draft, Seen
-from vocservice.store.packed import catch_up
-from vocservice.store.records import erase_by_id
+from vocservice.store import schema
+from vocservice.store.analysed import promotions, reading
+from vocservice.store.analysed.packed import catch_up
+from vocservice.store.received.records import erase_by_id
+from vocservice.store.review import annotations
+from vocservice.store.review.annotations import Draft, Seen
 from vocservice.tables import write_records as write_records_module
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.workbench import pages as workbench
@@ -415,7 +417,9 @@ def test_the_labels_of_a_person_count_until_the_decision_is_undone(office: Offic
 def test_a_new_analysis_is_seen_at_once_and_the_same_figures_are_made_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser, made = office.browser("analyst"), []
-    monkeypatch.setattr("vocservice.store.reported.report_of", lambda *given, **named: made.append(1) or report_of(*given, **named))
+    monkeypatch.setattr(
+        "vocservice.store.analysed.reported.report_of", lambda *given, **named: made.append(1) or report_of(*given, **named)
+    )
     for _ in range(3):
         figures(browser)
     assert len(made) == 1
@@ -439,9 +443,9 @@ def test_a_roll_back_is_seen_at_once(office: Office) -> None:
 def test_while_records_are_read_the_page_says_so(office: Office, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser = office.browser("analyst")
-    for module in ("workbench", "issues", "asking", "comparing"):
-        monkeypatch.setattr(f"vocservice.web.{module}.PATIENCE_SECONDS", 0)
-    monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: time.sleep(0.3) or catch_up(*given))
+    for module in ("pages", "issues", "asking", "comparing"):
+        monkeypatch.setattr(f"vocservice.web.workbench.{module}.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("vocservice.store.analysed.packed.catch_up", lambda *given: time.sleep(0.3) or catch_up(*given))
     answer = browser.client.get(page)
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
     assert "the workspace holds 1" in answer.text
@@ -451,7 +455,7 @@ def test_a_file_is_not_waited_for_as_long_as_records_are_read(office: Office, mo
     office.record(text="It crashed.")
     browser, go_on = office.browser("analyst"), Event()
     monkeypatch.setattr("vocservice.web.workbench.library.PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr("vocservice.store.packed.catch_up", lambda *given: go_on.wait(10) and catch_up(*given))
+    monkeypatch.setattr("vocservice.store.analysed.packed.catch_up", lambda *given: go_on.wait(10) and catch_up(*given))
     answer = browser.client.get("/workbench/records.parquet")
     go_on.set()
     monkeypatch.setattr("vocservice.web.workbench.library.PATIENCE_SECONDS", 60)
@@ -560,7 +564,9 @@ def test_a_narrow_filter_waits_for_no_other_report(office: Office, monkeypatch: 
     several(office)
     browser, go_on = office.browser("analyst"), Event()
     monkeypatch.setattr("vocservice.web.workbench.looking.SMALL_SECONDS", 0.01)
-    monkeypatch.setattr("vocservice.store.reported.report_of", lambda *given, **named: go_on.wait(30) and report_of(*given, **named))
+    monkeypatch.setattr(
+        "vocservice.store.analysed.reported.report_of", lambda *given, **named: go_on.wait(30) and report_of(*given, **named)
+    )
     assert browser.client.get("/workbench").status_code == 200
     narrow = browser.client.get("/workbench?stage=use")
     go_on.set()

@@ -13,10 +13,12 @@ from sqlalchemy import insert
 from werkzeug.test import TestResponse
 
 from vocservice.records import Analysis, Label
-from vocservice.store import reviews, schema, urgency, users
+from vocservice.store import schema
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import User
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.users import User
+from vocservice.store.review import reviews, urgency
 from web.storing import WORKSPACE, Door, hash_fast
 
 PASSWORD = "correct horse battery"

@@ -20,7 +20,7 @@ def dead_letter() -> None:
 @in_workspace
 def list_letters(as_json: bool, workspace: str | None) -> None:
     """Show them, oldest first, with why."""
-    from vocservice.store import deadletters
+    from vocservice.store.received import deadletters
 
     with held(workspace) as here:
         found = deadletters.listed(here.connection, here.workspace_id)
@@ -37,7 +37,8 @@ def list_letters(as_json: bool, workspace: str | None) -> None:
 @in_workspace
 def retry(ids: tuple[str, ...], takes_all: bool, workspace: str | None) -> None:
     """Send back the IDS given, or all; a delivery is read by its adapter once more."""
-    from vocservice.store import audit, deadletters
+    from vocservice.store import audit
+    from vocservice.store.received import deadletters
 
     if bool(ids) == takes_all:
         raise click.UsageError("name ids, or give --all")
@@ -52,7 +53,8 @@ def retry(ids: tuple[str, ...], takes_all: bool, workspace: str | None) -> None:
 @in_workspace
 def discard(ids: tuple[str, ...], workspace: str | None) -> None:
     """Give up quarantined deliveries (IDS) for good, with their bodies."""
-    from vocservice.store import audit, deadletters
+    from vocservice.store import audit
+    from vocservice.store.received import deadletters
 
     with held(workspace) as here:
         gone = deadletters.discard(here.connection, here.workspace_id, ids)

@@ -8,7 +8,7 @@ import click
 from vocservice.cli.holding import held, in_workspace, opened
 
 if TYPE_CHECKING:
-    from vocservice.store.outbound import Delivery, Endpoint
+    from vocservice.store.analysed.outbound import Delivery, Endpoint
 
 ACTOR = "command line"
 EVENTS = ("feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised")
@@ -26,7 +26,7 @@ def endpoint() -> None:
 def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
     """Send events to a URL from now on, and show the secret they are signed with, this once."""
     from vocservice.jobs.guard import Policy, checked
-    from vocservice.store import outbound
+    from vocservice.store.analysed import outbound
 
     with opened(workspace) as here:
         checked(url, Policy(here.settings.outbound.allow_http, here.settings.outbound.allow_private))
@@ -41,7 +41,7 @@ def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
 @in_workspace
 def list_endpoints(as_json: bool, workspace: str | None) -> None:
     """Show the endpoints, without their secrets."""
-    from vocservice.store import outbound
+    from vocservice.store.analysed import outbound
 
     with held(workspace) as here:
         found = outbound.listed(here.connection, here.workspace_id)
@@ -75,7 +75,7 @@ def enable(endpoint_id: str, workspace: str | None) -> None:
 @in_workspace
 def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | None) -> None:
     """Show what was and will be sent to an endpoint, the newest first."""
-    from vocservice.store import outbound
+    from vocservice.store.analysed import outbound
 
     with held(workspace) as here:
         chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
@@ -93,7 +93,7 @@ def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | Non
 @in_workspace
 def replay(endpoint_id: str, delivery_ids: tuple[str, ...], workspace: str | None) -> None:
     """Send again what failed, or the deliveries given."""
-    from vocservice.store import outbound
+    from vocservice.store.analysed import outbound
 
     with held(workspace) as here:
         chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
@@ -102,7 +102,7 @@ def replay(endpoint_id: str, delivery_ids: tuple[str, ...], workspace: str | Non
 
 
 def _switch(endpoint_id: str, workspace: str | None, *, is_enabled: bool) -> None:
-    from vocservice.store import outbound
+    from vocservice.store.analysed import outbound
 
     with held(workspace) as here:
         chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)

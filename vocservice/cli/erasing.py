@@ -22,7 +22,7 @@ _SUBJECT = click.option("--subject", required=True, help="The customer's key, as
 @in_workspace
 def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
     """Erase everything of a customer; none of it comes back when a delivery is sent again. A worker searches the files of batches."""
-    from vocservice.store import erasure
+    from vocservice.store.received import erasure
 
     key = _given(subject)
     with opened(workspace) as here:
@@ -43,8 +43,9 @@ def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
 def export_subject(subject: str, output: str, workspace: str | None) -> None:
     """Write what is kept of a customer: redacted texts, analyses, people's decisions. Batches that name the customer are listed."""
     from vocservice.jobs import erasing
-    from vocservice.store import audit, subjects
+    from vocservice.store import audit
     from vocservice.store.opened import Store
+    from vocservice.store.received import subjects
 
     key = _given(subject)
     with opened(workspace) as here:
@@ -71,8 +72,8 @@ def export_subject(subject: str, output: str, workspace: str | None) -> None:
 @click.option("--workspace", help="Name of the workspace; all of them by default.")
 def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
     """Erase what is older than its workspace keeps, by the time of receipt; run it daily."""
-    from vocservice.store import retention as aging
     from vocservice.store.opened import open_store
+    from vocservice.store.received import retention as aging
 
     store = open_store(load_settings().store)
     try:
@@ -93,7 +94,8 @@ def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
 
 def _workspaces(store: Any, name: str | None, days: int | None, *, is_dry: bool) -> list[Any]:
     """Those that are meant, after their days were set; in a dry run they are set in memory only."""
-    from vocservice.store import chosen, workspaces
+    from vocservice.store import chosen
+    from vocservice.store.accounts import workspaces
 
     with store.database.read() if is_dry else store.database.write() as connection:
         if not name and days is None:

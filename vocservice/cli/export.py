@@ -12,8 +12,8 @@ from vocservice.errors import OutputError
 from vocservice.tables.partial import Partial
 
 if TYPE_CHECKING:
-    from vocservice.store.exported import Segments
-    from vocservice.store.reading import Taken
+    from vocservice.store.analysed.exported import Segments
+    from vocservice.store.analysed.reading import Taken
 
     Write = Callable[[Path, Iterable[Taken], Segments], object]
 
@@ -32,10 +32,11 @@ def export(output: str, since: datetime | None, until: datetime | None, workspac
     By its suffix FILE is a table of one row a record (.parquet, .csv, .jsonl), or an SQLite file (.sqlite) with a table of
     records and one of each set of labels. Texts are redacted; no customer's key stands in it. docs/exports.md describes the columns.
     """
-    from vocservice.store import audit, reading
+    from vocservice.store import audit
+    from vocservice.store.analysed import reading
+    from vocservice.store.analysed.exported import written
+    from vocservice.store.analysed.segments import told
     from vocservice.store.audit import Act
-    from vocservice.store.exported import written
-    from vocservice.store.segments import told
 
     path = Path(output)
     write = _writer(path)
@@ -63,8 +64,8 @@ def _writer(path: Path) -> "Write":
 
 
 def _writers() -> Mapping[str, "Write"]:
-    from vocservice.store.exported import exported
-    from vocservice.store.sqlite_file import write_sqlite
+    from vocservice.store.analysed.exported import exported
+    from vocservice.store.analysed.sqlite_file import write_sqlite
     from vocservice.tables.write_records import ANONYMOUS, write_lines, write_records, write_table
 
     def of_rows(write: Callable[..., None], **options: Any) -> "Write":

@@ -31,9 +31,10 @@ def export_annotations(output: str, kind: str, config: str | None, workspace: st
     """
     if config:
         _set_up(config, kind)
-    from vocservice.store import annotations, audit
+    from vocservice.store import audit
     from vocservice.store.audit import Act
-    from vocservice.store.exchange import SHAPES
+    from vocservice.store.review import annotations
+    from vocservice.store.review.exchange import SHAPES
 
     shape = SHAPES[kind]
     with opened(workspace) as here, _opened(output) as stream:
@@ -55,7 +56,7 @@ def _set_up(config: str, kind: str) -> None:
         OutputError: it cannot be written.
     """
     from vocservice.settings import load_settings
-    from vocservice.store.labelling import CONFIGS
+    from vocservice.store.review.labelling import CONFIGS
     from vocservice.taxonomy import load_taxonomy
 
     if kind not in CONFIGS:

@@ -19,7 +19,8 @@ def import_annotations(path: Path, by: str, workspace: str | None) -> None:
     one that stands is left out and counted.
     """
     from vocservice.settings import load_settings
-    from vocservice.store import exchange, users
+    from vocservice.store.accounts import users
+    from vocservice.store.review import exchange
     from vocservice.taxonomy import load_taxonomy
 
     settings = load_settings()

@@ -62,7 +62,7 @@ def _tables(settings: Settings) -> str:
 
 
 def _workspace(connection: Any) -> str:
-    from vocservice.store import workspaces
+    from vocservice.store.accounts import workspaces
 
     found = workspaces.listed(connection)
     if found:

@@ -9,7 +9,7 @@ import click
 from vocservice.cli.holding import held, in_workspace
 
 if TYPE_CHECKING:
-    from vocservice.store.keys import Key
+    from vocservice.store.accounts.keys import Key
 
 ACTOR = "command line"
 DAYS = 365
@@ -28,7 +28,7 @@ def key() -> None:
 @in_workspace
 def add(name: str, scopes: tuple[str, ...], days: int, workspace: str | None) -> None:
     """Make a key and show it, this once."""
-    from vocservice.store import keys
+    from vocservice.store.accounts import keys
     from vocservice.store.database import now
 
     with held(workspace) as here:
@@ -42,7 +42,7 @@ def add(name: str, scopes: tuple[str, ...], days: int, workspace: str | None) ->
 @in_workspace
 def list_keys(as_json: bool, workspace: str | None) -> None:
     """Show the keys, without their secrets."""
-    from vocservice.store import keys
+    from vocservice.store.accounts import keys
 
     with held(workspace) as here:
         found = keys.listed(here.connection, here.workspace_id)
@@ -60,7 +60,7 @@ def list_keys(as_json: bool, workspace: str | None) -> None:
 @in_workspace
 def rotate(key_id: str, overlap: float, workspace: str | None) -> None:
     """Make a key like this one (its id or prefix); the old one goes on for a while."""
-    from vocservice.store import keys
+    from vocservice.store.accounts import keys
 
     with held(workspace) as here:
         old = keys.get(here.connection, here.workspace_id, key_id)
@@ -73,7 +73,7 @@ def rotate(key_id: str, overlap: float, workspace: str | None) -> None:
 @in_workspace
 def revoke(key_id: str, workspace: str | None) -> None:
     """End a key (its id or prefix) at once."""
-    from vocservice.store import keys
+    from vocservice.store.accounts import keys
 
     with held(workspace) as here:
         ended = keys.revoke(here.connection, keys.get(here.connection, here.workspace_id, key_id), actor=ACTOR)

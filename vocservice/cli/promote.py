@@ -36,7 +36,7 @@ def promote(version: str, is_preview: bool, sample: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rollback(as_json: bool) -> None:
     """Let the bundle serve that was promoted before."""
-    from vocservice.store import promotions
+    from vocservice.store.analysed import promotions
     from vocservice.store.opened import open_store
 
     settings = load_settings()
@@ -48,7 +48,7 @@ def rollback(as_json: bool) -> None:
 
 
 def _promote(settings: Settings, version: str, candidate: Analyser, *, action: str, as_json: bool) -> None:
-    from vocservice.store import promotions
+    from vocservice.store.analysed import promotions
     from vocservice.store.opened import open_store
 
     name = version if version in api.bundles() else str(bundle_folder(version).resolve())
@@ -63,7 +63,7 @@ def _promote(settings: Settings, version: str, candidate: Analyser, *, action: s
 
 def _preview(settings: Settings, candidate: Analyser, size: int) -> "Preview":
     from vocservice.jobs.reanalysis import preview
-    from vocservice.store import promotions
+    from vocservice.store.analysed import promotions
     from vocservice.store.opened import open_store
 
     store = open_store(settings.store)

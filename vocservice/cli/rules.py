@@ -11,7 +11,7 @@ from vocservice.settings import Settings
 
 if TYPE_CHECKING:
     from vocservice.rules.syntax import Node
-    from vocservice.store.rule_trials import Judged, Trial
+    from vocservice.store.review.rule_trials import Judged, Trial
     from vocservice.taxonomy import Taxonomy
 
 ACTOR = "command line"
@@ -28,7 +28,7 @@ def rules() -> None:
 @in_workspace
 def list_rules(as_json: bool, workspace: str | None) -> None:
     """Show the rules by name."""
-    from vocservice.store import rules as kept
+    from vocservice.store.review import rules as kept
 
     with held(workspace) as here:
         found = kept.listed(here.connection, here.workspace_id)
@@ -52,8 +52,8 @@ def list_rules(as_json: bool, workspace: str | None) -> None:
 @in_workspace
 def add(workspace: str | None, is_enabled: bool, **written: Any) -> None:
     """Keep a rule, switched off unless told otherwise: try it on the past first."""
-    from vocservice.store import rules as kept
-    from vocservice.store.rules import Draft
+    from vocservice.store.review import rules as kept
+    from vocservice.store.review.rules import Draft
 
     with held(workspace) as here:
         taxonomy = _taxonomy(here.settings)
@@ -71,7 +71,7 @@ def test(rule: str, since: Any, limit: int, as_json: bool, workspace: str | None
     """Ask a rule, or one that is kept by its id, about the past. Nothing is written."""
     from datetime import UTC
 
-    from vocservice.store import rule_trials
+    from vocservice.store.review import rule_trials
 
     with opened(workspace) as here, here.database.read() as connection:
         node = _read(connection, here.workspace_id, rule, _taxonomy(here.settings))
@@ -100,7 +100,7 @@ def disable(rule_id: str, workspace: str | None) -> None:
 
 
 def _switch(rule_id: str, workspace: str | None, *, is_enabled: bool) -> None:
-    from vocservice.store import rules as kept
+    from vocservice.store.review import rules as kept
 
     with held(workspace) as here:
         found = kept.get(here.connection, here.workspace_id, rule_id)
@@ -111,7 +111,7 @@ def _switch(rule_id: str, workspace: str | None, *, is_enabled: bool) -> None:
 def _read(connection: Any, workspace_id: str, rule: str, taxonomy: "Taxonomy") -> "Node":
     """The tree of a rule, or of one that is kept."""
     from vocservice.rules.names import read_rule
-    from vocservice.store import rules as kept
+    from vocservice.store.review import rules as kept
 
     is_id = rule.startswith("rule_") and " " not in rule
     return read_rule(kept.get(connection, workspace_id, rule).expression if is_id else rule, taxonomy)

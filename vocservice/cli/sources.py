@@ -29,7 +29,7 @@ def source() -> None:
 @in_workspace
 def add(name: str, adapter: str, secret: str | None, options: tuple[str, ...], workspace: str | None) -> None:
     """Make a source and show its URL, this once."""
-    from vocservice.store import sources
+    from vocservice.store.received import sources
 
     secrets = [secret_of(secret)] if secret else []
     with held(workspace) as here:
@@ -46,7 +46,7 @@ def add(name: str, adapter: str, secret: str | None, options: tuple[str, ...], w
 @in_workspace
 def list_sources(as_json: bool, workspace: str | None) -> None:
     """Show the sources and how their deliveries fare."""
-    from vocservice.store import sources
+    from vocservice.store.received import sources
 
     with held(workspace) as here:
         found = [_shown(made) for made in sources.listed(here.connection, here.workspace_id)]
@@ -66,7 +66,7 @@ def list_sources(as_json: bool, workspace: str | None) -> None:
 @in_workspace
 def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> None:
     """Rotate the secret of a source: add the new one, change the sender, remove the old one."""
-    from vocservice.store import sources
+    from vocservice.store.received import sources
 
     if bool(new) == remove:
         raise click.UsageError("give either --add or --remove")
@@ -89,8 +89,8 @@ def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> N
 def access(name: str, token: str | None, base_url: str | None, forget: bool, workspace: str | None) -> None:
     """Say how to fetch the answers of a sender whose webhooks hold only ids (SurveyMonkey, Qualtrics)."""
     from vocservice.ingest.connector import check_base_url
-    from vocservice.store import accesses
-    from vocservice.store.accesses import Access
+    from vocservice.store.received import accesses
+    from vocservice.store.received.accesses import Access
 
     if bool(token) == forget:
         raise click.UsageError("give either --token or --forget")
@@ -111,7 +111,7 @@ def access(name: str, token: str | None, base_url: str | None, forget: bool, wor
 @in_workspace
 def disable(name: str, enable: bool, workspace: str | None) -> None:
     """Refuse the deliveries of a source; nothing that came is lost."""
-    from vocservice.store import sources
+    from vocservice.store.received import sources
 
     with held(workspace) as here:
         found = sources.set_enabled(here.connection, _named(here, name), enable, actor=ACTOR)
@@ -119,7 +119,7 @@ def disable(name: str, enable: bool, workspace: str | None) -> None:
 
 
 def _named(here: Held, name: str) -> Any:
-    from vocservice.store import sources
+    from vocservice.store.received import sources
 
     return sources.by_name(here.connection, here.workspace_id, name)
 

@@ -10,7 +10,7 @@ from vocservice.cli.holding import Held, held, in_workspace
 from vocservice.errors import InputError
 
 if TYPE_CHECKING:
-    from vocservice.store.users import User
+    from vocservice.store.accounts.users import User
 
 ACTOR = "command line"
 ROLES = ("analyst", "support_lead", "admin")
@@ -31,7 +31,7 @@ def user() -> None:
 @in_workspace
 def add(email: str, name: str | None, role: str, workspace: str | None) -> None:
     """Make a user."""
-    from vocservice.store import users
+    from vocservice.store.accounts import users
 
     password = _asked()
     with held(workspace) as here:
@@ -45,7 +45,7 @@ def add(email: str, name: str | None, role: str, workspace: str | None) -> None:
 @in_workspace
 def list_users(as_json: bool, workspace: str | None) -> None:
     """Show the users."""
-    from vocservice.store import users
+    from vocservice.store.accounts import users
 
     with held(workspace) as here:
         found = users.listed(here.connection, here.workspace_id)
@@ -61,7 +61,7 @@ def list_users(as_json: bool, workspace: str | None) -> None:
 @in_workspace
 def password(email: str, workspace: str | None) -> None:
     """Give a user another password; it unlocks them and ends their sessions."""
-    from vocservice.store import users
+    from vocservice.store.accounts import users
 
     given = _asked()
     with held(workspace) as here:
@@ -85,7 +85,7 @@ def enable(email: str, workspace: str | None) -> None:
 
 
 def _set_active(email: str, workspace: str | None, is_active: bool) -> None:
-    from vocservice.store import users
+    from vocservice.store.accounts import users
 
     with held(workspace) as here:
         users.set_active(here.connection, _found(here, email), is_active, actor=ACTOR)
@@ -93,7 +93,7 @@ def _set_active(email: str, workspace: str | None, is_active: bool) -> None:
 
 def _found(here: Held, email: str) -> "User":
     """The user of an address, in this workspace."""
-    from vocservice.store import users
+    from vocservice.store.accounts import users
 
     return users.get(here.connection, here.workspace_id, users.by_email(here.connection, email).id)
 

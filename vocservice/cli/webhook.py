@@ -115,7 +115,7 @@ def _plain(name: str) -> _Setup:
 
 def _of(name: str, workspace: str | None) -> _Setup:
     """A source with its secrets; where there is none of this name, the adapter of it."""
-    from vocservice.store import sources
+    from vocservice.store.received import sources
 
     try:
         with held(workspace) as here:

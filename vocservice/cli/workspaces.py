@@ -17,7 +17,7 @@ def workspace() -> None:
 @click.argument("name")
 def add(name: str) -> None:
     """Make a workspace."""
-    from vocservice.store import workspaces
+    from vocservice.store.accounts import workspaces
     from vocservice.store.opened import open_store
 
     store = open_store(load_settings().store)
@@ -32,7 +32,7 @@ def add(name: str) -> None:
 @workspace.command(name="list")
 def list_workspaces() -> None:
     """Show the workspaces, what they keep and for how long."""
-    from vocservice.store import workspaces
+    from vocservice.store.accounts import workspaces
     from vocservice.store.opened import open_store
 
     store = open_store(load_settings().store)
@@ -52,7 +52,7 @@ def list_workspaces() -> None:
 @in_workspace
 def originals(keep: bool, workspace: str | None) -> None:
     """Say whether unredacted texts are kept."""
-    from vocservice.store import workspaces
+    from vocservice.store.accounts import workspaces
 
     with held(workspace) as here:
         one = workspaces.get(here.connection, here.workspace_id)

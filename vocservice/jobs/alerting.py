@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from vocservice.jobs.mailing import Post, post, written
 from vocservice.settings import Settings
-from vocservice.store import alerts, jobs
-from vocservice.store.alerts import Letter, Matter
+from vocservice.store import jobs
 from vocservice.store.database import now
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
+from vocservice.store.review import alerts
+from vocservice.store.review.alerts import Letter, Matter
 
 MAX_ATTEMPTS = 12
 SHOWN = 20

@@ -17,8 +17,9 @@ from vocservice.jobs.errands import log_failure
 from vocservice.jobs.heartbeat import Heartbeat
 from vocservice.jobs.persistence import persistently
 from vocservice.records import Analysis, Rejected, Result
-from vocservice.store import analyses, jobs, results
-from vocservice.store.analyses import Cleaned, Task
+from vocservice.store import jobs
+from vocservice.store.analysed import analyses, results
+from vocservice.store.analysed.analyses import Cleaned, Task
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
 from vocservice.text.rules import RedactionRules

@@ -25,11 +25,12 @@ from vocservice.errors import BundleError, InputError, ResumeError, StoreError
 from vocservice.jobs.heartbeat import Heartbeat
 from vocservice.records import Rejected, Result
 from vocservice.settings import Settings
-from vocservice.store import batches, jobs
-from vocservice.store.batch_files import BatchFiles, all_in, as_sent
-from vocservice.store.batches import DONE, FAILED, Batch
+from vocservice.store import jobs
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
+from vocservice.store.received import batches
+from vocservice.store.received.batch_files import BatchFiles, all_in, as_sent
+from vocservice.store.received.batches import DONE, FAILED, Batch
 from vocservice.tables.labels import EXPLODABLE
 from vocservice.tables.places import Place
 

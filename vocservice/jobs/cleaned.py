@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from vocservice.records import Analysis, RawTurn, RawVerbatim
-from vocservice.store.analyses import Cleaned
+from vocservice.store.analysed.analyses import Cleaned
 from vocservice.text.clean import clean, clean_question
 from vocservice.text.rules import RedactionRules
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
-from vocservice.store import packed, workspaces
+from vocservice.store.accounts import workspaces
+from vocservice.store.analysed import packed
 from vocservice.store.database import Database
 from vocservice.store.figures import is_behind
 from vocservice.tables.partial import Partial
@@ -127,7 +128,7 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
     """
     from vocservice.reporting.page import render
     from vocservice.reporting.report import DATE, Where, Wish
-    from vocservice.store.reported import reported
+    from vocservice.store.analysed.reported import reported
 
     columns = columns_of(database, workspace_id, taxonomy)
     with database.read() as connection:

@@ -15,12 +15,13 @@ from vocservice.batch.inputs import Inputs, Selection
 from vocservice.errors import InputError
 from vocservice.records import Json
 from vocservice.settings import BatchSettings
-from vocservice.store import audit, batches, jobs
+from vocservice.store import audit, jobs
 from vocservice.store.audit import Act
-from vocservice.store.batch_files import BatchFiles
-from vocservice.store.batches import DRAFT, Batch
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
+from vocservice.store.received import batches
+from vocservice.store.received.batch_files import BatchFiles
+from vocservice.store.received.batches import DRAFT, Batch
 from vocservice.tables.places import Place
 
 MAX_ATTEMPTS = 20

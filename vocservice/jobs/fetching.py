@@ -7,11 +7,12 @@ from vocservice.ingest.connector import Connector, Http, QualtricsConnector, Sur
 from vocservice.ingest.events import Event
 from vocservice.jobs.guard import Policy, checked
 from vocservice.jobs.sending import exchange
-from vocservice.store import accesses, jobs, waiting
-from vocservice.store.accesses import Access
+from vocservice.store import jobs
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
-from vocservice.store.waiting import Waiting
+from vocservice.store.received import accesses, waiting
+from vocservice.store.received.accesses import Access
+from vocservice.store.received.waiting import Waiting
 
 MAX_ATTEMPTS = 12  # six and a half hours at most
 

@@ -14,10 +14,11 @@ from vocservice.ingest.signature import sign_standard
 from vocservice.jobs.backoff import half_jitter
 from vocservice.jobs.guard import Policy, Resolve, checked, resolve
 from vocservice.jobs.sending import Answer, Send, post
-from vocservice.store import jobs, outbound
+from vocservice.store import jobs
+from vocservice.store.analysed import outbound
+from vocservice.store.analysed.outbound import Delivery, Endpoint
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
-from vocservice.store.outbound import Delivery, Endpoint
 
 MAX_ATTEMPTS = 11  # about three days
 GONE = 410

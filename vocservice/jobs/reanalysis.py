@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from vocservice.api import Analyser
 from vocservice.jobs.model import Load
 from vocservice.records import Analysis, Json
-from vocservice.store import jobs, previews, promotions
+from vocservice.store import jobs
+from vocservice.store.analysed import previews, promotions
+from vocservice.store.analysed.previews import Outcome
+from vocservice.store.analysed.promotions import REANALYSE, Labelled
 from vocservice.store.database import now
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
-from vocservice.store.previews import Outcome
-from vocservice.store.promotions import REANALYSE, Labelled
-from vocservice.store.records import ANALYSE
+from vocservice.store.received.records import ANALYSE
 
 MAX_ATTEMPTS, PREVIEW_ATTEMPTS = 20, 3
 PAGE = 256

@@ -16,12 +16,13 @@ from vocservice.jobs.digests import columns_of
 from vocservice.jobs.mailing import Post, post, written
 from vocservice.records import Json
 from vocservice.settings import Settings
-from vocservice.store import issues, jobs, watches
+from vocservice.store import jobs
+from vocservice.store.analysed import issues, watches
+from vocservice.store.analysed.watches import Watch
 from vocservice.store.database import now
 from vocservice.store.figures import is_behind
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
-from vocservice.store.watches import Watch
 from vocservice.taxonomy import Taxonomy
 
 if TYPE_CHECKING:  # numpy comes with the first figure
@@ -137,8 +138,8 @@ class Watching:
         """Of days before today; without a digest only what stands out."""
         from vocservice.reporting.emerging import emerging
         from vocservice.reporting.findings import anomalies_of, days_of, findings_of
-        from vocservice.store.choosing import chosen
-        from vocservice.store.saying import period_of
+        from vocservice.store.analysed.choosing import chosen
+        from vocservice.store.analysed.saying import period_of
 
         taxonomy = self.taxonomy()
         if taxonomy is None:

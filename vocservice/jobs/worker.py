@@ -27,18 +27,20 @@ from vocservice.jobs.model import Load, Model
 from vocservice.jobs.wake import Alarm, listen
 from vocservice.jobs.watching import Watching
 from vocservice.settings import Settings
-from vocservice.store import analyses, jobs, packed, promotions, watches, workspaces
-from vocservice.store.alerts import ALERT, TRY
-from vocservice.store.batches import BATCH
-from vocservice.store.erasure import ERASE_FILES
-from vocservice.store.idempotency import prune
+from vocservice.store import jobs
+from vocservice.store.accounts import workspaces
+from vocservice.store.analysed import analyses, packed, promotions, watches
+from vocservice.store.analysed.outbound import DELIVER
+from vocservice.store.analysed.previews import PREVIEW
+from vocservice.store.analysed.promotions import REANALYSE
+from vocservice.store.analysed.watches import NOW, WATCH
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
-from vocservice.store.outbound import DELIVER
-from vocservice.store.previews import PREVIEW
-from vocservice.store.promotions import REANALYSE
-from vocservice.store.records import ANALYSE, FETCH
-from vocservice.store.watches import NOW, WATCH
+from vocservice.store.received.batches import BATCH
+from vocservice.store.received.erasure import ERASE_FILES
+from vocservice.store.received.idempotency import prune
+from vocservice.store.received.records import ANALYSE, FETCH
+from vocservice.store.review.alerts import ALERT, TRY
 from vocservice.taxonomy import Taxonomy
 from vocservice.text.rules import RedactionRules
 

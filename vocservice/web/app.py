@@ -15,40 +15,22 @@ from vocservice.jobs.wake import Ringer
 from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
 from vocservice.web import headers, health, logs, metrics, openapi, page, problems
+from vocservice.web.accounts import login, oidc
+from vocservice.web.admin import alerts, bundles, rules
 from vocservice.web.admin import pages as admin
-from vocservice.web.admin import alerts
-from vocservice.web.api import analyse
-from vocservice.web.workbench import asking
-from vocservice.web.batches import pages as batch_pages
-from vocservice.web.batches import api as batches
-from vocservice.web.desk import bulk
-from vocservice.web.admin import bundles
-from vocservice.web.workbench import charts
-from vocservice.web.workbench import comparing
-from vocservice.web.desk import pages as desk
-from vocservice.web.workbench import digests
-from vocservice.web.serving import draining
-from vocservice.web.desk import exchange
-from vocservice.web.api import feedback
-from vocservice.web.workbench import issues
-from vocservice.web.requests import limits
-from vocservice.web.accounts import login
-from vocservice.web.accounts import oidc
-from vocservice.web.workbench import prints
-from vocservice.web.admin import rules
+from vocservice.web.api import analyse, feedback, sources, subjects, taxonomy, webhooks
 from vocservice.web.api import rules as rules_api
-from vocservice.web.desk import second
-from vocservice.web.workbench import segments
-from vocservice.web.api import sources
-from vocservice.web.api import subjects
-from vocservice.web.api import taxonomy
-from vocservice.web.workbench import themes
-from vocservice.web.workbench import watches
-from vocservice.web.api import webhooks
-from vocservice.web.workbench import pages as workbench
+from vocservice.web.batches import api as batches
+from vocservice.web.batches import pages as batch_pages
+from vocservice.web.desk import bulk, exchange, second
+from vocservice.web.desk import pages as desk
 from vocservice.web.model import Model
+from vocservice.web.requests import limits
+from vocservice.web.serving import draining
 from vocservice.web.state import State, attach
 from vocservice.web.stored import Stored
+from vocservice.web.workbench import asking, charts, comparing, digests, issues, prints, segments, themes, watches
+from vocservice.web.workbench import pages as workbench
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

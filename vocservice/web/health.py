@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response
 
-from vocservice.web.serving import draining
 from vocservice.web.answers import json_answer
+from vocservice.web.serving import draining
 from vocservice.web.state import state
 
 blueprint = Blueprint("health", __name__)

@@ -14,8 +14,8 @@ from vocservice.records import Analysis
 from vocservice.web.api.analyse import status_of
 from vocservice.web.requests.batch import record_of
 from vocservice.web.requests.body import read_bytes
-from vocservice.web.state import state
 from vocservice.web.shown.view import View, view_of
+from vocservice.web.state import state
 
 blueprint = Blueprint("page", __name__)
 

@@ -7,7 +7,7 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from vocservice.errors import BundleError, InputError, OutputError, RequestBusyError, StoppingError, StoreError, VocError
-from vocservice.store import batch_files
+from vocservice.store.received import batch_files
 from vocservice.web import logs
 from vocservice.web.answers import json_answer
 

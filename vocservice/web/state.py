@@ -9,10 +9,10 @@ from flask import Flask, current_app
 
 from vocservice.jobs.wake import Ringer
 from vocservice.settings import BatchSettings, BundleSettings, HttpLimits, ThemeSettings
-from vocservice.web.requests.limits import Limiter
-from vocservice.web.model import Model
-from vocservice.web.stored import Stored
 from vocservice.web.desk.tally import Tally
+from vocservice.web.model import Model
+from vocservice.web.requests.limits import Limiter
+from vocservice.web.stored import Stored
 
 _NAME = "vocservice"
 

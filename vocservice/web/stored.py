@@ -6,11 +6,13 @@ from threading import Lock
 
 from vocservice.errors import ConfigError, StoreError
 from vocservice.settings import StoreSettings
-from vocservice.store import intake, jobs, promotions, room
+from vocservice.store import jobs, room
+from vocservice.store.analysed import promotions
 from vocservice.store.database import Database
-from vocservice.store.intake import Parcel, Receipt
 from vocservice.store.opened import Store, is_initialised, open_store
-from vocservice.store.records import ANALYSE, FETCH
+from vocservice.store.received import intake
+from vocservice.store.received.intake import Parcel, Receipt
+from vocservice.store.received.records import ANALYSE, FETCH
 from vocservice.store.sealing import Sealer
 from vocservice.store.vault import open_vault
 from vocservice.web.gather import Gatherer

@@ -2,11 +2,11 @@
 
 from flask import Response, make_response, redirect, request, url_for
 
-from vocservice.store import audit, logins, sessions, users
+from vocservice.store import audit
+from vocservice.store.accounts import logins, sessions, users
+from vocservice.store.accounts.users import ANALYST
 from vocservice.store.audit import Act
-from vocservice.store.users import ANALYST
-from vocservice.web.accounts import oidc
-from vocservice.web.accounts import people
+from vocservice.web.accounts import oidc, people
 from vocservice.web.accounts.people import open_to_all, person, require_role
 
 blueprint = people.pages("login")

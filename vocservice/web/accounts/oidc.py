@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, make_response, redirect, request
 
 from vocservice.errors import SignInError, StoreError
 from vocservice.settings import OidcSettings
-from vocservice.store import logins
+from vocservice.store.accounts import logins
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import PageError, open_to_all
 from vocservice.web.accounts.provider import Begun, Provider, provider_of

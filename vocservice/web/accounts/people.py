@@ -20,10 +20,10 @@ from werkzeug.routing import Rule
 
 from vocservice.errors import StoreError, VocError
 from vocservice.render import visible
-from vocservice.store import sessions, users
+from vocservice.store.accounts import sessions, users
+from vocservice.store.accounts.sessions import Lifetime, Session
+from vocservice.store.accounts.users import User
 from vocservice.store.database import Database
-from vocservice.store.sessions import Lifetime, Session
-from vocservice.store.users import User
 from vocservice.store.vault import Vault
 from vocservice.web import headers, logs
 from vocservice.web.requests import uploads

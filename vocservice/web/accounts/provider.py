@@ -21,7 +21,7 @@ from vocservice.errors import ConfigError, EndpointError, SignInError
 from vocservice.jobs.guard import Policy, checked, parse
 from vocservice.jobs.sending import exchange
 from vocservice.settings import OidcSettings
-from vocservice.store.users import ANALYST, ROLES, Identity
+from vocservice.store.accounts.users import ANALYST, ROLES, Identity
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 KEPT_SECONDS, KEYS_AGAIN_SECONDS, SILENT_SECONDS = 3600.0, 30.0, 30.0

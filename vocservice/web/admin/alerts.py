@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from flask import Response, abort, make_response, redirect, request, url_for
 
 from vocservice.errors import InputError
-from vocservice.store import alerts, rules, urgency
-from vocservice.store.alerts import Wish
-from vocservice.store.rule_hits import REVIEW
-from vocservice.store.timing import Timing, timing_of, zones
-from vocservice.store.users import ADMIN
+from vocservice.store.accounts.users import ADMIN
+from vocservice.store.review import alerts, rules, urgency
+from vocservice.store.review.alerts import Wish
+from vocservice.store.review.rule_hits import REVIEW
+from vocservice.store.review.timing import Timing, timing_of, zones
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.state import state

@@ -11,8 +11,9 @@ from flask import Response, make_response, redirect, request, url_for
 
 from vocservice import api
 from vocservice.errors import BundleError, ConfigError, InputError, VocError
-from vocservice.store import previews, promotions, workspaces
-from vocservice.store.users import ADMIN
+from vocservice.store.accounts import workspaces
+from vocservice.store.accounts.users import ADMIN
+from vocservice.store.analysed import previews, promotions
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import PageError, person, require_role
 from vocservice.web.state import state

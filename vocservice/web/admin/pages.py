@@ -16,17 +16,19 @@ from vocservice.ingest.connector import check_base_url
 from vocservice.ingest.registry import ADAPTERS, adapter
 from vocservice.ingest.trying import tried
 from vocservice.jobs.fetching import CONNECTORS
-from vocservice.store import accesses, audit, deadletters, keys, quarantine, sources, trail, users
-from vocservice.store.accesses import Access
+from vocservice.store import audit, trail
+from vocservice.store.accounts import keys, users
+from vocservice.store.accounts.users import ADMIN, ROLES, User
 from vocservice.store.audit import Act
 from vocservice.store.database import now
-from vocservice.store.sources import Source
-from vocservice.store.users import ADMIN, ROLES, User
+from vocservice.store.received import accesses, deadletters, quarantine, sources
+from vocservice.store.received.accesses import Access
+from vocservice.store.received.sources import Source
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.api.webhooks import url_of
 from vocservice.web.requests.query import told
 from vocservice.web.state import state
-from vocservice.web.api.webhooks import url_of
 
 blueprint = people.pages("admin")
 

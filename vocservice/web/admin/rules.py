@@ -9,16 +9,17 @@ from flask import Response, abort, make_response, redirect, request, url_for
 from vocservice.errors import ConflictError, InputError, RuleError
 from vocservice.render import percent
 from vocservice.rules.names import FIELDS, SETS, read_rule
-from vocservice.store import rule_trials, rules, users
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import ADMIN, ANALYST, SUPPORT_LEAD
 from vocservice.store.database import now
-from vocservice.store.rule_trials import Trial
-from vocservice.store.rules import Draft, Rule
-from vocservice.store.users import ADMIN, ANALYST, SUPPORT_LEAD
+from vocservice.store.review import rule_trials, rules
+from vocservice.store.review.rule_trials import Trial
+from vocservice.store.review.rules import Draft, Rule
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
-from vocservice.web.state import state
 from vocservice.web.shown.view import TITLES
+from vocservice.web.state import state
 
 blueprint = people.pages("rules")
 

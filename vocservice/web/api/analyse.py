@@ -7,11 +7,11 @@ from flask import Blueprint, Response, request
 from vocservice.errors import BundleError, RecordError
 from vocservice.records import Rejected, Result
 from vocservice.web import logs
-from vocservice.web.requests import access
 from vocservice.web.answers import json_answer
+from vocservice.web.problems import problem
+from vocservice.web.requests import access
 from vocservice.web.requests.batch import batch_of
 from vocservice.web.requests.body import read_json
-from vocservice.web.problems import problem
 from vocservice.web.state import state
 
 blueprint = Blueprint("analyse", __name__)

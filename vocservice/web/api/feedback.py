@@ -16,25 +16,27 @@ from vocservice.ingest.build import Clock, upsert
 from vocservice.ingest.events import Event, Upsert
 from vocservice.ingest.generic import draft_of
 from vocservice.records import Json, Rejected
-from vocservice.store import audit, intake, records, rule_hits, search
+from vocservice.store import audit
+from vocservice.store.accounts.keys import Key
 from vocservice.store.audit import Act
-from vocservice.store.idempotency import Answer, Claim
 from vocservice.store.ids import new_id
-from vocservice.store.keys import Key
 from vocservice.store.opened import Store
-from vocservice.store.records import Applied
-from vocservice.store.rule_hits import Hit
-from vocservice.store.search import Filters, Found
+from vocservice.store.received import intake, records, search
+from vocservice.store.received.idempotency import Answer, Claim
+from vocservice.store.received.records import Applied
+from vocservice.store.received.search import Filters, Found
+from vocservice.store.review import rule_hits
+from vocservice.store.review.rule_hits import Hit
 from vocservice.web import logs
-from vocservice.web.requests import access
 from vocservice.web.answers import json_answer
+from vocservice.web.api.webhooks import refuse_when_full
+from vocservice.web.problems import RequestError
+from vocservice.web.requests import access
 from vocservice.web.requests.batch import listed_of, record_of
 from vocservice.web.requests.body import read_json
-from vocservice.web.problems import RequestError
 from vocservice.web.requests.query import Query
 from vocservice.web.requests.repeats import once
 from vocservice.web.state import state
-from vocservice.web.api.webhooks import refuse_when_full
 
 blueprint = Blueprint("feedback", __name__)
 

@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vocservice.errors import ConflictError, InputError
 from vocservice.records import Json
 from vocservice.rules.names import read_rule
-from vocservice.store import rule_trials, rules
-from vocservice.store.rules import Draft, Rule
-from vocservice.web.requests import access
-from vocservice.web.answers import json_answer
-from vocservice.web.requests.body import read_json
-from vocservice.web.problems import RequestError
-from vocservice.web.requests.query import time_of
+from vocservice.store.review import rule_trials, rules
+from vocservice.store.review.rules import Draft, Rule
 from vocservice.web.admin.rules import fault_of
+from vocservice.web.answers import json_answer
+from vocservice.web.problems import RequestError
+from vocservice.web.requests import access
+from vocservice.web.requests.body import read_json
+from vocservice.web.requests.query import time_of
 from vocservice.web.state import state
 
 blueprint = Blueprint("rules_api", __name__)

@@ -6,10 +6,10 @@ from datetime import datetime
 from flask import Blueprint, Response
 
 from vocservice.records import Json
-from vocservice.store import sources as held
-from vocservice.store.sources import Source
-from vocservice.web.requests import access
+from vocservice.store.received import sources as held
+from vocservice.store.received.sources import Source
 from vocservice.web.answers import json_answer
+from vocservice.web.requests import access
 from vocservice.web.state import state
 
 blueprint = Blueprint("sources", __name__)

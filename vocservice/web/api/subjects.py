@@ -9,13 +9,14 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from vocservice.jobs.erasing import told
-from vocservice.store import audit, erasure
-from vocservice.store import subjects as held
+from vocservice.store import audit
 from vocservice.store.audit import Act
-from vocservice.web.requests import access
+from vocservice.store.received import erasure
+from vocservice.store.received import subjects as held
 from vocservice.web.answers import json_answer
-from vocservice.web.requests.body import read_json
 from vocservice.web.problems import RequestError
+from vocservice.web.requests import access
+from vocservice.web.requests.body import read_json
 from vocservice.web.state import state
 
 blueprint = Blueprint("subjects", __name__)

@@ -12,16 +12,17 @@ from vocservice.errors import SignatureError, StoreError, UnusableBodyError
 from vocservice.ingest import Adapter, Delivery, Parsed
 from vocservice.ingest.registry import adapter as adapter_of
 from vocservice.records import Json
-from vocservice.store import audit, intake, sources
+from vocservice.store import audit
 from vocservice.store.audit import Act
-from vocservice.store.intake import Arrival, Receipt
 from vocservice.store.opened import Store
-from vocservice.store.records import Applied
-from vocservice.store.sources import Source
+from vocservice.store.received import intake, sources
+from vocservice.store.received.intake import Arrival, Receipt
+from vocservice.store.received.records import Applied
+from vocservice.store.received.sources import Source
 from vocservice.web import logs
 from vocservice.web.answers import json_answer
-from vocservice.web.requests.body import read_bytes, unpacked
 from vocservice.web.problems import RequestError
+from vocservice.web.requests.body import read_bytes, unpacked
 from vocservice.web.state import state
 
 blueprint = Blueprint("webhooks", __name__)

@@ -14,22 +14,21 @@ from flask import Blueprint, Response, request, send_file
 
 from vocservice.batch.shards import finished
 from vocservice.records import Json, Result
-from vocservice.store import batches
-from vocservice.store.batch_files import BatchFiles
-from vocservice.store.batches import DONE, Batch, BatchError
-from vocservice.store.keys import Key
+from vocservice.store.accounts.keys import Key
+from vocservice.store.received import batches
+from vocservice.store.received.batch_files import BatchFiles
+from vocservice.store.received.batches import DONE, Batch, BatchError
 from vocservice.tables.write_jsonl import json_line
 from vocservice.web import logs
-from vocservice.web.requests import access
-from vocservice.web.requests import uploads
 from vocservice.web.answers import json_answer
 from vocservice.web.batches.wishes import check_file, mapping_of, options_of
-from vocservice.web.requests.body import parse_json
 from vocservice.web.problems import RequestError, problem
+from vocservice.web.requests import access, uploads
+from vocservice.web.requests.body import parse_json
 from vocservice.web.requests.query import Query
 from vocservice.web.requests.references import referred
-from vocservice.web.state import state
 from vocservice.web.requests.uploads import MEDIA_TYPES, Sent
+from vocservice.web.state import state
 
 blueprint = Blueprint("batches", __name__)
 

@@ -10,18 +10,18 @@ from flask import Response, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError, OutputError
-from vocservice.store import batches
-from vocservice.store.batches import DRAFT, Batch, BatchError
-from vocservice.store.users import ANALYST
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.received import batches
+from vocservice.store.received.batches import DRAFT, Batch, BatchError
 from vocservice.tables.formats import FORMATS, WRITTEN, written_as
 from vocservice.taxonomy import lacking
-from vocservice.web.batches import api as api
 from vocservice.web.accounts import people
-from vocservice.web.requests import uploads
-from vocservice.web.batches.wishes import FIELDS, Preview, check_file, explodable, mapping_of, options_of, preview_of
 from vocservice.web.accounts.people import person, require_role
-from vocservice.web.state import state
+from vocservice.web.batches import api as api
+from vocservice.web.batches.wishes import FIELDS, Preview, check_file, explodable, mapping_of, options_of, preview_of
+from vocservice.web.requests import uploads
 from vocservice.web.shown.view import TITLES
+from vocservice.web.state import state
 
 blueprint = people.pages("batch_pages")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vocservice.errors import InputError
-from vocservice.store.batch_files import as_sent
-from vocservice.store.batches import Options
+from vocservice.store.received.batch_files import as_sent
+from vocservice.store.received.batches import Options
 from vocservice.tables import Facts, read
 from vocservice.tables.cells import as_text
 from vocservice.tables.columns import ALIASES, ColumnsError

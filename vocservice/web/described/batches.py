@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from vocservice.store import batches
-from vocservice.store.batches import Batch, Options
+from vocservice.store.received import batches
+from vocservice.store.received.batches import Batch, Options
 from vocservice.tables.formats import FORMATS, WRITTEN
 from vocservice.web.answers import JSON
 from vocservice.web.batches.api import FORM, LARGEST_PAGE, PAGE

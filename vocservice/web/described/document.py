@@ -12,7 +12,6 @@ from werkzeug.routing import Rule
 
 import vocservice
 from vocservice.records import Json
-from vocservice.web.requests.access import gate_of
 from vocservice.web.described import (
     analyses,
     batches,
@@ -29,6 +28,7 @@ from vocservice.web.described import (
 )
 from vocservice.web.described.parts import TEXT, Answer, Body, Content, Noun, Operation, Parameter
 from vocservice.web.described.shapes import Names, made, names_of
+from vocservice.web.requests.access import gate_of
 
 NOUNS: tuple[Noun, ...] = (
     analyses.NOUN,

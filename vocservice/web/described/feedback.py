@@ -5,10 +5,10 @@ from typing import get_args
 
 from vocservice.records import Json
 from vocservice.reporting.rows import POLARITIES
-from vocservice.store.idempotency import KEPT
-from vocservice.store.records import Outcome
-from vocservice.store.search import LARGEST_PAGE, Found
-from vocservice.web.requests import repeats
+from vocservice.store.received.idempotency import KEPT
+from vocservice.store.received.records import Outcome
+from vocservice.store.received.search import LARGEST_PAGE, Found
+from vocservice.web.api.feedback import FILTERS, PAGE, STATUSES
 from vocservice.web.described.analyses import EXAMPLE, UNREADABLE, WORDED
 from vocservice.web.described.hooks import OUTCOMES
 from vocservice.web.described.parts import (
@@ -28,7 +28,7 @@ from vocservice.web.described.parts import (
 )
 from vocservice.web.described.shapes import Shape
 from vocservice.web.described.usual import STORE_BUSY_OR_FULL, TOO_MUCH, of_page
-from vocservice.web.api.feedback import FILTERS, PAGE, STATUSES
+from vocservice.web.requests import repeats
 
 _FILTERS = {
     "status": Parameter("status", {"enum": STATUSES}),

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from vocservice.web.workbench.asking import LISTED
 from vocservice.web.described.filters import filters, of_side
 from vocservice.web.described.parts import COUNT, DAY, NUMBER, TEXT, Noun, Operation, Parameter, closed, refused, told
 from vocservice.web.described.shapes import Choices, Shape
 from vocservice.web.described.usual import SOURCE_UNKNOWN
+from vocservice.web.workbench.asking import LISTED
 from vocservice.web.workbench.selecting import CHOSEN, FILTERS, FIRST, SECOND, SOUGHT
 
 _ASKED = {"type": "object", "additionalProperties": TEXT, "description": "the parameters that ask for this"}

@@ -1,6 +1,6 @@
 """`/v1/hooks/{token}`: what a sender delivers, and its receipt."""
 
-from vocservice.store.records import Applied
+from vocservice.store.received.records import Applied
 from vocservice.web.answers import JSON
 from vocservice.web.described.parts import TEXT, Answer, Body, Content, Noun, Operation, Parameter, listed, refused, told
 from vocservice.web.described.shapes import Shape

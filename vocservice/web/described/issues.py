@@ -1,6 +1,6 @@
 """`/v1/issues`: experience issues and how their complaints come in."""
 
-from vocservice.store.issues import MOST, STATUSES, Issue
+from vocservice.store.analysed.issues import MOST, STATUSES, Issue
 from vocservice.web.described.parts import COUNT, SHARE, Noun, Operation, closed, listed, refused, told
 from vocservice.web.described.shapes import Shape
 

@@ -46,7 +46,7 @@ class Body:
     """What a request holds, by media type.
 
     Attributes:
-        is_read_as_json: by `web.body.read_json`, with the failures that it has.
+        is_read_as_json: by `web.requests.body.read_json`, with the failures that it has.
         may_be_packed: whether gzip is taken too.
     """
 
@@ -130,6 +130,6 @@ def refused(about: str, *, shared: str = "") -> Answer:
 
 
 def json_body(schema: str | Schema, example: Any = None, **examples: Any) -> Body:
-    """JSON that `web.body.read_json` reads."""
+    """JSON that `web.requests.body.read_json` reads."""
     held = Content(ref(schema) if isinstance(schema, str) else schema, example, examples)
     return Body({JSON: held}, is_read_as_json=True, may_be_packed=True)

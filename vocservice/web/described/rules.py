@@ -3,10 +3,11 @@
 from typing import get_args
 
 from vocservice.rules.tokens import LONGEST
-from vocservice.store.handling import LONGEST_TAG
-from vocservice.store.rule_hits import Hit
-from vocservice.store.rule_trials import EXAMPLES
-from vocservice.store.rules import LONGEST_NAME, LONGEST_OWNER, LONGEST_REASON, MOST_URGENCY, Effect, Rule
+from vocservice.store.review.handling import LONGEST_TAG
+from vocservice.store.review.rule_hits import Hit
+from vocservice.store.review.rule_trials import EXAMPLES
+from vocservice.store.review.rules import LONGEST_NAME, LONGEST_OWNER, LONGEST_REASON, MOST_URGENCY, Effect, Rule
+from vocservice.web.api.rules import Changed, Tried, Written
 from vocservice.web.described.parts import (
     COUNT,
     DAY,
@@ -26,7 +27,6 @@ from vocservice.web.described.parts import (
     told,
 )
 from vocservice.web.described.shapes import Shape
-from vocservice.web.api.rules import Changed, Tried, Written
 
 _LONGEST_ADDRESS = 255
 

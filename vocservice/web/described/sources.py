@@ -1,6 +1,6 @@
 """`GET /v1/sources`: the sources of a workspace and how their deliveries fare."""
 
-from vocservice.store.sources import Health, Source
+from vocservice.store.received.sources import Health, Source
 from vocservice.web.described.parts import COUNT, Noun, Operation, closed, listed, told
 from vocservice.web.described.shapes import Shape
 

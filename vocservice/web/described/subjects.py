@@ -1,9 +1,9 @@
 """`/v1/subjects`: a customer by their key, and what is held or was erased of them."""
 
-from vocservice.store.erasure import Erased
+from vocservice.store.received.erasure import Erased
+from vocservice.web.api.subjects import LONGEST
 from vocservice.web.described.parts import COUNT, TEXT, TIME, Noun, Operation, closed, json_body, refused, told
 from vocservice.web.described.shapes import Shape
-from vocservice.web.api.subjects import LONGEST
 
 _BODY = json_body("Subject", {"subject": "customer-17"})
 _UNUSABLE = refused("There is no customer's key, or more than that: invalid_type", shared="SubjectUnusable")

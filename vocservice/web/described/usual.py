@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from vocservice.web.requests.access import Gate
 from vocservice.web.described.parts import Answer, Operation, Parameter, refused
+from vocservice.web.requests.access import Gate
 
 OTHER = refused("Any other failure, in the same shape", shared="Other")
 FAILED = refused("The service failed: internal_error, or for files batch_folder_unwritable", shared="Failed")

@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 
 from flask import Response, make_response, redirect, request, url_for
 
-from vocservice.store import bulks, views
-from vocservice.store.annotations import Seen
-from vocservice.store.bulks import Action, Wish
-from vocservice.store.users import SUPPORT_LEAD
+from vocservice.store.accounts.users import SUPPORT_LEAD
+from vocservice.store.review import bulks, views
+from vocservice.store.review.annotations import Seen
+from vocservice.store.review.bulks import Action, Wish
 from vocservice.web.accounts import people
+from vocservice.web.accounts.people import PageError, person, require_role
 from vocservice.web.desk.choosing import choice_of, filters_of
 from vocservice.web.desk.deciding import incomplete, is_submission
-from vocservice.web.accounts.people import PageError, person, require_role
 
 blueprint = people.pages("bulk")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import get_args
 from urllib.parse import urlencode
 
-from vocservice.store.reviews import Assignee, Choice, Sort, State
+from vocservice.store.review.reviews import Assignee, Choice, Sort, State
 from vocservice.web.requests.query import told
 
 FILTERS = ("state", "label", "scope", "channel", "assignee", "owner", "tag", "overdue", "sort", "unfixed")

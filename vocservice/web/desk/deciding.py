@@ -6,9 +6,9 @@ from flask import request
 
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
-from vocservice.store import annotations
-from vocservice.store.annotations import Decision, Draft, Seen
-from vocservice.store.cases import Case
+from vocservice.store.review import annotations
+from vocservice.store.review.annotations import Decision, Draft, Seen
+from vocservice.store.review.cases import Case
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.accounts.people import PageError
 from vocservice.web.shown.view import TITLES

@@ -14,14 +14,15 @@ import orjson
 from flask import Response, request
 
 from vocservice.errors import InputError
-from vocservice.store import annotations, audit, exchange
-from vocservice.store.annotations import Example
+from vocservice.store import audit
+from vocservice.store.accounts.users import SUPPORT_LEAD
 from vocservice.store.audit import Act
-from vocservice.store.exchange import COLUMNS, Outcome
-from vocservice.store.users import SUPPORT_LEAD
+from vocservice.store.review import annotations, exchange
+from vocservice.store.review.annotations import Example
+from vocservice.store.review.exchange import COLUMNS, Outcome
 from vocservice.web.accounts import people
-from vocservice.web.requests import uploads
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.requests import uploads
 from vocservice.web.state import state
 
 blueprint = people.pages("exchange")

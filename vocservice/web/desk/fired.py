@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vocservice.records import Evidence, Json
 from vocservice.render import visible
-from vocservice.store.rule_hits import Hit
+from vocservice.store.review.rule_hits import Hit
 
 
 @dataclass(frozen=True, slots=True)

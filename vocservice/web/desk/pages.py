@@ -15,27 +15,27 @@ from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
 from vocservice.rules.pace import pace_of
-from vocservice.store import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
-from vocservice.store.annotations import Annotation, Draft
-from vocservice.store.bulks import Action, Bulk
-from vocservice.store.cases import Case
-from vocservice.store.claims import Claim
+from vocservice.store.accounts.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.store.database import now
-from vocservice.store.drafts import Kept
-from vocservice.store.reviews import Counts, Sort, State
-from vocservice.store.urgency import NEEDS_REVIEW, SHOWN_SETS
-from vocservice.store.users import ANALYST, SUPPORT_LEAD, User
-from vocservice.web.desk import deciding
+from vocservice.store.review import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
+from vocservice.store.review.annotations import Annotation, Draft
+from vocservice.store.review.bulks import Action, Bulk
+from vocservice.store.review.cases import Case
+from vocservice.store.review.claims import Claim
+from vocservice.store.review.drafts import Kept
+from vocservice.store.review.reviews import Counts, Sort, State
+from vocservice.store.review.urgency import NEEDS_REVIEW, SHOWN_SETS
 from vocservice.web.accounts import people
-from vocservice.web.shown.case import clock, shown, why
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.desk import deciding
 from vocservice.web.desk.choosing import choice_of, filters_of, query_of
-from vocservice.web.shown.course import Course, course_of
 from vocservice.web.desk.fired import fired
 from vocservice.web.page import CHANNELS
-from vocservice.web.accounts.people import person, require_role
 from vocservice.web.requests.query import told
-from vocservice.web.state import state
+from vocservice.web.shown.case import clock, shown, why
+from vocservice.web.shown.course import Course, course_of
 from vocservice.web.shown.view import TITLES, label_name, name_of
+from vocservice.web.state import state
 
 blueprint = people.pages("desk")
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from flask import Response
 
-from vocservice.store import second, urgency
-from vocservice.store.users import ANALYST, SUPPORT_LEAD
+from vocservice.store.accounts.users import ANALYST, SUPPORT_LEAD
+from vocservice.store.review import second, urgency
 from vocservice.web.accounts import people
-from vocservice.web.desk.pages import words
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.desk.pages import words
 from vocservice.web.state import state
 
 blueprint = people.pages("second")

@@ -10,9 +10,9 @@ from threading import Lock, Thread
 from time import monotonic
 
 from vocservice.errors import StoreError
-from vocservice.store import reviews
 from vocservice.store.database import Database, now
-from vocservice.store.reviews import Counts
+from vocservice.store.review import reviews
+from vocservice.store.review.reviews import Counts
 
 log = logging.getLogger("vocservice.web")
 

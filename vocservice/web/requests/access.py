@@ -12,10 +12,10 @@ from typing import ParamSpec
 from flask import Response, g, request
 
 from vocservice.errors import StoreError
-from vocservice.store import keys
-from vocservice.store.keys import Key
-from vocservice.web.requests import limits
+from vocservice.store.accounts import keys
+from vocservice.store.accounts.keys import Key
 from vocservice.web.problems import RequestError
+from vocservice.web.requests import limits
 from vocservice.web.state import state
 
 P = ParamSpec("P")

@@ -6,10 +6,10 @@ from contextlib import suppress
 from flask import Response, request
 
 from vocservice.errors import StoreError
-from vocservice.store import idempotency
+from vocservice.store.accounts.keys import Key
 from vocservice.store.database import Database
-from vocservice.store.idempotency import Answer, Claim
-from vocservice.store.keys import Key
+from vocservice.store.received import idempotency
+from vocservice.store.received.idempotency import Answer, Claim
 from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError, problem
 from vocservice.web.state import state

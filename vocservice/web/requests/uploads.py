@@ -14,8 +14,8 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from vocservice.settings import BatchSettings
-from vocservice.store.batch_files import BatchFiles, writing
-from vocservice.store.batches import Upload, new_batch_id
+from vocservice.store.received.batch_files import BatchFiles, writing
+from vocservice.store.received.batches import Upload, new_batch_id
 from vocservice.tables.formats import FORMATS, shown_name, written_as
 from vocservice.web.problems import RequestError
 

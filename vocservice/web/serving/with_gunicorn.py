@@ -16,11 +16,11 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from vocservice.settings import Settings
-from vocservice.web.serving import draining
 from vocservice.web.app import create_app
 from vocservice.web.logs import configure_logs, log_failure
-from vocservice.web.serving.paced import PacedListener
 from vocservice.web.problems import bare_answer
+from vocservice.web.serving import draining
+from vocservice.web.serving.paced import PacedListener
 from vocservice.web.serving.server import Plan
 
 GRACEFUL_SECONDS = 30

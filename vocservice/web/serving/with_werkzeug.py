@@ -9,10 +9,10 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from vocservice.settings import Settings
-from vocservice.web.serving import draining
 from vocservice.web.app import create_app
 from vocservice.web.logs import configure_logs
 from vocservice.web.problems import bare_answer
+from vocservice.web.serving import draining
 from vocservice.web.serving.server import Plan
 
 log = logging.getLogger("vocservice.web")

@@ -15,23 +15,23 @@ from flask.blueprints import BlueprintSetupState
 from vocservice.errors import BundleError
 from vocservice.records import Json, RawVerbatim, Rejected
 from vocservice.reporting.ranks import by_words, fused
-from vocservice.store import reading, vectors
-from vocservice.store.exported import Segments, exported
-from vocservice.store.reading import Page, Taken
-from vocservice.store.users import ANALYST
-from vocservice.web.requests import access
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.analysed import reading, vectors
+from vocservice.store.analysed.exported import Segments, exported
+from vocservice.store.analysed.reading import Page, Taken
 from vocservice.web.accounts import people
-from vocservice.web.answers import json_answer
-from vocservice.web.workbench.looking import Looking
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError
+from vocservice.web.requests import access
+from vocservice.web.state import state
+from vocservice.web.workbench.looking import Looking
+from vocservice.web.workbench.pages import PATIENCE_SECONDS, entry_of, looking_at, still_reading, words_of
 from vocservice.web.workbench.selecting import Sought, sought_of
 from vocservice.web.workbench.shelf import Shelf
-from vocservice.web.state import state
-from vocservice.web.workbench.pages import PATIENCE_SECONDS, entry_of, looking_at, still_reading, words_of
 
 if TYPE_CHECKING:
-    from vocservice.store.nearest import Found
+    from vocservice.store.analysed.nearest import Found
 
 blueprint = people.pages("asking")
 api = Blueprint("asking_api", __name__)
@@ -138,7 +138,7 @@ def _saying(looking: Looking, sought: Sought, listed: int) -> Page:
 
 
 def _near(looking: Looking, meant: Meant, like: str) -> "Found":
-    from vocservice.store.nearest import nearest
+    from vocservice.store.analysed.nearest import nearest
 
     shelf: Shelf = current_app.extensions[_NAME]
     blocks = shelf.blocks(looking.database, looking.workspace_id, meant.bundle, revision=looking.load().revision)

@@ -2,14 +2,14 @@
 
 from flask import Blueprint, Response, abort, request
 
-from vocservice.store.users import ANALYST
-from vocservice.web.requests import access
+from vocservice.store.accounts.users import ANALYST
 from vocservice.web.accounts import people
-from vocservice.web.answers import json_answer
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError
-from vocservice.web.workbench.selecting import asked_of
+from vocservice.web.requests import access
 from vocservice.web.workbench.pages import looking_at
+from vocservice.web.workbench.selecting import asked_of
 
 blueprint = people.pages("charts")
 api = Blueprint("charts_api", __name__)

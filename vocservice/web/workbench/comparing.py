@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request, url_for
 
-from vocservice.store.reading import Selection
-from vocservice.store.users import ANALYST
-from vocservice.web.requests import access
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.analysed.reading import Selection
 from vocservice.web.accounts import people
-from vocservice.web.answers import json_answer
-from vocservice.web.workbench.looking import Looking
 from vocservice.web.accounts.people import person, require_role
-from vocservice.web.workbench.selecting import FIRST, OWN, SECOND, Asked, Sides, is_chosen, sides_of, values_of
+from vocservice.web.answers import json_answer
+from vocservice.web.requests import access
+from vocservice.web.workbench.looking import Looking
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, Links, looking_at, still_reading, words_of
+from vocservice.web.workbench.selecting import FIRST, OWN, SECOND, Asked, Sides, is_chosen, sides_of, values_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
     from vocservice.reporting.contrast import Contrast
@@ -93,7 +93,7 @@ def _weeks(looking: Looking) -> Sides:
 
 def _contrast(looking: Looking, sides: Sides, names: tuple[str, str]) -> "Contrast":
     from vocservice.reporting.contrast import contrast
-    from vocservice.store.reported import anchors_for
+    from vocservice.store.analysed.reported import anchors_for
 
     columns = looking.load().columns
     counted, frame = ~columns.is_skipped, columns.frame()

@@ -5,7 +5,7 @@ from flask.blueprints import BlueprintSetupState
 
 from vocservice.jobs.digests import kept
 from vocservice.settings import ReportSettings
-from vocservice.store.users import ANALYST
+from vocservice.store.accounts.users import ANALYST
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 

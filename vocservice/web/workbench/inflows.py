@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vocservice.errors import StoreError
-from vocservice.store import vectors
-from vocservice.store.issues import Issue
+from vocservice.store.analysed import vectors
+from vocservice.store.analysed.issues import Issue
 
 if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.reporting.frame import Bools, Floats, Frame, Ints
@@ -27,7 +27,7 @@ class Inflows:
     """The inflow of any issue of a workspace; its records are laid out once for all of them."""
 
     def __init__(self, looking: "Looking"):
-        from vocservice.store import issue_regions
+        from vocservice.store.analysed import issue_regions
 
         self._looking, self._can_write = looking, True
         self._frame: Frame = looking.load().columns.frame(looking.mask())
@@ -113,7 +113,7 @@ class Inflows:
 
     def _keep(self, issue: Issue, region: "Region", *, before: str) -> None:
         """Keep what was carried over; while the database cannot be written, a later look does."""
-        from vocservice.store import issue_regions
+        from vocservice.store.analysed import issue_regions
 
         try:
             with self._looking.database.write() as connection:

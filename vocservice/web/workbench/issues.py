@@ -9,17 +9,17 @@ from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError, VocError
 from vocservice.records import Json
-from vocservice.store import issues
-from vocservice.store.issues import Issue
-from vocservice.store.users import ANALYST
-from vocservice.web.requests import access
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.analysed import issues
+from vocservice.store.analysed.issues import Issue
 from vocservice.web.accounts import people
-from vocservice.web.answers import json_answer
-from vocservice.web.workbench.inflows import Inflows
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError
-from vocservice.web.workbench.selecting import asked_of
+from vocservice.web.requests import access
+from vocservice.web.workbench.inflows import Inflows
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, still_reading
+from vocservice.web.workbench.selecting import asked_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.reporting.inflow import Inflow
@@ -189,7 +189,7 @@ def _cause(looking: "Looking", rung: "Rung", record_id: str) -> "Cause":
         InputError: none of them has it (`parameter_invalid`).
     """
     from vocservice.reporting.themes import matrix_of
-    from vocservice.store import vectors
+    from vocservice.store.analysed import vectors
 
     with looking.database.read() as connection:
         bundle, vector = vectors.of_records(connection, looking.workspace_id, [record_id]).get(record_id, ("", b""))
@@ -207,7 +207,7 @@ def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> s
         InputError: the title will not do (`name_unusable`).
         ConflictError: one is open for the same already (`issue_open`).
     """
-    from vocservice.store import issue_regions
+    from vocservice.store.analysed import issue_regions
 
     evidence = {name: getattr(cause or rung, name) for name in _KEPT} | ({"looked": rung.looked} if cause else {})
     words = ", ".join(cause.words)[:_LONGEST] if cause else ""
@@ -240,7 +240,7 @@ def _check_free(connection: Any, issue: Issue) -> None:
         ConflictError: one is (`issue_open`).
     """
     from vocservice.reporting.regions import may_be_one
-    from vocservice.store import issue_regions
+    from vocservice.store.analysed import issue_regions
 
     kept = issue_regions.of_workspace(connection, person().workspace_id)
     if own := kept.get(issue.id):
@@ -259,7 +259,7 @@ def _free(rung: "Rung", live: Mapping[_Cell, Sequence[Sequence["Region"]]]) -> t
 
 def _offers(report: "Report", found: Sequence[Issue]) -> list[Offer]:
     """The first rungs that have something to offer."""
-    from vocservice.store import issue_regions
+    from vocservice.store.analysed import issue_regions
 
     with people.database().read() as connection:
         live = _live_regions(found, issue_regions.of_workspace(connection, person().workspace_id))

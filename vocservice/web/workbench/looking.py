@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from vocservice.store import reading
+from vocservice.store.analysed import reading
+from vocservice.store.analysed.exported import Segments
+from vocservice.store.analysed.reading import Line, Page, Selection
 from vocservice.store.database import Database
-from vocservice.store.exported import Segments
-from vocservice.store.reading import Line, Page, Selection
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.workbench.library import Library, Making
 from vocservice.web.workbench.selecting import Asked
@@ -90,7 +90,7 @@ class Looking:
 
     def mask_of(self, selection: Selection) -> "Bools":
         """The rows of a selection."""
-        from vocservice.store.choosing import chosen
+        from vocservice.store.analysed.choosing import chosen
 
         return chosen(self.load().columns, selection)
 
@@ -104,7 +104,7 @@ class Looking:
 
     def page(self, *, after: Line | None, words: tuple[str, ...], listed: int = LISTED) -> Page:
         """Some of the records, the last received first."""
-        from vocservice.store.choosing import lines
+        from vocservice.store.analysed.choosing import lines
 
         limit = reading.SEARCHED + 1 if words else 4 * reading.LARGEST_PAGE
         found = lines(self.load().columns, self.mask(), after=after, limit=limit)
@@ -113,13 +113,13 @@ class Looking:
 
     def ids(self) -> list[str]:
         """The ids of the records in the order of receipt."""
-        from vocservice.store.choosing import ids_of
+        from vocservice.store.analysed.choosing import ids_of
 
         return ids_of(self.load().columns, self.mask().nonzero()[0])
 
     def told(self, name: str) -> tuple[str, ...]:
         """The channels, models or taxonomies of the workspace; none while it is read."""
-        from vocservice.store.choosing import told
+        from vocservice.store.analysed.choosing import told
 
         return told(self.held.columns, name) if self.held else ()
 
@@ -149,7 +149,7 @@ class Looking:
         return self.workspace_id, self.asked, self.load().revision, self.today
 
     def _making(self) -> "Making[Report]":
-        from vocservice.store.reported import reported
+        from vocservice.store.analysed.reported import reported
 
         columns, mask, wish = self.load().columns, self.mask(), self._wish()
 

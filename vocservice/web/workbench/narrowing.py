@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from vocservice.store.reading import ANY, GROUP, WIDE_SCOPES, Place, Selection
+from vocservice.store.analysed.reading import ANY, GROUP, WIDE_SCOPES, Place, Selection
 
 _PLACE = ("stage", "factor", "polarity", "group")
 

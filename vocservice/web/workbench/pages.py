@@ -13,27 +13,29 @@ from flask.blueprints import BlueprintSetupState
 
 from vocservice.render import LEVEL_NAMES, visible
 from vocservice.reporting.rows import SCORE_KINDS
-from vocservice.store import reading, sources, views
-from vocservice.store.exported import exported, written
-from vocservice.store.reading import ANY, NO_LABEL, NO_STAGE, Selection, Taken
-from vocservice.store.records import API
-from vocservice.store.users import ANALYST
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.analysed import reading
+from vocservice.store.analysed.exported import exported, written
+from vocservice.store.analysed.reading import ANY, NO_LABEL, NO_STAGE, Selection, Taken
+from vocservice.store.received import sources
+from vocservice.store.received.records import API
+from vocservice.store.review import views
 from vocservice.taxonomy import Taxonomy
+from vocservice.web.accounts import people
+from vocservice.web.accounts.people import person, require_role
+from vocservice.web.answers import json_answer
+from vocservice.web.page import CHANNELS
+from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
 from vocservice.web.shown import case
-from vocservice.web.accounts import people
-from vocservice.web.answers import json_answer
+from vocservice.web.shown.view import POLARITIES
+from vocservice.web.state import state
 from vocservice.web.workbench.library import Library
 from vocservice.web.workbench.looking import Looking, weeks_until
 from vocservice.web.workbench.narrowing import during, narrowed
-from vocservice.web.page import CHANNELS
-from vocservice.web.accounts.people import person, require_role
-from vocservice.web.problems import RequestError
 from vocservice.web.workbench.segments import address_of
 from vocservice.web.workbench.selecting import OWN, Asked, asked_of, query_of, searched_of
-from vocservice.web.state import state
 from vocservice.web.workbench.tables import Tables
-from vocservice.web.shown.view import POLARITIES
 
 if TYPE_CHECKING:  # numpy and pyarrow come with the first figure: gunicorn forks, and their threads must not be there before
     from vocservice.reporting.journey import Cell

@@ -13,12 +13,12 @@ from flask.blueprints import BlueprintSetupState
 
 from vocservice.browser import Browser
 from vocservice.errors import OutputError, StoreError
-from vocservice.store.users import ANALYST
+from vocservice.store.accounts.users import ANALYST
 from vocservice.web import logs
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import PageError, person, require_role
-from vocservice.web.workbench.selecting import asked_of
 from vocservice.web.workbench.pages import attached, looking_at
+from vocservice.web.workbench.selecting import asked_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
     from vocservice.reporting.report import Report

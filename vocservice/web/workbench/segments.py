@@ -5,9 +5,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
-from vocservice.store import views
-from vocservice.store.users import ANALYST
-from vocservice.store.views import WORKBENCH
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.review import views
+from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.workbench.selecting import FIRST, SECOND, sides_of, sought_of

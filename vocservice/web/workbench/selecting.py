@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
-from vocservice.store.reading import Line, Place, Selection, line_of
+from vocservice.store.analysed.reading import Line, Place, Selection, line_of
 from vocservice.web.requests.query import Query
 
 if TYPE_CHECKING:

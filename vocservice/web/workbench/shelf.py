@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 
-from vocservice.store import vectors
+from vocservice.store.analysed import vectors
+from vocservice.store.analysed.vectors import Block
 from vocservice.store.database import Database
-from vocservice.store.vectors import Block
 
 MOST = 500_000  # of 384 bytes, and an id of 87
 

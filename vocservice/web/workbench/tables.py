@@ -14,9 +14,9 @@ from itertools import count
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING
 
-from vocservice.store import packed
+from vocservice.store.analysed import packed
+from vocservice.store.analysed.packed import Change
 from vocservice.store.database import Database
-from vocservice.store.packed import Change
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.workbench.library import MOST_WAITING, Making
 

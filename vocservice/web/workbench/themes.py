@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 
-from vocservice.store.reading import ANY, GROUP, Selection
-from vocservice.store.users import ANALYST
-from vocservice.web.requests import access
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.analysed.reading import ANY, GROUP, Selection
 from vocservice.web.accounts import people
+from vocservice.web.accounts.people import person, require_role
 from vocservice.web.answers import json_answer
+from vocservice.web.requests import access
+from vocservice.web.state import state
 from vocservice.web.workbench.library import Library
 from vocservice.web.workbench.looking import Looking
-from vocservice.web.accounts.people import person, require_role
-from vocservice.web.workbench.selecting import Asked, asked_of, placed_of
-from vocservice.web.state import state
 from vocservice.web.workbench.pages import AGAIN_SECONDS, PATIENCE_SECONDS, looking_at, words_of
+from vocservice.web.workbench.selecting import Asked, asked_of, placed_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
     from vocservice.reporting.emerging import Emerging, Period
@@ -125,15 +125,15 @@ def _emerging(looking: Looking, least: int) -> "Emerging":
 
 
 def _period(looking: Looking, first: date, last: date) -> "Period":
-    from vocservice.store.saying import period_of
+    from vocservice.store.analysed.saying import period_of
 
     with looking.database.read() as connection:
         return period_of(connection, looking.workspace_id, looking.load().columns, looking.mask(), (first, last))
 
 
 def _said(connection: Any, looking: Looking, mask: "Bools", limit: int, *, factor: str | None = None) -> list[Any]:
-    from vocservice.store.choosing import lines
-    from vocservice.store.saying import said_of
+    from vocservice.store.analysed.choosing import lines
+    from vocservice.store.analysed.saying import said_of
 
     ids = [line[1] for line in lines(looking.load().columns, mask, limit=limit)]
     return said_of(connection, looking.workspace_id, ids, factor=factor)
@@ -149,7 +149,7 @@ def _factor(selection: Selection) -> str | None:
 
 def _polar(looking: Looking, mask: "Bools", selection: Selection) -> "Bools":
     """Of a cell with a polarity only the records whose factor has it."""
-    from vocservice.store.choosing import chosen
+    from vocservice.store.analysed.choosing import chosen
 
     cell, polarity = selection.cell, selection.polarity
     if cell is None or polarity is None or cell.polarity is not None:

@@ -6,18 +6,19 @@ from flask import Response, abort, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
-from vocservice.store import views, watches
-from vocservice.store.reading import Selection
-from vocservice.store.timing import Timing, zones
-from vocservice.store.users import ANALYST
-from vocservice.store.views import WORKBENCH
-from vocservice.store.watches import Watch, Wish
+from vocservice.store.accounts.users import ANALYST
+from vocservice.store.analysed import watches
+from vocservice.store.analysed.reading import Selection
+from vocservice.store.analysed.watches import Watch, Wish
+from vocservice.store.review import views
+from vocservice.store.review.timing import Timing, zones
+from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
-from vocservice.web.admin.alerts import DAYS, check_mail, timing_in_form
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.admin.alerts import DAYS, check_mail, timing_in_form
+from vocservice.web.state import state
 from vocservice.web.workbench.segments import address_of
 from vocservice.web.workbench.selecting import asked_of, values_of
-from vocservice.web.state import state
 
 blueprint = people.pages("watches")
 

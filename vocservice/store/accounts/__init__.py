@@ -1,0 +1,1 @@
+"""Names in, workspaces, users, sessions and API keys out."""

@@ -1,0 +1,164 @@
+"""Service complaints that many customers share in, one experience issue with an owner and a status out: it closes when the inflow falls.
+
+Holds keys, counts and words that at least five customers used, never a record.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from vocservice.errors import ConflictError, InputError
+from vocservice.records import Json
+from vocservice.store import audit
+from vocservice.store.accounts.users import User
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.received.sources import checked_name
+from vocservice.store.rows import insert_if_new
+from vocservice.store.schema import issues
+
+OPEN, MENDING, CLOSED, DISMISSED = "open", "mending", "closed", "dismissed"
+STATUSES = (OPEN, MENDING, CLOSED, DISMISSED)
+LIVE = (OPEN, MENDING)
+FALLEN = "fallen"
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An experience issue.
+
+    Attributes:
+        stage, factor: the cell whose service complaints it stands for.
+        cause: the words of the one cause in it that it stands for; blank for all complaints of the cell.
+        owner: key of the team, as the taxonomy names it.
+        evidence: counts as they were when it was opened: records, customers, ratio to the base rate and q, words in common.
+        opened_on: the day whose inflow it is held against.
+    """
+
+    id: str
+    stage: str
+    factor: str
+    cause: str
+    title: str
+    owner: str
+    status: str
+    evidence: Json
+    opened_on: date
+    opened_by: str
+    changed_at: datetime
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+    @property
+    def version(self) -> str:
+        """What a form sends back, so that it changes only what its reader saw."""
+        return self.changed_at.isoformat()
+
+
+def listed(connection: Connection, workspace_id: str) -> list[Issue]:
+    """Those of a workspace, live ones first, the latest changed first; at most 200."""
+    order = (issues.c.status.in_(LIVE).desc(), issues.c.changed_at.desc(), issues.c.id.desc())
+    chosen = select(issues).where(issues.c.workspace_id == workspace_id).order_by(*order).limit(MOST)
+    return [_issue(row) for row in connection.execute(chosen)]
+
+
+def by_id(connection: Connection, workspace_id: str, issue_id: str) -> Issue | None:
+    """One of a workspace; None where there is none."""
+    row = connection.execute(select(issues).where(issues.c.workspace_id == workspace_id, issues.c.id == issue_id)).one_or_none()
+    return None if row is None else _issue(row)
+
+
+def open_one(
+    connection: Connection, user: User, *, stage: str, factor: str, cause: str = "", title: str, owner: str, evidence: Json
+) -> str:
+    """Open an issue; returns its id.
+
+    Raises:
+        InputError: the title will not do (`name_unusable`).
+        ConflictError: one is open for this cell and cause already (`issue_open`).
+    """
+    at, issue_id = now(connection), new_id("iss")
+    values: Json = {"id": issue_id, "workspace_id": user.workspace_id, "stage": stage, "factor": factor, "cause": cause}
+    values |= {
+        "title": checked_name(title),
+        "owner": owner,
+        "status": OPEN,
+        "evidence": evidence,
+        "opened_by": user.actor,
+        "opened_at": at,
+        "changed_at": at,
+    }
+    if not insert_if_new(connection, issues, values):
+        raise taken()
+    _audit(connection, user, "issue.open", issue_id, stage=stage, factor=factor, owner=owner)
+    return issue_id
+
+
+def check_seen(issue: Issue, version: str) -> None:
+    """Let pass what was decided on the issue as it is.
+
+    Raises:
+        ConflictError: it was decided on another version (`issue_changed`).
+    """
+    if version != issue.version:
+        raise _changed()
+
+
+def move(connection: Connection, user: User, issue: Issue, *, status: str, owner: str, verdict: str) -> None:
+    """Give an issue another status or owner.
+
+    Args:
+        connection: a transaction.
+        user: who does it.
+        issue: as its reader saw it.
+        status: open, mending, closed or dismissed.
+        owner: key of the team.
+        verdict: what the inflow says now.
+
+    Raises:
+        InputError: there is no such status (`parameter_invalid`).
+        ConflictError: it should close though the inflow did not fall (`inflow_not_fallen`), somebody changed it in between
+            (`issue_changed`), or another one is open for the same cell and cause (`issue_open`).
+    """
+    if status not in STATUSES:
+        raise InputError(f"a status is one of {', '.join(STATUSES)}", code="parameter_invalid")
+    if status == CLOSED and issue.status != CLOSED and verdict != FALLEN:
+        raise ConflictError("an issue closes when its inflow has fallen; it has not, or that is not known yet", code="inflow_not_fallen")
+    if status in LIVE and not issue.is_live and _is_taken(connection, user.workspace_id, issue):
+        raise taken()
+    same = (issues.c.id == issue.id, issues.c.workspace_id == user.workspace_id, issues.c.changed_at == issue.changed_at)
+    values = {"status": status, "owner": owner, "changed_at": now(connection)}
+    if not connection.execute(update(issues).where(*same).values(**values)).rowcount:
+        raise _changed()
+    _audit(connection, user, "issue.move", issue.id, before=issue.status, after=status, owner=owner)
+
+
+def taken() -> ConflictError:
+    """What refuses a second issue for what one is open for."""
+    return ConflictError(
+        "an issue is open for this stage, factor and cause already, or for one that cannot be told from it", code="issue_open"
+    )
+
+
+def _changed() -> ConflictError:
+    return ConflictError("somebody changed this issue in between; look at it again", code="issue_changed")
+
+
+def _is_taken(connection: Connection, workspace_id: str, issue: Issue) -> bool:
+    same = (issues.c.workspace_id == workspace_id, *(issues.c[name] == getattr(issue, name) for name in ("stage", "factor", "cause")))
+    return connection.execute(select(issues.c.id).where(*same, issues.c.status.in_(LIVE)).limit(1)).first() is not None
+
+
+def _issue(row: Any) -> Issue:
+    kept = (row.id, row.stage, row.factor, row.cause, row.title, row.owner, row.status, row.evidence)
+    return Issue(*kept, row.opened_at.date(), row.opened_by, row.changed_at)
+
+
+def _audit(connection: Connection, user: User, action: str, issue_id: str, **details: str) -> None:
+    audit.write(connection, user.workspace_id, Act(user.actor, action, issue_id, details))

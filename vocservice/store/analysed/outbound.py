@@ -1,0 +1,299 @@
+"""What came of a record in, events to the endpoints that want them out: queued in the transaction of the result, logged, replayable.
+
+A payload holds ids, labels and probabilities; never a text, an evidence or a customer's key. An endpoint's secret is sealed
+and shown once.
+"""
+
+import base64
+import secrets as randomness
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, exists, insert, select, update
+
+from vocservice.errors import InputError
+from vocservice.records import Analysis, Json, Rejected, Result
+from vocservice.store import audit, jobs
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.review.rule_hits import Hit
+from vocservice.store.schema import analyses, deliveries, endpoints, records
+from vocservice.store.vault import Vault
+
+DELIVER = "deliver"
+ANALYSED, FLAGGED, REJECTED, RAISED = "feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised"
+FOUND = "watch.found"
+EVENTS = (ANALYSED, FLAGGED, REJECTED, RAISED, FOUND)
+_SECRET_BYTES = 32
+# Of a rule that held; not the tests that held, which may quote a word that the customer used.
+_OF_RULE = ("id", "version", "name", "effect", "reason", "queue")
+# Asked for every record that is analysed.
+_BEFORE = select(
+    records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision, records.c.status
+).where(records.c.id == bindparam("record"), exists().where(endpoints.c.workspace_id == records.c.workspace_id, endpoints.c.is_enabled))
+_KNOWN = select(analyses.c.id).where(analyses.c.record_id == bindparam("record"), analyses.c.revision == bindparam("revision")).limit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where events of a workspace are sent."""
+
+    id: str
+    workspace_id: str
+    url: str
+    events: tuple[str, ...]
+    is_enabled: bool
+    created_at: datetime
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event for one endpoint, as the log shows it; `state` is queued, delivered or failed."""
+
+    id: str
+    endpoint_id: str
+    event: str
+    payload: Json
+    state: str
+    attempts: int
+    last_status: int | None
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a record was before its result: whether it waited for its first analysis, and what names it."""
+
+    record_id: str
+    workspace_id: str
+    source: str
+    source_record: str
+    revision: int
+    is_news: bool
+
+
+def create(
+    connection: Connection, vault: Vault, workspace_id: str, *, url: str, events: Sequence[str] = EVENTS, actor: str
+) -> tuple[Endpoint, str]:
+    """A new endpoint and its signing secret, which is shown this once. The caller has checked where the URL leads.
+
+    Raises:
+        InputError: an event that there is not (`event_unknown`).
+    """
+    if not events or set(events) - set(EVENTS):
+        raise InputError(f"choose events among {', '.join(EVENTS)}", code="event_unknown")
+    secret = "whsec_" + base64.b64encode(randomness.token_bytes(_SECRET_BYTES)).decode()
+    values = {
+        "id": new_id("end"),
+        "workspace_id": workspace_id,
+        "url": url,
+        "events": sorted(set(events)),
+        "secret_sealed": vault.sealer.seal(secret.encode()),
+        "is_enabled": True,
+        "created_at": now(connection),
+    }
+    connection.execute(insert(endpoints).values(**values))
+    audit.write(connection, workspace_id, Act(actor, "endpoint.create", str(values["id"]), {"events": values["events"]}))
+    return get(connection, str(values["id"])), secret
+
+
+def get(connection: Connection, endpoint_id: str, *, workspace_id: str | None = None) -> Endpoint:
+    """An endpoint, of this workspace where one is given.
+
+    Raises:
+        InputError: there is none (`endpoint_unknown`).
+    """
+    found = select(endpoints).where(endpoints.c.id == endpoint_id)
+    row = connection.execute(found.where(endpoints.c.workspace_id == workspace_id) if workspace_id else found).mappings().first()
+    if row is None:
+        raise InputError("there is no such endpoint", code="endpoint_unknown")
+    return _endpoint(row)
+
+
+def listed(connection: Connection, workspace_id: str) -> list[Endpoint]:
+    """The endpoints of a workspace, the oldest first."""
+    rows = connection.execute(select(endpoints).where(endpoints.c.workspace_id == workspace_id).order_by(endpoints.c.id))
+    return [_endpoint(row) for row in rows.mappings()]
+
+
+def set_enabled(connection: Connection, endpoint: Endpoint, is_enabled: bool, *, actor: str) -> None:
+    """Send to an endpoint, or no longer."""
+    connection.execute(update(endpoints).where(endpoints.c.id == endpoint.id).values(is_enabled=is_enabled))
+    action = "endpoint.enable" if is_enabled else "endpoint.disable"
+    audit.write(connection, endpoint.workspace_id, Act(actor, action, endpoint.id, {}))
+
+
+def open_secret(vault: Vault, endpoint: Endpoint) -> str:
+    """The signing secret in the open.
+
+    Raises:
+        StoreError: its key is no longer there (`key_missing`).
+    """
+    return vault.sealer.open(endpoint.sealed).decode()
+
+
+def before(connection: Connection, record_id: str) -> Before | None:
+    """What a record is before its result is kept; None where it is gone or nobody wants events of its workspace."""
+    row = connection.execute(_BEFORE, {"record": record_id}).one_or_none()
+    if row is None:
+        return None
+    known = {"record": record_id, "revision": row.revision}
+    return Before(*row[:5], is_news=row.status == "pending" and connection.scalar(_KNOWN, known) is None)
+
+
+def publish(connection: Connection, held: Before, result: Result, *, hits: Sequence[Hit] = ()) -> int:
+    """Queue the events of a result for the endpoints that want them; returns how many. A later analysis of the same is no news.
+
+    `hits` are the rules of the workspace that held for it.
+    """
+    if not held.is_news:
+        return 0
+    wanted = [one for one in listed(connection, held.workspace_id) if one.is_enabled]
+    at, data = now(connection), data_of(held, result, hits=hits)
+    wishes = [(endpoint, event) for event in events_of(result, hits=hits) for endpoint in wanted if event in endpoint.events]
+    return _queue(connection, [_row(endpoint, held.record_id, event, data, at) for endpoint, event in wishes], at)
+
+
+def raise_alert(connection: Connection, workspace_id: str, told: Mapping[str, Json]) -> int:
+    """Queue what an alert says of records (by their ids) for the endpoints that want it; returns how many events."""
+    wanted = [one for one in listed(connection, workspace_id) if one.is_enabled and RAISED in one.events]
+    at = now(connection)
+    return _queue(connection, [_row(endpoint, record_id, RAISED, data, at) for record_id, data in told.items() for endpoint in wanted], at)
+
+
+def tell_found(connection: Connection, workspace_id: str, told: Json) -> int:
+    """Queue what a watch found, which is of no record, for the endpoints that want it; returns how many events."""
+    wanted = [one for one in listed(connection, workspace_id) if one.is_enabled and FOUND in one.events]
+    at = now(connection)
+    return _queue(connection, [_row(endpoint, None, FOUND, told, at) for endpoint in wanted], at)
+
+
+def events_of(result: Result, *, hits: Sequence[Hit] = ()) -> Iterable[str]:
+    """The events that a result gives rise to, with the rules of the workspace that held for it."""
+    if isinstance(result, Rejected):
+        return (REJECTED,)
+    if result.conversation is None or not (result.conversation.needs_review or _caller(hits)):
+        return (ANALYSED,)
+    return (ANALYSED, FLAGGED)
+
+
+def data_of(held: Before, result: Result, *, hits: Sequence[Hit] = ()) -> Json:
+    """Ids, labels and probabilities of a result, and which rules held."""
+    named = {"id": held.record_id, "source": held.source, "source_record": held.source_record, "revision": held.revision}
+    if isinstance(result, Rejected):
+        return named | {"code": result.code}
+    return named | _labels(result, hits)
+
+
+def _labels(analysis: Analysis, hits: Sequence[Hit]) -> Json:
+    whole = analysis.to_dict()
+    out: Json = {name: _bare(whole[name]) for name in ("stages", "factors", "flags") if name in whole}
+    out |= {"language": analysis.language, "model": analysis.model, "taxonomy": analysis.taxonomy}
+    if "sentiment" in whole:
+        out["sentiment"] = {"level": analysis.sentiment.level, "score": analysis.sentiment.score} if analysis.sentiment else None
+    if "scope" in whole:
+        out["scope"] = {"key": analysis.scope.key, "probability": analysis.scope.probability} if analysis.scope else None
+    if "labels" in whole:
+        out["labels"] = {name: _bare(found) for name, found in whole["labels"].items()}
+    if analysis.conversation is not None:
+        out |= {"reasons": _bare(whole["reasons"]), "outcome": _bare([whole["outcome"]])[0]}
+        out["needs_review"] = _called(whole["needs_review"], hits)
+    if rules := [*whole.get("rules", ()), *(hit.to_dict() for hit in hits)]:
+        out["rules"] = [{name: rule[name] for name in _OF_RULE if name in rule} for rule in rules]
+    return out
+
+
+def _caller(hits: Sequence[Hit]) -> Hit | None:
+    return next((hit for hit in hits if hit.calls), None)
+
+
+def _called(said: Json, hits: Sequence[Hit]) -> Json:
+    """What is held of a review, as the rules of an installation write it: true by a rule where the model does not say so."""
+    caller = None if said["value"] else _caller(hits)
+    return said if caller is None else {**said, "value": True, "because": f"rule:{caller.rule_id}"}
+
+
+def _bare(labels: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """Labels without their evidence, which holds the customer's words."""
+    return [{name: value for name, value in label.items() if name in ("key", "polarity", "probability")} for label in labels]
+
+
+def log_of(connection: Connection, endpoint: Endpoint, *, limit: int = 50) -> list[Delivery]:
+    """The deliveries of an endpoint, the newest first."""
+    rows = connection.execute(select(*_LOGGED).where(deliveries.c.endpoint_id == endpoint.id).order_by(deliveries.c.id.desc()).limit(limit))
+    return [Delivery(*row) for row in rows]
+
+
+def delivery(connection: Connection, delivery_id: str) -> Delivery | None:
+    """A delivery by its id."""
+    row = connection.execute(select(*_LOGGED).where(deliveries.c.id == delivery_id)).one_or_none()
+    return None if row is None else Delivery(*row)
+
+
+def note(connection: Connection, delivery_id: str, *, state: str, status: int | None) -> None:
+    """Keep what came of one attempt; `status` is the HTTP status, None where there was no answer."""
+    values: Json = {"state": state, "last_status": status, "attempts": deliveries.c.attempts + 1}
+    values |= {"delivered_at": now(connection)} if state == "delivered" else {}
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+
+
+def replay(connection: Connection, endpoint: Endpoint, *, delivery_ids: Sequence[str] | None = None, actor: str) -> int:
+    """Queue deliveries again, those given or all that failed, under the ids they had; returns how many.
+
+    Raises:
+        InputError: the endpoint is disabled (`endpoint_disabled`).
+    """
+    if not endpoint.is_enabled:
+        raise InputError("the endpoint is disabled; enable it first", code="endpoint_disabled")
+    chosen = deliveries.c.id.in_(delivery_ids) if delivery_ids is not None else deliveries.c.state == "failed"
+    again = update(deliveries).where(deliveries.c.endpoint_id == endpoint.id, chosen).values(state="queued", attempts=0)
+    found = list(connection.scalars(again.returning(deliveries.c.id)))
+    for delivery_id in found:
+        jobs.enqueue(connection, endpoint.workspace_id, DELIVER, delivery_id)
+    audit.write(connection, endpoint.workspace_id, Act(actor, "endpoint.replay", endpoint.id, {"deliveries": len(found)}))
+    return len(found)
+
+
+def _queue(connection: Connection, rows: Sequence[Json], at: datetime) -> int:
+    if rows:
+        connection.execute(insert(deliveries), rows)
+        jobs.enqueue_all(connection, DELIVER, [(row["workspace_id"], row["id"]) for row in rows], at=at)
+    return len(rows)
+
+
+def _row(endpoint: Endpoint, record_id: str | None, event: str, data: Json, at: datetime) -> Json:
+    return {
+        "id": new_id("msg"),
+        "workspace_id": endpoint.workspace_id,
+        "endpoint_id": endpoint.id,
+        "record_id": record_id,
+        "event": event,
+        "payload": {"type": event, "timestamp": at.isoformat(), "data": data},
+        "state": "queued",
+        "attempts": 0,
+        "created_at": at,
+    }
+
+
+_LOGGED = (
+    deliveries.c.id,
+    deliveries.c.endpoint_id,
+    deliveries.c.event,
+    deliveries.c.payload,
+    deliveries.c.state,
+    deliveries.c.attempts,
+    deliveries.c.last_status,
+    deliveries.c.created_at,
+    deliveries.c.delivered_at,
+)
+
+
+def _endpoint(row: RowMapping) -> Endpoint:
+    return Endpoint(
+        row["id"], row["workspace_id"], row["url"], tuple(row["events"]), row["is_enabled"], row["created_at"], row["secret_sealed"]
+    )

@@ -1,0 +1,133 @@
+"""A workspace and where a reader stands in, what changed since out: rows of `packed`, which a trigger empties and this fills again.
+
+Filling is safe beside everything else: a row that changed meanwhile stays empty until the next time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+
+from vocservice.errors import RecordError
+from vocservice.reporting.packing import Packed, pack, pack_skipped
+from vocservice.reporting.rows import row_of
+from vocservice.store.analysed import reading
+from vocservice.store.analysed.reading import Taken
+from vocservice.store.database import POSTGRESQL, Database
+from vocservice.store.schema import packed
+from vocservice.store.types import to_micros
+
+AT_ONCE = 1000
+_BATCH = 50_000
+_SPAN = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+_TRANSACTION = text("SELECT pg_current_xact_id()::text::bigint")
+_IN_TURN = text("SELECT pg_advisory_xact_lock(hashtext('packed'), hashtext(:workspace))")  # on SQLite writers come in turn anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which changes are to be read: those from `first` on and before `end`. The next reader begins at `following`."""
+
+    first: int
+    end: int
+    following: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record as it now is, and the number of its last change."""
+
+    record_id: str
+    number: int
+    packed: Packed
+
+
+def waits(connection: Connection, workspace_id: str, *, more_than: int = 0) -> bool:
+    """Whether more records than so many are not packed yet."""
+    empty = select(packed.c.record_id).where(packed.c.workspace_id == workspace_id, packed.c.fixed.is_(None))
+    return connection.execute(empty.order_by(packed.c.number).offset(more_than).limit(1)).first() is not None
+
+
+def count(connection: Connection, workspace_id: str) -> int:
+    """How many records there are or were."""
+    return connection.execute(select(func.count()).where(packed.c.workspace_id == workspace_id)).scalar_one()
+
+
+def catch_up(database: Database, workspace_id: str, *, limit: int = AT_ONCE) -> int:
+    """Pack some of the records that wait; returns how many of them are packed now, by this process or by one beside it.
+
+    Raises:
+        StoreError: the database is busy or gone.
+    """
+    with database.read() as connection:
+        empty = select(packed.c.record_id, packed.c.number).where(packed.c.workspace_id == workspace_id, packed.c.fixed.is_(None))
+        numbers = {row.record_id: row.number for row in connection.execute(empty.order_by(packed.c.number).limit(limit))}
+        made: dict[str, Packed] = dict.fromkeys(numbers, Packed())
+        made |= {taken.id: packed_of(taken) for taken in reading.of_ids(connection, workspace_id, list(numbers))}
+    return _fill(database, workspace_id, numbers, made) if made else 0
+
+
+def span(connection: Connection, workspace_id: str, since: int) -> Span:
+    """What a reader who stands at a number has yet to read; all of it where the store is an older one than that reader knew."""
+    if connection.dialect.name == POSTGRESQL:
+        low, high = connection.execute(_SPAN).one()
+        return Span(since if since <= low else 0, high, low)
+    last = _last(connection, workspace_id)
+    return Span(since if since <= last + 1 else 0, last + 1, last + 1)
+
+
+def changes(connection: Connection, workspace_id: str, wanted: Span) -> Iterator[list[Change]]:
+    """The records that changed, in batches; those that count no more are empty, those not packed yet are left out.
+
+    A reader that begins at 0 has all of them, those that were written before the store moved to another server too.
+    """
+    columns = select(packed.c.record_id, packed.c.number, packed.c.fixed, packed.c.given, packed.c.context)
+    where = [packed.c.workspace_id == workspace_id, packed.c.fixed.is_not(None)]
+    if wanted.first:
+        where += [packed.c.number >= wanted.first, packed.c.number < wanted.end]
+    for rows in connection.execute(columns.where(*where).execution_options(yield_per=_BATCH)).partitions():
+        yield [Change(row[0], row[1], Packed(bytes(row[2]), bytes(row[3] or b""), row[4] or "")) for row in rows]
+
+
+def packed_of(taken: Taken) -> Packed:
+    """A record in bytes."""
+    order = to_micros(taken.received_at)
+    try:
+        return pack(row_of(taken.analysis, taken.origin), order=order, source=taken.source_key)
+    except RecordError as error:
+        return pack_skipped(taken.id, error.code, taken.origin, order=order, source=taken.source_key)
+
+
+def _fill(database: Database, workspace_id: str, numbers: dict[str, int], made: dict[str, Packed]) -> int:
+    """Keep what was packed of records that did not change meanwhile; one that another transaction holds is left to the next time."""
+    with database.write() as connection:
+        if connection.dialect.name == POSTGRESQL:
+            connection.execute(_IN_TURN, {"workspace": workspace_id})
+        chosen = select(packed.c.record_id, packed.c.fixed.is_not(None)).where(packed.c.record_id.in_(made))
+        free = connection.execute(chosen.with_for_update(skip_locked=True)).all()
+        wanting = [record_id for record_id, is_packed in free if not is_packed]
+        number = _number(connection, workspace_id)
+        values = [_values(name, numbers[name], number, made[name]) for name in wanting]
+        return len(free) - len(wanting) + (_written(connection, values) if values else 0)
+
+
+def _values(name: str, seen: int, number: int, made: Packed) -> Mapping[str, Any]:
+    return {"of": name, "seen": seen, "number": number, "fixed": made.fixed, "given": made.given, "context": made.context}
+
+
+def _written(connection: Connection, values: Sequence[Mapping[str, Any]]) -> int:
+    same = (packed.c.record_id == bindparam("of"), packed.c.number == bindparam("seen"))
+    changed: dict[str, Any] = {name: bindparam(name) for name in ("fixed", "given", "context", "number")}
+    return connection.execute(update(packed).where(*same).values(**changed), values).rowcount
+
+
+def _number(connection: Connection, workspace_id: str) -> int:
+    """The number of a change that is made now."""
+    if connection.dialect.name == POSTGRESQL:
+        return int(connection.execute(_TRANSACTION).scalar_one())
+    return _last(connection, workspace_id) + 1
+
+
+def _last(connection: Connection, workspace_id: str) -> int:
+    return int(connection.scalar(select(func.max(packed.c.number)).where(packed.c.workspace_id == workspace_id)) or 0)

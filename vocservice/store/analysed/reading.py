@@ -1,0 +1,322 @@
+"""A workspace and ids in, its analysed records out with the labels that count: what lists, exports and packing are made of.
+
+The last decision that stands on a record's text counts: where a person corrected it, their labels stand in place of the model's.
+Which records a selection means is decided by `choosing`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, Select, and_, func, select
+
+from vocservice.errors import InputError, RecordError
+from vocservice.records import Json
+from vocservice.reporting.own import own_fields
+from vocservice.reporting.recovery import EXPERIENCE
+from vocservice.reporting.rows import Fetched, Origin, row_of
+from vocservice.reporting.rows import Row as ReportedRow
+from vocservice.store.analysed.vectors import of_records
+from vocservice.store.rows import as_text
+from vocservice.store.schema import analyses, annotations, records, sources
+from vocservice.store.types import place_of, to_micros
+
+Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
+NO_STAGE = NO_LABEL = "none"
+ANY = "any"
+GROUP = "group:"  # before the name of a group of factors
+WIDE_SCOPES: Mapping[str, tuple[str, ...]] = {"any_service": ("service_complaint", "both"), "any_experience": EXPERIENCE}
+SEARCHED = 50_000
+LARGEST_PAGE = 100
+_AT_ONCE = 500
+_AT = func.coalesce(records.c.created_at, records.c.received_at, type_=records.c.received_at.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cell of the journey map: a factor that stands at a stage; with a polarity only where the factor has it.
+
+    Attributes:
+        stage: `NO_STAGE` is where no stage was given, `ANY` anywhere.
+        factor: `ANY` is any, or none where no polarity is named; `GROUP` before a name is any of that group.
+    """
+
+    stage: str
+    factor: str
+    polarity: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which records; None is any.
+
+    Attributes:
+        since, until: first and last day, by the sender's time, else that of receipt.
+        source: a source's id, or `api`.
+        stage, factor, flag: a label that was given; stage and factor together are a place, as is `cell`.
+        polarity: of the factor; of any factor where none is named.
+        scope, outcome: a label that was given; `ANY` any, `NO_LABEL` none; a scope of `WIDE_SCOPES` any of several.
+        level_from, level_to: lowest and highest level of sentiment, -2 to 2.
+        scale: a score that lies on this scale, as figures count and name it; `ANY` on whichever it has.
+        score_from, score_to: lowest and highest score, in the sender's own units.
+        model, taxonomy: the version that labelled it.
+        owner, metric: the team, or a metric, that something blamed belongs to, as the figures of scope count it.
+        customer_of: id of a record of the same customer.
+        words: each stands somewhere in the customer's redacted words, whatever the case.
+        own: segments with the value that each has, in order.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    channel: str | None = None
+    source: str | None = None
+    stage: str | None = None
+    factor: str | None = None
+    polarity: str | None = None
+    scope: str | None = None
+    flag: str | None = None
+    score_kind: str | None = None
+    level_from: int | None = None
+    level_to: int | None = None
+    scale: str | None = None
+    score_from: float | None = None
+    score_to: float | None = None
+    outcome: str | None = None
+    model: str | None = None
+    taxonomy: str | None = None
+    owner: str | None = None
+    metric: str | None = None
+    customer_of: str | None = None
+    cell: Place | None = None
+    words: tuple[str, ...] = ()
+    own: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The cells that a record must count in."""
+        own = (Place(self.stage, self.factor),) if self.stage and self.factor else ()
+        return own + ((self.cell,) if self.cell else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record with the labels that count; the `id` of the analysis is the record's. `details` are what the sender told beside."""
+
+    id: str
+    source_record: str
+    source: str | None
+    channel: str | None
+    at: datetime
+    received_at: datetime
+    subject: str | None
+    score: Json | None
+    analysis: Json
+    is_corrected: bool
+    source_key: str
+    details: Json | None
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """The fields that may be segments; read anew each time, for of most records nobody asks."""
+        return own_fields(self.details)
+
+    @property
+    def origin(self) -> Origin:
+        """What it brought beside its text."""
+        return Origin(self.at.isoformat(), self.channel, self.subject, self.score, self.own)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records, the last received first, and the cursor of those before them; None at the end.
+
+    `is_cut` says that the search stopped at its limit, with more to look through.
+    """
+
+    taken: tuple[Taken, ...]
+    cursor: str | None
+    is_cut: bool = False
+
+
+def ids(connection: Connection, workspace_id: str, *, since: date | None = None, until: date | None = None) -> list[str]:
+    """The analysed records from a first to a last day, in the order of receipt; days as `Selection` has them."""
+    where = [records.c.workspace_id == workspace_id, records.c.status == "analysed"]
+    if since is not None:
+        where.append(datetime.combine(since, time.min, UTC) <= _AT)
+    if until is not None:
+        where.append(datetime.combine(until, time.max, UTC) >= _AT)
+    return list(connection.scalars(select(records.c.id).where(*where).order_by(records.c.received_at, records.c.id)))
+
+
+def of_ids(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Iterator[Taken]:
+    """These records, in no order; one that is not analysed is left out."""
+    if not ids:
+        return
+    fixed = _corrections(connection, workspace_id, ids)
+    for row in connection.execute(_chosen(connection).where(records.c.id.in_(ids))):
+        if row.workspace_id == workspace_id and row.status == "analysed":  # here: the database would look for these through an index
+            yield _taken(row, fixed.get(row.id))
+
+
+def in_order(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Iterator[Taken]:
+    """These records in this order, some at a time; one that is not analysed is left out."""
+    for first in range(0, len(ids), _AT_ONCE):
+        some = ids[first : first + _AT_ONCE]
+        found = {taken.id: taken for taken in of_ids(connection, workspace_id, some)}
+        yield from (found[record_id] for record_id in some if record_id in found)
+
+
+def erased_of(connection: Connection, workspace_id: str, ids: Iterable[str]) -> set[str]:
+    """Which of these records were erased."""
+    where = records.c.workspace_id == workspace_id, records.c.status == "erased"
+    return set(connection.scalars(select(records.c.id).where(*where))) & set(ids)
+
+
+def page(connection: Connection, workspace_id: str, lines: Sequence[Line], words: Sequence[str], *, limit: int = 25) -> Page:
+    """The first `limit` records, 100 at most, that hold all the words; at most 50,000 are looked through.
+
+    Args:
+        connection: to the store.
+        workspace_id: whose records they are.
+        lines: in the order in which they are shown.
+        words: each stands somewhere in the customer's redacted words, whatever the case.
+        limit: how many.
+    """
+    size, end = max(1, min(limit, LARGEST_PAGE)), min(len(lines), SEARCHED)
+    looked, found = 0, list[Taken]()
+    while looked < end and len(found) <= size:
+        some = lines[looked : min(looked + (_AT_ONCE if words else size + 1), end)]
+        found += [one for one in in_order(connection, workspace_id, [line[1] for line in some]) if _says(one.analysis, words)]
+        looked += len(some)
+    if len(found) > size:
+        last = found[size - 1]
+        return Page(tuple(found[:size]), _written((to_micros(last.received_at), last.id)))
+    is_cut = looked < len(lines)
+    return Page(tuple(found), _written(lines[looked - 1]) if is_cut else None, is_cut)
+
+
+class StoredRows(Fetched):
+    """The rows of a workspace as reports read them, by their place in a list of ids."""
+
+    def __init__(self, connection: Connection, workspace_id: str, ids: Any):
+        self._connection, self._workspace_id, self._ids = connection, workspace_id, ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.many([at])[at]
+
+    def many(self, places: Iterable[int]) -> Mapping[int, ReportedRow]:
+        """The rows at some places; one that no report can read, or that is gone, is missing."""
+        wanted = {self._ids[at].decode(): at for at in places}
+        found: dict[int, ReportedRow] = {}
+        for taken in in_order(self._connection, self._workspace_id, list(wanted)):
+            with suppress(RecordError):
+                found[wanted[taken.id]] = row_of(taken.analysis, taken.origin)
+        return found
+
+    def vectors(self, places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
+        """The bundle and the vector of the current analysis of those that have one; their texts are not read."""
+        wanted = {self._ids[at].decode(): at for at in places}
+        found = of_records(self._connection, self._workspace_id, list(wanted))
+        return {wanted[record_id]: held for record_id, held in found.items()}
+
+
+def corrected(result: Json, labels: Json) -> Json:
+    """An analysis with the labels that a person holds true: those of the model keep their evidence, others have none."""
+    found = {name: [_given(result, name, key) for key in labels.get(name) or ()] for name in ("stages", "flags", "reasons")}
+    found["factors"] = [_given(result, "factors", one["key"], polarity=one["polarity"]) for one in labels.get("factors") or ()]
+    single = {name: _single(result, name, labels.get(name)) for name in ("scope", "outcome")}
+    made = {**result, **found, **single, "sentiment": _sentiment(result, labels.get("sentiment"))}
+    return {name: value for name, value in made.items() if name in result or value}
+
+
+def _chosen(connection: Connection) -> Select[Any]:
+    current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
+    columns = [
+        records.c[name]
+        for name in (
+            "id",
+            "workspace_id",
+            "status",
+            "source_record",
+            "source_key",
+            "channel",
+            "received_at",
+            "subject_hash",
+            "details",
+            *_SCORE,
+        )
+    ]
+    joined = records.join(analyses, current).outerjoin(sources, sources.c.id == records.c.source_id)
+    found = select(*columns, _AT.label("at"), sources.c.name.label("source_name"), as_text(connection, analyses.c.result).label("result"))
+    return found.select_from(joined)
+
+
+_SCORE = ("score_kind", "score_value", "score_scale")
+
+
+def _corrections(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, Json]:
+    """The labels of each of these records on whose text the last standing decision is a correction."""
+    stands = and_(records.c.id == annotations.c.record_id, records.c.revision == annotations.c.revision)
+    chosen = (
+        select(annotations.c.record_id, annotations.c.decision, annotations.c.labels)
+        .join(records, stands)
+        .where(annotations.c.workspace_id == workspace_id, annotations.c.undone_at.is_(None), annotations.c.record_id.in_(ids))
+        .order_by(annotations.c.created_at, annotations.c.id)
+    )
+    last = {row.record_id: row for row in connection.execute(chosen)}
+    return {record_id: row.labels for record_id, row in last.items() if row.decision == "correct"}
+
+
+def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
+    result = orjson.loads(row.result)
+    analysis = {**(corrected(result, labels) if labels else result), "id": row.id}
+    score = {"kind": row.score_kind, "value": row.score_value, "scale": row.score_scale} if row.score_value is not None else None
+    plain = (row.id, row.source_record, row.source_name, row.channel, row.at, row.received_at, row.subject_hash)
+    return Taken(*plain, score, analysis, labels is not None, row.source_key, row.details)
+
+
+def _says(given: Json, words: Sequence[str]) -> bool:
+    said = given.get("text", "").casefold() if words else ""
+    return all(word.casefold() in said for word in words)
+
+
+def _written(line: Line) -> str:
+    return f"{line[0]}.{line[1]}"
+
+
+def line_of(cursor: str) -> Line:
+    """The place of a cursor; it holds nothing else, and only ever orders records of the reader's own workspace.
+
+    Raises:
+        InputError: it is none (`cursor_invalid`).
+    """
+    found = place_of(cursor)
+    if found is None:
+        raise InputError("the cursor is none that was given out here; start without one", code="cursor_invalid")
+    return found
+
+
+def _given(result: Json, name: str, key: str, *, polarity: str | None = None) -> Json:
+    held = next((label for label in result.get(name) or () if label["key"] == key), None)
+    label: Json = dict(held) if held else {"key": key, "probability": None, "evidence": []}
+    return label | ({"polarity": polarity} if polarity else {})
+
+
+def _single(result: Json, name: str, key: str | None) -> Json | None:
+    held = result.get(name)
+    if key is None or (held and held["key"] == key):
+        return held if key is not None else None
+    return {"key": key, "probability": None, "because": "person", "evidence": []}
+
+
+def _sentiment(result: Json, level: int | None) -> Json | None:
+    held = result.get("sentiment")
+    if level is None or (held and held["level"] == level):
+        return held if level is not None else None
+    return {"level": level, "score": level / 2, "probabilities": {}}

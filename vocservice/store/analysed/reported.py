@@ -1,0 +1,26 @@
+"""Columns of a workspace and which of their rows count in, the report of these records out: the one place where one is made of a store."""
+
+from sqlalchemy import Connection
+
+from vocservice.reporting.columns import Columns
+from vocservice.reporting.frame import Bools, Frame
+from vocservice.reporting.report import Report, Wish, report_of
+from vocservice.reporting.rows import Row, read_rows
+from vocservice.store.analysed.anchors import anchors
+from vocservice.store.analysed.reading import StoredRows
+
+
+def reported(connection: Connection, workspace_id: str, columns: Columns, mask: Bools, wish: Wish) -> Report:
+    """The whole report of the rows of a mask.
+
+    Raises:
+        InputError: a value to compare by is not in the records.
+    """
+    frame, rows = columns.frame(mask, by=wish.segment), StoredRows(connection, workspace_id, columns.ids)
+    return report_of(frame, rows, columns.skipped(mask), wish, anchors=anchors_for(connection, workspace_id, frame))
+
+
+def anchors_for(connection: Connection, workspace_id: str, frame: Frame) -> tuple[Row, ...]:
+    """The anchor set, read only where labels of several models or taxonomies meet."""
+    is_mixed = max(len(frame.model.names), len(frame.version.names)) > 1
+    return tuple(read_rows(anchors(connection, workspace_id)).rows) if is_mixed else ()

@@ -1,0 +1,23 @@
+"""The result of a record in, the record as it now stands out, with the events that it gives rise to: one transaction, the caller's."""
+
+from sqlalchemy import Connection
+
+from vocservice.records import Result
+from vocservice.store.analysed import analyses, outbound
+from vocservice.store.analysed.analyses import Cleaned, Task
+from vocservice.store.jobs import Lease
+
+
+def keep(connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str) -> bool:
+    """Keep a result, finish its job and queue its events.
+
+    Returns:
+        False where nothing was kept: the lease was lost, or the record changed meanwhile.
+    """
+    before = outbound.before(connection, task.job.target)
+    kept = analyses.save(connection, lease, task, result, cleaned, bundle=bundle)
+    if kept is None:
+        return False
+    if before is not None:
+        outbound.publish(connection, before, result, hits=kept.hits)
+    return True

@@ -1,0 +1,258 @@
+"""A segment of the workbench and a timing in, a watch out: who is told what stands out there, and which of it was told already.
+
+A watch speaks at the times of a digest, or else of anomalies as soon as a look finds one. Its next look is always a job; what it told
+is kept in the transaction that ends that job, so that a thing is told once. Nothing of a customer is kept, only labels and days.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+
+from vocservice.errors import InputError
+from vocservice.records import Json
+from vocservice.store import audit, jobs
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import ANALYST, User
+from vocservice.store.analysed import outbound
+from vocservice.store.analysed.reading import Selection
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.received.sources import checked_name
+from vocservice.store.review.timing import Timing, kept, timing_in
+from vocservice.store.schema import jobs as job_table
+from vocservice.store.schema import watches
+
+WATCH, NOW = "watch", "watch_now"
+MOST = 50
+LOOK = timedelta(hours=3)
+REMEMBERED = timedelta(days=28)
+_ANY = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told what of the workbench, and when.
+
+    Attributes:
+        segment: the name of what is watched; blank for every record.
+        filters: the parameters of its page.
+        selection: the records that they choose.
+        readers: ids of the users who get a mail.
+        tells_endpoints: whether `watch.found` is sent to endpoints.
+        since: of what ended before, a watch without a digest is silent.
+        told: what was told, by its key, with the last day on which it was found.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    segment: str
+    filters: Mapping[str, str]
+    selection: Selection
+    timing: Timing
+    readers: tuple[str, ...]
+    tells_endpoints: bool
+    is_enabled: bool
+    since: datetime
+    last_sent_at: datetime | None
+    told: Mapping[str, str]
+
+    @property
+    def is_digest(self) -> bool:
+        return self.timing.digest_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A watch that somebody wants; as in Watch."""
+
+    name: str
+    segment: str
+    filters: Mapping[str, str]
+    selection: Selection
+    timing: Timing
+    readers: tuple[str, ...]
+    tells_endpoints: bool
+
+
+def create(connection: Connection, user: User, wish: Wish) -> Watch:
+    """A new watch.
+
+    Raises:
+        InputError: the name will not do, the segment is none that can be watched (`segment_unfit`), there is no such reader
+            (`reader_unknown`), it would tell nobody (`alert_silent`), or there are too many (`alerts_full`).
+    """
+    if len(listed(connection, user.workspace_id)) >= MOST:
+        raise InputError(f"there are {MOST} watches; delete one first", code="alerts_full")
+    values = {"id": new_id("wch"), "workspace_id": user.workspace_id, "created_by": user.actor, "is_enabled": True, "told": {}}
+    connection.execute(insert(watches).values(**values, **_checked(connection, user, wish), since=now(connection)))
+    made = get(connection, user.workspace_id, str(values["id"]))
+    _await(connection, made)
+    _audit(connection, user, "watch.create", made.id)
+    return made
+
+
+def change(connection: Connection, user: User, watch: Watch, wish: Wish) -> None:
+    """Another name, segment, timing or other readers; of another segment nothing was told yet.
+
+    Raises:
+        InputError: as in `create`.
+    """
+    afresh = {} if wish.selection == watch.selection else {"told": {}, "since": now(connection)}
+    connection.execute(update(watches).where(watches.c.id == watch.id).values(**_checked(connection, user, wish), **afresh))
+    _forget(connection, watch, WATCH)
+    if watch.is_enabled:
+        _await(connection, get(connection, watch.workspace_id, watch.id))
+    _audit(connection, user, "watch.change", watch.id)
+
+
+def listed(connection: Connection, workspace_id: str) -> list[Watch]:
+    """The watches of a workspace, by name."""
+    found = select(watches).where(watches.c.workspace_id == workspace_id).order_by(watches.c.name, watches.c.id)
+    return [_watch(row) for row in connection.execute(found)]
+
+
+def get(connection: Connection, workspace_id: str, watch_id: str) -> Watch:
+    """A watch of this workspace.
+
+    Raises:
+        InputError: there is none (`watch_unknown`).
+    """
+    row = connection.execute(select(watches).where(watches.c.id == watch_id, watches.c.workspace_id == workspace_id)).one_or_none()
+    if row is None:
+        raise InputError("there is no such watch", code="watch_unknown")
+    return _watch(row)
+
+
+def by_id(connection: Connection, watch_id: str) -> Watch | None:
+    """The watch of a job; None where it is gone."""
+    row = connection.execute(select(watches).where(watches.c.id == watch_id)).one_or_none()
+    return None if row is None else _watch(row)
+
+
+def set_enabled(connection: Connection, user: User, watch: Watch, is_enabled: bool) -> None:
+    """Let a watch speak, or no longer; of what ended while it was silent it says nothing."""
+    connection.execute(update(watches).where(watches.c.id == watch.id).values(is_enabled=is_enabled, since=now(connection)))
+    _forget(connection, watch, WATCH)
+    if is_enabled:
+        _await(connection, watch)
+    _audit(connection, user, f"watch.{'enable' if is_enabled else 'disable'}", watch.id)
+
+
+def remove(connection: Connection, user: User, watch: Watch) -> None:
+    """Delete a watch, and what somebody asked of it."""
+    _forget(connection, watch, WATCH, NOW)
+    connection.execute(delete(watches).where(watches.c.id == watch.id))
+    _audit(connection, user, "watch.delete", watch.id)
+
+
+def ask_now(connection: Connection, user: User, watch: Watch) -> None:
+    """Have a worker mail one person what a watch would say now; that counts as told to nobody."""
+    jobs.enqueue(connection, watch.workspace_id, NOW, f"{watch.id}/{user.id}", payload={"watch": watch.id, "reader": user.id})
+    _audit(connection, user, "watch.send", watch.id)
+
+
+def possible_readers(connection: Connection, workspace_id: str) -> list[User]:
+    """The people of a workspace who may see the workbench."""
+    return [user for user in users.listed(connection, workspace_id) if user.may(ANALYST)]
+
+
+def addresses(connection: Connection, watch: Watch, readers: Collection[str]) -> tuple[str, ...]:
+    """Of those among the readers who may still read it."""
+    return tuple(user.email for user in possible_readers(connection, watch.workspace_id) if user.id in readers)
+
+
+def put_off(connection: Connection, watch: Watch) -> bool:
+    """Await the end of a cool-down or of quiet hours; False where it may speak now."""
+    at = now(connection)
+    due = at if watch.is_digest else watch.timing.next_at(at, watch.last_sent_at)
+    if due <= at:
+        return False
+    wait(connection, watch, due - at)
+    return True
+
+
+def wait(connection: Connection, watch: Watch, delay: timedelta) -> None:
+    """Look again after so long."""
+    jobs.enqueue(connection, watch.workspace_id, WATCH, watch.id, delay=delay.total_seconds())
+
+
+def said(connection: Connection, watch: Watch, found: Collection[str], *, event: Json | None) -> None:
+    """Keep what was found, and with an event that it was told just now, to the endpoints too; and await the next look.
+
+    What was not found for four weeks is forgotten, so that it would be told again. Where the watch was given another segment during
+    the look, nothing that was found is of it; where it was deleted, nothing is kept or sent.
+    """
+    row = connection.execute(select(watches).where(watches.c.id == watch.id).with_for_update()).one_or_none()
+    if row is None:
+        return
+    before, watch = watch.selection, _watch(row)
+    at = now(connection)
+    oldest = (at - REMEMBERED).date().isoformat()
+    told = {key: day for key, day in watch.told.items() if day >= oldest}
+    told |= dict.fromkeys(found, at.date().isoformat()) if watch.selection == before else {}
+    sent = {"last_sent_at": at} if event else {}
+    connection.execute(update(watches).where(watches.c.id == watch.id).values(told=told, **sent))
+    if event and watch.tells_endpoints:
+        outbound.tell_found(connection, watch.workspace_id, event)
+    _await(connection, watch, last=at if event else watch.last_sent_at)
+
+
+def await_all(connection: Connection) -> None:
+    """Queue the next look of every watch that speaks and has none: its last one became a dead letter."""
+    live = select(job_table.c.target).where(job_table.c.kind == WATCH, job_table.c.state != "dead")
+    for row in connection.execute(select(watches).where(watches.c.is_enabled, watches.c.id.not_in(live))):
+        _await(connection, _watch(row))
+
+
+def _await(connection: Connection, watch: Watch, *, last: datetime | None = None) -> None:
+    """The next digest; else the next look, after the cool-down since it spoke last."""
+    at = now(connection)
+    wait(connection, watch, watch.timing.next_at(at if watch.is_digest else at + LOOK, last) - at)
+
+
+def _checked(connection: Connection, user: User, wish: Wish) -> Json:
+    if not (wish.readers or wish.tells_endpoints):
+        raise InputError("choose who gets a mail, or that endpoints are told", code="alert_silent")
+    if set(wish.readers) - {reader.id for reader in possible_readers(connection, user.workspace_id)}:
+        raise InputError("choose among the people of this workspace", code="reader_unknown")
+    named = {"name": checked_name(wish.name), "segment": wish.segment, "filters": dict(wish.filters)}
+    told = {"readers": list(wish.readers), "tells_endpoints": wish.tells_endpoints}
+    return {**named, "selection": written(wish.selection), **kept(wish.timing), **told}
+
+
+def written(selection: Selection) -> Json:
+    """What of a selection differs from every record.
+
+    Raises:
+        InputError: it is of some days, of a cell, of words or of one customer (`segment_unfit`).
+    """
+    values = {item.name: getattr(selection, item.name) for item in fields(selection)}
+    found = {name: value for name, value in values.items() if value != getattr(_ANY, name)}
+    if not found.keys().isdisjoint(("since", "until", "cell", "words", "customer_of")):
+        raise InputError("a segment of some days, of a cell, of words or of one customer cannot be watched", code="segment_unfit")
+    return found
+
+
+def _forget(connection: Connection, watch: Watch, *kinds: str) -> None:
+    """Take its jobs of these kinds away, but for those that a worker has."""
+    mine = or_(job_table.c.target == watch.id, job_table.c.target.startswith(f"{watch.id}/"))
+    connection.execute(delete(job_table).where(job_table.c.kind.in_(kinds), mine, job_table.c.state != "running"))
+
+
+def _watch(row: Row[Any]) -> Watch:
+    selection = Selection(**{name: _frozen(value) for name, value in row.selection.items()})
+    seen = (dict(row.filters), selection, timing_in(row), tuple(row.readers), row.tells_endpoints, row.is_enabled)
+    return Watch(row.id, row.workspace_id, row.name, row.segment, *seen, row.since, row.last_sent_at, dict(row.told))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _audit(connection: Connection, user: User, action: str, watch_id: str) -> None:
+    audit.write(connection, user.workspace_id, Act(user.actor, action, watch_id, {}))

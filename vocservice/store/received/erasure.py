@@ -1,0 +1,116 @@
+"""A customer's key in, everything of that customer erased: texts, analyses, notes, bodies, answers; counts go to the audit log.
+
+The files of batches are searched by a job (`vocservice.jobs.erasing`), which the same transaction queues.
+"""
+
+import re
+from dataclasses import asdict, dataclass
+from urllib.parse import unquote_plus
+
+from sqlalchemy import Connection, Row, String, cast, delete, or_, select, update
+
+from vocservice.records import Json
+from vocservice.store import audit, jobs
+from vocservice.store.audit import Act
+from vocservice.store.received import batches, records
+from vocservice.store.schema import idempotency, inbox, keys
+from vocservice.store.schema import records as record_table
+from vocservice.store.types import to_json
+from vocservice.store.vault import Vault
+
+REQUESTED = "subject_request"
+ERASE_FILES = "erase_files"
+_AT_ONCE = 50
+_ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many records, quarantined bodies and kept answers were erased, or would be; and in how many batches files are searched after."""
+
+    records: int
+    bodies: int
+    answers: int
+    batches_to_search: int = 0
+
+
+def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject: str, *, actor: str, is_dry: bool = False) -> Erased:
+    """Erase what is known of a customer in a workspace; call `Database.overwrite_log` after the transaction.
+
+    A quarantined body is of nobody known: it goes where it names the customer's key, plainly or escaped as forms and JSON do.
+    """
+    records.guard(connection, workspace_id, is_alone=True)
+    hashed = vault.subject_hash(workspace_id, subject)
+    found = _records_of(connection, workspace_id, hashed)
+    names = [name for row in found for name in (row.id, row.source_record)]
+    bodies = _bodies_naming(connection, vault, workspace_id, subject)
+    answers = _answers_naming(connection, workspace_id, names)
+    done = Erased(len(found), len(bodies), len(answers), batches.count_kept(connection, workspace_id))
+    if not is_dry:
+        for row in found:
+            records.erase_by_id(connection, vault, workspace_id, row.id, reason=REQUESTED, takes_below=False)  # found already
+        connection.execute(update(inbox).where(inbox.c.id.in_(bodies)).values(status="discarded", body_sealed=None))
+        for key_id, route, name in answers:
+            forget_answer(connection, key_id, route, name)
+        if done.batches_to_search:
+            jobs.enqueue(connection, workspace_id, ERASE_FILES, hashed, payload={"actor": actor})
+        audit.write(connection, workspace_id, Act(actor, "subject_erased", workspace_id, asdict(done)))
+    return done
+
+
+def forget_answer(connection: Connection, key_id: str, route: str, name: str) -> None:
+    """Drop one kept answer."""
+    one = idempotency.c.key_id == key_id, idempotency.c.route == route, idempotency.c.name == name
+    connection.execute(delete(idempotency).where(*one))
+
+
+def _records_of(connection: Connection, workspace_id: str, subject_hash: str) -> list[Row[str, str, str]]:
+    """Id, key of the source and the sender's id of a customer's records and of all that is below them."""
+    columns = select(record_table.c.id, record_table.c.source_key, record_table.c.source_record)
+    mine = list(connection.execute(columns.where(record_table.c.workspace_id == workspace_id, record_table.c.subject_hash == subject_hash)))
+    known, tops = {row.id for row in mine}, {(row.source_key, row.source_record) for row in mine}
+    sources = {row.source_key for row in mine}
+    others = columns.where(record_table.c.workspace_id == workspace_id, record_table.c.source_key.in_(sources))
+    below = others.where(record_table.c.source_record.contains(records.BELOW, autoescape=True))
+    for row in connection.execute(below, execution_options={"yield_per": 1000}) if tops else ():
+        if row.id not in known and any((row.source_key, name) in tops for name in records.path_of(row.source_record)):
+            mine.append(row)
+    return mine
+
+
+def _bodies_naming(connection: Connection, vault: Vault, workspace_id: str, subject: str) -> list[str]:
+    wanted = subject.strip().casefold()
+    held = select(inbox.c.id, inbox.c.body_sealed).where(
+        inbox.c.workspace_id == workspace_id, inbox.c.status == "quarantined", inbox.c.body_sealed.is_not(None)
+    )
+    rows = connection.execute(held, execution_options={"yield_per": _AT_ONCE})
+    return [row.id for row in rows if wanted and _names(vault.sealer.open(row.body_sealed).decode("utf-8", "replace"), wanted)]
+
+
+def _names(body: str, wanted: str) -> bool:
+    """Whether a body names a key: as it stands, out of a form, out of JSON, or out of JSON in a form; broken ones too."""
+    return any(wanted in read(text).casefold() for text in (body, unquote_plus(body)) for read in (str, _unescaped))
+
+
+def _unescaped(text: str) -> str:
+    """The escapes of JSON undone, wherever they stand."""
+    plain = _ESCAPES.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _answers_naming(connection: Connection, workspace_id: str, names: list[str]) -> set[tuple[str, str, str]]:
+    """Answers to keys of the workspace that name a record by any of the ids."""
+    said = cast(idempotency.c.answer, String)
+    ours = idempotency.c.key_id.in_(select(keys.c.id).where(keys.c.workspace_id == workspace_id))
+    columns = select(idempotency.c.key_id, idempotency.c.route, idempotency.c.name, idempotency.c.answer).where(ours)
+    found: set[tuple[str, str, str]] = set()
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        rows = connection.execute(columns.where(or_(*(said.contains(to_json(name), autoescape=True) for name in some))))
+        found |= {(row.key_id, row.route, row.name) for row in rows if not _ids_in(row.answer).isdisjoint(some)}
+    return found
+
+
+def _ids_in(answer: Json) -> set[str]:
+    """The ids that an answer gives, the sender's and ours."""
+    return {str(item[name]) for item in answer.get("results", [answer]) for name in ("id", "record") if item.get(name)}

@@ -1,0 +1,248 @@
+"""Verified deliveries in, their receipts out: one transaction holds the raw bodies, what they say of each record, and the jobs.
+
+Several deliveries in one transaction cost little more than one, as it is the commit that waits for the disk.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import compress
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from vocservice.ingest.events import Erase, Event, Fetch, Skipped, Upsert
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.received import records
+from vocservice.store.received.records import Applied, Origin, Sealed
+from vocservice.store.rows import bounded, insert_if_new, insert_new
+from vocservice.store.schema import inbox, sources
+from vocservice.store.types import plain
+from vocservice.store.vault import Vault
+
+PARSE_FAILED = "parse_failed"  # an adapter failed at a body in a way that it does not know of
+_COUNT = (
+    update(sources)
+    .where(sources.c.id == bindparam("source"))
+    .values(
+        last_received_at=bindparam("at"),
+        **{name: sources.c[name] + bindparam(f"more_{name}") for name in ("received", "warned", "quarantined")},
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came: which source it came to, under which delivery key (only a keyed hash of it is kept), and the raw body."""
+
+    workspace_id: str
+    source_id: str
+    key: str
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The inbox row of a delivery; a duplicate has the id of the first. What came to our own API has none (blank)."""
+
+    id: str
+    is_duplicate: bool
+    status: str
+    applied: tuple[Applied, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A delivery sealed and hashed outside of any transaction, ready to be stored.
+
+    Attributes:
+        inbox: the row of its raw body; None for what came to our own API.
+        said: what it says of each record, texts sealed.
+        skipped: by their place in the delivery, why the others say nothing of a record.
+        warned: how many records came with warnings.
+    """
+
+    origin: Origin
+    inbox: Mapping[str, Any] | None
+    said: tuple[Sealed | Erase | Fetch, ...]
+    skipped: Mapping[int, str] = field(default_factory=dict)
+    warned: int = 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it needs a transaction of its own: whoever erases shuts everybody else out of the workspace."""
+        return any(isinstance(one, Erase) for one in self.said)
+
+
+def packed(vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Parcel:
+    """A delivery of a source."""
+    row = _row(vault, arrival, status="accepted", code=None)
+    origin = Origin(arrival.workspace_id, arrival.source_id, row["id"])
+    warned = sum(isinstance(event, Upsert) and bool(event.warnings) for event in events)
+    skipped = {place: event.reason for place, event in enumerate(events) if isinstance(event, Skipped)}
+    return Parcel(origin, row, _contents(vault, origin, events), skipped, warned)
+
+
+def packed_own(vault: Vault, workspace_id: str, events: Sequence[Event]) -> Parcel:
+    """What came to our own API."""
+    origin = Origin(workspace_id)
+    return Parcel(origin, None, _contents(vault, origin, events))
+
+
+def accept(connection: Connection, vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Receipt:
+    """Store a delivery and apply its events; the same delivery again changes nothing."""
+    return accept_all(connection, vault, [packed(vault, arrival, events)])[0]
+
+
+def accept_all(connection: Connection, vault: Vault, parcels: Sequence[Parcel]) -> list[Receipt]:
+    """Store deliveries together, each as if it came by itself; returns their receipts in the order given.
+
+    New texts take the same few statements however many deliveries they came in.
+    """
+    _guard(connection, parcels)
+    at = now(connection)
+    entered = _entered(connection, parcels, at)
+    is_fresh = [parcel.inbox is None or parcel.inbox["id"] in entered for parcel in parcels]
+    fresh = list(compress(parcels, is_fresh))
+    applied = iter(_applied(connection, vault, fresh, at))
+    _count_all(connection, [parcel for parcel in fresh if parcel.inbox], at)
+    return [_receipt(connection, parcel, next(applied) if is_new else None) for parcel, is_new in zip(parcels, is_fresh, strict=True)]
+
+
+def quarantine(connection: Connection, vault: Vault, arrival: Arrival, *, code: str) -> Receipt:
+    """Keep a signed body that cannot be used, for someone to look at, fix and replay."""
+    row = _row(vault, arrival, status="quarantined", code=code)
+    at = now(connection)
+    if not insert_if_new(connection, inbox, row | {"received_at": at}):
+        return _earlier(connection, row)
+    _count(connection, arrival.source_id, at, received=1, quarantined=1)
+    return Receipt(row["id"], False, "quarantined")
+
+
+def apply(connection: Connection, vault: Vault, origin: Origin, event: Event) -> Applied | None:
+    """What one event changes; None for those that say nothing of a record."""
+    match event:
+        case Upsert():
+            return _apply(connection, vault, origin, _seal(vault, origin, event))
+        case Skipped():
+            return None
+        case _:
+            return _apply(connection, vault, origin, event)
+
+
+def _apply(connection: Connection, vault: Vault, origin: Origin, said: Sealed | Erase | Fetch) -> Applied:
+    match said:
+        case Sealed():
+            return records.upsert_all(connection, [said], at=now(connection))[0]
+        case Erase():
+            return records.erase(connection, vault, origin, bounded(said.record_id), reason=said.reason)
+        case Fetch():
+            return records.await_text(connection, vault, origin, bounded(said.record_id), version=said.version, reference=said.reference)
+
+
+def forget_body(connection: Connection, inbox_id: str, applied: Sequence[Applied]) -> None:
+    """Drop a body that brought nothing new, or that also speaks of what was erased."""
+    outcomes = {done.outcome for done in applied}
+    if "erased" in outcomes or not outcomes & {"created", "updated", "waiting"}:
+        connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(body_sealed=None))
+
+
+def count_failure(connection: Connection, source_id: str) -> None:
+    """A delivery whose signature did not fit."""
+    values = {"signature_failures": sources.c.signature_failures + 1, "last_failure_at": now(connection)}
+    connection.execute(update(sources).where(sources.c.id == source_id).values(**values))
+
+
+def _contents(vault: Vault, origin: Origin, events: Sequence[Event]) -> tuple[Sealed | Erase | Fetch, ...]:
+    return tuple(_seal(vault, origin, event) if isinstance(event, Upsert) else event for event in events if not isinstance(event, Skipped))
+
+
+def _seal(vault: Vault, origin: Origin, event: Upsert) -> Sealed:
+    return records.seal(
+        vault,
+        origin,
+        bounded(event.record_id),
+        event.verbatim,
+        version=event.version,
+        warnings=event.warnings,
+        redactions=event.redactions,
+    )
+
+
+def _guard(connection: Connection, parcels: Sequence[Parcel]) -> None:
+    alone = {parcel.origin.workspace_id for parcel in parcels if parcel.is_alone}
+    for workspace_id in sorted({parcel.origin.workspace_id for parcel in parcels}):
+        records.guard(connection, workspace_id, is_alone=workspace_id in alone)
+
+
+def _entered(connection: Connection, parcels: Sequence[Parcel], at: datetime) -> set[str]:
+    """The ids of inbox rows that came for the first time; written in the order of what is unique of them."""
+    rows = [{**parcel.inbox, "received_at": at} for parcel in parcels if parcel.inbox]
+    return insert_new(connection, inbox, sorted(rows, key=lambda row: (row["source_id"], row["delivery_key"])))
+
+
+def _applied(connection: Connection, vault: Vault, parcels: Sequence[Parcel], at: datetime) -> list[tuple[Applied, ...]]:
+    """What became of each parcel's events: those of texts only go together, the rest one after the other."""
+    versions = [
+        (number, one) for number, parcel in enumerate(parcels) if _is_plain(parcel) for one in parcel.said if isinstance(one, Sealed)
+    ]
+    done: dict[int, list[Applied]] = {number: [] for number in range(len(parcels))}
+    for (number, _), applied in zip(versions, records.upsert_all(connection, [sealed for _, sealed in versions], at=at), strict=True):
+        done[number].append(applied)
+    for number, parcel in enumerate(parcels):
+        if not _is_plain(parcel):
+            done[number] = [_apply(connection, vault, parcel.origin, one) for one in parcel.said]
+    return [tuple(done[number]) for number in range(len(parcels))]
+
+
+def _is_plain(parcel: Parcel) -> bool:
+    return all(isinstance(one, Sealed) for one in parcel.said)
+
+
+def _receipt(connection: Connection, parcel: Parcel, applied: tuple[Applied, ...] | None) -> Receipt:
+    if applied is None:
+        return _earlier(connection, parcel.inbox or {})
+    if parcel.inbox is None:
+        return Receipt("", False, "accepted", applied)
+    forget_body(connection, parcel.inbox["id"], applied)
+    return Receipt(parcel.inbox["id"], False, "accepted", _whole(parcel, applied))
+
+
+def _whole(parcel: Parcel, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
+    """What became of every event of a delivery, in its order, those that were skipped too."""
+    rest, skipped = iter(applied), parcel.skipped
+    places = range(len(applied) + len(skipped))
+    return tuple(Applied(None, "skipped", skipped[place]) if place in skipped else next(rest) for place in places)
+
+
+def _row(vault: Vault, arrival: Arrival, *, status: str, code: str | None) -> dict[str, Any]:
+    return {
+        "id": new_id("in"),
+        "workspace_id": arrival.workspace_id,
+        "source_id": arrival.source_id,
+        "delivery_key": vault.hash("delivery", arrival.source_id, arrival.key),
+        "status": status,
+        "error_code": code,
+        "content_type": plain(arrival.content_type)[:255],
+        "body_sealed": vault.sealer.seal(arrival.body),
+    }
+
+
+def _earlier(connection: Connection, row: Mapping[str, Any]) -> Receipt:
+    same = inbox.c.source_id == row["source_id"], inbox.c.delivery_key == row["delivery_key"]
+    first = connection.execute(select(inbox.c.id, inbox.c.status).where(*same)).one()
+    return Receipt(first.id, True, first.status)
+
+
+def _count_all(connection: Connection, parcels: Sequence[Parcel], at: datetime) -> None:
+    for source_id, received in sorted(Counter(str(parcel.origin.source_id) for parcel in parcels).items()):
+        warned = sum(parcel.warned for parcel in parcels if parcel.origin.source_id == source_id)
+        _count(connection, source_id, at, received=received, warned=warned)
+
+
+def _count(connection: Connection, source_id: str, at: datetime, *, received: int, warned: int = 0, quarantined: int = 0) -> None:
+    added = {"received": received, "warned": warned, "quarantined": quarantined}
+    connection.execute(_COUNT, {"source": source_id, "at": at, **{f"more_{name}": number for name, number in added.items()}})

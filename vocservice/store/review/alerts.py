@@ -1,0 +1,319 @@
+"""A record that came to the review desk in, the alerts that it concerns out; and what an alert has to say, once it may speak.
+
+What concerns an alert is gathered in the transaction of the analysis and said by a job of its own, which is due when the alert's
+timing lets it speak. A record concerns an alert once, and never one that is younger than the record. Only ids, labels and
+urgency are told, never a text.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
+
+from vocservice.errors import InputError
+from vocservice.records import Json
+from vocservice.store import audit, jobs
+from vocservice.store.accounts import users
+from vocservice.store.accounts.users import SUPPORT_LEAD, User
+from vocservice.store.analysed import outbound
+from vocservice.store.audit import Act
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
+from vocservice.store.received.records import guard
+from vocservice.store.received.sources import checked_name
+from vocservice.store.review.reviews import is_overdue
+from vocservice.store.review.timing import Timing, kept, timing_in
+from vocservice.store.rows import insert_if_new
+from vocservice.store.schema import alert_matters, alerts, records, review_labels, reviews
+from vocservice.store.schema import jobs as job_table
+
+ALERT, TRY = "alert", "alert_try"
+MOST = 50
+HIGHEST_URGENCY = 1000
+_LIVE = select(alerts).where(alerts.c.workspace_id == bindparam("workspace"), alerts.c.is_enabled)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Who is told of which records, and when.
+
+    `labels`: any of them, as `SET.KEY`; none means every record that comes to the desk. `least_urgency` is in points.
+    `readers`: ids of the users who get a mail. `tells_endpoints`: whether `alert.raised` is sent to endpoints.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    labels: tuple[str, ...]
+    least_urgency: int
+    timing: Timing
+    readers: tuple[str, ...]
+    tells_endpoints: bool
+    is_enabled: bool
+    created_at: datetime
+    last_sent_at: datetime | None
+
+    def wants(self, found: Collection[str], points: float) -> bool:
+        """Whether it speaks of a record with these labels and so many points."""
+        return points >= self.least_urgency and (not self.labels or not set(self.labels).isdisjoint(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An alert that somebody wants; as in Alert."""
+
+    name: str
+    labels: tuple[str, ...]
+    least_urgency: int
+    timing: Timing
+    readers: tuple[str, ...]
+    tells_endpoints: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A record that an alert speaks of; `points` of urgency."""
+
+    record_id: str
+    points: float
+    labels: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What an alert has to say now: the most urgent matter first. `waiting` and `overdue` count the whole desk."""
+
+    alert: Alert
+    addresses: tuple[str, ...]
+    matters: tuple[Matter, ...]
+    waiting: int
+    overdue: int
+
+
+def create(connection: Connection, user: User, wish: Wish, *, known: Collection[str]) -> Alert:
+    """A new alert, which speaks of records that come in from now on.
+
+    Args:
+        known: the labels that there are.
+
+    Raises:
+        InputError: the name will not do, a label (`label_unknown`), a reader (`reader_unknown`) or an urgency that there is not,
+            it would tell nobody (`alert_silent`), or there are too many (`alerts_full`).
+    """
+    _check(connection, user, wish, known)
+    at = now(connection)
+    values = {
+        "id": new_id("alt"),
+        "workspace_id": user.workspace_id,
+        "name": checked_name(wish.name),
+        "labels": list(wish.labels),
+        "least_urgency": wish.least_urgency,
+        **kept(wish.timing),
+        "readers": list(wish.readers),
+        "tells_endpoints": wish.tells_endpoints,
+        "is_enabled": True,
+        "created_at": at,
+    }
+    connection.execute(insert(alerts).values(**values))
+    made = get(connection, user.workspace_id, str(values["id"]))
+    _await_digest(connection, made, at)
+    audit.write(connection, user.workspace_id, Act(user.actor, "alert.create", made.id, {"labels": list(wish.labels)}))
+    return made
+
+
+def listed(connection: Connection, workspace_id: str) -> list[Alert]:
+    """The alerts of a workspace, by name."""
+    found = select(alerts).where(alerts.c.workspace_id == workspace_id).order_by(alerts.c.name, alerts.c.id)
+    return [_alert(row) for row in connection.execute(found)]
+
+
+def get(connection: Connection, workspace_id: str, alert_id: str) -> Alert:
+    """An alert of this workspace.
+
+    Raises:
+        InputError: there is none (`alert_unknown`).
+    """
+    row = connection.execute(select(alerts).where(alerts.c.id == alert_id, alerts.c.workspace_id == workspace_id)).one_or_none()
+    if row is None:
+        raise InputError("there is no such alert", code="alert_unknown")
+    return _alert(row)
+
+
+def set_enabled(connection: Connection, alert: Alert, is_enabled: bool, *, actor: str) -> None:
+    """Let an alert speak, or no longer; what was gathered and not said is forgotten when it is silenced."""
+    connection.execute(update(alerts).where(alerts.c.id == alert.id).values(is_enabled=is_enabled))
+    if is_enabled:
+        _await_digest(connection, alert, now(connection))
+    else:
+        _forget(connection, alert)
+    audit.write(connection, alert.workspace_id, Act(actor, f"alert.{'enable' if is_enabled else 'disable'}", alert.id, {}))
+
+
+def remove(connection: Connection, alert: Alert, *, actor: str) -> None:
+    """Delete an alert."""
+    _forget(connection, alert)
+    connection.execute(delete(alerts).where(alerts.c.id == alert.id))
+    audit.write(connection, alert.workspace_id, Act(actor, "alert.delete", alert.id, {}))
+
+
+def ask_try(connection: Connection, alert: Alert) -> None:
+    """Have a worker send a mail that says nothing, to see whether it arrives.
+
+    Raises:
+        InputError: nobody gets a mail of it (`alert_silent`).
+    """
+    if not alert.readers:
+        raise InputError("nobody gets a mail of this alert", code="alert_silent")
+    jobs.enqueue(connection, alert.workspace_id, TRY, alert.id)
+
+
+def gather(connection: Connection, workspace_id: str, record_id: str) -> int:
+    """Note a record that is on the desk for every alert that it concerns; returns how many it was new for."""
+    rows = connection.execute(_LIVE, {"workspace": workspace_id}).all()
+    if not rows:
+        return 0
+    on_desk = select(reviews.c.urgency, records.c.received_at).join(records, records.c.id == reviews.c.record_id)
+    held = connection.execute(on_desk.where(reviews.c.record_id == record_id, reviews.c.decided_at.is_(None))).one_or_none()
+    if held is None:
+        return 0
+    labels = set(connection.scalars(select(review_labels.c.label).where(review_labels.c.record_id == record_id)))
+    wanting = [alert for alert in map(_alert, rows) if held.received_at >= alert.created_at and alert.wants(labels, held.urgency / 10)]
+    return sum(_note(connection, alert, record_id) for alert in wanting)
+
+
+def letter(connection: Connection, alert_id: str) -> Letter | None:
+    """What an alert has to say: matters not yet said on which nobody has decided. None where it is gone or silenced."""
+    row = connection.execute(select(alerts).where(alerts.c.id == alert_id, alerts.c.is_enabled)).one_or_none()
+    if row is None:
+        return None
+    alert = _alert(row)
+    return Letter(alert, _addresses(connection, alert), tuple(_matters(connection, alert)), *_counts(connection, alert.workspace_id))
+
+
+def put_off(connection: Connection, alert: Alert) -> bool:
+    """Await the moment at which it may speak; False where that is now."""
+    at = now(connection)
+    if alert.timing.digest_at is not None or alert.timing.next_at(at, alert.last_sent_at) <= at:
+        return False
+    _due(connection, alert, at, last=alert.last_sent_at)
+    return True
+
+
+def said(connection: Connection, sent: Letter) -> None:
+    """Keep that a letter went out, tell the endpoints, and await what comes next.
+
+    What was erased meanwhile, or forgotten as the alert was silenced, is not told to the endpoints any more.
+    """
+    alert, at = sent.alert, now(connection)
+    guard(connection, alert.workspace_id)
+    unsaid = (alert_matters.c.alert_id == alert.id, alert_matters.c.said_at.is_(None))
+    held = set(connection.scalars(select(alert_matters.c.record_id).where(*unsaid)))
+    told = {matter.record_id: _data(alert, matter) for matter in sent.matters if matter.record_id in held}
+    if told:
+        one = update(alert_matters).where(*unsaid, alert_matters.c.record_id == bindparam("record")).values(said_at=at)
+        connection.execute(one, [{"record": record_id} for record_id in told])
+    if alert.tells_endpoints:
+        outbound.raise_alert(connection, alert.workspace_id, told)
+    undecided = select(reviews.c.record_id).where(reviews.c.workspace_id == alert.workspace_id, reviews.c.decided_at.is_(None))
+    gone = alert_matters.c.record_id.not_in(undecided)  # what was decided meanwhile is nobody's matter any longer
+    connection.execute(update(alert_matters).where(*unsaid, gone).values(said_at=at))
+    if sent.matters or alert.timing.digest_at:
+        connection.execute(update(alerts).where(alerts.c.id == alert.id).values(last_sent_at=at))
+    _await_digest(connection, alert, at)
+    if alert.timing.digest_at is None and connection.scalar(select(alert_matters.c.record_id).where(*unsaid).limit(1)):
+        _due(connection, alert, at, last=at)
+
+
+def _check(connection: Connection, user: User, wish: Wish, known: Collection[str]) -> None:
+    if unknown := sorted(set(wish.labels) - set(known)):
+        raise InputError(f"there is no label {unknown[0][:100]}", code="label_unknown")
+    if not 0 <= wish.least_urgency <= HIGHEST_URGENCY:
+        raise InputError(f"an urgency has 0 to {HIGHEST_URGENCY} points", code="urgency_invalid")
+    if not (wish.readers or wish.tells_endpoints):
+        raise InputError("choose who gets a mail, or that endpoints are told", code="alert_silent")
+    if set(wish.readers) - {reader.id for reader in possible_readers(connection, user.workspace_id)}:
+        raise InputError("choose among the people of this workspace who work at the desk", code="reader_unknown")
+    if len(listed(connection, user.workspace_id)) >= MOST:
+        raise InputError(f"there are {MOST} alerts; delete one first", code="alerts_full")
+
+
+def possible_readers(connection: Connection, workspace_id: str) -> list[User]:
+    """The people of a workspace who decide at the desk."""
+    return [user for user in users.listed(connection, workspace_id) if user.may(SUPPORT_LEAD)]
+
+
+def _addresses(connection: Connection, alert: Alert) -> tuple[str, ...]:
+    """Of the readers who may still read it."""
+    return tuple(user.email for user in possible_readers(connection, alert.workspace_id) if user.id in alert.readers)
+
+
+def _note(connection: Connection, alert: Alert, record_id: str) -> bool:
+    at = now(connection)
+    values = {"alert_id": alert.id, "record_id": record_id, "workspace_id": alert.workspace_id, "at": at}
+    if not insert_if_new(connection, alert_matters, values):
+        return False
+    if alert.timing.digest_at is None or not _is_awaited(connection, alert):
+        _due(connection, alert, at, last=alert.last_sent_at)
+    return True
+
+
+def _is_awaited(connection: Connection, alert: Alert) -> bool:
+    """Whether its next digest is queued or being sent; it is not after the last one became a dead letter."""
+    mine = (job_table.c.kind == ALERT, job_table.c.target == alert.id)
+    return connection.scalar(select(job_table.c.id).where(*mine, job_table.c.state != "dead").limit(1)) is not None
+
+
+def _await_digest(connection: Connection, alert: Alert, at: datetime) -> None:
+    if alert.timing.digest_at is not None:
+        _due(connection, alert, at, last=None)
+
+
+def _due(connection: Connection, alert: Alert, at: datetime, *, last: datetime | None) -> None:
+    """Queue the job that lets it speak; one that waits already gathers this too."""
+    delay = (alert.timing.next_at(at, last) - at).total_seconds()
+    jobs.enqueue(connection, alert.workspace_id, ALERT, alert.id, delay=delay)
+
+
+def _forget(connection: Connection, alert: Alert) -> None:
+    waiting = (job_table.c.kind.in_((ALERT, TRY)), job_table.c.target == alert.id, job_table.c.state != "running")
+    connection.execute(delete(job_table).where(*waiting))
+    connection.execute(delete(alert_matters).where(alert_matters.c.alert_id == alert.id, alert_matters.c.said_at.is_(None)))
+
+
+def _matters(connection: Connection, alert: Alert) -> list[Matter]:
+    chosen = select(reviews.c.record_id, reviews.c.urgency, reviews.c.entered_at)
+    mine = and_(alert_matters.c.record_id == reviews.c.record_id, alert_matters.c.alert_id == alert.id, alert_matters.c.said_at.is_(None))
+    undecided = chosen.join(alert_matters, mine).where(reviews.c.decided_at.is_(None))
+    rows = connection.execute(undecided.order_by(reviews.c.urgency.desc(), reviews.c.record_id)).all()
+    labels = _labels(connection, mine)
+    return [Matter(row.record_id, row.urgency / 10, tuple(labels.get(row.record_id, ())), row.entered_at) for row in rows]
+
+
+def _labels(connection: Connection, mine: ColumnElement[bool]) -> dict[str, list[str]]:
+    """The labels of the matters of an alert, by record."""
+    chosen = select(review_labels.c.record_id, review_labels.c.label).join(reviews, reviews.c.record_id == review_labels.c.record_id)
+    found: dict[str, list[str]] = {}
+    for record_id, label in connection.execute(chosen.join(alert_matters, mine).order_by(review_labels.c.label)):
+        found.setdefault(record_id, []).append(label)
+    return found
+
+
+def _counts(connection: Connection, workspace_id: str) -> tuple[int, int]:
+    """How many records wait on the desk, and how many of them longer than they should."""
+    open_ones = (reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_(None))
+    late = is_overdue(now(connection))
+    waiting, overdue = connection.execute(select(func.count(), func.count().filter(late)).select_from(reviews).where(*open_ones)).one()
+    return waiting, overdue
+
+
+def _data(alert: Alert, matter: Matter) -> Json:
+    named = {"alert": alert.id, "name": alert.name, "id": matter.record_id}
+    return named | {"urgency": matter.points, "labels": list(matter.labels), "entered_at": matter.at.isoformat()}
+
+
+def _alert(row: Row[Any]) -> Alert:
+    told = (tuple(row.readers), row.tells_endpoints, row.is_enabled, row.created_at, row.last_sent_at)
+    return Alert(row.id, row.workspace_id, row.name, tuple(row.labels), row.least_urgency, timing_in(row), *told)

@@ -1,0 +1,169 @@
+"""An analysis that was just kept in, the rules of its workspace that hold for it out, and kept: what the queue, the desk and the API read.
+
+A hit belongs to the version of the rule and to the analysis; none is ever changed. It holds places in the text, never a text.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select, update
+
+from vocservice.errors import RuleError
+from vocservice.records import Evidence, Json
+from vocservice.rules.evaluate import Match, match
+from vocservice.rules.facts import Facts
+from vocservice.rules.parse import parse
+from vocservice.rules.syntax import Node
+from vocservice.store.database import now
+from vocservice.store.review import rule_facts, rules
+from vocservice.store.review.rules import Rule
+from vocservice.store.rows import insert_if_new
+from vocservice.store.schema import analyses, assignments, records, rule_hits, rule_versions, tags
+from vocservice.store.schema import rules as rule_table
+
+log = logging.getLogger("vocservice.store")
+
+REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """An analysis that was kept."""
+
+    workspace_id: str
+    record_id: str
+    revision: int
+    bundle: str
+    result: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A version of a rule that held for an analysis, in the words of that version."""
+
+    rule_id: str
+    version: int
+    name: str
+    owner: str
+    reason: str
+    effect: str
+    urgency: int
+    tag: str | None
+    because: str
+    evidence: tuple[Evidence, ...]
+    at: datetime
+    is_enabled: bool
+
+    @property
+    def calls(self) -> bool:
+        """Whether it puts the record into the queue."""
+        return self.effect == REVIEW
+
+    def to_dict(self) -> Json:
+        """As in `rules` of an analysis, with what only a stored rule has."""
+        evidence = [piece.to_dict() for piece in self.evidence]
+        named = {"id": self.rule_id, "name": self.name, "owner": self.owner, "version": self.version, "effect": self.effect}
+        said = {"reason": self.reason, "because": self.because, "evidence": evidence, "at": self.at.isoformat()}
+        return named | said | ({"queue": self.tag} if self.tag else {})
+
+
+def keep(connection: Connection, analysed: Analysed) -> list[Hit]:
+    """Ask every rule that counts, keep those that hold, put their tags and people on the record; the hits of this analysis."""
+    if not (live := rules.enabled(connection, analysed.workspace_id)):
+        return []
+    at = now(connection)
+    row = connection.execute(rule_facts.of_record(), {"record": analysed.record_id}).mappings().one()
+    known = rule_facts.facts(row, row["clean"], analysed.result, now=at)
+    for rule in live:
+        if found := _found(rule, known):
+            _keep(connection, rule, analysed, found, at)
+    hits = of(connection, analysed.record_id, revision=analysed.revision, bundle=analysed.bundle, result=analysed.result)
+    if any(hit.calls for hit in hits):
+        connection.execute(update(records).where(records.c.id == analysed.record_id).values(needs_review=True))
+    return hits
+
+
+def of(connection: Connection, record_id: str, *, revision: int, bundle: str, result: Json) -> list[Hit]:
+    """The hits of one analysis, the first first; `result` gives them the words of their places."""
+    named = {"record_id": record_id, "revision": revision, "bundle": bundle}
+    return [_hit(row, result) for row in connection.execute(_of_analysis(), named)]
+
+
+def current(connection: Connection, workspace_id: str, record_ids: Iterable[str]) -> dict[str, list[Hit]]:
+    """The hits of the current analyses of some records, by record."""
+    named = (rule_hits.c.workspace_id == workspace_id, rule_hits.c.record_id.in_(list(record_ids)))
+    found: dict[str, list[Hit]] = {}
+    same = (analyses.c.record_id == rule_hits.c.record_id, analyses.c.revision == rule_hits.c.revision)
+    whole = _selected().add_columns(analyses.c.result).join(analyses, and_(*same, analyses.c.bundle == rule_hits.c.bundle))
+    for row in connection.execute(whole.where(*named, analyses.c.is_current).order_by(rule_hits.c.number)):
+        found.setdefault(row.record_id, []).append(_hit(row, row.result))
+    return found
+
+
+@lru_cache(maxsize=1000)
+def read(expression: str) -> Node | None:
+    """The tree of a kept rule; None for what this release does not read any longer."""
+    try:
+        return parse(expression)
+    except RuleError:
+        return None
+
+
+def _found(rule: Rule, known: Facts) -> Match | None:
+    node = read(rule.expression)
+    if node is None:
+        log.error("rule %s, version %s, cannot be read by this release; write it anew", rule.id, rule.version)
+        return None
+    return match(node, known)
+
+
+def _keep(connection: Connection, rule: Rule, analysed: Analysed, found: Match, at: datetime) -> None:
+    values = {
+        "workspace_id": analysed.workspace_id,
+        "record_id": analysed.record_id,
+        "rule_id": rule.id,
+        "version": rule.version,
+        "revision": analysed.revision,
+        "bundle": analysed.bundle,
+        "because": found.because,
+        "evidence": [[piece.start, piece.end, piece.turn] for piece in found.evidence],
+        "at": at,
+    }
+    if not insert_if_new(connection, rule_hits, values):
+        return
+    named = {"record_id": analysed.record_id, "workspace_id": analysed.workspace_id}
+    if rule.tag:
+        insert_if_new(connection, tags, named | {"tag": rule.tag})
+    if taker := rules.taker(connection, rule):
+        insert_if_new(connection, assignments, named | {"user_id": taker, "at": at})
+
+
+_OF_HIT = ("record_id", "rule_id", "version", "because", "evidence", "at")
+_OF_VERSION = ("name", "owner", "reason", "effect", "urgency", "tag")
+
+
+def _selected() -> Select[Any]:
+    version = and_(rule_versions.c.rule_id == rule_hits.c.rule_id, rule_versions.c.version == rule_hits.c.version)
+    columns = [*(rule_hits.c[name] for name in _OF_HIT), *(rule_versions.c[name] for name in _OF_VERSION), rule_table.c.is_enabled]
+    return select(*columns).join(rule_versions, version).join(rule_table, rule_table.c.id == rule_hits.c.rule_id)
+
+
+@cache  # asked for every record that is analysed while rules count
+def _of_analysis() -> Select[Any]:
+    where = (rule_hits.c[name] == bindparam(name) for name in ("record_id", "revision", "bundle"))
+    return _selected().where(*where).order_by(rule_hits.c.number)
+
+
+def _hit(row: Row[*tuple[Any, ...]], result: Json) -> Hit:
+    plain = {name: getattr(row, name) for name in Hit.__dataclass_fields__ if name != "evidence"}
+    return Hit(**plain, evidence=tuple(_pieces(row.evidence, result)))
+
+
+def _pieces(places: Sequence[Sequence[Any]], result: Json) -> Iterable[Evidence]:
+    for start, end, turn in places:
+        text = result.get("text", "") if turn is None else result["turns"][turn]["text"]
+        yield Evidence(start, end, turn, text[start:end])
