@@ -21,6 +21,7 @@ from builders import CANARY, analysis, conversation, piece
 from flask import request
 from sqlalchemy import update
 
+import vocservice
 from vocservice.errors import StoreError
 from vocservice.records import Factor, Label, Scope, Sentiment
 from vocservice.reporting.page import policy
@@ -354,9 +355,9 @@ def palette(declared: str) -> dict[str, str]:
 
 
 def test_the_figures_look_as_on_the_page_of_one_file() -> None:
-    package = Path(workbench.__file__).parent
-    report, own = rules(package.parent / "reporting/templates/report.css"), rules(package / "static/workbench.css")
-    dark_rules = rules(package / "static/dark.css")
+    package = Path(vocservice.__file__).parent
+    report, own = rules(package / "reporting/templates/report.css"), rules(package / "web/static/workbench.css")
+    dark_rules = rules(package / "web/static/dark.css")
     own_rules = {(tuple(part.removeprefix(".figures ") for part in selectors), declared) for selectors, declared in own}
     assert [rule for rule in report if not FRAME & set(rule[0]) and rule not in own_rules] == []
     light, dark = (palette(declared) for selectors, declared in report if selectors == (":root",))
