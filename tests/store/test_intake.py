@@ -1,4 +1,4 @@
-"""Tests of `store.received.intake` and `store.received.records`: duplicates, the order of arrival, erasing and what may not come back, odd ids."""
+"""Tests of `store.received.intake` and `store.received.records`: duplicates, the order of arrival, erasing, what may not come back."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations

@@ -1,4 +1,4 @@
-"""Tests of `store.received.waiting`: a record announced anew while its answer is stored waits again, and neither gets in the other's way."""
+"""Tests of `store.received.waiting`: a record announced anew while its answer is stored waits again."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import sleep
