@@ -234,20 +234,7 @@ class Columns:
     def _piece(self, first: int, last: int) -> "Columns":
         """The rows from one place to another, not copied."""
         low, high = np.searchsorted(self.places.row, (first, last)).tolist()
-        return Columns(
-            self.labels,
-            self.ids[first:last],
-            {name: values[first:last] for name, values in self.fields.items()},
-            self.scope[first:last],
-            self.outcome[first:last],
-            self.contexts,
-            self.context[first:last],
-            self.stages[:, first:last],
-            self.flags[:, first:last],
-            self.factors[:, first:last],
-            self.places.between(low, high, first),
-            self.own.at(slice(first, last)),
-        )
+        return self._at(slice(first, last), self.places.between(low, high, first))
 
     @classmethod
     def joined(cls, parts: Sequence["Columns"]) -> "Columns":
@@ -326,7 +313,7 @@ class Columns:
         place[at] = np.arange(len(at), dtype=np.int32)
         return self._at(at, replace(self.places, row=place[self.places.row]).by_row())
 
-    def _at(self, at: Ints, places: Places) -> "Columns":
+    def _at(self, at: Ints | slice, places: Places) -> "Columns":
         return Columns(
             self.labels,
             self.ids[at],
@@ -335,9 +322,9 @@ class Columns:
             self.outcome[at],
             self.contexts,
             self.context[at],
-            np.take(self.stages, at, axis=1),
-            np.take(self.flags, at, axis=1),
-            np.take(self.factors, at, axis=1),
+            _across(self.stages, at),
+            _across(self.flags, at),
+            _across(self.factors, at),
             places,
             self.own.at(at),
         )
@@ -381,6 +368,11 @@ def frame_of(rows: Sequence[Row], taxonomy: Taxonomy) -> Frame:
     """Arrays of rows; a stage, factor or flag that the taxonomy does not have is left out."""
     packed = ((row.id, pack(row, order=number)) for number, row in enumerate(rows))
     return Columns.of(taxonomy, packed, are_asked=True).frame()
+
+
+def _across(matrix: npt.NDArray[Any], at: Ints | slice) -> npt.NDArray[Any]:
+    """The columns at some places; those of a slice are not copied."""
+    return matrix[:, at] if isinstance(at, slice) else np.take(matrix, at, axis=1)
 
 
 def _in_order(order: Ints, ids: Strings) -> Ints:

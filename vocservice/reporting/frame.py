@@ -161,6 +161,16 @@ class Frame:
     def has_scope(self) -> Bools:
         return np.asarray(self.scope.codes >= 0)
 
+    def blamed(self, among: Bools | None = None) -> Places:
+        """What rows blame at a stage.
+
+        Args:
+            among: (n,) rows that count; all by default.
+        """
+        places = self.places
+        mask = (places.polarity == NEGATIVE) & (places.stage != NONE)
+        return places[mask if among is None else mask & among[places.row]]
+
     def owner_of(self, factor: str) -> str:
         """The team that acts on a factor; blank where the taxonomy names none."""
         return self.taxonomy["factors"][factor].owner or ""

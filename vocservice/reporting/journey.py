@@ -236,7 +236,7 @@ def _group_cells(frame: Frame) -> Iterator[tuple[str, str]]:
 
 def _blaming(frame: Frame) -> Iterator[int]:
     """How many records blame any factor of a group at a stage, in the order of `_group_cells`."""
-    places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
+    places = frame.blamed()
     for members in groups_of(frame).values():
         held = np.zeros((len(frame.stage_keys), len(frame)), dtype=bool)
         is_member = np.zeros(len(frame.factor_keys), dtype=bool)

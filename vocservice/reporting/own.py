@@ -5,6 +5,7 @@ What a field holds decides further on (`segments`); here stands what one record 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -41,6 +42,30 @@ _TELLING = frozenset(
 )
 _WORDS = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_ ]*\d*\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Which own fields of a workspace count.
+
+    Attributes:
+        hidden: an admin took them away.
+        held: those that are held where more than 24 are told; None is every one that is told.
+    """
+
+    hidden: frozenset[str] = frozenset()
+    held: frozenset[str] | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return name not in self.hidden and (self.held is None or name in self.held)
+
+
+EVERY = Fields()
+
+
+def most_told(counts: Mapping[str, int], most: int) -> list[str]:
+    """The names told most often; of names told as often the first by the alphabet."""
+    return sorted(counts, key=lambda name: (-counts[name], name))[:most]
 
 
 def own_fields(details: Mapping[str, Any] | None) -> Mapping[str, str]:

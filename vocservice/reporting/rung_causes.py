@@ -14,7 +14,7 @@ import numpy as np
 from vocservice.reporting.clusters import Floats
 from vocservice.reporting.draws import customers_drawn, threshold
 from vocservice.reporting.estimate import MIN_N, share
-from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, count_of, distinct
+from vocservice.reporting.frame import Bools, Frame, Ints, count_of, distinct
 from vocservice.reporting.frame import Floats as Doubles
 from vocservice.reporting.inflow import complaints_of
 from vocservice.reporting.regions import Region, region_of
@@ -131,10 +131,9 @@ class _Seen:
 
 
 def _average(frame: Frame, complaints: Bools) -> float:
-    places = frame.places
-    here = (places.polarity == NEGATIVE) & (places.stage != NONE) & complaints[places.row]
-    cells = np.bincount(places.stage[here].astype(np.int64) * len(frame.factor_keys) + places.factor[here])
-    return float(cells[cells > 0].mean()) / count_of(complaints) if here.any() else 0.0
+    blamed = frame.blamed(complaints)
+    cells = np.bincount(blamed.stage.astype(np.int64) * len(frame.factor_keys) + blamed.factor)
+    return float(cells[cells > 0].mean()) / count_of(complaints) if len(cells) else 0.0
 
 
 def _split(rung: Rung, halves: _Halves, rows: Sequence[Row], least: int) -> Rung:

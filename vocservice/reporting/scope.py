@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 
 from vocservice.reporting.estimate import MIN_N, Estimate, share
-from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Frame, Ints, Places, any_of, count_of, distinct
+from vocservice.reporting.frame import NEGATIVE, Bools, Frame, Ints, Places, any_of, count_of, distinct
 from vocservice.reporting.quotes import ANONYMOUS
 from vocservice.reporting.recovery import RESOLVED, is_handling
 from vocservice.reporting.regions import Region
@@ -255,7 +255,7 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     complaints = frame.is_service
     if not complaints.any() or not frame.stage_keys:
         return
-    blamed = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE)]
+    blamed = frame.blamed()
     issues = _cells(frame, blamed, frame.scope.is_name("experience_issue"))
     cells = _cells(frame, blamed, complaints)
     bases = _bases(frame, complaints, cells)
@@ -295,7 +295,7 @@ class _Said:
     def of(cls, frame: Frame, complaints: Bools, rows: Sequence[Row]) -> "_Said":
         """Of at most so many complaints of each cell, the latest."""
         found: dict[tuple[int, int], dict[str, set[int]]] = {}
-        places = frame.places[(frame.places.polarity == NEGATIVE) & (frame.places.stage != NONE) & complaints[frame.places.row]]
+        places = frame.blamed(complaints)
         places = places[_latest(frame, places)]
         read = rows_at(rows, np.unique(frame.index[places.row]).tolist())
         for at, stage, factor in zip(places.row.tolist(), places.stage.tolist(), places.factor.tolist(), strict=True):

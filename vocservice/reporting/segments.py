@@ -14,7 +14,7 @@ import numpy as np
 
 from vocservice.reporting.estimate import MIN_N
 from vocservice.reporting.frame import NONE, Codes, Ints, count_of
-from vocservice.reporting.own import MOST_FIELDS, OTHER
+from vocservice.reporting.own import EVERY, MOST_FIELDS, OTHER, Fields, most_told
 
 MOST_OFFERED = 12
 MOST_SHOWN = 12
@@ -33,25 +33,27 @@ class OwnFields:
         codes: (n,) each. Of more than 1,000 values only whether there is one (`MANY`); of more than 24 fields those told most often.
         are_asked: a reader named these fields, so all their values are told apart.
         is_cut: some rows told more than `codes` holds, so a field that is missing here may yet have been told.
+        fields: those of the workspace that count; no other is in `codes`.
     """
 
     codes: Mapping[str, Codes] = field(default_factory=dict)
     are_asked: bool = False
     is_cut: bool = False
+    fields: Fields = EVERY
 
     @classmethod
-    def of(cls, told: Sequence[Told], context: Ints, *, are_asked: bool = False) -> "OwnFields":
+    def of(cls, told: Sequence[Told], context: Ints, *, are_asked: bool = False, fields: Fields = EVERY) -> "OwnFields":
         """Fields of rows that share what they tell; more than 24, for which are told most often shows when they are joined.
 
         Args:
             told: names with values.
             context: (n,) place in `told`.
-            are_asked: as above.
+            are_asked, fields: as above.
         """
         counts: Counter[str] = Counter()
         for fields, rows in zip(told, np.bincount(context, minlength=len(told)).tolist(), strict=True):
-            counts.update(dict.fromkeys((name for name, _ in fields), rows))
-        kept = list(counts) if are_asked else _most_told(counts, max(MOST_FIELDS, _MOST_PLACES // max(1, len(context))))
+            counts.update(dict.fromkeys((name for name, _ in fields if name in counting), rows))
+        kept = list(counts) if are_asked else most_told(counts, max(MOST_FIELDS, _MOST_PLACES // max(1, len(context))))
         values: dict[str, dict[str, int]] = {name: {} for name in kept}
         places = {name: [NONE] * len(told) for name in kept}
         for at, fields in enumerate(told):
