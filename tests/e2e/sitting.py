@@ -1,6 +1,7 @@
 """A headless browser in which one person sits at the pages, for the tests that need a real one."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,17 @@ AXE = Path(__file__).parent / "axe" / "axe.min.js"
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 WIDE, NARROW = (1280, 1000), (390, 844)  # a window; a phone, which is emulated: no window is so narrow
 SECONDS = 20
+SEND = """
+const [action, fields] = arguments;
+const form = [...document.forms].find((one) => one.getAttribute("action") === action) ?? document.forms[0];
+form.setAttribute("action", action);
+for (const [name, values] of Object.entries(fields)) {
+  for (const old of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) old.disabled = true;
+  for (const value of values) form.append(Object.assign(document.createElement("input"), {type: "hidden", name, value}));
+}
+HTMLFormElement.prototype.submit.call(form);
+"""
+MOST_TABS = 250  # more than any page of the desk has
 AXE_SECONDS = 120  # a journey map has some thousand cells, and a shared machine its slow minutes
 
 
@@ -44,6 +56,27 @@ class Desk:
         self.driver.find_element("name", "password").send_keys(PASSWORD + "\n")
         self.until(lambda: "/login" not in self.driver.current_url)
 
+    def forget(self) -> None:
+        """Sign out, without a word to the application."""
+        self.driver.delete_all_cookies()
+
+    def send(self, action: str, fields: Mapping[str, str | Sequence[str]], file: tuple[str, bytes] | None = None) -> None:
+        """Send the form of the page that goes to `action`, its first one where none does, with some fields and a file, and wait."""
+        body = self.driver.find_element("tag name", "body")
+        if file:
+            name, content = file
+            (self.downloads / name).write_bytes(content)
+            self.driver.find_element("css selector", "input[type=file]").send_keys(str(self.downloads / name))
+        self.driver.execute_script(
+            SEND, action, {name: [value] if isinstance(value, str) else list(value) for name, value in fields.items()}
+        )
+        self.until(lambda: self._is_gone(body))
+
+    @property
+    def status(self) -> int:
+        """Of the page that is shown."""
+        return int(self.driver.execute_script("return performance.getEntriesByType('navigation')[0].responseStatus"))
+
     def press(self, key: str) -> None:
         """A key on the page, and wait for the page that follows."""
         body = self.driver.find_element("tag name", "body")
@@ -53,6 +86,19 @@ class Desk:
     def type(self, *keys: str) -> None:
         """Keys to whatever has the focus."""
         self.driver.switch_to.active_element.send_keys(*keys)
+
+    def reach(self, selector: str) -> None:
+        """Tab until what it selects has the focus."""
+        for _ in range(MOST_TABS):
+            self.type("\ue004")
+            if self.driver.execute_script("return document.activeElement.matches(arguments[0])", selector):
+                return
+        raise AssertionError(f"no Tab leads to {selector}")
+
+    def follow(self, path: str) -> None:
+        """The link to this path, by Tab and Enter."""
+        self.reach(f'a[href="{path}"]')
+        self.type("\ue007")
 
     def until(self, condition: Any, *, seconds: float = SECONDS) -> None:
         """Wait for it; a page that goes away while it is looked at is looked at again."""

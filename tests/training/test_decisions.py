@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.conftest import address, desk  # noqa: F401 - fixtures
-from e2e.sitting import Desk, needs_browser
 from toys import PROVENANCE, Toy, ready
 from web.commanded import commanded
 from web.visiting import TALK, Office, talk
@@ -24,7 +22,6 @@ from training.export import export_bundle
 from training.recipe import codebook_examples, decided_examples, own_hashes
 from training.run import Run
 from training.settings import load_training_settings
-from training.splits import bucket
 from training.targets import UNKNOWN, build_targets
 from vocservice.cli import run as voc
 from vocservice.errors import InputError
@@ -204,30 +201,6 @@ def test_an_export_goes_on_from_a_bundle_and_its_corrections_are_learned(office:
     assert price_score(tmp_path / "models" / "mine-2") > price_score(shipped) + 1
     metrics: Mapping[str, Any] = json.loads((tmp_path / "models" / "mine-2" / "metrics.json").read_text())
     assert 0 < metrics["n"] < 31
-
-
-@needs_browser
-@pytest.mark.usefixtures("quickly")
-def test_the_file_that_a_browser_takes_from_the_desk_trains_a_bundle(
-    office: Office,
-    desk: Desk,  # noqa: F811 - the fixture
-    tmp_path: Path,
-    shipped: Path,
-) -> None:
-    corrected, kept_out = office.record(text=PRICE), False
-    while not kept_out:  # one in ten is measured on, by its id
-        kept_out = bucket(decided(office, text=TEXT), 10) == 0
-    desk.sign_in(office.user(name="Grace").email)
-    desk.press("n")
-    desk.type("1")  # the first flag; opens the labels
-    desk.press("c")
-    desk.open("/desk/decisions")
-    desk.driver.find_element("partial link text", "JSON Lines").click()
-    download = desk.downloads / "decisions.jsonl"
-    desk.until(download.is_file)
-    assert corrected in download.read_text(encoding="utf-8")
-    assert train(download, shipped, tmp_path / "models") == 0
-    assert load_bundle(tmp_path / "models" / "mine-2", taxonomy=TAXONOMY).manifest.data == {download.name: file_hash(download)}
 
 
 @pytest.mark.usefixtures("quickly")

@@ -108,11 +108,11 @@ class Office:
         assert answer.status_code == 303, answer.text
         return browser
 
-    def record(self, *, workspace: str = WORKSPACE, subject: str | None = None, **changes: Any) -> str:
+    def record(self, *, workspace: str = WORKSPACE, subject: str | None = None, record_id: str = "", **changes: Any) -> str:
         """A record with its analysis, on the desk."""
-        result = talk(**changes)
+        result, record_id = talk(**changes), record_id or new_id("rec")
         with self.database.write() as connection:
-            record_id, at = new_id("rec"), now(connection)
+            at = now(connection)
             values = {
                 "id": record_id,
                 "workspace_id": workspace,
@@ -164,11 +164,11 @@ class Browser:
         """Send the first form of a page that goes to `action`, with some fields changed."""
         return self.post(self.page(path).form(action), changes)
 
-    def post(self, form: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> TestResponse:
+    def post(self, form: Mapping[str, Any], changes: Mapping[str, Any] | None = None, *, follow: bool = False) -> TestResponse:
         fields: dict[str, Any] = {}
         for name, value in form["fields"]:
             fields.setdefault(name, []).append(value)
-        return self.client.post(str(form["action"]), data={**fields, **(changes or {})})
+        return self.client.post(str(form["action"]), data={**fields, **(changes or {})}, follow_redirects=follow)
 
 
 def read_twice(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
