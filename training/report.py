@@ -36,20 +36,15 @@ _OWN = {
     "written": ("written.jsonl.gz", "texts and annotations: this project, Apache-2.0"),
 }
 RARE = (
-    ("stages", "labels", "awareness"),
-    ("stages", "labels", "discovery"),
-    ("factors", "labels", "self_service"),
-    ("factors", "labels", "emotional_connection"),
-    ("flags", "labels", "safety_fraud"),
-    ("flags", "labels", "escalation"),
-    ("scope", "labels", "both"),
+    *("stages.awareness", "stages.discovery", "factors.self_service", "factors.emotional_connection", "flags.safety_fraud"),
+    *("flags.escalation", "scope.both"),
 )
-_MACRO = {
-    "stages, macro": ("stages", "macro_f1"),
-    "factors, macro": ("factors", "macro_f1"),
-    "factors with polarity, macro": ("factors", "with_polarity_macro_f1"),
-    "flags, macro": ("flags", "macro_f1"),
-    "scope, macro": ("scope", "macro_f1"),
+MACRO = {
+    "stage macro-F1": ("stages", "macro_f1"),
+    "factor macro-F1": ("factors", "macro_f1"),
+    "factor with polarity macro-F1": ("factors", "with_polarity_macro_f1"),
+    "flags macro-F1": ("flags", "macro_f1"),
+    "scope macro-F1": ("scope", "macro_f1"),
 }
 _SETS = ("stages", "factors", "flags", "scope", "sentiment")
 SENTIMENT_TARGETS = {
@@ -151,9 +146,11 @@ def _rare(metrics: Figures) -> Iterator[str]:
     head = " | ".join(f"{name} (n = {figures.get('n', 0)} texts)" for name, figures in where.items())
     yield "Labels with few texts rest best on the cross-validation (thresholds of one half measured on the other half of texts that no"
     yield f"weight saw).\n\n| F1 | {head} |\n|---|---|---|---|"
-    for path in RARE:
-        yield f"| `{path[0]}.{path[-1]}` | " + " | ".join(_rare_cell(dig(figures, path)) for figures in where.values()) + " |"
-    for title, path in _MACRO.items():
+    for label in RARE:
+        label_set, key = label.split(".")
+        cells = [_rare_cell(dig(figures, (label_set, "labels", key))) for figures in where.values()]
+        yield f"| `{label}` | {' | '.join(cells)} |"
+    for title, path in MACRO.items():
         yield f"| {title} | " + " | ".join(_cell(dig(figures, path)) for figures in where.values()) + " |"
 
 
@@ -310,7 +307,7 @@ def _card(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     yield "always given.\n"
     yield "## Limits\n"
     yield "- English only; other languages are rejected, not guessed."
-    yield "- Rare labels (`awareness`, `discovery`, `self_service`, `escalation`, scope `both`) rest on few examples: see n."
+    yield f"- Rare labels ({', '.join(f'`{label}`' for label in RARE)}) rest on few examples: see n."
     yield "- `consistency`, `communication`, `resolution` and second stages are the annotators' own soft spots."
     yield "- The conversation model is a small regression fitted on few transcripts; read its probabilities as a ranking."
     yield "- Trained on reviews, surveys, tweets and care threads of 2013-2020, mostly retail, apps, travel and health."
