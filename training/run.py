@@ -1,7 +1,8 @@
 """One training run: where its data lies, where it writes, and what it must leave out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from training.settings import TrainingSettings
 from vocservice.taxonomy import Taxonomy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One training run: where its data lies, where it writes, and what it must leave out.
 
@@ -31,14 +32,15 @@ class Run:
 
     def keep(self, examples: Iterable[Example]) -> list[Example]:
         """Without the development texts and, for a commercial bundle, without non-commercial corpora."""
-        is_allowed = self._is_allowed()
-        return [e for e in examples if is_allowed(e.id)]
+        return [e for e in examples if self._is_allowed(e.id)]
 
     def keep_rows(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """As `keep`, of rows that are no examples yet."""
-        is_allowed = self._is_allowed()
-        return [row for row in rows if is_allowed(row["id"])]
+        return [row for row in rows if self._is_allowed(row["id"])]
 
-    def _is_allowed(self) -> Callable[[str], bool]:
-        out = held_out_ids(self.data)
-        return lambda example_id: example_id not in out and not (self.commercial and is_non_commercial(example_id))
+    @cached_property
+    def _held_out(self) -> frozenset[str]:
+        return held_out_ids(self.data)
+
+    def _is_allowed(self, example_id: str) -> bool:
+        return example_id not in self._held_out and not (self.commercial and is_non_commercial(example_id))
