@@ -23,12 +23,11 @@ from vocservice.paths import config_path
 from vocservice.text.redact import RedactionRules
 
 
-def crossed_figures(bundle: Bundle, examples: Sequence[Example], how: CalibrationSettings) -> dict[str, Any]:
-    """Figures as of `training.evaluate.figures`; {"n": 0} where a half has no text."""
+def crossed_figures(bundle: Bundle, network: Network, examples: Sequence[Example], how: CalibrationSettings) -> dict[str, Any]:
+    """Figures as of `training.evaluate.figures`; {"n": 0} where a half has no text. `network`: that of the bundle."""
     halves = examples[::2], examples[1::2]
     if not all(halves):
         return {"n": 0}
-    network = network_of(bundle)
     judged: list[Judged] = []
     for fitted, measured in (halves, halves[::-1]):
         judged += judge(Engine(_calibrated(bundle, network, fitted, how)), measured)

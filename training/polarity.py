@@ -11,18 +11,23 @@ import numpy as np
 
 from training.calibrate import SetScores, score_sets
 from training.examples import Example
-from training.halves import network_of, prepared_for
+from training.halves import prepared_for
 from training.metrics import calibration_figures
+from training.network import Network
 from training.targets import UNKNOWN
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.calibration import Scaling
 
 
-def polarity_figures(bundle: Bundle, examples: Sequence[Example]) -> dict[str, Any]:
-    """By label set that has polarities, where any is known: {"n": labels, "calibration_error", "reliability"}."""
+def polarity_figures(bundle: Bundle, network: Network, examples: Sequence[Example]) -> dict[str, Any]:
+    """By label set that has polarities, where any is known: {"n": labels, "calibration_error", "reliability"}.
+
+    Args:
+        network: that of the bundle.
+    """
     data = prepared_for(bundle, examples)
     blocks = [block for block in bundle.layout.blocks if block.label_set.polarities]
-    scored = score_sets(network_of(bundle), data, blocks) if data and blocks else []
+    scored = score_sets(network, data, blocks) if data and blocks else []
     fitted = {one.block.label_set.name: bundle.calibration.multi[one.block.label_set.name].polarity for one in scored}
     found = {one.block.label_set.name: _figures(one, fitted[one.block.label_set.name]) for one in scored}
     return {name: figures for name, figures in found.items() if figures["n"]}

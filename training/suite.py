@@ -11,7 +11,7 @@ import numpy as np
 from training.annotated import read_dev_evidence, read_extended
 from training.corpora import CORPORA, is_commercial, read_corpus, read_rows
 from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
-from training.halves import crossed_figures
+from training.halves import crossed_figures, network_of
 from training.metrics import interval
 from training.polarity import polarity_figures
 from training.run import Run
@@ -32,14 +32,14 @@ def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str,
     dev = judge(engine, read_corpus("dev", data))
     splits, settings = split_annotated(read_extended(data)), load_training_settings()
     run = Run(data, engine.bundle.encoder.parent, settings, taxonomy, is_commercial(engine.bundle.manifest))
-    fresh = judge(engine, splits.fresh)
+    fresh, network = judge(engine, splits.fresh), network_of(engine.bundle)
     transcripts = [row for row in read_rows(data / CORPORA["transcripts_dev"].path) if len(row["turns"]) > 1]
     log.info("judged %d dev and %d fresh texts", len(dev), len(fresh))
     return {
         "dev": figures(dev, taxonomy),
         "fresh": figures(fresh, taxonomy),
-        "crossed": crossed_figures(engine.bundle, splits.calibrate, settings.calibration),
-        "polarity": polarity_figures(engine.bundle, splits.fresh),
+        "crossed": crossed_figures(engine.bundle, network, splits.calibrate, settings.calibration),
+        "polarity": polarity_figures(engine.bundle, network, splits.fresh),
         "evidence": evidence_figures(dev, read_dev_evidence()),
         "transcripts": transcript_figures(engine, transcripts),
         "transcripts_crossed": crossed_calibration(engine, run),

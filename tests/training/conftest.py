@@ -15,13 +15,16 @@ else:
         base_folder,
         base_tokenizer,
         corpora,
+        engine,
         layout,
         new_network,
         rules,
         taxonomy,
         tokenizer,
         toy,
+        toy_bundle,
         toy_folder,
+        toy_network,
     )
 
 

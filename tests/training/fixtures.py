@@ -18,9 +18,12 @@ from transformers import BertConfig, BertModel
 
 from training.base import base_model_folder
 from training.fit import fit
+from training.halves import network_of
 from training.network import Network
 from training.vocabulary import ADDED, SPECIAL
 from vocservice.errors import ConfigError
+from vocservice.inference.bundle import Bundle, load_bundle
+from vocservice.inference.engine import Engine
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.taxonomy import Taxonomy, parse_taxonomy
 from vocservice.text.redact import RedactionRules
@@ -154,6 +157,22 @@ def toy(
     recipe = toy_recipe(epochs=10, encoder_rate=1e-3, head_rate=1e-2, tokens=256, average=0.9, dropout=0.0)
     fit(network, ready(sentences(240), tokenizer, rules, layout), recipe, folder=folder / "run")
     return Toy(network, export_toy(network, tokenizer, taxonomy, rules, folder / "toy-1"), folder / "toy-1")
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(toy: Toy) -> Bundle:
+    return load_bundle(toy.folder)
+
+
+@pytest.fixture(scope="session")
+def engine(toy_bundle: Bundle) -> Engine:
+    return Engine(toy_bundle, threads=1)
+
+
+@pytest.fixture(scope="session")
+def toy_network(toy_bundle: Bundle) -> Network:
+    """As it is read back from the bundle."""
+    return network_of(toy_bundle)
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from training.run import Run
 from training.settings import load_training_settings
 from training.transcripts import crossed_calibration, transcript_figures
 from vocservice.assemble import dialogue_of
-from vocservice.inference.bundle import load_bundle
 from vocservice.inference.conversation import FEATURES, ConversationModel, Dialogue, Logistic
 from vocservice.inference.engine import Engine
 from vocservice.pipeline import prepare
@@ -48,11 +47,6 @@ def dialogue(row: dict[str, Any], engine: Engine) -> Dialogue:
     """As the service would read it."""
     verbatim = prepare(to_raw(row), redaction=RedactionRules())
     return dialogue_of(verbatim, engine.score([verbatim], [segments_of(verbatim)])[0])
-
-
-@pytest.fixture(scope="module")
-def engine(toy: Toy) -> Engine:
-    return Engine(load_bundle(toy.folder), threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import Toy, sentences
+from toys import sentences
 
 from training import suite
 from training.evaluate import Judged, evidence_figures, figures, judge, signs_of
 from training.examples import Example, Labels, OneOf, Target
 from training.signs import macro_recall, sign_of
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SetResult, SingleResult
-from vocservice.inference.bundle import load_bundle
 from vocservice.inference.engine import Engine, Scored
 from vocservice.records import Turn, Verbatim
 from vocservice.taxonomy import Taxonomy
@@ -198,11 +197,6 @@ def test_sentiment_by_sign() -> None:
 @pytest.mark.parametrize(("keys", "sign"), [({"-2", "-1"}, -1), ({"0"}, 0), ({"1", "2"}, 1), ({"-1", "0", "1"}, 0)])
 def test_the_sign_of_a_set_of_levels(keys: set[str], sign: int) -> None:
     assert sign_of(Example("a-1", "toy", "", {"sentiment": OneOf(frozenset(keys))})) == sign
-
-
-@pytest.fixture(scope="module")
-def engine(toy: Toy) -> Engine:
-    return Engine(load_bundle(toy.folder), threads=1)
 
 
 def test_judging_keeps_order_and_rejects_what_the_service_rejects(engine: Engine) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from toys import HOW, Toy, sentences
+from toys import HOW, sentences
 
 from training import halves
 from training.examples import Example
-from vocservice.inference.bundle import load_bundle
+from training.network import Network
+from vocservice.inference.bundle import Bundle
 from vocservice.inference.engine import Engine
 
 
@@ -17,7 +18,9 @@ def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.metrics.RESAMPLES", 20)
 
 
-def test_every_text_is_measured_by_what_the_other_half_fitted(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_text_is_measured_by_what_the_other_half_fitted(
+    toy_bundle: Bundle, toy_network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fitted: list[frozenset[str]] = []
     pairs: list[tuple[frozenset[str], frozenset[str]]] = []
     prepare, judge = halves.prepare, halves.judge
@@ -33,12 +36,12 @@ def test_every_text_is_measured_by_what_the_other_half_fitted(toy: Toy, monkeypa
     monkeypatch.setattr(halves, "prepare", preparing)
     monkeypatch.setattr(halves, "judge", judging)
     examples = sentences(60, seed=4)
-    found = halves.crossed_figures(load_bundle(toy.folder), examples, HOW)
+    found = halves.crossed_figures(toy_bundle, toy_network, examples, HOW)
     assert found["n"] == 60
     assert found["factors"]["micro_f1"]["value"] > 0.8
     assert all(not learned & measured for learned, measured in pairs)
     assert sorted(pairs[0][1] | pairs[1][1]) == sorted(e.id for e in examples)
 
 
-def test_too_few_texts_give_no_figures(toy: Toy) -> None:
-    assert halves.crossed_figures(load_bundle(toy.folder), sentences(1), HOW) == {"n": 0}
+def test_too_few_texts_give_no_figures(toy_bundle: Bundle, toy_network: Network) -> None:
+    assert halves.crossed_figures(toy_bundle, toy_network, sentences(1), HOW) == {"n": 0}

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-from toys import Toy
 
 from training import suite
 from training.corpora import CORPORA
@@ -16,7 +15,6 @@ from training.examples import Example
 from training.signs import CORPORA_OF_SET, kept_out
 from training.splits import bucket
 from training.suite import evaluate_bundle, sentiment_figures
-from vocservice.inference.bundle import load_bundle
 from vocservice.inference.engine import Engine
 from vocservice.taxonomy import Taxonomy
 
@@ -53,11 +51,6 @@ ANNOTATED = {"stages": ["use"], "factors": {}, "sentiment": 0, "scope": "neither
 def kept(name: str) -> list[int]:
     """Numbers of the texts of a corpus that neither training nor calibration touches."""
     return [n for n in range(NUMBER) if bucket(f"{name}-{n}", 20) == 0]
-
-
-@pytest.fixture(scope="module")
-def engine(toy: Toy) -> Engine:
-    return Engine(load_bundle(toy.folder), threads=1)
 
 
 @pytest.fixture
