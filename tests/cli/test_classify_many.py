@@ -42,7 +42,18 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path, voc
     assert ids(voc("classify", tmp_path / "a[1].csv").out) == ["odd"]
 
 
-@pytest.mark.parametrize(("name", "told"), [("*.csv", "no file matches"), ("empty", "folder without Parquet files")])
+@pytest.mark.parametrize("pattern", ["**", "t/**", "t/year=*/**", "t/**/*", "t/**/*.parquet", "**/year=*"])
+def test_a_file_that_a_pattern_leads_to_in_several_ways_is_read_once(pattern: str, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    for number in (1, 2):
+        folder = tmp_path / "t" / f"year={number}"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"id": [number], "text": [TEXT]}), folder / "a.parquet")
+    assert ids(voc("classify", tmp_path / pattern).out) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("*.csv", "*.csv: no file matches"), ("*", "no file matches"), ("empty", "folder without Parquet files")]
+)
 def test_what_holds_nothing_to_read_is_refused(name: str, told: str, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     (tmp_path / "empty").mkdir()
     ran = voc("classify", tmp_path / name)
@@ -138,7 +149,7 @@ WRONG = [
     ("m.toml", "text = ", "not valid TOML or JSON"),
     ("m.json", "[1]", "at least one field"),
     ("m.toml", "", "at least one field"),
-    ("m.toml", "body = 'x'", "unknown field"),
+    ("m.toml", "body = 'x'", "unknown fields 'body'; known are id, text,"),
     ("m.toml", "text = 5", "must be the name of a column"),
     ("m.toml", "channel = 'nope'", "the mapping of channel (--mapping) names a column that is not there"),
     ("m.yaml", "text: x", ".toml or .json"),

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -32,11 +32,11 @@ def places_of(paths: Iterable[str]) -> tuple[Place, ...]:
     """Find the files.
 
     Args:
-        paths: files; patterns (`*`, `?`, `[...]`, `**` for folders at any depth) whose files are sorted by name; folders of
-            Parquet files, also partitioned ones, read in the order of their paths; or `-`.
+        paths: files; patterns (`*`, `?`, `[...]`, `**` for folders at any depth) whose files come once each, in the order of their
+            paths; folders of Parquet files, also partitioned ones, in the same order; or `-`.
 
     Raises:
-        InputError: a pattern matches nothing, or a folder holds no Parquet file.
+        InputError: a pattern matches no file, or a folder holds no Parquet file.
     """
     return tuple(place for path in paths for place in _places(path))
 
@@ -53,28 +53,45 @@ def _places(path: str) -> Iterator[Place]:
 
 
 def _matches(pattern: str) -> Iterator[Place]:
-    found = sorted(glob.glob(pattern, recursive=True))
-    if not found:
+    """Each file once, however often the pattern leads to it: by itself, and through its folders."""
+    found = (_parquets(path) if os.path.isdir(path) else [str(Path(path))] for path in glob.glob(pattern, recursive=True))
+    files = sorted({file for files in found for file in files}, key=_order)
+    if not files:
         raise InputError(f"{shown_name(pattern)}: no file matches")
-    for path in found:
-        if os.path.isdir(path):
-            if _parquets(path):
-                yield from _files_in(path, below=_fixed(pattern))
-        else:
-            yield Place(path, _partitions(path, below=_fixed(pattern)) if path.endswith(PARQUET) else {})
+    return (_place(path, below=_fixed(pattern)) for path in files)
 
 
 def _files_in(folder: str, *, below: str) -> Iterator[Place]:
     found = _parquets(folder)
     if not found:
-        raise InputError(f"{shown_name(folder)}: is a folder without Parquet files; name files, or a pattern in quotes ('{{...}}/*.csv')")
-    return (Place(path, _partitions(path, below=below)) for path in found)
+        raise InputError(f"{shown_name(folder)}: is a folder without Parquet files; name files, or a pattern in quotes ('FOLDER/*.csv')")
+    return (_place(path, below=below) for path in found)
+
+
+def files_below(folder: str) -> tuple[Place, ...]:
+    """Every file of a folder at any depth, in order, with the columns that its folders name; none where there is no folder."""
+    found = sorted((str(path) for path in Path(folder).rglob("*") if path.is_file()), key=_order)
+    return tuple(_place(path, below=folder) for path in found)
+
+
+def is_data(parts: Sequence[str]) -> bool:
+    """Whether a path below a folder is one of its Parquet files: names that begin with `_` or `.` are no data."""
+    return parts[-1].endswith(PARQUET) and not any(part[0] in "_." for part in parts)
 
 
 def _parquets(folder: str) -> list[str]:
-    """The Parquet files of a folder at any depth; names that begin with `_` or `.` are no data."""
+    """The Parquet files of a folder at any depth."""
     files = (path for path in Path(folder).rglob(f"*{PARQUET}") if path.is_file())
-    return sorted(str(path) for path in files if not any(part[0] in "_." for part in path.relative_to(folder).parts))
+    return sorted((str(path) for path in files if is_data(path.relative_to(folder).parts)), key=_order)
+
+
+def _order(path: str) -> tuple[str, ...]:
+    """Folder by folder: what lies in one folder stays together."""
+    return Path(path).parts
+
+
+def _place(path: str, *, below: str) -> Place:
+    return Place(path, _partitions(path, below=below) if path.endswith(PARQUET) else {})
 
 
 def _fixed(pattern: str) -> str:
