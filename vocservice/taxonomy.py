@@ -183,7 +183,8 @@ def has_place(label_set: LabelSet) -> bool:
 
 def lacking(taxonomy: Taxonomy) -> tuple[str, ...]:
     """Names of the fields of an Analysis that the taxonomy has no set for: what was never asked is left out, not blank."""
-    return tuple(name for name in _PLACES if not (name in taxonomy and has_place(taxonomy[name])))
+    placed = {label_set.name for label_set in taxonomy.sets if has_place(label_set)}
+    return tuple(name for name in _PLACES if name not in placed)
 
 
 def default_taxonomy_path() -> Path:

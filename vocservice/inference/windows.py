@@ -4,9 +4,10 @@ A text over the encoder's window is read in overlapping windows, never cut. The 
 known, stand before the text in every window; a long question is cut, and that is told.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tokenizers import Encoding, Tokenizer
 
@@ -110,8 +111,8 @@ def _by_turn(segments: list[Segment]) -> dict[int, list[tuple[int, int]]]:
 
 
 def _owners(offsets: list[tuple[int, int]], mine: list[tuple[int, int]]) -> list[int]:
-    """The segment of each token of one turn, whose segments are `mine`."""
+    """The segment of each token of one turn, whose segments are `mine`; what stands before the first belongs to it."""
     if not mine:
         return [NO_SEGMENT] * len(offsets)
-    starts = [start for start, _ in mine]
-    return [mine[max(bisect_right(starts, start) - 1, 0)][1] for start, _ in offsets]
+    firsts = [0, *(bisect_left(offsets, (start, 0)) for start, _ in mine[1:]), len(offsets)]
+    return [index for (_, index), (first, last) in zip(mine, pairwise(firsts), strict=True) for _ in range(first, last)]
