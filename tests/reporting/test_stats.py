@@ -98,7 +98,9 @@ def test_total_variation_is_half_the_differences() -> None:
 
 def test_benjamini_hochberg_by_hand() -> None:
     """p (i) x 4 / i from below: .01 x 4, .02 x 2, .03 x 4 / 3, .5."""
-    assert benjamini_hochberg([0.5, 0.01, 0.03, math.nan, 0.02]) == pytest.approx([0.5, 0.04, 0.04, math.nan, 0.04], nan_ok=True)
+    assert benjamini_hochberg([0.5, 0.01, None, 0.03, math.nan, 0.02]) == pytest.approx(
+        [0.5, 0.04, math.nan, 0.04, math.nan, 0.04], nan_ok=True
+    )
     assert benjamini_hochberg([]) == []
 
 

@@ -98,7 +98,7 @@ def emerging(before: Period, after: Period, *, least: int) -> Emerging:
     n = before.standing_for(kept[0]), after.standing_for(kept[1])
     tested = [_tested(found, group, sides, n, least) for group in range(len(found.clusters.centres))]
     shown = [theme for theme in tested if theme is not None]
-    qs = benjamini_hochberg([np.nan if theme.p is None else theme.p for theme in shown])
+    qs = benjamini_hochberg([theme.p for theme in shown])
     judged = sorted((_judged(theme, q) for theme, q in zip(shown, qs, strict=True)), key=_order)
     hidden = sum(len(found.members(group)) for group, theme in enumerate(tested) if theme is None)
     days = (before.first, before.last), (after.first, after.last)

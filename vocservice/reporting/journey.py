@@ -304,7 +304,7 @@ def _shares(
 
 def corrected(found: Sequence[One]) -> Iterator[One]:
     """The same with q over all that were tested, and a verdict."""
-    qs = benjamini_hochberg([math.nan if one.p is None else one.p for one in found])
+    qs = benjamini_hochberg([one.p for one in found])
     for one, q in zip(found, qs, strict=True):
         yield one if one.p is None else replace(one, q=q, verdict=_verdict(one.difference, q))
 

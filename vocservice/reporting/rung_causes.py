@@ -4,24 +4,24 @@ Customers are drawn into two halves. The complaints of one half are grouped as t
 stand behind and that words set apart is a cause. How frequent it is, is counted and tested on the other half alone.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vocservice.reporting.bases import Bases, average_of, sides_of
 from vocservice.reporting.clusters import Floats
 from vocservice.reporting.draws import customers_drawn, threshold
-from vocservice.reporting.estimate import MIN_N, share
-from vocservice.reporting.frame import Bools, Frame, Ints, count_of, distinct
+from vocservice.reporting.estimate import share
+from vocservice.reporting.frame import Bools, Frame, Ints, distinct
 from vocservice.reporting.frame import Floats as Doubles
 from vocservice.reporting.inflow import complaints_of
 from vocservice.reporting.regions import Region, region_of
 from vocservice.reporting.rows import Row, rows_at, vectors_at
 from vocservice.reporting.saying import said
-from vocservice.reporting.scope import CLEAR_Q, MIN_EARLIER, Cause, Rung, late_and_earlier
-from vocservice.reporting.stats import benjamini_hochberg, binomial_tail, predictive_tail
+from vocservice.reporting.scope import Cause, Rung, cells_of, climbed
+from vocservice.reporting.stats import benjamini_hochberg
 from vocservice.reporting.themes import Grouped, grouped, matrix_of
 
 RUNGS = 10
@@ -46,7 +46,7 @@ def with_causes(frame: Frame, rows: Sequence[Row], ladder: Sequence[Rung], *, le
         return tuple(ladder)
     halves = _Halves.of(frame)
     made = {(rung.stage, rung.factor): _split(rung, halves, rows, least) for rung in first}
-    qs = iter(benjamini_hochberg([math.nan if cause.p is None else cause.p for rung in made.values() for cause in rung.causes]))
+    qs = iter(benjamini_hochberg([cause.p for rung in made.values() for cause in rung.causes]))
     judged = {cell: replace(rung, causes=_judged(rung.causes, qs)) for cell, rung in made.items()}
     return tuple(judged.get((rung.stage, rung.factor), rung) for rung in ladder)
 
@@ -58,22 +58,22 @@ class _Halves:
     Attributes:
         drawn: (n,) number of each row's customer; those below a half make causes.
         complaints: (n,) rows that are service complaints.
-        is_late, is_earlier: (n,) rows of the last 28 days, and dated ones before.
+        sides: (n,) rows of the last 28 days, and dated ones before.
         average: the share of the average blamed cell among the complaints of the testing half.
     """
 
     frame: Frame
     drawn: Doubles
     complaints: Bools
-    is_late: Bools
-    is_earlier: Bools
+    sides: tuple[Bools, Bools]
     average: float
 
     @classmethod
     def of(cls, frame: Frame) -> "_Halves":
         complaints, drawn = frame.is_service, customers_drawn(frame)
-        average = _average(frame, complaints & (drawn >= HALF))
-        return cls(frame, drawn, complaints, *late_and_earlier(frame, complaints), average)
+        tested = complaints & (drawn >= HALF)
+        average = average_of(cells_of(frame, frame.blamed(), tested).values(), tested)
+        return cls(frame, drawn, complaints, sides_of(frame, complaints), average)
 
     def making(self, members: Ints) -> Ints:
         """The latest complaints of the one half."""
@@ -85,6 +85,10 @@ class _Halves:
         own = members[self.drawn[members] >= HALF]
         limit = threshold(self.drawn[own], TESTED_ON)
         return own[self.drawn[own] <= limit], (self.drawn >= HALF) & (self.drawn <= limit)
+
+    def bases(self, among: Bools) -> Bases:
+        """What complaints among some rows are held against."""
+        return Bases.of(self.complaints & among, self.sides, self.average)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +124,14 @@ class _Seen:
         vectors: (looked, width).
         is_tested: (looked,) rows of the testing half.
         without: rows of the testing half that have no vector.
-        among: (n,) rows of all customers on whom is tested.
+        bases: what its causes are held against, among the customers on whom is tested.
     """
 
     looked: Ints
     vectors: Floats
     is_tested: Bools
     without: Ints
-    among: Bools
-
-
-def _average(frame: Frame, complaints: Bools) -> float:
-    blamed = frame.blamed(complaints)
-    cells = np.bincount(blamed.stage.astype(np.int64) * len(frame.factor_keys) + blamed.factor)
-    return float(cells[cells > 0].mean()) / count_of(complaints) if len(cells) else 0.0
+    bases: Bases
 
 
 def _split(rung: Rung, halves: _Halves, rows: Sequence[Row], least: int) -> Rung:
@@ -148,7 +146,7 @@ def _split(rung: Rung, halves: _Halves, rows: Sequence[Row], least: int) -> Rung
         return replace(rung, left_out=len(asked) - len(vectors.by_row))
     has = vectors.told(asked)
     looked, is_tested = asked[has], (np.arange(len(asked)) >= len(making))[has]
-    seen = _Seen(looked, vectors.matrix(looked), is_tested, testing[~vectors.told(testing)], among)
+    seen = _Seen(looked, vectors.matrix(looked), is_tested, testing[~vectors.told(testing)], halves.bases(among))
     causes = tuple(_causes(halves, found, seen, vectors.bundle, least))
     others = len(looked) - sum(cause.records for cause in causes)
     return replace(rung, causes=causes, looked=len(looked), others=others, left_out=len(asked) - len(looked))
@@ -185,7 +183,8 @@ def _cause(halves: _Halves, seen: _Seen, words: tuple[str, ...], region: Region)
         tested=0, expected=None, ratio=None, p=None, q=None, base="", step="shared",
         ids=tuple(_typical(frame, held, region.distances(seen.vectors[is_held]))), region=region,
     )  # fmt: skip
-    return _held_against(made, list(_against(halves, seen.looked[is_held & seen.is_tested], seen)))
+    over = seen.bases.excess(seen.looked[is_held & seen.is_tested], seen.without)
+    return replace(made, tested=over.hits, expected=over.expected, ratio=over.ratio, p=over.p, base=over.base) if over else made
 
 
 def _typical(frame: Frame, held: Ints, distances: Floats) -> Iterator[str]:
@@ -196,42 +195,7 @@ def _typical(frame: Frame, held: Ints, distances: Floats) -> Iterator[str]:
         yield frame.ids[at].decode("utf-8", "surrogatepass")
 
 
-def _held_against(cause: Cause, bases: Sequence["_Against"]) -> Cause:
-    """The cause with the base that it exceeds most, as rungs are; p pays for the number of bases tried (Bonferroni)."""
-    base = min(bases, key=lambda one: one.p)
-    if not base.expected:
-        return cause
-    ratio, p = base.hits / base.expected, min(base.p * len(bases), 1.0)
-    return replace(cause, tested=base.hits, expected=base.expected, ratio=ratio, p=p, base=base.name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Against:
-    """A base: how likely so many complaints or more are under its rate, how many there are, and how many it expects."""
-
-    name: str
-    p: float
-    hits: int
-    expected: float
-
-
-def _against(halves: _Halves, held: Ints, seen: _Seen) -> Iterator[_Against]:
-    """The complaints of a cause in the testing half, held against each base.
-
-    An earlier complaint without a vector counts as one of the cause, so that none rises for want of vectors.
-    """
-    complaints = halves.complaints & seen.among
-    n = count_of(complaints)
-    yield _Against("the average cell", binomial_tail(len(held), n, halves.average), len(held), n * halves.average)
-    late, earlier = (count_of(complaints & side) for side in (halves.is_late, halves.is_earlier))
-    if earlier >= MIN_EARLIER and late >= MIN_N:
-        before = sum(count_of(halves.is_earlier[rows]) for rows in (held, seen.without))
-        hits = count_of(halves.is_late[held])
-        yield _Against("earlier records", predictive_tail(hits, late, before, earlier), hits, late * (before + 0.5) / (earlier + 1))
-
-
 def _judged(causes: Sequence[Cause], qs: Iterator[float]) -> tuple[Cause, ...]:
     """Candidates first, then the most frequent."""
-    found = [cause if cause.p is None else replace(cause, q=q) for cause, q in zip(causes, qs, strict=False)]
-    stepped = [replace(one, step="candidate") if one.q is not None and one.q <= CLEAR_Q and (one.ratio or 0) > 1 else one for one in found]
-    return tuple(sorted(stepped, key=lambda one: (one.step != "candidate", -one.records, one.words)))
+    found = [cause if cause.p is None else climbed(cause, q) for cause, q in zip(causes, qs, strict=False)]
+    return tuple(sorted(found, key=lambda one: (one.step != "candidate", -one.records, one.words)))

@@ -9,23 +9,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 
+from vocservice.reporting.bases import Bases, Excess, average_of, sides_of
 from vocservice.reporting.estimate import MIN_N, Estimate, share
 from vocservice.reporting.frame import NEGATIVE, Bools, Frame, Ints, Places, any_of, count_of, distinct
 from vocservice.reporting.quotes import ANONYMOUS
 from vocservice.reporting.recovery import RESOLVED, is_handling
 from vocservice.reporting.regions import Region
 from vocservice.reporting.rows import Row, rows_at
-from vocservice.reporting.stats import benjamini_hochberg, binomial_tail, predictive_tail
+from vocservice.reporting.stats import benjamini_hochberg
 from vocservice.reporting.terms import words_of
 
 KEYS = ("service_complaint", "experience_issue", "both", "neither")
 CUSTOMERS = 5
 CLEAR_Q = 0.05
-RECENT_DAYS = 28
-MIN_EARLIER = 20
 LISTED_IDS = 50
 MAX_WEEKS = 260
 SHOWN_WORDS = 5
@@ -138,6 +138,9 @@ class Rung:
     left_out: int = 0
 
 
+One = TypeVar("One", Rung, Cause)
+
+
 @dataclass(frozen=True, slots=True)
 class Unfixed:
     """Resolved transcripts whose cause is an experience issue: the customer was helped, the cause stays.
@@ -151,27 +154,6 @@ class Unfixed:
     share: Estimate
     causes: tuple[tuple[str | None, str, int], ...]
     ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """What a cell is held against, and the records on which it is tested.
-
-    Attributes:
-        rates: of each cell.
-        among: the records on which it is tested.
-        seen: of each cell how many earlier records of how many its rate is taken from; null where the rate is as good as known.
-    """
-
-    name: str
-    rates: Mapping[tuple[int, int], float]
-    among: Bools
-    seen: Mapping[tuple[int, int], tuple[int, int]] | None = None
-
-    def tail(self, cell: tuple[int, int], members: Ints) -> float:
-        """How likely so many records or more are, were the rate the same."""
-        hits, n = count_of(self.among[members]), count_of(self.among)
-        return binomial_tail(hits, n, self.rates[cell]) if self.seen is None else predictive_tail(hits, n, *self.seen[cell])
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,18 +238,16 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     if not complaints.any() or not frame.stage_keys:
         return
     blamed = frame.blamed()
-    issues = _cells(frame, blamed, frame.scope.is_name("experience_issue"))
-    cells = _cells(frame, blamed, complaints)
-    bases = _bases(frame, complaints, cells)
-    found = [
-        _held_against(_rung(frame, cell, members, customers, len(issues.get(cell, ()))), cell, members, bases)
-        for cell, members in cells.items()
-    ]
-    qs = benjamini_hochberg([math.nan if rung.p is None else rung.p for rung in found])
+    issues = cells_of(frame, blamed, frame.scope.is_name("experience_issue"))
+    cells = cells_of(frame, blamed, complaints)
+    made = {cell: _rung(frame, cell, members, customers, len(issues.get(cell, ()))) for cell, members in cells.items()}
+    bases = Bases.of(complaints, sides_of(frame, complaints), average_of(cells.values(), complaints))
+    found = [_held_against(rung, bases.excess(cells[cell])) if rung.step == "shared" else rung for cell, rung in made.items()]
+    qs = benjamini_hochberg([rung.p for rung in found])
     said = _Said.of(frame, complaints, rows) if rows else None
     words = [said.common(cell) if said and rung.p is not None else () for rung, cell in zip(found, cells, strict=True)]
     named = (replace(rung, words=own) for rung, own in zip(found, words, strict=True))
-    stepped = (rung if rung.p is None else _climbed(rung, q) for rung, q in zip(named, qs, strict=True))
+    stepped = (rung if rung.p is None else climbed(rung, q) for rung, q in zip(named, qs, strict=True))
     order = ("candidate", "shared", "repeated", "single")
     yield from sorted(stepped, key=lambda rung: (order.index(rung.step), -rung.customers, -rung.records, rung.stage, rung.factor))
 
@@ -366,10 +346,10 @@ def _owner(frame: Frame, key: str, name: str, mask: Bools, least: int) -> Owner:
 
 def _blamed(frame: Frame, among: Bools) -> Mapping[tuple[int, int], Ints]:
     """Rows of a mask that blame a factor, by the stage at which it stands, if any, and the factor."""
-    return _cells(frame, frame.places[frame.places.polarity == NEGATIVE], among) if among.any() else {}
+    return cells_of(frame, frame.places[frame.places.polarity == NEGATIVE], among) if among.any() else {}
 
 
-def _cells(frame: Frame, places: Places, among: Bools) -> Mapping[tuple[int, int], Ints]:
+def cells_of(frame: Frame, places: Places, among: Bools) -> Mapping[tuple[int, int], Ints]:
     """Rows of a mask by what stands at some places, as (stage, factor)."""
     at = np.flatnonzero(among[places.row])
     width, n = len(frame.factor_keys), max(len(frame), 1)
@@ -379,28 +359,6 @@ def _cells(frame: Frame, places: Places, among: Bools) -> Mapping[tuple[int, int
     cells = np.flatnonzero(counts)
     parts = np.split(members, np.cumsum(counts[cells])[:-1])
     return {(cell // width - 1, cell % width): part for cell, part in zip(cells.tolist(), parts, strict=False)}
-
-
-def late_and_earlier(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
-    """(n,) rows of the last 28 days of some complaints, and dated ones before."""
-    is_late = np.asarray(frame.day > max(int(frame.day.max(initial=0, where=complaints)) - RECENT_DAYS, 0))
-    return is_late, np.asarray((frame.day > 0) & ~is_late)
-
-
-def _bases(frame: Frame, complaints: Bools, cells: Mapping[tuple[int, int], Ints]) -> tuple[_Base, ...]:
-    """What a cell is held against: the average blamed cell, and its own rate before the last 28 days where there is such a time.
-
-    A cell that was never there before counts as half a record, so that its rate is not zero.
-    """
-    average = float(np.mean([len(members) for members in cells.values()])) / count_of(complaints) if cells else 0.0
-    bases = [_Base("the average cell", dict.fromkeys(cells, average), complaints)]
-    recent, earlier = (complaints & side for side in late_and_earlier(frame, complaints))
-    n = count_of(earlier)
-    if n >= MIN_EARLIER and count_of(recent) >= MIN_N:
-        seen = {cell: (count_of(earlier[members]), n) for cell, members in cells.items()}
-        rates = {cell: (hits + 0.5) / (n + 1) for cell, (hits, n) in seen.items()}
-        bases.append(_Base("earlier records", rates, recent, seen))
-    return tuple(bases)
 
 
 def _rung(frame: Frame, cell: tuple[int, int], members: Ints, wanted: int, issues: int) -> Rung:
@@ -418,19 +376,14 @@ def _rung(frame: Frame, cell: tuple[int, int], members: Ints, wanted: int, issue
     )  # fmt: skip
 
 
-def _held_against(rung: Rung, cell: tuple[int, int], members: Ints, bases: Sequence[_Base]) -> Rung:
-    """The rung with the base that it exceeds most; p pays for the number of bases tried (Bonferroni)."""
-    if rung.step != "shared":
-        return rung
-    p, base = min(((base.tail(cell, members), base) for base in bases), key=lambda found: found[0])
-    expected = base.rates[cell] * count_of(base.among)
-    ratio = count_of(base.among[members]) / expected
-    return replace(rung, expected=expected, ratio=ratio, p=min(p * len(bases), 1.0), base=base.name)
+def _held_against(rung: Rung, over: Excess | None) -> Rung:
+    return replace(rung, expected=over.expected, ratio=over.ratio, p=over.p, base=over.base) if over else rung
 
 
-def _climbed(rung: Rung, q: float) -> Rung:
-    is_candidate = q <= CLEAR_Q and (rung.ratio or 0) > 1
-    return replace(rung, q=q, step="candidate" if is_candidate else rung.step)
+def climbed(one: One, q: float) -> One:
+    """A rung or a cause with its q, as a candidate where it is clearly above its base."""
+    is_candidate = q <= CLEAR_Q and (one.ratio or 0) > 1
+    return replace(one, q=q, step="candidate" if is_candidate else one.step)
 
 
 def _ids(frame: Frame, members: Ints) -> tuple[str, ...]:

@@ -149,8 +149,8 @@ def total_variation(a: Counts, b: Counts) -> float:
     return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
 
 
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """q of each p: the share of false alarms among all at or below it (Benjamini and Hochberg 1995); NaN stays NaN."""
+def benjamini_hochberg(p: Sequence[float | None]) -> list[float]:
+    """q of each p: the share of false alarms among all at or below it (Benjamini and Hochberg 1995); NaN for None or NaN."""
     found = np.asarray(p, dtype=np.float64)
     tested = np.flatnonzero(~np.isnan(found))
     order = tested[np.argsort(found[tested], kind="stable")]

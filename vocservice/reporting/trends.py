@@ -315,7 +315,7 @@ def _two_sided(chances: Floats, hits: int) -> float:
 
 
 def _corrected(found: Sequence[Series]) -> Iterator[Series]:
-    qs = iter(benjamini_hochberg([math.nan if point.p is None else point.p for series in found for point in series.points]))
+    qs = iter(benjamini_hochberg([point.p for series in found for point in series.points]))
     for series in found:
         yield replace(series, points=tuple(_judged(point, next(qs)) for point in series.points))
 
