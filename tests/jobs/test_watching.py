@@ -213,7 +213,7 @@ def test_a_watch_whose_mails_became_dead_letters_looks_again(store: Store, setti
 
 def test_a_look_tells_nothing_for_the_segment_chosen_during_it_and_of_a_watch_deleted_during_it_nothing(store: Store, reader: User) -> None:
     made = watch(store, reader, tells_endpoints=True)
-    phone = Wish("Monday", "Phone", {"channel": "phone"}, Selection(channel="phone"), made.timing, made.readers, tells_endpoints=True)
+    phone = Wish("Monday", made.timing, made.readers, True, "Phone", {"channel": "phone"}, Selection(channel="phone"))
     found = ["anomaly:day:2026-11-26:negative sentiment:high"]
     with store.database.write() as connection:
         outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", actor="test")

@@ -96,7 +96,7 @@ def lines_of(letter: Letter, url: str) -> Iterator[str]:
 
 def _is_news(letter: Letter) -> bool:
     """A digest also speaks of what is overdue; every other alert of what is new only."""
-    return bool(letter.matters or (letter.alert.timing.digest_at and letter.overdue))
+    return bool(letter.matters or (letter.alert.is_digest and letter.overdue))
 
 
 def _line(matter: Matter, url: str) -> str:

@@ -23,6 +23,7 @@ from vocservice.store.database import now
 from vocservice.store.figures import is_behind
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
+from vocservice.store.review.telling import addresses
 from vocservice.taxonomy import Taxonomy
 
 if TYPE_CHECKING:  # numpy comes with the first figure
@@ -158,7 +159,7 @@ class Watching:
 
     def _mail(self, message: Message, readers: Sequence[str], at: datetime, *, mark: str) -> None:
         with self.store.database.read() as connection:
-            to = watches.addresses(connection, message.watch, readers)
+            to = addresses(connection, message.watch.workspace_id, readers, watches.READ_BY)
         if not to:
             return
         text, named = "\n".join(lines_of(message, self._url)), hashlib.sha256(mark.encode()).hexdigest()[:32]

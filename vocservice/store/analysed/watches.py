@@ -14,19 +14,18 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from vocservice.errors import InputError
 from vocservice.records import Json
 from vocservice.store import audit, jobs
-from vocservice.store.accounts import users
 from vocservice.store.accounts.users import ANALYST, User
 from vocservice.store.analysed import outbound
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.received.sources import checked_name
-from vocservice.store.review.timing import Timing, kept, timing_in
+from vocservice.store.review.telling import Telling, checked, told_in
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import watches
 
 WATCH, NOW = "watch", "watch_now"
+READ_BY = ANALYST
 MOST = 50
 LOOK = timedelta(hours=3)
 REMEMBERED = timedelta(days=28)
@@ -34,49 +33,35 @@ _ANY = Selection()
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told what of the workbench, and when.
+class Wish(Telling):
+    """Who is to be told what of the workbench, and when.
 
     Attributes:
         segment: the name of what is watched; blank for every record.
         filters: the parameters of its page.
         selection: the records that they choose.
-        readers: ids of the users who get a mail.
-        tells_endpoints: whether `watch.found` is sent to endpoints.
+    """
+
+    segment: str
+    filters: Mapping[str, str]
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Wish):
+    """A wish that is kept.
+
+    Attributes:
         since: of what ended before, a watch without a digest is silent.
         told: what was told, by its key, with the last day on which it was found.
     """
 
     id: str
     workspace_id: str
-    name: str
-    segment: str
-    filters: Mapping[str, str]
-    selection: Selection
-    timing: Timing
-    readers: tuple[str, ...]
-    tells_endpoints: bool
     is_enabled: bool
     since: datetime
     last_sent_at: datetime | None
     told: Mapping[str, str]
-
-    @property
-    def is_digest(self) -> bool:
-        return self.timing.digest_at is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A watch that somebody wants; as in Watch."""
-
-    name: str
-    segment: str
-    filters: Mapping[str, str]
-    selection: Selection
-    timing: Timing
-    readers: tuple[str, ...]
-    tells_endpoints: bool
 
 
 def create(connection: Connection, user: User, wish: Wish) -> Watch:
@@ -156,16 +141,6 @@ def ask_now(connection: Connection, user: User, watch: Watch) -> None:
     _audit(connection, user, "watch.send", watch.id)
 
 
-def possible_readers(connection: Connection, workspace_id: str) -> list[User]:
-    """The people of a workspace who may see the workbench."""
-    return [user for user in users.listed(connection, workspace_id) if user.may(ANALYST)]
-
-
-def addresses(connection: Connection, watch: Watch, readers: Collection[str]) -> tuple[str, ...]:
-    """Of those among the readers who may still read it."""
-    return tuple(user.email for user in possible_readers(connection, watch.workspace_id) if user.id in readers)
-
-
 def put_off(connection: Connection, watch: Watch) -> bool:
     """Await the end of a cool-down or of quiet hours; False where it may speak now."""
     at = now(connection)
@@ -216,13 +191,8 @@ def _await(connection: Connection, watch: Watch, *, last: datetime | None = None
 
 
 def _checked(connection: Connection, user: User, wish: Wish) -> Json:
-    if not (wish.readers or wish.tells_endpoints):
-        raise InputError("choose who gets a mail, or that endpoints are told", code="alert_silent")
-    if set(wish.readers) - {reader.id for reader in possible_readers(connection, user.workspace_id)}:
-        raise InputError("choose among the people of this workspace", code="reader_unknown")
-    named = {"name": checked_name(wish.name), "segment": wish.segment, "filters": dict(wish.filters)}
-    told = {"readers": list(wish.readers), "tells_endpoints": wish.tells_endpoints}
-    return {**named, "selection": written(wish.selection), **kept(wish.timing), **told}
+    watched = {"segment": wish.segment, "filters": dict(wish.filters), "selection": written(wish.selection)}
+    return checked(connection, user, wish, READ_BY) | watched
 
 
 def written(selection: Selection) -> Json:
@@ -246,8 +216,8 @@ def _forget(connection: Connection, watch: Watch, *kinds: str) -> None:
 
 def _watch(row: Row[Any]) -> Watch:
     selection = Selection(**{name: _frozen(value) for name, value in row.selection.items()})
-    seen = (dict(row.filters), selection, timing_in(row), tuple(row.readers), row.tells_endpoints, row.is_enabled)
-    return Watch(row.id, row.workspace_id, row.name, row.segment, *seen, row.since, row.last_sent_at, dict(row.told))
+    watched = (row.segment, dict(row.filters), selection)
+    return Watch(*told_in(row), *watched, row.id, row.workspace_id, row.is_enabled, row.since, row.last_sent_at, dict(row.told))
 
 
 def _frozen(value: Any) -> Any:

@@ -15,16 +15,14 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, 
 from vocservice.errors import InputError
 from vocservice.records import Json
 from vocservice.store import audit, jobs
-from vocservice.store.accounts import users
 from vocservice.store.accounts.users import SUPPORT_LEAD, User
 from vocservice.store.analysed import outbound
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.received.records import guard
-from vocservice.store.received.sources import checked_name
 from vocservice.store.review.reviews import is_overdue
-from vocservice.store.review.timing import Timing, kept, timing_in
+from vocservice.store.review.telling import Telling, addresses, checked, told_in
 from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import alert_matters, alerts, records, review_labels, reviews
 from vocservice.store.schema import jobs as job_table
@@ -32,25 +30,27 @@ from vocservice.store.schema import jobs as job_table
 ALERT, TRY = "alert", "alert_try"
 MOST = 50
 HIGHEST_URGENCY = 1000
+READ_BY = SUPPORT_LEAD
 _LIVE = select(alerts).where(alerts.c.workspace_id == bindparam("workspace"), alerts.c.is_enabled)
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """Who is told of which records, and when.
+class Wish(Telling):
+    """Who is to be told of which records, and when.
 
     `labels`: any of them, as `SET.KEY`; none means every record that comes to the desk. `least_urgency` is in points.
-    `readers`: ids of the users who get a mail. `tells_endpoints`: whether `alert.raised` is sent to endpoints.
     """
+
+    labels: tuple[str, ...]
+    least_urgency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert(Wish):
+    """A wish that is kept."""
 
     id: str
     workspace_id: str
-    name: str
-    labels: tuple[str, ...]
-    least_urgency: int
-    timing: Timing
-    readers: tuple[str, ...]
-    tells_endpoints: bool
     is_enabled: bool
     created_at: datetime
     last_sent_at: datetime | None
@@ -58,18 +58,6 @@ class Alert:
     def wants(self, found: Collection[str], points: float) -> bool:
         """Whether it speaks of a record with these labels and so many points."""
         return points >= self.least_urgency and (not self.labels or not set(self.labels).isdisjoint(found))
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """An alert that somebody wants; as in Alert."""
-
-    name: str
-    labels: tuple[str, ...]
-    least_urgency: int
-    timing: Timing
-    readers: tuple[str, ...]
-    tells_endpoints: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +93,9 @@ def create(connection: Connection, user: User, wish: Wish, *, known: Collection[
     """
     _check(connection, user, wish, known)
     at = now(connection)
-    values = {
-        "id": new_id("alt"),
-        "workspace_id": user.workspace_id,
-        "name": checked_name(wish.name),
-        "labels": list(wish.labels),
-        "least_urgency": wish.least_urgency,
-        **kept(wish.timing),
-        "readers": list(wish.readers),
-        "tells_endpoints": wish.tells_endpoints,
-        "is_enabled": True,
-        "created_at": at,
-    }
-    connection.execute(insert(alerts).values(**values))
+    values = {"id": new_id("alt"), "workspace_id": user.workspace_id, "is_enabled": True, "created_at": at}
+    chosen = {"labels": list(wish.labels), "least_urgency": wish.least_urgency}
+    connection.execute(insert(alerts).values(**values, **chosen, **checked(connection, user, wish, READ_BY)))
     made = get(connection, user.workspace_id, str(values["id"]))
     _await_digest(connection, made, at)
     audit.write(connection, user.workspace_id, Act(user.actor, "alert.create", made.id, {"labels": list(wish.labels)}))
@@ -190,13 +168,14 @@ def letter(connection: Connection, alert_id: str) -> Letter | None:
     if row is None:
         return None
     alert = _alert(row)
-    return Letter(alert, _addresses(connection, alert), tuple(_matters(connection, alert)), *_counts(connection, alert.workspace_id))
+    to = addresses(connection, alert.workspace_id, alert.readers, READ_BY)
+    return Letter(alert, to, tuple(_matters(connection, alert)), *_counts(connection, alert.workspace_id))
 
 
 def put_off(connection: Connection, alert: Alert) -> bool:
     """Await the moment at which it may speak; False where that is now."""
     at = now(connection)
-    if alert.timing.digest_at is not None or alert.timing.next_at(at, alert.last_sent_at) <= at:
+    if alert.is_digest or alert.timing.next_at(at, alert.last_sent_at) <= at:
         return False
     _due(connection, alert, at, last=alert.last_sent_at)
     return True
@@ -220,10 +199,10 @@ def said(connection: Connection, sent: Letter) -> None:
     undecided = select(reviews.c.record_id).where(reviews.c.workspace_id == alert.workspace_id, reviews.c.decided_at.is_(None))
     gone = alert_matters.c.record_id.not_in(undecided)  # what was decided meanwhile is nobody's matter any longer
     connection.execute(update(alert_matters).where(*unsaid, gone).values(said_at=at))
-    if sent.matters or alert.timing.digest_at:
+    if sent.matters or alert.is_digest:
         connection.execute(update(alerts).where(alerts.c.id == alert.id).values(last_sent_at=at))
     _await_digest(connection, alert, at)
-    if alert.timing.digest_at is None and connection.scalar(select(alert_matters.c.record_id).where(*unsaid).limit(1)):
+    if not alert.is_digest and connection.scalar(select(alert_matters.c.record_id).where(*unsaid).limit(1)):
         _due(connection, alert, at, last=at)
 
 
@@ -232,22 +211,8 @@ def _check(connection: Connection, user: User, wish: Wish, known: Collection[str
         raise InputError(f"there is no label {unknown[0][:100]}", code="label_unknown")
     if not 0 <= wish.least_urgency <= HIGHEST_URGENCY:
         raise InputError(f"an urgency has 0 to {HIGHEST_URGENCY} points", code="urgency_invalid")
-    if not (wish.readers or wish.tells_endpoints):
-        raise InputError("choose who gets a mail, or that endpoints are told", code="alert_silent")
-    if set(wish.readers) - {reader.id for reader in possible_readers(connection, user.workspace_id)}:
-        raise InputError("choose among the people of this workspace who work at the desk", code="reader_unknown")
     if len(listed(connection, user.workspace_id)) >= MOST:
         raise InputError(f"there are {MOST} alerts; delete one first", code="alerts_full")
-
-
-def possible_readers(connection: Connection, workspace_id: str) -> list[User]:
-    """The people of a workspace who decide at the desk."""
-    return [user for user in users.listed(connection, workspace_id) if user.may(SUPPORT_LEAD)]
-
-
-def _addresses(connection: Connection, alert: Alert) -> tuple[str, ...]:
-    """Of the readers who may still read it."""
-    return tuple(user.email for user in possible_readers(connection, alert.workspace_id) if user.id in alert.readers)
 
 
 def _note(connection: Connection, alert: Alert, record_id: str) -> bool:
@@ -255,7 +220,7 @@ def _note(connection: Connection, alert: Alert, record_id: str) -> bool:
     values = {"alert_id": alert.id, "record_id": record_id, "workspace_id": alert.workspace_id, "at": at}
     if not insert_if_new(connection, alert_matters, values):
         return False
-    if alert.timing.digest_at is None or not _is_awaited(connection, alert):
+    if not alert.is_digest or not _is_awaited(connection, alert):
         _due(connection, alert, at, last=alert.last_sent_at)
     return True
 
@@ -267,7 +232,7 @@ def _is_awaited(connection: Connection, alert: Alert) -> bool:
 
 
 def _await_digest(connection: Connection, alert: Alert, at: datetime) -> None:
-    if alert.timing.digest_at is not None:
+    if alert.is_digest:
         _due(connection, alert, at, last=None)
 
 
@@ -315,5 +280,5 @@ def _data(alert: Alert, matter: Matter) -> Json:
 
 
 def _alert(row: Row[Any]) -> Alert:
-    told = (tuple(row.readers), row.tells_endpoints, row.is_enabled, row.created_at, row.last_sent_at)
-    return Alert(row.id, row.workspace_id, row.name, tuple(row.labels), row.least_urgency, timing_in(row), *told)
+    kept = (row.id, row.workspace_id, row.is_enabled, row.created_at, row.last_sent_at)
+    return Alert(*told_in(row), tuple(row.labels), row.least_urgency, *kept)

@@ -10,6 +10,7 @@ from vocservice.store.review import alerts, rules, urgency
 from vocservice.store.review.alerts import Wish
 from vocservice.store.review.rule_hits import REVIEW
 from vocservice.store.review.timing import Timing, timing_of, zones
+from vocservice.store.review.telling import possible_readers
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.state import state
@@ -66,7 +67,7 @@ def change(alert_id: str) -> Response:
 def _page(*, status: int = 200, fault: str = "", said: str = "") -> Response:
     with people.database().read() as connection:
         found = alerts.listed(connection, person().workspace_id)
-        readers = alerts.possible_readers(connection, person().workspace_id)
+        readers = possible_readers(connection, person().workspace_id, alerts.READ_BY)
     values = {"alerts": found, "readers": readers, "labels": _labels(), "days": DAYS, "zones": zones()}
     return people.shown(
         "admin_alerts.html", status=status, fault=fault, said=said, sends_mail=state().sends_mail, form=_kept(fault), **values
@@ -83,8 +84,8 @@ def _wish() -> Wish:
     readers = tuple(form.getlist("reader"))
     if readers:
         check_mail()
-    wanted = (form.get("name", ""), tuple(form.getlist("label")), _number("urgency"))
-    return Wish(*wanted, timing_in_form(), readers, form.get("endpoints") == "on")
+    told = (form.get("name", ""), timing_in_form(), readers, form.get("endpoints") == "on")
+    return Wish(*told, tuple(form.getlist("label")), _number("urgency"))
 
 
 def check_mail() -> None:

@@ -11,6 +11,7 @@ from vocservice.store.analysed import watches
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.analysed.watches import Watch, Wish
 from vocservice.store.review import views
+from vocservice.store.review.telling import possible_readers
 from vocservice.store.review.timing import Timing, zones
 from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
@@ -112,7 +113,7 @@ def _one_page(held: Watch, *, status: int = 200, fault: str = "") -> Response:
 
 def _shown(template: str, *, status: int, **values: object) -> Response:
     with people.database().read() as connection:
-        readers = watches.possible_readers(connection, person().workspace_id)
+        readers = possible_readers(connection, person().workspace_id, watches.READ_BY)
         segments = [view for view in views.listed(connection, person(), page=WORKBENCH) if _is_fit(view.filters)]
     choices = {"readers": readers, "segments": segments, "days": DAYS, "zones": zones(), "sends_mail": state().sends_mail}
     return people.shown(template, status=status, **choices, **values)
@@ -156,8 +157,8 @@ def _wish(held: Watch | None) -> Wish:
     readers = tuple(form.getlist("reader"))
     if readers:
         check_mail()
-    segment, filters, selection = _segment(form.get("segment", ""), held)
-    return Wish(form.get("name", ""), segment, filters, selection, timing_in_form(), readers, form.get("endpoints") == "on")
+    told = (form.get("name", ""), timing_in_form(), readers, form.get("endpoints") == "on")
+    return Wish(*told, *_segment(form.get("segment", ""), held))
 
 
 def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, str], Selection]:
