@@ -269,7 +269,8 @@ class Client:
             return read(Batch, self._answer(request))
 
     def label_reference(self, reference: str, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
-        """The same with a file that the server has already: `reference` is its path in the folder of the workspace there."""
+        """The same with what the server has already: `reference` is the path of a file, a folder of Parquet files or a pattern in the
+        folder of the workspace there."""
         path = f"/v1/batches{_query({'reference': reference, **_wishes(mapping, options)})}"
         return read(Batch, self._json("POST", path, is_repeatable=False))
 

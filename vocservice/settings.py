@@ -126,7 +126,8 @@ class MailSettings(BaseModel):
 class BatchSettings(BaseModel):
     """Where files that are labelled as a whole lie, how large one may be, how many may be open in a workspace, and days of results.
 
-    `sources`: folder of files that are on the server already, a folder a workspace; blank where none may be named.
+    `max_bytes`: of a file, or of all that are named together. `sources`: folder of files that are on the server already, a folder a
+    workspace; blank where none may be named.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

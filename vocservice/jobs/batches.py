@@ -23,16 +23,16 @@ from vocservice.batch.run import Run, write
 from vocservice.batch.shards import Shards
 from vocservice.errors import BundleError, InputError, ResumeError, StoreError
 from vocservice.jobs.heartbeat import Heartbeat
+from vocservice.jobs.places import as_sent, places_of
 from vocservice.records import Rejected, Result
 from vocservice.settings import Settings
 from vocservice.store import jobs
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
 from vocservice.store.received import batches
-from vocservice.store.received.batch_files import BatchFiles, all_in, as_sent
+from vocservice.store.received.batch_files import BatchFiles, all_in
 from vocservice.store.received.batches import DONE, FAILED, Batch
 from vocservice.tables.labels import EXPLODABLE
-from vocservice.tables.places import Place
 
 log = logging.getLogger("vocservice.jobs")
 
@@ -83,7 +83,7 @@ class Batches:
             outcome = {
                 "status": FAILED,
                 "error_code": error.code,
-                "error_message": as_sent(error.message, batch.name) if batch else error.message,
+                "error_message": as_sent(error.message, places_of(batch, files)) if batch else error.message,
             }
         self._finish(job, lease, outcome)
 
@@ -113,8 +113,7 @@ class Batches:
         _check_explode(options.explode, analyser)
         output = files.result(options.format)
         selection = Selection(mapping=batch.mapping, sheet=options.sheet, limit=options.limit)
-        place = Place(str(files.input(batch.input_format)), name=batch.name)
-        with Inputs.open([place], selection, is_table=options.format != "jsonl") as inputs:
+        with Inputs.open(places_of(batch, files), selection, is_table=options.format != "jsonl") as inputs:
             plan = make_plan(inputs.places, analyser, self._settings, options=_deciding(batch), mapping=inputs.mapping)
             meter = _Meter(self._store, self._beat, self._stop, job, lease)
             meter.begin(self._counted(inputs, meter, files.named(options.format)))
@@ -233,7 +232,7 @@ def _deciding(batch: Batch) -> dict[str, Any]:
 def _check_explode(wanted: str | None, analyser: Analyser) -> None:
     known = (*(name for name in EXPLODABLE if name not in analyser.lacks), *analyser.label_sets)
     if wanted is not None and wanted not in known:
-        raise InputError(f"explode knows {', '.join(known)}", code="option_invalid")
+        raise InputError(f"explode takes one of {', '.join(known)}", code="option_invalid")
 
 
 def _settle(files: BatchFiles, status: str | None) -> None:

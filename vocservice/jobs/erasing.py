@@ -8,11 +8,11 @@ after it leaves files that the next look of any worker removes, one before it le
 from datetime import timedelta
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 from vocservice.batch import named
 from vocservice.batch.inputs import Inputs, Selection
 from vocservice.errors import InputError
+from vocservice.jobs.places import places_of
 from vocservice.records import Json
 from vocservice.settings import BatchSettings
 from vocservice.store import audit, jobs
@@ -22,7 +22,6 @@ from vocservice.store.opened import Store
 from vocservice.store.received import batches
 from vocservice.store.received.batch_files import BatchFiles
 from vocservice.store.received.batches import DRAFT, Batch
-from vocservice.tables.places import Place
 
 MAX_ATTEMPTS = 20
 
@@ -60,12 +59,12 @@ def names(batch: Batch, files: BatchFiles, hashed: str, hash_of: named.Hash) -> 
         return True
     if (found := noted_in(batch, files, hashed)) is not None:
         return found
-    path = files.input(batch.input_format)
     try:
-        return _is_in_input(path, batch, hashed, hash_of)
+        is_there = _is_in_input(batch, files, hashed, hash_of)
     except InputError:
-        found = noted_in(batch, files, hashed)  # a worker may have counted it, and ended it, meanwhile
-        return not files.is_empty() if found is None else found
+        is_there = not files.is_empty()
+    found = noted_in(batch, files, hashed)  # a worker may have counted it, ended it and removed some of it meanwhile
+    return is_there if found is None else found
 
 
 def told(store: Store, folder: str, workspace_id: str, subject: str) -> list[Json]:
@@ -95,7 +94,7 @@ def files_of(folder: str, batch: Batch) -> BatchFiles:
     return BatchFiles.of(folder, batch.workspace_id, batch.id)
 
 
-def _is_in_input(path: Path, batch: Batch, hashed: str, hash_of: named.Hash) -> bool:
+def _is_in_input(batch: Batch, files: BatchFiles, hashed: str, hash_of: named.Hash) -> bool:
     selection = Selection(mapping=batch.mapping, sheet=batch.options.sheet)
-    with Inputs.open([Place(str(path), name=batch.name)], selection, is_table=False) as inputs:
+    with Inputs.open(places_of(batch, files), selection, is_table=False) as inputs:
         return named.is_among(chain(inputs, inputs.turns()), hashed, hash_of)

@@ -1,9 +1,9 @@
 """A folder and a batch in, the places of its files out: every name is ours, whatever the client called the file.
 
-`FOLDER/WORKSPACE/BATCH/` holds `input.SUFFIX`, and what `vocservice.batch` writes for `result.SUFFIX`. It is for its owner alone.
+`FOLDER/WORKSPACE/BATCH/` holds `input.SUFFIX`, or `input/` with several files of this server by their own names, and what
+`vocservice.batch` writes for `result.SUFFIX`. It is for its owner alone.
 """
 
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -40,6 +40,15 @@ class BatchFiles:
     def input(self, input_format: str) -> Path:
         """The file as it came."""
         return self.folder / f"{_INPUT}.{input_format}"
+
+    @property
+    def parts(self) -> Path:
+        """The folder of files that came together."""
+        return self.folder / _INPUT
+
+    def part(self, below: tuple[str, ...]) -> Path:
+        """One of them, by the parts of its path there."""
+        return self.parts.joinpath(*below)
 
     def result(self, output_format: str) -> Path:
         """The file with its labels."""
@@ -90,11 +99,6 @@ def writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"the folder of batches cannot be written ({error.strerror})", code=UNWRITABLE) from None
-
-
-def as_sent(message: str, name: str) -> str:
-    """A message about the input, which begins with our name of it, under the client's name."""
-    return re.sub(rf"^{_INPUT}\.[a-z]+(?=: )", lambda _: name, message)
 
 
 def all_in(root: str, workspace_ids: Iterable[str]) -> Iterator[tuple[str, BatchFiles]]:

@@ -13,15 +13,17 @@ from typing import Any
 from flask import Blueprint, Response, request, send_file
 
 from vocservice.batch.shards import finished
+from vocservice.jobs.places import places_of
 from vocservice.records import Json, Result
 from vocservice.store.accounts.keys import Key
 from vocservice.store.received import batches
 from vocservice.store.received.batch_files import BatchFiles
 from vocservice.store.received.batches import DONE, Batch, BatchError
+from vocservice.tables.places import Place
 from vocservice.tables.write_jsonl import json_line
 from vocservice.web import logs
 from vocservice.web.answers import json_answer
-from vocservice.web.batches.wishes import check_file, mapping_of, options_of
+from vocservice.web.batches.wishes import check_files, mapping_of, options_of
 from vocservice.web.problems import RequestError, problem
 from vocservice.web.requests import access, uploads
 from vocservice.web.requests.body import parse_json
@@ -136,6 +138,11 @@ def files_of(batch: Batch) -> BatchFiles:
     return BatchFiles.of(state().batches.folder, batch.workspace_id, batch.id)
 
 
+def places(batch: Batch) -> tuple[Place, ...]:
+    """What is read of a batch."""
+    return places_of(batch, files_of(batch))
+
+
 def cancelled(batch: Batch, *, actor: str) -> Batch:
     """The batch after it was cancelled; files that no worker ever took up go at once, others when the worker notices.
 
@@ -219,9 +226,9 @@ def _check_room(key: Key) -> None:
 def _queued(key: Key, sent: Sent, mapping_json: bytes, options_json: bytes) -> Batch:
     settings, actor = state().batches, access.actor(key)
     mapping = mapping_of(parse_json(mapping_json))
-    with uploads.kept(sent, settings, workspace_id=key.workspace_id, actor=actor) as (batch_id, upload, path):
+    with uploads.kept(sent, settings, workspace_id=key.workspace_id, actor=actor) as (batch_id, upload, places):
         options = options_of(parse_json(options_json), input_format=upload.input_format)
-        check_file(path, mapping, options, name=upload.name)
+        check_files(places, mapping, options)
         with state().stored.open().database.write() as connection:
             made = batches.add(connection, key.workspace_id, batch_id, upload, max_open=settings.max_open)
             return batches.start(connection, made, mapping=mapping, options=options, max_open=settings.max_open, actor=actor)

@@ -3,6 +3,7 @@
 The first rows are shown as they came only to whoever uploaded them, and only until the batch is started.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,12 @@ from vocservice.store.accounts.users import ANALYST
 from vocservice.store.received import batches
 from vocservice.store.received.batches import DRAFT, Batch, BatchError
 from vocservice.tables.formats import FORMATS, WRITTEN, written_as
+from vocservice.tables.places import Place
 from vocservice.taxonomy import lacking
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.batches import api as api
-from vocservice.web.batches.wishes import FIELDS, Preview, check_file, explodable, mapping_of, options_of, preview_of
+from vocservice.web.batches.wishes import FIELDS, Preview, check_files, explodable, mapping_of, options_of, preview_of
 from vocservice.web.requests import uploads
 from vocservice.web.shown.view import TITLES
 from vocservice.web.state import state
@@ -39,7 +41,7 @@ FORMAT_NAMES = {
     "txt": "Text with speakers",
 }
 FIELD_NAMES = {
-    "id": "Id of the record",
+    "id": "Record id",
     "text": "Text",
     "channel": "Channel",
     "question": "Question",
@@ -52,7 +54,7 @@ FIELD_NAMES = {
     "at": "Time of the turn",
 }
 STATUS_NAMES = {
-    "draft": "Waits for its columns",
+    "draft": "Columns to be chosen",
     "queued": "Queued",
     "running": "Running",
     "done": "Done",
@@ -94,9 +96,9 @@ def upload() -> Response:
     try:
         with (
             api.sent_or_referred(request.form.get("reference"), workspace_id=user.workspace_id) as sent,
-            uploads.kept(sent, settings, workspace_id=user.workspace_id, actor=user.actor) as (batch_id, found, path),
+            uploads.kept(sent, settings, workspace_id=user.workspace_id, actor=user.actor) as (batch_id, found, places),
         ):
-            preview_of(path, name=found.name)
+            preview_of(places)
             with people.database().write() as connection:
                 batches.add(connection, user.workspace_id, batch_id, found, max_open=settings.max_open)
     except (InputError, OutputError) as error:
@@ -125,7 +127,7 @@ def start(batch_id: str) -> Response:
         mapping = mapping_of(chosen.mapping)
         options = options_of(chosen.options, input_format=batch.input_format)
         if batch.status == DRAFT:
-            check_file(api.files_of(batch).input(batch.input_format), mapping, options, name=batch.name)
+            check_files(api.places(batch), mapping, options)
         with people.database().write() as connection:
             max_open = state().batches.max_open
             batches.start(connection, batch, mapping=mapping, options=options, max_open=max_open, actor=person().actor)
@@ -194,19 +196,21 @@ def _form(*, fault: str = "", status: int = 200) -> Response:
 
 def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fault: str = "", status: int = 200) -> Response:
     """The form of the columns; without the rows for whoever did not send them."""
-    preview, unread = _previewed(batch, sheet)
+    places = api.places(batch)
+    preview, unread = _previewed(places, sheet)
     fields = chosen.mapping if chosen else dict(preview.fields)
     options = chosen.options if chosen else {"format": written_as(batch.input_format), "sheet": sheet}
-    values = {"preview": preview, "fields": fields, "options": options, "fault": fault or unread, "is_mine": _is_mine(batch)}
+    values: dict[str, Any] = {"preview": preview, "fields": fields, "options": options, "fault": fault or unread}
+    values |= {"is_mine": _is_mine(batch), "files": len(places)}
     own, lacked = _own_sets(), lacking(state().model.taxonomy())
     sets = tuple(name for name in explodable(own) if name in own or name not in lacked)
     return people.shown("batch_draft.html", status=status, batch=batch, sets=sets, field_names=FIELD_NAMES, **values, **_words())
 
 
-def _previewed(batch: Batch, sheet: str | None) -> tuple[Preview, str]:
+def _previewed(places: Sequence[Place], sheet: str | None) -> tuple[Preview, str]:
     """The first rows, or why there are none."""
     try:
-        return preview_of(api.files_of(batch).input(batch.input_format), name=batch.name, sheet=sheet), ""
+        return preview_of(places, sheet=sheet), ""
     except InputError as error:
         return Preview((), {}, (), (), has_text=False), error.message
 

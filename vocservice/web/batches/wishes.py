@@ -1,20 +1,21 @@
 """A caller's mapping and options and a file in, both checked and the first rows out, before anything is queued."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
+from vocservice.batch.inputs import Inputs, Selection
 from vocservice.errors import InputError
-from vocservice.store.received.batch_files import as_sent
+from vocservice.jobs.places import as_sent
 from vocservice.store.received.batches import Options
 from vocservice.tables import Facts, read
 from vocservice.tables.cells import as_text
 from vocservice.tables.columns import ALIASES, ColumnsError
 from vocservice.tables.formats import WRITTEN, written_as
 from vocservice.tables.labels import EXPLODABLE
+from vocservice.tables.places import Place
 from vocservice.tables.source import wishes
 from vocservice.web.problems import RequestError
 
@@ -85,42 +86,43 @@ def options_of(value: Any, *, input_format: str) -> Options:
     return options
 
 
-def check_file(path: Path, mapping: Mapping[str, str], options: Options, *, name: str) -> None:
-    """Prove that a file, which its sender calls `name`, can be read and has the columns.
+def check_files(places: Sequence[Place], mapping: Mapping[str, str], options: Options) -> None:
+    """Prove that files can be read, have the columns, and go into one output together.
 
     Raises:
-        InputError: it cannot, with the reason.
+        InputError: they cannot, with the reason.
     """
-    with _named(name), read(str(path), mapping=mapping, sheet=options.sheet) as source:
-        next(source, None)
+    selection = Selection(mapping=mapping, sheet=options.sheet)
+    with _named(places), Inputs.open(places, selection, is_table=options.format != "jsonl") as inputs:
+        next(iter(inputs), None)
 
 
-def preview_of(path: Path, *, name: str, sheet: str | None = None) -> Preview:
-    """The first rows of a file, which its sender calls `name`.
+def preview_of(places: Sequence[Place], *, sheet: str | None = None) -> Preview:
+    """The first rows of files.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the first one cannot be read.
     """
-    with _named(name):
-        return _preview_by_any_column(path, sheet)
+    with _named(places):
+        return _preview_by_any_column(places[0], sheet)
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def _named(places: Sequence[Place]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(as_sent(error.message, name), code=error.code) from None
+        raise InputError(as_sent(error.message, places), code=error.code) from None
 
 
-def _preview_by_any_column(path: Path, sheet: str | None) -> Preview:
+def _preview_by_any_column(place: Place, sheet: str | None) -> Preview:
     try:
-        return _preview(path, {}, sheet, has_text=True)
+        return _preview(place, {}, sheet, has_text=True)
     except ColumnsError as error:
         columns, reason = error.columns, error
     for column in columns:  # any column that can hold a text will do to see them all
         try:
-            return _preview(path, {"text": column}, sheet, has_text=False)
+            return _preview(place, {"text": column}, sheet, has_text=False)
         except InputError:
             continue
     raise reason
@@ -131,8 +133,8 @@ def explodable(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*EXPLODABLE, *names)))
 
 
-def _preview(path: Path, wanted: Mapping[str, str], sheet: str | None, *, has_text: bool) -> Preview:
-    with read(str(path), mapping=wanted, sheet=sheet) as source:
+def _preview(place: Place, wanted: Mapping[str, str], sheet: str | None, *, has_text: bool) -> Preview:
+    with read(place.path, mapping=wanted, sheet=sheet, partitions=place.partitions) as source:
         rows = [dict(record.row or {}) for record in islice(source, PREVIEW_ROWS)]
         facts = source.facts
     columns = tuple(dict.fromkeys((*facts.columns, *facts.fields.values()))) or tuple(dict.fromkeys(key for row in rows for key in row))

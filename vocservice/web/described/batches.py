@@ -90,11 +90,12 @@ def _lines(about: str, example: str) -> Answer:
     return Answer(about, _files({"jsonl": None}, {"jsonl": example}))
 
 
+_REFERENCE = "path of a file, a folder of Parquet files or a pattern in the workspace's folder on the server (batches.sources)"
 _FORM_FIELDS = {
     "type": "object",
     "properties": {
         "file": _FILE,
-        "reference": {**TEXT, "description": "instead of file: path of a file in the workspace's folder on the server (batches.sources)"},
+        "reference": {**TEXT, "description": f"instead of file: {_REFERENCE}"},
         "mapping": {**TEXT, "description": "JSON: field to column"},
         "options": {**TEXT, "description": "JSON: BatchOptions"},
     },
@@ -108,7 +109,7 @@ NOUN = Noun(
             "Take a file and queue it",
             parameters=(
                 Parameter("name", about="of a file that is the body itself; its suffix tells the format"),
-                Parameter("reference", about="path of a file in the workspace's folder on the server (batches.sources), instead of a body"),
+                Parameter("reference", about=f"instead of a body: {_REFERENCE}"),
                 Parameter("mapping", about="JSON, with a file as the body"),
                 Parameter("options", about="JSON, with a file as the body"),
             ),
@@ -119,10 +120,10 @@ NOUN = Noun(
                 202: Answer("It is queued", {JSON: Content(ref("Batch"), _QUEUED)}, {"Location": TEXT}),
                 400: refused(
                     "The file, its columns or the options cannot be used: input_unusable, file_missing, file_empty, format_mismatch, "
-                    "references_off, mapping_invalid, option_invalid, parameter_invalid, invalid_json"
+                    "references_off, too_many_files, mapping_invalid, option_invalid, parameter_invalid, invalid_json"
                 ),
                 404: refused("There is no such file in the workspace's folder: reference_unknown"),
-                413: refused("The file is larger than batches.max_bytes: body_too_large"),
+                413: refused("The file is, or all files together are, larger than batches.max_bytes: body_too_large"),
                 415: refused("The format is not known: format_unknown"),
                 429: refused(
                     "As many batches as may be are open, or too many requests came with this key; see Retry-After: "
@@ -172,9 +173,9 @@ NOUN = Noun(
             "A file that is labelled as a whole, and how far it is.",
             without=("workspace_id", "rate", "error_code", "error_message", "created_by", "seen_at"),
             more={
-                "name": {"description": "the client's name of the file, made safe to show"},
+                "name": {"description": "the client's name of the file or files, made safe to show"},
                 "status": {"enum": _ALL},
-                "input_format": {"enum": list(FORMATS)},
+                "input_format": {"enum": list(FORMATS), "description": "of the first file where there are several"},
                 "share": {"type": ["number", "null"], "description": "of the rows, from 0 to 1"},
                 "rows_per_second": {"type": ["number", "null"]},
                 "seconds_left": {"type": ["number", "null"]},

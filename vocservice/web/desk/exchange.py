@@ -86,8 +86,8 @@ def take() -> Response:
 
 def _sent() -> list[Any]:
     """The rows of the file that was sent."""
-    sent = uploads.sent_in_form(request)
-    kind = sent.name.rpartition(".")[2].casefold()
+    sent = uploads.file_in_form(request)
+    kind = (sent.filename or "").rpartition(".")[2].casefold()
     if kind not in (*TYPES, "json"):
         raise InputError("send a file that ends in .csv, .xlsx, .jsonl or .json", code="decisions_unusable")
     content = sent.stream.read(MOST_BYTES + 1)

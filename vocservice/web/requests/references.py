@@ -1,77 +1,176 @@
-"""The name of a file in the workspace's own folder of this server in, the open file out: never one outside of it, never a link.
+"""The name of a file, a folder or a pattern in the workspace's own folder of this server in, the open files out: none outside, no link.
 
-`batches.sources`/WORKSPACE is that folder. Each part of the name is opened below the one before it, without following links,
+`batches.sources`/WORKSPACE is that folder. Each part of a name is opened below the one before it, without following links,
 so that nothing that is moved in between leads elsewhere.
 """
 
+import glob
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import PurePosixPath
+from typing import IO
 
+from vocservice.errors import InputError
 from vocservice.settings import BatchSettings
+from vocservice.tables.formats import shown_name
+from vocservice.tables.places import is_data
 from vocservice.web.problems import RequestError
-from vocservice.web.requests.uploads import Sent
+from vocservice.web.requests.patterns import fits, fixed
+from vocservice.web.requests.uploads import Part, Sent
 
+Parts = tuple[str, ...]
+MOST_FILES = 10_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # without waiting for whoever writes to a pipe
+_ANY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # without waiting for whoever writes to a pipe
 _MOST_PARTS = 32
 
 
 @contextmanager
 def referred(reference: str, settings: BatchSettings, *, workspace_id: str) -> Iterator[Sent]:
-    """Open a file that lies in the workspace's folder; it is closed in the end, and stays there.
+    """Open what lies in the workspace's folder; it is closed in the end, and stays there.
 
     Args:
-        reference: its name, with folders below that of the workspace, parted by `/`.
+        reference: name of a file, of a folder, which stands for its Parquet files, or a pattern, with folders below that of the
+            workspace, parted by `/`; as `voc classify` reads them.
         settings: name the folder of all workspaces.
         workspace_id: whose folder is looked into.
 
     Raises:
         RequestError: there are no such folders here (`references_off`); there is no such file, or it is a link, no plain file,
-            or elsewhere (404 `reference_unknown`).
+            or elsewhere (404 `reference_unknown`); there are too many (`too_many_files`).
+        InputError: it is a folder without Parquet files.
     """
     if not settings.sources:
         raise RequestError("this service takes no files by reference: batches.sources is not set", code="references_off")
+    with ExitStack() as stack:
+        try:
+            parts = _parts(reference)
+            root = _kept(stack, os.open(settings.sources, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            sent = _found(stack, _below(stack, root, (workspace_id,)), parts)
+        except (OSError, ValueError):
+            raise _unknown() from None
+        yield sent
+
+
+def _found(stack: ExitStack, mine: int, parts: Parts) -> Sent:
+    """What a name stands for, which is itself even where it looks like a pattern.
+
+    Raises:
+        OSError: a part is not there, is a link, or is of another kind.
+        ValueError: it is neither file nor folder, or a name holds a NUL.
+    """
     try:
-        parts = _parts(reference)
-        descriptor = _opened(settings.sources, (workspace_id, *parts))
-    except (OSError, ValueError):
-        message = "there is no such file in the folder of the workspace; links and what lies outside of it do not count"
-        raise RequestError(message, code="reference_unknown", status=404) from None
-    with os.fdopen(descriptor, "rb") as file:
-        yield Sent(parts[-1], "", file)
+        found = _kept(stack, _opened(mine, parts))
+    except FileNotFoundError:
+        if not any(map(glob.has_magic, parts)):
+            raise
+        return _matching(stack, mine, parts)
+    if stat.S_ISDIR(os.fstat(found).st_mode):
+        names = [name for name in _listed(found) if is_data(name)]
+        if not names:
+            raise InputError(f"{shown_name(parts[-1])}: is a folder without Parquet files; name a file, or a pattern such as FOLDER/*.csv")
+        return _several(parts, found, names)
+    return Sent(parts[-1], "", (Part(_file(stack, found)),))
 
 
-def _parts(reference: str) -> tuple[str, ...]:
-    """The parts of a relative path that only leads down.
+def _matching(stack: ExitStack, mine: int, pattern: Parts) -> Sent:
+    """The files of a pattern, by themselves or as Parquet files of its folders.
+
+    Raises:
+        OSError: there are none.
+    """
+    start = fixed(pattern)
+    folder = _below(stack, mine, start)
+    rest = pattern[len(start) :]
+    names = [name for name in _listed(folder) if fits(name, rest) or _is_in_folder(name, rest)]
+    if not names:
+        raise FileNotFoundError
+    return _several(pattern, folder, names)
+
+
+def _is_in_folder(name: Parts, pattern: Parts) -> bool:
+    return any(is_data(name[depth:]) and fits(name[:depth], pattern) for depth in range(len(name)))
+
+
+def _several(parts: Parts, folder: int, names: Sequence[Parts]) -> Sent:
+    if len(names) > MOST_FILES:
+        raise RequestError(f"there are more than {MOST_FILES:,} files: name fewer at a time", code="too_many_files")
+    return Sent(parts[-1], "", _streams(folder, sorted(names)))
+
+
+def _streams(folder: int, names: Sequence[Parts]) -> Iterator[Part]:
+    """Each file open while it is taken."""
+    for name in names:
+        with ExitStack() as stack:
+            try:
+                file = _file(stack, _kept(stack, _opened(folder, name)))
+            except (OSError, ValueError):
+                raise _unknown() from None
+            yield Part(file, name)
+
+
+def _listed(folder: int) -> Iterator[Parts]:
+    """Every plain file below a folder, whatever lies between; links are as if they were not there."""
+    for path, folders, files, here in os.fwalk(".", dir_fd=folder):
+        above = PurePosixPath(path).parts
+        if len(above) >= _MOST_PARTS:
+            folders.clear()
+        yield from ((*above, name) for name in files if _is_plain(name, here))
+
+
+def _is_plain(name: str, folder: int) -> bool:
+    with suppress(OSError):
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    return False
+
+
+def _parts(reference: str) -> Parts:
+    """The parts of a relative path that only leads down; a `/` at the end of a folder's is as none.
 
     Raises:
         ValueError: it is none.
     """
+    reference = reference.removesuffix("/")
     parts = tuple(reference.split("/"))
     if len(parts) > _MOST_PARTS or PurePosixPath(reference).parts != parts or ".." in parts or reference.startswith("/"):
         raise ValueError(reference)
     return parts
 
 
-def _opened(folder: str, parts: tuple[str, ...]) -> int:
-    """The descriptor of a plain file.
+def _opened(folder: int, parts: Parts) -> int:
+    """The descriptor of a plain file or a folder.
 
     Raises:
         OSError: a part is not there, is a link, or is of another kind.
-        ValueError: the last one is no plain file, or a name holds a NUL.
+        ValueError: the last one is neither, or a name holds a NUL.
     """
-    *folders, name = parts
     with ExitStack() as stack:
-        here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        stack.callback(os.close, here)
-        for part in folders:
-            here = os.open(part, _FOLDER, dir_fd=here)
-            stack.callback(os.close, here)
-        found = os.open(name, _FILE, dir_fd=here)
-    if not stat.S_ISREG(os.fstat(found).st_mode):
+        found = os.open(parts[-1], _ANY, dir_fd=_below(stack, folder, parts[:-1]))
+    mode = os.fstat(found).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         os.close(found)
-        raise ValueError(name)
+        raise ValueError(parts[-1])
     return found
+
+
+def _below(stack: ExitStack, folder: int, parts: Parts) -> int:
+    """The descriptor of a folder below another one; the stack closes it."""
+    for part in parts:
+        folder = _kept(stack, os.open(part, _FOLDER, dir_fd=folder))
+    return folder
+
+
+def _file(stack: ExitStack, descriptor: int) -> IO[bytes]:
+    return stack.enter_context(os.fdopen(descriptor, "rb", closefd=False))
+
+
+def _kept(stack: ExitStack, descriptor: int) -> int:
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _unknown() -> RequestError:
+    message = "there is no such file in the folder of the workspace; links and what lies outside of it do not count"
+    return RequestError(message, code="reference_unknown", status=404)

@@ -1,0 +1,26 @@
+"""The folder of a batch in, the files to read out, under the names that its sender knows."""
+
+import re
+from collections.abc import Sequence
+
+from vocservice.store.received.batch_files import BatchFiles
+from vocservice.store.received.batches import Batch
+from vocservice.tables.places import Place, files_below
+
+_OURS = re.compile(r"^input\.[a-z]+(?=: )")
+
+
+def places_of(batch: Batch, files: BatchFiles) -> tuple[Place, ...]:
+    """The files of a batch, in order; they need not be there any more."""
+    return places_in(files, name=batch.name, input_format=batch.input_format)
+
+
+def places_in(files: BatchFiles, *, name: str, input_format: str) -> tuple[Place, ...]:
+    """The same of one that is not stored yet."""
+    return files_below(str(files.parts)) or (Place(str(files.input(input_format)), name=name),)
+
+
+def as_sent(message: str, places: Sequence[Place]) -> str:
+    """A message about the input, which begins with our name of it, under the sender's name."""
+    name = next((place.name for place in places if place.name), "")
+    return _OURS.sub(lambda _: name, message) if name else message

@@ -1,0 +1,44 @@
+"""The parts of a path and of a pattern in, whether they fit out: `*`, `?`, `[...]`, and `**` for folders at any depth.
+
+It is what `voc classify` finds, but nothing is looked up, so that no link is followed; names that begin with a dot are found only
+where the pattern says so.
+"""
+
+import glob
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+_ANY_DEPTH = "**"
+
+
+def fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a pattern leads to a path, told in one pass over it."""
+    places = _opened({0}, pattern)
+    for part in path:
+        places = _opened({after for place in places for after in _after(place, part, pattern)}, pattern)
+    return len(pattern) in places
+
+
+def fixed(pattern: Sequence[str]) -> tuple[str, ...]:
+    """The folders of a pattern before the first part that is one."""
+    return tuple(pattern[: next((number for number, part in enumerate(pattern) if glob.has_magic(part)), len(pattern))])
+
+
+def _opened(places: Iterable[int], pattern: Sequence[str]) -> set[int]:
+    """The places with those behind each `**`, which may stand for no folder at all."""
+    found = set(places)
+    for place in range(len(pattern)):
+        if place in found and pattern[place] == _ANY_DEPTH:
+            found.add(place + 1)
+    return found
+
+
+def _after(place: int, part: str, pattern: Sequence[str]) -> Iterable[int]:
+    if place == len(pattern):
+        return ()
+    wanted = pattern[place]
+    if part.startswith(".") and not wanted.startswith("."):
+        return ()
+    if wanted == _ANY_DEPTH:
+        return (place,)
+    return (place + 1,) if fnmatchcase(part, wanted) else ()
