@@ -93,7 +93,7 @@ def test_a_wrong_variable_is_refused_without_its_value(name: str, value: str, mo
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read settings"):
+    with pytest.raises(ConfigError, match="cannot read .*none"):
         load_settings(tmp_path / "none.toml")
 
 

@@ -1,6 +1,5 @@
 """config/training.toml in, checked training settings out."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from training.corpora import CORPORA, file_hash
 from training.fit import Recipe, Shared
 from vocservice.errors import ConfigError
 from vocservice.paths import config_path
+from vocservice.tomlfile import read_toml
 
 
 class _Strict(BaseModel):
@@ -151,12 +151,10 @@ class TrainingSettings(_Strict):
 def load_training_settings(path: Path | None = None) -> TrainingSettings:
     """Read and check the file; raises ConfigError naming what is wrong."""
     path = path or config_path("training.toml")
+    raw = read_toml(path)
     try:
-        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         return TrainingSettings.model_validate(_completed(raw, raw.get("fit")))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path.name}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except ValidationError as error:
         raise ConfigError(f"{path.name}: {error}") from None
 
 

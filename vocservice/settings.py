@@ -3,15 +3,15 @@
 An unknown key in the file or a bad value anywhere stops with one ConfigError that names every fault, never a value.
 """
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from vocservice.errors import ConfigError
 from vocservice.paths import config_path
+from vocservice.tomlfile import read_toml
 
 PREFIX = "VOC_"
 NESTED = "__"
@@ -231,6 +231,8 @@ class Settings(BaseSettings):
             raise ValueError("http.max_text must not be above max_characters")
         return self
 
+    reads_environment: ClassVar[bool] = False
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -240,22 +242,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
+        return (env_settings, init_settings) if cls.reads_environment else (init_settings,)
 
 
 class _WithEnvironment(Settings):
     """The same with the environment above what is given."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (env_settings, init_settings)
+    reads_environment: ClassVar[bool] = True
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -268,7 +261,7 @@ def load_settings(path: Path | None = None) -> Settings:
         ConfigError: the file is missing or not TOML, a key is unknown, or a value is bad.
     """
     path = path or config_path("service.toml")
-    values = _read(path)
+    values = read_toml(path)
     try:
         return _WithEnvironment(**values)
     except ValidationError as error:
@@ -276,15 +269,6 @@ def load_settings(path: Path | None = None) -> Settings:
     except SettingsError:
         remedy = f"write {PREFIX}HTTP{NESTED}MAX_ITEMS=500"
         raise ConfigError(f"the environment: a {PREFIX}* variable of a table is not valid JSON; {remedy}") from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read settings {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"settings {path.name} are not valid TOML: {error}") from None
 
 
 def _fault(fault: Any) -> str:

@@ -90,7 +90,7 @@ def test_a_recipe_has_what_is_said_of_all_where_it_says_nothing_itself() -> None
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read none\.toml"):
+    with pytest.raises(ConfigError, match=r"cannot read .*none\.toml"):
         load_training_settings(tmp_path / "none.toml")
 
 

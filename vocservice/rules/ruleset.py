@@ -3,19 +3,19 @@
 A rule that names what the taxonomy has not stops the start.
 """
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vocservice.errors import ConfigError, RuleError
 from vocservice.rules.facts import LISTS
 from vocservice.rules.names import read_rule
 from vocservice.rules.syntax import Node
 from vocservice.taxonomy import Taxonomy
+from vocservice.tomlfile import read_checked
 
 Effect = Literal["review", "route", "abstain"]
 LONGEST_REASON = 500
@@ -69,15 +69,7 @@ def load_ruleset(path: Path, taxonomy: Taxonomy) -> tuple[Rule, ...]:
     Raises:
         ConfigError: it is missing, not TOML, or a rule is wrong; the message names every fault.
     """
-    try:
-        read = _RulesFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path.name}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} is not valid TOML: {error}") from None
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
-        raise ConfigError(f"{path.name}: {faults}") from None
+    read = read_checked(path, _RulesFile)
     faults_of_rules = [f"{rule.id}: {fault}" for rule in read.rules for fault in _faults(rule, taxonomy)]
     twice = {rule.id for rule in read.rules if [other.id for other in read.rules].count(rule.id) > 1}
     faults_of_rules += [f"{one}: given twice" for one in sorted(twice)]

@@ -1,6 +1,5 @@
 """The result of an analysis in, whether a person should look at it, why, and how soon out; by the rules of `config/desk.toml`."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,11 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from vocservice.errors import ConfigError
 from vocservice.paths import config_path
 from vocservice.records import Json
+from vocservice.tomlfile import read_checked
 
 NEEDS_REVIEW = "needs_review"
 RULES = "rules"
@@ -71,15 +70,7 @@ def read_rules(path: Path) -> Rules:
     Raises:
         ConfigError: it is missing, not TOML, or has an unknown key or a bad value.
     """
-    try:
-        read = _RulesFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path.name}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} is not valid TOML: {error}") from None
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
-        raise ConfigError(f"{path.name}: {faults}") from None
+    read = read_checked(path, _RulesFile)
     return Rules(frozenset(read.enter), dict(read.points), read.due, read.second_reading)
 
 
