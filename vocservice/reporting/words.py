@@ -1,6 +1,6 @@
 """Figures in, the words and numbers that a reader sees out: the same on the page and in the workbook."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from vocservice.reporting.drivers import Term
 from vocservice.reporting.estimate import Estimate
@@ -31,30 +31,30 @@ def not_known(n: int) -> str:
 
 def share_text(found: Estimate) -> str:
     """A share with its interval and n."""
-    if found.value is None or found.low is None or found.high is None:
-        return not_known(found.n)
-    return f"{percent(found.value)} ({100 * found.low:.0f} to {100 * found.high:.0f}), n = {found.n}"
+    return _said(found, percent, lambda value: f"{100 * value:.0f}")
 
 
 def net_text(found: Estimate) -> str:
     """A net sentiment or difference with its interval and n."""
-    if found.value is None or found.low is None or found.high is None:
-        return not_known(found.n)
-    return f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)}), n = {found.n}"
+    return _said(found, signed)
 
 
 def part_text(found: Estimate) -> str:
     """A part of a change with its interval; its n stands elsewhere."""
-    if found.value is None or found.low is None or found.high is None:
-        return not_known(found.n)
-    return f"{signed(found.value, 3)} ({signed(found.low, 3)} to {signed(found.high, 3)})"
+    return _said(found, lambda value: signed(value, 3), has_n=False)
 
 
 def mean_text(found: Estimate) -> str:
     """A mean with its interval and n."""
+    return _said(found, number)
+
+
+def _said(found: Estimate, say: Callable[[float], str], end: Callable[[float], str] | None = None, *, has_n: bool = True) -> str:
+    """A value with both ends of its interval, which are said the same way unless told otherwise."""
     if found.value is None or found.low is None or found.high is None:
         return not_known(found.n)
-    return f"{number(found.value)} ({number(found.low)} to {number(found.high)}), n = {found.n}"
+    low, high = map(end or say, (found.low, found.high))
+    return f"{say(found.value)} ({low} to {high})" + (f", n = {found.n}" if has_n else "")
 
 
 def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
