@@ -12,6 +12,7 @@ from store.bench import Bench, said, work_off
 
 from vocservice.settings import load_settings
 from vocservice.store import migrate
+from vocservice.store.analysed import outbound
 from vocservice.store.opened import open_store
 from vocservice.store.received import intake, sources
 from vocservice.store.received.intake import Arrival
@@ -160,3 +161,15 @@ def test_a_new_key_replaces_the_old_one(bench: Bench, voc: Voc, here: Path) -> N
     assert voc("audit", "verify").code == 0
     bench.vault = open_store(load_settings().store).vault
     assert work_off(bench) == 1
+
+
+def test_an_endpoint_gets_every_event_that_there_is_unless_some_are_named(bench: Bench, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOC_OUTBOUND__ALLOW_HTTP", "true")
+    monkeypatch.setenv("VOC_OUTBOUND__ALLOW_PRIVATE", "true")
+    assert voc("endpoint", "add", "http://127.0.0.1:9/all").code == 0
+    assert voc("endpoint", "add", "http://127.0.0.1:9/one", "--event", "watch.found").code == 0
+    refused = voc("endpoint", "add", "http://127.0.0.1:9/", "--event", "watch.lost")
+    assert (refused.code, "watch.found" in refused.err) == (2, True)
+    told = {one["url"].rpartition("/")[2]: set(one["events"]) for one in json.loads(voc("endpoint", "list", "--json").out)["endpoints"]}
+    assert told == {"all": set(outbound.EVENTS), "one": {"watch.found"}}
+    assert len(voc("endpoint", "list").out.splitlines()) == 2

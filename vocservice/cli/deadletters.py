@@ -1,11 +1,11 @@
 """A workspace in, what nobody goes on with out, or sent back: `voc dead-letter list`, `retry` and `discard`."""
 
-import json
 from dataclasses import asdict
 
 import click
 
 from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.listing import print_all
 
 ACTOR = "command line"
 
@@ -24,11 +24,9 @@ def list_letters(as_json: bool, workspace: str | None) -> None:
 
     with held(workspace) as here:
         found = deadletters.listed(here.connection, here.workspace_id)
-    if as_json:
-        click.echo(json.dumps({"dead_letters": [asdict(letter) | {"at": letter.at.isoformat()} for letter in found]}))
-        return
-    for letter in found:
-        click.echo(f"{letter.id}  {letter.kind} {letter.what}  {letter.code}  {letter.at:%Y-%m-%d %H:%M} UTC")
+    rows = (asdict(one) | {"at": one.at.isoformat()} for one in found)
+    lines = (f"{one.id}  {one.kind} {one.what}  {one.code}  {one.at:%Y-%m-%d %H:%M} UTC" for one in found)
+    print_all("dead_letters", rows, lines, as_json=as_json)
 
 
 @dead_letter.command()

@@ -1,17 +1,16 @@
 """URLs in, endpoints that events are sent to out: `voc endpoint add`, `list`, `disable`, `enable`, `deliveries` and `replay`."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from vocservice.cli.holding import held, in_workspace, opened
+from vocservice.cli.listing import print_all
 
 if TYPE_CHECKING:
     from vocservice.store.analysed.outbound import Delivery, Endpoint
 
 ACTOR = "command line"
-EVENTS = ("feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised")
 
 
 @click.group()
@@ -21,7 +20,7 @@ def endpoint() -> None:
 
 @endpoint.command()
 @click.argument("url")
-@click.option("--event", "events", multiple=True, type=click.Choice(EVENTS), help="May be given more than once; all of them by default.")
+@click.option("--event", "events", multiple=True, help="May be given more than once; all of them by default.")
 @in_workspace
 def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
     """Send events to a URL from now on, and show the secret they are signed with, this once."""
@@ -31,7 +30,8 @@ def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
     with opened(workspace) as here:
         checked(url, Policy(here.settings.outbound.allow_http, here.settings.outbound.allow_private))
         with here.database.write() as connection:
-            made, secret = outbound.create(connection, here.vault, here.workspace_id, url=url, events=events or EVENTS, actor=ACTOR)
+            wanted = events or outbound.EVENTS
+            made, secret = outbound.create(connection, here.vault, here.workspace_id, url=url, events=wanted, actor=ACTOR)
     click.echo(f"{made.id}: {', '.join(made.events)}; its secret is shown this once", err=True)
     click.echo(secret)
 
@@ -45,11 +45,8 @@ def list_endpoints(as_json: bool, workspace: str | None) -> None:
 
     with held(workspace) as here:
         found = outbound.listed(here.connection, here.workspace_id)
-    if as_json:
-        click.echo(json.dumps({"endpoints": [_endpoint(one) for one in found]}))
-        return
-    for one in found:
-        click.echo(f"{one.id}  {one.url}  {', '.join(one.events)}{'' if one.is_enabled else '  disabled'}")
+    lines = (f"{one.id}  {one.url}  {', '.join(one.events)}{'' if one.is_enabled else '  disabled'}" for one in found)
+    print_all("endpoints", map(_endpoint, found), lines, as_json=as_json)
 
 
 @endpoint.command()
@@ -80,11 +77,8 @@ def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | Non
     with held(workspace) as here:
         chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
         found = outbound.log_of(here.connection, chosen, limit=limit)
-    if as_json:
-        click.echo(json.dumps({"deliveries": [_delivery(one) for one in found]}))
-        return
-    for one in found:
-        click.echo(f"{one.id}  {one.event}  {one.state}  {one.attempts} tries  last status {one.last_status or 'none'}")
+    lines = (f"{one.id}  {one.event}  {one.state}  {one.attempts} tries  last status {one.last_status or 'none'}" for one in found)
+    print_all("deliveries", map(_delivery, found), lines, as_json=as_json)
 
 
 @endpoint.command()

@@ -1,12 +1,12 @@
 """Names and scopes in, API keys out: `voc key add`, `list`, `rotate` and `revoke`."""
 
-import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.listing import print_all
 
 if TYPE_CHECKING:
     from vocservice.store.accounts.keys import Key
@@ -46,12 +46,7 @@ def list_keys(as_json: bool, workspace: str | None) -> None:
 
     with held(workspace) as here:
         found = keys.listed(here.connection, here.workspace_id)
-    if as_json:
-        click.echo(json.dumps({"keys": [_shown(made) for made in found]}))
-        return
-    for made in found:
-        state = "" if made.is_valid else "  revoked" if made.revoked_at else "  expired"
-        click.echo(f"{made.id}  voc_{made.prefix}_...  {made.name}: {', '.join(made.scopes)}{state}")
+    print_all("keys", map(_shown, found), map(_line, found), as_json=as_json)
 
 
 @key.command()
@@ -85,6 +80,11 @@ def _tell(made: "Key", token: str) -> None:
     ends = f"expires {made.expires_at:%Y-%m-%d}" if made.expires_at else "never expires"
     click.echo(f"{made.id} {made.name}: {', '.join(made.scopes)}; {ends}. It is shown this once:", err=True)
     click.echo(token)
+
+
+def _line(made: "Key") -> str:
+    state = "" if made.is_valid else "  revoked" if made.revoked_at else "  expired"
+    return f"{made.id}  voc_{made.prefix}_...  {made.name}: {', '.join(made.scopes)}{state}"
 
 
 def _shown(made: "Key") -> dict[str, Any]:

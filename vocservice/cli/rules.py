@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vocservice.cli.holding import held, in_workspace, opened
+from vocservice.cli.listing import print_all
 from vocservice.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ def list_rules(as_json: bool, workspace: str | None) -> None:
 
     with held(workspace) as here:
         found = kept.listed(here.connection, here.workspace_id)
-    if as_json:
-        click.echo(json.dumps({"rules": [one.to_dict() for one in found]}))
-        return
-    for one in found:
-        click.echo(f"{one.id}  {one.name} (version {one.version}, {'on' if one.is_enabled else 'off'}): {one.expression}")
+    lines = (f"{one.id}  {one.name} (version {one.version}, {'on' if one.is_enabled else 'off'}): {one.expression}" for one in found)
+    print_all("rules", (one.to_dict() for one in found), lines, as_json=as_json)
 
 
 @rules.command()

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vocservice.cli.holding import Held, held, in_workspace, secret_of
+from vocservice.cli.listing import print_all
 from vocservice.errors import InputError
 from vocservice.ingest.registry import adapter as adapter_of
 
@@ -50,13 +51,7 @@ def list_sources(as_json: bool, workspace: str | None) -> None:
 
     with held(workspace) as here:
         found = [_shown(made) for made in sources.listed(here.connection, here.workspace_id)]
-    if as_json:
-        click.echo(json.dumps({"sources": found}))
-        return
-    for row in found:
-        state = "" if row["is_enabled"] else "  disabled"
-        counts = f"received {row['received']}, quarantined {row['quarantined']}, warned {row['warned']}"
-        click.echo(f"{row['id']}  {row['name']} ({row['adapter']}){state}: {counts}, refused {row['signature_failures']}")
+    print_all("sources", found, map(_line, found), as_json=as_json)
 
 
 @source.command()
@@ -136,6 +131,12 @@ def _option(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    state = "" if row["is_enabled"] else "  disabled"
+    counts = f"received {row['received']}, quarantined {row['quarantined']}, warned {row['warned']}"
+    return f"{row['id']}  {row['name']} ({row['adapter']}){state}: {counts}, refused {row['signature_failures']}"
 
 
 def _shown(made: Any) -> Mapping[str, Any]:

@@ -1,12 +1,12 @@
 """An e-mail address and a password in, somebody who can sign in out: `voc user add`, `list`, `password`, `disable`, `enable`."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vocservice.cli.holding import Held, held, in_workspace
+from vocservice.cli.listing import print_all
 from vocservice.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,11 +49,8 @@ def list_users(as_json: bool, workspace: str | None) -> None:
 
     with held(workspace) as here:
         found = users.listed(here.connection, here.workspace_id)
-    if as_json:
-        click.echo(json.dumps({"users": [_shown(one) for one in found]}))
-        return
-    for one in found:
-        click.echo(f"{one.id}  {one.email}  {one.name}: {one.role}{'' if one.is_active else '  disabled'}")
+    lines = (f"{one.id}  {one.email}  {one.name}: {one.role}{'' if one.is_active else '  disabled'}" for one in found)
+    print_all("users", map(_shown, found), lines, as_json=as_json)
 
 
 @user.command()
