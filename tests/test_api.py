@@ -56,6 +56,17 @@ def test_turns_make_a_transcript(turns: Any, fake: Analyser) -> None:
     assert [turn.speaker for turn in result.conversation.turns] == ["customer", "agent"]
 
 
+def test_a_text_that_is_a_dialogue_makes_a_transcript(fake: Analyser) -> None:
+    text = "Customer: Where is my refund?\nAgent: It is on its way."
+    for x in (text, {"id": "r", "text": text}, [text], pd.DataFrame({"text": [text]})):
+        found = fake.analyse(x)
+        if isinstance(x, pd.DataFrame):
+            assert list(found["text"]) == [text] and list(found["voc_scope"]) == ["experience_issue"]
+        else:
+            (result,) = found if isinstance(found, list) else [found]
+            assert [turn.speaker for turn in result.conversation.turns] == ["customer", "agent"]
+
+
 def test_a_record_keeps_its_id_and_a_text_is_numbered(fake: Analyser) -> None:
     assert fake.analyse({"id": 7, "text": TEXT}).id == "7"
     assert [result.id for result in fake.analyse([TEXT, {"id": "b", "text": TEXT}, TEXT])] == ["item-1", "b", "item-3"]

@@ -171,6 +171,22 @@ TALKS: dict[str, tuple[Any, dict[str, Any], str | None]] = {
 }  # fmt: skip
 
 
+TEXTS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "standard_webhooks": ({"id": "1", "text": PASTED}, {}),
+    "generic": ({"key": "1", "said": PASTED}, {"id": "/key", "text": ["/said"]}),
+    "typeform": ({"event_id": "e1", "event_type": "form_response", "form_response": {
+        "token": "1", "submitted_at": "2026-01-05T09:00:00Z", "definition": {"fields": [{"id": "f", "title": "Why?", "type": "long_text"}]},
+        "answers": [{"type": "text", "text": PASTED, "field": {"id": "f", "type": "long_text"}}]}}, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_that_is_a_dialogue_is_parted_whoever_sends_it(name: str) -> None:
+    verbatim = only(name, *TEXTS[name]).verbatim
+    assert verbatim.text is None
+    assert [(turn.speaker, turn.text) for turn in verbatim.turns] == [("agent", "Hello"), ("customer", "It broke.\n\nTwice.")]
+
+
 @pytest.mark.parametrize("name", TALKS)
 def test_a_turn_that_is_a_dialogue_is_parted_whoever_sends_it(name: str) -> None:
     payload, options, author = TALKS[name]

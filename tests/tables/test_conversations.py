@@ -240,6 +240,31 @@ def test_a_turn_that_is_a_dialogue_is_parted_and_no_other(text: str, tmp_path: P
         ).replace("AgentAnna:", "").replace("Support:", "").replace("[10:30]", "")
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".xlsx", ".parquet"])
+@pytest.mark.parametrize("text", DIALOGUES)
+def test_a_text_that_is_a_dialogue_is_parted_and_no_other_whatever_the_file(text: str, suffix: str, tmp_path: Path) -> None:
+    path, record = tmp_path / f"t{suffix}", {"id": "1", "comment": text, "author": "Jo"}
+    if suffix == ".parquet":
+        pq.write_table(pa.table({name: [value] for name, value in record.items()}), path)
+    elif suffix == ".xlsx":
+        with xlsxwriter.Workbook(str(path)) as book:
+            sheet = book.add_worksheet()
+            for at, row in enumerate((list(record), list(record.values()))):
+                sheet.write_row(at, 0, row)
+    elif suffix == ".csv":
+        path.write_bytes(csv(["1", f'"{text}"', "Jo"], header=list(record)).encode())
+    else:
+        path.write_text(json.dumps(record))
+    with read(str(path)) as source:
+        (found,) = source
+    assert isinstance(found, RawVerbatim) and found.author == "Jo"
+    if DIALOGUES[text] == ["customer"]:
+        assert found.turns == () and (found.text or "").split() == text.split()
+    else:
+        assert [turn.speaker for turn in found.turns] == DIALOGUES[text] and found.text is None
+    assert suffix.startswith(".json") or (found.row or {})["comment"].split() == text.split()
+
+
 def test_what_is_known_of_a_turn_that_is_parted_stays(tmp_path: Path) -> None:
     first = "[10:02] Agent: Hello Mia\nCustomer: It is late.\nOrder Number: 55\n"
     text = first + "[Mia Okafor, +44 7700 900123] Customer: Hm.\n00:01:02 Agent: Sorry."

@@ -33,6 +33,12 @@ def test_a_transcript_gives_its_conversation(client: FlaskClient) -> None:
     assert body["outcome"]["key"] == "resolved"
 
 
+def test_a_text_that_is_a_dialogue_gives_a_conversation(client: FlaskClient) -> None:
+    body = client.post(ANALYSE, json={"id": "t", "text": "Agent: How can I help?\r\nCustomer: The app crashed."}).get_json()
+    assert [(turn["speaker"], turn["text"]) for turn in body["turns"]] == [("agent", "How can I help?"), ("customer", "The app crashed.")]
+    assert "turns" not in client.post(ANALYSE, json={"text": "The app crashed.\nAgent: sorry\nCustomer: well"}).get_json()
+
+
 @pytest.mark.parametrize("wrap", [lambda records: records, lambda records: {"records": records}], ids=["array", "object"])
 def test_a_list_gives_results_in_order(client: FlaskClient, fake: Analyser, wrap: Any) -> None:
     records = [{"id": "b", "text": TEXT}, {"id": "a"}, 7, {"text": "poison"}, {"id": "c", "turns": TURNS}]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from builders import CANARY, analysis, conversation
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from vocservice.errors import StoreError
@@ -61,6 +61,20 @@ def test_one_record_is_taken_and_its_analysis_is_found(door: Door) -> None:
 
 
 @pytest.mark.each_database
+def test_a_text_that_is_a_dialogue_is_kept_as_its_turns(door: Door) -> None:
+    taken = post(door, {"id": "r-1", "text": "Agent: Hello\nCustomer: It broke."}).get_json()
+    assert taken["warnings"] == []
+    with door.database.read() as connection:
+        row = connection.execute(select(schema.records).where(schema.records.c.id == taken["record"])).one()
+        (job,) = connection.execute(select(schema.jobs.c.id)).all()
+    assert row.is_transcript and job
+    lease = Lease("test")
+    with door.database.write() as connection:
+        task = analyses.load_task(connection, door.vault, jobs.claim(connection, lease, limit=1, kinds=("analyse",))[0])
+    assert task and task.verbatim.text is None
+    assert [(turn.speaker, turn.text) for turn in task.verbatim.turns] == [("agent", "Hello"), ("customer", "It broke.")]
+
+
 def test_20_a_thousand_are_taken_in_order_and_a_replay_stores_none_twice(door: Door) -> None:
     items: list[Any] = [{"id": f"r-{number}", "text": f"It broke {number} times."} for number in range(1000)]
     items[3], items[500], items[999] = {"id": "bad", "text": 7}, "no record", {"id": "blank", "text": "  "}

@@ -107,6 +107,12 @@ def test_the_labels_are_shown_with_evidence_probability_and_owner(client: FlaskC
     assert {mark["class"] for mark in page.all("mark")} == {"bad", "good"}
 
 
+def test_a_pasted_dialogue_is_shown_by_turns(client: FlaskClient) -> None:
+    page = sent(client, "Agent: How can I help?\r\nCustomer: The app crashed.")
+    assert " ".join(page.words.split()).count("agentHow can I help?") == 1 and "customerThe app crashed." in page.words
+    assert len([p for p in page.all("p") if "text" in (p.get("class") or "").split()]) == 2
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:20]))
 def test_a_text_is_never_markup(client: FlaskClient, text: str) -> None:
     page = sent(client, text)

@@ -1,4 +1,4 @@
-"""The parts of a record in, its `Upsert` out: cleaned of NUL, turns that hold a dialogue parted, its times read, its metadata flat."""
+"""The parts of a record in, its `Upsert` out: cleaned of NUL, pasted dialogues parted, its times read, its metadata flat."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from vocservice.ingest.events import Event, Skipped, Upsert
 from vocservice.ingest.payload import short_key
 from vocservice.ingest.times import Order, iso, parse_time
 from vocservice.records import RawTurn, RawVerbatim
-from vocservice.tables.prefixes import parted
+from vocservice.tables.prefixes import dialogue, parted
 from vocservice.turns import has_unknown
 
 NUL, REPLACEMENT = "\0", "\ufffd"
@@ -54,7 +54,8 @@ class Draft:
 
 def upsert(draft: Draft, clock: Clock) -> Event:
     """The event of a record; `Skipped("no_text")` where no customer says anything in it."""
-    draft = replace(draft, turns=tuple(parted(draft.turns)))
+    turns = tuple(parted(draft.turns)) or dialogue(draft.text or "")
+    draft = replace(draft, turns=turns, text=None if turns else draft.text)
     if not _says_something(draft):
         return Skipped("no_text")
     created, updated = clock.read(draft.created), clock.read(draft.updated)

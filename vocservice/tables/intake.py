@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 
 from vocservice.errors import InputError
+from vocservice.records import RawVerbatim
 from vocservice.tables.columns import ColumnsError
 from vocservice.tables.conversations import as_conversations, is_of_turns
 from vocservice.tables.formats import Format, input_format, shown_name
-from vocservice.tables.source import Request, Source, wishes
+from vocservice.tables.prefixes import dialogue
+from vocservice.tables.source import Record, Request, Source, wishes
 from vocservice.tables.stream import is_stream
 from vocservice.turns import called
 
@@ -55,7 +58,17 @@ def read(
     with _naming(shown_name(str(path))):
         _check_rereadable(str(path), kind)
         source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name, known))
-    return (as_conversations(source, known) if joins and is_of_turns(source.facts) else source).limited(limit)
+    found = as_conversations(source, known) if joins and is_of_turns(source.facts) else source.mapped(source.facts, _with_dialogues)
+    return found.limited(limit)
+
+
+def _with_dialogues(records: Iterator[Record]) -> Iterator[Record]:
+    """A text into which a whole dialogue was pasted is its turns."""
+    for record in records:
+        if isinstance(record, RawVerbatim) and (turns := dialogue(record.text or "")):
+            yield replace(record, text=None, turns=turns)
+        else:
+            yield record
 
 
 def _check_rereadable(path: str, kind: Format) -> None:

@@ -1,6 +1,6 @@
 """Lines of plain text in, turns out: a line that begins with a speaker and a colon begins a turn, others go on with it.
 
-A turn that is itself such a dialogue, pasted whole, is parted.
+A turn or a text that is itself such a dialogue, pasted whole, is parted.
 """
 
 import re
@@ -59,6 +59,12 @@ def turns_of_lines(text: str, customers: Container[str] = (), *, only_roles: boo
     yield from _turn(speaker, said)
 
 
+def dialogue(text: str) -> tuple[RawTurn, ...]:
+    """The turns of a text that is a dialogue, as of a turn that holds one; none of any other, which is the customer's words."""
+    found = tuple(parted([RawTurn("customer", text)])) if "\n" in text else ()
+    return found if len(found) > 1 else ()
+
+
 def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
     """The same turns; in place of one that holds a dialogue, its parts: the first keeps the time, and its speaker's first the author.
 
@@ -70,9 +76,10 @@ def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
 
 
 def _is_dialogue(text: str) -> bool:
-    first, *others = (_plain_role(line) for line in text.strip().split("\n"))
-    roles = {first, *others} - {None}
-    return first is not None and "customer" in roles and len(roles) > 1
+    first, *others = _whole(text).split("\n")
+    begins = _plain_role(first)
+    roles = {begins, *map(_plain_role, others)} - {None} if begins else set()
+    return "customer" in roles and len(roles) > 1
 
 
 def _plain_role(line: str) -> Speaker | None:
@@ -81,11 +88,16 @@ def _plain_role(line: str) -> Speaker | None:
 
 
 def _parts(turn: RawTurn) -> Iterator[RawTurn]:
-    parts = list(turns_of_lines(turn.text.strip(), only_roles=True))
+    parts = list(turns_of_lines(_whole(turn.text), only_roles=True))
     parts[0] = replace(parts[0], at=turn.at or parts[0].at)
     own = next((index for index, part in enumerate(parts) if part.speaker == turn.speaker and not part.author), 0)
     parts[own] = replace(parts[own], author=turn.author)
     yield from parts
+
+
+def _whole(text: str) -> str:
+    """With LF at the ends of lines: a form of a browser sends CR LF."""
+    return text.strip().replace("\r\n", "\n")
 
 
 def _turn(speaker: Prefixed, said: Iterable[str]) -> Iterator[RawTurn]:

@@ -10,7 +10,7 @@ from vocservice.errors import RecordError
 from vocservice.records import SPEAKERS, RawTurn, RawVerbatim, Rejected
 from vocservice.tables.columns import ALIASES, SCORE_KINDS
 from vocservice.tables.header import plain
-from vocservice.tables.prefixes import parted
+from vocservice.tables.prefixes import dialogue, parted
 
 _SCORE_KINDS = tuple(dict.fromkeys(SCORE_KINDS.values()))
 _SHOWN_FIELD = 40
@@ -43,10 +43,11 @@ def _verbatim(obj: Mapping[str, Any], record_id: str) -> RawVerbatim:
         raise RecordError("the record has neither text nor turns; send one of them", code="missing_text")
     if text is not None and turns is not None:
         raise RecordError("the record has both text and turns; send one of them", code="invalid_type")
+    turns = turns or dialogue(text or "")
     return RawVerbatim(
         id=record_id,
-        text=text,
-        turns=turns or (),
+        text=None if turns else text,
+        turns=turns,
         channel=_string(obj.get("channel"), "channel"),
         question=_string(obj.get("question"), "question"),
         created_at=_string(obj.get("created_at"), "created_at"),

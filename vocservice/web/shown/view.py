@@ -55,10 +55,18 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What was written, or one turn of a dialogue that was pasted; `speaker` is blank of a text."""
+
+    speaker: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What the page shows of one analysis."""
 
-    marks: tuple[Mark, ...]
+    turns: tuple[Said, ...]
     groups: tuple[Group, ...]
     withheld: tuple[tuple[str, str], ...]
     redactions: tuple[str, ...]
@@ -69,10 +77,14 @@ class View:
 def view_of(analysis: Analysis, taxonomy: Taxonomy) -> View:
     """Everything the page shows of the analysis of one text."""
     rows = rows_of(analysis)
-    marks = (_mark(piece.text, piece.rows, analysis, taxonomy) for piece in pieces_of(analysis.text, rows, turn=None))
+    turns = analysis.conversation.turns if analysis.conversation else ()
+    said: list[tuple[str, str, int | None]] = [(turn.speaker, turn.text, number) for number, turn in enumerate(turns)]
+    shown = (
+        Said(speaker, tuple(_marks(text, rows, turn, analysis, taxonomy))) for speaker, text, turn in said or [("", analysis.text, None)]
+    )
     withheld = tuple((label_name(taxonomy, one.label), percent(one.probability)) for one in analysis.abstained)
     kinds = tuple(sorted({redaction.kind for redaction in analysis.redactions}))
-    return View(tuple(marks), tuple(_groups(rows, analysis, taxonomy)), withheld, kinds, analysis.model, analysis.taxonomy)
+    return View(tuple(shown), tuple(_groups(rows, analysis, taxonomy)), withheld, kinds, analysis.model, analysis.taxonomy)
 
 
 def name_of(taxonomy: Taxonomy, name: str, key: str, polarity: str | None = None) -> str:
@@ -86,6 +98,11 @@ def label_name(taxonomy: Taxonomy, label: str) -> str:
     """`SET.KEY` in words, with its set."""
     name, _, key = label.partition(".")
     return f"{_TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
+
+
+def _marks(text: str, rows: list[Row], turn: int | None, analysis: Analysis, taxonomy: Taxonomy) -> Iterator[Mark]:
+    for piece in pieces_of(text, rows, turn=turn):
+        yield _mark(piece.text, piece.rows, analysis, taxonomy)
 
 
 def _mark(text: str, rows: tuple[Row, ...], analysis: Analysis, taxonomy: Taxonomy) -> Mark:
