@@ -255,3 +255,18 @@ def test_another_workspace_is_neither_read_nor_written(office: Office) -> None:
     stranger = office.browser(workspace=ELSEWHERE)
     assert "no such record here" in sent(stranger, jsonl([line | {"scope": "both"}]), "back.jsonl").text
     assert stranger.client.get("/desk/decisions.jsonl").data == b""
+
+
+def test_what_argilla_s_own_library_writes_is_read() -> None:
+    """As argilla 2.8.0 writes records: one that somebody answered, and one of ours that has no label and no answer."""
+    about = {"decision": "confirm", "model": "fake-1", "annotator": "usr_1", "annotated_at": "2026-11-28T09:00:00+00:00"}
+    plain: dict[str, Any] = {"fields": {"text": "It crashed."}, "metadata": about, "vectors": {}, "status": "pending", "_server_id": None}
+    answers = {"factors": ["technology~"], "sentiment": "-2"}
+    responses = {name: [{"value": value, "user_id": "00000000-0000-0000-0000-000000000001"}] for name, value in answers.items()}
+    suggested = {"scope": {"value": "both", "score": None, "agent": "usr_1"}}
+    answered = exchange.incoming({"id": "rec_1", **plain, "suggestions": suggested, "responses": responses})
+    assert answered is not None and answered.labels["factors"] == ("technology~",) and answered.labels["sentiment"] == ("-2",)
+    assert answered.labels["stages"] == () and "scope" not in answered.labels
+    bare = exchange.incoming({"id": "rec_2", **plain, "suggestions": {}, "responses": {}})
+    assert bare is not None and (bare.labels, bare.annotated_at) == ({}, about["annotated_at"])
+    assert exchange.incoming({"id": "rec_3", **plain, "metadata": {}, "suggestions": {}, "responses": {}}) is None

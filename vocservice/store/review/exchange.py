@@ -253,7 +253,7 @@ def _of_argilla(value: Mapping[str, Any]) -> Incoming | None:
     ours = about.get("annotator") or "unknown"
     said = answers or {name: one for name, one in offered.items() if name in ASKED and isinstance(one, dict) and one.get("agent") == ours}
     chosen = {name: _chosen(one) for name, one in said.items() if isinstance(one, dict)}
-    if not chosen and (answers or not offered):
+    if not chosen and (answers or not (offered or about.get("annotated_at"))):  # ours may have no label at all
         return None
     return _made(value.get("id"), _answered(chosen) if answers else chosen, about.get("annotated_at"))
 
