@@ -12,7 +12,7 @@ from vocservice.records import Factor, Label, Scope, Sentiment
 from vocservice.settings import Settings
 from vocservice.store import schema
 from vocservice.store.accounts.users import User
-from vocservice.store.analysed import outbound, watches
+from vocservice.store.analysed import outbound, own, watches
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.analysed.watches import NOW, WATCH, Watch, Wish
 from vocservice.store.database import now
@@ -121,6 +121,14 @@ def test_of_nothing_a_digest_says_that_nothing_is_known(store: Store, settings: 
     watch(store, reader, timing=DIGEST)
     turn(store, settings)
     assert "nothing stands out" in server.got[0][1]["Subject"] and "not known: n = 0" in server.texts[0]
+
+
+def test_a_digest_on_a_hidden_field_says_why_it_has_no_record(store: Store, settings: Settings, server: Server, reader: User) -> None:
+    steady(store)
+    watch(store, reader, timing=DIGEST, selection=Selection(own=(("plan", "pro"),)), segment="Pro")
+    own.set_hidden(store.database, WORKSPACE, "plan", True, actor="test")
+    turn(store, settings)
+    assert "It names plan, which an admin has hidden: no record fits." in server.texts[0] and "n = 0 records" in server.texts[0]
 
 
 def test_an_anomaly_is_told_once_and_the_next_one_after_the_cool_down(

@@ -9,7 +9,7 @@ import pytest
 
 from vocservice.reporting import segments
 from vocservice.reporting.columns import Columns
-from vocservice.reporting.own import MOST_FIELDS, OTHER, own_fields
+from vocservice.reporting.own import MOST_FIELDS, OTHER, Fields, own_fields
 from vocservice.reporting.packing import pack
 from vocservice.reporting.segments import MOST_OFFERED, MOST_SHOWN, MOST_VALUES
 
@@ -96,6 +96,21 @@ def test_of_many_fields_those_held_are_told_by_all_their_rows(monkeypatch: pytes
     assert held == {name: sum(name in fields for fields in told) for name in held}
     assert (columns.told["plan"], held["a0"]) == ({"pro": 39, "free": 8}, 30)
     assert len(held) <= MOST_FIELDS and (places == 1 or len(held) == MOST_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "held"),
+    [
+        (Fields(hidden=frozenset({"plan"})), {"region"}),
+        (Fields(held=frozenset({"plan", "gone"})), {"plan"}),
+        (Fields(hidden=frozenset({"plan"}), held=frozenset({"plan"})), set()),
+    ],
+)
+def test_fields_that_do_not_count_are_not_held_of_later_rows_either(fields: Fields, held: set[str]) -> None:
+    packed = [(f"r{at}", pack(row(at, segments={"plan": "pro", "region": "n"}), order=at)) for at in range(6)]
+    columns = Columns.joined([Columns.of(TAXONOMY, (), fields=fields), Columns.of(TAXONOMY, packed[:3], fields=fields)])
+    for seen in (columns, columns.changed(packed[3:]), columns.taken(np.arange(3) > 0).changed(packed[3:])):
+        assert set(seen.own.codes) == held
 
 
 def test_nothing_stays_of_a_value_that_is_gone() -> None:

@@ -136,3 +136,72 @@ def test_hostile_values_stay_values(office: Office) -> None:
         set_record(office, record["id"], details={"plan": value})
     assert counted(office, f"/workbench/verbatims?{urlencode({'own.plan': value})}") == 6  # read, so no page asks again
     assert office.browser("analyst").page(f"/workbench?{urlencode({'by': 'plan', 'own.plan': value})}").all("img") == []
+
+
+def hide(office: Office, do: str = "hide", name: str = "plan") -> Browser:
+    """An admin hides a field on the page, or brings it back."""
+    admin = office.browser("admin")
+    form = next(one for one in admin.page("/admin/fields").forms if ("name", name) in one["fields"])
+    assert admin.post(form, {"do": do}).status_code == 303
+    return admin
+
+
+def test_a_hidden_field_shows_nowhere_until_it_is_brought_back(office: Office) -> None:
+    browser = office.browser("analyst")
+    address = "/workbench?own.plan=pro"
+    assert counted(office, address.replace("?", "/verbatims?")) == 7
+    hide(office)
+    assert list(offered(browser)) == ["city", "plan &amp; &lt;b&gt;tier&lt;/b&gt;"]
+    assert counted(office, address.replace("?", "/verbatims?")) == 0
+    assert figures(browser, "?own.plan=pro")["headlines"]["records"] == 0
+    refused = browser.client.get("/workbench?by=plan")
+    assert refused.status_code == 400 and "hidden in this workspace" in refused.text
+    found = json.loads(browser.client.get("/workbench/compare.json?a_own.plan=pro&b_own.plan=free").data)["comparison"]
+    assert (found["n_before"], found["n_after"]) == (0, 0)
+    assert "hidden by an admin: no record" in browser.page(address).words
+    rows = pq.read_table(io.BytesIO(browser.client.get("/workbench/records.parquet").data)).to_pylist()
+    assert [row["segments"] for row in rows][0] == ["city=Bonn", f"{FIELD}=pro"]
+    key = office.door.key("feedback:read")
+    assert office.door.client.get("/v1/charts/segments?by=plan", headers=key).get_json()["code"] == "field_hidden"
+    hide(office, "show")
+    assert list(offered(browser)) == ["city", "plan", "plan &amp; &lt;b&gt;tier&lt;/b&gt;"]
+    assert counted(office, address.replace("?", "/verbatims?")) == 7
+
+
+def test_saved_segments_that_name_a_hidden_field_say_so(office: Office) -> None:
+    browser = office.browser("analyst")
+    kept = {"S pro": "?own.plan=pro", "S Bonn": "?own.city=Bonn", "S plans": "?by=plan", "S free": "/compare?b_own.plan=free"}
+    for name, query in kept.items():
+        forms = browser.page(f"/workbench{query}").forms
+        form = next(one for one in forms if str(one["action"]).startswith("/workbench/segments") and "name" in dict(one["fields"]))
+        assert browser.post(form, {"name": name}).status_code == 303
+    assert "hidden by an admin" not in browser.page("/workbench").words
+    hide(office)
+    for path in ("/workbench", "/workbench/verbatims", "/workbench/search", "/workbench/compare?a_channel=chat"):
+        words = browser.page(path).words.partition("Saved segments")[2]
+        said = {name: words.partition(name)[2].partition("Delete")[0] for name in kept}
+        assert [name for name, text in said.items() if "names plan, hidden by an admin" in text] == ["S pro", "S plans", "S free"]
+
+
+def test_a_watch_on_a_hidden_field_says_so(office: Office) -> None:
+    browser = office.browser("analyst")
+    browser.send("/workbench?own.plan=pro", "/workbench/segments", {"name": "Pro"})
+    markup = browser.client.get("/workbench/watches").text
+    chosen = markup.partition(">Pro</option>")[0].rpartition('value="')[2].partition('"')[0]
+    browser.send("/workbench/watches", "/workbench/watches", {"name": "Watch", "segment": chosen, "endpoints": "on"})
+    assert "hidden by an admin" not in browser.page("/workbench/watches").words
+    hide(office)
+    assert "names plan, hidden by an admin: no record" in browser.page("/workbench/watches").words
+
+
+def test_only_admins_hide_and_only_in_their_own_workspace(office: Office) -> None:
+    assert office.browser("support_lead").client.get("/admin/fields").status_code == 403
+    hide(office)
+    other = office.browser("admin", email="eve@example.org", workspace=ELSEWHERE)
+    assert "hidden" not in other.page("/admin/fields").words.partition("State")[2]
+    admin = office.browser("admin", email="bea@example.org")
+    words = " ".join(admin.page("/admin/fields").words.partition("State")[2].split())
+    assert words.startswith("Change plan13hiddenBring back city13may be a segmentHide")
+    form = admin.page("/admin/fields").form("/admin/fields")
+    answer = admin.post(form, {"name": "email", "do": "hide"})
+    assert answer.status_code == 422 and "no segment can have this name" in answer.text

@@ -43,7 +43,8 @@ def export(output: str, since: datetime | None, until: datetime | None, workspac
     days = {name: day.date() if day else None for name, day in (("since", since), ("until", until))}
     with opened(workspace) as here, Partial(_checked(path, here.database.url.database)).written() as partial:
         with here.database.read() as connection:
-            ids, segments = reading.ids(connection, here.workspace_id, **days), told(connection, here.workspace_id)
+            ids = reading.ids(connection, here.workspace_id, **days)
+        segments = told(here.database, here.workspace_id)
         records = written(here.database, here.workspace_id, ids, partial, lambda file, found: write(file, found, segments))
         with here.database.write() as connection:
             act = Act(ACTOR, "records.export", here.workspace_id, {"format": path.suffix.lower(), "records": records})

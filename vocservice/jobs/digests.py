@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
 from vocservice.store.accounts import workspaces
-from vocservice.store.analysed import packed
+from vocservice.store.analysed import own, packed
 from vocservice.store.database import Database
 from vocservice.store.figures import is_behind
 from vocservice.tables.partial import Partial
@@ -148,10 +148,15 @@ def columns_of(database: Database, workspace_id: str, taxonomy: Taxonomy) -> "Co
 
     while packed.catch_up(database, workspace_id):
         pass
-    with database.read() as connection:
-        changes = packed.changes(connection, workspace_id, packed.span(connection, workspace_id, 0))
-        parts = [Columns.of(taxonomy, ((change.record_id, change.packed) for change in batch)) for batch in changes]
-        return Columns.joined([Columns.of(taxonomy, ()), *parts])
+    while True:
+        with database.read() as connection:
+            fields = own.of(connection, workspace_id)
+            changes = packed.changes(connection, workspace_id, packed.span(connection, workspace_id, 0))
+            parts = [Columns.of(taxonomy, ((change.record_id, change.packed) for change in batch), fields=fields) for batch in changes]
+        found = Columns.joined([Columns.of(taxonomy, (), fields=fields), *parts])
+        if not found.own.is_cut:
+            return found
+        own.choose(database, workspace_id)
 
 
 def kept(settings: ReportSettings, workspace_id: str) -> list[Path]:

@@ -17,7 +17,7 @@ from vocservice.jobs.mailing import Post, post, written
 from vocservice.records import Json
 from vocservice.settings import Settings
 from vocservice.store import jobs
-from vocservice.store.analysed import issues, watches
+from vocservice.store.analysed import issues, own, watches
 from vocservice.store.analysed.watches import Watch
 from vocservice.store.database import now
 from vocservice.store.figures import is_behind
@@ -51,6 +51,7 @@ class Message:
         found: everything that is there, what was told before too.
         news: what it says.
         is_behind: records that came before today wait for their analysis.
+        hidden: own fields that an admin hid and that its segment names.
     """
 
     watch: Watch
@@ -59,6 +60,7 @@ class Message:
     found: "tuple[Finding, ...]"
     news: "tuple[Finding, ...]"
     is_behind: bool = False
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ class Watching:
         if not watch.is_digest:
             found = tuple(one for one in found if with_told or (one.last and one.last >= watch.since.date()))
         news = tuple(one for one in found if with_told or one.key not in watch.told)
-        return Message(watch, tuple(_TITLES) if watch.is_digest else ("anomaly",), days, found, news, is_late)
+        with self.store.database.read() as connection:
+            hidden = watch.fields_of(own.of(connection, watch.workspace_id).hidden)
+        return Message(watch, tuple(_TITLES) if watch.is_digest else ("anomaly",), days, found, news, is_late, hidden)
 
     def _findings(self, watch: Watch, today: date) -> "tuple[Findings | None, tuple[Finding, ...]]":
         """Of days before today; without a digest only what stands out."""
@@ -180,6 +184,8 @@ def lines_of(message: Message, url: str) -> Iterator[str]:
     """The text of a mail; `url` is the address of the service, blank for no links."""
     watch, days = message.watch, message.days
     yield f"{watch.segment or 'Every record of the workspace'}.\n"
+    if message.hidden:
+        yield f"It names {', '.join(message.hidden)}, which an admin has hidden: no record fits.\n"
     if days is not None:
         yield f"{days.after[0]} to {days.after[1]}: n = {days.n_after} records."
         yield f"Before, {days.before[0]} to {days.before[1]}: n = {days.n_before}.\n"

@@ -29,7 +29,7 @@ from vocservice.jobs.watching import Watching
 from vocservice.settings import Settings
 from vocservice.store import jobs
 from vocservice.store.accounts import workspaces
-from vocservice.store.analysed import analyses, packed, promotions, watches
+from vocservice.store.analysed import analyses, own, packed, promotions, watches
 from vocservice.store.analysed.outbound import DELIVER
 from vocservice.store.analysed.previews import PREVIEW
 from vocservice.store.analysed.promotions import REANALYSE
@@ -250,13 +250,14 @@ class Worker:
                 break
 
     def _prune(self) -> None:
-        """Now and then: answers under an Idempotency-Key that are older than they are kept for go."""
+        """Now and then: answers under an Idempotency-Key that are older than they are kept for go, which own fields are held is decided."""
         if self._pruned and monotonic() - self._pruned < _PRUNE_SECONDS:
             return
         self._pruned = monotonic()
         with self._store.database.write() as connection:
             if pruned := prune(connection):
                 log.info("answers dropped", extra={"fields": {"answers": pruned}})
+        self._beside(partial(own.choose_due, self._store.database), "own fields")
 
 
 def _owner() -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vocservice.reporting.frame import NONE, Bools, Codes, Floats, Frame, Ints, Places, keys_of, named
+from vocservice.reporting.own import EVERY, Fields
 from vocservice.reporting.packing import (
     FACTOR,
     FLAG,
@@ -74,12 +75,13 @@ class Stack:
     own: OwnFields
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False) -> "Stack":
+    def of(cls, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False, fields: Fields = EVERY) -> "Stack":
         """Ids with what was packed of them; a record that counts in no figure is left out.
 
         Args:
             rows: ids with what was packed.
             are_asked: a reader named the own fields of the rows.
+            fields: the own fields of the workspace that count.
         """
         kept = [(record_id, packed) for record_id, packed in rows if packed.fixed]
         texts: dict[str, int] = {}
@@ -92,7 +94,7 @@ class Stack:
             np.frombuffer(b"".join([packed.given for _, packed in kept]), UNITS),
             tuple(codes),
             context[place],
-            OwnFields.of([own for _, own in told], place, are_asked=are_asked),
+            OwnFields.of([own for _, own in told], place, are_asked=are_asked, fields=fields),
         )
 
 
@@ -128,9 +130,9 @@ class Columns:
         return len(self.ids)
 
     @classmethod
-    def of(cls, taxonomy: Taxonomy, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False) -> "Columns":
-        """Columns of ids with what was packed of them; a record that counts in no figure is left out."""
-        return cls.stacked(taxonomy, Stack.of(rows, are_asked=are_asked))
+    def of(cls, taxonomy: Taxonomy, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False, fields: Fields = EVERY) -> "Columns":
+        """Columns of ids with what was packed of them, as a `Stack` takes them; a record that counts in no figure is left out."""
+        return cls.stacked(taxonomy, Stack.of(rows, are_asked=are_asked, fields=fields))
 
     @classmethod
     def stacked(cls, taxonomy: Taxonomy, stack: Stack) -> "Columns":
@@ -201,7 +203,7 @@ class Columns:
         """New columns in which these records stand as they now are."""
         if not rows:
             return self
-        new = Columns.of(self.labels.taxonomy, rows)
+        new = Columns.of(self.labels.taxonomy, rows, fields=self.own.fields)
         wanted = np.sort(np.array([key_of(record_id) for record_id, _ in rows], dtype=np.int64))
         keys = self.fields["key"]
         stays = wanted[np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)] != keys

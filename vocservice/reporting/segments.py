@@ -51,25 +51,25 @@ class OwnFields:
             are_asked, fields: as above.
         """
         counts: Counter[str] = Counter()
-        for fields, rows in zip(told, np.bincount(context, minlength=len(told)).tolist(), strict=True):
-            counts.update(dict.fromkeys((name for name, _ in fields if name in counting), rows))
+        for pairs, rows in zip(told, np.bincount(context, minlength=len(told)).tolist(), strict=True):
+            counts.update(dict.fromkeys((name for name, _ in pairs if name in fields), rows))
         kept = list(counts) if are_asked else most_told(counts, max(MOST_FIELDS, _MOST_PLACES // max(1, len(context))))
         values: dict[str, dict[str, int]] = {name: {} for name in kept}
         places = {name: [NONE] * len(told) for name in kept}
-        for at, fields in enumerate(told):
-            for name, value in fields:
+        for at, pairs in enumerate(told):
+            for name, value in pairs:
                 if name in values:
                     places[name][at] = values[name].setdefault(value, len(values[name]))
         found = {name: _tidied(values[name], np.array(places[name], dtype=np.int32)[context], are_asked=are_asked) for name in kept}
-        return cls(found, are_asked, len(kept) < len(counts))
+        return cls(found, are_asked, len(kept) < len(counts), fields)
 
     def at(self, at: Ints | slice) -> "OwnFields":
         """Those of some rows, in this order."""
-        return OwnFields({name: codes.take(at) for name, codes in self.codes.items()}, self.are_asked, self.is_cut)
+        return OwnFields({name: codes.take(at) for name, codes in self.codes.items()}, self.are_asked, self.is_cut, self.fields)
 
     @classmethod
     def joined(cls, parts: Sequence["OwnFields"], sizes: Sequence[int]) -> "OwnFields":
-        """Those of rows that stand after each other, of parts of these sizes; of values that are gone nothing stays.
+        """Those of rows that stand after each other, of one or more parts of these sizes; of what is gone nothing stays.
 
         A field that a part may have cut is left out: it would be told by some of its rows.
         """
@@ -77,9 +77,11 @@ class OwnFields:
         cut = [part.codes.keys() for part in parts if part.is_cut]
         told = dict.fromkeys(name for part in parts for name in part.codes)
         names = [name for name in told if all(name in held for held in cut)]
-        kept = names if are_asked or len(names) <= MOST_FIELDS else _most_told(_counted(parts, names), MOST_FIELDS)
+        if not are_asked and len(names) > MOST_FIELDS:
+            names = _most_told_of(parts, names)
+        kept = names if are_asked else names[:MOST_FIELDS]
         found = {name: _one([part.codes.get(name) for part in parts], sizes, are_asked=are_asked) for name in kept}
-        return cls(found, are_asked, bool(cut) or len(kept) < len(names))
+        return cls(found, are_asked, bool(cut) or len(kept) < len(names), parts[0].fields)
 
     def offered(self, subject: Ints) -> Mapping[str, Codes]:
         """The segments, at most 12, those told most often first: at most 12 values each, the most frequent first, then `other`.
@@ -124,14 +126,10 @@ def _is_of_many(codes: Ints, subject: Ints, value: int) -> bool:
     return any(len(np.unique(customers[held == value])) >= MIN_N for held, customers in parts)
 
 
-def _most_told(counts: Mapping[str, int], most: int) -> list[str]:
-    """The names told most often; of names told as often the first by the alphabet, so that every process keeps the same."""
-    return sorted(counts, key=lambda name: (-counts[name], name))[:most]
-
-
-def _counted(parts: Sequence[OwnFields], names: Sequence[str]) -> Mapping[str, int]:
-    """How many rows of all parts tell each field."""
-    return {name: sum(_told(part.codes[name]) for part in parts if name in part.codes) for name in names}
+def _most_told_of(parts: Sequence[OwnFields], names: Sequence[str]) -> list[str]:
+    """The fields by how many rows of all parts tell them; one that none tells any more is left out."""
+    counts = {name: sum(_told(part.codes[name]) for part in parts if name in part.codes) for name in names}
+    return most_told({name: count for name, count in counts.items() if count}, len(counts))
 
 
 def _told(codes: Codes) -> int:

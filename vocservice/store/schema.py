@@ -70,6 +70,7 @@ workspaces = Table(
     Column("keeps_originals", Boolean, nullable=False, default=False),
     Column("retention_days", Integer),
     Column("created_at", UtcTime, nullable=False),
+    Column("own_fields", Document),
 )
 
 sources = Table(

@@ -16,7 +16,7 @@ from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
 from vocservice.web import headers, health, logs, metrics, openapi, page, problems
 from vocservice.web.accounts import login, oidc
-from vocservice.web.admin import alerts, bundles, rules
+from vocservice.web.admin import alerts, bundles, fields, rules
 from vocservice.web.admin import pages as admin
 from vocservice.web.api import analyse, feedback, sources, subjects, taxonomy, webhooks
 from vocservice.web.api import rules as rules_api
@@ -73,6 +73,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin.blueprint,
     bundles.blueprint,
     alerts.blueprint,
+    fields.blueprint,
     taxonomy.blueprint,
     health.blueprint,
     metrics.blueprint,

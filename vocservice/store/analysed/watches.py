@@ -63,6 +63,10 @@ class Watch(Wish):
     last_sent_at: datetime | None
     told: Mapping[str, str]
 
+    def fields_of(self, hidden: Collection[str]) -> tuple[str, ...]:
+        """The hidden own fields that its segment names; with one of them it finds no record."""
+        return tuple(name for name, _ in self.selection.own if name in hidden)
+
 
 def create(connection: Connection, user: User, wish: Wish) -> Watch:
     """A new watch.

@@ -129,10 +129,10 @@ def _links(side: Selection | None) -> Links | None:
     return Links(Asked(side)) if side else None
 
 
-def _kept(sides: Sides, segments: list[tuple[Any, str]]) -> list[tuple[str, str, str]]:
+def _kept(sides: Sides, segments: list[tuple[Any, str, list[str]]]) -> list[tuple[str, str, str]]:
     """Each saved segment by name, with the queries that put it on either side, without its periods to compare."""
     found = []
-    for view, _ in segments:
+    for view, _, _ in segments:
         values = {name: value for name, value in view.filters.items() if is_chosen(name)}
         if values and view.filters.keys().isdisjoint(_ONE_SIDED):
             found.append((view.name, sides.with_side(FIRST, values), sides.with_side(SECOND, values)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from vocservice.errors import InputError
 from vocservice.store.analysed import reading
 from vocservice.store.analysed.exported import Segments
 from vocservice.store.analysed.reading import Line, Page, Selection
@@ -140,8 +141,15 @@ class Looking:
         return max(self.theme_customers, ANONYMOUS)
 
     def _wish(self) -> "Wish":
+        """Raises:
+        InputError: figures are to be broken down by a hidden own field (`field_hidden`).
+        """
         from vocservice.reporting.report import Wish
 
+        if self.asked.by in self.load().fields.hidden:
+            raise InputError(
+                f"the own field {self.asked.by!r} is hidden in this workspace; an admin can bring it back", code="field_hidden"
+            )
         compared, least = self.asked.compared, self.cause_customers
         return Wish(today=self.today, segment=self.asked.by, compared=compared, cause_customers=least)
 

@@ -1,7 +1,7 @@
 """Stored analyses in, an analyst's figures out: pages, files and JSON, all of the same selection, which stands in the URL."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from flask.blueprints import BlueprintSetupState
 from vocservice.render import LEVEL_NAMES, visible
 from vocservice.reporting.rows import SCORE_KINDS
 from vocservice.store.accounts.users import ANALYST
-from vocservice.store.analysed import reading
+from vocservice.store.analysed import own, reading
 from vocservice.store.analysed.exported import exported, written
 from vocservice.store.analysed.reading import ANY, NO_LABEL, NO_STAGE, Selection, Taken
 from vocservice.store.received import sources
@@ -34,7 +34,7 @@ from vocservice.web.workbench.library import Library
 from vocservice.web.workbench.looking import Looking, weeks_until
 from vocservice.web.workbench.narrowing import during, narrowed
 from vocservice.web.workbench.segments import address_of
-from vocservice.web.workbench.selecting import OWN, Asked, asked_of, query_of, searched_of
+from vocservice.web.workbench.selecting import OWN, Asked, asked_of, own_named, query_of, searched_of
 from vocservice.web.workbench.tables import Tables
 
 if TYPE_CHECKING:  # numpy and pyarrow come with the first figure: gunicorn forks, and their threads must not be there before
@@ -262,15 +262,17 @@ def attached(body: bytes, name: str, suffix: str) -> Response:
 
 
 def words_of(looking: Looking) -> dict[str, Any]:
-    """The choices of the filters, how keys are said, and the saved segments."""
+    """The choices of the filters, how keys are said, and the saved segments, each with the hidden own fields that it names."""
     with people.database().read() as connection:
         named = {source.id: source.name for source in sources.listed(connection, looking.workspace_id)}
         kept = views.listed(connection, person(), page=views.WORKBENCH)
-    choices = _choices(looking, {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}})
-    return {"choices": choices, "channels": CHANNELS, "segments": [(view, address_of(view.filters)) for view in kept]}
+        hidden = own.of(connection, looking.workspace_id).hidden
+    choices = _choices(looking, {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}}, hidden)
+    segments = [(view, address_of(view.filters), sorted(own_named(view.filters) & hidden)) for view in kept]
+    return {"choices": choices, "channels": CHANNELS, "segments": segments}
 
 
-def _choices(looking: Looking, named: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+def _choices(looking: Looking, named: Mapping[str, str], hidden: Collection[str]) -> Mapping[str, Mapping[str, str]]:
     from vocservice.reporting.words import metric_name, owner_name
 
     taxonomy, levels = looking.taxonomy, {str(level): name for level, name in LEVEL_NAMES.items()}
@@ -286,6 +288,7 @@ def _choices(looking: Looking, named: Mapping[str, str]) -> Mapping[str, Mapping
         "owner": {key: owner_name(taxonomy, key) for key in taxonomy.owners},
         "metric": {key: metric_name(taxonomy, key) for key in taxonomy.metrics},
         "by": {name: visible(name) for name in counts},
+        "hidden": {name: visible(name) for name in hidden},
         **{OWN + name: {value: f"{visible(value)} ({n})" for value, n in values.items()} for name, values in counts.items()},
         **{name: {key: visible(key) for key in looking.told(name)} for name in ("model", "taxonomy")},
     }

@@ -153,6 +153,13 @@ def values_of(selection: Selection | None) -> Mapping[str, str]:
     return {**_said({name: getattr(selection, name) for name in CHOSEN}), **_own_values(selection)} if selection else {}
 
 
+def own_named(values: Mapping[str, str]) -> frozenset[str]:
+    """The own fields that the parameters of a page name, of either set of two."""
+    starts = tuple(prefix + OWN for prefix in ("", FIRST, SECOND))
+    filtered = (name[len(start) :] for name in values for start in starts if name.startswith(start))
+    return frozenset((*filtered, *(value for name, value in values.items() if name == "by")))
+
+
 def is_chosen(name: str) -> bool:
     """Whether a parameter chooses records."""
     return name in CHOSEN or name.startswith(OWN)

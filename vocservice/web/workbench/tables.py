@@ -9,12 +9,14 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING
 
-from vocservice.store.analysed import packed
+from vocservice.errors import StoreError
+from vocservice.store.analysed import own, packed
 from vocservice.store.analysed.packed import Change
 from vocservice.store.database import Database
 from vocservice.taxonomy import Taxonomy
@@ -22,6 +24,7 @@ from vocservice.web.workbench.library import MOST_WAITING, Making
 
 if TYPE_CHECKING:
     from vocservice.reporting.columns import Columns
+    from vocservice.reporting.own import Fields
 
 AT_ONCE = 2000  # as many records are packed while a page waits
 HELD_ROWS = 5_000_000
@@ -43,6 +46,11 @@ class Held:
     columns: Columns
     revision: int
 
+    @property
+    def fields(self) -> Fields:
+        """The own fields that count in it."""
+        return self.columns.own.fields
+
 
 class Table:
     """The columns of one workspace under one taxonomy, and how they are kept up to date."""
@@ -58,7 +66,8 @@ class Table:
     def is_behind(self) -> bool:
         """Whether there is more to read than a page can wait for."""
         with self._database.read() as connection:
-            return self.held is None or packed.waits(connection, self._workspace_id, more_than=AT_ONCE)
+            is_other = self.held is None or self.held.fields != own.of(connection, self._workspace_id)
+            return is_other or packed.waits(connection, self._workspace_id, more_than=AT_ONCE)
 
     def begin(self) -> None:
         """Say how much there is to read."""
@@ -70,25 +79,35 @@ class Table:
         with self._lock:
             while done := packed.catch_up(self._database, self._workspace_id):
                 self.progress.read += done
-            self.held = self._advanced()
+            before, self.held = self.held, self._advanced()
+            if self.held is not before and self.held.columns.own.is_cut:
+                self._decide()
             return self.held
+
+    def _decide(self) -> None:
+        """More own fields are told than are held: have it decided which are; while the database cannot be written, this process does."""
+        with suppress(StoreError):
+            own.choose(self._database, self._workspace_id)
+            self.held = self._advanced()
 
     def _advanced(self) -> Held:
         with self._database.read() as connection:
-            span = packed.span(connection, self._workspace_id, self._following)
+            fields = own.of(connection, self._workspace_id)
+            is_same = self.held is not None and self.held.fields == fields
+            span = packed.span(connection, self._workspace_id, self._following if is_same else 0)
             before = self.held if span.first else None
             batches = packed.changes(connection, self._workspace_id, span)
-            found = self._whole(batches) if before is None else self._changed(before, batches)
+            found = self._whole(batches, fields) if before is None else self._changed(before, batches)
         self._following = span.following
         return found
 
-    def _whole(self, batches: Iterator[list[Change]]) -> Held:
+    def _whole(self, batches: Iterator[list[Change]], fields: Fields) -> Held:
         from vocservice.reporting.columns import Columns
 
         self._applied = {}
-        parts = [Columns.of(self._taxonomy, ())]
+        parts = [Columns.of(self._taxonomy, (), fields=fields)]
         for batch in batches:
-            parts.append(Columns.of(self._taxonomy, ((change.record_id, change.packed) for change in batch)))
+            parts.append(Columns.of(self._taxonomy, ((change.record_id, change.packed) for change in batch), fields=fields))
             self.progress.read = max(self.progress.read, sum(map(len, parts)))
         return Held(Columns.joined(parts), next(_revisions))
 

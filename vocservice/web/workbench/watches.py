@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
 from vocservice.store.accounts.users import ANALYST
-from vocservice.store.analysed import watches
+from vocservice.store.analysed import own, watches
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.analysed.watches import Watch, Wish
 from vocservice.store.review import views
@@ -103,7 +103,9 @@ def _watch(watch_id: str) -> Watch:
 
 def _page(*, status: int = 200, fault: str = "", said: str = "") -> Response:
     with people.database().read() as connection:
-        found = [(one, address_of(one.filters)) for one in watches.listed(connection, person().workspace_id)]
+        hidden = own.of(connection, person().workspace_id).hidden
+        held = watches.listed(connection, person().workspace_id)
+    found = [(one, address_of(one.filters), one.fields_of(hidden)) for one in held]
     return _shown("watches.html", status=status, fault=fault, said=said, watches=found, form=_kept_form(fault) or _blank())
 
 

@@ -1,0 +1,60 @@
+"""Names in, which own fields of the records show as segments out: `voc field list`, `hide` and `show`."""
+
+import json
+
+import click
+
+from vocservice.cli.holding import in_workspace, opened
+
+ACTOR = "command line"
+
+
+@click.group()
+def field() -> None:
+    """Own fields of the records: which show as segments of the workbench."""
+
+
+@field.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@in_workspace
+def list_fields(as_json: bool, workspace: str | None) -> None:
+    """Show the own fields that the analysed records tell, those told most often first, and those that are hidden."""
+    from vocservice.reporting.own import most_told
+    from vocservice.store.analysed import own
+
+    with opened(workspace) as here:
+        fields, counts = own.seen(here.database, here.workspace_id)
+    names = most_told({**dict.fromkeys(fields.hidden, 0), **counts}, len(counts) + len(fields.hidden))
+    found = [{"name": name, "records": counts.get(name, 0), "state": _state(name in fields, name in fields.hidden)} for name in names]
+    if as_json:
+        click.echo(json.dumps({"fields": found}))
+        return
+    for one in found:
+        click.echo(f"{one['name']}: {one['records']} records, {one['state']}")
+
+
+@field.command()
+@click.argument("name")
+@in_workspace
+def hide(name: str, workspace: str | None) -> None:
+    """Let a field show in no filter, comparison, driver or export of the workbench; the records keep it."""
+    _set_hidden(name, workspace, True)
+
+
+@field.command()
+@click.argument("name")
+@in_workspace
+def show(name: str, workspace: str | None) -> None:
+    """Bring a hidden field back."""
+    _set_hidden(name, workspace, False)
+
+
+def _set_hidden(name: str, workspace: str | None, is_hidden: bool) -> None:
+    from vocservice.store.analysed import own
+
+    with opened(workspace) as here:
+        own.set_hidden(here.database, here.workspace_id, name, is_hidden, actor=ACTOR)
+
+
+def _state(is_held: bool, is_hidden: bool) -> str:
+    return "hidden" if is_hidden else "held" if is_held else "not held"
