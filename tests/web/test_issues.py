@@ -210,6 +210,25 @@ def test_two_causes_of_one_cell_are_two_issues_of_which_one_falls_also_after_a_p
     assert browser.post(whole).status_code == 303
 
 
+def test_the_vectors_of_all_issues_are_read_at_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    say_cause(office, LATE, 0, 40, days_ago=50)
+    say_cause(office, WET, 1, 30, days_ago=50)
+    say_beside(office, days_ago=50)
+    browser = office.browser("analyst")
+    for form in list(offered(browser).values()):
+        assert browser.post(form).status_code == 303
+    read, asked = vectors.of_bundles, list[int]()
+
+    def counting(connection: Any, workspace_id: str, ids: list[str]) -> Any:
+        asked.append(len(ids))
+        return read(connection, workspace_id, ids)
+
+    monkeypatch.setattr(vectors, "of_bundles", counting)
+    found = told(office)
+    shares = {name: issue["inflow"]["told"]["complaints"] for name, issue in found.items()}
+    assert len(found) == 2 and asked == [max(shares.values())]  # both causes are of one cell
+
+
 def on_others(office: Office) -> list[int]:
     """How many complaints of the cell, and how many records, are of customers who do not make causes; each record names its own."""
     from vocservice.reporting.draws import _hashes

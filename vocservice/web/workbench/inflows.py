@@ -4,7 +4,7 @@ A cause lies where those lie who made it, so they lie in it oftener than anybody
 After another bundle was promoted, the first look that finds the records of a cause analysed by it carries the cause over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,23 +19,38 @@ if TYPE_CHECKING:  # numpy comes with the first figure
     from vocservice.reporting.regions import Region
     from vocservice.web.workbench.looking import Looking
 
+_Vectors = Mapping[str, Mapping[int, bytes]]
+
 SAMPLE = 2000
 MOST_ANALYSED = 0.9
 
 
-class Inflows:
-    """The inflow of any issue of a workspace; its records are laid out once for all of them."""
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Rows that are looked at for a cause, a bit each; which part of all customers they are of; where complaints of its cell are."""
 
-    def __init__(self, looking: "Looking"):
+    bits: "Ints"
+    part: float
+    at: "Ints"
+
+
+class Inflows:
+    """The inflow of some issues of a workspace; its records are laid out, and the vectors of the complaints read, once for all."""
+
+    def __init__(self, looking: "Looking", issues: Iterable[Issue]):
+        import numpy as np
+
         from vocservice.store.analysed import issue_regions
 
         self._looking, self._can_write = looking, True
         self._frame: Frame = looking.load().columns.frame(looking.mask())
+        self._drawn = {issue.id: self._others(issue) for issue in issues if issue.cause}
         with looking.database.read() as connection:
             self._regions: Mapping[str, Sequence[Region]] = issue_regions.of_workspace(connection, looking.workspace_id)
+        self._vectors = self._read(np.unique(np.concatenate([drawn.at for drawn in self._drawn.values()]))) if self._drawn else {}
 
     def of(self, issue: Issue) -> "Inflow":
-        """All complaints of its cell, or those of its cause."""
+        """All complaints of its cell, or those of its cause; of one of the issues that it was made for."""
         from vocservice.reporting.inflow import inflow_of
 
         within = self._within(issue) if issue.cause else None
@@ -54,29 +69,31 @@ class Inflows:
 
         from vocservice.reporting.inflow import Within
 
-        regions, frame = self._regions.get(issue.id, ()), self._frame
-        drawn, part = self._others(issue)
-        seen = self._complaints(issue, drawn)
+        regions, frame, drawn = self._regions.get(issue.id, ()), self._frame, self._drawn[issue.id]
+        seen = self._complaints(drawn.at, self._vectors)
         region = min(regions, key=lambda one: seen.without(one.bundle), default=None)
         region = region and (self._carried(issue, seen, region) or region)
         bundle, held, unknown = region.bundle if region else "", np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
         unknown[[row for row in seen.at.tolist() if row not in seen.vectors.get(bundle, ())]] = True
-        return Within(bundle, drawn, seen.held(region) if region else held, unknown, part)
+        rows = np.unpackbits(drawn.bits, count=len(frame)).astype(bool)
+        return Within(bundle, rows, seen.held(region) if region else held, unknown, drawn.part)
 
-    def _others(self, issue: Issue) -> tuple["Bools", float]:
-        """The rows of customers who did not make the cause, and which part these are of all."""
+    def _others(self, issue: Issue) -> _Drawn:
+        """The rows of customers who did not make the cause."""
+        import numpy as np
+
         from vocservice.reporting.rung_causes import HALF
 
-        drawn, limit = self._drawn(issue, self._customers >= HALF)
-        return drawn, limit - HALF
+        rows, limit = self._looked_at(issue, self._customers >= HALF)
+        return _Drawn(np.packbits(rows), limit - HALF, self._complaining(issue, rows))
 
-    def _makers(self, issue: Issue) -> "Bools":
-        """The rows of the half that made the cause, by which it is carried over."""
+    def _makers(self, issue: Issue) -> "Ints":
+        """The complaints of the half that made the cause, by which it is carried over."""
         from vocservice.reporting.rung_causes import HALF
 
-        return self._drawn(issue, self._customers < HALF)[0]
+        return self._complaining(issue, self._looked_at(issue, self._customers < HALF)[0])
 
-    def _drawn(self, issue: Issue, half: "Bools") -> tuple["Bools", float]:
+    def _looked_at(self, issue: Issue, half: "Bools") -> tuple["Bools", float]:
         """The rows of a half that are looked at, and up to which number: of one with more than 2,000 complaints, some customers."""
         from vocservice.reporting.draws import threshold
         from vocservice.reporting.inflow import complaints_of, counted
@@ -85,17 +102,25 @@ class Inflows:
         limit = threshold(self._customers[rows & complaints_of(self._frame, issue.stage, issue.factor)], SAMPLE)
         return rows & (self._customers <= limit), limit
 
-    def _complaints(self, issue: Issue, drawn: "Bools") -> "_Complaints":
+    def _complaining(self, issue: Issue, rows: "Bools") -> "Ints":
+        """Where complaints of its cell stand among some rows."""
         import numpy as np
 
         from vocservice.reporting.inflow import complaints_of
 
-        at = np.flatnonzero(drawn & complaints_of(self._frame, issue.stage, issue.factor))
+        return np.flatnonzero(rows & complaints_of(self._frame, issue.stage, issue.factor))
+
+    def _complaints(self, at: "Ints", made: _Vectors) -> "_Complaints":
+        """Some complaints with those of the vectors that are theirs; a bundle that made none of them is left out."""
+        theirs = {bundle: {row: by_row[row] for row in at.tolist() if row in by_row} for bundle, by_row in made.items()}
+        return _Complaints(self._frame, at, {bundle: by_row for bundle, by_row in theirs.items() if by_row})
+
+    def _read(self, at: "Ints") -> _Vectors:
+        """The vectors of some rows, by bundle and row."""
         rows = dict(zip((found.decode() for found in self._frame.ids[at].tolist()), at.tolist(), strict=True))
         with self._looking.database.read() as connection:
             made = vectors.of_bundles(connection, self._looking.workspace_id, list(rows))
-        by_row = {bundle: {rows[record_id]: one for record_id, one in found.items()} for bundle, found in made.items()}
-        return _Complaints(self._frame, at, by_row)
+        return {bundle: {rows[record_id]: one for record_id, one in found.items()} for bundle, found in made.items()}
 
     def _carried(self, issue: Issue, seen: "_Complaints", region: "Region") -> "Region | None":
         """The cause under the bundle that made the most of the vectors, once that has read nine tenths of its records.
@@ -105,7 +130,8 @@ class Inflows:
         bundle = min(seen.vectors, key=lambda one: (seen.without(one), one != seen.serving), default=region.bundle)
         if bundle in {one.bundle for one in self._regions[issue.id]}:
             return None
-        made = self._complaints(issue, self._makers(issue))
+        makers = self._makers(issue)
+        made = self._complaints(makers, self._read(makers))
         found = made.carried(region, bundle, least=self._looking.cause_customers)
         if found and self._can_write:
             self._keep(issue, found, before=region.bundle)
@@ -128,7 +154,7 @@ class _Complaints:
 
     frame: "Frame"
     at: "Ints"
-    vectors: Mapping[str, Mapping[int, bytes]]
+    vectors: _Vectors
 
     def without(self, bundle: str) -> int:
         """How many have no vector of a bundle."""

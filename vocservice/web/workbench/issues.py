@@ -100,7 +100,7 @@ def move(issue_id: str) -> Response:
     looking.load()
     try:
         issues.check_seen(held, form.get("version", ""))
-        owner, verdict = _owner(looking, form.get("owner", "")), Inflows(looking).of(held).verdict
+        owner, verdict = _owner(looking, form.get("owner", "")), Inflows(looking, [held]).of(held).verdict
         status = form.get("status", "")
         with people.database().write() as connection:
             if status in issues.LIVE and not held.is_live:
@@ -166,7 +166,7 @@ def _issue(issue_id: str) -> Issue:
 
 
 def _held(looking: "Looking", found: Sequence[Issue]) -> list[Held]:
-    inflows = Inflows(looking)
+    inflows = Inflows(looking, found)
     return [Held(issue, inflows.of(issue)) for issue in found]
 
 
