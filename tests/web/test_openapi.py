@@ -51,6 +51,13 @@ def test_it_is_served_as_it_is_made_and_names_this_version(client: FlaskClient) 
     assert DOCUMENT["openapi"].startswith("3.1")
 
 
+def test_the_page_is_made_once_and_is_the_same_for_everybody(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get("/docs").data
+    monkeypatch.setattr("vocservice.web.openapi.render_template", None)
+    client.set_cookie("voc_theme", "dark")
+    assert client.get("/docs").data == first
+
+
 def test_the_page_shows_every_operation_with_its_parameters_and_examples_without_a_script(client: FlaskClient) -> None:
     answer = client.get("/docs")
     assert answer.status_code == 200 and answer.content_type.startswith("text/html")

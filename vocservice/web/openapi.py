@@ -75,7 +75,7 @@ class Schema:
 
 
 class Written:
-    """The document of an application, made once."""
+    """The document of an application and its page, which are the same for everybody, each made once."""
 
     def __init__(self, app: Flask):
         self._app = app
@@ -88,6 +88,11 @@ class Written:
     def parsed(self) -> Node:
         found: Node = json.loads(self.raw)
         return found
+
+    @cached_property
+    def page(self) -> str:
+        whole = self.parsed
+        return render_template("docs.html", info=whole["info"], operations=tuple(_operations(whole)), schemas=tuple(_schemas(whole)))
 
 
 def attach(app: Flask) -> None:
@@ -114,10 +119,7 @@ def openapi() -> Response:
 @blueprint.get("/docs")
 def docs() -> Response:
     """The same to read: every operation with its parameters, bodies, answers and examples."""
-    whole = _held(current_app).parsed
-    return make_response(
-        render_template("docs.html", info=whole["info"], operations=tuple(_operations(whole)), schemas=tuple(_schemas(whole)))
-    )
+    return make_response(_held(current_app).page)
 
 
 def _held(app: Flask) -> Written:
