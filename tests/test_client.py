@@ -253,6 +253,8 @@ def test_every_operation_of_the_document_has_a_method(line: Line, tmp_path: Path
             lambda c: c.compare(a_channel="x"),
             lambda c: c.issues(),
             lambda c: c.issue("x"),
+            lambda c: c.watches(),
+            lambda c: c.watch("x"),
             lambda c: c.search(q="x"),
             lambda c: c.themes(),
             lambda c: c.new_themes(),

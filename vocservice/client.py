@@ -220,6 +220,14 @@ class Client:
         """One experience issue: an answer of `GET /v1/issues/ISSUE_ID`."""
         return self._json("GET", f"/v1/issues/{_segment(issue_id)}")
 
+    def watches(self) -> Json:
+        """Digests and alerts of the workbench: an answer of `GET /v1/watches`."""
+        return self._json("GET", "/v1/watches")
+
+    def watch(self, watch_id: str) -> Json:
+        """One digest or alert: an answer of `GET /v1/watches/WATCH_ID`."""
+        return self._json("GET", f"/v1/watches/{_segment(watch_id)}")
+
     def search(self, **wishes: Any) -> Json:
         """The records with words (`q`), about a matter (`about`) or like another (`like`): an answer of `GET /v1/search`."""
         return self._json("GET", f"/v1/search{_query(wishes)}")

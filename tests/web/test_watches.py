@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from vocservice.store import schema
-from vocservice.store.analysed import watches
+from vocservice.store.analysed import own, watches
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.analysed.watches import NOW, WATCH, Watch
 from web.storing import ELSEWHERE
+from web.test_openapi import check, schema_of
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
 
@@ -73,6 +74,34 @@ def test_a_watch_is_kept_as_it_was_written_changed_and_deleted(office: Office, a
     assert analyst.send(PAGE, place, {"do": "delete"}).status_code == 200 and held(office, analyst) == queued(office) == []
     acts = [row["action"] for row in office.door.rows(schema.audit) if row["action"].startswith("watch.")]
     assert sorted(acts) == sorted(f"watch.{name}" for name in ("create", "change", "disable", "enable", "send", "delete"))
+
+
+def test_a_key_reads_watches_and_nobody_is_named(office: Office, analyst: Browser) -> None:
+    client, key = office.door.client, office.door.key("feedback:read")
+    assert client.get("/v1/watches", headers=key).get_json() == {"watches": []}
+    chosen = segment(analyst, "?channel=phone&own.plan=pro")
+    add(analyst, segment=chosen, reader=[analyst.user.id])
+    add(analyst, name="Odd", when="instant", cool_down="60", quiet_from="22:00", quiet_to="07:00")
+    own.set_hidden(office.database, analyst.user.workspace_id, "plan", True, actor="test")
+    (first, second) = client.get("/v1/watches", headers=key).get_json()["watches"]
+    for found in (first, second):
+        check(schema_of("/v1/watches/{watch_id}", "get", 200, "application/json"), found)
+        assert client.get(f"/v1/watches/{found['id']}", headers=key).get_json() == found
+    assert analyst.user.id not in str(first) and analyst.user.email not in str(first)
+    assert (first["name"], first["segment"], first["filters"], first["hidden_fields"], first["readers"]) == (
+        *("Monday", "Phone"),
+        {"channel": "phone", "own.plan": "pro"},
+        ["plan"],
+        1,
+    )
+    assert first["timing"] == {"zone": "Europe/Berlin", "cool_down": 720, "quiet": None, "digest_at": "08:30", "days": ["Mon"]}
+    assert (second["timing"]["quiet"], second["timing"]["digest_at"], second["is_digest"]) == (["22:00", "07:00"], None, False)
+    other = office.door.key("feedback:read", workspace=ELSEWHERE)
+    assert client.get("/v1/watches", headers=other).get_json() == {"watches": []}
+    assert client.get(f"/v1/watches/{first['id']}", headers=other).status_code == 404
+    assert client.get("/v1/watches").status_code == 401
+    assert client.get("/v1/watches", headers=office.door.key("feedback:write")).status_code == 403
+    assert client.post("/v1/watches", headers=key, json={}).status_code == 405
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     asking.api,
     segments.blueprint,
     watches.blueprint,
+    watches.api,
     batch_pages.blueprint,
     admin.blueprint,
     bundles.blueprint,

@@ -25,6 +25,7 @@ from vocservice.web.described import (
     subjects,
     taxonomy,
     usual,
+    watches,
 )
 from vocservice.web.described.parts import TEXT, Answer, Body, Content, Noun, Operation, Parameter
 from vocservice.web.described.shapes import Names, made, names_of
@@ -41,6 +42,7 @@ NOUNS: tuple[Noun, ...] = (
     batches.NOUN,
     figures.NOUN,
     issues.NOUN,
+    watches.NOUN,
     rules.NOUN,
 )
 NOT_OF_THE_API = frozenset({"static", "bootstrap.static", "metrics.metrics", "openapi.docs"})

@@ -1,11 +1,12 @@
-"""Forms in, watches out: who is mailed what stands out in the workbench, of which saved segment, and when."""
+"""Forms in, watches out: who is mailed what stands out in the workbench, of which saved segment, and when; and JSON of them to read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from flask import Response, abort, make_response, redirect, request, url_for
+from flask import Blueprint, Response, abort, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
+from vocservice.records import Json
 from vocservice.store.accounts.users import ANALYST
 from vocservice.store.analysed import own, watches
 from vocservice.store.analysed.reading import Selection
@@ -17,11 +18,15 @@ from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.admin.alerts import DAYS, check_mail, timing_in_form
+from vocservice.web.answers import json_answer
+from vocservice.web.problems import RequestError
+from vocservice.web.requests import access
 from vocservice.web.state import state
 from vocservice.web.workbench.segments import address_of
 from vocservice.web.workbench.selecting import asked_of, values_of
 
 blueprint = people.pages("watches")
+api = Blueprint("watches_api", __name__)
 
 KEPT = "kept"  # the segment that a watch has already
 _DOES: Mapping[str, str] = {
@@ -73,6 +78,52 @@ def change(watch_id: str) -> Response:
     except InputError as error:
         return _one_page(held, status=422, fault=error.message)
     return make_response(redirect(url_for("watches.listing"), 303))
+
+
+@api.get("/v1/watches")
+@access.require("feedback:read")
+def listing_json() -> Response:
+    """Every watch by name, for whoever has an API key."""
+    workspace_id = access.key().workspace_id
+    with state().stored.open().database.read() as connection:
+        hidden, found = own.of(connection, workspace_id).hidden, watches.listed(connection, workspace_id)
+    return json_answer({"watches": [_told(held, hidden) for held in found]})
+
+
+@api.get("/v1/watches/<watch_id>")
+@access.require("feedback:read")
+def one_json(watch_id: str) -> Response:
+    """One watch.
+
+    Raises:
+        RequestError: there is none of this id in the workspace of the key (`not_found`).
+    """
+    workspace_id = access.key().workspace_id
+    with state().stored.open().database.read() as connection:
+        try:
+            held = watches.get(connection, workspace_id, watch_id)
+        except InputError:
+            raise RequestError("there is no such watch", code="not_found", status=404) from None
+        hidden = own.of(connection, workspace_id).hidden
+    return json_answer(_told(held, hidden))
+
+
+def _told(held: Watch, hidden: Collection[str]) -> Json:
+    """A watch as JSON; its readers are counted, not named."""
+    timing = held.timing
+    quiet = [f"{at:%H:%M}" for at in timing.quiet] if timing.quiet else None
+    digest_at = f"{timing.digest_at:%H:%M}" if timing.digest_at is not None else None
+    days = [DAYS[day] for day in timing.days] if held.is_digest else []
+    return {
+        **{name: getattr(held, name) for name in ("id", "name", "segment", "is_digest", "tells_endpoints", "is_enabled")},
+        "filters": dict(held.filters),
+        "hidden_fields": list(held.fields_of(hidden)),
+        "timing": {"zone": timing.zone, "cool_down": timing.cool_down, "quiet": quiet, "digest_at": digest_at, "days": days},
+        "readers": len(held.readers),
+        "since": held.since.isoformat(),
+        "last_sent_at": held.last_sent_at.isoformat() if held.last_sent_at else None,
+        "told": dict(held.told),
+    }
 
 
 def _done(held: Watch, do: str) -> Response:
