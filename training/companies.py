@@ -26,6 +26,7 @@ class Company:
         title: of its section.
         score: the score that people gave a row, as the contract has it; null where they gave none.
         score_name: what that score is.
+        recommended: whether people recommend it, 1 or 0; null where they were not asked.
         group: the row's key of what tells kinds of records apart; null where nothing does.
         day: the ISO day of a row; null where it has none.
         given: what people labelled or rated in it, by their own name, with its value (the higher the better).
@@ -42,6 +43,7 @@ class Company:
     given: Callable[[Row], Mapping[str, float]] = field(default=lambda row: {})
     meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     judges: bool = True
+    recommended: Callable[[Row], int | None] = field(default=lambda row: row.get("recommended"))
 
 
 def _no_score(row: Row) -> None:

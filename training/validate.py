@@ -19,7 +19,7 @@ from training.corpora import read_rows
 from training.newness import COMPANY, measure
 from vocservice.api import Analyser, load
 from vocservice.reporting.columns import frame_of
-from vocservice.reporting.drivers import Drivers, find_drivers, lmg
+from vocservice.reporting.drivers import Drivers, answered, drivers_of_answers, find_drivers, is_answered, lmg
 from vocservice.reporting.frame import Bools, Frame
 from vocservice.reporting.rows import Origin, Row
 from vocservice.reporting.rows import read_rows as read_labelled
@@ -28,6 +28,7 @@ from vocservice.reporting.trends import series_of
 Floats = NDArray[np.float64]
 Figures = dict[str, Any]
 
+RECOMMENDED = "recommended"
 RESAMPLES = 1000
 MIN_GROUP = 10
 MIN_IMPACT = 40
@@ -110,7 +111,8 @@ def company_figures(judged: Judged, trained: frozenset[str]) -> Figures:
         "names": [found for names in _named(judged) if (found := _name_figures(judged, names))["given"]],
         "cells": _cells(judged),
         "impacts": _impacts(judged),
-        "drivers": _drivers(judged),
+        "drivers": _drivers(judged, find_drivers(frame), judged.score),
+        "recommended": _recommended(judged),
         "chance": _chance(judged),
         "time": _over_time(judged),
     }
@@ -146,8 +148,15 @@ def _judged(name: str, data: Path, work: Path, analyser: Analyser, most: int) ->
     given = rows_of(company, data, most=most)
     analyses = {one["id"]: one for one in _labelled(work / f"{name}.labelled.jsonl", company, given, analyser)}
     kept = [row for row in given if analyses.get(row["id"], {}).get("status") == "ok"]
-    reading = read_labelled((analyses[row["id"]], Origin(company.day(row), row.get("channel"), None, company.score(row))) for row in kept)
+    reading = read_labelled((analyses[row["id"]], _origin(company, row)) for row in kept)
     return Judged(company, reading.rows, kept, frame_of(reading.rows, analyser.taxonomy), len(given) - len(kept))
+
+
+def _origin(company: Company, row: Given) -> Origin:
+    """What people gave beside the text."""
+    answer = company.recommended(row)
+    told = {} if answer is None else {RECOMMENDED: str(answer)}
+    return Origin(company.day(row), row.get("channel"), None, company.score(row), told)
 
 
 def _labelled(path: Path, company: Company, given: Sequence[Given], analyser: Analyser) -> Iterable[Mapping[str, Any]]:
@@ -226,9 +235,16 @@ def _follows(score: Floats, values: Floats) -> float:
     return np.nan if found is None else found
 
 
-def _drivers(judged: Judged) -> Figures:
-    """Our drivers of the score, and what their ratings explain of it by the same split."""
-    found = find_drivers(judged.frame)
+def _recommended(judged: Judged) -> Figures:
+    """Our drivers of whether they recommend, and what their ratings explain of it; blank where nobody was asked, or all answer alike."""
+    if not is_answered(judged.frame.segments[RECOMMENDED].names if RECOMMENDED in judged.frame.segments else ()):
+        return {}
+    found = drivers_of_answers(judged.frame, RECOMMENDED)
+    return {**_drivers(judged, found, answered(judged.frame, RECOMMENDED).score), "share": found.mean}
+
+
+def _drivers(judged: Judged, found: Drivers, score: Floats) -> Figures:
+    """Our drivers of a score, and what their ratings explain of it by the same split."""
     ours: dict[str, float] = {}
     for driver in found.drivers:
         if driver.term.kind == "factor":
@@ -238,7 +254,7 @@ def _drivers(judged: Judged) -> Figures:
         "reason": found.reason,
         "r_squared": found.r_squared,
         "ours": ours,
-        "people": _rated(judged),
+        "people": _rated(judged, score),
         "wrong": _wrong(found),
     }
 
@@ -250,14 +266,14 @@ def _wrong(found: Drivers) -> Figures:
     return {"clear": len(clear), "wrong": wrong}
 
 
-def _rated(judged: Judged) -> dict[str, float]:
+def _rated(judged: Judged, score: Floats) -> dict[str, float]:
     """Part of R² of each rating; none where ratings do not judge, or fewer than two are given."""
     names = [
         name for name in judged.company.meant if judged.company.judges and (~np.isnan(judged.people(name))).sum() > len(judged.rows) / 2
     ]
-    if len(names) < 2 or np.isnan(judged.score).all():
+    if len(names) < 2 or np.isnan(score).all():
         return {}
-    table = np.stack([*(judged.people(name) for name in names), judged.score], axis=1)
+    table = np.stack([*(judged.people(name) for name in names), score], axis=1)
     table = table[~np.isnan(table).any(axis=1)]
     parts, _ = lmg(np.cov(table.T))
     return {name: float(part) for name, part in zip(names, parts, strict=True)}

@@ -101,10 +101,23 @@ def _drivers(companies: Figures) -> Iterator[str]:
         yield f"R² {drivers['r_squared']:.2f}, n = {drivers['n']}. Ours: {_ranked(drivers['ours'])}."
         if drivers["people"]:
             yield f"People’s ratings: {_ranked(drivers['people'])}. By group: {_text(one['impacts'])}."
+        yield from _recommended(one["recommended"])
         chance = one["chance"]
         yield f"Of {wrong['clear']} factors with a clear effect {wrong['clear'] - len(wrong['wrong'])} have the sign of their polarity."
         yield f"With the scores dealt out at random {chance['clear']} of"
         yield f"{chance['terms']} terms seem clear; one in twenty is to be expected."
+
+
+def _recommended(drivers: Figures) -> Iterator[str]:
+    """The same of whether they recommend, where they were asked and it is known."""
+    if not drivers or drivers["reason"]:
+        return
+    right = drivers["wrong"]["clear"] - len(drivers["wrong"]["wrong"])
+    yield f"Of whether they recommend ({drivers['share']:.0%} do): R² {drivers['r_squared']:.2f}, n = {drivers['n']}."
+    yield f"Ours: {_ranked(drivers['ours'])}."
+    if drivers["people"]:
+        yield f"People’s ratings: {_ranked(drivers['people'])}."
+    yield f"Of {drivers['wrong']['clear']} factors with a clear effect on it {right} have the sign of their polarity."
 
 
 def _time(companies: Figures) -> Iterator[str]:

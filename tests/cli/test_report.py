@@ -73,6 +73,16 @@ def test_json_lines_carry_their_own_fields(tmp_path: Path, voc: Voc, analyser: A
     assert [(one["name"], one["records"]) for one in found["segments"]] == [("north", 9)]
 
 
+def test_a_yes_or_no_is_explained(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    made = analyser.analyse({"id": "a", "text": TEXT}).to_dict()
+    lines = [made | {"id": f"r{number}", "recommended": ["yes", "no", "no"][number % 3], "region": "north"} for number in range(60)]
+    source = saved(tmp_path, "in.jsonl", "\n".join(map(json.dumps, lines)))
+    ran = voc("report", source, "--json", "-", "--target-column", "recommended")
+    assert ran.code == 0 and (json.loads(ran.out)["drivers"]["target"], json.loads(ran.out)["drivers"]["n"]) == ("recommended", 60)
+    refused = voc("report", source, "--json", "-", "--target-column", "region")
+    assert refused.code == 2 and "error [target_unfit]" in refused.err
+
+
 def test_labels_find_what_the_raw_file_told(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     """JSON Lines of `voc classify` hold labels only."""
     labelled = tmp_path / "labelled.jsonl"

@@ -1,14 +1,18 @@
 """Tests of drivers: effects that were put in are found, parts of R² sum to it, and little data gives no answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vocservice.reporting.drivers import NPS, POOLED, Driver, drivers_by_kind, find_drivers, lmg
-from vocservice.reporting.rows import Score
+from vocservice.errors import InputError
+from vocservice.reporting.drivers import NPS, POOLED, Driver, drivers_by_kind, drivers_of_answers, find_drivers, lmg
+from vocservice.reporting.page import render
+from vocservice.reporting.rows import Row, Score
 
-from .made import frame, row, rows, varied
+from .made import frame, report, row, rows, varied
 
 
 def by_name(found: tuple[Driver, ...]) -> dict[str, Driver]:
@@ -142,3 +146,57 @@ def test_parts_of_r_squared_have_intervals_around_them() -> None:
     assert all(0 <= one.importance_low <= one.importance <= one.importance_high <= 1 for one in found.values())
     assert found["fulfilment-"].importance_low > found["courtesy+"].importance_high
     assert found["service_complaint"].importance_low < 0.005
+
+
+def recommending(yes: str = "yes", no: str = "no", *, count: int = 600) -> list[Row]:
+    """Rows that are recommended by nine in ten, by four in ten where fulfilment is blamed."""
+    draw = np.random.default_rng(3)
+    found = varied(count, score=None)
+    late = [any(factor.key == "fulfilment" for factor in one.factors) for one in found]
+    return [
+        replace(one, segments={**one.segments, "would": yes if draw.random() < 0.9 - 0.5 * bad else no})
+        for one, bad in zip(found, late, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("Yes", "NO"), ("1", "0"), ("True", "False"), ("y", "n")])
+def test_a_yes_or_no_is_explained_as_the_share_of_yes(yes: str, no: str) -> None:
+    told = recommending(yes, no)
+    found = drivers_of_answers(frame(told, rows(40, start=900)), "would", segments=["region", "would"])
+    assert (found.n, found.target, found.unit) == (600, "would", "yes to would (0 to 1)")
+    assert found.controls == ("channel", "region")
+    assert found.mean == pytest.approx(sum(one.segments["would"] == yes for one in told) / 600)
+    late = by_name(found.drivers)["fulfilment-"]
+    assert late.low <= -0.5 <= late.high and late.is_clear and late is found.drivers[0]
+    assert not by_name(found.drivers)["price_value-"].is_clear
+
+
+def test_other_answers_are_left_out_and_of_too_many_nothing_is_explained() -> None:
+    maybe = rows(100, start=900, segments={"would": "maybe"})
+    assert drivers_of_answers(frame(recommending(count=100), maybe), "would").n == 100
+    for told in (recommending(count=90), recommending("1", "2"), recommending("yes", "n"), recommending("yes", "yes")):
+        with pytest.raises(InputError, match="not answered with yes and no") as caught:
+            drivers_of_answers(frame(told, maybe), "would")
+        assert caught.value.code == "target_unfit"
+
+
+def test_a_column_that_nobody_tells_is_not_known() -> None:
+    assert drivers_of_answers(frame(varied(100)), "would").reason == "only 0 scored records; 50 are needed"
+
+
+def test_a_column_named_as_a_kind_of_score_is_still_a_share() -> None:
+    told = [replace(one, segments={"nps": one.segments["would"]}) for one in recommending()]
+    assert drivers_of_answers(frame(told), "nps").unit == "yes to nps (0 to 1)"
+
+
+def test_a_report_explains_the_column_first_and_the_scores_after_it() -> None:
+    told = [replace(one, score=Score("stars", 1 + at % 5, 5)) for at, one in enumerate(recommending())]
+    made = report(told, target="would", segment="would")
+    assert [model.target for model in (made.drivers, *made.other_drivers)] == ["would", None]
+    assert made.other_drivers[0].unit == "stars (1 to 5)"
+    page = render(made)
+    assert "600 records answer <bdi>would</bdi> with yes or no" in page and "on yes to would (0 to 1)" in page
+    assert report([replace(one, score=None) for one in told], target="would").other_drivers == ()
+    for wanted in ("region", "gone"):
+        with pytest.raises(InputError):
+            report(told, target=wanted)

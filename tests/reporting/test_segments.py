@@ -124,5 +124,5 @@ def test_a_frame_has_the_segment_that_is_asked_for() -> None:
     columns = columns_of((6, {"plan": "pro", "region": "n"}, ""), (6, {"plan": "free", "region": "s"}, ""))
     mask = np.arange(12) > 3
     assert list(columns.frame(mask).segments) == []
-    found = columns.frame(mask, by="plan").segments
+    found = columns.frame(mask, segments=["plan"]).segments
     assert {name: codes.counts().tolist() for name, codes in found.items()} == {"plan": [6, 2]}

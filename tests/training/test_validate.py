@@ -50,7 +50,7 @@ def lounge(number: int) -> dict[str, Any]:
     ratings = {"comfort_rating": 4.0 + good * 1.0, "catering_rating": 2.0 - good * 1.0, "staff_service_rating": None}
     day = f"2014-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
     return {"id": f"lounge-{number}", "channel": "review", "text": TEXT, "overall": 8 - 3 * good, "created_at": day,
-            "airline": "north" if number % 3 else "south", "ratings": ratings}  # fmt: skip
+            "recommended": 1 - good, "airline": "north" if number % 3 else "south", "ratings": ratings}  # fmt: skip
 
 
 def test_nothing_that_people_gave_reaches_the_model(tmp_path: Path) -> None:
@@ -74,10 +74,9 @@ def figures() -> dict[str, Any]:
     for number, row in enumerate(given):
         signs = ("+", "-") if number % 2 else ("~", "-")
         factors = tuple(Factor(key, sign, 0.9, evidence) for key, sign in zip(("environment", "product_quality"), signs, strict=True))
-        score = Score("csat", row["overall"], 10)
-        rows.append(
-            Row(id=row["id"], stages=(Label("use", 0.9, evidence),), factors=factors, score=score, sentiment=number % 2 / 2, level=1)
-        )
+        given_beside = {"score": Score("csat", row["overall"], 10), "segments": {"recommended": str(row["recommended"])}}
+        stages = (Label("use", 0.9, evidence),)
+        rows.append(Row(id=row["id"], stages=stages, factors=factors, sentiment=number % 2 / 2, level=1, **given_beside))
     judged = Judged(company, tuple(rows), given, frame_of(rows, TAXONOMY), 0)
     return {"bundle": "m-1", "companies": {"lounges": company_figures(judged, frozenset({"lounge-0"}))}}
 
@@ -89,6 +88,15 @@ def test_polarity_is_held_against_ratings_where_both_speak(figures: dict[str, An
     assert names["catering_rating"]["both"]["value"] is None and "staff_service_rating" not in names
     assert found["sentiment"]["all"]["value"] == pytest.approx(-1.0)
     assert (found["annotated"], found["sentiment"]["not annotated"]["n"]) == (1, 119)
+
+
+def test_whether_they_recommend_is_explained_as_the_score_is(figures: dict[str, Any]) -> None:
+    found = figures["companies"]["lounges"]["recommended"]
+    assert (found["n"], found["share"], found["wrong"]) == (120, 0.5, {"clear": 1, "wrong": ["environment+"]})
+    assert found["ours"].keys() == {"environment"} and sum(found["people"].values()) == pytest.approx(1.0, abs=1e-6)
+    text = page(figures)
+    assert "Of whether they recommend (50% do): R² 1.00, n = 120." in text
+    assert "Of 1 factors with a clear effect on it 0 have the sign of their polarity." in text
 
 
 def test_the_page_says_what_does_not_hold_with_its_n(figures: dict[str, Any]) -> None:

@@ -89,6 +89,26 @@ def test_figures_are_broken_down_and_drivers_hold_it_equal(office: Office) -> No
     assert browser.client.get("/workbench?" + "&".join(f"own.f{n}=x" for n in range(13))).status_code == 400
 
 
+def test_a_field_answered_with_yes_and_no_is_explained(office: Office) -> None:
+    for at in range(60):
+        set_record(office, office.record(), details={"plan": "pro", "recommended": "no" if at % 3 else "yes"})
+    browser = office.browser("analyst")
+    page = browser.page("/workbench?target=recommended")
+    chosen = [option["value"] for option in page.all("option") if "selected" in option and option["value"]]
+    assert chosen == ["recommended"] and browser.client.get("/workbench").text.count('name="target"') == 1
+    found = figures(browser, "?target=recommended&by=plan")
+    assert (found["drivers"]["target"], found["drivers"]["n"], found["segment"]) == ("recommended", 60, "plan")
+    key = office.door.key("feedback:read")
+    chart = office.door.client.get("/v1/charts/drivers?target=recommended", headers=key).get_json()
+    assert (chart["asked"], chart["data"]["target"]) == ({"target": "recommended"}, "recommended")
+    for target, code in (("plan", "target_unfit"), ("email", "input_unusable")):
+        refused = office.door.client.get(f"/v1/report?target={target}", headers=key)
+        assert (refused.status_code, refused.get_json()["code"]) == (400, code)
+    hide(office, name="recommended")
+    refused = office.door.client.get("/v1/report?target=recommended", headers=key)
+    assert (refused.status_code, refused.get_json()["code"]) == (400, "field_hidden")
+
+
 def test_two_values_stand_side_by_side_and_a_link_holds_them(office: Office) -> None:
     browser = office.browser("analyst")
     address = "/workbench/compare?a_own.plan=pro&b_own.plan=free"

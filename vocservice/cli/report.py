@@ -61,6 +61,7 @@ class Output:
 @click.option("--channel-column", help="Column (or JSON key) of the channel; found by name by default.")
 @click.option("--subject-column", help="Column (or JSON key) that tells customers apart; found by name by default.")
 @click.option("--segment-column", help="Column (or JSON key) to break figures down by.")
+@click.option("--target-column", help="Column (or JSON key) answered with yes and no that the drivers explain, such as recommended.")
 @click.option(
     "--compare", "compared", multiple=True, metavar="COLUMN=VALUE", help="Compare these records with all others; twice, with each other."
 )
@@ -137,6 +138,7 @@ def _wish(options: dict[str, Any]) -> Wish:
         since=since,
         until=until,
         segment=options["segment_column"],
+        target=options["target_column"],
         compared=compared,
         customers=options["customers"],
         title=options["title"],
@@ -202,7 +204,7 @@ def _analyser(options: dict[str, Any]) -> Analyser:
 
 def _columns(options: dict[str, Any], wish: Wish) -> Columns:
     named = {name: options[f"{name}_column"] for name in ("id", "text", "score", "date", "channel", "subject")}
-    segments = [where.column for where in wish.compared if where.column not in (DATE, CHANNEL)] + ([wish.segment] if wish.segment else [])
+    segments = [where.column for where in wish.compared if where.column not in (DATE, CHANNEL)] + [*wish.named]
     return Columns(**named, sheet=options["sheet"], score_kind=options["score_kind"], segments=tuple(dict.fromkeys(segments)))
 
 

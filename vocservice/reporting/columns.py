@@ -4,7 +4,7 @@ Columns are never changed: new and changed rows make new columns.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -264,12 +264,12 @@ class Columns:
     def _recoded(self, codes: dict[Context, int]) -> Ints:
         return np.array([codes.setdefault(context, len(codes)) for context in self.contexts], dtype=np.int32)[self.context]
 
-    def frame(self, mask: Bools | None = None, *, by: str | None = None) -> Frame:
+    def frame(self, mask: Bools | None = None, *, segments: Collection[str] = ()) -> Frame:
         """The rows of a mask as a frame; those that no figure can count are left out.
 
         Args:
             mask: (n,) all by default.
-            by: the segment that figures are broken down by; of fields that a reader named all are in the frame.
+            segments: names of those that are to be in the frame; of fields that a reader named all are.
         """
         counted = ~self.is_skipped if mask is None else mask & ~self.is_skipped
         rows = _Rows(counted)
@@ -292,7 +292,7 @@ class Columns:
             model=named([one.model for one in self.contexts], counts, context),
             version=named([one.taxonomy for one in self.contexts], counts, context),
             scale=scale,
-            segments={name: Codes(codes.names, rows.of(codes.codes)) for name, codes in self._asked(by).items()},
+            segments={name: Codes(codes.names, rows.of(codes.codes)) for name, codes in self._asked(segments).items()},
             subject=rows.of(self.subject[0]),
             has_subject=rows.of(self.subject[1]),
             day=fields["day"],
@@ -331,11 +331,11 @@ class Columns:
             self.own.at(at),
         )
 
-    def _asked(self, by: str | None) -> Mapping[str, Codes]:
-        """The segments that a frame is to have."""
+    def _asked(self, names: Collection[str]) -> Mapping[str, Codes]:
+        """The segments that a frame is to have; those that no figure names are never made."""
         if self.own.are_asked:
             return self.segments
-        return {by: self.segments[by]} if by is not None and by in self.segments else {}
+        return {name: self.segments[name] for name in names if name in self.segments}
 
     def _scored_at(self, rows: "_Rows") -> tuple[tuple[Scale, ...], Floats, Codes]:
         """What `_scaled` tells of some rows, where it does not depend on which."""

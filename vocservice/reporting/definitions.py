@@ -86,6 +86,7 @@ def definitions(*, customers: int, behind_cause: int = 0) -> Mapping[str, Defini
             "Ridge regression of the score on factors, stages and scope, with channel and segment held equal; intervals by resampling "
             "customers (1,000 times). A model for each kind of score that has enough; NPS counts a promoter (9, 10) as +1, a detractor "
             "(0 to 6) as −1. Only where no kind has enough, all are scaled to 0 to 1 and taken together, with the scale held equal. "
+            "A yes/no column that the reader names counts 1 for yes and 0 for no. "
             "“Without it”: impact times how often it is said. Said at least 10 times, or not known; 50 scored records at least.",
         ),
         "parts": Definition(

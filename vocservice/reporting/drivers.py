@@ -5,15 +5,17 @@ detractors. The figures are associations in what was said, not proof of cause.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
 
-from vocservice.reporting.frame import NEGATIVE, POSITIVE, Bools, Codes, Frame, Ints, count_of
-from vocservice.reporting.scores import nps_of
+from vocservice.errors import InputError
+from vocservice.reporting.frame import NEGATIVE, NONE, POSITIVE, Bools, Codes, Frame, Ints, count_of
+from vocservice.reporting.quotes import shown
+from vocservice.reporting.scores import Scale, nps_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,6 +33,7 @@ MAX_LEVELS = 10
 SEED = 20250101
 NPS = "NPS (\u22121 to +1)"
 POOLED = "score scaled to 0 to 1"
+_ANSWERS = (("yes", "no"), ("y", "n"), ("true", "false"), ("1", "0"))
 _JITTER = 1e-8
 _MIDDLE = (0.025, 0.975)
 _QUADRANTS = {(True, True): "fix first", (True, False): "frequent, mild", (False, True): "rare, costly", (False, False): "watch"}
@@ -95,6 +98,7 @@ class Drivers:
         drivers: by importance.
         left_out: terms with too few mentions, and how many they had.
         controls: names of what is held equal.
+        target: the yes/no column that is explained in place of a score; impacts are of the share of yes, 0 to 1.
     """
 
     n: int
@@ -106,6 +110,7 @@ class Drivers:
     drivers: tuple[Driver, ...] = ()
     left_out: tuple[tuple[Term, int], ...] = ()
     controls: tuple[str, ...] = ()
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,44 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
     chosen = tuple(term for term, keep in zip(terms, kept, strict=True) if keep)
     design = Design(chosen, columns[:, kept], controls, scored.score)
     return _fitted(design, scored, names, left_out)
+
+
+def drivers_of_answers(frame: Frame, target: str, *, segments: Sequence[str] = ()) -> Drivers:
+    """A model of a yes/no column, such as whether a customer recommends: a linear one of the share of yes.
+
+    Raises:
+        InputError: the records answer it with something else (`target_unfit`).
+    """
+    return replace(find_drivers(answered(frame, target), segments=[name for name in segments if name != target]), target=target)
+
+
+def answered(frame: Frame, column: str) -> Frame:
+    """The same with the answer to a yes/no column as the score, 1 for yes and 0 for no; what is neither has none.
+
+    Raises:
+        InputError: fewer than half of the records that tell it answer yes or no, or all values are the same word (`target_unfit`).
+    """
+    codes = frame.segments.get(column, Codes((), np.full(len(frame), NONE)))
+    values = np.array([*_yes_or_no(codes.names), math.nan])  # the last is that of a record that does not tell it
+    score, told = values[codes.codes], codes.codes != NONE
+    if told.any() and not (is_answered(codes.names) and 2 * count_of(~np.isnan(score)) >= count_of(told)):
+        raise InputError(f"the column {column!r} is not answered with yes and no; drivers cannot explain it", code="target_unfit")
+    scale = Scale(f"yes to {shown(column)}", 0.0, 1.0)
+    return replace(frame, scales=(scale,), scale=Codes((scale.name,), np.where(np.isnan(score), NONE, 0)), score=score)
+
+
+def is_answered(names: Collection[str]) -> bool:
+    """Whether values hold both yes and no."""
+    said = {name.casefold() for name in names}
+    return any(said.issuperset(pair) for pair in _ANSWERS)
+
+
+def _yes_or_no(names: Collection[str]) -> Iterator[float]:
+    """1, 0 or NaN of each value, by the first pair of words that the values hold both of."""
+    said = {name.casefold() for name in names}
+    yes, no = next((pair for pair in _ANSWERS if said.issuperset(pair)), ("", ""))
+    for name in names:
+        yield {yes: 1.0, no: 0.0}.get(name.casefold(), math.nan)
 
 
 def lmg(gram: Floats, *, controls: int = 0, orderings: int = ORDERINGS, seed: int = SEED) -> tuple[Floats, float]:

@@ -102,9 +102,9 @@ def point_lead(report: Report, links: Links, series: Series, point: Point) -> Le
 
 
 def _scale(report: Report, drivers: Drivers) -> str | None:
-    """The scale of the scores of a model; a guessed one depends on which records are looked at."""
+    """The scale of the scores of a model; a guessed one depends on which records are looked at, and a yes/no column has none."""
     scores = report.headlines.scores
-    if any(score.is_assumed for score in scores):
+    if drivers.target or any(score.is_assumed for score in scores):
         return None
     if drivers.unit == POOLED:
         return "any"

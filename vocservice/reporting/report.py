@@ -14,7 +14,7 @@ from vocservice.errors import InputError
 from vocservice.reporting.causes import Anchors, Fourfold, anchors_of, fourfold
 from vocservice.reporting.cells import CellThemes, themes_of_cells
 from vocservice.reporting.columns import frame_of
-from vocservice.reporting.drivers import POOLED, Drivers, drivers_by_kind
+from vocservice.reporting.drivers import POOLED, Drivers, answered, drivers_by_kind, drivers_of_answers
 from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
 from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Bools, Frame, count_of, distinct
@@ -56,6 +56,7 @@ class Wish:
     Attributes:
         today: days after it do not count.
         segment: a column to break figures down by and to hold equal in the drivers.
+        target: a yes/no column that the drivers are to explain, beside scores.
         compared: one set against all other records, or the first against the second.
         customers: how many different customers make a shared complaint.
         title: of the page.
@@ -75,6 +76,12 @@ class Wish:
     cause_customers: int = ANONYMOUS
     since: date | None = None
     until: date | None = None
+    target: str | None = None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that figures are broken down by or explained."""
+        return tuple(dict.fromkeys(filter(None, (self.segment, self.target))))
 
     @property
     def has_period(self) -> bool:
@@ -127,7 +134,8 @@ class Segment:
 class Report:
     """All figures of one report; `pending` names those that it leaves out for now, `is_kept` says that it names no record.
 
-    `drivers` are of the kind of score with the most scores, `other_drivers` of each other kind that has enough.
+    `drivers` are of the yes/no column that is to be explained, else of the kind of score with the most scores; `other_drivers` of each
+    other kind that has enough.
     """
 
     title: str
@@ -201,7 +209,7 @@ def report_of(
     sides, names = _compared(whole, frame, wish)
     figures = followed(*sides) if sides else {}
     later, scope = not is_brief, _scope(frame, rows, wish)
-    drivers = drivers_by_kind(frame, segments=[wish.segment] if wish.segment else []) if later else (Drivers(0),)
+    drivers = _drivers(frame, wish) if later else (Drivers(0),)
     quotes = typical_quotes(frame, rows) if later and not wish.is_kept else ()
     return Report(
         title=wish.title,
@@ -228,6 +236,15 @@ def report_of(
         since=wish.since,
         until=wish.until,
     )
+
+
+def _drivers(frame: Frame, wish: Wish) -> tuple[Drivers, ...]:
+    """Of the column that is to be explained, then of each kind of score."""
+    segments = [wish.segment] if wish.segment else []
+    found = drivers_by_kind(frame, segments=segments)
+    if wish.target is None:
+        return found
+    return drivers_of_answers(frame, wish.target, segments=segments), *(one for one in found if one.n)
 
 
 def _scope(frame: Frame, rows: Sequence[Row], wish: Wish) -> ScopeFigures:
@@ -266,9 +283,11 @@ def plain(value: object) -> Any:
 
 def _check_columns(frame: Frame, wish: Wish) -> None:
     columns = [where.column for where in wish.compared if where.column not in (DATE, CHANNEL)]
-    for column in [*columns, *([wish.segment] if wish.segment else [])]:
+    for column in [*columns, *wish.named]:
         if column not in frame.segments and len(frame):
-            raise InputError(f"no record has the column {column!r}; nothing can be compared or broken down by it")
+            raise InputError(f"no record has the column {column!r}; nothing can be compared, broken down by it or explained")
+    if wish.target:
+        answered(frame, wish.target)
 
 
 def _without_future(frame: Frame, today: date) -> Frame:

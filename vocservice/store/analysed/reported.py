@@ -16,7 +16,7 @@ def reported(connection: Connection, workspace_id: str, columns: Columns, mask: 
     Raises:
         InputError: a value to compare by is not in the records.
     """
-    frame, rows = columns.frame(mask, by=wish.segment), StoredRows(connection, workspace_id, columns.ids)
+    frame, rows = columns.frame(mask, segments=wish.named), StoredRows(connection, workspace_id, columns.ids)
     return report_of(frame, rows, columns.skipped(mask), wish, anchors=anchors_for(connection, workspace_id, frame))
 
 

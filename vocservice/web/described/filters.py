@@ -39,6 +39,7 @@ _SAID: Mapping[str, Parameter] = {
         Parameter("after_since", DAY),
         Parameter("after_until", DAY),
         Parameter("by", about="an own field that figures are broken down by, and that drivers hold equal"),
+        Parameter("target", about="an own field answered with yes and no, such as whether they recommend: drivers explain it"),
         Parameter(
             "cell",
             about="`STAGE.FACTOR` or `STAGE.FACTOR.POLARITY`: what a cell of the journey map counts; `any` is any stage or factor, "

@@ -76,8 +76,8 @@ class Looking:
 
         if (found := self.library.made(self._key())) is not None:
             return found
-        columns, mask = self.load().columns, self.mask()
-        return report_of(columns.frame(mask, by=self.asked.by), (), columns.skipped(mask), self._wish(), is_brief=True)
+        columns, mask, wish = self.load().columns, self.mask(), self._wish()
+        return report_of(columns.frame(mask, segments=wish.named), (), columns.skipped(mask), wish, is_brief=True)
 
     def whole(self) -> "Report":
         """The whole report, however long it takes."""
@@ -142,16 +142,14 @@ class Looking:
 
     def _wish(self) -> "Wish":
         """Raises:
-        InputError: figures are to be broken down by a hidden own field (`field_hidden`).
+        InputError: figures are to be broken down by a hidden own field, or to explain it (`field_hidden`).
         """
         from vocservice.reporting.report import Wish
 
-        if self.asked.by in self.load().fields.hidden:
-            raise InputError(
-                f"the own field {self.asked.by!r} is hidden in this workspace; an admin can bring it back", code="field_hidden"
-            )
+        if hidden := self.load().fields.hidden.intersection((self.asked.by, self.asked.target)):
+            raise InputError(f"the own field {min(hidden)!r} is hidden in this workspace; an admin can bring it back", code="field_hidden")
         compared, least = self.asked.compared, self.cause_customers
-        return Wish(today=self.today, segment=self.asked.by, compared=compared, cause_customers=least)
+        return Wish(today=self.today, segment=self.asked.by, target=self.asked.target, compared=compared, cause_customers=least)
 
     def _key(self) -> Hashable:
         return self.workspace_id, self.asked, self.load().revision, self.today

@@ -273,6 +273,7 @@ def words_of(looking: Looking) -> dict[str, Any]:
 
 
 def _choices(looking: Looking, named: Mapping[str, str], hidden: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+    from vocservice.reporting.drivers import is_answered
     from vocservice.reporting.words import metric_name, owner_name
 
     taxonomy, levels = looking.taxonomy, {str(level): name for level, name in LEVEL_NAMES.items()}
@@ -288,6 +289,7 @@ def _choices(looking: Looking, named: Mapping[str, str], hidden: Collection[str]
         "owner": {key: owner_name(taxonomy, key) for key in taxonomy.owners},
         "metric": {key: metric_name(taxonomy, key) for key in taxonomy.metrics},
         "by": {name: visible(name) for name in counts},
+        "target": {name: visible(name) for name, values in counts.items() if is_answered(values)},
         "hidden": {name: visible(name) for name in hidden},
         **{OWN + name: {value: f"{visible(value)} ({n})" for value, n in values.items()} for name, values in counts.items()},
         **{name: {key: visible(key) for key in looking.told(name)} for name in ("model", "taxonomy")},

@@ -24,7 +24,8 @@ LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "
 RARER = ("level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "customer_of")
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
 CHOSEN = ("since", "until", *LABELS, *RARER)
-FILTERS = (*CHOSEN, *PERIODS, "by")
+NAMING = ("by", "target")  # whose values are names of own fields
+FILTERS = (*CHOSEN, *PERIODS, *NAMING)
 OWN = "own."  # before the name of a segment of the sender's own
 MOST_OWN = 12
 WORDS = ("q", "cell", "cursor")
@@ -40,11 +41,13 @@ _WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which records, perhaps two periods to compare, (first day, last day) of each, and by which segment figures are broken down."""
+    """Which records, perhaps two periods to compare, (first day, last day) of each, by which segment figures are broken down, and which
+    yes/no segment drivers are to explain."""
 
     selection: Selection
     periods: tuple[tuple[date, date], tuple[date, date]] | None = None
     by: str | None = None
+    target: str | None = None
 
     @property
     def compared(self) -> "tuple[Where, ...]":
@@ -57,7 +60,7 @@ class Asked:
     def values(self) -> Mapping[str, str]:
         """The parameters that ask for this, without a cell and words."""
         days = zip(PERIODS, (day for period in self.periods or () for day in period), strict=False)
-        return {**values_of(self.selection), **_said({**dict(days), "by": self.by})}
+        return {**values_of(self.selection), **_said({**dict(days), "by": self.by, "target": self.target})}
 
     @property
     def query(self) -> str:
@@ -157,7 +160,7 @@ def own_named(values: Mapping[str, str]) -> frozenset[str]:
     """The own fields that the parameters of a page name, of either set of two."""
     starts = tuple(prefix + OWN for prefix in ("", FIRST, SECOND))
     filtered = (name[len(start) :] for name in values for start in starts if name.startswith(start))
-    return frozenset((*filtered, *(value for name, value in values.items() if name == "by")))
+    return frozenset((*filtered, *(value for name, value in values.items() if name in NAMING)))
 
 
 def is_chosen(name: str) -> bool:
@@ -233,7 +236,7 @@ def words_of(text: str | None) -> tuple[str, ...]:
 
 
 def _asked(query: Query, selection: Selection) -> Asked:
-    return Asked(selection, _periods(query), query.text("by"))
+    return Asked(selection, _periods(query), *(query.text(name) for name in NAMING))
 
 
 def _placed(query: Query) -> Selection:
