@@ -26,17 +26,19 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from vocservice.chunks import chunked
+from vocservice.reporting.recovery import blamed, is_unfixed
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import migrate, schema
 from vocservice.store.accounts import users
 from vocservice.store.database import Database, now
 from vocservice.store.ids import new_id
-from vocservice.store.review import urgency
+from vocservice.store.review import annotations, urgency
 from vocservice.store.sealing import new_key
 
 WORKSPACE, PASSWORD = "ws_desk", "correct horse battery"
 REASONS = ("unresolved_anger", "repeat_contact", "churn_risk", "abandoned", "agent_conduct", "escalation")
 SCOPES = ("service_complaint", "experience_issue", "both", "neither")
+FACTORS = ("technology", "brand")  # of which the first is mended
 FEW = 50
 _AT_ONCE = 2000
 
@@ -65,11 +67,11 @@ def result_of(number: int, chance: random.Random) -> dict[str, Any]:
         "text": "\n".join(str(turn["text"]) for turn in turns),
         "turns": turns,
         "stages": [{"key": "use", "probability": 0.9, "evidence": []}],
-        "factors": [{"key": "technology", "polarity": "-", "probability": 0.8, "evidence": []}],
+        "factors": [{"key": FACTORS[number % 2], "polarity": "-", "probability": 0.8, "evidence": []}],
         "sentiment": {"level": -1, "score": -0.4, "probabilities": {"-1": 0.6}},
         "scope": {"key": chance.choice(SCOPES), "probability": 0.7, "because": "head:scope", "evidence": []},
         "flags": [{"key": "churn_risk", "probability": round(chance.random(), 4), "evidence": []}],
-        "outcome": {"key": "unresolved", "probability": 0.8, "evidence": []},
+        "outcome": {"key": "unresolved" if number % 3 else "resolved", "probability": 0.8, "evidence": []},
         "needs_review": {"value": True, "probability": round(chance.uniform(0.5, 1), 4)},
         "reasons": reasons,
         "model": "made-up",
@@ -78,14 +80,19 @@ def result_of(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 def fill(database: Database, count: int, *, workspace: str, decided: float = 0.05) -> None:
-    """Flagged transcripts, each with its analysis and its place in the queue; a share of them is decided."""
+    """Flagged transcripts, each with its analysis and its place in the queue, a share of them decided; and an issue that is closed."""
     chance = random.Random(7)  # noqa: S311 - made-up data, the same every time
     with database.read() as connection:
-        begin = now(connection) - timedelta(days=3)
+        at = now(connection)
+        begin = at - timedelta(days=3)
+    with database.write() as connection:
+        issue = {"id": new_id("iss"), "workspace_id": workspace, "stage": "use", "factor": FACTORS[0], "cause": "", "title": "It"}
+        issue |= {"owner": "it", "status": "closed", "evidence": {}, "opened_by": "benchmark", "opened_at": begin, "changed_at": at}
+        connection.execute(insert(schema.issues).values(**issue, closed_at=at))
     for numbers in chunked(range(count), _AT_ONCE):
         rows = [_rows(number, chance, workspace, begin + timedelta(seconds=2.5 * number), decided) for number in numbers]
         with database.write() as connection:
-            for table in (schema.records, schema.analyses, schema.reviews, schema.review_labels):
+            for table in (schema.records, schema.analyses, schema.reviews, schema.review_labels, schema.review_causes):
                 connection.execute(insert(table), [values for row in rows for values in row[table.name]])
 
 
@@ -94,6 +101,8 @@ def _rows(number: int, chance: random.Random, workspace: str, at: Any, decided: 
     result, record_id = result_of(number, chance), new_id("rec")
     labels = urgency.given(result)
     own = {"record_id": record_id, "workspace_id": workspace}
+    given = annotations.given_labels(result)
+    unfixed = is_unfixed(given["outcome"], given["scope"])
     record = {"id": record_id, "workspace_id": workspace, "source_key": "api", "source_record": f"r-{number}", "channel": "chat"}
     record |= {"revision": 1, "status": "analysed", "is_transcript": True, "received_at": at, "subject_hash": f"s{number // 3}"}
     return {
@@ -105,10 +114,11 @@ def _rows(number: int, chance: random.Random, workspace: str, at: Any, decided: 
         ],
         "reviews": [
             own
-            | {"revision": 1, "urgency": urgency.urgency(labels, urgency.rules()), "scope": result["scope"]["key"]}
+            | {"revision": 1, "urgency": urgency.urgency(labels, urgency.rules()), "scope": result["scope"]["key"], "is_unfixed": unfixed}
             | {"channel": "chat", "entered_at": at, "decided_at": at + timedelta(hours=1) if number % 100 < 100 * decided else None}
         ],
         "review_labels": [{"record_id": record_id, "label": label} for label in urgency.shown(labels)],
+        "review_causes": [{"record_id": record_id, "stage": stage, "factor": factor} for stage, factor in blamed(result, given) if unfixed],
     }
 
 
@@ -152,6 +162,8 @@ PAGES = (
     ("queue, the oldest first", "/desk?sort=oldest"),
     ("queue, only overdue", "/desk?overdue=1"),
     ("queue, decided", "/desk?state=decided"),
+    ("queue, recovered while the cause stands", "/desk?unfixed=1"),
+    ("the same, decided", "/desk?unfixed=1&state=decided"),
     ("next item (address)", "/desk/next"),
 )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vocservice.records import Evidence, Factor
-from vocservice.reporting.rows import Row
-from vocservice.reporting.scope import KEYS, Rung, ScopeFigures, monday_of, promotion_ladder, scope_figures
+from vocservice.reporting.columns import Columns
+from vocservice.reporting.packing import pack
+from vocservice.reporting.recovery import Mended, are_mended, is_handling
+from vocservice.reporting.rows import Row, stages_of
+from vocservice.reporting.scope import KEYS, Rung, ScopeFigures, monday_of, promotion_ladder, recovered_but_unfixed, scope_figures
+from vocservice.store.analysed.choosing import chosen
+from vocservice.store.analysed.reading import Selection
 
-from .made import MONDAY, frame, row, rows
+from .made import MONDAY, TAXONOMY, frame, row, rows
 
 
 def figures(*groups: list, customers: int = 5) -> ScopeFigures:  # type: ignore[type-arg]
@@ -150,6 +156,49 @@ def test_resolved_transcripts_with_a_lasting_cause_are_unfixed() -> None:
     assert found.share.value == pytest.approx(7 / 11)
     assert found.causes == (("use", "technology", 3), ("cultivation", "process", 2), (None, "process", 2))  # courtesy is no cause
     assert set(found.ids) == {"r0", "r1", "r2", "r3", "r4", "r15", "r16"}
+
+
+def test_what_the_issues_of_a_workspace_mended_is_left_out() -> None:
+    day, mended = {"at": MONDAY}, (Mended("use", "technology", MONDAY), Mended("return", "brand", MONDAY))
+    kind: dict[str, Any] = {"outcome": "resolved", "scope": "both"}
+    said = frame(
+        rows(3, "use", "technology-", **kind, **day),
+        rows(2, "use", "technology- price_value-", start=3, **kind, **day),
+        rows(4, "use", "technology-", start=5, **kind, at=MONDAY + timedelta(days=1)),
+        rows(1, "use", "technology-", start=9, **kind),
+        rows(5, "use", "technology-", start=10, outcome="resolved", scope="service_complaint", **day),
+        rows(2, "use", "technology+", start=15, **kind, **day),
+        rows(2, "", "technology-", start=17, **kind, **day),
+    )
+    found = recovered_but_unfixed(said, mended=mended)
+    assert (found.resolved, found.unfixed, found.fixed) == (19, 11, 3)
+    assert recovered_but_unfixed(said).unfixed == 14 and not recovered_but_unfixed(said).fixed
+    assert found.causes == (("use", "technology", 7), ("use", "price_value", 2), (None, "technology", 2))
+
+
+def test_rows_and_single_conversations_are_mended_alike() -> None:
+    draw = np.random.default_rng(5)
+    stages, factors = ("", "use", "cultivation", "purchase"), ("technology-", "courtesy-", "brand+", "price_value~")
+    mended = (
+        Mended("use", "technology", MONDAY + timedelta(days=2)),
+        Mended("cultivation", "technology", MONDAY),
+        Mended("no", "one", MONDAY),
+    )
+    made = []
+    for number in range(200):
+        said = [name for name in factors if draw.random() < 0.5]
+        at = MONDAY + timedelta(days=int(draw.integers(4)))
+        made.append(row(number, stages[draw.integers(4)], " ".join(said), scope="both", outcome="resolved", at=at))
+    alone = set()
+    for one in made:
+        cells = [(stage, factor.key) for factor in one.factors if factor.polarity == "-" for stage in stages_of(one, factor) or (None,)]
+        if are_mended([cell for cell in cells if not is_handling(*cell, TAXONOMY)], one.at or date.max, mended):
+            alone.add(one.id)
+    ids = set(recovered_but_unfixed(frame(made), mended=mended).ids)
+    assert 10 < len(alone) < 150
+    columns = Columns.of(TAXONOMY, ((one.id, pack(one, order=number)) for number, one in enumerate(made)))
+    yes, no = ({key.decode() for key in columns.ids[chosen(columns, Selection(fixed=name), mended=mended)]} for name in ("yes", "no"))
+    assert yes == alone and no == {one.id for one in made} - alone and ids <= no
 
 
 def test_shared_complaints_name_the_words_that_their_evidence_has_in_common() -> None:

@@ -1,18 +1,22 @@
 """Tests of how a conversation went: waits, silences, and the two answers, service recovered and experience fixed."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import conversation
-from sqlalchemy import update
+from builders import analysis, conversation
+from sqlalchemy import insert, update
 
 from vocservice.records import Scope
 from vocservice.reporting.recovery import is_unfixed
 from vocservice.rules.pace import pace_of, said_of
 from vocservice.store import schema
+from vocservice.store.database import now
+from vocservice.store.ids import new_id
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.shown.course import course_of, lasting
+from web.storing import WORKSPACE
 from web.visiting import TALK, Office
 
 
@@ -36,13 +40,13 @@ def scoped(office: Office, scope: str) -> str:
 @pytest.mark.parametrize(
     ("outcome", "scope", "recovered", "fixed", "unfixed"),
     [
-        ("resolved", "experience_issue", "yes", "no, the cause", True),
-        ("resolved", "both", "yes", "no, the cause", True),
-        ("resolved", "service_complaint", "yes", "nothing broader", False),
+        ("resolved", "experience_issue", "yes", "no: the cause", True),
+        ("resolved", "both", "yes", "no: the cause", True),
+        ("resolved", "service_complaint", "yes", "no broader", False),
         ("resolved", None, "yes", "not known", False),
-        ("unresolved", "both", "no", "no, the cause", False),
-        ("pending", "neither", "not yet", "nothing broader", False),
-        ("unclear", "both", "not known", "no, the cause", False),
+        ("unresolved", "both", "no", "no: the cause", False),
+        ("pending", "neither", "not yet", "no broader", False),
+        ("unclear", "both", "not known", "no: the cause", False),
         (None, None, "not known", "not known", False),
     ],
 )
@@ -50,6 +54,15 @@ def test_recovered_and_fixed_are_two_answers(outcome: str | None, scope: str | N
     course = course_of(pace_of(()), {}, {"outcome": outcome, "scope": scope}, load_taxonomy())
     assert course.recovered.startswith(recovered) and course.fixed.startswith(fixed)
     assert course.is_unfixed == is_unfixed(outcome, scope) == unfixed
+
+
+@pytest.mark.parametrize(
+    ("scope", "fixed", "unfixed"),
+    [("both", "yes: the experience issue", False), ("neither", "no broader", False), (None, "not known", False)],
+)
+def test_what_is_mended_is_fixed_where_there_was_an_issue_at_all(scope: str | None, fixed: str, unfixed: bool) -> None:
+    course = course_of(pace_of(()), {}, {"outcome": "resolved", "scope": scope}, load_taxonomy(), is_mended=True)
+    assert course.fixed.startswith(fixed) and course.is_unfixed == is_unfixed("resolved", scope, is_mended=True) == unfixed
 
 
 def given(places: dict[str, int]) -> list[dict[str, Any]]:
@@ -119,13 +132,13 @@ def test_what_a_person_corrected_counts(office: Office) -> None:
     record = scoped(office, "both")
     browser = office.browser()
     told = " ".join(browser.page(f"/desk/{record}").words.split())
-    assert "Experience fixed? no, the cause" in told
+    assert "Experience fixed? no: the cause" in told
     assert "had to contact us Use: Technology, negative How the contact went not said" in told
     assert "negative at the start, positive at the end; lowest in turn 1, negative, and +0.00 from there" in told
     changes = {"decision": "correct", "scope": "service_complaint", "stages": ["cultivation"], "factors.technology": ""}
     browser.send(f"/desk/{record}", f"/desk/{record}", changes)
     told = " ".join(browser.page(f"/desk/{record}").words.split())
-    assert "Experience fixed? nothing broader" in told
+    assert "Experience fixed? no broader" in told
     assert "had to contact us not said How the contact went Cultivation: Courtesy, positive Sentiment" in told
 
 
@@ -137,3 +150,49 @@ def test_the_queue_shows_what_was_recovered_while_the_cause_stands(office: Offic
     found = [str(link["href"]) for link in browser.page("/desk?unfixed=1").all("a") if "data-line" in link]
     assert found == [f"/desk/{stands}?unfixed=1"]
     assert any(link["href"] == "/desk?unfixed=1" for link in browser.page(f"/desk/{stands}").all("a"))
+
+
+def issue(office: Office, status: str, title: str, *, cause: str = "", days_ago: int = 0) -> None:
+    """An issue for technology at the stage of use."""
+    with office.database.write() as connection:
+        at = now(connection) - timedelta(days=days_ago)
+        values = {"id": new_id("iss"), "workspace_id": WORKSPACE, "stage": "use", "factor": "technology", "cause": cause, "title": title}
+        values |= {"owner": "it", "status": status, "evidence": {}, "opened_by": "user:1", "opened_at": at, "changed_at": at}
+        connection.execute(insert(schema.issues).values(**values, closed_at=at if status == "closed" else None))
+
+
+def test_a_cause_whose_issue_is_closed_is_fixed_on_the_page_in_the_queue_and_on_the_workbench(office: Office) -> None:
+    record, browser = scoped(office, "both"), office.browser()
+    recovered = "/workbench/verbatims?outcome=resolved"
+
+    def told() -> tuple[str, bool, list[bool], str]:
+        """What its page says, whether the queue lists it, and where the workbench lists it, as standing and as fixed."""
+        page = " ".join(browser.page(f"/desk/{record}").words.split())
+        words = page.partition("Experience fixed? ")[2].partition(" Why they had")[0]
+        is_listed = any("data-line" in link for link in browser.page("/desk?unfixed=1").all("a"))
+        counts = [record[-8:] in browser.page(f"{recovered}&fixed={name}").words for name in ("no", "yes")]
+        return words, is_listed, counts, " ".join(browser.page("/workbench").words.split()).partition("Where support helped")[2]
+
+    words, is_listed, counts, section = told()
+    assert words.startswith("no: the cause") and "Issue" not in words and is_listed and counts == [True, False]
+    assert "In 1 of these the cause is an experience issue" in section and "more is left out" not in section
+    issue(office, "closed", "Login <b>broken</b>")
+    words, is_listed, counts, section = told()
+    assert words.startswith("yes: the experience issue") and "Issue: Login <b>broken</b>, Use, Technology, closed 20" in words
+    assert not is_listed and counts == [False, True]
+    assert "In 0 of these" in section and "1 more is left out: the issues of what they blame are closed" in section
+    issue(office, "open", "Crashes", cause="crash")
+    words, is_listed, counts, _ = told()
+    assert words.startswith("no: the cause") and "Crashes, Use, Technology, one cause of it, open" in words
+    assert is_listed and counts == [True, False]
+
+
+def test_what_was_decided_on_an_older_text_says_nothing_of_how_the_new_one_went(office: Office) -> None:
+    record, browser = scoped(office, "both"), office.browser()
+    browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": "correct", "scope": "service_complaint"})
+    with office.database.write() as connection:
+        connection.execute(update(schema.analyses).where(schema.analyses.c.record_id == record).values(is_current=False))
+        connection.execute(update(schema.records).where(schema.records.c.id == record).values(revision=2))
+        result = analysis(TALK[0][1], scope=Scope("both", 0.9, "head:scope"), conversation=conversation(*TALK))
+        office.analyse(connection, record, result, revision=2)
+    assert "Experience fixed? no: the cause" in " ".join(browser.page(f"/desk/{record}").words.split())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
 from vocservice.store.accounts import workspaces
-from vocservice.store.analysed import own, packed
+from vocservice.store.analysed import issues, own, packed
 from vocservice.store.database import Database
 from vocservice.store.figures import is_behind
 from vocservice.tables.partial import Partial
@@ -134,7 +134,8 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
     with database.read() as connection:
         mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
         compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
-        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True)
+        mended = issues.mended(connection, workspace_id)
+        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True, mended=mended)
         return render(reported(connection, workspace_id, columns, mask, wish))
 
 

@@ -151,7 +151,9 @@ class Watching:
             raise BundleError("no bundle serves", remedy=BundleError.CHOOSE)
         columns = columns_of(self.store.database, watch.workspace_id, taxonomy)
         day = columns.fields["day"]
-        mask = chosen(columns, watch.selection) & (day > 0) & (day < today.toordinal())
+        with self.store.database.read() as connection:
+            mended = issues.mended(connection, watch.workspace_id)
+        mask = chosen(columns, watch.selection, mended=mended) & (day > 0) & (day < today.toordinal())
         if not watch.is_digest:
             return None, tuple(anomalies_of(columns.frame(mask), today=today))
         with self.store.database.read() as connection:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from vocservice.reporting.definitions import definitions
 from vocservice.reporting.report import DRAWN, FORMAT, Report, plain
 from vocservice.reporting.trends import BUCKETS, Bucket, Series
 
@@ -87,6 +86,6 @@ def chart_of(report: Report, name: str) -> dict[str, Any]:
         name: of `CHARTED`.
     """
     chart = CHARTED[name]
-    said = definitions(customers=report.customers_wanted)[chart.definition]
+    said = report.definitions[chart.definition]
     about = {"format": FORMAT, "chart": name, "title": chart.title, "definition": plain(said), "taxonomy": report.taxonomy.id}
     return {**about, "made": report.made.isoformat(), "records": report.headlines.records, "data": plain(chart.of(report))}

@@ -17,12 +17,19 @@ class Definition:
     text: str
 
 
-def definitions(*, customers: int, behind_cause: int = 0) -> Mapping[str, Definition]:
+_MENDED = (
+    " Left out is what is mended: of each cause an experience issue for all complaints of its stage and factor was closed on the day of "
+    "the transcript or later, and none for that stage and factor, or for a cause in it, is open or mending."
+)
+
+
+def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = False) -> Mapping[str, Definition]:
     """Key of each definition, as the figures name it, to the definition.
 
     Args:
         customers: how many different customers make a shared complaint.
         behind_cause: how many must stand behind a cause; as many by default.
+        are_mended: say what the issues of a workspace leave out of what is unfixed.
     """
     return {
         "records": Definition(
@@ -79,7 +86,7 @@ def definitions(*, customers: int, behind_cause: int = 0) -> Mapping[str, Defini
             "Recovered but unfixed",
             "Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint: the customer was "
             "helped, the cause stays. Named is what they blame of all but how the contact went: factors of service at the stage "
-            "Cultivation are no cause.",
+            "Cultivation are no cause." + (_MENDED if are_mended else ""),
         ),
         "drivers": Definition(
             "Drivers",

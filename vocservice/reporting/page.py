@@ -153,7 +153,7 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
 def _defined(report: Report) -> Mapping[str, Definition]:
     """What the figures of a report mean, that of segments only where it has some."""
     left_out = ELSEWHERE if report.segment else (*ELSEWHERE, "segment")
-    return {key: one for key, one in definitions(customers=report.customers_wanted).items() if key not in left_out}
+    return {key: one for key, one in report.definitions.items() if key not in left_out}
 
 
 def _changed(comparison: Comparison | None) -> Mapping[str, Mapping[tuple[str | None, str], Change]]:

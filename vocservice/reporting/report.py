@@ -14,6 +14,7 @@ from vocservice.errors import InputError
 from vocservice.reporting.causes import Anchors, Fourfold, anchors_of, fourfold
 from vocservice.reporting.cells import CellThemes, themes_of_cells
 from vocservice.reporting.columns import frame_of
+from vocservice.reporting.definitions import Definition, definitions
 from vocservice.reporting.drivers import POOLED, Drivers, answered, drivers_by_kind, drivers_of_answers
 from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
 from vocservice.reporting.followed import followed
@@ -21,6 +22,7 @@ from vocservice.reporting.frame import Bools, Frame, count_of, distinct
 from vocservice.reporting.journey import Comparison, Journey, compare, journey_map
 from vocservice.reporting.own import OTHER
 from vocservice.reporting.quotes import ANONYMOUS, Quoted, typical_quotes
+from vocservice.reporting.recovery import Mended
 from vocservice.reporting.rows import Reading, Row
 from vocservice.reporting.rung_causes import with_causes
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures, scope_figures
@@ -64,6 +66,7 @@ class Wish:
         theme_customers: how many different customers must stand behind a theme of a quoted cell; null leaves themes out.
         cause_customers: how many different customers must stand behind a cause of the ladder; no fewer than of the two others.
         since, until: the period, both days included; null is open. Undated records are in none.
+        mended: what the issues of the workspace say was mended; without issues nothing is known to be.
     """
 
     today: date
@@ -76,6 +79,7 @@ class Wish:
     cause_customers: int = ANONYMOUS
     since: date | None = None
     until: date | None = None
+    mended: tuple[Mended, ...] = ()
     target: str | None = None
 
     @property
@@ -161,6 +165,11 @@ class Report:
     other_drivers: tuple[Drivers, ...] = ()
     since: date | None = None
     until: date | None = None
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        """What its figures mean, by key."""
+        return definitions(customers=self.customers_wanted, are_mended=bool(self.scope.unfixed.fixed))
 
     def to_dict(self) -> dict[str, Any]:
         """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
@@ -249,7 +258,7 @@ def _drivers(frame: Frame, wish: Wish) -> tuple[Drivers, ...]:
 
 def _scope(frame: Frame, rows: Sequence[Row], wish: Wish) -> ScopeFigures:
     """With the causes of the ladder, where there are rows to look for them and no page that may outlive them is made."""
-    found = scope_figures(frame, rows, customers=wish.customers)
+    found = scope_figures(frame, rows, customers=wish.customers, mended=wish.mended)
     if not rows or wish.is_kept:
         return found
     least = max(wish.customers, wish.cause_customers, wish.theme_customers or 0)

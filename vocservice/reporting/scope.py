@@ -16,8 +16,9 @@ import numpy as np
 from vocservice.reporting.bases import Bases, Excess, average_of, sides_of
 from vocservice.reporting.estimate import MIN_N, Estimate, share
 from vocservice.reporting.frame import NEGATIVE, Bools, Frame, Ints, Places, any_of, count_of, distinct
+from vocservice.reporting.mended import are_mended
 from vocservice.reporting.quotes import ANONYMOUS
-from vocservice.reporting.recovery import RESOLVED, is_handling
+from vocservice.reporting.recovery import RESOLVED, Mended, is_handling
 from vocservice.reporting.regions import Region
 from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg
@@ -145,7 +146,7 @@ One = TypeVar("One", Rung, Cause)
 class Unfixed:
     """Resolved transcripts whose cause is an experience issue: the customer was helped, the cause stays.
 
-    `causes` are what they blame of all but the contact itself.
+    `causes` are what they blame of all but the contact itself, `fixed` how many more there are of whose causes the issues are closed.
     """
 
     transcripts: int
@@ -154,6 +155,7 @@ class Unfixed:
     share: Estimate
     causes: tuple[tuple[str | None, str, int], ...]
     ids: tuple[str, ...]
+    fixed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,9 @@ class ScopeFigures:
     unfixed: Unfixed
 
 
-def scope_figures(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOMERS, least: int = MIN_N) -> ScopeFigures:
+def scope_figures(
+    frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOMERS, least: int = MIN_N, mended: Sequence[Mended] = ()
+) -> ScopeFigures:
     """All of it.
 
     Args:
@@ -178,6 +182,7 @@ def scope_figures(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOME
         rows: the same as rows, for their words; without them none are told.
         customers: how many different customers make a shared complaint.
         least: how many records a figure needs.
+        mended: what the issues of a workspace say was mended.
     """
     n = count_of(frame.has_scope)
     shares = {key: share(count_of(frame.scope.is_name(key)), n, least=least) for key in KEYS}
@@ -189,7 +194,7 @@ def scope_figures(frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOME
         owners=owners_of(frame, least=least),
         metrics=metrics_of(frame, least=least),
         ladder=tuple(promotion_ladder(frame, rows, customers=customers)),
-        unfixed=recovered_but_unfixed(frame, least=least),
+        unfixed=recovered_but_unfixed(frame, least=least, mended=mended),
     )
 
 
@@ -252,16 +257,19 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     yield from sorted(stepped, key=lambda rung: (order.index(rung.step), -rung.customers, -rung.records, rung.stage, rung.factor))
 
 
-def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N) -> Unfixed:
-    """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint."""
+def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N, mended: Sequence[Mended] = ()) -> Unfixed:
+    """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint, unless its causes were mended."""
     resolved = frame.outcome.is_name(RESOLVED)
-    mask = np.asarray(resolved & frame.is_experience)
+    whole = np.asarray(resolved & frame.is_experience)
+    keys = {"stages": frame.stage_keys, "factors": frame.factor_keys}
+    fixed = are_mended(whole, frame.places, frame.day, mended, **keys, taxonomy=frame.taxonomy)
+    mask = whole & ~fixed
     causes = sorted(((len(members), cell) for cell, members in _blamed(frame, mask).items()), reverse=True)
     keyed = ((_stage_key(frame, stage), frame.factor_keys[factor], count) for count, (stage, factor) in causes)
     named = tuple(cell for cell in keyed if not is_handling(*cell[:2], frame.taxonomy))
     ids = _ids(frame, np.flatnonzero(mask))
     counts = count_of(frame.outcome.codes >= 0), count_of(resolved), count_of(mask)
-    return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids)
+    return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids, count_of(fixed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from vocservice.reporting import words
-from vocservice.reporting.definitions import definitions
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.journey import Tested
 from vocservice.reporting.quotes import shown
@@ -206,7 +205,7 @@ def _tested(one: Tested) -> tuple[Value, ...]:
 
 
 def _definitions(report: Report) -> Iterator[Sheet]:
-    found = definitions(customers=report.customers_wanted)
+    found = report.definitions
     yield Sheet(_DEFINITIONS, ("key", "figure", "meaning and method"), [(key, one.title, one.text) for key, one in found.items()])
 
 

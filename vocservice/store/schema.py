@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -329,10 +330,21 @@ reviews = Table(
     Column("channel", Code),
     Column("entered_at", UtcTime, nullable=False),
     Column("decided_at", UtcTime),
+    Column("is_unfixed", Boolean, nullable=False, server_default=false()),
     Index(None, "workspace_id", "decided_at", "urgency", "record_id"),
     Index(None, "workspace_id", "decided_at", "entered_at", "record_id"),
     Index(None, "workspace_id", "scope", "decided_at", "urgency", "record_id"),
     Index(None, "workspace_id", "channel", "decided_at", "urgency", "record_id"),
+    Index("ix_reviews_unfixed", "workspace_id", "is_unfixed", "decided_at", "urgency", "record_id"),
+)
+
+# What is blamed, by the labels that hold, in one that was recovered while its cause stands; no stage is blank.
+review_causes = Table(
+    "review_causes",
+    metadata,
+    Column("record_id", Id, ForeignKey("reviews.record_id", ondelete="CASCADE"), primary_key=True),
+    Column("stage", Code, primary_key=True),
+    Column("factor", Code, primary_key=True),
 )
 
 # Why it should be looked at, such as `reasons.churn_risk` or `flags.escalation`.
@@ -667,6 +679,7 @@ issues = Table(
     Column("evidence", Document, nullable=False),
     Column("opened_by", Key, nullable=False),
     Column("opened_at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
     Column("changed_at", UtcTime, nullable=False),
     _one_of("status", "open", "mending", "closed", "dismissed"),
     Index(None, "workspace_id", "changed_at"),

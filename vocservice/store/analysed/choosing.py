@@ -1,26 +1,34 @@
 """The columns of a workspace and a selection in, a mask of its rows out: the one place that says which records a filter means."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Ints
+from vocservice.reporting.mended import are_mended
 from vocservice.reporting.packing import NO_LEVEL, Context, key_of
+from vocservice.reporting.recovery import EXPERIENCE, Mended
 from vocservice.reporting.rows import POLARITIES
-from vocservice.store.analysed.reading import ANY, GROUP, NO_LABEL, NO_STAGE, WIDE_SCOPES, Line, Place, Selection
+from vocservice.store.analysed.reading import ANY, GROUP, NO_LABEL, NO_STAGE, WIDE_SCOPES, YES, Line, Place, Selection
 from vocservice.taxonomy import LabelDefinition
 
 _CONTEXT = ("channel", "source", "score_kind", "model", "taxonomy")
 _COMPLAINTS = {key for keys in WIDE_SCOPES.values() for key in keys}
 
 
-def chosen(columns: Columns, selection: Selection) -> Bools:
-    """The rows of a selection, whatever its words; a label that the taxonomy does not have was given to none."""
+def chosen(columns: Columns, selection: Selection, *, mended: Collection[Mended] = ()) -> Bools:
+    """The rows of a selection, whatever its words; a label that the taxonomy does not have was given to none.
+
+    Args:
+        columns: of a workspace.
+        selection: which rows.
+        mended: what its issues say was mended (`issues.mended`), where `selection.fixed` asks.
+    """
     mask = np.ones(len(columns), dtype=bool)
     for part in (*_shared(columns, selection), *_measured(columns, selection), *_labels(columns, selection), *_blames(columns, selection)):
         mask &= part
-    return mask
+    return mask if selection.fixed is None else mask & _fixed(columns, selection.fixed, mended)
 
 
 def lines(columns: Columns, mask: Bools, *, after: Line | None = None, limit: int) -> list[Line]:
@@ -159,6 +167,15 @@ def _blames(columns: Columns, selection: Selection) -> Iterator[Bools]:
         yield _owned(columns, selection.owner)
     if selection.metric is not None:
         yield _blamed(columns, [selection.metric in label.metrics for label in _factors(columns)])
+
+
+def _fixed(columns: Columns, wanted: str, mended: Collection[Mended]) -> Bools:
+    """Rows with an experience issue of which everything that they blame is mended, or else the others of these."""
+    labels = columns.labels
+    whole = _any_of(columns.scope, [labels.scopes.index(key) for key in EXPERIENCE if key in labels.scopes])
+    keys = {"stages": labels.stages, "factors": labels.factors}
+    found = are_mended(whole, columns.places, columns.fields["day"], mended, **keys, taxonomy=labels.taxonomy)
+    return found if wanted == YES else whole & ~found
 
 
 def _owned(columns: Columns, owner: str) -> Bools:

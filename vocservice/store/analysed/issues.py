@@ -3,6 +3,7 @@
 Holds keys, counts and words that at least five customers used, never a record.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, select, update
 
 from vocservice.errors import ConflictError, InputError
 from vocservice.records import Json
+from vocservice.reporting.recovery import Cell, Mended
 from vocservice.store import audit
 from vocservice.store.accounts.users import User
 from vocservice.store.audit import Act
@@ -37,6 +39,7 @@ class Issue:
         owner: key of the team, as the taxonomy names it.
         evidence: counts as they were when it was opened: records, customers, ratio to the base rate and q, words in common.
         opened_on: the day whose inflow it is held against.
+        closed_on: the day on which it was closed; None while it is not.
     """
 
     id: str
@@ -48,6 +51,7 @@ class Issue:
     status: str
     evidence: Json
     opened_on: date
+    closed_on: date | None
     opened_by: str
     changed_at: datetime
 
@@ -72,6 +76,24 @@ def by_id(connection: Connection, workspace_id: str, issue_id: str) -> Issue | N
     """One of a workspace; None where there is none."""
     row = connection.execute(select(issues).where(issues.c.workspace_id == workspace_id, issues.c.id == issue_id)).one_or_none()
     return None if row is None else _issue(row)
+
+
+def mended(connection: Connection, workspace_id: str) -> tuple[Mended, ...]:
+    """What is mended: the cells for all complaints of which an issue was closed, with the last day of that, and of which none is live.
+
+    A closed issue for one cause mends nothing here: whose cause it is can be told of many complaints together, not of a single one.
+    """
+    columns = (issues.c.stage, issues.c.factor, issues.c.cause, issues.c.status, issues.c.closed_at)
+    chosen = select(*columns).where(issues.c.workspace_id == workspace_id, issues.c.status.in_((*LIVE, CLOSED)))
+    found = connection.execute(chosen.order_by(issues.c.closed_at)).all()
+    live = {(row.stage, row.factor) for row in found if row.status != CLOSED}
+    closed = {(row.stage, row.factor): row.closed_at.date() for row in found if row.status == CLOSED and not row.cause}
+    return tuple(sorted(Mended(*cell, until) for cell, until in closed.items() if cell not in live))
+
+
+def about(connection: Connection, workspace_id: str, causes: Collection[Cell]) -> list[Issue]:
+    """Those, but for dismissed ones, of the stages and factors that a conversation blames."""
+    return [issue for issue in listed(connection, workspace_id) if issue.status != DISMISSED and (issue.stage, issue.factor) in causes]
 
 
 def open_one(
@@ -133,7 +155,10 @@ def move(connection: Connection, user: User, issue: Issue, *, status: str, owner
     if status in LIVE and not issue.is_live and _is_taken(connection, user.workspace_id, issue):
         raise taken()
     same = (issues.c.id == issue.id, issues.c.workspace_id == user.workspace_id, issues.c.changed_at == issue.changed_at)
-    values = {"status": status, "owner": owner, "changed_at": now(connection)}
+    at = now(connection)
+    values = {"status": status, "owner": owner, "changed_at": at}
+    if status != issue.status:
+        values["closed_at"] = at if status == CLOSED else None
     if not connection.execute(update(issues).where(*same).values(**values)).rowcount:
         raise _changed()
     _audit(connection, user, "issue.move", issue.id, before=issue.status, after=status, owner=owner)
@@ -157,7 +182,8 @@ def _is_taken(connection: Connection, workspace_id: str, issue: Issue) -> bool:
 
 def _issue(row: Any) -> Issue:
     kept = (row.id, row.stage, row.factor, row.cause, row.title, row.owner, row.status, row.evidence)
-    return Issue(*kept, row.opened_at.date(), row.opened_by, row.changed_at)
+    closed_on = row.closed_at.date() if row.closed_at else None
+    return Issue(*kept, row.opened_at.date(), closed_on, row.opened_by, row.changed_at)
 
 
 def _audit(connection: Connection, user: User, action: str, issue_id: str, **details: str) -> None:

@@ -27,6 +27,7 @@ from vocservice.store.types import place_of, to_micros
 Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
 NO_STAGE = NO_LABEL = "none"
 ANY = "any"
+YES, NO = "yes", "no"
 GROUP = "group:"  # before the name of a group of factors
 WIDE_SCOPES: Mapping[str, tuple[str, ...]] = {"any_service": ("service_complaint", "both"), "any_experience": EXPERIENCE}
 SEARCHED = 50_000
@@ -64,6 +65,7 @@ class Selection:
         score_from, score_to: lowest and highest score, in the sender's own units.
         model, taxonomy: the version that labelled it.
         owner, metric: the team, or a metric, that something blamed belongs to, as the figures of scope count it.
+        fixed: of records whose scope is an experience issue, alone or with a complaint: whether all that they blame is mended.
         customer_of: id of a record of the same customer.
         words: each stands somewhere in the customer's redacted words, whatever the case.
         own: segments with the value that each has, in order.
@@ -89,6 +91,7 @@ class Selection:
     taxonomy: str | None = None
     owner: str | None = None
     metric: str | None = None
+    fixed: str | None = None
     customer_of: str | None = None
     cell: Place | None = None
     words: tuple[str, ...] = ()

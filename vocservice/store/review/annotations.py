@@ -18,7 +18,7 @@ from vocservice.store.accounts.users import User
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.review import sampling
+from vocservice.store.review import sampling, unfixed
 from vocservice.store.schema import analyses, annotations, claims, drafts, records, reviews, users
 
 Decision = Literal["confirm", "dismiss", "correct"]
@@ -93,6 +93,14 @@ def labels_of(decision: Decision, result: Json) -> Json:
     return {**given, "needs_review": False, "reasons": []} if is_called else given
 
 
+def labels_held(connection: Connection, record_id: str, revision: int, result: Json) -> Json:
+    """The labels that hold on a text: those of the last decision that stands, else those of its analysis."""
+    stands = (annotations.c.record_id == record_id, annotations.c.revision == revision, annotations.c.undone_at.is_(None))
+    order = (annotations.c.created_at.desc(), annotations.c.id.desc())
+    row = connection.execute(select(annotations.c.labels).where(*stands).order_by(*order).limit(1)).one_or_none()
+    return given_labels(result) if row is None else row.labels
+
+
 def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft: Draft) -> Annotation:
     """Add a decision; the same form sent again is the same decision.
 
@@ -120,7 +128,7 @@ def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft
         "created_at": now(connection),
     }
     connection.execute(insert(annotations).values(**values))
-    _settle(connection, record_id)
+    _settle(connection, record_id, held.result)
     connection.execute(delete(claims).where(claims.c.record_id == record_id))
     connection.execute(delete(drafts).where(drafts.c.record_id == record_id, drafts.c.user_id == user.id))
     sampling.decided(connection, user.workspace_id, record_id, user_id=user.id, annotation_id=str(values["id"]))
@@ -136,7 +144,7 @@ def undo(connection: Connection, user: User, record_id: str, annotation_id: str)
         InputError: there is no such decision of this user (`annotation_unknown`).
         ConflictError: somebody decided after it (`review_conflict`).
     """
-    _locked(connection, user.workspace_id, record_id)
+    held = _locked(connection, user.workspace_id, record_id)
     history = listed(connection, user.workspace_id, record_id)
     found = next((annotation for annotation in history if annotation.id == annotation_id and annotation.user_id == user.id), None)
     if found is None:
@@ -145,7 +153,7 @@ def undo(connection: Connection, user: User, record_id: str, annotation_id: str)
         if next(one for one in reversed(history) if one.undone_at is None).id != found.id:
             raise ConflictError("somebody decided after you; nothing was undone", code="review_conflict")
         connection.execute(update(annotations).where(annotations.c.id == found.id).values(undone_at=now(connection)))
-        _settle(connection, record_id)
+        _settle(connection, record_id, held.result)
         sampling.undone(connection, found.id)
         _audit(connection, user, "review.undo", record_id, annotation=found.id)
     return next(annotation for annotation in listed(connection, user.workspace_id, record_id) if annotation.id == annotation_id)
@@ -239,11 +247,14 @@ def _sent(connection: Connection, user: User, record_id: str, submission: str) -
     return connection.scalar(select(annotations.c.id).where(*same))
 
 
-def _settle(connection: Connection, record_id: str) -> None:
-    """A record is decided while a decision on its revision stands."""
+def _settle(connection: Connection, record_id: str, result: Json) -> None:
+    """A record is decided while a decision on its revision stands; its labels hold as long."""
     stands = (annotations.c.record_id == record_id, annotations.c.undone_at.is_(None), annotations.c.revision == reviews.c.revision)
     last = select(annotations.c.created_at).where(*stands).order_by(annotations.c.created_at.desc()).limit(1).scalar_subquery()
     connection.execute(update(reviews).where(reviews.c.record_id == record_id).values(decided_at=last))
+    revision = connection.scalar(select(reviews.c.revision).where(reviews.c.record_id == record_id))
+    if revision is not None:
+        unfixed.note(connection, record_id, result, labels_held(connection, record_id, revision, result))
 
 
 def _audit(connection: Connection, user: User, action: str, record_id: str, **details: Any) -> None:

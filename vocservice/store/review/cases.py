@@ -1,10 +1,10 @@
 """A record in, what the desk shows of it out: its current analysis and the other records of the same customer."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from vocservice.records import Json
 from vocservice.rules.pace import Said
@@ -26,7 +26,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A record with its current analysis."""
+    """A record with its current analysis; `day` is that of the sender's time, else that of receipt, in UTC."""
 
     record_id: str
     revision: int
@@ -37,6 +37,7 @@ class Case:
     subject_hash: str | None
     urgency: int | None
     entered_at: datetime | None
+    day: date
     said: tuple[Said, ...]
 
     @property
@@ -60,6 +61,7 @@ def of(connection: Connection, workspace_id: str, record_id: str) -> Case | None
             records.c.subject_hash,
             reviews.c.urgency,
             reviews.c.entered_at,
+            func.coalesce(records.c.created_at, records.c.received_at, type_=records.c.received_at.type).label("said_at"),
             records.c.clean,
         )
         .join(analyses, and_(analyses.c.record_id == records.c.id, analyses.c.is_current))
@@ -69,7 +71,7 @@ def of(connection: Connection, workspace_id: str, record_id: str) -> Case | None
     row = connection.execute(chosen).one_or_none()
     if row is None:
         return None
-    values: list[Any] = [*row[:-1], said_of(row.clean)]
+    values: list[Any] = [*row[:-2], row.said_at.date(), said_of(row.clean)]
     return Case(*values)
 
 

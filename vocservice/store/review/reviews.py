@@ -27,10 +27,10 @@ from sqlalchemy import (
 from sqlalchemy import case as when
 
 from vocservice.records import Json
-from vocservice.reporting.recovery import EXPERIENCE, RESOLVED
 from vocservice.store.accounts.users import User
+from vocservice.store.analysed import issues
 from vocservice.store.database import now
-from vocservice.store.review import handling, urgency
+from vocservice.store.review import annotations, handling, unfixed, urgency
 from vocservice.store.review.handling import Handled
 from vocservice.store.review.rule_hits import Hit
 from vocservice.store.rows import insert_if_new, insert_missing
@@ -62,6 +62,7 @@ class Choice:
     overdue: bool = False
     sort: Sort = "urgency"
     unfixed: bool = False  # the customer was helped while the cause stands
+    handling: tuple[str, ...] = ()  # the factors that are no cause at the stage of a contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
         connection.execute(delete(review_labels).where(review_labels.c.record_id == record_id))
     found = dict.fromkeys([*urgency.shown(labels), *(f"{urgency.RULES}.{hit.name}" for hit in hits)])
     insert_missing(connection, review_labels, [{"record_id": record_id, "label": label} for label in found])
+    if "turns" in result:
+        unfixed.note(connection, record_id, result, annotations.labels_held(connection, record_id, revision, result))
     return True
 
 
@@ -249,7 +252,7 @@ def _where(connection: Connection, user: User, choice: Choice, at: datetime) -> 
     if choice.overdue:
         parts.append(is_overdue(at))
     if choice.unfixed:
-        parts += [reviews.c.scope.in_(EXPERIENCE), _has_label(connection, f"outcome.{RESOLVED}")]
+        parts.append(unfixed.stands(issues.mended(connection, user.workspace_id), choice.handling))
     return (*parts, *_held(user, choice.assignee, at), *_owned(user, choice.owner))
 
 

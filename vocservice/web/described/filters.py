@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
+from vocservice.store.analysed.reading import NO, YES
 from vocservice.web.described.parts import DAY, TEXT, Parameter
 from vocservice.web.requests.query import LONGEST
 from vocservice.web.workbench.selecting import LEVELS, MOST_OWN, OWN
@@ -33,6 +34,7 @@ _SAID: Mapping[str, Parameter] = {
         Parameter("metric", about="records that blame something that moves this metric"),
         Parameter("model", about="version of the model that labelled it"),
         Parameter("taxonomy", about="version of the taxonomy that labelled it"),
+        Parameter("fixed", {"enum": (YES, NO)}, "of records of an experience issue: whether the issues of all that they blame are closed"),
         Parameter("customer_of", about="id of a record: records of the same customer"),
         Parameter("before_since", DAY, "first day of the first of two periods to compare; needs the other three"),
         Parameter("before_until", DAY),

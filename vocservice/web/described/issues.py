@@ -13,6 +13,7 @@ _EXAMPLE = {
     "owner": "operations",
     "status": "mending",
     "opened_on": "2026-02-02",
+    "closed_on": None,
     "evidence": {"records": 120, "complaints": 31},
     "changed_at": "2026-02-16T09:30:00+00:00",
     "has_returned": False,
@@ -70,6 +71,7 @@ NOUN = Noun(
             without=("opened_by",),
             more={
                 "status": {"enum": STATUSES},
+                "closed_on": {"description": "null while it is not closed"},
                 "evidence": {"description": "counts as they were when it was opened"},
                 "has_returned": {"type": "boolean", "description": "it was closed, and complaints come in as before or more"},
                 "inflow": _IN,

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import get_args
 from urllib.parse import urlencode
 
+from vocservice.reporting.recovery import handling
 from vocservice.store.review.reviews import Assignee, Choice, Sort, State
 from vocservice.web.requests.query import told
+from vocservice.web.state import state as web_state
 
 FILTERS = ("state", "label", "scope", "channel", "assignee", "owner", "tag", "overdue", "sort", "unfixed")
 _DEFAULTS = {"state": "pending", "sort": "urgency"}
@@ -18,7 +20,8 @@ def choice_of(args: Mapping[str, str]) -> Choice:
     sort: Sort = next((name for name in get_args(Sort) if name == asked["sort"]), "urgency")
     looking, owner = _person(asked["assignee"]), _person(asked["owner"])
     plain = (asked["label"], asked["scope"], asked["channel"])
-    return Choice(state, *plain, looking, owner, asked["tag"], asked["overdue"] == "1", sort, asked["unfixed"] == "1")
+    own = handling(web_state().model.taxonomy()) if asked["unfixed"] == "1" else ()
+    return Choice(state, *plain, looking, owner, asked["tag"], asked["overdue"] == "1", sort, asked["unfixed"] == "1", own)
 
 
 def filters_of(choice: Choice) -> dict[str, str]:

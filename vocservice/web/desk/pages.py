@@ -14,8 +14,10 @@ from flask import Response, abort, jsonify, make_response, redirect, request, ur
 from vocservice.errors import ConflictError
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
+from vocservice.reporting.recovery import are_mended, causes_of
 from vocservice.rules.pace import pace_of
 from vocservice.store.accounts.users import ANALYST, SUPPORT_LEAD, User
+from vocservice.store.analysed import issues
 from vocservice.store.database import now
 from vocservice.store.review import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
 from vocservice.store.review.annotations import Annotation, Draft
@@ -33,7 +35,7 @@ from vocservice.web.desk.fired import fired
 from vocservice.web.page import CHANNELS
 from vocservice.web.requests.query import told
 from vocservice.web.shown.case import clock, shown, why
-from vocservice.web.shown.course import Course, course_of
+from vocservice.web.shown.course import course_of
 from vocservice.web.shown.view import TITLES, label_name, name_of
 from vocservice.web.state import state
 
@@ -177,7 +179,7 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
     labels = {name: value for name, value in _labels(draft, kept, standing, found).items() if value is not None}
     values = {
         "case": found,
-        "course": _course(found, standing),
+        **_course(found, standing),
         "view": shown(found.result, state().model.taxonomy()),
         "history": history,
         "standing": standing,
@@ -204,14 +206,19 @@ def _given(counts: Counts | None) -> Mapping[str, Mapping[str, int | None]]:
     return {"labels": dict.fromkeys([*keys, NEEDS_REVIEW]), "scopes": dict.fromkeys(scopes), "channels": dict.fromkeys(CHANNELS)}
 
 
-def _course(found: Case, standing: Annotation | None) -> Course | None:
-    """How a transcript went, by what people decided where they did; None for a text."""
+def _course(found: Case, standing: Annotation | None) -> dict[str, Any]:
+    """How a transcript went, by what people decided on this text where they did, and the issues of what it blames; none of a text."""
     turns = found.result.get("turns")
     if turns is None:
-        return None
-    labels = standing.labels if standing else annotations.given_labels(found.result)
+        return {"course": None, "issues": []}
+    is_held, taxonomy = standing is not None and standing.revision == found.revision, state().model.taxonomy()
+    labels = standing.labels if standing and is_held else annotations.given_labels(found.result)
+    causes = causes_of(found.result, labels, taxonomy)
+    with people.database().read() as connection:
+        is_mended = are_mended(causes, found.day, issues.mended(connection, person().workspace_id))
+        about = issues.about(connection, person().workspace_id, causes)
     said = found.said if len(found.said) == len(turns) else ()
-    return course_of(pace_of(said), found.result, labels, state().model.taxonomy())
+    return {"course": course_of(pace_of(said), found.result, labels, taxonomy, is_mended=is_mended), "issues": about}
 
 
 def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None, found: Case) -> Json:

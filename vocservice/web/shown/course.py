@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from vocservice.records import Evidence, Factor, Json, Label, Low
+from vocservice.records import Json, Low
 from vocservice.render import LEVEL_NAMES
-from vocservice.reporting.recovery import Fixed, Recovered, fixed, is_handling, is_unfixed, recovered
-from vocservice.reporting.rows import Row, stages_of
+from vocservice.reporting.recovery import Fixed, Recovered, fixed, is_handling, is_unfixed, placed, recovered
 from vocservice.rules.pace import Pace
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.shown.view import name_of
 
 UNKNOWN = "not known"
-_RECOVERED: Mapping[Recovered, str] = {"yes": "yes", "no": "no", "pending": "not yet, something is to follow", "unknown": UNKNOWN}
+_RECOVERED: Mapping[Recovered, str] = {"yes": "yes", "no": "no", "pending": "not yet: something is still to follow", "unknown": UNKNOWN}
 _FIXED: Mapping[Fixed, str] = {
-    "stands": "no, the cause is an experience issue that support cannot mend",
-    "nothing": "nothing broader than this contact was said",
+    "yes": "yes: the experience issue of everything that it blames is closed",
+    "stands": "no: the cause is an experience issue that support cannot fix",
+    "nothing": "no broader issue was mentioned",
     "unknown": UNKNOWN,
 }
 
@@ -69,7 +69,7 @@ class Course:
     mood: Mood | None
 
 
-def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy) -> Course:
+def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy, *, is_mended: bool = False) -> Course:
     """The course of a transcript.
 
     Args:
@@ -77,6 +77,7 @@ def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy) -> Cou
         result: the model's analysis.
         labels: those that hold, in the shape of an annotation: the model's, or a person's.
         taxonomy: what the labels are of.
+        is_mended: the issues of its causes are closed (`recovery.are_mended`).
     """
     outcome, scope = labels.get("outcome"), labels.get("scope")
     cells = list(_cells(result, labels, taxonomy))
@@ -90,8 +91,8 @@ def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy) -> Cou
         transfers=pace.transfers,
         held="" if pace.held is None else lasting(pace.held),
         recovered=_RECOVERED[recovered(outcome)],
-        fixed=_FIXED[fixed(scope)],
-        is_unfixed=is_unfixed(outcome, scope),
+        fixed=_FIXED[fixed(scope, is_mended=is_mended)],
+        is_unfixed=is_unfixed(outcome, scope, is_mended=is_mended),
         cause=tuple(told for is_own, told in cells if not is_own),
         handling=tuple(told for is_own, told in cells if is_own),
         mood=_mood(result),
@@ -100,20 +101,12 @@ def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy) -> Cou
 
 def _cells(result: Json, labels: Json, taxonomy: Taxonomy) -> Iterator[tuple[bool, Told]]:
     """Whether it is handling, and what is said, of each factor at each stage; praise is no cause."""
-    stages = tuple(Label(key, 1, _evidence(result, "stages", key)) for key in labels.get("stages") or ())
-    for given in labels.get("factors") or ():
-        factor = Factor(given["key"], given["polarity"], 1, _evidence(result, "factors", given["key"]))
-        turns = tuple(sorted({piece.turn + 1 for piece in factor.evidence if piece.turn is not None}))
-        name = name_of(taxonomy, "factors", factor.key, factor.polarity)
-        for stage in stages_of(Row("", stages=stages), factor) or (None,):
-            is_own = is_handling(stage, factor.key, taxonomy)
-            if is_own or factor.polarity != "+":
-                yield is_own, Told(f"{name_of(taxonomy, 'stages', stage)}: {name}" if stage else name, turns)
-
-
-def _evidence(result: Json, name: str, key: str) -> tuple[Evidence, ...]:
-    """Of a label that the model gave."""
-    return tuple(Evidence(**piece) for label in result.get(name) or () if label["key"] == key for piece in label.get("evidence") or ())
+    for stage, factor in placed(result, labels):
+        is_own = is_handling(stage, factor.key, taxonomy)
+        if is_own or factor.polarity != "+":
+            turns = tuple(sorted({piece.turn + 1 for piece in factor.evidence if piece.turn is not None}))
+            name = name_of(taxonomy, "factors", factor.key, factor.polarity)
+            yield is_own, Told(f"{name_of(taxonomy, 'stages', stage)}: {name}" if stage else name, turns)
 
 
 def _mood(result: Json) -> Mood | None:

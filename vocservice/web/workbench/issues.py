@@ -35,7 +35,7 @@ RUNGS = ("candidate", "shared")
 SHOWN_RUNGS = 30
 _LONGEST = 255
 _Cell = tuple[str, str]
-_TOLD = ("id", "title", "stage", "factor", "cause", "owner", "status", "opened_on", "evidence")
+_TOLD = ("id", "title", "stage", "factor", "cause", "owner", "status", "opened_on", "closed_on", "evidence")
 _KEPT = ("records", "customers", "known_customers", "weeks", "expected", "ratio", "base", "q", "step", "words")
 
 

@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from vocservice.errors import InputError
-from vocservice.store.analysed import reading
+from vocservice.reporting.recovery import Mended
+from vocservice.store.analysed import issues, reading
 from vocservice.store.analysed.exported import Segments
 from vocservice.store.analysed.reading import Line, Page, Selection
 from vocservice.store.database import Database
@@ -33,7 +34,8 @@ DAYS = 28
 
 @dataclass(slots=True)
 class Looking:
-    """One look at a workspace; `held` is what it sees, once it has looked, and `wanted` the rows of it that are asked for."""
+    """One look at a workspace; `held` is what it sees, once it has looked, `wanted` the rows of it that are asked for, and
+    `told_mended` what its issues say was mended."""
 
     database: Database
     workspace_id: str
@@ -46,6 +48,7 @@ class Looking:
     theme_customers: int = 0
     held: Held | None = None
     wanted: "Bools | None" = None
+    told_mended: tuple[Mended, ...] | None = None
 
     def load(self, *, timeout: float | None = None) -> Held:
         """The columns as they are at the first call.
@@ -93,7 +96,15 @@ class Looking:
         """The rows of a selection."""
         from vocservice.store.analysed.choosing import chosen
 
-        return chosen(self.load().columns, selection)
+        return chosen(self.load().columns, selection, mended=self.mended if selection.fixed else ())
+
+    @property
+    def mended(self) -> tuple[Mended, ...]:
+        """What the issues of the workspace say was mended, as it is at the first call."""
+        if self.told_mended is None:
+            with self.database.read() as connection:
+                self.told_mended = issues.mended(connection, self.workspace_id)
+        return self.told_mended
 
     def periods(self) -> Periods:
         """First and last day of the two that are asked for; else of the last four weeks that have records, and of the four before."""
@@ -149,10 +160,17 @@ class Looking:
         if hidden := self.load().fields.hidden.intersection((self.asked.by, self.asked.target)):
             raise InputError(f"the own field {min(hidden)!r} is hidden in this workspace; an admin can bring it back", code="field_hidden")
         compared, least = self.asked.compared, self.cause_customers
-        return Wish(today=self.today, segment=self.asked.by, target=self.asked.target, compared=compared, cause_customers=least)
+        return Wish(
+            today=self.today,
+            segment=self.asked.by,
+            target=self.asked.target,
+            compared=compared,
+            cause_customers=least,
+            mended=self.mended,
+        )
 
     def _key(self) -> Hashable:
-        return self.workspace_id, self.asked, self.load().revision, self.today
+        return self.workspace_id, self.asked, self.load().revision, self.today, self.mended
 
     def _making(self) -> "Making[Report]":
         from vocservice.store.analysed.reported import reported

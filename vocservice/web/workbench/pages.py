@@ -16,7 +16,7 @@ from vocservice.reporting.rows import SCORE_KINDS
 from vocservice.store.accounts.users import ANALYST
 from vocservice.store.analysed import own, reading
 from vocservice.store.analysed.exported import exported, written
-from vocservice.store.analysed.reading import ANY, NO_LABEL, NO_STAGE, Selection, Taken
+from vocservice.store.analysed.reading import ANY, NO, NO_LABEL, NO_STAGE, YES, Selection, Taken
 from vocservice.store.received import sources
 from vocservice.store.received.records import API
 from vocservice.store.review import views
@@ -284,6 +284,7 @@ def _choices(looking: Looking, named: Mapping[str, str], hidden: Collection[str]
         **{name: _labels(taxonomy, held) for name, held in _SETS.items()},
         "polarity": {str(sign): words for sign, (words, _) in POLARITIES.items()},
         "score_kind": {kind: kind for kind in SCORE_KINDS},
+        "fixed": {YES: "yes, the issues of its causes are closed", NO: "no, it stands"},
         "level_from": levels,
         "level_to": levels,
         "owner": {key: owner_name(taxonomy, key) for key in taxonomy.owners},

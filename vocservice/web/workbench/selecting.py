@@ -14,14 +14,16 @@ from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
-from vocservice.store.analysed.reading import Line, Place, Selection, line_of
+from vocservice.store.analysed.reading import NO, YES, Line, Place, Selection, line_of
 from vocservice.web.requests.query import Query
 
 if TYPE_CHECKING:
     from vocservice.reporting.report import Where
 
 LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind")
-RARER = ("level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "customer_of")
+RARER = (
+    "level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "fixed", "customer_of"
+)  # fmt: skip
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
 CHOSEN = ("since", "until", *LABELS, *RARER)
 NAMING = ("by", "target")  # whose values are names of own fields
@@ -265,6 +267,7 @@ def _selection(query: Query, prefix: str = "") -> Selection:
         own=query.beginning(f"{prefix}{OWN}", most=MOST_OWN),
         polarity=query.one_of(f"{prefix}polarity", POLARITIES),
         score_kind=query.one_of(f"{prefix}score_kind", SCORE_KINDS),
+        fixed=query.one_of(f"{prefix}fixed", (YES, NO)),
         since=_day(query, f"{prefix}since"),
         until=_day(query, f"{prefix}until"),
         level_from=_level(query, f"{prefix}level_from"),

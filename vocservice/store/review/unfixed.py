@@ -1,0 +1,60 @@
+"""An analysis and the labels that hold in, what the queue knows of a transcript that was recovered while its cause stands out.
+
+A line of the queue says so by the labels that hold: those that people decided, else the model's. What it blames lies beside it, so that
+the issues that are closed by the time it is looked at leave it out.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
+
+from vocservice.records import Json
+from vocservice.reporting.recovery import CONTACT, Cell, Mended, blamed, is_unfixed
+from vocservice.store.rows import insert_missing
+from vocservice.store.schema import records, review_causes, reviews
+
+
+def note(connection: Connection, record_id: str, result: Json, labels: Json) -> None:
+    """Note it of a record that is in the queue; of any other nothing.
+
+    Args:
+        connection: a transaction.
+        record_id: of the line.
+        result: its current analysis.
+        labels: those that hold, in the shape of an annotation.
+    """
+    found = is_unfixed(labels.get("outcome"), labels.get("scope"))
+    line = reviews.c.record_id == record_id
+    if connection.execute(update(reviews).where(line, reviews.c.is_unfixed.is_not(found)).values(is_unfixed=found)).rowcount or found:
+        connection.execute(delete(review_causes).where(review_causes.c.record_id == record_id))
+    if found and connection.execute(select(reviews.c.record_id).where(line)).first():
+        insert_missing(connection, review_causes, [_row(record_id, cell) for cell in blamed(result, labels)])
+
+
+def stands(mended: Sequence[Mended], handling: Sequence[str]) -> ColumnElement[bool]:
+    """Lines that were recovered while their cause stands.
+
+    Args:
+        mended: what the issues of the workspace say was mended.
+        handling: the factors that tell, at the stage of a contact, how it went: no cause.
+    """
+    unfixed: ColumnElement[bool] = and_(reviews.c.is_unfixed)
+    if not mended:
+        return unfixed
+    is_own = and_(review_causes.c.stage == CONTACT, review_causes.c.factor.in_(handling))
+    cause: Any = exists().where(review_causes.c.record_id == reviews.c.record_id, ~is_own)
+    at = select(func.coalesce(records.c.created_at, records.c.received_at)).where(records.c.id == review_causes.c.record_id)
+    is_done = or_(*(_is(one, at.scalar_subquery()) for one in mended))
+    return and_(unfixed, or_(~cause, cause.where(~is_done)))
+
+
+def _is(one: Mended, at: Any) -> ColumnElement[bool]:
+    """Whether a cause is of a cell that was mended, and was met on that day or before."""
+    over = datetime.combine(one.until + timedelta(days=1), time.min, UTC)
+    return and_(review_causes.c.stage == one.stage, review_causes.c.factor == one.factor, at < over)
+
+
+def _row(record_id: str, cell: Cell) -> dict[str, str]:
+    return {"record_id": record_id, "stage": cell[0] or "", "factor": cell[1]}
