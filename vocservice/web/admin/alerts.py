@@ -1,6 +1,6 @@
 """Forms in, alerts out: who is told when which records come to the review desk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from flask import Response, abort, make_response, redirect, request, url_for
 
@@ -9,15 +9,14 @@ from vocservice.store.accounts.users import ADMIN
 from vocservice.store.review import alerts, rules, urgency
 from vocservice.store.review.alerts import Wish
 from vocservice.store.review.rule_hits import REVIEW
-from vocservice.store.review.timing import Timing, timing_of, zones
-from vocservice.store.review.telling import possible_readers
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.requests.telling import DAYS, Form, form_sent, number_in_form, offered, told_in_form
 from vocservice.web.state import state
 
 blueprint = people.pages("alerts")
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_BLANK: Form = {"when": ["instant"], "cool_down": ["15"], "day": DAYS[:5]}
 _DOES: Mapping[str, str] = {"enable": "speaks again", "disable": "is silent", "delete": "is deleted", "try": "A mail is on its way"}
 
 
@@ -33,11 +32,11 @@ def listing() -> Response:
 def add() -> Response:
     """A new alert."""
     try:
-        wish, known = _wish(), _labels()
+        wish, known = Wish(*told_in_form(), tuple(request.form.getlist("label")), number_in_form("urgency")), _labels()
         with people.database().write() as connection:
             alerts.create(connection, person(), wish, known=known)
     except InputError as error:
-        return _page(status=422, fault=error.message)
+        return _page(status=422, fault=error.message, form=form_sent())
     return make_response(redirect(url_for("alerts.listing"), 303))
 
 
@@ -64,62 +63,11 @@ def change(alert_id: str) -> Response:
     return _page(said=f"{held.name} {_DOES[do]}." if do != "try" else f"{_DOES[do]}, if a worker runs and a mail server is set.")
 
 
-def _page(*, status: int = 200, fault: str = "", said: str = "") -> Response:
+def _page(*, status: int = 200, fault: str = "", said: str = "", form: Form = _BLANK) -> Response:
     with people.database().read() as connection:
         found = alerts.listed(connection, person().workspace_id)
-        readers = possible_readers(connection, person().workspace_id, alerts.READ_BY)
-    values = {"alerts": found, "readers": readers, "labels": _labels(), "days": DAYS, "zones": zones()}
-    return people.shown(
-        "admin_alerts.html", status=status, fault=fault, said=said, sends_mail=state().sends_mail, form=_kept(fault), **values
-    )
-
-
-def _kept(fault: str) -> Mapping[str, Sequence[str]]:
-    """What was written in a form that was refused."""
-    return request.form.to_dict(flat=False) if fault and request.endpoint == "alerts.add" else {}
-
-
-def _wish() -> Wish:
-    form = request.form
-    readers = tuple(form.getlist("reader"))
-    if readers:
-        check_mail()
-    told = (form.get("name", ""), timing_in_form(), readers, form.get("endpoints") == "on")
-    return Wish(*told, tuple(form.getlist("label")), _number("urgency"))
-
-
-def check_mail() -> None:
-    """Let somebody be mailed.
-
-    Raises:
-        InputError: no mail server is set (`mail_missing`).
-    """
-    if not state().sends_mail:
-        raise InputError("no mail server is set (mail.host), so nobody can be mailed", code="mail_missing")
-
-
-def timing_in_form() -> Timing:
-    """When something may speak, as somebody wrote it down.
-
-    Raises:
-        InputError: a time, a day, a number or a time zone that there is not (`timing_invalid`, `number_invalid`).
-    """
-    form = request.form
-    is_digest = form.get("when") == "digest"
-    return timing_of(
-        zone=form.get("zone", ""),
-        cool_down=_number("cool_down"),
-        quiet=("", "") if is_digest else (form.get("quiet_from", ""), form.get("quiet_to", "")),
-        digest_at=form.get("digest_at", "") or "-" if is_digest else "",
-        days=[DAYS.index(day) for day in form.getlist("day") if day in DAYS],
-    )
-
-
-def _number(name: str) -> int:
-    text = request.form.get(name, "").strip() or "0"
-    if not (text.isascii() and text.isdigit() and len(text) < 7):
-        raise InputError("write whole numbers for minutes and points", code="number_invalid")
-    return int(text)
+    values = {"alerts": found, "labels": _labels(), "form": form, **offered(alerts.READ_BY)}
+    return people.shown("admin_alerts.html", status=status, fault=fault, said=said, **values)
 
 
 def _labels() -> list[str]:

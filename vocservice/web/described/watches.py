@@ -1,9 +1,9 @@
 """`/v1/watches`: digests and alerts of the workbench, whose readers are counted and not named."""
 
 from vocservice.store.analysed.watches import MOST, Watch
-from vocservice.web.admin.alerts import DAYS
 from vocservice.web.described.parts import COUNT, DAY, TEXT, Noun, Operation, closed, listed, refused, told
 from vocservice.web.described.shapes import Shape
+from vocservice.web.requests.telling import DAYS
 
 _CLOCK = {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"}
 _EXAMPLE = {

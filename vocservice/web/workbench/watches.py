@@ -1,6 +1,6 @@
 """Forms in, watches out: who is mailed what stands out in the workbench, of which saved segment, and when; and JSON of them to read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from flask import Blueprint, Response, abort, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -12,15 +12,13 @@ from vocservice.store.analysed import own, watches
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.analysed.watches import Watch, Wish
 from vocservice.store.review import views
-from vocservice.store.review.telling import possible_readers
-from vocservice.store.review.timing import Timing, zones
 from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
-from vocservice.web.admin.alerts import DAYS, check_mail, timing_in_form
 from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
+from vocservice.web.requests.telling import DAYS, Form, check_mail, form_of, form_sent, offered, told_in_form
 from vocservice.web.state import state
 from vocservice.web.workbench.segments import address_of
 from vocservice.web.workbench.selecting import asked_of, values_of
@@ -53,7 +51,7 @@ def add() -> Response:
         with people.database().write() as connection:
             watches.create(connection, person(), wish)
     except InputError as error:
-        return _page(status=422, fault=error.message)
+        return _page(status=422, fault=error.message, form=form_sent())
     return make_response(redirect(url_for("watches.listing"), 303))
 
 
@@ -76,7 +74,7 @@ def change(watch_id: str) -> Response:
         with people.database().write() as connection:
             watches.change(connection, person(), held, wish)
     except InputError as error:
-        return _one_page(held, status=422, fault=error.message)
+        return _one_page(held, status=422, fault=error.message, form=form_sent() if do == "save" else None)
     return make_response(redirect(url_for("watches.listing"), 303))
 
 
@@ -152,52 +150,26 @@ def _watch(watch_id: str) -> Watch:
             abort(404)
 
 
-def _page(*, status: int = 200, fault: str = "", said: str = "") -> Response:
+def _page(*, status: int = 200, fault: str = "", said: str = "", form: Form | None = None) -> Response:
     with people.database().read() as connection:
         hidden = own.of(connection, person().workspace_id).hidden
         held = watches.listed(connection, person().workspace_id)
     found = [(one, address_of(one.filters), one.fields_of(hidden)) for one in held]
-    return _shown("watches.html", status=status, fault=fault, said=said, watches=found, form=_kept_form(fault) or _blank())
+    return _shown("watches.html", status=status, fault=fault, said=said, watches=found, form=form or _blank())
 
 
-def _one_page(held: Watch, *, status: int = 200, fault: str = "") -> Response:
-    return _shown("watch.html", status=status, fault=fault, watch=held, form=_kept_form(fault) or _form_of(held))
+def _one_page(held: Watch, *, status: int = 200, fault: str = "", form: Form | None = None) -> Response:
+    return _shown("watch.html", status=status, fault=fault, watch=held, form=form or {**form_of(held), "segment": [KEPT]})
 
 
 def _shown(template: str, *, status: int, **values: object) -> Response:
     with people.database().read() as connection:
-        readers = possible_readers(connection, person().workspace_id, watches.READ_BY)
         segments = [view for view in views.listed(connection, person(), page=WORKBENCH) if _is_fit(view.filters)]
-    choices = {"readers": readers, "segments": segments, "days": DAYS, "zones": zones(), "sends_mail": state().sends_mail}
-    return people.shown(template, status=status, **choices, **values)
+    return people.shown(template, status=status, segments=segments, **offered(watches.READ_BY), **values)
 
 
-def _kept_form(fault: str) -> Mapping[str, Sequence[str]]:
-    """What was written in a form that was refused."""
-    return request.form.to_dict(flat=False) if fault else {}
-
-
-def _blank() -> Mapping[str, Sequence[str]]:
-    return {"when": ["digest"], "day": [DAYS[0]], "reader": [person().id], "cool_down": ["720"]}
-
-
-def _form_of(held: Watch) -> Mapping[str, Sequence[str]]:
-    """The fields of the form as a watch is."""
-    told = {"endpoints": ["on"]} if held.tells_endpoints else {}
-    return {"name": [held.name], "segment": [KEPT], "reader": list(held.readers), **told, **_times_of(held.timing)}
-
-
-def _times_of(timing: Timing) -> Mapping[str, Sequence[str]]:
-    times = dict(zip(("quiet_from", "quiet_to"), timing.quiet or (), strict=False)) | {"digest_at": timing.digest_at}
-    written = {name: [f"{at:%H:%M}"] for name, at in times.items() if at is not None}
-    when = "digest" if timing.digest_at is not None else "instant"
-    return {
-        "when": [when],
-        "zone": [timing.zone],
-        "cool_down": [str(timing.cool_down)],
-        "day": [DAYS[day] for day in timing.days],
-        **written,
-    }
+def _blank() -> Form:
+    return {"when": ["digest"], "day": DAYS[:1], "reader": [person().id], "cool_down": ["720"]}
 
 
 def _wish(held: Watch | None) -> Wish:
@@ -206,12 +178,7 @@ def _wish(held: Watch | None) -> Wish:
     Raises:
         InputError: something in it cannot be.
     """
-    form = request.form
-    readers = tuple(form.getlist("reader"))
-    if readers:
-        check_mail()
-    told = (form.get("name", ""), timing_in_form(), readers, form.get("endpoints") == "on")
-    return Wish(*told, *_segment(form.get("segment", ""), held))
+    return Wish(*told_in_form(), *_segment(request.form.get("segment", ""), held))
 
 
 def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, str], Selection]:
