@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The service without torch: packages are installed in the first stage, the second holds them, the code and one model.
 
 FROM python:3.11-slim-bookworm AS packages

@@ -19,8 +19,10 @@ import yaml
 from builders import has_current_bundle
 
 from vocservice.cli import COMMANDS
-from vocservice.settings import load_settings
+from vocservice.settings import Settings, load_settings
 from vocservice.store.sealing import new_key
+from vocservice.web.serving.draining import LINGER_SECONDS
+from vocservice.web.serving.with_gunicorn import GRACEFUL_SECONDS
 
 REPOSITORY = Path(__file__).parents[1]
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
@@ -28,6 +30,7 @@ COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding=
 OURS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
 STORE_KEY = new_key()
 SECRETS = {"VOC_KEY": STORE_KEY, "POSTGRES_PASSWORD": "p"}
+FOLDERS = [name for name, field in Settings.model_fields.items() if "folder" in getattr(field.annotation, "model_fields", {})]
 SECONDS = 180
 # Runs the program with nothing but what requirements-serve.txt pins.
 ALONE = """
@@ -82,7 +85,7 @@ def test_every_setting_of_the_compose_file_is_one_and_is_read(name: str, monkeyp
     found = load_settings()
     assert found.store.url.get_secret_value() == "postgresql://voc:p@postgres/voc"
     assert (found.store.sealing_keys(), found.redis_url.get_secret_value()) == ((STORE_KEY,), "redis://redis:6379/0")
-    assert found.batches.folder == given["VOC_BATCHES__FOLDER"]
+    assert (found.batches.folder, found.reports.folder) == (given["VOC_BATCHES__FOLDER"], given["VOC_REPORTS__FOLDER"])
 
 
 def test_the_compose_file_names_what_is_in_it_and_publishes_to_loopback_only() -> None:
@@ -101,11 +104,34 @@ def test_the_compose_file_names_what_is_in_it_and_publishes_to_loopback_only() -
 def test_what_is_written_lies_where_the_user_of_the_container_may_write(name: str) -> None:
     service = OURS[name]
     mounted = {PurePosixPath(volume.split(":")[1]) for volume in service["volumes"]}
-    folder = PurePosixPath(service["environment"]["VOC_BATCHES__FOLDER"])
     assert service["read_only"] and service["tmpfs"] == ["/tmp"]  # noqa: S108 - where the counts of the processes lie
-    assert mounted & {folder, *folder.parents}
+    assert {"batches", "reports"} <= set(FOLDERS)
+    for table in FOLDERS:
+        folder = PurePosixPath(service["environment"][f"VOC_{table.upper()}__FOLDER"])
+        assert mounted & {folder, *folder.parents}
     made = re.search(r"install -d -o voc -g voc -m 0700 (.+)$", DOCKERFILE, flags=re.MULTILINE)
     assert made and {str(path) for path in mounted} <= set(made[1].split())  # a new volume takes owner and mode of what it covers
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_who_is_told_to_stop_hears_it_and_has_the_time_to_end_what_was_begun(name: str) -> None:
+    assert OURS[name]["init"] is True  # process 1 hears no SIGTERM before it has said what to do at one
+    found = re.fullmatch(r"(\d+)s", OURS[name]["stop_grace_period"])
+    assert found and int(found[1]) > max(LINGER_SECONDS + GRACEFUL_SECONDS, Settings().jobs.grace_seconds)
+
+
+def test_the_database_is_well_only_when_it_takes_connections_from_outside() -> None:
+    assert "--host=127.0.0.1" in COMPOSE["services"]["postgres"]["healthcheck"]["test"]
+
+
+def test_our_services_are_one_image() -> None:
+    assert len({service["image"] for service in OURS.values()}) == 1
+
+
+def test_the_image_is_built_with_nothing_from_a_registry_but_its_base() -> None:
+    named = set(re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)) | set(re.findall(r"--from=(\S+)", DOCKERFILE))
+    assert named == {"python:3.11-slim-bookworm", "packages"}
+    assert not re.search(r"^# *(syntax|escape|check) *=", DOCKERFILE, flags=re.MULTILINE)  # a frontend is an image too
 
 
 def test_what_the_image_is_made_of_reaches_the_builder_and_serves_with_every_setting() -> None:
