@@ -113,8 +113,22 @@ def test_several_inputs_of_the_same_columns_make_one_table(table: Path, tmp_path
 
 def test_several_inputs_of_other_columns_make_json_lines_only(table: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     other = saved(tmp_path, "other.csv", f"text\n{TEXT}\n")
-    assert voc("classify", table, other, "-o", tmp_path / "out.csv").code == 2
+    refused = voc("classify", table, other, "-o", tmp_path / "out.csv")
+    assert refused.code == 2 and "have different columns (only in in.csv: " in refused.err
     assert len(json_lines(voc("classify", table, other).out)) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("id,text,score,nps", "(only in b.csv: 'nps')"),
+        ("id,text,stars", "(only in a.csv: 'score'; only in b.csv: 'stars')"),
+        ("text,id,score", "(the same in another order)"),
+    ],
+)
+def test_columns_that_differ_are_named(header: str, told: str, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    paths = [saved(tmp_path, name, f"{columns}\n") for name, columns in (("a.csv", "id,text,score"), ("b.csv", header))]
+    assert told in voc("classify", *paths, "-o", tmp_path / "out.csv").err
 
 
 def test_several_parquet_inputs_of_other_types_are_written_as_text(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
@@ -252,8 +266,11 @@ def test_a_dry_run_estimates_what_it_cannot_count(tmp_path: Path, voc: Voc, anal
 
 UNUSABLE = [
     ("missing.csv", None, "cannot be opened"),
+    ("missing", None, "cannot be opened (No such file or directory)"),
     ("empty.csv", b"", "is empty"),
     ("in.docx", b"x", "unknown file suffix"),
+    ("in.xls", b"x", "unknown file suffix; save it as .xlsx; known are .csv"),
+    ("in.csv.zip", b"x", "unknown file suffix; unpack it; known are .csv"),
     ("in", b"x", "unknown file suffix"),
     ("notext.csv", b"a,b\n1,2\n", "no text column"),
     ("zip.csv", b"PK\x03\x04rest", "not a text file"),

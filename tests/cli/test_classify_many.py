@@ -260,7 +260,7 @@ def test_evidence_and_probability_are_those_of_the_label(tmp_path: Path, voc: Vo
     assert found == [("0.8", "crashed", 1), ("0.7", "lovely", 1)]
 
 
-@pytest.mark.parametrize(("out", "wanted", "told"), [("out.jsonl", "factors", "for tables"), ("out.csv", "colours", "knows stages")])
+@pytest.mark.parametrize(("out", "wanted", "told"), [("out.jsonl", "factors", "for tables"), ("out.csv", "colours", "takes one of stages")])
 def test_what_cannot_be_exploded_is_refused(out: str, wanted: str, told: str, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     ran = voc("classify", one_row(tmp_path, "in.csv", "1"), "-o", tmp_path / out, "--explode", wanted)
     assert ran.code == 2 and told in ran.err and not (tmp_path / out).exists()

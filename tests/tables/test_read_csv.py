@@ -46,7 +46,7 @@ def test_ragged_rows_are_rejected_by_number_and_the_rest_goes_on(tmp_path: Path)
     assert [type(record) for record in found] == [RawVerbatim, Rejected, Rejected, RawVerbatim, RawVerbatim]
     assert [record.message for record in found if isinstance(record, Rejected)] == [
         "row 2 (line 3) has 3 cells where the header has 2; quote cells that hold the delimiter",
-        "row 3 (line 4) has 1 cells where the header has 2; quote cells that hold the delimiter",
+        "row 3 (line 4) has 1 cell where the header has 2; write a delimiter for each blank cell",
     ]
     assert ids(path) == ["1", "2", "3", "4", "5"]
 
@@ -194,6 +194,28 @@ def test_rows_without_id_column_are_numbered(tmp_path: Path) -> None:
 def test_a_missing_text_column_lists_the_columns_and_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"'id', 'remark'; name it with --text-column, text_column= or a mapping"):
         read(saved(tmp_path, "in.csv", "id,remark\n1,a\n"))
+
+
+@pytest.mark.parametrize(
+    "above", ["Survey of May,,\n", "Customer,,Your view\n", "Survey of May\n,,\n"], ids=["title", "groups", "title, blanks"]
+)
+def test_a_header_under_a_title_is_seen_and_the_remedy_told(tmp_path: Path, above: str) -> None:
+    path = saved(tmp_path, "in.csv", f"{above}id,mood,comment\n1,fine,{CANARY}\n")
+    for wish in ({}, {"text_column": "comment"}):
+        with pytest.raises(InputError, match="if the header stands further down, delete the rows above it") as caught:
+            read(path, **wish)
+        assert CANARY not in str(caught.value)
+
+
+def test_of_a_file_without_header_the_remedy_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="if the first row is a record, put a row with the names of the columns above it"):
+        read(saved(tmp_path, "in.csv", "1,fine,7\n2,slow,3\n"))
+
+
+def test_one_column_of_texts_needs_no_delimiter(tmp_path: Path) -> None:
+    said = ["Good, but slow", "Slow; very slow", "a|b, c; d", "fine"]
+    with read(saved(tmp_path, "in.csv", "\n".join(["comment", *said, ""]))) as source:
+        assert source.facts.delimiter is None and [record.text for record in source] == said  # type: ignore[union-attr]
 
 
 def test_a_file_without_header_does_not_leak_its_first_row(tmp_path: Path) -> None:

@@ -100,6 +100,13 @@ def test_keys_can_be_named_by_the_caller(tmp_path: Path) -> None:
     assert (first.id, first.text, first.channel) == ("k", "hi", "email")
     assert isinstance(second, Rejected)
     assert (second.id, second.code) == ("l", "missing_text")
+    assert second.message == "line 2: there is no text under 'remark', the key that --text-column or the mapping names"
+
+
+def test_where_no_key_is_known_to_hold_the_text_the_remedy_is_told(tmp_path: Path) -> None:
+    for name, content in (("in.jsonl", '{"remark": "hi"}\n'), ("in.json", '[{"remark": "hi"}]')):
+        (found,) = records(saved(tmp_path, name, content))
+        assert isinstance(found, Rejected) and found.message.endswith("or name the key of the text with --text-column or a mapping")
 
 
 @pytest.mark.parametrize(

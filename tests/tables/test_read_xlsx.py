@@ -47,7 +47,7 @@ def test_the_first_sheet_is_read_unless_another_is_named(tmp_path: Path) -> None
     path = workbook(tmp_path, [["text"], ["one"]], [["text"], ["two"]])
     assert texts(path) == ["one"]
     assert texts(path, sheet="Sheet2") == ["two"]
-    with pytest.raises(InputError, match="no such sheet"):
+    with pytest.raises(InputError, match="no such sheet; the workbook has 'Sheet1', 'Sheet2'"):
         read(path, sheet="Sheet9")
 
 
@@ -67,6 +67,24 @@ def test_a_header_alone_gives_no_records_and_an_empty_sheet_is_refused(tmp_path:
     assert records(workbook(tmp_path, [["id", "text"]])) == []
     with pytest.raises(InputError, match="empty"):
         read(workbook(tmp_path, []))
+
+
+def test_of_a_first_sheet_without_texts_the_others_are_told(tmp_path: Path) -> None:
+    path = workbook(tmp_path, [["Notes for the reader"]], [["id", "text"], [1, "Good."]])
+    with pytest.raises(InputError, match="this is the first of the sheets 'Sheet1', 'Sheet2': choose another"):
+        read(path)
+    assert texts(path, sheet="Sheet2") == ["Good."]
+
+
+def test_a_header_under_merged_cells_is_seen_and_the_remedy_told(tmp_path: Path) -> None:
+    path = tmp_path / "merged.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.merge_range(0, 0, 0, 2, "Survey of May")
+        sheet.write_row(1, 0, ["id", "mood", "comment"])
+        sheet.write_row(2, 0, [1, "fine", "Good."])
+    with pytest.raises(InputError, match="no text column found .* if the header stands further down, delete the rows above it"):
+        read(str(path))
 
 
 def test_a_sheet_without_text_column_is_refused(tmp_path: Path) -> None:

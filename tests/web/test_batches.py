@@ -101,7 +101,8 @@ def test_a_file_is_taken_labelled_and_given_back(desk: Desk) -> None:
     check(schema_of("/v1/batches", "post", 202, "application/json"), batch)
     assert (batch["status"], batch["name"], batch["mapping"]) == ("queued", "Q1.csv", MAPPING)
     assert desk.files() == ["input.csv"]
-    check_problem(desk.get(f"/v1/batches/{batch['id']}/result"), 409, "batch_not_done")
+    waits = check_problem(desk.get(f"/v1/batches/{batch['id']}/result"), 409, "batch_not_done")
+    assert waits["detail"] == "there is no result: the batch waits for a worker"
     desk.work()
     found = desk.get(f"/v1/batches/{batch['id']}").get_json()
     check(schema_of("/v1/batches/{batch_id}", "get", 200, "application/json"), found)
@@ -441,6 +442,7 @@ def test_a_cancelled_batch_keeps_what_was_labelled_and_one_that_is_done_has_its_
     desk.client.post(f"/v1/batches/{batch_id}/cancel", headers=desk.key)
     desk.work()
     assert "input.csv" not in desk.files()
+    assert "was cancelled" in check_problem(desk.get(f"/v1/batches/{batch_id}/result"), 409, "batch_not_done")["detail"]
     assert desk.get(f"/v1/batches/{batch_id}/partial").data.count(b"\n") == 1
     assert desk.client.delete(f"/v1/batches/{batch_id}", headers=desk.key).status_code == 204 and desk.files() == []
     done = desk.post(TABLE).get_json()["id"]

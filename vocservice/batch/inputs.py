@@ -13,6 +13,7 @@ from typing import Self
 
 from vocservice.errors import InputError
 from vocservice.tables import Facts, Source, read
+from vocservice.tables.columns import named
 from vocservice.tables.conversations import is_of_turns
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
 from vocservice.tables.places import Place
@@ -21,6 +22,7 @@ from vocservice.tables.source import Record, wishes
 from vocservice.tables.stream import is_stream
 
 MAX_OPEN = 64
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,14 @@ def _shared(facts: Sequence[Facts], *, is_table: bool) -> Facts:
     for other in facts[1:]:
         if is_table and other.columns != first.columns:
             names = f"{shown_name(first.path)} and {shown_name(other.path)}"
-            raise InputError(f"{names} have different columns; write JSON Lines, or one output each")
+            raise InputError(f"{names} have different columns ({_difference(first, other)}); write JSON Lines, or one output each")
     schemas = [one.schema for one in facts]
     schema = first.schema if all(other is not None and other.equals(first.schema) for other in schemas) else None
     return replace(first, transcripts=any(other.transcripts for other in facts), schema=schema)
+
+
+def _difference(first: Facts, other: Facts) -> str:
+    """In which columns two inputs differ."""
+    sides = ((one, [key for key in one.columns if key not in two.columns]) for one, two in ((first, other), (other, first)))
+    only = [f"only in {shown_name(one.path)}: {named(keys, most=_MOST_NAMED)}" for one, keys in sides if keys]
+    return "; ".join(only) or "the same in another order"

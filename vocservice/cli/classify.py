@@ -55,9 +55,14 @@ from vocservice.turns import called
 def classify(inputs: tuple[str, ...], **options: Any) -> int:
     """Label every record of files or a stream.
 
-    IN is CSV, TSV, JSON Lines, Parquet or Excel, by its suffix; a pattern in quotes ('exports/*.csv'); a folder of Parquet
-    files; or - for JSON Lines on standard input. A record that cannot be processed is rejected in its place and listed in
-    OUT.rejects.jsonl; the run goes on. OUT.manifest.json tells how OUT was made.
+    \b
+    voc classify reviews.csv -o labelled.csv
+    voc classify survey.xlsx -o labelled.xlsx --sheet Answers --text-column "Q7 open answer"
+    voc classify 'exports/*.csv' -o labelled.parquet --resume
+
+    IN is CSV, TSV, JSON Lines, JSON, Parquet or Excel, or a conversation as WebVTT or text, by its suffix; a pattern in quotes; a
+    folder of Parquet files; or - for JSON Lines on standard input. A record that cannot be processed is rejected in its place and
+    listed in OUT.rejects.jsonl; the run goes on. OUT.manifest.json tells how OUT was made. --dry-run shows first what would be read.
 
     Exit codes: 0 done (also when the reader of standard output went away), 2 unusable input, output, option or
     configuration, 3 some records were rejected, 130 interrupted.
@@ -105,7 +110,7 @@ def _check_outputs(inputs: Inputs, options: Options) -> None:
 def _check_explode(wanted: str | None, analyser: Analyser) -> None:
     known = (*(name for name in EXPLODABLE if name not in analyser.lacks), *analyser.label_sets)
     if wanted is not None and wanted not in known:
-        raise click.UsageError(f"--explode knows {', '.join(known)}")
+        raise click.UsageError(f"--explode takes one of {', '.join(known)}")
 
 
 def _check_options(inputs: Sequence[str], options: Options) -> None:

@@ -11,6 +11,7 @@ import click
 
 from vocservice.api import Analyser
 from vocservice.batch.inputs import Inputs
+from vocservice.cli.summary import numbered
 from vocservice.records import Analysis, Rejected, Result
 from vocservice.tables import Facts
 from vocservice.tables.formats import shown_name
@@ -83,7 +84,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["rejected"]:
         yield f"rejected of the first {found['sample']}: {_counts(found['rejected'])}"
     if found["records"] is not None:
-        yield f"about {found['records']} records, {found['seconds']} s with model {found['model']}"
+        yield f"about {numbered(found['records'], 'record')}, {found['seconds']} s with model {found['model']}"
     yield "nothing was written (--dry-run)"
 
 
@@ -91,7 +92,9 @@ def _input_lines(described: dict[str, Any]) -> Iterator[str]:
     kinds = [described["format"], described["encoding"], f"delimiter {described['delimiter']!r}" if described["delimiter"] else None]
     yield f"{described['name']}: {', '.join(filter(None, kinds))}"
     if described["columns"]:
-        yield f"  {described['columns']} columns: " + ", ".join(f"{field} from {name!r}" for field, name in described["fields"].items())
+        yield f"  {numbered(described['columns'], 'column')}: " + ", ".join(
+            f"{field} from {name!r}" for field, name in described["fields"].items()
+        )
     if described["columns"] and "id" not in described["fields"]:
         yield "  no column of ids found: records are numbered by their place (row-1); --id-column names one"
     if described["header_rows"] > 1:

@@ -12,6 +12,11 @@ from vocservice.records import Rejected, Result
 from vocservice.tables.formats import STANDARD_STREAM, shown_name
 
 
+def numbered(count: int, noun: str) -> str:
+    """So many of something, in words: `1 record`, `2 records`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 @dataclass
 class Summary:
     """Counts of a run; the clock starts when it is made."""
@@ -64,7 +69,7 @@ class Summary:
             click.echo(json.dumps(found), err=self.output == STANDARD_STREAM)
             return
         rate = f"{found['seconds']} s ({found['records_per_second']} records/s)"
-        click.echo(f"{self.records} records in {rate}, model {self.model}", err=True)
+        click.echo(f"{numbered(self.records, 'record')} in {rate}, model {self.model}", err=True)
         if self.rejected:
             click.echo(f"{self.rejected} rejected: {self._by_code()}{self._where()}", err=True)
 

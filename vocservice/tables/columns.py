@@ -1,12 +1,13 @@
 """A header and the caller's wishes in, the columns that carry id, text and the optional fields out."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from vocservice.errors import InputError
+from vocservice.tables.cells import as_number, as_text
 from vocservice.tables.header import Header, plain
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -48,6 +49,7 @@ _SAID = ("message", "messagetext", "messagebody", "utterance", "content", "said"
 _LISTED_COLUMNS = 30
 _LISTED_NAME = 40
 _LISTED_WORDS = 6
+_DELIMITED = re.compile(r"[,;\t|]")  # a title alone in its line hides the delimiter of the header below
 _QUESTION_TEXT = re.compile(r"^QID\d+_TEXT$")
 _QUESTION_PART = re.compile(r"_TEXT$")
 
@@ -79,24 +81,25 @@ class Columns:
     candidates: tuple[int, ...] = ()
 
 
-def choose_columns(header: Header, wanted: Mapping[str, str]) -> Columns:
+def choose_columns(header: Header, wanted: Mapping[str, str], *, below: Sequence[Sequence[object]] = ()) -> Columns:
     """Find the columns by the caller's names first, then by the names in use.
 
     Args:
         header: the table's header.
         wanted: field name to the caller's column name.
+        below: the first rows under it; where a column is not found, they tell whether the header stands among them, under a title.
 
     Raises:
         InputError: a named column is not there, or no text column is found.
     """
-    fields = {field: _named(header, field, name) for field, name in wanted.items()}
+    elsewhere = _if_no_header(header, below, wanted)
+    fields = {field: _named(header, field, name, elsewhere) for field, name in wanted.items()}
     fields |= _of_turns(header, fields)
     candidates = tuple(dict.fromkeys((*(_said(header) if "speaker" in fields else ()), *_text_candidates(header))))
     if "text" not in fields:
         if not candidates:
-            raise ColumnsError(
-                f"no text column found among {listed(header)}; name it with --text-column, text_column= or a mapping", header.keys
-            )
+            remedy = f"name it with --text-column, text_column= or a mapping{elsewhere}"
+            raise ColumnsError(f"no text column found among {listed(header)}; {remedy}", header.keys)
         fields["text"] = candidates[0]
     for field in ALIASES if "speaker" in fields else _OF_TEXTS:
         if field not in fields and (index := _by_alias(header, field, taken=set(fields.values()))) is not None:
@@ -151,11 +154,27 @@ def is_known_name(wanted: Mapping[str, str]) -> Callable[[str], bool]:
     return lambda cell: plain(cell) in known
 
 
+def _if_no_header(header: Header, below: Sequence[Sequence[object]], wanted: Mapping[str, str]) -> str:
+    """What to do where the first row seems to be no header: one stands under a title or merged cells, or there is none; else blank."""
+    is_known = is_known_name(wanted)
+    cells = (name for row in below for cell in row for name in _DELIMITED.split(as_text(cell)))
+    if any(map(is_known, cells)):
+        return "; if the header stands further down, delete the rows above it"
+    if any(as_number(name) is not None for name in header.names):
+        return "; if the first row is a record, put a row with the names of the columns above it"
+    return ""
+
+
 def listed(header: Header) -> str:
-    """The columns for a message; a cell that reads like an answer (a file without header) is given by its number only."""
-    shown = [_shown(number, name) for number, name in enumerate(header.keys[:_LISTED_COLUMNS], 1)]
-    more = len(header) - len(shown)
-    return "the columns " + ", ".join(shown) + (f" and {more} more" if more else "")
+    """The columns for a message."""
+    return f"the columns {named(header.keys)}"
+
+
+def named(keys: Sequence[str], *, most: int = _LISTED_COLUMNS) -> str:
+    """Columns for a message; a cell that reads like an answer (a file without header) is given by its number only."""
+    shown = [_shown(number, name) for number, name in enumerate(keys[:most], 1)]
+    more = len(keys) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _shown(number: int, name: str) -> str:
@@ -163,13 +182,13 @@ def _shown(number: int, name: str) -> str:
     return f"'{name}'" if is_name else f"(column {number}, a long name)"
 
 
-def _named(header: Header, field: str, name: str) -> int:
+def _named(header: Header, field: str, name: str, elsewhere: str) -> int:
     for match in (name.__eq__, lambda other: plain(other) == plain(name)):
         for names in (header.keys, header.names, header.labels, tuple(str(item.get("ImportId", "")) for item in header.imports)):
             if (found := next((index for index, other in enumerate(names) if match(other)), None)) is not None:
                 return found
     option = f"--{field}-column, {field}_column= or the mapping" if field in ("id", "text") else f"the mapping of {field} (--mapping)"
-    raise InputError(f"{option} names a column that is not there; found are {listed(header)}")
+    raise InputError(f"{option} names a column that is not there; found are {listed(header)}{elsewhere}")
 
 
 def _text_candidates(header: Header) -> Iterator[int]:

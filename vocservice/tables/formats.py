@@ -8,8 +8,12 @@ from pathlib import PurePath
 from vocservice.errors import InputError, OutputError, VocError
 
 STANDARD_STREAM = "-"
+_REMEDIES: Mapping[str, str] = {
+    **dict.fromkeys((".xls", ".xlsm", ".xlsb", ".ods"), "save it as .xlsx; "),
+    **dict.fromkeys((".zip", ".7z", ".bz2", ".xz", ".zst"), "unpack it; "),
+}
 _SHOWN_NAME = 80
-_UNPRINTABLE = re.compile(r"[^\w .,()+=@#%&\[\]-]")
+_UNPRINTABLE = re.compile(r"[^\w .,()+=@#%&*\[\]-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +105,5 @@ def _unknown(path: str, error: type[VocError], formats: Mapping[str, Format]) ->
     known = ", ".join(dict.fromkeys(suffix for fmt in formats.values() for suffix in (*fmt.suffixes, *fmt.also_written)))
     packed = ", ".join(suffix for fmt in formats.values() if fmt.compressible for suffix in fmt.suffixes)
     extra = f"; .gz may follow {packed}" if error is InputError else ""
-    return error(f"{shown_name(path)}: unknown file suffix; known are {known}{extra}, and - for JSON Lines on the standard stream")
+    remedy = "" if error is OutputError else _REMEDIES.get(PurePath(path).suffix.lower(), "")
+    return error(f"{shown_name(path)}: unknown file suffix; {remedy}known are {known}{extra}, and - for JSON Lines on the standard stream")

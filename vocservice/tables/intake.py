@@ -12,7 +12,7 @@ from vocservice.tables.conversations import as_conversations, is_of_turns
 from vocservice.tables.formats import Format, input_format, shown_name
 from vocservice.tables.prefixes import dialogue
 from vocservice.tables.source import Record, Request, Source, wishes
-from vocservice.tables.stream import is_stream
+from vocservice.tables.stream import file_size, is_stream
 from vocservice.turns import called
 
 
@@ -51,6 +51,8 @@ def read(
     """
     if limit is not None and limit < 0:
         raise InputError("the limit must not be negative")
+    if not is_stream(str(path)):
+        file_size(str(path))  # that there is no such file is more than that its suffix is not known
     kind = input_format(str(path))
     module = import_module(f"vocservice.tables.{kind.reader}")
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)

@@ -33,11 +33,12 @@ def read(request: Request) -> Source:
         rows = islice(parse_rows(read_lines(stream), dialect), int(declared), None)
         first = list(islice(rows, MAX_HEADER_ROWS))
         header = _header(first, request.path)
-        columns = choose_columns(header, request.wanted)
+        columns = choose_columns(header, request.wanted, below=[row.cells for row in first[1:]])
     except BaseException:
         stream.close()
         raise
-    facts = Facts(request.path, input_format(request.path).name, opened.total, encoding=encoding.name, delimiter=dialect.delimiter)
+    delimiter = dialect.delimiter if len(header) > 1 else None
+    facts = Facts(request.path, input_format(request.path).name, opened.total, encoding=encoding.name, delimiter=delimiter)
     facts = described(facts, header, columns, skipped=int(declared))
     records = _records(chain(first[header.rows :], rows), RowReader(header, columns))
     return Source(facts, records, bytes_read=lambda: opened.bytes_read, close=stream.close)

@@ -85,4 +85,6 @@ def _refused(name: str) -> NoReturn:
 
 
 def _records(items: list[Any], request: Request) -> Iterator[Record]:
-    return (parse_record(read_jsonl.renamed(item, request.wanted), default_id=f"item-{number}") for number, item in enumerate(items, 1))
+    wanted = request.wanted
+    records = (parse_record(read_jsonl.renamed(item, wanted), default_id=f"item-{number}") for number, item in enumerate(items, 1))
+    return (read_jsonl.explained(record, wanted) for record in records)

@@ -11,6 +11,7 @@ import orjson
 
 from vocservice.errors import InputError
 from vocservice.records import Rejected
+from vocservice.tables.columns import named
 from vocservice.tables.encoding import decode, marked_encoding
 from vocservice.tables.formats import shown_name
 from vocservice.tables.lines import MAX_LINE, Line, read_lines
@@ -66,7 +67,7 @@ def _record(data: bytes, line: Line, request: Request, *, first: bool) -> Record
                 f"{shown_name(request.path)}: one JSON document; name it .json, or write JSON Lines, one object a line"
             ) from None
         return Rejected(default_id, *_fault(str(error), where))
-    record = parse_record(renamed(obj, request.wanted), default_id=default_id)
+    record = explained(parse_record(renamed(obj, request.wanted), default_id=default_id), request.wanted)
     return replace(record, message=f"{where}: {record.message}") if isinstance(record, Rejected) else record
 
 
@@ -87,6 +88,15 @@ def renamed(obj: Any, wanted: Mapping[str, str]) -> Any:
     if not wanted or not isinstance(obj, dict):
         return obj
     return obj | {field: obj.get(key) for field, key in wanted.items()}
+
+
+def explained(record: Record, wanted: Mapping[str, str]) -> Record:
+    """A rejection for want of a text, with which key was looked for or how to name one."""
+    if not isinstance(record, Rejected) or record.code != "missing_text":
+        return record
+    if "text" in wanted:
+        return replace(record, message=f"there is no text under {named([wanted['text']])}, the key that --text-column or the mapping names")
+    return replace(record, message=f"{record.message}, or name the key of the text with --text-column or a mapping")
 
 
 def _may_hold_turns(path: str, encoding: str) -> bool:

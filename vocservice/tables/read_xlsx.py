@@ -3,7 +3,7 @@
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from itertools import chain, islice
@@ -12,9 +12,9 @@ from typing import IO
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from vocservice.errors import InputError
-from vocservice.tables.columns import choose_columns
+from vocservice.tables.columns import Columns, ColumnsError, choose_columns, named
 from vocservice.tables.formats import shown_name
-from vocservice.tables.header import MAX_HEADER_ROWS, read_header
+from vocservice.tables.header import MAX_HEADER_ROWS, Header, read_header
 from vocservice.tables.source import Facts, Record, Request, Source, described
 from vocservice.tables.stream import file_size
 from vocservice.tables.tablerow import RowReader
@@ -47,7 +47,7 @@ def read(request: Request) -> Source:
     if not first:
         raise InputError(f"{name}: the sheet is empty")
     header = read_header(first)
-    columns = choose_columns(header, request.wanted)
+    columns = _columns(header, request, first[1:], workbook.sheet_names)
     facts = described(Facts(request.path, "xlsx", total, sheets=tuple(workbook.sheet_names)), header, columns)
     records = _records(chain(first[header.rows :], rows), RowReader(header, columns))
     return Source(facts, records, bytes_read=lambda: total, close=workbook.close)
@@ -122,11 +122,21 @@ def _open(path: str, name: str) -> CalamineWorkbook:
 def _sheet(workbook: CalamineWorkbook, wanted: str | None, name: str) -> CalamineSheet:
     names = workbook.sheet_names
     if wanted is not None and wanted not in names:
-        raise InputError(f"{name}: there is no such sheet; the workbook has {len(names)}")
+        raise InputError(f"{name}: there is no such sheet; the workbook has {named(names)}")
     if not names:
         raise InputError(f"{name}: the workbook has no sheet")
     with _faults(f"{name}: the sheet cannot be read"):
         return workbook.get_sheet_by_name(names[0] if wanted is None else wanted)
+
+
+def _columns(header: Header, request: Request, below: Sequence[Cells], sheets: Sequence[str]) -> Columns:
+    """The columns; where the first of several sheets has no text, the others are named."""
+    try:
+        return choose_columns(header, request.wanted, below=below)
+    except ColumnsError as error:
+        if request.sheet is not None or len(sheets) == 1:
+            raise
+        raise ColumnsError(f"{error.message}; this is the first of the sheets {named(sheets)}: choose another", error.columns) from None
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Facts:
         format: a name of `formats.FORMATS`.
         total_bytes: size on disk, null for a pipe.
         encoding: codec of a text file.
-        delimiter: of CSV and TSV.
+        delimiter: of CSV and TSV; null where one column needs none.
         columns: unique column keys of a table, the keys of every `row`; empty for JSON Lines.
         headers: the same as written.
         header_rows: how many rows or lines before the first record were not records.

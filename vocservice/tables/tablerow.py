@@ -49,8 +49,10 @@ class RowReader:
 
     def ragged(self, cells: Sequence[str], *, number: int, line: int) -> Rejected:
         """Reject a row with too many or too few cells; its id is trusted only in the first column, before anything can shift."""
-        found = f"row {number} (line {line}) has {len(cells)} cells where the header has {len(self.header)}"
-        message = f"{found}; quote cells that hold the delimiter"
+        held = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        found = f"row {number} (line {line}) has {held} where the header has {len(self.header)}"
+        remedy = "quote cells that hold the delimiter" if len(cells) > len(self.header) else "write a delimiter for each blank cell"
+        message = f"{found}; {remedy}"
         record_id = self._id(cells, number) if self.columns.fields.get("id") == 0 and cells else f"row-{number}"
         return Rejected(without_undecoded(record_id), "ragged_row", message, self._shown(cells))
 

@@ -18,7 +18,7 @@ from vocservice.records import Json, Result
 from vocservice.store.accounts.keys import Key
 from vocservice.store.received import batches
 from vocservice.store.received.batch_files import BatchFiles
-from vocservice.store.received.batches import DONE, Batch, BatchError
+from vocservice.store.received.batches import CANCELLED, DONE, DRAFT, FAILED, QUEUED, RUNNING, Batch, BatchError
 from vocservice.tables.places import Place
 from vocservice.tables.write_jsonl import json_line
 from vocservice.web import logs
@@ -38,6 +38,14 @@ SCOPE = "batches"
 PAGE, LARGEST_PAGE = 50, 200
 RETRY_SECONDS = "30"
 FORM = "multipart/form-data"
+_NO_RESULT = {
+    DRAFT: "waits to be started",
+    QUEUED: "waits for a worker",
+    RUNNING: "is being labelled; take what is labelled so far (partial)",
+    FAILED: "has failed; its error says why, and what was labelled may be there still (partial)",
+    CANCELLED: "was cancelled; what was labelled until then may be there still (partial)",
+    DONE: "is done, and its files are gone",
+}
 
 
 @blueprint.post("/v1/batches")
@@ -277,7 +285,7 @@ def _both() -> RequestError:
 
 def _download(batch: Batch, path: Path, name: str, media_type: str) -> Response:
     if batch.status != DONE or not path.is_file():
-        raise BatchError("there is no result: the batch is not done", code="batch_not_done")
+        raise BatchError(f"there is no result: the batch {_NO_RESULT[batch.status]}", code="batch_not_done")
     return send_file(path.resolve(), mimetype=media_type, as_attachment=True, download_name=name, conditional=False, etag=False)
 
 
