@@ -36,9 +36,9 @@ from vocservice.reporting.packing import Packed, pack
 from vocservice.reporting.report import Wish, report_of
 from vocservice.reporting.rows import Row, rarely_collected, row_of
 from vocservice.store.analysed import packed, reading
+from vocservice.store.analysed.table import Table
 from vocservice.store.database import Database
 from vocservice.taxonomy import load_taxonomy
-from vocservice.web.workbench.tables import Table
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # of made-up records, the same every time
 EMAIL = f"{WORKSPACE}@example.org"

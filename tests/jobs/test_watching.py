@@ -1,7 +1,9 @@
 """Tests of watches: what a digest says, anomalies told once, quiet hours and cool-downs, a worker that dies; no word of a customer."""
 
+import gc
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from weakref import ReferenceType, ref
 
 import pytest
 from builders import CANARY, analysis, piece
@@ -9,11 +11,13 @@ from sqlalchemy import insert, select, update
 from web.storing import hash_fast
 
 from vocservice.records import Factor, Label, Scope, Sentiment
+from vocservice.reporting.columns import Columns
 from vocservice.settings import Settings
 from vocservice.store import schema
 from vocservice.store.accounts.users import User
-from vocservice.store.analysed import outbound, own, watches
+from vocservice.store.analysed import outbound, own, packed, watches
 from vocservice.store.analysed.reading import Selection
+from vocservice.store.analysed.table import Held, Table
 from vocservice.store.analysed.watches import NOW, WATCH, Watch, Wish
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -267,3 +271,28 @@ def test_endpoints_get_the_same_figures_as_an_event_of_no_record(store: Store, s
     assert sent.event == "watch.found" and (data["watch"], data["after"]["n"]) == (made.id, 20) and server.got == []
     assert {one["kind"] for one in data["found"]} >= {"figure", "change", "anomaly"} and CANARY not in str(sent.payload)
     assert all(one["said"] and one["url"].startswith(URL) for one in data["found"])
+
+
+def test_looks_of_one_workspace_read_it_once_and_hold_nothing_after(
+    store: Store, settings: Settings, server: Server, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[ReferenceType[Columns]] = []
+    whole: list[bool] = []
+    load, changes = Table.load, packed.changes
+
+    def loading(table: Table) -> Held:
+        found = load(table)
+        held.append(ref(found.columns))
+        return found
+
+    monkeypatch.setattr(Table, "load", loading)
+    monkeypatch.setattr(packed, "changes", lambda *given: (whole.append(given[2].first == 0), changes(*given))[1])
+    steady(store)
+    for _ in range(3):
+        watch(store, reader, timing=DIGEST)
+    make_due(store)
+    worker = worker_of(store, settings, errands={})
+    worker.run(once=True)
+    assert len(server.got) == len(held) == 3 and whole == [True, False, False]
+    gc.collect()
+    assert [one() for one in held] == [None] * 3

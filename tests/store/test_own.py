@@ -10,11 +10,11 @@ from vocservice.reporting.own import EVERY, MOST_FIELDS, Fields
 from vocservice.reporting.segments import MOST_OFFERED
 from vocservice.store.analysed import own, segments
 from vocservice.store.analysed.own import MOST_HIDDEN
+from vocservice.store.analysed.table import Table
 from vocservice.store.database import now
 from vocservice.store.schema import audit, records
 from vocservice.store.types import to_json
 from vocservice.taxonomy import load_taxonomy
-from vocservice.web.workbench.tables import Table
 
 TAXONOMY = load_taxonomy()
 OFTEN = tuple(f"often{at:02}" for at in range(MOST_FIELDS - 1))

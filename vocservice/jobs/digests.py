@@ -11,19 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from vocservice.errors import OutputError
 from vocservice.settings import ReportSettings
 from vocservice.store.accounts import workspaces
-from vocservice.store.analysed import issues, own, packed
+from vocservice.store.analysed import issues
+from vocservice.store.analysed.table import Table
 from vocservice.store.database import Database
 from vocservice.store.figures import is_behind
 from vocservice.tables.partial import Partial
 from vocservice.taxonomy import Taxonomy
-
-if TYPE_CHECKING:  # numpy comes with the first figure
-    from vocservice.reporting.columns import Columns
 
 log = logging.getLogger("vocservice.jobs")
 
@@ -130,34 +127,13 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
     from vocservice.reporting.report import DATE, Where, Wish
     from vocservice.store.analysed.reported import reported
 
-    columns = columns_of(database, workspace_id, taxonomy)
+    columns = Table(database, workspace_id, taxonomy).load().columns
     with database.read() as connection:
         mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
         compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
         mended = issues.mended(connection, workspace_id)
         wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True, mended=mended)
         return render(reported(connection, workspace_id, columns, mask, wish))
-
-
-def columns_of(database: Database, workspace_id: str, taxonomy: Taxonomy) -> "Columns":
-    """The records of a workspace as they now are.
-
-    Raises:
-        StoreError: the database does not answer.
-    """
-    from vocservice.reporting.columns import Columns
-
-    while packed.catch_up(database, workspace_id):
-        pass
-    while True:
-        with database.read() as connection:
-            fields = own.of(connection, workspace_id)
-            changes = packed.changes(connection, workspace_id, packed.span(connection, workspace_id, 0))
-            parts = [Columns.of(taxonomy, ((change.record_id, change.packed) for change in batch), fields=fields) for batch in changes]
-        found = Columns.joined([Columns.of(taxonomy, (), fields=fields), *parts])
-        if not found.own.is_cut:
-            return found
-        own.choose(database, workspace_id)
 
 
 def kept(settings: ReportSettings, workspace_id: str) -> list[Path]:

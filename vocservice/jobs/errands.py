@@ -23,6 +23,7 @@ log = logging.getLogger("vocservice.jobs")
 SLOTS = 8
 HOPELESS = (UnusableBodyError,)
 _LONGEST_WAIT = 3600.0
+Rest = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,16 @@ class Errand:
     run: Callable[[Job, Lease], None]
 
 
+def _stay() -> None:
+    """Nothing."""
+
+
 class Errands:
     """Takes small jobs while a thread is free."""
 
-    def __init__(self, database: Database, kinds: Mapping[str, Errand], beat: Heartbeat, *, slots: int = SLOTS):
-        self._database, self._kinds, self._beat = database, kinds, beat
+    def __init__(self, database: Database, kinds: Mapping[str, Errand], beat: Heartbeat, *, slots: int = SLOTS, rest: Rest = _stay):
+        """`rest`: what is done whenever no job is due."""
+        self._database, self._kinds, self._beat, self._rest = database, kinds, beat, rest
         self._free = BoundedSemaphore(slots)
         self._slots = slots
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="errand")
@@ -50,6 +56,8 @@ class Errands:
         """
         with self._database.read() as connection:
             due = jobs.due(connection, list(self._kinds))
+        if not due:
+            self._rest()
         started = [self._start(kind, self._kinds[kind]) for kind in due]
         return any(started)
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from vocservice.errors import BundleError
-from vocservice.jobs.digests import columns_of
 from vocservice.jobs.mailing import Post, post, written
 from vocservice.records import Json
 from vocservice.settings import Settings
 from vocservice.store import jobs
 from vocservice.store.analysed import issues, own, watches
+from vocservice.store.analysed.table import Table
 from vocservice.store.analysed.watches import Watch
 from vocservice.store.database import now
 from vocservice.store.figures import is_behind
@@ -27,6 +27,7 @@ from vocservice.store.review.telling import addresses
 from vocservice.taxonomy import Taxonomy
 
 if TYPE_CHECKING:  # numpy comes with the first figure
+    from vocservice.reporting.columns import Columns
     from vocservice.reporting.findings import Finding, Findings
 
 MAX_ATTEMPTS = 12
@@ -63,14 +64,18 @@ class Message:
     hidden: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Watching:
-    """Looks, and says what there is; `taxonomy` is that of the bundle that serves, None while there is none."""
+    """Looks, one at a time, and says what there is; `taxonomy` is that of the bundle that serves, None while there is none.
+
+    What a look read stays for the next one of the same workspace, until `rest`.
+    """
 
     store: Store
     settings: Settings
     taxonomy: Callable[[], Taxonomy | None]
     post: Post = post
+    _table: Table | None = None
 
     def run(self, job: Job, lease: Lease) -> None:
         """Look, and say what is new; a digest speaks whatever it finds.
@@ -112,6 +117,17 @@ class Watching:
             self._mail(message, [str(job.payload["reader"])], at, mark=job.id)
         self._finish(job, lease)
 
+    def rest(self) -> None:
+        """Hold no records: no look is due."""
+        self._table = None
+
+    def _columns(self, workspace_id: str, taxonomy: Taxonomy) -> "Columns":
+        """The records as they now are."""
+        table = self._table
+        if table is None or table.key != (workspace_id, taxonomy.id):
+            table = self._table = Table(self.store.database, workspace_id, taxonomy)
+        return table.load().columns
+
     @property
     def _url(self) -> str:
         return self.settings.http.public_url.rstrip("/")
@@ -149,7 +165,7 @@ class Watching:
         taxonomy = self.taxonomy()
         if taxonomy is None:
             raise BundleError("no bundle serves", remedy=BundleError.CHOOSE)
-        columns = columns_of(self.store.database, watch.workspace_id, taxonomy)
+        columns = self._columns(watch.workspace_id, taxonomy)
         day = columns.fields["day"]
         with self.store.database.read() as connection:
             mended = issues.mended(connection, watch.workspace_id)

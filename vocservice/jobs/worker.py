@@ -96,7 +96,7 @@ class Worker:
         self._files = Errands(store.database, whole, self._beat, slots=1)
         watch = Watching(store, settings, self._taxonomy)
         looks = {WATCH: Errand(watching.MAX_ATTEMPTS, watch.run), NOW: Errand(watching.MAX_ATTEMPTS, watch.now)}
-        self._looks = Errands(store.database, looks, self._beat, slots=1)
+        self._looks = Errands(store.database, looks, self._beat, slots=1, rest=watch.rest)
         self._digests = Digests(store.database, settings.reports)
         self._alarms = (Alarm(), Alarm(), Alarm())
         self._swept = self._pruned = 0.0

@@ -14,11 +14,12 @@ from vocservice.reporting.recovery import Mended
 from vocservice.store.analysed import issues, reading
 from vocservice.store.analysed.exported import Segments
 from vocservice.store.analysed.reading import Line, Page, Selection
+from vocservice.store.analysed.table import Held, Table
 from vocservice.store.database import Database
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.workbench.library import Library, Making
 from vocservice.web.workbench.selecting import Asked
-from vocservice.web.workbench.tables import Held, Table, Tables
+from vocservice.web.workbench.tables import Tables
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
     from vocservice.reporting.frame import Bools
