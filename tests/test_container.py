@@ -130,7 +130,7 @@ def test_our_services_are_one_image() -> None:
 
 def test_the_image_is_built_with_nothing_from_a_registry_but_its_base() -> None:
     named = set(re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)) | set(re.findall(r"--from=(\S+)", DOCKERFILE))
-    assert named == {"python:3.11-slim-bookworm", "packages"}
+    assert named == {"python:3.11-slim-bookworm", "built"}
     assert not re.search(r"^# *(syntax|escape|check) *=", DOCKERFILE, flags=re.MULTILINE)  # a frontend is an image too
 
 
@@ -140,6 +140,12 @@ def test_what_the_image_is_made_of_reaches_the_builder_and_serves_with_every_set
     installed = set(re.findall(r"--requirement /tmp/(\S+)", DOCKERFILE))
     assert copied == let_in and all((REPOSITORY / name).exists() for name in copied)
     assert installed == {"requirements-serve.txt", "requirements-oidc.txt"} <= copied
+
+
+def test_what_is_copied_is_readable_by_the_user_of_the_container_whatever_the_modes_of_the_checkout() -> None:
+    first, second = re.split(r"^FROM .*$", DOCKERFILE, flags=re.MULTILINE)[1:]
+    assert "chmod -R u=rwX,go=rX /app" in first
+    assert all(line.startswith("COPY --from=built ") for line in second.splitlines() if line.startswith("COPY"))
 
 
 def test_the_health_check_is_well_with_a_200_only() -> None:
