@@ -54,7 +54,7 @@ def test_from_figures_to_the_records_of_a_cell_and_back(office: Office, desk: De
     desk.until(lambda: "/workbench/verbatims" in desk.driver.current_url)
     assert "channel=phone" in desk.driver.current_url
     assert desk.driver.find_elements("css selector", "mark") and desk.driver.find_elements("css selector", "a[data-line]")
-    desk.driver.find_element("link text", "Figures of these filters").click()
+    desk.driver.find_element("link text", "Figures for these filters").click()
     desk.until(lambda: shown(desk) == counted)
     desk.driver.back()
     desk.driver.back()

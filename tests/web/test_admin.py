@@ -21,6 +21,7 @@ from vocservice.store.opened import Store
 from vocservice.store.received import accesses, quarantine
 from vocservice.store.received.accesses import Access
 from vocservice.web import model
+from vocservice.web.admin.pages import SCOPES
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import PASSWORD, Browser, Office, Page
@@ -90,6 +91,50 @@ def test_secrets_are_changed_with_two_at_a_time(office: Office, admin: Browser) 
     assert admin.send(path, f"{path}/state", {"do": "disable"}).status_code == 303
     assert ", off, since" in admin.page(path).words
     assert "another-s3cret" not in repr(office_rows(office, schema.audit))
+
+
+def test_the_short_address_leads_to_the_first_of_the_admin_pages(admin: Browser) -> None:
+    answer = admin.client.get("/admin")
+    assert answer.status_code == 302 and answer.headers["Location"].endswith("/admin/sources")
+
+
+def test_options_are_shown_and_changed(office: Office, admin: Browser) -> None:
+    added(admin, options='{"id": "/ref", "text": ["/commnt"]}')
+    (row,) = office_rows(office, schema.sources)
+    path = f"/admin/sources/{row.id}"
+    page = admin.client.get(path).text
+    assert "/commnt" in page and "null" not in page
+    assert admin.send(path, f"{path}/options", {"options": '{"id": "/ref", "text": ["/comment"]}'}).status_code == 303
+    assert office_rows(office, schema.sources)[0].options["text"] == ["/comment"]
+    refused = admin.send(path, f"{path}/options", {"options": '{"unheard_of": 1}'})
+    assert refused.status_code == 422 and "unheard_of" in refused.text
+    assert office_rows(office, schema.sources)[0].options["text"] == ["/comment"]
+
+
+@pytest.mark.parametrize(
+    ("page", "wrong", "kept"),
+    [
+        (
+            "sources",
+            {"name": "Shop", "adapter": "zendesk", "secret": SECRET, "options": "{oops"},
+            ("Shop", "{oops", 'value="zendesk" selected'),
+        ),
+        ("users", {"name": "Joan", "email": "joan@example.org", "role": "admin", "password": PASSWORD[:3]}, ("Joan", "joan@example.org")),
+        ("keys", {"name": "loader", "scope": ["analyse"], "days": "soon"}, ("loader", 'value="analyse" checked', 'value="soon"')),
+    ],
+    ids=str,
+)
+def test_a_refused_form_keeps_what_was_written_but_no_secret(
+    admin: Browser, page: str, wrong: dict[str, object], kept: tuple[str, ...]
+) -> None:
+    path = f"/admin/{page}"
+    answer = admin.send(path, path, wrong)
+    assert answer.status_code == 422 and all(piece in answer.text for piece in kept)
+    assert all(f'value="{wrong[name]}"' not in answer.text for name in ("secret", "password") if name in wrong)
+
+
+def test_every_scope_of_a_key_says_what_it_lets_do() -> None:
+    assert tuple(SCOPES) == keys.SCOPES
 
 
 def test_a_key_is_shown_once_and_revoked(office: Office, admin: Browser) -> None:
@@ -192,7 +237,7 @@ def test_a_dead_letter_is_looked_at_put_right_and_taken_in(office: Office, admin
     assert "{&#34;oops&#34;" in body.text
     put = Page(body.text).form(f"/admin/dead-letters/{letter.id}")
     assert "Still unusable" in admin.post(put, {"body": "{}"}).text
-    assert "Read and taken in" in admin.post(put, {"body": sample.body.decode()}).text
+    assert "Read and accepted" in admin.post(put, {"body": sample.body.decode()}).text
     actions = [row.action for row in office_rows(office, schema.audit)]
     assert actions.count("delivery.look") == 1 and "delivery.correct" in actions
     assert "oops" not in repr(office_rows(office, schema.audit))
@@ -217,12 +262,12 @@ def test_a_body_that_its_adapter_fails_at_blocks_no_other_and_stays_as_corrected
     form = admin.page("/admin/dead-letters").form("/admin/dead-letters")
     put = Page(admin.post({**form, "action": f"/admin/dead-letters/{letters['parse_failed']}/body"}).text)
     fixed = put.form(f"/admin/dead-letters/{letters['parse_failed']}")
-    assert "Still unusable; it stays here as you wrote it." in admin.post(fixed, {"body": "oops, better"}).text
+    assert "Still unusable; it stays here as you saved it." in admin.post(fixed, {"body": "oops, better"}).text
     assert "oops, better" in admin.post({**form, "action": f"/admin/dead-letters/{letters['parse_failed']}/body"}).text
     other = next(letter for code, letter in letters.items() if code != "parse_failed")
     with office.database.write() as connection:
         quarantine.correct(connection, office.door.vault, WORKSPACE, other, sample.body, actor="test")
-    assert "1 sent back, 1 as unusable as before." in admin.post(form, {"id": list(letters.values())}).text
+    assert "1 will be tried again, 1 still unusable." in admin.post(form, {"id": list(letters.values())}).text
 
 
 def test_the_audit_log_is_shown_and_checked(office: Office, admin: Browser) -> None:
@@ -269,14 +314,14 @@ def test_a_bundle_is_compared_then_promoted_and_rolled_back(office: Office, admi
     with office.database.write() as connection:
         connection.execute(schema.records.update().values(clean={"id": "a", "text": "The app crashed."}))
     assert admin.post(form).status_code == 303
-    assert "new-1: waits for a worker" in admin.page(path).words
+    assert "new-1: waiting for a worker" in admin.page(path).words
     assert "a comparison waits" in admin.post(form).text
     compare(office, "new-1")
     page = admin.page(path)
-    assert "waits for a worker" not in page.words
+    assert "waiting for a worker" not in page.words
     assert "1 record compared" in page.words and "stages.use" in page.words
     assert admin.post(page.form(f"{path}/promote")).status_code == 303
-    assert serving(office) == "new-1" and "It serves." in admin.page(path).words
+    assert serving(office) == "new-1" and "This bundle is in use." in admin.page(path).words
     back = admin.page(path).form(f"{path}/rollback")
     assert admin.post(back).status_code == 422 and serving(office) == "new-1"  # old-1 cannot be loaded
     monkeypatch.setattr(model.Model, "check", lambda _, name: name)
@@ -297,7 +342,7 @@ def test_only_admins_of_named_workspaces_change_what_serves_all_of_them(
     for workspace, may in ((WORKSPACE, mine), (ELSEWHERE, elsewhere)):
         admin = office.browser("admin", workspace=workspace)
         page = admin.page("/admin/bundle")
-        assert ("Admins of another workspace" in page.words) is not may and "Promotions" in page.words
+        assert ("admins of another workspace" in page.words) is not may and "Promotions" in page.words
         assert any("/admin/bundle" in str(form["action"]) for form in page.forms) is may or not api.bundles()
         token = {"action": "", "fields": page.forms[0]["fields"]}
         for what in ("preview", "promote", "rollback"):

@@ -107,8 +107,8 @@ def test_alerts_are_silenced_tried_out_and_deleted(office: Office, admin: Browse
     assert admin.send("/admin/alerts", place, {"do": "try"}).status_code == 200
     with office.database.read() as connection:
         assert connection.scalars(select(schema.jobs.c.target).where(schema.jobs.c.kind == TRY)).all() == [made.id]
-    assert "is silent" in admin.send("/admin/alerts", place, {"do": "disable"}).text and not held(office, admin)[0].is_enabled
-    assert "speaks again" in admin.send("/admin/alerts", place, {"do": "enable"}).text and held(office, admin)[0].is_enabled
+    assert "is paused" in admin.send("/admin/alerts", place, {"do": "disable"}).text and not held(office, admin)[0].is_enabled
+    assert "is on again" in admin.send("/admin/alerts", place, {"do": "enable"}).text and held(office, admin)[0].is_enabled
     assert admin.send("/admin/alerts", place, {"do": "frighten"}).status_code == 422
     assert admin.send("/admin/alerts", place, {"do": "delete"}).status_code == 200 and held(office, admin) == []
     with office.database.read() as connection:

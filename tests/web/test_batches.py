@@ -519,7 +519,7 @@ def test_an_analyst_uploads_chooses_columns_starts_and_downloads(pages: tuple[Of
     assert "302 of 302 rows done" in " ".join(ada.page(path).words.split())
     assert bob.client.get(f"{path}/result").data.count(b"\n") == 302
     assert ada.send(path, f"{path}/delete").status_code == 303
-    assert desk.files() == [] and "There are no batches." in ada.page("/batches").words
+    assert desk.files() == [] and "There are no batches yet." in ada.page("/batches").words
 
 
 def test_a_page_says_what_is_wrong_with_an_upload_and_forms_of_others_are_refused(pages: tuple[Office, Desk]) -> None:

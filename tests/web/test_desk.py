@@ -86,7 +86,7 @@ def test_pages_follow_each_other_without_gaps(office: Office) -> None:
 def test_a_record_shows_why_it_is_there_with_its_evidence(office: Office) -> None:
     record = office.record()
     page = office.browser().page(f"/desk/{record}")
-    assert "A person" not in page.words and "a person should look at it: 80%" in page.words
+    assert "A person" not in page.words and "a person should look at this: 80%" in page.words
     assert [mark["class"] for mark in page.all("mark")] == ["flag"] and "cancel [Flag: Churn risk]" in page.words
     assert [svg["role"] for svg in page.all("svg")] == ["img"] and len(page.all("circle")) == 2
     pressed = {str(key["data-key"]) for _, key in page.elements if "data-key" in key}
@@ -201,7 +201,7 @@ def test_two_leads_get_different_records_however_close_they_press(office: Office
     first, second = office.browser(), office.browser(name="Grace")
     taken = [following(browser) for browser in (first, second, first)]
     assert len({*taken[:2]}) == 2 and taken[0] == taken[2]  # claimed before either opened its own
-    assert "Ada is looking" in second.page(f"/desk/{taken[0]}").words
+    assert "Ada has this open" in second.page(f"/desk/{taken[0]}").words
     first.send(f"/desk/{taken[0]}", f"/desk/{taken[0]}", {"decision": "confirm"})
     (third,) = records - {*taken}
     assert (following(second), following(second, after=taken[1])) == (taken[1], third)
@@ -403,7 +403,7 @@ def test_a_line_of_a_transcript_shows_the_customers_first_words_and_one_without_
         connection.execute(update(schema.analyses).where(schema.analyses.c.record_id == empty).values(result=bare))
     page = opened(office.browser("analyst").page("/desk"))
     assert f"Your app crashed again, I want to cancel.Transcript {talk[-8:]}" in page
-    assert f"Without wordsTranscript {empty[-8:]}" in page
+    assert f"No textTranscript {empty[-8:]}" in page
 
 
 def test_a_line_of_a_transcript_passes_over_the_greeting_and_tells_it_where_the_customer_says_nothing(office: Office) -> None:

@@ -133,7 +133,7 @@ def test_a_full_disk_is_logged_and_the_worker_goes_on(
 def test_they_are_listed_and_read_in_their_own_workspace_only(office: Office, tmp_path: Path) -> None:
     office.app.extensions[digests.NAME] = wanted = settings(tmp_path)
     browser = office.browser("analyst")
-    assert "no report yet" in browser.page("/workbench/reports").words
+    assert "no reports yet" in browser.page("/workbench/reports").words
     Digests(office.database, wanted).turn(TAXONOMY)
     assert LAST.name in browser.page("/workbench/reports").words
     answer = browser.client.get(f"/workbench/reports/{LAST.name}")

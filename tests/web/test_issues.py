@@ -76,7 +76,7 @@ def test_shared_complaints_become_one_issue_with_its_evidence(office: Office) ->
     assert "8 service complaints of 8 customers" in one.words and "Transfers fail" in one.words
     assert one.undefined == page.undefined == set()
     again = browser.page(PATH)
-    assert "No complaint without an issue" in again.words and "not known: 14 more days" in again.words
+    assert "No further complaint" in again.words and "not known: 14 more days" in again.words
     with office.database.read() as connection:
         acts = connection.scalars(select(schema.audit.c.action)).all()
     assert "issue.open" in acts
@@ -331,9 +331,9 @@ def test_what_cannot_be_opened_is_refused(office: Office, changes: dict[str, str
 
 def test_single_complaints_are_not_offered_and_an_empty_workspace_is_answered(office: Office) -> None:
     browser = office.browser("analyst")
-    assert "There is no issue yet" in browser.page(PATH).words
+    assert "There are no issues yet" in browser.page(PATH).words
     say(office, 3, days_ago=3, is_complaint=True)
-    assert "No complaint without an issue" in browser.page(PATH).words
+    assert "No further complaint" in browser.page(PATH).words
 
 
 def test_another_workspace_sees_and_moves_nothing(office: Office) -> None:

@@ -142,7 +142,7 @@ def test_a_draft_outlives_its_session(office: Office) -> None:
     answer = browser.post(form, {"decision": "dismiss", "note": "mine"})
     assert (answer.status_code, "session has ended" in answer.text) == (401, True)
     again = browser.post(Page(answer.text).form("/login"), {"email": browser.user.email, "password": PASSWORD})
-    assert again.status_code == 200 and f"not been sent yet. It goes to /desk/{record}." in Page(again.text).words
+    assert again.status_code == 200 and f"not been sent yet. It will go to /desk/{record}." in Page(again.text).words
     assert browser.post(Page(again.text).form(f"/desk/{record}")).status_code == 303
     with office.database.read() as connection:
         (kept,) = connection.execute(select(schema.annotations)).all()

@@ -102,8 +102,8 @@ def test_a_lead_tries_it_on_the_past_and_an_analyst_only_reads(office: Office, a
     answer = lead.send(path, "/rules/test", {"days": "7", "expression": FIELDS["expression"]})
     words = " ".join(Page(answer.text).words.split())
     assert answer.status_code == 200 and f"/desk/{record}" in answer.text
-    assert "It would have held for 1 of 1 records (100%) of the last 7 days." in words
-    assert "To the desk came 1; with the rule it would have been 1." in words
+    assert "It would have matched 1 of 1 records (100%) of the last 7 days." in words
+    assert "1 came to the desk; with this rule it would have been 1." in words
     assert stored(office, schema.rule_hits) == []
     for browser, forms in ((lead, ["/rules/test"]), (analyst, [])):
         found = [form["action"] for page in ("/rules", path) for form in browser.page(page).forms if "/rules" in str(form["action"])]

@@ -46,7 +46,7 @@ def test_the_second_reader_does_not_see_the_first_and_changes_no_decision(office
     decide(ada, record, "correct", note="told by the boss", scope="both")
     assert lines(ada) == [] and lines(grace) == [f"/desk/{record}"]
     page = grace.page(f"/desk/{record}")
-    assert "You read this second" in page.words and "told by the boss" not in page.words and "by Ada" not in page.words
+    assert "Second reading:" in page.words and "told by the boss" not in page.words and "by Ada" not in page.words
     assert ("scope", "both") not in page.form(f"/desk/{record}")["fields"]
     assert decide(grace, record, "confirm").location == "/desk/second"
     with office.database.read() as connection:
@@ -73,10 +73,10 @@ def test_a_third_person_settles_what_two_differ_on(office: Office) -> None:
     assert [row.is_agreed for row in readings(office)] == [False]
     assert lines(ada) == lines(grace) == [] and lines(joan) == [f"/desk/{record}"]
     words = joan.page(f"/desk/{record}").words
-    assert "Two readers differ" in words and "all is well" in words and "Repeat contact" in words
+    assert "Two readers disagree" in words and "all is well" in words and "Repeat contact" in words
     decide(joan, record, "dismiss")
     assert readings(office)[0].settled_by is not None and lines(joan) == []
-    assert "Two readers differ" not in joan.page(f"/desk/{record}").words
+    assert "Two readers disagree" not in joan.page(f"/desk/{record}").words
 
 
 def test_an_undone_decision_asks_for_no_second_reading(office: Office) -> None:
@@ -105,7 +105,7 @@ def test_nobody_reads_another_workspace_s_records(office: Office) -> None:
     decide(office.browser(), record)
     stranger = office.browser(workspace=ELSEWHERE)
     assert lines(stranger) == [] and stranger.client.get(f"/desk/{record}").status_code == 404
-    assert "Nothing was read twice yet" in stranger.page("/desk/agreement").words
+    assert "Nothing has been read twice yet" in stranger.page("/desk/agreement").words
 
 
 def test_the_page_shows_kappas_of_readers_beside_the_model_s(office: Office) -> None:
@@ -115,7 +115,7 @@ def test_the_page_shows_kappas_of_readers_beside_the_model_s(office: Office) -> 
         decide(ada, record, "dismiss" if number % 2 else "confirm")
         decide(grace, record, "dismiss" if number % 2 else "confirm")
     page = office.browser("analyst").page("/desk/agreement")
-    assert "over 6 records" in page.words and "6 were read, 0 wait, 0 are disputed" in " ".join(page.words.split())
+    assert "over 6 records" in page.words and "6 have been read twice, 0 are waiting and 0 are disputed" in " ".join(page.words.split())
     assert "1.00" in page.words and "Needs review" in page.words
 
 

@@ -163,7 +163,7 @@ def test_one_transcript_is_answered_and_nobody_sees_it_unless_signed_in(office: 
 def test_an_empty_workspace_says_that_nothing_is_known(office: Office) -> None:
     browser = office.browser("analyst")
     assert "nothing is known" in browser.page("/workbench").words
-    assert "No record fits" in browser.page("/workbench/verbatims").words
+    assert "No records match" in browser.page("/workbench/verbatims").words
 
 
 def telling(office: Office) -> None:
@@ -478,7 +478,7 @@ def test_only_so_many_records_are_looked_through_at_once(office: Office, monkeyp
     made = [office.record(text="It crashed.") for _ in range(5)]
     monkeypatch.setattr(reading, "SEARCHED", 1)
     browser = office.browser("analyst")
-    assert "Look further" in browser.page("/workbench/verbatims?q=zebra").words
+    assert "Search further" in browser.page("/workbench/verbatims?q=zebra").words
     assert listed(browser, "?q=crashed") == set(made)
 
 

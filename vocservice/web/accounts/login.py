@@ -89,7 +89,7 @@ def change_password() -> Response:
     old, new = request.form.get("old", ""), request.form.get("new", "")
     known = logins.log_in(database, vault, email=user.email, password=old, address=people.address(), lifetime=people.LIFETIME)
     if known is None:
-        return people.shown("preferences.html", status=422, fault="The present password is not right, or was tried too often.")
+        return people.shown("preferences.html", status=422, fault="The current password is wrong, or was tried too often.")
     with database.write() as connection:
         users.set_password(connection, user, new, actor=user.actor)
         token = sessions.begin(connection, user.id, people.LIFETIME)
@@ -97,7 +97,7 @@ def change_password() -> Response:
 
 
 def _said(code: str) -> str:
-    return {"saved": "Saved.", "password": "Your password is changed, and every other session ended."}.get(code, "")
+    return {"saved": "Saved.", "password": "Your password has been changed, and every other session was ended."}.get(code, "")
 
 
 def _draft() -> list[tuple[str, str]]:

@@ -35,7 +35,7 @@ View = Callable[P, Response]
 
 LIFETIME = Lifetime()
 SESSION, FORM, THEME = "voc_session", "voc_form", "voc_theme"
-THEMES: Mapping[str, str] = {"": "As the system", "light": "Light", "dark": "Dark"}
+THEMES: Mapping[str, str] = {"": "Same as the system", "light": "Light", "dark": "Dark"}
 FIELD = "token"
 NAVIGATION = (
     ("desk.queue", "Review desk", users.ANALYST),

@@ -1,6 +1,7 @@
 """Forms in, alerts out: who is told when which records come to the review desk."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from flask import Response, abort, make_response, redirect, request, url_for
 
@@ -12,12 +13,18 @@ from vocservice.store.review.rule_hits import REVIEW
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.requests.telling import DAYS, Form, form_sent, number_in_form, offered, told_in_form
+from vocservice.web.shown.view import label_name
 from vocservice.web.state import state
 
 blueprint = people.pages("alerts")
 
 _BLANK: Form = {"when": ["instant"], "cool_down": ["15"], "day": DAYS[:5]}
-_DOES: Mapping[str, str] = {"enable": "speaks again", "disable": "is silent", "delete": "is deleted", "try": "A mail is on its way"}
+_DOES: Mapping[str, str] = {
+    "enable": "is on again",
+    "disable": "is paused",
+    "delete": "has been deleted",
+    "try": "A test mail is on its way",
+}
 
 
 @blueprint.get("/admin/alerts")
@@ -67,6 +74,7 @@ def _page(*, status: int = 200, fault: str = "", said: str = "", form: Form = _B
     with people.database().read() as connection:
         found = alerts.listed(connection, person().workspace_id)
     values = {"alerts": found, "labels": _labels(), "form": form, **offered(alerts.READ_BY)}
+    values["label_name"] = partial(label_name, state().model.taxonomy())
     return people.shown("admin_alerts.html", status=status, fault=fault, said=said, **values)
 
 

@@ -3,13 +3,14 @@
 Tokens and keys are shown once, on the page that made them, and never again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from json import JSONDecodeError, loads
 from typing import Any
 
 from flask import Response, abort, make_response, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError, VocError
 from vocservice.ingest.connector import check_base_url
@@ -36,6 +37,21 @@ PAGE = 50
 LONGEST_LIFE = 3650
 UNKNOWN = frozenset({"source_unknown", "key_unknown", "user_unknown", "delivery_unknown"})
 AUDIT_FILTERS = ("actor", "action", "target")
+SCOPES: Mapping[str, str] = {
+    "feedback:write": "send records",
+    "feedback:read": "read and search records, reports, themes and rules",
+    "feedback:erase": "erase records and customers, export customers",
+    "analyse": "analyse texts, where that needs a key",
+    "batches": "label whole files",
+    "admin": "write rules",
+}
+
+
+@blueprint.get("/admin")
+@require_role(ADMIN)
+def start() -> Response:
+    """The first of these pages."""
+    return make_response(redirect(url_for("admin.source_list")))
 
 
 @blueprint.get("/admin/sources")
@@ -67,7 +83,7 @@ def add_source() -> Response:
     except VocError as error:
         return _sources_page(status=422, fault=_own(error))
     values: dict[str, Any] = {"source": made, "adapter": adapter(made.adapter), "secrets": len(secrets), "url": url_of(token)}
-    return people.shown("admin_source.html", **values, **_fetching(made))
+    return people.shown("admin_source.html", form=_refused_form(""), **values, **_fetching(made))
 
 
 @blueprint.get("/admin/sources/<source_id>")
@@ -100,6 +116,20 @@ def change_access(source_id: str) -> Response:
     held, user = _source(source_id), person()
     try:
         _change_access(held, user)
+    except VocError as error:
+        return _source_page(held, status=422, fault=_own(error))
+    return _to("admin.source", source_id=source_id)
+
+
+@blueprint.post("/admin/sources/<source_id>/options")
+@require_role(ADMIN)
+def change_options(source_id: str) -> Response:
+    """Other options; what came before was read by those that held then."""
+    held = _source(source_id)
+    try:
+        options = _options(request.form.get("options", ""))
+        with people.database().write() as connection:
+            sources.set_options(connection, held, options, actor=person().actor)
     except VocError as error:
         return _source_page(held, status=422, fault=_own(error))
     return _to("admin.source", source_id=source_id)
@@ -223,10 +253,10 @@ def settle_dead_letters() -> Response:
     with people.database().write() as connection:
         if is_discard:
             count = deadletters.discard(connection, user.workspace_id, chosen)
-            said = f"{count} given up."
+            said = f"{count} discarded."
         else:
             retried = deadletters.retry(connection, people.vault(), user.workspace_id, ids=chosen)
-            count, said = retried.sent_back, f"{retried.sent_back} sent back, {retried.unusable} as unusable as before."
+            count, said = retried.sent_back, f"{retried.sent_back} will be tried again, {retried.unusable} still unusable."
         act = Act(user.actor, f"dead_letter.{'discard' if is_discard else 'retry'}", user.workspace_id, {"count": count})
         audit.write(connection, user.workspace_id, act)
     state().ringer.ring()
@@ -253,7 +283,7 @@ def correct_body(inbox_id: str) -> Response:
         quarantine.correct(connection, vault, user.workspace_id, inbox_id, raw, actor=user.actor)
         retried = deadletters.retry(connection, vault, user.workspace_id, ids=[inbox_id])
     state().ringer.ring()
-    return _letters_page(said="Read and taken in." if retried.sent_back else "Still unusable; it stays here as you wrote it.")
+    return _letters_page(said="Read and accepted." if retried.sent_back else "Still unusable; it stays here as you saved it.")
 
 
 @blueprint.get("/admin/audit")
@@ -293,16 +323,21 @@ def _source(source_id: str) -> Source:
         return sources.get(connection, person().workspace_id, source_id)
 
 
+def _refused_form(fault: str) -> MultiDict[str, str]:
+    """What was written in a form that was refused, but for secrets, which no page shows again."""
+    return request.form if fault else MultiDict()
+
+
 def _sources_page(*, status: int = 200, fault: str = "") -> Response:
     with people.database().read() as connection:
         found = sources.listed(connection, person().workspace_id)
-    return people.shown("admin_sources.html", status=status, fault=fault, sources=found, adapters=ADAPTERS)
+    return people.shown("admin_sources.html", status=status, fault=fault, sources=found, adapters=ADAPTERS, form=_refused_form(fault))
 
 
 def _source_page(held: Source, *, status: int = 200, fault: str = "", said: str = "") -> Response:
     held_secrets = len(sources.open_secrets(people.vault(), held))
     values = {"source": held, "adapter": adapter(held.adapter), "secrets": held_secrets, "fault": fault, "said": said}
-    return people.shown("admin_source.html", status=status, **values, **_fetching(held))
+    return people.shown("admin_source.html", status=status, form=_refused_form(fault), **values, **_fetching(held))
 
 
 def _fetching(held: Source) -> dict[str, Any]:
@@ -310,7 +345,8 @@ def _fetching(held: Source) -> dict[str, Any]:
     with people.database().read() as connection:
         access = accesses.of(connection, people.vault(), held.id)
         warnings = sources.warnings(connection, held)
-    return {"is_thin": held.adapter in CONNECTORS, "access": access, "warnings": warnings, "looked": sources.LOOKED}
+    options = {name: value for name, value in held.options.items() if value not in (None, "", [], {})}
+    return {"is_thin": held.adapter in CONNECTORS, "access": access, "warnings": warnings, "looked": sources.LOOKED, "options": options}
 
 
 def _change_access(held: Source, user: User) -> None:
@@ -326,16 +362,16 @@ def _change_access(held: Source, user: User) -> None:
             accesses.put(connection, people.vault(), held.workspace_id, held.id, Access(token, address), actor=user.actor)
 
 
-def _keys_page(*, status: int = 200, **values: Any) -> Response:
+def _keys_page(*, status: int = 200, fault: str = "", **values: Any) -> Response:
     with people.database().read() as connection:
         found = keys.listed(connection, person().workspace_id)
-    return people.shown("admin_keys.html", status=status, keys=found, scopes=keys.SCOPES, **values)
+    return people.shown("admin_keys.html", status=status, fault=fault, keys=found, scopes=SCOPES, form=_refused_form(fault), **values)
 
 
 def _users_page(*, status: int = 200, fault: str = "") -> Response:
     with people.database().read() as connection:
         found = users.listed(connection, person().workspace_id)
-    return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault)
+    return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault, form=_refused_form(fault))
 
 
 def _letters_page(*, said: str = "") -> Response:

@@ -41,18 +41,18 @@ from vocservice.web.state import state
 
 blueprint = people.pages("desk")
 
-ASSIGNEES: Mapping[str, str] = {"": "Anyone or no one", "free": "No one", "mine": "Me", "others": "Others"}
+ASSIGNEES: Mapping[str, str] = {"": "Any", "free": "No one", "mine": "Me", "others": "Others"}
 ACTS: Mapping[Action, str] = {
     "confirm": "Confirmed",
     "dismiss": "Not a problem",
     "assign": "Assigned",
-    "snooze": "Out of the queue until later",
+    "snooze": "Postponed",
     "tag": "Tagged",
     "untag": "Tag removed",
 }
 DECISIONS: Mapping[str, str] = {"confirm": "confirmed", "dismiss": "not a problem", "correct": "corrected"}
-STATES: Mapping[State, str] = {"pending": "Waiting", "draft": "With a draft of mine", "later": "Come back later", "decided": "Decided"}
-SORTS: Mapping[Sort, str] = {"urgency": "The most urgent", "oldest": "The longest here"}
+STATES: Mapping[State, str] = {"pending": "Waiting", "draft": "My drafts", "later": "Postponed", "decided": "Decided"}
+SORTS: Mapping[Sort, str] = {"urgency": "Most urgent", "oldest": "Longest here"}
 
 
 @blueprint.get("/desk")

@@ -28,9 +28,9 @@ api = Blueprint("watches_api", __name__)
 
 KEPT = "kept"  # the segment that a watch has already
 _DOES: Mapping[str, str] = {
-    "enable": "speaks again.",
-    "disable": "is silent.",
-    "delete": "is deleted.",
+    "enable": "is on again.",
+    "disable": "is paused.",
+    "delete": "has been deleted.",
     "now": "is on its way to you, if a worker runs.",
 }
 
