@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 from store.bench import Bench, keep, load, said, take
 from vocservice.records import Analysis, Factor, Label, Scope
-from vocservice.store import schema
+from vocservice.store import migrate, schema
 from vocservice.store.accounts import users
 from vocservice.store.accounts.users import User
 from vocservice.store.analysed import issues, promotions
@@ -169,6 +169,18 @@ def test_how_the_contact_went_is_no_cause(bench: Bench) -> None:
     stands = stored(bench, talk("both", factors=other, **labels), record="s")
     issue(bench, "closed")
     assert listed(bench, lead(bench)) == [stands]
+
+
+def test_a_queue_that_was_there_before_is_looked_at_as_its_tables_are_brought_up(bench: Bench) -> None:
+    stored(bench, talk("both"))
+    decided, brand = stored(bench, talk("service_complaint"), record="s"), (Factor("brand", "-", 0.9),)
+    user, stands = lead(bench), stored(bench, talk("both", factors=brand), record="t")
+    decide(bench, user, decided, scope="experience_issue", factors=[{"key": "brand", "polarity": "-"}])
+    issue(bench, "closed")
+    assert (listed(bench, user), listed(bench, user, DECIDED)) == ([stands], [decided])
+    migrate.downgrade(bench.database, "0014")
+    migrate.upgrade(bench.database)
+    assert (listed(bench, user), listed(bench, user, DECIDED)) == ([stands], [decided])
 
 
 def test_an_issue_keeps_the_day_of_its_closing_until_it_is_opened_again(bench: Bench) -> None:
