@@ -226,17 +226,22 @@ def test_a_plan_that_cannot_be_read_is_refused(given: Path, tmp_path: Path, voc:
     assert ran.code == 2 and "error [resume_refused]" in ran.err
 
 
-def test_an_input_that_changes_on_the_way_gives_no_output(given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = FakePipeline._result
+@pytest.mark.parametrize(("more", "written"), [(b"99,more,\n", SHARD), (b"", RECORDS)], ids=["longer", "of the same size"])
+def test_an_input_that_changes_on_the_way_gives_no_output(
+    more: bytes, written: int, given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that grows is found with the next shard, not after all the work."""
+    result, raw = FakePipeline._result, given.read_bytes()
 
     def writing(self: FakePipeline, record: RawVerbatim) -> Result:
-        if record.id == "9":
-            longer_input(given, monkeypatch)
+        if record.id == "1":
+            given.write_bytes((raw if more else raw.swapcase()) + more)
         return result(self, record)
 
     monkeypatch.setattr(FakePipeline, "_result", writing)
     ran = voc("classify", given, "-o", tmp_path / "out.csv")
     assert ran.code == 2 and "in.csv: changed while it was read" in ran.err and not (tmp_path / "out.csv").exists()
+    assert f"stopped: {written} records were written" in ran.err
 
 
 def test_an_input_that_is_replaced_while_the_model_loads_gives_no_output(

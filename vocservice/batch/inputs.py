@@ -141,7 +141,7 @@ class Inputs:
             InputError: one was.
         """
         if touched := next((self.paths[index] for index in self.touched() if not is_stream(self.paths[index])), None):
-            raise InputError(f"{shown_name(touched)}: changed while it was read; start over when it is whole")
+            raise changed(touched)
 
     def again(self) -> "Inputs":
         """The same inputs from the start; only for files."""
@@ -153,6 +153,11 @@ class Inputs:
         if places:
             with Inputs.open(places, replace(self.selection, joins=False, limit=None), is_table=False) as rows:
                 yield from rows
+
+
+def changed(path: str) -> InputError:
+    """The error for an input that was written to under a run."""
+    return InputError(f"{shown_name(path)}: changed while it was read; start over when it is whole, or with a copy of it")
 
 
 def _open(place: Place, selection: Selection) -> Source:

@@ -1,19 +1,20 @@
 """Open inputs, an engine and a plan in, a whole output with its manifest and list of rejects out, or the shards of an unfinished one."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from vocservice.batch import manifest
 from vocservice.batch.engines import Engine
 from vocservice.batch.failpoints import reached
-from vocservice.batch.inputs import Inputs
+from vocservice.batch.inputs import Inputs, changed
 from vocservice.batch.plan import Plan, print_of
 from vocservice.batch.shards import Shards
-from vocservice.errors import InputError
 from vocservice.records import Result
 from vocservice.tables import open_writer
-from vocservice.tables.formats import STANDARD_STREAM, shown_name
+from vocservice.tables.formats import STANDARD_STREAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,20 @@ def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> No
         for row, result in enumerate(run.engine.run(iter(run.inputs), shards), 1):
             writer.write(result, run.inputs.origin(row))
             seen(result)
+            if not row % run.plan.shard_records:
+                _check_sizes(run)
         _check_unchanged(run)
         reached("before_output")
         if run.output != STANDARD_STREAM:  # the manifest of an earlier output must not stand beside the new one
             manifest.forget(Path(run.output))
+
+
+def _check_sizes(run: Run) -> None:
+    """An input that grows is found on the way, not after all the work."""
+    for path, planned in zip(run.inputs.paths, run.plan.inputs, strict=True):
+        with suppress(OSError):
+            if planned.bytes is not None and os.stat(path).st_size != planned.bytes:
+                raise changed(path)
 
 
 def _check_unchanged(run: Run) -> None:
@@ -66,4 +77,4 @@ def _check_unchanged(run: Run) -> None:
     for index in run.inputs.touched():
         path = run.inputs.paths[index]
         if print_of(path).sha256 != run.plan.inputs[index].sha256:
-            raise InputError(f"{shown_name(path)}: changed while it was read; start over when it is whole")
+            raise changed(path)
