@@ -76,6 +76,13 @@ def test_what_is_no_time_of_feedback(value: Any) -> None:
     assert parse_time(value, received_at=NOW) is None
 
 
+@pytest.mark.parametrize("value", ["2024-01-15", "20240115", 20240115, "2024/1/15", " 2024-01-15 "])
+def test_a_day_is_enough_for_when_feedback_was_given_and_too_little_for_a_version(value: Any) -> None:
+    event = only("generic", {"id": "1", "text": "fine", "created_at": value, "updated_at": value})
+    assert (event.version, event.verbatim.created_at) == (None, "2024-01-15T00:00:00.000000Z")
+    assert parse_time("2024-01-15T10:30:00", received_at=NOW, day_is_enough=True) is None  # a clock that is in no zone
+
+
 def test_a_clock_may_be_a_day_ahead() -> None:
     assert parse_time("2026-03-03T11:00:00Z", received_at=NOW) == datetime(2026, 3, 3, 11, tzinfo=UTC)
 

@@ -27,9 +27,9 @@ class Clock:
     zone: tzinfo | None = None
     order: Order | None = None
 
-    def read(self, value: Any) -> str | None:
+    def read(self, value: Any, *, day_is_enough: bool = False) -> str | None:
         """The time as ISO-8601 in UTC with microseconds, or None."""
-        moment = parse_time(value, received_at=self.received_at, zone=self.zone, order=self.order)
+        moment = parse_time(value, received_at=self.received_at, zone=self.zone, order=self.order, day_is_enough=day_is_enough)
         return iso(moment) if moment else None
 
 
@@ -58,7 +58,7 @@ def upsert(draft: Draft, clock: Clock) -> Event:
     draft = replace(draft, turns=turns, text=None if turns else draft.text)
     if not _says_something(draft):
         return Skipped("no_text")
-    created, updated = clock.read(draft.created), clock.read(draft.updated)
+    created, updated = clock.read(draft.created, day_is_enough=True), clock.read(draft.updated)
     metadata = flat(draft.metadata)
     record_id = short_key(draft.record_id)
     verbatim = RawVerbatim(

@@ -2,6 +2,7 @@
 
 Read are ISO-8601 with `Z` or an offset, epoch seconds, milliseconds and microseconds, `2024/01/15 10:30:00 AM GMT+1`,
 naive times where the source declares a zone, and days with slashes where it declares their order. Eight digits are a day, `20240115`.
+A day without a clock needs no zone where a day is enough.
 """
 
 import re
@@ -26,7 +27,9 @@ _YEAR_LAST = re.compile(
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", _FLAGS)
 
 
-def parse_time(value: Any, *, received_at: datetime, zone: tzinfo | None = None, order: Order | None = None) -> datetime | None:
+def parse_time(
+    value: Any, *, received_at: datetime, zone: tzinfo | None = None, order: Order | None = None, day_is_enough: bool = False
+) -> datetime | None:
     """The time in UTC.
 
     Args:
@@ -34,13 +37,14 @@ def parse_time(value: Any, *, received_at: datetime, zone: tzinfo | None = None,
         received_at: when the delivery came; a time more than 24 hours later is not believed.
         zone: of times that name none; without it they are not read.
         order: of day and month in `1/2/2024`; without it such days are not read.
+        day_is_enough: whether a day without a clock is read without a zone, as the beginning of that day in UTC.
 
     Returns:
         None for what is no time, is before 1970 or lies in the future.
     """
     try:
         given = str(value) if isinstance(value, int) and 10**7 <= value < 10**8 else value
-        moment = _epoch(given) if isinstance(given, int | float) else _written(given, zone, order)
+        moment = _epoch(given) if isinstance(given, int | float) else _written(given, zone, order, UTC if day_is_enough else None)
         return moment if moment and _is_believable(moment, received_at) else None
     except (ValueError, OverflowError, OSError):
         return None
@@ -74,21 +78,21 @@ def _epoch(value: int | float) -> datetime | None:
     return datetime.fromtimestamp(value / (1e6 if value >= _MICROS else 1e3 if value >= _MILLIS else 1), UTC)
 
 
-def _written(value: Any, zone: tzinfo | None, order: Order | None) -> datetime | None:
+def _written(value: Any, zone: tzinfo | None, order: Order | None, day_zone: tzinfo | None) -> datetime | None:
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
     text = re.sub(r"\A([0-9]{4})([0-9]{2})([0-9]{2})\Z", r"\1-\2-\3", value.strip())
     if found := _YEAR_FIRST.fullmatch(text):
-        return _moment(found, int(found["month"]), int(found["day"]), zone)
+        return _moment(found, int(found["month"]), int(found["day"]), zone, day_zone)
     if order and (found := _YEAR_LAST.fullmatch(text)):
         first, other = int(found["first"]), int(found["other"])
-        return _moment(found, *((first, other) if order == "month_first" else (other, first)), zone)
+        return _moment(found, *((first, other) if order == "month_first" else (other, first)), zone, day_zone)
     return _epoch(float(text)) if re.fullmatch(r"[0-9]{7,17}(?:\.[0-9]{1,9})?", text) else None
 
 
-def _moment(found: re.Match[str], month: int, day: int, zone: tzinfo | None) -> datetime | None:
+def _moment(found: re.Match[str], month: int, day: int, zone: tzinfo | None, day_zone: tzinfo | None) -> datetime | None:
     """A leap second is the second after it; a time in the gap of a clock change is moved on by the gap."""
-    named = _zone(found["zone"]) if found["zone"] else zone
+    named = _zone(found["zone"]) if found["zone"] else zone or (None if found["hour"] else day_zone)
     if named is None:
         return None
     second = int(found["second"] or 0)
