@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from vocservice.records import Analysis, Evidence, Factor, Label, Scope
-from vocservice.render import Row, analysis_html, analysis_text, labels_table, owner_of, pieces_of, rows_of, visible
+from vocservice.render import Row, analysis_html, analysis_text, labels_table, owner_of, pieces_of, rows_of, sentence, visible
 from vocservice.taxonomy import load_taxonomy
 
 HOSTILE = [
@@ -144,3 +144,16 @@ def test_an_analysis_without_labels_is_shown() -> None:
 
 def test_scope_is_among_the_rows() -> None:
     assert [row.set for row in rows_of(analysis(scope=Scope("both", 0.5, "head:scope")))].count("scope") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("there is no such batch", "There is no such batch."),
+        ("Reload the page.", "Reload the page."),
+        ("q1.exe: the format is not known", "q1.exe: the format is not known."),
+        ("is it so?", "Is it so?"),
+    ],
+)
+def test_what_an_error_says_becomes_a_sentence(said: str, shown: str) -> None:
+    assert sentence(said) == shown

@@ -98,6 +98,12 @@ def visible(text: str) -> str:
     return _UNSAFE.sub("\ufffd", text)
 
 
+def sentence(text: str) -> str:
+    """What an error says as a sentence of a page; a name it may begin with stays as it is."""
+    begun = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
+    return begun if begun.endswith((".", "!", "?")) else f"{begun}."
+
+
 def owner_of(taxonomy: Taxonomy, row: Row) -> str:
     """The team that acts on a label; blank where the taxonomy names none."""
     definition = definition_of(taxonomy, row.set, row.key)

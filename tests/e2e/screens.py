@@ -3,8 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -17,7 +16,7 @@ from selenium.common.exceptions import WebDriverException  # noqa: E402
 from web.visiting import Office  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
-from e2e.places import conflict, furnished, paths  # noqa: E402
+from e2e.places import tour  # noqa: E402
 from e2e.sitting import NARROW, WIDE, Desk  # noqa: E402
 
 TRIES = 3
@@ -41,29 +40,14 @@ def main(folder: Path) -> None:
 
 
 def take(office: Office, desk: Desk, folder: Path) -> None:
-    """The page to sign in, every page signed in as an admin, and the conflict of two decisions."""
-    admin = office.browser("admin", name="Ada Lovelace")
-    ids = furnished(office, admin)
-    named = {value: f"{name}{at or ''}" for name, values in ids.items() for at, value in enumerate(values)}
-    each(desk, lambda: desk.open("/login"), folder, "login")
-    desk.sign_in(admin.user.email)
-    for path in paths(office, ids):
-        name = "-".join(named.get(part, part) for part in path.split("/") if part) or "start"
-        if path != "/login":  # leads on who is signed in
-            each(desk, partial(desk.open, path), folder, name)
-    each(desk, partial(conflict, office, desk), folder, "conflict")
-
-
-def each(desk: Desk, show: Callable[[], None], folder: Path, name: str) -> None:
-    """A page in both themes and both sizes, each as high as it is."""
-    for theme in ("light", "dark"):
-        desk.wear(theme)
-        for size, (width, height) in (("", WIDE), ("-phone", NARROW)):
+    """Every place in both themes and both sizes, each as high as it is."""
+    for place in tour(office, desk):
+        for theme, (size, (width, height)) in product(("light", "dark"), (("", WIDE), ("-phone", NARROW))):
+            desk.wear(theme)
             desk.shape(width, height)
-            show()
             high = desk.driver.execute_script("return document.documentElement.scrollHeight")
             desk.shape(width, max(height, min(high + 150, 6000)))
-            keep(desk, folder / f"{name}-{theme}{size}.png")
+            keep(desk, folder / f"{place.name}-{theme}{size}.png")
 
 
 def keep(desk: Desk, path: Path) -> None:

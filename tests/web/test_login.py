@@ -235,3 +235,14 @@ def test_only_so_many_proxies_are_believed(proxies: int, seen: tuple[str, str]) 
     told = {"X-Forwarded-For": "192.0.2.1, 203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https, https"}
     app.test_client().get("/livez", headers=told)
     assert found == [seen]
+
+
+def test_what_answers_a_form_leads_back_to_its_page(office: Office) -> None:
+    office.record()
+    browser = office.browser("admin")
+    refused = browser.send("/desk", "/desk/bulk")
+    assert refused.status_code == 422 and '<a href="/desk">Back to the page</a>' in refused.text
+    assert dict(Page(refused.text).form("/theme")["fields"])["next"] == "/desk"
+    tried = browser.send("/rules", "/rules/test", {"expression": "churn_risk > 0.5"})
+    assert dict(Page(tried.text).form("/theme")["fields"])["next"] == "/rules"
+    assert "Back to the page" not in browser.client.get("/desk/rec_none").text

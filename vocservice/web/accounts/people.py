@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from vocservice.errors import StoreError, VocError
-from vocservice.render import visible
+from vocservice.render import sentence, visible
 from vocservice.store.accounts import sessions, users
 from vocservice.store.accounts.sessions import Lifetime, Session
 from vocservice.store.accounts.users import User
@@ -53,6 +53,10 @@ NAVIGATION = (
     ("login.preferences", "Preferences", users.ANALYST),
 )
 _SECURE_PREFIX = "__Host-"
+_REFUSALS: Mapping[int, tuple[str, str]] = {
+    404: ("Not found", "There is no such page, or it is not yours to see."),
+    413: ("Too large", "What was sent is larger than this page takes. Nothing was stored."),
+}
 _FOREIGN = frozenset({"cross-site", "same-site"})
 _POLICY = headers.CONTENT_SECURITY_POLICY + "; script-src 'self'; connect-src 'self'"
 _YEAR = 365 * 24 * 3600
@@ -235,7 +239,8 @@ def keep_theme(answer: Response, chosen: str) -> Response:
 
 def shown(template: str, *, status: int = 200, **values: object) -> Response:
     """A page in the layout that all share."""
-    values |= {"token": form_token(), "themes": THEMES, "here": request.full_path.rstrip("?") if request.method == "GET" else "/"}
+    here = request.full_path.rstrip("?")
+    values |= {"token": form_token(), "themes": THEMES, "here": here if request.method == "GET" else page_of(here) or "/"}
     return make_response(render_template(template, **values), status)
 
 
@@ -269,6 +274,7 @@ def pages(name: str) -> Blueprint:
     blueprint.register_error_handler(HTTPException, _http_page)
     blueprint.after_request(_finished)
     blueprint.add_app_template_filter(visible, "seen")
+    blueprint.add_app_template_filter(sentence, "sentence")
     blueprint.context_processor(lambda: {"visitor": _known(), "theme": theme(), "nav": NAVIGATION})
     return blueprint
 
@@ -361,10 +367,14 @@ def _fault_page(error: VocError) -> Response:
         logs.log_failure(error)
         return shown("fault.html", status=500, title="Failed", message="The service failed on this request.")
     is_figures = request.path.startswith(url_for("workbench.overview"))
-    return shown("fault.html", status=error.status, title=title, message=error.message, is_figures=is_figures)
+    return shown("fault.html", status=error.status, title=title, message=error.message, is_figures=is_figures, back=_before())
 
 
 def _http_page(error: HTTPException) -> Response:
-    titles = {404: ("Not found", "There is no such page, or it is not yours to see.")}
-    title, message = titles.get(error.code or 500, ("Not possible", "The request cannot be answered."))
-    return shown("fault.html", status=error.code or 500, title=title, message=message)
+    title, message = _REFUSALS.get(error.code or 500, ("Not possible", "The request cannot be answered."))
+    return shown("fault.html", status=error.code or 500, title=title, message=message, back=_before())
+
+
+def _before() -> str:
+    """The page that a form was sent from; blank where none was sent, or whoever sent it is not signed in."""
+    return page_of(request.full_path.rstrip("?")) if request.method == "POST" and _known() else ""

@@ -1,0 +1,20 @@
+// What is under way is asked for again and put in place, so that nobody loses their place on the page; at the end the page is loaded anew.
+"use strict";
+(() => {
+  const wait = (seconds) => new Promise((done) => { setTimeout(done, 1000 * seconds); });
+  const ask = async (part) => {
+    const answer = await fetch(location.href);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const next = answer.ok && page.querySelector("[data-again]");
+    if (answer.ok && !next) location.reload();
+    if (next) part.replaceChildren(...next.childNodes);
+  };
+  const watch = async () => {
+    const part = document.querySelector("[data-again]");
+    while (part) {
+      await wait(Number(part.dataset.again));
+      await ask(part).catch(() => {});
+    }
+  };
+  watch();
+})();
