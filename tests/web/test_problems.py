@@ -31,6 +31,26 @@ def test_an_unknown_path_is_a_404(client: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
+        ("*/*", False),
+        ("application/json", False),
+        ("application/json, text/html;q=0.5", False),
+        ("", False),
+    ],
+)
+def test_a_browser_is_shown_a_page_where_there_is_nothing(client: FlaskClient, accept: str, is_page: bool) -> None:
+    answer = client.get(f"/nowhere/{CANARY}", headers={"Accept": accept})
+    if not is_page:
+        check_problem(answer, 404, "not_found")
+        return
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert '<h1 class="mb-3">Not found</h1>' in answer.text and "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert client.get("/v1/analyse", headers={"Accept": accept}).status_code == 405
+
+
+@pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
         ("GET", "/v1/analyse", {"POST", "OPTIONS"}),

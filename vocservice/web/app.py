@@ -15,7 +15,7 @@ from vocservice.jobs.wake import Ringer
 from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
 from vocservice.web import headers, health, logs, metrics, openapi, page, problems
-from vocservice.web.accounts import login, oidc
+from vocservice.web.accounts import login, oidc, people
 from vocservice.web.admin import alerts, bundles, fields, rules
 from vocservice.web.admin import pages as admin
 from vocservice.web.api import analyse, feedback, sources, subjects, taxonomy, webhooks
@@ -88,6 +88,7 @@ HOOKS: tuple[Callable[[Flask], None], ...] = (
     metrics.register,
     draining.register,
     problems.refuse_nul,
+    people.page_of_nothing,
 )
 
 

@@ -14,8 +14,8 @@ from functools import wraps
 from typing import ParamSpec
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Rule
 
 from vocservice.errors import StoreError, VocError
@@ -275,8 +275,25 @@ def pages(name: str) -> Blueprint:
     blueprint.after_request(_finished)
     blueprint.add_app_template_filter(visible, "seen")
     blueprint.add_app_template_filter(sentence, "sentence")
-    blueprint.context_processor(lambda: {"visitor": _known(), "theme": theme(), "nav": NAVIGATION})
+    blueprint.context_processor(_surroundings)
     return blueprint
+
+
+def page_of_nothing(app: Flask) -> None:
+    """Who asks with a browser for what there is not is shown a page; everybody else gets the problem."""
+    app.before_request(_page_of_nothing)
+
+
+def _page_of_nothing() -> Response | None:
+    is_browser = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+    if not (is_browser and isinstance(request.routing_exception, NotFound)):
+        return None
+    title, message = _REFUSALS[404]
+    return _finished(shown("fault.html", status=404, title=title, message=message, **_surroundings()))
+
+
+def _surroundings() -> dict[str, object]:
+    return {"visitor": _known(), "theme": theme(), "nav": NAVIGATION}
 
 
 def _visitor() -> Visitor | None:
