@@ -11,7 +11,7 @@ from vocservice.reporting import words
 from vocservice.reporting.emerging import Emerging
 from vocservice.reporting.frame import Bools, Frame
 from vocservice.reporting.journey import Comparison, Gap, compare, corrected, gap
-from vocservice.reporting.page import change_text, expected_text, shown_changes
+from vocservice.reporting.page import expected_text, shown_changes
 from vocservice.reporting.report import DRAWN
 from vocservice.reporting.scope import promotion_ladder
 from vocservice.reporting.trends import DAYS, Point, Series, figures_of, series_of
@@ -131,7 +131,7 @@ _VERDICTS = {"up": "up beyond chance", "down": "down beyond chance", "unclear": 
 
 def _changes(moved: Comparison, taxonomy: Taxonomy) -> Iterator[Finding]:
     for change in shown_changes(moved):
-        yield Finding(CHANGE, f"{_cell_name(taxonomy, change.stage, change.factor)}. {change_text(change)}")
+        yield Finding(CHANGE, f"{_cell_name(taxonomy, change.stage, change.factor)}. {words.change_text(change)}")
 
 
 def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[Finding]:

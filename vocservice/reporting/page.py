@@ -18,8 +18,9 @@ from vocservice.reporting.charted import CHARTED, slug
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
 from vocservice.reporting.contrast import Contrast
 from vocservice.reporting.definitions import ELSEWHERE, Definition, definitions
-from vocservice.reporting.drivers import NPS, POOLED, Driver, Drivers
+from vocservice.reporting.drivers import POOLED, Drivers
 from vocservice.reporting.estimate import MIN_N, Estimate
+from vocservice.reporting.gist import gist
 from vocservice.reporting.journey import Cell, Change, Comparison
 from vocservice.reporting.leading import Links, days_of, driver_leads, filters_of, hits_of, leads_of, point_lead
 from vocservice.reporting.quotes import shown
@@ -140,6 +141,7 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "charted": CHARTED,
         "charts": _charts(report),
         "least": MIN_N,
+        "gist": gist(report),
         "definitions": _defined(report),
         "shown_rungs": report.scope.ladder[:SHOWN_RUNGS],
         "changed": _changed(report.comparison),
@@ -182,38 +184,7 @@ def tone_of(found: Estimate) -> str:
 def cell_text(cell: Cell, change: Change | None) -> str:
     """What a cell counts, its net sentiment and its change with their intervals, for whoever points at it."""
     counts = f"{cell.positive} praise, {cell.negative} blame, {cell.mixed} mixed; net sentiment {words.net_text(cell.net)}"
-    return f"{counts}. {change_text(change)}" if change else counts
-
-
-def change_text(change: Change) -> str:
-    """How often a cell is blamed in both sets, and the difference."""
-    if change.q is None:
-        return f"Blamed before: {words.share_text(change.before)}, after: {words.share_text(change.after)}; change not known"
-    return (
-        f"Blamed before: {words.share_text(change.before)}, after: {words.share_text(change.after)}; "
-        f"change {words.part_text(change.difference)}, q = {change.q:.2g}, {change.verdict}"
-    )
-
-
-def impact_text(driver: Driver, *, digits: int = 2) -> str:
-    """Impact with its interval."""
-    return f"{words.signed(driver.impact, digits)} ({words.signed(driver.low, digits)} to {words.signed(driver.high, digits)})"
-
-
-def without_text(driver: Driver, unit: str) -> str:
-    """What the mean score would do without it, in plain words."""
-    if not driver.is_clear:
-        return "no clear effect"
-    size = abs(driver.without)
-    if unit == NPS:
-        points = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
-        return f"without it NPS would be {points} {'point' if points.split()[-1] == '1' else 'points'} {_way(driver)}"
-    amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
-    return f"without it the mean would be {amount} {_way(driver)} on {unit}"
-
-
-def _way(driver: Driver) -> str:
-    return "higher" if driver.without > 0 else "lower"
+    return f"{counts}. {words.change_text(change)}" if change else counts
 
 
 def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
@@ -255,7 +226,7 @@ def _bar(label: str, found: Estimate) -> Bar:
 
 def _driver_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
     bars = [
-        Bar(words.term_name(taxonomy, driver.term), driver.impact, driver.low, driver.high, f"{impact_text(driver)}, n = {driver.n}")
+        Bar(words.term_name(taxonomy, driver.term), driver.impact, driver.low, driver.high, f"{words.impact_text(driver)}, n = {driver.n}")
         for driver in drivers.drivers[:SHOWN_DRIVERS]
     ]
     title = f"What moves the score of {drivers.n} records: {drivers.unit}"
@@ -314,8 +285,8 @@ def _filters() -> Iterator[tuple[str, Callable[..., Any]]]:
     yield "look", look_of
     yield "tone", tone_of
     yield "part", words.part_text
-    yield "impact", impact_text
-    yield "without", without_text
+    yield "impact", words.impact_text
+    yield "without", words.without_text
     yield "told", cell_text
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from vocservice.reporting.drivers import Term
+from vocservice.reporting.drivers import NPS, Driver, Term
 from vocservice.reporting.estimate import Estimate
+from vocservice.reporting.journey import Change
 from vocservice.taxonomy import Taxonomy
 
 POLARITY_NAMES: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
@@ -92,3 +93,34 @@ def owner_name(taxonomy: Taxonomy, key: str) -> str:
 def metric_name(taxonomy: Taxonomy, key: str) -> str:
     """The part of a metric's description before the comma."""
     return taxonomy.metrics.get(key, key).partition(",")[0]
+
+
+def change_text(change: Change) -> str:
+    """How often a cell is blamed in both sets, and the difference."""
+    if change.q is None:
+        return f"Blamed before: {share_text(change.before)}, after: {share_text(change.after)}; change not known"
+    return (
+        f"Blamed before: {share_text(change.before)}, after: {share_text(change.after)}; "
+        f"change {part_text(change.difference)}, q = {change.q:.2g}, {change.verdict}"
+    )
+
+
+def impact_text(driver: Driver, *, digits: int = 2) -> str:
+    """Impact with its interval."""
+    return f"{signed(driver.impact, digits)} ({signed(driver.low, digits)} to {signed(driver.high, digits)})"
+
+
+def without_text(driver: Driver, unit: str) -> str:
+    """What the mean score would do without it, in plain"""
+    if not driver.is_clear:
+        return "no clear effect"
+    size = abs(driver.without)
+    if unit == NPS:
+        points = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
+        return f"without it NPS would be {points} {'point' if points.split()[-1] == '1' else 'points'} {_way(driver)}"
+    amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
+    return f"without it the mean would be {amount} {_way(driver)} on {unit}"
+
+
+def _way(driver: Driver) -> str:
+    return "higher" if driver.without > 0 else "lower"
