@@ -12,6 +12,7 @@ from typing import Any
 from vocservice.api import Analyser
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
 from vocservice.inference.engine import Scored
+from vocservice.pace import pace_of, said_of
 from vocservice.paths import config_path, models_path
 from vocservice.pipeline import Pipeline
 from vocservice.records import (
@@ -81,11 +82,17 @@ def analysis(text: str = TEXT, **changes: Any) -> Analysis:
     return replace(made, **changes)
 
 
-def conversation(*texts: tuple[str, str]) -> Conversation:
-    turns = tuple(TurnAnalysis(speaker, text, Sentiment(-1, -0.5) if speaker == "customer" else None) for speaker, text in texts)  # type: ignore[arg-type]
+def conversation(*texts: tuple[str, str], at: Sequence[str | None] = ()) -> Conversation:
+    """A conversation by speaker and text; of before there was a pace, unless it is told `at` which time, if known, each turn was said."""
+    times = at or [None] * len(texts)
+    turns = tuple(
+        TurnAnalysis(speaker, text, Sentiment(-1, -0.5) if speaker == "customer" else None, time)  # type: ignore[arg-type]
+        for (speaker, text), time in zip(texts, times, strict=True)
+    )
+    pace = pace_of([said_of(turn.speaker, turn.text, turn.at) for turn in turns]) if at else None
     last = len(turns) - 1
     outcome = Label("resolved", 0.9, (Evidence(0, len(turns[last].text), last, turns[last].text),))
-    return Conversation(turns, outcome, Sentiment(-1, -0.5), Sentiment(1, 0.5), True, 0.8, (Label("repeat_contact", 0.7),))
+    return Conversation(turns, outcome, Sentiment(-1, -0.5), Sentiment(1, 0.5), True, 0.8, (Label("repeat_contact", 0.7),), pace=pace)
 
 
 class FakePipeline:
@@ -103,7 +110,8 @@ class FakePipeline:
         text = record.text if record.text is not None else "\n".join(turn.text for turn in record.turns)
         if "poison" in text:
             return Rejected(record.id, "analysis_failed", "the model failed on this record", record.row)
-        held = conversation(*((turn.speaker, turn.text) for turn in record.turns)) if record.turns else None
+        said, times = [(turn.speaker, turn.text) for turn in record.turns], [turn.at for turn in record.turns]
+        held = conversation(*said, at=times) if said else None
         return analysis(text, id=record.id, row=record.row, conversation=held)
 
 

@@ -1,5 +1,6 @@
 """Results take their place in the Analysis, and every piece of evidence is the text it points at."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -204,6 +205,20 @@ def test_a_transcript_tells_its_turns_and_how_it_went() -> None:
     assert (found.sentiment_start.level, found.sentiment_end.level) == (-1, -2)
     assert found.outcome.key == "unresolved" and found.outcome.evidence == (Evidence(0, 10, 2, "Well, bye."),)  # not the system's
     assert (found.needs_review, found.reasons) == (False, ())
+
+
+def test_a_transcript_tells_its_times_and_pace() -> None:
+    times = ("2026-03-04T09:00:00Z", "Jo Bloggs, 020 7946 0958", "2026-03-04T09:05:00Z", None)
+    turns = tuple(replace(turn, at=at) for turn, at in zip(TALK.turns, times, strict=True))
+    held = replace(turns[3], text="The customer is on hold.")
+    for warnings, holds in (((), (3,)), (("speaker_unknown",), ())):  # somebody of unknown role may have said it
+        found = made(replace(TALK, turns=(*turns[:3], held), warnings=warnings), {}, MOODS, conversation=judge()).conversation
+        assert found is not None and found.pace is not None
+        assert [turn.at for turn in found.turns] == [times[0], None, times[2], None]  # what is no time is not told
+        assert (found.pace.gaps, found.pace.response_first, found.pace.hold_turns) == ((None,) * 4, None, holds)
+    late = replace(turns[1], at="2026-03-04T09:01:30Z")
+    found = made(replace(TALK, turns=(turns[0], late, *turns[2:])), {}, MOODS, conversation=judge()).conversation
+    assert found is not None and found.pace is not None and found.pace.response_first == 90
 
 
 def test_reasons_show_where_they_come_from_likeliest_first() -> None:

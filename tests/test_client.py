@@ -380,5 +380,6 @@ def test_an_analysis_comes_back_as_it_went() -> None:
     rules = (RuleHit("r", "review", "Angry", "sentiment = -2", (), "desk"),)
     made = analysis(rules=rules, abstained=(Withheld("flags.praise", 0.4, "rule:r"),), warnings=("truncated",))
     talk = analysis(conversation=conversation(("customer", "The app crashed."), ("agent", "Sorry.")))
-    for one in (made, talk):
+    timed = analysis(conversation=conversation(("customer", "Hello?"), ("agent", "Hi."), at=("00:00:01", "00:00:03.500")))
+    for one in (made, talk, timed):
         assert read_analysis(json.loads(json.dumps(one.to_dict()))) == one

@@ -1,6 +1,7 @@
 """Tests of the records' JSON form: field by field what the records hold, in the order of the contract."""
 
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ CASES = {
         labels={"aspects": (Factor("app", "-", 0.5),), "themes": (Label("care", 0.2),), "none": ()}, lacks=("stages", "flags")
     ),
     "a transcript": analysis(conversation=conversation(("customer", "hi"), ("agent", "hello"))),
+    "a transcript with times": analysis(
+        conversation=conversation(("customer", "hi"), ("system", "On hold"), ("agent", "hello"), at=("00:00:01", None, "00:00:03"))
+    ),
     "what rules did": analysis(
         rules=(RuleHit("a", "review", "Read it", "needs_review"), RuleHit("b", "route", "To sales", "needs_review", queue="sales")),
         abstained=(Withheld("stages.advocacy", 0.3), Withheld("flags.churn_risk", 0.9, "rule:c")),
@@ -46,8 +50,17 @@ def by_fields(found: Analysis) -> dict[str, Any]:
         ends |= {"sentiment_recovery": moods[-1][0] - low["score"]}
         review = {"value": talk["needs_review"], "probability": talk["needs_review_probability"]}
         review = filled(review | {"because": talk["review_because"]}, "because")
-        out |= {"turns": talk["turns"], "outcome": talk["outcome"], **ends, "needs_review": review, "reasons": talk["reasons"]}
+        turns = tuple(filled(turn, "at") for turn in talk["turns"])
+        out |= {"turns": turns, "outcome": talk["outcome"], **ends, "needs_review": review, "reasons": talk["reasons"]}
+        out |= {"pace": with_counts(talk["pace"])} if talk["pace"] else {}
     return out
+
+
+def with_counts(pace: dict[str, Any]) -> dict[str, Any]:
+    """With how many turns are named, behind them."""
+    counts = {"hold_turns": "holds", "transfer_turns": "transfers"}
+    pairs = ([(name, value)] + ([(counts[name], len(value))] if name in counts else []) for name, value in pace.items())
+    return dict(chain.from_iterable(pairs))
 
 
 @pytest.mark.parametrize("found", CASES.values(), ids=CASES.keys())

@@ -7,12 +7,14 @@ from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, Sin
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement, conduct_turn
 from vocservice.inference.engine import Scored
+from vocservice.pace import pace_of, said_of
 from vocservice.records import (
     Analysis,
     Conversation,
     Evidence,
     Factor,
     Label,
+    Pace,
     Scope,
     Segment,
     Sentiment,
@@ -21,6 +23,7 @@ from vocservice.records import (
     Withheld,
 )
 from vocservice.taxonomy import has_place, lacking
+from vocservice.turns import moment_of
 
 _LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
 _CLOSING = " \t\n.,;:-–—"
@@ -155,7 +158,7 @@ def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) 
     last = max(index for index, turn in enumerate(verbatim.turns) if turn.speaker != "system" and turn.text)
     return Conversation(
         turns=tuple(
-            TurnAnalysis(turn.speaker, turn.text, _sentiment(scored.turns[index]) if index in scored.turns else None)
+            TurnAnalysis(turn.speaker, turn.text, _sentiment(scored.turns[index]) if index in scored.turns else None, _time(turn.at))
             for index, turn in enumerate(verbatim.turns)
         ),
         outcome=Label(judgement.outcome, _round(judgement.outcomes[judgement.outcome]), (_turn_evidence(verbatim, last),)),
@@ -164,7 +167,18 @@ def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) 
         needs_review=judgement.needs_review,
         needs_review_probability=_round(judgement.review_probability),
         reasons=tuple(_reasons(judgement, dialogue, verbatim, scored)) if judgement.needs_review else (),
+        pace=_pace(verbatim),
     )
+
+
+def _pace(verbatim: Verbatim) -> Pace:
+    tells = "speaker_unknown" not in verbatim.warnings
+    return pace_of([said_of(turn.speaker, turn.text, turn.at, tells=tells) for turn in verbatim.turns])
+
+
+def _time(at: str | None) -> str | None:
+    """The time of a turn; what is no time is left out, as it could be anything."""
+    return at if moment_of(at) else None
 
 
 def level_of(score: float) -> int:

@@ -207,14 +207,71 @@ class RuleHit:
 
 @dataclass(frozen=True, slots=True)
 class TurnAnalysis:
-    """One turn of a transcript with the sentiment of the customer's words (null for other speakers)."""
+    """One turn of a transcript with the sentiment of the customer's words (null for other speakers).
+
+    `at` is when it was said, as the sender gave it; missing where the sender gave no time.
+    """
 
     speaker: Speaker
     text: str
     sentiment: Sentiment | None
+    at: str | None = None
 
     def to_dict(self) -> Json:
-        return {"speaker": self.speaker, "text": self.text, "sentiment": _dict(self.sentiment)}
+        out: Json = {"speaker": self.speaker, "text": self.text, "sentiment": _dict(self.sentiment)}
+        return out | {"at": self.at} if self.at is not None else out
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a conversation went, in seconds. None: there is no such thing, or a time that it needs is missing or out of order.
+
+    Attributes:
+        response_first: from the customer's first turn to the answer.
+        response_longest: the longest that an answer took.
+        awaited: the share (0 to 1) of the time from the first turn to the last in which the customer waited for an answer.
+        silence_longest: the longest gap between two turns.
+        silence_turn: index of the turn that ended it, the first of equal ones.
+        gaps: before each turn, since the one before it.
+        hold: how long the customer was on hold in all; None where the sender tells of no hold.
+        hold_turns: indexes of the turns that tell of a hold, one a hold.
+        transfer_turns: indexes of the turns that tell of a transfer.
+    """
+
+    response_first: float | None = None
+    response_longest: float | None = None
+    awaited: float | None = None
+    silence_longest: float | None = None
+    silence_turn: int | None = None
+    gaps: tuple[float | None, ...] = ()
+    hold: float | None = None
+    hold_turns: tuple[int, ...] = ()
+    transfer_turns: tuple[int, ...] = ()
+
+    @property
+    def holds(self) -> int:
+        """How often the customer was put on hold, as far as the sender tells."""
+        return len(self.hold_turns)
+
+    @property
+    def transfers(self) -> int:
+        """How often the conversation was handed on, as far as the sender tells."""
+        return len(self.transfer_turns)
+
+    def to_dict(self) -> Json:
+        return {
+            "response_first": self.response_first,
+            "response_longest": self.response_longest,
+            "awaited": self.awaited,
+            "silence_longest": self.silence_longest,
+            "silence_turn": self.silence_turn,
+            "gaps": self.gaps,
+            "hold": self.hold,
+            "hold_turns": self.hold_turns,
+            "holds": self.holds,
+            "transfer_turns": self.transfer_turns,
+            "transfers": self.transfers,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +304,7 @@ class Low:
 class Conversation:
     """What only a transcript has: its turns, how it went and how it ended.
 
-    `review_because` names the rule that calls for review where the model does not.
+    `review_because` names the rule that calls for review where the model does not. `pace` is None in analyses of before there was one.
     """
 
     turns: tuple[TurnAnalysis, ...]
@@ -258,6 +315,7 @@ class Conversation:
     needs_review_probability: float
     reasons: tuple[Label, ...] = ()
     review_because: str = ""
+    pace: Pace | None = None
 
     @property
     def low(self) -> Low | None:
@@ -268,7 +326,7 @@ class Conversation:
     def to_dict(self) -> Json:
         low = self.low
         because = {"because": self.review_because} if self.review_because else {}
-        return {
+        out = {
             "turns": _dicts(self.turns),
             "outcome": self.outcome.to_dict(),
             "sentiment_start": {"level": self.sentiment_start.level, "score": self.sentiment_start.score},
@@ -278,6 +336,7 @@ class Conversation:
             "needs_review": {"value": self.needs_review, "probability": self.needs_review_probability, **because},
             "reasons": _dicts(self.reasons),
         }
+        return out | {"pace": self.pace.to_dict()} if self.pace else out
 
 
 @dataclass(frozen=True, slots=True)

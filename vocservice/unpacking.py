@@ -12,7 +12,7 @@ from vocservice.errors import ApiError
 from vocservice.records import Analysis, Json, Rejected
 
 R = TypeVar("R")
-CONVERSATION = ("turns", "outcome", "sentiment_start", "sentiment_end", "reasons")
+CONVERSATION = ("turns", "outcome", "sentiment_start", "sentiment_end", "reasons", "pace")
 
 
 def read(kind: type[R], value: Any) -> R:

@@ -31,6 +31,27 @@ def test_a_transcript_gives_its_conversation(client: FlaskClient) -> None:
     body = client.post(ANALYSE, json={"id": "t", "turns": TURNS}).get_json()
     assert [turn["speaker"] for turn in body["turns"]] == ["agent", "customer"]
     assert body["outcome"]["key"] == "resolved"
+    assert body["pace"]["response_first"] is None and not any("at" in turn for turn in body["turns"])
+
+
+def test_a_transcript_with_times_tells_them_and_its_pace(client: FlaskClient) -> None:
+    said = [("customer", "It broke.", "09:00:00"), ("system", "On hold", "09:01:00"), ("agent", "Hello again.", "09:03:00")]
+    turns = [{"speaker": speaker, "text": text, "at": at} for speaker, text, at in said]
+    body = client.post(ANALYSE, json={"id": "t", "turns": turns}).get_json()
+    assert [turn["at"] for turn in body["turns"]] == [at for _, _, at in said]
+    assert body["pace"] == {
+        "response_first": 180,
+        "response_longest": 180,
+        "awaited": 1,
+        "silence_longest": 120,
+        "silence_turn": 2,
+        "gaps": [None, 60, 120],
+        "hold": 120,
+        "hold_turns": [1],
+        "holds": 1,
+        "transfer_turns": [],
+        "transfers": 0,
+    }
 
 
 def test_a_text_that_is_a_dialogue_gives_a_conversation(client: FlaskClient) -> None:

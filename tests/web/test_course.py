@@ -8,9 +8,9 @@ import pytest
 from builders import analysis, conversation
 from sqlalchemy import insert, update
 
+from vocservice.pace import pace_of, said_of
 from vocservice.records import Scope
 from vocservice.reporting.recovery import is_unfixed
-from vocservice.rules.pace import pace_of, said_of
 from vocservice.store import schema
 from vocservice.store.database import now
 from vocservice.store.ids import new_id

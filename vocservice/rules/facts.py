@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from vocservice.pace import Said, pace_of, said_of
 from vocservice.records import Evidence, Json, Low, RawVerbatim
-from vocservice.rules.pace import Said, pace_of, said_of
 from vocservice.turns import moment
 
 LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags", "reason": "reasons"}
@@ -179,9 +179,9 @@ READERS: Mapping[str, Callable[[Facts], Any]] = {
     "received.weekday": _weekday("received_at"),
     "turns": _turns,
     "duration": _duration,
-    "response.first": _pace("first"),
-    "response.longest": _pace("longest"),
-    "silence.longest": _pace("silence"),
-    "hold": _pace("held"),
+    "response.first": _pace("response_first"),
+    "response.longest": _pace("response_longest"),
+    "silence.longest": _pace("silence_longest"),
+    "hold": _pace("hold"),
     "transfers": _pace("transfers"),
 }

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select
 
+from vocservice.pace import Said
 from vocservice.records import Json
-from vocservice.rules.pace import Said
 from vocservice.store.review import urgency
 from vocservice.store.review.rule_facts import said_of
 from vocservice.store.schema import analyses, records, reviews

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, select
 
+from vocservice import pace
+from vocservice.pace import Said
 from vocservice.records import Json
-from vocservice.rules import pace
 from vocservice.rules.facts import Facts
-from vocservice.rules.pace import Said
 from vocservice.store.schema import records, sources
 
 COLUMNS: tuple[ColumnElement[Any], ...] = (

@@ -8,6 +8,7 @@ from vocservice.records import (
     Json,
     Label,
     Low,
+    Pace,
     RawTurn,
     RawVerbatim,
     Redaction,
@@ -46,7 +47,10 @@ UNREADABLE = (
 _LEVEL = {"level": {"minimum": -2, "maximum": 2}, "score": {"minimum": -1, "maximum": 1}}
 _OFFSETS = {"start": COUNT, "end": COUNT, "turn": COUNT}
 _SETS = ("stages", "factors", "sentiment", "scope", "flags")
-_OF_TRANSCRIPTS = ("turns", "outcome", "sentiment_start", "sentiment_end", "sentiment_low", "sentiment_recovery", "needs_review", "reasons")
+_OF_TRANSCRIPTS = (
+    *("turns", "outcome", "sentiment_start", "sentiment_end", "sentiment_low", "sentiment_recovery", "needs_review", "reasons"),
+    "pace",
+)
 
 
 def scopes() -> tuple[str, ...]:
@@ -146,7 +150,24 @@ SCHEMAS = {
         },
         optional=("because",),
     ),
-    "Turn": Shape((TurnAnalysis,)),
+    "Turn": Shape(
+        (TurnAnalysis,),
+        more={"at": {**TEXT, "description": "when it was said, as the sender gave it; missing where the sender gave no time"}},
+        optional=("at",),
+    ),
+    "Pace": Shape(
+        (Pace,),
+        "How fast a conversation went, in seconds; null: there is no such thing, or a time that it needs is missing or out of order.",
+        more={
+            **{name: {"minimum": 0} for name in ("response_first", "response_longest", "silence_longest", "hold")},
+            "awaited": SHARE,
+            "silence_turn": COUNT,
+            "gaps": {"items": {"type": ["number", "null"], "minimum": 0}},
+            **{name: {"items": {"type": "integer", **COUNT}} for name in ("hold_turns", "transfer_turns")},
+            "holds": {"type": "integer", **COUNT, "description": "how often the customer was put on hold, as far as the sender tells"},
+            "transfers": {"type": "integer", **COUNT, "description": "how often it was handed on, as far as the sender tells"},
+        },
+    ),
     "NeedsReview": {
         "type": "object",
         "properties": {
@@ -186,6 +207,7 @@ SCHEMAS = {
                 "description": "how far the score rose from there to the customer's last turn",
             },
             "needs_review": ref("NeedsReview"),
+            "pace": {**ref("Pace"), "description": "missing in analyses of before there was one"},
         },
         optional=(*_SETS, "labels", "rules", *_OF_TRANSCRIPTS),
         also={"anyOf": [{"required": _SETS}, {"properties": {"taxonomy": {"not": {"pattern": "^voc/"}}}}]},

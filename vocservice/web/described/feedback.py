@@ -61,7 +61,14 @@ _RECORD: Json = {
     "received_at": "2026-03-04T19:15:52.624000+00:00",
     "analysis": EXAMPLE
     | {
-        "turns": [{"speaker": "customer", "text": EXAMPLE["text"], "sentiment": {"level": -1, "score": -0.5, "probabilities": {}}}],
+        "turns": [
+            {
+                "speaker": "customer",
+                "text": EXAMPLE["text"],
+                "sentiment": {"level": -1, "score": -0.5, "probabilities": {}},
+                "at": "2026-03-04T19:15:40Z",
+            }
+        ],
         "outcome": {
             "key": "resolved",
             "probability": 0.9,
@@ -73,6 +80,19 @@ _RECORD: Json = {
         "sentiment_recovery": 0.0,
         "needs_review": {"value": True, "probability": 0.8},
         "reasons": [{"key": "repeat_contact", "probability": 0.7, "evidence": []}],
+        "pace": {
+            "response_first": None,
+            "response_longest": None,
+            "awaited": None,
+            "silence_longest": None,
+            "silence_turn": None,
+            "gaps": [None],
+            "hold": None,
+            "hold_turns": [],
+            "holds": 0,
+            "transfer_turns": [],
+            "transfers": 0,
+        },
     },
 }
 

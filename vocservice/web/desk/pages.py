@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 from flask import Response, abort, jsonify, make_response, redirect, request, url_for
 
 from vocservice.errors import ConflictError
+from vocservice.pace import pace_of
 from vocservice.records import Json
 from vocservice.render import LEVEL_NAMES
 from vocservice.reporting.recovery import are_mended, causes_of
-from vocservice.rules.pace import pace_of
 from vocservice.store.accounts.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.store.analysed import issues
 from vocservice.store.database import now

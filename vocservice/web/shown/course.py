@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from vocservice.records import Json, Low
+from vocservice.records import Json, Low, Pace
 from vocservice.render import LEVEL_NAMES
 from vocservice.reporting.recovery import Fixed, Recovered, fixed, is_handling, is_unfixed, placed, recovered
-from vocservice.rules.pace import Pace
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.shown.view import name_of
 
@@ -82,14 +81,14 @@ def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy, *, is_
     outcome, scope = labels.get("outcome"), labels.get("scope")
     cells = list(_cells(result, labels, taxonomy))
     return Course(
-        first=_or_unknown(pace.first),
-        longest=_or_unknown(pace.longest),
+        first=_or_unknown(pace.response_first),
+        longest=_or_unknown(pace.response_longest),
         awaited=UNKNOWN if pace.awaited is None else f"{pace.awaited:.0%}",
-        silence=_or_unknown(pace.silence),
-        silent=0 if pace.silence is None else pace.gaps.index(pace.silence) + 1,
+        silence=_or_unknown(pace.silence_longest),
+        silent=0 if pace.silence_turn is None else pace.silence_turn + 1,
         gaps=tuple("" if gap is None else lasting(gap) for gap in pace.gaps),
         transfers=pace.transfers,
-        held="" if pace.held is None else lasting(pace.held),
+        held="" if pace.hold is None else lasting(pace.hold),
         recovered=_RECOVERED[recovered(outcome)],
         fixed=_FIXED[fixed(scope, is_mended=is_mended)],
         is_unfixed=is_unfixed(outcome, scope, is_mended=is_mended),

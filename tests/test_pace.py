@@ -2,7 +2,8 @@
 
 import pytest
 
-from vocservice.rules.pace import Pace, Said, pace_of, said_of
+from vocservice.pace import Said, pace_of, said_of
+from vocservice.records import Pace
 from vocservice.turns import moment
 
 UNKNOWN = None
@@ -33,13 +34,13 @@ def test_waits_and_silences(
     turns: list[tuple[str, int | None]], first: float | None, longest: float | None, awaited: float | None, silence: float | None
 ) -> None:
     found = pace_of(said(*turns))
-    minutes = [None if value is None else value / 60 for value in (found.first, found.longest, found.silence)]
+    minutes = [None if value is None else value / 60 for value in (found.response_first, found.response_longest, found.silence_longest)]
     assert (minutes, found.awaited, len(found.gaps)) == ([first, longest, silence], awaited, len(turns))
 
 
 def test_gaps_stand_before_their_turn() -> None:
     assert pace_of(said(("customer", 0), ("agent", 2), ("agent", None), ("customer", 5))).gaps == (None, 120.0, None, None)
-    assert pace_of([]) == Pace(None, None, None, None, ())
+    assert pace_of([]) == Pace()
 
 
 @pytest.mark.parametrize(
@@ -57,11 +58,22 @@ def test_gaps_stand_before_their_turn() -> None:
 )  # fmt: skip
 def test_holds_and_transfers_are_those_that_the_system_tells(turns: list[tuple[str, str, str | None]], transfers: int, held: float) -> None:
     pace = pace_of([said_of(*turn) for turn in turns])
-    assert (pace.transfers, pace.held) == (transfers, held)
+    assert (pace.transfers, pace.hold) == (transfers, held)
 
 
 def test_times_since_a_start_tell_the_pace() -> None:
     pace = pace_of(
         [said_of("customer", "Hello?", "00:00:01.250"), said_of("agent", "Hi.", "00:00:04"), said_of("customer", "Well.", "9:00")]
     )
-    assert (pace.first, pace.gaps) == (2.75, (None, 2.75, None))
+    assert (pace.response_first, pace.gaps) == (2.75, (None, 2.75, None))
+
+
+def test_the_longest_silence_holds_and_transfers_name_their_turns() -> None:
+    told = [
+        ("customer", "Hello?", "00:00:01"), ("system", "On hold", "00:00:03"), ("system", "Still on hold", "00:00:10"),
+        ("agent", "I am back.", "00:00:11"), ("system", "Transferring you to billing", "00:00:18"), ("system", "On hold", "00:00:20"),
+    ]  # fmt: skip
+    pace = pace_of([said_of(*turn) for turn in told])
+    assert (pace.silence_longest, pace.silence_turn) == (7, 2)
+    assert (pace.holds, pace.hold_turns, pace.transfers, pace.transfer_turns) == (2, (1, 5), 1, (4,))
+    assert pace_of([said_of("customer", "Hello?", None), said_of("agent", "Hi.", None)]).silence_turn is None
