@@ -57,14 +57,14 @@ def test_turns_make_a_transcript(turns: Any, fake: Analyser) -> None:
 
 
 def test_a_text_that_is_a_dialogue_makes_a_transcript(fake: Analyser) -> None:
-    text = "Customer: Where is my refund?\nAgent: It is on its way."
+    text = "Customer: Where is my refund?\nAgent: It is on its way.\nCustomer: Thanks."
     for x in (text, {"id": "r", "text": text}, [text], pd.DataFrame({"text": [text]})):
         found = fake.analyse(x)
         if isinstance(x, pd.DataFrame):
             assert list(found["text"]) == [text] and list(found["voc_scope"]) == ["experience_issue"]
         else:
             (result,) = found if isinstance(found, list) else [found]
-            assert [turn.speaker for turn in result.conversation.turns] == ["customer", "agent"]
+            assert [turn.speaker for turn in result.conversation.turns] == ["customer", "agent", "customer"]
 
 
 def test_a_record_keeps_its_id_and_a_text_is_numbered(fake: Analyser) -> None:

@@ -81,6 +81,7 @@ def test_an_odd_transcript_is_analysed_and_loses_nothing(turns: tuple[RawTurn, .
         assert bool(kept.text) == bool(given.text.strip(" \u200b")) and (SAID in given.text) <= (SAID in kept.text)
         assert (kept.sentiment is not None) == (given.speaker == "customer" and bool(kept.text))
     assert {reason.key for reason in talk.reasons} == {"agent_conduct", "repeat_contact", "abandoned"} and talk.low is not None
+    assert all(reason.evidence for reason in talk.reasons)
     for piece in evidence_in(found):
         assert piece.turn is not None and piece.text and talk.turns[piece.turn].text[piece.start : piece.end] == piece.text
         assert talk.turns[piece.turn].speaker != "system"

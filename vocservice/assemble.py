@@ -204,13 +204,13 @@ def _reasons(judgement: Judgement, dialogue: Dialogue, verbatim: Verbatim, score
 
 
 def _shown_by(key: str, dialogue: Dialogue, verbatim: Verbatim, scored: Scored) -> tuple[Evidence, ...]:
-    """What shows a reason: of a flag its evidence, or what says it most if it was not given; of conduct the agent's turn; else the end."""
+    """What shows a reason: of a flag its evidence, or what says it most if it was not given; of conduct the agent's turn; else the customer's last."""
     flags = scored.sets.get("flags")
     if isinstance(flags, MultiResult) and key in flags.probabilities:
         rows = next((given.evidence for given in flags.given if given.key == key), ()) or flags.best_rows(key)
         return evidence_of(rows, verbatim, scored.segments)
-    turn = conduct_turn(dialogue) if key == "agent_conduct" else max(scored.turns)
-    return () if turn is None else (_turn_evidence(verbatim, turn),)
+    turn = conduct_turn(dialogue) if key == "agent_conduct" else None
+    return (_turn_evidence(verbatim, max(scored.turns) if turn is None else turn),)
 
 
 def _turn_evidence(verbatim: Verbatim, turn: int) -> Evidence:

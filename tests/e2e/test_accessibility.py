@@ -2,6 +2,7 @@
 
 from itertools import product
 
+from web.test_hostile import WORDS
 from web.visiting import Office
 
 from e2e.places import Place, tour
@@ -14,6 +15,11 @@ SHAPES = {"wide": WIDE, "narrow": NARROW}
 
 def test_no_page_has_a_fault(office: Office, desk: Desk) -> None:
     assert [fault for place in tour(office, desk) for fault in (*failures(desk, place), *faults(desk, place))] == []
+
+
+def test_words_that_try_to_become_markup_are_nothing_to_the_browser(office: Office, desk: Desk) -> None:
+    """It would hold severe that it had to refuse what the content security policy forbids."""
+    assert [fault for place in tour(office, desk, WORDS[0]) for fault in failures(desk, place)] == []
 
 
 def failures(desk: Desk, place: Place) -> list[str]:

@@ -171,12 +171,13 @@ TALKS: dict[str, tuple[Any, dict[str, Any], str | None]] = {
 }  # fmt: skip
 
 
+PASTED_TEXT = f"{PASTED}\nAgent: Sorry."
 TEXTS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "standard_webhooks": ({"id": "1", "text": PASTED}, {}),
-    "generic": ({"key": "1", "said": PASTED}, {"id": "/key", "text": ["/said"]}),
+    "standard_webhooks": ({"id": "1", "text": PASTED_TEXT}, {}),
+    "generic": ({"key": "1", "said": PASTED_TEXT}, {"id": "/key", "text": ["/said"]}),
     "typeform": ({"event_id": "e1", "event_type": "form_response", "form_response": {
         "token": "1", "submitted_at": "2026-01-05T09:00:00Z", "definition": {"fields": [{"id": "f", "title": "Why?", "type": "long_text"}]},
-        "answers": [{"type": "text", "text": PASTED, "field": {"id": "f", "type": "long_text"}}]}}, {}),
+        "answers": [{"type": "text", "text": PASTED_TEXT, "field": {"id": "f", "type": "long_text"}}]}}, {}),
 }  # fmt: skip
 
 
@@ -184,7 +185,14 @@ TEXTS: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_a_text_that_is_a_dialogue_is_parted_whoever_sends_it(name: str) -> None:
     verbatim = only(name, *TEXTS[name]).verbatim
     assert verbatim.text is None
-    assert [(turn.speaker, turn.text) for turn in verbatim.turns] == [("agent", "Hello"), ("customer", "It broke.\n\nTwice.")]
+    said = [("agent", "Hello"), ("customer", "It broke.\n\nTwice."), ("agent", "Sorry.")]
+    assert [(turn.speaker, turn.text) for turn in verbatim.turns] == said
+
+
+def test_a_form_with_roles_stays_what_the_customer_said() -> None:
+    text = "Customer:\nAgent: Maria\nComments: Great help, thanks!"
+    event = only("generic", {"key": "1", "said": text}, {"id": "/key", "text": ["/said"]})
+    assert event.verbatim.text == text and event.verbatim.turns == ()
 
 
 @pytest.mark.parametrize("name", TALKS)

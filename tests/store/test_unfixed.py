@@ -87,6 +87,14 @@ def test_the_model_is_believed_where_no_one_decided(bench: Bench, scope: str, ou
     assert listed(bench, lead(bench)) == [record_id][:is_listed]
 
 
+def test_a_record_that_comes_again_as_a_text_was_recovered_no_longer(bench: Bench) -> None:
+    record_id, user = stored(bench, talk("both")), lead(bench)
+    assert listed(bench, user) == [record_id]
+    urgent = (Label("churn_risk", 0.9, ()), Label("escalation", 0.9, ()))
+    assert stored(bench, analysis("I want to complain.", flags=urgent), version="2") == record_id
+    assert listed(bench, user) == [] and bench.rows(schema.review_causes) == [] and len(bench.rows(schema.reviews)) == 1
+
+
 def test_a_decision_wins_over_the_model_until_it_is_undone(bench: Bench) -> None:
     stands, other = stored(bench, talk("both")), stored(bench, talk("service_complaint"), record="s")
     user = lead(bench)

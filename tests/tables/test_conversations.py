@@ -215,7 +215,7 @@ def test_files_that_hold_no_conversation_are_rejected_by_their_name(name: str, c
 
 DIALOGUES = {
     "Agent: Hello\r\nCustomer: It broke.\n\nTwice.\nAgent Anna: Sorry.": ["agent", "customer", "agent"],
-    "[10:30] Customer: Order: 7\nwhere is it?\nSupport: On its way.": ["customer", "agent"],
+    "[10:30] Customer: Order: 7\nwhere is it?\nSupport: On its way.\nCustomer: Thanks.": ["customer", "agent", "customer"],
     "Look what I got.\nAgent: rude\nCustomer: me": ["customer"],
     "Agent: rude\nthat is all": ["customer"],
     "Staff: rude\nManager: absent": ["customer"],
@@ -223,6 +223,25 @@ DIALOGUES = {
     "Agent: Hello Customer: Hi": ["customer"],
     "Guest: me\nUser: me too": ["customer"],
 }
+
+
+FORMS = (
+    "Customer: John Smith\nAgent: Mary Poppins\nComment: I waited three weeks and nobody called back.",
+    "Patient: Mrs Hill\nSpecialist: Dr Roe\nWe waited two hours and nobody said sorry.",
+    "User: jdoe\nSystem: macOS 14\nIssue: it crashes when I export.",
+    "Staff: very friendly, checked us in fast.\nRoom: small\nGuest: 2 adults\nBreakfast: cold",
+    "Support: 4/5\nValue: 3/5\nUser: easy to use",
+    "Manager: refused a refund and laughed.\nMember: since 2011, never again.",
+    "Customer: John Smith\nAgent: Mary Poppins\nManager: Ann Hill",
+    "Customer:\nAgent: Maria\nComments: Great help, thanks!",
+    "Agent: Maria\nCustomer:\nAgent: Joe",
+)
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_a_form_is_no_dialogue(text: str, tmp_path: Path) -> None:
+    found = only(tmp_path / "t.jsonl", json.dumps({"id": "1", "text": text}))
+    assert (found.text, found.turns) == (text, ())
 
 
 @pytest.mark.parametrize("text", DIALOGUES)

@@ -510,7 +510,7 @@ def test_an_analyst_uploads_chooses_columns_starts_and_downloads(pages: tuple[Of
     assert ada.post(start, {"column.text": "words", "format": "jsonl"}).status_code == 303
     waiting = ada.page(path)
     assert any(meta.get("http-equiv") == "refresh" for meta in waiting.all("meta"))
-    assert [part["data-again"] for part in waiting.all("section") if "data-again" in part] == ["5"]
+    assert [part["data-again"] for part in waiting.all("div") if "data-again" in part] == ["5"]
     assert not any(meta.get("http-equiv") == "refresh" for meta in ada.page(f"{path}?refresh=off").all("meta"))
     assert "labelled so far" not in waiting.words
     put_shards(desk, path.rpartition("/")[2], "The app crashed.", output_format="jsonl")

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 import python_calamine
+import xlsxwriter
 from sqlalchemy import select, update
 
 from vocservice.store import schema
@@ -56,6 +57,21 @@ def test_csv_and_excel_hold_the_same_rows_and_no_formula(office: Office) -> None
     header, cells = book.get_sheet_by_index(0).to_python()
     assert dict(zip(header, cells, strict=True))["text"] == "=1+1 crashed" and list(row) == header
     assert json.loads(browser.client.get("/desk/decisions.jsonl").data)["stages"] == "use|purchase"
+
+
+def test_a_workbook_that_came_back_changed_is_a_new_decision(office: Office) -> None:
+    record, ada, grace = office.record(), office.browser(name="Ada"), office.browser(name="Grace")
+    decide(ada, record)
+    book = python_calamine.load_workbook(io.BytesIO(ada.client.get("/desk/decisions.xlsx").data))
+    header, cells = book.get_sheet_by_index(0).to_python()
+    changed = dict(zip(header, cells, strict=True)) | {"scope": "both", "sentiment": "-2"}
+    stream = io.BytesIO()
+    with xlsxwriter.Workbook(stream) as back:
+        sheet = back.add_worksheet()
+        sheet.write_row(0, 0, header)
+        sheet.write_row(1, 0, [changed[name] for name in header])
+    assert "1 stored as your decisions" in sent(grace, stream.getvalue(), "back.xlsx").text
+    assert (kept(office)[-1].user_id, kept(office)[-1].labels["scope"], kept(office)[-1].labels["sentiment"]) == (grace.user.id, "both", -2)
 
 
 def test_a_table_that_came_back_changed_is_a_new_decision_and_sent_again_nothing(office: Office) -> None:

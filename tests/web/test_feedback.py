@@ -62,7 +62,7 @@ def test_one_record_is_taken_and_its_analysis_is_found(door: Door) -> None:
 
 @pytest.mark.each_database
 def test_a_text_that_is_a_dialogue_is_kept_as_its_turns(door: Door) -> None:
-    taken = post(door, {"id": "r-1", "text": "Agent: Hello\nCustomer: It broke."}).get_json()
+    taken = post(door, {"id": "r-1", "text": "Agent: Hello\nCustomer: It broke.\nAgent: Sorry."}).get_json()
     assert taken["warnings"] == []
     with door.database.read() as connection:
         row = connection.execute(select(schema.records).where(schema.records.c.id == taken["record"])).one()
@@ -72,7 +72,7 @@ def test_a_text_that_is_a_dialogue_is_kept_as_its_turns(door: Door) -> None:
     with door.database.write() as connection:
         task = analyses.load_task(connection, door.vault, jobs.claim(connection, lease, limit=1, kinds=("analyse",))[0])
     assert task and task.verbatim.text is None
-    assert [(turn.speaker, turn.text) for turn in task.verbatim.turns] == [("agent", "Hello"), ("customer", "It broke.")]
+    assert [(turn.speaker, turn.text) for turn in task.verbatim.turns] == [("agent", "Hello"), ("customer", "It broke."), ("agent", "Sorry.")]
 
 
 def test_20_a_thousand_are_taken_in_order_and_a_replay_stores_none_twice(door: Door) -> None:

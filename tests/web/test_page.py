@@ -108,9 +108,9 @@ def test_the_labels_are_shown_with_evidence_probability_and_owner(client: FlaskC
 
 
 def test_a_pasted_dialogue_is_shown_by_turns(client: FlaskClient) -> None:
-    page = sent(client, "Agent: How can I help?\r\nCustomer: The app crashed.")
+    page = sent(client, "Agent: How can I help?\r\nCustomer: The app crashed.\r\nAgent: Sorry.")
     assert " ".join(page.words.split()).count("agentHow can I help?") == 1 and "customerThe app crashed." in page.words
-    assert len([p for p in page.all("p") if "text" in (p.get("class") or "").split()]) == 2
+    assert len([p for p in page.all("p") if "text" in (p.get("class") or "").split()]) == 3
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:20]))
@@ -175,4 +175,4 @@ def test_without_a_model_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     client = create_app(settings=Settings()).test_client()
     assert "No model is loaded yet" in client.get("/").text
     answer = client.post("/", data={"text": TEXT})
-    assert (answer.status_code, "no current bundle" in answer.text) == (503, True)
+    assert (answer.status_code, "No current bundle" in answer.text) == (503, True)

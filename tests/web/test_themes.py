@@ -269,7 +269,7 @@ def test_a_page_that_would_wait_says_so_and_asks_again(office: Office, monkeypat
     monkeypatch.setattr(themes, "_kept", never_in_time)
     answer = browser.client.get("/workbench/themes?stage=use")
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
-    assert "asks again by itself" in answer.text
+    assert "refreshes by itself" in answer.text
 
 
 def never_in_time(*_: object, **__: object) -> None:

@@ -6,6 +6,7 @@ A turn or a text that is itself such a dialogue, pasted whole, is parted.
 import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
 from vocservice.records import RawTurn, Speaker
@@ -60,9 +61,19 @@ def turns_of_lines(text: str, customers: Container[str] = (), *, only_roles: boo
 
 
 def dialogue(text: str) -> tuple[RawTurn, ...]:
-    """The turns of a text that is a dialogue, as of a turn that holds one; none of any other, which is the customer's words."""
-    found = tuple(parted([RawTurn("customer", text)])) if "\n" in text else ()
-    return found if len(found) > 1 else ()
+    """The turns of a text that is a dialogue, as of a turn that holds one; none of any other, which is the customer's words.
+
+    A form (`Customer: J. Smith`, `Agent: Maria`, `Comment: Nobody came.`) is none: in a dialogue somebody speaks again after another
+    did, the customer says something, and no line begins with a name that is no role.
+    """
+    found = tuple(parted([RawTurn("customer", text)])) if "\n" in text and _goes_to_and_fro(text) else ()
+    return found if any(turn.speaker == "customer" and turn.text for turn in found) else ()
+
+
+def _goes_to_and_fro(text: str) -> bool:
+    roles = [found.role for line in _whole(text).split("\n") if (found := prefixed(line))]
+    spoken = [role for role, _ in groupby(roles)]
+    return None not in roles and len(spoken) > len(set(spoken))
 
 
 def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:

@@ -135,8 +135,7 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
         connection.execute(delete(review_labels).where(review_labels.c.record_id == record_id))
     found = dict.fromkeys([*urgency.shown(labels), *(f"{urgency.RULES}.{hit.name}" for hit in hits)])
     insert_missing(connection, review_labels, [{"record_id": record_id, "label": label} for label in found])
-    if "turns" in result:
-        unfixed.note(connection, record_id, result, annotations.labels_held(connection, record_id, revision, result))
+    unfixed.note(connection, record_id, result, annotations.labels_held(connection, record_id, revision, result))
     return True
 
 

@@ -7,8 +7,9 @@ so that nothing that is moved in between leads elsewhere.
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO
 
@@ -68,7 +69,7 @@ def _found(stack: ExitStack, mine: int, parts: Parts) -> Sent:
             raise
         return _matching(stack, mine, parts)
     if stat.S_ISDIR(os.fstat(found).st_mode):
-        names = [name for name in _listed(found) if is_data(name)]
+        names = _few(name for name in _listed(found) if is_data(name))
         if not names:
             raise InputError(f"{shown_name(parts[-1])}: is a folder without Parquet files; name a file, or a pattern such as FOLDER/*.csv")
         return _several(parts, found, names)
@@ -84,10 +85,15 @@ def _matching(stack: ExitStack, mine: int, pattern: Parts) -> Sent:
     start = fixed(pattern)
     folder = _below(stack, mine, start)
     rest = pattern[len(start) :]
-    names = [name for name in _listed(folder) if fits(name, rest) or _is_in_folder(name, rest)]
+    names = _few(name for name in _listed(folder) if fits(name, rest) or _is_in_folder(name, rest))
     if not names:
         raise FileNotFoundError
     return _several(pattern, folder, names)
+
+
+def _few(names: Iterable[Parts]) -> list[Parts]:
+    """No more of them than shows that they are too many."""
+    return list(islice(names, MOST_FILES + 1))
 
 
 def _is_in_folder(name: Parts, pattern: Parts) -> bool:

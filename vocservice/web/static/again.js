@@ -6,7 +6,7 @@
     const answer = await fetch(location.href);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const next = answer.ok && page.querySelector("[data-again]");
-    if (answer.ok && !next) location.reload();
+    if ((answer.ok || answer.status === 404) && !next) location.reload();
     if (next) part.replaceChildren(...next.childNodes);
   };
   const watch = async () => {
