@@ -204,7 +204,7 @@ def _reasons(judgement: Judgement, dialogue: Dialogue, verbatim: Verbatim, score
 
 
 def _shown_by(key: str, dialogue: Dialogue, verbatim: Verbatim, scored: Scored) -> tuple[Evidence, ...]:
-    """What shows a reason: of a flag its evidence, or what says it most if it was not given; of conduct the agent's turn; else the customer's last."""
+    """Of a flag its evidence, or what says it most if it was not given; of conduct the agent's turn; else the customer's last."""
     flags = scored.sets.get("flags")
     if isinstance(flags, MultiResult) and key in flags.probabilities:
         rows = next((given.evidence for given in flags.given if given.key == key), ()) or flags.best_rows(key)

@@ -83,7 +83,8 @@ def _rule(browser: Browser, words: str) -> str:
 
 
 def _records(office: Office, browser: Browser, words: str) -> Iterator[str]:
-    """One on which two readers differ, one to be read second by who uses the browser, one that waits, one that somebody decided."""
+    """One on which two readers differ, one to be read second by who uses the browser, one that waits, one that somebody decided, and one
+    that another person has open."""
     turns = tuple((speaker, words or text) for speaker, text in TALK)
     text, again = turns[0][1], turns[2][1]
     disputed = office.record(
@@ -110,7 +111,12 @@ def _records(office: Office, browser: Browser, words: str) -> Iterator[str]:
     assert browser.send("/desk", "/desk/bulk", act).status_code == 303
     if words:
         _say(office, disputed, words)
-    yield from (disputed, second, waiting, settled)
+    held = office.record(**said)
+    grace.page(f"/desk/{held}")
+    with office.database.write() as connection:  # however long the tour takes
+        theirs = update(schema.claims).where(schema.claims.c.record_id == held)
+        connection.execute(theirs.values(lease_until=now(connection) + timedelta(days=1)))
+    yield from (disputed, second, waiting, settled, held)
 
 
 def _decide(browser: Browser, record: str, fields: Mapping[str, str], to: str = "") -> None:

@@ -57,10 +57,14 @@ class Place:
     status: int = 200
 
 
-def tour(office: Office, desk: Desk) -> Iterator[Place]:
-    """Every place in turn, once it is shown in a browser: to nobody in particular, then to an admin."""
-    admin = office.browser("admin", name="Ada Lovelace")
-    ids = furnished(office, admin)
+def tour(office: Office, desk: Desk, words: str = "") -> Iterator[Place]:
+    """Every place in turn, once it is shown in a browser: to nobody in particular, then to an admin.
+
+    Args:
+        words: stands for all that others wrote; their own by default.
+    """
+    admin = office.browser("admin", name=words or "Ada Lovelace")
+    ids = furnished(office, admin, words)
     for place in outside(admin.user.email, ids):
         desk.forget()
         yield _shown(desk, place)
@@ -109,9 +113,10 @@ def inside(office: Office, ids: Ids) -> Iterator[Place]:
         words = [named.get(part, part) for part in re.split(r"[/?&=]", path) if part]
         yield Place("-".join(words) or "start", path)
     one = {name.removesuffix("_id"): values[0] for name, values in ids.items()}
-    _, _, waiting, settled = ids["record_id"]
+    _, _, waiting, settled, held = ids["record_id"]
     yield from _of_start()
     yield from _of_desk(f"/desk/{waiting}", f"/desk/{settled}", waiting)
+    yield from _of_held(f"/desk/{held}")
     yield from _of_decisions(waiting, settled)
     yield from _of_rules(f"/rules/{one['rule']}")
     yield from _of_admin(one)
@@ -161,6 +166,13 @@ def _of_desk(waiting: str, settled: str, record_id: str) -> Iterator[Place]:
     yield Place("several-no-undo", "/desk", "/desk/bulk/blk_none/undo", status=400)
     yield Place("view-nameless", "/desk", "/desk/views", {"name": ""}, status=400)
     yield Place("view-not-there", "/desk", "/desk/views/view_none/delete", status=400)
+
+
+def _of_held(held: str) -> Iterator[Place]:
+    """A decision is sent that was begun before the other person took the record over."""
+    begun = {"submission": "begun-before-they-had-it", "revision": "1", "bundle": "fake-1", "steps": "0", "draft_version": "0"}
+    yield Place("held-conflict", held, held, {**begun, "decision": "confirm", "note": "I call them back."}, status=409)
+    yield Place("taken-over", held, f"{held}/take")
 
 
 def _of_decisions(waiting: str, settled: str) -> Iterator[Place]:

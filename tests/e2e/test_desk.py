@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,8 @@ from vocservice.inference.bundle import default_bundle, load_bundle
 from vocservice.paths import config_path
 from vocservice.records import Analysis, Factor, Label, Scope
 from vocservice.store import schema
+from vocservice.store.database import now
+from vocservice.store.review import claims
 from vocservice.store.review.annotations import given_labels
 
 pytestmark = needs_browser
@@ -138,9 +141,10 @@ def test_a_lead_works_through_twenty_transcripts_by_keys_and_what_was_decided_tr
     contested = at(lead)
     assert len({corrected, skipped, contested}) == 3
     second.open(f"/desk/{contested}")
-    assert "Ada has this open" in second.words
-    second.press("x")  # all the same
+    assert "Ada has this open" in second.words and not second.driver.find_elements("name", "decision")
     note(lead, "still open")
+    second.press("t")
+    second.press("x")
     lead.press("a")
     assert "What stands now: not a problem by Grace" in lead.words and at(lead) == contested
     assert [decision for decision, _ in standing(office, contested)] == ["dismiss"]  # nothing was overwritten
@@ -157,6 +161,8 @@ def test_a_lead_works_through_twenty_transcripts_by_keys_and_what_was_decided_tr
         lead.press("a" if number % 2 else "x")
     assert [decision for decision, _ in standing(office, mistaken)] == ["dismiss"]
 
+    lead.open(f"/desk/{at(second)}")  # which they have open since they decided
+    lead.press("t")
     lead.press("/")
     lead.type(Keys.ESCAPE)  # out of the filters, which the key leads to
     assert "2 waiting, 18 decided" in lead.words and skipped in lead.driver.page_source
@@ -184,6 +190,35 @@ def test_a_lead_works_through_twenty_transcripts_by_keys_and_what_was_decided_tr
     results = vocservice.load(folder).analyse([{"id": line["id"], "turns": line["turns"]} for line in lines.values()])
     assert all(isinstance(result, Analysis) and result.conversation and result.model == "mine-2" for result in results)
     assert [result.id for result in results] == records
+
+
+def test_a_page_that_is_seen_keeps_its_record_and_is_told_who_took_it_over(
+    office: Office, desks: list[Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "RENEWED_EVERY", timedelta(seconds=0.5))
+    record, (lead, second) = flagged(office, 0), desks
+    lead.sign_in(office.user(name="Ada").email)
+    second.sign_in(office.user(name="Grace").email)
+    lead.open(f"/desk/{record}")
+    with office.database.write() as connection:
+        soon = now(connection) + timedelta(seconds=60)
+        connection.execute(schema.claims.update().values(lease_until=soon))
+    lead.until(lambda: held_until(office) > soon)
+    note(lead, "mine")
+    second.open(f"/desk/{record}")
+    second.press("t")
+    lead.until(lambda: "Grace has this open now." in lead.words)
+    lead.press("a")
+    assert "kept as your draft" in lead.words and "Your note: mine" in lead.words and standing(office, record) == []
+    lead.press("t")
+    assert lead.driver.find_element("id", "note").get_attribute("value") == "mine"
+    lead.press("a")
+    assert [decision for decision, _ in standing(office, record)] == ["confirm"]
+
+
+def held_until(office: Office) -> Any:
+    with office.database.read() as connection:
+        return connection.execute(select(schema.claims.c.lease_until)).scalar_one()
 
 
 def choose_all_and_confirm(desk: Desk) -> None:

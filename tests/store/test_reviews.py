@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from store.bench import Bench, said, work_off
+from vocservice.errors import ConflictError
 from vocservice.store import schema
 from vocservice.store.accounts import users
+from vocservice.store.accounts.users import User
 from vocservice.store.database import now
-from vocservice.store.review import claims, reviews
+from vocservice.store.review import claims, holders, reviews
 from vocservice.store.review.reviews import Choice
 
 LINES = [("both", "chat", 0), ("both", None, 0), ("neither", "chat", 90), (None, "phone", 0), ("both", "chat", None)]
@@ -73,21 +75,41 @@ def test_lines_that_are_decided_are_not_walked_to_count_those_that_wait(bench: B
     assert any("workspace_id=? AND decided_at=?" in step for step in plan)
 
 
+def leads(bench: Bench, names: str) -> list[User]:
+    whose = {"role": "support_lead", "password": "correct horse battery", "actor": "test"}
+    with bench.database.write() as connection:
+        return [users.add(connection, bench.workspace, email=f"{name}@example.org", name=name, **whose) for name in names]
+
+
+def test_a_claim_moves_to_who_takes_over_and_only_its_holder_passes_until_it_runs_out(bench: Bench) -> None:
+    filled(bench)
+    ada, grace, joan = leads(bench, "agj")
+    record_id = bench.rows(schema.records)[0]["id"]
+    with bench.database.write() as connection:
+        for user in (ada, grace):
+            holders.check(connection, user, record_id)  # nobody has it
+        assert claims.take(connection, ada, record_id).user_id == claims.take(connection, grace, record_id).user_id == ada.id
+        holders.check(connection, ada, record_id)
+        with pytest.raises(ConflictError, match="another person") as refused:
+            holders.check(connection, grace, record_id)
+        assert (refused.value.code, refused.value.status) == ("review_held", 409)
+        assert claims.take_over(connection, grace, record_id).user_id == grace.id
+        holders.check(connection, grace, record_id)
+        with pytest.raises(ConflictError):
+            holders.check(connection, ada, record_id)
+        claims.release(connection, ada, record_id)  # no longer theirs to give up
+        assert claims.take(connection, joan, record_id).user_id == grace.id
+        connection.execute(schema.claims.update().values(lease_until=now(connection)))
+        holders.check(connection, ada, record_id)
+        assert claims.take_over(connection, joan, record_id).user_id == joan.id  # free again: from nobody
+    told = [row["details"] for row in bench.rows(schema.audit) if row["action"] == "review.take_over"]
+    assert told == [{"from": ada.id}]
+
+
 def test_the_next_record_is_claimed_past_what_others_claim_in_this_moment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(bench)
+    ada, grace = leads(bench, "ag")
     with bench.database.write() as connection:
-        ada, grace = (
-            users.add(
-                connection,
-                bench.workspace,
-                email=f"{name}@example.org",
-                name=name,
-                role="support_lead",
-                password="correct horse battery",
-                actor="test",
-            )
-            for name in "ag"
-        )
         taken = claims.take_following(connection, ada, Choice())
         free = reviews.following(connection, grace, Choice())
     looked = iter([taken, free])  # what two transactions of a moment see: the first is claimed between the look and the claim

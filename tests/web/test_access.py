@@ -35,7 +35,7 @@ def expected(method: str, rule: str) -> str:
     """Written down apart from the code."""
     if rule.startswith("/login") or rule == "/theme":
         return ""
-    if rule.startswith("/admin/") or (method == "POST" and rule.startswith("/rules") and rule != "/rules/test"):
+    if rule == "/admin" or rule.startswith("/admin/") or (method == "POST" and rule.startswith("/rules") and rule != "/rules/test"):
         return "admin"
     return "support_lead" if f"{method} {rule}".startswith(LEAD) else "analyst"
 

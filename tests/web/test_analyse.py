@@ -57,7 +57,11 @@ def test_a_transcript_with_times_tells_them_and_its_pace(client: FlaskClient) ->
 def test_a_text_that_is_a_dialogue_gives_a_conversation(client: FlaskClient) -> None:
     text = "Agent: How can I help?\r\nCustomer: The app crashed.\r\nAgent: Sorry."
     body = client.post(ANALYSE, json={"id": "t", "text": text}).get_json()
-    assert [(turn["speaker"], turn["text"]) for turn in body["turns"]] == [("agent", "How can I help?"), ("customer", "The app crashed."), ("agent", "Sorry.")]
+    assert [(turn["speaker"], turn["text"]) for turn in body["turns"]] == [
+        ("agent", "How can I help?"),
+        ("customer", "The app crashed."),
+        ("agent", "Sorry."),
+    ]
     assert "turns" not in client.post(ANALYSE, json={"text": "The app crashed.\nAgent: sorry\nCustomer: well"}).get_json()
 
 

@@ -61,6 +61,17 @@ def test_what_somebody_decided_meanwhile_is_left_as_it_is(office: Office) -> Non
     assert sorted(row.decision for row in rows(office, schema.annotations)) == ["confirm", "dismiss"]
 
 
+def test_what_somebody_else_has_open_is_not_decided_with_the_rest_but_may_be_assigned(office: Office) -> None:
+    records = [office.record() for _ in range(3)]
+    ada, grace = office.browser(name="Ada"), office.browser(name="Grace")
+    ada.page(f"/desk/{records[0]}")
+    grace.page(f"/desk/{records[1]}")
+    words = " ".join(grace.page(act(grace, "confirm", records).location).words.split())
+    assert "Confirmed: 2 records. 1 left as it was: decided by somebody else or open to them" in words
+    assert {row.record_id for row in rows(office, schema.annotations)} == {*records[1:]}
+    assert "Assigned: 1 record." in grace.page(act(grace, f"assign:{grace.user.id}", records[:1]).location).words
+
+
 def test_the_same_form_sent_twice_is_one_act(office: Office) -> None:
     records, browser = [office.record() for _ in range(2)], office.browser()
     form = browser.page("/desk").form("/desk/bulk")

@@ -1,6 +1,7 @@
 """Tests of the review desk: the queue, decisions that overwrite nothing, undo, leases, and texts that try to become markup."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -26,6 +27,16 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 def decided(browser: Browser, record: str, decision: str = "confirm", **fields: object):  # type: ignore[no-untyped-def]
     return browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": decision, **fields})
+
+
+def taken_over(browser: Browser, record: str) -> None:
+    answer = browser.send(f"/desk/{record}", f"/desk/{record}/take")
+    assert (answer.status_code, answer.location) == (303, f"/desk/{record}")
+
+
+def holds(browser: Browser, record: str) -> bool:
+    """Whether the page has the form of a decision."""
+    return any(form["action"] == f"/desk/{record}" for form in browser.page(f"/desk/{record}").forms)
 
 
 def rows(office: Office, table):  # type: ignore[no-untyped-def]
@@ -140,6 +151,7 @@ def test_two_who_decide_the_same_do_not_overwrite_each_other(office: Office) -> 
     record = office.record()
     first, second = office.browser(name="Ada"), office.browser(name="Grace")
     late = second.page(f"/desk/{record}").form(f"/desk/{record}")
+    taken_over(first, record)
     assert decided(first, record, "dismiss").status_code == 303
     answer = second.post(late, {"decision": "confirm", "note": "mine"})
     assert answer.status_code == 409
@@ -205,6 +217,87 @@ def test_two_leads_get_different_records_however_close_they_press(office: Office
     first.send(f"/desk/{taken[0]}", f"/desk/{taken[0]}", {"decision": "confirm"})
     (third,) = records - {*taken}
     assert (following(second), following(second, after=taken[1])) == (taken[1], third)
+
+
+def test_what_another_has_open_is_read_and_taken_over_by_a_button(office: Office) -> None:
+    record, ada, grace, admin = office.record(), office.browser(name="Ada"), office.browser(name="Grace"), office.browser("admin")
+    assert holds(ada, record)
+    (held,) = rows(office, schema.claims)
+    page = grace.page(f"/desk/{record}")
+    assert f"Ada has this open until {held.lease_until:%H:%M}" in page.words
+    assert [one["data-key"] for one in page.all("button") if "Take over" in page.words and one.get("data-key")] == ["t"]
+    assert not holds(grace, record) and not holds(admin, record)
+    assert {form["action"] for form in page.forms} >= {f"/desk/{record}/take", "/desk/bulk"}  # to assign it, or have it come back later
+    taken_over(grace, record)
+    assert holds(grace, record) and not holds(ada, record) and "Grace has this open" in ada.page(f"/desk/{record}").words
+    taken_over_again = grace.post(
+        {"action": f"/desk/{record}/take", "fields": grace.page(f"/desk/{record}").form(f"/desk/{record}")["fields"]}
+    )
+    assert taken_over_again.status_code == 303
+    with office.database.read() as connection:
+        acts = connection.execute(select(schema.audit.c.actor, schema.audit.c.action, schema.audit.c.details)).all()
+        assert audit.first_broken(connection) is None
+    assert [(act.actor, act.details) for act in acts if act.action == "review.take_over"] == [(grace.user.actor, {"from": ada.user.id})]
+
+
+def test_only_who_may_decide_takes_over_and_only_what_is_theirs_to_see(office: Office) -> None:
+    record, foreign = office.record(), office.record(workspace=ELSEWHERE)
+    lead, analyst = office.browser(), office.browser("analyst")
+    form = lead.page(f"/desk/{record}").form(f"/desk/{record}")
+    token = dict(analyst.page("/preferences").form("/preferences")["fields"])["token"]
+    for act in ("take", "claim"):
+        assert analyst.post({**form, "action": f"/desk/{record}/{act}"}, {"token": token}).status_code == 403
+        assert lead.post({**form, "action": f"/desk/{record}/{act}"}, {"token": "of another site"}).status_code == 403
+        assert lead.post({**form, "action": f"/desk/{foreign}/{act}"}).status_code == 404
+    assert [(row.record_id, row.user_id) for row in rows(office, schema.claims)] == [(record, lead.user.id)]
+
+
+def test_a_decision_on_what_another_took_over_is_refused_and_kept_as_a_draft(office: Office) -> None:
+    record, ada, grace = office.record(), office.browser(name="Ada"), office.browser(name="Grace")
+    form = ada.page(f"/desk/{record}").form(f"/desk/{record}")
+    taken_over(grace, record)
+    for fields in ({"decision": "confirm"}, {"decision": "correct", "stages": ["use", "purchase", "advocacy", "discovery"]}):
+        answer = ada.post(form, {"note": "mine", "scope": "both", "draft_version": len(rows(office, schema.drafts)), **fields})
+        page = Page(answer.text)
+        assert answer.status_code == (409 if fields["decision"] == "confirm" else 422)
+        assert "what you chose is kept as your draft" in page.words and "Grace has this open" in page.words and "mine" in page.words
+        assert f"/desk/{record}" not in {one["action"] for one in page.forms}
+    late = ada.post(form, {"decision": "confirm", "note": "older"})  # from a window that knows of no draft
+    assert late.status_code == 409 and "a newer draft of yours" in late.text and "older" in late.text
+    assert rows(office, schema.annotations) == [] and [row.note for row in rows(office, schema.drafts)] == ["mine"]
+    taken_over(ada, record)
+    back = ada.page(f"/desk/{record}").form(f"/desk/{record}")
+    assert ("scope", "both") in back["fields"]
+    assert ada.post(back, {"decision": "correct", "stages": ["use"]}).status_code == 303
+
+
+def test_a_decision_on_what_nobody_holds_any_longer_is_taken(office: Office) -> None:
+    record, ada, grace = office.record(), office.browser(name="Ada"), office.browser(name="Grace")
+    form = ada.page(f"/desk/{record}").form(f"/desk/{record}")
+    taken_over(grace, record)
+    with office.database.write() as connection:
+        connection.execute(update(schema.claims).values(lease_until=now(connection)))
+    assert ada.post(form, {"decision": "confirm"}).status_code == 303
+    assert [row.user_id for row in rows(office, schema.annotations)] == [ada.user.id]
+
+
+def test_an_open_page_renews_its_claim_and_is_told_who_has_it_now_without_lengthening_the_session(office: Office) -> None:
+    record, ada, grace = office.record(), office.browser(name="Ada"), office.browser(name="Grace")
+    page = ada.page(f"/desk/{record}")
+    form = page.form(f"/desk/{record}")
+    (data,) = (one for one in page.all("form") if "data-claim" in one)
+    assert (data["data-claim"], data["data-seconds"]) == (f"/desk/{record}/claim", "200.0")
+    with office.database.write() as connection:
+        soon = now(connection) + timedelta(seconds=30)
+        connection.execute(update(schema.claims).values(lease_until=soon))
+        connection.execute(update(schema.sessions).values(seen_at=now(connection) - timedelta(minutes=50)))
+    before = {row.seen_at for row in rows(office, schema.sessions)}
+    assert ada.post({**form, "action": data["data-claim"]}).get_json() == {"holder": ""}
+    assert {row.seen_at for row in rows(office, schema.sessions)} == before
+    assert rows(office, schema.claims)[0].lease_until > soon
+    taken_over(grace, record)
+    assert ada.post({**form, "action": data["data-claim"]}).get_json() == {"holder": "Grace"}
+    assert rows(office, schema.claims)[0].user_id == grace.user.id
 
 
 def following(browser: Browser, **query: str) -> str:
@@ -374,6 +467,7 @@ def test_a_strange_transcript_is_shown_whole_and_decided(office: Office, turns: 
     page = browser.page(f"/desk/{record}")
     shown = [part for part in page.all("p") if str(part.get("id", "")).startswith("turn-")]
     assert len(shown) == len(turns) and "\u202e" not in page.words
+    assert len(page.all("text")) <= 21  # numbers under the line of sentiment that can be told apart
     assert decided(browser, record).status_code == 303
 
 

@@ -72,7 +72,8 @@ def test_a_text_that_is_a_dialogue_is_kept_as_its_turns(door: Door) -> None:
     with door.database.write() as connection:
         task = analyses.load_task(connection, door.vault, jobs.claim(connection, lease, limit=1, kinds=("analyse",))[0])
     assert task and task.verbatim.text is None
-    assert [(turn.speaker, turn.text) for turn in task.verbatim.turns] == [("agent", "Hello"), ("customer", "It broke."), ("agent", "Sorry.")]
+    said = [("agent", "Hello"), ("customer", "It broke."), ("agent", "Sorry.")]
+    assert [(turn.speaker, turn.text) for turn in task.verbatim.turns] == said
 
 
 def test_20_a_thousand_are_taken_in_order_and_a_replay_stores_none_twice(door: Door) -> None:

@@ -8,9 +8,10 @@ from e2e.places import FILES, filled, inside, outside, paths
 
 from web.visiting import Browser, Office
 
-# What is sent there only leads on, to a page or a file.
+# What is sent there only leads on, to a page or a file, or answers a script.
 ONLY_LEAD_ON = {
     "desk.skip",
+    "desk.renew",
     "login.choose_theme",
     "login.keep_preferences",
     "login.leave",

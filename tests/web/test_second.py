@@ -94,10 +94,23 @@ def test_of_two_who_read_in_the_same_moment_the_first_counts(office: Office, mon
     form = joan.page(f"/desk/{record}").form(f"/desk/{record}")
     with office.database.read() as connection:
         before = second._waits_for(connection, joan.user, record)
+    grace.send(f"/desk/{record}", f"/desk/{record}/take")
     decide(grace, record)
     monkeypatch.setattr(second, "_waits_for", lambda *_: before)
     assert joan.post(form, {"decision": "dismiss"}).status_code == 409
     assert [(row.user_id, row.is_agreed) for row in readings(office)] == [(grace.user.id, True)]
+
+
+def test_a_second_reading_of_what_another_holds_is_refused(office: Office) -> None:
+    record, ada, grace, joan = office.record(), *(office.browser(name=name) for name in ("Ada", "Grace", "Joan"))
+    decide(ada, record)
+    form = joan.page(f"/desk/{record}").form(f"/desk/{record}")
+    grace.send(f"/desk/{record}", f"/desk/{record}/take")
+    answer = joan.post(form, {"decision": "dismiss"})
+    assert answer.status_code == 409 and "another person has this record open" in answer.text.lower()
+    assert [row.user_id for row in readings(office)] == [None]
+    decide(grace, record)
+    assert [row.user_id for row in readings(office)] == [grace.user.id]
 
 
 def test_nobody_reads_another_workspace_s_records(office: Office) -> None:

@@ -449,7 +449,7 @@ def test_while_records_are_read_the_page_says_so(office: Office, page: str, monk
     monkeypatch.setattr("vocservice.store.analysed.packed.catch_up", lambda *given: time.sleep(0.3) or catch_up(*given))
     answer = browser.client.get(page)
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
-    assert "the workspace holds 1" in answer.text
+    assert "0 of 1 records read" in answer.text
 
 
 def test_a_file_is_not_waited_for_as_long_as_records_are_read(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

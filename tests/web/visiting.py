@@ -87,6 +87,8 @@ class Office:
         hash_fast(monkeypatch)
         read_twice(monkeypatch, second_share)  # not the share of the installation, which would choose by the ids of the day
         monkeypatch.setattr("vocservice.web.workbench.looking.SMALL_SECONDS", 60.0)  # whole pages, however slow the machine is
+        for page in ("pages", "issues", "asking", "comparing", "themes"):
+            monkeypatch.setattr(f"vocservice.web.workbench.{page}.PATIENCE_SECONDS", 60.0)
         self.door = Door(folder)
         self.app, self.database = self.door.app, self.door.database
         self.mail(sends=sends_mail)

@@ -18,7 +18,7 @@ from vocservice.store.accounts.users import User
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
-from vocservice.store.review import sampling, unfixed
+from vocservice.store.review import holders, sampling, unfixed
 from vocservice.store.schema import analyses, annotations, claims, drafts, records, reviews, users
 
 Decision = Literal["confirm", "dismiss", "correct"]
@@ -106,7 +106,8 @@ def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft
 
     Raises:
         InputError: the record is gone (`record_unknown`).
-        ConflictError: somebody decided, or the record changed, since the form was made (`review_conflict`).
+        ConflictError: somebody decided, or the record changed, since the form was made (`review_conflict`), or another
+            person holds it (`review_held`).
     """
     held = _locked(connection, user.workspace_id, record_id)
     history = listed(connection, user.workspace_id, record_id)
@@ -114,6 +115,7 @@ def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft
         return next(annotation for annotation in history if annotation.id == repeated)
     if (held.revision, held.bundle, steps(history)) != (seen.revision, seen.bundle, seen.steps):
         raise ConflictError("somebody decided on this record, or it changed, since you opened it", code="review_conflict")
+    holders.check(connection, user, record_id)
     values = {
         "id": new_id("ann"),
         "record_id": record_id,

@@ -1,7 +1,7 @@
 """One act on several records in, what was done and what was left out; the whole is taken back by one undo.
 
-Every record is done in one transaction, each by the rules of a single decision: what changed since the list was made is left
-as it is, and counted.
+Every record is done in one transaction, each by the rules of a single decision: what changed since the list was made, or another
+person holds, is left as it is, and counted.
 """
 
 import hashlib

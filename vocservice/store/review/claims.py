@@ -3,28 +3,22 @@
 The next record of the queue is chosen and claimed in one transaction.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, update
 
+from vocservice.store import audit
 from vocservice.store.accounts.users import User
+from vocservice.store.audit import Act
 from vocservice.store.database import now
-from vocservice.store.review import reviews
+from vocservice.store.review import holders, reviews
+from vocservice.store.review.holders import Claim
 from vocservice.store.review.reviews import Choice
 from vocservice.store.rows import insert_if_new
-from vocservice.store.schema import claims, users
+from vocservice.store.schema import claims
 
 LEASE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Who looks at a record, and until when if they do nothing."""
-
-    user_id: str
-    name: str
-    lease_until: datetime
+RENEWED_EVERY = LEASE / 3  # by an open page: one that is missed loses nothing
 
 
 def take(connection: Connection, user: User, record_id: str, *, lease: timedelta = LEASE) -> Claim:
@@ -35,7 +29,21 @@ def take(connection: Connection, user: User, record_id: str, *, lease: timedelta
     if not insert_if_new(connection, claims, values):
         mine = (claims.c.record_id == record_id, claims.c.user_id == user.id)
         connection.execute(update(claims).where(*mine).values(lease_until=at + lease))
-    return _held(connection, record_id) or take(connection, user, record_id, lease=lease)  # given up in between: it is free
+    return holders.of(connection, record_id) or take(connection, user, record_id, lease=lease)  # given up in between: it is free
+
+
+def take_over(connection: Connection, user: User, record_id: str) -> Claim:
+    """Claim a record, from whoever holds it too; returns the claim that holds, another's only where a third was faster."""
+    held = take(connection, user, record_id)
+    if held.user_id == user.id:
+        return held
+    theirs = (claims.c.record_id == record_id, claims.c.user_id == held.user_id)
+    moved = update(claims).where(*theirs).values(user_id=user.id, lease_until=now(connection) + LEASE)
+    is_moved = connection.execute(moved).rowcount == 1
+    found = take(connection, user, record_id)
+    if is_moved:
+        audit.write(connection, user.workspace_id, Act(user.actor, "review.take_over", record_id, {"from": held.user_id}))
+    return found
 
 
 def take_following(connection: Connection, user: User, choice: Choice, *, after: str = "") -> str | None:
@@ -49,9 +57,3 @@ def take_following(connection: Connection, user: User, choice: Choice, *, after:
 def release(connection: Connection, user: User, record_id: str) -> None:
     """Give up one's own claim."""
     connection.execute(delete(claims).where(claims.c.record_id == record_id, claims.c.user_id == user.id))
-
-
-def _held(connection: Connection, record_id: str) -> Claim | None:
-    chosen = select(claims.c.user_id, users.c.name, claims.c.lease_until).join(users, users.c.id == claims.c.user_id)
-    row = connection.execute(chosen.where(claims.c.record_id == record_id)).one_or_none()
-    return None if row is None else Claim(*row)

@@ -207,8 +207,8 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
     one that rests on a decision goes nowhere once that was undone or its text changed.
 
     Returns:
-        `stored`, `same` (as it stands already), `conflict` (another decision stands, or none, than the one it rests on), `unknown` (no such
-        record here) or `refused` (a label that the taxonomy has not).
+        `stored`, `same` (as it stands already), `conflict` (another decision stands, or none, than the one it rests on; or another person
+        has it open), `unknown` (no such record here) or `refused` (a label that the taxonomy has not).
     """
     found = cases.of(connection, user.workspace_id, given.record_id)
     if found is None:
@@ -227,7 +227,7 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
     seen = Seen(found.revision, found.bundle, annotations.steps(history))
     try:
         annotations.decide(connection, user, found.record_id, seen, Draft("correct", labels, "", submission))
-    except ConflictError:  # somebody decided in this moment
+    except ConflictError:  # somebody decided in this moment, or has it open
         return "conflict"
     return "stored"
 

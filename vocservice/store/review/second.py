@@ -17,6 +17,7 @@ from vocservice.store import audit
 from vocservice.store.accounts.users import User
 from vocservice.store.audit import Act
 from vocservice.store.database import now
+from vocservice.store.review import holders
 from vocservice.store.review.annotations import LONGEST_NOTE, Draft, Seen, given_labels
 from vocservice.store.schema import analyses, annotations, drafts, records, second_readings, users
 
@@ -103,13 +104,15 @@ def read(connection: Connection, user: User, record_id: str, seen: Seen, draft: 
     """Keep a second reading; returns whether both hold the same true. The same again is the same reading.
 
     Raises:
-        ConflictError: nobody waits for it any longer, or the text changed since the form was made (`review_conflict`).
+        ConflictError: nobody waits for it any longer, or the text changed since the form was made (`review_conflict`), or another
+            person holds it (`review_held`).
     """
     found = _waits_for(connection, user, record_id)
     if found is None and (sent := _sent(connection, user, record_id, draft)) is not None:
         return sent
     if found is None or (found.revision, found.bundle) != (seen.revision, seen.bundle):
         raise _gone()
+    holders.check(connection, user, record_id)
     is_agreed = not differing(found.labels, draft.labels)
     values = {
         "user_id": user.id,

@@ -80,14 +80,17 @@ class Visitor:
     token: str
 
 
-def visitor() -> Visitor | None:
+def visitor(*, is_use: bool = True) -> Visitor | None:
     """Who sent this request; None without a live session.
+
+    Args:
+        is_use: whether the session lives on by it; not by what a page sends while nobody does anything.
 
     Raises:
         StoreError: the store does not answer.
     """
     if "visitor" not in g:
-        g.visitor = _visitor()
+        g.visitor = _visitor(is_use=is_use)
     found: Visitor | None = g.visitor
     return found
 
@@ -100,13 +103,14 @@ def person() -> User:
     return found.user
 
 
-def require_role(role: str, *, takes_file: bool = False) -> Callable[[View[P]], View[P]]:
-    """Let only people of this role, or of one above it, reach a view, and only forms that we made; one may hold a large file."""
+def require_role(role: str, *, takes_file: bool = False, is_use: bool = True) -> Callable[[View[P]], View[P]]:
+    """Let only people of this role, or of one above it, reach a view, and only forms that we made; one may hold a large file, and one
+    that a page sends by itself (`is_use` is false) does not lengthen the session."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
-            found = visitor()
+            found = visitor(is_use=is_use)
             if found is None:
                 return _to_login()
             if not found.user.may(role):
@@ -296,19 +300,19 @@ def _surroundings() -> dict[str, object]:
     return {"visitor": _known(), "theme": theme(), "nav": NAVIGATION}
 
 
-def _visitor() -> Visitor | None:
+def _visitor(*, is_use: bool) -> Visitor | None:
     token = brought(SESSION)
-    return _visitor_of(token) if token else None
+    return _visitor_of(token, is_use=is_use) if token else None
 
 
-def _visitor_of(token: str) -> Visitor | None:
+def _visitor_of(token: str, *, is_use: bool = True) -> Visitor | None:
     store = database()
     with store.read() as connection:
         session = sessions.find(connection, token, LIFETIME)
         user = users.by_id(connection, session.user_id) if session else None
     if session is None or user is None or not user.is_active:
         return None
-    if session.is_use_old:
+    if session.is_use_old and is_use:
         with suppress(StoreError), store.write() as connection:
             sessions.touch(connection, session)
     return Visitor(user, session, token)

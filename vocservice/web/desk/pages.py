@@ -23,8 +23,8 @@ from vocservice.store.review import annotations, bulks, cases, claims, drafts, h
 from vocservice.store.review.annotations import Annotation, Draft
 from vocservice.store.review.bulks import Action, Bulk
 from vocservice.store.review.cases import Case
-from vocservice.store.review.claims import Claim
 from vocservice.store.review.drafts import Kept
+from vocservice.store.review.holders import Claim
 from vocservice.store.review.reviews import Counts, Sort, State
 from vocservice.store.review.urgency import NEEDS_REVIEW, SHOWN_SETS
 from vocservice.web.accounts import people
@@ -101,13 +101,13 @@ def decide(record_id: str) -> Response:
     draft, seen = deciding.draft_of(found, taxonomy), deciding.seen_of_form()
     is_second = bool(request.form.get("second"))
     if crowded := deciding.crowded(draft.labels, taxonomy):
-        return _record_page(record_id, 422, fault=crowded, draft=draft)
+        return _refused(found, 422, crowded, draft)
     try:
         with people.database().write() as connection:
             (second.read if is_second else annotations.decide)(connection, user, record_id, seen, draft)
             claims.release(connection, user, record_id)
     except ConflictError as error:
-        return _record_page(record_id, error.status, fault=error.message, draft=draft)
+        return _refused(found, error.status, error.message, draft)
     if is_second:
         return make_response(redirect(url_for("second.waiting"), 303))
     return make_response(redirect(_onward(record_id), 303))
@@ -131,6 +131,26 @@ def draft(record_id: str) -> Response:
     if request.accept_mimetypes.best == "application/json":
         return jsonify(version=version)
     return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+
+
+@blueprint.post("/desk/<record_id>/take")
+@require_role(SUPPORT_LEAD)
+def take_over(record_id: str) -> Response:
+    """Claim a record that another person has open."""
+    case_of(record_id)
+    with people.database().write() as connection:
+        claims.take_over(connection, person(), record_id)
+    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+
+
+@blueprint.post("/desk/<record_id>/claim")
+@require_role(SUPPORT_LEAD, is_use=False)
+def renew(record_id: str) -> Response:
+    """Renew the claim of a page that is open; tells its script who else holds the record, blank for nobody."""
+    user, _ = person(), case_of(record_id)
+    with people.database().write() as connection:
+        held = claims.take(connection, user, record_id)
+    return jsonify(holder="" if held.user_id == user.id else held.name)
 
 
 @blueprint.post("/desk/<record_id>/undo")
@@ -165,9 +185,28 @@ def _onward(record_id: str) -> str:
     return f"{url_for('desk.following')}?{urlencode({**filters_of(choice_of(request.args)), 'after': record_id})}"
 
 
+def _refused(found: Case, status: int, fault: str, draft: Draft) -> Response:
+    """The record with what was chosen: in the form, and where another person holds it, as there is none then, as a draft."""
+    if _holder(found.record_id):
+        fault = f"{fault}; {_kept(found)}"
+    return _record_page(found.record_id, status, fault=fault, draft=draft)
+
+
+def _kept(found: Case) -> str:
+    """Keep what a form of a decision says as a draft; returns how that went, in words."""
+    labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
+    values: dict[str, Any] = {"version": deciding.kept_of_form(), "revision": found.revision, "labels": labels}
+    try:
+        with people.database().write() as connection:
+            drafts.save(connection, person(), found.record_id, note=request.form.get("note", ""), **values)
+    except ConflictError as error:
+        return error.message
+    return "what you chose is kept as your draft"
+
+
 def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft | None = None) -> Response:
     user, choice = person(), choice_of(request.args)
-    found, claim = case_of(record_id), _claim(record_id)
+    found, holder = case_of(record_id), _holder(record_id)
     with people.database().read() as connection:
         history = annotations.listed(connection, user.workspace_id, record_id)
         kept = drafts.of(connection, user, record_id)
@@ -184,7 +223,8 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
         "history": history,
         "standing": standing,
         "steps": steps,
-        "claim": claim,
+        "holder": holder,
+        "renewed_every": claims.RENEWED_EVERY.total_seconds(),
         "kept": kept,
         "given": given,
         "labels": given | labels,
@@ -268,13 +308,14 @@ def _last(connection: Any, user: User) -> Annotation | None:
     return annotations.last_of(connection, user) if user.may(SUPPORT_LEAD) else None
 
 
-def _claim(record_id: str) -> Claim | None:
-    """The claim on a record, taken where nobody has it; None for those who may not decide."""
+def _holder(record_id: str) -> Claim | None:
+    """Another person's claim on a record, taken where nobody has it; None for those who may not decide."""
     user = person()
     if not user.may(SUPPORT_LEAD):
         return None
     with people.database().write() as connection:
-        return claims.take(connection, user, record_id)
+        held = claims.take(connection, user, record_id)
+    return None if held.user_id == user.id else held
 
 
 def words() -> dict[str, Any]:

@@ -1,4 +1,5 @@
-// What somebody writes on a record is kept as a draft a moment after they stop; without this script, by its button.
+// What somebody writes on a record is kept as a draft a moment after they stop; without this script, by its button. While the page is
+// seen, the record stays theirs.
 "use strict";
 (() => {
   const form = document.querySelector("form[data-draft]");
@@ -26,6 +27,17 @@
     isSending = false;
     if (isWaiting) { isWaiting = false; keep(); }
   };
+  const renew = async () => {
+    if (document.visibilityState !== "visible") return;
+    try {
+      const answer = await fetch(form.dataset.claim, {method: "POST", body: new URLSearchParams({token: form.elements.token.value}), headers: {Accept: "application/json"}, redirect: "error"});
+      const holder = answer.ok ? (await answer.json()).holder : "";
+      if (holder) said.textContent = `${holder} has this open now. What you wrote stays yours; to decide, load the page again and take it over.`;
+      else if (answer.status === 401) said.textContent = faults[401];
+    } catch { /* asked again soon; what is written tells of it */ }
+  };
+  setInterval(renew, 1000 * form.dataset.seconds);
+  document.addEventListener("visibilitychange", renew);
   form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(keep, 700); });
   form.addEventListener("submit", () => clearTimeout(timer));
 })();
