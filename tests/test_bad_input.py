@@ -205,7 +205,7 @@ def truncated_workbook(path: Path) -> None:
 
 
 def gzip_bomb(path: Path) -> None:
-    path.write_bytes(gzip.compress(b"id,text\n" + b"0" * 200 * 1024**2, 9))
+    path.write_bytes(gzip.compress(b"id,text\n" + b"0" * 200 * 1024**2, 9, mtime=0))
 
 
 def raw(content: bytes) -> Callable[[Path], None]:

@@ -132,7 +132,7 @@ def test_a_thread_of_one_message_is_a_plain_text() -> None:
 def test_rows_are_read_compressed_or_not_and_blank_lines_skipped(tmp_path: Path) -> None:
     lines = b'{"id": "a"}\n\n{"id": "b"}\n'
     (tmp_path / "plain.jsonl").write_bytes(lines)
-    (tmp_path / "packed.jsonl.gz").write_bytes(gzip.compress(lines))
+    (tmp_path / "packed.jsonl.gz").write_bytes(gzip.compress(lines, mtime=0))
     assert list(read_rows(tmp_path / "plain.jsonl")) == list(read_rows(tmp_path / "packed.jsonl.gz")) == [{"id": "a"}, {"id": "b"}]
 
 

@@ -299,7 +299,7 @@ def test_17_and_18_a_large_body_is_refused_before_it_is_hashed(tmp_path: Path, h
     door = Door(tmp_path, max_body_bytes=2048)
     sender = Sender(door, "typeform")
     body = b" " * 50_000_000 if how == "gzip" else b" " * 2049
-    sent = gzip.compress(body)[:2048] if how == "gzip" else body
+    sent = gzip.compress(body, mtime=0)[:2048] if how == "gzip" else body
     headers = {"Content-Encoding": "gzip"} if how == "gzip" else {}
     more = {"environ_overrides": CHUNKED} if how == "chunked" else {}
     check_problem(sender.post(sent, headers, **more), 413, "body_too_large")
@@ -311,7 +311,7 @@ def test_18_gzip_is_read_and_other_encodings_are_not(typeform: Sender) -> None:
     body = typeform.adapter.sample().body
     signed = typeform.headers(body)
     check_problem(typeform.post(body, {**signed, "Content-Encoding": "br"}), 415, "unsupported_encoding")
-    assert typeform.post(gzip.compress(body), {**signed, "Content-Encoding": "gzip"}).status_code == 202
+    assert typeform.post(gzip.compress(body, mtime=0), {**signed, "Content-Encoding": "gzip"}).status_code == 202
 
 
 @pytest.mark.each_database
