@@ -38,4 +38,4 @@ def check_problem(answer: TestResponse, status: int, code: str | None = None) ->
 
 
 def packed(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0, mtime=0)
+    return gzip.compress(body, mtime=0)
