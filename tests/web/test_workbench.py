@@ -554,8 +554,13 @@ def test_few_reports_are_kept_and_a_failed_one_is_tried_again() -> None:
 
 def test_a_report_is_made_beside_pages_which_get_their_turn_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[float] = []
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)  # as it is while another report is made, here of another test
+    try:
+        library, go_on = Library(), Event()
+    finally:
+        sys.setswitchinterval(usual)
     monkeypatch.setattr(sys, "setswitchinterval", turns.append)
-    library, go_on = Library(), Event()
     made = library.get("key", lambda: go_on.wait(30))  # type: ignore[arg-type, return-value]
     assert library.is_busy()
     go_on.set()

@@ -21,6 +21,7 @@ KEPT = 16
 MOST_WAITING = 2  # requests that wait for a report until it is made: each holds a thread that others could use
 PATIENCE_SECONDS = 60.0
 _TURN_SECONDS = 0.0005
+_USUAL_TURN_SECONDS = sys.getswitchinterval()  # read before any report is made
 Made = TypeVar("Made")
 
 
@@ -71,7 +72,6 @@ class Library:
     _makings: "OrderedDict[Hashable, Making[Report]]" = field(default_factory=OrderedDict)
     _worker: ThreadPoolExecutor | None = None
     _process: int = 0
-    _usual_turn: float = field(default_factory=sys.getswitchinterval)
 
     def get(self, key: Hashable, make: "Callable[[], Report]") -> "Making[Report]":
         """The report of a key, begun now where it is not there; one that failed is tried again."""
@@ -110,4 +110,4 @@ class Library:
         try:
             return make()
         finally:
-            sys.setswitchinterval(self._usual_turn)
+            sys.setswitchinterval(_USUAL_TURN_SECONDS)
