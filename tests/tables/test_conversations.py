@@ -235,6 +235,9 @@ FORMS = (
     "Customer: John Smith\nAgent: Mary Poppins\nManager: Ann Hill",
     "Customer:\nAgent: Maria\nComments: Great help, thanks!",
     "Agent: Maria\nCustomer:\nAgent: Joe",
+    "I called them.\nAgent: hi\nCustomer: broken\nAgent: sorry",
+    "Agent Anna: hi\nCustomer: broken\nAgent Anna: sorry",
+    "Agent: hi\nBot: a robot took over\nAgent: bye",
 )
 
 

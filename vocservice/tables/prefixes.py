@@ -30,6 +30,9 @@ class Prefixed(NamedTuple):
     role: Speaker | None
 
 
+_Line = tuple[str, Prefixed | None]
+
+
 def prefixed(line: str, customers: Container[str] = ()) -> Prefixed | None:
     """The speaker at the beginning of a line: a customer of those names (as `called`), a well-known role, or up to four words with a
     capital each; None where there is none."""
@@ -42,22 +45,14 @@ def prefixed(line: str, customers: Container[str] = ()) -> Prefixed | None:
     return Prefixed(name, found["text"], at if is_elapsed(at) or moment(at) else None, role)
 
 
-def turns_of_lines(text: str, customers: Container[str] = (), *, only_roles: bool = False) -> Iterator[RawTurn]:
+def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTurn]:
     """The turns of a text; what stands before the first speaker is nobody's that is known.
 
     Args:
         text: with LF at the ends of lines.
         customers: names of speakers who are customers, as `called`.
-        only_roles: a line of a name without a role (`Order Number: 7`) goes on with the turn it stands in.
     """
-    speaker, said = Prefixed("", "", None, None), list[str]()
-    for line in text.split("\n"):
-        if (found := prefixed(line, customers)) and (found.role or not only_roles):
-            yield from _turn(speaker, said)
-            speaker, said = found, [found.text]
-        else:
-            said.append(line)
-    yield from _turn(speaker, said)
+    return _turns((line, prefixed(line, customers)) for line in text.split("\n"))
 
 
 def dialogue(text: str) -> tuple[RawTurn, ...]:
@@ -66,14 +61,9 @@ def dialogue(text: str) -> tuple[RawTurn, ...]:
     A form (`Customer: J. Smith`, `Agent: Maria`, `Comment: Nobody came.`) is none: in a dialogue somebody speaks again after another
     did, the customer says something, and no line begins with a name that is no role.
     """
-    found = tuple(parted([RawTurn("customer", text)])) if "\n" in text and _goes_to_and_fro(text) else ()
+    lines = _lines(text)
+    found = tuple(_turns(lines)) if _is_dialogue(lines) and _goes_to_and_fro(lines) else ()
     return found if any(turn.speaker == "customer" and turn.text for turn in found) else ()
-
-
-def _goes_to_and_fro(text: str) -> bool:
-    roles = [found.role for line in _whole(text).split("\n") if (found := prefixed(line))]
-    spoken = [role for role, _ in groupby(roles)]
-    return None not in roles and len(spoken) > len(set(spoken))
 
 
 def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
@@ -83,32 +73,51 @@ def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
     `Staff: rude` in a customer's words is none.
     """
     for turn in turns:
-        yield from _parts(turn) if "\n" in turn.text and _is_dialogue(turn.text) else (turn,)
+        lines = _lines(turn.text)
+        yield from _parts(turn, lines) if _is_dialogue(lines) else (turn,)
 
 
-def _is_dialogue(text: str) -> bool:
-    first, *others = _whole(text).split("\n")
-    begins = _plain_role(first)
-    roles = {begins, *map(_plain_role, others)} - {None} if begins else set()
+def _lines(text: str) -> list[_Line]:
+    """The lines of a text that may be a dialogue; none of one of a single line, or whose first does not begin with a plain role."""
+    first, *others = text.strip().replace("\r\n", "\n").split("\n")  # a form of a browser sends CR LF
+    begins = prefixed(first) if others else None
+    return [(first, begins), *((line, prefixed(line)) for line in others)] if _plain_role(begins) else []
+
+
+def _is_dialogue(lines: Iterable[_Line]) -> bool:
+    roles = {_plain_role(found) for _, found in lines} - {None}
     return "customer" in roles and len(roles) > 1
 
 
-def _plain_role(line: str) -> Speaker | None:
-    found = prefixed(line)
+def _goes_to_and_fro(lines: Iterable[_Line]) -> bool:
+    roles = [found.role for _, found in lines if found]
+    spoken = [role for role, _ in groupby(roles)]
+    return None not in roles and len(spoken) > len(set(spoken))
+
+
+def _plain_role(found: Prefixed | None) -> Speaker | None:
     return found.role if found and author_of(found.name) is None else None
 
 
-def _parts(turn: RawTurn) -> Iterator[RawTurn]:
-    parts = list(turns_of_lines(_whole(turn.text), only_roles=True))
+def _parts(turn: RawTurn, lines: Iterable[_Line]) -> Iterator[RawTurn]:
+    """A line of a name without a role (`Order Number: 7`) goes on with the turn it stands in."""
+    parts = list(_turns((line, found if found and found.role else None) for line, found in lines))
     parts[0] = replace(parts[0], at=turn.at or parts[0].at)
     own = next((index for index, part in enumerate(parts) if part.speaker == turn.speaker and not part.author), 0)
     parts[own] = replace(parts[own], author=turn.author)
     yield from parts
 
 
-def _whole(text: str) -> str:
-    """With LF at the ends of lines: a form of a browser sends CR LF."""
-    return text.strip().replace("\r\n", "\n")
+def _turns(lines: Iterable[_Line]) -> Iterator[RawTurn]:
+    """A line that begins with somebody begins a turn, others go on with it."""
+    speaker, said = Prefixed("", "", None, None), list[str]()
+    for line, found in lines:
+        if found:
+            yield from _turn(speaker, said)
+            speaker, said = found, [found.text]
+        else:
+            said.append(line)
+    yield from _turn(speaker, said)
 
 
 def _turn(speaker: Prefixed, said: Iterable[str]) -> Iterator[RawTurn]:
