@@ -13,7 +13,8 @@ import xlsxwriter
 from vocservice.errors import InputError
 from vocservice.records import RawTurn, RawVerbatim, Rejected
 from vocservice.tables import conversations as conversations_module
-from vocservice.tables import open_writer, read
+from vocservice.tables import intake, open_writer, read
+from vocservice.tables import record as record_module
 from vocservice.tables.source import Record
 from vocservice.turns import role_of
 
@@ -285,6 +286,15 @@ def test_a_text_that_is_a_dialogue_is_parted_and_no_other_whatever_the_file(text
     else:
         assert [turn.speaker for turn in found.turns] == DIALOGUES[text] and found.text is None
     assert suffix.startswith(".json") or (found.row or {})["comment"].split() == text.split()
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv"])
+def test_a_text_is_looked_through_for_a_dialogue_once(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    for module in (intake, record_module):
+        monkeypatch.setattr(module, "dialogue", lambda text: looked.append(text) or ())
+    only(tmp_path / f"t{suffix}", csv(["1", "Late."], header=["id", "text"]) if suffix == ".csv" else '{"id": "1", "text": "Late."}')
+    assert looked == ["Late."]
 
 
 def test_what_is_known_of_a_turn_that_is_parted_stays(tmp_path: Path) -> None:

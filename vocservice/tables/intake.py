@@ -60,8 +60,14 @@ def read(
     with _naming(shown_name(str(path))):
         _check_rereadable(str(path), kind)
         source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name, known))
-    found = as_conversations(source, known) if joins and is_of_turns(source.facts) else source.mapped(source.facts, _with_dialogues)
-    return found.limited(limit)
+    return _with_turns(source, known, joins=joins).limited(limit)
+
+
+def _with_turns(source: Source, customers: frozenset[str], *, joins: bool) -> Source:
+    """Conversations out of the rows of a table; what is no table is read with its turns."""
+    if joins and is_of_turns(source.facts):
+        return as_conversations(source, customers)
+    return source.mapped(source.facts, _with_dialogues) if source.facts.columns else source
 
 
 def _with_dialogues(records: Iterator[Record]) -> Iterator[Record]:
