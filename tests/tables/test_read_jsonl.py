@@ -101,6 +101,8 @@ def test_keys_can_be_named_by_the_caller(tmp_path: Path) -> None:
     assert isinstance(second, Rejected)
     assert (second.id, second.code) == ("l", "missing_text")
     assert second.message == "line 2: there is no text under 'remark', the key that --text-column or the mapping names"
+    (long,) = records(saved(tmp_path, "long.jsonl", '{"id": "m"}'), text_column="what " * 9)
+    assert isinstance(long, Rejected) and "no text under (key 1, a long name), the key" in long.message
 
 
 def test_where_no_key_is_known_to_hold_the_text_the_remedy_is_told(tmp_path: Path) -> None:

@@ -76,6 +76,14 @@ def test_of_a_first_sheet_without_texts_the_others_are_told(tmp_path: Path) -> N
     assert texts(path, sheet="Sheet2") == ["Good."]
 
 
+def test_a_sheet_with_a_long_name_is_told_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "long.xlsx"
+    with xlsxwriter.Workbook(str(path)) as book:
+        book.add_worksheet("What did we do well this May")
+    with pytest.raises(InputError, match=r"the workbook has \(sheet 1, a long name\)"):
+        read(str(path), sheet="Sheet9")
+
+
 def test_a_header_under_merged_cells_is_seen_and_the_remedy_told(tmp_path: Path) -> None:
     path = tmp_path / "merged.xlsx"
     with xlsxwriter.Workbook(path) as book:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from vocservice.errors import InputError
@@ -92,13 +93,13 @@ def choose_columns(header: Header, wanted: Mapping[str, str], *, below: Sequence
     Raises:
         InputError: a named column is not there, or no text column is found.
     """
-    elsewhere = _if_no_header(header, below, wanted)
+    elsewhere = partial(_if_no_header, header, below, wanted)
     fields = {field: _named(header, field, name, elsewhere) for field, name in wanted.items()}
     fields |= _of_turns(header, fields)
     candidates = tuple(dict.fromkeys((*(_said(header) if "speaker" in fields else ()), *_text_candidates(header))))
     if "text" not in fields:
         if not candidates:
-            remedy = f"name it with --text-column, text_column= or a mapping{elsewhere}"
+            remedy = f"name it with --text-column, text_column= or a mapping{elsewhere()}"
             raise ColumnsError(f"no text column found among {listed(header)}; {remedy}", header.keys)
         fields["text"] = candidates[0]
     for field in ALIASES if "speaker" in fields else _OF_TEXTS:
@@ -170,25 +171,26 @@ def listed(header: Header) -> str:
     return f"the columns {named(header.keys)}"
 
 
-def named(keys: Sequence[str], *, most: int = _LISTED_COLUMNS) -> str:
-    """Columns for a message; a cell that reads like an answer (a file without header) is given by its number only."""
-    shown = [_shown(number, name) for number, name in enumerate(keys[:most], 1)]
+def named(keys: Sequence[str], *, noun: str = "column", most: int = _LISTED_COLUMNS) -> str:
+    """Names of columns, or of what else the noun says, for a message; one that reads like an answer (a file without header) is given by
+    its number only."""
+    shown = [_shown(name, f"{noun} {number}") for number, name in enumerate(keys[:most], 1)]
     more = len(keys) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _shown(number: int, name: str) -> str:
+def _shown(name: str, place: str) -> str:
     is_name = name.isprintable() and len(name) <= _LISTED_NAME and len(name.split()) <= _LISTED_WORDS
-    return f"'{name}'" if is_name else f"(column {number}, a long name)"
+    return f"'{name}'" if is_name else f"({place}, a long name)"
 
 
-def _named(header: Header, field: str, name: str, elsewhere: str) -> int:
+def _named(header: Header, field: str, name: str, elsewhere: Callable[[], str]) -> int:
     for match in (name.__eq__, lambda other: plain(other) == plain(name)):
         for names in (header.keys, header.names, header.labels, tuple(str(item.get("ImportId", "")) for item in header.imports)):
             if (found := next((index for index, other in enumerate(names) if match(other)), None)) is not None:
                 return found
     option = f"--{field}-column, {field}_column= or the mapping" if field in ("id", "text") else f"the mapping of {field} (--mapping)"
-    raise InputError(f"{option} names a column that is not there; found are {listed(header)}{elsewhere}")
+    raise InputError(f"{option} names a column that is not there; found are {listed(header)}{elsewhere()}")
 
 
 def _text_candidates(header: Header) -> Iterator[int]:

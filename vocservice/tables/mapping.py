@@ -76,7 +76,7 @@ def _checked(found: Any, name: str) -> dict[str, str]:
     if not isinstance(found, dict) or not found:
         raise InputError(f'{name}: a mapping holds at least one field; write text = "comment"')
     if unknown := [key for key in found if key not in ALIASES]:
-        raise InputError(f"{name}: unknown fields {named(unknown)}; known are {', '.join(ALIASES)}")
+        raise InputError(f"{name}: unknown fields {named(unknown, noun='field')}; known are {', '.join(ALIASES)}")
     if wrong := [key for key, value in found.items() if not isinstance(value, str) or not value.strip()]:
         raise InputError(f"{name}: {', '.join(wrong)} must be the name of a column")
     return found

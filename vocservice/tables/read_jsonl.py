@@ -95,7 +95,8 @@ def explained(record: Record, wanted: Mapping[str, str]) -> Record:
     if not isinstance(record, Rejected) or record.code != "missing_text":
         return record
     if "text" in wanted:
-        return replace(record, message=f"there is no text under {named([wanted['text']])}, the key that --text-column or the mapping names")
+        key = named([wanted["text"]], noun="key")
+        return replace(record, message=f"there is no text under {key}, the key that --text-column or the mapping names")
     return replace(record, message=f"{record.message}, or name the key of the text with --text-column or a mapping")
 
 

@@ -122,7 +122,7 @@ def _open(path: str, name: str) -> CalamineWorkbook:
 def _sheet(workbook: CalamineWorkbook, wanted: str | None, name: str) -> CalamineSheet:
     names = workbook.sheet_names
     if wanted is not None and wanted not in names:
-        raise InputError(f"{name}: there is no such sheet; the workbook has {named(names)}")
+        raise InputError(f"{name}: there is no such sheet; the workbook has {named(names, noun='sheet')}")
     if not names:
         raise InputError(f"{name}: the workbook has no sheet")
     with _faults(f"{name}: the sheet cannot be read"):
@@ -136,7 +136,8 @@ def _columns(header: Header, request: Request, below: Sequence[Cells], sheets: S
     except ColumnsError as error:
         if request.sheet is not None or len(sheets) == 1:
             raise
-        raise ColumnsError(f"{error.message}; this is the first of the sheets {named(sheets)}: choose another", error.columns) from None
+        first = f"this is the first of the sheets {named(sheets, noun='sheet')}"
+        raise ColumnsError(f"{error.message}; {first}: choose another", error.columns) from None
 
 
 @contextmanager
