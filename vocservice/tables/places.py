@@ -4,6 +4,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -58,7 +59,8 @@ def _matches(pattern: str) -> Iterator[Place]:
     files = sorted({file for files in found for file in files}, key=_order)
     if not files:
         raise InputError(f"{shown_name(pattern)}: no file matches")
-    return (_place(path, below=_fixed(pattern)) for path in files)
+    below = str(Path(*fixed(Path(pattern).parts)))
+    return (_place(path, below=below) for path in files)
 
 
 def _files_in(folder: str, *, below: str) -> Iterator[Place]:
@@ -72,6 +74,11 @@ def files_below(folder: str) -> tuple[Place, ...]:
     """Every file of a folder at any depth, in order, with the columns that its folders name; none where there is no folder."""
     found = sorted((str(path) for path in Path(folder).rglob("*") if path.is_file()), key=_order)
     return tuple(_place(path, below=folder) for path in found)
+
+
+def fixed(pattern: Sequence[str]) -> tuple[str, ...]:
+    """The folders of a pattern before the first part that is one."""
+    return tuple(takewhile(lambda part: not glob.has_magic(part), pattern))
 
 
 def is_data(parts: Sequence[str]) -> bool:
@@ -92,13 +99,6 @@ def _order(path: str) -> tuple[str, ...]:
 
 def _place(path: str, *, below: str) -> Place:
     return Place(path, _partitions(path, below=below) if path.endswith(PARQUET) else {})
-
-
-def _fixed(pattern: str) -> str:
-    """The folders of a pattern before the first that is one."""
-    parts = Path(pattern).parts
-    fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts))
-    return str(Path(*parts[:fixed]))
 
 
 def _partitions(path: str, *, below: str) -> dict[str, str | None]:

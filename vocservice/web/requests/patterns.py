@@ -4,7 +4,6 @@ It is what `voc classify` finds, but nothing is looked up, so that no link is fo
 where the pattern says so.
 """
 
-import glob
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -17,11 +16,6 @@ def fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
     for part in path:
         places = _opened({after for place in places for after in _after(place, part, pattern)}, pattern)
     return len(pattern) in places
-
-
-def fixed(pattern: Sequence[str]) -> tuple[str, ...]:
-    """The folders of a pattern before the first part that is one."""
-    return tuple(pattern[: next((number for number, part in enumerate(pattern) if glob.has_magic(part)), len(pattern))])
 
 
 def _opened(places: Iterable[int], pattern: Sequence[str]) -> set[int]:

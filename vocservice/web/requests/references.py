@@ -16,9 +16,9 @@ from typing import IO
 from vocservice.errors import InputError
 from vocservice.settings import BatchSettings
 from vocservice.tables.formats import shown_name
-from vocservice.tables.places import is_data
+from vocservice.tables.places import fixed, is_data
 from vocservice.web.problems import RequestError
-from vocservice.web.requests.patterns import fits, fixed
+from vocservice.web.requests.patterns import fits
 from vocservice.web.requests.uploads import Part, Sent
 
 Parts = tuple[str, ...]
