@@ -8,7 +8,7 @@ from store.bench import Bench, said, work_off
 from vocservice.errors import InputError
 from vocservice.reporting.own import EVERY, MOST_FIELDS, Fields
 from vocservice.reporting.segments import MOST_OFFERED
-from vocservice.store.analysed import own, segments
+from vocservice.store.analysed import own, packed, segments
 from vocservice.store.analysed.own import MOST_HIDDEN
 from vocservice.store.analysed.table import Table
 from vocservice.store.database import now
@@ -131,7 +131,7 @@ def test_so_many_are_hidden_at_most(bench: Bench) -> None:
     assert caught.value.code == "fields_full"
 
 
-def test_it_is_decided_anew_once_a_day_where_not_all_are_held(bench: Bench) -> None:
+def test_it_is_decided_anew_once_a_day_where_not_all_are_held(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(bench, 10, *OFTEN, "plan")
     tell(bench, 2, "seldom")
     seen(process(bench))
@@ -142,6 +142,10 @@ def test_it_is_decided_anew_once_a_day_where_not_all_are_held(bench: Bench) -> N
     held = sorted(fields(bench).held or ())
     kept = to_json({"hidden": [], "held": held, "on": (day - timedelta(days=1)).isoformat()})
     bench.sql("UPDATE workspaces SET own_fields = :kept", kept=kept)
+    with monkeypatch.context() as few:
+        few.setattr(packed, "AT_ONCE", 10)
+        assert own.choose_due(bench.database) == 0  # the 20 wait: nobody is held up until they are packed
+    assert packed.catch_up(bench.database, bench.workspace) == 20
     assert own.choose_due(bench.database) == 1 and own.choose_due(bench.database) == 0
     assert "new" in (fields(bench).held or ())
 

@@ -216,7 +216,10 @@ class Worker:
         return claimed
 
     def _sweep(self) -> None:
-        """Now and then: what no worker will try again is marked as failed, what changed is packed, what is kept no longer goes."""
+        """Now and then: what no worker will try again is marked as failed, what changed is packed, what is kept no longer goes.
+
+        Once a day which own fields are held is decided.
+        """
         if self._swept and monotonic() - self._swept < _SWEEP_SECONDS:
             return
         self._swept = monotonic()
@@ -227,6 +230,7 @@ class Worker:
         self._batches.tidy()
         self._pack()
         self._prune()
+        self._beside(partial(own.choose_due, self._store.database), "own fields")
 
     def _beside(self, chore: Callable[[], object], name: str) -> None:
         """Do what others could do later: no fault in it may keep a worker from its work."""
@@ -250,14 +254,13 @@ class Worker:
                 break
 
     def _prune(self) -> None:
-        """Now and then: answers under an Idempotency-Key that are older than they are kept for go, which own fields are held is decided."""
+        """Now and then: answers under an Idempotency-Key that are older than they are kept for go."""
         if self._pruned and monotonic() - self._pruned < _PRUNE_SECONDS:
             return
         self._pruned = monotonic()
         with self._store.database.write() as connection:
             if pruned := prune(connection):
                 log.info("answers dropped", extra={"fields": {"answers": pruned}})
-        self._beside(partial(own.choose_due, self._store.database), "own fields")
 
 
 def _owner() -> str:

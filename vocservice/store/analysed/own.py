@@ -56,26 +56,20 @@ def seen(database: Database, workspace_id: str) -> tuple[Fields, Mapping[str, in
 
 
 def choose(database: Database, workspace_id: str) -> Fields:
-    """Decide which fields are held: all that are told, or of more than 24 those told most often.
+    """Decide which fields are held, of all records: what waits is packed first, however long that takes.
 
     Raises:
         StoreError: the database is busy or gone.
     """
     while packed.catch_up(database, workspace_id):
         pass
-    while True:
-        with database.read() as connection:
-            before = of(connection, workspace_id)
-            counts = {name: count for name, count in told(connection, workspace_id).items() if name not in before.hidden}
-        found = replace(before, held=frozenset(most_told(counts, MOST_FIELDS)) if len(counts) > MOST_FIELDS else None)
-        with database.write() as connection:
-            if _fields(connection.scalar(_kept(workspace_id).with_for_update())) == before:
-                _keep(connection, workspace_id, found)
-                return found
+    return _decide(database, workspace_id)
 
 
 def choose_due(database: Database) -> int:
     """Decide anew for each workspace for which that was done before today; returns how many these were.
+
+    Nothing is packed for it: a workspace of which many records wait has its turn when they are.
 
     Raises:
         StoreError: the database is busy or gone.
@@ -84,8 +78,9 @@ def choose_due(database: Database) -> int:
         today = now(connection).date()
         kept = connection.execute(select(workspaces.c.id, workspaces.c.own_fields).where(workspaces.c.own_fields.is_not(None)))
         due = [row.id for row in kept if row.own_fields["held"] is not None and date.fromisoformat(row.own_fields["on"]) < today]
+        due = [workspace_id for workspace_id in due if not packed.waits(connection, workspace_id, more_than=packed.AT_ONCE)]
     for workspace_id in due:
-        choose(database, workspace_id)
+        _decide(database, workspace_id)
     return len(due)
 
 
@@ -109,6 +104,19 @@ def set_hidden(database: Database, workspace_id: str, name: str, is_hidden: bool
         audit.write(connection, workspace_id, Act(actor, f"field.{'hide' if is_hidden else 'show'}", name, {}))
     if before.held is not None:
         choose(database, workspace_id)
+
+
+def _decide(database: Database, workspace_id: str) -> Fields:
+    """All that are told, or of more than 24 those told most often, of the records that are packed."""
+    while True:
+        with database.read() as connection:
+            before = of(connection, workspace_id)
+            counts = {name: count for name, count in told(connection, workspace_id).items() if name not in before.hidden}
+        found = replace(before, held=frozenset(most_told(counts, MOST_FIELDS)) if len(counts) > MOST_FIELDS else None)
+        with database.write() as connection:
+            if _fields(connection.scalar(_kept(workspace_id).with_for_update())) == before:
+                _keep(connection, workspace_id, found)
+                return found
 
 
 def _check_hideable(before: Fields, name: str) -> None:
