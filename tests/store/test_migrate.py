@@ -3,6 +3,7 @@
 import os
 import signal
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, event, insert, inspect, select, text, update
 
 from store.bench import Bench
 from vocservice.errors import InputError, StoreError
-from vocservice.store import migrate
+from vocservice.store import migrate, migrations
 from vocservice.store.database import Database
 from vocservice.store.schema import metadata, packed, records, workspaces
 from vocservice.store.types import UtcTime
@@ -36,6 +37,15 @@ def constraints(connection: Connection) -> dict[str, Any]:
     }
 
 
+def triggers(connection: Connection) -> list[Any]:
+    """The triggers that the database holds, as it holds them."""
+    if connection.dialect.name == "sqlite":
+        found = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        found = "SELECT tgname, pg_get_triggerdef(t.oid), prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal"
+    return sorted(tuple(row) for row in connection.execute(text(found)))
+
+
 def conditions(index: Any) -> list[str]:
     return sorted(str(condition) for condition in index.get("dialect_options", {}).values())
 
@@ -52,11 +62,17 @@ def test_the_migrated_tables_are_those_of_the_schema(database: Database) -> None
     migrate.upgrade(database)
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
-        migrated = constraints(connection)
+        migrated = constraints(connection), triggers(connection)
     migrate.downgrade(database, "base")
     with database.write() as connection:
         metadata.create_all(connection)
-        assert constraints(connection) == migrated
+        assert (constraints(connection), triggers(connection)) == migrated
+    assert len(migrated[1]) >= 10
+
+
+def test_a_step_rests_on_nothing_that_may_change_after_it() -> None:
+    steps = list(Path(migrations.__path__[0]).glob("m*.py"))
+    assert len(steps) >= 15 and not [step.name for step in steps if "vocservice" in step.read_text()]
 
 
 def test_down_and_up_again_with_rows_in_every_table(database: Database) -> None:

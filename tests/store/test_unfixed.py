@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import analysis, conversation
+from builders import analysis, conversation, piece
 from sqlalchemy import insert, update
 
 from store.bench import Bench, keep, load, said, take
-from vocservice.records import Analysis, Factor, Label, Scope
+from vocservice.records import Analysis, Evidence, Factor, Label, Scope
 from vocservice.store import migrate, schema
 from vocservice.store.accounts import users
 from vocservice.store.accounts.users import User
@@ -35,6 +35,10 @@ def talk(scope: str = "both", *, outcome: str = "resolved", **changes: Any) -> A
 def _rest(talked: Any) -> tuple[Any, ...]:
     names = list(type(talked).__dataclass_fields__)[2:]
     return tuple(getattr(talked, name) for name in names)
+
+
+def _evidence(word: str) -> tuple[Evidence, ...]:
+    return (piece("It crashed.\nThat is mended.", word),)
 
 
 def stored(bench: Bench, result: Analysis, *, bundle: str = "b-1", version: str = "1", record: str = "r") -> str:
@@ -166,10 +170,7 @@ def test_every_cause_must_be_mended(bench: Bench, factors: tuple[Factor, ...], s
 
 
 def test_how_the_contact_went_is_no_cause(bench: Bench) -> None:
-    from builders import piece
-
-    text = "It crashed.\nThat is mended."
-    one, two = (piece(text, "crashed"),), (piece(text, "mended"),)
+    one, two = _evidence("crashed"), _evidence("mended")
     labels = {"stages": (Label("use", 0.9, one), Label("cultivation", 0.9, two))}
     both = (Factor("technology", "-", 0.9, one), Factor("courtesy", "-", 0.9, two))
     stored(bench, talk("both", factors=both, **labels))
@@ -183,12 +184,18 @@ def test_a_queue_that_was_there_before_is_looked_at_as_its_tables_are_brought_up
     stored(bench, talk("both"))
     decided, brand = stored(bench, talk("service_complaint"), record="s"), (Factor("brand", "-", 0.9),)
     user, stands = lead(bench), stored(bench, talk("both", factors=brand), record="t")
+    at_both = (Factor("technology", "-", 0.9, _evidence("crashed")), Factor("process", "-", 0.9, _evidence("mended")), *brand)
+    stages = (Label("use", 0.9, _evidence("crashed")), Label("cultivation", 0.9, _evidence("mended")))
+    split = stored(bench, talk("both", factors=at_both, stages=stages), record="u")
     decide(bench, user, decided, scope="experience_issue", factors=[{"key": "brand", "polarity": "-"}])
     issue(bench, "closed")
-    assert (listed(bench, user), listed(bench, user, DECIDED)) == ([stands], [decided])
+    causes = sorted((row["record_id"], row["stage"], row["factor"]) for row in bench.rows(schema.review_causes))
+    assert {cause[1:] for cause in causes if cause[0] == split} == {("use", "technology"), ("cultivation", "process"), ("use", "brand")}
+    assert (sorted(listed(bench, user)), listed(bench, user, DECIDED)) == (sorted([stands, split]), [decided])
     migrate.downgrade(bench.database, "0014")
     migrate.upgrade(bench.database)
-    assert (listed(bench, user), listed(bench, user, DECIDED)) == ([stands], [decided])
+    assert (sorted(listed(bench, user)), listed(bench, user, DECIDED)) == (sorted([stands, split]), [decided])
+    assert sorted((row["record_id"], row["stage"], row["factor"]) for row in bench.rows(schema.review_causes)) == causes
 
 
 def test_an_issue_keeps_the_day_of_its_closing_until_it_is_opened_again(bench: Bench) -> None:

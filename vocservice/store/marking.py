@@ -38,13 +38,6 @@ def made(dialect: str) -> Iterator[str]:
             yield f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
 
 
-def unmade(dialect: str) -> Iterator[str]:
-    """The statements that drop them."""
-    for table, event, _, _ in _EVENTS:
-        name = _name(table, event)
-        yield f"DROP TRIGGER {name}" if dialect == "sqlite" else f"DROP FUNCTION {name}() CASCADE"
-
-
 def _name(table: str, event: str) -> str:
     return f"packed_{table}_{event.partition(' ')[0].lower()}"
 

@@ -1,22 +1,54 @@
 """The tables before in, the same with an audit log that the database lets nobody change out; and back."""
 
-from alembic import op
+from collections.abc import Iterator
 
-from vocservice.store import appending
+from alembic import op
 
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
 
+SAID = "the audit log is append-only"
+_EVENTS = ("UPDATE", "DELETE")
+_FUNCTION = "audit_append_only"
+_REPLACE, _TRUNCATE = "audit_no_replace", "audit_no_truncate"
+
 
 def upgrade() -> None:
     """Make the triggers; the rows stay as they are."""
-    for statement in appending.made(op.get_bind().dialect.name):
+    for statement in _made(op.get_bind().dialect.name):
         op.get_bind().exec_driver_sql(statement)
 
 
 def downgrade() -> None:
     """Drop them."""
-    for statement in appending.unmade(op.get_bind().dialect.name):
+    for statement in _unmade(op.get_bind().dialect.name):
         op.get_bind().exec_driver_sql(statement)
+
+
+def _made(dialect: str) -> Iterator[str]:
+    """The statements that make the triggers; made again, nothing changes."""
+    if dialect != "sqlite":
+        yield f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{SAID}'; END $$"
+    for event in _EVENTS:
+        name = f"audit_no_{event.lower()}"
+        if dialect == "sqlite":
+            yield f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} ON audit BEGIN SELECT RAISE(ABORT, '{SAID}'); END"
+        else:
+            yield f"DROP TRIGGER IF EXISTS {name} ON audit"
+            yield f"CREATE TRIGGER {name} BEFORE {event} ON audit FOR EACH ROW EXECUTE FUNCTION {_FUNCTION}()"
+    if dialect == "sqlite":  # REPLACE deletes without a trigger
+        is_there = "EXISTS (SELECT 1 FROM audit WHERE number = NEW.number OR hash = NEW.hash)"
+        yield f"CREATE TRIGGER IF NOT EXISTS {_REPLACE} BEFORE INSERT ON audit WHEN {is_there} BEGIN SELECT RAISE(ABORT, '{SAID}'); END"
+    else:
+        yield f"DROP TRIGGER IF EXISTS {_TRUNCATE} ON audit"
+        yield f"CREATE TRIGGER {_TRUNCATE} BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}()"
+
+
+def _unmade(dialect: str) -> Iterator[str]:
+    """The statements that drop them, where they are."""
+    if dialect == "sqlite":
+        yield from (f"DROP TRIGGER IF EXISTS {name}" for name in (*(f"audit_no_{event.lower()}" for event in _EVENTS), _REPLACE))
+    else:
+        yield f"DROP FUNCTION IF EXISTS {_FUNCTION}() CASCADE"

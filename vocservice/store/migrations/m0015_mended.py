@@ -7,8 +7,6 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from vocservice.reporting.recovery import blamed, is_unfixed
-
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
@@ -68,9 +66,9 @@ def _lines(connection: sa.Connection, after: str) -> list[Any]:
 
 def _note(connection: sa.Connection, row: Any) -> None:
     labels = _held(connection, row)
-    if is_unfixed(labels.get("outcome"), labels.get("scope")):
+    if labels.get("outcome") == "resolved" and labels.get("scope") in ("experience_issue", "both"):
         connection.execute(sa.update(_reviews).where(_reviews.c.record_id == row.record_id).values(is_unfixed=True))
-        values = [{"record_id": row.record_id, "stage": stage or "", "factor": factor} for stage, factor in blamed(row.result, labels)]
+        values = [{"record_id": row.record_id, "stage": stage or "", "factor": factor} for stage, factor in _blamed(row.result, labels)]
         if values:
             connection.execute(sa.insert(_causes), values)
 
@@ -88,3 +86,21 @@ def _given(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "stages", [label["key"] for label in result.get("stages") or ()]
     yield "factors", [{"key": label["key"], "polarity": label["polarity"]} for label in result.get("factors") or ()]
     yield from ((name, (result.get(name) or {}).get("key")) for name in ("scope", "outcome"))
+
+
+def _blamed(result: Mapping[str, Any], labels: Mapping[str, Any]) -> set[tuple[str | None, str]]:
+    """What labels blame: each factor at those stages whose evidence it shares; where it shares none, at the first."""
+    blamed = [factor["key"] for factor in labels.get("factors") or () if factor["polarity"] == "-"]
+    stages = labels.get("stages") or ()
+    shared = {key: [stage for stage in stages if _overlap(result, stage, key)] or stages[:1] for key in blamed}
+    return {(stage, key) for key in blamed for stage in shared[key] or (None,)}
+
+
+def _overlap(result: Mapping[str, Any], stage: str, factor: str) -> bool:
+    """Whether the model had evidence for both at one place."""
+    own, others = (list(_evidence(result, name, key)) for name, key in (("stages", stage), ("factors", factor)))
+    return any(a["turn"] == b["turn"] and a["start"] < b["end"] and b["start"] < a["end"] for a in own for b in others)
+
+
+def _evidence(result: Mapping[str, Any], name: str, key: str) -> Iterator[Mapping[str, Any]]:
+    return (piece for label in result.get(name) or () if label["key"] == key for piece in label.get("evidence") or ())
