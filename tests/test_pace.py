@@ -2,8 +2,8 @@
 
 import pytest
 
-from vocservice.pace import Said, pace_of, said_of
-from vocservice.records import Pace
+from vocservice.pace import Said, pace_of, said_in, said_of
+from vocservice.records import Pace, RawTurn
 from vocservice.turns import moment
 
 UNKNOWN = None
@@ -66,6 +66,13 @@ def test_times_since_a_start_tell_the_pace() -> None:
         [said_of("customer", "Hello?", "00:00:01.250"), said_of("agent", "Hi.", "00:00:04"), said_of("customer", "Well.", "9:00")]
     )
     assert (pace.response_first, pace.gaps) == (2.75, (None, 2.75, None))
+
+
+def test_a_record_with_a_speaker_of_unknown_role_tells_of_no_event() -> None:
+    turns = [RawTurn("customer", "Hello?", "00:00:01"), RawTurn("system", "Transferred to billing", "soon")]
+    assert said_in(turns) == tuple(said_of(turn.speaker, turn.text, turn.at) for turn in turns)
+    assert [(one.event, one.at is None) for one in said_in(turns)] == [(None, False), ("transferred", True)]
+    assert [one.event for one in said_in(turns, ("speaker_unknown",))] == [None, None]
 
 
 def test_the_longest_silence_holds_and_transfers_name_their_turns() -> None:

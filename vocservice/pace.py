@@ -1,11 +1,11 @@
 """Who spoke when in, how long a customer waited for answers and how long nobody spoke out; None is what is not known."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from vocservice.records import Pace
+from vocservice.records import Pace, RawTurn, Turn
 from vocservice.turns import Event, event_of, moment_of
 
 _ANSWERING = ("agent", "bot", "supervisor")
@@ -23,6 +23,12 @@ class Said:
 def said_of(speaker: str, text: str, at: str | None, *, tells: bool = True) -> Said:
     """What the pace of a conversation asks of a turn; it `tells` of no event where somebody of unknown role may have said it."""
     return Said(speaker, moment_of(at), event_of(speaker, text) if tells else None)
+
+
+def said_in(turns: Iterable[RawTurn | Turn], warnings: Container[str] = ()) -> tuple[Said, ...]:
+    """The same of every turn of a record with these warnings."""
+    tells = "speaker_unknown" not in warnings
+    return tuple(said_of(turn.speaker, turn.text, turn.at, tells=tells) for turn in turns)
 
 
 def pace_of(said: Sequence[Said]) -> Pace:

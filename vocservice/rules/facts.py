@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from vocservice.pace import Said, pace_of, said_of
+from vocservice.pace import Said, pace_of, said_in
 from vocservice.records import Evidence, Json, Low, RawVerbatim
 from vocservice.turns import moment
 
@@ -48,8 +48,7 @@ class Given:
 
 def facts_of(record: RawVerbatim, result: Json, *, now: datetime) -> Facts:
     """The facts of a record on its way through the pipeline, received now."""
-    tells = "speaker_unknown" not in record.warnings
-    said = tuple(said_of(turn.speaker, turn.text, turn.at, tells=tells) for turn in record.turns)
+    said = said_in(record.turns, record.warnings)
     created_at = moment(record.created_at)
     return Facts(result, now, record.channel, (), record.score, record.metadata, created_at, now, said, _is_day(record.created_at))
 
