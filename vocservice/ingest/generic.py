@@ -20,11 +20,12 @@ from vocservice.ingest.events import Event, Parsed, Skipped
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, language_at, number_at, objects_at, read_json, text_at, word_at
 from vocservice.ingest.times import Order, iso, read_zone
-from vocservice.records import RawTurn, RawVerbatim, Rejected, Speaker
+from vocservice.records import SPEAKERS, RawTurn, RawVerbatim, Rejected, Speaker
 from vocservice.tables import parse_record
 from vocservice.turns import turn_of
 
 MOST_ITEMS = 1000
+_OWN_ROLES: Mapping[str, Speaker] = {speaker: speaker for speaker in SPEAKERS}
 
 
 def _pointer(value: str) -> str:
@@ -286,5 +287,4 @@ def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]
 
 
 def _role(speaker: Any, roles: Mapping[str, Speaker]) -> Speaker | None:
-    known: Mapping[str, Speaker] = {"customer": "customer", "agent": "agent", "bot": "bot", "supervisor": "supervisor", "system": "system"}
-    return (roles or known).get(speaker) if isinstance(speaker, str) else None
+    return (roles or _OWN_ROLES).get(speaker) if isinstance(speaker, str) else None
