@@ -28,6 +28,7 @@ from vocservice.records import (
     Segment,
     Sentiment,
     TurnAnalysis,
+    TurnLabels,
     Verbatim,
     Withheld,
 )
@@ -86,7 +87,9 @@ def conversation(*texts: tuple[str, str], at: Sequence[str | None] = ()) -> Conv
     """A conversation by speaker and text; of before there was a pace, unless it is told `at` which time, if known, each turn was said."""
     times = at or [None] * len(texts)
     turns = tuple(
-        TurnAnalysis(speaker, text, Sentiment(-1, -0.5) if speaker == "customer" else None, time)  # type: ignore[arg-type]
+        TurnAnalysis("customer", text, Sentiment(-1, -0.5), time, TurnLabels(factors=(Factor("responsiveness", "-", 0.7),)))
+        if speaker == "customer"
+        else TurnAnalysis(speaker, text, None, time)  # type: ignore[arg-type]
         for (speaker, text), time in zip(texts, times, strict=True)
     )
     pace = pace_of([said_of(turn.speaker, turn.text, turn.at) for turn in turns]) if at else None

@@ -10,7 +10,7 @@ from vocservice.assemble import assemble, dialogue_of, evidence_of
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
 from vocservice.inference.conversation import FEATURES, ConversationModel, Linear, Logistic
 from vocservice.inference.engine import Scored
-from vocservice.records import Analysis, Evidence, Factor, Label, Segment, Speaker, Turn, Verbatim, Withheld
+from vocservice.records import Analysis, Evidence, Factor, Label, Scope, Segment, Speaker, Turn, TurnLabels, Verbatim, Withheld
 from vocservice.taxonomy import Taxonomy, load_taxonomy, parse_taxonomy
 from vocservice.text.segment import segments_of
 
@@ -34,7 +34,7 @@ def bundle(taxonomy: Taxonomy | None = None, conversation: ConversationModel | N
     return SimpleNamespace(id="m-1", taxonomy=taxonomy or load_taxonomy(), conversation=conversation)
 
 
-def made(verbatim: Verbatim, sets: dict[str, Any], turns: dict[int, OrdinalResult] | None = None, **of: Any) -> Analysis:
+def made(verbatim: Verbatim, sets: dict[str, Any], turns: dict[int, Any] | None = None, **of: Any) -> Analysis:
     return assemble(verbatim, Scored(sets, turns or {}, tuple(segments_of(verbatim))), bundle(**of))
 
 
@@ -194,7 +194,7 @@ def judge(**biases: float) -> ConversationModel:
 
 
 TALK = talk(("customer", "I asked twice."), ("agent", "No idea."), ("customer", "Well, bye."), ("system", "Closed."))
-MOODS = {0: mood("-1"), 2: mood("-2")}
+MOODS = {0: {"sentiment": mood("-1")}, 2: {"sentiment": mood("-2")}}
 
 
 def test_a_transcript_tells_its_turns_and_how_it_went() -> None:
@@ -205,6 +205,22 @@ def test_a_transcript_tells_its_turns_and_how_it_went() -> None:
     assert (found.sentiment_start.level, found.sentiment_end.level) == (-1, -2)
     assert found.outcome.key == "unresolved" and found.outcome.evidence == (Evidence(0, 10, 2, "Well, bye."),)  # not the system's
     assert (found.needs_review, found.reasons) == (False, ())
+
+
+def test_a_customers_turn_has_labels_of_its_own_whose_evidence_is_in_it() -> None:
+    talked = talk(("customer", "Lovely box. The lid broke."), ("agent", "Oh no."), ("customer", "It broke twice. Goodbye."))
+    factors = MultiResult((Given("product_quality", 0.8, "-", (0,)),), (), {"product_quality": 0.8})
+    scope = SingleResult(Given("experience_issue", 0.7, None, (0,)), "experience_issue", {"experience_issue": 0.7})
+    flags = MultiResult((Given("churn_risk", 0.6, None, (1,)),), (), {"churn_risk": 0.6})
+    turns = {0: {"sentiment": mood("1")}, 2: {"sentiment": mood("-2"), "factors": factors, "scope": scope, "flags": flags}}
+    found = made(talked, {}, turns, conversation=judge()).conversation
+    assert found is not None
+    first, answer, last = found.turns
+    assert first.labels == TurnLabels() and answer.labels is None and last.labels is not None
+    broke, bye = Evidence(0, 14, 2, "It broke twice"), Evidence(16, 23, 2, "Goodbye")
+    assert last.labels.factors == (Factor("product_quality", "-", 0.8, (broke,)),)
+    assert last.labels.scope == Scope("experience_issue", 0.7, "head:scope", (broke,))
+    assert (last.labels.stages, last.labels.flags) == ((), (Label("churn_risk", 0.6, (bye,)),))
 
 
 def test_a_transcript_tells_its_times_and_pace() -> None:

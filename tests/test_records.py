@@ -34,6 +34,11 @@ def filled(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key != name or value}
 
 
+def spoken(*, labels: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
+    """A turn, of the customer's with its labels behind."""
+    return filled(fields, "at") | (labels or {})
+
+
 def by_fields(found: Analysis) -> dict[str, Any]:
     """The contract from the fields' own names."""
     fields = asdict(analysis(**{name: getattr(found, name) for name in found.__slots__ if name not in ("row", "vector")}))
@@ -50,7 +55,7 @@ def by_fields(found: Analysis) -> dict[str, Any]:
         ends |= {"sentiment_recovery": moods[-1][0] - low["score"]}
         review = {"value": talk["needs_review"], "probability": talk["needs_review_probability"]}
         review = filled(review | {"because": talk["review_because"]}, "because")
-        turns = tuple(filled(turn, "at") for turn in talk["turns"])
+        turns = tuple(spoken(**turn) for turn in talk["turns"])
         out |= {"turns": turns, "outcome": talk["outcome"], **ends, "needs_review": review, "reasons": talk["reasons"]}
         out |= {"pace": with_counts(talk["pace"])} if talk["pace"] else {}
     return out

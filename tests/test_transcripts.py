@@ -33,7 +33,7 @@ class TalkingEngine(FakeEngine):
         plain = super()._scored(segments)
         flags = MultiResult((Given("question", 0.7, None, (len(segments) - 1,)),), (), {"question": 0.7, "repeat_contact": 0.1})
         flags = replace(flags, below=[[float(at), 1.0 - at] for at in range(len(segments))])
-        return replace(plain, sets=plain.sets | {"flags": flags}, turns={part.turn: mood("-1") for part in segments})
+        return replace(plain, sets=plain.sets | {"flags": flags}, turns={part.turn: {"sentiment": mood("-1")} for part in segments})
 
 
 PIPELINE = Pipeline(TalkingEngine(), redaction=RedactionRules.load(config_path("redaction.toml")))  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def test_an_odd_transcript_is_analysed_and_loses_nothing(turns: tuple[RawTurn, .
     assert [turn.speaker for turn in talk.turns] == [turn.speaker for turn in turns]
     for given, kept in zip(turns, talk.turns, strict=True):
         assert bool(kept.text) == bool(given.text.strip(" \u200b")) and (SAID in given.text) <= (SAID in kept.text)
-        assert (kept.sentiment is not None) == (given.speaker == "customer" and bool(kept.text))
+        assert (kept.sentiment is not None) == (kept.labels is not None) == (given.speaker == "customer" and bool(kept.text))
     assert {reason.key for reason in talk.reasons} == {"agent_conduct", "repeat_contact", "abandoned"} and talk.low is not None
     assert all(reason.evidence for reason in talk.reasons)
     for piece in evidence_in(found):

@@ -12,6 +12,7 @@ from training.metrics import Bits, Floats, Ints, calibration_figures, f1, interv
 from training.run import Run
 from training.splits import bucket
 from vocservice.assemble import dialogue_of, level_of
+from vocservice.errors import InputError
 from vocservice.inference.annotate import OrdinalResult
 from vocservice.inference.conversation import Judgement
 from vocservice.inference.engine import Engine, Scored
@@ -145,7 +146,10 @@ def _start(scored: Scored) -> int:
 
 def _first(scored: Scored) -> OrdinalResult:
     """What was said of the customer's first turn."""
-    return scored.turns[min(scored.turns)]
+    mood = scored.mood(min(scored.turns))
+    if mood is None:
+        raise InputError("the taxonomy has no scale of sentiment, which conversations are measured by")
+    return mood
 
 
 def _kappa(gold: Sequence[int], given: Sequence[int]) -> dict[str, Any]:

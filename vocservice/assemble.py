@@ -1,9 +1,9 @@
 """One verbatim and its label results in, one Analysis out: sets take their place, evidence rows become pieces of text."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
+from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SetResult, SingleResult
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement, conduct_turn
 from vocservice.inference.engine import Scored
@@ -19,6 +19,7 @@ from vocservice.records import (
     Segment,
     Sentiment,
     TurnAnalysis,
+    TurnLabels,
     Verbatim,
     Withheld,
 )
@@ -154,20 +155,37 @@ def _withheld(scored: Scored) -> Iterator[Withheld]:
 def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) -> Conversation:
     dialogue = dialogue_of(verbatim, scored)
     judgement = model.judge(dialogue)
-    moods = [_sentiment(scored.turns[index]) for index in sorted(scored.turns)]
+    turns = tuple(_turns(verbatim, scored))
     last = max(index for index, turn in enumerate(verbatim.turns) if turn.speaker != "system" and turn.text)
     return Conversation(
-        turns=tuple(
-            TurnAnalysis(turn.speaker, turn.text, _sentiment(scored.turns[index]) if index in scored.turns else None, _time(turn.at))
-            for index, turn in enumerate(verbatim.turns)
-        ),
+        turns=turns,
         outcome=Label(judgement.outcome, _round(judgement.outcomes[judgement.outcome]), (_turn_evidence(verbatim, last),)),
-        sentiment_start=moods[0],
+        sentiment_start=next(turn.sentiment for turn in turns if turn.sentiment),
         sentiment_end=Sentiment(level_of(judgement.sentiment_end), _round(judgement.sentiment_end)),
         needs_review=judgement.needs_review,
         needs_review_probability=_round(judgement.review_probability),
         reasons=tuple(_reasons(judgement, dialogue, verbatim, scored)) if judgement.needs_review else (),
         pace=_pace(verbatim),
+    )
+
+
+def _turns(verbatim: Verbatim, scored: Scored) -> Iterator[TurnAnalysis]:
+    segments: dict[int, list[Segment]] = {}
+    for segment in scored.segments:
+        segments.setdefault(segment.turn, []).append(segment)
+    for index, turn in enumerate(verbatim.turns):
+        mood, sets = scored.mood(index), scored.turns.get(index)
+        labels = _turn_labels(sets, verbatim, segments[index]) if sets else None
+        yield TurnAnalysis(turn.speaker, turn.text, _sentiment(mood) if mood else None, _time(turn.at), labels)
+
+
+def _turn_labels(sets: Mapping[str, SetResult], verbatim: Verbatim, segments: Sequence[Segment]) -> TurnLabels:
+    scope = sets.get("scope")
+    return TurnLabels(
+        stages=tuple(_labels(sets.get("stages"), verbatim, segments)),
+        factors=tuple(_factors(sets.get("factors"), verbatim, segments)),
+        scope=_scope(scope, verbatim, segments) if isinstance(scope, SingleResult) else None,
+        flags=tuple(_labels(sets.get("flags"), verbatim, segments)),
     )
 
 
@@ -194,8 +212,8 @@ def dialogue_of(verbatim: Verbatim, scored: Scored) -> Dialogue:
             signals |= {f"{name}.{key}": value for key, value in result.probabilities.items()}
         elif name == "sentiment":
             signals["sentiment"] = result.score
-    moods = [scored.turns[index].score if index in scored.turns else None for index in range(len(verbatim.turns))]
-    return Dialogue(verbatim.turns, moods, signals)
+    moods = [scored.mood(index) for index in range(len(verbatim.turns))]
+    return Dialogue(verbatim.turns, [mood.score if mood else None for mood in moods], signals)
 
 
 def _reasons(judgement: Judgement, dialogue: Dialogue, verbatim: Verbatim, scored: Scored) -> Iterator[Label]:

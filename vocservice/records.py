@@ -206,20 +206,36 @@ class RuleHit:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnAnalysis:
-    """One turn of a transcript with the sentiment of the customer's words (null for other speakers).
+class TurnLabels:
+    """The labels of a customer's turn, read by itself and held to the same thresholds as the whole."""
 
-    `at` is when it was said, as the sender gave it; missing where the sender gave no time.
+    stages: tuple[Label, ...] = ()
+    factors: tuple[Factor, ...] = ()
+    scope: Scope | None = None
+    flags: tuple[Label, ...] = ()
+
+    def to_dict(self) -> Json:
+        return {"stages": _dicts(self.stages), "factors": _dicts(self.factors), "scope": _dict(self.scope), "flags": _dicts(self.flags)}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAnalysis:
+    """One turn of a transcript with the sentiment of the customer's words (null for other speakers) and what they say by themselves.
+
+    `at` is when it was said, as the sender gave it; missing where the sender gave no time. `labels` is None of other speakers.
     """
 
     speaker: Speaker
     text: str
     sentiment: Sentiment | None
     at: str | None = None
+    labels: TurnLabels | None = None
 
     def to_dict(self) -> Json:
         out: Json = {"speaker": self.speaker, "text": self.text, "sentiment": _dict(self.sentiment)}
-        return out | {"at": self.at} if self.at is not None else out
+        if self.at is not None:
+            out["at"] = self.at
+        return out | self.labels.to_dict() if self.labels else out
 
 
 @dataclass(frozen=True, slots=True)

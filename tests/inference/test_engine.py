@@ -33,8 +33,14 @@ def scores(engine: Engine, verbatims: Sequence[Verbatim]) -> list[Scored]:
 
 
 def numbers(scored: Scored) -> list[float]:
-    out = [value for result in scored.sets.values() for value in result.probabilities.values()]
-    return out + [value for turn in sorted(scored.turns) for value in scored.turns[turn].probabilities.values()]
+    every = [scored.sets, *(scored.turns[turn] for turn in sorted(scored.turns))]
+    return [value for sets in every for result in sets.values() for value in result.probabilities.values()]
+
+
+def mood_of(scored: Scored, turn: int) -> OrdinalResult:
+    mood = scored.mood(turn)
+    assert mood is not None
+    return mood
 
 
 def test_a_text_gets_the_same_labels_in_any_batch(engine: Engine) -> None:
@@ -88,9 +94,9 @@ def test_a_turn_is_scored_on_its_own_words(engine: Engine) -> None:
     (scored,) = scores(engine, [talk(("customer", "late crew"))])
     whole = scored.sets["sentiment"]
     assert isinstance(whole, OrdinalResult)
-    np.testing.assert_allclose([*scored.turns[0].probabilities.values()], [*whole.probabilities.values()], atol=1e-5)
+    np.testing.assert_allclose([*mood_of(scored, 0).probabilities.values()], [*whole.probabilities.values()], atol=1e-5)
     (two,) = scores(engine, [talk(("customer", "late crew"), ("customer", "very good food"))])
-    assert two.turns[0].score != pytest.approx(two.turns[1].score, abs=1e-3)
+    assert mood_of(two, 0).score != pytest.approx(mood_of(two, 1).score, abs=1e-3)
 
 
 def test_a_turn_without_words_has_no_sentiment(engine: Engine) -> None:
@@ -168,4 +174,5 @@ def test_transcripts_are_served_whatever_a_taxonomy_calls_sentiment(tmp_path: Pa
     folder = write_bundle(tmp_path / "other", taxonomy=toy_taxonomy(sentiment=sentiment))
     (scored,) = scores(Engine(load_bundle(folder), threads=1), [TEXTS[3]])
     assert set(scored.sets) == set(RAW) - {"name", "version"}
-    assert sorted(scored.turns) == ([0, 2] if sentiment["kind"] == "ordinal" else [])
+    assert [set(scored.turns[turn]) for turn in (0, 2)] == [set(scored.sets)] * 2 and len(scored.turns) == 2
+    assert (scored.mood(0) is not None) == (sentiment["kind"] == "ordinal")

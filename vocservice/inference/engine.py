@@ -1,7 +1,7 @@
 """Verbatims with their segments in, label results out: windows, encoder, heads and calibration of one bundle.
 
-One forward pass serves every head; of a transcript all of the customer's segments are pooled for the labels, and those
-of each turn for its own sentiment.
+One forward pass serves every head; of a transcript all of the customer's segments are pooled for the labels of the whole,
+and those of each turn for its own.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vocservice.errors import BundleError
-from vocservice.inference.annotate import OrdinalResult, SetResult, annotate, ordinal_results
+from vocservice.inference.annotate import OrdinalResult, SetResult, annotate
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.encoder import Encoder, Vectors
 from vocservice.inference.heads import Groups, score_segments
@@ -24,16 +24,22 @@ QUESTION_CUT = "question_cut"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One verbatim's results: per label set, and per customer turn its sentiment (turn index -> result).
+    """One verbatim's results: per label set, and of a transcript the same for each of the customer's turns (turn index -> results).
 
-    Evidence rows count `segments`; `vector` is what `pooled` makes of the verbatim; `warnings` what the model could not read whole.
+    Evidence rows count `segments`, those of a turn its own among them; `vector` is what `pooled` makes of the verbatim; `warnings`
+    what the model could not read whole.
     """
 
     sets: dict[str, SetResult]
-    turns: dict[int, OrdinalResult]
+    turns: dict[int, dict[str, SetResult]]
     segments: tuple[Segment, ...]
     vector: bytes = b""
     warnings: tuple[str, ...] = ()
+
+    def mood(self, turn: int) -> OrdinalResult | None:
+        """The sentiment of a turn; None where it is not the customer's, or the taxonomy has no scale for it."""
+        found = self.turns.get(turn, {}).get("sentiment")
+        return found if isinstance(found, OrdinalResult) else None
 
 
 class Engine:
@@ -69,7 +75,7 @@ class Engine:
         if not np.isfinite(scores).all():
             raise BundleError(f"bundle {self.bundle.id} gave scores that are not numbers")
         results = annotate(scores, groups, self.bundle.layout.blocks, self.bundle.calibration)
-        turns = self._turn_sentiment(verbatims, windowed, vectors)
+        turns = self._by_turn(verbatims, windowed, vectors)
         whole = pooled(vectors, groups)
         return [
             Scored(
@@ -82,21 +88,21 @@ class Engine:
             for index, text in enumerate(windowed)
         ]
 
-    def _turn_sentiment(
+    def _by_turn(
         self, verbatims: Sequence[Verbatim], windowed: Sequence[Windowed], vectors: Vectors
-    ) -> list[dict[int, OrdinalResult]]:
+    ) -> list[dict[int, dict[str, SetResult]]]:
         """Each customer turn of a transcript on its own: its segments in the context of the turn."""
-        out: list[dict[int, OrdinalResult]] = [{} for _ in verbatims]
-        ordinal = [b for b in self.bundle.layout.blocks if b.label_set.name == "sentiment" and b.label_set.kind == "ordinal"]
-        if not ordinal or not any(verbatim.is_transcript for verbatim in verbatims):
-            return out
+        out: list[dict[int, dict[str, SetResult]]] = [{} for _ in verbatims]
         places = [(index, part.turn) for index, text in enumerate(windowed) for part in text.segments]
-        keys = sorted(set(places))
+        rows = [row for row, (index, _) in enumerate(places) if verbatims[index].is_transcript]
+        keys = sorted({places[row] for row in rows})
+        if not keys:
+            return out
         number = {key: at for at, key in enumerate(keys)}
-        groups = Groups(np.array([number[place] for place in places]), len(keys))
-        scores = score_segments(vectors, self.bundle.head, groups, [index for index, _ in keys])
-        results = ordinal_results(scores, groups, ordinal[0], self.bundle.calibration.ordinal["sentiment"])
-        for (index, turn), result in zip(keys, results, strict=True):
-            if verbatims[index].is_transcript:
-                out[index][turn] = result
+        groups = Groups(np.array([number[places[row]] for row in rows]), len(keys))
+        own = Vectors(vectors.sums[rows], vectors.tokens[rows], vectors.first)
+        scores = score_segments(own, self.bundle.head, groups, [index for index, _ in keys])
+        results = annotate(scores, groups, self.bundle.layout.blocks, self.bundle.calibration)
+        for at, (index, turn) in enumerate(keys):
+            out[index][turn] = {name: values[at] for name, values in results.items()}
         return out

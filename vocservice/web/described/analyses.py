@@ -17,6 +17,7 @@ from vocservice.records import (
     Scope,
     Sentiment,
     TurnAnalysis,
+    TurnLabels,
     Withheld,
 )
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
@@ -151,9 +152,11 @@ SCHEMAS = {
         optional=("because",),
     ),
     "Turn": Shape(
-        (TurnAnalysis,),
+        (TurnAnalysis, TurnLabels),
+        "A turn; of the customer's, what it says by itself, held to the thresholds of the whole.",
+        without=("labels",),
         more={"at": {**TEXT, "description": "when it was said, as the sender gave it; missing where the sender gave no time"}},
-        optional=("at",),
+        optional=("at", "stages", "factors", "scope", "flags"),
     ),
     "Pace": Shape(
         (Pace,),
@@ -190,7 +193,7 @@ SCHEMAS = {
             "text": {"description": "the text as analysed: normalised and redacted"},
             "labels": {"description": "label sets of a taxonomy other than the built-in one"},
             "rules": {"description": "missing where none held"},
-            "turns": {"description": "of a transcript, as are the following"},
+            "turns": {**listed("Turn"), "description": "of a transcript, as are the following"},
             "sentiment_start": ref("SentimentAt"),
             "sentiment_end": ref("SentimentAt"),
             "sentiment_low": Shape(
