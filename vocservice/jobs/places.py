@@ -1,13 +1,11 @@
 """The folder of a batch in, the files to read out, under the names that its sender knows."""
 
-import re
 from collections.abc import Sequence
 
 from vocservice.store.received.batch_files import BatchFiles
 from vocservice.store.received.batches import Batch
+from vocservice.tables.formats import shown_name
 from vocservice.tables.places import Place, files_below
-
-_OURS = re.compile(r"^input\.[a-z]+(?=: )")
 
 
 def places_of(batch: Batch, files: BatchFiles) -> tuple[Place, ...]:
@@ -22,5 +20,5 @@ def places_in(files: BatchFiles, *, name: str, input_format: str) -> tuple[Place
 
 def as_sent(message: str, places: Sequence[Place]) -> str:
     """A message about the input, which begins with our name of it, under the sender's name."""
-    name = next((place.name for place in places if place.name), "")
-    return _OURS.sub(lambda _: name, message) if name else message
+    named = ((f"{shown_name(place.path)}: ", place.name) for place in places if place.name)
+    return next((f"{name}: {message.removeprefix(ours)}" for ours, name in named if message.startswith(ours)), message)

@@ -16,7 +16,7 @@ from vocservice.jobs.mailing import Post, post, written
 from vocservice.records import Json
 from vocservice.settings import Settings
 from vocservice.store import jobs
-from vocservice.store.analysed import issues, own, watches
+from vocservice.store.analysed import issues, watches
 from vocservice.store.analysed.table import Table
 from vocservice.store.analysed.watches import Watch
 from vocservice.store.database import now
@@ -121,9 +121,11 @@ class Watching:
         """Hold no records: no look is due."""
         self._table = None
 
-    def _columns(self, workspace_id: str, taxonomy: Taxonomy) -> "Columns":
+    def _columns(self, workspace_id: str) -> "Columns":
         """The records as they now are."""
-        table = self._table
+        taxonomy, table = self.taxonomy(), self._table
+        if taxonomy is None:
+            raise BundleError("no bundle serves", remedy=BundleError.CHOOSE)
         if table is None or table.key != (workspace_id, taxonomy.id):
             table = self._table = Table(self.store.database, workspace_id, taxonomy)
         return table.load().columns
@@ -147,25 +149,21 @@ class Watching:
             return watches.put_off(connection, watch)
 
     def _message(self, watch: Watch, at: datetime, *, is_late: bool, with_told: bool = False) -> Message:
-        days, found = self._findings(watch, at.date())
+        columns = self._columns(watch.workspace_id)
+        days, found = self._findings(watch, columns, at.date())
         if not watch.is_digest:
             found = tuple(one for one in found if with_told or (one.last and one.last >= watch.since.date()))
         news = tuple(one for one in found if with_told or one.key not in watch.told)
-        with self.store.database.read() as connection:
-            hidden = watch.fields_of(own.of(connection, watch.workspace_id).hidden)
+        hidden = watch.fields_of(columns.own.fields.hidden)
         return Message(watch, tuple(_TITLES) if watch.is_digest else ("anomaly",), days, found, news, is_late, hidden)
 
-    def _findings(self, watch: Watch, today: date) -> "tuple[Findings | None, tuple[Finding, ...]]":
+    def _findings(self, watch: Watch, columns: "Columns", today: date) -> "tuple[Findings | None, tuple[Finding, ...]]":
         """Of days before today; without a digest only what stands out."""
         from vocservice.reporting.emerging import emerging
         from vocservice.reporting.findings import anomalies_of, days_of, findings_of
         from vocservice.store.analysed.choosing import chosen
         from vocservice.store.analysed.saying import period_of
 
-        taxonomy = self.taxonomy()
-        if taxonomy is None:
-            raise BundleError("no bundle serves", remedy=BundleError.CHOOSE)
-        columns = self._columns(watch.workspace_id, taxonomy)
         day = columns.fields["day"]
         with self.store.database.read() as connection:
             mended = issues.mended(connection, watch.workspace_id)

@@ -77,7 +77,7 @@ def timing_of(*, zone: str, cool_down: int, quiet: tuple[str, str], digest_at: s
 
 
 def kept(timing: Timing) -> Mapping[str, Any]:
-    """A timing as the columns of a table hold it."""
+    """A timing as the columns of a table hold it: times of day as 18:30, null where there is none."""
     quiet = timing.quiet or (None, None)
     times = {"quiet_from": quiet[0], "quiet_to": quiet[1], "digest_at": timing.digest_at}
     written = {name: f"{at:%H:%M}" if at is not None else None for name, at in times.items()}

@@ -6,7 +6,7 @@ from flask import request
 
 from vocservice.errors import InputError
 from vocservice.store.review.telling import Telling, possible_readers
-from vocservice.store.review.timing import Timing, timing_of, zones
+from vocservice.store.review.timing import Timing, kept, timing_of, zones
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person
 from vocservice.web.state import state
@@ -65,17 +65,16 @@ def form_sent() -> Form:
 
 def form_of(one: Telling) -> Form:
     """The fields of a form as they are kept."""
-    timing = one.timing
-    times = dict(zip(("quiet_from", "quiet_to"), timing.quiet or (), strict=False)) | {"digest_at": timing.digest_at}
+    timing = kept(one.timing)
     return {
         "name": [one.name],
         "reader": list(one.readers),
         "endpoints": ["on"] if one.tells_endpoints else [],
         "when": ["digest" if one.is_digest else "instant"],
-        "zone": [timing.zone],
-        "cool_down": [str(timing.cool_down)],
-        "day": [DAYS[day] for day in timing.days],
-        **{name: [f"{at:%H:%M}"] for name, at in times.items() if at is not None},
+        "zone": [timing["zone"]],
+        "cool_down": [str(timing["cool_down"])],
+        "day": [DAYS[day] for day in timing["days"]],
+        **{name: [timing[name]] for name in ("quiet_from", "quiet_to", "digest_at") if timing[name]},
     }
 
 

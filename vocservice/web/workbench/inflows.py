@@ -84,31 +84,30 @@ class Inflows:
 
         from vocservice.reporting.rung_causes import HALF
 
-        rows, limit = self._looked_at(issue, self._customers >= HALF)
-        return _Drawn(np.packbits(rows), limit - HALF, self._complaining(issue, rows))
+        rows, limit, at = self._looked_at(issue, self._customers >= HALF)
+        return _Drawn(np.packbits(rows), limit - HALF, at)
 
     def _makers(self, issue: Issue) -> "Ints":
         """The complaints of the half that made the cause, by which it is carried over."""
         from vocservice.reporting.rung_causes import HALF
 
-        return self._complaining(issue, self._looked_at(issue, self._customers < HALF)[0])
+        return self._looked_at(issue, self._customers < HALF)[2]
 
-    def _looked_at(self, issue: Issue, half: "Bools") -> tuple["Bools", float]:
-        """The rows of a half that are looked at, and up to which number: of one with more than 2,000 complaints, some customers."""
+    def _looked_at(self, issue: Issue, half: "Bools") -> tuple["Bools", float, "Ints"]:
+        """The rows of a half that are looked at, up to which number, and which of them complain of the cell.
+
+        Of a half with more than 2,000 complaints, some customers are looked at.
+        """
+        import numpy as np
+
         from vocservice.reporting.draws import threshold
         from vocservice.reporting.inflow import complaints_of, counted
 
         rows = counted(self._frame, opened=issue.opened_on, today=self._looking.today) & half
-        limit = threshold(self._customers[rows & complaints_of(self._frame, issue.stage, issue.factor)], SAMPLE)
-        return rows & (self._customers <= limit), limit
-
-    def _complaining(self, issue: Issue, rows: "Bools") -> "Ints":
-        """Where complaints of its cell stand among some rows."""
-        import numpy as np
-
-        from vocservice.reporting.inflow import complaints_of
-
-        return np.flatnonzero(rows & complaints_of(self._frame, issue.stage, issue.factor))
+        complaints = rows & complaints_of(self._frame, issue.stage, issue.factor)
+        limit = threshold(self._customers[complaints], SAMPLE)
+        looked = self._customers <= limit
+        return rows & looked, limit, np.flatnonzero(complaints & looked)
 
     def _complaints(self, at: "Ints", made: _Vectors) -> "_Complaints":
         """Some complaints with those of the vectors that are theirs; a bundle that made none of them is left out."""

@@ -78,7 +78,7 @@ class Looking:
         """What is counted; the whole report where it is there already."""
         from vocservice.reporting.report import report_of
 
-        if (found := self.library.made(self._key())) is not None:
+        if (found := self.library.made(self.key())) is not None:
             return found
         columns, mask, wish = self.load().columns, self.mask(), self._wish()
         return report_of(columns.frame(mask, segments=wish.named), (), columns.skipped(mask), wish, is_brief=True)
@@ -145,6 +145,10 @@ class Looking:
         self.load()
         return {name: frozenset(values) for name, values in self.own().items()}
 
+    def key(self) -> tuple[Hashable, ...]:
+        """The same as long as it sees the same."""
+        return self.workspace_id, self.asked, self.load().revision, self.today, self.mended
+
     @property
     def cause_customers(self) -> int:
         """How many different customers must stand behind a cause."""
@@ -170,9 +174,6 @@ class Looking:
             mended=self.mended,
         )
 
-    def _key(self) -> Hashable:
-        return self.workspace_id, self.asked, self.load().revision, self.today, self.mended
-
     def _making(self) -> "Making[Report]":
         from vocservice.store.analysed.reported import reported
 
@@ -182,7 +183,7 @@ class Looking:
             with self.database.read() as connection:
                 return reported(connection, self.workspace_id, columns, mask, wish)
 
-        return self.library.get(self._key(), make)
+        return self.library.get(self.key(), make)
 
 
 def weeks_until(last: date) -> Periods:

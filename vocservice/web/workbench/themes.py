@@ -104,8 +104,7 @@ def _kept(looking: Looking, make: _Made, *, timeout: float | None) -> Any:
     """
     library: Library = current_app.extensions[_NAME]
     least = state().themes.customers
-    key = (make.__name__, looking.workspace_id, looking.asked, looking.load().revision, looking.mended, looking.today, least)
-    return library.get(key, lambda: make(looking, least)).result(timeout=timeout)
+    return library.get((make.__name__, *looking.key(), least), lambda: make(looking, least)).result(timeout=timeout)
 
 
 def _themes(looking: Looking, least: int) -> "Themes":

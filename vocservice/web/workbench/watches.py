@@ -12,6 +12,7 @@ from vocservice.store.analysed import own, watches
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.analysed.watches import Watch, Wish
 from vocservice.store.review import views
+from vocservice.store.review.timing import kept
 from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
@@ -108,15 +109,14 @@ def one_json(watch_id: str) -> Response:
 
 def _told(held: Watch, hidden: Collection[str]) -> Json:
     """A watch as JSON; its readers are counted, not named."""
-    timing = held.timing
-    quiet = [f"{at:%H:%M}" for at in timing.quiet] if timing.quiet else None
-    digest_at = f"{timing.digest_at:%H:%M}" if timing.digest_at is not None else None
-    days = [DAYS[day] for day in timing.days] if held.is_digest else []
+    timing = kept(held.timing)
+    quiet = [timing["quiet_from"], timing["quiet_to"]] if held.timing.quiet else None
+    days = [DAYS[day] for day in timing["days"]] if held.is_digest else []
     return {
         **{name: getattr(held, name) for name in ("id", "name", "segment", "is_digest", "tells_endpoints", "is_enabled")},
         "filters": dict(held.filters),
         "hidden_fields": list(held.fields_of(hidden)),
-        "timing": {"zone": timing.zone, "cool_down": timing.cool_down, "quiet": quiet, "digest_at": digest_at, "days": days},
+        "timing": {**{name: timing[name] for name in ("zone", "cool_down", "digest_at")}, "quiet": quiet, "days": days},
         "readers": len(held.readers),
         "since": held.since.isoformat(),
         "last_sent_at": held.last_sent_at.isoformat() if held.last_sent_at else None,
