@@ -170,6 +170,11 @@ def test_duplicate_and_blank_headers_become_unique(tmp_path: Path) -> None:
     assert record.text == "a"
 
 
+def test_a_header_that_repeats_one_name_costs_no_time(tmp_path: Path) -> None:
+    with read(saved(tmp_path, "in.csv", f"text{',a' * 100_000}\nfine{',' * 100_000}\n")) as source:
+        assert (source.facts.columns[1:3], source.facts.columns[-1]) == (("a", "a_2"), "a_100000")
+
+
 def test_duplicate_ids_are_kept(tmp_path: Path) -> None:
     assert ids(saved(tmp_path, "in.csv", "id,text\n1,a\n1,a\n")) == ["1", "1"]
 

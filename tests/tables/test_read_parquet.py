@@ -1,6 +1,7 @@
 """Tests of `read_parquet`: typed cells, and files that cannot be used."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ def test_cells_keep_their_types_and_ids_become_text(tmp_path: Path) -> None:
     assert isinstance(second, RawVerbatim)
     assert (first.id, second.id, second.text) == ("7", "12345678901", "")
     assert source.bytes_read == source.total_bytes
+
+
+def test_a_score_may_be_a_decimal(tmp_path: Path) -> None:
+    found = records(parquet(tmp_path, {"text": ["a", "b", "c"], "nps": [Decimal("9.00"), Decimal("7.50"), None]}))
+    scores = [one.score for one in found if isinstance(one, RawVerbatim)]
+    assert scores == [{"kind": "nps", "value": 9}, {"kind": "nps", "value": 7.5}, None]
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])

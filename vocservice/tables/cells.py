@@ -2,6 +2,7 @@
 
 import base64
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -36,7 +37,7 @@ def as_id(value: object) -> str:
 
 def as_number(value: object) -> int | float | None:
     """The cell as a number, or null."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         return None
     try:
         number = float(value)

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from vocservice.tables.cells import as_text
@@ -57,20 +58,18 @@ def plain(name: str) -> str:
 def unique(names: Sequence[str]) -> tuple[str, ...]:
     """Make names unique: a blank becomes `column_3`, a repeat `text_2`."""
     taken = {name for name in names if name.strip()}
-    seen: set[str] = set()
-    keys = []
+    keys, tried = dict[str, None](), dict[str, int]()
     for number, name in enumerate(names, 1):
         base = name if name.strip() else f"column_{number}"
-        key = base if base not in seen and (base == name or base not in taken) else _next_free(base, taken | seen)
-        seen.add(key)
-        keys.append(key)
+        is_free = base not in keys and (base == name or base not in taken)
+        keys[base if is_free else _next_free(base, taken, keys, tried)] = None
     return tuple(keys)
 
 
-def _next_free(base: str, taken: set[str]) -> str:
-    number = 2
-    while f"{base}_{number}" in taken:
-        number += 1
+def _next_free(base: str, taken: Container[str], keys: Container[str], tried: dict[str, int]) -> str:
+    """The base with the next number that no name and no key has; `tried` tells where to go on, as a header may repeat one name only."""
+    number = next(n for n in count(tried.get(base, 2)) if f"{base}_{n}" not in taken and f"{base}_{n}" not in keys)
+    tried[base] = number + 1
     return f"{base}_{number}"
 
 
