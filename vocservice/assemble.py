@@ -7,14 +7,13 @@ from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, Set
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement, conduct_turn
 from vocservice.inference.engine import Scored
-from vocservice.pace import pace_of, said_of
+from vocservice.pace import Said, pace_of, said_in
 from vocservice.records import (
     Analysis,
     Conversation,
     Evidence,
     Factor,
     Label,
-    Pace,
     Scope,
     Segment,
     Sentiment,
@@ -24,7 +23,6 @@ from vocservice.records import (
     Withheld,
 )
 from vocservice.taxonomy import has_place, lacking
-from vocservice.turns import moment_of
 
 _LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
 _CLOSING = " \t\n.,;:-–—"
@@ -155,7 +153,8 @@ def _withheld(scored: Scored) -> Iterator[Withheld]:
 def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) -> Conversation:
     dialogue = dialogue_of(verbatim, scored)
     judgement = model.judge(dialogue)
-    turns = tuple(_turns(verbatim, scored))
+    said = said_in(verbatim.turns, verbatim.warnings)
+    turns = tuple(_turns(verbatim, scored, said))
     last = max(index for index, turn in enumerate(verbatim.turns) if turn.speaker != "system" and turn.text)
     return Conversation(
         turns=turns,
@@ -165,18 +164,19 @@ def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) 
         needs_review=judgement.needs_review,
         needs_review_probability=_round(judgement.review_probability),
         reasons=tuple(_reasons(judgement, dialogue, verbatim, scored)) if judgement.needs_review else (),
-        pace=_pace(verbatim),
+        pace=pace_of(said),
     )
 
 
-def _turns(verbatim: Verbatim, scored: Scored) -> Iterator[TurnAnalysis]:
+def _turns(verbatim: Verbatim, scored: Scored, said: Sequence[Said]) -> Iterator[TurnAnalysis]:
+    """The turns; what is no time is left out, as it could be anything."""
     segments: dict[int, list[Segment]] = {}
     for segment in scored.segments:
         segments.setdefault(segment.turn, []).append(segment)
-    for index, turn in enumerate(verbatim.turns):
+    for index, (turn, one) in enumerate(zip(verbatim.turns, said, strict=True)):
         mood, sets = scored.mood(index), scored.turns.get(index)
         labels = _turn_labels(sets, verbatim, segments[index]) if sets else None
-        yield TurnAnalysis(turn.speaker, turn.text, _sentiment(mood) if mood else None, _time(turn.at), labels)
+        yield TurnAnalysis(turn.speaker, turn.text, _sentiment(mood) if mood else None, turn.at if one.at else None, labels)
 
 
 def _turn_labels(sets: Mapping[str, SetResult], verbatim: Verbatim, segments: Sequence[Segment]) -> TurnLabels:
@@ -187,16 +187,6 @@ def _turn_labels(sets: Mapping[str, SetResult], verbatim: Verbatim, segments: Se
         scope=_scope(scope, verbatim, segments) if isinstance(scope, SingleResult) else None,
         flags=tuple(_labels(sets.get("flags"), verbatim, segments)),
     )
-
-
-def _pace(verbatim: Verbatim) -> Pace:
-    tells = "speaker_unknown" not in verbatim.warnings
-    return pace_of([said_of(turn.speaker, turn.text, turn.at, tells=tells) for turn in verbatim.turns])
-
-
-def _time(at: str | None) -> str | None:
-    """The time of a turn; what is no time is left out, as it could be anything."""
-    return at if moment_of(at) else None
 
 
 def level_of(score: float) -> int:
