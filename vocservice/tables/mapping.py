@@ -16,7 +16,7 @@ SUFFIXES = (".toml", ".json")
 
 
 def read_mapping(path: str) -> dict[str, str]:
-    """Field (id, text, question, channel, created_at, language, subject, score) to the name of its column or JSON key.
+    """Field (see `columns.ALIASES`) to the name of its column or JSON key.
 
     Raises:
         InputError: the file cannot be read, is neither TOML nor JSON, or holds another field or a value that is no name.

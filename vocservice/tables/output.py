@@ -33,7 +33,7 @@ class Writer(Protocol):
 
         Raises:
             OutputError: the disk is full.
-        BrokenPipeError: the reader of standard output went away.
+            BrokenPipeError: the reader of standard output went away.
         """
 
 

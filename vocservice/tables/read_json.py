@@ -9,9 +9,8 @@ from vocservice.errors import InputError
 from vocservice.tables import read_jsonl
 from vocservice.tables.formats import shown_name
 from vocservice.tables.lines import MAX_LINE
-from vocservice.tables.record import parse_record
 from vocservice.tables.source import Facts, Record, Request, Source
-from vocservice.tables.stream import check_magic, open_bytes
+from vocservice.tables.stream import check_magic, file_size, open_bytes
 
 MAX_DOCUMENT = MAX_LINE  # it is held whole, by a web process too
 
@@ -25,11 +24,10 @@ def read(request: Request) -> Source:
     items = items_of(request.path)
     if items is None:
         return read_jsonl.read(request)
-    opened = open_bytes(request.path)
-    opened.stream.close()
+    total = file_size(request.path)
     has_turns = any(isinstance(item, dict) and "turns" in item for item in items)
-    facts = Facts(request.path, "json", opened.total, encoding="utf-8", transcripts=has_turns)
-    return Source(facts, _records(items, request), bytes_read=lambda: opened.total or 0, close=lambda: None)
+    facts = Facts(request.path, "json", total, encoding="utf-8", transcripts=has_turns)
+    return Source(facts, _records(items, request), bytes_read=lambda: total, close=lambda: None)
 
 
 def items_of(path: str) -> list[Any] | None:
@@ -85,6 +83,4 @@ def _refused(name: str) -> NoReturn:
 
 
 def _records(items: list[Any], request: Request) -> Iterator[Record]:
-    wanted = request.wanted
-    records = (parse_record(read_jsonl.renamed(item, wanted), default_id=f"item-{number}") for number, item in enumerate(items, 1))
-    return (read_jsonl.explained(record, wanted) for record in records)
+    return (read_jsonl.record_of(item, request.wanted, default_id=f"item-{number}") for number, item in enumerate(items, 1))

@@ -67,7 +67,7 @@ def _record(data: bytes, line: Line, request: Request, *, first: bool) -> Record
                 f"{shown_name(request.path)}: one JSON document; name it .json, or write JSON Lines, one object a line"
             ) from None
         return Rejected(default_id, *_fault(str(error), where))
-    record = explained(parse_record(renamed(obj, request.wanted), default_id=default_id), request.wanted)
+    record = record_of(obj, request.wanted, default_id=default_id)
     return replace(record, message=f"{where}: {record.message}") if isinstance(record, Rejected) else record
 
 
@@ -83,14 +83,13 @@ def _fault(reason: str, where: str) -> tuple[str, str]:
     return "invalid_json", f"{where} is not valid JSON: write one whole object a line"
 
 
-def renamed(obj: Any, wanted: Mapping[str, str]) -> Any:
-    """The object with the caller's own keys under the contract's names."""
-    if not wanted or not isinstance(obj, dict):
-        return obj
-    return obj | {field: obj.get(key) for field, key in wanted.items()}
+def record_of(obj: Any, wanted: Mapping[str, str], *, default_id: str) -> Record:
+    """The record of an object that has some fields under the caller's own keys (`wanted`: field to key)."""
+    renamed = obj | {field: obj.get(key) for field, key in wanted.items()} if wanted and isinstance(obj, dict) else obj
+    return _explained(parse_record(renamed, default_id=default_id), wanted)
 
 
-def explained(record: Record, wanted: Mapping[str, str]) -> Record:
+def _explained(record: Record, wanted: Mapping[str, str]) -> Record:
     """A rejection for want of a text, with which key was looked for or how to name one."""
     if not isinstance(record, Rejected) or record.code != "missing_text":
         return record

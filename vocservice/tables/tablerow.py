@@ -41,13 +41,13 @@ class RowReader:
     def read_text(self, cells: Sequence[str], *, number: int, line: int) -> RawVerbatim | Rejected:
         """Make a record of a row of text cells, which may be ragged or hold bytes that did not decode."""
         width = len(self.header)
-        if len(cells) != width and not (len(cells) > width and not any(cells[width:])):
-            return self.ragged(cells, number=number, line=line)
+        if len(cells) < width or any(cells[width:]):
+            return self._ragged(cells, number=number, line=line)
         if any(map(has_undecoded, cells)):
             return self._undecoded(cells, number=number, line=line)
         return self.read(cells[:width], number=number)
 
-    def ragged(self, cells: Sequence[str], *, number: int, line: int) -> Rejected:
+    def _ragged(self, cells: Sequence[str], *, number: int, line: int) -> Rejected:
         """Reject a row with too many or too few cells; its id is trusted only in the first column, before anything can shift."""
         held = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         found = f"row {number} (line {line}) has {held} where the header has {len(self.header)}"
