@@ -106,7 +106,7 @@ def test_a_digest_says_what_moved_with_n_and_links_and_no_word_of_a_customer(
         "n = 20 records.",
         "Negative sentiment: 100 % (84 to 100), n = 20; before 0 %",
         "up beyond chance, q = ",
-        "Use, Technology. Blamed before: 0 %",
+        "Technology at Use. Blamed before: 0 %",
         "Negative sentiment, day ",
         "Candidates for an experience issue:",
         "not known: n = 0 records that no factor explains",

@@ -131,7 +131,7 @@ _VERDICTS = {"up": "up beyond chance", "down": "down beyond chance", "unclear": 
 
 def _changes(moved: Comparison, taxonomy: Taxonomy) -> Iterator[Finding]:
     for change in shown_changes(moved):
-        yield Finding(CHANGE, f"{_cell_name(taxonomy, change.stage, change.factor)}. {words.change_text(change)}")
+        yield Finding(CHANGE, f"{words.cell_name(taxonomy, change.stage, change.factor)}. {words.change_text(change)}")
 
 
 def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[Finding]:
@@ -141,7 +141,7 @@ def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[F
             counts = f"{rung.records} complaints of {rung.customers} customers"
             held = f"{rung.ratio:.1f} times {rung.base}, {rung.expected:.1f} expected, q = {rung.q:.2g}"
             key = f"{ISSUE}:{rung.stage}:{rung.factor}"
-            yield Finding(ISSUE, f"{_cell_name(frame.taxonomy, rung.stage, rung.factor)}: {counts}, {held}", key)
+            yield Finding(ISSUE, f"{words.cell_name(frame.taxonomy, rung.stage, rung.factor)}: {counts}, {held}", key)
 
 
 def _themes(found: Emerging) -> Iterator[Finding]:
@@ -150,10 +150,6 @@ def _themes(found: Emerging) -> Iterator[Finding]:
         if theme.is_growing:
             shares = f"{words.share_text(theme.after)}, before {words.share_text(theme.before)}"
             yield Finding(THEME, f"{theme.customers} customers say much the same that no factor explains: {shares}; q = {theme.q:.2g}")
-
-
-def _cell_name(taxonomy: Taxonomy, stage: str | None, factor: str) -> str:
-    return f"{words.label_of(taxonomy, 'stages', stage)}, {words.label_of(taxonomy, 'factors', factor)}"
 
 
 def _point_text(series: Series, point: Point, taxonomy: Taxonomy) -> str:

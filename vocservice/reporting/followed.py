@@ -12,6 +12,7 @@ from vocservice.reporting.journey import Gap, corrected, gap
 from vocservice.reporting.scores import nps_of
 from vocservice.reporting.trends import BOTH, Figure
 
+SENTIMENT = "mean sentiment"
 SCORE = "mean score, scaled to 0 to 1"
 NPS = "NPS, \u22121 to +1"
 OWN = (SCORE, NPS)
@@ -27,6 +28,11 @@ def followed(before: Frame, after: Frame) -> Mapping[str, Figure]:
     gaps = corrected([_gap(name, figure, before, after) for name, figure in others.items()])
     moved = sorted((one for one in gaps if one.verdict in ("up", "down")), key=lambda one: -abs(one.difference.value or 0.0))
     return {**first, **{one.figure: others[one.figure] for one in moved[:MOST_MOVED]}}
+
+
+def is_share(figure: str) -> bool:
+    """Whether a followed figure is a share of records; else it is a mean or a balance."""
+    return figure not in (SENTIMENT, *OWN)
 
 
 def _gap(name: str, figure: Figure, before: Frame, after: Frame) -> Gap:
@@ -62,7 +68,7 @@ def _nps(frame: Frame) -> tuple[Floats, Bools]:
 
 
 _FIRST: Mapping[str, Figure] = {
-    "mean sentiment": lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
+    SENTIMENT: lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
     "share of negative sentiment": lambda frame: (frame.level < 0, ~np.isnan(frame.level)),
     "share of service complaints": lambda frame: (frame.is_service, frame.has_scope),
     "share of experience issues": lambda frame: (frame.is_experience, frame.has_scope),

@@ -42,7 +42,9 @@ def _felt(report: Report) -> Iterator[Saying]:
 
 
 def _of_cell(report: Report, topic: str, cell: Cell, counts: str) -> Saying:
-    return Saying(topic, f"{_place(report, cell.stage, cell.factor)}: {counts}, net sentiment {words.net_text(cell.net)}", "journey")
+    return Saying(
+        topic, f"{words.cell_name(report.taxonomy, cell.stage, cell.factor)}: {counts}, net sentiment {words.net_text(cell.net)}", "journey"
+    )
 
 
 def _acting(report: Report) -> Iterator[Saying]:
@@ -62,16 +64,16 @@ def _moving(report: Report) -> Iterator[Saying]:
     found = report.drivers
     pulling = [one for one in found.drivers if one.is_clear and one.without > 0 and one.term.kind == "factor"]
     for driver in sorted(pulling, key=lambda one: -one.without)[:_MOST_DRIVERS]:
-        effect = words.without_text(driver, found.unit or "the share of yes")
+        effect = words.without_text(driver, found.unit)
         yield Saying("Pulls the score down", f"{words.term_name(report.taxonomy, driver.term)}: {effect} (n = {driver.n})", "drivers")
 
 
 def _changed(report: Report) -> Iterator[Saying]:
-    clear = report.comparison.clear if report.comparison else ()
-    if clear:
-        most = max(clear, key=lambda change: abs(change.difference.value or 0.0))
-        place = _place(report, most.stage, most.factor)
-        caution = "; the channels differ between the two" if report.comparison and report.comparison.channels.is_different else ""
+    found = report.comparison
+    if found and found.clear:
+        most = found.clear[0]
+        place = words.cell_name(report.taxonomy, most.stage, most.factor)
+        caution = "; the channels differ between the two" if found.channels.is_different else ""
         yield Saying("Changed most", f"{place}. {words.change_text(most)}{caution}", "changes")
 
 
@@ -81,11 +83,7 @@ def _rising(report: Report) -> Iterator[Saying]:
         first = candidates[0]
         of = f"{first.records} service complaints of {first.customers} customers"
         more = f"; {len(candidates) - 1} more" if len(candidates) > 1 else ""
-        yield Saying("No longer single complaints", f"{_place(report, first.stage, first.factor)}: {of}{more}", "ladder")
-
-
-def _place(report: Report, stage: str | None, factor: str) -> str:
-    return f"{words.label_of(report.taxonomy, 'factors', factor)} at {words.label_of(report.taxonomy, 'stages', stage)}"
+        yield Saying("No longer single complaints", f"{words.cell_name(report.taxonomy, first.stage, first.factor)}: {of}{more}", "ladder")
 
 
 _PARTS: tuple[Callable[[Report], Iterator[Saying]], ...] = (_felt, _acting, _rising, _moving, _changed)

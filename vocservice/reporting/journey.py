@@ -157,7 +157,9 @@ class Comparison:
 
     @property
     def clear(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.changes if change.verdict in ("up", "down"))
+        """The changes of cells that chance does not explain, the largest first."""
+        found = (change for change in self.changes if change.verdict in ("up", "down"))
+        return tuple(sorted(found, key=lambda change: -abs(change.difference.value or 0.0)))
 
 
 @dataclass(frozen=True, slots=True)

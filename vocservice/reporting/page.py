@@ -229,8 +229,9 @@ def _driver_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
         Bar(words.term_name(taxonomy, driver.term), driver.impact, driver.low, driver.high, f"{words.impact_text(driver)}, n = {driver.n}")
         for driver in drivers.drivers[:SHOWN_DRIVERS]
     ]
-    title = f"What moves the score of {drivers.n} records: {drivers.unit}"
-    return intervals(key, title, bars, bounds=(0.0, 0.0), unit=f"change on {drivers.unit}")
+    scale = words.scale_name(drivers.unit)
+    title = f"What moves the score of {drivers.n} records: {scale}"
+    return intervals(key, title, bars, bounds=(0.0, 0.0), unit=f"change on {scale}")
 
 
 def _priority_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
@@ -239,7 +240,7 @@ def _priority_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
         for driver in drivers.drivers
         if driver.quadrant
     ]
-    title = f"Volume against impact of what is blamed: {drivers.unit}"
+    title = f"Volume against impact of what is blamed: {words.scale_name(drivers.unit)}"
     return scatter(key, title, marks, names=("share of scored records", "lowers the score by"))
 
 
@@ -269,8 +270,7 @@ def expected_text(point: Point, *, is_volume: bool) -> str:
 
 def shown_changes(comparison: Comparison | None) -> Sequence[Change]:
     """The clear changes of cells, the largest first."""
-    clear = comparison.clear if comparison else ()
-    return sorted(clear, key=lambda change: -abs(change.difference.value or 0.0))[:SHOWN_CHANGES]
+    return comparison.clear[:SHOWN_CHANGES] if comparison else ()
 
 
 def _filters() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -285,6 +285,10 @@ def _filters() -> Iterator[tuple[str, Callable[..., Any]]]:
     yield "look", look_of
     yield "tone", tone_of
     yield "part", words.part_text
+    yield "level", words.level
+    yield "moved", words.moved
+    yield "difference", words.difference_text
+    yield "scale", words.scale_name
     yield "impact", words.impact_text
     yield "without", words.without_text
     yield "told", cell_text

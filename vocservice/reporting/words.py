@@ -1,14 +1,16 @@
-"""Figures in, the words and numbers that a reader sees out: the same on the page and in the workbook."""
+"""Figures in, the words and numbers that a reader sees out: shares in %, differences of shares in points."""
 
 from collections.abc import Callable, Mapping
 
 from vocservice.reporting.drivers import NPS, Driver, Term
 from vocservice.reporting.estimate import Estimate
-from vocservice.reporting.journey import Change
+from vocservice.reporting.followed import is_share
+from vocservice.reporting.journey import Change, Shift, Tested
 from vocservice.taxonomy import Taxonomy
 
 POLARITY_NAMES: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
 MINUS = "\u2212"
+_SHORT = ("nps", "csat", "ces")
 
 
 def percent(value: float, digits: int = 0) -> str:
@@ -36,13 +38,45 @@ def share_text(found: Estimate) -> str:
 
 
 def net_text(found: Estimate) -> str:
-    """A net sentiment or difference with its interval and n."""
+    """A net sentiment with its interval and n."""
     return _said(found, signed)
 
 
-def part_text(found: Estimate) -> str:
-    """A part of a change with its interval; its n stands elsewhere."""
-    return _said(found, lambda value: signed(value, 3), has_n=False)
+def points(value: float) -> str:
+    """A difference of shares; below ten points with a tenth, that a small one does not look like none."""
+    return f"{_bare_points(value)} points"
+
+
+def points_text(found: Estimate) -> str:
+    """A difference of shares with its interval; its n stands elsewhere."""
+    return _said(found, points, _bare_points, has_n=False)
+
+
+def _bare_points(value: float) -> str:
+    return signed(100 * value, 0 if abs(value) >= 0.1 else 1)
+
+
+def level(value: float, figure: str) -> str:
+    """How high a followed figure stands."""
+    return percent(value, 1) if is_share(figure) else number(value)
+
+
+def moved(value: float, figure: str) -> str:
+    """How far a followed figure, or a part of its change, moved."""
+    return points(value) if is_share(figure) else signed(value, 3)
+
+
+def part_text(found: Estimate, figure: str) -> str:
+    """A part of the change of a followed figure with its interval; its n stands elsewhere."""
+    return points_text(found) if is_share(figure) else _said(found, lambda value: signed(value, 3), has_n=False)
+
+
+def difference_text(found: Tested) -> str:
+    """What was tested, and by how much a share or a net sentiment differs."""
+    if found.q is None:
+        return "not known"
+    said = _said(found.difference, signed, has_n=False) if isinstance(found, Shift) else points_text(found.difference)
+    return f"{found.verdict}, {said}"
 
 
 def mean_text(found: Estimate) -> str:
@@ -64,6 +98,17 @@ def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
         return "no stage"
     found = (label.label for label in taxonomy[name].labels if label.key == key) if name in taxonomy else iter(())
     return next(found, key)
+
+
+def cell_name(taxonomy: Taxonomy, stage: str | None, factor: str) -> str:
+    """A cell of the journey map."""
+    return f"{label_of(taxonomy, 'factors', factor)} at {label_of(taxonomy, 'stages', stage)}"
+
+
+def scale_name(name: str) -> str:
+    """A kind of score with its range, as people write it."""
+    kind, space, rest = name.partition(" ")
+    return f"{kind.upper()}{space}{rest}" if kind in _SHORT else name
 
 
 def figure_name(taxonomy: Taxonomy, figure: str) -> str:
@@ -101,7 +146,7 @@ def change_text(change: Change) -> str:
         return f"Blamed before: {share_text(change.before)}, after: {share_text(change.after)}; change not known"
     return (
         f"Blamed before: {share_text(change.before)}, after: {share_text(change.after)}; "
-        f"change {part_text(change.difference)}, q = {change.q:.2g}, {change.verdict}"
+        f"change {points_text(change.difference)}, q = {change.q:.2g}, {change.verdict}"
     )
 
 
@@ -119,7 +164,7 @@ def without_text(driver: Driver, unit: str) -> str:
         points = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
         return f"without it NPS would be {points} {'point' if points.split()[-1] == '1' else 'points'} {_way(driver)}"
     amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
-    return f"without it the mean would be {amount} {_way(driver)} on {unit}"
+    return f"without it the mean would be {amount} {_way(driver)} on {scale_name(unit)}"
 
 
 def _way(driver: Driver) -> str:

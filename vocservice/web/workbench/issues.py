@@ -297,8 +297,9 @@ def _words(looking: "Looking") -> dict[str, Any]:
     return {
         "stage_name": lambda key: words.label_of(taxonomy, "stages", key),
         "factor_name": lambda key: words.label_of(taxonomy, "factors", key),
+        "cell_name": lambda stage, factor: words.cell_name(taxonomy, stage, factor),
         "owners": {key: words.owner_name(taxonomy, key) for key in taxonomy.owners},
         "share": words.share_text,
         "definitions": definitions(customers=CUSTOMERS, behind_cause=max(CUSTOMERS, looking.cause_customers)),
-        "net": words.net_text,
+        "points": words.points_text,
     }
