@@ -4,10 +4,8 @@ from dataclasses import asdict
 
 import click
 
-from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.holding import ACTOR, held, in_workspace
 from vocservice.cli.listing import print_all
-
-ACTOR = "command line"
 
 
 @click.group(name="dead-letter")

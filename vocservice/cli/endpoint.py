@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vocservice.cli.holding import held, in_workspace, opened
+from vocservice.cli.holding import ACTOR, held, in_workspace, opened
 from vocservice.cli.listing import print_all
 
 if TYPE_CHECKING:
     from vocservice.store.analysed.outbound import Delivery, Endpoint
-
-ACTOR = "command line"
 
 
 @click.group()

@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from vocservice.cli.holding import in_workspace, opened
+from vocservice.cli.holding import ACTOR, in_workspace, opened
 from vocservice.errors import OutputError
 from vocservice.settings import load_settings
 
-ACTOR = "command line"
 _SUBJECT = click.option("--subject", required=True, help="The customer's key, as the senders give it; `-` reads it from standard input.")
 
 

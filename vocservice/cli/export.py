@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vocservice.cli.holding import in_workspace, opened
+from vocservice.cli.holding import ACTOR, in_workspace, opened
 from vocservice.errors import OutputError
 from vocservice.tables.partial import Partial
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     Write = Callable[[Path, Iterable[Taken], Segments], object]
 
-ACTOR = "command line"
 DAY = click.DateTime(["%Y-%m-%d"])
 
 

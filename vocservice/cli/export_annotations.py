@@ -9,13 +9,12 @@ from typing import IO, Any
 
 import click
 
-from vocservice.cli.holding import in_workspace, opened
+from vocservice.cli.holding import ACTOR, in_workspace, opened
 from vocservice.errors import InputError
 from vocservice.tables.formats import STANDARD_STREAM
 from vocservice.tables.partial import Partial
 
 Json = dict[str, Any]
-ACTOR = "command line"
 KINDS = ("jsonl", "label-studio", "argilla")
 
 

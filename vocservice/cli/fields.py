@@ -1,12 +1,10 @@
 """Names in, which own fields of the records show as segments out: `voc field list`, `hide` and `show`."""
 
-import json
-
 import click
 
-from vocservice.cli.holding import in_workspace, opened
-
-ACTOR = "command line"
+from vocservice.cli.holding import ACTOR, in_workspace, opened
+from vocservice.cli.listing import print_all
+from vocservice.cli.summary import numbered
 
 
 @click.group()
@@ -26,11 +24,8 @@ def list_fields(as_json: bool, workspace: str | None) -> None:
         fields, counts = own.seen(here.database, here.workspace_id)
     names = most_told({**dict.fromkeys(fields.hidden, 0), **counts}, len(counts) + len(fields.hidden))
     found = [{"name": name, "records": counts.get(name, 0), "state": _state(name in fields, name in fields.hidden)} for name in names]
-    if as_json:
-        click.echo(json.dumps({"fields": found}))
-        return
-    for one in found:
-        click.echo(f"{one['name']}: {one['records']} records, {one['state']}")
+    lines = (f"{one['name']}: {numbered(one['records'], 'record')}, {one['state']}" for one in found)
+    print_all("fields", found, lines, as_json=as_json)
 
 
 @field.command()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vocservice.store.database import Database
     from vocservice.store.vault import Vault
 
+ACTOR = "command line"  # whose acts the audit log calls those of commands
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:

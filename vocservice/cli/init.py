@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
+from vocservice.cli.holding import ACTOR
 from vocservice.errors import OutputError
 from vocservice.settings import Settings, load_settings
-
-ACTOR = "command line"
 
 
 @click.command()

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.holding import ACTOR, held, in_workspace
 from vocservice.cli.listing import print_all
 
 if TYPE_CHECKING:
     from vocservice.store.accounts.keys import Key
 
-ACTOR = "command line"
 DAYS = 365
 HOURS = 24.0
 

@@ -7,12 +7,12 @@ import click
 
 from vocservice import api
 from vocservice.api import Analyser, bundle_folder
+from vocservice.cli.holding import ACTOR
 from vocservice.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from vocservice.jobs.reanalysis import Preview
 
-ACTOR = "command line"
 SAMPLE = 200
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vocservice.cli.holding import held, in_workspace, opened
+from vocservice.cli.holding import ACTOR, held, in_workspace, opened
 from vocservice.cli.listing import print_all
 from vocservice.settings import Settings
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vocservice.store.review.rule_trials import Judged, Trial
     from vocservice.taxonomy import Taxonomy
 
-ACTOR = "command line"
 MOST = 50_000
 
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from vocservice.cli.holding import Held, held, in_workspace, secret_of
+from vocservice.cli.holding import ACTOR, Held, held, in_workspace, secret_of
 from vocservice.cli.listing import print_all
 from vocservice.errors import InputError
 from vocservice.ingest.registry import adapter as adapter_of
 
-ACTOR = "command line"
 LOCAL = "http://127.0.0.1:8000"
 
 

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vocservice.cli.holding import Held, held, in_workspace
+from vocservice.cli.holding import ACTOR, Held, held, in_workspace
 from vocservice.cli.listing import print_all
 from vocservice.errors import InputError
 
 if TYPE_CHECKING:
     from vocservice.store.accounts.users import User
 
-ACTOR = "command line"
 ROLES = ("analyst", "support_lead", "admin")
 
 

@@ -2,10 +2,8 @@
 
 import click
 
-from vocservice.cli.holding import held, in_workspace
+from vocservice.cli.holding import ACTOR, held, in_workspace
 from vocservice.settings import load_settings
-
-ACTOR = "command line"
 
 
 @click.group()
