@@ -130,8 +130,9 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "changes": Definition(
             "What changed",
             "Share of records that blame a factor at a stage, its difference in points (of 100): z test of two proportions, Fisher’s exact "
-            "test for few; interval of Newcombe (1998). Net sentiment of a stage or factor: interval of both intervals (Zou and Donner 2008). Each corrected "
-            "over all that were tested (Benjamini and Hochberg). Channels differ: total variation distance above 0.1.",
+            "test for few; interval of Newcombe (1998). Net sentiment of a stage or factor: interval of both intervals (Zou and "
+            "Donner 2008). Each corrected over all that were tested (Benjamini and Hochberg). Channels differ: total variation distance "
+            "above 0.1.",
         ),
         "causes": Definition(
             "Change split four ways",

@@ -253,8 +253,8 @@ def _settle(connection: Connection, record_id: str, result: Json) -> None:
     """A record is decided while a decision on its revision stands; its labels hold as long."""
     stands = (annotations.c.record_id == record_id, annotations.c.undone_at.is_(None), annotations.c.revision == reviews.c.revision)
     last = select(annotations.c.created_at).where(*stands).order_by(annotations.c.created_at.desc()).limit(1).scalar_subquery()
-    connection.execute(update(reviews).where(reviews.c.record_id == record_id).values(decided_at=last))
-    revision = connection.scalar(select(reviews.c.revision).where(reviews.c.record_id == record_id))
+    decided = update(reviews).where(reviews.c.record_id == record_id).values(decided_at=last)
+    revision = connection.scalar(decided.returning(reviews.c.revision))
     if revision is not None:
         unfixed.note(connection, record_id, result, labels_held(connection, record_id, revision, result))
 

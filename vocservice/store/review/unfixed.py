@@ -17,7 +17,7 @@ from vocservice.store.schema import records, review_causes, reviews
 
 
 def note(connection: Connection, record_id: str, result: Json, labels: Json) -> None:
-    """Note it of a record that is in the queue; of any other nothing.
+    """Note it of a record that is in the queue.
 
     Args:
         connection: a transaction.
@@ -26,10 +26,10 @@ def note(connection: Connection, record_id: str, result: Json, labels: Json) -> 
         labels: those that hold, in the shape of an annotation.
     """
     found = is_unfixed(labels.get("outcome"), labels.get("scope"))
-    line = reviews.c.record_id == record_id
-    if connection.execute(update(reviews).where(line, reviews.c.is_unfixed.is_not(found)).values(is_unfixed=found)).rowcount or found:
+    other = reviews.c.record_id == record_id, reviews.c.is_unfixed.is_not(found)
+    if connection.execute(update(reviews).where(*other).values(is_unfixed=found)).rowcount or found:
         connection.execute(delete(review_causes).where(review_causes.c.record_id == record_id))
-    if found and connection.execute(select(reviews.c.record_id).where(line)).first():
+    if found:
         insert_missing(connection, review_causes, [_row(record_id, cell) for cell in blamed(result, labels)])
 
 
