@@ -93,6 +93,8 @@ def mended(connection: Connection, workspace_id: str) -> tuple[Mended, ...]:
 
 def about(connection: Connection, workspace_id: str, causes: Collection[Cell]) -> list[Issue]:
     """Those, but for dismissed ones, of the stages and factors that a conversation blames."""
+    if not causes:
+        return []
     return [issue for issue in listed(connection, workspace_id) if issue.status != DISMISSED and (issue.stage, issue.factor) in causes]
 
 

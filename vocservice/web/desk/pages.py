@@ -117,20 +117,13 @@ def decide(record_id: str) -> Response:
 @require_role(SUPPORT_LEAD)
 def draft(record_id: str) -> Response:
     """Keep what somebody chose so far, or throw it away; who writes keeps the claim. A script that asks for JSON is told the version."""
-    user, found, kept = person(), case_of(record_id), deciding.kept_of_form()
-    labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
-    with people.database().write() as connection:
-        if request.form.get("drop"):
-            drafts.drop(connection, user, record_id)
-            version = drafts.NONE
-        else:
-            note = request.form.get("note", "")
-            version = drafts.save(connection, user, record_id, version=kept, revision=found.revision, labels=labels, note=note)
+    found = case_of(record_id)
+    version = _drop_draft(found) if request.form.get("drop") else _save_draft(found)
     with people.database().write() as connection:  # by itself: a decision takes the locks of claim and draft the other way round
-        claims.take(connection, user, record_id)
+        claims.take(connection, person(), record_id)
     if request.accept_mimetypes.best == "application/json":
         return jsonify(version=version)
-    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+    return _back(record_id)
 
 
 @blueprint.post("/desk/<record_id>/take")
@@ -140,17 +133,16 @@ def take_over(record_id: str) -> Response:
     case_of(record_id)
     with people.database().write() as connection:
         claims.take_over(connection, person(), record_id)
-    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+    return _back(record_id)
 
 
 @blueprint.post("/desk/<record_id>/claim")
 @require_role(SUPPORT_LEAD, is_use=False)
 def renew(record_id: str) -> Response:
     """Renew the claim of a page that is open; tells its script who else holds the record, blank for nobody."""
-    user, _ = person(), case_of(record_id)
-    with people.database().write() as connection:
-        held = claims.take(connection, user, record_id)
-    return jsonify(holder="" if held.user_id == user.id else held.name)
+    case_of(record_id)
+    holder = _holder(record_id)
+    return jsonify(holder=holder.name if holder else "")
 
 
 @blueprint.post("/desk/<record_id>/undo")
@@ -160,7 +152,7 @@ def undo(record_id: str) -> Response:
     case_of(record_id)
     with people.database().write() as connection:
         annotations.undo(connection, person(), record_id, request.form.get("annotation", ""))
-    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+    return _back(record_id)
 
 
 @blueprint.post("/desk/<record_id>/skip")
@@ -185,23 +177,38 @@ def _onward(record_id: str) -> str:
     return f"{url_for('desk.following')}?{urlencode({**filters_of(choice_of(request.args)), 'after': record_id})}"
 
 
+def _back(record_id: str) -> Response:
+    """To the record, in the same part of the queue."""
+    return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
+
+
 def _refused(found: Case, status: int, fault: str, draft: Draft) -> Response:
     """The record with what was chosen: in the form, and where another person holds it, as there is none then, as a draft."""
     if _holder(found.record_id):
-        fault = f"{fault}; {_kept(found)}"
+        try:
+            _save_draft(found)
+            fault = f"{fault}; what you chose is kept as your draft"
+        except ConflictError as error:
+            fault = f"{fault}; {error.message}"
     return _record_page(found.record_id, status, fault=fault, draft=draft)
 
 
-def _kept(found: Case) -> str:
-    """Keep what a form of a decision says as a draft; returns how that went, in words."""
+def _save_draft(found: Case) -> int:
+    """Keep what the form says as a draft; returns its version.
+
+    Raises:
+        ConflictError: there is a newer one, from another window of theirs.
+    """
     labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
     values: dict[str, Any] = {"version": deciding.kept_of_form(), "revision": found.revision, "labels": labels}
-    try:
-        with people.database().write() as connection:
-            drafts.save(connection, person(), found.record_id, note=request.form.get("note", ""), **values)
-    except ConflictError as error:
-        return error.message
-    return "what you chose is kept as your draft"
+    with people.database().write() as connection:
+        return drafts.save(connection, person(), found.record_id, note=request.form.get("note", ""), **values)
+
+
+def _drop_draft(found: Case) -> int:
+    with people.database().write() as connection:
+        drafts.drop(connection, person(), found.record_id)
+    return drafts.NONE
 
 
 def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft | None = None) -> Response:
