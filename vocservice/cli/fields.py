@@ -23,7 +23,7 @@ def list_fields(as_json: bool, workspace: str | None) -> None:
     with opened(workspace) as here:
         fields, counts = own.seen(here.database, here.workspace_id)
     names = most_told({**dict.fromkeys(fields.hidden, 0), **counts}, len(counts) + len(fields.hidden))
-    found = [{"name": name, "records": counts.get(name, 0), "state": _state(name in fields, name in fields.hidden)} for name in names]
+    found = [{"name": name, "records": counts.get(name, 0), "state": fields.state_of(name)} for name in names]
     lines = (f"{one['name']}: {numbered(one['records'], 'record')}, {one['state']}" for one in found)
     print_all("fields", found, lines, as_json=as_json)
 
@@ -49,7 +49,3 @@ def _set_hidden(name: str, workspace: str | None, is_hidden: bool) -> None:
 
     with opened(workspace) as here:
         own.set_hidden(here.database, here.workspace_id, name, is_hidden, actor=ACTOR)
-
-
-def _state(is_held: bool, is_hidden: bool) -> str:
-    return "hidden" if is_hidden else "held" if is_held else "not held"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 MOST_FIELDS = 24
 OTHER = "other"
@@ -58,6 +58,10 @@ class Fields:
 
     def __contains__(self, name: str) -> bool:
         return name not in self.hidden and (self.held is None or name in self.held)
+
+    def state_of(self, name: str) -> Literal["hidden", "held", "not held"]:
+        """How a field stands, in words."""
+        return "hidden" if name in self.hidden else "held" if name in self else "not held"
 
 
 EVERY = Fields()
