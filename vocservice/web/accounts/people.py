@@ -243,7 +243,7 @@ def keep_theme(answer: Response, chosen: str) -> Response:
 
 def shown(template: str, *, status: int = 200, **values: object) -> Response:
     """A page in the layout that all share."""
-    here = request.full_path.rstrip("?")
+    here = _here()
     values |= {"token": form_token(), "themes": THEMES, "here": here if request.method == "GET" else page_of(here) or "/"}
     return make_response(render_template(template, **values), status)
 
@@ -300,6 +300,11 @@ def _surroundings() -> dict[str, object]:
     return {"visitor": _known(), "theme": theme(), "nav": NAVIGATION}
 
 
+def _here() -> str:
+    """The path that was asked for, with its query."""
+    return request.full_path.rstrip("?")
+
+
 def _visitor(*, is_use: bool) -> Visitor | None:
     token = brought(SESSION)
     return _visitor_of(token, is_use=is_use) if token else None
@@ -332,12 +337,12 @@ def _to_login() -> Response:
     Another site's form looks like one, as browsers keep the cookie from it: carried along it would be sent with our token.
     """
     if request.method == "GET":
-        return make_response(redirect(url_for("login.form", next=request.full_path.rstrip("?"))))
+        return make_response(redirect(url_for("login.form", next=_here())))
     if _is_foreign():
         raise _refused()
     read_bytes(request, max_bytes=state().limits.max_body_bytes)
     draft = [(name, value) for name, value in request.form.items(multi=True) if name != FIELD]
-    return shown("login.html", status=401, next=request.full_path.rstrip("?"), draft=draft, is_expired=True)
+    return shown("login.html", status=401, next=_here(), draft=draft, is_expired=True)
 
 
 def _rule_of_form(path: str) -> Rule | None:
@@ -398,4 +403,4 @@ def _http_page(error: HTTPException) -> Response:
 
 def _before() -> str:
     """The page that a form was sent from; blank where none was sent, or whoever sent it is not signed in."""
-    return page_of(request.full_path.rstrip("?")) if request.method == "POST" and _known() else ""
+    return page_of(_here()) if request.method == "POST" and _known() else ""

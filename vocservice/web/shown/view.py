@@ -77,14 +77,10 @@ class View:
 def view_of(analysis: Analysis, taxonomy: Taxonomy) -> View:
     """Everything the page shows of the analysis of one text."""
     rows = rows_of(analysis)
-    turns = analysis.conversation.turns if analysis.conversation else ()
-    said: list[tuple[str, str, int | None]] = [(turn.speaker, turn.text, number) for number, turn in enumerate(turns)]
-    shown = (
-        Said(speaker, tuple(_marks(text, rows, turn, analysis, taxonomy))) for speaker, text, turn in said or [("", analysis.text, None)]
-    )
+    shown = tuple(_said(rows, analysis, taxonomy))
     withheld = tuple((label_name(taxonomy, one.label), percent(one.probability)) for one in analysis.abstained)
     kinds = tuple(sorted({redaction.kind for redaction in analysis.redactions}))
-    return View(tuple(shown), tuple(_groups(rows, analysis, taxonomy)), withheld, kinds, analysis.model, analysis.taxonomy)
+    return View(shown, tuple(_groups(rows, analysis, taxonomy)), withheld, kinds, analysis.model, analysis.taxonomy)
 
 
 def name_of(taxonomy: Taxonomy, name: str, key: str, polarity: str | None = None) -> str:
@@ -100,15 +96,19 @@ def label_name(taxonomy: Taxonomy, label: str) -> str:
     return f"{_TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
 
 
+def _said(rows: list[Row], analysis: Analysis, taxonomy: Taxonomy) -> Iterator[Said]:
+    if not analysis.conversation:
+        yield Said("", tuple(_marks(analysis.text, rows, None, analysis, taxonomy)))
+        return
+    for number, turn in enumerate(analysis.conversation.turns):
+        yield Said(turn.speaker, tuple(_marks(turn.text, rows, number, analysis, taxonomy)))
+
+
 def _marks(text: str, rows: list[Row], turn: int | None, analysis: Analysis, taxonomy: Taxonomy) -> Iterator[Mark]:
     for piece in pieces_of(text, rows, turn=turn):
-        yield _mark(piece.text, piece.rows, analysis, taxonomy)
-
-
-def _mark(text: str, rows: tuple[Row, ...], analysis: Analysis, taxonomy: Taxonomy) -> Mark:
-    names = ", ".join(_name(row, analysis, taxonomy) for row in rows)
-    factors = [row for row in rows if row.polarity]
-    return Mark(visible(text), names, _look((factors or rows)[0]) if rows else "")
+        names = ", ".join(_name(row, analysis, taxonomy) for row in piece.rows)
+        first = next((row for row in piece.rows if row.polarity), next(iter(piece.rows), None))
+        yield Mark(visible(piece.text), names, _look(first) if first else "")
 
 
 def _groups(rows: list[Row], analysis: Analysis, taxonomy: Taxonomy) -> Iterator[Group]:

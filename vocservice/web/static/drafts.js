@@ -9,11 +9,12 @@
   let timer = 0;
   let isSending = false;
   let isWaiting = false;
+  const send = (path, fields) => fetch(path, {method: "POST", body: new URLSearchParams(fields), headers: {Accept: "application/json"}, redirect: "error"});
   const keep = async () => {
     if (isSending) { isWaiting = true; return; }
     isSending = true;
     try {
-      const answer = await fetch(form.dataset.draft, {method: "POST", body: new URLSearchParams(new FormData(form)), headers: {Accept: "application/json"}, redirect: "error"});
+      const answer = await send(form.dataset.draft, new FormData(form));
       if (answer.ok) {
         form.elements.draft_version.value = (await answer.json()).version;
         said.textContent = "Draft saved.";
@@ -30,7 +31,7 @@
   const renew = async () => {
     if (document.visibilityState !== "visible") return;
     try {
-      const answer = await fetch(form.dataset.claim, {method: "POST", body: new URLSearchParams({token: form.elements.token.value}), headers: {Accept: "application/json"}, redirect: "error"});
+      const answer = await send(form.dataset.claim, {token: form.elements.token.value});
       const holder = answer.ok ? (await answer.json()).holder : "";
       if (holder) said.textContent = `${holder} has this open now. What you wrote stays yours; to decide, load the page again and take it over.`;
       else if (answer.status === 401) said.textContent = faults[401];
