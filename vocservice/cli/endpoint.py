@@ -18,7 +18,7 @@ def endpoint() -> None:
 
 @endpoint.command()
 @click.argument("url")
-@click.option("--event", "events", multiple=True, help="May be given more than once; all of them by default.")
+@click.option("--event", "events", multiple=True, help="An event to send; may be given more than once, all by default.")
 @in_workspace
 def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
     """Send events to a URL from now on, and show the secret they are signed with, this once."""

@@ -49,8 +49,8 @@ _LEVEL = {"level": {"minimum": -2, "maximum": 2}, "score": {"minimum": -1, "maxi
 _OFFSETS = {"start": COUNT, "end": COUNT, "turn": COUNT}
 _SETS = ("stages", "factors", "sentiment", "scope", "flags")
 _OF_TRANSCRIPTS = (
-    *("turns", "outcome", "sentiment_start", "sentiment_end", "sentiment_low", "sentiment_recovery", "needs_review", "reasons"),
-    "pace",
+    *("turns", "outcome", "sentiment_start", "sentiment_end", "sentiment_low", "sentiment_recovery"),
+    *("needs_review", "reasons", "pace"),
 )
 
 
