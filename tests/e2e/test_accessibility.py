@@ -5,16 +5,32 @@ from itertools import product
 from web.test_hostile import WORDS
 from web.visiting import Office
 
+from e2e.furnishing import furnished
 from e2e.places import Place, tour
 from e2e.sitting import NARROW, WIDE, Desk, needs_browser
 
 pytestmark = needs_browser
 
+SMALL = """
+return [...document.querySelectorAll(".queue tbody :is(input, a)")].map((one) => one.getBoundingClientRect())
+  .filter((box) => Math.min(box.width, box.height) < 24 || box.left < 0 || box.right > innerWidth).length
+"""
 SHAPES = {"wide": WIDE, "narrow": NARROW}
 
 
 def test_no_page_has_a_fault(office: Office, desk: Desk) -> None:
     assert [fault for place in tour(office, desk) for fault in (*failures(desk, place), *faults(desk, place))] == []
+
+
+def test_a_row_of_the_queue_is_a_card_on_a_phone(office: Office, desk: Desk) -> None:
+    admin = office.browser("admin")
+    furnished(office, admin)
+    desk.sign_in(admin.user.email)
+    desk.open("/desk")
+    desk.shape(*NARROW)
+    assert desk.driver.execute_script("const one = document.querySelector('[aria-label=Queue]'); return one.scrollWidth <= one.clientWidth")
+    assert len(desk.driver.find_elements("css selector", ".queue tbody tr")) > 1 and desk.driver.execute_script(SMALL) == 0
+    assert faults(desk, Place("desk", "/desk")) == []
 
 
 def test_words_that_try_to_become_markup_are_nothing_to_the_browser(office: Office, desk: Desk) -> None:
