@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from vocservice.errors import ApiError
-from vocservice.records import Analysis, Json, Rejected
+from vocservice.records import Analysis, Json, Rejected, TurnLabels
 
 R = TypeVar("R")
 CONVERSATION = ("turns", "outcome", "sentiment_start", "sentiment_end", "reasons", "pace")
+_OF_TURN = frozenset(TurnLabels.__dataclass_fields__)
 
 
 def read(kind: type[R], value: Any) -> R:
@@ -53,7 +54,15 @@ def read_result(value: Any) -> Analysis | Rejected:
 def _conversation(value: Json) -> Json:
     review = value.get("needs_review") or {}
     said = {"needs_review": review.get("value"), "needs_review_probability": review.get("probability")}
-    return {name: value.get(name) for name in CONVERSATION} | said | {"review_because": review.get("because", "")}
+    turns = value["turns"]
+    told = {"turns": [_turn(turn) for turn in turns] if isinstance(turns, list) else turns}
+    return {name: value.get(name) for name in CONVERSATION} | told | said | {"review_because": review.get("because", "")}
+
+
+def _turn(turn: Any) -> Any:
+    """A turn with its labels by themselves, where it has any set of them."""
+    has_labels = isinstance(turn, dict) and not _OF_TURN.isdisjoint(turn)
+    return {**turn, "labels": turn} if has_labels else turn
 
 
 @lru_cache(maxsize=64)
