@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from builders import analysis, conversation
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from vocservice.pace import pace_of, said_of
 from vocservice.records import Scope
@@ -126,6 +126,18 @@ def test_times_that_are_missing_or_out_of_order_are_not_known(office: Office, ti
     for name in ("First wait for an answer", "Longest wait for an answer", "waiting for answers", "Longest silence"):
         assert f"{name} not known" in told
     assert ", after" not in told
+
+
+def test_each_turn_of_the_customers_is_told_by_itself(office: Office) -> None:
+    record = office.record(text=TALK[0][1], conversation=conversation(*TALK))
+    page = office.browser("analyst").page(f"/desk/{record}").words
+    assert "Factor: Responsiveness, negative" in page and "not told" not in page
+    with office.database.write() as connection:
+        result = connection.execute(select(schema.analyses.c.result).where(schema.analyses.c.record_id == record)).scalar_one()
+        earlier = [{name: turn[name] for name in ("speaker", "text", "sentiment")} for turn in result["turns"]]
+        change = update(schema.analyses).where(schema.analyses.c.record_id == record)
+        connection.execute(change.values(result={**result, "turns": earlier}))
+    assert "not told: analysed by an earlier version" in office.browser("analyst").page(f"/desk/{record}").words
 
 
 def test_what_a_person_corrected_counts(office: Office) -> None:

@@ -60,13 +60,17 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The sentiment of one customer turn, with its place in the picture."""
+    """The sentiment of one customer turn, with its place in the picture.
+
+    `labels` are those that the turn has by itself; None in analyses of before there were any.
+    """
 
     number: int
     x: float
     y: float
     score: str
     mood: str
+    labels: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def shown(result: Json, taxonomy: Taxonomy) -> Shown:
     """What the desk shows of a stored result."""
     rows = list(rows_of(result))
     labels = tuple(_given(row, taxonomy) for row in rows)
-    curve = tuple(_points(result))
+    curve = tuple(_points(result, taxonomy))
     call = result.get("needs_review")
     turns = tuple(_turns(result, rows, taxonomy))
     seen = {look for turn in turns for mark in turn.marks for look in mark.look.split()}
@@ -147,8 +151,12 @@ def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Tu
 
 def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy) -> Iterator[Mark]:
     for piece in pieces_of(text, rows, turn=turn):
-        names = "; ".join(f"{_kind(row)[0]}: {name_of(taxonomy, row.set, row.key, row.polarity)}" for row in piece.rows)
+        names = "; ".join(_named(row, taxonomy) for row in piece.rows)
         yield Mark(visible(piece.text), names, " ".join(_looks(piece.rows)))
+
+
+def _named(row: Row, taxonomy: Taxonomy) -> str:
+    return f"{_kind(row)[0]}: {name_of(taxonomy, row.set, row.key, row.polarity)}"
 
 
 def _looks(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -175,13 +183,15 @@ def _given(row: Row, taxonomy: Taxonomy) -> Given:
     )
 
 
-def _points(result: Json) -> Iterator[Point]:
-    moods = [(index + 1, turn["sentiment"]) for index, turn in enumerate(result.get("turns") or ()) if turn.get("sentiment")]
-    step = (_WIDTH - 2 * _EDGE) / max(len(moods) - 1, 1)
-    for place, (number, mood) in enumerate(moods):
+def _points(result: Json, taxonomy: Taxonomy) -> Iterator[Point]:
+    turns = [(index + 1, turn) for index, turn in enumerate(result.get("turns") or ()) if turn.get("sentiment")]
+    step = (_WIDTH - 2 * _EDGE) / max(len(turns) - 1, 1)
+    for place, (number, turn) in enumerate(turns):
+        mood = turn["sentiment"]
         score = max(-1.0, min(1.0, float(mood["score"])))
         y = _HEIGHT / 2 - score * (_HEIGHT / 2 - _EDGE)
-        yield Point(number, _EDGE + place * step, y, f"{score:+.2f}", _mood(mood))
+        labels = tuple(_named(row, taxonomy) for row in rows_of(turn) if row.set != "sentiment") if "stages" in turn else None
+        yield Point(number, _EDGE + place * step, y, f"{score:+.2f}", _mood(mood), labels)
 
 
 def _mood(mood: Json | None) -> str:
