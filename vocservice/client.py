@@ -1,34 +1,20 @@
-"""The URL of a service and an API key in, its resources as frozen records out: the HTTP API from Python.
+"""The URL of a service and an API key in, its resources as frozen records out: the HTTP API from Python."""
 
-What may be tried again is tried again: after an answer that says so (429, 502, 503, 504, or 409 of a request that is still being
-answered), and after a broken connection where sending twice changes nothing. `Retry-After` is honoured.
-"""
-
-import http.client
 import json
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from vocservice.errors import ApiError, ConfigError
-from vocservice.jobs.backoff import half_jitter
-from vocservice.jobs.sending import retry_after
 from vocservice.records import Analysis, Json, Rejected
+from vocservice.transport import JSON, Request, Service
 from vocservice.unpacking import read, read_analysis, read_result
 
-AGAIN = frozenset({429, 502, 503, 504})
-BUSY = "idempotency_busy"
 MOST_ITEMS = 1000
-_JSON = "application/json"
-_PIECE = 1024**2
-_CONNECTIONS: Mapping[str, type[http.client.HTTPConnection]] = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 Record = str | Mapping[str, Any]
 
 
@@ -120,38 +106,12 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """What is sent; `is_repeatable` where sending it twice changes nothing more."""
+class Client(Service):
+    """What a service offers; holds no connection, and may be used from many threads.
 
-    method: str
-    path: str
-    body: bytes | BinaryIO | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    is_repeatable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A service and how patiently it is asked; holds no connection, and may be used from many threads.
-
-    `tries` of one request, `timeout` in seconds of each of its steps, `longest_wait` in seconds between two tries: a service that
-    asks for a longer pause is not asked again. Every method raises `ApiError`: the service refused (its `code` and `status`), or
-    could not be reached (`unreachable`, status 503).
+    Its address and how patiently it is asked are those of `Service`: `url`, `key`, `tries`, `timeout` and `longest_wait`. Every method
+    raises `ApiError`: the service refused (its `code` and `status`), or could not be reached (`unreachable`, status 503).
     """
-
-    url: str
-    key: str = field(default="", repr=False)
-    tries: int = 4
-    timeout: float = 30.0
-    longest_wait: float = 60.0
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in _CONNECTIONS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ConfigError("the URL of a service is http:// or https:// with a host, perhaps a port and a path")
-        if not (self.key.isascii() and self.key.isprintable()):
-            raise ConfigError("an API key is one line of plain letters, digits and signs")  # http.client would say it in its error
 
     def analyse(self, record: Record) -> Analysis:
         """The analysis of one text or record, at once; nothing is stored."""
@@ -273,7 +233,7 @@ class Client:
         with path.open("rb") as file:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
             wishes = _wishes(mapping, options)
-            request = _Request("POST", f"/v1/batches{_query({'name': path.name, **wishes})}", file, headers, is_repeatable=False)
+            request = Request("POST", f"/v1/batches{_query({'name': path.name, **wishes})}", file, headers, is_repeatable=False)
             return read(Batch, self._answer(request))
 
     def label_reference(self, reference: str, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
@@ -326,13 +286,13 @@ class Client:
         partial = into.with_name(into.name + ".partial")
         try:
             with partial.open("wb") as file:
-                self._answer(_Request("GET", path), into=file)
+                self._answer(Request("GET", path), into=file)
             partial.replace(into)
         finally:
             partial.unlink(missing_ok=True)
 
     def _write(self, value: Json, idempotency_key: str) -> Json:
-        request = _Request("POST", "/v1/feedback", _body(value), {"Content-Type": _JSON, "Idempotency-Key": idempotency_key})
+        request = Request("POST", "/v1/feedback", _body(value), {"Content-Type": JSON, "Idempotency-Key": idempotency_key})
         found: Json = self._answer(request)
         return found
 
@@ -344,90 +304,9 @@ class Client:
             cursor = page["next"]
 
     def _json(self, method: str, path: str, value: Any = None, *, is_repeatable: bool = True) -> Json:
-        body, headers = (None, {}) if value is None else (_body(value), {"Content-Type": _JSON})
-        found: Json = self._answer(_Request(method, path, body, headers, is_repeatable))
+        body, headers = (None, {}) if value is None else (_body(value), {"Content-Type": JSON})
+        found: Json = self._answer(Request(method, path, body, headers, is_repeatable))
         return found
-
-    def _answer(self, request: _Request, *, into: BinaryIO | None = None) -> Any:
-        """The value of the answer, tried again while that may help."""
-        for attempt in range(1, self.tries + 1):
-            try:
-                return self._tried(request, into)
-            except ApiError as error:
-                pause = (
-                    half_jitter(attempt, first=0.5, factor=2.0, most=self.longest_wait) if error.retry_after is None else error.retry_after
-                )
-                if attempt == self.tries or not _may_help(error, request) or pause > self.longest_wait:
-                    raise
-            self.sleep(pause)
-        raise AssertionError("tries is at least one")
-
-    def _tried(self, request: _Request, into: BinaryIO | None) -> Any:
-        parts = urlsplit(self.url)
-        with closing(_CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
-            with _reached():
-                _send(connection, request, parts.path.rstrip("/"), {"Authorization": f"Bearer {self.key}"} if self.key else {})
-                answer = connection.getresponse()
-                if answer.status >= http.client.MULTIPLE_CHOICES:
-                    raise _refusal(answer.status, answer.headers.get("Retry-After"), answer.read())
-                if into is None:
-                    return _value(answer.read())
-            return _save(answer, into)
-
-
-@contextmanager
-def _reached() -> Iterator[None]:
-    """What breaks in the block is the connection."""
-    try:
-        yield
-    except (OSError, http.client.HTTPException) as error:
-        raise ApiError(f"the service cannot be reached ({type(error).__name__})", code="unreachable") from None
-
-
-def _send(connection: http.client.HTTPConnection, request: _Request, prefix: str, key: Mapping[str, str]) -> None:
-    if request.body and not isinstance(request.body, bytes):
-        request.body.seek(0)
-    connection.request(request.method, prefix + request.path, request.body, {"Accept": _JSON, **key, **request.headers})
-
-
-def _save(answer: http.client.HTTPResponse, file: BinaryIO) -> None:
-    """Write an answer in place of what an earlier try wrote; a disk that is full is no fault of the connection."""
-    file.seek(0)
-    file.truncate()
-    while piece := _piece(answer):
-        file.write(piece)
-
-
-def _piece(answer: http.client.HTTPResponse) -> bytes:
-    """The next bytes of an answer; reading by pieces does not notice one that ends too early."""
-    with _reached():
-        piece = answer.read(_PIECE)
-        if not piece and answer.length:
-            raise http.client.IncompleteRead(b"", answer.length)
-        return piece
-
-
-def _value(body: bytes) -> Any:
-    try:
-        return json.loads(body) if body else None
-    except ValueError:
-        raise ApiError("the service did not answer with JSON; is it one of this kind?", code="answer_unreadable") from None
-
-
-def _refusal(status: int, pause: str | None, body: bytes) -> ApiError:
-    """The problem of an answer; a proxy before the service may give another kind of answer."""
-    try:
-        problem = json.loads(body)
-        code, detail = str(problem["code"]), str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        code, detail = f"http_{status}", f"the answer has status {status} and is no problem+json"
-    return ApiError(detail, code=code, status=status, retry_after=retry_after(pause))
-
-
-def _may_help(error: ApiError, request: _Request) -> bool:
-    if error.code in ("unreachable", "answer_unreadable"):
-        return error.code == "unreachable" and request.is_repeatable
-    return error.status in AGAIN or error.code == BUSY
 
 
 def _receipt(item: Json) -> Accepted | Rejected:

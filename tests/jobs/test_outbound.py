@@ -19,10 +19,11 @@ from vocservice.errors import EndpointError, InputError
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.signature import verify_standard
 from vocservice.jobs import outbound as sending
+from vocservice.jobs.backoff import retry_after
 from vocservice.jobs.errands import Errand
 from vocservice.jobs.guard import Policy, checked, is_public
 from vocservice.jobs.outbound import Outbound, wait_after
-from vocservice.jobs.sending import Answer, post, retry_after
+from vocservice.jobs.sending import Answer, post
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
 from vocservice.store import jobs, schema

@@ -1,8 +1,15 @@
-"""The number of a try in, the seconds until the next one out: exponential, with jitter, so that many do not come back together."""
+"""The number of a try in, the seconds until the next one out: exponential, with jitter, so that many do not come back together.
 
+Or what an answer asks for in its `Retry-After`.
+"""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from random import SystemRandom
 
 _RANDOM = SystemRandom()
+_LONGEST_RETRY_AFTER = 86_400.0
 
 
 def full_jitter(attempt: int, *, first: float = 2.0, factor: float = 2.0, most: float = 300.0) -> float:
@@ -24,3 +31,15 @@ def grown(attempt: int, *, first: float, factor: float, most: float) -> float:
         if wait == most:
             break
     return min(most, wait)
+
+
+def retry_after(header: str | None) -> float | None:
+    """The pause that an answer asks for, in seconds or as a date; at most a day."""
+    if header is None:
+        return None
+    if header.strip().isascii() and header.strip().isdigit():
+        return min(float(header), _LONGEST_RETRY_AFTER)
+    with suppress(ValueError, TypeError):
+        at = parsedate_to_datetime(header)
+        return min(max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()), _LONGEST_RETRY_AFTER)
+    return None

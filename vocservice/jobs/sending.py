@@ -6,14 +6,12 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from threading import Timer
 
+from vocservice.jobs.backoff import retry_after
 from vocservice.jobs.guard import Target
 
 TIMEOUT = 15.0
-_LONGEST_RETRY_AFTER = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +74,6 @@ def exchange(
     finally:
         deadline.cancel()
         connection.close()
-
-
-def retry_after(header: str | None) -> float | None:
-    """The pause that an answer asks for, in seconds or as a date; at most a day."""
-    if header is None:
-        return None
-    if header.strip().isascii() and header.strip().isdigit():
-        return min(float(header), _LONGEST_RETRY_AFTER)
-    with suppress(ValueError, TypeError):
-        at = parsedate_to_datetime(header)
-        return min(max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()), _LONGEST_RETRY_AFTER)
-    return None
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:

@@ -1,0 +1,143 @@
+"""A request in, the value of its answer out: HTTP as a client of the service speaks it, tried again while that may help.
+
+That is after an answer that says so (429, 502, 503, 504, or 409 of a request that is still being answered), and after a broken
+connection where sending twice changes nothing. `Retry-After` is honoured.
+"""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+from vocservice.errors import ApiError, ConfigError
+from vocservice.jobs.backoff import half_jitter, retry_after
+
+AGAIN = frozenset({429, 502, 503, 504})
+BUSY = "idempotency_busy"
+JSON = "application/json"
+_PIECE = 1024**2
+_CONNECTIONS: Mapping[str, type[http.client.HTTPConnection]] = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent; `is_repeatable` where sending it twice changes nothing more."""
+
+    method: str
+    path: str
+    body: bytes | BinaryIO | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service and how patiently it is asked; holds no connection.
+
+    `tries` of one request, `timeout` in seconds of each of its steps, `longest_wait` in seconds between two tries: a service that
+    asks for a longer pause is not asked again.
+    """
+
+    url: str
+    key: str = field(default="", repr=False)
+    tries: int = 4
+    timeout: float = 30.0
+    longest_wait: float = 60.0
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in _CONNECTIONS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ConfigError("the URL of a service is http:// or https:// with a host, perhaps a port and a path")
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise ConfigError("an API key is one line of plain letters, digits and signs")  # http.client would say it in its error
+
+    def _answer(self, request: Request, *, into: BinaryIO | None = None) -> Any:
+        """The value of the answer, tried again while that may help; with `into` its body goes there.
+
+        Raises:
+            ApiError: the service refused, or could not be reached (`unreachable`, status 503).
+            OSError: the file cannot be written.
+        """
+        for attempt in range(1, self.tries + 1):
+            try:
+                return self._tried(request, into)
+            except ApiError as error:
+                pause = (
+                    half_jitter(attempt, first=0.5, factor=2.0, most=self.longest_wait) if error.retry_after is None else error.retry_after
+                )
+                if attempt == self.tries or not _may_help(error, request) or pause > self.longest_wait:
+                    raise
+            self.sleep(pause)
+        raise AssertionError("tries is at least one")
+
+    def _tried(self, request: Request, into: BinaryIO | None) -> Any:
+        parts = urlsplit(self.url)
+        with closing(_CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
+            with _reached():
+                _send(connection, request, parts.path.rstrip("/"), {"Authorization": f"Bearer {self.key}"} if self.key else {})
+                answer = connection.getresponse()
+                if answer.status >= http.client.MULTIPLE_CHOICES:
+                    raise _refusal(answer.status, answer.headers.get("Retry-After"), answer.read())
+                if into is None:
+                    return _value(answer.read())
+            return _save(answer, into)
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """What breaks in the block is the connection."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise ApiError(f"the service cannot be reached ({type(error).__name__})", code="unreachable") from None
+
+
+def _send(connection: http.client.HTTPConnection, request: Request, prefix: str, key: Mapping[str, str]) -> None:
+    if request.body and not isinstance(request.body, bytes):
+        request.body.seek(0)
+    connection.request(request.method, prefix + request.path, request.body, {"Accept": JSON, **key, **request.headers})
+
+
+def _save(answer: http.client.HTTPResponse, file: BinaryIO) -> None:
+    """Write an answer in place of what an earlier try wrote; a disk that is full is no fault of the connection."""
+    file.seek(0)
+    file.truncate()
+    while piece := _piece(answer):
+        file.write(piece)
+
+
+def _piece(answer: http.client.HTTPResponse) -> bytes:
+    """The next bytes of an answer; reading by pieces does not notice one that ends too early."""
+    with _reached():
+        piece = answer.read(_PIECE)
+        if not piece and answer.length:
+            raise http.client.IncompleteRead(b"", answer.length)
+        return piece
+
+
+def _value(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        raise ApiError("the service did not answer with JSON; is it one of this kind?", code="answer_unreadable") from None
+
+
+def _refusal(status: int, pause: str | None, body: bytes) -> ApiError:
+    """The problem of an answer; a proxy before the service may give another kind of answer."""
+    try:
+        problem = json.loads(body)
+        code, detail = str(problem["code"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        code, detail = f"http_{status}", f"the answer has status {status} and is no problem+json"
+    return ApiError(detail, code=code, status=status, retry_after=retry_after(pause))
+
+
+def _may_help(error: ApiError, request: Request) -> bool:
+    if error.code in ("unreachable", "answer_unreadable"):
+        return error.code == "unreachable" and request.is_repeatable
+    return error.status in AGAIN or error.code == BUSY
