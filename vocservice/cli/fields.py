@@ -24,7 +24,7 @@ def list_fields(as_json: bool, workspace: str | None) -> None:
         fields, counts = own.seen(here.database, here.workspace_id)
     names = most_told({**dict.fromkeys(fields.hidden, 0), **counts}, len(counts) + len(fields.hidden))
     found = [{"name": name, "records": counts.get(name, 0), "state": fields.state_of(name)} for name in names]
-    lines = (f"{one['name']}: {numbered(one['records'], 'record')}, {one['state']}" for one in found)
+    lines = (f"{name}: {numbered(counts.get(name, 0), 'record')}, {fields.state_of(name)}" for name in names)
     print_all("fields", found, lines, as_json=as_json)
 
 
