@@ -80,6 +80,8 @@ def test_an_empty_text_is_left_to_the_pipeline() -> None:
         ({"id": "a", "text": "x", "score": {"kind": "luck", "value": 1}}, "invalid_type", "kind"),
         ({"id": "a", "text": "x", "score": {"kind": ["nps"], "value": 1}}, "invalid_type", "kind"),
         ({"id": "a", "text": "x", "score": {"kind": "nps"}}, "invalid_type", "score"),
+        ({"id": "a", "speaker": "agent", "text": "x"}, "invalid_turns", "under turns"),
+        ({"conversation_id": "a", "speaker": "Customer", "message": "x", "text": "y"}, "invalid_turns", "under turns"),
         ({"id": "a", "turns": []}, "invalid_turns", "empty"),
         ({"id": "a", "turns": {}}, "invalid_turns", "list"),
         ({"id": "a", "turns": CANARY}, "invalid_turns", "list"),

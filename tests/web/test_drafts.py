@@ -50,6 +50,19 @@ def test_a_decision_ends_the_draft_and_it_can_be_thrown_away(office: Office) -> 
     assert drafts(office) == []
 
 
+def test_a_draft_that_was_on_its_way_while_its_writer_decided_is_not_kept(office: Office) -> None:
+    record, browser, other = office.record(), office.browser(name="Ada"), office.browser(name="Grace")
+    form = browser.page(f"/desk/{record}").form(f"/desk/{record}")
+    browser.send(f"/desk/{record}", f"/desk/{record}", {"decision": "confirm"})
+    answer = browser.client.post(f"/desk/{record}/draft", data={**dict(form["fields"]), "note": "late"}, headers=JSON)
+    assert (answer.status_code, drafts(office)) == (409, [])
+    with office.database.read() as connection:
+        assert list(connection.execute(select(schema.claims)).all()) == []
+    late = {**dict(other.page(f"/desk/{record}").form(f"/desk/{record}")["fields"]), "steps": dict(form["fields"])["steps"]}
+    kept = other.client.post(f"/desk/{record}/draft", data={**late, "note": "hers"}, headers=JSON)
+    assert kept.status_code == 200 and [draft.note for draft in drafts(office)] == ["hers"]  # what another person wrote is not lost
+
+
 def test_the_script_is_told_the_version_and_an_old_window_overwrites_nothing(office: Office) -> None:
     record, browser = office.record(), office.browser()
     form = browser.page(f"/desk/{record}").form(f"/desk/{record}")

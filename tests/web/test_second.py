@@ -158,6 +158,14 @@ def test_a_label_that_nobody_varies_on_has_no_kappa_and_one_that_nobody_gives_no
     assert (found.key, found.n, found.given, found.readers, found.model) == ("churn_risk", 5, 5, None, None)
 
 
+def test_readers_who_give_a_factor_opposite_polarities_do_not_agree() -> None:
+    said = {sign: {"factors": [{"key": "courtesy", "polarity": sign}]} for sign in "+-"}
+    same, apart = Pair(said["+"], said["+"], said["+"]), Pair(said["+"], said["-"], said["-"])
+    (found,) = agreements([same] * 4 + [apart] * 4 + [Pair({}, {}, {})] * 4, load_taxonomy())
+    assert (found.set, found.key, found.given) == ("factors", "courtesy", 8)
+    assert found.readers is not None and found.readers.value == pytest.approx(0.5, abs=0.02)
+
+
 def test_intervals_hold_the_value_and_shrink_with_more_texts() -> None:
     some = [Pair({"scope": "both"}, {"scope": "both"}, {"scope": "both"}), Pair({"scope": "neither"}, {"scope": "both"}, {"scope": "both"})]
     some += [Pair({"scope": "neither"}, {"scope": "neither"}, {"scope": "neither"})]

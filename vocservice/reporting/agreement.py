@@ -55,11 +55,13 @@ def agreements(pairs: Sequence[Read], taxonomy: Taxonomy) -> Iterator[Agreement]
     """Of every label that any of them gave, and of every set of which one label is given, the agreement."""
     draw = np.random.default_rng(7)
     for name in (name for name in MULTI if name in taxonomy):
-        given = [[_keys(labels, name) for labels in _three(pair)] for pair in pairs]
+        given = [[_given(labels, name) for labels in _three(pair)] for pair in pairs]
+        signs = ("", *taxonomy[name].polarities)
         for key in taxonomy[name].keys:
-            triples = [tuple(int(key in keys) for keys in three) for three in given]
+            triples = [tuple(1 + signs.index(labels[key]) if key in labels else 0 for labels in three) for three in given]
             if any(any(triple) for triple in triples):
-                yield _agreement(name, key, triples, 2, draw, given=sum(triple[0] or triple[1] for triple in triples))
+                told = sum(bool(triple[0] or triple[1]) for triple in triples)
+                yield _agreement(name, key, triples, 1 + len(signs), draw, given=told)
     for name in (name for name in SINGLE if name in taxonomy):
         places = {key: place for place, key in enumerate((*taxonomy[name].keys, None))}
         triples = [tuple(places.get(labels.get(name), len(places) - 1) for labels in _three(pair)) for pair in pairs]
@@ -118,6 +120,7 @@ def _three(pair: Read) -> tuple[Mapping[str, Any], ...]:
     return pair.first, pair.second, pair.model
 
 
-def _keys(labels: Mapping[str, Any], name: str) -> set[str]:
+def _given(labels: Mapping[str, Any], name: str) -> Mapping[str, str]:
+    """The labels of a set, each with its polarity; blank where the set has none."""
     given = labels.get(name) or ()
-    return {label["key"] for label in given} if name == "factors" else set(given)
+    return {label["key"]: label["polarity"] for label in given} if name == "factors" else dict.fromkeys(given, "")

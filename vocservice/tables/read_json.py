@@ -11,6 +11,7 @@ from vocservice.tables.formats import shown_name
 from vocservice.tables.lines import MAX_LINE
 from vocservice.tables.source import Facts, Record, Request, Source
 from vocservice.tables.stream import check_magic, file_size, open_bytes
+from vocservice.turns import is_turns
 
 MAX_DOCUMENT = MAX_LINE  # it is held whole, by a web process too
 
@@ -50,7 +51,7 @@ def items_of(path: str) -> list[Any] | None:
 
 
 def _items(raw: bytes, name: str) -> list[Any] | None:
-    """None for what may be JSON Lines of which the first one is broken."""
+    """None for what may be JSON Lines of which the first one is broken; a list of turns is one conversation."""
     try:
         found = _load(raw)
     except (ValueError, RecursionError):
@@ -60,7 +61,7 @@ def _items(raw: bytes, name: str) -> list[Any] | None:
     if isinstance(found, dict):
         records = found.get("records")
         return records if isinstance(records, list) else [found]
-    return found  # type: ignore[no-any-return]
+    return [{"turns": found}] if is_turns(found) else found
 
 
 def _is_object(line: bytes) -> bool:

@@ -11,6 +11,7 @@ from vocservice.records import SPEAKERS, RawTurn, RawVerbatim, Rejected
 from vocservice.tables.columns import ALIASES, SCORE_KINDS
 from vocservice.tables.header import plain
 from vocservice.tables.prefixes import dialogue, parted
+from vocservice.turns import role_of
 
 _SCORE_KINDS = tuple(dict.fromkeys(SCORE_KINDS.values()))
 _SHOWN_FIELD = 40
@@ -41,6 +42,11 @@ def _verbatim(obj: Mapping[str, Any], record_id: str) -> RawVerbatim:
     text = _text(obj, by_alias=turns is None)
     if text is None and turns is None:
         raise RecordError("the record has neither text nor turns; send one of them", code="missing_text")
+    if turns is None and role_of(speaker if isinstance(speaker := obj.get("speaker"), str) else ""):
+        raise RecordError(
+            "the record has a speaker, as a turn has; send the turns of a conversation as one record, in order under turns",
+            code="invalid_turns",
+        )
     if text is not None and turns is not None:
         raise RecordError("the record has both text and turns; send one of them", code="invalid_type")
     turns = turns or dialogue(text or "")

@@ -161,6 +161,19 @@ def undo(connection: Connection, user: User, record_id: str, annotation_id: str)
     return next(annotation for annotation in listed(connection, user.workspace_id, record_id) if annotation.id == annotation_id)
 
 
+def refuse_decided(connection: Connection, user: User, record_id: str, seen: Seen) -> None:
+    """Refuse what a form says on where its writer has decided since, as a draft that was on its way then.
+
+    Raises:
+        InputError: the record is gone (`record_unknown`).
+        ConflictError: the last decision is their own, and the form is older (`review_conflict`).
+    """
+    _locked(connection, user.workspace_id, record_id)
+    history = listed(connection, user.workspace_id, record_id)
+    if steps(history) != seen.steps and history[-1].user_id == user.id and history[-1].undone_at is None:
+        raise ConflictError("you decided on this record since you opened it; the draft was not kept", code="review_conflict")
+
+
 def listed(connection: Connection, workspace_id: str, record_id: str) -> list[Annotation]:
     """Every decision on a record, undone ones too, the first first."""
     chosen = _selected().where(annotations.c.workspace_id == workspace_id, annotations.c.record_id == record_id)

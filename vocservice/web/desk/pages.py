@@ -20,7 +20,7 @@ from vocservice.store.accounts.users import ANALYST, SUPPORT_LEAD, User
 from vocservice.store.analysed import issues
 from vocservice.store.database import now
 from vocservice.store.review import annotations, bulks, cases, claims, drafts, handling, reviews, rule_hits, second, views
-from vocservice.store.review.annotations import Annotation, Draft
+from vocservice.store.review.annotations import Annotation, Draft, Seen
 from vocservice.store.review.bulks import Action, Bulk
 from vocservice.store.review.cases import Case
 from vocservice.store.review.drafts import Kept
@@ -118,7 +118,7 @@ def decide(record_id: str) -> Response:
 def draft(record_id: str) -> Response:
     """Keep what somebody chose so far, or throw it away; who writes keeps the claim. A script that asks for JSON is told the version."""
     found = case_of(record_id)
-    version = _drop_draft(found) if request.form.get("drop") else _save_draft(found)
+    version = _drop_draft(found) if request.form.get("drop") else _save_draft(found, seen=deciding.seen_of_form())
     with people.database().write() as connection:  # by itself: a decision takes the locks of claim and draft the other way round
         claims.take(connection, person(), record_id)
     if request.accept_mimetypes.best == "application/json":
@@ -193,15 +193,17 @@ def _refused(found: Case, status: int, fault: str, draft: Draft) -> Response:
     return _record_page(found.record_id, status, fault=fault, draft=draft)
 
 
-def _save_draft(found: Case) -> int:
+def _save_draft(found: Case, *, seen: Seen | None = None) -> int:
     """Keep what the form says as a draft; returns its version.
 
     Raises:
-        ConflictError: there is a newer one, from another window of theirs.
+        ConflictError: there is a newer one, from another window of theirs, or they decided after what the form has `seen`.
     """
     labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
     values: dict[str, Any] = {"version": deciding.kept_of_form(), "revision": found.revision, "labels": labels}
     with people.database().write() as connection:
+        if seen:
+            annotations.refuse_decided(connection, person(), found.record_id, seen)
         return drafts.save(connection, person(), found.record_id, note=request.form.get("note", ""), **values)
 
 

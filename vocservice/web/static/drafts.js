@@ -5,7 +5,7 @@
   const form = document.querySelector("form[data-draft]");
   const said = document.getElementById("draft-said");
   if (!form || !said) return;
-  const faults = {401: "You are signed out: sign in in another window. What you wrote stands here and is not kept yet.", 409: "A newer draft of yours was saved from another window; this one is not kept."};
+  const faults = {401: "You are signed out: sign in in another window. What you wrote stands here and is not kept yet.", 409: "A newer draft or decision of yours was saved; this one is not kept."};
   let timer = 0;
   let isSending = false;
   let isWaiting = false;
