@@ -60,8 +60,7 @@ def agreements(pairs: Sequence[Read], taxonomy: Taxonomy) -> Iterator[Agreement]
         for key in taxonomy[name].keys:
             triples = [tuple(1 + signs.index(labels[key]) if key in labels else 0 for labels in three) for three in given]
             if any(any(triple) for triple in triples):
-                told = sum(bool(triple[0] or triple[1]) for triple in triples)
-                yield _agreement(name, key, triples, 1 + len(signs), draw, given=told)
+                yield _agreement(name, key, triples, 1 + len(signs), draw, given=sum(any(triple[:2]) for triple in triples))
     for name in (name for name in SINGLE if name in taxonomy):
         places = {key: place for place, key in enumerate((*taxonomy[name].keys, None))}
         triples = [tuple(places.get(labels.get(name), len(places) - 1) for labels in _three(pair)) for pair in pairs]
