@@ -15,8 +15,10 @@ from vocservice.reporting.stats import (
     difference_interval,
     fisher,
     intraclass,
+    mean_interval,
     negative_binomial,
     net_interval,
+    t95,
     total_variation,
     two_proportions,
     upper_gamma,
@@ -120,3 +122,12 @@ def test_intervals_hold_the_figure_within_its_range(n: int, positive: int, negat
     assert 0 <= low <= positive / n + 1e-12 and positive / n <= high + 1e-12 <= 1 + 1e-9
     low, high = (float(end) for end in net_interval(positive, negative, n))
     assert -1 <= low <= high <= 1
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), [(4, 2.776445), (5, 2.570582), (9, 2.262157), (30, 2.042272), (1000, 1.962339)])
+def test_few_values_have_a_wider_interval(freedom: int, quantile: float) -> None:
+    """Quantiles of Student's t as tables have them."""
+    assert t95(freedom) == pytest.approx(quantile, abs=1e-3)
+    values = np.linspace(0, 1, freedom + 1)
+    low, high = mean_interval(values)
+    assert (high - low) / 2 == pytest.approx(quantile * values.std(ddof=1) / math.sqrt(freedom + 1), abs=1e-3)

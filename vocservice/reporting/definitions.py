@@ -48,7 +48,7 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         ),
         "score": Definition(
             "Scores",
-            "Mean with its normal interval. NPS: scores 9 and 10 less scores 0 to 6, from −1 to +1.",
+            "Mean with its interval (Student's t). NPS: scores 9 and 10 less scores 0 to 6, from −1 to +1.",
         ),
         "place": Definition(
             "Cell of the journey map",

@@ -45,7 +45,7 @@ def net(positive: int, negative: int, n: int, *, least: int = MIN_N) -> Estimate
 
 
 def mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], *, least: int = MIN_N) -> Estimate:
-    """A mean with its normal interval; NaN is left out."""
+    """A mean with its interval; NaN is left out."""
     values = values[~np.isnan(values)]
     if len(values) < max(least, 2):
         return Estimate(len(values))
