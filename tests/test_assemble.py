@@ -228,8 +228,9 @@ def test_a_transcript_tells_its_times_and_pace() -> None:
     turns = tuple(replace(turn, at=at) for turn, at in zip(TALK.turns, times, strict=True))
     held = replace(turns[3], text="The customer is on hold.")
     for warnings, holds in (((), (3,)), (("speaker_unknown",), ())):  # somebody of unknown role may have said it
-        found = made(replace(TALK, turns=(*turns[:3], held), warnings=warnings), {}, MOODS, conversation=judge()).conversation
-        assert found is not None and found.pace is not None
+        analysis = made(replace(TALK, turns=(*turns[:3], held), warnings=warnings), {}, MOODS, conversation=judge())
+        found = analysis.conversation
+        assert found is not None and found.pace is not None and analysis.warnings == (*warnings, "time_unread")
         assert [turn.at for turn in found.turns] == [times[0], None, times[2], None]  # what is no time is not told
         assert (found.pace.gaps, found.pace.response_first, found.pace.hold_turns) == ((None,) * 4, None, holds)
     late = replace(turns[1], at="2026-03-04T09:01:30Z")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vocservice.pace import Said, pace_of, said_in, said_of
+from vocservice.pace import Said, oddities, pace_of, said_in, said_of
 from vocservice.records import Pace, RawTurn
 from vocservice.turns import moment
 
@@ -84,3 +84,19 @@ def test_the_longest_silence_holds_and_transfers_name_their_turns() -> None:
     assert (pace.silence_longest, pace.silence_turn) == (7, 2)
     assert (pace.holds, pace.hold_turns, pace.transfers, pace.transfer_turns) == (2, (1, 5), 1, (4,))
     assert pace_of([said_of("customer", "Hello?", None), said_of("agent", "Hi.", None)]).silence_turn is None
+
+
+@pytest.mark.parametrize(
+    ("times", "texts", "expected"),
+    [
+        ((None, None, None), ("a", "a", "a"), ()),
+        (("2026-11-28T09:00:00Z", "2026-11-28T09:00:00Z", "00:00:05"), ("a", "b", "c"), ("times_out_of_order",)),
+        (("00:00:01", "00:00:01", "00:00:02"), ("a", "a", "a"), ("turn_repeated",)),
+        (("00:00:01", "00:00:01", "00:00:02"), ("", "", "a"), ()),
+        (("10:15", None, "00:00:09"), ("a", "b", "c"), ("time_unread",)),
+        (("00:00:09", "soon", "00:00:01"), ("a", "b", "c"), ("time_unread", "times_out_of_order")),
+    ],
+)
+def test_what_is_odd_about_turns_is_told(times: tuple[str | None, ...], texts: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    turns = [RawTurn("customer", text, at) for text, at in zip(texts, times, strict=True)]
+    assert oddities(turns, said_in(turns)) == expected

@@ -7,7 +7,7 @@ from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, Set
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement, conduct_turn
 from vocservice.inference.engine import Scored
-from vocservice.pace import Said, pace_of, said_in
+from vocservice.pace import Said, oddities, pace_of, said_in
 from vocservice.records import (
     Analysis,
     Conversation,
@@ -36,6 +36,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
     sets = {name: result for name, result in scored.sets.items() if name in placed}
     scope = sets.get("scope")
     sentiment = sets.get("sentiment")
+    said = said_in(verbatim.turns, verbatim.warnings)
     return Analysis(
         id=verbatim.id,
         text=verbatim.text if not verbatim.is_transcript else "\n".join(turn.text for turn in verbatim.turns),
@@ -50,8 +51,8 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         abstained=tuple(_withheld(scored)),
         model=bundle.id,
         taxonomy=bundle.taxonomy.id,
-        warnings=verbatim.warnings + scored.warnings,
-        conversation=_conversation(verbatim, scored, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
+        warnings=verbatim.warnings + scored.warnings + oddities(verbatim.turns, said),
+        conversation=_conversation(verbatim, scored, said, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
         row=verbatim.row,
         vector=scored.vector,
         lacks=lacking(bundle.taxonomy),
@@ -150,10 +151,9 @@ def _withheld(scored: Scored) -> Iterator[Withheld]:
                 yield Withheld(f"{name}.{leaning}", _round(probabilities[leaning]))
 
 
-def _conversation(verbatim: Verbatim, scored: Scored, model: ConversationModel) -> Conversation:
+def _conversation(verbatim: Verbatim, scored: Scored, said: Sequence[Said], model: ConversationModel) -> Conversation:
     dialogue = dialogue_of(verbatim, scored)
     judgement = model.judge(dialogue)
-    said = said_in(verbatim.turns, verbatim.warnings)
     turns = tuple(_turns(verbatim, scored, said))
     last = max(index for index, turn in enumerate(verbatim.turns) if turn.speaker != "system" and turn.text)
     return Conversation(

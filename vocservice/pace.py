@@ -31,6 +31,17 @@ def said_in(turns: Iterable[RawTurn | Turn], warnings: Container[str] = ()) -> t
     return tuple(said_of(turn.speaker, turn.text, turn.at, tells=tells) for turn in turns)
 
 
+def oddities(turns: Sequence[RawTurn | Turn], said: Sequence[Said]) -> tuple[str, ...]:
+    """Warnings about turns with what `said_in` read of them: `time_unread`, `times_out_of_order`, `turn_repeated` (at the same time)."""
+    known = [one.at for one in said if one.at]
+    found = {
+        "time_unread": any(turn.at and not one.at for turn, one in zip(turns, said, strict=True)),
+        "times_out_of_order": any(after < before for before, after in pairwise(known)),
+        "turn_repeated": any(a.at and a.text and (a.speaker, a.text, a.at) == (b.speaker, b.text, b.at) for a, b in pairwise(turns)),
+    }
+    return tuple(code for code, is_so in found.items() if is_so)
+
+
 def pace_of(said: Sequence[Said]) -> Pace:
     """The pace of the turns of a transcript."""
     gaps = tuple(_gap(before.at, after.at) for before, after in pairwise(said))
