@@ -195,7 +195,7 @@ def test_a_report_explains_the_column_first_and_the_scores_after_it() -> None:
     assert [model.target for model in (made.drivers, *made.other_drivers)] == ["would", None]
     assert made.other_drivers[0].unit == "stars (1 to 5)"
     page = render(made)
-    assert "600 records answer <bdi>would</bdi> with yes or no" in page and "on yes to would (0 to 1)" in page
+    assert "600 records answer <bdi>would</bdi> with yes or no" in page and "without it the share of yes would be" in page
     assert report([replace(one, score=None) for one in told], target="would").other_drivers == ()
     for wanted in ("region", "gone"):
         with pytest.raises(InputError):

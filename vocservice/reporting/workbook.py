@@ -117,9 +117,9 @@ def _headlines(report: Report) -> Iterator[tuple[Value, ...]]:
     for key, found in report.scope.shares.items():
         yield (f"scope {key}", *_parts(found))
     for score in heads.scores:
-        yield (f"mean {score.name}", *_parts(score.mean))
+        yield (f"mean {words.scale_name(score.name)}", *_parts(score.mean))
         if score.nps:
-            yield (f"nps of {score.name}", *_parts(score.nps))
+            yield (f"NPS of {words.scale_name(score.name)}", *_parts(score.nps))
 
 
 def _scope(report: Report) -> Iterator[Sheet]:
