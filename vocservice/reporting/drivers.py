@@ -32,7 +32,7 @@ EXACT_UP_TO = 6
 MAX_LEVELS = 10
 SEED = 20250101
 NPS = "NPS (\u22121 to +1)"
-ANSWERS = "yes to "  # so begins the unit of a question of yes or no
+YES_TO = "yes to "  # so begins the unit of a question of yes or no
 POOLED = "score scaled to 0 to 1"
 _ANSWERS = (("yes", "no"), ("y", "n"), ("true", "false"), ("1", "0"))
 _JITTER = 1e-8
@@ -191,7 +191,7 @@ def answered(frame: Frame, column: str) -> Frame:
     score, told = values[codes.codes], codes.codes != NONE
     if told.any() and not (is_answered(codes.names) and 2 * count_of(~np.isnan(score)) >= count_of(told)):
         raise InputError(f"the column {column!r} is not answered with yes and no; drivers cannot explain it", code="target_unfit")
-    scale = Scale(f"{ANSWERS}{shown(column)}", 0.0, 1.0)
+    scale = Scale(f"{YES_TO}{shown(column)}", 0.0, 1.0)
     return replace(frame, scales=(scale,), scale=Codes((scale.name,), np.where(np.isnan(score), NONE, 0)), score=score)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from vocservice.reporting.drivers import ANSWERS, NPS, Driver, Term
+from vocservice.reporting.drivers import NPS, YES_TO, Driver, Term
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.followed import is_share
 from vocservice.reporting.journey import Change, Shift, Tested
@@ -163,7 +163,7 @@ def without_text(driver: Driver, unit: str) -> str:
     if unit == NPS:
         points = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
         return f"without it NPS would be {points} {'point' if points.split()[-1] == '1' else 'points'} {_way(driver)}"
-    if unit.startswith(ANSWERS):
+    if unit.startswith(YES_TO):
         return f"without it the share of yes would be {100 * size:.1f} points {_way(driver)}"
     amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
     return f"without it the mean would be {amount} {_way(driver)} on {scale_name(unit)}"
