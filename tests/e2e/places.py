@@ -159,7 +159,8 @@ def _of_desk(waiting: str, settled: str, record_id: str) -> Iterator[Place]:
     yield Place("conflict", settled, settled, {**noted, "steps": "0"}, status=409)
     crowd = {"decision": "correct", "stages": ("awareness", "discovery", "purchase", "use")}
     yield Place("too-many-labels", waiting, waiting, crowd, status=422)
-    yield Place("draft-conflict", waiting, f"{waiting}/draft", {"note": "of an older window", "draft_version": "0"}, status=409)
+    older = {"note": "of an older window", "revision": "1", "bundle": "fake-1", "steps": "0", "draft_version": "0"}
+    yield Place("draft-conflict", waiting, f"{waiting}/draft", older, status=409)
     yield Place("undo-not-mine", waiting, f"{waiting}/undo", {"annotation": "ann_none"}, status=400)
     yield Place("several-nothing", "/desk", "/desk/bulk", status=422)
     yield Place("several-done", "/desk", "/desk/bulk", {"pick": (record_id,), "action": "snooze:1"})
