@@ -63,6 +63,13 @@ def test_a_draft_that_was_on_its_way_while_its_writer_decided_is_not_kept(office
     assert kept.status_code == 200 and [draft.note for draft in drafts(office)] == ["hers"]  # what another person wrote is not lost
 
 
+def test_a_draft_whose_form_tells_of_decisions_that_never_were_is_kept(office: Office) -> None:
+    record, browser = office.record(), office.browser()
+    form = browser.page(f"/desk/{record}").form(f"/desk/{record}")
+    answer = browser.client.post(f"/desk/{record}/draft", data={**dict(form["fields"]), "steps": "7", "note": "odd"}, headers=JSON)
+    assert answer.status_code == 200 and [draft.note for draft in drafts(office)] == ["odd"]
+
+
 def test_the_script_is_told_the_version_and_an_old_window_overwrites_nothing(office: Office) -> None:
     record, browser = office.record(), office.browser()
     form = browser.page(f"/desk/{record}").form(f"/desk/{record}")

@@ -170,7 +170,8 @@ def refuse_decided(connection: Connection, user: User, record_id: str, seen: See
     """
     _locked(connection, user.workspace_id, record_id)
     history = listed(connection, user.workspace_id, record_id)
-    if steps(history) != seen.steps and history[-1].user_id == user.id and history[-1].undone_at is None:
+    is_own = bool(history) and history[-1].user_id == user.id and history[-1].undone_at is None
+    if is_own and steps(history) != seen.steps:
         raise ConflictError("you decided on this record since you opened it; the draft was not kept", code="review_conflict")
 
 
