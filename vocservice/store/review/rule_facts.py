@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, select
 
-from vocservice import pace
-from vocservice.pace import Said
-from vocservice.records import Json
+from vocservice.pace import Said, said_in
+from vocservice.records import Json, RawTurn
 from vocservice.rules.facts import Facts
 from vocservice.store.schema import records, sources
 
@@ -44,5 +43,5 @@ def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -
 def said_of(clean: Json | None) -> tuple[Said, ...]:
     """Who spoke when, of a redacted verbatim; nothing of a text or where there is none."""
     held = clean or {}
-    tells = "speaker_unknown" not in (held.get("warnings") or ())
-    return tuple(pace.said_of(turn["speaker"], turn.get("text") or "", turn.get("at"), tells=tells) for turn in held.get("turns") or ())
+    turns = (RawTurn(turn["speaker"], turn.get("text") or "", turn.get("at")) for turn in held.get("turns") or ())
+    return said_in(turns, held.get("warnings") or ())
