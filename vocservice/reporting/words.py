@@ -161,8 +161,8 @@ def without_text(driver: Driver, unit: str) -> str:
         return "no clear effect"
     size = abs(driver.without)
     if unit == NPS:
-        points = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
-        return f"without it NPS would be {points} {'point' if points.split()[-1] == '1' else 'points'} {_way(driver)}"
+        whole = f"{100 * size:.0f}" if size >= 0.005 else "less than 1"
+        return f"without it NPS would be {whole} {'point' if whole.split()[-1] == '1' else 'points'} {_way(driver)}"
     if unit.startswith(YES_TO):
         return f"without it the share of yes would be {100 * size:.1f} points {_way(driver)}"
     amount = f"{size:.2f}" if size >= 0.005 else "less than 0.01"
