@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from builders import MODEL, FakeEngine
 from test_assemble import judge, mood
 
+import vocservice
 from vocservice.inference.annotate import Given, MultiResult
 from vocservice.inference.engine import Scored
 from vocservice.paths import config_path
@@ -17,6 +19,7 @@ from vocservice.records import Analysis, Evidence, RawTurn, RawVerbatim, Segment
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
 
+SAMPLES = Path(__file__).parents[1] / "samples"
 SAID = "The app crashed again and nobody helps me."
 SORRY = RawTurn("agent", "We are so sorry to hear that, please bear with us.")
 ASKED = RawTurn("customer", SAID)
@@ -92,3 +95,25 @@ def test_an_odd_transcript_is_analysed_and_loses_nothing(turns: tuple[RawTurn, .
 def test_a_transcript_that_cannot_be_read_is_refused_alone(turns: tuple[RawTurn, ...], code: str) -> None:
     found = between_neighbours(turns)
     assert not isinstance(found, Analysis) and found.code == code  # type: ignore[attr-defined]
+
+
+def test_what_others_say_moves_no_label_of_the_customers_with_the_shipped_bundle() -> None:
+    rows = [json.loads(line) for line in (SAMPLES / "transcripts.jsonl").read_text(encoding="utf-8").splitlines()]
+    model = vocservice.load()
+    told = []
+    for words in (None, "You are a liar and your money is gone.", "Wonderful, thank you so much!"):
+        answered = [row | {"turns": [_saying(turn, words) for turn in row["turns"]]} for row in rows]
+        told.append([_own(result) for result in model.analyse(answered)])
+    assert len(told[0]) == len(rows) > 5 and told[0] == told[1] == told[2]
+
+
+def _saying(turn: dict[str, str], words: str | None) -> dict[str, str]:
+    return turn if words is None or turn["speaker"] == "customer" else turn | {"text": words}
+
+
+def _own(result: object) -> object:
+    """What an analysis says of the customer."""
+    assert isinstance(result, Analysis) and result.conversation
+    withheld = [item for item in result.abstained if not item.label.startswith(("outcome", "reasons"))]
+    whole = (result.stages, result.factors, result.sentiment, result.scope, result.flags, withheld)
+    return [repr(part) for part in (*whole, *((turn.sentiment, turn.labels) for turn in result.conversation.turns))]

@@ -1,4 +1,4 @@
-"""The command line of training: `python -m training train|quantise|teach|evaluate|table|validate`; `voc` has train and evaluate too."""
+"""The command line of training: `python -m training COMMAND`; `voc` has train and evaluate too."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from training.companies import COMPANIES
 from training.comparison import baseline_figures
 from training.corpora import is_commercial
 from training.custom import TABLES, corpus_table, go_on, measure_custom, read_labelled, report_custom, shown_figures, train_custom
-from training.recipe import quantise_bundle, train_bundle
+from training.recipe import calibrate_bundle, quantise_bundle, train_bundle
 from training.report import keep_earlier, write_reports
 from training.run import Run
 from training.settings import load_training_settings
@@ -119,6 +119,17 @@ def quantise(data: Path, bundle: Path | None, version: str, models: Path | None)
     """Write a bundle's encoder in int8 and calibrate it anew."""
     folder = (models or models_path()) / version
     quantise_bundle(Run(data, folder, load_training_settings(), load_taxonomy()), bundle or default_bundle())
+
+
+@cli.command()
+@click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
+@click.option("--bundle", type=FOLDER, help="Bundle to calibrate anew (the current one).")
+@click.option("--version", required=True, help="Version of the bundle to write.")
+@click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
+def calibrate(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
+    """Fit what stands after the weights of a bundle anew: curves, thresholds, conversations (after a change of the text steps)."""
+    folder = (models or models_path()) / version
+    calibrate_bundle(Run(data, folder, load_training_settings(), load_taxonomy()), bundle or default_bundle())
 
 
 @cli.command()

@@ -15,6 +15,7 @@ from training.corpora import CORPORA, read_rows
 from training.decisions import weight_of
 from training.run import Run
 from training.settings import ConversationSettings
+from training.written import read_written_talks
 from vocservice.assemble import dialogue_of
 from vocservice.errors import RecordError
 from vocservice.inference.bundle import load_bundle
@@ -67,6 +68,7 @@ def annotated_rows(run: Run) -> list[dict[str, Any]]:
     """The annotated conversations of several messages, each with its `source`."""
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
+    rows += [row | {"source": WRITTEN} for row in read_written_talks()]
     return [row for row in rows if len(row["turns"]) > 1]
 
 

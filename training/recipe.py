@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -37,10 +37,10 @@ from training.signs import CORPORA_OF_SET, SignSet, kept_out, sign_of
 from training.splits import Splits, bucket, is_kept_out, split_annotated
 from training.teachers import FILE as TEACHERS
 from training.teachers import Teachers, read_teachers
-from training.written import WRITTEN, read_written
+from training.written import WRITTEN, WRITTEN_TALKS, read_written, read_written_talks
 from vocservice.errors import ConfigError
 from vocservice.inference import bundle as files
-from vocservice.inference.bundle import load_bundle
+from vocservice.inference.bundle import Bundle, load_bundle
 from vocservice.inference.calibration import Calibration
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
@@ -77,20 +77,31 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
 
 
 def quantise_bundle(run: Run, source: Path) -> None:
-    """Write the bundle `source` with its encoder in int8, calibrated anew, to the folder of the run.
+    """Write the bundle `source` with its encoder in int8, calibrated anew, to the folder of the run."""
+    start = load_bundle(source, taxonomy=run.taxonomy)
+    _with_encoder(run, start, to_int8, {"start": start.id, "encoder": "int8", LICENCE: is_commercial(start.manifest)})
+
+
+def calibrate_bundle(run: Run, source: Path) -> None:
+    """Write the bundle `source` with the same weights, calibrated anew, to the folder of the run."""
+    start = load_bundle(source, taxonomy=run.taxonomy)
+    _with_encoder(run, start, shutil.copyfile, start.manifest.recipe | {"calibrated_from": start.id})
+
+
+def _with_encoder(run: Run, start: Bundle, encode: Callable[[Path, Path], object], made_from: Mapping[str, object]) -> None:
+    """Write a bundle with the heads of `start` and what `encode` makes of its encoder; what is fitted after the weights is fitted anew.
 
     A bundle that learned from no non-commercial corpus is calibrated on none.
     """
     check_data(run.data, run.settings.data)
-    start, folder = load_bundle(source, taxonomy=run.taxonomy), run.folder
-    manifest, run = start.manifest, replace(run, commercial=is_commercial(start.manifest))
+    manifest, folder = start.manifest, run.folder
+    run = replace(run, commercial=is_commercial(manifest))
     folder.mkdir(parents=True, exist_ok=True)
     for name in (files.TOKENIZER, files.HEADS, files.TAXONOMY):
-        shutil.copyfile(source / name, folder / name)
-    to_int8(start.encoder, folder / files.ENCODER)
+        shutil.copyfile(start.encoder.parent / name, folder / name)
+    encode(start.encoder, folder / files.ENCODER)
     network = network_of(replace(start, encoder=folder / files.ENCODER))
-    made_from = {"start": start.id, "encoder": "int8", LICENCE: run.commercial, **_fitted_after(run)}
-    provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, made_from)
+    provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, {**made_from, **_fitted_after(run)})
     calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))
     seal(folder, run.taxonomy, calibration, None, provenance, width=manifest.width)
     _add_conversations(run, calibration, provenance, manifest.width, folder)
@@ -141,7 +152,7 @@ def _claim(run: Run, hashes: Mapping[str, str]) -> None:
 
 def own_hashes(run: Run) -> dict[str, str]:
     """Hashes of the project's own files that the weights rest on."""
-    own = {"extended": EXTENDED, "transcripts": TRANSCRIPTS, "written": WRITTEN}
+    own = {"extended": EXTENDED, "transcripts": TRANSCRIPTS, "written": WRITTEN, "written_transcripts": WRITTEN_TALKS}
     if not run.commercial:
         own["teachers"] = TEACHERS
     if run.decided is not None:
@@ -275,7 +286,8 @@ def codebook_examples(run: Run, *, repeat: Mapping[str, int], sentiment: Mapping
         examples += run.keep(read_corpus(name, run.data)) * repeat.get(name, 1)
     talks = [to_example(row, corpus=FURTHER, targets=codebook(row)) for row in read_conversations(run.data)]
     examples += run.keep(talks) * repeat.get(FURTHER, 1)
-    examples += [replace(e, weight=stage.written_weight) for e in read_written()]
+    own = [*read_written(), *(to_example(row, corpus="written", targets=codebook(row)) for row in read_written_talks())]
+    examples += [replace(e, weight=stage.written_weight) for e in own]
     unseen = unseen_ids(splits)
     for name, most in sentiment.items():
         kept = run.keep(e for e in read_corpus(name, run.data) if not is_kept_out(e))

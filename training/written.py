@@ -1,6 +1,6 @@
-"""Texts that the project wrote itself, with their labels: training data that anyone may use, shipped in the repository.
+"""Texts and conversations that the project wrote itself, with their labels: training data that anyone may use, shipped in the repository.
 
-Some rows are annotated by the whole codebook, with evidence; the others carry a sentiment alone.
+Some texts are annotated by the whole codebook, with evidence; the others carry a sentiment alone. Conversations have no evidence.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,17 @@ from training.annotated import FOLDER
 from training.corpora import codebook, read_rows, to_example
 from training.examples import Example, OneOf, Target
 
-WRITTEN = FOLDER / "written.jsonl.gz"
+WRITTEN, WRITTEN_TALKS = FOLDER / "written.jsonl.gz", FOLDER / "written_transcripts.jsonl.gz"
 
 
 def read_written() -> list[Example]:
     """All written texts; what a row does not name is unknown."""
     return [to_example(row, corpus="written", targets=_targets(row)) for row in read_rows(WRITTEN)]
+
+
+def read_written_talks() -> list[dict[str, Any]]:
+    """All written conversations, as the rows of a corpus of transcripts."""
+    return list(read_rows(WRITTEN_TALKS))
 
 
 def _targets(row: Mapping[str, Any]) -> dict[str, Target]:

@@ -47,6 +47,10 @@ class Desk:
         self.address, self.downloads = address, downloads
         self.shape(*WIDE)
 
+    def without_scripts(self) -> None:
+        """From the next page on no script of a page runs."""
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+
     def open(self, path: str) -> None:
         self.driver.get(self.address + path)
 

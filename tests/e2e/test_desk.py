@@ -192,6 +192,40 @@ def test_a_lead_works_through_twenty_transcripts_by_keys_and_what_was_decided_tr
     assert [result.id for result in results] == records
 
 
+def test_without_scripts_a_lead_reads_filters_corrects_undoes_and_goes_on(office: Office, desk: Desk) -> None:
+    records = [flagged(office, number) for number in range(3)]
+    desk.without_scripts()
+    desk.sign_in(office.user(name="Ada").email)
+    assert "3 waiting, 0 decided" in desk.words and not shown_keys(desk)
+
+    def click(selector: str) -> None:
+        desk.driver.find_element("css selector", selector).send_keys(Keys.ENTER)
+
+    click('a[href^="/desk/next"]')
+    first = at(desk)
+    desk.until(lambda: "Why it is here" in desk.words)
+    assert first in records and not shown_keys(desk)
+    click('summary[data-key="l"]')
+    desk.driver.find_element("css selector", '[id="stages.purchase"]').send_keys(Keys.SPACE)
+    desk.driver.find_element("css selector", "#note").send_keys("late refund")
+    click('[name="decision"][value="correct"]')
+    desk.until(lambda: at(desk) != first)
+    ((decision, labels),) = standing(office, first)
+    assert decision == "correct" and "purchase" in labels["stages"]
+    click(f'form[action^="/desk/{first}/undo"] button')
+    desk.until(lambda: standing(office, first) == [])
+    desk.open(f"/desk/{first}")
+    click('[name="decision"][value="dismiss"]')
+    desk.until(lambda: [decision for decision, _ in standing(office, first)] == ["dismiss"])
+    desk.open("/desk")
+    assert "2 waiting, 1 decided" in desk.words and not shown_keys(desk)
+
+
+def shown_keys(desk: Desk) -> list[str]:
+    """The keys that a page says one may press."""
+    return [key.text for key in desk.driver.find_elements("tag name", "kbd") if key.is_displayed()]
+
+
 def test_a_page_that_is_seen_keeps_its_record_and_is_told_who_took_it_over(
     office: Office, desks: list[Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,14 @@ def test_a_turn_is_scored_on_its_own_words(engine: Engine) -> None:
     assert mood_of(two, 0).score != pytest.approx(mood_of(two, 1).score, abs=1e-3)
 
 
+def test_nothing_that_others_say_moves_what_the_customer_is_said_to_mean(engine: Engine) -> None:
+    said = [("late crew", "hello there"), ("late crew", "very bad food " * 300), ("late crew", "")]
+    talks = [talk(("agent", reply), ("customer", words), ("bot", reply), ("customer", "good")) for words, reply in said]
+    first, *others = scores(engine, talks)
+    for other in others:
+        assert numbers(other) == pytest.approx(numbers(first), abs=1e-6) and other.turns.keys() == first.turns.keys() == {1, 3}
+
+
 def test_a_turn_without_words_has_no_sentiment(engine: Engine) -> None:
     (scored,) = scores(engine, [talk(("customer", "late crew"), ("customer", ""), ("customer", "good"))])
     assert sorted(scored.turns) == [0, 2]

@@ -64,6 +64,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     further = [talk(number, solved=number % 2 == 0, prefix="care") for number in range(4)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.conversations.read_conversations", lambda data: further)
+        patch.setattr("training.conversations.read_written_talks", list)
         yield Run(folder, folder, load_training_settings(), load_taxonomy())
 
 

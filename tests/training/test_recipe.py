@@ -102,6 +102,7 @@ def run(invented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(recipe, "read_extended", further)
     monkeypatch.setattr(recipe, "read_conversations", lambda data: [row("transcripts_written", 70)])
     monkeypatch.setattr(recipe, "read_written", lambda: OWN)
+    monkeypatch.setattr(recipe, "read_written_talks", lambda: [row("transcripts_written", 80) | {"id": "written-talk-1"}])
     return Run(invented, tmp_path, load_training_settings(), load_taxonomy())
 
 
@@ -304,6 +305,21 @@ def test_a_bundle_in_int8_is_calibrated_on_what_its_licence_allows(run: Run, mon
         "start": default_bundle().name,
         "encoder": "int8",
         "without_non_commercial": commercial,
+        "calibration": run.settings.calibration.model_dump(mode="json"),
+        "conversations": run.settings.conversations.model_dump(mode="json"),
+    }
+
+
+def test_a_bundle_that_is_calibrated_anew_keeps_its_weights_and_how_it_learned(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "check_data", lambda *_: {})
+    monkeypatch.setattr(recipe, "_calibrate", lambda *_: load_bundle(default_bundle()).calibration)
+    monkeypatch.setattr(recipe, "fit_conversations", lambda *_: None)
+    recipe.calibrate_bundle(replace(run, folder=run.folder / "again-1"), default_bundle())
+    source, made = (load_bundle(folder) for folder in (default_bundle(), run.folder / "again-1"))
+    assert made.encoder.read_bytes() == source.encoder.read_bytes() and made.conversation is None
+    assert (made.id, made.manifest.data) == ("again-1", source.manifest.data)
+    assert made.manifest.recipe == source.manifest.recipe | {
+        "calibrated_from": source.id,
         "calibration": run.settings.calibration.model_dump(mode="json"),
         "conversations": run.settings.conversations.model_dump(mode="json"),
     }

@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from training.examples import Example, Labels, OneOf
-from training.written import read_written
+from training.written import read_written, read_written_talks
+from vocservice.records import SPEAKERS
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.clean import clean
 from vocservice.text.redact import RedactionRules
@@ -20,7 +21,7 @@ def written() -> list[Example]:
 def test_every_text_stands_once(written: list[Example]) -> None:
     assert written
     assert max(Counter(example.id for example in written).values()) == 1
-    assert max(Counter(example.text.casefold() for example in written).values()) == 1
+    assert max(Counter((example.question, example.text.casefold()) for example in written).values()) == 1
 
 
 def test_labels_are_keys_of_the_taxonomy_within_its_limits(written: list[Example]) -> None:
@@ -59,6 +60,27 @@ def test_no_text_holds_a_link_or_an_address(written: list[Example]) -> None:
 def test_no_text_is_blank_once_cleaned(written: list[Example]) -> None:
     rules = RedactionRules()
     assert all(clean(example.text, rules=rules).text.strip() for example in written)
+
+
+def test_written_conversations_are_labelled_whole() -> None:
+    taxonomy, rows = load_taxonomy(), read_written_talks()
+    assert rows and max(Counter(row["id"] for row in rows).values()) == 1
+    for row in rows:
+        assert len(row["turns"]) > 1 and "customer" in {turn["speaker"] for turn in row["turns"]} <= set(SPEAKERS), row["id"]
+        assert row["outcome"] in taxonomy["outcome"].keys and set(row["reasons"]) <= set(taxonomy["reasons"].keys)
+        assert row["needs_review"] is bool(row["reasons"])
+        for name in ("stages", "factors", "flags"):
+            assert set(row[name]) <= set(taxonomy[name].keys)
+        assert row["scope"] in taxonomy["scope"].keys
+        assert {row["sentiment"], row["sentiment_start"], row["sentiment_end"]} <= {-2, -1, 0, 1, 2}
+
+
+def test_written_conversations_hold_enough_of_every_outcome_and_reason() -> None:
+    taxonomy, rows = load_taxonomy(), read_written_talks()
+    reasons = Counter(key for row in rows for key in row["reasons"])
+    outcomes = Counter(row["outcome"] for row in rows)
+    assert all(reasons[key] >= 8 for key in taxonomy["reasons"].keys), reasons
+    assert all(outcomes[key] >= 8 for key in taxonomy["outcome"].keys), outcomes
 
 
 def _keys(target: Labels | OneOf | None) -> set[str]:

@@ -471,6 +471,28 @@ def test_a_strange_transcript_is_shown_whole_and_decided(office: Office, turns: 
     assert decided(browser, record).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        (
+            ["2026-03-04T23:59:05Z", None, "2026-03-05T00:00:07+00:00", "2026-03-05T00:01:00.5Z", "yesterday"],
+            ["04 Mar 2026 23:59:05", "", "05 Mar 2026 00:00:07", "00:01:00", ""],
+        ),
+        (["00:00:01.250", "00:00:09", "26:00:00", None, None], ["00:00:01", "00:00:09", "26:00:00", "", ""]),
+    ],
+    ids=["of a day", "since the start"],
+)
+def test_each_turn_tells_when_it_was_said(office: Office, at: list[str | None], told: list[str]) -> None:
+    turns = zip(("agent", "customer", "agent", "customer", "agent"), ("Hello.", "It crashed.", "Oh.", "Twice.", "Oh."), strict=True)
+    said = conversation(*turns, at=at)
+    page = office.browser().page(f"/desk/{office.record(text='It crashed. Twice.', conversation=said)}")
+    for number, time in enumerate(told, 1):
+        speaker = "customer, negative" if number in (2, 4) else "agent"
+        named = speaker.replace(",", f", {time},", 1) if "," in speaker else f"{speaker}, {time}"
+        assert f"{number} {named if time else speaker}" in opened(page)
+    assert all(opened(page).count(time) == 1 for time in told if time)
+
+
 def opened(page: Page) -> str:
     """The words of a page, white space as one."""
     return " ".join(page.words.split())

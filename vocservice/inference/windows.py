@@ -1,7 +1,8 @@
 """Clean text in, encoder windows out: token ids with, for each token, the segment it belongs to.
 
 A text over the encoder's window is read in overlapping windows, never cut. The survey question and the channel, when
-known, stand before the text in every window; a long question is cut, and that is told.
+known, stand before the text in every window; a long question is cut, and that is told. Of a conversation only the customer's
+words are read: of the others' turns it is known that they were there and whose they were, so that nothing they say can move a label.
 """
 
 from bisect import bisect_left
@@ -55,7 +56,7 @@ class Windower:
 
     def windows(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]]) -> list[Windowed]:
         """Tokenise a batch in one call; `segments[i]` are those of `verbatims[i]`, in order."""
-        texts = [turn.text for verbatim in verbatims for turn in verbatim.turns]
+        texts = [turn.text if turn.speaker == "customer" else "" for verbatim in verbatims for turn in verbatim.turns]
         prefixes = [prefix_of(verbatim) for verbatim in verbatims]
         encoded = self._tokenizer.encode_batch_fast(prefixes, add_special_tokens=False)
         turns = iter(self._tokenizer.encode_batch(texts, add_special_tokens=False))

@@ -10,6 +10,7 @@ from datetime import datetime
 from vocservice.records import Evidence, Json
 from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
 from vocservice.taxonomy import Taxonomy
+from vocservice.turns import is_elapsed, moment_of
 from vocservice.web.shown.course import lasting
 from vocservice.web.shown.view import POLARITIES, TITLES, Mark, label_name, name_of
 
@@ -36,10 +37,11 @@ _WIDTH, _HEIGHT, _EDGE = 600, 120, 20
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn, or the whole of a plain text with a blank speaker."""
+    """One turn, or the whole of a plain text with a blank speaker; `at` is when it was said, blank where that is not known."""
 
     number: int
     speaker: str
+    at: str
     mood: str
     marks: tuple[Mark, ...]
 
@@ -142,11 +144,23 @@ def clock(due_at: datetime, at: datetime) -> str:
 def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Turn]:
     turns = result.get("turns")
     if turns is None:
-        yield Turn(1, "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy)))
+        yield Turn(1, "", "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy)))
         return
-    for index, turn in enumerate(turns):
-        mood = turn.get("sentiment")
-        yield Turn(index + 1, turn["speaker"], _mood(mood), tuple(_marks(turn["text"], rows, index, taxonomy)))
+    for index, (turn, at) in enumerate(zip(turns, _times(turns), strict=True)):
+        yield Turn(index + 1, turn["speaker"], at, _mood(turn.get("sentiment")), tuple(_marks(turn["text"], rows, index, taxonomy)))
+
+
+def _times(turns: Iterable[Json]) -> Iterator[str]:
+    """When each turn was said, with the day where that is another than before; blank where it is not known."""
+    before = ""
+    for turn in turns:
+        at = moment_of(turn.get("at"))
+        if at is None or is_elapsed(turn["at"]):
+            yield str(turn["at"]).partition(".")[0] if at else ""
+            continue
+        day = f"{at:%d %b %Y}"
+        yield f"{at:%H:%M:%S}" if day == before else f"{day} {at:%H:%M:%S}"
+        before = day
 
 
 def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy) -> Iterator[Mark]:
