@@ -79,6 +79,7 @@ def test_a_source_is_made_listed_rotated_and_disabled(store: Database, voc: Voc)
     [
         ("source", "add", "x", "--adapter", "nobody"),
         ("source", "add", "x", "--adapter", "typeform"),
+        ("source", "add", "x", "--adapter", "generic", "--secret", SECRET),
         ("source", "add", "x", "--adapter", "generic", "--option", "unheard_of=1"),
         ("source", "add", "x", "--adapter", "generic", "--option", "unheard_of"),
         ("source", "add", "x", "--adapter", "generic", "--workspace", "nowhere"),

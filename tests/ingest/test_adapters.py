@@ -85,6 +85,18 @@ def test_without_secrets_nothing_is_let_in(sender: Adapter) -> None:
         sender.check_secrets([])
 
 
+@every
+def test_a_secret_is_taken_only_where_a_signature_is_checked(sender: Adapter) -> None:
+    if sender.takes_secret:
+        sender.check_secrets([secret_of(sender)])
+        with pytest.raises(SignatureError):
+            sender.verify(sent(sender.sample().body, content_type=sender.sample().content_type), [secret_of(sender)], {})
+    else:
+        sender.verify(sent(b"{}"), [], {})
+        with pytest.raises(ConfigError, match="standard_webhooks"):
+            sender.check_secrets([secret_of(sender)])
+
+
 @every_signed
 def test_another_secret_is_a_wrong_signature(sender: Adapter) -> None:
     with pytest.raises(SignatureError) as caught:

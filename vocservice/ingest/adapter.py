@@ -14,6 +14,7 @@ from vocservice.ingest.times import read_zone
 
 JSON_TYPES = frozenset({"application/json"})
 FORM_TYPE = "application/x-www-form-urlencoded"
+_SIGNED = "the adapter standard_webhooks where the sender can sign"
 
 
 class Sample(NamedTuple):
@@ -30,7 +31,8 @@ class Adapter(Protocol):
         name: key of the registry.
         label: name on pages.
         setup: instructions as plain text; `setup.replace("{url}", url)` puts the webhook's URL in. Other braces are meant.
-        needs_secret: whether `verify` checks a signature. Without one the caller checks the token in the path, nothing else.
+        needs_secret: whether every source has a secret, without which no delivery is let in.
+        takes_secret: whether `verify` checks a signature at all. Else the caller checks the token in the path, nothing more.
         content_types: media types that the route lets in (`+json` types count as application/json).
     """
 
@@ -42,6 +44,8 @@ class Adapter(Protocol):
     def setup(self) -> str: ...
     @property
     def needs_secret(self) -> bool: ...
+    @property
+    def takes_secret(self) -> bool: ...
     @property
     def content_types(self) -> frozenset[str]: ...
 
@@ -71,7 +75,8 @@ class Adapter(Protocol):
         """Whether these may be the secrets of a source.
 
         Raises:
-            ConfigError: none where one is needed, more than two, too short, of the wrong form, or a published test secret.
+            ConfigError: none where one is needed, one where no signature is checked, more than two, too short, of the wrong form, or a
+                published test secret.
         """
 
     def sample(self, number: int = 1) -> Sample:
@@ -106,6 +111,10 @@ class BaseAdapter(Generic[O]):
     content_types: ClassVar[frozenset[str]] = JSON_TYPES
     options_type: type[O]
 
+    @property
+    def takes_secret(self) -> bool:
+        return type(self).verify is not BaseAdapter.verify
+
     def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
         return
 
@@ -123,6 +132,8 @@ class BaseAdapter(Generic[O]):
     def check_secrets(self, secrets: Sequence[str]) -> None:
         if self.needs_secret and not secrets:
             raise ConfigError(f"a {self.label} source needs its signing secret")
+        if secrets and not self.takes_secret:
+            raise ConfigError(f"no signature of {self.label} is checked, so a secret would prove nothing: leave it out, or use {_SIGNED}")
         signature.check_secrets(secrets)
 
     def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
