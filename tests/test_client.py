@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +20,7 @@ from web.storing import ELSEWHERE, WORKSPACE, Door
 from web.test_openapi import DOCUMENT
 
 from vocservice.client import Accepted, Batch, Client
-from vocservice.errors import ApiError, ConfigError
+from vocservice.errors import ApiError, ConfigError, RecordError
 from vocservice.jobs.worker import Worker
 from vocservice.records import Analysis, Rejected, RuleHit, Withheld
 from vocservice.settings import BatchSettings, Settings
@@ -148,6 +148,27 @@ def problem(status: int, code: str, **headers: str) -> tuple[int, dict[str, str]
     return status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
 
 
+@contextmanager
+def refusing(answer: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[int, list[str]]]:
+    """A server that reads the first line of a request, answers and closes, as one does that finds the body too large; what it was asked."""
+    asked: list[str] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    asked.append(connection.recv(500).split(b" HTTP/")[0].decode())
+                    connection.sendall(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%s" % (answer[0], len(answer[2]), answer[2]))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], asked
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
 RECEIPT = (202, {}, json.dumps({"id": "1", "status": "accepted", "record": "rec_1", "outcome": "created", "warnings": []}).encode())
 
 
@@ -161,6 +182,20 @@ def test_texts_are_analysed_at_once(served: Served) -> None:
     with pytest.raises(ApiError) as refused:
         client.analyse({"turns": []})
     assert (refused.value.code, refused.value.status) == ("invalid_turns", 422)
+
+
+def test_one_record_that_cannot_be_sent_is_rejected_in_its_place(served: Served) -> None:
+    half, large = {"id": "half", "text": "Half \ud83d of it."}, {"id": "large", "text": "x" * 9 * 1024**2}
+    nps = {"id": "nan", "text": "Fine.", "score": {"kind": "nps", "value": float("nan"), "scale": 10}}
+    waited: list[float] = []
+    client = served.client(sleep=waited.append)
+    refused = [(None, None), ("half", "invalid_encoding"), ("nan", "invalid_json"), ("large", "body_too_large"), (None, None)]
+    for several in (client.send_all, client.analyse_all):
+        found = list(several(["Lovely.", half, nps, large, "Lovely."]))
+        assert [(item.id, item.code) if isinstance(item, Rejected) else (None, None) for item in found] == refused
+    with pytest.raises(RecordError) as one:
+        client.send(half)
+    assert one.value.code == "invalid_encoding" and waited == []
 
 
 def test_records_are_stored_read_filtered_and_erased(served: Served) -> None:
@@ -315,6 +350,17 @@ def test_what_cannot_help_is_tried_once_and_no_redirect_is_followed(line: Line, 
     with pytest.raises(ApiError):
         line.client.send("x")
     assert len(seen) == 1 and line.waited == []
+
+
+def test_a_refusal_is_read_though_the_service_did_not_take_the_whole_body(line: Line, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"x" * 20 * 1024**2)
+    with refusing(problem(413, "body_too_large")) as (port, asked):
+        client = Client(f"http://127.0.0.1:{port}", sleep=line.waited.append)
+        for send in (lambda: client.send("x" * 20 * 1024**2), lambda: client.label_file(tmp_path / "a.csv")):
+            with pytest.raises(ApiError) as refused:
+                send()
+            assert (refused.value.code, refused.value.status) == ("body_too_large", 413)
+    assert (asked, line.waited) == (["POST /v1/feedback", "POST /v1/batches?name=a.csv&mapping=%7B%7D&options=%7B%7D"], [])
 
 
 def test_a_file_is_not_sent_again_after_a_broken_connection_but_where_it_was_refused(line: Line, tmp_path: Path) -> None:

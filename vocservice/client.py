@@ -2,20 +2,20 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from vocservice.errors import ApiError
+from vocservice.pieces import Item, Record, body_of, packed, pieces, plain
 from vocservice.records import Analysis, Json, Rejected
-from vocservice.transport import JSON, Request, Service
-from vocservice.unpacking import read, read_analysis, read_result
+from vocservice.transport import JSON, TOO_LARGE, Request, Service
+from vocservice.unpacking import read, read_analysis, read_result, read_results
 
-MOST_ITEMS = 1000
-Record = str | Mapping[str, Any]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +110,27 @@ class Client(Service):
     """What a service offers; holds no connection, and may be used from many threads.
 
     Its address and how patiently it is asked are those of `Service`: `url`, `key`, `tries`, `timeout` and `longest_wait`. Every method
-    raises `ApiError`: the service refused (its `code` and `status`), or could not be reached (`unreachable`, status 503).
+    raises `ApiError`: the service refused (its `code` and `status`), or could not be reached (`unreachable`, status 503). What JSON
+    cannot hold is a `RecordError`; of many records only the one that holds it is `Rejected`, as is one that is too large by itself.
     """
 
     def analyse(self, record: Record) -> Analysis:
         """The analysis of one text or record, at once; nothing is stored."""
-        return read_analysis(self._json("POST", "/v1/analyse", _plain(record)))
+        return read_analysis(self._json("POST", "/v1/analyse", plain(record)))
 
     def analyse_all(self, records: Iterable[Record], *, size: int = 100) -> Iterator[Analysis | Rejected]:
-        """The results of any number of records, in order, `size` of them (1000 at most) at a time."""
-        for some in _pieces(records, size):
-            yield from map(read_result, self._json("POST", "/v1/analyse", {"records": some})["results"])
+        """The results of any number of records, in order, `size` of them (1000 at most) or 4 MiB at a time."""
+        for some in pieces(records, size):
+            yield from _placed(some, lambda body: self._answer(Request("POST", "/v1/analyse", body, {"Content-Type": JSON})), read_result)
 
     def send(self, record: Record, *, idempotency_key: str | None = None) -> Accepted:
         """Have one text or record stored and analysed later."""
-        return read(Accepted, self._write(_plain(record), idempotency_key or uuid.uuid4().hex))
+        return read(Accepted, self._write(packed(plain(record)), idempotency_key or uuid.uuid4().hex))
 
     def send_all(self, records: Iterable[Record], *, size: int = 500) -> Iterator[Accepted | Rejected]:
-        """Have any number of records stored, in order, `size` of them (1000 at most) at a time."""
-        for some in _pieces(records, size):
-            yield from map(_receipt, self._write({"records": some}, uuid.uuid4().hex)["results"])
+        """Have any number of records stored, in order, `size` of them (1000 at most) or 4 MiB at a time."""
+        for some in pieces(records, size):
+            yield from _placed(some, lambda body: self._write(body, uuid.uuid4().hex), _receipt)
 
     def feedback(self, **filters: Any) -> Iterator[Feedback]:
         """Every stored record that fits the filters of `GET /v1/feedback`, in the order of receipt, a page at a time."""
@@ -291,8 +292,8 @@ class Client(Service):
         finally:
             partial.unlink(missing_ok=True)
 
-    def _write(self, value: Json, idempotency_key: str) -> Json:
-        request = Request("POST", "/v1/feedback", _body(value), {"Content-Type": JSON, "Idempotency-Key": idempotency_key})
+    def _write(self, body: bytes, idempotency_key: str) -> Json:
+        request = Request("POST", "/v1/feedback", body, {"Content-Type": JSON, "Idempotency-Key": idempotency_key})
         found: Json = self._answer(request)
         return found
 
@@ -304,9 +305,21 @@ class Client(Service):
             cursor = page["next"]
 
     def _json(self, method: str, path: str, value: Any = None, *, is_repeatable: bool = True) -> Json:
-        body, headers = (None, {}) if value is None else (_body(value), {"Content-Type": JSON})
+        body, headers = (None, {}) if value is None else (packed(value), {"Content-Type": JSON})
         found: Json = self._answer(Request(method, path, body, headers, is_repeatable))
         return found
+
+
+def _placed(some: Sequence[Item], send: Callable[[bytes], Any], result: Callable[[Json], R]) -> Iterator[R | Rejected]:
+    """The results of a piece, each in its record's place; a record that is too large by itself is rejected in its own."""
+    try:
+        told = read_results(send(body_of(some)), len(some))
+    except ApiError as error:
+        if error.status != TOO_LARGE or len(some) > 1:
+            raise
+        yield Rejected(some[0].id, error.code, error.message)
+    else:
+        yield from (item.fault or result(one) for item, one in zip(some, told, strict=True))
 
 
 def _receipt(item: Json) -> Accepted | Rejected:
@@ -317,26 +330,6 @@ def _receipt(item: Json) -> Accepted | Rejected:
 
 def _wishes(mapping: Mapping[str, str] | None, options: Mapping[str, Any]) -> Mapping[str, str]:
     return {"mapping": json.dumps(dict(mapping or {})), "options": json.dumps(options)}
-
-
-def _plain(record: Record) -> Json:
-    return {"text": record} if isinstance(record, str) else dict(record)
-
-
-def _pieces(records: Iterable[Record], size: int) -> Iterator[list[Json]]:
-    waiting = map(_plain, records)
-    while some := list(islice(waiting, min(size, MOST_ITEMS))):
-        yield some
-
-
-def _body(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_time).encode()
-
-
-def _time(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"a {type(value).__name__} cannot be sent as JSON")
 
 
 def _query(values: Mapping[str, Any]) -> str:

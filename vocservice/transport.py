@@ -17,6 +17,7 @@ from vocservice.errors import ApiError, ConfigError
 from vocservice.jobs.backoff import half_jitter, retry_after
 
 AGAIN = frozenset({429, 502, 503, 504})
+TOO_LARGE = 413
 BUSY = "idempotency_busy"
 JSON = "application/json"
 _PIECE = 1024**2
@@ -98,9 +99,14 @@ def _reached() -> Iterator[None]:
 
 
 def _send(connection: http.client.HTTPConnection, request: Request, prefix: str, key: Mapping[str, str]) -> None:
+    """Send a request; a service that refuses one before it has read it all closes the connection, and its answer is there to be read."""
     if request.body and not isinstance(request.body, bytes):
         request.body.seek(0)
-    connection.request(request.method, prefix + request.path, request.body, {"Accept": JSON, **key, **request.headers})
+    try:
+        connection.request(request.method, prefix + request.path, request.body, {"Accept": JSON, **key, **request.headers})
+    except (BrokenPipeError, ConnectionResetError):
+        if connection.sock is None:
+            raise
 
 
 def _save(answer: http.client.HTTPResponse, file: BinaryIO) -> None:

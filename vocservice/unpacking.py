@@ -25,7 +25,7 @@ def read(kind: type[R], value: Any) -> R:
     try:
         found: R = _adapter(kind).validate_python(value)  # type: ignore[arg-type]
     except ValidationError:
-        raise ApiError("the service did not answer as its document says; is it of another version?", code="answer_unreadable") from None
+        raise _unreadable() from None
     return found
 
 
@@ -39,6 +39,18 @@ def read_analysis(value: Any) -> Analysis:
     return read(Analysis, {**value, "conversation": _conversation(value)} if is_transcript else value)
 
 
+def read_results(value: Any, count: int) -> list[Json]:
+    """The results of so many records.
+
+    Raises:
+        ApiError: there are not as many (`answer_unreadable`).
+    """
+    match value:
+        case {"results": list(found)} if len(found) == count:
+            return found
+    raise _unreadable()
+
+
 def read_result(value: Any) -> Analysis | Rejected:
     """An analysis, or why there is none.
 
@@ -49,6 +61,10 @@ def read_result(value: Any) -> Analysis | Rejected:
         case {"status": "rejected", "id": record_id, "error": {"code": code, "message": message}}:
             return Rejected(record_id, code, message)
     return read_analysis(value)
+
+
+def _unreadable() -> ApiError:
+    return ApiError("the service did not answer as its document says; is it of another version?", code="answer_unreadable")
 
 
 def _conversation(value: Json) -> Json:
