@@ -13,7 +13,7 @@ from vocservice.ingest.events import Upsert
 from vocservice.store import jobs
 from vocservice.store.accounts import keys, workspaces
 from vocservice.store.analysed import outbound
-from vocservice.store.received import deadletters, erasure, idempotency, intake, retention
+from vocservice.store.received import deadletters, erasure, idempotency, intake, retention, subjects
 from vocservice.store.received.erasure import Erased
 from vocservice.store.received.idempotency import Answer, claim_of
 from vocservice.store.received.intake import Arrival
@@ -21,6 +21,7 @@ from vocservice.store.received.records import erase_by_id
 from vocservice.store.schema import analyses, audit, deliveries, inbox, records
 from vocservice.store.schema import idempotency as answers
 from vocservice.store.schema import jobs as job_table
+from vocservice.store.schema import subjects as subject_table
 
 CANARY = "zanzibar-canary-3318"
 
@@ -83,6 +84,47 @@ def test_everything_of_a_customer_goes_and_nothing_of_another(bench: Bench) -> N
     assert {row["delivery_key"] for row in bench.rows(inbox) if row["body_sealed"]} == {key_of(bench, "q2")}
     told = bench.rows(audit, action="subject_erased")
     assert (told[0]["details"], CANARY in str(told)) == ({"records": 3, "bodies": 1, "answers": 1, "batches_to_search": 0}, False)
+
+
+def exported(bench: Bench, subject: str) -> list[str]:
+    with bench.database.read() as connection:
+        return [found["source_record"] for found in subjects.export(connection, bench.vault, bench.workspace, subject)]
+
+
+KEYS = {
+    "left out": [("1", CANARY), ("2", None)],
+    "left out of what comes first": [("2", None), ("1", CANARY)],
+    "left out of the same version": [("1", CANARY), ("1", None)],
+    "changed": [("1", CANARY), ("2", "customer-4711")],
+    "changed back": [("1", "customer-4711"), ("2", CANARY), ("3", "customer-4711")],
+}
+
+
+@pytest.mark.parametrize("is_worked_off", [True, False])
+@pytest.mark.parametrize("told", KEYS.values(), ids=KEYS)
+def test_a_record_is_found_by_every_key_that_a_version_of_it_named(
+    bench: Bench, told: list[tuple[str, str | None]], *, is_worked_off: bool
+) -> None:
+    bench.deliver(said("b", "Other", subject="other"))
+    for number, (version, subject) in enumerate(told):
+        bench.deliver(said("a", f"Words {number}", version=version, subject=subject))
+        if is_worked_off:
+            work_off(bench)
+    for key in {key for _, key in told if key}:
+        assert exported(bench, key) == ["a"]
+        assert erase(bench, key, is_dry=True) == Erased(1, 0, 0)
+    assert erase(bench, CANARY) == Erased(1, 0, 0)
+    assert [row["source_record"] for row in bench.rows(records) if row["status"] != "erased"] == ["b"]
+    assert len(bench.rows(analyses)) == int(is_worked_off)
+    assert (exported(bench, CANARY), exported(bench, "customer-4711"), len(bench.rows(subject_table))) == ([], [], 1)
+
+
+def test_the_customer_of_a_record_stays_where_a_later_version_names_none(bench: Bench) -> None:
+    """So that it still counts as one customer in figures, and stands beside the others on the desk."""
+    for version, subject in (("1", CANARY), ("2", None)):
+        bench.deliver(said("a", f"Words {version}", version=version, subject=subject))
+    (row,) = bench.rows(records)
+    assert (row["revision"], row["subject_hash"]) == (2, bench.vault.subject_hash(bench.workspace, CANARY))
 
 
 @pytest.mark.parametrize(

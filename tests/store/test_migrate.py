@@ -15,7 +15,7 @@ from store.bench import Bench
 from vocservice.errors import InputError, StoreError
 from vocservice.store import migrate, migrations
 from vocservice.store.database import Database
-from vocservice.store.schema import metadata, packed, records, workspaces
+from vocservice.store.schema import metadata, packed, records, subjects, workspaces
 from vocservice.store.types import UtcTime
 
 FILLED = {"JSON": {}, "BigInteger": 1, "Integer": 1, "Float": 1.0, "Boolean": True, "LargeBinary": b"x", "String": "x", "Text": "x"}
@@ -72,7 +72,7 @@ def test_the_migrated_tables_are_those_of_the_schema(database: Database) -> None
 
 def test_a_step_rests_on_nothing_that_may_change_after_it() -> None:
     steps = list(Path(migrations.__path__[0]).glob("m*.py"))
-    assert len(steps) >= 15 and not [step.name for step in steps if "vocservice" in step.read_text()]
+    assert len(steps) >= 16 and not [step.name for step in steps if "vocservice" in step.read_text()]
 
 
 def test_down_and_up_again_with_rows_in_every_table(database: Database) -> None:
@@ -118,6 +118,19 @@ def test_the_step_of_own_fields_packs_those_records_again_that_tell_any(database
         with database.write() as connection:
             assert list(connection.scalars(select(packed.c.record_id).where(packed.c.fixed.is_(None)))) == ["a"]
             connection.execute(update(packed).values(fixed=b"x"))
+
+
+def test_the_step_of_customers_takes_over_whom_each_record_is_of(database: Database) -> None:
+    migrate.upgrade(database, "0015")
+    with database.write() as connection:
+        connection.execute(insert(workspaces).values(**row(workspaces)))
+        for name, subject in (("a", "0" * 64), ("b", None)):
+            made = {"id": name, "source_record": name, "source_id": None, "subject_hash": subject}
+            connection.execute(insert(records).values(**row(records) | made))
+    for step in ("head", "0015", "head"):
+        (migrate.downgrade if step == "0015" else migrate.upgrade)(database, step)
+    with database.read() as connection:
+        assert connection.execute(select(subjects)).all() == [("a", "0" * 64, "x")]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database: Database) -> None:

@@ -156,6 +156,16 @@ records = Table(
     Index(None, "workspace_id", "status", "received_at"),
 )
 
+# Every customer that any version of a record was said to be of: erasure and export find it by each, `records` has the last.
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    Column("subject_hash", String(64), primary_key=True),
+    _workspace(),
+    Index(None, "workspace_id", "subject_hash"),
+)
+
 # One row a (record, revision, bundle): older ones are kept. The newest for the promoted bundle is current.
 analyses = Table(
     "analyses",

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, String, cast, delete, or_, select, updat
 from vocservice.records import Json
 from vocservice.store import audit, jobs
 from vocservice.store.audit import Act
-from vocservice.store.received import batches, records
+from vocservice.store.received import batches, records, subjects
 from vocservice.store.schema import idempotency, inbox, keys
 from vocservice.store.schema import records as record_table
 from vocservice.store.types import to_json
@@ -67,7 +67,7 @@ def forget_answer(connection: Connection, key_id: str, route: str, name: str) ->
 def _records_of(connection: Connection, workspace_id: str, subject_hash: str) -> list[Row[str, str, str]]:
     """Id, key of the source and the sender's id of a customer's records and of all that is below them."""
     columns = select(record_table.c.id, record_table.c.source_key, record_table.c.source_record)
-    mine = list(connection.execute(columns.where(record_table.c.workspace_id == workspace_id, record_table.c.subject_hash == subject_hash)))
+    mine = list(connection.execute(columns.where(record_table.c.id.in_(subjects.named(workspace_id, subject_hash)))))
     known, tops = {row.id for row in mine}, {(row.source_key, row.source_record) for row in mine}
     sources = {row.source_key for row in mine}
     others = columns.where(record_table.c.workspace_id == workspace_id, record_table.c.source_key.in_(sources))

@@ -33,6 +33,7 @@ from vocservice.store.schema import (
     rule_hits,
     second_readings,
     snoozes,
+    subjects,
     tags,
     tombstones,
     vectors,
@@ -153,6 +154,9 @@ def _created(connection: Connection, versions: Mapping[int, Sealed], at: datetim
     new = {number: str(row["id"]) for number, row in rows.items() if row["id"] in made}
     told = [(versions[number].origin, record_id) for number, record_id in new.items()]
     insert_missing(connection, mentions, [{"inbox_id": origin.inbox_id, "record_id": name} for origin, name in told if origin.inbox_id])
+    insert_missing(
+        connection, subjects, [_owned(versions[number], name) for number, name in new.items() if versions[number].values["subject_hash"]]
+    )
     jobs.enqueue_all(connection, ANALYSE, [(origin.workspace_id, name) for origin, name in told], at=at)
     return {number: Applied(record_id, "created") for number, record_id in new.items()}
 
@@ -161,13 +165,16 @@ def _revised(connection: Connection, sealed: Sealed) -> Applied:
     """One of a record that is there."""
     origin, version = sealed.origin, sealed.version
     held = _locked(connection, origin, sealed.record)
+    subject = sealed.values["subject_hash"] or held["subject_hash"]  # a version that names no customer takes none away
+    if subject != held["subject_hash"]:
+        insert_if_new(connection, subjects, _owned(sealed, held["id"]))
     verdict = None if held["status"] == "waiting" else _verdict(held, version, sealed.values["content_hash"])
     if sealed.redactions > _redactions(held["source_version"]):
         _forget_earlier(connection, held["id"], before=held["revision"] + (verdict is None))
     if verdict:
         return _unmoved(connection, origin, held, verdict, version)
     newest = {"source_version": version or held["source_version"], "revision": held["revision"] + 1}
-    changes = {**_pending(sealed), **newest, "error_code": None}
+    changes = {**_pending(sealed), **newest, "subject_hash": subject, "error_code": None}
     connection.execute(update(records).where(records.c.id == held["id"]).values(**changes))
     return _queued(connection, origin, held["id"], "updated")
 
@@ -243,7 +250,19 @@ def wipe(connection: Connection, record_id: str) -> None:
     connection.execute(delete(job_table).where(job_table.c.target == record_id, job_table.c.kind.in_((ANALYSE, FETCH))))
     blank = dict.fromkeys(_SAID)
     connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
-    for table in (analyses, vectors, rule_hits, alert_matters, second_readings, annotations, claims, reviews, deliveries, *_HANDLED):
+    for table in (
+        subjects,
+        analyses,
+        vectors,
+        rule_hits,
+        alert_matters,
+        second_readings,
+        annotations,
+        claims,
+        reviews,
+        deliveries,
+        *_HANDLED,
+    ):
         connection.execute(delete(table).where(table.c.record_id == record_id))
     _forget_bodies(connection, record_id)
 
@@ -346,6 +365,11 @@ def _row(origin: Origin, record: str, at: datetime, values: Mapping[str, Any]) -
         "is_transcript": False,
         **values,
     }
+
+
+def _owned(sealed: Sealed, record_id: str) -> dict[str, Any]:
+    """That a record is of the customer whom a version names."""
+    return {"record_id": record_id, "subject_hash": sealed.values["subject_hash"], "workspace_id": sealed.origin.workspace_id}
 
 
 def _queued(connection: Connection, origin: Origin, record_id: str, outcome: Outcome) -> Applied:

@@ -39,7 +39,6 @@ class Filters:
     flag: str | None = None
     scope: str | None = None
     needs_review: bool | None = None
-    subject: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -78,7 +77,7 @@ def page(connection: Connection, vault: Vault, workspace_id: str, filters: Filte
     Raises:
         InputError: the cursor is none of this workspace (`cursor_invalid`).
     """
-    wanted = _chosen(connection, vault, workspace_id, filters)
+    wanted = _chosen(connection, workspace_id, filters)
     if cursor:
         wanted = wanted.where(tuple_(records.c.received_at, records.c.id) > _after(*_read(vault, workspace_id, cursor)))
     size = max(1, min(limit, LARGEST_PAGE))
@@ -105,7 +104,7 @@ def _all(workspace_id: str) -> Select[Any]:
     )
 
 
-def _chosen(connection: Connection, vault: Vault, workspace_id: str, filters: Filters) -> Select[Any]:
+def _chosen(connection: Connection, workspace_id: str, filters: Filters) -> Select[Any]:
     is_postgresql = connection.dialect.name == POSTGRESQL
     where: list[ColumnElement[bool]] = []
     named = {"status": records.c.status, "source": records.c.source_key, "channel": records.c.channel}
@@ -119,8 +118,6 @@ def _chosen(connection: Connection, vault: Vault, workspace_id: str, filters: Fi
         where.append(_text_at(is_postgresql, "scope", "key") == filters.scope)
     if filters.needs_review is not None:
         where.append(records.c.needs_review.is_(filters.needs_review))
-    if filters.subject is not None:
-        where.append(records.c.subject_hash == vault.subject_hash(workspace_id, filters.subject))
     if filters.since is not None:
         where.append(records.c.received_at >= filters.since)
     if filters.until is not None:

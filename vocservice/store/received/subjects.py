@@ -1,13 +1,16 @@
-"""A customer's key in, what is kept of that customer out: redacted texts, analyses, what people decided; one object a record."""
+"""A customer's key in, what is kept of that customer out: redacted texts, analyses, what people decided; one object a record.
+
+A record is of every customer that any version of it named.
+"""
 
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, RowMapping, Select, Table, select
 
-from vocservice.store.schema import analyses, annotations, drafts, records, rule_hits, second_readings, tags, vectors
+from vocservice.store.schema import analyses, annotations, drafts, records, rule_hits, second_readings, subjects, tags, vectors
 from vocservice.store.vault import Vault
 
 _TOLD = ("id", "source_record", "status", "channel", "created_at", "received_at", "score_kind", "score_value", "score_scale", "details")
@@ -17,10 +20,15 @@ _DRAFT, _SECOND = ("labels", "note", "saved_at"), ("labels", "note", "is_agreed"
 _ANNOTATION = ("decision", "labels", "note", "revision", "created_at", "undone_at")
 
 
+def named(workspace_id: str, subject_hash: str) -> Select[str]:
+    """The ids of the records of a customer."""
+    return select(subjects.c.record_id).where(subjects.c.workspace_id == workspace_id, subjects.c.subject_hash == subject_hash)
+
+
 def export(connection: Connection, vault: Vault, workspace_id: str, subject: str) -> Iterator[dict[str, Any]]:
     """Every record of a customer in a workspace, oldest first; `verbatim` is None where it was not analysed yet."""
-    mine = records.c.workspace_id == workspace_id, records.c.subject_hash == vault.subject_hash(workspace_id, subject)
-    for row in connection.execute(select(records).where(*mine).order_by(records.c.received_at, records.c.id)).mappings().all():
+    mine = records.c.id.in_(named(workspace_id, vault.subject_hash(workspace_id, subject)))
+    for row in connection.execute(select(records).where(mine).order_by(records.c.received_at, records.c.id)).mappings().all():
         yield {
             **_plain(row, _TOLD),
             "verbatim": row["clean"],
