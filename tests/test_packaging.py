@@ -116,6 +116,24 @@ def test_what_serving_imports_is_listed() -> None:
     assert {"flask", "onnxruntime", "orjson"} <= others
 
 
+PACKED = """
+import setuptools
+packages = setuptools.Distribution()
+packages.parse_config_files()
+command = packages.get_command_obj("build_py")
+command.ensure_finalized()
+print(*(f"{folder}/{name}" for _, folder, _, names in command.get_data_files_without_manifest() for name in names), sep="\\n")
+"""
+
+
+def test_a_package_holds_whatever_stands_beside_the_code_and_says_that_it_is_typed() -> None:
+    done = subprocess.run([sys.executable, "-c", PACKED], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    packed = {line for line in done.stdout.splitlines() if line.startswith("vocservice/")}
+    beside = {path for path in (REPOSITORY / "vocservice").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert packed == {path.relative_to(REPOSITORY).as_posix() for path in beside}
+    assert "vocservice/py.typed" in packed
+
+
 def test_the_encoder_is_pinned_by_its_hash() -> None:
     assert ENCODER.read_text(encoding="utf-8").count("--hash=sha256:") == len(pins(ENCODER)) == 1
 
