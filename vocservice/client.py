@@ -72,6 +72,25 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectBatch:
+    """A batch whose file names a customer; `names_customer` is None where no worker has searched it yet."""
+
+    id: str
+    name: str
+    status: str
+    created_at: datetime
+    names_customer: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything held of a customer: records, redacted as they are kept, the oldest first, and batches."""
+
+    items: tuple[Mapping[str, Any], ...]
+    batches: tuple[SubjectBatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """How much of a customer was erased; the files of `batches_to_search` batches are searched by a worker after."""
 
@@ -141,13 +160,12 @@ class Client(Service):
         return Feedback.of(self._json("GET", f"/v1/feedback/{_segment(record)}"))
 
     def erase(self, record: str) -> None:
-        """Erase a record for good."""
+        """Erase a record for good; one that is erased already stays so."""
         self._json("DELETE", f"/v1/feedback/{_segment(record)}")
 
-    def export_subject(self, subject: str) -> list[Json]:
-        """Everything held of a customer."""
-        found: list[Json] = self._json("POST", "/v1/subjects/export", {"subject": subject})["items"]
-        return found
+    def export_subject(self, subject: str) -> Held:
+        """Everything held of a customer, and the batches whose files name them."""
+        return read(Held, self._json("POST", "/v1/subjects/export", {"subject": subject}))
 
     def erase_subject(self, subject: str) -> Erased:
         """Erase everything of a customer for good."""

@@ -96,13 +96,14 @@ def read_one(record_id: str) -> Response:
 @blueprint.delete("/v1/feedback/<record_id>")
 @access.require("feedback:erase")
 def erase(record_id: str) -> Response:
-    """Erase one record for good; it cannot come back."""
+    """Erase one record for good; it cannot come back. Asked again, it is erased."""
     key = access.key()
     store = state().stored.open()
     with store.database.write() as connection:
-        if not records.erase_by_id(connection, store.vault, key.workspace_id, record_id, reason="api"):
+        if records.erase_by_id(connection, store.vault, key.workspace_id, record_id, reason="api"):
+            audit.write(connection, key.workspace_id, Act(access.actor(key), "record_erased", record_id, {}))
+        elif search.one(connection, key.workspace_id, record_id) is None:
             raise unknown_record()
-        audit.write(connection, key.workspace_id, Act(access.actor(key), "record_erased", record_id, {}))
     store.database.overwrite_log()
     return Response(status=HTTPStatus.NO_CONTENT)
 
