@@ -74,6 +74,19 @@ def test_a_source_is_made_listed_rotated_and_disabled(store: Database, voc: Voc)
     assert voc("source", "disable", "Shop survey", "--enable").code == 0
 
 
+def test_a_url_is_renewed_and_the_old_one_ended(store: Database, voc: Voc) -> None:
+    first = token_of(voc("source", "add", "Shop survey", "--adapter", "typeform", "--secret", SECRET).out)
+    renewed = voc("source", "url", "Shop survey", "--renew")
+    assert renewed.code == 0 and "the old URL still works for 24 hours" in renewed.out and "http.public_url is not set" in renewed.err
+    ended = voc("source", "url", "Shop survey", "--end")
+    assert ended.code == 0 and "only the newest URL is taken" in ended.out
+    with store.read() as connection:
+        assert sources.by_token(connection, first) is None and sources.by_token(connection, token_of(renewed.out))
+    last = voc("source", "url", "Shop survey", "--renew", "--overlap", "0")
+    with store.read() as connection:
+        assert sources.by_token(connection, token_of(renewed.out)) is None and sources.by_token(connection, token_of(last.out))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -85,6 +98,9 @@ def test_a_source_is_made_listed_rotated_and_disabled(store: Database, voc: Voc)
         ("source", "add", "x", "--adapter", "generic", "--workspace", "nowhere"),
         ("source", "secret", "x"),
         ("source", "disable", "x"),
+        ("source", "url", "x"),
+        ("source", "url", "x", "--renew"),
+        ("source", "url", "x", "--renew", "--end"),
         ("key", "add", "x"),
         ("key", "add", "x", "--scope", "everything"),
         ("key", "revoke", "key_none"),

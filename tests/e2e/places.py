@@ -199,6 +199,7 @@ def _of_admin(one: Mapping[str, str]) -> Iterator[Place]:
     source, letters, letter = f"/admin/sources/{one['source']}", "/admin/dead-letters", f"/admin/dead-letters/{one['inbox']}"
     yield Place("source-added", "/admin/sources", "/admin/sources", {"name": "Shop", "adapter": "google_forms"})
     yield Place("source-refused", "/admin/sources", "/admin/sources", {"name": "Shop", "options": "[]"}, status=422)
+    yield Place("source-url-renewed", source, f"{source}/url", {"do": "renew"})
     yield Place("source-tried", source, f"{source}/test")
     yield Place("source-secret-refused", source, f"{source}/secrets", {"secret": "", "do": "add"}, status=422)
     yield Place("source-options-refused", source, f"{source}/options", {"options": "[]"}, status=422)

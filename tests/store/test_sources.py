@@ -1,6 +1,7 @@
 """Tests of `sources`: tokens are shown once, secrets are sealed and rotated, and foreign or disabled sources are not found."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,33 @@ def test_a_disabled_source_takes_nothing_until_it_is_enabled(held: tuple[Connect
     assert sources.by_token(held[0], token) is None
     sources.set_enabled(held[0], source, True, actor="user:1")
     assert sources.by_token(held[0], token) == source
+
+
+def test_a_url_is_renewed_and_every_one_of_before_goes_on_for_a_while(held: tuple[Connection, Vault]) -> None:
+    connection, _ = held
+    source, first = made(held)
+    assert sources.old_url_until(connection, source) is None
+    second, third = (sources.renew_url(connection, source, actor="user:1") for _ in range(2))
+    assert [sources.by_token(connection, token) for token in (first, second, third)] == [source] * 3 and len({first, second, third}) == 3
+    until = sources.old_url_until(connection, source)
+    assert until and timedelta(hours=23) < until - source.created_at < timedelta(hours=25)
+    sources.set_enabled(connection, source, False, actor="user:1")
+    assert [sources.by_token(connection, token) for token in (first, third)] == [None, None]
+    sources.set_enabled(connection, source, True, actor="user:1")
+    sources.end_old_urls(connection, source, actor="user:1")
+    assert [sources.by_token(connection, token) for token in (first, second, third)] == [None, None, source]
+    assert sources.old_url_until(connection, source) is None
+    told = connection.execute(select(schema.audit)).mappings().all()
+    assert [row["action"] for row in told].count("source.url_renew") == 2 and told[-1]["action"] == "source.url_end"
+    assert not any(token in repr(told) for token in (first, second, third))
+
+
+def test_an_old_url_leads_nowhere_after_its_time(held: tuple[Connection, Vault]) -> None:
+    source, first = made(held)
+    second = sources.renew_url(held[0], source, overlap=timedelta(0), actor="user:1")
+    assert [sources.by_token(held[0], token) for token in (first, second)] == [None, source]
+    sources.renew_url(held[0], source, actor="user:1")
+    assert [row.token_hash for row in held[0].execute(select(schema.old_tokens))] == [sources.hash_token(second)]
 
 
 def test_options_are_checked_and_every_change_is_audited(held: tuple[Connection, Vault]) -> None:

@@ -53,6 +53,27 @@ def test_a_source_shows_its_url_once(office: Office, admin: Browser) -> None:
     assert office.app.test_client().get(url.removeprefix("http://localhost")).status_code == 200
 
 
+def test_another_url_is_shown_once_and_the_old_one_is_ended(office: Office, admin: Browser) -> None:
+    first = hook_of(added(admin).text)
+    (row,) = office_rows(office, schema.sources)
+    path = f"/admin/sources/{row.id}"
+    assert "still works until" not in admin.page(path).words
+    answer = admin.send(path, f"{path}/url", {"do": "renew"})
+    second, client = hook_of(answer.text), office.app.test_client()
+    assert answer.status_code == 200 and second != first and "still works until" in Page(answer.text).words
+    assert second not in admin.client.get(path).text
+    assert [client.post(hook, json={"id": hook, "text": "Late again."}).status_code for hook in (first, second)] == [202, 202]
+    assert admin.send(path, f"{path}/url", {"do": "end"}).status_code == 303
+    assert [client.post(hook, json={"id": "r-2", "text": "Late again."}).status_code for hook in (first, second)] == [401, 202]
+    assert "still works until" not in admin.page(path).words
+    assert {row.source_id for row in office_rows(office, schema.records)} == {row.id}
+
+
+def hook_of(markup: str) -> str:
+    (found,) = set(re.findall(r"/v1/hooks/[\w-]{43}", markup))
+    return str(found)
+
+
 def office_rows(office: Office, table):  # type: ignore[no-untyped-def]
     with office.database.read() as connection:
         return connection.execute(select(table)).all()

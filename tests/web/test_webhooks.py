@@ -336,6 +336,23 @@ def test_24_what_was_erased_stays_erased(door: Door) -> None:
     assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
 
 
+@pytest.mark.each_database
+def test_24_what_was_erased_stays_so_under_another_url_and_the_old_one_works_beside_it(door: Door) -> None:
+    sender, body = Sender(door, "generic"), record()
+    sender.post(body)
+    old = sender.path
+    (row,) = door.rows(schema.records)
+    assert door.client.delete(f"/v1/feedback/{row['id']}", headers=door.key("feedback:erase")).status_code == 204
+    with door.database.write() as connection:
+        sender.path = f"/v1/hooks/{sources.renew_url(connection, sender.source, actor='test')}"
+    assert [told["outcome"] for told in sender.post(body + b" ").get_json()["records"]] == ["erased"]
+    sender.path = old
+    assert sender.post(record(id="r-2")).status_code == 202
+    with door.database.write() as connection:
+        sources.end_old_urls(connection, sender.source, actor="test")
+    check_problem(sender.post(record(id="r-3")), 401, "token_unknown")
+
+
 @pytest.mark.parametrize("at", ["yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "in30h", "2026-13-01"])
 def test_25_a_time_that_cannot_be_is_a_warning(generic: Sender, at: str) -> None:
     given = (datetime.now(UTC) + timedelta(hours=30)).isoformat() if at == "in30h" else at

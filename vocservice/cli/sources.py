@@ -1,9 +1,9 @@
-"""Names and secrets in, sources out: `voc source add`, `list`, `secret`, `access` and `disable`."""
+"""Names and secrets in, sources out: `voc source add`, `list`, `secret`, `url`, `access` and `disable`."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ from vocservice.errors import InputError
 from vocservice.ingest.registry import adapter as adapter_of
 
 LOCAL = "http://127.0.0.1:8000"
+HOURS = 24.0
 
 
 @click.group()
@@ -35,9 +36,7 @@ def add(name: str, adapter: str, secret: str | None, options: tuple[str, ...], w
     with held(workspace) as here:
         given: dict[str, Any] = {"adapter": adapter, "secrets": secrets, "options": _options(options), "actor": ACTOR}
         made, token = sources.create(here.connection, here.vault, here.workspace_id, name=name, **given)
-        url = f"{here.settings.http.public_url.rstrip('/') or LOCAL}/v1/hooks/{token}"
-        if not here.settings.http.public_url:
-            click.echo(f"http.public_url is not set: senders need the address of this service in place of {LOCAL}", err=True)
+        url = _url(here, token)
     click.echo(f"{made.id} {made.name}\n{url}\n\n{adapter_of(adapter).setup.replace('{url}', url)}")
 
 
@@ -72,6 +71,29 @@ def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> N
         else:
             sources.remove_secret(here.connection, here.vault, found, actor=ACTOR)
     click.echo(f"{found.id} {found.name}: {'the new secret is accepted too' if new else 'only the newest secret is accepted'}")
+
+
+@source.command(name="url")
+@click.argument("name")
+@click.option("--renew", is_flag=True, help="Make another URL and show it, this once; what came by the old one stays.")
+@click.option("--overlap", type=click.FloatRange(0), default=HOURS, show_default=True, help="Hours that the old URL still works.")
+@click.option("--end", is_flag=True, help="Take no delivery by an older URL any longer.")
+@in_workspace
+def change_url(name: str, renew: bool, overlap: float, end: bool, workspace: str | None) -> None:
+    """Replace the URL of a source, where it leaked or was lost: make another one, change the sender, end the old one or let it run out."""
+    from vocservice.store.received import sources
+
+    if renew == end:
+        raise click.UsageError("give either --renew or --end; a URL is shown only once, when it is made")
+    with held(workspace) as here:
+        found = _named(here, name)
+        if end:
+            sources.end_old_urls(here.connection, found, actor=ACTOR)
+            said = "only the newest URL is taken"
+        else:
+            token = sources.renew_url(here.connection, found, overlap=timedelta(hours=overlap), actor=ACTOR)
+            said = f"the old URL still works for {overlap:g} hours\n{_url(here, token)}"
+    click.echo(f"{found.id} {found.name}: {said}")
 
 
 @source.command()
@@ -110,6 +132,14 @@ def disable(name: str, enable: bool, workspace: str | None) -> None:
     with held(workspace) as here:
         found = sources.set_enabled(here.connection, _named(here, name), enable, actor=ACTOR)
     click.echo(f"{found.id} {found.name}: {'enabled' if enable else 'disabled'}")
+
+
+def _url(here: Held, token: str) -> str:
+    """The address of a token; says where the settings do not tell how senders reach this service."""
+    base = here.settings.http.public_url.rstrip("/")
+    if not base:
+        click.echo(f"http.public_url is not set: senders need the address of this service in place of {LOCAL}", err=True)
+    return f"{base or LOCAL}/v1/hooks/{token}"
 
 
 def _named(here: Held, name: str) -> Any:

@@ -95,6 +95,16 @@ sources = Table(
     UniqueConstraint("workspace_id", "name"),
 )
 
+# Tokens that a source had before its URL was renewed, for as long as they still lead to it.
+old_tokens = Table(
+    "old_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("source_id", Id, ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Index(None, "source_id"),
+)
+
 # Every delivery that was acknowledged, under a keyed hash of the sender's id of it: the same again is a duplicate.
 inbox = Table(
     "inbox",

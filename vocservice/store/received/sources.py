@@ -1,6 +1,7 @@
 """What a sender is called and how it signs in, a source out: where deliveries come in, its secrets sealed, its health counted.
 
-The token of its path is shown once and kept as SHA-256 only; there are at most two secrets, the second while they are rotated.
+The token of its path is shown once and kept as SHA-256 only; one that was renewed goes on for a while. There are at most two secrets, the
+second while they are rotated.
 Every change is written to the audit log in the caller's transaction.
 """
 
@@ -10,11 +11,11 @@ import secrets as randomness
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
 from vocservice.errors import InputError
 from vocservice.ingest.registry import adapter as adapter_of
@@ -23,13 +24,19 @@ from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.rows import insert_if_new
-from vocservice.store.schema import records, sources
+from vocservice.store.schema import old_tokens, records, sources
 from vocservice.store.vault import Vault
 
 LONGEST_NAME = 100
 LOOKED = 1000
+OVERLAP = timedelta(hours=24)
 _TOKEN_BYTES = 32
-_BY_TOKEN = select(sources).where(sources.c.token_hash == bindparam("token"))
+_BY_TOKEN = select(sources, sources.c.token_hash.label("known")).where(sources.c.token_hash == bindparam("token"))
+_BY_OLD = (
+    select(sources, old_tokens.c.token_hash.label("known"))
+    .join(old_tokens, old_tokens.c.source_id == sources.c.id)
+    .where(old_tokens.c.token_hash == bindparam("token"), old_tokens.c.until > bindparam("at"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,35 @@ def by_token(connection: Connection, token: str) -> Source | None:
     """The enabled source of a path token; what is looked up and compared is a hash, so that time tells nothing of the token."""
     hashed = hash_token(token)
     row = connection.execute(_BY_TOKEN, {"token": hashed}).mappings().first()
-    if row is None or not hmac.compare_digest(row["token_hash"], hashed) or not row["is_enabled"]:
+    row = row or connection.execute(_BY_OLD, {"token": hashed, "at": now(connection)}).mappings().first()
+    if row is None or not hmac.compare_digest(row["known"], hashed) or not row["is_enabled"]:
         return None
     return _source(row)
+
+
+def renew_url(connection: Connection, source: Source, *, overlap: timedelta = OVERLAP, actor: str) -> str:
+    """Another token for the path of a source, shown this once; the one before goes on for `overlap`. Ids, history and erasures stay."""
+    token, at = randomness.token_urlsafe(_TOKEN_BYTES), now(connection)
+    connection.execute(delete(old_tokens).where(old_tokens.c.source_id == source.id, old_tokens.c.until <= at))
+    held = select(sources.c.token_hash).where(sources.c.id == source.id).with_for_update()
+    values = {"token_hash": connection.scalar(held), "source_id": source.id, "until": at + overlap}
+    connection.execute(insert(old_tokens).values(**values))
+    hours = round(overlap / timedelta(hours=1), 2)
+    _changed(connection, source, actor, "source.url_renew", {"token_hash": hash_token(token)}, overlap_hours=hours)
+    return token
+
+
+def end_old_urls(connection: Connection, source: Source, *, actor: str) -> None:
+    """Let only the newest URL lead to a source any longer."""
+    connection.execute(delete(old_tokens).where(old_tokens.c.source_id == source.id))
+    _audit(connection, source.workspace_id, actor, "source.url_end", source.id)
+
+
+def old_url_until(connection: Connection, source: Source) -> datetime | None:
+    """Until when a URL that was renewed still leads to a source; None where none does."""
+    held = select(func.max(old_tokens.c.until)).where(old_tokens.c.source_id == source.id)
+    until: datetime | None = connection.scalar(held.where(old_tokens.c.until > now(connection)))
+    return until
 
 
 def get(connection: Connection, workspace_id: str, source_id: str) -> Source:

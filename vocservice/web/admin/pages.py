@@ -82,8 +82,7 @@ def add_source() -> Response:
             )
     except VocError as error:
         return _sources_page(status=422, fault=_own(error))
-    values: dict[str, Any] = {"source": made, "adapter": adapter(made.adapter), "secrets": len(secrets), "url": url_of(token)}
-    return people.shown("admin_source.html", form=_refused_form(""), **values, **_fetching(made))
+    return _source_page(made, url=url_of(token))
 
 
 @blueprint.get("/admin/sources/<source_id>")
@@ -107,6 +106,20 @@ def change_secrets(source_id: str) -> Response:
     except VocError as error:
         return _source_page(held, status=422, fault=_own(error))
     return _to("admin.source", source_id=source_id)
+
+
+@blueprint.post("/admin/sources/<source_id>/url")
+@require_role(ADMIN)
+def change_url(source_id: str) -> Response:
+    """Another URL, shown on this answer only, while the one before goes on for a while; or no older one any longer."""
+    held, user = _source(source_id), person()
+    if request.form.get("do") == "end":
+        with people.database().write() as connection:
+            sources.end_old_urls(connection, held, actor=user.actor)
+        return _to("admin.source", source_id=source_id)
+    with people.database().write() as connection:
+        token = sources.renew_url(connection, held, actor=user.actor)
+    return _source_page(held, url=url_of(token))
 
 
 @blueprint.post("/admin/sources/<source_id>/access")
@@ -334,19 +347,20 @@ def _sources_page(*, status: int = 200, fault: str = "") -> Response:
     return people.shown("admin_sources.html", status=status, fault=fault, sources=found, adapters=ADAPTERS, form=_refused_form(fault))
 
 
-def _source_page(held: Source, *, status: int = 200, fault: str = "", said: str = "") -> Response:
+def _source_page(held: Source, *, status: int = 200, fault: str = "", said: str = "", url: str = "") -> Response:
     held_secrets = len(sources.open_secrets(people.vault(), held))
-    values = {"source": held, "adapter": adapter(held.adapter), "secrets": held_secrets, "fault": fault, "said": said}
+    values = {"source": held, "adapter": adapter(held.adapter), "secrets": held_secrets, "fault": fault, "said": said, "url": url}
     return people.shown("admin_source.html", status=status, form=_refused_form(fault), **values, **_fetching(held))
 
 
 def _fetching(held: Source) -> dict[str, Any]:
-    """What the page of a source says beside its counts: the warnings of late, and how answers are fetched, where they are."""
+    """What the page of a source says beside its counts: the warnings of late, until when an old URL works, and how answers are fetched."""
     with people.database().read() as connection:
         access = accesses.of(connection, people.vault(), held.id)
-        warnings = sources.warnings(connection, held)
+        warnings, old_until = sources.warnings(connection, held), sources.old_url_until(connection, held)
     options = {name: value for name, value in held.options.items() if value not in (None, "", [], {})}
-    return {"is_thin": held.adapter in CONNECTORS, "access": access, "warnings": warnings, "looked": sources.LOOKED, "options": options}
+    told = {"warnings": warnings, "looked": sources.LOOKED, "old_until": old_until}
+    return {"is_thin": held.adapter in CONNECTORS, "access": access, "options": options, **told}
 
 
 def _change_access(held: Source, user: User) -> None:
