@@ -47,6 +47,32 @@ def test_times_of_our_own_shape_may_be_counts_of_seconds() -> None:
     assert only("generic", {"id": "1", "text": "x", "created_at": 7}).warnings == ("timestamp_unusable",)
     for value in (True, [1735700000]):
         with pytest.raises(UnusableBodyError):
+@pytest.mark.parametrize(
+    ("number", "version", "warnings"),
+    [
+        (2, "00000000000000000002", ()),
+        ("10", "00000000000000000010", ()),
+        (10**20 - 1, "9" * 20, ()),
+        (None, None, ()),
+        (10**20, None, ("version_unusable",)),
+        (-1, None, ("version_unusable",)),
+        (1.5, None, ("version_unusable",)),
+        (True, None, ("version_unusable",)),
+        ("v2", None, ("version_unusable",)),
+        ("٣", None, ("version_unusable",)),
+    ],
+)
+def test_a_version_may_be_a_number_which_sorts_by_its_value(number: Any, version: str | None, warnings: tuple[str, ...]) -> None:
+    event = only("generic", {"id": "1", "t": "x", "v": number}, {"id": "/id", "text": ["/t"], "version": "/v"})
+    assert (event.version, event.warnings) == (version, warnings)
+
+
+def test_a_version_is_a_time_or_a_number() -> None:
+    with pytest.raises(ConfigError, match="either updated_at or version"):
+        events("generic", {"id": "1"}, {"id": "/id", "text": ["/t"], "version": "/v", "updated_at": "/at"})
+    assert events("generic", {"id": "1", "v": 3}, {"id": "/id", "text": ["/t"], "version": "/v"}) == (Skipped("no_text"),)
+
+
             events("generic", {"id": "1", "text": "x", "created_at": value})
 
 

@@ -27,6 +27,6 @@ def test_every_adapter_has_its_section_with_its_options(sender: Any) -> None:
 
 def test_every_reason_and_warning_is_on_the_page() -> None:
     reasons = set(re.findall(r'Skipped\("([a-z_]+)"', CODE))
-    warnings = {"nul_replaced", "timestamp_unusable", "metadata_cut", "speaker_unknown", "conversation_incomplete"}
+    warnings = {"nul_replaced", "timestamp_unusable", "version_unusable", "metadata_cut", "speaker_unknown", "conversation_incomplete"}
     assert len(reasons) > 5 and reasons | warnings <= in_code(PAGE)
     assert all(f'"{warning}"' in CODE for warning in warnings)

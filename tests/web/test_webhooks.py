@@ -322,6 +322,13 @@ def test_23_the_newest_version_of_the_sender_counts(generic: Sender) -> None:
     assert original(generic.door)["text"] == "newest"
 
 
+def test_23_of_versions_that_are_numbers_the_highest_counts(door: Door) -> None:
+    _, path = door.source("generic", options={"id": "/id", "text": ["/t"], "version": "/version"})
+    for text, number in (("ninth", 9), ("newest", 10), ("second", 2)):
+        assert door.client.post(path, json={"id": "1", "t": text, "version": number}).status_code == 202
+    assert original(door)["text"] == "newest"
+
+
 @pytest.mark.each_database
 def test_24_what_was_erased_stays_erased(door: Door) -> None:
     sender, body = Sender(door, "generic"), record()

@@ -16,10 +16,10 @@ class Upsert:
 
     Attributes:
         record_id: the sender's id of the record, the same in every version; at most 200 characters.
-        version: the sender's time of change (ISO-8601 UTC with microseconds) or zero-padded number, which sorts in time
+        version: the sender's time of change (ISO-8601 UTC with microseconds) or number, padded with zeros to 20 digits, which sorts in time
             order; None where the sender gives none.
         verbatim: its `id` is `record_id`; its `created_at` is ISO-8601 UTC, or None.
-        warnings: codes of what was put right: `nul_replaced`, `timestamp_unusable`, `metadata_cut`, `speaker_unknown`,
+        warnings: codes of what was put right: `nul_replaced`, `timestamp_unusable`, `version_unusable`, `metadata_cut`, `speaker_unknown`,
             `conversation_incomplete`.
         redactions: how many parts are redacted out of it: where they are more than before, what is kept of earlier versions must go,
             and of two of the same version the one with more counts, whichever comes first.

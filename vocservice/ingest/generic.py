@@ -5,6 +5,7 @@ The signed form is Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhoo
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample, Zone
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
-from vocservice.ingest.events import Event, Parsed, Skipped
+from vocservice.ingest.events import Event, Parsed, Skipped, Upsert
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, language_at, number_at, objects_at, read_json, text_at, word_at
 from vocservice.ingest.times import Order, iso, read_zone
@@ -25,6 +26,7 @@ from vocservice.tables import parse_record
 from vocservice.turns import turn_of
 
 MOST_ITEMS = 1000
+_DIGITS = 20
 _OWN_ROLES: Mapping[str, Speaker] = {speaker: speaker for speaker in SPEAKERS}
 
 
@@ -64,7 +66,8 @@ class GenericOptions(Options):
     """Pointers from one item: `id` and `text` (joined by blank lines) or `turns` turn the mapping on.
 
     `items` points to the list of items where one delivery holds several. `zone` and `order` say how times without a zone
-    and days with slashes are meant. `channel` and `question` are fixed words; `..._at` points to them.
+    and days with slashes are meant. `channel` and `question` are fixed words; `..._at` points to them. Of two versions of a record that with
+    the later `updated_at` counts, or that with the higher whole number at `version`.
     """
 
     id: Pointer | None = None
@@ -73,6 +76,7 @@ class GenericOptions(Options):
     turns: TurnOptions | None = None
     created_at: Pointer | None = None
     updated_at: Pointer | None = None
+    version: Pointer | None = None
     language: Pointer | None = None
     subject: Pointer | None = None
     question: Annotated[str | None, Field(max_length=1000)] = None
@@ -108,6 +112,8 @@ class GenericAdapter(BaseAdapter[GenericOptions]):
             raise ConfigError("give either text or turns in the options, not both")
         if read.is_mapped and read.id is None:
             raise ConfigError("the option id must point to the record's id")
+        if read.updated_at is not None and read.version is not None:
+            raise ConfigError("give either updated_at or version in the options, not both")
         given = set(options) - {"zone", "order"}
         if not read.is_mapped and any(options[name] for name in given):
             raise ConfigError("the option text or turns must point to what customers said")
@@ -265,13 +271,30 @@ def _mapped_event(item: Any, options: GenericOptions, clock: Clock, *, is_alone:
         score=score(options.score.kind, number_at(found(options.score.value), 0), options.score.scale) if options.score else None,
         metadata={name: resolved for name, pointer in options.metadata.items() if (resolved := resolve(item, pointer)) is not None},
     )
-    return upsert(draft, clock)
+    event = upsert(draft, clock)
+    return event if options.version is None else _numbered(event, resolve(item, options.version))
 
 
 def _text(item: Any, options: GenericOptions) -> str:
     found = [resolve(item, pointer) for pointer in options.text]
     texts = [text_of_html(text) if options.is_html else text.strip() for text in found if isinstance(text, str)]
-    return "\n\n".join(text for text in texts if text)
+    return "\n\n".join(text for text in texts if text) if texts else None
+
+
+def _numbered(event: Event, number: Any) -> Event:
+    """The event under a version that sorts by a whole number; without one where there is none."""
+    if isinstance(event, Skipped):
+        return event
+    numbered = replace(event, version=_padded(number))
+    if isinstance(numbered, Upsert) and numbered.version is None and number is not None:
+        return replace(numbered, warnings=(*numbered.warnings, "version_unusable"))
+    return numbered
+
+
+def _padded(number: Any) -> str | None:
+    """A whole number from 0 on, or text of such, with zeros in front; None for another value, or one of more than 20 digits."""
+    digits = str(number) if isinstance(number, int) and not isinstance(number, bool) else number
+    return digits.zfill(_DIGITS) if isinstance(digits, str) and re.fullmatch(f"[0-9]{{1,{_DIGITS}}}", digits) else None
 
 
 def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]:
