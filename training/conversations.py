@@ -65,10 +65,13 @@ def fit_on(heard: Sequence["Heard"], run: Run) -> ConversationModel:
 
 
 def annotated_rows(run: Run) -> list[dict[str, Any]]:
-    """The annotated conversations of several messages, each with its `source`."""
+    """The annotated conversations of several messages, each with its `source`.
+
+    Those that we wrote are there for the rare reasons: of how conversations come out and end there are real ones enough, which they lead away from.
+    """
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
-    rows += [row | {"source": WRITTEN} for row in read_written_talks()]
+    rows += [row | {"source": WRITTEN, "outcome": None, "sentiment_end": None} for row in read_written_talks()]
     return [row for row in rows if len(row["turns"]) > 1]
 
 
