@@ -67,7 +67,7 @@ def fit_on(heard: Sequence["Heard"], run: Run) -> ConversationModel:
 def annotated_rows(run: Run) -> list[dict[str, Any]]:
     """The annotated conversations of several messages, each with its `source`.
 
-    Those that we wrote are there for the rare reasons: of how conversations come out and end there are real ones enough, which they lead away from.
+    Those that we wrote are there for the rare reasons: how conversations come out and end is learned from the real ones, which are enough.
     """
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
