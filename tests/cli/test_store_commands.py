@@ -11,7 +11,7 @@ from commands import Voc
 from store.bench import Bench, said, work_off
 
 from vocservice.settings import load_settings
-from vocservice.store import migrate
+from vocservice.store import jobs, migrate
 from vocservice.store.analysed import outbound
 from vocservice.store.opened import open_store
 from vocservice.store.received import intake, sources
@@ -129,7 +129,9 @@ def test_dead_letters_are_listed_and_sent_back(bench: Bench, voc: Voc) -> None:
     bench.sql("UPDATE records SET status = 'failed'")
     with bench.database.write() as connection:
         arrival = Arrival(bench.workspace, bench.source, "k", b'{"id": "q", "text": "Readable after all"}', "application/json")
-        intake.quarantine(connection, bench.vault, arrival, code="body_unusable")
+        intake.quarantine(connection, bench.vault, arrival, code="body_unusable", message="the field items is missing")
+    assert "job analyse from forms  worker_lost" in (shown := voc("dead-letter", "list").out)
+    assert "delivery forms  body_unusable" in shown and "UTC  the field items is missing\n" in shown
     listed = json.loads(voc("dead-letter", "list", "--json").out)["dead_letters"]
     assert {(letter["kind"], letter["code"]) for letter in listed} == {("job", "worker_lost"), ("delivery", "body_unusable")}
     assert voc("dead-letter", "retry").code == 2
@@ -144,7 +146,12 @@ def test_a_body_that_stays_unusable_can_be_discarded(bench: Bench, voc: Voc) -> 
         arrival = Arrival(bench.workspace, bench.source, "k", b"<broken>", "application/json")
         receipt = intake.quarantine(connection, bench.vault, arrival, code="body_unusable")
     assert "0 sent back, 1 deliveries" in voc("dead-letter", "retry", receipt.id).out
-    assert voc("dead-letter", "discard", receipt.id).out == "1 discarded\n"
+    assert "the body is not valid JSON" in voc("dead-letter", "list").out
+    with bench.database.write() as connection:
+        jobs.enqueue(connection, bench.workspace, "erase_files", "0" * 64)
+    bench.sql("UPDATE jobs SET state = 'dead', error_code = 'worker_lost'")
+    (owed,) = (row["id"] for row in bench.rows(job_table))
+    assert voc("dead-letter", "discard", receipt.id, owed).out == "1 discarded; 1 owed to somebody: send back\n"
     assert [(row["status"], row["body_sealed"]) for row in bench.rows(inbox)] == [("discarded", None)]
 
 

@@ -17,11 +17,11 @@ from vocservice.records import RawVerbatim
 from vocservice.settings import Settings
 from vocservice.store.database import now
 from vocservice.store.opened import Store
-from vocservice.store.received import accesses, intake
+from vocservice.store.received import accesses, deadletters, intake
 from vocservice.store.received.accesses import Access
 from vocservice.store.received.intake import Arrival
 from vocservice.store.received.records import FETCH
-from vocservice.store.schema import inbox, records, sources
+from vocservice.store.schema import inbox, jobs, records, sources
 
 from .stores import WORKSPACE, codes, job_states, statuses, worker_of
 
@@ -125,6 +125,10 @@ def test_what_may_pass_is_tried_again_and_what_cannot_is_put_aside(error: Except
     work(store, settings, Answers(error))
     code = getattr(error, "code", "internal_error")
     assert job_states(store, FETCH) == [(state, 1, code)]
+    with store.database.read() as connection:
+        assert connection.scalar(select(jobs.c.error_message)) == {"internal_error": None}.get(code, str(error))
+        letters = [(letter.what, letter.source, letter.message) for letter in deadletters.listed(connection, WORKSPACE)]
+    assert letters == ([("fetch", "s", "no")] if state == "dead" else [])
     worker_of(store, settings).turn()
     assert (statuses(store), codes(store)) == (
         ({"resp": "failed"}, {"resp": code}) if state == "dead" else ({"resp": "waiting"}, {"resp": None})

@@ -6,19 +6,23 @@ from pathlib import Path
 
 import pytest
 from builders import analysis
+from sqlalchemy import insert, update
 
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.errors import IdempotencyError, RequestBusyError
 from vocservice.ingest.events import Upsert
+from vocservice.records import Rejected
 from vocservice.store import jobs
 from vocservice.store.accounts import keys, workspaces
 from vocservice.store.analysed import outbound
+from vocservice.store.database import now
 from vocservice.store.received import deadletters, erasure, idempotency, intake, retention, subjects
-from vocservice.store.received.erasure import Erased
+from vocservice.store.received.batches import BATCH
+from vocservice.store.received.erasure import ERASE_FILES, Erased
 from vocservice.store.received.idempotency import Answer, claim_of
 from vocservice.store.received.intake import Arrival
 from vocservice.store.received.records import erase_by_id
-from vocservice.store.schema import analyses, audit, deliveries, inbox, records
+from vocservice.store.schema import analyses, audit, batches, deliveries, inbox, records
 from vocservice.store.schema import idempotency as answers
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import subjects as subject_table
@@ -286,11 +290,52 @@ def test_answers_are_dropped_after_three_days(bench: Bench) -> None:
     assert [row["name"] for row in bench.rows(answers)] == ["new"]
 
 
+def test_dead_letters_are_given_up_with_what_was_said_but_for_what_is_owed(bench: Bench) -> None:
+    bench.deliver(said("job", "Words"), said("record", "Words"), said("newer", "Words"), said("fine", "Words"))
+    for job, found in zip(take(bench), (None, Rejected("record", "analysis_failed", "no"), None, analysis("***")), strict=True):
+        if found is not None:
+            keep(bench, load(bench, job), found)
+    with bench.database.write() as connection:
+        for kind in (ERASE_FILES, BATCH, "preview"):
+            jobs.enqueue(connection, bench.workspace, kind, "batch")
+        values = {"id": "batch", "workspace_id": bench.workspace, "name": "Q1.csv", "status": "running", "input_format": "csv"}
+        values |= {"input_bytes": 1, "mapping": {}, "options": {}, "created_by": "test", "created_at": now(connection)}
+        connection.execute(insert(batches).values(**values))
+    bench.sql("UPDATE jobs SET state = 'dead', error_code = 'worker_lost'")
+    bench.deliver(said("newer", "Other words"))
+    quarantined(bench, b"<never>", "never")
+    with bench.database.write() as connection:
+        ids = [letter.id for letter in deadletters.listed(connection, bench.workspace)]
+        assert deadletters.discard(connection, "ws_other", ids) == deadletters.Discarded()
+        assert deadletters.discard(connection, bench.workspace, ids) == deadletters.Discarded(5, 2)
+        assert {letter.what for letter in deadletters.listed(connection, bench.workspace)} == {ERASE_FILES, BATCH}
+        connection.execute(update(batches).values(status="failed"))
+        assert deadletters.discard(connection, bench.workspace, ids) == deadletters.Discarded(1, 1)
+    found = {row["source_record"]: (row["status"], row["error_code"], bool(row["original_sealed"])) for row in bench.rows(records)}
+    assert found["job"] == ("rejected", "worker_lost", False) and found["record"] == ("rejected", "analysis_failed", False)
+    assert found["newer"] == ("pending", None, True) and found["fine"][0] == "analysed"
+    assert work_off(bench) == 1
+
+
+def test_a_record_that_is_given_up_takes_what_its_earlier_version_was_along(bench: Bench) -> None:
+    bench.deliver(said("r", "Words"))
+    work_off(bench)
+    bench.deliver(said("r", "Other words"))
+    bench.sql("UPDATE jobs SET state = 'dead', error_code = 'worker_lost'")
+    with bench.database.write() as connection:
+        (letter,) = deadletters.listed(connection, bench.workspace)
+        assert (letter.kind, letter.what, letter.source) == ("job", "analyse", "forms")
+        deadletters.discard(connection, bench.workspace, [letter.id])
+    assert [(row["status"], row["clean"]) for row in bench.rows(records)] == [("rejected", None)]
+    assert not any(row["is_current"] for row in bench.rows(analyses)) and not bench.rows(job_table)
+    bench.deliver(said("r", "Newer words"))
+    assert work_off(bench) == 1
+
+
 def test_dead_letters_are_of_one_workspace_and_each_comes_back_once(bench: Bench) -> None:
     bench.deliver(said("job", "Words"), said("record", "Words"))
     first, second = take(bench)
     from store.bench import WORKER
-    from vocservice.records import Rejected
     from vocservice.store.analysed.analyses import give_up
 
     with bench.database.write() as connection:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from builders import fake_analyser
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from vocservice import api
 from vocservice.ingest.delivery import Delivery
@@ -259,11 +259,11 @@ def test_a_dead_letter_is_looked_at_put_right_and_taken_in(office: Office, admin
     sender = office.app.test_client()
     assert sender.post(path, data=b'{"oops"', content_type="application/json").status_code == 202
     (letter,) = office_rows(office, schema.inbox)
-    looked = admin.send("/admin/dead-letters", "/admin/dead-letters", {})
-    assert looked.status_code == 200
+    assert "Nothing was selected." in admin.send("/admin/dead-letters", "/admin/dead-letters", {}).text
+    assert "The body is not valid JSON." in admin.client.get("/admin/dead-letters").text
     form = admin.page("/admin/dead-letters").form("/admin/dead-letters")
     body = admin.post({**form, "action": f"/admin/dead-letters/{letter.id}/body"})
-    assert "{&#34;oops&#34;" in body.text
+    assert "{&#34;oops&#34;" in body.text and "The body is not valid JSON." in body.text
     put = Page(body.text).form(f"/admin/dead-letters/{letter.id}")
     assert "Still unusable" in admin.post(put, {"body": "{}"}).text
     assert "Read and accepted" in admin.post(put, {"body": sample.body.decode()}).text
@@ -283,6 +283,17 @@ def test_a_body_that_its_adapter_fails_at_blocks_no_other_and_stays_as_corrected
         if b"oops" in delivery.body:
             raise KeyError("of the body")
         return parse(self, delivery, options)  # type: ignore[arg-type]
+
+def test_dead_jobs_are_given_up_on_the_page_but_for_those_that_are_owed(office: Office, admin: Browser) -> None:
+    with office.database.write() as connection:
+        for kind in ("preview", "erase_files"):
+            jobs.enqueue(connection, WORKSPACE, kind, "x")
+        connection.execute(update(schema.jobs).values(state="dead", error_code="worker_lost"))
+    ids = [row.id for row in office_rows(office, schema.jobs)]
+    answer = admin.send("/admin/dead-letters", "/admin/dead-letters", {"id": ids, "do": "discard"})
+    assert "1 discarded. 1 owed to somebody: try again." in answer.text
+    assert [row.kind for row in office_rows(office, schema.jobs)] == ["erase_files"]
+
 
     monkeypatch.setattr(kind, "parse", fail)
     for body in (b'{"oops": 1}', b"{"):

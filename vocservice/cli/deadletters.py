@@ -1,11 +1,15 @@
 """A workspace in, what nobody goes on with out, or sent back: `voc dead-letter list`, `retry` and `discard`."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from vocservice.cli.holding import ACTOR, held, in_workspace
 from vocservice.cli.listing import print_all
+
+if TYPE_CHECKING:
+    from vocservice.store.received.deadletters import DeadLetter
 
 
 @click.group(name="dead-letter")
@@ -23,8 +27,7 @@ def list_letters(as_json: bool, workspace: str | None) -> None:
     with held(workspace) as here:
         found = deadletters.listed(here.connection, here.workspace_id)
     rows = (asdict(one) | {"at": one.at.isoformat()} for one in found)
-    lines = (f"{one.id}  {one.kind} {one.what}  {one.code}  {one.at:%Y-%m-%d %H:%M} UTC" for one in found)
-    print_all("dead_letters", rows, lines, as_json=as_json)
+    print_all("dead_letters", rows, map(_line, found), as_json=as_json)
 
 
 @dead_letter.command()
@@ -48,11 +51,16 @@ def retry(ids: tuple[str, ...], takes_all: bool, workspace: str | None) -> None:
 @click.argument("ids", nargs=-1, required=True)
 @in_workspace
 def discard(ids: tuple[str, ...], workspace: str | None) -> None:
-    """Give up quarantined deliveries (IDS) for good, with their bodies."""
+    """Give up the IDS for good: deliveries with their bodies, jobs, records; what is owed to somebody stays."""
     from vocservice.store import audit
     from vocservice.store.received import deadletters
 
     with held(workspace) as here:
-        gone = deadletters.discard(here.connection, here.workspace_id, ids)
-        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "dead_letter.discard", here.workspace_id, {"deliveries": gone}))
-    click.echo(f"{gone} discarded")
+        done = deadletters.discard(here.connection, here.workspace_id, ids)
+        audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "dead_letter.discard", here.workspace_id, asdict(done)))
+    click.echo(f"{done.gone} discarded" + (f"; {done.owed} owed to somebody: send back" if done.owed else ""))
+
+
+def _line(one: "DeadLetter") -> str:
+    source = f" from {one.source}" if one.source not in ("", one.what) else ""
+    return f"{one.id}  {one.kind} {one.what}{source}  {one.code}  {one.at:%Y-%m-%d %H:%M} UTC  {one.message}".rstrip()

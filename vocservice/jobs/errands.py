@@ -104,14 +104,14 @@ class Errands:
 
     def _failed(self, error: Exception, job: Job, lease: Lease) -> None:
         """Try later what may pass, bury what cannot. When even that cannot be written, the lease runs out."""
-        code = error.code if isinstance(error, VocError) else "internal_error"
+        why = {"code": error.code, "message": error.message} if isinstance(error, VocError) else {"code": "internal_error"}
         log_failure(error, job)
         try:
             with self._database.write() as connection:
                 if isinstance(error, HOPELESS):
-                    jobs.bury(connection, lease, job.id, code=code)
+                    jobs.bury(connection, lease, job.id, **why)
                 else:
-                    jobs.fail(connection, lease, job, code=code, delay=wait_after(job))
+                    jobs.fail(connection, lease, job, **why, delay=wait_after(job))
         except StoreError as second:
             log_failure(second, job)
 

@@ -110,7 +110,8 @@ def _first(connection: Connection, kinds: Sequence[str], *where: ColumnElement[b
 def _bury(connection: Connection, lease: Lease, at: Any, kinds: Sequence[str]) -> None:
     """Jobs whose worker was lost in the last attempt they had."""
     lost = and_(jobs.c.state == "running", jobs.c.lease_until < at, jobs.c.attempts >= lease.max_attempts, jobs.c.kind.in_(kinds))
-    connection.execute(update(jobs).where(lost).values(state="dead", error_code=LOST, lease_owner=None, lease_until=None))
+    gone = {"state": "dead", "error_code": LOST, "error_message": None, "lease_owner": None, "lease_until": None}
+    connection.execute(update(jobs).where(lost).values(**gone))
 
 
 def renew(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> set[str]:
@@ -129,28 +130,31 @@ def finish(connection: Connection, lease: Lease, job_id: str) -> bool:
 def release(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> None:
     """Give jobs back undone, as at a shutdown; the attempt does not count."""
     for job_id in job_ids:
-        _requeue(connection, lease, job_id, attempts=jobs.c.attempts - 1, delay=0.0, code=None)
+        _requeue(connection, lease, job_id, attempts=jobs.c.attempts - 1, delay=0.0)
 
 
-def fail(connection: Connection, lease: Lease, job: Job, *, code: str, delay: float) -> bool:
+def fail(connection: Connection, lease: Lease, job: Job, *, code: str, message: str | None = None, delay: float) -> bool:
     """Try again after `delay` seconds, or bury the job after its last attempt; False where the lease was lost."""
     if job.attempts < lease.max_attempts:
-        return _requeue(connection, lease, job.id, attempts=jobs.c.attempts, delay=delay, code=code)
-    return bury(connection, lease, job.id, code=code)
+        return _requeue(connection, lease, job.id, attempts=jobs.c.attempts, delay=delay, code=code, message=message)
+    return bury(connection, lease, job.id, code=code, message=message)
 
 
-def bury(connection: Connection, lease: Lease, job_id: str, *, code: str) -> bool:
+def bury(connection: Connection, lease: Lease, job_id: str, *, code: str, message: str | None = None) -> bool:
     """A job that no further try can help; False where the lease was lost."""
     held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner)
-    gone = update(jobs).where(held).values(state="dead", error_code=code, lease_owner=None, lease_until=None)
+    gone = update(jobs).where(held).values(state="dead", error_code=code, error_message=message, lease_owner=None, lease_until=None)
     return connection.execute(gone).rowcount == 1
 
 
-def _requeue(connection: Connection, lease: Lease, job_id: str, *, attempts: Any, delay: float, code: str | None) -> bool:
+def _requeue(
+    connection: Connection, lease: Lease, job_id: str, *, attempts: Any, delay: float, code: str | None = None, message: str | None = None
+) -> bool:
     """Back into the queue, unless a newer job for the same target waits there already: then this one is not needed."""
     held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
     due = now(connection) + timedelta(seconds=delay)
-    back = {"state": "queued", "attempts": attempts, "due_at": due, "error_code": code, "lease_owner": None, "lease_until": None}
+    free = {"lease_owner": None, "lease_until": None}
+    back = {"state": "queued", "attempts": attempts, "due_at": due, "error_code": code, "error_message": message, **free}
     try:
         with connection.begin_nested():
             return connection.execute(update(jobs).where(held).values(**back)).rowcount == 1

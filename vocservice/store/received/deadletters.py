@@ -1,23 +1,26 @@
-"""What nobody goes on with in, a list of it out, and each sent back: dead jobs, records that we failed at, quarantined deliveries.
+"""What nobody goes on with (dead jobs, failed records, quarantined deliveries) in, a list of it out, and each sent back or given up.
 
 A quarantined body goes through its adapter again, after that or the options of its source were put right.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, exists, select, update
+from sqlalchemy import Connection, Row, RowMapping, and_, delete, exists, select, update
 
-from vocservice.errors import ConfigError, UnusableBodyError
+from vocservice.errors import ConfigError, UnusableBodyError, VocError
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.registry import adapter
 from vocservice.store import jobs
 from vocservice.store.received import intake, records
+from vocservice.store.received.batches import BATCH, OPEN
+from vocservice.store.received.erasure import ERASE_FILES
 from vocservice.store.received.records import ANALYSE, FETCH, Origin
-from vocservice.store.schema import inbox, sources
+from vocservice.store.schema import analyses, batches, inbox, reviews, sources, vectors
 from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
@@ -29,13 +32,26 @@ _AGAIN: Mapping[str, str] = {ANALYSE: "pending", FETCH: "waiting"}
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One of them: `kind` is job, record or delivery; `what` the job's kind, the record's channel or the source's name."""
+    """One of them: `kind` is job, record or delivery; `what` the job's kind, the record's channel or the source's name.
+
+    `message` says in words what `code` is, and `source` which source it came from, each where that is known.
+    """
 
     id: str
     kind: str
     what: str
     code: str
     at: datetime
+    message: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """How many were given up, and how many of those named are owed to somebody and stay."""
+
+    gone: int = 0
+    owed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +82,78 @@ def retry(connection: Connection, vault: Vault, workspace_id: str, *, ids: Seque
     return Retried(sent + sum(outcomes), outcomes.count(False))
 
 
-def discard(connection: Connection, workspace_id: str, ids: Sequence[str]) -> int:
-    """Give up quarantined deliveries for good, with their bodies; returns how many."""
-    these = inbox.c.workspace_id == workspace_id, inbox.c.id.in_(ids), inbox.c.status == "quarantined"
-    gone: int = connection.execute(update(inbox).where(*these).values(status="discarded", body_sealed=None)).rowcount
-    return gone
+def discard(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Discarded:
+    """Give up those of the ids for good: deliveries with their bodies, jobs, and records, which are `rejected` then and hold no text.
+
+    A customer who was erased is still to be searched for, and a batch that is open comes to its end first: such jobs stay.
+    """
+    records.guard(connection, workspace_id, is_alone=True)
+    gone = [_DISCARD[letter.kind](connection, letter) for letter in listed(connection, workspace_id) if letter.id in ids]
+    return Discarded(gone.count(True), gone.count(False))
+
+
+def _drop_job(connection: Connection, letter: DeadLetter) -> bool:
+    """Remove a dead job, and give up the record that nothing else works on; False where it is owed to somebody."""
+    ended = select(batches.c.id).where(batches.c.status.not_in(OPEN))
+    is_free = job_table.c.kind.not_in((ERASE_FILES, BATCH)) | (job_table.c.kind == BATCH) & job_table.c.target.in_(ended)
+    dead = job_table.c.id == letter.id, job_table.c.state == "dead", is_free
+    row = connection.execute(delete(job_table).where(*dead).returning(job_table.c.kind, job_table.c.target)).one_or_none()
+    if row is not None and row.kind in _AGAIN:
+        _give_up(connection, row.target, letter.code)
+    return row is not None
+
+
+def _drop_record(connection: Connection, letter: DeadLetter) -> bool:
+    _give_up(connection, letter.id, letter.code)
+    return True
+
+
+def _drop_delivery(connection: Connection, letter: DeadLetter) -> bool:
+    connection.execute(update(inbox).where(inbox.c.id == letter.id).values(status="discarded", body_sealed=None))
+    return True
+
+
+_DISCARD: Mapping[str, Callable[[Connection, DeadLetter], bool]] = {"job": _drop_job, "record": _drop_record, "delivery": _drop_delivery}
+
+
+def _give_up(connection: Connection, record_id: str, code: str) -> None:
+    """A record that nothing works on any longer becomes one that cannot be analysed, with what was said and what earlier versions were."""
+    works = exists().where(job_table.c.target == record_id, job_table.c.kind.in_(_AGAIN))
+    stuck = record_table.c.id == record_id, record_table.c.status.in_(("failed", *_AGAIN.values())), ~works
+    values = {"status": "rejected", "error_code": code, **dict.fromkeys(("clean", "details", "needs_review"))}
+    if connection.execute(update(record_table).where(*stuck).values(**values)).rowcount:
+        connection.execute(update(analyses).where(analyses.c.record_id == record_id, analyses.c.is_current).values(is_current=False))
+        for table in (vectors, reviews):
+            connection.execute(delete(table).where(table.c.record_id == record_id))
+        records.forget_original(connection, record_id)
 
 
 def _jobs(connection: Connection, workspace_id: str) -> list[DeadLetter]:
-    columns = (job_table.c.id, job_table.c.kind, job_table.c.error_code, job_table.c.created_at)
-    dead = select(*columns).where(job_table.c.workspace_id == workspace_id, job_table.c.state == "dead")
-    return [DeadLetter(row.id, "job", row.kind, row.error_code or "", row.created_at) for row in connection.execute(dead)]
+    columns = (*(job_table.c[name] for name in ("id", "kind", "error_code", "error_message", "created_at")), sources.c.name)
+    of = and_(job_table.c.kind.in_(_AGAIN), record_table.c.id == job_table.c.target)
+    dead = select(*columns).outerjoin(record_table, of).outerjoin(sources, sources.c.id == record_table.c.source_id)
+    rows = connection.execute(dead.where(job_table.c.workspace_id == workspace_id, job_table.c.state == "dead"))
+    return [_letter(row, "job", row.kind, row.created_at, row.error_message) for row in rows]
 
 
 def _records(connection: Connection, workspace_id: str) -> list[DeadLetter]:
     """Failed records; those whose job is dead are in the list with it."""
     has_job = exists().where(job_table.c.target == record_table.c.id)
-    columns = (record_table.c.id, record_table.c.channel, record_table.c.error_code, record_table.c.received_at)
-    failed = select(*columns).where(record_table.c.workspace_id == workspace_id, record_table.c.status == "failed", ~has_job)
-    rows = connection.execute(failed)
-    return [DeadLetter(row.id, "record", row.channel or "", row.error_code or "", row.received_at) for row in rows]
+    columns = (*(record_table.c[name] for name in ("id", "channel", "error_code", "received_at")), sources.c.name)
+    failed = select(*columns).outerjoin(sources, sources.c.id == record_table.c.source_id)
+    rows = connection.execute(failed.where(record_table.c.workspace_id == workspace_id, record_table.c.status == "failed", ~has_job))
+    return [_letter(row, "record", row.channel or "", row.received_at) for row in rows]
 
 
 def _deliveries(connection: Connection, workspace_id: str) -> list[DeadLetter]:
-    columns = (inbox.c.id, inbox.c.error_code, inbox.c.received_at, sources.c.name)
+    columns = (*(inbox.c[name] for name in ("id", "error_code", "error_message", "received_at")), sources.c.name)
     held = (inbox.c.workspace_id == workspace_id, inbox.c.status == "quarantined", inbox.c.source_id == sources.c.id)
     rows = connection.execute(select(*columns).where(*held))
-    return [DeadLetter(row.id, "delivery", row.name, row.error_code or "", row.received_at) for row in rows]
+    return [_letter(row, "delivery", row.name, row.received_at, row.error_message) for row in rows]
+
+
+def _letter(row: Row[Any], kind: str, what: str, at: datetime, message: str | None = None) -> DeadLetter:
+    return DeadLetter(row.id, kind, what, row.error_code or "", at, message or "", row.name or "")
 
 
 def _revive(connection: Connection, workspace_id: str, job_ids: Sequence[str]) -> int:
@@ -123,28 +184,29 @@ def _redrive(connection: Connection, vault: Vault, inbox_id: str) -> bool:
     if row is None or row["body_sealed"] is None:
         return False
     parsed = _parsed(row, vault.sealer.open(row["body_sealed"]))
-    if isinstance(parsed, str):
-        connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(error_code=parsed))
+    if isinstance(parsed, VocError):
+        values = {"error_code": parsed.code, "error_message": parsed.message}
+        connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(**values))
         return False
     _apply(connection, vault, row, parsed)
     return True
 
 
-def _parsed(row: RowMapping, body: bytes) -> Parsed | str:
-    """The events, or the code of why there are none: what an adapter fails at keeps nothing else from being sent back."""
+def _parsed(row: RowMapping, body: bytes) -> Parsed | VocError:
+    """The events, or why there are none: what an adapter fails at keeps nothing else from being sent back."""
     delivery = Delivery(body, {"content-type": row["content_type"] or ""}, received_at=row["received_at"])
     try:
         return adapter(row["adapter"]).parse(delivery, row["options"])
     except (UnusableBodyError, ConfigError) as error:
-        return error.code
+        return error
     except Exception as error:
         log.error("delivery %s: its adapter failed: %s", row["id"], type(error).__name__)  # a traceback would quote the body
-        return intake.PARSE_FAILED
+        return intake.parse_failed()
 
 
 def _apply(connection: Connection, vault: Vault, row: RowMapping, parsed: Parsed) -> None:
     """As when it came."""
     origin = Origin(row["workspace_id"], row["source_id"], row["id"])
-    connection.execute(update(inbox).where(inbox.c.id == row["id"]).values(status="accepted", error_code=None))
+    connection.execute(update(inbox).where(inbox.c.id == row["id"]).values(status="accepted", error_code=None, error_message=None))
     applied = [done for event in parsed.events if (done := intake.apply(connection, vault, origin, event))]
     intake.forget_body(connection, row["id"], applied)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from vocservice.errors import UnusableBodyError
 from vocservice.ingest.events import Erase, Event, Fetch, Skipped, Upsert
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -112,9 +113,14 @@ def accept_all(connection: Connection, vault: Vault, parcels: Sequence[Parcel]) 
     return [_receipt(connection, parcel, next(applied) if is_new else None) for parcel, is_new in zip(parcels, is_fresh, strict=True)]
 
 
-def quarantine(connection: Connection, vault: Vault, arrival: Arrival, *, code: str) -> Receipt:
-    """Keep a signed body that cannot be used, for someone to look at, fix and replay."""
-    row = _row(vault, arrival, status="quarantined", code=code)
+def parse_failed() -> UnusableBodyError:
+    """Why a body is kept at which its adapter failed; nobody says more, as what it fails with may quote the body."""
+    return UnusableBodyError("its adapter failed at it in a way that it does not know of; the log says where", code=PARSE_FAILED)
+
+
+def quarantine(connection: Connection, vault: Vault, arrival: Arrival, *, code: str, message: str = "") -> Receipt:
+    """Keep a signed body that cannot be used, for someone to look at, fix and replay; `message`, which quotes nothing, says why."""
+    row = _row(vault, arrival, status="quarantined", code=code) | {"error_message": message or None}
     at = now(connection)
     if not insert_if_new(connection, inbox, row | {"received_at": at}):
         return _earlier(connection, row)

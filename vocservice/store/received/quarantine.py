@@ -22,6 +22,7 @@ class Body:
     code: str
     received_at: datetime
     raw: bytes
+    message: str
 
 
 def look(connection: Connection, vault: Vault, workspace_id: str, inbox_id: str, *, actor: str) -> Body:
@@ -31,18 +32,19 @@ def look(connection: Connection, vault: Vault, workspace_id: str, inbox_id: str,
         InputError: there is no such quarantined delivery (`delivery_unknown`).
         StoreError: its key is no longer there (`key_missing`).
     """
-    columns = (inbox.c.id, sources.c.name, inbox.c.content_type, inbox.c.error_code, inbox.c.received_at, inbox.c.body_sealed)
+    told = (inbox.c[name] for name in ("id", "content_type", "error_code", "error_message", "received_at", "body_sealed"))
     held = (
         inbox.c.workspace_id == workspace_id,
         inbox.c.id == inbox_id,
         inbox.c.status == "quarantined",
         sources.c.id == inbox.c.source_id,
     )
-    row = connection.execute(select(*columns).where(*held)).one_or_none()
+    row = connection.execute(select(*told, sources.c.name).where(*held)).one_or_none()
     if row is None or row.body_sealed is None:
         raise InputError("there is no such quarantined delivery", code="delivery_unknown")
     audit.write(connection, workspace_id, Act(actor, "delivery.look", inbox_id, {}))
-    return Body(row.id, row.name, row.content_type or "", row.error_code or "", row.received_at, vault.sealer.open(row.body_sealed))
+    raw = vault.sealer.open(row.body_sealed)
+    return Body(row.id, row.name, row.content_type or "", row.error_code or "", row.received_at, raw, row.error_message or "")
 
 
 def correct(connection: Connection, vault: Vault, workspace_id: str, inbox_id: str, raw: bytes, *, actor: str) -> None:

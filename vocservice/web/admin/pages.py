@@ -263,10 +263,13 @@ def dead_letter_list() -> Response:
 def settle_dead_letters() -> Response:
     """Send some back, or give quarantined deliveries up."""
     user, chosen, is_discard = person(), request.form.getlist("id"), request.form.get("do") == "discard"
+    if not chosen:
+        return _letters_page(said="Nothing was selected.")
     with people.database().write() as connection:
         if is_discard:
-            count = deadletters.discard(connection, user.workspace_id, chosen)
-            said = f"{count} discarded."
+            discarded = deadletters.discard(connection, user.workspace_id, chosen)
+            owed = f" {discarded.owed} owed to somebody: try again." if discarded.owed else ""
+            count, said = discarded.gone, f"{discarded.gone} discarded.{owed}"
         else:
             retried = deadletters.retry(connection, people.vault(), user.workspace_id, ids=chosen)
             count, said = retried.sent_back, f"{retried.sent_back} will be tried again, {retried.unusable} still unusable."

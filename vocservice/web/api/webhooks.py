@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from flask import Blueprint, Response, request
 
-from vocservice.errors import SignatureError, StoreError, UnusableBodyError
+from vocservice.errors import SignatureError, StoreError, UnusableBodyError, VocError
 from vocservice.ingest import Adapter, Delivery, Parsed
 from vocservice.ingest.registry import adapter as adapter_of
 from vocservice.records import Json
@@ -111,18 +111,18 @@ def _stored(store: Store, source: Source, sender: Adapter, delivery: Delivery) -
     if isinstance(parsed, Parsed):
         return state().stored.accept(intake.packed(store.vault, arrival, parsed.events))
     with store.database.write() as connection:
-        return intake.quarantine(connection, store.vault, arrival, code=parsed)
+        return intake.quarantine(connection, store.vault, arrival, code=parsed.code, message=parsed.message)
 
 
-def _parsed(source: Source, sender: Adapter, delivery: Delivery) -> Parsed | str:
-    """The events, or the code of why there are none: to send the same again cannot help, so the body is kept for someone to look at."""
+def _parsed(source: Source, sender: Adapter, delivery: Delivery) -> Parsed | VocError:
+    """The events, or why there are none: to send the same again cannot help, so the body is kept for someone to look at."""
     try:
         return sender.parse(delivery, source.options)
     except UnusableBodyError as error:
-        return error.code
+        return error
     except Exception as error:
         logs.log_failure(error)
-        return intake.PARSE_FAILED
+        return intake.parse_failed()
 
 
 def _answer(receipt: Receipt) -> Response:
