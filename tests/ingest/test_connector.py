@@ -1,6 +1,7 @@
 """Tests of `connector`: what is asked, with what, and what the answers become; the network is a fake."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from builders import CANARY
 
 from ingest.sending import sent
 from vocservice.errors import ConfigError, FetchError, UnusableBodyError
-from vocservice.ingest import Parsed, Skipped, Upsert
+from vocservice.ingest import Parsed, Skipped, Upsert, Whole
 from vocservice.ingest.connector import QualtricsConnector, SurveyMonkeyConnector, parse_qualtrics, parse_surveymonkey
 
 REFERENCE = {"survey_id": "S/1", "response_id": "R 2"}
@@ -84,6 +85,13 @@ def test_a_respondents_name_is_known_to_the_redaction(named: dict[str, Any]) -> 
 def test_answers_without_text_are_skipped() -> None:
     assert parse_surveymonkey(sent({"id": "9"})).events == (Skipped("no_text"),)
     assert parse_qualtrics(sent({"result": {"responseId": "R", "values": {}}})).events == (Skipped("no_text"),)
+
+
+def test_an_answer_tells_that_nothing_else_of_it_has_a_text() -> None:
+    monkey, qualtrics = (parsed.events[-1] for parsed in (parse_surveymonkey(sent(MONKEY)), parse_qualtrics(sent(QUALTRICS))))
+    assert monkey == Whole("9/", "2025-05-01T10:05:00.000000Z", ("9/q1", "9/q2/r1", "9/q2/r2"))
+    assert qualtrics == Whole("R_1/QID", "2025-05-01T10:00:01.123000Z", ("R_1/QID2_TEXT", "R_1/QID3_4_TEXT"))
+    assert parse_surveymonkey(sent(MONKEY | {"pages": []})).events == (Skipped("no_text"), replace(monkey, said=()))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.sending import events, only, payload_of
 from vocservice.errors import UnusableBodyError
-from vocservice.ingest import Erase, Skipped, Upsert
+from vocservice.ingest import Emptied, Erase, Skipped, Upsert
 
 
 def trustpilot(kind: str, **data: Any) -> dict[str, Any]:
@@ -27,6 +27,12 @@ def test_trustpilot_gives_several_events_a_delivery() -> None:
 def test_a_trustpilot_update_is_the_same_record() -> None:
     event = only("trustpilot", {"events": [trustpilot("updated", text="Slow.", updatedAt="2025-05-02T10:00:00Z")]})
     assert (event.record_id, event.version, event.verbatim.text) == ("t1", "2025-05-02T10:00:00.000000Z", "Fine\nSlow.")
+
+
+def test_trustpilot_tells_that_title_and_text_were_taken_out() -> None:
+    blank = {"id": "r1", "title": "", "text": " ", "stars": 1, "updatedAt": "2026-01-02T00:00:00Z"}
+    told = {"events": [{"eventName": "service-review-updated", "eventData": data} for data in (blank, {"id": "r1", "stars": 1})]}
+    assert events("trustpilot", told) == (Emptied("r1", "2026-01-02T00:00:00.000000Z"), Skipped("no_text"))
 
 
 @pytest.mark.parametrize("payload", [{}, {"events": []}, {"events": {}}, {"events": [1]}, {"events": [{"eventName": "x"}]}])
@@ -53,7 +59,10 @@ def test_google_play_texts_may_hold_a_title(text: str, expected: str) -> None:
 
 def test_google_play_takes_the_original_of_a_translation_and_skips_bare_stars() -> None:
     assert only("google_play", play(text="Translated", originalText="Stürzt ab.")).verbatim.text == "Stürzt ab."
-    assert events("google_play", {"reviews": [play(text=""), {"comments": []}]}) == (Skipped("no_text"), Skipped("rejected_missing_id"))
+    assert events("google_play", {"reviews": [play(text=""), {"comments": []}]}) == (
+        Emptied("g1", "2025-01-01T02:53:20.250000Z"), Skipped("rejected_missing_id"),
+    )  # fmt: skip
+    assert events("google_play", {"reviewId": "g1", "comments": [{"developerComment": {"text": "Sorry!"}}]}) == (Skipped("no_text"),)
 
 
 def test_app_store_reviews_have_no_version() -> None:
@@ -72,3 +81,6 @@ def test_app_store_takes_an_offset() -> None:
     said = only("app_store", {"data": [data]}).verbatim
     assert (said.text, said.created_at, said.score) == ("Top", "2017-11-15T16:10:34.000000Z", {"kind": "stars", "value": 5, "scale": 5})
     assert events("app_store", {"data": [data | {"type": "apps"}]}) == (Skipped("not_feedback"),)
+    assert events("app_store", {"data": [data | {"attributes": {"title": "", "body": ""}}, data | {"attributes": None}]}) == (
+        Emptied("1", None), Skipped("no_text"),
+    )  # fmt: skip

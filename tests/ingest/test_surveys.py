@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ingest.sending import ADAPTERS, SECRET, URL, events, only, payload_of, sent, upserts
+from ingest.sending import ADAPTERS, OTHER, SECRET, URL, events, only, payload_of, sent, upserts
 from vocservice.errors import UnusableBodyError
-from vocservice.ingest import Erase, Fetch, Skipped, Upsert
+from vocservice.ingest import Emptied, Erase, Fetch, Skipped, Upsert
 from vocservice.ingest.adapter import FORM_TYPE
 from vocservice.ingest.qualtrics import sample_event
 
@@ -106,7 +106,7 @@ def delighted(**data: Any) -> dict[str, Any]:
 
 def test_delighted_brings_the_comment_with_the_update() -> None:
     created = delighted(comment=None, updated_at=1_736_000_000) | {"event_type": "survey_response.created"}
-    assert events("delighted", created) == (Skipped("no_text"),)
+    assert events("delighted", created) == (Emptied("5001", "2025-01-04T14:13:20.000000Z"),)
     event = only("delighted", delighted(comment="Slow.", score=3, updated_at=1_736_000_500, tags=["vip", 1]))
     assert (event.verbatim.text, event.version) == ("Slow.", "2025-01-04T14:21:40.000000Z")
     assert event.verbatim.score == {"kind": "nps", "value": 3, "scale": 10}
@@ -119,6 +119,14 @@ def test_delighted_further_answers_keep_their_question() -> None:
     scale = {"id": "b", "value": {"scale": 3}, "question": {"id": "q2", "text": "How much?"}}
     found = upserts("delighted", delighted(id="77", additional_answers=[answer, scale]))
     assert [(event.record_id, event.verbatim.question) for event in found] == [("77", None), ("77/q1", "What else?")]
+
+
+def test_delighted_tells_which_answers_were_taken_out() -> None:
+    answers = [{"id": name, "value": value, "question": {"id": name}} for name, value in (("q1", {"free_response": None}), ("q2", None))]
+    changed = delighted(id="77", comment=None, additional_answers=answers, updated_at=1_736_000_000)
+    assert events("delighted", changed) == tuple(Emptied(name, "2025-01-04T14:13:20.000000Z") for name in ("77", "77/q1"))
+    del changed["event_data"]["comment"], changed["event_data"]["additional_answers"]
+    assert events("delighted", changed) == (Skipped("no_text"),)
 
 
 def test_delighted_unsubscribing_is_skipped() -> None:
@@ -166,6 +174,7 @@ def test_qualtrics_text_fields_are_records_of_their_own() -> None:
     found = upserts("qualtrics", TASK | {"more": "And this."}, {"text_fields": ["comment", "more", "absent"]})
     assert [event.record_id for event in found] == ["R_1/comment", "R_1/more"]
     assert events("qualtrics", TASK, {"text_fields": ["absent"]}) == (Skipped("no_text"),)
+    assert events("qualtrics", TASK | {"comment": ""}) == (Emptied("R_1/comment", "2025-07-01T11:13:44.000000Z"),)
 
 
 def test_a_qualtrics_event_is_fetched() -> None:
@@ -175,6 +184,18 @@ def test_a_qualtrics_event_is_fetched() -> None:
     unsigned = ADAPTERS["qualtrics"].parse(sent(urlencode(plain).encode(), content_type=FORM_TYPE), {}).events
     assert signed == unsigned == (Fetch("R_000000000000001", "2025-06-26T13:28:11.000000Z", reference),)
     assert events("qualtrics", plain | {"Status": "Partial"}) == (Skipped("not_completed"),)
+
+
+def test_the_sample_of_a_qualtrics_source_is_an_event_where_it_has_a_key_and_else_a_task_with_its_fields() -> None:
+    sender = ADAPTERS["qualtrics"]
+    event = sender.sample_for({}, [SECRET, OTHER])
+    delivery = sent(event.body, content_type=event.content_type)
+    sender.verify(delivery, [SECRET], {})
+    assert isinstance(sender.parse(delivery, {}).events[0], Fetch)
+    options = sender.check_options({"text_fields": ["q7", "q8"]})
+    task = sender.sample_for(options, ())
+    found = sender.parse(sent(task.body, content_type=task.content_type), options).events
+    assert [one.record_id for one in found if isinstance(one, Upsert)] == ["R_000000000000001/q7", "R_000000000000001/q8"]
 
 
 @pytest.mark.parametrize("message", ["", "{", "[]", "1", "{}"])

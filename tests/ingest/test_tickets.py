@@ -8,7 +8,7 @@ import pytest
 
 from ingest.sending import ADAPTERS, events, only, payload_of, sent, upserts
 from vocservice.errors import UnusableBodyError
-from vocservice.ingest import Erase, Event, Skipped, Upsert
+from vocservice.ingest import Emptied, Erase, Event, Skipped, Upsert
 from vocservice.ingest.adapter import FORM_TYPE
 
 AT = "2025-01-06T16:00:00.000000Z"
@@ -257,7 +257,9 @@ def test_twilio_messages() -> None:
     assert isinstance(twilio({"customer_prefixes": ["customer-"]}, Source="SDK", Author="customer-7"), Upsert)
     assert twilio(EventType="onParticipantAdded") == Skipped("not_feedback")
     assert twilio(EventType="onMessageRemoved", DateRemoved="2025-01-06T16:00:00Z") == Erase("CH1/IM1", AT, "deleted")
-    assert twilio(Body="") == Skipped("no_text")
+    assert twilio(EventType="onMessageUpdated", Body="", DateUpdated="2025-01-06T17:00:00Z") == Emptied(
+        "CH1/IM1", "2025-01-06T17:00:00.000000Z"
+    )
 
 
 def test_upserts_of_one_delivery_have_ids_of_their_own() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest.sending import only
 
 from store.bench import Bench, keep, load, said, take, work_off
-from vocservice.ingest.events import Erase, Event, Fetch, Skipped
+from vocservice.ingest.events import Emptied, Erase, Event, Fetch, Skipped
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.store.received import intake, records, sources, verbatims
 from vocservice.store.received.intake import Arrival, Parcel, Receipt
@@ -108,7 +108,8 @@ def together(bench: Bench, *parcels: Parcel) -> list[Receipt]:
 
 
 def test_deliveries_of_one_transaction_come_out_as_each_by_itself(bench: Bench) -> None:
-    bench.deliver(said("there", "Old", version="1"), key="before")
+    bench.deliver(said("there", "Old", version="1"), said("f", "F"), key="before")
+    work_off(bench)
     bench.deliver(Erase("gone", None, "deleted"))
     given: dict[str, tuple[Event, ...]] = {
         "two records": (said("a", "A"), said("b", "B")),
@@ -120,6 +121,9 @@ def test_deliveries_of_one_transaction_come_out_as_each_by_itself(bench: Bench) 
         "one record twice": (said("c", "One", version="1"), said("c", "Two", version="2")),
         "to fetch": (Fetch("later", None, {"response_id": "later"}), said("d", "D")),
         "takes back": (Erase("d", None, "deleted"),),
+        "blank, and new": (Emptied("e", None),),
+        "new, and blank": (said("e", "E"),),
+        "blank": (Emptied("f", None),),
     }
     receipts = dict(zip(given, together(bench, *(parcel(bench, key, *events) for key, events in given.items())), strict=True))
     outcomes = {key: [done.outcome for done in receipt.applied] for key, receipt in receipts.items()}
@@ -133,15 +137,18 @@ def test_deliveries_of_one_transaction_come_out_as_each_by_itself(bench: Bench) 
         "one record twice": ["created", "updated"],
         "to fetch": ["waiting", "created"],
         "takes back": ["erased"],
+        "blank, and new": ["skipped"],
+        "new, and blank": ["created"],
+        "blank": ["emptied"],
     }
     assert [key for key, receipt in receipts.items() if receipt.is_duplicate] == ["before"]
-    assert texts(bench) == {"a": "A", "b": "B", "there": "New", "c": "Two"}
+    assert texts(bench) == {"a": "A", "b": "B", "there": "New", "c": "Two", "e": "E"}
     bodies = {row["delivery_key"]: row["body_sealed"] is not None for row in bench.rows(inbox)}
     assert {key for key in given if bodies[bench.vault.hash("delivery", bench.source, key)]} == {
         "two records",
         "newer",
         "one record twice",
-        "before",
+        "new, and blank",
     }
     with bench.database.read() as connection:
         assert sources.get(connection, bench.workspace, bench.source).health.received == 2 + len(given) - 1

@@ -5,7 +5,21 @@
 
 from vocservice.ingest.adapter import Adapter, Sample
 from vocservice.ingest.delivery import Delivery
-from vocservice.ingest.events import Erase, Event, Fetch, Parsed, Skipped, Upsert
+from vocservice.ingest.events import Emptied, Erase, Event, Fetch, Parsed, Skipped, Upsert, Whole
 from vocservice.ingest.registry import ADAPTERS, adapter
 
-__all__ = ["ADAPTERS", "Adapter", "Delivery", "Erase", "Event", "Fetch", "Parsed", "Sample", "Skipped", "Upsert", "adapter"]
+__all__ = [
+    "ADAPTERS",
+    "Adapter",
+    "Delivery",
+    "Emptied",
+    "Erase",
+    "Event",
+    "Fetch",
+    "Parsed",
+    "Sample",
+    "Skipped",
+    "Upsert",
+    "Whole",
+    "adapter",
+]

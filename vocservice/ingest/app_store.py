@@ -54,7 +54,7 @@ def _review(review: Mapping[str, Any], clock: Clock) -> Event:
         return Skipped("not_feedback")
     draft = Draft(
         record_id=record_id,
-        text="\n".join(text for field in ("title", "body") if (text := text_at(written, field))),
+        text="\n".join(text for field in ("title", "body") if (text := text_at(written, field))) if written else None,
         channel="review",
         created=at(written, "createdDate"),
         score=score("stars", number_at(written, "rating"), 5),

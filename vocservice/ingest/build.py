@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
-from vocservice.ingest.events import Event, Skipped, Upsert
+from vocservice.ingest.events import NO_TEXT, Emptied, Event, Skipped, Upsert
 from vocservice.ingest.payload import short_key
 from vocservice.ingest.times import Order, iso, parse_time
 from vocservice.records import RawTurn, RawVerbatim
@@ -35,7 +35,10 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A record as a sender gives it: `created` and `updated` are times of any form, `metadata` any object."""
+    """A record as a sender gives it: `created` and `updated` are times of any form, `metadata` any object.
+
+    A blank `text` tells that the customer says nothing (any longer), none at all tells nothing of that.
+    """
 
     record_id: str
     text: str | None = None
@@ -53,14 +56,14 @@ class Draft:
 
 
 def upsert(draft: Draft, clock: Clock) -> Event:
-    """The event of a record; `Skipped("no_text")` where no customer says anything in it."""
+    """The event of a record; `Emptied` where its text is blank, `Skipped("no_text")` where there is none, or others only speak."""
     turns = tuple(parted(draft.turns)) or dialogue(draft.text or "")
     draft = replace(draft, turns=turns, text=None if turns else draft.text)
+    record_id, updated = short_key(draft.record_id), clock.read(draft.updated)
     if not _says_something(draft):
-        return Skipped("no_text")
-    created, updated = clock.read(draft.created, day_is_enough=True), clock.read(draft.updated)
+        return Skipped(NO_TEXT) if draft.text is None else Emptied(record_id, updated)
+    created = clock.read(draft.created, day_is_enough=True)
     metadata = flat(draft.metadata)
-    record_id = short_key(draft.record_id)
     verbatim = RawVerbatim(
         id=record_id,
         text=_clean(draft.text) if draft.text is not None else None,
@@ -85,7 +88,7 @@ def upsert(draft: Draft, clock: Clock) -> Event:
 
 def upserts(drafts: Iterable[Draft], clock: Clock) -> tuple[Event, ...]:
     """The events of the records of one response; `Skipped("no_text")` where there is none."""
-    return tuple(upsert(draft, clock) for draft in drafts) or (Skipped("no_text"),)
+    return tuple(upsert(draft, clock) for draft in drafts) or (Skipped(NO_TEXT),)
 
 
 def score(kind: str, value: int | float | None, scale: int | float | None) -> Mapping[str, Any] | None:

@@ -11,11 +11,11 @@ from urllib.parse import quote, urlsplit
 from vocservice.errors import ConfigError, FetchError, UnusableBodyError
 from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
-from vocservice.ingest.events import Parsed
+from vocservice.ingest.events import Event, Parsed, Upsert, Whole
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, language_at, name_at, needed_key, number_at, objects_at, read_object, text_at
 
-_FREE_TEXT = "_TEXT"
+_QUESTION, _FREE_TEXT = "QID", "_TEXT"
 
 Http = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
 
@@ -63,7 +63,7 @@ class QualtricsConnector:
 
 
 def parse_surveymonkey(answer: Delivery) -> Parsed:
-    """A response with its details in, a record `response/question` (or `response/question/row`) for each text out.
+    """A response with its details in, a record `response/question` (or `response/question/row`) for each text out, and that it was all.
 
     Raises:
         UnusableBodyError: no response.
@@ -85,11 +85,11 @@ def parse_surveymonkey(answer: Delivery) -> Parsed:
         )
         for key, text, question in _surveymonkey_texts(body)
     )
-    return Parsed(None, upserts(drafts, clock))
+    return Parsed(None, _whole(upserts(drafts, clock), f"{response}/", clock.read(at(body, "date_modified"))))
 
 
 def parse_qualtrics(answer: Delivery) -> Parsed:
-    """A response in, a record `response/QIDn_TEXT` for each text out; the question's own words are not in it.
+    """A response in, a record `response/QIDn_TEXT` for each text out, and that it was all; the question's own words are not in it.
 
     Raises:
         UnusableBodyError: no response.
@@ -112,9 +112,17 @@ def parse_qualtrics(answer: Delivery) -> Parsed:
             author=name_at(values, "recipientFirstName", "recipientLastName"),
         )
         for name in values
-        if name.startswith("QID") and name.endswith(_FREE_TEXT) and (text := text_at(values, name))
+        if name.startswith(_QUESTION) and name.endswith(_FREE_TEXT) and (text := text_at(values, name))
     )
-    return Parsed(None, upserts(drafts, clock))
+    changed = clock.read(at(values, "recordedDate") or at(values, "endDate"))
+    return Parsed(None, _whole(upserts(drafts, clock), f"{response}/{_QUESTION}", changed))
+
+
+def _whole(events: tuple[Event, ...], begins: str, version: str | None) -> tuple[Event, ...]:
+    """What a response says, and that it says nothing else; of one that tells no time, who knows what is missing in it."""
+    if version is None:
+        return events
+    return *events, Whole(begins, version, tuple(event.record_id for event in events if isinstance(event, Upsert)))
 
 
 def check_base_url(url: str) -> str:

@@ -69,23 +69,22 @@ class DelightedAdapter(BaseAdapter[Options]):
 def _drafts(data: Mapping[str, Any]) -> Iterator[Draft]:
     record_id = needed_key(data, "id")
     kind, scale = _KINDS.get(word_at(data, "survey_type") or "", ("", 0))
-    texts: list[tuple[str, str | None, str | None]] = [(record_id, text_at(data, "comment"), None)]
+    texts: list[tuple[str, str | None, str | None]] = [(record_id, text_at(data, "comment"), None)] if "comment" in data else []
     for answer in objects_at(data, "additional_answers"):
         name = key_at(answer, "question", "id") or key_at(answer, "id")
-        if name:
-            texts.append((f"{record_id}/{name}", text_at(answer, "value", "free_response"), text_at(answer, "question", "text")))
+        if name and isinstance(value := at(answer, "value"), dict) and "free_response" in value:
+            texts.append((f"{record_id}/{name}", text_at(value, "free_response"), text_at(answer, "question", "text")))
     tags = [tag for tag in listed if isinstance(tag, str)] if isinstance(listed := at(data, "tags"), list) else []
     for own_id, text, question in texts:
-        if text:
-            yield Draft(
-                record_id=own_id,
-                text=text,
-                channel="survey",
-                question=question,
-                created=at(data, "created_at"),
-                updated=at(data, "updated_at"),
-                subject=key_at(data, "person", "email") or key_at(data, "person", "id"),
-                score=score(kind, number_at(data, "score"), scale) if kind else None,
-                metadata={"response_id": record_id} | ({"tags": tags} if tags else {}),
-                author=name_at(at(data, "person"), "name"),
-            )
+        yield Draft(
+            record_id=own_id,
+            text=text or "",
+            channel="survey",
+            question=question,
+            created=at(data, "created_at"),
+            updated=at(data, "updated_at"),
+            subject=key_at(data, "person", "email") or key_at(data, "person", "id"),
+            score=score(kind, number_at(data, "score"), scale) if kind else None,
+            metadata={"response_id": record_id} | ({"tags": tags} if tags else {}),
+            author=name_at(at(data, "person"), "name"),
+        )

@@ -1,4 +1,4 @@
-"""What a delivery says, as events: a record written, a record erased, a record to fetch, or nothing of use.
+"""What a delivery says, as events: a record written or emptied, a record erased, a record to fetch, or nothing of use.
 
 Ids form a tree: `response/question` belongs to `response`. `Erase("response")` means that record and all below it.
 """
@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from vocservice.errors import UnusableBodyError
 from vocservice.records import RawVerbatim
+
+MOST_EVENTS = 1000  # of one delivery, which is stored in one transaction
+
+NO_TEXT = "no_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,29 @@ class Upsert:
     verbatim: RawVerbatim
     warnings: tuple[str, ...] = ()
     redactions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """A record whose text is blank: one that is known and older says nothing any longer, and what it said goes; another is skipped."""
+
+    record_id: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A response that was fetched as a whole: of the records whose ids begin so, those that are not named say nothing any longer.
+
+    Attributes:
+        begins: how the ids begin.
+        version: as of `Upsert`.
+        said: the ids of those that do say something.
+    """
+
+    begins: str
+    version: str | None
+    said: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +85,7 @@ class Skipped:
     reason: str
 
 
-Event = Upsert | Erase | Fetch | Skipped
+Event = Upsert | Emptied | Whole | Erase | Fetch | Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +93,16 @@ class Parsed:
     """The events of one delivery, in its order.
 
     Attributes:
-        delivery_id: the sender's id of this delivery, the key for duplicates; None: the caller takes the SHA-256 of the body.
-        events: at least one.
+        delivery_id: the sender's id of this delivery, the key for duplicates; None: the body stands for it.
+        events: at least one, at most `MOST_EVENTS`.
+
+    Raises:
+        UnusableBodyError: there are more.
     """
 
     delivery_id: str | None
     events: tuple[Event, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.events) > MOST_EVENTS:
+            raise UnusableBodyError(f"a delivery may speak of {MOST_EVENTS} records; this one speaks of {len(self.events)}: send fewer at once")

@@ -58,7 +58,7 @@ def _review(review: Mapping[str, Any], clock: Clock) -> Event:
     metadata = {"reviewer_language": word_at(written, "reviewerLanguage"), "app_version": word_at(written, "appVersionName")}
     draft = Draft(
         record_id=record_id,
-        text="\n".join(part.strip() for part in text.split("\t", 1) if part.strip()),
+        text="\n".join(part.strip() for part in text.split("\t", 1) if part.strip()) if written else None,
         channel="review",
         created=changed,
         updated=changed,

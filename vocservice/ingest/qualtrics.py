@@ -69,17 +69,23 @@ class QualtricsAdapter(BaseAdapter[QualtricsOptions]):
         return Parsed(None, _task(fields, read, clock))
 
     def sample(self, number: int = 1) -> Sample:
+        return self.sample_for({}, (), number)
+
+    def sample_for(self, options: Mapping[str, Any], secrets: Sequence[str], number: int = 1) -> Sample:
+        """With a secret an event subscription, signed with the newest; else a task with each of the text fields."""
+        if secrets:
+            return Sample(sample_event(number, secrets[0]), FORM_TYPE)
         said = samples.comment(number)
         fields = {
             "responseId": f"R_{number:015d}",
             "surveyId": "SV_sample",
             "recordedDate": iso(samples.moment(number)),
             "question": samples.QUESTION,
-            "comment": said.text,
             "nps": said.nps,
             "language": "EN",
         }
-        return Sample(urlencode(fields).encode(), FORM_TYPE)
+        texts = dict.fromkeys(self.read_options(options).text_fields, said.text)
+        return Sample(urlencode(texts | fields).encode(), FORM_TYPE)
 
 
 def _subscription(fields: Mapping[str, Any], clock: Clock) -> Event:
@@ -121,7 +127,7 @@ def _task(fields: Mapping[str, Any], options: QualtricsOptions, clock: Clock) ->
             author=name_at(fields, "firstName", "lastName") or name_at(fields, "RecipientFirstName", "RecipientLastName"),
         )
         for name in options.text_fields
-        if (text := text_at(fields, name))
+        if isinstance(text := fields.get(name), str)
     )
     return upserts(drafts, clock)
 

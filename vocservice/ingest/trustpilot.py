@@ -68,7 +68,7 @@ def _event(event: Mapping[str, Any], clock: Clock) -> Event:
     said = [text for field in ("title", "text") if (text := text_at(data, field))]
     draft = Draft(
         record_id=record_id,
-        text="\n".join(said),
+        text="\n".join(said) if "text" in data else None,
         channel="review",
         created=at(data, "createdAt"),
         updated=at(data, "updatedAt") or (iso(clock.received_at) if name.endswith("review-updated") else at(data, "createdAt")),

@@ -80,7 +80,7 @@ def _event(fields: Mapping[str, str], options: TwilioOptions, clock: Clock) -> E
         return Skipped("author_unknown")
     draft = Draft(
         record_id=record_id,
-        text=text_at(fields, "Body"),
+        text=fields.get("Body"),
         channel="chat",
         created=text_at(fields, "DateCreated"),
         updated=changed,

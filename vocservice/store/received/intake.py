@@ -3,6 +3,7 @@
 Several deliveries in one transaction cost little more than one, as it is the commit that waits for the disk.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from vocservice.errors import UnusableBodyError
-from vocservice.ingest.events import Erase, Event, Fetch, Skipped, Upsert
+from vocservice.ingest.events import Emptied, Erase, Event, Fetch, Skipped, Upsert, Whole
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.received import records
 from vocservice.store.received.records import Applied, Origin, Sealed
 from vocservice.store.rows import bounded, insert_if_new, insert_new
 from vocservice.store.schema import inbox, sources
+from vocservice.store.schema import records as record_table
 from vocservice.store.types import plain
 from vocservice.store.vault import Vault
 
@@ -36,11 +38,14 @@ _COUNT = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came: which source it came to, under which delivery key (only a keyed hash of it is kept), and the raw body."""
+    """What came: which source it came to, the sender's id of the delivery (only a keyed hash of it is kept), and the raw body.
+
+    Where the sender gives no id (None) the body stands for it.
+    """
 
     workspace_id: str
     source_id: str
-    key: str
+    key: str | None
     body: bytes
     content_type: str
 
@@ -64,18 +69,20 @@ class Parcel:
         said: what it says of each record, texts sealed.
         skipped: by their place in the delivery, why the others say nothing of a record.
         warned: how many records came with warnings.
+        may_return: whether the same again may be news, as its sender tells neither which delivery it is nor which version of a record.
     """
 
     origin: Origin
     inbox: Mapping[str, Any] | None
-    said: tuple[Sealed | Erase | Fetch, ...]
+    said: tuple[Sealed | Whole | Erase | Fetch, ...]
     skipped: Mapping[int, str] = field(default_factory=dict)
     warned: int = 0
+    may_return: bool = False
 
     @property
     def is_alone(self) -> bool:
         """Whether it needs a transaction of its own: whoever erases shuts everybody else out of the workspace."""
-        return any(isinstance(one, Erase) for one in self.said)
+        return any(isinstance(one, Erase | Whole) for one in self.said)
 
 
 def packed(vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Parcel:
@@ -84,7 +91,9 @@ def packed(vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Parcel:
     origin = Origin(arrival.workspace_id, arrival.source_id, row["id"])
     warned = sum(isinstance(event, Upsert) and bool(event.warnings) for event in events)
     skipped = {place: event.reason for place, event in enumerate(events) if isinstance(event, Skipped)}
-    return Parcel(origin, row, _contents(vault, origin, events), skipped, warned)
+    said = _contents(vault, origin, events)
+    may_return = arrival.key is None and any(map(_is_of_no_version, said))
+    return Parcel(origin, row, said, skipped, warned, may_return)
 
 
 def packed_own(vault: Vault, workspace_id: str, events: Sequence[Event]) -> Parcel:
@@ -131,7 +140,7 @@ def quarantine(connection: Connection, vault: Vault, arrival: Arrival, *, code: 
 def apply(connection: Connection, vault: Vault, origin: Origin, event: Event) -> Applied | None:
     """What one event changes; None for those that say nothing of a record."""
     match event:
-        case Upsert():
+        case Upsert() | Emptied():
             return _apply(connection, vault, origin, _seal(vault, origin, event))
         case Skipped():
             return None
@@ -139,10 +148,14 @@ def apply(connection: Connection, vault: Vault, origin: Origin, event: Event) ->
             return _apply(connection, vault, origin, event)
 
 
-def _apply(connection: Connection, vault: Vault, origin: Origin, said: Sealed | Erase | Fetch) -> Applied:
+def _apply(connection: Connection, vault: Vault, origin: Origin, said: Sealed | Whole | Erase | Fetch) -> Applied:
     match said:
         case Sealed():
             return records.upsert_all(connection, [said], at=now(connection))[0]
+        case Whole(begins, version, named):
+            still = {bounded(name) for name in named}
+            rest = records.empty_rest(connection, origin, begins=begins, version=version, said=still)
+            return next((done for done in rest if done.outcome == "emptied"), records.NOTHING)
         case Erase():
             return records.erase(connection, vault, origin, bounded(said.record_id), reason=said.reason)
         case Fetch():
@@ -162,11 +175,14 @@ def count_failure(connection: Connection, source_id: str) -> None:
     connection.execute(update(sources).where(sources.c.id == source_id).values(**values))
 
 
-def _contents(vault: Vault, origin: Origin, events: Sequence[Event]) -> tuple[Sealed | Erase | Fetch, ...]:
-    return tuple(_seal(vault, origin, event) if isinstance(event, Upsert) else event for event in events if not isinstance(event, Skipped))
+def _contents(vault: Vault, origin: Origin, events: Sequence[Event]) -> tuple[Sealed | Whole | Erase | Fetch, ...]:
+    told = (event for event in events if not isinstance(event, Skipped))
+    return tuple(_seal(vault, origin, event) if isinstance(event, Upsert | Emptied) else event for event in told)
 
 
-def _seal(vault: Vault, origin: Origin, event: Upsert) -> Sealed:
+def _seal(vault: Vault, origin: Origin, event: Upsert | Emptied) -> Sealed:
+    if isinstance(event, Emptied):
+        return records.seal_blank(vault, origin, bounded(event.record_id), version=event.version)
     return records.seal(
         vault,
         origin,
@@ -185,9 +201,26 @@ def _guard(connection: Connection, parcels: Sequence[Parcel]) -> None:
 
 
 def _entered(connection: Connection, parcels: Sequence[Parcel], at: datetime) -> set[str]:
-    """The ids of inbox rows that came for the first time; written in the order of what is unique of them."""
+    """The ids of inbox rows that came for the first time, or once more after another; written in the order of what is unique of them."""
     rows = [{**parcel.inbox, "received_at": at} for parcel in parcels if parcel.inbox]
-    return insert_new(connection, inbox, sorted(rows, key=lambda row: (row["source_id"], row["delivery_key"])))
+    entered = insert_new(connection, inbox, sorted(rows, key=lambda row: (row["source_id"], row["delivery_key"])))
+    known = [parcel for parcel in parcels if parcel.inbox and parcel.inbox["id"] not in entered]
+    back = {parcel.origin.inbox_id for parcel in known if parcel.may_return and _is_overtaken(connection, parcel)}
+    again = [{**row, "delivery_key": row["id"]} for row in rows if row["id"] in back]
+    return entered | insert_new(connection, inbox, again)
+
+
+def _is_overtaken(connection: Connection, parcel: Parcel) -> bool:
+    """Whether a record holds by now what another delivery said of it, and no version that it could be older than."""
+    said = {one.record: one.values.get("content_hash") for one in parcel.said if isinstance(one, Sealed) and _is_of_no_version(one)}
+    mine = record_table.c.workspace_id == parcel.origin.workspace_id, record_table.c.source_key == parcel.origin.key
+    held = select(record_table.c.source_record, record_table.c.content_hash).where(*mine, record_table.c.source_record.in_(said))
+    settled = record_table.c.source_version.is_(None), record_table.c.status.not_in(("waiting", "erased"))
+    return any(said[row.source_record] != row.content_hash for row in connection.execute(held.where(*settled)))
+
+
+def _is_of_no_version(one: object) -> bool:
+    return isinstance(one, Sealed) and one.version is None
 
 
 def _applied(connection: Connection, vault: Vault, parcels: Sequence[Parcel], at: datetime) -> list[tuple[Applied, ...]]:
@@ -229,7 +262,7 @@ def _row(vault: Vault, arrival: Arrival, *, status: str, code: str | None) -> di
         "id": new_id("in"),
         "workspace_id": arrival.workspace_id,
         "source_id": arrival.source_id,
-        "delivery_key": vault.hash("delivery", arrival.source_id, arrival.key),
+        "delivery_key": vault.hash("delivery", arrival.source_id, arrival.key or hashlib.sha256(arrival.body).hexdigest()),
         "status": status,
         "error_code": code,
         "content_type": plain(arrival.content_type)[:255],

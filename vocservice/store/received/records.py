@@ -4,13 +4,14 @@ Rows are locked in one order, so that transactions do not wait for each other in
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, func, select, text, update
 
+from vocservice.ingest.events import NO_TEXT
 from vocservice.records import RawVerbatim
 from vocservice.store import jobs
 from vocservice.store.database import now
@@ -54,7 +55,7 @@ _AT_ONCE = 500
 _DIG = select(tombstones.c.record_hash).where(
     tombstones.c.workspace_id.in_(bindparam("workspaces", expanding=True)), tombstones.c.record_hash.in_(bindparam("tombs", expanding=True))
 )
-Outcome = Literal["created", "updated", "unchanged", "stale", "erased", "waiting", "skipped"]
+Outcome = Literal["created", "updated", "emptied", "unchanged", "stale", "erased", "waiting", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,9 @@ class Applied:
     reason: str | None = None
 
 
+NOTHING = Applied(None, "skipped", NO_TEXT)
+
+
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """A version of a record, sealed and hashed: made outside of any transaction, which it would only lengthen.
@@ -87,7 +91,7 @@ class Sealed:
         record: the sender's id of it.
         version: sorts in time order; None where the sender has none, and the last to arrive counts.
         tombs: under which of these hashes a tombstone would be, if the record, or one that it is below, was erased.
-        values: the columns that any version sets.
+        values: the columns that any version sets; none of a version without a text, which makes no record.
         redactions: how many parts are redacted out of it; where they are more than before, what is kept of earlier versions goes.
     """
 
@@ -97,6 +101,10 @@ class Sealed:
     tombs: tuple[str, ...]
     values: Mapping[str, Any]
     redactions: int = 0
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.values
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -122,12 +130,17 @@ def seal(
         "content_hash": vault.hash("content", origin.workspace_id, content_hash(raw)),
         "warnings": list(warnings),
     }
-    tombs = tuple(_tomb(vault, origin, name) for name in path_of(record))
-    return Sealed(origin, record, _version(version, redactions), tombs, values, redactions)
+    return Sealed(origin, record, _version(version, redactions), _tombs(vault, origin, record), values, redactions)
+
+
+def seal_blank(vault: Vault, origin: Origin, record: str, *, version: str | None) -> Sealed:
+    """Make ready that a record has no text any longer."""
+    return Sealed(origin, record, _version(version, 0), _tombs(vault, origin, record), {})
 
 
 def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: datetime) -> list[Applied]:
     """Store versions of records and queue their analysis, unless they are older than what is there, the same, or were erased.
+    One without a text takes it from its record.
 
     New records take a few statements however many there are.
 
@@ -141,9 +154,12 @@ def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: dateti
         guard(connection, workspace_id)
     buried = _buried(connection, versions)
     done = {number: Applied(None, "erased") for number, sealed in enumerate(versions) if buried.intersection(sealed.tombs)}
-    done |= _created(connection, {number: sealed for number, sealed in enumerate(versions) if number not in done}, at)
+    spoken = {number: sealed for number, sealed in enumerate(versions) if number not in done and not sealed.is_blank}
+    done |= _created(connection, spoken, at)
+    made = {versions[number].key: number for number, applied in done.items() if applied.outcome == "created"}
+    done |= {number: NOTHING for number, sealed in enumerate(versions) if sealed.is_blank and number < made.get(sealed.key, 0)}
     left = sorted((number for number in range(len(versions)) if number not in done), key=lambda number: versions[number].key)
-    done |= {number: _revised(connection, versions[number]) for number in left}
+    done |= {number: (_blanked if versions[number].is_blank else _revised)(connection, versions[number]) for number in left}
     return [done[number] for number in range(len(versions))]
 
 
@@ -179,6 +195,38 @@ def _revised(connection: Connection, sealed: Sealed) -> Applied:
     return _queued(connection, origin, held["id"], "updated")
 
 
+def _blanked(connection: Connection, sealed: Sealed) -> Applied:
+    """One without a text of a record that may be there."""
+    named = select(records).where(*_named(sealed.origin, sealed.record)).with_for_update()
+    held = connection.execute(named).mappings().one_or_none()
+    return NOTHING if held is None else _emptied(connection, sealed.origin, held, sealed.version)
+
+
+def empty_rest(connection: Connection, origin: Origin, *, begins: str, version: str | None, said: Collection[str]) -> list[Applied]:
+    """Of the records whose ids begin so, take the text from those that are not said any longer; what became of each."""
+    mine = (records.c.workspace_id == origin.workspace_id, records.c.source_key == origin.key)
+    named = select(records).where(*mine, func.substr(records.c.source_record, 1, len(begins)) == begins)
+    found = connection.execute(named.order_by(records.c.source_record).with_for_update()).mappings().all()
+    return [_emptied(connection, origin, held, version) for held in found if held["source_record"] not in said]
+
+
+def _emptied(connection: Connection, origin: Origin, held: RowMapping, version: str | None) -> Applied:
+    """Forget what was said in a record, as a redaction of all of it would; a text of the same time stays."""
+    if held["status"] == "waiting":
+        return NOTHING
+    before = held["source_version"]
+    verdict = _verdict(held, version, None) or ("stale" if version is not None and version == before else None)
+    if verdict:
+        return _unmoved(connection, origin, held, verdict, version)
+    revision = held["revision"] + 1
+    _forget_earlier(connection, held["id"], before=revision)
+    blank = dict.fromkeys(("original_sealed", "clean", "details", "warnings", "content_hash", "needs_review"))
+    newest = {"revision": revision, "source_version": version or before, "status": "rejected", "error_code": "empty_text"}
+    connection.execute(update(records).where(records.c.id == held["id"]).values(**blank, **newest))
+    _mention(connection, origin, held["id"])
+    return Applied(held["id"], "emptied")
+
+
 def _pending(sealed: Sealed) -> dict[str, Any]:
     return {**sealed.values, "source_version": sealed.version, "status": "pending"}
 
@@ -201,7 +249,7 @@ def erase(connection: Connection, vault: Vault, origin: Origin, record: str, *, 
     """Erase what the sender took back, and all below it; also where it never came, so that it cannot come later."""
     guard(connection, origin.workspace_id, is_alone=True)
     _entomb(connection, vault, origin, record, reason)
-    found = _with_below(connection, origin.workspace_id, origin.key, record)
+    found = with_below(connection, origin.workspace_id, origin.key, record)
     for held in found:
         _bury(connection, vault, held, reason)
     return Applied(found[0]["id"] if found else None, "erased")
@@ -214,13 +262,13 @@ def erase_by_id(connection: Connection, vault: Vault, workspace_id: str, record_
     held = connection.execute(chosen).mappings().first()
     if held is None:
         return False
-    family = _with_below(connection, workspace_id, held["source_key"], held["source_record"]) if takes_below else [held]
+    family = with_below(connection, workspace_id, held["source_key"], held["source_record"]) if takes_below else [held]
     for one in family:
         _bury(connection, vault, one, reason)
     return True
 
 
-def _with_below(connection: Connection, workspace_id: str, source_key: str, record: str) -> Sequence[RowMapping]:
+def with_below(connection: Connection, workspace_id: str, source_key: str, record: str) -> Sequence[RowMapping]:
     """The record, where there is one, and those below it."""
     below = func.substr(records.c.source_record, 1, len(record) + 1) == record + BELOW
     mine = (records.c.workspace_id == workspace_id, records.c.source_key == source_key)
@@ -325,8 +373,8 @@ _FORGET_BODIES = (
 )
 
 
-def _verdict(held: RowMapping, version: str | None, hashed: str) -> Outcome | None:
-    """Why a version changes nothing; None where it counts."""
+def _verdict(held: RowMapping, version: str | None, hashed: str | None) -> Outcome | None:
+    """Why a version, whose hash is None without a text, changes nothing; None where it counts."""
     if version is not None and held["source_version"] is not None and version < held["source_version"]:
         return "stale"
     return "unchanged" if hashed == held["content_hash"] else None
@@ -395,10 +443,13 @@ def _tomb(vault: Vault, origin: Origin, record: str, key: str | None = None) -> 
     return vault.hash("record", origin.workspace_id, key or origin.key, record)
 
 
+def _tombs(vault: Vault, origin: Origin, record: str) -> tuple[str, ...]:
+    return tuple(_tomb(vault, origin, name) for name in path_of(record))
+
+
 def _is_buried(connection: Connection, vault: Vault, origin: Origin, record: str) -> bool:
     """Whether the record, or one that it is below, was erased."""
-    tombs = [_tomb(vault, origin, name) for name in path_of(record)]
-    return bool(_dug(connection, [origin.workspace_id], tombs))
+    return bool(_dug(connection, [origin.workspace_id], _tombs(vault, origin, record)))
 
 
 def _buried(connection: Connection, versions: Sequence[Sealed]) -> set[str]:

@@ -7,6 +7,7 @@ from vocservice.web.described.shapes import Shape
 from vocservice.web.described.usual import BODY_TOO_LARGE, FAILED, STORE_BUSY_OR_FULL
 
 OUTCOMES = "`stale`: older than what is there; `erased`: erased before, and it stays so; `waiting`: its text is fetched first"
+EMPTIED = "`emptied`: its text was taken out, and what was kept of it is gone"
 
 NOUN = Noun(
     {
@@ -63,7 +64,7 @@ NOUN = Noun(
             names={"record_id": "record"},
             more={
                 "record": {"description": "null for what was erased before, or skipped"},
-                "outcome": {"description": f"{OUTCOMES}; `skipped`: nothing to analyse"},
+                "outcome": {"description": f"{OUTCOMES}; {EMPTIED}; `skipped`: nothing to analyse"},
                 "reason": {**TEXT, "description": "why it was skipped, such as no_text or internal_note; missing where it was not"},
             },
             optional=("reason",),
