@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from vocservice.errors import InputError
 from vocservice.reporting.drivers import NPS, POOLED, Driver, drivers_by_kind, drivers_of_answers, find_drivers, lmg
+from vocservice.reporting.gist import gist
 from vocservice.reporting.page import render
 from vocservice.reporting.rows import Row, Score
+from vocservice.reporting.words import without_text
 
 from .made import frame, report, row, rows, varied
 
@@ -102,6 +104,11 @@ def nps(*values: float) -> list:  # type: ignore[type-arg]
 def test_little_data_gives_a_reason_and_no_figures(found: list, reason: str) -> None:  # type: ignore[type-arg]
     drivers = find_drivers(frame(found))
     assert (drivers.reason, drivers.drivers, drivers.r_squared) == (reason, (), None)
+
+
+def test_few_customers_give_a_reason_however_much_they_write() -> None:
+    told = [replace(one, subject=f"c{at % 9}") for at, one in enumerate(varied(200))]
+    assert find_drivers(frame(told)).reason == "the scores are of only 9 customers; 10 are needed"
 
 
 def test_terms_said_too_rarely_are_named_with_their_n() -> None:
@@ -200,3 +207,32 @@ def test_a_report_explains_the_column_first_and_the_scores_after_it() -> None:
     for wanted in ("region", "gone"):
         with pytest.raises(InputError):
             report(told, target=wanted)
+
+
+def chance(seed: int) -> list[Row]:
+    """Scores dealt out at random to records that say a dozen things."""
+    draw = np.random.default_rng(seed)
+    factors = ("fulfilment", "courtesy", "price_value", "process", "technology", "communication")
+    return [
+        row(number, ("purchase", "use")[int(draw.integers(2))],
+            " ".join(f"{key}{'-+'[int(draw.integers(2))]}" for key in factors if draw.random() < 0.3),
+            score=Score("stars", int(draw.integers(1, 6)), 5))
+        for number in range(250)
+    ]  # fmt: skip
+
+
+def test_of_many_terms_chance_makes_none_clear() -> None:
+    """Of a dozen intervals of 95 % about every second report has one that leaves out zero; q pays for the dozen."""
+    made = [find_drivers(frame(chance(seed))).drivers for seed in range(20)]
+    assert sum(any(one.low > 0 or one.high < 0 for one in found) for found in made) >= 6
+    assert sum(any(one.is_clear for one in found) for found in made) <= 3
+
+
+def test_what_q_does_not_hold_is_not_clear_anywhere() -> None:
+    seed = next(seed for seed in range(20) if any(one.high < 0 < one.q - 0.05 for one in find_drivers(frame(chance(seed))).drivers))
+    made = report(chance(seed))
+    odd = next(one for one in made.drivers.drivers if one.high < 0 < one.q - 0.05)
+    assert odd.p <= odd.q and not odd.is_clear and without_text(odd, made.drivers.unit) == "no clear effect"
+    assert odd.quadrant in (None, "not clear") and not any(one.topic == "Pulls the score down" for one in gist(made))
+    page = render(made)
+    assert 'class="dot bad"' not in page and f"q = {odd.q:.2g}" in page

@@ -32,13 +32,14 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One line of a chart of intervals; nothing known is drawn hatched with its n."""
+    """One line of a chart of intervals; nothing known is drawn hatched with its n, what is not clear takes no side."""
 
     label: str
     value: float | None
     low: float | None
     high: float | None
     note: str
+    is_clear: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Mark:
 
 
 def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float, float], unit: str, has_sides: bool = True) -> Chart:
-    """Values with intervals, one line each (a forest plot); with sides, what lies clear of zero is good or bad."""
+    """Values with intervals, one line each (a forest plot); with sides, what is clear and lies beside zero is good or bad."""
     low, high = _bounds(bars, bounds)
     height = TOP + LINE * len(bars) + 24
     zero = _across(0.0, low, high)
@@ -161,7 +162,7 @@ def _interval(bar: Bar, y: float, bounds: tuple[float, float], *, has_sides: boo
         yield f'<rect class="unknown" fill="url(#hatch)" x="{LABELS}" y="{y - 8:.1f}" width="120" height="16"/>'
         yield _text(LABELS + 128, y + 4, bar.note, "start")
         return
-    look = "even" if not has_sides or bar.low <= 0 <= bar.high else "good" if bar.low > 0 else "bad"
+    look = "even" if not (has_sides and bar.is_clear) or bar.low <= 0 <= bar.high else "good" if bar.low > 0 else "bad"
     left, right, at = (_across(x, *bounds) for x in (bar.low, bar.high, bar.value))
     yield f'<line class="whisker {look}" x1="{left:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
     yield f'<circle class="dot {look}" cx="{at:.1f}" cy="{y:.1f}" r="5"/>'

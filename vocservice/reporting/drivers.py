@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from vocservice.errors import InputError
-from vocservice.reporting.frame import NEGATIVE, NONE, POSITIVE, Bools, Codes, Frame, Ints, count_of
+from vocservice.reporting.frame import NEGATIVE, NONE, POSITIVE, Bools, Codes, Frame, Ints, count_of, distinct
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.scores import Scale, nps_of
+from vocservice.reporting.stats import benjamini_hochberg
 
 Floats = npt.NDArray[np.float64]
 
 MIN_SCORED = 50
 MIN_MENTIONS = 10
+MIN_CUSTOMERS = 10
 RECORDS_PER_PREDICTOR = 5
 RIDGE = 1.0
 RESAMPLES = 1000
@@ -30,6 +32,7 @@ PART_RESAMPLES = 100
 PART_ORDERINGS = 30
 EXACT_UP_TO = 6
 MAX_LEVELS = 10
+CLEAR_Q = 0.05
 SEED = 20250101
 NPS = "NPS (\u22121 to +1)"
 YES_TO = "yes to "  # so begins the unit of a question of yes or no
@@ -63,6 +66,7 @@ class Driver:
         impact: change of the score of a record that mentions it, with interval.
         without: change of the mean score if it were not mentioned at all, with interval: -impact x share.
         importance: its part of R² (LMG: the Shapley value of R²), with interval.
+        p: two-sided, of no impact, by the spread of the resamples; q is corrected over all terms of the model.
         quadrant: of the priority matrix, for negative factors only.
     """
 
@@ -78,12 +82,14 @@ class Driver:
     importance: float
     importance_low: float
     importance_high: float
+    p: float
+    q: float = 1.0
     quadrant: str | None = None
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
+        """Whether chance does not explain it, for all the terms that were tried."""
+        return self.q <= CLEAR_Q
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,8 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
         scored = replace(scored, score=(nps_of(scored.score) + 1) / 2)
         if float(np.ptp(scored.score)) == 0:
             return Drivers(n, "all customers are promoters, or all passive, or all detractors")
+    if (customers := distinct(scored.subject)) < MIN_CUSTOMERS:
+        return Drivers(n, f"the scores are of only {customers} customers; {MIN_CUSTOMERS} are needed")
     terms, columns = _terms(scored)
     counts = np.array([count_of(column) for column in columns.T], dtype=np.int64)
     kept = _kept(counts, n)
@@ -279,13 +287,23 @@ def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: t
     gram = _centred(sums.sum(axis=0)[None])[0]
     importance, by_controls = lmg(gram, controls=width - count - 2)
     share = design.predictors.mean(axis=0)
-    impacts = np.stack([impact, *np.quantile(_solved(resampled, count) * size, _MIDDLE, axis=0)], axis=1)
+    again = _solved(resampled, count) * size
+    impacts = np.stack([impact, *np.quantile(again, _MIDDLE, axis=0), _spread(again, len(sums), width - 1)], axis=1)
     parts = np.stack([importance, *_part_interval(resampled, importance, controls=width - count - 2)], axis=1)
     found = [_driver(term, len(frame), share[at], impacts[at], parts[at]) for at, term in enumerate(design.terms)]
     return Drivers(
         len(frame), "", unit, lowest + size * float(frame.score.mean()), float(importance.sum()) + by_controls, by_controls,
-        tuple(sorted(_with_quadrants(found), key=lambda driver: (-driver.importance, driver.term.name))), left_out, controls,
+        tuple(sorted(_with_quadrants(_corrected(found)), key=lambda driver: (-driver.importance, driver.term.name))), left_out, controls,
     )  # fmt: skip
+
+
+def _spread(again: Floats, blocks: int, fitted: int) -> Floats:
+    """How far each impact goes by chance, (terms,).
+
+    Resamples show too little of it where blocks are few for what was fitted (HC1, MacKinnon and White 1985).
+    """
+    more = math.sqrt(blocks / (blocks - fitted)) if blocks > fitted else math.inf
+    return np.asarray(np.maximum(again.std(axis=0, ddof=1), _JITTER) * more)
 
 
 def _part_interval(resampled: Floats, parts: Floats, *, controls: int) -> Floats:
@@ -299,10 +317,16 @@ def _part_interval(resampled: Floats, parts: Floats, *, controls: int) -> Floats
 
 
 def _driver(term: Term, n: int, share: float, impact: Floats, part: Floats) -> Driver:
-    value, low, high, share = (float(found) for found in (*impact, share))
+    value, low, high, spread, share = (float(found) for found in (*impact, share))
     without = -value * share, -high * share, -low * share
     importance, least, most = (max(float(found), 0.0) for found in part)
-    return Driver(term, round(share * n), share, value, low, high, *without, importance, least, most)
+    p = math.erfc(abs(value) / spread / math.sqrt(2))
+    return Driver(term, round(share * n), share, value, low, high, *without, importance, least, most, p)
+
+
+def _corrected(found: Sequence[Driver]) -> Sequence[Driver]:
+    qs = benjamini_hochberg([driver.p for driver in found])
+    return [replace(driver, q=q) for driver, q in zip(found, qs, strict=True)]
 
 
 def _unit(frame: Frame) -> tuple[float, str, float]:

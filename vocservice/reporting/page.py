@@ -18,7 +18,7 @@ from vocservice.reporting.charted import CHARTED, slug
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
 from vocservice.reporting.contrast import Contrast
 from vocservice.reporting.definitions import ELSEWHERE, Definition, definitions
-from vocservice.reporting.drivers import POOLED, Drivers
+from vocservice.reporting.drivers import POOLED, Driver, Drivers
 from vocservice.reporting.estimate import MIN_N, Estimate
 from vocservice.reporting.gist import gist
 from vocservice.reporting.journey import Cell, Change, Comparison
@@ -226,12 +226,16 @@ def _bar(label: str, found: Estimate) -> Bar:
 
 def _driver_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
     bars = [
-        Bar(words.term_name(taxonomy, driver.term), driver.impact, driver.low, driver.high, f"{words.impact_text(driver)}, n = {driver.n}")
+        Bar(words.term_name(taxonomy, driver.term), driver.impact, driver.low, driver.high, _impact_note(driver), driver.is_clear)
         for driver in drivers.drivers[:SHOWN_DRIVERS]
     ]
     scale = words.scale_name(drivers.unit)
     title = f"What moves the score of {drivers.n} records: {scale}"
     return intervals(key, title, bars, bounds=(0.0, 0.0), unit=f"change on {scale}")
+
+
+def _impact_note(driver: Driver) -> str:
+    return f"{words.impact_text(driver)}, n = {driver.n}, q = {driver.q:.2g}"
 
 
 def _priority_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:

@@ -158,6 +158,7 @@ def _drivers(report: Report) -> Iterator[Sheet]:
         "impact",
         "low",
         "high",
+        "q",
         "without",
         "without low",
         "without high",
@@ -168,7 +169,7 @@ def _drivers(report: Report) -> Iterator[Sheet]:
     )
     yield Sheet("Drivers", columns, [
         (model.unit, words.term_name(report.taxonomy, one.term), one.term.kind, one.term.key, one.term.polarity, one.n, one.share,
-         one.impact, one.low, one.high,
+         one.impact, one.low, one.high, one.q,
          one.without, one.without_low, one.without_high, one.importance,
          one.importance_low, one.importance_high, one.quadrant)
         for model in (report.drivers, *report.other_drivers) for one in model.drivers])  # fmt: skip
