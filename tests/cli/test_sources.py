@@ -161,6 +161,22 @@ def test_a_sample_is_checked_here_without_a_url(store: Database, voc: Voc) -> No
         assert not connection.execute(select(schema.inbox)).all()
 
 
+def test_the_sample_that_is_sent_has_the_form_that_the_source_takes(
+    store: Database, voc: Voc, fake: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vocservice.settings import load_settings
+
+    settings = Settings(store=StoreSettings(url=SecretStr(store.url.render_as_string()), keys=load_settings().store.keys))
+    for server in served(create_app(fake, settings)):  # type: ignore[arg-type]
+        for name, given in (
+            ("Events", ("qualtrics", "--secret", SECRET)),
+            ("Own", ("generic", "--option", 'id="/ref"', "--option", 'text=["/t"]')),
+        ):
+            url = f"http://127.0.0.1:{server.port}/v1/hooks/{token_of(voc('source', 'add', name, '--adapter', *given).out)}"
+            sent = voc("webhook", "send", "--source", name, "--url", url)
+            assert (sent.code, sent.out[:3], "quarantined" in sent.out) == (0, "202", False), sent.out
+
+
 def test_no_redirect_is_followed(voc: Voc) -> None:
     seen: list[str] = []
 

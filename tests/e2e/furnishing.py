@@ -167,12 +167,12 @@ def _advance(office: Office, batch: str, status: str, words: str) -> None:
 
 def _source(office: Office, browser: Browser, words: str) -> str:
     """One with a secret; and one without, whose delivery could not be used."""
-    for number, (adapter, secret) in enumerate((("typeform", SECRET), ("google_forms", ""))):
+    for number, (adapter, secret) in enumerate((("qualtrics", SECRET), ("google_forms", ""))):
         told = _sent(browser, "/admin/sources", {"name": f"{words or 'Shop'} {number}", "adapter": adapter, "secret": secret})
     hook = re.findall(r"/v1/hooks/[\w-]{43}", told)[0]
     body = (words or '{"answer": "The app crashed').encode()
     assert office.app.test_client().post(hook, data=body, content_type="application/json").status_code == 202
-    return next(str(row["id"]) for row in office.door.rows(schema.sources) if row["adapter"] == "typeform")
+    return next(str(row["id"]) for row in office.door.rows(schema.sources) if row["adapter"] == "qualtrics")
 
 
 def _issue(office: Office, browser: Browser, words: str) -> str:

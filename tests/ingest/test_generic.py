@@ -182,3 +182,28 @@ def test_standard_webhooks_take_their_id_from_the_header() -> None:
     parsed = ADAPTERS["standard_webhooks"].parse(sent({"id": "1", "text": "x"}), {})
     assert parsed.delivery_id is None
     assert upserts("standard_webhooks", {"id": "1", "text": "x"})
+
+
+POINTERS = [
+    {"id": "/ref", "text": ["/comment"]},
+    {"id": "/a~1b/0/id", "text": ["/a~1b/0/said", "/more"], "items": "/data/list", "version": "/v", "language": "/a~1b/1"},
+    {"id": "/id", "text": ["/t"], "items": "", "updated_at": "/", "created_at": "/at", "metadata": {"p": "/who/p"}, "subject": "/who/id"},
+    {"id": "/id", "text": ["/t"], "score": {"value": "/s", "kind": "stars", "scale": 5}, "question_at": "/q", "channel_at": "/c"},
+    {"id": "/id", "turns": {"items": "/talk", "speaker": "/who", "text": "/said", "at": "/at"}},
+    {"id": "/id", "turns": {"items": "/talk", "speaker": "/who/kind", "text": "/said", "roles": {"USER": "customer", "REP": "agent"}}},
+]
+
+
+@pytest.mark.parametrize("pointers", POINTERS, ids=[f"form {number}" for number in range(len(POINTERS))])
+@pytest.mark.parametrize("name", ["generic", "standard_webhooks"])
+def test_the_sample_of_a_mapped_source_is_what_its_pointers_lead_to(name: str, pointers: dict[str, Any]) -> None:
+    sender = ADAPTERS[name]
+    options = sender.check_options(pointers)
+    found = [sender.parse(sent(sender.sample_for(options, (), number).body), options).events for number in (1, 2)]
+    assert [event.record_id for (event,) in found if isinstance(event, Upsert)] == ["sample-1", "sample-2"]
+    for (event,) in found:
+        assert isinstance(event, Upsert) and not event.warnings
+        assert (event.version is None) == (not {"version", "updated_at"} & set(pointers))
+        assert (event.verbatim.score is None) == ("score" not in pointers)
+        named = {"bot", "customer", "agent"} if "at" in pointers.get("turns", {}) else {"customer", "agent"}
+        assert {turn.speaker for turn in event.verbatim.turns} == (named if "turns" in pointers else set())

@@ -97,6 +97,18 @@ def test_the_sample_of_a_sender_goes_through_and_stores_nothing(office: Office, 
     assert office_rows(office, schema.inbox) == []
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"adapter": "qualtrics", "secret": SECRET}, {"options": '{"id": "/ref", "text": ["/comment"], "items": "/list"}'}],
+    ids=["with a shared key", "mapped"],
+)
+def test_the_sample_is_of_the_form_that_the_source_takes(office: Office, admin: Browser, fields: dict[str, str]) -> None:
+    assert added(admin, **fields).status_code == 200
+    (row,) = office_rows(office, schema.sources)
+    answer = admin.send(f"/admin/sources/{row.id}", f"/admin/sources/{row.id}/test")
+    assert answer.status_code == 200 and "checked and read: 1 event. Nothing was stored" in answer.text, answer.text
+
+
 def test_secrets_are_changed_with_two_at_a_time(office: Office, admin: Browser) -> None:
     added(admin, adapter="typeform", secret=SECRET)
     (row,) = office_rows(office, schema.sources)

@@ -65,7 +65,7 @@ def send(url: str | None, adapter: str | None, source: str | None, secret: str, 
         setup = replace(setup, secrets=(secret_of(secret),))
     if url is None:
         return _tried(setup, number)
-    status, answer = post(url, setup.adapter.name, next(iter(setup.secrets), ""), number=number)
+    status, answer = post(url, setup.adapter.name, next(iter(setup.secrets), ""), options=setup.options, number=number)
     click.echo(f"{status} {answer}")
     return OK if status < 300 else FAULT
 
@@ -83,8 +83,8 @@ def _tried(setup: _Setup, number: int) -> int:
     return OK
 
 
-def post(url: str, name: str, secret: str, *, number: int = 1) -> tuple[int, str]:
-    """Send a sample of an adapter; returns the status and the start of the answer.
+def post(url: str, name: str, secret: str, *, options: Mapping[str, Any] | None = None, number: int = 1) -> tuple[int, str]:
+    """Send a sample of an adapter, as a source with this secret and these options takes it; returns the status and the start of the answer.
 
     Raises:
         ConfigError: there is no such adapter.
@@ -95,7 +95,7 @@ def post(url: str, name: str, secret: str, *, number: int = 1) -> tuple[int, str
         raise InputError("the URL must begin with http:// or https://")
     if sender.needs_secret and not secret:
         raise InputError(f"{sender.label} signs what it sends: give --secret or --source")
-    sample = sender.sample(number)
+    sample = sender.sample_for(options or {}, [secret] if secret else [], number)
     headers = sender.sign(sample.body, secret, now=datetime.now(UTC), delivery_id=f"msg_{uuid4().hex}", url=url) if secret else {}
     request = Request(url, sample.body, {**headers, "Content-Type": sample.content_type}, method="POST")  # noqa: S310
     try:

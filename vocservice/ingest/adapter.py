@@ -1,5 +1,6 @@
 """What every adapter offers, and the base class that holds what most of them share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -82,6 +83,9 @@ class Adapter(Protocol):
     def sample(self, number: int = 1) -> Sample:
         """A realistic payload; `number` varies ids and text."""
 
+    def sample_for(self, options: Mapping[str, Any], secrets: Sequence[str], number: int = 1) -> Sample:
+        """As `sample`, in the form that a source with these options and secrets takes."""
+
     def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
         """The headers that make `body` a signed delivery; empty for a sender that signs nothing."""
 
@@ -101,7 +105,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 O = TypeVar("O", bound=Options)  # noqa: E741
 
 
-class BaseAdapter(Generic[O]):
+class BaseAdapter(ABC, Generic[O]):
     """An unsigned sender of JSON with the options `O`; subclasses say what differs."""
 
     name: ClassVar[str]
@@ -135,6 +139,12 @@ class BaseAdapter(Generic[O]):
         if secrets and not self.takes_secret:
             raise ConfigError(f"no signature of {self.label} is checked, so a secret would prove nothing: leave it out, or use {_SIGNED}")
         signature.check_secrets(secrets)
+
+    @abstractmethod
+    def sample(self, number: int = 1) -> Sample: ...
+
+    def sample_for(self, options: Mapping[str, Any], secrets: Sequence[str], number: int = 1) -> Sample:
+        return self.sample(number)
 
     def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
         return {}

@@ -4,9 +4,9 @@ The signed form is Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhoo
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -144,6 +144,11 @@ class GenericAdapter(BaseAdapter[GenericOptions]):
                 }
             )
         )
+    def sample_for(self, options: Mapping[str, Any], secrets: Sequence[str], number: int = 1) -> Sample:
+        """Where pointers say how JSON is read, one to which all of them lead."""
+        read = self.read_options(options)
+        return Sample(orjson.dumps(_mapped_sample(read, number))) if read.is_mapped else self.sample(number)
+
 
 
 class StandardWebhooksAdapter(GenericAdapter):
@@ -175,9 +180,14 @@ class StandardWebhooksAdapter(GenericAdapter):
 def resolve(value: Any, pointer: str) -> Any:
     """What a JSON pointer leads to, or None."""
     for step in pointer.split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
+        name = _name(step)
         value = at(value, int(name) if isinstance(value, list) and re.fullmatch("[0-9]{1,9}", name) else name)
     return value
+
+def _name(step: str) -> str:
+    """What a step of a pointer names."""
+    return step.replace("~1", "/").replace("~0", "~")
+
 
 
 def _own_events(value: Any, clock: Clock) -> tuple[Event, ...]:
@@ -311,3 +321,56 @@ def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]
 
 def _role(speaker: Any, roles: Mapping[str, Speaker]) -> Speaker | None:
     return (roles or _OWN_ROLES).get(speaker) if isinstance(speaker, str) else None
+
+
+def _mapped_sample(options: GenericOptions, number: int) -> Any:
+    """A payload in which every pointer leads to something."""
+    item = _built(_led_to(options, number))
+    return item if options.items is None else _built([(options.items, [item])])
+
+
+def _led_to(options: GenericOptions, number: int) -> Iterator[tuple[str | None, Any]]:
+    """Pointers from an item and what is put there; where one leads into another, the later one counts."""
+    said, moment = samples.comment(number), iso(samples.moment(number))
+    yield from ((pointer, f"{name} of sample {number}") for name, pointer in options.metadata.items())
+    yield options.created_at, moment
+    yield options.updated_at, moment
+    yield options.version, number
+    yield options.language, "en"
+    yield options.channel_at, "survey"
+    yield options.question_at, samples.QUESTION
+    yield options.subject, f"customer-{number}"
+    if options.score:
+        yield options.score.value, min(said.nps, options.score.scale or said.nps)
+    if options.turns:
+        yield options.turns.items, _sample_turns(options.turns, number)
+    yield from ((pointer, said.text) for pointer in options.text)
+    yield options.id, f"sample-{number}"
+
+
+def _sample_turns(options: TurnOptions, number: int) -> list[Any]:
+    """A talk of those whom the options name."""
+    names = {role: name for name, role in (options.roles or _OWN_ROLES).items()}
+    start = samples.moment(number)
+    return [
+        _built([(options.at, iso(start + timedelta(seconds=second))), (options.speaker, names[speaker]), (options.text, text)])
+        for speaker, text, second in samples.talk(number)
+        if speaker in names
+    ]
+
+
+def _built(put: Iterable[tuple[str | None, Any]]) -> Any:
+    """A value of objects in which those pointers that there are lead to what is put there."""
+    value: Any = None
+    for pointer, new in put:
+        value = value if pointer is None else _with(value, pointer, new)
+    return value
+
+
+def _with(value: Any, pointer: str, new: Any) -> Any:
+    """A value with another where a pointer leads; what is no object on the way becomes one."""
+    if not pointer:
+        return new
+    step, slash, rest = pointer[1:].partition("/")
+    held, name = value if isinstance(value, dict) else {}, _name(step)
+    return held | {name: _with(held.get(name), slash + rest, new)}

@@ -25,7 +25,7 @@ def tried(sender: Adapter, secrets: Sequence[str], options: Mapping[str, Any], *
         SignatureError: the adapter refuses its own signature.
         UnusableBodyError: the sample is not what these options expect.
     """
-    sample, at = sender.sample(number), datetime.now(UTC)
+    sample, at = sender.sample_for(options, secrets, number), datetime.now(UTC)
     signed = sender.sign(sample.body, secrets[0], now=at, delivery_id="sample", url=url) if secrets else {}
     headers = {"content-type": sample.content_type, **{name.lower(): value for name, value in signed.items()}}
     delivery = Delivery(sample.body, headers, url)
