@@ -353,6 +353,44 @@ def test_24_what_was_erased_stays_so_under_another_url_and_the_old_one_works_bes
     with door.database.write() as connection:
         sender.path = f"/v1/hooks/{sources.renew_url(connection, sender.source, actor='test')}"
     assert [told["outcome"] for told in sender.post(body + b" ").get_json()["records"]] == ["erased"]
+@pytest.mark.each_database
+def test_23_without_versions_the_last_to_arrive_counts_also_where_it_came_before(generic: Sender) -> None:
+    def told(text: str) -> tuple[int, list[str]]:
+        answer = generic.post(record(text))
+        return answer.status_code, [one["outcome"] for one in answer.get_json()["records"]]
+
+    assert [told(text) for text in ("old", "new", "old")] == [(202, ["created"]), (202, ["updated"]), (202, ["updated"])]
+    assert original(generic.door)["text"] == "old"
+    assert [told("old") for _ in range(2)] == [(200, []), (200, [])] and generic.health().received == 3
+    assert [told(text) for text in ("new", "old")] == [(202, ["updated"])] * 2
+
+
+@pytest.mark.parametrize("name", ["generic", "standard_webhooks"])
+def test_23_what_tells_a_version_or_its_delivery_counts_once(door: Door, name: str) -> None:
+    sender = Sender(door, name)
+    old = record("old") if name == "standard_webhooks" else record("old", updated_at="2026-01-01T00:00:00Z")
+    new = record("new", updated_at="2026-01-02T00:00:00Z")
+    headers = [sender.headers(body, delivery=f"msg_{number}") for number, body in enumerate((old, new))]
+    answers = [sender.post(body, headers[number]) for number, body in ((0, old), (1, new), (0, old))]
+    assert [answer.status_code for answer in answers] == [202, 202, 200]
+    assert original(door)["text"] == "new"
+
+
+def test_23_a_body_without_a_version_takes_nothing_back_of_one_with_a_version(generic: Sender) -> None:
+    bodies = record("old"), record("new", updated_at="2026-01-02T00:00:00Z"), record("old")
+    assert [generic.post(body).status_code for body in bodies] == [202, 202, 200]
+    assert original(generic.door)["text"] == "new"
+
+
+def test_23_what_was_erased_does_not_return_with_its_body(door: Door, generic: Sender) -> None:
+    for text in ("old", "new"):
+        generic.post(record(text))
+    (row,) = door.rows(schema.records)
+    assert door.client.delete(f"/v1/feedback/{row['id']}", headers=door.key("feedback:erase")).status_code == 204
+    assert generic.post(record("old")).status_code == 200
+    assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
+
+
     sender.path = old
     assert sender.post(record(id="r-2")).status_code == 202
     with door.database.write() as connection:

@@ -214,7 +214,7 @@ def _is_overtaken(connection: Connection, parcel: Parcel) -> bool:
     """Whether a record holds by now what another delivery said of it, and no version that it could be older than."""
     said = {one.record: one.values.get("content_hash") for one in parcel.said if isinstance(one, Sealed) and _is_of_no_version(one)}
     mine = record_table.c.workspace_id == parcel.origin.workspace_id, record_table.c.source_key == parcel.origin.key
-    held = select(record_table.c.source_record, record_table.c.content_hash).where(*mine, record_table.c.source_record.in_(said))
+    held = select(record_table.c.source_record, record_table.c.content_hash).where(*mine, record_table.c.source_record.in_(list(said)))
     settled = record_table.c.source_version.is_(None), record_table.c.status.not_in(("waiting", "erased"))
     return any(said[row.source_record] != row.content_hash for row in connection.execute(held.where(*settled)))
 

@@ -3,7 +3,6 @@
 The token is the only thing that leads to a source. Nothing is stored of what is not shown to come from its sender.
 """
 
-import hashlib
 from contextlib import suppress
 
 from flask import Blueprint, Response, request
@@ -106,8 +105,7 @@ def _verify(store: Store, source: Source, sender: Adapter, delivery: Delivery) -
 def _stored(store: Store, source: Source, sender: Adapter, delivery: Delivery) -> Receipt:
     parsed = _parsed(source, sender, delivery)
     given = parsed.delivery_id if isinstance(parsed, Parsed) else None
-    key = given or hashlib.sha256(delivery.body).hexdigest()
-    arrival = Arrival(source.workspace_id, source.id, key, delivery.body, delivery.content_type)
+    arrival = Arrival(source.workspace_id, source.id, given, delivery.body, delivery.content_type)
     if isinstance(parsed, Parsed):
         return state().stored.accept(intake.packed(store.vault, arrival, parsed.events))
     with store.database.write() as connection:
