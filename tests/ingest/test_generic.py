@@ -6,10 +6,18 @@ import pytest
 
 from ingest.sending import ADAPTERS, events, only, sent, upserts
 from vocservice.errors import ConfigError, UnusableBodyError
-from vocservice.ingest import Skipped, Upsert
+from vocservice.ingest import Emptied, Skipped, Upsert
 from vocservice.records import RawTurn
 
 TURNS = [{"speaker": "customer", "text": "Hello?"}, {"speaker": "agent", "text": "Hi."}]
+
+
+def test_a_blank_text_empties_its_record_and_one_that_is_not_there_tells_nothing() -> None:
+    found = events("generic", {"id": "3", "text": " ", "updated_at": "2026-01-02T00:00:00Z"})
+    assert found == (Emptied("3", "2026-01-02T00:00:00.000000Z"),)
+    options = {"id": "/id", "text": ["/good", "/bad"]}
+    assert events("generic", {"id": "3", "good": "", "bad": None}, options) == (Emptied("3", None),)
+    assert events("generic", {"id": "3", "other": "x", "bad": None}, options) == (Skipped("no_text"),)
 
 
 @pytest.mark.parametrize(
@@ -39,14 +47,6 @@ def test_every_field_of_our_own_shape() -> None:
     assert said.metadata == {"plan": "gold", "tags": ["a", "b"]} and event.warnings == ()
 
 
-def test_times_of_our_own_shape_may_be_counts_of_seconds() -> None:
-    turns = [{"speaker": "customer", "text": "Hello?", "at": 1735700000}, {"speaker": "agent", "text": "Hi.", "at": "10:00"}]
-    (event,) = upserts("generic", {"id": "1", "turns": turns, "created_at": 1735700000.5})
-    assert event.verbatim.created_at == "2025-01-01T02:53:20.500000Z" and event.warnings == ()
-    assert [turn.at for turn in event.verbatim.turns] == ["2025-01-01T02:53:20.000000Z", "10:00"]
-    assert only("generic", {"id": "1", "text": "x", "created_at": 7}).warnings == ("timestamp_unusable",)
-    for value in (True, [1735700000]):
-        with pytest.raises(UnusableBodyError):
 @pytest.mark.parametrize(
     ("number", "version", "warnings"),
     [
@@ -73,13 +73,21 @@ def test_a_version_is_a_time_or_a_number() -> None:
     assert events("generic", {"id": "1", "v": 3}, {"id": "/id", "text": ["/t"], "version": "/v"}) == (Skipped("no_text"),)
 
 
+def test_times_of_our_own_shape_may_be_counts_of_seconds() -> None:
+    turns = [{"speaker": "customer", "text": "Hello?", "at": 1735700000}, {"speaker": "agent", "text": "Hi.", "at": "10:00"}]
+    (event,) = upserts("generic", {"id": "1", "turns": turns, "created_at": 1735700000.5})
+    assert event.verbatim.created_at == "2025-01-01T02:53:20.500000Z" and event.warnings == ()
+    assert [turn.at for turn in event.verbatim.turns] == ["2025-01-01T02:53:20.000000Z", "10:00"]
+    assert only("generic", {"id": "1", "text": "x", "created_at": 7}).warnings == ("timestamp_unusable",)
+    for value in (True, [1735700000]):
+        with pytest.raises(UnusableBodyError):
             events("generic", {"id": "1", "text": "x", "created_at": value})
 
 
 def test_a_bad_record_among_good_ones_is_skipped_in_its_place() -> None:
     found = events("generic", [{"id": "1", "text": "a"}, {"id": "2"}, {"text": "b"}, 7, {"id": "3", "text": " "}, {"id": "4", "text": "c"}])
-    assert [event.record_id if isinstance(event, Upsert) else event for event in found] == [
-        "1", Skipped("rejected_missing_text"), Skipped("rejected_missing_id"), Skipped("rejected_invalid_type"), Skipped("no_text"), "4",
+    assert [event if isinstance(event, Skipped) else event.record_id for event in found] == [
+        "1", Skipped("rejected_missing_text"), Skipped("rejected_missing_id"), Skipped("rejected_invalid_type"), "3", "4",
     ]  # fmt: skip
 
 

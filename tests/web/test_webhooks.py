@@ -142,6 +142,37 @@ def test_4_a_bad_signature_is_refused_counted_and_audited(typeform: Sender, head
     assert typeform.door.rows(schema.audit)[-1]["action"] == "webhook.refuse"
 
 
+@pytest.mark.each_database
+def test_4_every_bad_signature_is_counted_and_the_first_of_a_minute_audited(
+    door: Door, typeform: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = [datetime(2030, 1, 1, 12, 0, second, tzinfo=UTC) for second in (1, 2, 3)] + [datetime(2030, 1, 1, 12, 1, tzinfo=UTC)]
+    other = Sender(door, "delighted")
+    for moment in moments:
+        monkeypatch.setattr("vocservice.store.audit.now", lambda _, moment=moment: moment)
+        monkeypatch.setattr("vocservice.store.received.intake.now", lambda _, moment=moment: moment)
+        for sender, headers in ((typeform, {}), (typeform, {"Typeform-Signature": "sha256=AAAA"}), (other, {})):
+            assert sender.post(b"{}", headers).status_code == 401
+    assert (typeform.health().signature_failures, other.health().signature_failures) == (8, 4)
+    refused = [row for row in door.rows(schema.audit) if row["action"] == "webhook.refuse"]
+    assert [(row["target"], row["details"]["code"], row["at"].minute) for row in refused] == [
+        (sender.source.id, code, minute)
+        for minute in (0, 1)
+        for sender, code in ((typeform, "signature_missing"), (typeform, "signature_invalid"), (other, "signature_missing"))
+    ]
+
+
+@pytest.mark.parametrize("name", ["google_play", "app_store", "trustpilot"])
+def test_a_delivery_of_more_than_a_thousand_events_is_kept_aside(door: Door, name: str) -> None:
+    payload = json.loads(ADAPTERS[name].sample().body)
+    (field,) = [field for field, value in payload.items() if isinstance(value, list)]
+    sender = Sender(door, name)
+    for count, status in ((1000, "accepted"), (1001, "quarantined")):
+        body = json.dumps({**payload, field: payload[field][:1] * count}).encode()
+        assert sender.post(body).get_json()["status"] == status
+    assert door.rows(schema.inbox)[-1]["error_code"] == "body_unusable" and door.count(schema.records) == 1
+
+
 @pytest.mark.parametrize("adapter", SIGNED, ids=name_of)
 def test_4_and_6_another_secret_and_an_altered_body_are_refused(door: Door, adapter: Adapter) -> None:
     sender = Sender(door, adapter)

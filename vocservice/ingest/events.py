@@ -105,4 +105,4 @@ class Parsed:
 
     def __post_init__(self) -> None:
         if len(self.events) > MOST_EVENTS:
-            raise UnusableBodyError(f"a delivery may speak of {MOST_EVENTS} records; this one speaks of {len(self.events)}: send fewer at once")
+            raise UnusableBodyError(f"a delivery speaks of at most {MOST_EVENTS} records, not of {len(self.events)}: send fewer at once")

@@ -17,7 +17,7 @@ from vocservice.ingest import samples, signature
 from vocservice.ingest.adapter import BaseAdapter, Options, Sample, Zone
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
-from vocservice.ingest.events import Event, Parsed, Skipped, Upsert
+from vocservice.ingest.events import MOST_EVENTS, Event, Parsed, Skipped, Upsert
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, language_at, number_at, objects_at, read_json, text_at, word_at
 from vocservice.ingest.times import Order, iso, read_zone
@@ -25,7 +25,6 @@ from vocservice.records import SPEAKERS, RawTurn, RawVerbatim, Rejected, Speaker
 from vocservice.tables import parse_record
 from vocservice.turns import turn_of
 
-MOST_ITEMS = 1000
 _DIGITS = 20
 _OWN_ROLES: Mapping[str, Speaker] = {speaker: speaker for speaker in SPEAKERS}
 
@@ -66,8 +65,8 @@ class GenericOptions(Options):
     """Pointers from one item: `id` and `text` (joined by blank lines) or `turns` turn the mapping on.
 
     `items` points to the list of items where one delivery holds several. `zone` and `order` say how times without a zone
-    and days with slashes are meant. `channel` and `question` are fixed words; `..._at` points to them. Of two versions of a record that with
-    the later `updated_at` counts, or that with the higher whole number at `version`.
+    and days with slashes are meant. `channel` and `question` are fixed words; `..._at` points to them. Of two
+    versions of a record that with the later `updated_at` counts, or that with the higher whole number at `version`.
     """
 
     id: Pointer | None = None
@@ -144,11 +143,11 @@ class GenericAdapter(BaseAdapter[GenericOptions]):
                 }
             )
         )
+
     def sample_for(self, options: Mapping[str, Any], secrets: Sequence[str], number: int = 1) -> Sample:
         """Where pointers say how JSON is read, one to which all of them lead."""
         read = self.read_options(options)
         return Sample(orjson.dumps(_mapped_sample(read, number))) if read.is_mapped else self.sample(number)
-
 
 
 class StandardWebhooksAdapter(GenericAdapter):
@@ -184,10 +183,10 @@ def resolve(value: Any, pointer: str) -> Any:
         value = at(value, int(name) if isinstance(value, list) and re.fullmatch("[0-9]{1,9}", name) else name)
     return value
 
+
 def _name(step: str) -> str:
     """What a step of a pointer names."""
     return step.replace("~1", "/").replace("~0", "~")
-
 
 
 def _own_events(value: Any, clock: Clock) -> tuple[Event, ...]:
@@ -244,8 +243,8 @@ def draft_of(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
 
 
 def _some(items: list[Any]) -> list[Any]:
-    if not items or len(items) > MOST_ITEMS:
-        raise UnusableBodyError(f"the body must hold 1 to {MOST_ITEMS} records")
+    if not items or len(items) > MOST_EVENTS:
+        raise UnusableBodyError(f"the body must hold 1 to {MOST_EVENTS} records")
     return items
 
 
@@ -285,7 +284,8 @@ def _mapped_event(item: Any, options: GenericOptions, clock: Clock, *, is_alone:
     return event if options.version is None else _numbered(event, resolve(item, options.version))
 
 
-def _text(item: Any, options: GenericOptions) -> str:
+def _text(item: Any, options: GenericOptions) -> str | None:
+    """What the customer wrote; None where no pointer leads to a text."""
     found = [resolve(item, pointer) for pointer in options.text]
     texts = [text_of_html(text) if options.is_html else text.strip() for text in found if isinstance(text, str)]
     return "\n\n".join(text for text in texts if text) if texts else None
