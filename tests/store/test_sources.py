@@ -133,6 +133,6 @@ def test_options_are_checked_and_every_change_is_audited(held: tuple[Connection,
 
 def test_health_counts_failures(held: tuple[Connection, Vault]) -> None:
     source, token = made(held)
-    intake.count_failure(held[0], source.id)
+    intake.refuse(held[0], WORKSPACE, source.id, code="signature_invalid")
     found = sources.by_token(held[0], token)
     assert found and (found.health.signature_failures, found.health.received) == (1, 0) and found.health.last_failure_at

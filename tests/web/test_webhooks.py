@@ -353,37 +353,6 @@ def test_23_the_newest_version_of_the_sender_counts(generic: Sender) -> None:
     assert original(generic.door)["text"] == "newest"
 
 
-def test_23_of_versions_that_are_numbers_the_highest_counts(door: Door) -> None:
-    _, path = door.source("generic", options={"id": "/id", "text": ["/t"], "version": "/version"})
-    for text, number in (("ninth", 9), ("newest", 10), ("second", 2)):
-        assert door.client.post(path, json={"id": "1", "t": text, "version": number}).status_code == 202
-    assert original(door)["text"] == "newest"
-
-
-@pytest.mark.each_database
-def test_24_what_was_erased_stays_erased(door: Door) -> None:
-    sender, body = Sender(door, "generic"), record()
-    sender.post(body)
-    (row,) = door.rows(schema.records)
-    authorised = door.key("feedback:erase")
-    assert door.client.delete(f"/v1/feedback/{row['id']}", headers=authorised).status_code == 204
-    again = sender.post(body + b" ")
-    assert [record["outcome"] for record in again.get_json()["records"]] == ["erased"]
-    (row,) = door.rows(schema.records)
-    assert (row["status"], row["original_sealed"]) == ("erased", None)
-    assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
-
-
-@pytest.mark.each_database
-def test_24_what_was_erased_stays_so_under_another_url_and_the_old_one_works_beside_it(door: Door) -> None:
-    sender, body = Sender(door, "generic"), record()
-    sender.post(body)
-    old = sender.path
-    (row,) = door.rows(schema.records)
-    assert door.client.delete(f"/v1/feedback/{row['id']}", headers=door.key("feedback:erase")).status_code == 204
-    with door.database.write() as connection:
-        sender.path = f"/v1/hooks/{sources.renew_url(connection, sender.source, actor='test')}"
-    assert [told["outcome"] for told in sender.post(body + b" ").get_json()["records"]] == ["erased"]
 @pytest.mark.each_database
 def test_23_without_versions_the_last_to_arrive_counts_also_where_it_came_before(generic: Sender) -> None:
     def told(text: str) -> tuple[int, list[str]]:
@@ -422,6 +391,37 @@ def test_23_what_was_erased_does_not_return_with_its_body(door: Door, generic: S
     assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
 
 
+def test_23_of_versions_that_are_numbers_the_highest_counts(door: Door) -> None:
+    _, path = door.source("generic", options={"id": "/id", "text": ["/t"], "version": "/version"})
+    for text, number in (("ninth", 9), ("newest", 10), ("second", 2)):
+        assert door.client.post(path, json={"id": "1", "t": text, "version": number}).status_code == 202
+    assert original(door)["text"] == "newest"
+
+
+@pytest.mark.each_database
+def test_24_what_was_erased_stays_erased(door: Door) -> None:
+    sender, body = Sender(door, "generic"), record()
+    sender.post(body)
+    (row,) = door.rows(schema.records)
+    authorised = door.key("feedback:erase")
+    assert door.client.delete(f"/v1/feedback/{row['id']}", headers=authorised).status_code == 204
+    again = sender.post(body + b" ")
+    assert [record["outcome"] for record in again.get_json()["records"]] == ["erased"]
+    (row,) = door.rows(schema.records)
+    assert (row["status"], row["original_sealed"]) == ("erased", None)
+    assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
+
+
+@pytest.mark.each_database
+def test_24_what_was_erased_stays_so_under_another_url_and_the_old_one_works_beside_it(door: Door) -> None:
+    sender, body = Sender(door, "generic"), record()
+    sender.post(body)
+    old = sender.path
+    (row,) = door.rows(schema.records)
+    assert door.client.delete(f"/v1/feedback/{row['id']}", headers=door.key("feedback:erase")).status_code == 204
+    with door.database.write() as connection:
+        sender.path = f"/v1/hooks/{sources.renew_url(connection, sender.source, actor='test')}"
+    assert [told["outcome"] for told in sender.post(body + b" ").get_json()["records"]] == ["erased"]
     sender.path = old
     assert sender.post(record(id="r-2")).status_code == 202
     with door.database.write() as connection:

@@ -1,4 +1,4 @@
-"""Filters in, a page of the audit log of a workspace out, the last first."""
+"""Filters in, a page of the audit log of a workspace out, the last first; and whether a thing was written down of late."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from vocservice.store.audit import Act
 from vocservice.store.schema import audit, users
+
+LOOKED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,11 @@ def page(
     for column, wanted in ((audit.c.actor, actor), (audit.c.target, target)):
         chosen = chosen.where(column == wanted) if wanted else chosen
     return [Entry(*row) for row in connection.execute(chosen.order_by(audit.c.number.desc()).limit(limit))]
+
+
+def is_written(connection: Connection, workspace_id: str, act: Act, *, since: datetime) -> bool:
+    """Whether the same act is among the last `LOOKED` entries of a workspace, since a time."""
+    columns = (audit.c.number, audit.c.at, audit.c.action, audit.c.target, audit.c.details)
+    last = select(*columns).where(audit.c.workspace_id == workspace_id).order_by(audit.c.number.desc()).limit(LOOKED).subquery()
+    same = last.c.at >= since, last.c.action == act.action, last.c.target == act.target
+    return any(details == act.details for details in connection.scalars(select(last.c.details).where(*same)))

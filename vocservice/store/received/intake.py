@@ -15,6 +15,8 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from vocservice.errors import UnusableBodyError
 from vocservice.ingest.events import Emptied, Erase, Event, Fetch, Skipped, Upsert, Whole
+from vocservice.store import audit, trail
+from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.received import records
@@ -169,10 +171,14 @@ def forget_body(connection: Connection, inbox_id: str, applied: Sequence[Applied
         connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(body_sealed=None))
 
 
-def count_failure(connection: Connection, source_id: str) -> None:
-    """A delivery whose signature did not fit."""
-    values = {"signature_failures": sources.c.signature_failures + 1, "last_failure_at": now(connection)}
+def refuse(connection: Connection, workspace_id: str, source_id: str, *, code: str) -> None:
+    """Count a delivery whose signature did not fit. The first of a source and code in a minute is audited: a flood fills no log."""
+    at = now(connection)
+    values = {"signature_failures": sources.c.signature_failures + 1, "last_failure_at": at}
     connection.execute(update(sources).where(sources.c.id == source_id).values(**values))
+    act = Act(f"source:{source_id}", "webhook.refuse", source_id, {"code": code})
+    if not trail.is_written(connection, workspace_id, act, since=at.replace(second=0, microsecond=0)):
+        audit.write(connection, workspace_id, act)
 
 
 def _contents(vault: Vault, origin: Origin, events: Sequence[Event]) -> tuple[Sealed | Whole | Erase | Fetch, ...]:

@@ -11,8 +11,6 @@ from vocservice.errors import SignatureError, StoreError, UnusableBodyError, Voc
 from vocservice.ingest import Adapter, Delivery, Parsed
 from vocservice.ingest.registry import adapter as adapter_of
 from vocservice.records import Json
-from vocservice.store import audit
-from vocservice.store.audit import Act
 from vocservice.store.opened import Store
 from vocservice.store.received import intake, sources
 from vocservice.store.received.intake import Arrival, Receipt
@@ -96,9 +94,7 @@ def _verify(store: Store, source: Source, sender: Adapter, delivery: Delivery) -
         sender.verify(delivery, sources.open_secrets(store.vault, source), source.options)
     except SignatureError as error:
         with suppress(StoreError), store.database.write() as connection:
-            intake.count_failure(connection, source.id)
-            act = Act(f"source:{source.id}", "webhook.refuse", source.id, {"code": error.code})
-            audit.write(connection, source.workspace_id, act)
+            intake.refuse(connection, source.workspace_id, source.id, code=error.code)
         raise
 
 
