@@ -102,6 +102,18 @@ def test_a_customer_is_counted_exported_and_erased(bench: Bench, voc: Voc, here:
     assert (told.code, "customer" in told.out) == (0, False)
 
 
+def test_a_record_is_erased_by_its_source_and_its_id(bench: Bench, voc: Voc) -> None:
+    bench.deliver(said("a", "Mine"), said("b", "Other"))
+    assert "to erase: 1 records" in voc("erase", "--record", "forms", "a", "--dry-run").out
+    assert "erased: 1 records" in voc("erase", "--record", "forms", "a").out
+    assert [row["source_record"] for row in bench.rows(records, status="pending")] == ["b"]
+    unknown = voc("erase", "--record", "forms", "a")
+    assert unknown.code == 2 and "no record of this id" in unknown.err
+    for wrong in ((), ("--subject", "x", "--record", "forms", "b")):
+        assert voc("erase", *wrong).code == 2
+    assert len(bench.rows(records, status="pending")) == 1
+
+
 def test_retention_erases_by_age(bench: Bench, voc: Voc) -> None:
     bench.deliver(said("old", "Words"))
     bench.sql("UPDATE records SET received_at = received_at - 86400000000 * 31")

@@ -25,6 +25,12 @@ def test_every_adapter_has_its_section_with_its_options(sender: Any) -> None:
     assert {sender.name} | options <= named
 
 
+@pytest.mark.parametrize("sender", ALL, ids=name_of)
+def test_every_adapter_says_which_key_finds_a_customer(sender: Any) -> None:
+    first = re.findall(r"^\| ([^|]+) \|", SECTIONS["The customer's key"], flags=re.MULTILINE)
+    assert [sender.name in in_code(names) for names in first].count(True) == 1
+
+
 def test_every_reason_and_warning_is_on_the_page() -> None:
     reasons = set(re.findall(r'Skipped\("([a-z_]+)"', CODE))
     warnings = {"nul_replaced", "timestamp_unusable", "version_unusable", "metadata_cut", "speaker_unknown", "conversation_incomplete"}

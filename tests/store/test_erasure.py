@@ -9,7 +9,7 @@ from builders import analysis
 from sqlalchemy import insert, update
 
 from store.bench import Bench, keep, load, said, take, work_off
-from vocservice.errors import IdempotencyError, RequestBusyError
+from vocservice.errors import IdempotencyError, InputError, RequestBusyError
 from vocservice.ingest.events import Upsert
 from vocservice.records import Rejected
 from vocservice.store import jobs
@@ -121,6 +121,32 @@ def test_a_record_is_found_by_every_key_that_a_version_of_it_named(
     assert [row["source_record"] for row in bench.rows(records) if row["status"] != "erased"] == ["b"]
     assert len(bench.rows(analyses)) == int(is_worked_off)
     assert (exported(bench, CANARY), exported(bench, "customer-4711"), len(bench.rows(subject_table))) == ([], [], 1)
+
+
+@pytest.mark.parametrize("source", ["forms", "id"])
+def test_a_record_without_a_key_goes_by_its_source_and_its_id(bench: Bench, source: str) -> None:
+    told = bench.deliver(*(said(name, "Words") for name in ("91", "91/q7", "910")))
+    work_off(bench)
+    key = api_key(bench)
+    settled(bench, "k1", {"id": "91/q7", "record": told.applied[1].record_id}, key=key)
+    settled(bench, "k2", {"id": "910", "record": told.applied[2].record_id}, key=key)
+
+    def gone(record: str, *, is_dry: bool = False) -> Erased:
+        named = bench.source if source == "id" else source
+        with bench.database.write() as connection:
+            return erasure.by_record(connection, bench.vault, bench.workspace, named, record, actor="test", is_dry=is_dry)
+
+    assert gone("91", is_dry=True) == Erased(2, 0, 1) and len(bench.rows(analyses)) == 3
+    assert gone("91") == Erased(2, 0, 1)
+    assert [row["source_record"] for row in bench.rows(records) if row["status"] != "erased"] == ["910"]
+    assert (len(bench.rows(analyses)), [row["name"] for row in bench.rows(answers)]) == (1, ["k2"])
+    (act,) = bench.rows(audit, action="record_erased")
+    assert (act["target"], act["details"]["records"]) == (told.applied[0].record_id, 2)
+    assert bench.deliver(said("91/q8", "Newer")).applied[0].outcome == "erased"
+    for record in ("91", "q7"):
+        with pytest.raises(InputError) as caught:
+            gone(record)
+        assert caught.value.code == "record_unknown"
 
 
 def test_the_customer_of_a_record_stays_where_a_later_version_names_none(bench: Bench) -> None:

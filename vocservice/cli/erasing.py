@@ -1,4 +1,4 @@
-"""A customer's key or an age in, what is kept erased or exported: `voc erase`, `voc export-subject` and `voc retention`."""
+"""A customer's key, a record or an age in, what is kept erased or exported: `voc erase`, `voc export-subject` and `voc retention`."""
 
 import json
 import sys
@@ -12,21 +12,31 @@ from vocservice.cli.holding import ACTOR, in_workspace, opened
 from vocservice.errors import OutputError
 from vocservice.settings import load_settings
 
-_SUBJECT = click.option("--subject", required=True, help="The customer's key, as the senders give it; `-` reads it from standard input.")
+_KEY = "The customer's key, as the senders give it (docs/intake.md); `-` reads it from standard input."
 
 
 @click.command()
-@_SUBJECT
+@click.option("--subject", help=_KEY)
+@click.option("--record", nargs=2, metavar="SOURCE ID", help="One record: name or id of its source, or api, and the sender's id of it.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @in_workspace
-def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
-    """Erase everything of a customer; none of it comes back when a delivery is sent again. A worker searches the files of batches."""
+def erase(subject: str | None, record: tuple[str, str] | None, dry_run: bool, workspace: str | None) -> None:
+    """Erase everything of a customer, or a record; none of it comes back when a delivery is sent again.
+
+    A worker searches the files of batches for the customer.
+    """
     from vocservice.store.received import erasure
 
-    key = _given(subject)
+    if (subject is None) == (record is None):
+        raise click.UsageError("give either --subject or --record")
+    key = _given(subject) if subject is not None else ""
     with opened(workspace) as here:
         with here.database.write() as connection:
-            done = erasure.by_subject(connection, here.vault, here.workspace_id, key, actor=ACTOR, is_dry=dry_run)
+            place = connection, here.vault, here.workspace_id
+            if record:
+                done = erasure.by_record(*place, *record, actor=ACTOR, is_dry=dry_run)
+            else:
+                done = erasure.by_subject(*place, key, actor=ACTOR, is_dry=dry_run)
         if not dry_run:
             here.database.overwrite_log()
     word = "to erase" if dry_run else "erased"
@@ -36,7 +46,7 @@ def erase(subject: str, dry_run: bool, workspace: str | None) -> None:
 
 
 @click.command(name="export-subject")
-@_SUBJECT
+@click.option("--subject", required=True, help=_KEY)
 @click.option("-o", "--output", default="-", show_default=True, help="JSON Lines file; `-` is standard output.")
 @in_workspace
 def export_subject(subject: str, output: str, workspace: str | None) -> None:

@@ -1,19 +1,22 @@
-"""A customer's key in, everything of that customer erased: texts, analyses, notes, bodies, answers; counts go to the audit log.
+"""A customer's key, or a record, in, everything of it erased: texts, analyses, notes, bodies, answers; counts go to the audit log.
 
 The files of batches are searched by a job (`vocservice.jobs.erasing`), which the same transaction queues.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from urllib.parse import unquote_plus
 
 from sqlalchemy import Connection, Row, String, cast, delete, or_, select, update
 
+from vocservice.errors import InputError
 from vocservice.records import Json
 from vocservice.store import audit, jobs
 from vocservice.store.audit import Act
 from vocservice.store.received import batches, records, subjects
-from vocservice.store.schema import idempotency, inbox, keys
+from vocservice.store.rows import bounded
+from vocservice.store.schema import idempotency, inbox, keys, sources
 from vocservice.store.schema import records as record_table
 from vocservice.store.types import to_json
 from vocservice.store.vault import Vault
@@ -41,21 +44,50 @@ def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject:
     """
     records.guard(connection, workspace_id, is_alone=True)
     hashed = vault.subject_hash(workspace_id, subject)
-    found = _records_of(connection, workspace_id, hashed)
-    names = [name for row in found for name in (row.id, row.source_record)]
+    found = {row.id: row.source_record for row in _records_of(connection, workspace_id, hashed)}
     bodies = _bodies_naming(connection, vault, workspace_id, subject)
-    answers = _answers_naming(connection, workspace_id, names)
+    answers = _answers_naming(connection, workspace_id, found)
     done = Erased(len(found), len(bodies), len(answers), batches.count_kept(connection, workspace_id))
     if not is_dry:
-        for row in found:
-            records.erase_by_id(connection, vault, workspace_id, row.id, reason=REQUESTED, takes_below=False)  # found already
+        _erase(connection, vault, workspace_id, found, answers)
         connection.execute(update(inbox).where(inbox.c.id.in_(bodies)).values(status="discarded", body_sealed=None))
-        for key_id, route, name in answers:
-            forget_answer(connection, key_id, route, name)
         if done.batches_to_search:
             jobs.enqueue(connection, workspace_id, ERASE_FILES, hashed, payload={"actor": actor})
         audit.write(connection, workspace_id, Act(actor, "subject_erased", workspace_id, asdict(done)))
     return done
+
+
+def by_record(
+    connection: Connection, vault: Vault, workspace_id: str, source: str, record: str, *, actor: str, is_dry: bool = False
+) -> Erased:
+    """Erase a record that is named as its sender does, and all below it; call `Database.overwrite_log` after the transaction.
+
+    Args:
+        source: the name or the id of the source, or `api`.
+        record: the sender's id of the record.
+
+    Raises:
+        InputError: there is no such record, or it was erased before (`record_unknown`).
+    """
+    records.guard(connection, workspace_id, is_alone=True)
+    named = select(sources.c.id).where(sources.c.workspace_id == workspace_id, sources.c.name == source)
+    rows = records.with_below(connection, workspace_id, connection.scalar(named) or source, bounded(record))
+    found = {row["id"]: row["source_record"] for row in rows}
+    if not found:
+        raise InputError("this source has sent no record of this id that is still there", code="record_unknown")
+    answers = _answers_naming(connection, workspace_id, found)
+    done = Erased(len(found), 0, len(answers))
+    if not is_dry:
+        _erase(connection, vault, workspace_id, found, answers)
+        audit.write(connection, workspace_id, Act(actor, "record_erased", next(iter(found)), asdict(done)))
+    return done
+
+
+def _erase(connection: Connection, vault: Vault, workspace_id: str, found: Iterable[str], answers: Iterable[tuple[str, str, str]]) -> None:
+    for record_id in found:
+        records.erase_by_id(connection, vault, workspace_id, record_id, reason=REQUESTED, takes_below=False)  # found already
+    for key_id, route, name in answers:
+        forget_answer(connection, key_id, route, name)
 
 
 def forget_answer(connection: Connection, key_id: str, route: str, name: str) -> None:
@@ -98,17 +130,18 @@ def _unescaped(text: str) -> str:
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _answers_naming(connection: Connection, workspace_id: str, names: list[str]) -> set[tuple[str, str, str]]:
-    """Answers to keys of the workspace that name a record by any of the ids."""
+def _answers_naming(connection: Connection, workspace_id: str, found: Mapping[str, str]) -> set[tuple[str, str, str]]:
+    """Answers to keys of the workspace that name a record by our id or the sender's."""
+    names = [name for both in found.items() for name in both]
     said = cast(idempotency.c.answer, String)
     ours = idempotency.c.key_id.in_(select(keys.c.id).where(keys.c.workspace_id == workspace_id))
     columns = select(idempotency.c.key_id, idempotency.c.route, idempotency.c.name, idempotency.c.answer).where(ours)
-    found: set[tuple[str, str, str]] = set()
+    naming: set[tuple[str, str, str]] = set()
     for start in range(0, len(names), _AT_ONCE):
         some = names[start : start + _AT_ONCE]
         rows = connection.execute(columns.where(or_(*(said.contains(to_json(name), autoescape=True) for name in some))))
-        found |= {(row.key_id, row.route, row.name) for row in rows if not _ids_in(row.answer).isdisjoint(some)}
-    return found
+        naming |= {(row.key_id, row.route, row.name) for row in rows if not _ids_in(row.answer).isdisjoint(some)}
+    return naming
 
 
 def _ids_in(answer: Json) -> set[str]:

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from vocservice.errors import InputError
 from vocservice.records import Json
 from vocservice.store.database import POSTGRESQL
+from vocservice.store.rows import bounded
 from vocservice.store.schema import analyses, records, sources
 from vocservice.store.types import from_micros, to_micros
 from vocservice.store.vault import Vault
@@ -32,6 +33,7 @@ class Filters:
 
     status: str | None = None
     source: str | None = None
+    source_record: str | None = None
     channel: str | None = None
     stage: str | None = None
     factor: str | None = None
@@ -108,6 +110,8 @@ def _chosen(connection: Connection, workspace_id: str, filters: Filters) -> Sele
     is_postgresql = connection.dialect.name == POSTGRESQL
     where: list[ColumnElement[bool]] = []
     named = {"status": records.c.status, "source": records.c.source_key, "channel": records.c.channel}
+    if filters.source_record is not None:
+        where.append(records.c.source_record == bounded(filters.source_record))
     where += [column == value for name, column in named.items() if (value := getattr(filters, name)) is not None]
     where += [
         has_label(held, value, filters.polarity if name == "factor" else None, is_postgresql=is_postgresql)
