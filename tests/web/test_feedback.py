@@ -234,6 +234,8 @@ def filled(door: Door) -> Door:
         ({"status": "pending"}, "e"),
         ({"source": "api"}, "abcde"),
         ({"source": "src_other"}, ""),
+        ({"source": "api", "source_record": "b"}, "b"),
+        ({"source_record": "src_other"}, ""),
         ({"channel": "chat"}, "a"),
         ({"stage": "use"}, "abd"),
         ({"stage": "advocacy"}, "c"),

@@ -43,7 +43,8 @@ blueprint = Blueprint("feedback", __name__)
 PAGE = 50
 STATUSES = ("pending", "waiting", "analysed", "rejected", "failed", "erased")
 _PLAIN = ("source_record", "status", "error_code", "revision", "channel", "score", "needs_review", "warnings")
-FILTERS = (*("status", "source", "channel", "stage", "factor", "polarity", "flag", "scope", "needs_review"), *("since", "until"))
+_SAME = ("source", "source_record", "channel", "stage", "factor", "flag", "scope")  # whatever text is looked for
+FILTERS = (*_SAME, "status", "polarity", "needs_review", "since", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def _filters(query: Query) -> Filters:
     polarity = query.one_of("polarity", ("+", "-", "~"))
     if polarity and not query.text("factor"):
         raise RequestError("polarity is of a factor: name that too", code="parameter_invalid")
-    texts: Mapping[str, str | None] = {name: query.text(name) for name in ("source", "channel", "stage", "factor", "flag", "scope")}
+    texts: Mapping[str, str | None] = {name: query.text(name) for name in _SAME}
     return Filters(
         **texts,
         status=query.one_of("status", STATUSES),

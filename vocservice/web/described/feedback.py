@@ -33,6 +33,7 @@ from vocservice.web.requests import repeats
 _FILTERS = {
     "status": Parameter("status", {"enum": STATUSES}),
     "source": Parameter("source", about="id of a source, or `api`"),
+    "source_record": Parameter("source_record", about="the sender's id of the record"),
     "polarity": Parameter("polarity", {"enum": POLARITIES}, "of the factor, which must be given"),
     "needs_review": Parameter("needs_review", {"enum": ["true", "false"]}),
     "since": Parameter("since", TIME, "received then or later"),
@@ -163,7 +164,10 @@ NOUN = Noun(
                 "id": {**TEXT, "description": "the client's id of it"},
                 "status": {"const": "accepted"},
                 "record": {"type": ["string", "null"], "description": "our id of it; null for what was erased before"},
-                "outcome": {"enum": [outcome for outcome in get_args(Outcome) if outcome != "skipped"], "description": OUTCOMES},
+                "outcome": {
+                    "enum": [outcome for outcome in get_args(Outcome) if outcome not in ("emptied", "skipped")],
+                    "description": OUTCOMES,
+                },
                 "warnings": {"type": "array", "items": TEXT},
             },
             description="A record that was taken.",
