@@ -1,10 +1,13 @@
 """A plan in, gunicorn with threads out, its logs and its own errors in the service's form."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
+from selectors import EVENT_READ
 from socket import socket
 from threading import Timer
+from time import monotonic
 from typing import Any
 
 from flask import Flask
@@ -26,6 +29,9 @@ from vocservice.web.serving.server import Plan
 GRACEFUL_SECONDS = 30
 TIMEOUT_SECONDS = 120
 KEEP_ALIVE_SECONDS = 5
+CONNECTIONS = 800  # a process is commonly allowed 1,024 open files
+LOOK_SECONDS = 0.5
+REST_SECONDS = 0.1
 STATUSES: Mapping[type, int] = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431, errors.UnsupportedTransferCoding: 501}
 
 
@@ -40,16 +46,45 @@ class JsonLogger(Logger):  # type: ignore[misc]
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threads; what they cannot read is answered as a problem, where gunicorn would quote it in HTML.
 
-    Told to stop, it still listens for a moment, and tells who comes with work to go elsewhere. A request that comes too slowly
-    is given up, as gunicorn's threads would wait for it without end.
+    A connection takes a thread once a request has come on it, and none while it is closed: gunicorn's thread would wait for the
+    request, and its one that accepts for the client to close. Told to stop, it still listens for a moment, and tells who comes with
+    work to go elsewhere.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._waiting: dict[TConn, Callable[[], None]] = {}
+        self._look_at = 0.0
 
     def accept(self, listener: socket) -> None:
         super().accept(PacedListener(listener))
 
+    def enqueue_req(self, conn: TConn) -> None:
+        """Wait for a request without a thread."""
+        conn.data_ready = True
+        conn.sock.begin(conn.parser.unreader.take_buffered() if conn.parser else b"")
+        self._wait(conn, conn.sock.gather, self._begin)
+
     def handle(self, conn: TConn) -> Any:
-        conn.sock.begin()
+        conn.sock.resume()
         return super().handle(conn)
+
+    def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
+        """Wait for the next request, or for the client to close, without a thread."""
+        if fs.cancelled() or fs.exception() or not fs.result() or conn.sock.has_ended:
+            self._leave(conn)
+            return
+        unreader = conn.parser.unreader
+        unreader.unread(unreader.take_buffered() + conn.sock.ahead())
+        super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Look after those who were silent since; called time and again."""
+        if monotonic() < self._look_at:
+            return
+        self._look_at = monotonic() + LOOK_SECONDS
+        for look in tuple(self._waiting.values()):
+            look()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         draining.begin()
@@ -65,6 +100,42 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             log_failure(exc)
         with suppress(OSError):
             write_nonblock(client, bare_answer(status))
+
+    def _begin(self, conn: TConn) -> None:
+        """A request is there for a thread, or is none."""
+        if not (conn.sock.was_silent or conn.sock.has_long_head):
+            super().enqueue_req(conn)
+            return
+        if conn.sock.has_long_head:
+            self.handle_error(None, conn.sock, conn.client, errors.LimitRequestHeaders("the head"))
+        self._leave(conn)
+
+    def _leave(self, conn: TConn) -> None:
+        conn.sock.leave()
+        self._wait(conn, conn.sock.has_left, self._close)
+
+    def _close(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _wait(self, conn: TConn, is_over: Callable[[], bool], then: Callable[[TConn], None]) -> None:
+        """Go on with a connection when it is time, looking whenever something comes on it."""
+
+        def look(_: object = None) -> None:
+            if is_over():
+                del self._waiting[conn]
+                self.poller.unregister(conn.sock)
+                then(conn)
+
+        if is_over():
+            then(conn)
+            return
+        self._waiting[conn] = look
+        self.poller.register(conn.sock, EVENT_READ, look)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """What an answered request left unread is waited for a moment only: by then it is there, or its connection ends."""
+        return bool(keepalive and conn.parser.finish_body(deadline=monotonic() + REST_SECONDS))
 
 
 class Application(BaseApplication):  # type: ignore[misc]
@@ -102,7 +173,9 @@ def options_of(plan: Plan, settings: Settings) -> dict[str, object]:
         "worker_class": Worker,
         "timeout": TIMEOUT_SECONDS,
         "graceful_timeout": GRACEFUL_SECONDS,
+        "worker_connections": CONNECTIONS,
         "keepalive": KEEP_ALIVE_SECONDS,
+        "sendfile": False,  # it would wait without end for a client that takes nothing
         "loglevel": settings.log_level,
         "logger_class": JsonLogger,
         "control_socket_disable": True,
