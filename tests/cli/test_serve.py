@@ -24,7 +24,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan,
 @pytest.mark.parametrize(
     ("arguments", "plan"),
     [
-        ((), Plan("127.0.0.1", 8000, workers=1, threads=4)),
+        ((), Plan("127.0.0.1", 8000, workers=1, threads=32)),
         (("--bind", "0.0.0.0:9000", "--workers", "2", "--threads", "8"), Plan("0.0.0.0", 9000, workers=2, threads=8)),  # noqa: S104
         (("--bind", "[::1]:80"), Plan("::1", 80)),
         (("--bind", "localhost:0"), Plan("localhost", 0)),

@@ -313,6 +313,27 @@ def test_19_senders_that_are_given_up_stop_nobody_either(tmp_path: Path) -> None
         server.database.close()
 
 
+def test_19_large_requests_that_come_slowly_leave_threads_to_others(tmp_path: Path) -> None:
+    server = Storing("gunicorn", tmp_path)
+    try:
+        large = HEAD.replace("PATH", "/v1/analyse").replace("200", "500000") + SLOW
+        first = begun(server, large)
+        time.sleep(0.3)
+        for connection in [begun(server, large) for _ in range(12)]:
+            answer = connection.recv(1000)
+            assert b" 503 " in answer and b"Retry-After" in answer
+            connection.close()
+        check_nobody_waits(server)
+        assert b" 400 " in first.recv(1000)  # given up in the end
+        first.close()
+        assert server.stored() == {"quick"}
+        assert server.ask("POST", "/v1/analyse", b" " * 100_000, Content_Type="application/json")[0] == 400
+    finally:
+        server.process.kill()
+        server.process.wait(SECONDS)
+        server.database.close()
+
+
 @pytest.mark.parametrize(
     "sent", ["", '{"id": "gone"', '{"id": "gone", "text": "It crashed."}'], ids=["no body", "half", "less than declared"]
 )

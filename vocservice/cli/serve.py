@@ -11,7 +11,7 @@ _HIGHEST_PORT = 65535
 @click.command()
 @click.option("--bind", default=DEFAULT_BIND, show_default=True, envvar="VOC_BIND", metavar="HOST:PORT", help="Where to listen.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes; each loads the model.")
-@click.option("--threads", type=click.IntRange(1, 256), default=4, show_default=True, help="Requests that one process answers at a time.")
+@click.option("--threads", type=click.IntRange(1, 256), default=32, show_default=True, help="Requests that one process answers at a time.")
 @click.option("--job-workers", type=click.IntRange(0, 64), help="Workers of queued jobs beside it; one where there is a store.")
 @click.option("--no-worker", is_flag=True, help="None of them: `voc worker` runs elsewhere.")
 def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_worker: bool) -> None:

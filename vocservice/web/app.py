@@ -26,7 +26,8 @@ from vocservice.web.desk import bulk, exchange, second
 from vocservice.web.desk import pages as desk
 from vocservice.web.model import Model
 from vocservice.web.requests import limits
-from vocservice.web.serving import draining
+from vocservice.web.serving import draining, shares
+from vocservice.web.serving.server import THREADS
 from vocservice.web.state import State, attach
 from vocservice.web.stored import Stored
 from vocservice.web.workbench import asking, charts, comparing, digests, issues, prints, segments, themes, watches
@@ -105,7 +106,9 @@ class Service(Flask):
         logs.log_failure(exc_info[1])
 
 
-def create_app(analyser: Analyser | None = None, settings: Settings | None = None, database: Database | None = None) -> Flask:
+def create_app(
+    analyser: Analyser | None = None, settings: Settings | None = None, database: Database | None = None, *, threads: int = THREADS
+) -> Flask:
     """Make the application.
 
     Args:
@@ -113,6 +116,7 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
             it is not ready.
         settings: read from `config/service.toml` and the environment by default.
         database: opened by the settings at first use by default; whatever needs it answers 503 while it is not there.
+        threads: requests that its server answers at a time.
 
     Raises:
         ConfigError: the settings are wrong.
@@ -138,6 +142,7 @@ def create_app(analyser: Analyser | None = None, settings: Settings | None = Non
     oidc.attach(app, settings.oidc, settings.http.public_url)
     for hook in HOOKS:
         hook(app)
+    shares.attach(app, threads)
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
     for blueprint in BLUEPRINTS:

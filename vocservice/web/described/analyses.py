@@ -244,7 +244,10 @@ NOUN = Noun(
                 401: refused("Where http.require_key is on, there is no valid API key: key_required, key_invalid"),
                 413: TOO_MUCH,
                 422: refused(f"The one record that was sent cannot be processed: {WORDED}, unsupported_language, analysis_failed"),
-                503: refused("There is no usable model, or not in this process: bundle_invalid, model_elsewhere"),
+                503: refused(
+                    "There is no usable model, or not in this process, or too much comes at a time; see Retry-After: "
+                    "bundle_invalid, model_elsewhere, uploads_full"
+                ),
             },
         ),
     },

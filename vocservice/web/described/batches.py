@@ -129,6 +129,10 @@ NOUN = Noun(
                     "As many batches as may be are open, or too many requests came with this key; see Retry-After: "
                     "too_many_batches, rate_limited"
                 ),
+                503: refused(
+                    "The store is not there, busy or full, or too many large requests come at a time; see Retry-After: "
+                    "store_unavailable, schema_mismatch, key_missing, uploads_full"
+                ),
             },
         ),
         "batches.listed": Operation(

@@ -14,7 +14,8 @@ STORE_UNAVAILABLE = refused(
     "The store is not there, busy or full; see Retry-After: store_unavailable, schema_mismatch, key_missing", shared="StoreUnavailable"
 )
 STORE_BUSY_OR_FULL = refused(
-    "The store is not there, busy or full, or too much waits; see Retry-After: store_unavailable, schema_mismatch, key_missing, queue_full",
+    "The store is not there, busy or full, or too much waits or comes at a time; see Retry-After: "
+    "store_unavailable, schema_mismatch, key_missing, queue_full, uploads_full",
     shared="StoreBusyOrFull",
 )
 BODY_UNREADABLE = refused(

@@ -18,6 +18,7 @@ log = logging.getLogger("vocservice.web")
 
 SERVERS: Mapping[str, str] = {"gunicorn": "vocservice.web.serving.with_gunicorn", "werkzeug": "vocservice.web.serving.with_werkzeug"}
 FALLBACK = "werkzeug"
+THREADS = 32  # most wait for the store or for a client
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _KILL_AFTER = 20.0
 
@@ -29,7 +30,7 @@ class Plan:
     host: str
     port: int
     workers: int = 1
-    threads: int = 4
+    threads: int = THREADS
     job_workers: int = 0
 
     @property

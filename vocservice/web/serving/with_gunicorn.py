@@ -150,7 +150,7 @@ class Application(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(settings=self._settings)
+        return create_app(settings=self._settings, threads=self._plan.threads)
 
 
 def leave(_: object, worker: Worker) -> None:

@@ -66,7 +66,8 @@ def run(plan: Plan, settings: Settings) -> None:
     """Serve until stopped; after SIGTERM what was begun is finished."""
     configure_logs(settings.log_level)
     log.warning("gunicorn is not installed: serving with werkzeug, which is meant for trials; install gunicorn for production")
-    server = make_server(plan.host, plan.port, create_app(settings=settings), threaded=True, request_handler=QuietHandler)
+    app = create_app(settings=settings, threads=plan.threads)
+    server = make_server(plan.host, plan.port, app, threaded=True, request_handler=QuietHandler)
 
     def told(_: int, __: FrameType | None) -> None:
         draining.begin()

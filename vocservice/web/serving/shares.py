@@ -1,0 +1,46 @@
+"""The threads of a server in, those that long work may hold at a time out: the rest is left to what is short, so that it never waits.
+
+A large request that still comes holds its thread for as long as its sender likes to take.
+"""
+
+from http import HTTPStatus
+from threading import BoundedSemaphore
+
+from flask import Flask, Response, current_app, g, request
+
+from vocservice.web.problems import RETRY_AFTER, problem
+
+_NAME = "vocservice.coming"
+
+
+def coming(threads: int) -> int:
+    """How many large requests may come at a time."""
+    return max(1, threads // 4)
+
+
+def attach(app: Flask, threads: int) -> None:
+    """Refuse large requests of an application that find no thread of their share."""
+    app.extensions[_NAME] = BoundedSemaphore(coming(threads))
+    app.before_request(_take)
+    app.teardown_request(_give_back)
+
+
+def _take() -> Response | None:
+    """Only our own connection under gunicorn knows: elsewhere a request has a thread of its own."""
+    if not getattr(request.environ.get("gunicorn.socket"), "is_coming", False):
+        return None
+    if not _share().acquire(blocking=False):
+        detail = "as many large requests as may be are on their way: send it again"
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, code="uploads_full", detail=detail, headers=[RETRY_AFTER])
+    g.is_coming = True
+    return None
+
+
+def _give_back(_: BaseException | None) -> None:
+    if g.pop("is_coming", False):
+        _share().release()
+
+
+def _share() -> BoundedSemaphore:
+    found: BoundedSemaphore = current_app.extensions[_NAME]
+    return found
