@@ -56,6 +56,12 @@ class BundleError(VocError):
         self.fault, self.remedy = fault, remedy
 
 
+class CrowdedError(BundleError):
+    """As many requests as may be are with the model, or wait for it."""
+
+    code = "analyses_full"
+
+
 class InputError(VocError):
     """A whole input (file, stream, request body) cannot be used."""
 

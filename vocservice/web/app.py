@@ -131,7 +131,7 @@ def create_app(
     limiter = limits.limiter(settings.http.rate_per_minute, redis_url=redis_url)
     ringer, sends_mail = Ringer(redis_url), bool(settings.mail.host)
     stored = Stored(settings.store, database)
-    model = Model(analyser, settings, promoted=stored.promoted)
+    model = Model(analyser, settings, promoted=stored.promoted, most=shares.analyses(threads))
     attach(
         app,
         State(

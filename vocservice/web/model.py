@@ -4,19 +4,22 @@ Which bundle serves is looked up every few seconds by a thread of its own: no re
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock, Thread
+from threading import BoundedSemaphore, Lock, Thread
 from time import monotonic
 
 from vocservice.api import Analyser, configured_bundle, load
-from vocservice.errors import BundleError, ConfigError, StoreError
+from vocservice.errors import BundleError, ConfigError, CrowdedError, StoreError
 from vocservice.paths import config_path
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.rules.ruleset import Rule, load_ruleset
 from vocservice.settings import Settings
 from vocservice.taxonomy import Taxonomy, load_taxonomy
 from vocservice.web.gather import Gatherer
+from vocservice.web.serving import shares
+from vocservice.web.serving.server import THREADS
 
 log = logging.getLogger("vocservice.web")
 
@@ -34,6 +37,7 @@ class Model:
     Args:
         analyser: this one, whatever is promoted; None for the one that was promoted last, else that of the settings.
         promoted: looks up the name of the bundle that was promoted last; None where none ever was, or there is no store.
+        most: requests that may be with it, or wait for it, at a time; the threads of others are left to those who need no model.
     """
 
     def __init__(
@@ -43,11 +47,13 @@ class Model:
         *,
         promoted: Callable[[], str | None] = lambda: None,
         retry_seconds: float = RETRY_SECONDS,
+        most: int = shares.analyses(THREADS),
     ):
         self._analyser, self._settings, self._promoted, self._retry_seconds = analyser, settings, promoted, retry_seconds
         self._is_fixed, self._name = analyser is not None, ""
         self._lock, self._looking = Lock(), Lock()
         self._gatherer = Gatherer(self._analysed, size=_size, most_items=MOST_RECORDS, most_size=MOST_CHARACTERS, passes=PASSES)
+        self._free = BoundedSemaphore(most)
         self._failure: BundleError | None = None
         self._tried_at = 0.0
         self._look_at = 0.0
@@ -71,9 +77,22 @@ class Model:
 
         Raises:
             BundleError: there is no usable bundle.
+            CrowdedError: too many are with the model.
         """
         self.analyser()
-        return self._gatherer.result(record)
+        with self._turn():
+            return self._gatherer.result(record)
+
+    def results(self, records: Sequence[RawVerbatim | Rejected]) -> list[Result]:
+        """The results of the records of one request, in order.
+
+        Raises:
+            BundleError: there is no usable bundle.
+            CrowdedError: too many are with the model.
+        """
+        analyser = self.analyser()
+        with self._turn():
+            return list(analyser.stream(records))
 
     def taxonomy(self) -> Taxonomy:
         """The taxonomy of the bundle, or the configured one while there is none."""
@@ -130,6 +149,15 @@ class Model:
             self.follow()
         finally:
             self._looking.release()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._free.acquire(blocking=False):
+            raise CrowdedError("as many requests as may be are being analysed", remedy="send it again")
+        try:
+            yield
+        finally:
+            self._free.release()
 
     def _analysed(self, records: Sequence[RawVerbatim | Rejected]) -> list[Result]:
         return list(self.analyser().stream(records))

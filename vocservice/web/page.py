@@ -61,9 +61,9 @@ def _filled(text: str, *, channel: str, question: str) -> Filled:
     item = {"text": text, "channel": channel or None, "question": question.strip()[:LONGEST_QUESTION] or None}
     try:
         analyser = state().model.analyser()
+        outcome = state().model.result(record_of(item, number=1, limits=state().limits))
     except BundleError as error:
         return Filled(error.status, fault=error.message, channel=channel)
-    outcome = state().model.result(record_of(item, number=1, limits=state().limits))
     if isinstance(outcome, Analysis):
         return Filled(view=view_of(outcome, analyser.taxonomy), channel=channel)
     return Filled(status_of(outcome), fault=outcome.message, channel=channel)

@@ -26,7 +26,7 @@ def analyse() -> Response:
     limits = state().limits
     batch = batch_of(read_json(request, max_bytes=limits.max_body_bytes), limits=limits)
     model = state().model
-    results = [model.result(batch.records[0])] if batch.is_single else list(model.analyser().stream(batch.records))
+    results = [model.result(batch.records[0])] if batch.is_single else model.results(batch.records)
     logs.note(records=len(results), rejected=sum(isinstance(result, Rejected) for result in results))
     return _single(results[0]) if batch.is_single else _listed(results)
 

@@ -246,7 +246,7 @@ NOUN = Noun(
                 422: refused(f"The one record that was sent cannot be processed: {WORDED}, unsupported_language, analysis_failed"),
                 503: refused(
                     "There is no usable model, or not in this process, or too much comes at a time; see Retry-After: "
-                    "bundle_invalid, model_elsewhere, uploads_full"
+                    "bundle_invalid, model_elsewhere, analyses_full, uploads_full"
                 ),
             },
         ),

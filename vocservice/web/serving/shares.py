@@ -1,6 +1,7 @@
 """The threads of a server in, those that long work may hold at a time out: the rest is left to what is short, so that it never waits.
 
-A large request that still comes holds its thread for as long as its sender likes to take.
+A large request that still comes holds its thread for as long as its sender likes to take; there are shares for those, and for analyses
+(`vocservice.web.model`).
 """
 
 from http import HTTPStatus
@@ -16,6 +17,11 @@ _NAME = "vocservice.coming"
 def coming(threads: int) -> int:
     """How many large requests may come at a time."""
     return max(1, threads // 4)
+
+
+def analyses(threads: int) -> int:
+    """How many requests may be with the model, or wait for it, at a time."""
+    return max(1, threads // 2)
 
 
 def attach(app: Flask, threads: int) -> None:
