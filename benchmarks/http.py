@@ -41,6 +41,7 @@ from vocservice.text.rules import shipped_rules
 from vocservice.text.segment import segments_of
 
 BARE = 200
+THREADS = "64"  # half of them may analyse: as many as there are clients
 VOC = (sys.executable, "-m", "vocservice")
 START_SECONDS = 120
 
@@ -151,7 +152,7 @@ def served(folder: Path, *arguments: str) -> Iterator[Served]:
     add = [*VOC, "source", "add", "benchmark", "--adapter", "generic"]
     told = subprocess.run(add, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
     path = urlsplit(next(line for line in told.splitlines() if "/v1/hooks/" in line)).path
-    server = subprocess.Popen([*VOC, "serve", "--bind", address, "--threads", "32", *arguments], env=environment)  # noqa: S603
+    server = subprocess.Popen([*VOC, "serve", "--bind", address, "--threads", THREADS, *arguments], env=environment)  # noqa: S603
     try:
         _wait(address, server)
         yield Served(address, path, server.pid)
