@@ -73,14 +73,17 @@ def test_a_rotated_key_goes_on_for_the_overlap(connection: Connection) -> None:
     assert left and timedelta() < left - key.seen_at <= timedelta(hours=1)
     _, instead = keys.rotate(connection, successor, overlap=timedelta(), actor="user:1")
     assert keys.verify(connection, new) is None and keys.verify(connection, instead)
-    with pytest.raises(InputError, match="rotated already"):
+    with pytest.raises(InputError, match="rotated already") as refused:
         keys.rotate(connection, keys.get(connection, WORKSPACE, key.id), actor="user:1")
+    assert refused.value.code == "key_rotated"
+    assert [bool(listed.rotated_at) for listed in keys.listed(connection, WORKSPACE)] == [False, True, True]
 
 
 def test_a_revoked_key_is_not_rotated(connection: Connection) -> None:
     key, _ = made(connection)
-    with pytest.raises(InputError, match="revoked"):
+    with pytest.raises(InputError, match="revoked") as refused:
         keys.rotate(connection, keys.revoke(connection, key, actor="user:1"), actor="user:1")
+    assert refused.value.code == "key_ended"
 
 
 def test_a_use_is_written_once_a_minute(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from store.bench import Bench
 from vocservice.errors import InputError, StoreError
 from vocservice.store import migrate, migrations
 from vocservice.store.database import Database
-from vocservice.store.schema import metadata, packed, records, subjects, workspaces
+from vocservice.store.schema import audit, keys, metadata, packed, records, subjects, workspaces
 from vocservice.store.types import UtcTime
 
 FILLED = {"JSON": {}, "BigInteger": 1, "Integer": 1, "Float": 1.0, "Boolean": True, "LargeBinary": b"x", "String": "x", "Text": "x"}
@@ -131,6 +131,21 @@ def test_the_step_of_customers_takes_over_whom_each_record_is_of(database: Datab
         (migrate.downgrade if step == "0015" else migrate.upgrade)(database, step)
     with database.read() as connection:
         assert connection.execute(select(subjects)).all() == [("a", "0" * 64, "x")]
+
+
+def test_the_step_of_rotated_keys_takes_over_what_the_audit_log_knows(database: Database) -> None:
+    migrate.upgrade(database, "0018")
+    noted = row(audit) | {"workspace_id": "x", "action": "key.rotate", "target": "old", "at": 7}
+    with database.write() as connection:
+        connection.execute(insert(workspaces).values(**row(workspaces)))
+        for name in ("old", "new"):
+            made = {"id": name, "workspace_id": "x", "name": name, "prefix": name, "secret_hash": "x", "scopes": [], "created_at": 1}
+            connection.execute(insert(keys).values(**made))
+        connection.execute(insert(audit).values(**noted))
+    migrate.upgrade(database)
+    with database.read() as connection:
+        found = connection.execute(text("SELECT id, rotated_at FROM keys ORDER BY id")).all()
+    assert found == [("new", None), ("old", 7)]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database: Database) -> None:

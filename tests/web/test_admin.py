@@ -203,6 +203,10 @@ def test_a_key_is_rotated_and_the_old_one_goes_on_for_a_while(office: Office, ad
         after, new = keys.verify(connection, first), keys.verify(connection, second)
     assert after and new and after.expires_at and (new.name, new.scopes) == ("loader", ("analyse",))
     assert second not in admin.client.get("/admin/keys").text and "key.rotate" in admin.page("/admin/audit").words
+    page = admin.client.get("/admin/keys").text
+    assert f"/admin/keys/{old.id}/rotate" not in page and f"/admin/keys/{new.id}/rotate" in page and "rotated, ends" in page
+    again = admin.post(form)  # as a reload sends it
+    assert (again.status_code, "This key was rotated already" in again.text) == (422, True)
     assert admin.post({**form, "action": "/admin/keys/nothing/rotate"}).status_code == 404
 
 

@@ -50,6 +50,15 @@ def test_a_browser_is_shown_a_page_where_there_is_nothing(client: FlaskClient, a
     assert client.get("/v1/analyse", headers={"Accept": accept}).status_code == 405
 
 
+@pytest.mark.parametrize(("path", "is_page"), [("/admin/keys/key_1/rotate", True), ("/v1/batches/bat_1/cancel", False)])
+def test_a_browser_that_opens_what_only_takes_a_form_is_shown_the_way_to_its_page(client: FlaskClient, path: str, is_page: bool) -> None:
+    answer = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"POST", "OPTIONS"})
+    assert (answer.mimetype == "text/html") is is_page
+    assert ('<a href="/admin/keys">Back to the page</a>' in answer.text) is is_page
+    check_problem(client.get(path), 405, "method_not_allowed")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

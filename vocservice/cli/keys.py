@@ -82,11 +82,12 @@ def _tell(made: "Key", token: str) -> None:
 
 
 def _line(made: "Key") -> str:
-    state = "" if made.is_valid else "  revoked" if made.revoked_at else "  expired"
+    rotated = f"  rotated, ends {made.expires_at:%Y-%m-%d %H:%M} UTC" if made.rotated_at else ""
+    state = rotated if made.is_valid else "  revoked" if made.revoked_at else "  expired"
     return f"{made.id}  voc_{made.prefix}_...  {made.name}: {', '.join(made.scopes)}{state}"
 
 
 def _shown(made: "Key") -> dict[str, Any]:
     plain = {name: getattr(made, name) for name in ("id", "name", "prefix", "scopes", "is_valid")}
-    times = {name: getattr(made, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
+    times = {name: getattr(made, name) for name in ("created_at", "expires_at", "rotated_at", "revoked_at", "last_used_at")}
     return plain | {name: at.isoformat() if isinstance(at, datetime) else None for name, at in times.items()}

@@ -297,6 +297,7 @@ keys = Table(
     Column("scopes", Document, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
+    Column("rotated_at", UtcTime),
     Column("revoked_at", UtcTime),
     Column("last_used_at", UtcTime),
 )

@@ -19,12 +19,10 @@ from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.received.sources import checked_name
-from vocservice.store.schema import audit as log
 from vocservice.store.schema import keys
 
 SCOPES = ("feedback:write", "feedback:read", "feedback:erase", "analyse", "batches", "admin")
 SCHEME = "voc"
-_ROTATE = "key.rotate"
 OVERLAP = timedelta(hours=24)
 USE_EVERY = timedelta(minutes=1)
 _PREFIX_BYTES = 5
@@ -42,6 +40,7 @@ class Key:
     scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime | None
+    rotated_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
     seen_at: datetime
@@ -79,19 +78,18 @@ def rotate(connection: Connection, key: Key, *, overlap: timedelta = OVERLAP, ac
     """A new key of the same name, scopes and lifetime; the old one goes on for `overlap` at most.
 
     Raises:
-        InputError: the old one is revoked, has expired or was rotated before (`key_unknown`).
+        InputError: the old one is revoked or has expired (`key_ended`), or was rotated before (`key_rotated`).
     """
     if not key.is_valid:
-        raise InputError("this key is revoked or has expired; make a new one", code="key_unknown")
-    done = select(log.c.number).where(log.c.workspace_id == key.workspace_id, log.c.action == _ROTATE, log.c.target == key.id)
-    if connection.scalar(done.limit(1)):
-        raise InputError("this key was rotated already; rotate its successor", code="key_unknown")
+        raise InputError("this key is revoked or has expired; make a new one", code="key_ended")
+    ends = min(filter(None, (key.expires_at, key.seen_at + overlap)))
+    old = update(keys).where(keys.c.id == key.id, keys.c.rotated_at.is_(None)).values(rotated_at=key.seen_at, expires_at=ends)
+    if not connection.execute(old).rowcount:
+        raise InputError("this key was rotated already; rotate its successor", code="key_rotated")
     lifetime = key.expires_at - key.created_at if key.expires_at else None
     expires_at = now(connection) + lifetime if lifetime else None
     made, token = _add(connection, key.workspace_id, key.name, key.scopes, expires_at)
-    ends = min(filter(None, (key.expires_at, key.seen_at + overlap)))
-    connection.execute(update(keys).where(keys.c.id == key.id).values(expires_at=ends))
-    _audit(connection, key, actor, _ROTATE, successor=made.id)
+    _audit(connection, key, actor, "key.rotate", successor=made.id)
     return made, token
 
 

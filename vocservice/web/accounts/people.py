@@ -15,7 +15,7 @@ from typing import ParamSpec
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Rule
 
 from vocservice.errors import StoreError, VocError
@@ -55,12 +55,14 @@ NAVIGATION = (
 _SECURE_PREFIX = "__Host-"
 _REFUSALS: Mapping[int, tuple[str, str]] = {
     404: ("Not found", "There is no such page, or it is not yours to see."),
+    405: ("Not a page", "Something is sent to this address from the form of a page. Open that page instead."),
     413: ("Too large", "What was sent is larger than this page takes. Nothing was stored."),
 }
 _FOREIGN = frozenset({"cross-site", "same-site"})
 _POLICY = headers.CONTENT_SECURITY_POLICY + "; script-src 'self'; connect-src 'self'"
 _YEAR = 365 * 24 * 3600
 _LONGEST_PATH = 2000
+_API = "/v1/"
 
 
 class PageError(VocError):
@@ -284,16 +286,25 @@ def pages(name: str) -> Blueprint:
 
 
 def page_of_nothing(app: Flask) -> None:
-    """Who asks with a browser for what there is not is shown a page; everybody else gets the problem."""
+    """Who asks with a browser for what there is not, or opens what only takes a form, is shown a page; everybody else gets the problem."""
     app.before_request(_page_of_nothing)
 
 
 def _page_of_nothing() -> Response | None:
     is_browser = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
-    if not (is_browser and isinstance(request.routing_exception, NotFound)):
-        return None
-    title, message = _REFUSALS[404]
-    return _finished(shown("fault.html", status=404, title=title, message=message, **_surroundings()))
+    match request.routing_exception:
+        case NotFound() if is_browser:
+            return _nothing(404)
+        case MethodNotAllowed(valid_methods=methods) if is_browser and not request.path.startswith(_API):
+            answer = _nothing(405, back=page_of(_here()))
+            answer.allow.update(methods or ())
+            return answer
+    return None
+
+
+def _nothing(status: int, *, back: str = "") -> Response:
+    title, message = _REFUSALS[status]
+    return _finished(shown("fault.html", status=status, title=title, message=message, back=back, **_surroundings()))
 
 
 def _surroundings() -> dict[str, object]:

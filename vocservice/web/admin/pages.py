@@ -203,8 +203,11 @@ def add_key() -> Response:
 def rotate_key(key_id: str) -> Response:
     """A key in place of another, shown on this answer only; the old one goes on for a while."""
     user = person()
-    with _known(), people.database().write() as connection:
-        made, token = keys.rotate(connection, keys.get(connection, user.workspace_id, key_id), actor=user.actor)
+    try:
+        with _known(), people.database().write() as connection:
+            made, token = keys.rotate(connection, keys.get(connection, user.workspace_id, key_id), actor=user.actor)
+    except VocError as error:
+        return _keys_page(status=422, fault=_own(error))
     return _keys_page(made=made, secret=token)
 
 
