@@ -1,6 +1,7 @@
-"""Complaints of one kind in, how many more there are than a base expects out.
+"""Complaints of one kind in, how many more customers make them than a base expects out.
 
-Bases are the average blamed cell, and the earlier share of the same complaints where there is such a time.
+Whoever complains ten times is one customer; a record without a customer is one of its own. Bases are the average blamed cell, and the
+earlier share of the same complaints where there is such a time.
 """
 
 from collections.abc import Collection, Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vocservice.reporting.estimate import MIN_N
-from vocservice.reporting.frame import Bools, Frame, Ints, count_of
+from vocservice.reporting.frame import Bools, Frame, Ints, distinct
 from vocservice.reporting.stats import binomial_tail, predictive_tail
 
 RECENT_DAYS = 28
@@ -18,7 +19,7 @@ MIN_EARLIER = 20
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """So many complaints where a base expects so many, and how likely so many or more are under its rate."""
+    """So many customers complain where a base expects so many, and how likely so many or more are under its rate."""
 
     base: str
     hits: int
@@ -35,11 +36,13 @@ class Bases:
     """What complaints of one kind are held against.
 
     Attributes:
+        subject: (n,) number of each row's customer.
         average: the share of the average blamed cell.
         is_late, is_earlier: (n,) rows of the last 28 days, and dated ones before.
-        all, late, earlier: how many complaints of any kind there are, of the last 28 days, and before.
+        all, late, earlier: how many customers complain of anything, in the last 28 days, and before.
     """
 
+    subject: Ints
     average: float
     is_late: Bools
     is_earlier: Bools
@@ -48,8 +51,9 @@ class Bases:
     earlier: int
 
     @classmethod
-    def of(cls, complaints: Bools, sides: tuple[Bools, Bools], average: float) -> "Bases":
-        return cls(average, *sides, *map(count_of, (complaints, *(complaints & side for side in sides))))
+    def of(cls, subject: Ints, complaints: Bools, sides: tuple[Bools, Bools], average: float) -> "Bases":
+        masks = complaints, *(complaints & side for side in sides)
+        return cls(subject, average, *sides, *(distinct(subject[mask]) for mask in masks))
 
     def excess(self, held: Ints, *unsure: Ints) -> Excess | None:
         """That over the base which is exceeded most; p pays for the number of bases tried (Bonferroni). None where none are expected.
@@ -63,12 +67,17 @@ class Bases:
         return replace(most, p=min(most.p * len(found), 1.0)) if most.expected else None
 
     def _found(self, held: Ints, *unsure: Ints) -> Iterator[Excess]:
-        """Over each base. What was never there before counts as half a record, so that its rate is not zero."""
-        yield Excess("the average cell", len(held), self.average * self.all, binomial_tail(len(held), self.all, self.average))
+        """Over each base. What was never there before counts as half a customer, so that its rate is not zero."""
+        hits = distinct(self.subject[held])
+        yield Excess("the average cell", hits, self.average * self.all, binomial_tail(hits, self.all, self.average))
         if self.earlier >= MIN_EARLIER and self.late >= MIN_N:
-            hits, before = count_of(self.is_late[held]), sum(count_of(self.is_earlier[rows]) for rows in (held, *unsure))
+            hits, before = self._within(self.is_late, held), self._within(self.is_earlier, np.concatenate([held, *unsure]))
             expected = (before + 0.5) / (self.earlier + 1) * self.late
             yield Excess("earlier records", hits, expected, predictive_tail(hits, self.late, before, self.earlier))
+
+    def _within(self, side: Bools, rows: Ints) -> int:
+        """How many customers are behind those of some rows that lie on a side."""
+        return distinct(self.subject[rows[side[rows]]])
 
 
 def sides_of(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
@@ -77,6 +86,6 @@ def sides_of(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
     return is_late, np.asarray((frame.day > 0) & ~is_late)
 
 
-def average_of(cells: Collection[Ints], complaints: Bools) -> float:
-    """The share of the average cell among complaints, given the rows of each."""
-    return float(np.mean([len(members) for members in cells])) / count_of(complaints) if cells else 0.0
+def average_of(cells: Collection[Ints], complaints: Bools, subject: Ints) -> float:
+    """The share of the average cell among those who complain, given the rows of each."""
+    return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints]) if cells else 0.0

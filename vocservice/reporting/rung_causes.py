@@ -72,7 +72,7 @@ class _Halves:
     def of(cls, frame: Frame) -> "_Halves":
         complaints, drawn = frame.is_service, customers_drawn(frame)
         tested = complaints & (drawn >= HALF)
-        average = average_of(cells_of(frame, frame.blamed(), tested).values(), tested)
+        average = average_of(cells_of(frame, frame.blamed(), tested).values(), tested, frame.subject)
         return cls(frame, drawn, complaints, sides_of(frame, complaints), average)
 
     def making(self, members: Ints) -> Ints:
@@ -88,7 +88,7 @@ class _Halves:
 
     def bases(self, among: Bools) -> Bases:
         """What complaints among some rows are held against."""
-        return Bases.of(self.complaints & among, self.sides, self.average)
+        return Bases.of(self.frame.subject, self.complaints & among, self.sides, self.average)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,9 +107,9 @@ class Rung:
     """Service complaints that blame one factor at one stage.
 
     `step` is single (one customer), repeated, shared (at least the wanted number of customers), or candidate (shared, and
-    more often than its base rate). `base` says what the expected number is taken from: the average blamed cell, or earlier
-    records, in which case it is the number expected in the last 28 days. `words` are what the evidence has in common: each used by at
-    least five customers, and more often than in other complaints.
+    more often than its base rate). `base` says what the expected number of customers is taken from: the average blamed cell, or
+    earlier records, in which case it is the number expected in the last 28 days. `words` are what the evidence has in common: each used by
+    at least five customers, and more often than in other complaints.
 
     Attributes:
         causes: of a candidate, where enough of its complaints have a vector.
@@ -246,7 +246,7 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     issues = cells_of(frame, blamed, frame.scope.is_name("experience_issue"))
     cells = cells_of(frame, blamed, complaints)
     made = {cell: _rung(frame, cell, members, customers, len(issues.get(cell, ()))) for cell, members in cells.items()}
-    bases = Bases.of(complaints, sides_of(frame, complaints), average_of(cells.values(), complaints))
+    bases = Bases.of(frame.subject, complaints, sides_of(frame, complaints), average_of(cells.values(), complaints, frame.subject))
     found = [_held_against(rung, bases.excess(cells[cell])) if rung.step == "shared" else rung for cell, rung in made.items()]
     qs = benjamini_hochberg([rung.p for rung in found])
     said = _Said.of(frame, complaints, rows) if rows else None
