@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+import pytest
+
 from vocservice.reporting.gist import gist
 from vocservice.reporting.page import render
 from vocservice.reporting.report import Report
@@ -73,3 +75,13 @@ def test_each_sentence_leads_to_a_section_of_the_page() -> None:
     assert gist(found)
     for one in gist(found):
         assert f'<section id="{one.section}"' in page and f'<a href="#{one.section}">{one.topic}</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("service", "experience", "is_said"), [(0, 5, False), (9, 21, True), (14, 16, False), (29, 0, False)],
+    ids=["few", "apart", "about even", "one too few"],
+)  # fmt: skip
+def test_who_can_act_is_said_only_where_one_is_clearly_ahead(service: int, experience: int, is_said: bool) -> None:
+    complaints = rows(service, "cultivation", "responsiveness-", scope="service_complaint")
+    found = said(report(complaints, rows(experience, "use", "technology-", start=100, scope="experience_issue")))
+    assert ("Service or experience" in found) is is_said and ("Who can do most" in found) is is_said

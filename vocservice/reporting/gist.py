@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from itertools import chain
 
 from vocservice.reporting import words
+from vocservice.reporting.estimate import net
 from vocservice.reporting.journey import Cell
+from vocservice.reporting.leading import hits_of
 from vocservice.reporting.report import Report
 
+MIN_SAID = 30
 _MOST_DRIVERS = 2
 
 
@@ -48,15 +51,19 @@ def _of_cell(report: Report, topic: str, cell: Cell, counts: str) -> Saying:
 
 
 def _acting(report: Report) -> Iterator[Saying]:
-    service, experience = (report.scope.shares.get(key) for key in ("service_complaint", "experience_issue"))
-    if service and experience and service.is_known and experience.is_known:
+    service, experience = (report.scope.shares[key] for key in ("service_complaint", "experience_issue"))
+    if _is_apart(hits_of(service), hits_of(experience), report.scope.n):
         settled = f"{words.share_text(service)}, are complaints that support alone can settle"
         yield Saying("Service or experience", f"{settled}; {words.share_text(experience)}, are issues of the organisation", "scope")
-    known = [owner for owner in report.scope.owners if owner.share.is_known and owner.records]
-    if known:
-        first = max(known, key=lambda owner: owner.records)
+    first, second = ([*report.scope.owners, None, None])[:2]
+    if first and _is_apart(first.records, second.records if second else 0, report.headlines.records):
         said = f"{words.owner_name(report.taxonomy, first.key)}: something it owns is blamed in {words.share_text(first.share)}"
         yield Saying("Who can do most", said, "scope")
+
+
+def _is_apart(one: int, other: int, n: int) -> bool:
+    """Whether one of two counts among the same records is clearly the greater, of enough records to be said in a sentence."""
+    return net(one, other, n, least=MIN_SAID).is_clear
 
 
 def _moving(report: Report) -> Iterator[Saying]:
