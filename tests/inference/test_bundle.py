@@ -215,12 +215,13 @@ def _conversation(**changes: Any) -> dict[str, Any]:
     ("changes", "loads"),
     [
         ({}, True),
-        ({"features": FEATURES[::-1]}, False),
+        ({"features": FEATURES[::-1]}, True),
+        ({"features": [*FEATURES[:-1], "the_moon"]}, False),
         ({"features": FEATURES[:-1]}, False),
         ({"mean": [0.0]}, False),
         ({"needs_review": {"weights": [1.0], "bias": 0.0}}, False),
     ],
-    ids=["as computed", "other order", "one less", "short mean", "short weights"],
+    ids=["as computed", "other order", "an unknown one", "one less", "short mean", "short weights"],
 )
 def test_a_conversation_model_of_other_features_is_refused(bundle_copy: Path, changes: dict[str, Any], loads: bool) -> None:
     (bundle_copy / "conversation.json").write_text(json.dumps(_conversation(**changes)))

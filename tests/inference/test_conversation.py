@@ -56,6 +56,12 @@ PLAIN = dialogue(("customer", "My order is late."), ("agent", "Hello."))
         ("last_question", dialogue(("customer", "Hi"), ("agent", "Which one?")), 1),
         ("repeated_agent", dialogue(("agent", "@jo please send us your number"), ("agent", "@al please send us your number")), 1),
         ("repeated_agent", dialogue(("agent", "@jo please send us your number"), ("agent", "@jo it is on its way")), 0),
+        ("agent_alike", PLAIN, 0),
+        ("agent_alike", dialogue(("agent", "Please visit us"), ("customer", "No!"), ("agent", "please VISIT us")), 1),
+        ("agent_alike", dialogue(("agent", "Please visit"), ("agent", "Your parcel, please"), ("agent", "Monday")), 0.25),
+        ("agent_alike", dialogue(("agent", "Visit us"), *[("agent", f"{word * 4}") for word in "abcdefghij"], ("agent", "Visit us")), 0),
+        ("agent_brief", dialogue(("customer", "Hi")), 0),
+        ("agent_brief", dialogue(("customer", "Hi"), ("agent", "No " * 5), ("agent", "No " * 15)), 0.5),
     ],
 )
 def test_cues(name: str, given: Dialogue, expected: float) -> None:
@@ -112,6 +118,17 @@ def model(**changes: object) -> ConversationModel:
 
 def sigmoid(value: float) -> float:
     return float(1 / (1 + np.exp(-value)))
+
+
+def test_a_model_that_was_fitted_on_fewer_features_goes_on_judging() -> None:
+    names = ("customer_last", "end_thanks")
+    part = Logistic(weights=(3.0, -1.0), bias=-1.5, threshold=0.4)
+    few = {"features": names, "mean": (0.0,) * 2, "scale": (1.0,) * 2, "end": Linear(weights=(0.0, 0.6), bias=-0.2), "needs_review": part}
+    made = model(**few, outcome={"resolved": part}, favour={"resolved": 1.0}, reasons={"abandoned": part})
+    judged = made.judge(dialogue(("agent", "Hi"), ("customer", "Hello?")))
+    assert judged.review_probability == pytest.approx(1 / (1 + np.exp(-1.5))) and judged.sentiment_end == pytest.approx(-0.2)
+    with pytest.raises(ValueError, match="does not compute"):
+        model(**(few | {"features": ("customer_last", "the_moon")}))
 
 
 def test_a_judgement_by_hand() -> None:

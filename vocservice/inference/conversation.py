@@ -33,6 +33,8 @@ _PROMISE = re.compile(
     re.I,
 )
 _SOLVED = re.compile(r"\b(refunded|resolved|fixed|sorted|done|processed|completed|cancelled for you|credited|replacement|updated)\b", re.I)
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_BEFORE = 10  # so many turns of an agent's back, what is said again is looked for
 _SORRY = re.compile(r"\b(sorry|apolog\w+|regret)\b", re.I)
 
 
@@ -57,15 +59,15 @@ SIGNALS = (
 CUES = (
     *("turns", "customer_turns", "agent_turns", "customer_last", "agent_never", "start", "end", "low", "mean", "recovery", "sentiment"),
     *("end_thanks", "end_question", "end_still", "end_words", "last_private", "last_promise", "last_question", "last_solved", "last_sorry"),
-    *("any_private", "any_solved", "customer_replied", "repeated_agent"),
+    *("any_private", "any_solved", "customer_replied", "repeated_agent", "agent_alike", "agent_brief"),
 )
 FEATURES = (*CUES, *SIGNALS)
 
 
-def features(dialogue: Dialogue) -> Floats:
-    """One vector of `len(FEATURES)` numbers."""
-    cues = _cues(dialogue)
-    return np.array([*(float(cues[name]) for name in CUES), *(dialogue.signals.get(name, 0.0) for name in SIGNALS)])
+def features(dialogue: Dialogue, names: Sequence[str] = FEATURES) -> Floats:
+    """One vector of `len(names)` numbers, in their order."""
+    known = _cues(dialogue) | {name: dialogue.signals.get(name, 0.0) for name in SIGNALS}
+    return np.array([float(known[name]) for name in names])
 
 
 def _cues(dialogue: Dialogue) -> dict[str, float]:
@@ -99,7 +101,16 @@ def _cues(dialogue: Dialogue) -> dict[str, float]:
         "any_solved": any(_SOLVED.search(text) for text in agent),
         "customer_replied": len(customer) > 1,
         "repeated_agent": len({_opening(text) for text in agent}) < len(agent),
+        "agent_alike": _alike(agent),
+        "agent_brief": len(agent) / (len(agent) + sum(len(text.split()) for text in agent) / 10) if agent else 0.0,
     }
+
+
+def _alike(texts: Sequence[str]) -> float:
+    """How much of its words (Jaccard) a text shares at most with one of those shortly before it; none where there is one alone."""
+    words = [frozenset(_WORD.findall(text.lower())) for text in texts]
+    pairs = ((mine, other) for at, mine in enumerate(words) for other in words[max(0, at - _BEFORE) : at])
+    return max((len(mine & other) / max(len(mine | other), 1) for mine, other in pairs), default=0.0)
 
 
 def _opening(text: str) -> str:
@@ -154,6 +165,8 @@ class Linear(BaseModel):
 class ConversationModel(BaseModel):
     """Outcome by one model a class, review and each reason by one model each, the sentiment at the end by a linear one.
 
+    It names the features that it was fitted on: a later release may compute more.
+
     The outcome is the class with the largest product of probability and `favour`, which is above 1 for rare classes;
     its probability is renormalised over the classes.
     """
@@ -171,10 +184,10 @@ class ConversationModel(BaseModel):
 
     @model_validator(mode="after")
     def _of_these_features(self) -> "ConversationModel":
-        if self.features != FEATURES:
-            raise ValueError("fitted on other features than this release computes")
+        if not set(self.features) <= set(FEATURES):
+            raise ValueError("fitted on features that this release does not compute")
         sizes = {len(part.weights) for part in (self.needs_review, *self.outcome.values(), *self.reasons.values())}
-        if sizes | {len(self.mean), len(self.scale), len(self.end.weights)} != {len(FEATURES)}:
+        if sizes | {len(self.mean), len(self.scale), len(self.end.weights)} != {len(self.features)}:
             raise ValueError("needs a number for each feature")
         if 0 in self.scale:
             raise ValueError("needs a scale other than 0 for each feature")
@@ -184,7 +197,7 @@ class ConversationModel(BaseModel):
 
     def judge(self, dialogue: Dialogue) -> "Judgement":
         """Outcome, review and reasons with their probabilities."""
-        vector = (features(dialogue) - np.asarray(self.mean)) / np.asarray(self.scale)
+        vector = (features(dialogue, self.features) - np.asarray(self.mean)) / np.asarray(self.scale)
         outcome = {key: model.probability(vector) for key, model in self.outcome.items()}
         total = sum(outcome.values()) or 1.0
         reasons = {key: model.probability(vector) for key, model in self.reasons.items()}
