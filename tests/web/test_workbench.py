@@ -265,6 +265,15 @@ def test_records_are_found_and_figures_rest_on_the_same(office: Office, query: s
         assert figures(browser, query)["headlines"]["records"] == count
 
 
+@pytest.mark.parametrize(("word", "count"), [("refund", 1), ("apologise", 0)], ids=["the customer's", "the agent's"])
+def test_of_a_transcript_only_the_customers_words_are_looked_for(office: Office, word: str, count: int) -> None:
+    turns = (("agent", "We apologise for it."), ("customer", "The refund never came."))
+    office.record(text="\n".join(text for _, text in turns), conversation=conversation(*turns), stages=(), factors=(), flags=(), scope=None)
+    browser = office.browser("analyst")
+    assert len(listed(browser, f"?q={word}")) == count
+    assert len([link for link in browser.page(f"/workbench/search?q={word}").all("a") if "data-line" in link]) == count
+
+
 def test_days_are_those_of_the_sender_and_both_ends_count(office: Office) -> None:
     first, last = office.record(text="It crashed."), office.record(text="It crashed.")
     set_record(office, first, created_at=datetime(2026, 1, 1, tzinfo=UTC))

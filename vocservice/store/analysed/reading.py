@@ -285,7 +285,7 @@ def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
 
 
 def _says(given: Json, words: Sequence[str]) -> bool:
-    said = given.get("text", "").casefold() if words else ""
+    said = customers_words(given).casefold() if words else ""
     return all(word.casefold() in said for word in words)
 
 
@@ -295,6 +295,12 @@ def _written(line: Line) -> str:
 
 def line_of(cursor: str) -> Line:
     """The place of a cursor; it holds nothing else, and only ever orders records of the reader's own workspace.
+def customers_words(analysis: Json) -> str:
+    """The redacted text; of a transcript the customer's turns."""
+    turns = analysis.get("turns")
+    return "\n".join(turn["text"] for turn in turns if turn["speaker"] == "customer") if turns else str(analysis.get("text") or "")
+
+
 
     Raises:
         InputError: it is none (`cursor_invalid`).

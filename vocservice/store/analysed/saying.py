@@ -7,7 +7,6 @@ from datetime import date
 from sqlalchemy import Connection
 
 from vocservice.errors import RecordError
-from vocservice.records import Json
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.emerging import LARGEST, Period
 from vocservice.reporting.frame import Bools
@@ -48,10 +47,4 @@ def _said(records: Iterator[Taken], factor: str | None, made: Mapping[str, bytes
             row = row_of(taken.analysis, taken.origin)
         except RecordError:
             continue
-        yield said(row, factor=factor, told=_customers_words(taken.analysis), vector=made.get(taken.id, b""))
-
-
-def _customers_words(analysis: Json) -> str:
-    """The text; of a transcript the customer's turns."""
-    turns = analysis.get("turns")
-    return "\n".join(turn["text"] for turn in turns if turn["speaker"] == "customer") if turns else str(analysis.get("text") or "")
+        yield said(row, factor=factor, told=reading.customers_words(taken.analysis), vector=made.get(taken.id, b""))

@@ -47,7 +47,7 @@ _SAID: Mapping[str, Parameter] = {
             about="`STAGE.FACTOR` or `STAGE.FACTOR.POLARITY`: what a cell of the journey map counts; `any` is any stage or factor, "
             "`group:NAME` any factor of a group",
         ),
-        Parameter("q", _TYPED, "words, all of which stand in the redacted text; double quotes keep some together"),
+        Parameter("q", _TYPED, "words, all of which stand in the customer's redacted words; double quotes keep some together"),
         Parameter("about", _TYPED, "what the records should be about; needs a model in the process"),
         Parameter("like", _TYPED, "id of a record that they should be like"),
         Parameter("cursor", about="of the answer before: looks for the words further on"),

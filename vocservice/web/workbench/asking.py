@@ -120,7 +120,7 @@ def _hits(looking: Looking, sought: Sought) -> Hits:
     found = _near(looking, meant, like) if meant and not meant.fault else None
     closeness = {near.id: near.closeness for near in found.near} if found else {}
     page = _saying(looking, sought, LISTED // 2 if found else LISTED)  # half, so that none is cut where the two rankings are joined
-    texts = {taken.id: str(taken.analysis.get("text") or "") for taken in page.taken if taken.id != like}
+    texts = {taken.id: reading.customers_words(taken.analysis) for taken in page.taken if taken.id != like}
     said = by_words(texts, sought.asked.selection.words)
     rankings = [ranking for ranking in (said, list(closeness)) if ranking]
     with looking.database.read() as connection:
