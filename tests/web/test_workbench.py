@@ -23,7 +23,7 @@ from sqlalchemy import update
 
 import vocservice
 from vocservice.errors import StoreError
-from vocservice.records import Factor, Label, Scope, Sentiment
+from vocservice.records import Evidence, Factor, Label, Scope, Sentiment
 from vocservice.reporting.page import policy
 from vocservice.reporting.report import report_of
 from vocservice.store import schema
@@ -272,6 +272,27 @@ def test_of_a_transcript_only_the_customers_words_are_looked_for(office: Office,
     browser = office.browser("analyst")
     assert len(listed(browser, f"?q={word}")) == count
     assert len([link for link in browser.page(f"/workbench/search?q={word}").all("a") if "data-line" in link]) == count
+
+
+def test_the_evidence_of_a_cell_stands_first_in_a_long_transcript_and_is_framed(office: Office) -> None:
+    turns = [(who, text) for at in range(8) for who, text in (("customer", f"Point {at}: it crashed again."), ("agent", "Sorry."))]
+    turns.append(("customer", "And the refund never came."))
+
+    def said(at: int, part: str) -> Evidence:
+        start = turns[at][1].index(part)
+        return Evidence(start, start + len(part), at, part)
+
+    crashes, refund = tuple(said(2 * at, "crashed") for at in range(8)), (said(16, "refund never came"),)
+    factors = (Factor("technology", "-", 0.9, crashes), Factor("resolution", "-", 0.9, refund))
+    stages = (Label("use", 0.9, crashes), Label("cultivation", 0.9, refund))
+    held = {"conversation": conversation(*turns), "stages": stages, "factors": factors, "flags": (), "scope": None}
+    office.record(text="\n".join(text for _, text in turns), **held)
+    browser = office.browser("analyst")
+    page = browser.page("/workbench/verbatims?stage=cultivation&factor=resolution")
+    assert [set(str(mark["class"]).split()) for mark in page.all("mark") if "asked" in str(mark["class"])] == [{"bad", "stage", "asked"}]
+    assert page.words.index("refund never came") < page.words.index("Point 0") and "Point 5" not in page.words
+    assert "1 record, the last received first" in page.words
+    assert not [mark for mark in browser.page("/workbench/verbatims").all("mark") if "asked" in str(mark["class"])]
 
 
 def test_days_are_those_of_the_sender_and_both_ends_count(office: Office) -> None:

@@ -3,7 +3,7 @@
 Nothing here is markup: the raw text is cut at the offsets, and the template escapes every piece by itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,7 +32,10 @@ LOOKS: Mapping[str, str] = {
     "stage": "Journey stage",
     "plain": "Other label",
 }
+ASKED = "asked"
 _WIDTH, _HEIGHT, _EDGE = 600, 120, 20
+
+Asks = Callable[[Sequence[Row]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,19 @@ class Shown:
     taxonomy: str
 
 
-def shown(result: Json, taxonomy: Taxonomy) -> Shown:
-    """What the desk shows of a stored result."""
+def shown(result: Json, taxonomy: Taxonomy, asked: Asks = lambda _: False) -> Shown:
+    """What the desk shows of a stored result.
+
+    Args:
+        result: as stored.
+        taxonomy: that names its labels.
+        asked: whether evidence of these labels is what was asked for; its marks also look `ASKED`.
+    """
     rows = list(rows_of(result))
     labels = tuple(_given(row, taxonomy) for row in rows)
     curve = tuple(_points(result, taxonomy))
     call = result.get("needs_review")
-    turns = tuple(_turns(result, rows, taxonomy))
+    turns = tuple(_turns(result, rows, taxonomy, asked))
     seen = {look for turn in turns for mark in turn.marks for look in mark.look.split()}
     return Shown(
         turns=turns,
@@ -141,13 +150,14 @@ def clock(due_at: datetime, at: datetime) -> str:
     return f"in {long}" if due_at >= at else f"overdue by {long}"
 
 
-def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy) -> Iterator[Turn]:
+def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy, asked: Asks) -> Iterator[Turn]:
     turns = result.get("turns")
     if turns is None:
-        yield Turn(1, "", "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy)))
+        yield Turn(1, "", "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy, asked)))
         return
     for index, (turn, at) in enumerate(zip(turns, _times(turns), strict=True)):
-        yield Turn(index + 1, turn["speaker"], at, _mood(turn.get("sentiment")), tuple(_marks(turn["text"], rows, index, taxonomy)))
+        marks = tuple(_marks(turn["text"], rows, index, taxonomy, asked))
+        yield Turn(index + 1, turn["speaker"], at, _mood(turn.get("sentiment")), marks)
 
 
 def _times(turns: Iterable[Json]) -> Iterator[str]:
@@ -163,10 +173,11 @@ def _times(turns: Iterable[Json]) -> Iterator[str]:
         before = day
 
 
-def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy) -> Iterator[Mark]:
+def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy, asked: Asks) -> Iterator[Mark]:
     for piece in pieces_of(text, rows, turn=turn):
         names = "; ".join(_named(row, taxonomy) for row in piece.rows)
-        yield Mark(visible(piece.text), names, " ".join(_looks(piece.rows)))
+        looks = (*_looks(piece.rows), ASKED) if piece.rows and asked(piece.rows) else _looks(piece.rows)
+        yield Mark(visible(piece.text), names, " ".join(looks))
 
 
 def _named(row: Row, taxonomy: Taxonomy) -> str:

@@ -26,7 +26,8 @@ from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
 from vocservice.web.state import state
 from vocservice.web.workbench.looking import Looking
-from vocservice.web.workbench.pages import PATIENCE_SECONDS, entry_of, looking_at, still_reading, words_of
+from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, still_reading, words_of
+from vocservice.web.workbench.proof import entry_of
 from vocservice.web.workbench.selecting import Sought, sought_of
 from vocservice.web.workbench.shelf import Shelf
 
@@ -82,7 +83,7 @@ def search() -> Response:
     except TimeoutError:
         return still_reading(looking)
     hits = _hits(looking, sought) if sought.is_any else None
-    entries = [entry_of(taken, looking.taxonomy) for taken in hits.taken] if hits else []
+    entries = [entry_of(taken, looking.taxonomy, sought.asked.selection) for taken in hits.taken] if hits else []
     held: dict[str, Any] = {"hits": hits, "entries": entries, "about": sought.about, "like": sought.like, "q": sought.q}
     held |= {"asked": sought.asked, "cell": sought.asked.cell_name, "state": f"?{urlencode(sought.values)}" if sought.values else ""}
     return people.shown("search.html", **held, **words_of(looking))
@@ -115,7 +116,7 @@ def _item(taken: Taken, segments: Segments, closeness: float | None) -> Json:
 
 
 def _hits(looking: Looking, sought: Sought) -> Hits:
-    records, like = int(looking.mask().sum()), sought.like
+    records, like = looking.count(), sought.like
     meant = None if sought.after else _like(looking, like) if like else _about(sought.about) if sought.about else None
     found = _near(looking, meant, like) if meant and not meant.fault else None
     closeness = {near.id: near.closeness for near in found.near} if found else {}

@@ -64,9 +64,7 @@ class Looking:
 
     def at_once(self) -> "Report":
         """The report as far as it can be had now: whole where there are few records and it is soon made, else what is counted."""
-        from vocservice.reporting.frame import count_of
-
-        if count_of(self.mask()) <= SMALL and not self.library.is_busy():
+        if self.count() <= SMALL and not self.library.is_busy():
             with suppress(TimeoutError):
                 return self._making().result(timeout=SMALL_SECONDS)
         found = self.counted()
@@ -92,6 +90,12 @@ class Looking:
         if self.wanted is None:
             self.wanted = self.mask_of(self.asked.selection)
         return self.wanted
+
+    def count(self) -> int:
+        """How many records are asked for, whatever the words."""
+        from vocservice.reporting.frame import count_of
+
+        return count_of(self.mask())
 
     def mask_of(self, selection: Selection) -> "Bools":
         """The rows of a selection."""

@@ -27,12 +27,12 @@ from vocservice.web.answers import json_answer
 from vocservice.web.page import CHANNELS
 from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
-from vocservice.web.shown import case
 from vocservice.web.shown.view import POLARITIES
 from vocservice.web.state import state
 from vocservice.web.workbench.library import Library
 from vocservice.web.workbench.looking import Looking, weeks_until
 from vocservice.web.workbench.narrowing import during, narrowed
+from vocservice.web.workbench.proof import entry_of
 from vocservice.web.workbench.segments import address_of
 from vocservice.web.workbench.selecting import OWN, Asked, asked_of, own_named, query_of, searched_of
 from vocservice.web.workbench.tables import Tables
@@ -46,7 +46,6 @@ api = Blueprint("report", __name__)
 
 PATIENCE_SECONDS = 3.0
 AGAIN_SECONDS = 2
-SHOWN_TURNS = 6
 _NAME = "vocservice.library"
 _TYPES: Mapping[str, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -105,14 +104,8 @@ class Links:
         return url_for("desk.record", record_id=record_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record as the list shows it; of a transcript only turns with evidence."""
-
-    taken: Taken
-    turns: tuple[case.Turn, ...]
-    labels: tuple[case.Given, ...]
-    unshown: int
+def _during(selection: Selection, days: tuple[date, date], today: date) -> Links:
+    return Links(Asked(during(selection, days[0], min(days[1], today))))
 
 
 @blueprint.get("/workbench")
@@ -143,7 +136,7 @@ def verbatims() -> Response:
     except TimeoutError:
         return still_reading(looking)
     found = looking.page(after=after, words=words)
-    entries = [entry_of(taken, looking.taxonomy) for taken in found.taken]
+    entries = [entry_of(taken, looking.taxonomy, asked.selection) for taken in found.taken]
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
     more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
     state_query = f"?{urlencode(kept)}" if kept else ""
@@ -157,6 +150,7 @@ def report_html() -> Response:
     """The page of `voc report`: one file that needs nothing else."""
     from vocservice.reporting import page as report_page
 
+    held |= {"count": looking.count(), "has_words": bool(words)}
     answer = Response(report_page.render(_report()).encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
     answer.headers["Content-Security-Policy"] = f"{report_page.policy()}; frame-ancestors 'none'"
     return answer
@@ -237,14 +231,6 @@ def _check_sources(connection: Any, workspace_id: str, wanted: set[str | None]) 
     wanted -= {None, API}
     if wanted and not wanted <= {source.id for source in sources.listed(connection, workspace_id)}:
         raise RequestError("there is no such source", code="source_unknown", status=404)
-
-
-def entry_of(taken: Taken, taxonomy: Taxonomy) -> Entry:
-    """A record as a list shows it."""
-    seen = case.shown(taken.analysis, taxonomy)
-    spoken = seen.turns if len(seen.turns) == 1 else tuple(turn for turn in seen.turns if any(mark.names for mark in turn.marks))
-    labels = tuple(label for label in seen.labels if label.set in ("stages", "factors", "scope", "flags"))
-    return Entry(taken, spoken[:SHOWN_TURNS], labels, len(seen.turns) - len(spoken[:SHOWN_TURNS]))
 
 
 def _file(name: str, suffix: str, write: Callable[[Path], object]) -> Response:
