@@ -326,6 +326,23 @@ def test_two_periods_are_compared(office: Office) -> None:
     assert (found["n_before"], found["n_after"], found["before"]) == (6, 6, "date=2026-01-01..2026-01-31")
 
 
+def test_a_period_is_held_against_as_many_days_before_it_and_leads_there(office: Office) -> None:
+    for month, count in ((1, 6), (2, 7)):
+        for _ in range(count):
+            set_record(office, office.record(text="It crashed."), created_at=datetime(2026, month, 20, tzinfo=UTC))
+    query = "?since=2026-02-01&until=2026-02-28"
+    browser = office.browser("analyst")
+    found = figures(browser, query)
+    assert (found["headlines"]["records"], found["comparison"]["n_before"], found["comparison"]["n_after"]) == (7, 6, 7)
+    assert found["comparison"]["before"] == "2026-01-04 to 2026-01-31"
+    links = [link for link in Leads(browser.client.get(f"/workbench{query}").text).found if link.n]
+    assert all(counted(office, link.address) == link.n for link in links)
+    assert any(link.n == 6 and "since=2026-01-04&until=2026-01-31" in link.address for link in links)
+    alone = figures(browser, "?since=2026-01-01&until=2026-01-31")["comparison"]
+    assert alone is None
+    assert figures(browser, "?since=2026-03-01")["headlines"]["records"] == 0
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [

@@ -10,14 +10,26 @@ from vocservice.store.analysed.anchors import anchors
 from vocservice.store.analysed.reading import StoredRows
 
 
-def reported(connection: Connection, workspace_id: str, columns: Columns, mask: Bools, wish: Wish) -> Report:
+def reported(
+    connection: Connection, workspace_id: str, columns: Columns, mask: Bools, wish: Wish, *, counted: Bools | None = None
+) -> Report:
     """The whole report of the rows of a mask.
+
+    Args:
+        connection: to the store.
+        workspace_id: whose records they are.
+        columns: of the workspace.
+        mask: its rows.
+        wish: what the reader asks for.
+        counted: those among which records left out are told, where that is a period only.
 
     Raises:
         InputError: a value to compare by is not in the records.
     """
     frame, rows = columns.frame(mask, segments=wish.named), StoredRows(connection, workspace_id, columns.ids)
-    return report_of(frame, rows, columns.skipped(mask), wish, anchors=anchors_for(connection, workspace_id, frame))
+    return report_of(
+        frame, rows, columns.skipped(mask if counted is None else counted), wish, anchors=anchors_for(connection, workspace_id, frame)
+    )
 
 
 def anchors_for(connection: Connection, workspace_id: str, frame: Frame) -> tuple[Row, ...]:

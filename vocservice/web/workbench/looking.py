@@ -5,7 +5,7 @@ Of a large workspace a page has at once what is counted; what is drawn by lot or
 
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -78,8 +78,8 @@ class Looking:
 
         if (found := self.library.made(self.key())) is not None:
             return found
-        columns, mask, wish = self.load().columns, self.mask(), self._wish()
-        return report_of(columns.frame(mask, segments=wish.named), (), columns.skipped(mask), wish, is_brief=True)
+        columns, mask, wish = self.load().columns, self._around(), self._wish()
+        return report_of(columns.frame(mask, segments=wish.named), (), columns.skipped(self.mask()), wish, is_brief=True)
 
     def whole(self) -> "Report":
         """The whole report, however long it takes."""
@@ -168,7 +168,7 @@ class Looking:
 
         if hidden := self.load().fields.hidden.intersection((self.asked.by, self.asked.target)):
             raise InputError(f"the own field {min(hidden)!r} is hidden in this workspace; an admin can bring it back", code="field_hidden")
-        compared, least = self.asked.compared, self.cause_customers
+        compared, least, (since, until) = self.asked.compared, self.cause_customers, self._period()
         return Wish(
             today=self.today,
             segment=self.asked.by,
@@ -181,11 +181,29 @@ class Looking:
     def _making(self) -> "Making[Report]":
         from vocservice.store.analysed.reported import reported
 
-        columns, mask, wish = self.load().columns, self.mask(), self._wish()
+        columns, mask, counted, wish = self.load().columns, self._around(), self.mask(), self._wish()
+            since=since,
+            until=until,
 
         def make() -> "Report":
+    def _around(self) -> "Bools":
+        """The rows of the report: with those of as many days before, where it is of a period."""
+        asked = self.asked.selection
+        since, _ = self._period()
+        if since is None:
+            return self.mask()
+        (first, _), _ = and_before(since, min(asked.until or self.today, self.today))
+        return self.mask_of(replace(asked, since=first))
+
+    def _period(self) -> tuple[date | None, date | None]:
+        """The period as a report takes it; open where it has no first day, or no records, or two others are compared."""
+        asked = self.asked.selection
+        if asked.since is None or self.asked.periods or not (self.mask() & ~self.load().columns.is_skipped).any():
+            return None, None
+        return asked.since, asked.until and min(asked.until, self.today)
+
             with self.database.read() as connection:
-                return reported(connection, self.workspace_id, columns, mask, wish)
+                return reported(connection, self.workspace_id, columns, mask, wish, counted=counted)
 
         return self.library.get(self.key(), make)
 
@@ -194,3 +212,9 @@ def weeks_until(last: date) -> Periods:
     """The four weeks before the last four, and these, up to a day."""
     middle = last - timedelta(days=DAYS)
     return (middle - timedelta(days=DAYS - 1), middle), (middle + timedelta(days=1), last)
+
+
+def and_before(since: date, last: date) -> Periods:
+    """As many days before some days, as a report has them, and these."""
+    first, day_before = (date.fromordinal(max(day, 1)) for day in (2 * since.toordinal() - last.toordinal() - 1, since.toordinal() - 1))
+    return (first, day_before), (since, last)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from vocservice.web.requests import access
 from vocservice.web.shown.view import POLARITIES
 from vocservice.web.state import state
 from vocservice.web.workbench.library import Library
-from vocservice.web.workbench.looking import Looking, weeks_until
+from vocservice.web.workbench.looking import Looking, and_before, weeks_until
 from vocservice.web.workbench.narrowing import during, narrowed
 from vocservice.web.workbench.proof import entry_of
 from vocservice.web.workbench.segments import address_of
@@ -85,11 +85,13 @@ class Links:
 
     def sides(self, report: "Report") -> tuple["Links", "Links"]:
         """Links into the two periods that a report compares."""
-        first, second = self.asked.periods or weeks_until(report.headlines.dates.last or report.made)
-        return self._during(first, report.made), self._during(second, report.made)
-
-    def _during(self, days: tuple[date, date], today: date) -> "Links":
-        return Links(Asked(during(self.asked.selection, days[0], min(days[1], today))))
+        last, selection = report.headlines.dates.last or report.made, self.asked.selection
+        if report.since:
+            first, second = and_before(report.since, report.until or max(last, report.since))
+            selection = replace(selection, since=None, until=None)
+        else:
+            first, second = self.asked.periods or weeks_until(last)
+        return _during(selection, first, report.made), _during(selection, second, report.made)
 
     def chart(self, name: str) -> str:
         """The numbers of a chart."""
