@@ -462,6 +462,26 @@ def test_the_labels_of_a_person_count_until_the_decision_is_undone(office: Offic
     assert figures(browser)["headlines"]["records"] == 1
 
 
+def test_records_are_found_by_what_review_says_of_them(office: Office) -> None:
+    calling, other, corrected = (office.record() for _ in range(3))
+    plain = office.record(text=BOTH)
+    set_record(office, other, needs_review=False)
+    for record in (calling, corrected):
+        set_record(office, record, needs_review=True)
+    browser, reason = office.browser(), "repeat_contact"
+    labels = {"stages": [], "factors": [], "sentiment": 0, "scope": "neither", "flags": [], "outcome": None}
+    with office.database.write() as connection:
+        draft = Draft("correct", {**labels, "reasons": [], "needs_review": False}, "", "s" * 20)
+        annotations.decide(connection, browser.user, corrected, Seen(1, "fake-1", 0), draft)
+    assert listed(browser, f"?reason={reason}") == {calling, other}
+    assert listed(browser, "?reason=of_another_taxonomy") == set()
+    assert listed(browser, "?needs_review=true") == {calling} and listed(browser, "?needs_review=false") == {other, corrected}
+    assert listed(browser, "?is_corrected=true") == {corrected} and plain in listed(browser, "?is_corrected=false")
+    assert figures(browser, f"?reason={reason}&needs_review=true")["headlines"]["records"] == 1
+    form = dict(browser.page(f"/workbench?reason={reason}&is_corrected=false").form("/workbench")["fields"])
+    assert (form["reason"], form["is_corrected"]) == (reason, "false")
+
+
 def test_a_new_analysis_is_seen_at_once_and_the_same_figures_are_made_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
     browser, made = office.browser("analyst"), []

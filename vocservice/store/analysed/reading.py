@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from vocservice.errors import InputError, RecordError
 from vocservice.records import Json
@@ -66,6 +66,9 @@ class Selection:
         model, taxonomy: the version that labelled it.
         owner, metric: the team, or a metric, that something blamed belongs to, as the figures of scope count it.
         fixed: of records whose scope is an experience issue, alone or with a complaint: whether all that they blame is mended.
+        reason: a reason for review that was given, as the desk knows it.
+        needs_review: of transcripts: whether somebody should look at it.
+        is_corrected: whether a person's labels stand in place of the model's.
         customer_of: id of a record of the same customer.
         words: each stands somewhere in the customer's redacted words, whatever the case.
         own: segments with the value that each has, in order.
@@ -92,10 +95,18 @@ class Selection:
     owner: str | None = None
     metric: str | None = None
     fixed: str | None = None
+    reason: str | None = None
+    needs_review: bool | None = None
+    is_corrected: bool | None = None
     customer_of: str | None = None
     cell: Place | None = None
     words: tuple[str, ...] = ()
     own: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def asks_review(self) -> bool:
+        """Whether it asks what review says, which is in no column."""
+        return (self.reason, self.needs_review, self.is_corrected) != (None, None, None)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -158,7 +169,7 @@ def of_ids(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Ite
     """These records, in no order; one that is not analysed is left out."""
     if not ids:
         return
-    fixed = _corrections(connection, workspace_id, ids)
+    fixed = corrections(connection, workspace_id, records.c.id.in_(ids))
     for row in connection.execute(_chosen(connection).where(records.c.id.in_(ids))):
         if row.workspace_id == workspace_id and row.status == "analysed":  # here: the database would look for these through an index
             yield _taken(row, fixed.get(row.id))
@@ -263,13 +274,13 @@ def _chosen(connection: Connection) -> Select[Any]:
 _SCORE = ("score_kind", "score_value", "score_scale")
 
 
-def _corrections(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, Json]:
-    """The labels of each of these records on whose text the last standing decision is a correction."""
+def corrections(connection: Connection, workspace_id: str, *which: ColumnElement[bool]) -> dict[str, Json]:
+    """The labels of each record, of those that are meant, on whose text the last standing decision is a correction."""
     stands = and_(records.c.id == annotations.c.record_id, records.c.revision == annotations.c.revision)
     chosen = (
         select(annotations.c.record_id, annotations.c.decision, annotations.c.labels)
         .join(records, stands)
-        .where(annotations.c.workspace_id == workspace_id, annotations.c.undone_at.is_(None), annotations.c.record_id.in_(ids))
+        .where(annotations.c.workspace_id == workspace_id, annotations.c.undone_at.is_(None), *which)
         .order_by(annotations.c.created_at, annotations.c.id)
     )
     last = {row.record_id: row for row in connection.execute(chosen)}
@@ -284,6 +295,12 @@ def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
     return Taken(*plain, score, analysis, labels is not None, row.source_key, row.details)
 
 
+def customers_words(analysis: Json) -> str:
+    """The redacted text; of a transcript the customer's turns."""
+    turns = analysis.get("turns")
+    return "\n".join(turn["text"] for turn in turns if turn["speaker"] == "customer") if turns else str(analysis.get("text") or "")
+
+
 def _says(given: Json, words: Sequence[str]) -> bool:
     said = customers_words(given).casefold() if words else ""
     return all(word.casefold() in said for word in words)
@@ -295,12 +312,6 @@ def _written(line: Line) -> str:
 
 def line_of(cursor: str) -> Line:
     """The place of a cursor; it holds nothing else, and only ever orders records of the reader's own workspace.
-def customers_words(analysis: Json) -> str:
-    """The redacted text; of a transcript the customer's turns."""
-    turns = analysis.get("turns")
-    return "\n".join(turn["text"] for turn in turns if turn["speaker"] == "customer") if turns else str(analysis.get("text") or "")
-
-
 
     Raises:
         InputError: it is none (`cursor_invalid`).

@@ -35,6 +35,8 @@ _SAID: Mapping[str, str] = {
     "level_to": "sentiment to",
     "score_from": "score from",
     "score_to": "score to",
+    "needs_review": "needs review",
+    "is_corrected": "corrected",
     "customer_of": "customer of",
 }
 

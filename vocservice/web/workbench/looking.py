@@ -98,10 +98,16 @@ class Looking:
         return count_of(self.mask())
 
     def mask_of(self, selection: Selection) -> "Bools":
-        """The rows of a selection."""
+        """The rows of a selection; a day after today is in no period that has a first day."""
+        from vocservice.store.analysed.called import called
         from vocservice.store.analysed.choosing import chosen
 
-        return chosen(self.load().columns, selection, mended=self.mended if selection.fixed else ())
+        columns = self.load().columns
+        found = chosen(columns, selection, mended=self.mended if selection.fixed else ())
+        if selection.asks_review:
+            with self.database.read() as connection:
+                found &= called(connection, self.workspace_id, columns, selection)
+        return found if selection.since is None else found & (columns.fields["day"] <= self.today.toordinal())
 
     @property
     def mended(self) -> tuple[Mended, ...]:
@@ -176,16 +182,10 @@ class Looking:
             compared=compared,
             cause_customers=least,
             mended=self.mended,
-        )
-
-    def _making(self) -> "Making[Report]":
-        from vocservice.store.analysed.reported import reported
-
-        columns, mask, counted, wish = self.load().columns, self._around(), self.mask(), self._wish()
             since=since,
             until=until,
+        )
 
-        def make() -> "Report":
     def _around(self) -> "Bools":
         """The rows of the report: with those of as many days before, where it is of a period."""
         asked = self.asked.selection
@@ -202,6 +202,12 @@ class Looking:
             return None, None
         return asked.since, asked.until and min(asked.until, self.today)
 
+    def _making(self) -> "Making[Report]":
+        from vocservice.store.analysed.reported import reported
+
+        columns, mask, counted, wish = self.load().columns, self._around(), self.mask(), self._wish()
+
+        def make() -> "Report":
             with self.database.read() as connection:
                 return reported(connection, self.workspace_id, columns, mask, wish, counted=counted)
 

@@ -54,7 +54,14 @@ _TYPES: Mapping[str, str] = {
     "pdf": "application/pdf",
     "png": "image/png",
 }
-_SETS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "scope": "scope", "flag": "flags", "outcome": "outcome"}
+_SETS: Mapping[str, str] = {
+    "stage": "stages",
+    "factor": "factors",
+    "scope": "scope",
+    "flag": "flags",
+    "outcome": "outcome",
+    "reason": "reasons",
+}
 _ALSO: Mapping[str, Mapping[str, str]] = {
     "stage": {NO_STAGE: "no stage given"},
     "scope": {
@@ -143,6 +150,7 @@ def verbatims() -> Response:
     more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
     state_query = f"?{urlencode(kept)}" if kept else ""
     held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "searched": reading.SEARCHED, "state": state_query}
+    held |= {"count": looking.count(), "has_words": bool(words)}
     return people.shown("verbatims.html", status=200, page=found, entries=entries, more=more, asked=asked, **held)
 
 
@@ -152,7 +160,6 @@ def report_html() -> Response:
     """The page of `voc report`: one file that needs nothing else."""
     from vocservice.reporting import page as report_page
 
-    held |= {"count": looking.count(), "has_words": bool(words)}
     answer = Response(report_page.render(_report()).encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
     answer.headers["Content-Security-Policy"] = f"{report_page.policy()}; frame-ancestors 'none'"
     return answer
@@ -273,6 +280,8 @@ def _choices(looking: Looking, named: Mapping[str, str], hidden: Collection[str]
         "polarity": {str(sign): words for sign, (words, _) in POLARITIES.items()},
         "score_kind": {kind: kind for kind in SCORE_KINDS},
         "fixed": {YES: "yes, the issues of its causes are closed", NO: "no, it stands"},
+        "needs_review": {"true": "yes", "false": "no"},
+        "is_corrected": {"true": "yes, by a person", "false": "no"},
         "level_from": levels,
         "level_to": levels,
         "owner": {key: owner_name(taxonomy, key) for key in taxonomy.owners},

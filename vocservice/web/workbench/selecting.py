@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 LABELS = ("channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind")
 RARER = (
-    "level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "fixed", "customer_of"
+    "level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "fixed",
+    "reason", "needs_review", "is_corrected", "customer_of",
 )  # fmt: skip
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
 CHOSEN = ("since", "until", *LABELS, *RARER)
@@ -35,7 +36,8 @@ SOUGHT = ("q", "cell", "about", "like", "cursor")
 FIRST, SECOND = "a_", "b_"
 MOST_WORDS = 8
 PLAIN = (
-    "channel", "source", "stage", "factor", "scope", "flag", "scale", "outcome", "owner", "metric", "model", "taxonomy", "customer_of"
+    "channel", "source", "stage", "factor", "scope", "flag", "scale", "outcome", "owner", "metric", "model", "taxonomy",
+    "reason", "customer_of",
 )  # fmt: skip
 LEVELS = ("-2", "-1", "0", "1", "2")
 _WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
@@ -268,6 +270,8 @@ def _selection(query: Query, prefix: str = "") -> Selection:
         polarity=query.one_of(f"{prefix}polarity", POLARITIES),
         score_kind=query.one_of(f"{prefix}score_kind", SCORE_KINDS),
         fixed=query.one_of(f"{prefix}fixed", (YES, NO)),
+        needs_review=query.truth(f"{prefix}needs_review"),
+        is_corrected=query.truth(f"{prefix}is_corrected"),
         since=_day(query, f"{prefix}since"),
         until=_day(query, f"{prefix}until"),
         level_from=_level(query, f"{prefix}level_from"),
@@ -316,4 +320,10 @@ def _own_values(selection: Selection) -> dict[str, str]:
 
 
 def _said(found: Mapping[str, Any]) -> dict[str, str]:
-    return {name: f"{value:.15g}" if isinstance(value, float) else str(value) for name, value in found.items() if value is not None}
+    return {name: _text(value) for name, value in found.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,53 @@
+"""A workspace and a selection in, which rows are so as far as review says out: reasons for it, the call for it, corrections.
+
+Where a person corrected a record, their reasons and their call count in place of the model's.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from vocservice.records import Json
+from vocservice.reporting.columns import Columns
+from vocservice.reporting.frame import Bools
+from vocservice.reporting.packing import key_of
+from vocservice.store.analysed.reading import Selection, corrections
+from vocservice.store.schema import records, review_labels, reviews
+
+
+def called(connection: Connection, workspace_id: str, columns: Columns, selection: Selection) -> Bools:
+    """(n,) the rows that meet `reason`, `needs_review` and `is_corrected`; all, where none is asked for."""
+    mask, reason, call = np.ones(len(columns), dtype=bool), selection.reason, selection.needs_review
+    if not selection.asks_review:
+        return mask
+    corrected = corrections(connection, workspace_id)
+    if reason is not None:
+        held = _reasoned(connection, workspace_id, reason)
+        mask &= _rows(columns, _said(held, corrected, lambda labels: reason in (labels.get("reasons") or ())))
+    if call is not None:
+        held = _calling(connection, workspace_id, call)
+        mask &= _rows(columns, _said(held, corrected, lambda labels: labels.get("needs_review") is call))
+    if selection.is_corrected is not None:
+        mask &= _rows(columns, corrected) == selection.is_corrected
+    return mask
+
+
+def _reasoned(connection: Connection, workspace_id: str, reason: str) -> set[str]:
+    joined = review_labels.join(reviews, reviews.c.record_id == review_labels.c.record_id)
+    chosen = select(review_labels.c.record_id).select_from(joined)
+    return set(connection.scalars(chosen.where(reviews.c.workspace_id == workspace_id, review_labels.c.label == f"reasons.{reason}")))
+
+
+def _calling(connection: Connection, workspace_id: str, call: bool) -> set[str]:
+    where = records.c.workspace_id == workspace_id, records.c.status == "analysed", records.c.needs_review.is_(call)
+    return set(connection.scalars(select(records.c.id).where(*where)))
+
+
+def _said(found: set[str], corrected: Mapping[str, Json], holds: Callable[[Json], bool]) -> set[str]:
+    """These, but of what a person corrected those of which it holds."""
+    return (found - corrected.keys()) | {record_id for record_id, labels in corrected.items() if holds(labels)}
+
+
+def _rows(columns: Columns, ids: Collection[str]) -> Bools:
+    return np.isin(columns.fields["key"], np.array([key_of(record_id) for record_id in ids], dtype=np.int64))
