@@ -132,7 +132,8 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
         mask = (columns.fields["day"] > 0) & (columns.fields["day"] <= period.last.toordinal())
         compared = tuple(Where(DATE, f"{one.first}..{one.last}") for one in (period.before, period))
         mended = issues.mended(connection, workspace_id)
-        wish = Wish(today=period.last, compared=compared, title=f"Report of {period.name}", is_kept=True, mended=mended)
+        title = f"All records up to {period.last}; {period.name} against {period.before.name}"
+        wish = Wish(today=period.last, compared=compared, title=title, is_kept=True, is_live=True, mended=mended)
         return render(reported(connection, workspace_id, columns, mask, wish))
 
 
