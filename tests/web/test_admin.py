@@ -260,12 +260,25 @@ def test_users_are_added_and_kept_out(office: Office, admin: Browser) -> None:
     assert admin.send("/admin/users", "/admin/users", fields).status_code == 303
     assert admin.send("/admin/users", "/admin/users", fields).status_code == 422
     grace = next(row for row in office_rows(office, schema.users) if row.name == "Grace")
-    assert admin.send("/admin/users", f"/admin/users/{grace.id}", {"do": "role", "role": "analyst"}).status_code == 303
-    assert admin.send("/admin/users", f"/admin/users/{grace.id}", {"do": "disable"}).status_code == 303
+    changes = {"analyst": "Grace has the role analyst now.", "support_lead": "Grace has the role support lead now."}
+    for role, said in reversed(changes.items()):
+        assert said in admin.send("/admin/users", f"/admin/users/{grace.id}", {"do": "role", "role": role}).text
+    assert "Grace is signed out" in admin.send("/admin/users", f"/admin/users/{grace.id}", {"do": "disable"}).text
     after = next(row for row in office_rows(office, schema.users) if row.name == "Grace")
     assert (after.role, after.is_active) == ("analyst", False)
     answer = admin.send("/admin/users", f"/admin/users/{admin.user.id}", {"do": "disable"})
     assert (answer.status_code, "No other admin" in answer.text) == (422, True)
+
+
+def test_a_role_that_is_refused_is_not_chosen_for_whoever_is_added_next(office: Office, admin: Browser) -> None:
+    answer = admin.send("/admin/users", f"/admin/users/{admin.user.id}", {"do": "role", "role": "support_lead"})
+    assert (answer.status_code, role_of_next(answer.text)) == (422, "analyst")
+    fields = {"name": "Grace", "email": "grace", "role": "support_lead", "password": PASSWORD}
+    assert role_of_next(admin.send("/admin/users", "/admin/users", fields).text) == "support_lead"
+
+
+def role_of_next(markup: str) -> str:
+    return str(dict(Page(markup).form("/admin/users")["fields"])["role"])
 
 
 def test_a_dead_letter_is_looked_at_put_right_and_taken_in(office: Office, admin: Browser) -> None:
@@ -288,6 +301,17 @@ def test_a_dead_letter_is_looked_at_put_right_and_taken_in(office: Office, admin
     assert "oops" not in repr(office_rows(office, schema.audit))
 
 
+def test_dead_jobs_are_given_up_on_the_page_but_for_those_that_are_owed(office: Office, admin: Browser) -> None:
+    with office.database.write() as connection:
+        for kind in ("preview", "erase_files"):
+            jobs.enqueue(connection, WORKSPACE, kind, "x")
+        connection.execute(update(schema.jobs).values(state="dead", error_code="worker_lost"))
+    ids = [row.id for row in office_rows(office, schema.jobs)]
+    answer = admin.send("/admin/dead-letters", "/admin/dead-letters", {"id": ids, "do": "discard"})
+    assert "1 discarded. 1 owed to somebody: try again." in answer.text
+    assert [row.kind for row in office_rows(office, schema.jobs)] == ["erase_files"]
+
+
 def test_a_body_that_its_adapter_fails_at_blocks_no_other_and_stays_as_corrected(
     office: Office, admin: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,17 +323,6 @@ def test_a_body_that_its_adapter_fails_at_blocks_no_other_and_stays_as_corrected
         if b"oops" in delivery.body:
             raise KeyError("of the body")
         return parse(self, delivery, options)  # type: ignore[arg-type]
-
-def test_dead_jobs_are_given_up_on_the_page_but_for_those_that_are_owed(office: Office, admin: Browser) -> None:
-    with office.database.write() as connection:
-        for kind in ("preview", "erase_files"):
-            jobs.enqueue(connection, WORKSPACE, kind, "x")
-        connection.execute(update(schema.jobs).values(state="dead", error_code="worker_lost"))
-    ids = [row.id for row in office_rows(office, schema.jobs)]
-    answer = admin.send("/admin/dead-letters", "/admin/dead-letters", {"id": ids, "do": "discard"})
-    assert "1 discarded. 1 owed to somebody: try again." in answer.text
-    assert [row.kind for row in office_rows(office, schema.jobs)] == ["erase_files"]
-
 
     monkeypatch.setattr(kind, "parse", fail)
     for body in (b'{"oops": 1}', b"{"):

@@ -237,7 +237,7 @@ def add_user() -> Response:
         with people.database().write() as connection:
             users.add(connection, admin.workspace_id, **values, actor=admin.actor)
     except VocError as error:
-        return _users_page(status=422, fault=_own(error))
+        return _users_page(status=422, fault=_own(error), form=form)
     return _to("admin.user_list")
 
 
@@ -248,10 +248,10 @@ def change_user(user_id: str) -> Response:
     with _known(), people.database().read() as connection:
         held = users.get(connection, person().workspace_id, user_id)
     try:
-        _change_user(held, request.form.get("do", ""))
+        said = _change_user(held, request.form.get("do", ""))
     except VocError as error:
         return _users_page(status=422, fault=_own(error))
-    return _to("admin.user_list")
+    return _users_page(said=f"{held.name} {said}.")
 
 
 @blueprint.get("/admin/dead-letters")
@@ -264,7 +264,7 @@ def dead_letter_list() -> Response:
 @blueprint.post("/admin/dead-letters")
 @require_role(ADMIN)
 def settle_dead_letters() -> Response:
-    """Send some back, or give quarantined deliveries up."""
+    """Send some back, or give them up."""
     user, chosen, is_discard = person(), request.form.getlist("id"), request.form.get("do") == "discard"
     if not chosen:
         return _letters_page(said="Nothing was selected.")
@@ -388,7 +388,8 @@ def _keys_page(*, status: int = 200, fault: str = "", **values: Any) -> Response
     return people.shown("admin_keys.html", status=status, fault=fault, keys=found, scopes=SCOPES, form=_refused_form(fault), **values)
 
 
-def _users_page(*, status: int = 200, fault: str = "") -> Response:
+def _users_page(*, status: int = 200, fault: str = "", said: str = "", form: Mapping[str, str] | None = None) -> Response:
+    """`form`: what was written of somebody who could not be added."""
     with people.database().read() as connection:
         found = users.listed(connection, person().workspace_id)
     return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault, form=_refused_form(fault))
@@ -400,13 +401,15 @@ def _letters_page(*, said: str = "") -> Response:
     return people.shown("admin_letters.html", letters=found, said=said)
 
 
-def _change_user(held: User, do: str) -> None:
+def _change_user(held: User, do: str) -> str:
+    """What is true of somebody now."""
     actor = person().actor
     with people.database().write() as connection:
         if do in ("enable", "disable"):
             users.set_active(connection, held, do == "enable", actor=actor)
-        else:
-            users.set_role(connection, held, request.form.get("role", ""), actor=actor)
+            return "may sign in" if do == "enable" else "is signed out and may not sign in any longer"
+        changed = users.set_role(connection, held, request.form.get("role", ""), actor=actor)
+        return f"has the role {changed.role.replace('_', ' ')} now"
 
 
 def _tried(held: Source) -> int:
