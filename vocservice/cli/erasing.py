@@ -80,7 +80,7 @@ def export_subject(subject: str, output: str, workspace: str | None) -> None:
 )
 @click.option("--workspace", help="Name of the workspace; all of them by default.")
 def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
-    """Erase what is older than its workspace keeps, by the time of receipt; run it daily."""
+    """Erase what is older than its workspace keeps, by the time of receipt; a worker does it daily."""
     from vocservice.store.opened import open_store
     from vocservice.store.received import retention as aging
 

@@ -15,7 +15,7 @@ from time import monotonic
 
 from vocservice.api import Analyser
 from vocservice.errors import StoreError
-from vocservice.jobs import alerting, batches, erasing, fetching, outbound, reanalysis, watching
+from vocservice.jobs import alerting, batches, erasing, fetching, outbound, reanalysis, retaining, watching
 from vocservice.jobs.analysing import Analysing
 from vocservice.jobs.backoff import full_jitter
 from vocservice.jobs.batches import Batches
@@ -36,10 +36,12 @@ from vocservice.store.analysed.promotions import REANALYSE
 from vocservice.store.analysed.watches import NOW, WATCH
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
+from vocservice.store.received import retention
 from vocservice.store.received.batches import BATCH
 from vocservice.store.received.erasure import ERASE_FILES
 from vocservice.store.received.idempotency import prune
 from vocservice.store.received.records import ANALYSE, FETCH
+from vocservice.store.received.retention import RETAIN
 from vocservice.store.review.alerts import ALERT, TRY
 from vocservice.taxonomy import Taxonomy
 from vocservice.text.rules import RedactionRules
@@ -62,6 +64,7 @@ def errands_of(store: Store, settings: Settings, load_bundle: Load) -> Mapping[s
         TRY: Errand(alerting.MAX_ATTEMPTS, told.try_out),
         REANALYSE: Errand(reanalysis.MAX_ATTEMPTS, reanalysis.Reanalysis(store).run),
         ERASE_FILES: Errand(erasing.MAX_ATTEMPTS, erasing.Erasing(store, settings.batches).run),
+        RETAIN: Errand(retaining.MAX_ATTEMPTS, retaining.Retaining(store).run),
         PREVIEW: Errand(reanalysis.PREVIEW_ATTEMPTS, reanalysis.Previewing(store, load_bundle).run),
     }
 
@@ -227,6 +230,7 @@ class Worker:
             if failed := analyses.give_up(connection):
                 log.error("records given up", extra={"fields": {"records": failed}})
             watches.await_all(connection)
+            retention.await_all(connection)
         self._batches.tidy()
         self._pack()
         self._prune()

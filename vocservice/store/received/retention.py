@@ -6,18 +6,19 @@ Batches that are older go with the next look of a worker, which removes their fi
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
-from vocservice.store import audit
+from vocservice.store import audit, jobs
 from vocservice.store.accounts.workspaces import Workspace
 from vocservice.store.audit import Act
 from vocservice.store.database import Database, now
 from vocservice.store.received import batches, idempotency, records
-from vocservice.store.schema import deliveries, inbox
+from vocservice.store.schema import deliveries, inbox, workspaces
+from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
 
-AGE = "retention"
+AGE, RETAIN = "retention", "retain"
 _AT_ONCE = 200
 
 
@@ -31,6 +32,13 @@ class Swept:
 
     def __add__(self, other: "Swept") -> "Swept":
         return Swept(self.records + other.records, self.bodies + other.bodies, self.batches + other.batches)
+
+
+def await_all(connection: Connection) -> None:
+    """Queue a sweep of each workspace that keeps for so many days and has none; one that is dead waits for somebody to send it back."""
+    has_job = exists().where(job_table.c.kind == RETAIN, job_table.c.target == workspaces.c.id)
+    found = connection.scalars(select(workspaces.c.id).where(workspaces.c.retention_days.is_not(None), ~has_job)).all()
+    jobs.enqueue_all(connection, RETAIN, [(name, name) for name in found], at=now(connection))
 
 
 def due(connection: Connection, workspace: Workspace) -> Swept:
