@@ -392,7 +392,7 @@ def _users_page(*, status: int = 200, fault: str = "", said: str = "", form: Map
     """`form`: what was written of somebody who could not be added."""
     with people.database().read() as connection:
         found = users.listed(connection, person().workspace_id)
-    return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault, form=_refused_form(fault))
+    return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault, said=said, form=form or {})
 
 
 def _letters_page(*, said: str = "") -> Response:
