@@ -1,9 +1,12 @@
 """Tests of the inflow of an issue: it falls only where complaints really come in less often, and too little is said to be too little."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
+from vocservice.reporting.frame import Codes
 from vocservice.reporting.inflow import Inflow, inflow_of
 from vocservice.reporting.rows import Row
 
@@ -33,7 +36,8 @@ def found(*days: list[Row], today: date = MONDAY + timedelta(days=90), factor: s
 def test_the_inflow_against_the_weeks_before(each: int, verdict: str) -> None:
     seen = found(day_of(0, 56, 3, 10), day_of(56, 91, each, 10))
     assert (seen.verdict, seen.remedy) == (verdict, "")
-    assert (seen.before.value, seen.before.n) == (0.3, 560) and (seen.recent.value, seen.recent.n) == (each / 10, 280)
+    assert (seen.before.value, seen.before.n) == (0.3, 280) and (seen.recent.value, seen.recent.n) == (each / 10, 280)
+    assert seen.before_days and (seen.before_days.first, seen.before_days.last) == (MONDAY, MONDAY + timedelta(days=27))
 
 
 def test_fewer_records_of_all_kinds_are_no_fall() -> None:
@@ -44,7 +48,7 @@ def test_fewer_records_of_all_kinds_are_no_fall() -> None:
     ("days", "today", "remedy"),
     [
         ([day_of(0, 56, 3, 10), day_of(56, 62, 0, 10)], MONDAY + timedelta(days=61), "8 more days"),
-        ([day_of(50, 52, 3, 10), day_of(56, 91, 0, 10)], MONDAY + timedelta(days=90), "only 20 records in the eight weeks before"),
+        ([day_of(50, 52, 3, 10), day_of(56, 91, 0, 10)], MONDAY + timedelta(days=90), "only 20 records before it was opened"),
         ([day_of(0, 56, 3, 10), day_of(80, 82, 0, 10)], MONDAY + timedelta(days=90), "only 20 records since then"),
     ],
     ids=["too early", "few before", "few since"],
@@ -66,3 +70,52 @@ def test_weeks_begin_on_monday_and_say_on_which_side_they_lie() -> None:
     assert [week.monday for week in weeks][:2] == [MONDAY, MONDAY + timedelta(days=7)]
     assert {week.is_after for week in weeks[:8]} == {False} and {week.is_after for week in weeks[8:]} == {True}
     assert weeks[3].complaints == 7 and weeks[3].records == 35
+
+
+def few(first: int, last: int, every: int) -> list[Row]:
+    """From one day to another one complaint every so many days among ten records a day."""
+    return [one for day in range(first, last) for one in day_of(day, day + 1, 0 if day % every else 1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("days", "since", "verdict", "remedy"),
+    [(30, 28, "unknown", "so few complaints came before (4 of 280)"), (120, 120, "fallen", ""), (360, 182, "fallen", "")],
+)
+def test_of_few_complaints_all_days_since_are_waited_for(days: int, since: int, verdict: str, remedy: str) -> None:
+    seen = found(few(0, 56, 7), few(56, 56 + days, 1000), today=OPENED + timedelta(days=days))
+    assert seen.verdict == verdict and remedy in seen.remedy
+    assert seen.recent_days and (seen.recent_days.last - seen.recent_days.first).days + 1 == since
+    assert found(few(0, 56, 7), few(56, 56 + days, 7), today=OPENED + timedelta(days=days)).verdict != "fallen"
+
+
+def test_what_came_long_before_is_held_against_what_came_since() -> None:
+    seen = found(day_of(-200, -140, 3, 5), day_of(56, 91, 0, 10))
+    assert seen.verdict == "fallen" and (seen.before.value, seen.before.n) == (0.6, 300)
+    assert seen.before_days and seen.before_days.last == OPENED - timedelta(days=28)
+
+
+def test_the_four_weeks_that_made_the_issue_are_left_out_of_before() -> None:
+    by_chance = found(day_of(0, 28, 3, 50), day_of(28, 56, 4, 50), day_of(56, 91, 3, 50))
+    assert by_chance.before.value == 0.06 and by_chance.verdict == "unchanged"
+    risen = found(day_of(0, 28, 1, 50), day_of(28, 56, 8, 50), day_of(56, 91, 1, 50))
+    assert risen.before.value == 0.16 and risen.verdict == "fallen"
+
+
+def test_a_fall_shows_twice_fourteen_days_apart() -> None:
+    days = [day_of(0, 56, 3, 10), day_of(56, 77, 3, 10), day_of(77, 120, 1, 10)]
+    seen = {day: found(*days, today=MONDAY + timedelta(days=day)) for day in (90, 100, 110)}
+    assert {day: one.verdict for day, one in seen.items()} == {90: "unknown", 100: "unknown", 110: "fallen"}
+    assert "14 days ago" in seen[90].remedy and seen[90].p is not None and seen[90].p <= 0.02
+
+
+def test_complaints_that_stay_are_hardly_ever_told_as_fallen_however_often_one_looks() -> None:
+    made = [row(at, "use", "technology-", at=MONDAY + timedelta(days=at // 10), scope="service_complaint") for at in range(196 * 10)]
+    told, rng, opened = frame(made), np.random.default_rng(7), MONDAY + timedelta(days=83)
+
+    def falls() -> bool:
+        drawn = Codes(("service_complaint", "neither"), (rng.random(len(made)) >= 0.1).astype(np.int32))
+        days = {"stage": "use", "factor": "technology", "opened": opened}
+        looks = (inflow_of(replace(told, scope=drawn), **days, today=opened + timedelta(days=day)) for day in range(14, 113, 7))
+        return any(look.verdict == "fallen" for look in looks)
+
+    assert sum(falls() for _ in range(30)) <= 2

@@ -142,7 +142,7 @@ def test_the_inflow_of_a_cause_falls_alone_and_is_not_known_where_what_has_no_ve
     for text, verdict in zip((LATE, WET), verdicts, strict=True):
         held = np.array([text in one.texts for one in made]) & has
         within = Within("m-1", np.ones(len(made), dtype=bool), held, ~has, 1.0)
-        days = {"opened": MONDAY + timedelta(days=20), "today": MONDAY + timedelta(days=45)}
+        days = {"opened": MONDAY + timedelta(days=20), "today": MONDAY + timedelta(days=60)}
         found = inflow_of(told, stage="purchase", factor="fulfilment", **days, within=within)
         assert found.told is not None and (found.verdict, found.told.without) == (verdict, unknown)
         assert verdict != "unknown" or f"{unknown} of {80 + late + wet + unknown} complaints have no vector of m-1" in found.remedy

@@ -123,6 +123,8 @@ def test_it_closes_only_when_complaints_have_fallen(office: Office) -> None:
     assert refused.status_code == 409 and "has not" in refused.text and status_of(office) == ["open"]
     assert browser.send(path, path, {"status": "mending"}).status_code == 303
     say(office, 40, days_ago=2, is_complaint=False)
+    assert "14 days ago" in browser.page(path).words and browser.send(path, path, {"status": "closed"}).status_code == 409
+    say(office, 40, days_ago=20, is_complaint=False)
     assert "▼ fallen" in browser.page(path).words
     assert browser.send(path, path, {"status": "closed"}).status_code == 303 and status_of(office) == ["closed"]
     say(office, 40, days_ago=1, is_complaint=True)
@@ -185,8 +187,9 @@ def test_two_causes_of_one_cell_are_two_issues_of_which_one_falls_also_after_a_p
     assert [dict(form["fields"]).get("cause") for form in browser.page(PATH).forms if form["action"] == PATH] == [None]
     assert "rain soaked" in browser.page(paths[1]).words and browser.page(paths[0]).undefined == set()
     backdate(office, 50)
-    say(office, 70, days_ago=2, is_complaint=False)
-    say_cause(office, WET, 1, 30, days_ago=2)
+    for days_ago in (20, 2):
+        say(office, 70, days_ago=days_ago, is_complaint=False)
+        say_cause(office, WET, 1, 30, days_ago=days_ago)
     found = told(office)
     check(schema_of("/v1/issues/{issue_id}", "get", 200, "application/json"), found["came late"])
     assert found["came late"]["inflow"]["verdict"] == "fallen" != found["rain soaked"]["inflow"]["verdict"]

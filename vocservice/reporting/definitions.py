@@ -150,9 +150,12 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "inflow": Definition(
             "Inflow of an issue",
             "Service complaints that blame the factor at the stage, as a share of records with a scope: the last four weeks since it "
-            "was opened against the eight before. Fallen or risen: z test of two proportions (Fisher’s exact test for few), p ≤ 0.05. "
-            "Not known before two weeks have passed or with fewer than 30 records on a side. Of one cause: its complaints among the "
-            "customers who did not make it; not known where complaints without a vector could change what is said.",
+            "was opened against the eight weeks that ended four weeks before, or against these four where they had risen beyond chance "
+            "(p ≤ 0.0001). Where so few complaints come that none at all would be no clear fall: up to 26 weeks since, all the time "
+            "before. Fallen: z test of two proportions (Fisher’s exact test for few), p ≤ 0.02 now and as it stood 14 days ago; risen: "
+            "p ≤ 0.05. Not known before two weeks have passed, with fewer than 30 records on a side, or with so few complaints that no "
+            "fall could show. Of one cause: its complaints among the customers who did not make it; not known where complaints without "
+            "a vector could change what is said.",
         ),
         "new": Definition(
             "New themes",

@@ -25,6 +25,8 @@ _EXAMPLE = {
         "verdict": "fallen",
         "remedy": "",
         "told": None,
+        "before_days": {"first": "2025-11-11", "last": "2026-01-05"},
+        "recent_days": {"first": "2026-02-03", "last": "2026-03-02"},
         "weeks": [{"monday": "2026-02-23", "complaints": 6, "records": 48, "is_after": True}],
     },
 }

@@ -103,7 +103,7 @@ class Inflows:
         from vocservice.reporting.draws import threshold
         from vocservice.reporting.inflow import complaints_of, counted
 
-        rows = counted(self._frame, opened=issue.opened_on, today=self._looking.today) & half
+        rows = counted(self._frame, today=self._looking.today) & half
         complaints = rows & complaints_of(self._frame, issue.stage, issue.factor)
         limit = threshold(self._customers[complaints], SAMPLE)
         looked = self._customers <= limit
