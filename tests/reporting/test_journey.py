@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vocservice.records import Evidence, Factor, Label
+from vocservice.reporting.frame import Frame
 from vocservice.reporting.journey import Cell, Journey, channel_mix, compare, journey_map
+from vocservice.reporting.page import look_of
 from vocservice.reporting.rows import stages_of
 
 from .made import frame, row, rows
@@ -113,3 +116,51 @@ def test_a_group_counts_each_record_that_blames_any_of_its_factors_once() -> Non
     before, after = frame(rows(20, "use", "technology- ease_of_use-")), frame(rows(20, "use", "courtesy+", start=90))
     (group,) = [change for change in compare(before, after, names=("a", "b")).groups if change.before.value]
     assert (group.before.value, group.after.value, group.verdict) == (1.0, 0.0, "down")
+
+
+def of_customers(count: int, each: int, factors: str, *, start: int = 0) -> Frame:
+    return frame([row(start + at, "use", factors, subject=f"c{start}-{at // each}", level=-1) for at in range(count * each)])
+
+
+@pytest.mark.parametrize(("customers", "each", "look"), [(1, 6, "unknown"), (4, 9, "unknown"), (5, 1, "bad3"), (5, 6, "bad3")])
+def test_a_cell_is_painted_by_customers_not_by_records(customers: int, each: int, look: str) -> None:
+    one = cell(journey_map(of_customers(customers, each, "technology-")), "use", "technology")
+    assert (one.n, one.negative, look_of(one)) == (customers * each, customers * each, look)
+    once = cell(journey_map(of_customers(customers, 1, "technology-")), "use", "technology")
+    assert (one.net.low, one.net.high) == (once.net.low, once.net.high)
+
+
+def test_one_who_writes_most_of_a_cell_does_not_paint_it() -> None:
+    loud = [row(900 + at, "use", "technology-", subject="loud") for at in range(30)]
+    one = cell(journey_map(frame(rows(8, "use", "technology+"), loud)), "use", "technology")
+    assert one.net.value == pytest.approx(-22 / 38) and look_of(one) == "even"
+
+
+def test_one_customer_changes_nothing() -> None:
+    loud = [row(900 + at, "use", "fulfilment-", subject="loud") for at in range(25)]
+    found = compare(frame(rows(300, "use", "courtesy+")), frame(rows(295, "use", "courtesy+", start=1000), loud), names=("a", "b"))
+    (change,) = [one for one in found.changes if one.p is not None]
+    assert (change.stage, change.factor, change.after.n, change.verdict) == ("use", "fulfilment", 320, "unclear")
+    assert change.after.value == pytest.approx(25 / 320) and change.p is not None and change.p > 0.4
+    assert {one.verdict for one in found.groups if one.p is not None} == {"unclear"}
+
+
+def test_where_nothing_changed_customers_who_write_often_make_no_change() -> None:
+    """What a customer says five times is one voice: 20 pairs of sets of the same kind of customers."""
+    draw = np.random.default_rng(3)
+
+    def side(start: int) -> Frame:
+        late = draw.random(60) < 0.2
+        return frame(*([row(start + 5 * at + more, "use", "fulfilment-" if late[at] else "courtesy+", subject=f"{start}-{at}")
+                        for more in range(5)] for at in range(60)))  # fmt: skip
+
+    assert sum(bool(compare(side(0), side(1000), names=("a", "b")).clear) for _ in range(20)) <= 2
+
+
+def test_a_longer_period_of_the_same_customers_is_no_change() -> None:
+    """Each blames one of four records: of ten weeks as of four."""
+    sides = [
+        frame([row(at, "use", "" if at % 4 else "fulfilment-", subject=f"c{at // each}") for at in range(80 * each)]) for each in (4, 40)
+    ]
+    (change,) = [one for one in compare(*sides, names=("a", "b")).changes if one.p is not None]
+    assert (change.before.value, change.after.value, change.p) == (0.25, 0.25, 1.0)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vocservice.reporting.estimate import share
 from vocservice.reporting.stats import (
     benjamini_hochberg,
     beta_binomial,
@@ -24,6 +25,22 @@ from vocservice.reporting.stats import (
     upper_gamma,
     wilson,
 )
+
+
+def test_a_share_of_none_begins_at_zero_and_one_of_all_ends_at_one() -> None:
+    for n in range(1, 200):
+        assert wilson(0, n)[0] == 0.0 and wilson(n, n)[1] == 1.0
+        assert not share(0, n).is_clear
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [([5.0] * 5, 5 - 4 * 0.4345, 5.0), ([3.0] * 20, 3 - 2 * 0.1611, 3 + 2 * 0.1611), ([1.0] * 4 + [2.0], 1.0, 1.7552)],
+    ids=["all at the end", "all in the middle", "beyond the end"],
+)
+def test_a_mean_stays_on_its_scale_and_equal_values_are_not_certainty(values: list[float], low: float, high: float) -> None:
+    """By hand: Wilson's high of 0 of 5 and of 0 of 20; 1.2 ± 2.7764 x 0.2."""
+    assert list(mean_interval(np.array(values), (1.0, 5.0))) == [pytest.approx(end, abs=1e-3) for end in (low, high)]
 
 
 def close(*values: float) -> list[object]:
@@ -129,5 +146,5 @@ def test_few_values_have_a_wider_interval(freedom: int, quantile: float) -> None
     """Quantiles of Student's t as tables have them."""
     assert t95(freedom) == pytest.approx(quantile, abs=1e-3)
     values = np.linspace(0, 1, freedom + 1)
-    low, high = mean_interval(values)
+    low, high = mean_interval(values, (-9.0, 9.0))
     assert (high - low) / 2 == pytest.approx(quantile * values.std(ddof=1) / math.sqrt(freedom + 1), abs=1e-3)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vocservice.reporting.findings import anomalies_of
 from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Codes
 from vocservice.reporting.rows import Row
@@ -62,6 +63,29 @@ def test_the_day_in_progress_is_no_low(is_kept: bool, verdict: str) -> None:
     volume = next(one for one in made.series if (one.figure, one.bucket) == ("records", "day"))
     assert volume.points[-1].start == last
     assert (volume.points[-1].is_partial, volume.points[-1].verdict) == (not is_kept, verdict)
+
+
+@pytest.mark.parametrize(
+    ("silent", "is_live", "weeks"),
+    [(21, True, 14), (21, False, 11), (56, True, 19), (57, True, 11), (0, True, 11)],
+    ids=["three weeks", "a file ends", "eight weeks", "long ago", "none"],
+)
+def test_a_feed_that_dies_is_told(silent: int, is_live: bool, weeks: int) -> None:
+    """Eleven weeks of some fifty records, then none."""
+    usual = [week(number, 50 + number % 4, 10) for number in range(11)]
+    until = MONDAY + timedelta(days=76 + silent)
+    found = series_of(frame(*usual), buckets=("week",), whole_until=until, is_live=is_live)
+    volume = next(one for one in found if one.figure == "records")
+    assert len(volume.points) == weeks and {len(one.points) for one in found} == {weeks}
+    told = [(point.start, point.n, point.verdict) for point in volume.anomalies]
+    assert told[:1] == ([(MONDAY + timedelta(days=77), 0, "low")] if weeks > 11 else [])
+
+
+def test_silent_days_are_in_the_findings_of_a_watch() -> None:
+    found = [rows(30 + number % 3, start=100 * number, at=MONDAY + timedelta(days=number)) for number in range(40)]
+    said = [one.said for one in anomalies_of(frame(*found), today=MONDAY + timedelta(days=42))]
+    assert any(one.startswith(f"Records, day {MONDAY + timedelta(days=41)}: n = 0; expected ") and ", q = " in one for one in said)
+    assert list(anomalies_of(frame(*found), today=MONDAY + timedelta(days=40))) == []
 
 
 def test_the_weekday_is_no_anomaly() -> None:

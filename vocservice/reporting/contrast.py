@@ -11,6 +11,7 @@ from vocservice.reporting.journey import Comparison, Gap, compare, corrected, ga
 from vocservice.reporting.report import anchor_set, plain
 from vocservice.reporting.rows import Row
 from vocservice.reporting.trends import Split, figures_of, splits
+from vocservice.reporting.voices import counted
 from vocservice.taxonomy import Taxonomy
 
 FORMAT = 1
@@ -67,15 +68,13 @@ def contrast(frame: Frame, first: Bools, second: Bools, *, names: tuple[str, str
 
 def _gaps(before: Frame, after: Frame) -> Iterator[Gap]:
     """The shares that belong to no factor: those of the factors stand in the map."""
-    found = [figures_of(frame) for frame in (before, after)]
-    for name in found[0]:
-        if name.removesuffix("-") not in before.factor_keys:
-            yield gap(name, *(_counted(figures[name]) for figures in found))
+    first, second = (counted(frame, dict(_shares(frame))) for frame in (before, after))
+    for name in first:
+        yield gap(name, first[name], second[name])
 
 
-def _counted(figure: tuple[Bools, Bools]) -> tuple[int, int]:
-    hits, among = figure
-    return int((hits & among).sum()), int(among.sum())
+def _shares(frame: Frame) -> Iterator[tuple[str, tuple[Bools, Bools]]]:
+    yield from ((name, pair) for name, pair in figures_of(frame).items() if name.removesuffix("-") not in frame.factor_keys)
 
 
 def _alone(before: Frame, after: Frame) -> Iterator[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vocservice.reporting.stats import mean_interval, net_interval, wilson
+from vocservice.reporting.voices import Heard
 
 MIN_N = 5
 
@@ -28,26 +29,34 @@ class Estimate:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
-def share(hits: int, n: int, *, least: int = MIN_N) -> Estimate:
-    """A share with its Wilson interval."""
-    if n < max(least, 1):
+def share(hits: int, n: int, *, heard: Heard | None = None, least: int = MIN_N) -> Estimate:
+    """A share with its Wilson interval.
+
+    Args:
+        heard: who is behind the n; a customer a record by default.
+        least: how many customers it needs.
+    """
+    who = heard or Heard(n, n)
+    if who.customers < max(least, 1):
         return Estimate(n)
-    low, high = wilson(hits, n)
+    low, high = wilson(hits * (who.worth / n), who.worth)
     return Estimate(n, hits / n, low, high)
 
 
-def net(positive: int, negative: int, n: int, *, least: int = MIN_N) -> Estimate:
-    """(positive - negative) / n with its interval."""
-    if n < max(least, 1):
+def net(positive: int, negative: int, n: int, *, heard: Heard | None = None, least: int = MIN_N) -> Estimate:
+    """(positive - negative) / n with its interval; the rest as of a share."""
+    who = heard or Heard(n, n)
+    if who.customers < max(least, 1):
         return Estimate(n)
-    low, high = net_interval(positive, negative, n)
+    part = who.worth / n
+    low, high = net_interval(positive * part, negative * part, who.worth)
     return Estimate(n, (positive - negative) / n, low, high)
 
 
-def mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], *, least: int = MIN_N) -> Estimate:
-    """A mean with its interval; NaN is left out."""
+def mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], *, bounds: tuple[float, float], least: int = MIN_N) -> Estimate:
+    """A mean with its interval, within the bounds of its scale; NaN is left out."""
     values = values[~np.isnan(values)]
     if len(values) < max(least, 2):
         return Estimate(len(values))
-    low, high = mean_interval(values)
+    low, high = mean_interval(values, bounds)
     return Estimate(len(values), float(values.mean()), low, high)

@@ -15,6 +15,7 @@ from vocservice.reporting.page import expected_text, shown_changes
 from vocservice.reporting.report import DRAWN
 from vocservice.reporting.scope import promotion_ladder
 from vocservice.reporting.trends import DAYS, Point, Series, figures_of, series_of
+from vocservice.reporting.voices import counted
 from vocservice.taxonomy import Taxonomy
 
 FIGURE, CHANGE, ANOMALY, ISSUE, THEME = "figure", "change", "anomaly", "issue", "theme"
@@ -95,7 +96,7 @@ def anomalies_of(frame: Frame, *, today: date) -> Iterator[Finding]:
         today: the day that is not over.
     """
     first = today - timedelta(days=EARLIER_DAYS)
-    found = [(one, point) for one in series_of(frame, whole_until=today - timedelta(days=1)) for point in one.anomalies]
+    found = [(one, point) for one in series_of(frame, whole_until=today - timedelta(days=1), is_live=True) for point in one.anomalies]
     recent = [(one, point) for one, point in found if _last(one, point) >= first]
     for series, point in sorted(recent, key=lambda pair: (-_last(*pair).toordinal(), pair[0].bucket, pair[0].figure)):
         key = f"{ANOMALY}:{series.bucket}:{point.start}:{series.figure}:{point.verdict}"
@@ -113,11 +114,8 @@ def _said(days: Days) -> str:
 def _figures(frame: Frame, sides: Sequence[Bools]) -> Iterator[Finding]:
     """The followed shares, moved or not."""
     followed = {name: pair for name, pair in figures_of(frame).items() if name in DRAWN}
-    gaps = []
-    for name, (hits, among) in followed.items():
-        counts = [(int((hits & among & side).sum()), int((among & side).sum())) for side in sides]
-        gaps.append(gap(name, counts[0], counts[1]))
-    for one in corrected(gaps):
+    before, after = (counted(frame, {name: (hits, among & side) for name, (hits, among) in followed.items()}) for side in sides)
+    for one in corrected([gap(name, before[name], after[name]) for name in followed]):
         yield Finding(FIGURE, f"{words.figure_name(frame.taxonomy, one.figure)}: {_gap_text(one)}")
 
 
@@ -139,7 +137,7 @@ def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[F
     for rung in promotion_ladder(frame, ()):
         if rung.step == "candidate" and (rung.stage, rung.factor) not in issues:
             counts = f"{rung.records} complaints of {rung.customers} customers"
-            held = f"{rung.ratio:.1f} times {rung.base}, {rung.expected:.1f} expected, q = {rung.q:.2g}"
+            held = f"{rung.ratio:.1f} times {rung.base}, {rung.expected:.1f} customers expected, q = {rung.q:.2g}"
             key = f"{ISSUE}:{rung.stage}:{rung.factor}"
             yield Finding(ISSUE, f"{words.cell_name(frame.taxonomy, rung.stage, rung.factor)}: {counts}, {held}", key)
 

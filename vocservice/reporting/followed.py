@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from vocservice.reporting.frame import NEGATIVE, Bools, Floats, Frame
-from vocservice.reporting.journey import Gap, corrected, gap
+from vocservice.reporting.journey import corrected, gap
 from vocservice.reporting.scores import nps_of
 from vocservice.reporting.trends import BOTH, Figure
+from vocservice.reporting.voices import counted
 
 SENTIMENT = "mean sentiment"
 SCORE = "mean score, scaled to 0 to 1"
@@ -25,7 +26,8 @@ def followed(before: Frame, after: Frame) -> Mapping[str, Figure]:
     first = _FIRST if any(scale.kind == "nps" for scale in (*before.scales, *after.scales)) else {
         name: figure for name, figure in _FIRST.items() if name != NPS}  # fmt: skip
     others = dict(_others(before))
-    gaps = corrected([_gap(name, figure, before, after) for name, figure in others.items()])
+    counts = [counted(frame, {name: figure(frame) for name, figure in others.items()}) for frame in (before, after)]
+    gaps = corrected([gap(name, counts[0][name], counts[1][name]) for name in others])
     moved = sorted((one for one in gaps if one.verdict in ("up", "down")), key=lambda one: -abs(one.difference.value or 0.0))
     return {**first, **{one.figure: others[one.figure] for one in moved[:MOST_MOVED]}}
 
@@ -33,11 +35,6 @@ def followed(before: Frame, after: Frame) -> Mapping[str, Figure]:
 def is_share(figure: str) -> bool:
     """Whether a followed figure is a share of records; else it is a mean or a balance."""
     return figure not in (SENTIMENT, *OWN)
-
-
-def _gap(name: str, figure: Figure, before: Frame, after: Frame) -> Gap:
-    counts = [(int(values[mask].sum()), int(mask.sum())) for values, mask in (figure(before), figure(after))]
-    return gap(name, counts[0], counts[1])
 
 
 def _others(frame: Frame) -> Iterator[tuple[str, Figure]]:

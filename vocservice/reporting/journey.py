@@ -1,10 +1,11 @@
 """A frame in, the journey map out: stage by factor with counts, net sentiment and interval; and what changed between two frames.
 
-A cell counts records: a factor occurs once in a record and stands at the stages whose evidence it shares.
+A cell counts records: a factor occurs once in a record and stands at the stages whose evidence it shares. What is clear of a cell, and what
+changed, counts customers.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -16,11 +17,11 @@ from vocservice.reporting.stats import (
     Z95,
     benjamini_hochberg,
     chi_square,
-    difference_interval,
     interval_from_both,
     total_variation,
     two_proportions,
 )
+from vocservice.reporting.voices import Counted, Heard, Voices, heard_in
 
 CLEAR_Q = 0.05
 MIX_DISTANCE = 0.1
@@ -174,9 +175,10 @@ class _Signs:
     def of(cls, frame: Frame) -> "_Signs":
         return cls(frame.level > 0, frame.level < 0, ~np.isnan(frame.level))
 
-    def within(self, mask: Bools) -> tuple[int, int, int]:
-        """How many rows of a mask each holds."""
-        return count_of(self.positive & mask), count_of(self.negative & mask), count_of(self.told & mask)
+    def net_within(self, mask: Bools, subjects: Ints, least: int) -> Estimate:
+        """The net sentiment of the rows of a mask, given the customer of each row."""
+        counts = count_of(self.positive & mask), count_of(self.negative & mask), count_of(self.told & mask)
+        return net(*counts, heard=Heard.of(subjects[self.told & mask]), least=least)
 
 
 def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
@@ -184,31 +186,25 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
 
     Args:
         frame: the records.
-        least: how many records a figure needs; below, it is not known.
+        least: how many customers a figure needs; below, it is not known.
     """
-    by_factor = _cube(frame)
     groups = groups_of(frame)
-    by_group = np.stack([by_factor[:, members].sum(axis=1) for members in groups.values()], axis=1) if groups else by_factor[:, :0]
+    by_factor = _rows_of(frame, frame.factor_keys, np.arange(len(frame.factor_keys)), least)
+    by_group = _rows_of(frame, tuple(groups), _group_of(groups, len(frame.factor_keys)), least)
     signs = _Signs.of(frame)
-    stages = tuple(
-        _stage(frame, signs, at, _cells(key, frame.factor_keys, by_factor[at], least), _cells(key, groups, by_group[at], least), least)
-        for at, key in enumerate(frame.stage_keys)
-    )
-    elsewhere = _cells(None, frame.factor_keys, by_factor[NONE], least)
+    stages = tuple(_stage(frame, signs, at, by_factor[at], by_group[at], least) for at in range(len(frame.stage_keys)))
+    elsewhere = by_factor[NONE]
     return Journey(len(frame), stages, elsewhere, tuple(_totals(frame, least)), tuple(groups))
 
 
 def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int = MIN_N) -> Comparison:
     """What is blamed more or less often in `after` than in `before`, corrected for the number of cells tested."""
     maps = journey_map(before, least=least), journey_map(after, least=least)
-    found = [
-        Change(*_shares((a.negative, len(before)), (b.negative, len(after)), least), a.stage, a.factor)
-        for a, b in zip(maps[0].cells(), maps[1].cells(), strict=True)
-    ]
-    groups = [
-        Change(*_shares((a, len(before)), (b, len(after)), least), *cell)
-        for cell, a, b in zip(_group_cells(before), _blaming(before), _blaming(after), strict=True)
-    ]
+    voices = Voices.of(before.subject), Voices.of(after.subject)
+    cells = (_blamed(frame, journey, own) for frame, journey, own in zip((before, after), maps, voices, strict=True))
+    found = [Change(*_shares(a, b, least), cell.stage, cell.factor) for cell, a, b in zip(maps[0].cells(), *cells, strict=True)]
+    by_group = _blaming(before, voices[0]), _blaming(after, voices[1])
+    groups = [Change(*_shares(a, b, least), *cell) for cell, a, b in zip(_group_cells(before), *by_group, strict=True)]
     shifts = tuple(corrected([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
     changes, mix = tuple(corrected(found)), channel_mix(before, after)
     return Comparison(*names, len(before), len(after), changes, shifts, maps, mix, tuple(corrected(groups)))
@@ -236,8 +232,17 @@ def _group_cells(frame: Frame) -> Iterator[tuple[str, str]]:
     yield from ((stage, group) for group in groups_of(frame) for stage in frame.stage_keys)
 
 
-def _blaming(frame: Frame) -> Iterator[int]:
-    """How many records blame any factor of a group at a stage, in the order of `_group_cells`."""
+def _blamed(frame: Frame, journey: Journey, voices: Voices) -> Iterator[Counted]:
+    """How many blame each cell of the map."""
+    places, width = frame.blamed(), len(frame.factor_keys)
+    weights = voices.weights[places.row]
+    told = np.bincount(places.stage * width + places.factor, weights, len(frame.stage_keys) * width)
+    for cell, own in zip(journey.cells(), told.tolist(), strict=True):
+        yield Counted(cell.negative, len(frame), own, voices.heard)
+
+
+def _blaming(frame: Frame, voices: Voices) -> Iterator[Counted]:
+    """How many blame any factor of a group at a stage, in the order of `_group_cells`."""
     places = frame.blamed()
     for members in groups_of(frame).values():
         held = np.zeros((len(frame.stage_keys), len(frame)), dtype=bool)
@@ -245,39 +250,45 @@ def _blaming(frame: Frame) -> Iterator[int]:
         is_member[members] = True
         is_here = is_member[places.factor]
         held[places.stage[is_here], places.row[is_here]] = True
-        yield from map(count_of, held)
+        yield from map(voices.counted, held)
 
 
-def _cube(frame: Frame) -> Ints:
-    """(stages + 1, factors, polarities) counts; the last stage is none."""
-    stages, factors = len(frame.stage_keys) + 1, len(frame.factor_keys)
-    places = frame.places
-    flat = ((places.stage + 1) * factors + places.factor) * 3 + places.polarity
-    found = np.bincount(flat, minlength=stages * factors * 3).reshape(stages, factors, 3).astype(np.int64)
-    return np.roll(found, -1, axis=0)
+def _group_of(groups: Mapping[str, list[int]], factors: int) -> Ints:
+    """(factors,) the number of the group of each."""
+    found = np.zeros(factors, dtype=np.int64)
+    for at, members in enumerate(groups.values()):
+        found[members] = at
+    return found
 
 
-def _cells(stage: str | None, keys: Iterable[str], counts: Ints, least: int) -> tuple[Cell, ...]:
-    return tuple(_cell(stage, key, counts[at], least) for at, key in enumerate(keys))
+def _rows_of(frame: Frame, keys: Sequence[str], column: Ints, least: int) -> Sequence[tuple[Cell, ...]]:
+    """The cells of each stage, and at last those of none, given the column of each factor."""
+    stages, width, places = (*frame.stage_keys, None), len(keys), frame.places
+    flat = (places.stage % len(stages)) * width + column[places.factor]
+    count = len(stages) * width
+    counts = np.bincount(flat * 3 + places.polarity, minlength=count * 3).reshape(count, 3)
+    heard = heard_in(flat, frame.subject[places.row], count=count)
+    cells = [_cell(stages[at // width], keys[at % width], counts[at], heard[at], least) for at in range(count)]
+    return [tuple(cells[at : at + width]) for at in range(0, count, width)] if width else [()] * len(stages)
 
 
-def _cell(stage: str | None, factor: str, counts: Ints, least: int) -> Cell:
+def _cell(stage: str | None, factor: str, counts: Ints, heard: Heard, least: int) -> Cell:
     positive, negative, mixed = (int(counts[at]) for at in (POSITIVE, NEGATIVE, MIXED))
     n = positive + negative + mixed
-    return Cell(stage, factor, n, positive, negative, mixed, net(positive, negative, n, least=least))
+    return Cell(stage, factor, n, positive, negative, mixed, net(positive, negative, n, heard=heard, least=least))
 
 
 def _stage(frame: Frame, signs: "_Signs", at: int, cells: tuple[Cell, ...], groups: tuple[Cell, ...], least: int) -> Stage:
     here = frame.stages[:, at]
-    n, (positive, negative, told) = count_of(here), signs.within(here)
-    sentiment = net(positive, negative, told, least=least)
+    n, sentiment = count_of(here), signs.net_within(here, frame.subject, least)
     return Stage(frame.stage_keys[at], n, share(n, len(frame), least=least), sentiment, cells, groups)
 
 
 def _totals(frame: Frame, least: int) -> Iterator[FactorTotal]:
     for at, key in enumerate(frame.factor_keys):
         counts = [count_of(frame.factors[:, at] == polarity) for polarity in (POSITIVE, NEGATIVE, MIXED)]
-        cell = _cell(None, key, np.array(counts, dtype=np.int64), least)
+        heard = Heard.of(frame.subject[frame.factors[:, at] != NONE])
+        cell = _cell(None, key, np.array(counts, dtype=np.int64), heard, least)
         group = frame.taxonomy["factors"][key].group or "other"
         yield FactorTotal(key, group, frame.owner_of(key), cell, share(cell.n, len(frame), least=least))
 
@@ -287,21 +298,27 @@ def _counts(frame: Frame, names: Sequence[str]) -> Ints:
     return np.array([*(found.get(name, 0) for name in names), int((frame.channel.codes < 0).sum())], dtype=np.int64)
 
 
-def gap(figure: str, before: tuple[int, int], after: tuple[int, int], *, least: int = MIN_N) -> Gap:
-    """A share in two sets, each as (hits, n), not corrected yet."""
+def gap(figure: str, before: Counted, after: Counted, *, least: int = MIN_N) -> Gap:
+    """A share in two sets, not corrected yet."""
     return Gap(*_shares(before, after, least), figure)
 
 
-def _shares(
-    before: tuple[int, int], after: tuple[int, int], least: int
-) -> tuple[Estimate, Estimate, Estimate, float | None, float | None, str]:
-    """Both shares, their difference, p, no q yet, and what can be said so far."""
-    estimates = share(*before, least=least), share(*after, least=least)
-    if before[0] + after[0] < least or not all(estimate.is_known for estimate in estimates):
-        return *estimates, Estimate(before[0] + after[0]), None, None, "unknown"
-    low, high = difference_interval(*before, *after)
-    difference = Estimate(before[0] + after[0], after[0] / after[1] - before[0] / before[1], low, high)
-    return *estimates, difference, two_proportions(*before, *after), None, "unclear"
+def _shares(before: Counted, after: Counted, least: int) -> tuple[Estimate, Estimate, Estimate, float | None, float | None, str]:
+    """Both shares of records, their difference, p of the shares of customers, no q yet, and what can be said so far."""
+    a, b = (share(one.hits, one.n, heard=one.heard, least=least) for one in (before, after))
+    hits = before.hits + after.hits
+    if hits < least or a.value is None or b.value is None or a.low is None or a.high is None or b.low is None or b.high is None:
+        return a, b, Estimate(hits), None, None, "unknown"
+    low, high = interval_from_both((a.value, a.low, a.high), (b.value, b.low, b.high))
+    return a, b, Estimate(hits, b.value - a.value, low, high), _p_of(before, after), None, "unclear"
+
+
+def _p_of(before: Counted, after: Counted) -> float:
+    """Two-sided, of customers; one where they do not move the way that records do."""
+    moved = after.voices / after.heard.customers - before.voices / before.heard.customers
+    if moved * (after.hits / after.n - before.hits / before.n) <= 0:
+        return 1.0
+    return two_proportions(round(before.voices), before.heard.customers, round(after.voices), after.heard.customers)
 
 
 def corrected(found: Sequence[One]) -> Iterator[One]:

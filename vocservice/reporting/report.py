@@ -67,6 +67,7 @@ class Wish:
         cause_customers: how many different customers must stand behind a cause of the ladder; no fewer than of the two others.
         since, until: the period, both days included; null is open. Undated records are in none.
         mended: what the issues of the workspace say was mended; without issues nothing is known to be.
+        is_live: records still come in, so that days without any count. Not where a filter leaves out the last days.
     """
 
     today: date
@@ -81,6 +82,7 @@ class Wish:
     until: date | None = None
     mended: tuple[Mended, ...] = ()
     target: str | None = None
+    is_live: bool = False
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -228,7 +230,7 @@ def report_of(
         journey=journey_map(frame),
         scope=_unnamed(scope) if wish.is_kept else scope,
         drivers=drivers[0],
-        series=series_of(frame, whole_until=_whole_until(wish)) if later else (),
+        series=series_of(frame, whole_until=_whole_until(wish), is_live=wish.is_live) if later else (),
         handovers=handovers_of(frame),
         comparison=compare(sides[0], sides[1], names=names) if sides else None,
         comparison_is_default=not (wish.compared or wish.since),
@@ -328,12 +330,19 @@ def _compared(whole: Frame, frame: Frame, wish: Wish) -> tuple[tuple[Frame, ...]
     if not wish.compared and wish.since:
         return _before(whole, frame, wish.since, wish.until)
     if not wish.compared:
-        return _taken(frame, periods(frame) or ()), ("the four weeks before", "the last four weeks")
+        return _taken(frame, periods(frame) or ()), _weeks_named(frame)
     masks = tuple(_mask(frame, where) for where in wish.compared)
     if len(masks) == 1:
         others = _known(frame, wish.compared[0].column) & ~masks[0]
         return _taken(frame, (others, masks[0])), ("all others", wish.compared[0].name)
     return _taken(frame, masks), (wish.compared[0].name, wish.compared[1].name)
+
+
+def _weeks_named(frame: Frame) -> tuple[str, str]:
+    """The last four weeks that have records and the four before, each with its days: they may be long ago."""
+    last = date.fromordinal(max(int(frame.day.max(initial=0)), 56))
+    days = [last - timedelta(days=back) for back in (55, 28, 27, 0)]
+    return f"the four weeks before, {days[0]} to {days[1]}", f"the last four weeks, {days[2]} to {days[3]}"
 
 
 def _taken(frame: Frame, masks: Sequence[Bools]) -> tuple[Frame, ...]:
@@ -410,7 +419,8 @@ def _scores(frame: Frame) -> tuple[ScoreFigure, ...]:
         places = frame.score[frame.scale.codes == at]
         judged = nps_of(places)
         nps = net(int((judged > 0).sum()), int((judged < 0).sum()), len(places)) if scale.kind == "nps" else None
-        found.append(ScoreFigure(scale.name, scale.is_assumed, mean(scale.low + places * (scale.high - scale.low)), nps))
+        values = scale.low + places * (scale.high - scale.low)
+        found.append(ScoreFigure(scale.name, scale.is_assumed, mean(values, bounds=(scale.low, scale.high)), nps))
     return tuple(found)
 
 
@@ -435,6 +445,6 @@ def _segment(name: str, frame: Frame) -> Segment:
         net(int((told > 0).sum()), int((told < 0).sum()), len(told)),
         share(int(frame.is_service.sum()), scoped),
         share(int(frame.is_experience.sum()), scoped),
-        mean(values),
+        mean(values, bounds=(scale.low, scale.high) if scale else (0.0, 1.0)),
         scale.name if scale else POOLED,
     )

@@ -25,7 +25,7 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
     share, spread = hits / n, Z95**2 / n
     centre = (share + spread / 2) / (1 + spread)
     half = Z95 / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return max(centre - half, 0.0) if hits else 0.0, min(centre + half, 1.0) if hits < n else 1.0  # without what rounding leaves
 
 
 def net_interval(positive: float, negative: float, n: float) -> tuple[float, float]:
@@ -48,12 +48,21 @@ def interval_from_both(a: tuple[float, float, float], b: tuple[float, float, flo
     return change - math.hypot(b[0] - b[1], a[2] - a[0]), change + math.hypot(b[2] - b[0], a[0] - a[1])
 
 
-def mean_interval(values: Floats) -> tuple[float, float]:
-    """Interval of a mean by Student's t (Student 1908), wider than the normal one where values are few; NaN for fewer than two."""
+def mean_interval(values: Floats, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Interval of a mean by Student's t (Student 1908), wider than the normal one where values are few; NaN for fewer than two.
+
+    Args:
+        bounds: the ends of the scale, where the interval ends too. Equal values do not show how far others lie: as many as Wilson's
+            interval of none lets expect may lie at either end.
+    """
     if len(values) < 2:
         return math.nan, math.nan
+    middle, (least, most) = float(values.mean()), bounds
+    if float(np.ptp(values)) == 0:
+        unseen = wilson(0, len(values))[1]
+        return middle - unseen * (middle - least), middle + unseen * (most - middle)
     half = t95(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return float(values.mean()) - half, float(values.mean()) + half
+    return max(middle - half, least), min(middle + half, most)
 
 
 def t95(freedom: int) -> float:

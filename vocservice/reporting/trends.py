@@ -147,26 +147,31 @@ def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
     return figures | {f"flag {key}": (frame.flags[:, at], everything) for at, key in enumerate(frame.flag_keys)}
 
 
-def series_of(frame: Frame, *, buckets: Sequence[Bucket] = BUCKETS, whole_until: date | None = None) -> tuple[Series, ...]:
+def series_of(
+    frame: Frame, *, buckets: Sequence[Bucket] = BUCKETS, whole_until: date | None = None, is_live: bool = False
+) -> tuple[Series, ...]:
     """Volume and every followed share by week and by day, tested; q is corrected over all points of all series.
 
     Args:
         frame: the records.
         buckets: by which lengths of time.
         whole_until: the last day that is over; by default that of the last record.
+        is_live: records still come in, so the days up to that one count though they have none, eight weeks at most.
     """
     dated = frame.take(frame.day > 0)
     if not len(dated):
         return ()
     end = whole_until.toordinal() if whole_until else int(dated.day.max())
-    return tuple(_corrected([one for bucket in buckets for one in _series(dated, bucket, end)]))
+    last = int(dated.day.max())
+    seen = max(last, end) if is_live and end - last <= 7 * TRAILING_WEEKS else last
+    return tuple(_corrected([one for bucket in buckets for one in _series(dated, bucket, seen, end)]))
 
 
-def _series(frame: Frame, bucket: Bucket, end: int) -> Iterator[Series]:
+def _series(frame: Frame, bucket: Bucket, last: int, end: int) -> Iterator[Series]:
     """Not tested over all yet. Of days only the records of those shown are looked at."""
     if bucket == "day":
         frame = frame.take(frame.day > frame.day.max() - MAX_BUCKETS[bucket])
-    slots = _Slots.of(frame.day, bucket, end)
+    slots = _Slots.of(frame.day, bucket, last, end)
     yield Series("records", bucket, tuple(_volume(slots, bucket)))
     for name, (hits, among) in figures_of(frame).items():
         yield Series(name, bucket, tuple(_points(slots, hits, among, bucket)))
@@ -213,11 +218,11 @@ class _Slots:
     days: tuple[int, int]
 
     @classmethod
-    def of(cls, day: Ints, bucket: Bucket, whole_until: int) -> "_Slots":
-        number = (day - 1) // DAYS[bucket]
-        last = int(number.max())
-        first = max(int(number.min()), last - MAX_BUCKETS[bucket] + 1)
-        return cls(number - first, last - first + 1, first, (int(day.min()), min(int(day.max()), whole_until)))
+    def of(cls, day: Ints, bucket: Bucket, last: int, whole_until: int) -> "_Slots":
+        """Slots up to a day, that of the last record or later."""
+        number, end = (day - 1) // DAYS[bucket], (last - 1) // DAYS[bucket]
+        first = max(int(number.min()), end - MAX_BUCKETS[bucket] + 1)
+        return cls(number - first, end - first + 1, first, (int(day.min()), min(last, whole_until)))
 
     def counts(self, mask: Bools) -> Floats:
         kept = mask & (self.of_record >= 0)
