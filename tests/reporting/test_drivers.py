@@ -236,3 +236,12 @@ def test_what_q_does_not_hold_is_not_clear_anywhere() -> None:
     assert odd.quadrant in (None, "not clear") and not any(one.topic == "Pulls the score down" for one in gist(made))
     page = render(made)
     assert 'class="dot bad"' not in page and f"q = {odd.q:.2g}" in page
+
+
+def test_those_who_all_give_the_same_score_leave_room_for_others() -> None:
+    """Twelve of 1 and 48 of 5: of none in twelve others Wilson's interval lets expect 24 %, of 48 7 %."""
+    told = [row(at, "use", "fulfilment-" if at < 12 else "courtesy+", score=Score("stars", 1 if at < 12 else 5, 5)) for at in range(60)]
+    found = by_name(find_drivers(frame(told)).drivers)
+    late, kind = found["fulfilment-"], found["courtesy+"]
+    assert late.high == pytest.approx(late.impact + 0.2425 * 4, abs=1e-3) and kind.low == pytest.approx(kind.impact - 0.0741 * 4, abs=1e-3)
+    assert all(-4 <= one.low <= one.impact <= one.high <= 4 and one.is_clear for one in (late, kind))

@@ -215,15 +215,19 @@ def test_evidence_that_does_not_fit_its_text_is_shown_alone() -> None:
     ("found", "said"),
     [
         ([], ["There are no records", "not known: n = 0", "no record is dated", "only 0 scored records"]),
-        (rows(1, "use", "technology-", level=-1, scope="both"), ["not known: n = 1", "No cell has that many records"]),
+        (
+            rows(1, "use", "technology-", level=-1, scope="both"),
+            ["not known: n = 1", "No cell has that many records", " 1 record.", "1 record has a scope"],
+        ),
         (rows(3, "use", "technology-", level=-1, scope="both"), ["not known: n = 3", "Not known: there is no transcript"]),
         (rows(20, "use", "brand+", at=MONDAY, level=1, scope="neither"), ["Nothing stands out", "two periods of four weeks"]),
         (rows(20, "use", "brand+", at=date(2099, 1, 1)), ["20 dated after 2026-01-01", "no record is dated"]),
         (rows(20, has_unread_date=True), ["of these 20 with a date that cannot be read", "no record is dated"]),
-        (rows(60, score=Score("nps", 11, 10)), ["60 scores lie outside their scale"]),
+        (rows(60, score=Score("nps", 11, 10)), ["60 scores lie outside their scale", "60 records."]),
+        (rows(1, score=Score("nps", 11, 10)), ["1 score lies outside its scale, or has none, and is not used", "only 0 scored records"]),
         (rows(60, score=Score(None, 4)), ["scale assumed", "all scores are the same"]),
     ],
-    ids=["none", "one", "three", "one week", "future", "unread", "outside", "one label"],
+    ids=["none", "one", "three", "one week", "future", "unread", "outside", "one outside", "one label"],
 )
 def test_little_is_said_where_little_is_known(found: list[Row], said: list[str]) -> None:
     page = render(report(found))
@@ -231,6 +235,14 @@ def test_little_is_said_where_little_is_known(found: list[Row], said: list[str])
     seen = words(page)
     assert [one for one in said if one not in seen] == []
     assert "nan" not in seen.lower().split() and "None" not in seen
+
+
+def test_the_last_four_weeks_are_named_by_their_days() -> None:
+    found = report(rows(9, "use", at=MONDAY), rows(9, "use", start=50, at=MONDAY + timedelta(days=30)))
+    assert found.comparison is not None and found.comparison_is_default
+    names = "the four weeks before, 2024-12-12 to 2025-01-08", "the last four weeks, 2025-01-09 to 2025-02-05"
+    assert (found.comparison.before, found.comparison.after) == names
+    assert all(name in words(render(found)) for name in names)
 
 
 def test_too_few_records_to_test_a_cell_are_no_word_of_chance() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from vocservice.reporting.plural import plural
 from vocservice.reporting.words import percent
 
 WIDTH = 720
@@ -73,9 +74,8 @@ def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float,
     for at, bar in enumerate(bars):
         parts += _interval(bar, TOP + LINE * at + LINE / 2, (low, high), has_sides=has_sides)
     parts += [_text(_across(x, low, high), height - 6, _number(x), "middle") for x in sorted({low, 0.0, high})]
-    description = (
-        f"{len(bars)} lines with 95 % intervals, from {_number(low)} to {_number(high)}: {unit}. The table below holds every number."
-    )
+    ends = f"from {_number(low)} to {_number(high)}"
+    description = f"{plural(len(bars), 'line')} with 95 % intervals, {ends}: {unit}. The table below holds every number."
     rows = tuple((bar.label, bar.note) for bar in bars)
     return Chart(key, title, description, _svg(key, title, description, height, parts), ("", unit), rows)
 
@@ -95,7 +95,9 @@ def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str) -> Chart:
     if dots:
         parts += [_text(_LEFT, height - 6, dots[0].label, "start"), _text(WIDTH - 8, height - 6, dots[-1].label, "end")]
     odd = sum(dot.is_odd for dot in dots)
-    description = f"{len(dots)} points, {odd} of them outside what the weeks before let expect. The table below holds every number."
+    description = (
+        f"{plural(len(dots), 'point')}, {odd} of them outside what the weeks before let expect. The table below holds every number."
+    )
     rows = tuple((dot.label, dot.note) for dot in dots)
     return Chart(key, title, description, _svg(key, title, description, height, parts), ("from", unit), rows)
 
@@ -117,7 +119,9 @@ def scatter(key: str, title: str, marks: Sequence[Mark], *, names: tuple[str, st
         parts.append(f'<circle class="{"mark" if mark.is_clear else "mark hollow"}" cx="{x:.1f}" cy="{y:.1f}" r="11"/>')
         parts.append(_text(x, y + 4, str(number), "middle", "on-mark" if mark.is_clear else ""))
     parts += [_text(WIDTH - 8, height - 8, f"{names[0]} \u2192", "end"), _text(8, 16, f"\u2191 {names[1]}", "start")]
-    description = f"{len(marks)} points, numbered as in the table: {names[0]} to the right, {names[1]} upwards; hollow is not clear."
+    description = (
+        f"{plural(len(marks), 'point')}, numbered as in the table: {names[0]} to the right, {names[1]} upwards; hollow is not clear."
+    )
     rows = tuple((f"{number} {mark.label}", _number(mark.x), _number(mark.y)) for number, mark in enumerate(marks, 1))
     return Chart(key, title, description, _svg(key, title, description, height, parts), ("", *names), rows)
 

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from vocservice.errors import InputError
 from vocservice.reporting.frame import NEGATIVE, NONE, POSITIVE, Bools, Codes, Frame, Ints, count_of, distinct
+from vocservice.reporting.plural import plural
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.scores import Scale, nps_of
-from vocservice.reporting.stats import benjamini_hochberg
+from vocservice.reporting.stats import Z95, benjamini_hochberg, wilson
 
 Floats = npt.NDArray[np.float64]
 
@@ -158,7 +159,7 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
     scored = frame.take(~np.isnan(frame.score))
     n = len(scored)
     if n < MIN_SCORED:
-        return Drivers(n, f"only {n} scored records; {MIN_SCORED} are needed")
+        return Drivers(n, f"only {plural(n, 'scored record')}; {MIN_SCORED} are needed")
     if float(np.ptp(scored.score)) == 0:
         return Drivers(n, "all scores are the same")
     if _unit(scored)[1] == NPS:
@@ -166,7 +167,7 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
         if float(np.ptp(scored.score)) == 0:
             return Drivers(n, "all customers are promoters, or all passive, or all detractors")
     if (customers := distinct(scored.subject)) < MIN_CUSTOMERS:
-        return Drivers(n, f"the scores are of only {customers} customers; {MIN_CUSTOMERS} are needed")
+        return Drivers(n, f"the scores are of only {plural(customers, 'customer')}; {MIN_CUSTOMERS} are needed")
     terms, columns = _terms(scored)
     counts = np.array([count_of(column) for column in columns.T], dtype=np.int64)
     kept = _kept(counts, n)
@@ -288,7 +289,10 @@ def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: t
     importance, by_controls = lmg(gram, controls=width - count - 2)
     share = design.predictors.mean(axis=0)
     again = _solved(resampled, count) * size
-    impacts = np.stack([impact, *np.quantile(again, _MIDDLE, axis=0), _spread(again, len(sums), width - 1)], axis=1)
+    low, high = np.quantile(again, _MIDDLE, axis=0)
+    unseen = _unseen(design, frame.subject) * size
+    ends = np.maximum(np.minimum(low, impact - unseen[0]), -size), np.minimum(np.maximum(high, impact + unseen[1]), size)
+    impacts = np.stack([impact, *ends, _spread(again, len(sums), width - 1)], axis=1)
     parts = np.stack([importance, *_part_interval(resampled, importance, controls=width - count - 2)], axis=1)
     found = [_driver(term, len(frame), share[at], impacts[at], parts[at]) for at, term in enumerate(design.terms)]
     return Drivers(
@@ -306,6 +310,19 @@ def _spread(again: Floats, blocks: int, fitted: int) -> Floats:
     return np.asarray(np.maximum(again.std(axis=0, ddof=1), _JITTER) * more)
 
 
+def _unseen(design: Design, subject: Ints) -> Floats:
+    """How much lower and higher, of 0 to 1, the mean of those who say a term may be though all of them gave the same score, (2, terms).
+
+    Resamples of equal scores are equal; as many others as Wilson's interval of none lets expect may lie at either end of the scale.
+    """
+    found = np.zeros((2, len(design.terms)))
+    for at, says in enumerate(design.predictors.T):
+        score = design.score[says]
+        if float(np.ptp(score)) == 0:
+            found[:, at] = wilson(0, distinct(subject[says]))[1] * np.array([score[0], 1 - score[0]])
+    return found
+
+
 def _part_interval(resampled: Floats, parts: Floats, *, controls: int) -> Floats:
     """Low and high of each part of R² over resamples, (2, terms).
 
@@ -320,6 +337,7 @@ def _driver(term: Term, n: int, share: float, impact: Floats, part: Floats) -> D
     value, low, high, spread, share = (float(found) for found in (*impact, share))
     without = -value * share, -high * share, -low * share
     importance, least, most = (max(float(found), 0.0) for found in part)
+    spread = max(spread, ((value - low) if value > 0 else (high - value)) / Z95)
     p = math.erfc(abs(value) / spread / math.sqrt(2))
     return Driver(term, round(share * n), share, value, low, high, *without, importance, least, most, p)
 

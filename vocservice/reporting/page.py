@@ -23,6 +23,7 @@ from vocservice.reporting.estimate import MIN_N, Estimate
 from vocservice.reporting.gist import gist
 from vocservice.reporting.journey import Cell, Change, Comparison
 from vocservice.reporting.leading import Links, days_of, driver_leads, filters_of, hits_of, leads_of, point_lead
+from vocservice.reporting.plural import plural
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.report import DRAWN, Report
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures
@@ -230,7 +231,7 @@ def _driver_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
         for driver in drivers.drivers[:SHOWN_DRIVERS]
     ]
     scale = words.scale_name(drivers.unit)
-    title = f"What moves the score of {drivers.n} records: {scale}"
+    title = f"What moves the score of {plural(drivers.n, 'record')}: {scale}"
     return intervals(key, title, bars, bounds=(0.0, 0.0), unit=f"change on {scale}")
 
 
@@ -280,6 +281,7 @@ def shown_changes(comparison: Comparison | None) -> Sequence[Change]:
 def _filters() -> Iterator[tuple[str, Callable[..., Any]]]:
     yield "shown", shown
     yield "hits", hits_of
+    yield "plural", plural
     yield "percent", words.percent
     yield "signed", words.signed
     yield "number", words.number

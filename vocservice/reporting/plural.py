@@ -1,0 +1,6 @@
+"""A number and a noun in, both as people say them out."""
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 record`, `2 records`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
