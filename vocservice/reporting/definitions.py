@@ -48,13 +48,15 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         ),
         "score": Definition(
             "Scores",
-            "Mean with its interval (Student's t). NPS: scores 9 and 10 less scores 0 to 6, from −1 to +1.",
+            "Mean with its interval (Student's t), within the scale; where all scores are equal, as many others as Wilson’s interval of "
+            "none lets expect may lie at either end of it. NPS: scores 9 and 10 less scores 0 to 6, from −1 to +1.",
         ),
         "place": Definition(
             "Cell of the journey map",
             "Records that mention the factor at the stage. A factor stands at the stages whose evidence it shares in the text; "
             "where it shares none, at the record’s first stage. Labels that the model withheld count as not given. Painted only "
-            "where the interval leaves out zero. ▲ and ▼: blamed clearly more or less often than before, as under “What changed”; how "
+            f"where {MIN_N} customers are heard and the interval leaves out zero; records of one customer make it no narrower than "
+            "one record would (Kish 1965). ▲ and ▼: blamed clearly more or less often than before, as under “What changed”; how "
             "much, with interval and q, stands in the table under the map. Cells of a group count mentions; their change is of records.",
         ),
         "scope": Definition(
@@ -71,8 +73,9 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
             "Promotion ladder",
             f"single: one customer; repeated: two or more; shared: at least {customers}; candidate: shared, and more often than the "
             "average blamed cell (binomial test) or than its own rate before the last four weeks (beta-binomial test; Benjamini and "
-            "Hochberg 1995, q ≤ 0.05). Words in common: of the evidence, used by at least five customers and more often than in "
-            "other complaints. The first ten candidates are told apart by causes, where their complaints have vectors.",
+            "Hochberg 1995, q ≤ 0.05). What is tested and expected are customers, however often each complains. "
+            "Words in common: of the evidence, used by at least five customers and more often than in other complaints. "
+            "The first ten candidates are told apart by causes, where their complaints have vectors.",
         ),
         "cause": Definition(
             "Cause",
@@ -91,7 +94,8 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "drivers": Definition(
             "Drivers",
             "Ridge regression of the score on factors, stages and scope, with channel and segment held equal; intervals by resampling "
-            "customers (1,000 times). A model for each kind of score that has enough; NPS counts a promoter (9, 10) as +1, a detractor "
+            "customers (1,000 times), q by the same spread, corrected over all terms of the model (Benjamini and Hochberg); clear is "
+            "q ≤ 0.05. A model for each kind of score that has enough; NPS counts a promoter (9, 10) as +1, a detractor "
             "(0 to 6) as −1. Only where no kind has enough, all are scaled to 0 to 1 and taken together, with the scale held equal. "
             "A yes/no column that the reader names counts 1 for yes and 0 for no. "
             "“Without it”: impact times how often it is said. Said at least 10 times, or not known; 50 scored records at least.",
@@ -105,7 +109,7 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "priority": Definition(
             "Priority",
             "Negative factors, split at the medians of how often they are blamed and of what they cost: fix first; frequent, mild; "
-            "rare, costly; watch. “Not clear” where the interval holds zero.",
+            "rare, costly; watch. “Not clear” where q of the driver is above 0.05.",
         ),
         "segment": Definition(
             "Segment",
@@ -124,14 +128,17 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
             "What stands out",
             "By week (the latest 104) and by day (the latest 91). A week against the eight before, a day against the same weekday of the "
             "eight weeks before: beta-binomial range that widens with few records and with an unsteady past (Kleinman 1973); counts by a "
-            "gamma-Poisson. With a year of weeks before, the eight are moved by how the same weeks stood to each other a year ago. q over "
+            "gamma-Poisson, and where records come in all the time a week or day without any counts, eight weeks at most. "
+            "With a year of weeks before, the eight are moved by how the same weeks stood to each other a year ago. q over "
             "all figures shown (Benjamini and Hochberg).",
         ),
         "changes": Definition(
             "What changed",
             "Share of records that blame a factor at a stage, its difference in points (of 100): z test of two proportions, Fisher’s exact "
-            "test for few; interval of Newcombe (1998). Net sentiment of a stage or factor: interval of both intervals (Zou and "
-            "Donner 2008). Each corrected over all that were tested (Benjamini and Hochberg). Channels differ: total variation distance "
+            "test for few; interval of Newcombe (1998). The test counts customers, each once, by the share of its records in a set; "
+            f"intervals are as wide as those of cells of the map; below {MIN_N} customers in a set nothing is said. Net sentiment of a "
+            "stage or factor: interval of both intervals (Zou and Donner 2008). Each corrected over all that were tested "
+            "(Benjamini and Hochberg). Channels differ: total variation distance "
             "above 0.1.",
         ),
         "causes": Definition(
