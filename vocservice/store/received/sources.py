@@ -156,6 +156,14 @@ def by_name(connection: Connection, workspace_id: str, name: str) -> Source:
     return _found(connection, sources.c.workspace_id == workspace_id, sources.c.name == name)
 
 
+def id_of(connection: Connection, workspace_id: str, named: str) -> str | None:
+    """The id of a source by its id or its name, the id first; None where there is none."""
+    is_it = sources.c.id == named
+    chosen = select(sources.c.id).where(sources.c.workspace_id == workspace_id, is_it | (sources.c.name == named))
+    found: str | None = connection.scalar(chosen.order_by(is_it.desc()).limit(1))
+    return found
+
+
 def warnings(connection: Connection, source: Source) -> Mapping[str, int]:
     """How often each warning stands on the records of a source, among the last `LOOKED` that its workspace received; the most first."""
     last = select(records.c.source_id, records.c.warnings).where(records.c.workspace_id == source.workspace_id)

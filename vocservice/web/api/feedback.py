@@ -4,7 +4,7 @@ A client's id of a record is its own; sent again, the record is the same one, an
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,7 @@ from vocservice.store.accounts.keys import Key
 from vocservice.store.audit import Act
 from vocservice.store.ids import new_id
 from vocservice.store.opened import Store
-from vocservice.store.received import intake, records, search
+from vocservice.store.received import intake, records, search, sources
 from vocservice.store.received.idempotency import Answer, Claim
 from vocservice.store.received.records import Applied
 from vocservice.store.received.search import Filters, Found
@@ -44,6 +44,7 @@ PAGE = 50
 STATUSES = ("pending", "waiting", "analysed", "rejected", "failed", "erased")
 _PLAIN = ("source_record", "status", "error_code", "revision", "channel", "score", "needs_review", "warnings")
 _SAME = ("source", "source_record", "channel", "stage", "factor", "flag", "scope")  # whatever text is looked for
+_LABELS: Mapping[str, str] = {**search.LISTS, "scope": "scope"}
 FILTERS = (*_SAME, "status", "polarity", "needs_review", "since", "until")
 
 
@@ -75,6 +76,7 @@ def read() -> Response:
     filters = _filters(query)
     limit = query.number("limit", default=PAGE, most=search.LARGEST_PAGE)
     store = state().stored.open()
+    filters = _known(store, key.workspace_id, filters)
     with store.database.read() as connection:
         found = search.page(connection, store.vault, key.workspace_id, filters, limit=limit, cursor=query.text("cursor"))
         hits = rule_hits.current(connection, key.workspace_id, [item.id for item in found.found])
@@ -169,6 +171,34 @@ def _result(item: Item, applied: Applied | None) -> Json:
         return {"id": item.id, "status": "rejected", "error": {"code": item.said.code, "message": item.said.message}}
     assert applied is not None  # noqa: S101 - whatever is not rejected was applied
     return {"id": item.id, "status": "accepted", "record": applied.record_id, "outcome": applied.outcome, "warnings": item.said.warnings}
+
+
+def _known(store: Store, workspace_id: str, filters: Filters) -> Filters:
+    """The filters with a source by its id; what is misspelt is told, as it would find nothing.
+
+    Raises:
+        RequestError: there is no such source, or neither the taxonomy nor any record of the workspace has such a label.
+    """
+    with store.database.read() as connection:
+        for name, key in _unlisted(filters).items():
+            if not search.page(connection, store.vault, workspace_id, Filters(**{name: key}), limit=1).found:
+                raise RequestError(f"{name} must be the key of a label: GET /v1/taxonomy lists them", code="parameter_invalid")
+        if filters.source in (None, records.API):
+            return filters
+        if source := sources.id_of(connection, workspace_id, str(filters.source)):
+            return replace(filters, source=source)
+    raise RequestError("source must be the id or the name of a source, or api: GET /v1/sources lists them", code="parameter_invalid")
+
+
+def _unlisted(filters: Filters) -> dict[str, Any]:
+    """The labels asked for that the taxonomy has not; an earlier one may have had them."""
+    asked = {name: getattr(filters, name) for name in _LABELS}
+    return {name: key for name, key in asked.items() if key is not None and not _is_listed(_LABELS[name], key)}
+
+
+def _is_listed(held: str, key: str) -> bool:
+    taxonomy = state().model.taxonomy()
+    return held in taxonomy and key in taxonomy[held].keys
 
 
 def _filters(query: Query) -> Filters:

@@ -32,7 +32,7 @@ from vocservice.web.requests import repeats
 
 _FILTERS = {
     "status": Parameter("status", {"enum": STATUSES}),
-    "source": Parameter("source", about="id of a source, or `api`"),
+    "source": Parameter("source", about="id or name of a source, or `api`"),
     "source_record": Parameter("source_record", about="the sender's id of the record"),
     "polarity": Parameter("polarity", {"enum": POLARITIES}, "of the factor, which must be given"),
     "needs_review": Parameter("needs_review", {"enum": ["true", "false"]}),
