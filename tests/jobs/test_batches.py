@@ -194,6 +194,14 @@ def test_what_cannot_be_labelled_fails_with_a_reason_and_its_input_goes(
     assert names_in(settings, batch) == set() and job_states(store, "batch") == []
 
 
+def test_a_batch_whose_files_are_gone_says_so(store: Store, settings: Settings) -> None:
+    batch = made(store, settings, rows(3))
+    files_of(settings, batch).remove()
+    worker_of(store, settings).run(once=True)
+    assert (now_of(store, batch).status, now_of(store, batch).error_code) == ("failed", "batch_files_gone")
+    assert job_states(store, "batch") == []
+
+
 def test_another_model_than_that_of_the_killed_worker_starts_over(store: Store, settings: Settings, start: Start) -> None:
     batch = made(store, settings, rows())
     assert start(failpoint="after_shard_1").wait() == -signal.SIGKILL

@@ -109,6 +109,8 @@ class Batches:
         analyser = self._model()
         if analyser is None:
             raise BundleError("there is no model to label a batch with")
+        if files.is_empty():
+            raise InputError("the files of this batch are gone; send it again", code="batch_files_gone")
         options = batch.options
         _check_explode(options.explode, analyser)
         output = files.result(options.format)
