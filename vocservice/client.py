@@ -56,7 +56,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source and how its deliveries fare."""
+    """A source and how its deliveries fare; `waiting` texts are not fetched yet, and the last try failed with `fetch_code`."""
 
     id: str
     name: str
@@ -69,6 +69,8 @@ class Source:
     warned: int
     signature_failures: int
     last_failure_at: datetime | None
+    waiting: int = 0
+    fetch_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from vocservice.records import RawVerbatim
 from vocservice.settings import Settings
 from vocservice.store.database import now
 from vocservice.store.opened import Store
-from vocservice.store.received import accesses, deadletters, intake
+from vocservice.store.received import accesses, deadletters, intake, waiting
 from vocservice.store.received.accesses import Access
 from vocservice.store.received.intake import Arrival
 from vocservice.store.received.records import FETCH
@@ -87,6 +87,7 @@ def test_answers_become_records_and_the_placeholder_goes(store: Store, settings:
     assert connector.asked == [({"response_id": "resp"}, TOKEN)]
     assert statuses(store) == {"resp/q1": "analysed", "resp/q2": "analysed"} and job_states(store, FETCH) == []
     with store.database.read() as connection:
+        assert waiting.by_source(connection, WORKSPACE) == {}
         assert connection.scalar(select(inbox.c.body_sealed)) is None
 
 
@@ -128,7 +129,9 @@ def test_what_may_pass_is_tried_again_and_what_cannot_is_put_aside(error: Except
     with store.database.read() as connection:
         assert connection.scalar(select(jobs.c.error_message)) == {"internal_error": None}.get(code, str(error))
         letters = [(letter.what, letter.source, letter.message) for letter in deadletters.listed(connection, WORKSPACE)]
+        told = waiting.by_source(connection, WORKSPACE)
     assert letters == ([("fetch", "s", "no")] if state == "dead" else [])
+    assert told == {SOURCE: waiting.Fetching(1, code)}
     worker_of(store, settings).turn()
     assert (statuses(store), codes(store)) == (
         ({"resp": "failed"}, {"resp": code}) if state == "dead" else ({"resp": "waiting"}, {"resp": None})

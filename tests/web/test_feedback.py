@@ -327,6 +327,7 @@ def test_the_health_of_sources_is_told_without_their_secrets(door: Door) -> None
     answer = door.client.get("/v1/sources", headers=door.key("feedback:read"))
     (found,) = answer.get_json()["items"]
     assert (found["adapter"], found["is_enabled"], found["received"], found["signature_failures"]) == ("typeform", True, 0, 1)
+    assert (found["waiting"], found["fetch_code"]) == (0, None)
     assert not {"token", "secret", "sealed"} & set(json.dumps(found).replace("_", " ").split())
     assert door.client.get("/v1/sources", headers=door.key(workspace=ELSEWHERE)).get_json()["items"] == []
 

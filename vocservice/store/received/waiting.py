@@ -3,10 +3,10 @@
 A thin event speaks of a response, its answers are records of their own below it: the placeholder goes when they are there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from vocservice.ingest.events import Event
 from vocservice.store import jobs
@@ -26,6 +26,26 @@ class Waiting:
     workspace_id: str
     source_id: str
     adapter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How many announced texts of a source are not fetched yet, and with which code the last try of any of them failed."""
+
+    waiting: int = 0
+    fetch_code: str | None = None
+
+
+def by_source(connection: Connection, workspace_id: str) -> Mapping[str, Fetching]:
+    """By id of a source, what it still waits for; those that wait for nothing are left out."""
+    counted = select(records.c.source_id, job_table.c.error_code, func.count(), func.max(job_table.c.due_at))
+    mine = job_table.c.workspace_id == workspace_id, job_table.c.kind == FETCH, records.c.id == job_table.c.target
+    rows = connection.execute(counted.where(*mine).group_by(records.c.source_id, job_table.c.error_code)).all()
+    found: dict[str, Fetching] = {}
+    for source_id, code, count, _ in sorted(rows, key=lambda row: row[3]):
+        before = found.get(source_id, Fetching())
+        found[source_id] = Fetching(before.waiting + count, code or before.fetch_code)
+    return found
 
 
 def of(connection: Connection, job: Job) -> Waiting | None:

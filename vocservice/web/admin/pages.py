@@ -22,9 +22,10 @@ from vocservice.store.accounts import keys, users
 from vocservice.store.accounts.users import ADMIN, ROLES, User
 from vocservice.store.audit import Act
 from vocservice.store.database import now
-from vocservice.store.received import accesses, deadletters, quarantine, sources
+from vocservice.store.received import accesses, deadletters, quarantine, sources, waiting
 from vocservice.store.received.accesses import Access
 from vocservice.store.received.sources import Source
+from vocservice.store.received.waiting import Fetching
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.api.webhooks import url_of
@@ -364,9 +365,10 @@ def _fetching(held: Source) -> dict[str, Any]:
     with people.database().read() as connection:
         access = accesses.of(connection, people.vault(), held.id)
         warnings, old_until = sources.warnings(connection, held), sources.old_url_until(connection, held)
+        fetching = waiting.by_source(connection, held.workspace_id).get(held.id, Fetching())
     options = {name: value for name, value in held.options.items() if value not in (None, "", [], {})}
     told = {"warnings": warnings, "looked": sources.LOOKED, "old_until": old_until}
-    return {"is_thin": held.adapter in CONNECTORS, "access": access, "options": options, **told}
+    return {"is_thin": held.adapter in CONNECTORS, "access": access, "fetching": fetching, "options": options, **told}
 
 
 def _change_access(held: Source, user: User) -> None:

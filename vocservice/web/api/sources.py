@@ -7,7 +7,9 @@ from flask import Blueprint, Response
 
 from vocservice.records import Json
 from vocservice.store.received import sources as held
+from vocservice.store.received import waiting
 from vocservice.store.received.sources import Source
+from vocservice.store.received.waiting import Fetching
 from vocservice.web.answers import json_answer
 from vocservice.web.requests import access
 from vocservice.web.state import state
@@ -22,7 +24,8 @@ def sources() -> Response:
     key = access.key()
     with state().stored.open().database.read() as connection:
         found = held.listed(connection, key.workspace_id)
-    return json_answer({"items": [_shown(source) for source in found]})
+        fetching = waiting.by_source(connection, key.workspace_id)
+    return json_answer({"items": [_shown(source) | asdict(fetching.get(source.id, Fetching())) for source in found]})
 
 
 def _shown(source: Source) -> Json:

@@ -1,10 +1,11 @@
 """`GET /v1/sources`: the sources of a workspace and how their deliveries fare."""
 
 from vocservice.store.received.sources import Health, Source
+from vocservice.store.received.waiting import Fetching
 from vocservice.web.described.parts import COUNT, Noun, Operation, closed, listed, told
 from vocservice.web.described.shapes import Shape
 
-_COUNTS = ("received", "quarantined", "warned", "signature_failures")
+_COUNTS = ("received", "quarantined", "warned", "signature_failures", "waiting")
 
 NOUN = Noun(
     {
@@ -29,6 +30,8 @@ NOUN = Noun(
                                 "warned": 0,
                                 "signature_failures": 0,
                                 "last_failure_at": None,
+                                "waiting": 0,
+                                "fetch_code": None,
                             },
                             {
                                 "id": "src_01m8hsbqb2fhcp3jejr1vpf8tt",
@@ -42,6 +45,8 @@ NOUN = Noun(
                                 "warned": 0,
                                 "signature_failures": 0,
                                 "last_failure_at": None,
+                                "waiting": 0,
+                                "fetch_code": None,
                             },
                         ]
                     },
@@ -51,7 +56,7 @@ NOUN = Noun(
     },
     {
         "Source": Shape(
-            (Source, Health),
+            (Source, Health, Fetching),
             "A source and how its deliveries fare.",
             without=("workspace_id", "options", "health", "sealed"),
             more=dict.fromkeys(_COUNTS, COUNT),
