@@ -300,6 +300,9 @@ def test_what_is_skipped_is_said_in_its_place(door: Door, generic: Sender) -> No
         ("created", None, False), ("skipped", "rejected_missing_text", True), ("skipped", "no_text", True), ("created", None, False),
     ]  # fmt: skip
     assert door.count(schema.records) == 2
+    blank = [{"id": "1", "text": "", "updated_at": "2026-01-02T00:00:00Z"}, {"id": "4", "text": "Worse."}]
+    later = generic.post(json.dumps(blank).encode()).get_json()["records"]
+    assert later == [{"record": told[0]["record"], "outcome": "emptied"}, {"record": told[3]["record"], "outcome": "updated"}]
 
 
 def original(door: Door) -> dict[str, Any]:
