@@ -85,6 +85,7 @@ MAY_IMPORT = {
         "strictjson",
         "tables",
         "taxonomy",
+        "turns",
     },
 }
 STEPS = {

@@ -67,11 +67,11 @@ def fit_on(heard: Sequence["Heard"], run: Run) -> ConversationModel:
 def annotated_rows(run: Run) -> list[dict[str, Any]]:
     """The annotated conversations of several messages, each with its `source`.
 
-    Those that we wrote are there for the rare reasons: how conversations come out and end is learned from the real ones, which are enough.
+    Those that we wrote are there for the rare reasons; how conversations end and which need a person is learned from the real ones.
     """
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
-    rows += [row | {"source": WRITTEN, "outcome": None, "sentiment_end": None} for row in read_written_talks()]
+    rows += [row | {"source": WRITTEN, "outcome": None, "sentiment_end": None, "needs_review": None} for row in read_written_talks()]
     return [row for row in rows if len(row["turns"]) > 1]
 
 

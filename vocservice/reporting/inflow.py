@@ -181,14 +181,29 @@ def inflow_of(frame: Frame, *, stage: str, factor: str, opened: date, today: dat
     now, then = _look(tally, first, last), _look(tally, first, last - APART_DAYS)
     before, recent = now.before, now.recent
     told = Told(within.bundle, before.complaints + recent.complaints, before.unknown + recent.unknown, within.part) if within else None
-    shares, spans = [share(side.hits, side.n, least=1) for side in (before, recent)], (before.span, recent.span)
-    weeks, n = tuple(_weeks(day, hits, among, first, last)), before.n + recent.n
-    if remedy := _remedy(before.n, recent.n, last - first) or _untold(now, then, told):
-        return Inflow(*shares, Estimate(n), None, "unknown", remedy, weeks, told, *spans)
+    n, remedy = before.n + recent.n, _remedy(before.n, recent.n, last - first) or _untold(now, then, told)
+    found = Inflow(
+        before=_share(before),
+        recent=_share(recent),
+        difference=Estimate(n),
+        p=None,
+        verdict="unknown",
+        remedy=remedy,
+        weeks=tuple(_weeks(day, hits, among, first, last)),
+        told=told,
+        before_days=before.span,
+        recent_days=recent.span,
+    )
+    if remedy:
+        return found
     change = recent.hits / recent.n - before.hits / before.n
     difference = Estimate(n, change, *difference_interval(before.hits, before.n, recent.hits, recent.n))
     verdict, remedy = _told(_seen(now, then), now)
-    return Inflow(*shares, difference, _p(before, recent), verdict, remedy, weeks, told, *spans)
+    return replace(found, difference=difference, p=_p(before, recent), verdict=verdict, remedy=remedy)
+
+
+def _share(side: _Side) -> Estimate:
+    return share(side.hits, side.n, least=1)
 
 
 def complaints_of(frame: Frame, stage: str, factor: str) -> Bools:
@@ -254,8 +269,9 @@ def _untold(now: _Look, then: _Look, told: Told | None) -> str:
     """Blank where the verdict is the same whichever complaints without a vector are of the cause."""
     if told is None or not told.without:
         return ""
-    ends = ([replace(look, **{side: _full(getattr(look, side))}) for look in (now, then)] for side in ("before", "recent"))
-    if len({_seen(*end) for end in ends}) == 1:
+    were_before = (replace(look, before=_full(look.before)) for look in (now, then))
+    are_recent = (replace(look, recent=_full(look.recent)) for look in (now, then))
+    if _seen(*were_before) == _seen(*are_recent):
         return ""
     made_by = f"of {told.bundle}, by which this cause is known" if told.bundle else "by which this cause is known"
     return f"{told.without} of {told.complaints} complaints have no vector {made_by}"
