@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ingest.sending import ALL, NOW, OTHER, SECRET, SIGNED, URL, WRONG, name_of, secret_of, sent, signed
 from vocservice.errors import ConfigError, SignatureError, UnusableBodyError, VocError
-from vocservice.ingest import ADAPTERS, Adapter, Delivery, Erase, Fetch, Parsed, Skipped, Upsert, adapter, signature
+from vocservice.ingest import ADAPTERS, Adapter, Delivery, Emptied, Erase, Fetch, Parsed, Skipped, Upsert, adapter, signature
 from vocservice.ingest.adapter import FORM_TYPE
 from vocservice.records import SPEAKERS
 
@@ -266,7 +266,7 @@ def check(sender: Adapter, delivery: Delivery) -> Parsed | None:
         parsed = sender.parse(delivery, sender.check_options({}))
     except UnusableBodyError:
         return None
-    assert parsed.events and all(isinstance(event, Upsert | Erase | Fetch | Skipped) for event in parsed.events)
+    assert parsed.events and all(isinstance(event, Upsert | Emptied | Erase | Fetch | Skipped) for event in parsed.events)
     assert parsed.delivery_id is None or 0 < len(parsed.delivery_id) <= 255
     for event in parsed.events:
         if not isinstance(event, Skipped):
@@ -328,7 +328,7 @@ def spoken(sender: Adapter, delivery: Delivery) -> str:
         parsed = sender.parse(delivery, {})
     except VocError as error:
         return error.message
-    return str([event.warnings if isinstance(event, Upsert) else event.reason for event in parsed.events if not isinstance(event, Fetch)])
+    return str([getattr(event, "warnings", None) or getattr(event, "reason", None) for event in parsed.events])
 
 
 def variants_with_canary(sender: Adapter) -> Iterator[bytes]:

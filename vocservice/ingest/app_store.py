@@ -11,7 +11,7 @@ from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Event, Parsed, Skipped
-from vocservice.ingest.payload import at, key_at, number_at, objects_at, read_object, text_at, word_at
+from vocservice.ingest.payload import at, blank_at, key_at, number_at, objects_at, read_object, text_at, word_at
 
 
 class AppStoreAdapter(BaseAdapter[Options]):
@@ -54,7 +54,7 @@ def _review(review: Mapping[str, Any], clock: Clock) -> Event:
         return Skipped("not_feedback")
     draft = Draft(
         record_id=record_id,
-        text="\n".join(text for field in ("title", "body") if (text := text_at(written, field))) if written else None,
+        text="\n".join(text for field in ("title", "body") if (text := text_at(written, field))) or blank_at(written, "body"),
         channel="review",
         created=at(written, "createdDate"),
         score=score("stars", number_at(written, "rating"), 5),

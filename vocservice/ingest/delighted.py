@@ -15,7 +15,7 @@ from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, score, upserts
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed, Skipped
-from vocservice.ingest.payload import at, key_at, name_at, needed_key, number_at, objects_at, read_object, text_at, word_at
+from vocservice.ingest.payload import at, blank_at, key_at, name_at, needed_key, number_at, objects_at, read_object, text_at, word_at
 
 _HEADER = "x-delighted-webhook-signature"
 _PREFIX = "sha256="
@@ -69,16 +69,18 @@ class DelightedAdapter(BaseAdapter[Options]):
 def _drafts(data: Mapping[str, Any]) -> Iterator[Draft]:
     record_id = needed_key(data, "id")
     kind, scale = _KINDS.get(word_at(data, "survey_type") or "", ("", 0))
-    texts: list[tuple[str, str | None, str | None]] = [(record_id, text_at(data, "comment"), None)] if "comment" in data else []
+    texts: list[tuple[str, str | None, str | None]] = [(record_id, _said(data, "comment"), None)]
     for answer in objects_at(data, "additional_answers"):
         name = key_at(answer, "question", "id") or key_at(answer, "id")
-        if name and isinstance(value := at(answer, "value"), dict) and "free_response" in value:
-            texts.append((f"{record_id}/{name}", text_at(value, "free_response"), text_at(answer, "question", "text")))
+        if name:
+            texts.append((f"{record_id}/{name}", _said(at(answer, "value"), "free_response"), text_at(answer, "question", "text")))
     tags = [tag for tag in listed if isinstance(tag, str)] if isinstance(listed := at(data, "tags"), list) else []
     for own_id, text, question in texts:
+        if text is None:
+            continue
         yield Draft(
             record_id=own_id,
-            text=text or "",
+            text=text,
             channel="survey",
             question=question,
             created=at(data, "created_at"),
@@ -88,3 +90,8 @@ def _drafts(data: Mapping[str, Any]) -> Iterator[Draft]:
             metadata={"response_id": record_id} | ({"tags": tags} if tags else {}),
             author=name_at(at(data, "person"), "name"),
         )
+
+
+def _said(value: Any, field: str) -> str | None:
+    """What stands there, blank where it was taken out; None where nothing tells."""
+    return text_at(value, field) or blank_at(value, field)

@@ -11,7 +11,7 @@ from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Event, Parsed, Skipped
-from vocservice.ingest.payload import at, key_at, number_at, objects_at, read_object, text_at, word_at
+from vocservice.ingest.payload import at, blank_at, key_at, number_at, objects_at, read_object, text_at, word_at
 
 
 class GooglePlayAdapter(BaseAdapter[Options]):
@@ -58,7 +58,7 @@ def _review(review: Mapping[str, Any], clock: Clock) -> Event:
     metadata = {"reviewer_language": word_at(written, "reviewerLanguage"), "app_version": word_at(written, "appVersionName")}
     draft = Draft(
         record_id=record_id,
-        text="\n".join(part.strip() for part in text.split("\t", 1) if part.strip()) if written else None,
+        text="\n".join(part.strip() for part in text.split("\t", 1) if part.strip()) or blank_at(written, "originalText", "text"),
         channel="review",
         created=changed,
         updated=changed,

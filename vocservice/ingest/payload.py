@@ -85,6 +85,12 @@ def text_at(value: Any, *path: str | int) -> str | None:
     return found if isinstance(found, str) and found.strip() else None
 
 
+def blank_at(value: Any, *fields: str) -> str | None:
+    """A blank text where one of these fields is there and each that is holds a blank or null; None where they tell of no text taken out."""
+    found = [value[field] for field in fields if field in value] if isinstance(value, Mapping) else []
+    return "" if found and all(text is None or (isinstance(text, str) and not text.strip()) for text in found) else None
+
+
 def key_at(value: Any, *path: str | int) -> str | None:
     """The id there: a text or a whole number, at most 200 characters; a longer one becomes its SHA-256."""
     found = at(value, *path)

@@ -14,7 +14,7 @@ from vocservice.ingest.adapter import BaseAdapter, Options, Sample
 from vocservice.ingest.build import Clock, Draft, score, upsert
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Erase, Event, Parsed, Skipped
-from vocservice.ingest.payload import at, key_at, language_at, number_at, objects_at, read_object, text_at, word_at
+from vocservice.ingest.payload import at, blank_at, key_at, language_at, number_at, objects_at, read_object, text_at, word_at
 from vocservice.ingest.times import iso
 
 
@@ -68,7 +68,7 @@ def _event(event: Mapping[str, Any], clock: Clock) -> Event:
     said = [text for field in ("title", "text") if (text := text_at(data, field))]
     draft = Draft(
         record_id=record_id,
-        text="\n".join(said) if "text" in data else None,
+        text="\n".join(said) or blank_at(data, "text"),
         channel="review",
         created=at(data, "createdAt"),
         updated=at(data, "updatedAt") or (iso(clock.received_at) if name.endswith("review-updated") else at(data, "createdAt")),

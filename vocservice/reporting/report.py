@@ -296,7 +296,9 @@ def _check_columns(frame: Frame, wish: Wish) -> None:
     columns = [where.column for where in wish.compared if where.column not in (DATE, CHANNEL)]
     for column in [*columns, *wish.named]:
         if column not in frame.segments and len(frame):
-            raise InputError(f"no record has the column {column!r}; nothing can be compared, broken down by it or explained")
+            raise InputError(
+                f"no record has the column {column!r}; nothing can be compared, broken down by it or explained", code="parameter_invalid"
+            )
     if wish.target:
         answered(frame, wish.target)
 

@@ -184,6 +184,7 @@ class Looking:
             mended=self.mended,
             since=since,
             until=until,
+            is_live=self.asked.selection.until is None,
         )
 
     def _around(self) -> "Bools":
