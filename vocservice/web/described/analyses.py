@@ -82,7 +82,7 @@ EXAMPLE: Json = {
     "language": "en",
     "redactions": [],
     "abstained": [{"label": "stages.advocacy", "probability": 0.3}],
-    "model": "voc-1.3.0",
+    "model": "voc-1.4.0",
     "taxonomy": "voc/1.0.0",
     "warnings": [],
 }
