@@ -9,10 +9,7 @@ import re
 import select
 import socket
 from time import monotonic
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from typing import Any
 
 SILENCE_SECONDS = 5.0  # for the first byte
 PATIENCE_SECONDS = 15.0  # for what comes at no speed at all
@@ -84,7 +81,7 @@ class PacedSocket(socket.socket):
         self._received += len(data)
         return data
 
-    def sendall(self, data: "Buffer", flags: int = 0) -> None:
+    def sendall(self, data: Any, flags: int = 0) -> None:
         """Send an answer.
 
         Raises:
