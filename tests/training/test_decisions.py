@@ -136,7 +136,8 @@ def test_decisions_stand_beside_the_corpora(office: Office, tmp_path: Path, monk
     run = Run(tmp_path, tmp_path, SETTINGS, TAXONOMY, decided=exported(tmp_path))
     for name in ("read_extended", "read_conversations"):
         monkeypatch.setattr(f"training.recipe.{name}", lambda data: [])
-    monkeypatch.setattr("training.recipe.read_written", list)
+    for name in ("read_written", "read_written_talks"):
+        monkeypatch.setattr(f"training.recipe.{name}", list)
     monkeypatch.setattr("training.recipe.read_corpus", lambda name, data: [])
     monkeypatch.setattr(Run, "keep", lambda self, examples: list(examples))
     (found,) = codebook_examples(run, repeat={}, sentiment={})

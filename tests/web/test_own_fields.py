@@ -101,7 +101,7 @@ def test_a_field_answered_with_yes_and_no_is_explained(office: Office) -> None:
     key = office.door.key("feedback:read")
     chart = office.door.client.get("/v1/charts/drivers?target=recommended", headers=key).get_json()
     assert (chart["asked"], chart["data"]["target"]) == ({"target": "recommended"}, "recommended")
-    for target, code in (("plan", "target_unfit"), ("email", "input_unusable")):
+    for target, code in (("plan", "target_unfit"), ("email", "parameter_invalid")):
         refused = office.door.client.get(f"/v1/report?target={target}", headers=key)
         assert (refused.status_code, refused.get_json()["code"]) == (400, code)
     hide(office, name="recommended")
