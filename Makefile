@@ -52,8 +52,9 @@ else
 	VOC_STORE__URL=$(DATABASE) VOC_REDIS_URL=$(REDIS) $(VOC) serve --bind $(BIND) --job-workers 2
 endif
 
+# In the order of the folders: by the number of tests in a file, the few of the browser, which take longest, would come last and alone.
 test: setup-train ## Run every test, in TEST_PROCESSES processes (2)
-	$(RUN) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(RUN) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 end-to-end: setup ## Every adapter on SQLite and PostgreSQL, a worker killed in the middle
 	PYTHON=$(RUN) examples/end_to_end.sh
