@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -110,26 +111,35 @@ def _check_licences(start: Path, *, commercial: bool) -> None:
         raise click.UsageError(f"{start.name} learned from corpora that --commercial leaves out: give another --start")
 
 
+def _of_a_bundle(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that writes a bundle made of another."""
+    options = (
+        click.option("--data", type=ANY, required=True, help="Folder of the corpora."),
+        click.option("--bundle", type=FOLDER, help="Bundle to start from (the current one)."),
+        click.option("--version", required=True, help="Version of the bundle to write."),
+        click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @cli.command()
-@click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
-@click.option("--bundle", type=FOLDER, help="Bundle to make faster (the current one).")
-@click.option("--version", required=True, help="Version of the bundle to write.")
-@click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
+@_of_a_bundle
 def quantise(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
     """Write a bundle's encoder in int8 and calibrate it anew."""
-    folder = (models or models_path()) / version
-    quantise_bundle(Run(data, folder, load_training_settings(), load_taxonomy()), bundle or default_bundle())
+    quantise_bundle(_into(data, version, models), bundle or default_bundle())
 
 
 @cli.command()
-@click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
-@click.option("--bundle", type=FOLDER, help="Bundle to calibrate anew (the current one).")
-@click.option("--version", required=True, help="Version of the bundle to write.")
-@click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
+@_of_a_bundle
 def calibrate(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
     """Fit what stands after the weights of a bundle anew: curves, thresholds, conversations (after a change of the text steps)."""
-    folder = (models or models_path()) / version
-    calibrate_bundle(Run(data, folder, load_training_settings(), load_taxonomy()), bundle or default_bundle())
+    calibrate_bundle(_into(data, version, models), bundle or default_bundle())
+
+
+def _into(data: Path, version: str, models: Path | None) -> Run:
+    return Run(data, (models or models_path()) / version, load_training_settings(), load_taxonomy())
 
 
 @cli.command()
