@@ -5,7 +5,8 @@ Shares of all records with a scope, so that fewer records of any kind are not ta
 What is compared is decided before what came in since is looked at: the narrowest times in which no complaint at all would be a clear
 fall. The four weeks up to the day are left out of what was before, for they were chosen for their many complaints, unless they rose
 beyond any such choice. And a fall must show twice, for whoever looks every day finds one by chance: with unchanged complaints some
-daily look of 26 weeks says so in 2 to 5 of 100 runs (simulated, 200 each: 0.5 % to 20 % of 5 to 100 records a day).
+daily look of 26 weeks says so in 2 to 5 of 100 runs (simulated by a script that was not kept, 200
+each: 0.5 % to 20 % of 5 to 100 records a day).
 """
 
 from collections.abc import Iterator, Sequence
