@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, Entry] = {
     "rules": Entry("vocservice.cli.rules", "Rules: what people look at beside the model."),
     "endpoint": Entry("vocservice.cli.endpoint", "Where events are sent."),
     "workspace": Entry("vocservice.cli.workspaces", "Workspaces: what belongs together."),
-    "field": Entry("vocservice.cli.fields", "Own fields of the records: which show as segments."),
+    "field": Entry("vocservice.cli.fields", "Show and hide custom fields of the records."),
     "source": Entry("vocservice.cli.sources", "Sources: whose deliveries come in, and how they fare."),
     "key": Entry("vocservice.cli.keys", "API keys: who may use the HTTP API, and for what."),
     "webhook": Entry("vocservice.cli.webhook", "Deliveries as senders would send them."),

@@ -9,14 +9,14 @@ from vocservice.cli.summary import numbered
 
 @click.group()
 def field() -> None:
-    """Own fields of the records: which show as segments of the workbench."""
+    """Show or hide custom fields of the records as segments of the workbench."""
 
 
 @field.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def list_fields(as_json: bool, workspace: str | None) -> None:
-    """Show the own fields that the analysed records tell, those told most often first, and those that are hidden."""
+    """List the custom fields of the analysed records, most frequent first, and those that are hidden."""
     from vocservice.reporting.own import most_told
     from vocservice.store.analysed import own
 

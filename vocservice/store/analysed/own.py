@@ -96,7 +96,7 @@ def set_hidden(database: Database, workspace_id: str, name: str, is_hidden: bool
         if is_hidden:
             _check_hideable(before, name)
         elif name not in before.hidden:
-            raise InputError("no own field of this name is hidden", code="field_unknown")
+            raise InputError("no custom field of this name is hidden", code="field_unknown")
         hidden = before.hidden | {name} if is_hidden else before.hidden - {name}
         if hidden == before.hidden:
             return
@@ -123,7 +123,7 @@ def _check_hideable(before: Fields, name: str) -> None:
     if not own_fields({name: "x"}):
         raise InputError("no segment can have this name: it is blank or too long, or tells people apart", code="field_unfit")
     if name not in before.hidden and len(before.hidden) >= MOST_HIDDEN:
-        raise InputError(f"{MOST_HIDDEN} own fields are hidden already; bring one back first", code="fields_full")
+        raise InputError(f"{MOST_HIDDEN} custom fields are already hidden; show one of them first", code="fields_full")
 
 
 def _kept(workspace_id: str) -> Select[Any]:

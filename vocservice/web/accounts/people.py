@@ -46,7 +46,7 @@ NAVIGATION = (
     ("admin.key_list", "Keys", users.ADMIN),
     ("admin.user_list", "Users", users.ADMIN),
     ("alerts.listing", "Alerts", users.ADMIN),
-    ("fields.listing", "Own fields", users.ADMIN),
+    ("fields.listing", "Custom fields", users.ADMIN),
     ("admin.dead_letter_list", "Dead letters", users.ADMIN),
     ("admin.audit_list", "Audit", users.ADMIN),
     ("bundles.page", "Bundle", users.ADMIN),

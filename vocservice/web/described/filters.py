@@ -43,8 +43,8 @@ _SAID: Mapping[str, Parameter] = {
         Parameter("before_until", DAY),
         Parameter("after_since", DAY),
         Parameter("after_until", DAY),
-        Parameter("by", about="an own field that figures are broken down by, and that drivers hold equal"),
-        Parameter("target", about="an own field answered with yes and no, such as whether they recommend: drivers explain it"),
+        Parameter("by", about="a custom field by which figures are broken down and which drivers control for"),
+        Parameter("target", about="a custom field with yes and no answers, such as willingness to recommend: the drivers explain it"),
         Parameter(
             "cell",
             about="`STAGE.FACTOR` or `STAGE.FACTOR.POLARITY`: what a cell of the journey map counts; `any` is any stage or factor, "
@@ -76,5 +76,5 @@ def _named(names: Iterable[str]) -> tuple[Parameter, ...]:
 def _own(prefix: str) -> Parameter:
     """Own fields of senders: each is a parameter by itself, as the members of an object in a query are."""
     members = {"propertyNames": {"pattern": rf"^{prefix}{re.escape(OWN)}.+"}, "additionalProperties": _TYPED, "maxProperties": MOST_OWN}
-    about = f"own fields, as `{prefix}{OWN}plan=pro`; `other`: a value that few share"
+    about = f"custom fields, as `{prefix}{OWN}plan=pro`; `other`: a value that few share"
     return Parameter(f"{prefix}own", {"type": "object", **members}, about)

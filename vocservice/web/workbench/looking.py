@@ -173,7 +173,7 @@ class Looking:
         from vocservice.reporting.report import Wish
 
         if hidden := self.load().fields.hidden.intersection((self.asked.by, self.asked.target)):
-            raise InputError(f"the own field {min(hidden)!r} is hidden in this workspace; an admin can bring it back", code="field_hidden")
+            raise InputError(f"the custom field {min(hidden)!r} is hidden in this workspace; an admin can show it", code="field_hidden")
         compared, least, (since, until) = self.asked.compared, self.cause_customers, self._period()
         return Wish(
             today=self.today,
