@@ -45,7 +45,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str | No
 
 
 @click.group()
-@click.option("--threads", type=int, default=lambda: os.cpu_count() or 1, show_default="all", help="Threads that torch may use.")
+@click.option("--threads", type=int, default=lambda: os.cpu_count() or 1, show_default="all", help="Number of torch threads.")
 def cli(threads: int) -> None:
     """Train and evaluate bundles."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
@@ -54,7 +54,7 @@ def cli(threads: int) -> None:
 
 @cli.command(name="teach")
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of checkpoints.")
 @click.option("--output", type=click.Path(path_type=Path), help="Where the teachers' file goes (training/annotations/ by default).")
 def teach_command(data: Path, runs: Path, output: Path | None) -> None:
     """Fit the teachers whose probabilities `train` reads (minutes on a GPU, most of a day on two processor cores)."""
@@ -64,13 +64,13 @@ def teach_command(data: Path, runs: Path, output: Path | None) -> None:
 @cli.command()
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
 @click.option("--version", required=True, help="Version of the bundle to write.")
-@click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Another company's taxonomy (TOML): trains for that one.")
-@click.option("--start", type=FOLDER, help="Bundle to go on from (another taxonomy: the current one; ours: the base encoder).")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Checkpoints.")
-@click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default).")
+@click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Taxonomy file of another label set (TOML).")
+@click.option("--start", type=FOLDER, help="Bundle to start from (another taxonomy: the current one; ours: the base encoder).")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of checkpoints.")
+@click.option("--models", type=click.Path(path_type=Path), help="Folder of bundles (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")
-@click.option("--layers", callback=_numbers, help="Keep these layers only of --start, as 0,2,4,5.")
-@click.option("--decided", type=TABLE, help="Decisions of a review desk (voc export-annotations) to learn beside the corpora.")
+@click.option("--layers", callback=_numbers, help="Keep only these layers of --start, as in 0,2,4,5.")
+@click.option("--decided", type=TABLE, help="Decisions of a review desk (voc export-annotations) to learn from beside the corpora.")
 def train(
     data: Path,
     version: str,
@@ -117,7 +117,7 @@ def _of_a_bundle(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--data", type=ANY, required=True, help="Folder of the corpora."),
         click.option("--bundle", type=FOLDER, help="Bundle to start from (the current one)."),
         click.option("--version", required=True, help="Version of the bundle to write."),
-        click.option("--models", type=click.Path(path_type=Path), help="Where bundles lie (models/ by default)."),
+        click.option("--models", type=click.Path(path_type=Path), help="Folder of bundles (models/ by default)."),
     )
     for option in reversed(options):
         command = option(command)
@@ -127,14 +127,14 @@ def _of_a_bundle(command: Callable[..., None]) -> Callable[..., None]:
 @cli.command()
 @_of_a_bundle
 def quantise(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
-    """Write a bundle's encoder in int8 and calibrate it anew."""
+    """Write a bundle with the encoder quantised to int8, and recalibrate it."""
     quantise_bundle(_into(data, version, models), bundle or default_bundle())
 
 
 @cli.command()
 @_of_a_bundle
 def calibrate(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
-    """Fit what stands after the weights of a bundle anew: curves, thresholds, conversations (after a change of the text steps)."""
+    """Keep the weights of a bundle and refit what follows them: calibration curves, thresholds, conversations."""
     calibrate_bundle(_into(data, version, models), bundle or default_bundle())
 
 
@@ -146,11 +146,11 @@ def _into(data: Path, version: str, models: Path | None) -> Run:
 @click.option("--data", type=ANY, required=True, help="Folder of the corpora, or with --taxonomy a labelled table.")
 @click.option("--bundle", type=FOLDER, help="Bundle to evaluate (the current one).")
 @click.option("--taxonomy", "taxonomy_file", type=TABLE, help="Evaluate on a table labelled with this taxonomy.")
-@click.option("--all-rows", is_flag=True, help="With --taxonomy: use every row, not only those that training kept out.")
+@click.option("--all-rows", is_flag=True, help="With --taxonomy: use every row, not only those held out from training.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also fit and report the simple baselines.")
 @click.option("--timings/--no-timings", "timed", default=True, show_default=True, help="Also time whole analyses of each corpus.")
-@click.option("--custom", "customs", multiple=True, type=FOLDER, help="Bundle of another taxonomy whose figures the report shows too.")
-@click.option("--against", type=FOLDER, help="Another bundle whose figures, as its report left them, stand beside: within one point?")
+@click.option("--custom", "customs", multiple=True, type=FOLDER, help="Bundle of another taxonomy whose figures to include in the report.")
+@click.option("--against", type=FOLDER, help="Another bundle to compare with, by the figures that --report stored in it.")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -167,7 +167,7 @@ def evaluate(
     against: Path | None,
     report: Path | None,
 ) -> None:
-    """Measure a bundle through the serving steps and print the figures as JSON."""
+    """Evaluate a bundle through the serving pipeline and print the figures as JSON."""
     folder = bundle or default_bundle()
     if taxonomy_file is not None:
         taxonomy = load_taxonomy(taxonomy_file)
@@ -202,13 +202,15 @@ def table(name: str, data: Path, out: Path) -> None:
 
 @cli.command()
 @click.option("--data", type=FOLDER, required=True, help="Folder of the corpora.")
-@click.option("--work", type=FOLDER, required=True, help="Folder for what is labelled.")
+@click.option("--work", type=FOLDER, required=True, help="Folder for the labelled texts.")
 @click.option("--bundle", help="Version under models/, or path, of the model; the current one by default.")
-@click.option("--most", type=click.IntRange(1), default=1_000_000, help="Texts of one corpus at most, drawn at random; all by default.")
-@click.option("--company", "companies", multiple=True, type=click.Choice(list(COMPANIES)), help="Only this one; all by default.")
+@click.option(
+    "--most", type=click.IntRange(1), default=1_000_000, help="Maximum number of texts per corpus, drawn at random; all by default."
+)
+@click.option("--company", "companies", multiple=True, type=click.Choice(list(COMPANIES)), help="Only this company; all by default.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write docs/validation.md here.")
 def validate(data: Path, work: Path, bundle: str | None, most: int, companies: tuple[str, ...], report: Path | None) -> None:
-    """Hold the figures of the report against what people gave, corpus by corpus, and print them as JSON."""
+    """Compare the report's figures with the scores that customers gave, corpus by corpus, and print them as JSON."""
     figures = validate_companies(data, work, bundle=bundle, most=most, names=companies or tuple(COMPANIES))
     if report is not None:
         report.write_text(page(figures), encoding="utf-8")

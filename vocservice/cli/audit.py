@@ -8,16 +8,16 @@ from vocservice.settings import load_settings
 
 @click.group()
 def audit() -> None:
-    """The audit log: who did what to which thing."""
+    """Verify the audit log."""
 
 
 @audit.command()
 def verify() -> int:
-    """Check that every row fits the one before.
+    """Verify the hash chain of the audit log.
 
     Note the number of rows and the last hash elsewhere: rows cut off at the end leave no other trace.
 
-    Exit codes: 0 the chain is whole, 1 a row was altered, taken out or put in.
+    Exit codes: 0 the chain is intact, 1 a row was changed, removed or inserted.
     """
     from vocservice.store import audit as log
     from vocservice.store.opened import open_store

@@ -26,32 +26,32 @@ from vocservice.turns import called
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @click.option(
-    "-o", "--output", default=STANDARD_STREAM, metavar="OUT", help="Output file, its format by the suffix; - is JSON Lines (default)."
+    "-o", "--output", default=STANDARD_STREAM, metavar="OUT", help="Output file; its suffix sets the format. - is JSON Lines (default)."
 )
 @click.option("--id-column", help="Column (or JSON key) of the record's id; found by name by default.")
 @click.option("--text-column", help="Column (or JSON key) of the text; found by name by default.")
-@click.option("--mapping", type=click.Path(), help="TOML or JSON file that gives the column (or JSON key) of each field.")
-@click.option("--save-mapping", type=click.Path(), help="Write the columns that are used to such a file (.toml or .json).")
+@click.option("--mapping", type=click.Path(), help="TOML or JSON file that maps fields to columns (or JSON keys).")
+@click.option("--save-mapping", type=click.Path(), help="Write the columns in use to such a file (.toml or .json).")
 @click.option("--sheet", help="Sheet of an Excel workbook; the first by default.")
-@click.option("--limit", type=click.IntRange(min=0), help="Stop after so many records.")
-@click.option("--customer", metavar="NAME", multiple=True, help="What a customer is called in conversations of files; may be given again.")
-@click.option("--bundle", help="Version under models/, or path, of the model; by default the one the settings name.")
+@click.option("--limit", type=click.IntRange(min=0), help="Stop after this many records.")
+@click.option("--customer", metavar="NAME", multiple=True, help="A further name for the customer in conversations; repeatable.")
+@click.option("--bundle", help="Version under models/, or path, of the model; set in the configuration by default.")
 @click.option("--taxonomy", type=click.Path(), help="Taxonomy file that the model must have been trained for.")
-@click.option("--resume", is_flag=True, help="Go on where an earlier run of the same inputs, model and options was stopped.")
-@click.option("--engine", type=click.Choice([*ENGINES]), default=LOCAL, help="Who does the work: this process (default), or a Ray cluster.")
+@click.option("--resume", is_flag=True, help="Continue an earlier run of the same inputs, model and options.")
+@click.option("--engine", type=click.Choice([*ENGINES]), default=LOCAL, help="Work in this process (default) or on a Ray cluster.")
 @click.option("--workers", type=click.IntRange(min=1, max=100_000), help="With --engine ray: processes, one for each core by default.")
-@click.option("--ray-address", metavar="ADDRESS", help="With --engine ray: a running cluster; one of its own by default.")
-@click.option("--dry-run", is_flag=True, help="Show what would be read, the languages and the time it would take; write nothing.")
-@click.option("--excel", is_flag=True, help="Write CSV for Excel: UTF-8 mark, CR LF, no formulas.")
+@click.option("--ray-address", metavar="ADDRESS", help="With --engine ray: a running cluster; by default one is started.")
+@click.option("--dry-run", is_flag=True, help="Show columns, languages and estimated time; write nothing.")
+@click.option("--excel", is_flag=True, help="Write CSV for Excel: byte order mark, CR LF, no formulas.")
 @click.option(
     "--delimiter",
     type=click.Choice([",", ";", "|", "tab"]),
     callback=lambda _context, _option, given: "\t" if given == "tab" else given,
-    help="Of CSV and TSV: that of the input by default, where it has the same format.",
+    help="Delimiter of a CSV or TSV output; that of an input of the same format by default.",
 )
-@click.option("--explode", metavar="SET", help="One row a label of stages, factors, flags or a set of the model's own taxonomy.")
-@click.option("--no-progress", is_flag=True, help="Show no progress.")
-@click.option("--json", "as_json", is_flag=True, help="Give the summary as JSON: on standard output, or standard error when OUT is -.")
+@click.option("--explode", metavar="SET", help="One row per label of stages, factors, flags or another set of the model's taxonomy.")
+@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, on standard output, or on standard error when OUT is -.")
 def classify(inputs: tuple[str, ...], **options: Any) -> int:
     """Label every record of files or a stream.
 
@@ -62,9 +62,9 @@ def classify(inputs: tuple[str, ...], **options: Any) -> int:
 
     IN is CSV, TSV, JSON Lines, JSON, Parquet or Excel, or a conversation as WebVTT or text, by its suffix; a pattern in quotes; a
     folder of Parquet files; or - for JSON Lines on standard input. A record that cannot be processed is rejected in its place and
-    listed in OUT.rejects.jsonl; the run goes on. OUT.manifest.json tells how OUT was made. --dry-run shows first what would be read.
+    listed in OUT.rejects.jsonl; the run continues. OUT.manifest.json records how OUT was made. Preview a run with --dry-run.
 
-    Exit codes: 0 done (also when the reader of standard output went away), 2 unusable input, output, option or
+    Exit codes: 0 success (also when the reader of standard output stops early), 2 unusable input, output, option or
     configuration, 3 some records were rejected, 130 interrupted.
     """
     return _classify(inputs, Options(**options))

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """The tables of the store: where they are, up, down, and everything sealed under the newest key."""
+    """Show or migrate the schema of the store, or re-encrypt its contents."""
 
 
 @db.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> int:
-    """Show the step of the tables and the one that this program needs.
+    """Show the schema version of the database and the one required.
 
-    Exit codes: 0 they are the same, 1 they are not.
+    Exit codes: 0 they are equal, 1 they differ.
     """
     from vocservice.store import migrate
 
@@ -39,9 +39,9 @@ def status(as_json: bool) -> int:
 
 
 @db.command()
-@click.option("--to", default="head", show_default=True, help="The step to go to.")
+@click.option("--to", default="head", show_default=True, help="Version to migrate to.")
 def upgrade(to: str) -> None:
-    """Bring the tables to the newest step; data are kept. Stop the service before, and make a backup."""
+    """Migrate the database to the newest version; data are kept. Stop the service and make a backup first."""
     from vocservice.store import migrate
 
     with opened() as database:
@@ -51,7 +51,7 @@ def upgrade(to: str) -> None:
 @db.command()
 @click.argument("step")
 def downgrade(step: str) -> None:
-    """Take the tables back to STEP, for an older program; `base` drops them with everything in them."""
+    """Migrate the database back to STEP, for an older release; `base` drops the tables with their contents."""
     from vocservice.store import migrate
 
     with opened() as database:
@@ -60,7 +60,7 @@ def downgrade(step: str) -> None:
 
 @db.command()
 def reseal() -> None:
-    """Seal everything under the newest key, after which older keys can be taken out of store.keys."""
+    """Re-encrypt everything with the newest key; older keys can then be removed from store.keys."""
     from vocservice.store import resealing
     from vocservice.store.opened import open_store
 
@@ -74,7 +74,7 @@ def reseal() -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(file: Path) -> None:
-    """Write all of the store to FILE while it goes on working. The keys are not in it: keep them elsewhere."""
+    """Back up the store to FILE while the service runs. The encryption keys are not in it: keep them elsewhere."""
     from vocservice.store import backups, migrate
 
     with opened() as database:
@@ -84,9 +84,9 @@ def backup(file: Path) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--replace", is_flag=True, help="Drop what the database holds now.")
+@click.option("--replace", is_flag=True, help="Drop the present contents of the database.")
 def restore(file: Path, replace: bool) -> None:
-    """Put the backup FILE into the database. Stop the service before; what was erased since must be erased again."""
+    """Restore the backup FILE into the database. Stop the service first; repeat erasures made since the backup."""
     from vocservice.store import backups, migrate
 
     with opened() as database:

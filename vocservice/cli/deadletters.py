@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @click.group(name="dead-letter")
 def dead_letter() -> None:
-    """Jobs that failed too often, records that we failed at, deliveries that could not be read."""
+    """Manage jobs that failed too often, records that failed on our side, and deliveries that could not be read."""
 
 
 @dead_letter.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def list_letters(as_json: bool, workspace: str | None) -> None:
-    """Show them, oldest first, with why."""
+    """List them with their reasons, oldest first."""
     from vocservice.store.received import deadletters
 
     with held(workspace) as here:
@@ -32,10 +32,10 @@ def list_letters(as_json: bool, workspace: str | None) -> None:
 
 @dead_letter.command()
 @click.argument("ids", nargs=-1)
-@click.option("--all", "takes_all", is_flag=True, help="Every one of the workspace.")
+@click.option("--all", "takes_all", is_flag=True, help="Retry everything in the workspace.")
 @in_workspace
 def retry(ids: tuple[str, ...], takes_all: bool, workspace: str | None) -> None:
-    """Send back the IDS given, or all; a delivery is read by its adapter once more."""
+    """Queue the given IDS again, or all; a delivery goes through its adapter again."""
     from vocservice.store import audit
     from vocservice.store.received import deadletters
 
@@ -51,7 +51,7 @@ def retry(ids: tuple[str, ...], takes_all: bool, workspace: str | None) -> None:
 @click.argument("ids", nargs=-1, required=True)
 @in_workspace
 def discard(ids: tuple[str, ...], workspace: str | None) -> None:
-    """Give up the IDS for good: deliveries with their bodies, jobs, records; what is owed to somebody stays."""
+    """Discard the given IDS for good. File searches for erased customers and open batches stay."""
     from vocservice.store import audit
     from vocservice.store.received import deadletters
 

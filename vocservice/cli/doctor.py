@@ -51,15 +51,15 @@ class Check:
 
 
 @click.command()
-@click.option("--bundle", help="Version under models/, or path, of the model to check; by default the one the settings name.")
+@click.option("--bundle", help="Version under models/, or path, of the model to check; set in the configuration by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def doctor(bundle: str | None, as_json: bool) -> int:
     """Check this installation.
 
-    Python, packages, disk, settings, threads, redaction, model and its hashes, taxonomy, the time of one sentence, and the sentiment of
-    plain praise and a plain complaint.
+    Checks Python, packages, disk, settings, threads, redaction, model and its hashes, taxonomy, the time to analyse one sentence, and the
+    sentiment of plain praise and a plain complaint.
 
-    Exit codes: 0 all is well, 1 something is wrong.
+    Exit codes: 0 no faults, 1 at least one fault.
     """
     checks = list(examine(bundle))
     is_ok = all(check.is_ok for check in checks)

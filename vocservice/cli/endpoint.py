@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @click.group()
 def endpoint() -> None:
-    """Endpoints: where events on analysed feedback are sent, signed."""
+    """Manage the endpoints that receive signed events."""
 
 
 @endpoint.command()
 @click.argument("url")
-@click.option("--event", "events", multiple=True, help="An event to send; may be given more than once, all by default.")
+@click.option("--event", "events", multiple=True, help="Event to send; repeatable, all by default.")
 @in_workspace
 def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
-    """Send events to a URL from now on, and show the secret they are signed with, this once."""
+    """Add an endpoint and print its signing secret once."""
     from vocservice.jobs.guard import Policy, checked
     from vocservice.store.analysed import outbound
 
@@ -38,7 +38,7 @@ def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def list_endpoints(as_json: bool, workspace: str | None) -> None:
-    """Show the endpoints, without their secrets."""
+    """List the endpoints, without their secrets."""
     from vocservice.store.analysed import outbound
 
     with held(workspace) as here:
@@ -51,7 +51,7 @@ def list_endpoints(as_json: bool, workspace: str | None) -> None:
 @click.argument("endpoint_id")
 @in_workspace
 def disable(endpoint_id: str, workspace: str | None) -> None:
-    """Send nothing to an endpoint any longer."""
+    """Stop sending to an endpoint."""
     _switch(endpoint_id, workspace, is_enabled=False)
 
 
@@ -59,17 +59,17 @@ def disable(endpoint_id: str, workspace: str | None) -> None:
 @click.argument("endpoint_id")
 @in_workspace
 def enable(endpoint_id: str, workspace: str | None) -> None:
-    """Send to an endpoint again, from now on."""
+    """Resume sending to an endpoint."""
     _switch(endpoint_id, workspace, is_enabled=True)
 
 
 @endpoint.command()
 @click.argument("endpoint_id")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest ones to show.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Newest deliveries to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | None) -> None:
-    """Show what was and will be sent to an endpoint, the newest first."""
+    """List past and pending deliveries of an endpoint, newest first."""
     from vocservice.store.analysed import outbound
 
     with held(workspace) as here:
@@ -81,10 +81,10 @@ def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | Non
 
 @endpoint.command()
 @click.argument("endpoint_id")
-@click.option("--delivery", "delivery_ids", multiple=True, help="This one, whatever its state; may be given more than once.")
+@click.option("--delivery", "delivery_ids", multiple=True, help="Replay this delivery, whatever its state; repeatable.")
 @in_workspace
 def replay(endpoint_id: str, delivery_ids: tuple[str, ...], workspace: str | None) -> None:
-    """Send again what failed, or the deliveries given."""
+    """Replay failed deliveries, or those given."""
     from vocservice.store.analysed import outbound
 
     with held(workspace) as here:

@@ -17,13 +17,13 @@ _KEY = "The customer's key, as the senders give it (docs/intake.md); `-` reads i
 
 @click.command()
 @click.option("--subject", help=_KEY)
-@click.option("--record", nargs=2, metavar="SOURCE ID", help="One record: name or id of its source, or api, and the sender's id of it.")
+@click.option("--record", nargs=2, metavar="SOURCE ID", help="One record: name or id of its source, or api, and the sender's id.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @in_workspace
 def erase(subject: str | None, record: tuple[str, str] | None, dry_run: bool, workspace: str | None) -> None:
-    """Erase everything of a customer, or a record; none of it comes back when a delivery is sent again.
+    """Erase everything about a customer, or one record. Sending a delivery again does not bring it back.
 
-    A worker searches the files of batches for the customer.
+    A worker then searches the files of batches for the customer.
     """
     from vocservice.store.received import erasure
 
@@ -50,7 +50,7 @@ def erase(subject: str | None, record: tuple[str, str] | None, dry_run: bool, wo
 @click.option("-o", "--output", default="-", show_default=True, help="JSON Lines file; `-` is standard output.")
 @in_workspace
 def export_subject(subject: str, output: str, workspace: str | None) -> None:
-    """Write what is kept of a customer: redacted texts, analyses, people's decisions. Batches that name the customer are listed."""
+    """Export what is stored about a customer: redacted texts, analyses, people's decisions. Also list batches that name the customer."""
     from vocservice.jobs import erasing
     from vocservice.store import audit
     from vocservice.store.opened import Store
@@ -76,11 +76,11 @@ def export_subject(subject: str, output: str, workspace: str | None) -> None:
 @click.option(
     "--days",
     type=click.IntRange(0),
-    help="First set for how many days the workspace keeps records, 0 for ever; with --dry-run only reckon with it.",
+    help="First set how many days the workspace keeps records, 0 for no limit; with --dry-run the number is used but not set.",
 )
 @click.option("--workspace", help="Name of the workspace; all of them by default.")
 def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
-    """Erase what is older than its workspace keeps, by the time of receipt; a worker does it daily."""
+    """Erase what is older than its workspace allows, by time of receipt. Workers do this daily."""
     from vocservice.store.opened import open_store
     from vocservice.store.received import retention as aging
 

@@ -21,15 +21,15 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
-@click.option("-o", "--output", required=True, metavar="FILE", help="File to write; its suffix says what.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Output file; its suffix sets the format.")
 @click.option("--since", type=DAY, help="First day, in UTC; all by default.")
 @click.option("--until", type=DAY, help="Last day, in UTC; all by default.")
 @in_workspace
 def export(output: str, since: datetime | None, until: datetime | None, workspace: str | None) -> None:
-    """Write the analysed records of a workspace for other tools.
+    """Export the analysed records of a workspace for other tools.
 
-    By its suffix FILE is a table of one row a record (.parquet, .csv, .jsonl), or an SQLite file (.sqlite) with a table of
-    records and one of each set of labels. Texts are redacted; no customer's key stands in it. docs/exports.md describes the columns.
+    FILE is a table with one row per record (.parquet, .csv, .jsonl), or an SQLite file (.sqlite) with a table of records and
+    one per label set. Texts are redacted, and customer keys are left out. docs/exports.md describes the columns.
     """
     from vocservice.store import audit
     from vocservice.store.analysed import reading

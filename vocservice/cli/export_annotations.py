@@ -19,12 +19,12 @@ KINDS = ("jsonl", "label-studio", "argilla")
 
 
 @click.command(name="export-annotations")
-@click.option("-o", "--output", required=True, metavar="FILE", help="File to write; - is standard output.")
-@click.option("--format", "kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="For whom.")
-@click.option("--config", metavar="FILE", help="Write what the other tool asks of a text too: XML for Label Studio, JSON for Argilla.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Output file; - is standard output.")
+@click.option("--format", "kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="Tool that will read it.")
+@click.option("--config", metavar="FILE", help="Also write the labelling interface of the tool: XML for Label Studio, JSON for Argilla.")
 @in_workspace
 def export_annotations(output: str, kind: str, config: str | None, workspace: str | None) -> None:
-    """Write the decisions of the review desk, one record a line; for other tools as one list.
+    """Export the decisions of the review desk, one record per line, or as one list for other tools.
 
     Of each record the last decision that stands, with the redacted text and the labels that the person holds true. Notes stay here.
     """

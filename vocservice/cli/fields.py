@@ -32,7 +32,7 @@ def list_fields(as_json: bool, workspace: str | None) -> None:
 @click.argument("name")
 @in_workspace
 def hide(name: str, workspace: str | None) -> None:
-    """Let a field show in no filter, comparison, driver or export of the workbench; the records keep it."""
+    """Hide a field from filters, comparisons, drivers and exports of the workbench; the records keep it."""
     _set_hidden(name, workspace, True)
 
 
@@ -40,7 +40,7 @@ def hide(name: str, workspace: str | None) -> None:
 @click.argument("name")
 @in_workspace
 def show(name: str, workspace: str | None) -> None:
-    """Bring a hidden field back."""
+    """Show a hidden field again."""
     _set_hidden(name, workspace, False)
 
 

@@ -10,10 +10,10 @@ from vocservice.errors import InputError
 
 @click.command(name="import-annotations")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
-@click.option("--by", required=True, metavar="EMAIL", help="Whose decisions they become: a support lead or an admin.")
+@click.option("--by", required=True, metavar="EMAIL", help="Author of the decisions: a support lead or an admin.")
 @in_workspace
 def import_annotations(path: Path, by: str, workspace: str | None) -> None:
-    """Store the decisions of a file as those of a user.
+    """Import the decisions of a file as corrections by a user.
 
     JSON Lines, or one list, as `voc export-annotations` writes them in any of its formats. What rests on another decision than the
     one that stands is left out and counted.

@@ -13,9 +13,9 @@ from vocservice.settings import Settings, load_settings
 
 @click.command()
 def init() -> None:
-    """Make the store: a key, the tables, a workspace.
+    """Create the store: an encryption key, the tables, a workspace.
 
-    What is there already is left as it is, so that it can be run again at any time.
+    Existing parts are left as they are, so you can run it again at any time.
     """
     from vocservice.store.opened import open_store
 

@@ -17,16 +17,16 @@ HOURS = 24.0
 
 @click.group()
 def key() -> None:
-    """API keys: who may use the HTTP API, and for what."""
+    """Manage API keys."""
 
 
 @key.command()
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; may be given more than once (docs/http.md).")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What the key may do; repeatable (docs/http.md).")
 @click.option("--days", type=click.IntRange(0), default=DAYS, show_default=True, help="Days until it expires; 0 for never.")
 @in_workspace
 def add(name: str, scopes: tuple[str, ...], days: int, workspace: str | None) -> None:
-    """Make a key and show it, this once."""
+    """Create a key and print it once."""
     from vocservice.store.accounts import keys
     from vocservice.store.database import now
 
@@ -40,7 +40,7 @@ def add(name: str, scopes: tuple[str, ...], days: int, workspace: str | None) ->
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def list_keys(as_json: bool, workspace: str | None) -> None:
-    """Show the keys, without their secrets."""
+    """List the keys, without their secrets."""
     from vocservice.store.accounts import keys
 
     with held(workspace) as here:
@@ -50,10 +50,10 @@ def list_keys(as_json: bool, workspace: str | None) -> None:
 
 @key.command()
 @click.argument("key_id")
-@click.option("--overlap", type=click.FloatRange(0), default=HOURS, show_default=True, help="Hours that the old key still works.")
+@click.option("--overlap", type=click.FloatRange(0), default=HOURS, show_default=True, help="Hours during which the old key still works.")
 @in_workspace
 def rotate(key_id: str, overlap: float, workspace: str | None) -> None:
-    """Make a key like this one (its id or prefix); the old one goes on for a while."""
+    """Replace a key, given by id or prefix; the old one works a while longer."""
     from vocservice.store.accounts import keys
 
     with held(workspace) as here:
@@ -66,7 +66,7 @@ def rotate(key_id: str, overlap: float, workspace: str | None) -> None:
 @click.argument("key_id")
 @in_workspace
 def revoke(key_id: str, workspace: str | None) -> None:
-    """End a key (its id or prefix) at once."""
+    """Revoke a key, given by id or prefix, at once."""
     from vocservice.store.accounts import keys
 
     with held(workspace) as here:

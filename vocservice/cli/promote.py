@@ -18,11 +18,11 @@ SAMPLE = 200
 
 @click.command()
 @click.argument("version")
-@click.option("--preview", "is_preview", is_flag=True, help="Show what would move, label by label, and write nothing.")
-@click.option("--sample", type=click.IntRange(1, 100_000), default=SAMPLE, show_default=True, help="Records of the preview.")
+@click.option("--preview", "is_preview", is_flag=True, help="Show what would change, label by label, and write nothing.")
+@click.option("--sample", type=click.IntRange(1, 100_000), default=SAMPLE, show_default=True, help="Number of records in the preview.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def promote(version: str, is_preview: bool, sample: int, as_json: bool) -> None:
-    """Let a bundle (a version under models/, or a path) serve, and queue the history for it."""
+    """Put a bundle (a version under models/, or a path) into service, and queue the history for reanalysis."""
     settings = load_settings()
     candidate = api.load(version, settings=settings)
     if is_preview:
@@ -35,7 +35,7 @@ def promote(version: str, is_preview: bool, sample: int, as_json: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rollback(as_json: bool) -> None:
-    """Let the bundle serve that was promoted before."""
+    """Put the previously promoted bundle back into service."""
     from vocservice.store.analysed import promotions
     from vocservice.store.opened import open_store
 

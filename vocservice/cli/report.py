@@ -50,25 +50,29 @@ class Output:
 @click.option("--json", "json_file", metavar="FILE", help="Also write every figure as JSON; - is standard output.")
 @click.option("--xlsx", "xlsx_file", metavar="FILE", help="Also write every figure as an Excel workbook.")
 @click.option("--charts", metavar="FOLDER", help="Also write each chart as a PNG of 1600 by 900 pixels into this folder.")
-@click.option(
-    "--anchors", multiple=True, metavar="FILE", help="Records of the same fixed texts as labelled by one model; give one for each model."
-)
+@click.option("--anchors", multiple=True, metavar="FILE", help="The same fixed texts as labelled by one model; give it once per model.")
 @click.option("--id-column", help="Column (or JSON key) of the record's id; found by name by default.")
 @click.option("--text-column", help="Column (or JSON key) of the text; found by name by default.")
 @click.option("--score-column", help="Column (or JSON key) of the score; found by name by default.")
-@click.option("--score-kind", type=click.Choice(SCORE_KINDS), help="What the score is, where the records do not say so.")
+@click.option("--score-kind", type=click.Choice(SCORE_KINDS), help="Kind of score, if the records do not say.")
 @click.option("--date-column", help="Column (or JSON key) of the date; found by name by default.")
 @click.option("--channel-column", help="Column (or JSON key) of the channel; found by name by default.")
-@click.option("--subject-column", help="Column (or JSON key) that tells customers apart; found by name by default.")
+@click.option("--subject-column", help="Column (or JSON key) that identifies customers; found by name by default.")
 @click.option("--segment-column", help="Column (or JSON key) to break figures down by.")
-@click.option("--target-column", help="Column (or JSON key) answered with yes and no that the drivers explain, such as recommended.")
+@click.option("--target-column", help="Column (or JSON key) with yes and no answers for the drivers to explain, such as recommended.")
 @click.option(
-    "--compare", "compared", multiple=True, metavar="COLUMN=VALUE", help="Compare these records with all others; twice, with each other."
+    "--compare",
+    "compared",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Compare these records with all others; if given twice, with each other.",
 )
 @click.option("--since", type=_DAY, metavar="DAY", help="First day to report, such as 2025-01-01; undated records are left out.")
 @click.option("--until", type=_DAY, metavar="DAY", help="Last day to report.")
 @click.option("--origin", metavar="RAW", help="Raw file with the dates, channels, scores and customers of labelled records, by id.")
-@click.option("--customers", type=click.IntRange(2), default=CUSTOMERS, show_default=True, help="Customers that make a complaint shared.")
+@click.option(
+    "--customers", type=click.IntRange(2), default=CUSTOMERS, show_default=True, help="How many customers make a complaint shared."
+)
 @click.option("--sheet", help="Sheet of an Excel workbook; the first by default.")
 @click.option("--title", default="Voice of the customer", help="Title of the page.")
 @click.option("--bundle", help="Version under models/, or path, of the model for records without labels.")
@@ -79,10 +83,10 @@ def report(
     """Make an analyst's report of labelled or raw records.
 
     IN is what `voc classify` wrote (JSON Lines, or a table with voc_ columns), or raw records, which are labelled first.
-    The page needs nothing else and no network. Without --compare the last four weeks stand against the four before, and a period from
-    --since to --until against the as many days before it.
+    The page is one file and needs no network. Without --compare, the last four weeks are compared with the four before, and a period
+    from --since on with as many days before it.
 
-    Exit codes: 0 done, 2 unusable input, output, option or configuration, 3 some records were rejected or left out,
+    Exit codes: 0 success, 2 unusable input, output, option or configuration, 3 some records were rejected or left out,
     130 interrupted.
     """
     outputs = tuple(_outputs(output, json_file, xlsx_file, is_alone=charts is None))

@@ -20,14 +20,14 @@ MOST = 50_000
 
 @click.group()
 def rules() -> None:
-    """Rules of a workspace: what people should look at beside what the model holds (docs/rules.md)."""
+    """Manage the review rules of a workspace (docs/rules.md)."""
 
 
 @rules.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def list_rules(as_json: bool, workspace: str | None) -> None:
-    """Show the rules by name."""
+    """List the rules by name."""
     from vocservice.store.review import rules as kept
 
     with held(workspace) as here:
@@ -38,17 +38,23 @@ def list_rules(as_json: bool, workspace: str | None) -> None:
 
 @rules.command()
 @click.argument("expression")
-@click.option("--name", required=True, help="As the desk shows it.")
-@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--name", required=True, help="Name shown on the desk.")
+@click.option("--owner", required=True, help="Who is responsible for it.")
 @click.option("--reason", required=True, help="What readers are told.")
-@click.option("--effect", type=click.Choice(["review", "route"]), default="review", show_default=True, help="Bring it to the desk, or not.")
+@click.option(
+    "--effect",
+    type=click.Choice(["review", "route"]),
+    default="review",
+    show_default=True,
+    help="Bring records to the desk, or only tag and assign.",
+)
 @click.option("--urgency", type=click.IntRange(0, 100), default=20, show_default=True, help="Points in the queue.")
-@click.option("--tag", default="", help="Is put on the record.")
-@click.option("--assignee", default="", help="E-mail of who gets the record.")
-@click.option("--enable", "is_enabled", is_flag=True, help="Let it count at once; else `voc rules enable` does.")
+@click.option("--tag", default="", help="Tag to put on the record.")
+@click.option("--assignee", default="", help="E-mail address of the person who gets the record.")
+@click.option("--enable", "is_enabled", is_flag=True, help="Enable it at once; otherwise use `voc rules enable`.")
 @in_workspace
 def add(workspace: str | None, is_enabled: bool, **written: Any) -> None:
-    """Keep a rule, switched off unless told otherwise: try it on the past first."""
+    """Store a rule, disabled by default: test it on the past first."""
     from vocservice.store.review import rules as kept
     from vocservice.store.review.rules import Draft
 
@@ -60,12 +66,12 @@ def add(workspace: str | None, is_enabled: bool, **written: Any) -> None:
 
 @rules.command()
 @click.argument("rule")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Received on this day or later; all by default.")
-@click.option("--limit", type=click.IntRange(1, MOST), default=2000, show_default=True, help="The newest records to ask it about.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only records received on this day or later; all by default.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=2000, show_default=True, help="Newest records to test.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with ten examples.")
 @in_workspace
 def test(rule: str, since: Any, limit: int, as_json: bool, workspace: str | None) -> None:
-    """Ask a rule, or one that is kept by its id, about the past. Nothing is written."""
+    """Test a rule, or a stored rule by its id, on the past. Nothing is written."""
     from datetime import UTC
 
     from vocservice.store.review import rule_trials
@@ -84,7 +90,7 @@ def test(rule: str, since: Any, limit: int, as_json: bool, workspace: str | None
 @click.argument("rule_id")
 @in_workspace
 def enable(rule_id: str, workspace: str | None) -> None:
-    """Let a rule count for what is analysed from now on."""
+    """Enable a rule for what is analysed from now on."""
     _switch(rule_id, workspace, is_enabled=True)
 
 
@@ -92,7 +98,7 @@ def enable(rule_id: str, workspace: str | None) -> None:
 @click.argument("rule_id")
 @in_workspace
 def disable(rule_id: str, workspace: str | None) -> None:
-    """Let a rule count no longer; what it held for stays."""
+    """Disable a rule; its earlier matches stay."""
     _switch(rule_id, workspace, is_enabled=False)
 
 

@@ -9,16 +9,16 @@ _HIGHEST_PORT = 65535
 
 
 @click.command()
-@click.option("--bind", default=DEFAULT_BIND, show_default=True, envvar="VOC_BIND", metavar="HOST:PORT", help="Where to listen.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes; each loads the model.")
-@click.option("--threads", type=click.IntRange(1, 256), default=32, show_default=True, help="Requests that one process answers at a time.")
-@click.option("--job-workers", type=click.IntRange(0, 64), help="Workers of queued jobs beside it; one where there is a store.")
-@click.option("--no-worker", is_flag=True, help="None of them: `voc worker` runs elsewhere.")
+@click.option("--bind", default=DEFAULT_BIND, show_default=True, envvar="VOC_BIND", metavar="HOST:PORT", help="Address to listen on.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes; each loads the model.")
+@click.option("--threads", type=click.IntRange(1, 256), default=32, show_default=True, help="Requests that one process handles at a time.")
+@click.option("--job-workers", type=click.IntRange(0, 64), help="Background workers; one if there is a store.")
+@click.option("--no-worker", is_flag=True, help="No background worker, because `voc worker` runs elsewhere.")
 def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_worker: bool) -> None:
-    """Serve the HTTP API and the pages, with a worker of what is queued beside it.
+    """Serve the HTTP API and the pages, with a background worker.
 
-    `/v1/analyse`, `/metrics` and the start page ask for no key unless http.require_key says so: bind to loopback, or put a
-    proxy in front.
+    `/v1/analyse`, `/metrics` and the start page need no key unless http.require_key is on: bind to loopback, or put a proxy in
+    front.
     """
     from vocservice.taxonomy import load_taxonomy
     from vocservice.web.serving.server import Plan

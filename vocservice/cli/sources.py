@@ -19,17 +19,17 @@ HOURS = 24.0
 
 @click.group()
 def source() -> None:
-    """Sources: whose deliveries come in, and how they fare."""
+    """Manage sources of feedback and see their health."""
 
 
 @source.command()
 @click.argument("name")
-@click.option("--adapter", required=True, help="Who sends: typeform, zendesk, generic ... (docs/intake.md).")
-@click.option("--secret", help="What the sender signs with; - reads a line of standard input.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the adapter; the value as JSON or text.")
+@click.option("--adapter", required=True, help="The sender: typeform, zendesk, generic ... (docs/intake.md).")
+@click.option("--secret", help="Signing secret of the sender; - reads a line of standard input.")
+@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Adapter option; the value as JSON or text.")
 @in_workspace
 def add(name: str, adapter: str, secret: str | None, options: tuple[str, ...], workspace: str | None) -> None:
-    """Make a source and show its URL, this once."""
+    """Add a source and print its URL once."""
     from vocservice.store.received import sources
 
     secrets = [secret_of(secret)] if secret else []
@@ -44,7 +44,7 @@ def add(name: str, adapter: str, secret: str | None, options: tuple[str, ...], w
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def list_sources(as_json: bool, workspace: str | None) -> None:
-    """Show the sources and how their deliveries fare."""
+    """List the sources and the health of their deliveries."""
     from vocservice.store.received import sources
 
     with held(workspace) as here:
@@ -54,8 +54,8 @@ def list_sources(as_json: bool, workspace: str | None) -> None:
 
 @source.command()
 @click.argument("name")
-@click.option("--add", "new", help="A secret to accept beside the present one; - reads a line of standard input.")
-@click.option("--remove", is_flag=True, help="Accept only the newest secret any longer.")
+@click.option("--add", "new", help="Accept this secret beside the present one; - reads a line of standard input.")
+@click.option("--remove", is_flag=True, help="Accept only the newest secret from now on.")
 @in_workspace
 def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> None:
     """Rotate the secret of a source: add the new one, change the sender, remove the old one."""
@@ -75,12 +75,12 @@ def secret(name: str, new: str | None, remove: bool, workspace: str | None) -> N
 
 @source.command(name="url")
 @click.argument("name")
-@click.option("--renew", is_flag=True, help="Make another URL and show it, this once; what came by the old one stays.")
-@click.option("--overlap", type=click.FloatRange(0), default=HOURS, show_default=True, help="Hours that the old URL still works.")
-@click.option("--end", is_flag=True, help="Take no delivery by an older URL any longer.")
+@click.option("--renew", is_flag=True, help="Create a new URL and print it once; the source stays the same.")
+@click.option("--overlap", type=click.FloatRange(0), default=HOURS, show_default=True, help="Hours during which the old URL still works.")
+@click.option("--end", is_flag=True, help="Stop accepting deliveries at older URLs.")
 @in_workspace
 def change_url(name: str, renew: bool, overlap: float, end: bool, workspace: str | None) -> None:
-    """Replace the URL of a source, where it leaked or was lost: make another one, change the sender, end the old one or let it run out."""
+    """Replace the URL of a source that leaked or was lost: create a new one, change the sender, then end the old one or let it expire."""
     from vocservice.store.received import sources
 
     if renew == end:
@@ -98,12 +98,12 @@ def change_url(name: str, renew: bool, overlap: float, end: bool, workspace: str
 
 @source.command()
 @click.argument("name")
-@click.option("--token", help="A token of the sender's API; - reads a line of standard input.")
-@click.option("--base-url", help="Address of the sender's API, where it has several (Qualtrics: the data centre).")
+@click.option("--token", help="Token of the sender's API; - reads a line of standard input.")
+@click.option("--base-url", help="Address of the sender's API, if it has several (Qualtrics: the data centre).")
 @click.option("--forget", is_flag=True, help="Forget the token.")
 @in_workspace
 def access(name: str, token: str | None, base_url: str | None, forget: bool, workspace: str | None) -> None:
-    """Say how to fetch the answers of a sender whose webhooks hold only ids (SurveyMonkey, Qualtrics)."""
+    """Give access to the API of a sender whose webhooks contain only ids (SurveyMonkey, Qualtrics)."""
     from vocservice.ingest.connector import check_base_url
     from vocservice.store.received import accesses
     from vocservice.store.received.accesses import Access
@@ -123,10 +123,10 @@ def access(name: str, token: str | None, base_url: str | None, forget: bool, wor
 
 @source.command()
 @click.argument("name")
-@click.option("--enable", is_flag=True, help="Take deliveries again.")
+@click.option("--enable", is_flag=True, help="Accept deliveries again.")
 @in_workspace
 def disable(name: str, enable: bool, workspace: str | None) -> None:
-    """Refuse the deliveries of a source; nothing that came is lost."""
+    """Refuse further deliveries of a source; what it has received is kept."""
     from vocservice.store.received import sources
 
     with held(workspace) as here:

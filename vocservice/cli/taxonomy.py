@@ -11,14 +11,14 @@ from vocservice.taxonomy import LabelSet, Taxonomy, load_taxonomy, taxonomy_json
 
 
 @click.command()
-@click.option("--check", "checked", type=click.Path(path_type=Path), metavar="FILE", help="Validate FILE and say what is wrong with it.")
+@click.option("--check", "checked", type=click.Path(path_type=Path), metavar="FILE", help="Validate FILE and report its errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the taxonomy as JSON.")
 def taxonomy(checked: Path | None, as_json: bool) -> None:
     """Show the labels, or check a taxonomy file.
 
-    Each label comes with its definition, the team that acts on it, and the metrics that it moves.
+    Lists every label with its definition, the team that acts on it, and the metrics it moves.
 
-    Exit codes: 0 done or valid, 2 the file is missing or wrong.
+    Exit codes: 0 success or valid, 2 the file is missing or invalid.
     """
     loaded = load_taxonomy(checked)
     if as_json:

@@ -17,19 +17,19 @@ ROLES = ("analyst", "support_lead", "admin")
 
 @click.group()
 def user() -> None:
-    """People who may sign in, and what they may do.
+    """Manage the people who may sign in.
 
-    A password is asked for on a terminal, else read as one line of standard input; never an argument.
+    Passwords are asked for on a terminal, or read as one line of standard input; never an argument.
     """
 
 
 @user.command()
 @click.argument("email")
-@click.option("--name", help="As others see them; the part before the @ by default.")
+@click.option("--name", help="Name shown to others; the part before the @ by default.")
 @click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True, help="What they may do.")
 @in_workspace
 def add(email: str, name: str | None, role: str, workspace: str | None) -> None:
-    """Make a user."""
+    """Add a user."""
     from vocservice.store.accounts import users
 
     password = _asked()
@@ -43,7 +43,7 @@ def add(email: str, name: str | None, role: str, workspace: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @in_workspace
 def list_users(as_json: bool, workspace: str | None) -> None:
-    """Show the users."""
+    """List the users."""
     from vocservice.store.accounts import users
 
     with held(workspace) as here:
@@ -56,7 +56,7 @@ def list_users(as_json: bool, workspace: str | None) -> None:
 @click.argument("email")
 @in_workspace
 def password(email: str, workspace: str | None) -> None:
-    """Give a user another password; it unlocks them and ends their sessions."""
+    """Set a new password; this unlocks the user and ends their sessions."""
     from vocservice.store.accounts import users
 
     given = _asked()
@@ -68,7 +68,7 @@ def password(email: str, workspace: str | None) -> None:
 @click.argument("email")
 @in_workspace
 def disable(email: str, workspace: str | None) -> None:
-    """Keep a user out and end their sessions; what they decided stays."""
+    """Disable a user and end their sessions; their decisions stay."""
     _set_active(email, workspace, False)
 
 

@@ -34,7 +34,7 @@ class _Stay(HTTPRedirectHandler):
 
 @click.group()
 def webhook() -> None:
-    """Deliveries as senders would send them."""
+    """Send or check sample deliveries of a sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,16 @@ class _Setup:
 
 
 @webhook.command()
-@click.option("--url", help="The URL of the source, as `voc source add` showed it; without one the sample is checked and read here.")
-@click.option("--adapter", help="Whose sample to send.")
-@click.option("--source", help="Name of a source here: its adapter, its secret and its options; else the name of an adapter.")
-@click.option("--secret", default="", help="What to sign with; - reads a line of standard input.")
-@click.option("--number", type=click.IntRange(1), default=1, show_default=True, help="Which sample: another number, another record.")
+@click.option("--url", help="URL of the source, as `voc source add` printed it; without it the sample is only checked locally.")
+@click.option("--adapter", help="Adapter whose sample to send.")
+@click.option("--source", help="Source in this store, with its adapter, secret and options; or the name of an adapter.")
+@click.option("--secret", default="", help="Signing secret; - reads a line of standard input.")
+@click.option("--number", type=click.IntRange(1), default=1, show_default=True, help="Number of the sample; each is a different record.")
 @in_workspace
 def send(url: str | None, adapter: str | None, source: str | None, secret: str, number: int, workspace: str | None) -> int:
-    """Sign a sample of an adapter and send it, or check and read it as this service would.
+    """Sign a sample delivery and send it, or check it locally.
 
-    Exit codes: 0 it was taken, 1 it was refused.
+    Exit codes: 0 accepted, 1 refused.
     """
     if bool(adapter) == bool(source):
         raise click.UsageError("give either --adapter or --source")

@@ -7,13 +7,13 @@ from vocservice.settings import load_settings
 
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when nothing is due.")
-@click.option("--bundle", help="Version under models/, or path, to analyse with whatever is promoted.")
-@click.option("--processes", type=click.IntRange(1, 64), help="Keep so many workers alive, each a process with its own model.")
+@click.option("--bundle", help="Version under models/, or path, to use instead of the promoted one.")
+@click.option("--processes", type=click.IntRange(1, 64), help="Run this many workers, each a process with its own model.")
 @click.option("--parent", type=int, help="With --processes: stop when this process is no longer the parent.")
 def worker(once: bool, bundle: str | None, processes: int | None, parent: int | None) -> None:
-    """Analyse, fetch and deliver what is queued in the store.
+    """Process the queue of the store: analyse, fetch, deliver.
 
-    SIGTERM finishes what was begun and gives back the rest.
+    On SIGTERM it finishes its current work and gives back the rest.
     """
     if processes and once:
         raise click.UsageError("--once is for a worker in this process, without --processes")

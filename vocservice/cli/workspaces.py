@@ -8,13 +8,13 @@ from vocservice.settings import load_settings
 
 @click.group()
 def workspace() -> None:
-    """Workspaces: what belongs together."""
+    """Manage workspaces."""
 
 
 @workspace.command()
 @click.argument("name")
 def add(name: str) -> None:
-    """Make a workspace."""
+    """Create a workspace."""
     from vocservice.store.accounts import workspaces
     from vocservice.store.opened import open_store
 
@@ -29,7 +29,7 @@ def add(name: str) -> None:
 
 @workspace.command(name="list")
 def list_workspaces() -> None:
-    """Show the workspaces, what they keep and for how long."""
+    """List the workspaces, what they keep and for how long."""
     from vocservice.store.accounts import workspaces
     from vocservice.store.opened import open_store
 
@@ -46,10 +46,10 @@ def list_workspaces() -> None:
 
 
 @workspace.command()
-@click.option("--keep/--drop", required=True, help="Keep unredacted texts, encrypted, from now on, or drop them after their analysis.")
+@click.option("--keep/--drop", required=True, help="From now on, keep unredacted texts encrypted, or drop them after analysis.")
 @in_workspace
 def originals(keep: bool, workspace: str | None) -> None:
-    """Say whether unredacted texts are kept."""
+    """Set whether unredacted texts are kept."""
     from vocservice.store.accounts import workspaces
 
     with held(workspace) as here:
