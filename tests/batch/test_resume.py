@@ -1,5 +1,6 @@
 """Tests of `--resume`: killed anywhere and gone on with, a run gives the bytes of one that was never stopped."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from vocservice.batch import manifest
 from vocservice.batch.plan import Model, Plan
 from vocservice.batch.shards import Shards
 from vocservice.records import RawVerbatim, Result
+from vocservice.tables.write_csv import CsvSink
 
 from .builders import RECORDS, SHARD, in_process, killed_at, table, with_files_up_to
 
@@ -322,6 +324,22 @@ def test_a_full_disk_leaves_no_half_output_and_can_be_gone_on_with(
     assert os.waitstatus_to_exitcode(status) == 2 and not out.exists() and not out.with_name(f"{out.name}.rejects.jsonl").exists()
     assert voc("classify", given, "-o", out, "--resume").code == 3
     assert outcome(out) == whole(voc, given, tmp_path / f"never-stopped.{suffix}")
+
+
+def test_on_a_full_disk_it_is_said_how_to_go_on(given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = CsvSink.write
+
+    def full(self: CsvSink, result: Result, *origin: Any) -> None:
+        if result.id == "9":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, result, *origin)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CsvSink, "write", full)
+        ran = voc("classify", given, "-o", tmp_path / "out.csv")
+    assert ran.code == 2 and "stopped after 9 records; --resume goes on with it\nerror [output_unwritable]: out.csv:" in ran.err
+    assert "(No space left on device); what was written so far is kept in its .partial file" in ran.err
+    assert f"resuming: {2 * SHARD} records are done" in voc("classify", given, "-o", tmp_path / "out.csv", "--resume").err
 
 
 def test_a_short_run_leaves_no_trace(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:

@@ -107,6 +107,15 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
     assert running.returncode == 0 and err == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_standard_output_is_told_and_no_file_promised(tmp_path: Path) -> None:
+    command = program(0, "classify", saved(tmp_path, "in.csv", f"text\n{TEXT}\n"))
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    told = b"error [output_unwritable]: standard output: cannot be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
 @pytest.mark.parametrize(
     ("variables", "is_coloured"), [({"TERM": "xterm-256color"}, True), ({"TERM": "xterm-256color", "NO_COLOR": "1"}, False)]
 )

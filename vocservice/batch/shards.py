@@ -208,7 +208,7 @@ class Shards:
         try:
             yield
         except OSError as error:
-            raise unwritable(self.name, error) from None
+            raise unwritable(self.name, error, keeps=False) from None
 
 
 def matched(lines: Iterable[bytes], records: Iterable[Record]) -> Iterator[Result]:

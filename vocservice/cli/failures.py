@@ -25,6 +25,7 @@ def answered(command: Callable[[], Any]) -> int:
         return command() or OK
     except VocError as error:
         tell(error.code, error.message)
+        _drop_unwritten()
         return UNUSABLE
     except click.ClickException as error:
         _tell_usage(error)
@@ -60,6 +61,14 @@ def _unexpected(error: Exception) -> int:
     place = traceback.extract_tb(error.__traceback__)[-1]
     tell("internal_error", f"{type(error).__name__} in {os.path.basename(place.filename)}, line {place.lineno}; {DEBUG}=1 shows more")
     return FAULT
+
+
+def _drop_unwritten() -> None:
+    """What standard output did not take would be tried once more as Python ends, which would then exit with a code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _close_output()
 
 
 def _close_output() -> None:

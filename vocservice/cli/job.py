@@ -17,7 +17,7 @@ from vocservice.batch.shards import Shards, shards_of
 from vocservice.cli.failures import INTERRUPTED, OK, SOME_REJECTED
 from vocservice.cli.progress import open_progress
 from vocservice.cli.summary import Summary
-from vocservice.errors import InputError
+from vocservice.errors import InputError, OutputError
 from vocservice.records import Result
 from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
 from vocservice.turns import called
@@ -88,7 +88,7 @@ def run(job: Job) -> int:
 
     Raises:
         InputError: an input is damaged further on, or changed while it was read.
-        OutputError: the disk is full.
+        OutputError: the disk is full; where shards are kept it is said that the run can be gone on with.
         ResumeError: the run that should go on was another one.
     """
     summary = Summary(job.plan.model.id, job.options.output)
@@ -100,6 +100,10 @@ def run(job: Job) -> int:
     except InputError:
         if summary.records:
             click.echo(f"stopped: {_what_is_left(summary)}", err=True)
+        raise
+    except OutputError:
+        if summary.records and (how := _how_to_go_on(job)):
+            click.echo(f"stopped after {summary.records} records{how}", err=True)
         raise
     summary.print(as_json=job.options.as_json)
     return SOME_REJECTED if summary.rejected else OK

@@ -103,7 +103,7 @@ class StreamWriter:
         return None
 
     def write(self, result: Result, origin: Origin | None = None) -> None:
-        with _refusals("standard output"):
+        with _refusals("standard output", keeps=False):
             sys.stdout.buffer.write(result_line(result, origin))
             sys.stdout.buffer.flush()
 
@@ -187,14 +187,14 @@ def _is_same(path: Path, name: str) -> bool:
 
 
 @contextmanager
-def _refusals(name: str) -> Iterator[None]:
+def _refusals(name: str, *, keeps: bool = True) -> Iterator[None]:
     """Turn what the system refuses into an output error; a reader that went away is none."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise unwritable(name, error) from None
+        raise unwritable(name, error, keeps=keeps) from None
     except Exception as error:
         if type(error).__module__.startswith("xlsxwriter"):
             raise unwritable(name, error) from None

@@ -89,9 +89,9 @@ class Partial:
             raise unwritable(self.name, error) from None
 
 
-def unwritable(name: str, error: Exception) -> OutputError:
-    """The error for an output that the system refuses."""
+def unwritable(name: str, error: Exception, *, keeps: bool = True) -> OutputError:
+    """The error for an output that the system refuses; `keeps`: what was written before lies in a partial file."""
     number = error.errno if isinstance(error, OSError) else None
     reason = os.strerror(number) if number else "the system refused"
-    remedy = "; what was written so far is kept in its .partial file" if number == errno.ENOSPC else ""
+    remedy = "; what was written so far is kept in its .partial file" if keeps and number == errno.ENOSPC else ""
     return OutputError(f"{name}: cannot be written ({reason}){remedy}")
