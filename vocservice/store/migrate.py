@@ -1,6 +1,7 @@
 """A database in, its tables at a given step out: Alembic run from code, each run in one transaction, all of it or nothing."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -117,5 +118,6 @@ def _alone(connection: Connection) -> None:
         connection.execute(_LOCK)
 
 
+@cache  # reading them again would run every step's module again
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(STEPS), version_locations=[str(STEPS)])
