@@ -5,6 +5,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,12 +33,18 @@ from vocservice.records import (
     Verbatim,
     Withheld,
 )
-from vocservice.taxonomy import load_taxonomy
+from vocservice.taxonomy import Taxonomy, load_taxonomy
 from vocservice.text.redact import RedactionRules
 
 CANARY = "zanzibar-canary"
 MODEL = "fake-1"
 TEXT = "The app crashed twice. Support was lovely and fixed it."
+
+
+@cache
+def taxonomy() -> Taxonomy:
+    """The built-in one, read once."""
+    return load_taxonomy()
 
 
 def saved(folder: Path, name: str, content: str | bytes) -> Path:
@@ -121,7 +128,7 @@ class FakePipeline:
 class FakeEngine:
     """Scores without a model: every verbatim is `use`, technology -, sentiment -1; the first segment is the evidence."""
 
-    bundle = SimpleNamespace(id=MODEL, taxonomy=load_taxonomy(), conversation=None)
+    bundle = SimpleNamespace(id=MODEL, taxonomy=taxonomy(), conversation=None)
 
     def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]], **_: object) -> list[Scored]:
         return [self._scored(tuple(parts)) for _, parts in zip(verbatims, segments, strict=True)]
@@ -136,13 +143,13 @@ class FakeEngine:
 
 def fake_analyser() -> Analyser:
     """An analyser over the fake pipeline."""
-    return Analyser(FakePipeline(), MODEL, load_taxonomy())
+    return Analyser(FakePipeline(), MODEL, taxonomy())
 
 
 def steps_analyser() -> Analyser:
     """An analyser over the real steps and the fake engine."""
     pipeline = Pipeline(FakeEngine(), redaction=RedactionRules.load(config_path("redaction.toml")))  # type: ignore[arg-type]
-    return Analyser(pipeline, MODEL, load_taxonomy())
+    return Analyser(pipeline, MODEL, taxonomy())
 
 
 def has_current_bundle() -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import databases
 import pytest
 from builders import fake_analyser, has_current_bundle, steps_analyser
+from cheap import make_cheap
 from commands import Ran, Voc
 from store.servers import Postgres, binaries
 
@@ -58,6 +59,13 @@ def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
     databases.choose(request.getfixturevalue("database_server") if kind == "postgresql" else None)
     yield kind
     databases.choose(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        make_cheap(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ import pytest
 from builders import CANARY
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import insert, select, update
-from web.storing import hash_fast
 
 from vocservice.errors import InputError
 from vocservice.jobs.alerting import MAX_ATTEMPTS, SHOWN, Alerting
@@ -41,8 +40,7 @@ def settings(settings: Settings, server: Server) -> Settings:
 
 
 @pytest.fixture
-def lead(store: Store, monkeypatch: pytest.MonkeyPatch) -> User:
-    hash_fast(monkeypatch)
+def lead(store: Store) -> User:
     return person(store, "lead@example.org", "support_lead")
 
 

@@ -8,7 +8,6 @@ from weakref import ReferenceType, ref
 import pytest
 from builders import CANARY, analysis, piece
 from sqlalchemy import insert, select, update
-from web.storing import hash_fast
 
 from vocservice.records import Factor, Label, Scope, Sentiment
 from vocservice.reporting.columns import Columns
@@ -37,8 +36,7 @@ def settings(settings: Settings, server: Server) -> Settings:
 
 
 @pytest.fixture
-def reader(store: Store, monkeypatch: pytest.MonkeyPatch) -> User:
-    hash_fast(monkeypatch)
+def reader(store: Store) -> User:
     return person(store, "ada@example.org", "analyst")
 
 

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from cheap import OWN_PRAGMAS
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
@@ -50,6 +51,15 @@ def test_a_busy_database_is_told_and_nothing_is_half_written(sqlite_bench: Bench
         assert counts(sqlite_bench) == [1, 1, 1]
     sqlite_bench.deliver(said("after", "Words"))
     assert counts(sqlite_bench) == [2, 2, 2]
+
+
+def test_sqlite_waits_for_the_disk_at_every_commit_and_overwrites_what_is_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_PRAGMAS", OWN_PRAGMAS)
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+    opened = Database(f"sqlite:///{tmp_path / 'voc.db'}")
+    with opened.read() as connection:
+        assert {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted} == wanted
+    opened.close()
 
 
 def test_whoever_gives_way_leaves_time_for_several_looks_of_who_waits(sqlite_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

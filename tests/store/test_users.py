@@ -5,8 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cheap import OWN_HASHER
 from sqlalchemy import select, update
-from web.storing import ELSEWHERE, WORKSPACE, hash_fast, opened
+from web.storing import ELSEWHERE, WORKSPACE, opened
 
 from vocservice.errors import InputError
 from vocservice.store import audit, schema
@@ -23,8 +24,7 @@ HOME = "203.0.113.7"
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Vault]]:
-    hash_fast(monkeypatch)
+def store(tmp_path: Path) -> Iterator[tuple[Database, Vault]]:
     database, vault = opened(tmp_path)
     yield database, vault
     database.close()
@@ -48,6 +48,11 @@ def test_a_user_is_kept_with_a_hash_of_the_password(store: tuple[Database, Vault
         assert users.listed(connection, ELSEWHERE) == []
         with pytest.raises(InputError, match="no such user"):
             users.get(connection, ELSEWHERE, user.id)
+
+
+def test_a_hash_takes_the_work_that_owasp_asks_for() -> None:
+    hasher = OWN_HASHER()
+    assert hasher.memory_cost >= 19 * 1024 and hasher.time_cost >= 2
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-from argon2 import PasswordHasher
 from builders import fake_analyser
 from databases import place, url_in
 from pydantic import SecretStr
@@ -12,7 +10,7 @@ from sqlalchemy import Table, func, insert, select
 
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store import schema
-from vocservice.store.accounts import keys, users
+from vocservice.store.accounts import keys
 from vocservice.store.database import Database, now
 from vocservice.store.received import sources
 from vocservice.store.received.sources import Source
@@ -32,11 +30,6 @@ def opened(folder: Path, *, key: str | None = None) -> tuple[Database, Vault]:
             values = {"id": workspace, "name": workspace, "keeps_originals": False, "created_at": now(connection)}
             connection.execute(insert(schema.workspaces).values(**values))
     return database, open_vault(database, Sealer([key or new_key()]))
-
-
-def hash_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed by argon2 with the least work that it takes."""
-    monkeypatch.setattr(users, "PasswordHasher", lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 class Door:

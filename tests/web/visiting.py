@@ -19,7 +19,7 @@ from vocservice.store.accounts.users import User
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.review import reviews, urgency
-from web.storing import WORKSPACE, Door, hash_fast
+from web.storing import WORKSPACE, Door
 
 PASSWORD = "correct horse battery"
 TALK = (("customer", "Your app crashed again, I want to cancel."), ("agent", "Sorry."), ("customer", "Third time. Get me your boss."))
@@ -84,7 +84,6 @@ class Office:
     """An application over a fresh store, with people who sign in."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, second_share: float = 0, sends_mail: bool = False):
-        hash_fast(monkeypatch)
         read_twice(monkeypatch, second_share)  # not the share of the installation, which would choose by the ids of the day
         monkeypatch.setattr("vocservice.web.workbench.looking.SMALL_SECONDS", 60.0)  # whole pages, however slow the machine is
         for page in ("pages", "issues", "asking", "comparing", "themes"):
