@@ -24,8 +24,6 @@ from vocservice.errors import ApiError, ConfigError, RecordError
 from vocservice.jobs.worker import Worker
 from vocservice.records import Analysis, Rejected, RuleHit, Withheld
 from vocservice.settings import BatchSettings, Settings
-from vocservice.store import migrate
-from vocservice.store.database import Database
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.unpacking import read_analysis
@@ -79,9 +77,6 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    database = Database(f"sqlite:///{folder / 'voc.db'}")
-    migrate.upgrade(database)
-    database.close()
     door = Door(folder)
     made = Served(door, folder, door.sealing_key)
     yield made
