@@ -85,7 +85,7 @@ def test_the_page_holds_every_part_and_only_those_that_were_measured() -> None:
     headings = [line for line in whole.splitlines() if line.startswith("## ")]
     assert "| killed at 60% and gone on with | 48,756 | 12 | 29,696 | 400 | 122 | yes |" in whole
     assert "| Ray, 2 workers | 48,756 | 12 | 0 | 400 | 122 | **no** |" in whole
-    assert len(headings) == 12 and "![Texts a second of every way](plot.svg)" in whole
+    assert len(headings) == 12 and "![Texts per second of every method](plot.svg)" in whole
     assert f"| {OWN} | 200 | 6,000 | 40% | 6.67 | 8.00 |" in whole
     assert "| long | 60 | 10.0 | 5,000 | 33% | 90% |" in whole and "3.50 times" in whole and "-0.6" in whole
     assert "| 1,000 | 95,000 | 2.9 hours | 12 | 0.15 |" in whole and "10,000 rows take 480 MiB" in whole and "| csv | 4,400 |" in whole

@@ -1,6 +1,6 @@
-"""Texts, transcripts, records, lists or data frames of Python callers in, results of the same shape out.
+"""The Python API: texts, transcripts, records, lists or data frames in, results of the same shape out.
 
-Importing this is light: the model, its runtime and the text steps are imported by `load`.
+Importing this module is cheap: `load` imports the model, its runtime and the text steps.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _FRAMES: Mapping[str, frozenset[str]] = {
 
 
 class Analyses(Protocol):
-    """What an analyser needs of a pipeline: a stream of records in, one result each, in order."""
+    """What an analyser needs from a pipeline: a stream of records in, one result per record out, in order."""
 
     def analyse(self, records: Iterable[RawVerbatim | Rejected], *, ahead: bool = False) -> Iterator[Result]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Analyser:
-    """A loaded model; thread-safe, made once by `load`.
+    """A loaded model, made by `load`. Thread-safe.
 
     Attributes:
-        pipeline: the steps.
+        pipeline: the steps of the analysis.
         model: id of the bundle, as written into every analysis.
-        taxonomy: the labels it gives, in the words and with the owners and metrics of the installation's taxonomy file.
+        taxonomy: its labels, with the definitions, owners and metrics of the installation's taxonomy file.
         files: SHA-256 of each file of the bundle, by name.
     """
 
@@ -51,21 +51,21 @@ class Analyser:
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def analyse(self, x: Any, *, text_column: str | None = None, id_column: str | None = None, progress: bool = False) -> Any:
-        """Analyse whatever holds customers' words; what cannot be processed comes out as Rejected, in its place.
+        """Analyse customer feedback. What cannot be processed is returned as Rejected, in its place.
 
         Args:
             x: one text; a transcript (`{"turns": [...]}` or a list of turns); a record (`{"id", "text", ...}`); a list or
                 other iterable of those; a pandas or polars Series or DataFrame; or an Arrow array, record batch or table.
-            text_column: of a table; found by its name by default ("text", "comment", "review" ...).
-            id_column: of a table; found by its name by default.
-            progress: show a bar of records in the notebook, or on standard error.
+            text_column: text column of a table; found by name by default ("text", "comment", "review" ...).
+            id_column: id column of a table; found by name by default.
+            progress: show a progress bar, in the notebook or on standard error.
 
         Returns:
-            One Analysis or Rejected for one text, transcript or record; a list for a list; for a Series a DataFrame of the
-            `voc_` columns, for a DataFrame the same beside its own columns. The index is kept. Arrow gives an Arrow table.
+            An Analysis or Rejected for one text, transcript or record; a list for a list; a DataFrame of `voc_` columns for a
+            Series; the same after its own columns for a DataFrame. The index is kept. Arrow input gives an Arrow table.
 
         Raises:
-            InputError: it is none of these, or has no text column.
+            InputError: `x` is none of these, or has no text column.
         """
         whole = partial(self.stream, ahead=isinstance(x, Sized))
         stream = _with_bar(whole, x) if progress else whole
@@ -81,24 +81,24 @@ class Analyser:
 
     @property
     def label_sets(self) -> tuple[str, ...]:
-        """Names of the label sets that only another taxonomy has; `Analysis.labels` holds them."""
+        """Names of the label sets that the built-in taxonomy does not have; they are in `Analysis.labels`."""
         from vocservice.taxonomy import has_place
 
         return tuple(label_set.name for label_set in self.taxonomy.of("verbatim") if not has_place(label_set))
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """Names of the label sets of the built-in taxonomy that this one has not; nothing has a field or column for them."""
+        """Names of the built-in label sets that this taxonomy does not have; results have no field or column for them."""
         from vocservice.taxonomy import lacking
 
         return lacking(self.taxonomy)
 
     def stream(self, records: Iterable[Any], *, ahead: bool = False) -> Iterator[Result]:
-        """Analyse texts, transcripts or records as they come, in constant memory and in order.
+        """Analyse texts, transcripts or records one by one, in order and in constant memory.
 
         Args:
-            records: read no further than the chunk that is analysed.
-            ahead: read some chunks further, which is faster: for records that are there already and need not be waited for.
+            records: read no further than the chunk in work.
+            ahead: read some chunks ahead, which is faster unless records arrive slowly.
         """
         numbered = (to_record(item, default_id=f"item-{number}") for number, item in enumerate(records, 1))
         return self.pipeline.analyse(numbered, ahead=ahead)
@@ -108,13 +108,13 @@ def load(bundle: str | Path | None = None, *, taxonomy: str | Path | None = None
     """Load a model.
 
     Args:
-        bundle: a version under `models/` or the path of a bundle; by default what the settings name, usually the current one.
-        taxonomy: a taxonomy file that the bundle must have been trained for; by default what the settings name. Where neither names one,
-            a bundle of the name of `config/taxonomy.toml` must be of its version and labels, and one of another name is taken as it is.
+        bundle: a version under `models/` or the path of a bundle; by default that of the settings, usually the current one.
+        taxonomy: a taxonomy file that the bundle must have been trained for; by default that of the settings. Without either, a bundle
+            named like `config/taxonomy.toml` must have its version and labels, and any other bundle is accepted.
         settings: read from `config/service.toml` and the environment by default.
 
     Raises:
-        ConfigError: the settings, the redaction rules, the rules of `config/rules.toml` or the taxonomy file are wrong.
+        ConfigError: the settings, the redaction rules, the rules of `config/rules.toml` or the taxonomy file are invalid.
         BundleError: the bundle is missing, damaged, or made for another taxonomy.
     """
     from vocservice.inference.bundle import load_bundle
@@ -166,14 +166,14 @@ def bundle_folder(name: str | Path) -> Path:
 
 
 def bundles() -> list[str]:
-    """The versions that lie under `models/`."""
+    """The versions under `models/`."""
     from vocservice.inference.bundle import bundle_versions
 
     return bundle_versions()
 
 
 def bundle_id(name: str | Path) -> str:
-    """What a bundle calls itself, as written into every analysis; only its manifest is read.
+    """The id of a bundle, as written into every analysis; reads only its manifest.
 
     Raises:
         BundleError: there is no such bundle, or its manifest is damaged.
@@ -184,10 +184,10 @@ def bundle_id(name: str | Path) -> str:
 
 
 def configured_bundle(settings: Settings) -> str:
-    """The version, or the path, of the bundle that the settings name.
+    """The version or path of the bundle in the settings.
 
     Raises:
-        BundleError: they name the current one, and there is none.
+        BundleError: the settings say "current" and there is no current bundle.
     """
     from vocservice.settings import CURRENT
 
@@ -195,7 +195,7 @@ def configured_bundle(settings: Settings) -> str:
 
 
 def to_record(item: Any, *, default_id: str) -> RawVerbatim | Rejected:
-    """One text, transcript or record, checked as files and HTTP requests are."""
+    """One text, transcript or record, validated like those of files and HTTP requests."""
     from vocservice.tables import parse_record
 
     if isinstance(item, RawVerbatim | Rejected):
@@ -210,13 +210,13 @@ def to_record(item: Any, *, default_id: str) -> RawVerbatim | Rejected:
 
 
 def is_frame(x: object) -> bool:
-    """Whether it is a pandas or polars Series or DataFrame or an Arrow array or table, told without importing any of them."""
+    """Whether `x` is a pandas or polars Series or DataFrame or an Arrow array or table; imports none of these libraries."""
     names = ((cls.__module__.partition(".")[0], cls.__name__) for cls in type(x).__mro__)
     return any(name in _FRAMES.get(library, ()) for library, name in names)
 
 
 def _with_bar(stream: Callable[[Iterable[Any]], Iterator[Result]], x: object) -> Callable[[Iterable[Any]], Iterator[Result]]:
-    """The stream with tqdm's bar over its results; `x` tells how many there will be, where it can."""
+    """The stream with a tqdm bar; its total is the length of `x`, if it has one."""
     from tqdm.auto import tqdm
 
     total = len(x) if isinstance(x, Sized) else None
@@ -232,7 +232,7 @@ def _is_missing(item: object) -> bool:
 
 
 def _show_in_notebooks() -> None:
-    """Let notebooks show an Analysis with its evidence; records know nothing of rendering."""
+    """Register the notebook view of an Analysis; the records themselves do not render."""
     Analysis._repr_html_ = _notebook_html  # type: ignore[attr-defined]
 
 

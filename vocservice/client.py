@@ -1,4 +1,4 @@
-"""The URL of a service and an API key in, its resources as frozen records out: the HTTP API from Python."""
+"""Python client of the HTTP API: the URL of a service and an API key in, its resources as frozen records out."""
 
 import json
 import uuid
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A record that was taken: the caller's id of it, and the service's; `record` is None for what was erased before."""
+    """An accepted record: the caller's id and the service's; `record` is None if it was erased before."""
 
     id: str
     record: str | None
@@ -30,7 +30,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A record as it stands; `analysis` is None while there is none."""
+    """A stored record; `analysis` is None until it is analysed."""
 
     record: str
     source: str
@@ -56,7 +56,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source and how its deliveries fare; `waiting` texts are not fetched yet, and the last try failed with `fetch_code`."""
+    """A source and the health of its deliveries: `waiting` texts still to fetch, and the `fetch_code` of the last failed attempt."""
 
     id: str
     name: str
@@ -75,7 +75,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SubjectBatch:
-    """A batch whose file names a customer; `names_customer` is None where no worker has searched it yet."""
+    """A batch whose file names a customer; `names_customer` is None if no worker has searched it yet."""
 
     id: str
     name: str
@@ -86,7 +86,7 @@ class SubjectBatch:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Everything held of a customer: records, redacted as they are kept, the oldest first, and batches."""
+    """Everything stored about a customer: redacted records, oldest first, and batches."""
 
     items: tuple[Mapping[str, Any], ...]
     batches: tuple[SubjectBatch, ...] = ()
@@ -94,7 +94,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much of a customer was erased; the files of `batches_to_search` batches are searched by a worker after."""
+    """How much of a customer was erased; a worker then searches the files of `batches_to_search` batches."""
 
     records: int
     bodies: int
@@ -104,7 +104,7 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A file that is labelled as a whole: how far it is, of what, and what went wrong; `share` is from 0 to 1."""
+    """A file to be labelled as a whole: its progress (`share`, 0 to 1), its contents and its errors."""
 
     id: str
     name: str
@@ -128,49 +128,49 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Client(Service):
-    """What a service offers; holds no connection, and may be used from many threads.
+    """A client of a service. Holds no connection and is thread-safe.
 
-    Its address and how patiently it is asked are those of `Service`: `url`, `key`, `tries`, `timeout` and `longest_wait`. Every method
-    raises `ApiError`: the service refused (its `code` and `status`), or could not be reached (`unreachable`, status 503). What JSON
-    cannot hold is a `RecordError`; of many records only the one that holds it is `Rejected`, as is one that is too large by itself.
+    Takes the arguments of `Service`: `url`, `key`, `tries`, `timeout` and `longest_wait`. Every method raises `ApiError` if the service
+    refuses (with its `code` and `status`) or cannot be reached (`unreachable`, status 503). A record that JSON cannot express raises
+    `RecordError`; among many records it is returned as `Rejected`, and so is a record that is too large by itself.
     """
 
     def analyse(self, record: Record) -> Analysis:
-        """The analysis of one text or record, at once; nothing is stored."""
+        """Analyse one text or record at once, without storing it."""
         return read_analysis(self._json("POST", "/v1/analyse", plain(record)))
 
     def analyse_all(self, records: Iterable[Record], *, size: int = 100) -> Iterator[Analysis | Rejected]:
-        """The results of any number of records, in order, `size` of them (1000 at most) or 4 MiB at a time."""
+        """Analyse any number of records, in order, in requests of `size` records (at most 1000) or 4 MiB."""
         for some in pieces(records, size):
             yield from _placed(some, lambda body: self._answer(Request("POST", "/v1/analyse", body, {"Content-Type": JSON})), read_result)
 
     def send(self, record: Record, *, idempotency_key: str | None = None) -> Accepted:
-        """Have one text or record stored and analysed later."""
+        """Store one text or record, to be analysed later."""
         return read(Accepted, self._write(packed(plain(record)), idempotency_key or uuid.uuid4().hex))
 
     def send_all(self, records: Iterable[Record], *, size: int = 500) -> Iterator[Accepted | Rejected]:
-        """Have any number of records stored, in order, `size` of them (1000 at most) or 4 MiB at a time."""
+        """Store any number of records, in order, in requests of `size` records (at most 1000) or 4 MiB."""
         for some in pieces(records, size):
             yield from _placed(some, lambda body: self._write(body, uuid.uuid4().hex), _receipt)
 
     def feedback(self, **filters: Any) -> Iterator[Feedback]:
-        """Every stored record that fits the filters of `GET /v1/feedback`, in the order of receipt, a page at a time."""
+        """Iterate over the stored records that match the filters of `GET /v1/feedback`, in order of receipt."""
         return map(Feedback.of, self._pages("/v1/feedback", filters))
 
     def one(self, record: str) -> Feedback:
-        """A stored record."""
+        """Get a stored record."""
         return Feedback.of(self._json("GET", f"/v1/feedback/{_segment(record)}"))
 
     def erase(self, record: str) -> None:
-        """Erase a record for good; one that is erased already stays so."""
+        """Permanently erase a record; erasing it again is not an error."""
         self._json("DELETE", f"/v1/feedback/{_segment(record)}")
 
     def export_subject(self, subject: str) -> Held:
-        """Everything held of a customer, and the batches whose files name them."""
+        """Get everything stored about a customer, and the batches whose files name them."""
         return read(Held, self._json("POST", "/v1/subjects/export", {"subject": subject}))
 
     def erase_subject(self, subject: str) -> Erased:
-        """Erase everything of a customer for good."""
+        """Permanently erase everything about a customer."""
         return read(Erased, self._json("POST", "/v1/subjects/erase", {"subject": subject}))
 
     def sources(self) -> list[Source]:
@@ -210,15 +210,15 @@ class Client(Service):
         return self._json("GET", f"/v1/watches/{_segment(watch_id)}")
 
     def search(self, **wishes: Any) -> Json:
-        """The records with words (`q`), about a matter (`about`) or like another (`like`): an answer of `GET /v1/search`."""
+        """Find records by words (`q`), by meaning (`about`) or by similarity to a record (`like`): an answer of `GET /v1/search`."""
         return self._json("GET", f"/v1/search{_query(wishes)}")
 
     def themes(self, **filters: Any) -> Json:
-        """What the records behind a cell are about: an answer of `GET /v1/themes`."""
+        """Themes of a selection or a cell: an answer of `GET /v1/themes`."""
         return self._json("GET", f"/v1/themes{_query(filters)}")
 
     def new_themes(self, **filters: Any) -> Json:
-        """What no factor explains: an answer of `GET /v1/new-themes`."""
+        """Themes that no factor explains: an answer of `GET /v1/new-themes`."""
         return self._json("GET", f"/v1/new-themes{_query(filters)}")
 
     def rules(self) -> Json:
@@ -230,15 +230,15 @@ class Client(Service):
         return self._json("GET", f"/v1/rules/{_segment(rule)}")
 
     def add_rule(self, rule: Json) -> Json:
-        """A new rule; after a broken connection it is not sent again."""
+        """Add a rule; it is not sent again after a broken connection."""
         return self._json("POST", "/v1/rules", rule, is_repeatable=False)
 
     def change_rule(self, rule: str, changed: Json) -> Json:
-        """The rule in a new version; after a broken connection it is not sent again."""
+        """Save a new version of a rule; it is not sent again after a broken connection."""
         return self._json("PUT", f"/v1/rules/{_segment(rule)}", changed, is_repeatable=False)
 
     def try_rule(self, tried: Json) -> Json:
-        """What a rule would have held for; nothing is stored."""
+        """Test a rule on past records; nothing is stored."""
         return self._json("POST", "/v1/rules/test", tried)
 
     def taxonomy(self) -> Json:
@@ -246,7 +246,7 @@ class Client(Service):
         return self._json("GET", "/v1/taxonomy")
 
     def label_file(self, path: Path, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
-        """Have a file labelled as a whole; it is sent again only where the service said that it did not take it.
+        """Upload a file to be labelled as a whole; it is sent again only if the service said that it did not accept it.
 
         Raises:
             OSError: the file cannot be read.
@@ -258,29 +258,29 @@ class Client(Service):
             return read(Batch, self._answer(request))
 
     def label_reference(self, reference: str, *, mapping: Mapping[str, str] | None = None, **options: Any) -> Batch:
-        """The same with what the server has already: `reference` is the path of a file, a folder of Parquet files or a pattern in the
-        folder of the workspace there."""
+        """Label files that are on the server: `reference` is the path of a file, a folder of Parquet files, or a pattern, in the
+        workspace's folder there."""
         path = f"/v1/batches{_query({'reference': reference, **_wishes(mapping, options)})}"
         return read(Batch, self._json("POST", path, is_repeatable=False))
 
     def batches(self) -> Iterator[Batch]:
-        """Every batch, the newest first, a page at a time."""
+        """Iterate over the batches, newest first."""
         return (read(Batch, item) for item in self._pages("/v1/batches", {}))
 
     def batch(self, batch: str) -> Batch:
-        """How far a batch is."""
+        """Get the progress of a batch."""
         return read(Batch, self._json("GET", f"/v1/batches/{_segment(batch)}"))
 
     def cancel_batch(self, batch: str) -> Batch:
-        """End a batch."""
+        """Cancel a batch."""
         return read(Batch, self._json("POST", f"/v1/batches/{_segment(batch)}/cancel"))
 
     def delete_batch(self, batch: str) -> None:
-        """Remove a batch that has ended."""
+        """Delete a batch that has ended."""
         self._json("DELETE", f"/v1/batches/{_segment(batch)}")
 
     def save_result(self, batch: str, path: Path) -> None:
-        """Write the labelled file; it is there whole or not at all.
+        """Download the labelled file; it appears complete or not at all.
 
         Raises:
             OSError: the file cannot be written.
@@ -288,7 +288,7 @@ class Client(Service):
         self._save(f"/v1/batches/{_segment(batch)}/result", path)
 
     def save_rejects(self, batch: str, path: Path) -> None:
-        """Write the list of rejected rows; it is there whole or not at all.
+        """Download the list of rejected rows; it appears complete or not at all.
 
         Raises:
             OSError: the file cannot be written.
@@ -296,7 +296,7 @@ class Client(Service):
         self._save(f"/v1/batches/{_segment(batch)}/rejects", path)
 
     def save_partial(self, batch: str, path: Path) -> None:
-        """Write what is labelled so far of a batch that is not done, as JSON Lines.
+        """Download what is labelled so far of an unfinished batch, as JSON Lines.
 
         Raises:
             OSError: the file cannot be written.

@@ -23,8 +23,8 @@ class RawTurn:
 class RawVerbatim:
     """One record as received: a text, or the turns of a transcript (exactly one of the two).
 
-    `author` is the name of who wrote the text, to be masked in it. `warnings` are codes of what the reader put right.
-    `row` carries the caller's own columns or object, untouched, from reader to writer.
+    `author` is the writer's name, to be masked in the text. `warnings` are codes of what the reader corrected. `row` carries the
+    caller's own columns or object unchanged from reader to writer.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """Where personal data stood: kind and half-open offsets of the placeholder in the returned text; never the value."""
+    """A masked piece of personal data: its kind and the half-open offsets of the placeholder in the returned text; never the value."""
 
     kind: str
     start: int
@@ -80,7 +80,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """Clean text on its way to the model: the only text that goes further. A plain text is a single customer turn."""
+    """Normalised and redacted text, the only text that goes further. A plain text is a single customer turn."""
 
     id: str
     turns: tuple[Turn, ...]
@@ -94,7 +94,7 @@ class Verbatim:
 
     @property
     def text(self) -> str:
-        """The analysed text: of a transcript, the customer's turns joined by line breaks."""
+        """The analysed text; for a transcript, the customer's turns joined by line breaks."""
         return "\n".join(turn.text for turn in self.turns if turn.speaker == "customer")
 
 
@@ -122,7 +122,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A stage, flag, reason or outcome that was given."""
+    """A given stage, flag, reason or outcome."""
 
     key: str
     probability: float
@@ -134,7 +134,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """An experience factor that was given, with its polarity (`+`, `-`, `~`)."""
+    """A given experience factor with its polarity (`+`, `-`, `~`)."""
 
     key: str
     polarity: str
@@ -172,9 +172,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A label the model leans to but does not give: below its threshold, above the abstention floor.
+    """A label that the model leans towards but does not give: below its threshold, above the abstention floor.
 
-    `because` names the rule that withholds a label which the model gave; blank for the model's own.
+    `because` names the rule that withholds a label the model gave; blank if the model itself withholds it.
     """
 
     label: str
@@ -188,9 +188,9 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class RuleHit:
-    """A rule that held: what it is for, the tests that held, the evidence of the labels they name.
+    """A rule that matched: its reason, the tests that matched, and the evidence of the labels they name.
 
-    `effect` is `review` (a person should read it) or `route` (it only names the `queue` that it belongs to, blank for none).
+    `effect` is `review` (a person should read the record) or `route` (it only assigns a `queue`, blank for none).
     """
 
     id: str
@@ -207,7 +207,7 @@ class RuleHit:
 
 @dataclass(frozen=True, slots=True)
 class TurnLabels:
-    """The labels of a customer's turn, read by itself and held to the same thresholds as the whole."""
+    """The labels of a customer turn by itself, with the same thresholds as the whole."""
 
     stages: tuple[Label, ...] = ()
     factors: tuple[Factor, ...] = ()
@@ -220,9 +220,9 @@ class TurnLabels:
 
 @dataclass(frozen=True, slots=True)
 class TurnAnalysis:
-    """One turn of a transcript with the sentiment of the customer's words (null for other speakers) and what they say by themselves.
+    """One turn of a transcript, with sentiment and labels of its own if the customer speaks (null for other speakers).
 
-    `at` is when it was said, as the sender gave it; missing where the sender gave no time. `labels` is None of other speakers.
+    `at` is its time as the sender gave it; missing if there was none.
     """
 
     speaker: Speaker
@@ -240,18 +240,18 @@ class TurnAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a conversation went, in seconds. None: there is no such thing, or a time that it needs is missing or out of order.
+    """Durations in a conversation, in seconds. None: nothing to measure, or a time it needs is missing or out of order.
 
     Attributes:
         response_first: from the customer's first turn to the answer.
-        response_longest: the longest that an answer took.
-        awaited: the share (0 to 1) of the time from the first turn to the last in which the customer waited for an answer.
+        response_longest: the longest wait for an answer.
+        awaited: share (0 to 1) of the conversation's duration in which the customer waited for an answer.
         silence_longest: the longest gap between two turns.
-        silence_turn: index of the turn that ended it, the first of equal ones.
-        gaps: before each turn, since the one before it.
-        hold: how long the customer was on hold in all; None where the sender tells of no hold.
-        hold_turns: indexes of the turns that tell of a hold, one a hold.
-        transfer_turns: indexes of the turns that tell of a transfer.
+        silence_turn: index of the turn that ended it; of equal gaps, the first.
+        gaps: time between each turn and the one before it.
+        hold: total time on hold; None if the sender reports no hold.
+        hold_turns: indexes of the turns that report a hold, one per hold.
+        transfer_turns: indexes of the turns that report a transfer.
     """
 
     response_first: float | None = None
@@ -266,12 +266,12 @@ class Pace:
 
     @property
     def holds(self) -> int:
-        """How often the customer was put on hold, as far as the sender tells."""
+        """How often the customer was put on hold, as reported by the sender."""
         return len(self.hold_turns)
 
     @property
     def transfers(self) -> int:
-        """How often the conversation was handed on, as far as the sender tells."""
+        """How often the conversation was transferred, as reported by the sender."""
         return len(self.transfer_turns)
 
     def to_dict(self) -> Json:
@@ -304,14 +304,14 @@ class Low:
 
     @classmethod
     def of(cls, moods: Iterable[tuple[int, int, float]]) -> "Low | None":
-        """Of the turns that have a sentiment, in order, as (index, level, score); of equal ones the first."""
+        """The lowest of the turns with a sentiment, given in order as (index, level, score); of equal ones the first."""
         found = list(moods)
         turn, level, score = min(found, key=lambda mood: mood[2], default=(0, 0, 0.0))
         return cls(turn, level, score, round(found[-1][2] - score, 4)) if found else None
 
     @classmethod
     def in_result(cls, result: Json) -> "Low | None":
-        """The same of an analysis in its JSON form; None for a text."""
+        """The same for an analysis in its JSON form; None for a text."""
         moods = ((at, turn.get("sentiment")) for at, turn in enumerate(result.get("turns") or ()))
         return cls.of((at, mood["level"], mood["score"]) for at, mood in moods if mood)
 
@@ -320,7 +320,7 @@ class Low:
 class Conversation:
     """What only a transcript has: its turns, how it went and how it ended.
 
-    `review_because` names the rule that calls for review where the model does not. `pace` is None in analyses of before there was one.
+    `review_because` names the rule that calls for review if the model does not. `pace` is None in analyses by earlier releases.
     """
 
     turns: tuple[TurnAnalysis, ...]
@@ -357,12 +357,11 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The way out: every label with its evidence, its probability and who gave it.
+    """The result for one record: every label with its evidence and its probability.
 
-    `labels` holds the label sets of a taxonomy other than the built-in one, by name, and `lacks` the names of the built-in one's that
-    it has not: those are no part of the JSON. `rules` holds those of the installation that held.
-    `vector` is no part of the JSON: signed bytes whose direction says what the text is about, for finding and grouping; blank where
-    none was made.
+    `labels` has the label sets of a custom taxonomy by name, and `lacks` the names of built-in sets that it does not have, which the
+    JSON omits. `rules` has the matching rules of the installation. `vector` is not in the JSON: signed bytes whose direction represents
+    what the text is about, for themes and search; blank if none was made.
     """
 
     id: str
@@ -386,7 +385,7 @@ class Analysis:
     lacks: tuple[str, ...] = ()
 
     def to_dict(self) -> Json:
-        """The JSON object of the contract, ready for `json.dumps`; written by hand, as `asdict` copies every value on its way."""
+        """The JSON object of the contract, ready for `json.dumps`; written by hand because `asdict` copies every value."""
         out: Json = {
             "id": self.id,
             "status": "ok",

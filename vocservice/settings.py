@@ -1,6 +1,6 @@
-"""`config/service.toml` and the `VOC_*` environment in, frozen checked Settings out; the environment wins.
+"""`config/service.toml` and the `VOC_*` environment in, frozen and validated Settings out; the environment wins.
 
-An unknown key in the file or a bad value anywhere stops with one ConfigError that names every fault, never a value.
+Unknown keys in the file and invalid values raise one ConfigError that names every fault, but never a value.
 """
 
 from pathlib import Path
@@ -31,11 +31,11 @@ def _not_blank(value: str) -> str:
 
 
 class HttpLimits(BaseModel):
-    """What one request may hold, how many there may be, and what a web process serves.
+    """Limits of requests, and what a web process serves.
 
-    `rate_per_minute`: requests of one API key, 0 for any number. `max_queued`: records waiting before more feedback is refused.
-    `public_url`: of the service as senders see it, which some sign. `loads_model`: off for a process that only takes feedback.
-    `proxies`: how many stand before the service and are believed what they say of scheme and client.
+    `rate_per_minute`: requests per API key, 0 for no limit. `max_queued`: records waiting before further feedback is refused.
+    `public_url`: URL of the service for senders, which some sign. `loads_model`: off for a process that only takes feedback.
+    `proxies`: number of proxies in front, whose headers about scheme and client are trusted.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +52,7 @@ class HttpLimits(BaseModel):
 
 
 class StoreSettings(BaseModel):
-    """The database, and the keys that what customers wrote is encrypted under (the newest first)."""
+    """The database, and the encryption keys for customer texts and secrets (newest first)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,7 +62,7 @@ class StoreSettings(BaseModel):
     key_file: str = "var/voc.key"
 
     def sealing_keys(self) -> tuple[str, ...]:
-        """The keys of the settings, or of the key file, one a line.
+        """The encryption keys of the settings, or of the key file, one per line.
 
         Raises:
             ConfigError: neither is there.
@@ -76,7 +76,7 @@ class StoreSettings(BaseModel):
 
 
 class JobSettings(BaseModel):
-    """How workers take work: records at a time, seconds of a lease, tries, seconds between looks when there is nothing."""
+    """How workers take work: records at a time, lease, attempts, polling interval and grace period in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -88,9 +88,9 @@ class JobSettings(BaseModel):
 
 
 class OutboundSettings(BaseModel):
-    """Where events may be sent: by plain HTTP, or into a private network, only for tests and those who host both ends.
+    """Whether events may be sent over plain HTTP, or to private networks: for tests and for endpoints of your own.
 
-    Senders' answers are fetched from private networks only then too, never by plain HTTP.
+    Senders' answers are fetched from private networks only if that is allowed, and never over plain HTTP.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -100,7 +100,7 @@ class OutboundSettings(BaseModel):
 
 
 class MailSettings(BaseModel):
-    """The server that alerts are mailed through; without a host none is mailed. `sender` is the address that mails come from."""
+    """The SMTP server; without a host no mail is sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -124,10 +124,10 @@ class MailSettings(BaseModel):
 
 
 class BatchSettings(BaseModel):
-    """Where files that are labelled as a whole lie, how large one may be, how many may be open in a workspace, and days of results.
+    """Folder, size limit, open batches per workspace, and days that results are kept.
 
-    `max_bytes`: of a file, or of all that are named together. `sources`: folder of files that are on the server already, a folder a
-    workspace; blank where none may be named.
+    `max_bytes`: of a file, or of all files in one reference. `sources`: folder with a subfolder per workspace, whose files batches may
+    reference; blank for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -140,7 +140,7 @@ class BatchSettings(BaseModel):
 
 
 class BundleSettings(BaseModel):
-    """The workspaces, by name, whose admins may promote a bundle for the installation; none stands for the one that was made first."""
+    """Names of the workspaces whose admins may promote bundles for the installation; if empty, the workspace created first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -148,7 +148,7 @@ class BundleSettings(BaseModel):
 
 
 class ThemeSettings(BaseModel):
-    """Whether workers keep a vector of each text, and how many different customers must stand behind a theme that is shown."""
+    """Whether workers store a vector of each text, and the minimum number of different customers behind a theme."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -157,7 +157,7 @@ class ThemeSettings(BaseModel):
 
 
 class ReportSettings(BaseModel):
-    """Whether a worker makes a report of each week or month by itself, the folder it is kept in, and how many of a workspace."""
+    """Whether a worker makes a report of each week or month, in which folder, and how many are kept per workspace."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -167,10 +167,10 @@ class ReportSettings(BaseModel):
 
 
 class OidcSettings(BaseModel):
-    """Signing in by an OpenID provider: off while all are blank.
+    """Sign-in through an OpenID provider; off if all are blank.
 
-    `roles`: value of the claim to role; without any, whoever has a verified address of the `domains` is an analyst. `workspace`:
-    the id of that which people come into. `allow_private`: a provider in one's own network, and plain HTTP.
+    `roles`: role for each value of the claim; if empty, everybody with a verified address in `domains` is an analyst. `workspace`: id
+    of the workspace that people join. `allow_private`: allow a provider in a private network, or on plain HTTP.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -197,10 +197,10 @@ class OidcSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything tuned of the service; made in code it reads neither file nor environment.
+    """All settings of the service. Constructed in code, it reads neither file nor environment.
 
-    `bundle`: "current", a version under `models/`, or a folder. `taxonomy`: a file the bundle must fit, or blank.
-    `threads`: of the model, 0 for every core.
+    `bundle`: "current", a version under `models/`, or a folder. `taxonomy`: a file the bundle must match, or blank.
+    `threads`: threads of the model, 0 for every core.
     """
 
     model_config = SettingsConfigDict(
@@ -258,7 +258,7 @@ def load_settings(path: Path | None = None) -> Settings:
         path: the file; `config/service.toml` by default.
 
     Raises:
-        ConfigError: the file is missing or not TOML, a key is unknown, or a value is bad.
+        ConfigError: the file is missing or not TOML, a key is unknown, or a value is invalid.
     """
     path = path or config_path("service.toml")
     values = read_toml(path)

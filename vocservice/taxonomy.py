@@ -1,7 +1,7 @@
-"""A taxonomy file in, a checked Taxonomy out: label sets with their labels, definitions, owners and metrics.
+"""A taxonomy file in, a validated Taxonomy out: label sets with their labels, definitions, owners and metrics.
 
-The file is read as a whole; an unknown key, a missing definition or (for the built-in taxonomy) a wrong order
-stops with one TaxonomyError that lists everything that is wrong.
+The file is validated as a whole: unknown keys, missing definitions or (in the built-in taxonomy) a wrong order raise one
+TaxonomyError that lists every fault.
 """
 
 import json
@@ -24,7 +24,7 @@ _TABLES = ("name", "version", "description", "owners", "metrics")
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """What the built-in taxonomy promises of a set. `groups` and `combines` are those of labels, by key; blank where there are none."""
+    """What the built-in taxonomy guarantees about a set. `groups` and `combines` belong to labels, by key; blank if there are none."""
 
     kind: Kind
     keys: tuple[str, ...]
@@ -83,7 +83,7 @@ _Key = Annotated[str, Field(pattern=r"^[^\s|;,]+$", max_length=120)]
 class LabelDefinition(_Strict):
     """One label: its key, what it means, who acts on it and which metrics it moves.
 
-    `combines` names the labels of a single set that hold together where this one holds ("both").
+    `combines` names the labels of a single-choice set that apply together when this one does ("both").
     """
 
     key: _Key
@@ -124,7 +124,7 @@ class _LabelSetFile(_Strict):
 class LabelSet:
     """A named set of labels that one head decides.
 
-    `multi`: any number of labels (at most `max_labels`), each with one of `polarities` when there are any;
+    `multi`: any number of labels (at most `max_labels`), each with one of `polarities` if the set has any;
     `single`: exactly one; `ordinal`: exactly one of an ordered scale.
     """
 
@@ -141,7 +141,7 @@ class LabelSet:
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """All that a trained head rests on: two sets of equal shape differ only in words, owners and metrics."""
+        """Everything a trained head depends on: sets of equal shape differ only in wording, owners and metrics."""
         combines = tuple(label.combines for label in self.labels)
         return self.name, self.kind, self.keys, self.polarities, self.max_labels, self.of, combines
 
@@ -176,13 +176,13 @@ class Taxonomy:
 
 
 def has_place(label_set: LabelSet) -> bool:
-    """Whether an Analysis has a field for this set; one of another kind or other levels goes with the taxonomy's own."""
+    """Whether an Analysis has a field for this set. A set of another kind or with other levels goes into `labels`."""
     kind = _PLACES.get(label_set.name)
     return kind == label_set.kind and (kind != "ordinal" or label_set.keys == _LEVELS)
 
 
 def lacking(taxonomy: Taxonomy) -> tuple[str, ...]:
-    """Names of the fields of an Analysis that the taxonomy has no set for: what was never asked is left out, not blank."""
+    """Names of the fields of an Analysis that the taxonomy has no set for; they are omitted, not left blank."""
     placed = {label_set.name for label_set in taxonomy.sets if has_place(label_set)}
     return tuple(name for name in _PLACES if name not in placed)
 
@@ -193,7 +193,7 @@ def default_taxonomy_path() -> Path:
 
 
 def load_taxonomy(path: Path | str | None = None) -> Taxonomy:
-    """Read and check a taxonomy file; the built-in one where none is named.
+    """Read and validate a taxonomy file, by default the built-in one.
 
     Raises:
         TaxonomyError: the file is missing, is not TOML, or breaks the schema; the message names every fault.
@@ -210,7 +210,7 @@ def load_taxonomy(path: Path | str | None = None) -> Taxonomy:
 
 
 def parse_taxonomy(raw: dict[str, object], *, origin: str = "taxonomy") -> Taxonomy:
-    """Check a taxonomy given as a mapping (parsed TOML); raises TaxonomyError."""
+    """Validate a taxonomy given as a mapping (parsed TOML); raises TaxonomyError."""
     faults: list[str] = []
     name, version = raw.get("name"), raw.get("version")
     if not _is_text(name) or not _is_text(version):
@@ -263,7 +263,7 @@ def _unknown_references(label_set: LabelSet, owners: dict[str, str], metrics: di
 
 
 def _voc_faults(sets: tuple[LabelSet, ...]) -> Iterator[str]:
-    """The built-in taxonomy also promises its sets as the codebook has them, and an owner and metrics for each label."""
+    """The built-in taxonomy must also have the sets of the codebook, and an owner and metrics for each label."""
     by_name = {label_set.name: label_set for label_set in sets}
     yield from (f"missing label set {name}" for name in _VOC if name not in by_name)
     yield from (f"unknown label set {name}" for name in by_name if name not in _VOC)

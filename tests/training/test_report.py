@@ -146,7 +146,7 @@ def test_calibration_evidence_transcripts_and_public_sets_are_shown(metrics: dic
         ("outcome, cross-validated (n = 187): expected calibration error 0.046", ["0.55", "0.50", "99"]),
     ):
         assert f"### {title}" in quality and rows(quality, row[0]) == [row]
-    assert "Of the 515 labels that are annotated" in quality
+    assert "Over the 515 labels that are annotated" in quality
     assert rows(quality, "touches the annotated span")[0][1:] == ["0.90", "0.930 (0.89-0.96)"]
     assert "n = 431 labels. Whole-text spans would have precision 0.24" in quality
     assert "n = 60 real conversations, 17 of which need review" in quality
@@ -251,9 +251,10 @@ def test_the_card_names_version_seed_annotators_and_limits(metrics: dict[str, An
         "voc/1.0.0",
         "Created 2024-05-06, seed 5",
         "large language model",
-        "not a panel of people",
+        "not by a panel of people",
         "English only",
-        "never below a probability of 0.2; from 60% of that threshold",
+        "never below a probability of 0.2.",
+        "From 60% of its threshold on it is listed in `abstained`.",
     ):
         assert told in card
 
