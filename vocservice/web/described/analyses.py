@@ -91,22 +91,22 @@ SCHEMAS = {
     "Record": Shape(
         (RawVerbatim,),
         "One record: a text, or the turns of a transcript. "
-        "The text may also stand under comment, verbatim, review, feedback, body or answer.",
+        "The text may also be given as comment, verbatim, review, feedback, body or answer.",
         only=("id", "text", "turns", "channel", "question", "created_at", "language", "subject", "author", "score", "metadata"),
         more={
-            "id": {"type": ["string", "integer", "null"], "description": "the caller's id; without one the record is item-<its number>"},
-            "text": {"description": "what the customer wrote; leave out when turns are given"},
-            "turns": {"type": ["array", "null"], "items": RawTurn, "minItems": 1, "description": "a transcript, in place of text"},
+            "id": {"type": ["string", "integer", "null"], "description": "the caller's id; without one the record is numbered item-<n>"},
+            "text": {"description": "what the customer wrote; omit it if turns are given"},
+            "turns": {"type": ["array", "null"], "items": RawTurn, "minItems": 1, "description": "a transcript, instead of text"},
             "question": {"description": "the question that the text answers"},
             "subject": {"type": ["string", "integer", "null"], "description": "the customer's pseudonymous key"},
-            "author": {"description": "the name of who wrote the text, to be masked in it; it is not kept"},
-            "score": {"anyOf": [ref("Score"), {"type": ["number", "null"]}], "description": "a number by itself is the value"},
+            "author": {"description": "the writer's name, to be masked in the text; it is not stored"},
+            "score": {"anyOf": [ref("Score"), {"type": ["number", "null"]}], "description": "a bare number is the value"},
         },
         also={"required": [], "additionalProperties": True, "anyOf": [{"required": [name]} for name in TEXT_NAMES]},
     ),
     "TurnIn": Shape(
         (RawTurn,),
-        "One turn of a transcript; other customers in a public thread are customer with their own author.",
+        "One turn of a transcript. Other customers in a public thread are `customer` with their own author.",
         optional=("at", "author"),
         also={"additionalProperties": True},
     ),
@@ -121,7 +121,7 @@ SCHEMAS = {
         "additionalProperties": True,
     },
     "Records": {
-        "description": "A list of records, or an object that holds it; one that cannot be read is rejected in its place.",
+        "description": "A list of records, or an object that contains it. A record that cannot be read is rejected in its place.",
         "anyOf": [
             {**listed("Record"), "minItems": 1},
             {"type": "object", "properties": {"records": {**listed("Record"), "minItems": 1}}, "required": ["records"]},
@@ -129,7 +129,7 @@ SCHEMAS = {
     },
     "Results": closed(
         {"results": {"type": "array", "items": either("Analysis", "Rejected")}},
-        description="One result a record, in order; a rejected record stands in its place.",
+        description="One result per record, in order; rejected records stay in their place.",
     ),
     "Evidence": Shape(
         (Evidence,), "A piece of the returned text (of that turn, for transcripts); offsets are characters, half-open.", more=_OFFSETS
@@ -141,34 +141,34 @@ SCHEMAS = {
     "Scope": Shape(
         (Scope,), more={"key": Choices(scopes), "probability": SHARE, "because": {"description": "the head or rule that decided"}}
     ),
-    "Redaction": Shape((Redaction,), "Where personal data stood: the placeholder's offsets, never the value.", more=_OFFSETS),
+    "Redaction": Shape((Redaction,), "A masked piece of personal data: the offsets of the placeholder, never the value.", more=_OFFSETS),
     "Withheld": Shape(
         (Withheld,),
-        "A label the model leans to but does not give; it counts as not given.",
+        "A label that the model leans towards but does not give; it counts as not given.",
         more={
             "probability": SHARE,
-            "because": {"description": "the rule that withholds what the model gave; missing where it is the model's own doubt"},
+            "because": {"description": "the rule that withholds a label the model gave; missing if the model itself withholds it"},
         },
         optional=("because",),
     ),
     "Turn": Shape(
         (TurnAnalysis, TurnLabels),
-        "A turn; of the customer's, what it says by itself, held to the thresholds of the whole.",
+        "A turn; a customer turn has labels of its own, with the thresholds of the whole.",
         without=("labels",),
-        more={"at": {**TEXT, "description": "when it was said, as the sender gave it; missing where the sender gave no time"}},
+        more={"at": {**TEXT, "description": "time of the turn as the sender gave it; missing if there was none"}},
         optional=("at", "stages", "factors", "scope", "flags"),
     ),
     "Pace": Shape(
         (Pace,),
-        "How fast a conversation went, in seconds; null: there is no such thing, or a time that it needs is missing or out of order.",
+        "Durations in a conversation, in seconds. Null: nothing to measure, or a time it needs is missing or out of order.",
         more={
             **{name: {"minimum": 0} for name in ("response_first", "response_longest", "silence_longest", "hold")},
             "awaited": SHARE,
             "silence_turn": COUNT,
             "gaps": {"items": {"type": ["number", "null"], "minimum": 0}},
             **{name: {"items": {"type": "integer", **COUNT}} for name in ("hold_turns", "transfer_turns")},
-            "holds": {"type": "integer", **COUNT, "description": "how often the customer was put on hold, as far as the sender tells"},
-            "transfers": {"type": "integer", **COUNT, "description": "how often it was handed on, as far as the sender tells"},
+            "holds": {"type": "integer", **COUNT, "description": "how often the customer was put on hold, as reported by the sender"},
+            "transfers": {"type": "integer", **COUNT, "description": "how often it was transferred, as reported by the sender"},
         },
     ),
     "NeedsReview": {
@@ -176,29 +176,32 @@ SCHEMAS = {
         "properties": {
             "value": {"type": "boolean"},
             "probability": {"type": "number", **SHARE},
-            "because": {**TEXT, "description": "the rule that calls for review where the model does not"},
+            "because": {**TEXT, "description": "the rule that calls for review if the model does not"},
         },
         "required": ["value", "probability"],
         "additionalProperties": False,
     },
     "RuleHit": Shape(
-        (RuleHit,), "A rule of the installation that held.", more={"because": {"description": "the tests that held"}}, optional=("queue",)
+        (RuleHit,),
+        "A rule of the installation that matched.",
+        more={"because": {"description": "the tests that matched"}},
+        optional=("queue",),
     ),
     "Analysis": Shape(
         (Analysis, Conversation),
-        "of a taxonomy other than voc, the sets that it has not are left out",
+        "sets that another taxonomy does not have are omitted",
         without=("conversation", "row", "vector", "lacks", "needs_review_probability", "review_because"),
         more={
             "status": {"const": "ok"},
             "text": {"description": "the text as analysed: normalised and redacted"},
-            "labels": {"description": "label sets of a taxonomy other than the built-in one"},
+            "labels": {"description": "label sets of a custom taxonomy"},
             "rules": {"description": "missing where none held"},
-            "turns": {**listed("Turn"), "description": "of a transcript, as are the following"},
+            "turns": {**listed("Turn"), "description": "transcripts only, like the following fields"},
             "sentiment_start": ref("SentimentAt"),
             "sentiment_end": ref("SentimentAt"),
             "sentiment_low": Shape(
                 (Low,),
-                "of the customer's turn in which the mood was lowest, the first of equal ones",
+                "the customer turn with the lowest sentiment; of equal ones, the first",
                 without=("recovery",),
                 more={**_LEVEL, "turn": COUNT},
                 also={"type": ["object", "null"]},
@@ -210,7 +213,7 @@ SCHEMAS = {
                 "description": "how far the score rose from there to the customer's last turn",
             },
             "needs_review": ref("NeedsReview"),
-            "pace": {**ref("Pace"), "description": "missing in analyses of before there was one"},
+            "pace": {**ref("Pace"), "description": "missing in analyses by earlier releases"},
         },
         optional=(*_SETS, "labels", "rules", *_OF_TRANSCRIPTS),
         also={"anyOf": [{"required": _SETS}, {"properties": {"taxonomy": {"not": {"pattern": "^voc/"}}}}]},
@@ -222,9 +225,9 @@ SCHEMAS = {
             "title": TEXT,
             "status": {"type": "integer"},
             "detail": TEXT,
-            "code": {**TEXT, "description": "stable, the same on the command line"},
+            "code": {**TEXT, "description": "stable, and the same on the command line"},
         },
-        description="RFC 9457; never holds a word of what was sent.",
+        description="RFC 9457; never repeats what was sent.",
     ),
 }
 
@@ -232,7 +235,7 @@ NOUN = Noun(
     {
         "analyse.analyse": Operation(
             "analyse",
-            "Analyse one record or a list of them",
+            "Analyse one record or a list",
             body=json_body(
                 either("Record", "Records"),
                 one={"id": "1", "text": "The app crashed twice, but support was lovely."},
@@ -241,11 +244,11 @@ NOUN = Noun(
             answers={
                 200: told("The analysis of one record, or the results of a list in order", either("Analysis", "Results"), EXAMPLE),
                 400: refused(UNREADABLE),
-                401: refused("Where http.require_key is on, there is no valid API key: key_required, key_invalid"),
+                401: refused("http.require_key is on and there is no valid API key: key_required, key_invalid"),
                 413: TOO_MUCH,
-                422: refused(f"The one record that was sent cannot be processed: {WORDED}, unsupported_language, analysis_failed"),
+                422: refused(f"The single record sent cannot be processed: {WORDED}, unsupported_language, analysis_failed"),
                 503: refused(
-                    "There is no usable model, or not in this process, or too much comes at a time; see Retry-After: "
+                    "No usable model, none in this process, or too many requests at a time; see Retry-After: "
                     "bundle_invalid, model_elsewhere, analyses_full, uploads_full"
                 ),
             },

@@ -14,7 +14,7 @@ from vocservice.web.requests.uploads import MEDIA_TYPES
 
 _FILE = {**TEXT, "format": "binary"}
 _ALL = (batches.DRAFT, *batches.OPEN, *batches.ENDED)
-_UNKNOWN = refused("There is no such batch in the workspace of the key: batch_unknown", shared="BatchUnknown")
+_UNKNOWN = refused("No such batch in the key's workspace: batch_unknown", shared="BatchUnknown")
 _NOT_DONE = refused("The batch is not done: batch_not_done", shared="BatchNotDone")
 
 _TABLE = "id,text,score\n1,The app crashed twice.,3\n2,Lovely staff.,9\n"
@@ -108,10 +108,10 @@ NOUN = Noun(
             "create_batch",
             "Take a file and queue it",
             parameters=(
-                Parameter("name", about="of a file that is the body itself; its suffix tells the format"),
+                Parameter("name", about="name of a file that is the body; its suffix gives the format"),
                 Parameter("reference", about=f"instead of a body: {_REFERENCE}"),
-                Parameter("mapping", about="JSON, with a file as the body"),
-                Parameter("options", about="JSON, with a file as the body"),
+                Parameter("mapping", about="JSON, if the file is the body"),
+                Parameter("options", about="JSON, if the file is the body"),
             ),
             body=Body(
                 {FORM: Content(_FORM_FIELDS, {"file": _TABLE, "options": '{"format": "csv"}'}), **_files(FORMATS, _SENT)}, is_required=False
@@ -122,68 +122,67 @@ NOUN = Noun(
                     "The file, its columns or the options cannot be used: input_unusable, file_missing, file_empty, format_mismatch, "
                     "references_off, too_many_files, mapping_invalid, option_invalid, parameter_invalid, invalid_json"
                 ),
-                404: refused("There is no such file in the workspace's folder: reference_unknown"),
-                413: refused("The file is, or all files together are, larger than batches.max_bytes: body_too_large"),
-                415: refused("The format is not known: format_unknown"),
+                404: refused("No such file in the workspace's folder: reference_unknown"),
+                413: refused("The file, or all files together, exceed batches.max_bytes: body_too_large"),
+                415: refused("Unknown format: format_unknown"),
                 429: refused(
-                    "As many batches as may be are open, or too many requests came with this key; see Retry-After: "
-                    "too_many_batches, rate_limited"
+                    "Too many batches are open, or too many requests with this key; see Retry-After: too_many_batches, rate_limited"
                 ),
                 503: refused(
-                    "The store is not there, busy or full, or too many large requests come at a time; see Retry-After: "
+                    "The store is missing, busy or full, or too many large requests at a time; see Retry-After: "
                     "store_unavailable, schema_mismatch, key_missing, uploads_full"
                 ),
             },
         ),
         "batches.listed": Operation(
             "list_batches",
-            "A page of batches, the newest first",
+            "A page of batches, newest first",
             {200: told("The batches", "Batches", {"items": [_DONE], "next": None})},
             of_page(PAGE, LARGEST_PAGE),
         ),
         "batches.one": Operation("read_batch", "How far a batch is", {200: told("The batch", "Batch", _DONE)}),
         "batches.delete": Operation(
             "delete_batch",
-            "Remove a batch that has ended, with its files",
-            {204: Answer("It is gone"), 409: refused("It is queued or running: batch_open")},
+            "Delete a batch that has ended, with its files",
+            {204: Answer("Deleted"), 409: refused("It is queued or running: batch_open")},
         ),
         "batches.cancel": Operation(
             "cancel_batch",
             "End a batch",
-            {200: told("It is cancelled", "Batch", _CANCELLED), 409: refused("It has ended already: batch_ended")},
+            {200: told("The cancelled batch", "Batch", _CANCELLED), 409: refused("It has already ended: batch_ended")},
         ),
         "batches.result": Operation(
             "read_batch_result",
-            "The file with its labels, in the format of the options",
+            "The labelled file, in the format of the options",
             {200: Answer("The file", _files(WRITTEN, _RESULTS)), 409: _NOT_DONE},
         ),
         "batches.rejects": Operation(
             "read_batch_rejects",
-            "The rejected records with their reasons, one a line",
+            "The rejected records with their reasons, one per line",
             {200: _lines("JSON Lines of row, id, code and message; may be empty", _REJECTED), 409: _NOT_DONE},
         ),
         "batches.partial": Operation(
             "read_batch_partial",
-            "What is labelled so far of a batch that is not done, one a line",
+            "What is labelled so far of an unfinished batch, one record per line",
             {
-                200: _lines("JSON Lines as of POST /v1/analyse, in the order of the rows, by the thousand; may be empty", _LABELLED),
-                409: refused("It is done, and has its result: batch_ended"),
+                200: _lines("JSON Lines as of POST /v1/analyse, in row order, in blocks of 1,024; may be empty", _LABELLED),
+                409: refused("It is done; get its result: batch_ended"),
             },
         ),
     },
     {
         "Batch": Shape(
             (Batch,),
-            "A file that is labelled as a whole, and how far it is.",
+            "A file to be labelled as a whole, and its progress.",
             without=("workspace_id", "rate", "error_code", "error_message", "created_by", "seen_at"),
             more={
-                "name": {"description": "the client's name of the file or files, made safe to show"},
+                "name": {"description": "the client's name of the file or files, made safe for display"},
                 "status": {"enum": _ALL},
-                "input_format": {"enum": list(FORMATS), "description": "of the first file where there are several"},
+                "input_format": {"enum": list(FORMATS), "description": "of the first file, if there are several"},
                 "share": {"type": ["number", "null"], "description": "of the rows, from 0 to 1"},
                 "rows_per_second": {"type": ["number", "null"]},
                 "seconds_left": {"type": ["number", "null"]},
-                "expires_at": {"description": "when the batch and its files are removed"},
+                "expires_at": {"description": "when the batch and its files are deleted"},
                 "error": {"anyOf": [{"type": "null"}, closed({"code": TEXT, "message": {"type": ["string", "null"]}})]},
             },
         ),

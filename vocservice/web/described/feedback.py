@@ -34,7 +34,7 @@ _FILTERS = {
     "status": Parameter("status", {"enum": STATUSES}),
     "source": Parameter("source", about="id or name of a source, or `api`"),
     "source_record": Parameter("source_record", about="the sender's id of the record"),
-    "polarity": Parameter("polarity", {"enum": POLARITIES}, "of the factor, which must be given"),
+    "polarity": Parameter("polarity", {"enum": POLARITIES}, "polarity of `factor`, which must be given"),
     "needs_review": Parameter("needs_review", {"enum": ["true", "false"]}),
     "since": Parameter("since", TIME, "received then or later"),
     "until": Parameter("until", TIME, "received before"),
@@ -42,10 +42,10 @@ _FILTERS = {
 _IDEMPOTENCY_KEY = Parameter(
     repeats.HEADER,
     {**TEXT, "minLength": 1, "maxLength": repeats.LONGEST, "pattern": "^[ -~]+$"},
-    f"the same key with the same body is answered as it was the first time, for {KEPT // timedelta(hours=1)} hours",
+    f"the same key with the same body gets the same answer, for {KEPT // timedelta(hours=1)} hours",
     place="header",
 )
-_UNKNOWN = refused("There is no such record in the workspace of the key: record_unknown", shared="RecordUnknown")
+_UNKNOWN = refused("No such record in the key's workspace: record_unknown", shared="RecordUnknown")
 _RECORD: Json = {
     "record": "rec_01m8hsbp5hwrf6qtpx2tc8tfvd",
     "source": "api",
@@ -101,7 +101,7 @@ NOUN = Noun(
     {
         "feedback.write": Operation(
             "write_feedback",
-            "Take one record or a list of them, to be analysed later",
+            "Store one record or a list, to be analysed later",
             parameters=(_IDEMPOTENCY_KEY,),
             body=json_body(
                 either("Record", "Records"),
@@ -120,7 +120,7 @@ NOUN = Noun(
                     {"id": "r-2", "status": "accepted", "record": "rec_01m8hsbyv7b7xhn0h74qc6a6rn", "outcome": "created", "warnings": []},
                 ),
                 207: told(
-                    "Of a list some records are stored and some are rejected, each in its place",
+                    "Some records of the list are stored and some rejected, each in its place",
                     "AcceptedList",
                     {
                         "results": [
@@ -139,11 +139,11 @@ NOUN = Noun(
                         ]
                     },
                 ),
-                400: refused(f"{UNREADABLE}; or the Idempotency-Key is none: parameter_invalid"),
+                400: refused(f"{UNREADABLE}; or the Idempotency-Key is invalid: parameter_invalid"),
                 409: refused("A request with this Idempotency-Key is being answered; see Retry-After: idempotency_busy"),
                 413: TOO_MUCH,
                 422: refused(
-                    f"The one record that was sent cannot be taken: {WORDED}; "
+                    f"The single record sent cannot be accepted: {WORDED}; "
                     "or this Idempotency-Key came with another body: idempotency_mismatch"
                 ),
                 503: STORE_BUSY_OR_FULL,
@@ -151,19 +151,19 @@ NOUN = Noun(
         ),
         "feedback.read": Operation(
             "read_feedback",
-            "Records with their analyses, in the order of receipt",
+            "Records with their analyses, in order of receipt",
             parameters=(*(_FILTERS.get(name, Parameter(name)) for name in FILTERS), *of_page(PAGE, LARGEST_PAGE)),
             answers={200: told("A page", "FeedbackPage", {"items": [_RECORD], "next": None})},
         ),
         "feedback.read_one": Operation("read_one_feedback", "One record with its analysis", {200: told("The record", "Feedback", _RECORD)}),
-        "feedback.erase": Operation("erase_feedback", "Erase one record for good", {204: Answer("It is erased and cannot come back")}),
+        "feedback.erase": Operation("erase_feedback", "Permanently erase one record", {204: Answer("Permanently erased")}),
     },
     {
         "Accepted": closed(
             {
                 "id": {**TEXT, "description": "the client's id of it"},
                 "status": {"const": "accepted"},
-                "record": {"type": ["string", "null"], "description": "our id of it; null for what was erased before"},
+                "record": {"type": ["string", "null"], "description": "our id of the record; null if it was erased before"},
                 "outcome": {
                     "enum": [outcome for outcome in get_args(Outcome) if outcome not in ("emptied", "skipped")],
                     "description": OUTCOMES,
@@ -177,11 +177,11 @@ NOUN = Noun(
         ),
         "Feedback": Shape(
             (Found,),
-            "A record as it stands, with its current analysis.",
+            "A stored record with its current analysis.",
             names={"id": "record", "source_id": "source", "source": "source_name"},
             more={
                 "source": {**TEXT, "description": "id of its source, or `api`"},
-                "source_record": {"description": "the sender's id of it; of an erased record its keyed hash"},
+                "source_record": {"description": "the sender's id of the record; for an erased record, its keyed hash"},
                 "status": {"enum": STATUSES},
                 "revision": {"minimum": 1},
                 "score": {
@@ -198,9 +198,9 @@ NOUN = Noun(
         "FeedbackPage": closed(
             {
                 "items": listed("Feedback"),
-                "next": {"type": ["string", "null"], "description": "the cursor of the records after these; null at the end"},
+                "next": {"type": ["string", "null"], "description": "cursor of the next page; null at the end"},
             },
-            description="Records in the order of receipt.",
+            description="Records in order of receipt.",
         ),
     },
     (Parameter("record_id", place="path", shared="RecordId"),),

@@ -9,14 +9,14 @@ from vocservice.web.described.usual import SOURCE_UNKNOWN
 from vocservice.web.workbench.asking import LISTED
 from vocservice.web.workbench.selecting import CHOSEN, FILTERS, FIRST, SECOND, SOUGHT
 
-_ASKED = {"type": "object", "additionalProperties": TEXT, "description": "the parameters that ask for this"}
+_ASKED = {"type": "object", "additionalProperties": TEXT, "description": "the parameters that select this"}
 _FORMAT = {"const": 1}
 _BY = {"enum": ["meaning", "words"], "description": "what the records were grouped by"}
 _THEMES = "vocservice.reporting.themes"
 _EMERGING = "vocservice.reporting.emerging"
 _NAMED = {
-    "terms": {"description": "its name: words that set it apart, best first; none where too few customers share one"},
-    "usual": {"description": "where there is no name, the words that more of its customers use than any other"},
+    "terms": {"description": "its name: distinguishing words, best first; empty if too few customers share one"},
+    "usual": {"description": "if there is no name, the words that most of its customers use"},
 }
 
 
@@ -28,7 +28,7 @@ def charts() -> Iterable[str]:
 
 
 _CHARTS = Choices(charts)
-_UNKNOWN_CHART = refused("There is no such chart (chart_unknown), or no such source in the workspace of the key (source_unknown)")
+_UNKNOWN_CHART = refused("No such chart (chart_unknown), or no such source in the key's workspace (source_unknown)")
 _HEADLINES = {
     "records": 1,
     "skipped": {},
@@ -92,12 +92,12 @@ NOUN = Noun(
         "report.report": Operation(
             "report",
             "Every figure of the analysed records",
-            {200: told("Every figure; what is not known is null beside its n", "Report", _REPORT), 404: SOURCE_UNKNOWN},
+            {200: told("Every figure; null, with its n, if not known", "Report", _REPORT), 404: SOURCE_UNKNOWN},
             filters(FILTERS),
         ),
         "charts_api.charts_json": Operation(
             "charts",
-            "Every chart of the workbench by name",
+            "The charts of the workbench by name",
             {
                 200: told(
                     "The charts",
@@ -116,7 +116,7 @@ NOUN = Noun(
             "chart",
             "The numbers of one chart",
             {
-                200: told("The numbers, of the same records as the page; what is not known is null beside its n", "Chart", _CHART),
+                200: told("The numbers, for the same records as the page; null, with its n, if not known", "Chart", _CHART),
                 404: _UNKNOWN_CHART,
             },
             (Parameter("name", _CHARTS, "of a chart", place="path"), *filters(FILTERS)),
@@ -126,7 +126,7 @@ NOUN = Noun(
             "Two sets of records side by side",
             {
                 200: told(
-                    "Both sets; of one without parameters every record that is not in the other; of both, the last four weeks against the "
+                    "Both sets. A set without parameters is every record not in the other; without any, the last four weeks against the "
                     "four before",
                     "Contrast",
                     {
@@ -157,7 +157,7 @@ NOUN = Noun(
         ),
         "asking_api.search_json": Operation(
             "search",
-            "The records that answer a question, best first",
+            "The records that match a query, best first",
             {
                 200: told(
                     "The records found; one of q, about and like must be given",
@@ -197,16 +197,16 @@ NOUN = Noun(
                         "cursor": None,
                     },
                 ),
-                404: refused("There is no such source or record in the workspace of the key: source_unknown, not_found"),
+                404: refused("No such source or record in the key's workspace: source_unknown, not_found"),
             },
             filters((*FILTERS, *SOUGHT)),
         ),
         "themes_api.themes_json": Operation(
             "themes",
-            "What the records of a selection say, by theme",
+            "Themes of a selection or a cell",
             {
                 200: told(
-                    "The themes that enough customers stand behind",
+                    "The themes with enough customers",
                     "Themes",
                     {
                         "total": 1,
@@ -226,10 +226,10 @@ NOUN = Noun(
         ),
         "themes_api.new_themes_json": Operation(
             "newThemes",
-            "What no factor explains, by theme, in two periods",
+            "Themes that no factor explains, in two periods",
             {
                 200: told(
-                    "Themes with their shares before and after, those first that grow most clearly",
+                    "Themes with their shares before and after, most clearly growing first",
                     "NewThemes",
                     {
                         "days_before": ["2026-10-04", "2026-10-31"],
@@ -259,10 +259,10 @@ NOUN = Noun(
             more={
                 "format": _FORMAT,
                 "taxonomy": TEXT,
-                "since": {"description": "first day of the period that was asked for; here the filters hold it, and it is null"},
-                "until": {"description": "last day of the period that was asked for; here the filters hold it, and it is null"},
-                "themes": {"description": "themes of the quoted cells; null where none were asked for, as here"},
-                "other_drivers": {"description": "as drivers, of each other kind of score that has enough"},
+                "since": {"description": "first day of the period; null here, because the filters contain it"},
+                "until": {"description": "last day of the period; null here, because the filters contain it"},
+                "themes": {"description": "themes of the quoted cells; null if not requested, as here"},
+                "other_drivers": {"description": "drivers of each other kind of score with enough scores"},
             },
             is_shallow=True,
         ),
@@ -300,16 +300,16 @@ NOUN = Noun(
                     "items": {
                         "type": "object",
                         "required": ["record", "closeness"],
-                        "description": "a row of the export of records, and the cosine of its vector and the one asked for",
+                        "description": "a row of the records export, and the cosine similarity to the query",
                     },
                 },
                 "records": NUMBER,
                 "compared": {
                     "type": ["integer", "null"],
-                    "description": "records that have a vector to compare; null where meaning was not asked for",
+                    "description": "records with a vector to compare; null if meaning was not requested",
                 },
                 "fault": {"type": ["string", "null"], "description": "why meaning could not be searched"},
-                "cursor": {"type": ["string", "null"], "description": "gives the next records that say the words; null at the end"},
+                "cursor": {"type": ["string", "null"], "description": "cursor of the next records with the words; null at the end"},
             }
         ),
         "Charts": closed({"charts": {"type": "array", "items": closed({"chart": _CHARTS, "title": TEXT})}}),
@@ -323,7 +323,7 @@ NOUN = Noun(
                 "taxonomy": TEXT,
                 "made": DAY,
                 "records": NUMBER,
-                "data": {"type": ["object", "array", "null"], "description": "as that part of the report; null where there is none"},
+                "data": {"type": ["object", "array", "null"], "description": "that part of the report; null if there is none"},
             },
             description="docs/report.md defines each figure; docs/workbench.md names the charts.",
         ),

@@ -16,28 +16,30 @@ _TYPED = {**TEXT, "maxLength": LONGEST}
 _SAID: Mapping[str, Parameter] = {
     one.name: one
     for one in (
-        Parameter("since", DAY, "first day, by the sender's time, else that of receipt"),
+        Parameter("since", DAY, "first day, by the sender's time or else the time of receipt"),
         Parameter("until", DAY, "last day"),
         Parameter("source", about="id of a source, or `api`"),
         Parameter("stage", about="`none`: no stage was given"),
-        Parameter("factor", about="with a stage: standing at that stage"),
+        Parameter("factor", about="with `stage`: the factor at that stage"),
         Parameter("polarity", {"enum": POLARITIES}, "of the factor"),
         Parameter("scope", about="`any_service`, `any_experience`: alone or with the other; `any`: any scope, `none`: none was given"),
         Parameter("score_kind", {"enum": SCORE_KINDS}),
         Parameter("level_from", _LEVEL, "lowest level of sentiment"),
         Parameter("level_to", _LEVEL, "highest level of sentiment"),
-        Parameter("scale", about="a score that lies on this scale, as the report names it; `any`: on the one it has"),
-        Parameter("score_from", _NUMBER, "lowest score, in the sender's own units"),
+        Parameter("scale", about="a score on this scale, as the report names it; `any`: on the only one there is"),
+        Parameter("score_from", _NUMBER, "lowest score, in the sender's units"),
         Parameter("score_to", _NUMBER, "highest score"),
         Parameter("outcome", about="how a transcript ended; `any`: any outcome, `none`: none was given"),
         Parameter("owner", about="a team: records that blame something it owns"),
         Parameter("metric", about="records that blame something that moves this metric"),
         Parameter("model", about="version of the model that labelled it"),
         Parameter("taxonomy", about="version of the taxonomy that labelled it"),
-        Parameter("fixed", {"enum": (YES, NO)}, "of records of an experience issue: whether the issues of all that they blame are closed"),
-        Parameter("reason", about="a reason for review that was given, of what was on the review desk"),
+        Parameter(
+            "fixed", {"enum": (YES, NO)}, "among records of an experience issue: whether the issues of everything they blame are closed"
+        ),
+        Parameter("reason", about="a given reason for review, of records that were on the review desk"),
         Parameter("needs_review", {"enum": ("true", "false")}, "of transcripts: whether somebody should look at it"),
-        Parameter("is_corrected", {"enum": ("true", "false")}, "whether a person's labels stand in place of the model's"),
+        Parameter("is_corrected", {"enum": ("true", "false")}, "whether a person's labels replace the model's"),
         Parameter("customer_of", about="id of a record: records of the same customer"),
         Parameter("before_since", DAY, "first day of the first of two periods to compare; needs the other three"),
         Parameter("before_until", DAY),
@@ -47,13 +49,13 @@ _SAID: Mapping[str, Parameter] = {
         Parameter("target", about="a custom field with yes and no answers, such as willingness to recommend: the drivers explain it"),
         Parameter(
             "cell",
-            about="`STAGE.FACTOR` or `STAGE.FACTOR.POLARITY`: what a cell of the journey map counts; `any` is any stage or factor, "
+            about="`STAGE.FACTOR` or `STAGE.FACTOR.POLARITY`: the records of a cell of the journey map; `any` is any stage or factor, "
             "`group:NAME` any factor of a group",
         ),
-        Parameter("q", _TYPED, "words, all of which stand in the customer's redacted words; double quotes keep some together"),
-        Parameter("about", _TYPED, "what the records should be about; needs a model in the process"),
-        Parameter("like", _TYPED, "id of a record that they should be like"),
-        Parameter("cursor", about="of the answer before: looks for the words further on"),
+        Parameter("q", _TYPED, "words that must all occur in the customer's redacted words; double quotes keep words together"),
+        Parameter("about", _TYPED, "query by meaning; needs a model in the process"),
+        Parameter("like", _TYPED, "id of a record to find similar ones to"),
+        Parameter("cursor", about="cursor of the previous answer; continues the word search"),
     )
 }
 

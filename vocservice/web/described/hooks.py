@@ -6,14 +6,14 @@ from vocservice.web.described.parts import TEXT, Answer, Body, Content, Noun, Op
 from vocservice.web.described.shapes import Shape
 from vocservice.web.described.usual import BODY_TOO_LARGE, FAILED, STORE_BUSY_OR_FULL
 
-OUTCOMES = "`stale`: older than what is there; `erased`: erased before, and it stays so; `waiting`: its text is fetched first"
-EMPTIED = "`emptied`: its text was taken out, and what was kept of it is gone"
+OUTCOMES = "`stale`: older than the stored version; `erased`: erased earlier, and stays so; `waiting`: its text is fetched first"
+EMPTIED = "`emptied`: its text was removed, and what was stored of it is deleted"
 
 NOUN = Noun(
     {
         "webhooks.ping": Operation(
             "ping",
-            "Whether the URL can be used; every token is answered alike",
+            "Probe of the URL; every token gets the same answer",
             {200: Answer("An empty answer, also to HEAD"), 500: FAILED},
         ),
         "webhooks.receive": Operation(
@@ -24,7 +24,7 @@ NOUN = Noun(
                     JSON: Content({}, {"id": "d-1", "text": "Late again."}),
                     "application/x-www-form-urlencoded": Content({}, "comment=Late+again.&id=d-1"),
                 },
-                "as the sender of this source sends it",
+                "in the format of the source's sender",
                 may_be_packed=True,
             ),
             answers={
@@ -45,7 +45,7 @@ NOUN = Noun(
                 ),
                 400: refused("Not valid gzip: invalid_gzip"),
                 401: refused(
-                    "The URL is of no source, or the delivery is not shown to come from its sender; nothing is stored: "
+                    "The URL belongs to no source, or the delivery is not authenticated; nothing is stored: "
                     "token_unknown, signature_missing, signature_invalid, timestamp_stale"
                 ),
                 413: BODY_TOO_LARGE,
@@ -60,23 +60,23 @@ NOUN = Noun(
     {
         "Touched": Shape(
             (Applied,),
-            "What became of one record of a delivery.",
+            "The result for one record of a delivery.",
             names={"record_id": "record"},
             more={
-                "record": {"description": "null for what was erased before, or skipped"},
+                "record": {"description": "null if it was erased before or skipped"},
                 "outcome": {"description": f"{OUTCOMES}; {EMPTIED}; `skipped`: nothing to analyse"},
-                "reason": {**TEXT, "description": "why it was skipped, such as no_text or internal_note; missing where it was not"},
+                "reason": {**TEXT, "description": "why it was skipped, such as no_text or internal_note; otherwise missing"},
             },
             optional=("reason",),
         ),
         "Receipt": {
             "type": "object",
-            "description": "A delivery that was stored; sent again it has the same id.",
+            "description": "A stored delivery; sending it again returns the same id.",
             "properties": {
                 "id": TEXT,
                 "status": {
                     "enum": ["accepted", "quarantined", "discarded"],
-                    "description": "`quarantined`: kept for someone to look at, as it is not what this sender sends",
+                    "description": "`quarantined`: kept for somebody to inspect, because it is not what this sender sends",
                 },
                 "duplicate": {"type": "boolean"},
                 "records": listed("Touched"),
@@ -85,5 +85,5 @@ NOUN = Noun(
             "additionalProperties": False,
         },
     },
-    (Parameter("token", about="the secret part of the URL, shown once when the source is made", place="path", shared="Token"),),
+    (Parameter("token", about="the secret part of the URL, shown once when the source is created", place="path", shared="Token"),),
 )

@@ -36,12 +36,12 @@ _HOW = Shape(
     (f"{_INFLOW}:Told",),
     "",
     more={
-        "complaints": {**COUNT, "description": "of the stage and factor, on both sides, of the customers that are counted"},
+        "complaints": {**COUNT, "description": "complaints of the stage and factor, on both sides, by the customers counted"},
         "without": {**COUNT, "description": "how many of these have no vector of the bundle"},
-        "part": {**SHARE, "description": "of all customers, drawn by chance, are counted: at most the half that did not make the cause"},
+        "part": {**SHARE, "description": "share of customers counted, a random sample: at most the half that did not form the cause"},
     },
 )
-_OF = {**COUNT, "description": "of a cause: of the customers that are counted"}
+_OF = {**COUNT, "description": "for a cause: over the customers counted"}
 _WEEK = Shape((f"{_INFLOW}:InflowWeek",), "", more={"complaints": _OF, "records": _OF})
 _IN = Shape(
     (f"{_INFLOW}:Inflow",),
@@ -50,7 +50,7 @@ _IN = Shape(
         "remedy": {"description": "what is missing for a verdict"},
         "told": {
             "anyOf": [_HOW, {"type": "null"}],
-            "description": "of one cause, by the vectors of which bundle its complaints were told; null for all complaints",
+            "description": "for one cause, the bundle whose vectors identified its complaints; null for all complaints",
         },
         "weeks": {"items": _WEEK},
     },
@@ -73,12 +73,12 @@ NOUN = Noun(
             without=("opened_by",),
             more={
                 "status": {"enum": STATUSES},
-                "closed_on": {"description": "null while it is not closed"},
-                "evidence": {"description": "counts as they were when it was opened"},
-                "has_returned": {"type": "boolean", "description": "it was closed, and complaints come in as before or more"},
+                "closed_on": {"description": "null unless closed"},
+                "evidence": {"description": "counts at the time it was opened"},
+                "has_returned": {"type": "boolean", "description": "it is closed, but complaints come in as before or more often"},
                 "inflow": _IN,
             },
         ),
     },
-    unknown={"issue_id": refused("There is no such issue in the workspace of the key: not_found")},
+    unknown={"issue_id": refused("No such issue in the key's workspace: not_found")},
 )

@@ -36,28 +36,28 @@ def _text(most: int, about: str) -> Schema:
 
 
 _FIELDS = {
-    "name": _text(LONGEST_NAME, "as the desk shows it; one of a kind"),
-    "owner": _text(LONGEST_OWNER, "who answers for it"),
+    "name": _text(LONGEST_NAME, "name shown on the desk; unique"),
+    "owner": _text(LONGEST_OWNER, "who is responsible for it"),
     "expression": _text(LONGEST, "the rule"),
     "reason": _text(LONGEST_REASON, "what readers are told"),
     "urgency": {**COUNT, "maximum": MOST_URGENCY, "description": "points in the queue"},
     "tag": {"maxLength": LONGEST_TAG},
-    "assignee": {"maxLength": _LONGEST_ADDRESS, "description": "e-mail of who gets the record"},
+    "assignee": {"maxLength": _LONGEST_ADDRESS, "description": "e-mail address of the person who gets the record"},
 }
-_EFFECT = "whether it brings a record to the desk, or only puts the tag or the person on it"
+_EFFECT = "`review` brings a record to the desk, `route` only adds the tag or assigns the person"
 _WRITTEN = {**_FIELDS, "effect": {"enum": get_args(Effect), "default": "review", "description": _EFFECT}}
 _HELD = {
     **_FIELDS,
     "effect": {"description": _EFFECT},
     "version": {"minimum": 1},
-    "fault": {"type": ["string", "null"], "description": "what it names that the present taxonomy has not"},
+    "fault": {"type": ["string", "null"], "description": "what it names that the present taxonomy does not have"},
 }
 _UNTOLD = ("workspace_id", "assignee_id")
-_UNKNOWN = refused("There is no such rule, or it is somebody else's: rule_unknown", shared="RuleUnknown")
-_UNUSABLE = refused("The body has another shape, or its expression is no rule: invalid_type, rule_invalid", shared="RuleUnusable")
+_UNKNOWN = refused("No such rule in the key's workspace: rule_unknown", shared="RuleUnknown")
+_UNUSABLE = refused("The body has another shape, or its expression is not a rule: invalid_type, rule_invalid", shared="RuleUnusable")
 _REFUSED = refused(
     "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip, "
-    "or the rule cannot be, its name is taken, or there are too many: rule_unusable, tag_unusable, name_taken, rules_full",
+    "or the rule is invalid, its name is taken, or there are too many: rule_unusable, tag_unusable, name_taken, rules_full",
     shared="RuleRefused",
 )
 _RULE = {
@@ -83,7 +83,7 @@ _MADE = {
     "name": "Leaving in chat",
     "owner": "Support",
     "expression": "scope is service_complaint and flag.churn_risk > 0.6 and channel is chat",
-    "reason": "Leaves over what support can mend",
+    "reason": "Leaves over something that support can fix",
     "effect": "review",
     "urgency": 20,
     "tag": None,
@@ -100,7 +100,7 @@ _SENT = {
     "name": "Leaving in chat",
     "owner": "Support",
     "expression": "scope is service_complaint and churn_risk > 0.6 and channel is chat",
-    "reason": "Leaves over what support can mend",
+    "reason": "Leaves over something that support can fix",
 }
 _CHANGED = {**_MADE, "is_enabled": True, "version": 2, "changed_at": "2026-03-04T19:17:10.104000+00:00"}
 
@@ -109,13 +109,13 @@ NOUN = Noun(
         "rules_api.listed": Operation("rules", "The rules of the workspace by name", {200: told("The rules", "Rules", {"items": [_RULE]})}),
         "rules_api.create": Operation(
             "create_rule",
-            "A new rule, off unless it says otherwise",
-            {201: told("The rule, its expression in full", "Rule", _MADE), 400: _REFUSED, 422: _UNUSABLE},
+            "Add a rule, disabled by default",
+            {201: told("The rule, with its expression written out", "Rule", _MADE), 400: _REFUSED, 422: _UNUSABLE},
             body=json_body("RuleWritten", _SENT),
         ),
         "rules_api.test": Operation(
             "test_rule",
-            "What a rule would have brought the desk",
+            "Test a rule on past records",
             {
                 200: told(
                     "Counts, overlap with the model and with people's decisions",
@@ -135,7 +135,7 @@ NOUN = Noun(
                 ),
                 400: refused(
                     "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip, "
-                    "or since is no time: parameter_invalid"
+                    "or since is not a time: parameter_invalid"
                 ),
                 404: _UNKNOWN,
                 422: _UNUSABLE,
@@ -147,11 +147,11 @@ NOUN = Noun(
         ),
         "rules_api.change": Operation(
             "change_rule",
-            "A new version of a rule",
+            "Save a new version of a rule",
             {
-                200: told("The rule as it stands now", "Rule", _CHANGED),
+                200: told("The rule as stored now", "Rule", _CHANGED),
                 400: _REFUSED,
-                409: refused("Another version stands by now: rule_conflict"),
+                409: refused("A newer version exists: rule_conflict"),
                 422: _UNUSABLE,
             },
             body=json_body("RuleChanged", {**_SENT, "version": 1, "is_enabled": True}),
@@ -163,11 +163,11 @@ NOUN = Noun(
             (Changed,), more={**_WRITTEN, "version": {"minimum": 1, "description": "the version that was read"}}, optional=("effect",)
         ),
         "Rule": Shape((Rule,), without=_UNTOLD, more=_HELD),
-        "RuleVersions": Shape((Rule,), without=_UNTOLD, more={**_HELD, "versions": {**listed("Rule"), "description": "the last first"}}),
+        "RuleVersions": Shape((Rule,), without=_UNTOLD, more={**_HELD, "versions": {**listed("Rule"), "description": "newest first"}}),
         "Rules": closed({"items": listed("Rule")}),
         "RuleTried": Shape(
             (Tried,),
-            "an expression, or the id of a rule that is kept",
+            "an expression, or the id of a stored rule",
             more={
                 "expression": {"maxLength": LONGEST},
                 "since": {"format": "date-time"},
@@ -190,7 +190,7 @@ NOUN = Noun(
                 "expression": TEXT,
                 "records": NUMBER,
                 "hits": NUMBER,
-                "cut": {"type": "boolean", "description": "older records were not asked"},
+                "cut": {"type": "boolean", "description": "older records were not tested"},
                 "overlap": closed({"both": NUMBER, "rule_only": NUMBER, "model_only": NUMBER}),
                 "queue": closed({"before": NUMBER, "after": NUMBER}),
                 "rule": ref("RuleJudged"),
@@ -205,7 +205,7 @@ NOUN = Noun(
         ),
         "StoredHit": Shape(
             (Hit,),
-            "A rule of the workspace that held for the analysis.",
+            "A rule of the workspace that matched the analysis.",
             only=("rule_id", "name", "owner", "version", "effect", "reason", "because", "evidence", "at"),
             names={"rule_id": "id"},
             more={

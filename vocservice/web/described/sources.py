@@ -11,7 +11,7 @@ NOUN = Noun(
     {
         "sources.sources": Operation(
             "sources",
-            "The sources and how their deliveries fare",
+            "The sources and the health of their deliveries",
             {
                 200: told(
                     "The sources by name",
@@ -57,7 +57,7 @@ NOUN = Noun(
     {
         "Source": Shape(
             (Source, Health, Fetching),
-            "A source and how its deliveries fare.",
+            "A source and the health of its deliveries.",
             without=("workspace_id", "options", "health", "sealed"),
             more=dict.fromkeys(_COUNTS, COUNT),
         ),

@@ -6,7 +6,7 @@ from vocservice.web.described.parts import COUNT, TEXT, TIME, Noun, Operation, c
 from vocservice.web.described.shapes import Shape
 
 _BODY = json_body("Subject", {"subject": "customer-17"})
-_UNUSABLE = refused("There is no customer's key, or more than that: invalid_type", shared="SubjectUnusable")
+_UNUSABLE = refused("There is no customer key, or there are other fields: invalid_type", shared="SubjectUnusable")
 
 _ERASED = {"records": 0, "bodies": 0, "answers": 0, "batches_to_search": 0}
 _BATCH = closed(
@@ -15,7 +15,7 @@ _BATCH = closed(
         "name": TEXT,
         "status": TEXT,
         "created_at": TIME,
-        "names_customer": {"type": ["boolean", "null"], "description": "true, or null where no worker has searched it yet"},
+        "names_customer": {"type": ["boolean", "null"], "description": "true, or null if no worker has searched it yet"},
     }
 )
 
@@ -23,30 +23,29 @@ NOUN = Noun(
     {
         "subjects.export": Operation(
             "export_subject",
-            "Everything held of a customer",
+            "Export everything stored about a customer",
             {200: told("What is held", "Held", {"items": [], "batches": []}), 422: _UNUSABLE},
             body=_BODY,
         ),
         "subjects.erase": Operation(
             "erase_subject",
-            "Erase everything of a customer for good",
-            {200: told("It is erased and cannot come back", "Erased", _ERASED), 422: _UNUSABLE},
+            "Permanently erase everything about a customer",
+            {200: told("Permanently erased", "Erased", _ERASED), 422: _UNUSABLE},
             body=_BODY,
         ),
     },
     {
         "Subject": closed(
             {"subject": {"type": ["string", "integer"], "maxLength": LONGEST}},
-            description="A customer by their pseudonymous key; upper and lower case are one.",
+            description="A customer by their pseudonymous key, which ignores case.",
         ),
         "Held": closed(
             {"items": {"type": "array", "items": {"type": "object"}}, "batches": {"type": "array", "items": _BATCH}},
-            description="Everything held of a customer, redacted as it is kept, oldest first, "
-            "and the batches whose files name the customer.",
+            description="Everything stored about a customer, redacted, oldest first, and the batches whose files name the customer.",
         ),
         "Erased": Shape(
             (Erased,),
-            "How many records, quarantined bodies and kept answers were erased, and in how many batches a worker searches the files after.",
+            "How many records, quarantined bodies and stored answers were erased, and how many batches a worker will search.",
             more=dict.fromkeys(_ERASED, COUNT),
         ),
     },

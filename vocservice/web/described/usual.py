@@ -7,14 +7,14 @@ from vocservice.web.requests.access import Gate
 
 OTHER = refused("Any other failure, in the same shape", shared="Other")
 FAILED = refused("The service failed: internal_error, or for files batch_folder_unwritable", shared="Failed")
-SCOPE_MISSING = refused("The key has not the scope: scope_missing", shared="ScopeMissing")
-KEY_REFUSED = refused("There is no valid API key: key_required, key_invalid", shared="KeyRefused")
-RATE_LIMITED = refused("Too many requests of this key; see Retry-After: rate_limited", shared="RateLimited")
+SCOPE_MISSING = refused("The key lacks the scope: scope_missing", shared="ScopeMissing")
+KEY_REFUSED = refused("No valid API key: key_required, key_invalid", shared="KeyRefused")
+RATE_LIMITED = refused("Too many requests with this key; see Retry-After: rate_limited", shared="RateLimited")
 STORE_UNAVAILABLE = refused(
-    "The store is not there, busy or full; see Retry-After: store_unavailable, schema_mismatch, key_missing", shared="StoreUnavailable"
+    "The store is missing, busy or full; see Retry-After: store_unavailable, schema_mismatch, key_missing", shared="StoreUnavailable"
 )
 STORE_BUSY_OR_FULL = refused(
-    "The store is not there, busy or full, or too much waits or comes at a time; see Retry-After: "
+    "The store is missing, busy or full, or the queue or the upload limit is full; see Retry-After: "
     "store_unavailable, schema_mismatch, key_missing, queue_full, uploads_full",
     shared="StoreBusyOrFull",
 )
@@ -29,7 +29,7 @@ TYPE_UNSUPPORTED = refused(
 )
 PARAMETER_WRONG = refused("A parameter is unknown or wrong: parameter_invalid", shared="ParameterWrong")
 CURSOR_WRONG = refused("A parameter is unknown or wrong: parameter_invalid, cursor_invalid", shared="CursorWrong")
-SOURCE_UNKNOWN = refused("There is no such source in the workspace of the key: source_unknown", shared="SourceUnknown")
+SOURCE_UNKNOWN = refused("No such source in the key's workspace: source_unknown", shared="SourceUnknown")
 
 CONTENT_ENCODING = Parameter("Content-Encoding", {"enum": ["gzip", "identity"]}, place="header", shared="ContentEncoding")
 
@@ -40,7 +40,7 @@ _OF_JSON = {400: BODY_UNREADABLE, 413: BODY_TOO_LARGE, 415: TYPE_UNSUPPORTED}
 def of_page(size: int, most: int) -> tuple[Parameter, ...]:
     """The parameters of a list that is told a page at a time."""
     limit = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": most, "default": size})
-    return limit, Parameter("cursor", about="`next` of the page before")
+    return limit, Parameter("cursor", about="`next` of the previous page")
 
 
 def answers(operation: Operation, gate: Gate | None, unknown: Answer | None) -> Iterator[tuple[str, Answer]]:

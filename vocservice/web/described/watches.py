@@ -24,10 +24,10 @@ _EXAMPLE = {
 _TIMING = closed(
     {
         "zone": {**TEXT, "description": "time zone of all times of day"},
-        "cool_down": {"type": "integer", **COUNT, "description": "minutes for which an alert is silent after it spoke"},
+        "cool_down": {"type": "integer", **COUNT, "description": "minutes for which an alert pauses after it was sent"},
         "quiet": {
             "anyOf": [{"type": "array", "items": _CLOCK, "minItems": 2, "maxItems": 2}, {"type": "null"}],
-            "description": "begin and end of the hours in which an alert is silent",
+            "description": "begin and end of the quiet hours of an alert",
         },
         "digest_at": {"anyOf": [_CLOCK, {"type": "null"}], "description": "when a digest is sent; null for an alert"},
         "days": {"type": "array", "items": {"enum": DAYS}, "description": "of a digest"},
@@ -47,10 +47,10 @@ NOUN = Noun(
         "Watches": closed({"watches": listed("Watch")}),
         "Watch": Shape(
             (Watch,),
-            "docs/alerts.md says when one speaks.",
+            "docs/alerts.md says when one is sent.",
             without=("workspace_id", "selection", "timing"),
             more={
-                "readers": {"type": "integer", **COUNT, "description": "how many people get a mail"},
+                "readers": {"type": "integer", **COUNT, "description": "number of people who get a mail"},
                 "hidden_fields": {
                     "type": "array",
                     "items": TEXT,
@@ -62,5 +62,5 @@ NOUN = Noun(
             },
         ),
     },
-    unknown={"watch_id": refused("There is no such watch in the workspace of the key: not_found")},
+    unknown={"watch_id": refused("No such watch in the key's workspace: not_found")},
 )
