@@ -19,14 +19,14 @@ SOME_REJECTED := test $$? -eq 3
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train setup-teach demo classify-samples init serve services test end-to-end lint format types train evaluate clean
 
-help: ## Show what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
-setup: $(VENV)/.serve ## Make .venv with all that serving and testing need
+setup: $(VENV)/.serve ## Build .venv with everything that serving and testing need
 
-setup-train: $(VENV)/.train ## The same with all that training needs
+setup-train: $(VENV)/.train ## Add everything that training needs
 
-setup-teach: $(VENV)/.teach ## The same with the second base of the teachers (400 MB)
+setup-teach: $(VENV)/.teach ## Add the second base model of the teachers (400 MB)
 
 demo: classify-samples init ## Classify the samples, print the summaries, then serve on $(BIND) until Ctrl-C
 	@echo "Serving on http://$(BIND) - stop with Ctrl-C"
@@ -38,13 +38,13 @@ classify-samples: setup
 	$(VOC) classify samples/transcripts.jsonl -o $(OUT)/transcripts.jsonl || $(SOME_REJECTED)
 	@echo "Labelled samples are in $(OUT)/"
 
-init: setup ## Make the store (var/voc.db) and its key where they are not there yet
+init: setup ## Create the store (var/voc.db) and its encryption key, if missing
 	$(VOC) init
 
-serve: init ## Serve on $(BIND), with a worker beside
+serve: init ## Serve on $(BIND), with a worker
 	$(VOC) serve --bind $(BIND)
 
-services: setup ## The same without Docker on PostgreSQL and Redis, started here, or DATABASE=postgresql://... REDIS=redis://...
+services: setup ## Serve on PostgreSQL and Redis, started here without Docker, or on DATABASE=postgresql://... REDIS=redis://...
 ifeq ($(DATABASE),)
 	PYTHON=$(RUN) BIND=$(BIND) examples/services.sh
 else
@@ -56,14 +56,14 @@ endif
 test: setup-train ## Run every test, in TEST_PROCESSES processes (2)
 	$(RUN) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-end-to-end: setup ## Every adapter on SQLite and PostgreSQL, a worker killed in the middle
+end-to-end: setup ## Deliver to every adapter on SQLite and PostgreSQL, with a worker killed midway
 	PYTHON=$(RUN) examples/end_to_end.sh
 
 lint: setup ## Check style and format
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-format: setup ## Bring the code into the format
+format: setup ## Format the code
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
@@ -76,7 +76,7 @@ train: setup-train ## Train bundle VERSION from the corpora in DATA
 evaluate: setup-train ## Evaluate the current bundle on the corpora in DATA and write docs/quality.md
 	$(VOC) evaluate --data $(DATA) --report docs/quality.md
 
-clean: ## Remove what was built; models, data and training runs stay
+clean: ## Remove build results; models, data and training runs stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find vocservice training tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
