@@ -88,7 +88,7 @@ def test_the_page_holds_every_part_and_only_those_that_were_measured() -> None:
     assert len(headings) == 12 and "![Texts per second of every method](plot.svg)" in whole
     assert f"| {OWN} | 200 | 6,000 | 40% | 6.67 | 8.00 |" in whole
     assert "| long | 60 | 10.0 | 5,000 | 33% | 90% |" in whole and "3.50 times" in whole and "-0.6" in whole
-    assert "| 1,000 | 95,000 | 2.9 hours | 12 | 0.15 |" in whole and "10,000 rows take 480 MiB" in whole and "| csv | 4,400 |" in whole
+    assert "| 1,000 | 95,000 | 2.9 hours | 12 | 0.15 |" in whole and "10,000 rows peak at 480 MiB" in whole and "| csv | 4,400 |" in whole
     assert whole.count("*Measured with voc-1, 2026-11-28.*") == 9 and whole.count("*Measured with voc-1, fast-1, 2026-11-28.*") == 1
     few = performance_page.page({"int8": figures()["int8"], "hour": 0.1}, plot="plot.svg")
     assert [line for line in few.splitlines() if line.startswith("## ")] == ["## Goals", "## int8", "## Machine and commands"]
