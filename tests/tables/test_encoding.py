@@ -68,6 +68,11 @@ def test_one_bad_byte_in_utf8_costs_one_row(tmp_path: Path) -> None:
     assert texts(path) == ["crème brûlée", "ça va"]
 
 
+def test_of_as_many_good_as_bad_characters_the_good_ones_tell(tmp_path: Path) -> None:
+    path = saved(tmp_path, "in.csv", "id,text\n1,café\n".encode() + b"2,caf\xe9\n")
+    assert (codes(path), texts(path)) == (["ok", "invalid_encoding"], ["café"])
+
+
 @pytest.mark.parametrize("tail", [b"\x00\xd8", b"\x41"])
 def test_utf16_with_half_a_character_costs_one_row(tmp_path: Path, tail: bytes) -> None:
     path = saved(tmp_path, "in.csv", "id,text\n1,good\n2,bad".encode("utf-16") + tail)

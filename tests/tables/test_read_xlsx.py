@@ -37,6 +37,13 @@ def test_ids_have_no_point_zero_and_dates_are_iso(tmp_path: Path) -> None:
     assert first.row == {"id": 7, "text": "late", "created_at": "2024-05-01T09:30:00", "day": "2024-05-02", "n": 1.5}
 
 
+def test_a_long_number_is_an_id_of_all_its_digits(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path, [["id", "text"], [9_999_999_999_999_990, "late"], [123_456_789_012_345_600, "late"], [0.5, "late"], [1e18, "late"]]
+    )
+    assert ids(path) == ["9999999999999990", "123456789012345600", "0.5", "1e+18"]
+
+
 def test_texts_survive_and_blank_rows_do_not_count(tmp_path: Path) -> None:
     path = workbook(tmp_path, [["id", "text"], ["1", "=1+1"], [], ["", "two\nlines"], ["3", ""]])
     assert texts(path) == ["=1+1", "two\nlines", ""]

@@ -9,6 +9,7 @@ import orjson
 
 from vocservice.tables.encoding import without_undecoded
 
+_MOST_DIGITS = 10**18  # of a whole number that is written out; beyond it Python's own form is as good
 _LONE_SIGNS = ("+", "-")  # a polarity; nothing to compute
 _FORMULA_START = tuple("=+-@\t\r\n\0＝＋－＠")
 
@@ -30,9 +31,12 @@ def as_text(value: object) -> str:
 
 def as_id(value: object) -> str:
     """The cell as an id: like text, but a whole number that a sheet stores as 7.0 is 7."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return as_text(value)
+    return as_text(whole(value))
+
+
+def whole(value: object) -> object:
+    """A cell, with a whole number that is stored as 7.0 or 1.2e+16 as one of all its digits."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _MOST_DIGITS else value
 
 
 def as_number(value: object) -> int | float | None:

@@ -99,7 +99,7 @@ def _is_convincing(match: CharsetMatch, sample: bytes) -> bool:
 
 
 def _judge(head: bytes, stream: io.BufferedReader) -> Encoding:
-    """UTF-8 if it decodes; UTF-8 with marks if most of it does; else a guess from the lines that do not."""
+    """UTF-8 if it decodes; UTF-8 with marks if half of it does; else a guess from the lines that do not."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     good = bad = 0
     sample = bytearray()
@@ -111,7 +111,7 @@ def _judge(head: bytes, stream: io.BufferedReader) -> Encoding:
     bad += _count(decoder.decode(b"", True))[1]
     if not bad:
         return Encoding("utf-8", proven=True)
-    return Encoding("utf-8" if good > bad else guess(bytes(sample[:SAMPLE])))
+    return Encoding("utf-8" if good >= bad else guess(bytes(sample[:SAMPLE])))
 
 
 def _chunks(head: bytes, stream: io.BufferedReader) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from typing import IO
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from vocservice.errors import InputError
+from vocservice.tables.cells import whole
 from vocservice.tables.columns import Columns, ColumnsError, choose_columns, named
 from vocservice.tables.formats import shown_name
 from vocservice.tables.header import MAX_HEADER_ROWS, Header, read_header
@@ -162,8 +163,7 @@ def _rows(sheet: CalamineSheet) -> Iterator[Cells]:
 
 
 def _cell(value: object) -> Cell:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
+    value = whole(value)
     if isinstance(value, datetime) and value.time() == time():
         return value.date().isoformat()
     if isinstance(value, datetime | date | time):
