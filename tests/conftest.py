@@ -9,7 +9,7 @@ from typing import Any
 import databases
 import pytest
 from builders import fake_analyser, has_current_bundle, steps_analyser
-from cheap import make_cheap
+from cheap import make_cheap, set_aside
 from commands import Ran, Voc
 from store.servers import Postgres, binaries
 
@@ -30,6 +30,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `each_database` run on both kinds, but where the option names one."""
     if metafunc.definition.get_closest_marker("each_database") and not metafunc.config.getoption("database"):
         metafunc.parametrize("database_kind", databases.KINDS, indirect=True)
+
+
+def pytest_collection_finish() -> None:
+    set_aside()
 
 
 @pytest.fixture(scope="session")
