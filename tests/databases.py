@@ -26,8 +26,7 @@ def choose(server: str | None) -> None:
     """Let what follows lie on a PostgreSQL server, given as the URL of a database of it, or in files; what a test made there goes."""
     global _server
     if _server is not None:
-        for name in sorted(_made):
-            _ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        _ask(*(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in sorted(_made)))
     _made.clear()
     _server = server
 
@@ -61,23 +60,23 @@ def _url(name: str) -> str:
     return make_url(_server).set(database=name).render_as_string(hide_password=False)
 
 
-def _ask(statement: str) -> None:
+def _ask(*statements: str) -> None:
     assert _server is not None
-    with psycopg.connect(_server, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+    if statements:
+        with psycopg.connect(_server, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[call-overload]
 
 
 def _create(name: str, *, template: str = "template0") -> None:
     _made.add(name)
-    _ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    _ask(f"CREATE DATABASE {name} TEMPLATE {template}")
+    _ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {template}")
 
 
 @cache
 def _template(_: str | None) -> str:
     """The name of a database that is migrated once for all tests on a server, then copied."""
-    _ask(f"DROP DATABASE IF EXISTS {_TEMPLATE} WITH (FORCE)")
-    _ask(f"CREATE DATABASE {_TEMPLATE}")
+    _ask(f"DROP DATABASE IF EXISTS {_TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {_TEMPLATE}")
     database = Database(_url(_TEMPLATE))
     migrate.upgrade(database)
     database.close()
