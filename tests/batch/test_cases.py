@@ -11,7 +11,11 @@ import pytest
 TESTS = Path(__file__).parents[1]
 CASES = {
     "37: encodings, delimiters, line ends": {
-        "tables/test_encoding.py": ["test_the_same_words_come_out_of_every_encoding", "test_both_byte_orders_of_utf16_are_read"],
+        "tables/test_encoding.py": [
+            "test_the_same_words_come_out_of_every_encoding",
+            "test_both_byte_orders_of_utf16_are_read",
+            "test_one_bad_byte_in_utf8_costs_one_row",
+        ],
         "tables/test_read_csv.py": ["test_delimiters_and_line_ends_are_found"],
     },
     "37: quotes, ragged rows, large cells, odd headers, no rows": {
@@ -76,7 +80,11 @@ CASES = {
             "test_a_folder_that_refuses_writing_is_named",
             "test_an_impossible_output_is_refused_before_any_work",
         ],
-        "batch/test_resume.py": ["test_a_full_disk_leaves_no_half_output_and_can_be_gone_on_with"],
+        "batch/test_resume.py": [
+            "test_a_full_disk_leaves_no_half_output_and_can_be_gone_on_with",
+            "test_on_a_full_disk_it_is_said_how_to_go_on",
+        ],
+        "cli/test_classify_running.py": ["test_a_full_disk_behind_standard_output_is_told_and_no_file_promised"],
     },
     "44: uploads with odd names, bombs, files that are something else": {
         "web/test_batches.py": ["test_a_clients_name_is_only_shown", "test_what_cannot_be_labelled_is_refused_and_leaves_nothing"],
