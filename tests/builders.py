@@ -13,7 +13,7 @@ from typing import Any
 from vocservice.api import Analyser
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SingleResult
 from vocservice.inference.engine import Scored
-from vocservice.pace import pace_of, said_of
+from vocservice.pace import pace_of, said_in
 from vocservice.paths import config_path, models_path
 from vocservice.pipeline import Pipeline
 from vocservice.records import (
@@ -96,10 +96,10 @@ def conversation(*texts: tuple[str, str], at: Sequence[str | None] = ()) -> Conv
     turns = tuple(
         TurnAnalysis("customer", text, Sentiment(-1, -0.5), time, TurnLabels(factors=(Factor("responsiveness", "-", 0.7),)))
         if speaker == "customer"
-        else TurnAnalysis(speaker, text, None, time)  # type: ignore[arg-type]
+        else TurnAnalysis(speaker, text, None, time, conduct=("repeats", "asks") if at and speaker == "agent" else None)  # type: ignore[arg-type]
         for (speaker, text), time in zip(texts, times, strict=True)
     )
-    pace = pace_of([said_of(turn.speaker, turn.text, turn.at) for turn in turns]) if at else None
+    pace = pace_of(said_in(turns)) if at else None
     last = len(turns) - 1
     outcome = Label("resolved", 0.9, (Evidence(0, len(turns[last].text), last, turns[last].text),))
     return Conversation(turns, outcome, Sentiment(-1, -0.5), Sentiment(1, 0.5), True, 0.8, (Label("repeat_contact", 0.7),), pace=pace)
@@ -122,7 +122,7 @@ class FakePipeline:
             return Rejected(record.id, "analysis_failed", "the model failed on this record", record.row)
         said, times = [(turn.speaker, turn.text) for turn in record.turns], [turn.at for turn in record.turns]
         held = conversation(*said, at=times) if said else None
-        return analysis(text, id=record.id, row=record.row, conversation=held)
+        return analysis(text, id=record.id, row=record.row, conversation=held, warnings=record.warnings)
 
 
 class FakeEngine:

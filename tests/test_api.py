@@ -99,7 +99,7 @@ def test_what_is_wrong_in_a_list_is_rejected_in_its_place(fake: Analyser) -> Non
         TEXT,
     ]
     codes = ["ok", "missing_text", "missing_text", "invalid_type", "invalid_type", "missing_text"]
-    codes += ["invalid_type", "invalid_encoding", "invalid_turns", "invalid_turns", "ok"]
+    codes += ["invalid_type", "invalid_encoding", "invalid_turns", "empty_text", "ok"]
     assert [code(result) for result in fake.analyse(items)] == codes
 
 

@@ -202,6 +202,7 @@ def test_a_transcript_tells_its_turns_and_how_it_went() -> None:
     assert found is not None
     assert [(turn.speaker, turn.text) for turn in found.turns] == [(turn.speaker, turn.text) for turn in TALK.turns]
     assert [turn.sentiment.level if turn.sentiment else None for turn in found.turns] == [-1, None, -2, None]
+    assert [turn.conduct for turn in found.turns] == [None, (), None, None]
     assert (found.sentiment_start.level, found.sentiment_end.level) == (-1, -2)
     assert found.outcome.key == "unresolved" and found.outcome.evidence == (Evidence(0, 10, 2, "Well, bye."),)  # not the system's
     assert (found.needs_review, found.reasons) == (False, ())

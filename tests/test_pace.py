@@ -2,9 +2,9 @@
 
 import pytest
 
-from vocservice.pace import Said, oddities, pace_of, said_in, said_of
+from vocservice.moments import moment
+from vocservice.pace import Said, oddities, pace_of, said_in
 from vocservice.records import Pace, RawTurn
-from vocservice.turns import moment
 
 UNKNOWN = None
 
@@ -57,20 +57,18 @@ def test_gaps_stand_before_their_turn() -> None:
     ],
 )  # fmt: skip
 def test_holds_and_transfers_are_those_that_the_system_tells(turns: list[tuple[str, str, str | None]], transfers: int, held: float) -> None:
-    pace = pace_of([said_of(*turn) for turn in turns])
+    pace = pace_of(said_in(RawTurn(*turn) for turn in turns))
     assert (pace.transfers, pace.hold) == (transfers, held)
 
 
 def test_times_since_a_start_tell_the_pace() -> None:
-    pace = pace_of(
-        [said_of("customer", "Hello?", "00:00:01.250"), said_of("agent", "Hi.", "00:00:04"), said_of("customer", "Well.", "9:00")]
-    )
+    told = [("customer", "Hello?", "00:00:01.250"), ("agent", "Hi.", "00:00:04"), ("customer", "Well.", "9:00")]
+    pace = pace_of(said_in(RawTurn(*turn) for turn in told))
     assert (pace.response_first, pace.gaps) == (2.75, (None, 2.75, None))
 
 
 def test_a_record_with_a_speaker_of_unknown_role_tells_of_no_event() -> None:
     turns = [RawTurn("customer", "Hello?", "00:00:01"), RawTurn("system", "Transferred to billing", "soon")]
-    assert said_in(turns) == tuple(said_of(turn.speaker, turn.text, turn.at) for turn in turns)
     assert [(one.event, one.at is None) for one in said_in(turns)] == [(None, False), ("transferred", True)]
     assert [one.event for one in said_in(turns, ("speaker_unknown",))] == [None, None]
 
@@ -80,17 +78,19 @@ def test_the_longest_silence_holds_and_transfers_name_their_turns() -> None:
         ("customer", "Hello?", "00:00:01"), ("system", "On hold", "00:00:03"), ("system", "Still on hold", "00:00:10"),
         ("agent", "I am back.", "00:00:11"), ("system", "Transferring you to billing", "00:00:18"), ("system", "On hold", "00:00:20"),
     ]  # fmt: skip
-    pace = pace_of([said_of(*turn) for turn in told])
+    pace = pace_of(said_in(RawTurn(*turn) for turn in told))
     assert (pace.silence_longest, pace.silence_turn) == (7, 2)
     assert (pace.holds, pace.hold_turns, pace.transfers, pace.transfer_turns) == (2, (1, 5), 1, (4,))
-    assert pace_of([said_of("customer", "Hello?", None), said_of("agent", "Hi.", None)]).silence_turn is None
+    assert pace_of(said_in([RawTurn("customer", "Hello?"), RawTurn("agent", "Hi.")])).silence_turn is None
 
 
 @pytest.mark.parametrize(
     ("times", "texts", "expected"),
     [
         ((None, None, None), ("a", "a", "a"), ()),
-        (("2026-11-28T09:00:00Z", "2026-11-28T09:00:00Z", "00:00:05"), ("a", "b", "c"), ("times_out_of_order",)),
+        (("2026-11-28T09:00:00Z", "2026-11-28T09:00:00Z", "00:00:05"), ("a", "b", "c"), ("time_unread",)),
+        (("10:15", "10:17", "10:16"), ("a", "b", "c"), ("times_out_of_order",)),
+        (("23:59", "00:01", "00:01"), ("a", "b", "c"), ()),
         (("00:00:01", "00:00:01", "00:00:02"), ("a", "a", "a"), ("turn_repeated",)),
         (("00:00:01", "00:00:01", "00:00:02"), ("", "", "a"), ()),
         (("10:15", None, "00:00:09"), ("a", "b", "c"), ("time_unread",)),

@@ -34,9 +34,9 @@ def filled(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key != name or value}
 
 
-def spoken(*, labels: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
-    """A turn, of the customer's with its labels behind."""
-    return filled(fields, "at") | (labels or {})
+def spoken(*, labels: dict[str, Any] | None, conduct: tuple[str, ...] | None, **fields: Any) -> dict[str, Any]:
+    """A turn, of the customer's with its labels behind, of an agent's with the conduct."""
+    return filled(fields, "at") | ({} if conduct is None else {"conduct": conduct}) | (labels or {})
 
 
 def by_fields(found: Analysis) -> dict[str, Any]:

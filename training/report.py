@@ -46,6 +46,14 @@ MACRO = {
     "flags macro-F1": ("flags", "macro_f1"),
     "scope macro-F1": ("scope", "macro_f1"),
 }
+TURN_FIGURES = {
+    "stage micro-F1": ("stages", "micro_f1"),
+    "factor micro-F1": ("factors", "micro_f1"),
+    "factor with polarity micro-F1": ("factors", "with_polarity_micro_f1"),
+    "flags micro-F1": ("flags", "micro_f1"),
+    "sentiment, exact level": ("sentiment", "accuracy"),
+    "sentiment quadratic kappa": ("sentiment", "kappa"),
+}
 _SETS = ("stages", "factors", "flags", "scope", "sentiment")
 SENTIMENT_TARGETS = {
     "sst": ("binary accuracy, non-neutral; level 0 counts as wrong", 0.89),
@@ -107,6 +115,7 @@ def _quality(metrics: Figures, manifest: Manifest) -> Iterator[str]:
     if metrics["transcripts"].get("n"):
         yield "\n## Calibration of conversations\n"
         yield from _conversation_calibration(metrics["transcripts"], metrics["transcripts_crossed"])
+    yield from _turns(metrics.get("turns"))
     yield "\n## Public sentiment sets\n"
     yield from _sentiment(metrics["sentiment_sets"])
     if metrics.get("baselines"):
@@ -226,6 +235,19 @@ def _transcripts(figures: Figures) -> Iterator[str]:
     yield "\nShare of the true cases found when the most likely conversations are read first; after the slash, the maximum possible.\n"
     yield "| case | n | a tenth read | a fifth read | a third read |\n|---|---|---|---|---|"
     yield from (_workload(key, label) for key, label in {"needs_review": review, **reasons}.items())
+
+
+def _turns(figures: Figures | None) -> Iterator[str]:
+    if figures is None:
+        return
+    yield "\n## Single turns of conversations\n"
+    yield f"{figures['n']} customer turns of {figures['conversations']} conversations that we wrote and labelled turn by turn under the"
+    yield "codebook before a model read them (`training/annotations/turns.jsonl.gz`); no training reads them. Each"
+    yield "turn is held against the labels that the service gives it by itself.\n"
+    yield "| figure | labels given | value |\n|---|---|---|"
+    for name, path in TURN_FIGURES.items():
+        labels = figures[path[0]].get("labels", {}).values()
+        yield f"| {name} | {sum(label['n'] for label in labels)} | {_cell(dig(figures, path))} |"
 
 
 def _conversation_calibration(dev: Figures, crossed: Figures) -> Iterator[str]:

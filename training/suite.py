@@ -19,6 +19,7 @@ from training.settings import load_training_settings
 from training.signs import BINARY, Signs, kept_out, macro_recall, sign_of
 from training.splits import split_annotated
 from training.transcripts import crossed_calibration, transcript_figures
+from training.turns import turn_figures
 from vocservice.inference.engine import Engine
 from vocservice.taxonomy import Taxonomy
 
@@ -43,6 +44,7 @@ def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str,
         "evidence": evidence_figures(dev, read_dev_evidence()),
         "transcripts": transcript_figures(engine, transcripts),
         "transcripts_crossed": crossed_calibration(engine, run),
+        "turns": turn_figures(engine, taxonomy),
         "sentiment_sets": sentiment_figures(engine, data),
     }
 

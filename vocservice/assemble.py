@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vocservice.inference.annotate import Given, MultiResult, OrdinalResult, SetResult, SingleResult
 from vocservice.inference.bundle import Bundle
+from vocservice.inference.conduct import conduct_of
 from vocservice.inference.conversation import ConversationModel, Dialogue, Judgement, conduct_turn
 from vocservice.inference.engine import Scored
 from vocservice.pace import Said, oddities, pace_of, said_in
@@ -173,10 +174,10 @@ def _turns(verbatim: Verbatim, scored: Scored, said: Sequence[Said]) -> Iterator
     segments: dict[int, list[Segment]] = {}
     for segment in scored.segments:
         segments.setdefault(segment.turn, []).append(segment)
-    for index, (turn, one) in enumerate(zip(verbatim.turns, said, strict=True)):
+    for index, (turn, one, conduct) in enumerate(zip(verbatim.turns, said, conduct_of(verbatim.turns), strict=True)):
         mood, sets = scored.mood(index), scored.turns.get(index)
         labels = _turn_labels(sets, verbatim, segments[index]) if sets else None
-        yield TurnAnalysis(turn.speaker, turn.text, _sentiment(mood) if mood else None, turn.at if one.at else None, labels)
+        yield TurnAnalysis(turn.speaker, turn.text, _sentiment(mood) if mood else None, turn.at if one.at else None, labels, conduct)
 
 
 def _turn_labels(sets: Mapping[str, SetResult], verbatim: Verbatim, segments: Sequence[Segment]) -> TurnLabels:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from vocservice.records import Pace, RawTurn, Turn
-from vocservice.turns import Event, event_of, moment_of
+from vocservice.moments import moments_of
+from vocservice.records import Pace, RawTurn, Turn, TurnAnalysis
+from vocservice.turns import Event, event_of
 
 _ANSWERING = ("agent", "bot", "supervisor")
 
@@ -20,15 +21,13 @@ class Said:
     event: Event | None = None
 
 
-def said_of(speaker: str, text: str, at: str | None, *, tells: bool = True) -> Said:
-    """What the pace of a conversation asks of a turn; it `tells` of no event where somebody of unknown role may have said it."""
-    return Said(speaker, moment_of(at), event_of(speaker, text) if tells else None)
-
-
-def said_in(turns: Iterable[RawTurn | Turn], warnings: Container[str] = ()) -> tuple[Said, ...]:
-    """The same of every turn of a record with these warnings."""
-    tells = "speaker_unknown" not in warnings
-    return tuple(said_of(turn.speaker, turn.text, turn.at, tells=tells) for turn in turns)
+def said_in(turns: Iterable[RawTurn | Turn | TurnAnalysis], warnings: Container[str] = ()) -> tuple[Said, ...]:
+    """What the pace of a conversation asks of its turns; no event is told where somebody of unknown role may have said it."""
+    spoken, tells = tuple(turns), "speaker_unknown" not in warnings
+    times = moments_of(turn.at for turn in spoken)
+    return tuple(
+        Said(turn.speaker, at, event_of(turn.speaker, turn.text) if tells else None) for turn, at in zip(spoken, times, strict=True)
+    )
 
 
 def oddities(turns: Sequence[RawTurn | Turn], said: Sequence[Said]) -> tuple[str, ...]:

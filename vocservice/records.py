@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 Json = dict[str, Any]
 Speaker = Literal["customer", "agent", "bot", "supervisor", "system"]
+Conduct = Literal["repeats", "apologises", "asks", "redirects", "promises"]
 SPEAKERS: tuple[Speaker, ...] = ("customer", "agent", "bot", "supervisor", "system")
 
 
@@ -222,7 +223,8 @@ class TurnLabels:
 class TurnAnalysis:
     """One turn of a transcript, with sentiment and labels of its own if the customer speaks (null for other speakers).
 
-    `at` is its time as the sender gave it; missing if there was none.
+    `at` is its time as the sender gave it; missing if there was none. `conduct` is what agents, bots and supervisors do in it; None for
+    others and in analyses of earlier releases.
     """
 
     speaker: Speaker
@@ -230,11 +232,14 @@ class TurnAnalysis:
     sentiment: Sentiment | None
     at: str | None = None
     labels: TurnLabels | None = None
+    conduct: tuple[Conduct, ...] | None = None
 
     def to_dict(self) -> Json:
         out: Json = {"speaker": self.speaker, "text": self.text, "sentiment": _dict(self.sentiment)}
         if self.at is not None:
             out["at"] = self.at
+        if self.conduct is not None:
+            out["conduct"] = self.conduct
         return out | self.labels.to_dict() if self.labels else out
 
 

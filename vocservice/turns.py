@@ -1,12 +1,8 @@
-"""Who spoke and what was said in, turns of a transcript out: roles by well-known words, split turns joined, times since a start.
-
-A time (`at`) of a turn is ISO 8601, or `HH:MM:SS` with a fraction or without, counted from wherever the sender's clock began.
-"""
+"""Who spoke and what was said in, turns of a transcript out: roles by well-known words, split turns joined, events by what is told."""
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from typing import Literal
@@ -45,8 +41,6 @@ _EVENTS: Mapping[Event, tuple[str, re.Pattern[str]]] = {  # how each is told, an
     "left": ("{who} left.", re.compile(r"\bleft\b|leave", re.IGNORECASE)),
 }
 _LONGEST_EVENT = 200  # what is longer is a message
-_ELAPSED = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:[.,](\d{1,9}))?", re.ASCII)
-_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,11 @@ def turn_of(speaker: Speaker | None, text: str, at: str | None = None, author: s
 def has_unknown(turns: Iterable[RawTurn]) -> bool:
     """Whether the role of somebody is not known."""
     return any(isinstance(turn, Unattributed) for turn in turns)
+
+
+def has_no_customer(turns: Collection[RawTurn]) -> bool:
+    """Whether nobody is a customer, though somebody of unknown role may be."""
+    return has_unknown(turns) and all(turn.speaker != "customer" for turn in turns)
 
 
 def warnings_of(turns: Iterable[RawTurn]) -> tuple[str, ...]:
@@ -109,34 +108,6 @@ def event_of(speaker: str, text: str) -> Event | None:
     if speaker != "system" or len(text) > _LONGEST_EVENT:
         return None
     return next((event for event, (_, told) in _EVENTS.items() if told.search(text)), None)
-
-
-def elapsed(seconds: float) -> str:
-    """A time since a start as `HH:MM:SS.mmm`."""
-    millis = round(seconds * 1000)
-    return f"{millis // 3_600_000:02}:{millis // 60_000 % 60:02}:{millis // 1000 % 60:02}.{millis % 1000:03}"
-
-
-def is_elapsed(at: str | None) -> bool:
-    """Whether a time is one since a start, which tells no day."""
-    return bool(at and _ELAPSED.fullmatch(at))
-
-
-def moment(given: str | None) -> datetime | None:
-    """A time in ISO 8601, in UTC where it names no zone; None for anything else."""
-    try:
-        at = datetime.fromisoformat(given) if given else None
-        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)) if at else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def moment_of(at: str | None) -> datetime | None:
-    """The time of a turn; one since a start counts from 1970, as only the time between turns is asked for."""
-    if found := _ELAPSED.fullmatch(at or ""):
-        hours, minutes, seconds, fraction = found.groups()
-        return _START + timedelta(hours=int(hours), minutes=int(minutes), seconds=float(f"{seconds}.{fraction or 0}"))
-    return moment(at)
 
 
 def is_turns(x: object) -> bool:

@@ -372,6 +372,9 @@ def test_what_is_called_wrongly_is_told_in_the_last_line(arguments: tuple[str, .
     assert not usage or (usage[0].startswith("Usage: voc ") and "--help" in usage[1])
 
 
+JSON_TALK = b'{"id": "1", "turns": [{"speaker": "Mia", "text": "It broke."}, {"speaker": "Agent 2", "text": "Sorry."}]}'
+
+
 def test_a_customer_can_be_named_and_the_manifest_does_not_tell_the_name(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     talk, out = tmp_path / "talk.txt", tmp_path / "out.jsonl"
     talk.write_text("Mia: It broke.\nAgent: Sorry.\n")
@@ -379,7 +382,7 @@ def test_a_customer_can_be_named_and_the_manifest_does_not_tell_the_name(tmp_pat
     assert voc("classify", talk, "-o", out, "--customer", "Mia", "--customer", "Jo").code == 0
     manifest = (tmp_path / "out.jsonl.manifest.json").read_text()
     assert "customers" in manifest and "Mia" not in manifest
-    assert voc("classify", "-", "--customer", "Mia").code == 2
+    assert [voc("classify", "-", *named, given=JSON_TALK).code for named in ((), ("--customer", "Mia"))] == [3, 0]
 
 
 def test_standard_input_can_be_given_once(voc: Voc, analyser: Analyser) -> None:
@@ -421,7 +424,8 @@ ODD = [
     ("number", b'{"text":5}', "invalid_type"),
     ("list", b"[1]", "invalid_type"),
     ("null", b"null", "invalid_type"),
-    ("turns", b'{"turns":[{"speaker":"nobody","text":"x"}]}', "invalid_turns"),
+    ("turns", b'{"turns":[{"speaker":"nobody","text":"x"}]}', "empty_text"),
+    ("speaker", b'{"turns":[{"speaker":0,"text":"x"}]}', "invalid_turns"),
     ("long", b'{"text":"' + b"great app " * 104_858 + b'"}', "text_too_long"),
     ("word", b'{"text":"' + b"a" * 100_000 + b'"}', "ok"),
     ("broken", b'{"text":', "invalid_json"),

@@ -152,14 +152,19 @@ def test_a_conversation_by_pointers() -> None:
     turns = {"items": "/log", "speaker": "/by", "text": "/said", "at": "/t", "roles": {"C": "customer", "A": "agent"}}
     log = [
         {"by": "C", "said": " Hello? ", "t": 1735700000},
-        {"by": "A", "said": "Hi."},
-        {"by": "X", "said": "joined"},
+        {"by": "A", "said": "Hi.", "t": "09:02"},
+        {"by": "X", "said": "joined", "t": "soon"},
+        {"by": "Bot 7", "said": "Bye."},
         {"by": "C", "said": ""},
         "odd",
     ]
     event = only("generic", {"id": "7", "log": log}, {"id": "/id", "turns": turns, "channel_at": "/nothing", "channel": "chat"})
-    hello, hi, of_x = RawTurn("customer", "Hello?", "2025-01-01T02:53:20.000000Z"), RawTurn("agent", "Hi."), RawTurn("system", "joined")
-    assert event.verbatim.turns == (hello, hi, of_x) and event.warnings == ("speaker_unknown",)
+    hello, hi, of_x = (
+        RawTurn("customer", "Hello?", "2025-01-01T02:53:20.000000Z"),
+        RawTurn("agent", "Hi.", "09:02"),
+        RawTurn("system", "joined"),
+    )
+    assert event.verbatim.turns == (hello, hi, of_x, RawTurn("bot", "Bye.")) and event.warnings == ("speaker_unknown",)
     assert event.verbatim.channel == "chat"
 
 

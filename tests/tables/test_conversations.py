@@ -320,11 +320,14 @@ NAMED = {
     "a.vtt": "WEBVTT\n\n00:00.000 --> 00:01.000\n<v Mia>It broke.</v>\n\n00:01.000 --> 00:02.000\n<v Agent>Sorry.</v>\n",
     "a.txt": "mia: It broke.\nAgent: Sorry.\n",
     "a.csv": "chat_id,speaker,message\na,MIA ,It broke.\na,Agent,Sorry.\n",
+    "a.jsonl": '{"turns": [{"speaker": "mia", "text": "It broke."}, {"speaker": "Agent", "text": "Sorry."}]}\n',
+    "a.json": '[{"speaker": "MIA", "text": "It broke."}, {"speaker": "Agent", "text": "Sorry."}]',
 }
 
 
 def test_a_blank_name_makes_nobody_a_customer(tmp_path: Path) -> None:
-    assert said(only(tmp_path / "a.csv", NAMED["a.csv"].replace("MIA ", ""), customers=["", " "]))[0] == ("system", "It broke.")
+    content = NAMED["a.csv"].replace("MIA ", "") + "a,Client,Still.\n"
+    assert said(only(tmp_path / "a.csv", content, customers=["", " "]))[0] == ("system", "It broke.")
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vocservice.records import RawTurn, RawVerbatim, Rejected
 from vocservice.tables import parse_record
+from vocservice.turns import Unattributed
 
 from .builders import CANARY
 
@@ -26,6 +27,31 @@ def test_a_full_record_is_carried() -> None:
 def test_turns_are_carried() -> None:
     found = parse_record({"id": "a", "turns": [TURN | {"at": "10:00", "author": "p"}, {"speaker": "agent", "text": ""}]}, default_id="d")
     assert found == RawVerbatim("a", turns=(RawTurn("customer", "hello", "10:00", "p"), RawTurn("agent", "")))
+
+
+@pytest.mark.parametrize(
+    ("name", "turn"),
+    [
+        ("supervisor", RawTurn("supervisor", "x")),
+        ("Agent 2", RawTurn("agent", "x")),
+        ("END_USER", RawTurn("customer", "x")),
+        ("Assistant", RawTurn("bot", "x")),
+        ("Anna (Support)", RawTurn("agent", "x", author="Anna")),
+        ("Anna", Unattributed("system", "x", author="Anna")),
+        ("speaker_1", Unattributed("system", "x")),
+        ("", Unattributed("system", "x")),
+        ("agent" * 100, Unattributed("system", "x")),
+    ],
+)
+def test_a_speaker_is_read_as_the_role_that_the_name_tells(name: str, turn: RawTurn) -> None:
+    found = parse_record({"id": "a", "turns": [TURN, {"speaker": name, "text": "x"}]}, default_id="d")
+    warnings = ("speaker_unknown",) if isinstance(turn, Unattributed) else ()
+    assert found == RawVerbatim("a", turns=(RawTurn("customer", "hello"), turn), warnings=warnings)
+
+
+def test_customers_may_be_named() -> None:
+    found = parse_record({"id": "a", "turns": [{"speaker": "Anna  R", "text": "x", "author": "Roe"}]}, default_id="d", customers={"anna r"})
+    assert found == RawVerbatim("a", turns=(RawTurn("customer", "x", author="Roe"),))
 
 
 def test_beside_turns_only_text_itself_is_a_text() -> None:
@@ -86,7 +112,12 @@ def test_an_empty_text_is_left_to_the_pipeline() -> None:
         ({"id": "a", "turns": {}}, "invalid_turns", "list"),
         ({"id": "a", "turns": CANARY}, "invalid_turns", "list"),
         ({"id": "a", "turns": [TURN, CANARY]}, "invalid_turns", "turn 1"),
-        ({"id": "a", "turns": [{"speaker": CANARY, "text": "x"}]}, "invalid_turns", "speaker of turn 0"),
+        ({"id": "a", "turns": [{"speaker": CANARY, "text": "x"}]}, "empty_text", "speaker customer"),
+        ({"id": "a", "turns": [{"speaker": "", "text": "x"}, {"speaker": "Agent 2", "text": "x"}]}, "empty_text", "speaker customer"),
+        ({"id": "a", "turns": [{"text": "x"}]}, "invalid_turns", "speaker of turn 0"),
+        ({"id": "a", "turns": [TURN, {"speaker": None, "text": "x"}]}, "invalid_turns", "speaker of turn 1"),
+        ({"id": "a", "turns": [TURN, {"speaker": 1, "text": "x"}]}, "invalid_turns", "speaker of turn 1"),
+        ({"id": "a", "turns": [TURN, {"speaker": "\ud800", "text": "x"}]}, "invalid_encoding", "speaker of turn 1"),
         ({"id": "a", "turns": [{"speaker": ["agent"], "text": "x"}]}, "invalid_turns", "speaker of turn 0"),
         ({"id": "a", "turns": [{"speaker": "agent"}]}, "invalid_turns", "text of turn 0"),
         ({"id": "a", "turns": [TURN | {"at": 5}]}, "invalid_turns", "at of turn 0"),

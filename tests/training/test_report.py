@@ -136,6 +136,15 @@ def test_a_label_with_polarity_has_its_figure_with_the_right_one_beside(metrics:
         assert "0.860 (0.82-0.89) of the 271 texts" in text
 
 
+def test_single_turns_are_shown_where_they_were_measured(metrics: dict[str, Any], tmp_path: Path) -> None:
+    sets = {s.name: of_set(s.keys, s.kind, 0.5) | {"accuracy": figure(0.61, 80)} for s in load_taxonomy().of("verbatim")}
+    quality, _ = written(metrics | {"turns": {"n": 80, "conversations": 25} | sets}, tmp_path)
+    assert "80 customer turns of 25 conversations" in quality
+    assert "| factor with polarity micro-F1 | 120 | 0.800 (0.76-0.83) |" in quality
+    assert "| sentiment, exact level | 10 | 0.610 (0.57-0.64) |" in quality
+    assert "Single turns" not in written(metrics, tmp_path)[0]
+
+
 def test_calibration_evidence_transcripts_and_public_sets_are_shown(metrics: dict[str, Any], tmp_path: Path) -> None:
     quality, _ = written(metrics, tmp_path)
     assert quality.count("expected calibration error 0.032") == 5

@@ -54,6 +54,13 @@ def test_a_transcript_with_times_tells_them_and_its_pace(client: FlaskClient) ->
     }
 
 
+def test_speakers_go_by_the_names_that_senders_give_them(client: FlaskClient) -> None:
+    turns = [{"speaker": name, "text": "The app crashed."} for name in ("END_USER", "Agent 2", "Zed", "Automation")]
+    body = client.post(ANALYSE, json={"id": "t", "turns": turns}).get_json()
+    assert [turn["speaker"] for turn in body["turns"]] == ["customer", "agent", "system", "system"]
+    assert [turn["text"] for turn in body["turns"]] == ["The app crashed."] * 4 and body["warnings"] == ["speaker_unknown"]
+
+
 def test_a_text_that_is_a_dialogue_gives_a_conversation(client: FlaskClient) -> None:
     text = "Agent: How can I help?\r\nCustomer: The app crashed.\r\nAgent: Sorry."
     body = client.post(ANALYSE, json={"id": "t", "text": text}).get_json()
@@ -83,7 +90,8 @@ def test_a_list_of_one_is_a_list(client: FlaskClient) -> None:
     [
         ({"id": CANARY}, "missing_text"),
         ({"text": [CANARY]}, "invalid_type"),
-        ({"turns": [{"speaker": CANARY, "text": "x"}]}, "invalid_turns"),
+        ({"turns": [{"speaker": CANARY, "text": "x"}]}, "empty_text"),
+        ({"turns": [{"speaker": {CANARY: 1}, "text": "x"}]}, "invalid_turns"),
         ({"text": f"poison {CANARY}"}, "analysis_failed"),
         (CANARY, "invalid_type"),
         (None, "invalid_type"),

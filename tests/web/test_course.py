@@ -8,8 +8,8 @@ import pytest
 from builders import analysis, conversation
 from sqlalchemy import insert, select, update
 
-from vocservice.pace import pace_of, said_of
-from vocservice.records import Scope
+from vocservice.pace import pace_of, said_in
+from vocservice.records import RawTurn, Scope
 from vocservice.reporting.recovery import is_unfixed
 from vocservice.store import schema
 from vocservice.store.database import now
@@ -103,7 +103,9 @@ def test_a_span_in_words(seconds: float, words: str) -> None:
 
 def test_transfers_and_holds_are_told_where_the_sender_tells_of_them() -> None:
     told = [("customer", "Hi", "00:00:01"), ("system", "Customer on hold", "00:00:05"), ("agent", "Back.", "00:03:05")]
-    course = course_of(pace_of([said_of(*turn) for turn in (*told, ("system", "Transferred to billing", None))]), {}, {}, load_taxonomy())
+    course = course_of(
+        pace_of(said_in([RawTurn(*turn) for turn in (*told, ("system", "Transferred to billing", None))])), {}, {}, load_taxonomy()
+    )
     assert (course.transfers, course.held) == (1, "3 min")
 
 
@@ -126,6 +128,12 @@ def test_times_that_are_missing_or_out_of_order_are_not_known(office: Office, ti
     for name in ("First wait for an answer", "Longest wait for an answer", "waiting for answers", "Longest silence"):
         assert f"{name} not known" in told
     assert ", after" not in told
+
+
+def test_beside_an_agents_turn_stands_what_is_done_in_it(office: Office) -> None:
+    times = [f"00:00:0{second}" for second in range(len(TALK))]
+    record = office.record(text=TALK[0][1], conversation=conversation(*TALK, at=times))
+    assert "2 agent, 00:00:01, says it again, asks" in office.browser("analyst").page(f"/desk/{record}").words
 
 
 def test_each_turn_of_the_customers_is_told_by_itself(office: Office) -> None:

@@ -117,14 +117,11 @@ def _check_options(inputs: Sequence[str], options: Options) -> None:
     """Refuse an option that would do nothing.
 
     Raises:
-        click.UsageError: `--sheet` without a workbook, `--customer` without a name or with JSON, which tells roles, `--excel` or
-            `--delimiter` without CSV, `--explode` without a table, `--resume` without files, `--workers` or `--ray-address` without
-            Ray, or `--save-mapping` in a dry run.
+        click.UsageError: `--sheet` without a workbook, `--customer` without a name, `--excel` or `--delimiter` without CSV, `--explode`
+            without a table, `--resume` without files, `--workers` or `--ray-address` without Ray, or `--save-mapping` in a dry run.
     """
     if options.sheet is not None and not any(input_format(name).name == "xlsx" for name in inputs):
         raise click.UsageError("--sheet needs an Excel workbook (.xlsx) to read")
-    if options.customer and all(input_format(name).name in ("jsonl", "json") for name in inputs):
-        raise click.UsageError("--customer is for .vtt, .txt and tables of turns; in JSON the speaker of a customer's turn is customer")
     if not all(map(called, options.customer)):
         raise click.UsageError("--customer needs a name")
     is_csv = output_format(options.output).name in ("csv", "tsv")

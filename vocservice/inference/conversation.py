@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from vocservice.inference.conduct import ANSWERING, alike, opening, repeats
 from vocservice.records import Turn
 
 Floats = NDArray[np.float64]
 
-_AGENTS = frozenset({"agent", "bot", "supervisor"})
 _THANKS = re.compile(
     r"\b(thanks|thank you|thankyou|thx|cheers|appreciate|perfect|brilliant|sorted|great|awesome|lovely|got it|will do)\b", re.I
 )
@@ -33,8 +33,6 @@ _PROMISE = re.compile(
     re.I,
 )
 _SOLVED = re.compile(r"\b(refunded|resolved|fixed|sorted|done|processed|completed|cancelled for you|credited|replacement|updated)\b", re.I)
-_WORD = re.compile(r"[^\W\d_]{4,}")
-_BEFORE = 10  # so many turns of an agent's back, what is said again is looked for
 _SORRY = re.compile(r"\b(sorry|apolog\w+|regret)\b", re.I)
 
 
@@ -73,7 +71,7 @@ def features(dialogue: Dialogue, names: Sequence[str] = FEATURES) -> Floats:
 def _cues(dialogue: Dialogue) -> dict[str, float]:
     turns = dialogue.turns
     customer = [turn.text for turn in turns if turn.speaker == "customer"]
-    agent = [turn.text for turn in turns if turn.speaker in _AGENTS]
+    agent = [turn.text for turn in turns if turn.speaker in ANSWERING]
     moods = [value for value in dialogue.sentiment if value is not None] or [0.0]
     last, reply = (customer[-1] if customer else ""), (agent[-1] if agent else "")
     return {
@@ -100,21 +98,10 @@ def _cues(dialogue: Dialogue) -> dict[str, float]:
         "any_private": any(_PRIVATE.search(text) for text in agent),
         "any_solved": any(_SOLVED.search(text) for text in agent),
         "customer_replied": len(customer) > 1,
-        "repeated_agent": len({_opening(text) for text in agent}) < len(agent),
-        "agent_alike": _alike(agent),
+        "repeated_agent": len({opening(text) for text in agent}) < len(agent),
+        "agent_alike": alike(agent),
         "agent_brief": len(agent) / (len(agent) + sum(len(text.split()) for text in agent) / 10) if agent else 0.0,
     }
-
-
-def _alike(texts: Sequence[str]) -> float:
-    """How much of its words (Jaccard) a text shares at most with one of those shortly before it; none where there is one alone."""
-    words = [frozenset(_WORD.findall(text.lower())) for text in texts]
-    pairs = ((mine, other) for at, mine in enumerate(words) for other in words[max(0, at - _BEFORE) : at])
-    return max((len(mine & other) / max(len(mine | other), 1) for mine, other in pairs), default=0.0)
-
-
-def _opening(text: str) -> str:
-    return " ".join(text.lower().split()[1:7])
 
 
 def conduct_turn(dialogue: Dialogue) -> int | None:
@@ -122,11 +109,8 @@ def conduct_turn(dialogue: Dialogue) -> int | None:
 
     The first that an agent says again; else the one before the customer's mood fell most; else the last.
     """
-    agents = [at for at, turn in enumerate(dialogue.turns) if turn.speaker in _AGENTS and turn.text]
-    opened = {at: _opening(dialogue.turns[at].text) for at in agents}
-    first = {opening: at for at, opening in reversed(opened.items())}
-    repeated = (at for at, opening in opened.items() if opening and first[opening] != at)
-    return next(repeated, _before_drop(dialogue, agents) if agents else None)
+    agents = [at for at, turn in enumerate(dialogue.turns) if turn.speaker in ANSWERING and turn.text]
+    return next(repeats(dialogue.turns), _before_drop(dialogue, agents) if agents else None)
 
 
 def _before_drop(dialogue: Dialogue, agents: Sequence[int]) -> int:

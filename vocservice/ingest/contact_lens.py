@@ -13,8 +13,9 @@ from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.events import Parsed
 from vocservice.ingest.payload import at, key_at, language_at, name_at, needed_key, number_at, objects_at, read_object, text_at
 from vocservice.ingest.times import iso
+from vocservice.moments import elapsed
 from vocservice.records import RawTurn, Speaker
-from vocservice.turns import elapsed, event_turn, joined, turn_of
+from vocservice.turns import event_turn, joined, turn_of
 
 _SPEAKERS: Mapping[str, Speaker] = {
     "CUSTOMER": "customer", "AGENT": "agent", "SYSTEM": "system", "CUSTOM_BOT": "bot", "BOT": "bot", "SUPERVISOR": "supervisor",

@@ -21,9 +21,10 @@ from vocservice.ingest.events import MOST_EVENTS, Event, Parsed, Skipped, Upsert
 from vocservice.ingest.markup import text_of_html
 from vocservice.ingest.payload import at, key_at, language_at, number_at, objects_at, read_json, text_at, word_at
 from vocservice.ingest.times import Order, iso, read_zone
+from vocservice.moments import tells_no_day
 from vocservice.records import SPEAKERS, RawTurn, RawVerbatim, Rejected, Speaker
 from vocservice.tables import parse_record
-from vocservice.turns import turn_of
+from vocservice.turns import role_of, turn_of
 
 _DIGITS = 20
 _OWN_ROLES: Mapping[str, Speaker] = {speaker: speaker for speaker in SPEAKERS}
@@ -312,7 +313,7 @@ def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]
         turn_of(
             _role(resolve(turn, options.speaker), options.roles),
             said.strip(),
-            clock.read(resolve(turn, options.at)) if options.at is not None else None,
+            _when(resolve(turn, options.at), clock) if options.at is not None else None,
         )
         for turn in objects_at([resolve(item, options.items)], 0)
         if (said := text_at([resolve(turn, options.text)], 0))
@@ -320,7 +321,12 @@ def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]
 
 
 def _role(speaker: Any, roles: Mapping[str, Speaker]) -> Speaker | None:
-    return (roles or _OWN_ROLES).get(speaker) if isinstance(speaker, str) else None
+    """The role that the options give a speaker, else the one that its name tells."""
+    return roles.get(speaker) or role_of(speaker) if isinstance(speaker, str) else None
+
+
+def _when(value: Any, clock: Clock) -> str | None:
+    return clock.read(value) or (value if isinstance(value, str) and tells_no_day(value) else None)
 
 
 def _mapped_sample(options: GenericOptions, number: int) -> Any:

@@ -15,8 +15,8 @@ from hashlib import blake2b
 from typing import Any
 
 from vocservice.errors import RecordError
+from vocservice.moments import tells_no_day
 from vocservice.records import Evidence, Factor, Label, RawVerbatim
-from vocservice.turns import is_elapsed
 
 POLARITIES = ("+", "-", "~")
 SCORE_KINDS = ("nps", "csat", "ces", "stars")
@@ -182,7 +182,7 @@ def stages_of(row: Row, factor: Factor) -> tuple[str, ...]:
 def origin_of(record: RawVerbatim, segments: Sequence[str] = ()) -> Origin:
     """What a raw record told; segments are its columns or members of its metadata."""
     found = _segments({**(record.metadata or {}), **(record.row or {})}, segments) if segments else {}
-    begun = next((turn.at for turn in record.turns if turn.at and not is_elapsed(turn.at)), None)
+    begun = next((turn.at for turn in record.turns if turn.at and not tells_no_day(turn.at)), None)
     return Origin(record.created_at or begun, record.channel, record.subject, record.score, found)
 
 
@@ -243,7 +243,7 @@ def _code(error: object) -> str:
 def _begun(turns: object) -> str | None:
     """When the first turn that tells a time was said."""
     told = (turn.get("at") for turn in turns if isinstance(turn, Mapping)) if isinstance(turns, list | tuple) else ()
-    return next((at for at in told if isinstance(at, str) and at and not is_elapsed(at)), None)
+    return next((at for at in told if isinstance(at, str) and at and not tells_no_day(at)), None)
 
 
 def _fields(found: Mapping[str, Any]) -> Mapping[str, Any]:

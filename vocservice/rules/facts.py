@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from vocservice.moments import moment
 from vocservice.pace import Said, pace_of, said_in
 from vocservice.records import Evidence, Json, Low, RawVerbatim
-from vocservice.turns import moment
 
 LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "flags", "reason": "reasons"}
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

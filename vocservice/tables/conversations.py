@@ -7,13 +7,14 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from vocservice.moments import tells_no_day
 from vocservice.records import RawTurn, RawVerbatim, Rejected
 from vocservice.tables.cells import as_id, as_text
 from vocservice.tables.columns import TURN_FIELDS
 from vocservice.tables.lines import MAX_LINE
 from vocservice.tables.prefixes import parted
 from vocservice.tables.source import Facts, Record, Source
-from vocservice.turns import author_of, is_elapsed, role_among, turn_of, warnings_of
+from vocservice.turns import author_of, has_no_customer, role_among, turn_of, warnings_of
 
 MAX_CHARACTERS = MAX_LINE
 MAX_ROWS = 100_000
@@ -106,8 +107,10 @@ class _Conversation:
         if self._is_too_long:
             return self._rejected("text_too_long", f"has {self._rows} turns and {self._characters} characters: split it")
         turns = tuple(parted(self._turns))
+        if has_no_customer(turns):
+            return self._rejected("empty_text", "has no turn that is said by a customer: name them (voc classify --customer NAME)")
         said = "\n".join(turn.text for turn in turns if turn.speaker == "customer")
-        begun = next((turn.at for turn in turns if turn.at and not is_elapsed(turn.at)), None)
+        begun = next((turn.at for turn in turns if turn.at and not tells_no_day(turn.at)), None)
         return replace(
             self.first,
             text=None,

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Container, Iterator
 
+from vocservice.moments import elapsed
 from vocservice.records import RawTurn
 from vocservice.tables.prefixes import prefixed
-from vocservice.turns import author_of, elapsed, joined, role_among, turn_of
+from vocservice.turns import author_of, joined, role_among, turn_of
 
 _SIGNATURE = re.compile(r"\ufeff?WEBVTT(?:[ \t][^\n]*)?(?:\n|\Z)")
 _TIMING = re.compile(r"\s*(?:(\d{2,3}):)?([0-5]\d):([0-5]\d)[.,](\d{3})\s+-->\s")

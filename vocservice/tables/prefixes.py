@@ -9,10 +9,14 @@ from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
+from vocservice.moments import is_time
 from vocservice.records import RawTurn, Speaker
-from vocservice.turns import author_of, called, is_elapsed, moment, role_among, turn_of
+from vocservice.turns import author_of, called, role_among, turn_of
 
-_TIME = r"(?:\[(?P<bracketed>[^\]\n]{3,40})\]|(?P<bare>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?))"
+_TIME = (
+    r"(?:\[(?P<bracketed>[^\]\n]{3,40})\]|(?P<bare>(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+    r"(?:Z|[+-]\d\d:\d\d|[ \u00a0\u202f]?[AaPp]\.?[Mm]\b\.?)?))"
+)
 _LINE = re.compile(
     rf"\s*(?:{_TIME}\s*(?:-\s*)?)?(?P<name>[^\W\d_][^:\n]{{0,59}}?)[ \t\u00a0]{{0,3}}:(?:[ \t\u00a0]+|$)(?P<text>.*)", re.DOTALL
 )
@@ -22,7 +26,7 @@ _NO_NAME = re.compile(r"[.!?;,\"<>{}@/\\=]")
 
 
 class Prefixed(NamedTuple):
-    """What a line begins with, what is said in it, its time where one stands there that `turns` reads, and the role that the name tells."""
+    """What a line begins with, what is said in it, its time where it has one that `moments` reads, and the role that the name tells."""
 
     name: str
     text: str
@@ -42,7 +46,7 @@ def prefixed(line: str, customers: Container[str] = ()) -> Prefixed | None:
     if called(name) not in customers and not _is_speaker(name, is_role=role is not None):
         return None
     at = found["bracketed"] or found["bare"]
-    return Prefixed(name, found["text"], at if is_elapsed(at) or moment(at) else None, role)
+    return Prefixed(name, found["text"], at if is_time(at) else None, role)
 
 
 def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTurn]:

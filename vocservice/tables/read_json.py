@@ -84,4 +84,4 @@ def _refused(name: str) -> NoReturn:
 
 
 def _records(items: list[Any], request: Request) -> Iterator[Record]:
-    return (read_jsonl.record_of(item, request.wanted, default_id=f"item-{number}") for number, item in enumerate(items, 1))
+    return (read_jsonl.record_of(item, request, default_id=f"item-{number}") for number, item in enumerate(items, 1))

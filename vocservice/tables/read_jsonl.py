@@ -67,7 +67,7 @@ def _record(data: bytes, line: Line, request: Request, *, first: bool) -> Record
                 f"{shown_name(request.path)}: one JSON document; name it .json, or write JSON Lines, one object a line"
             ) from None
         return Rejected(default_id, *_fault(str(error), where))
-    record = record_of(obj, request.wanted, default_id=default_id)
+    record = record_of(obj, request, default_id=default_id)
     return replace(record, message=f"{where}: {record.message}") if isinstance(record, Rejected) else record
 
 
@@ -83,10 +83,11 @@ def _fault(reason: str, where: str) -> tuple[str, str]:
     return "invalid_json", f"{where} is not valid JSON: write one whole object a line"
 
 
-def record_of(obj: Any, wanted: Mapping[str, str], *, default_id: str) -> Record:
+def record_of(obj: Any, request: Request, *, default_id: str) -> Record:
     """The record of an object that has some fields under the caller's own keys (`wanted`: field to key)."""
+    wanted = request.wanted
     renamed = obj | {field: obj.get(key) for field, key in wanted.items()} if wanted and isinstance(obj, dict) else obj
-    return _explained(parse_record(renamed, default_id=default_id), wanted)
+    return _explained(parse_record(renamed, default_id=default_id, customers=request.customers), wanted)
 
 
 def _explained(record: Record, wanted: Mapping[str, str]) -> Record:

@@ -3,7 +3,7 @@
 Messages name the field, never its value. `row` stays empty: an object's text goes on only as text or turns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from vocservice.errors import RecordError
@@ -11,34 +11,35 @@ from vocservice.records import SPEAKERS, RawTurn, RawVerbatim, Rejected
 from vocservice.tables.columns import ALIASES, SCORE_KINDS
 from vocservice.tables.header import plain
 from vocservice.tables.prefixes import dialogue, parted
-from vocservice.turns import role_of
+from vocservice.turns import author_of, has_no_customer, role_among, role_of, turn_of, warnings_of
 
 _SCORE_KINDS = tuple(dict.fromkeys(SCORE_KINDS.values()))
 _SHOWN_FIELD = 40
 
 
-def parse_record(obj: object, *, default_id: str) -> RawVerbatim | Rejected:
+def parse_record(obj: object, *, default_id: str, customers: Container[str] = ()) -> RawVerbatim | Rejected:
     """Validate one object.
 
     Args:
         obj: what JSON gave: `{"id", "text"}` or `{"id", "turns"}` with the optional fields of the contract.
         default_id: the id where the object has none.
+        customers: speakers of turns who are customers, as `turns.called`.
 
     Returns:
-        The record, or a rejection with code `invalid_type`, `missing_text`, `invalid_turns` or `invalid_encoding`.
+        The record, or a rejection with code `invalid_type`, `missing_text`, `invalid_turns`, `empty_text` or `invalid_encoding`.
     """
     record_id = default_id
     try:
         if not isinstance(obj, Mapping):
             raise RecordError("a record must be a JSON object", code="invalid_type")
         record_id = _id(obj, default_id)
-        return _verbatim(obj, record_id)
+        return _verbatim(obj, record_id, customers)
     except RecordError as error:
         return Rejected(record_id, error.code, error.message)
 
 
-def _verbatim(obj: Mapping[str, Any], record_id: str) -> RawVerbatim:
-    turns = _turns(obj)
+def _verbatim(obj: Mapping[str, Any], record_id: str, customers: Container[str]) -> RawVerbatim:
+    turns = _turns(obj, customers)
     text = _text(obj, by_alias=turns is None)
     if text is None and turns is None:
         raise RecordError("the record has neither text nor turns; send one of them", code="missing_text")
@@ -62,6 +63,7 @@ def _verbatim(obj: Mapping[str, Any], record_id: str) -> RawVerbatim:
         score=_score(obj.get("score")),
         metadata=_mapping(obj.get("metadata"), "metadata"),
         author=_string(author, "author") if isinstance(author := obj.get("author"), str) else None,
+        warnings=warnings_of(turns),
     )
 
 
@@ -85,7 +87,7 @@ def _find(obj: Mapping[str, Any], field: str) -> str | None:
     return next((names[alias] for alias in ALIASES[field] if alias in names and obj[names[alias]] is not None), None)
 
 
-def _turns(obj: Mapping[str, Any]) -> tuple[RawTurn, ...] | None:
+def _turns(obj: Mapping[str, Any], customers: Container[str]) -> tuple[RawTurn, ...] | None:
     turns = obj.get("turns")
     if turns is None:
         return None
@@ -93,20 +95,24 @@ def _turns(obj: Mapping[str, Any]) -> tuple[RawTurn, ...] | None:
         raise RecordError("turns must be a list", code="invalid_turns")
     if not turns:
         raise RecordError("turns is empty; give at least one", code="invalid_turns")
-    return tuple(parted(_turn(turn, index) for index, turn in enumerate(turns)))
+    found = tuple(parted(_turn(turn, index, customers) for index, turn in enumerate(turns)))
+    if has_no_customer(found):
+        raise RecordError("no turn is said by a customer; give their turns the speaker customer", code="empty_text")
+    return found
 
 
-def _turn(turn: object, index: int) -> RawTurn:
+def _turn(turn: object, index: int, customers: Container[str]) -> RawTurn:
     where = f"turn {index}"
     if not isinstance(turn, Mapping):
         raise RecordError(f"{where} must be an object with speaker and text", code="invalid_turns")
     speaker, text = turn.get("speaker"), turn.get("text")
-    if not isinstance(speaker, str) or speaker not in SPEAKERS:
-        raise RecordError(f"the speaker of {where} must be one of {', '.join(SPEAKERS)}", code="invalid_turns")
+    if not isinstance(speaker, str):
+        raise RecordError(f"the speaker of {where} must be a string, such as {', '.join(SPEAKERS)}", code="invalid_turns")
     if not isinstance(text, str):
         raise RecordError(f"the text of {where} must be a string", code="invalid_turns")
     at, author = (_string(turn.get(name), f"{name} of {where}", code="invalid_turns") for name in ("at", "author"))
-    return RawTurn(speaker, _encodable(text, f"the text of {where}"), at, author)
+    name = _encodable(speaker, f"the speaker of {where}")
+    return turn_of(role_among(name, customers), _encodable(text, f"the text of {where}"), at, author or author_of(name))
 
 
 def _key(value: object, name: str) -> str | None:

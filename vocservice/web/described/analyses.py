@@ -1,7 +1,11 @@
 """`POST /v1/analyse`: what a record may hold, and what is said of it."""
 
+from typing import get_args
+
 from vocservice.records import (
+    SPEAKERS,
     Analysis,
+    Conduct,
     Conversation,
     Evidence,
     Factor,
@@ -107,6 +111,15 @@ SCHEMAS = {
     "TurnIn": Shape(
         (RawTurn,),
         "One turn of a transcript. Other customers in a public thread are `customer` with their own author.",
+        more={
+            "speaker": {
+                "type": "string",
+                "examples": SPEAKERS,
+                "description": "who spoke: a role, or a name that tells one, such as Agent 2 or END_USER. Turns of other speakers are kept "
+                "as system turns, with speaker_unknown in warnings",
+            },
+            "author": {"description": "the name of who spoke, to be masked in the text"},
+        },
         optional=("at", "author"),
         also={"additionalProperties": True},
     ),
@@ -155,8 +168,15 @@ SCHEMAS = {
         (TurnAnalysis, TurnLabels),
         "A turn; a customer turn has labels of its own, with the thresholds of the whole.",
         without=("labels",),
-        more={"at": {**TEXT, "description": "time of the turn as the sender gave it; missing if there was none"}},
-        optional=("at", "stages", "factors", "scope", "flags"),
+        more={
+            "at": {**TEXT, "description": "time of the turn as the sender gave it; missing if there was none"},
+            "conduct": {
+                "type": "array",
+                "items": {"enum": get_args(Conduct)},
+                "description": "what an agent, bot or supervisor does in it, found by keywords; missing for other speakers",
+            },
+        },
+        optional=("at", "conduct", "stages", "factors", "scope", "flags"),
     ),
     "Pace": Shape(
         (Pace,),

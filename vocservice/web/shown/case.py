@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from vocservice.moments import moment, tells_no_day
 from vocservice.records import Evidence, Json
 from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
 from vocservice.taxonomy import Taxonomy
-from vocservice.turns import is_elapsed, moment_of
 from vocservice.web.shown.course import lasting
 from vocservice.web.shown.view import POLARITIES, TITLES, Mark, label_name, name_of
 
@@ -32,6 +32,13 @@ LOOKS: Mapping[str, str] = {
     "stage": "Journey stage",
     "plain": "Other label",
 }
+CONDUCT: Mapping[str, str] = {
+    "repeats": "says it again",
+    "apologises": "apologises",
+    "asks": "asks",
+    "redirects": "sends the customer elsewhere",
+    "promises": "promises to follow up",
+}
 ASKED = "asked"
 _WIDTH, _HEIGHT, _EDGE = 600, 120, 20
 
@@ -40,12 +47,16 @@ Asks = Callable[[Sequence[Row]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn, or the whole of a plain text with a blank speaker; `at` is when it was said, blank where that is not known."""
+    """One turn, or the whole of a plain text with a blank speaker.
+
+    `at` is when it was said, blank where that is not known; `conduct` what an agent does in it, in words.
+    """
 
     number: int
     speaker: str
     at: str
     mood: str
+    conduct: str
     marks: tuple[Mark, ...]
 
 
@@ -153,20 +164,22 @@ def clock(due_at: datetime, at: datetime) -> str:
 def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy, asked: Asks) -> Iterator[Turn]:
     turns = result.get("turns")
     if turns is None:
-        yield Turn(1, "", "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy, asked)))
+        yield Turn(1, "", "", "", "", tuple(_marks(result.get("text", ""), rows, None, taxonomy, asked)))
         return
     for index, (turn, at) in enumerate(zip(turns, _times(turns), strict=True)):
         marks = tuple(_marks(turn["text"], rows, index, taxonomy, asked))
-        yield Turn(index + 1, turn["speaker"], at, _mood(turn.get("sentiment")), marks)
+        conduct = ", ".join(CONDUCT[key] for key in turn.get("conduct") or () if key in CONDUCT)
+        yield Turn(index + 1, turn["speaker"], at, _mood(turn.get("sentiment")), conduct, marks)
 
 
 def _times(turns: Iterable[Json]) -> Iterator[str]:
     """When each turn was said, with the day where that is another than before; blank where it is not known."""
     before = ""
     for turn in turns:
-        at = moment_of(turn.get("at"))
-        if at is None or is_elapsed(turn["at"]):
-            yield str(turn["at"]).partition(".")[0] if at else ""
+        told = turn.get("at")
+        at = moment(told)
+        if at is None:
+            yield str(told).partition(".")[0] if tells_no_day(told) else ""
             continue
         day = f"{at:%d %b %Y}"
         yield f"{at:%H:%M:%S}" if day == before else f"{day} {at:%H:%M:%S}"

@@ -1,0 +1,73 @@
+"""What agents said in, how they handled the customer out: facts of each turn, told by well-known words, without a probability."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from vocservice.records import Conduct, Turn
+
+ANSWERING = frozenset({"agent", "bot", "supervisor"})
+_TOLD: Mapping[Conduct, re.Pattern[str]] = {
+    "apologises": re.compile(r"\b(?:sorry|apolog\w+|regret)\b", re.IGNORECASE),
+    "asks": re.compile(r"\?"),
+    "redirects": re.compile(
+        r"\b(?:dm|direct message|private message|(?:pm|inbox|message|e-?mail|call|ring|phone) us|give us a (?:call|ring)"
+        r"|(?:send|drop) us (?:a|an) (?:message|note|line|e-?mail)|link below|reach out to us)\b",
+        re.IGNORECASE,
+    ),
+    "promises": re.compile(
+        r"\b(?:(?:we|i)(?:['\u2019]ll| will|['\u2019]m going to|['\u2019]re going to| are going to| am going to)\b[^.?!]{0,40}"
+        r"\b(?:look|check|pass|get back|let you know|investigat\w+|follow|forward|escalat\w+|contact|update|call|e-?mail)"
+        r"|looking into|passed (?:this|it|that|your \w+) on|will be in touch)\b",
+        re.IGNORECASE,
+    ),
+}
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_ALIKE, _LEAST_WORDS = 0.5, 3  # the share of words of two turns that say the same, and how many words can tell it
+_BEFORE = 10  # so many turns of an agent's back, what is said again is looked for
+_LEAST_OPENING = 3
+
+
+def conduct_of(turns: Sequence[Turn]) -> list[tuple[Conduct, ...] | None]:
+    """Of each turn what an agent, bot or supervisor does in it; None of the others' turns."""
+    again = frozenset(repeats(turns))
+    return [_conduct(turn.text, is_again=at in again) if turn.speaker in ANSWERING else None for at, turn in enumerate(turns)]
+
+
+def repeats(turns: Sequence[Turn]) -> Iterator[int]:
+    """The turns in which an agent says again what one said before: they begin alike, or share half of their longer words."""
+    openings, before = set[str](), list[frozenset[str]]()
+    for at, turn in enumerate(turns):
+        if turn.speaker in ANSWERING:
+            start, words = opening(turn.text), words_of(turn.text)
+            if (len(start.split()) >= _LEAST_OPENING and start in openings) or _is_alike(words, before[-_BEFORE:]):
+                yield at
+            openings.add(start)
+            before.append(words)
+
+
+def alike(texts: Sequence[str]) -> float:
+    """How much of its words (Jaccard) a text shares at most with one of those shortly before it; none where there is one alone."""
+    words = [words_of(text) for text in texts]
+    return max((_shared(mine, other) for at, mine in enumerate(words) for other in words[max(0, at - _BEFORE) : at]), default=0.0)
+
+
+def opening(text: str) -> str:
+    """What a text begins with, after its first word, which may be a name."""
+    return " ".join(text.lower().split()[1:7])
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Its longer words."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def _conduct(text: str, *, is_again: bool) -> tuple[Conduct, ...]:
+    return (*(("repeats",) if is_again else ()), *(key for key, told in _TOLD.items() if told.search(text)))
+
+
+def _is_alike(words: frozenset[str], before: Sequence[frozenset[str]]) -> bool:
+    return len(words) >= _LEAST_WORDS and any(_shared(words, other) >= _ALIKE for other in before)
+
+
+def _shared(mine: frozenset[str], other: frozenset[str]) -> float:
+    return len(mine & other) / max(len(mine | other), 1)
