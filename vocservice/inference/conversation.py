@@ -180,22 +180,23 @@ class ConversationModel(BaseModel):
         return self
 
     def judge(self, dialogue: Dialogue) -> "Judgement":
-        """Outcome, review and reasons with their probabilities."""
+        """Outcome, review and reasons with their probabilities; a reason that is likely enough by itself calls for review."""
         vector = (features(dialogue, self.features) - np.asarray(self.mean)) / np.asarray(self.scale)
         outcome = {key: model.probability(vector) for key, model in self.outcome.items()}
         total = sum(outcome.values()) or 1.0
         reasons = {key: model.probability(vector) for key, model in self.reasons.items()}
         review = self.needs_review.probability(vector)
-        is_called = review >= self.needs_review.threshold
         given = {key: value for key, value in reasons.items() if value >= self.reasons[key].threshold}
+        is_called = review >= self.needs_review.threshold or bool(given)
         likeliest = sorted(reasons, key=lambda key: -reasons[key])[:1] if is_called else ()
+        shown = given or {key: reasons[key] for key in likeliest}
         return Judgement(
             outcome=max(outcome, key=lambda key: outcome[key] * self.favour[key]),
             outcomes={key: value / total for key, value in outcome.items()},
             sentiment_end=float(np.clip(self.end.value(vector), -1, 1)),
-            review_probability=review,
+            review_probability=max((review, *shown.values())),
             needs_review=is_called,
-            reasons=given or {key: reasons[key] for key in likeliest},
+            reasons=shown,
             every_reason=reasons,
         )
 
@@ -204,7 +205,8 @@ class ConversationModel(BaseModel):
 class Judgement:
     """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability; `every_reason`: of all.
 
-    Where a review is needed there is a reason: the likeliest where none is likely enough by itself.
+    Where there is a reason a review is needed, and is at least as probable. Where a review is needed there is a reason: the likeliest
+    where none is likely enough by itself.
     """
 
     outcome: str
