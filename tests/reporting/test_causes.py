@@ -7,6 +7,7 @@ import pytest
 
 from vocservice.reporting.causes import MIN_ANCHORS, NAMES, Anchors, Fourfold, anchors_of, fourfold
 from vocservice.reporting.followed import followed
+from vocservice.reporting.measures import is_own
 from vocservice.reporting.rows import Row, Score
 
 from .made import TAXONOMY, frame, row, rows
@@ -115,8 +116,8 @@ def test_model_and_taxonomy_are_told_apart_where_a_version_changes_one_alone(bet
 
 def test_a_score_is_the_customers_whatever_the_model() -> None:
     found = split_all(people(100, 0.0, start=0), people(100, 0.0, start=5000, version=NEW))
-    scores = [one for one in found if one.figure.startswith(("mean score", "NPS"))]
-    assert len(scores) == 2 and all(parts(one)["model version"] == 0 and one.causes[3].note for one in scores)
+    scores = [one for one in found if is_own(one.figure)]
+    assert len(scores) == 1 and all(parts(one)["model version"] == 0 and one.causes[3].note for one in scores)
 
 
 def test_what_clearly_moved_is_followed_too_and_nothing_else_is() -> None:

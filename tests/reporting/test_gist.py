@@ -8,8 +8,9 @@ import pytest
 from vocservice.reporting.gist import gist
 from vocservice.reporting.page import render
 from vocservice.reporting.report import Report
+from vocservice.reporting.rows import Score
 
-from .made import MONDAY, report, rows, varied
+from .made import MONDAY, report, row, rows, varied
 
 
 def said(found: Report) -> dict[str, str]:
@@ -33,7 +34,10 @@ def test_what_most_records_blame_and_praise_is_named_with_its_figures() -> None:
 def test_who_can_act_is_said_by_scope_and_by_owner() -> None:
     complaints = rows(10, "cultivation", "responsiveness-", scope="service_complaint")
     found = said(report(complaints, rows(30, "use", "technology-", start=100, scope="experience_issue")))
-    assert found["Service or experience"].startswith("25 % (") and "; 75 % (" in found["Service or experience"]
+    assert (
+        found["Service or experience"].startswith("support alone can settle 25 % (")
+        and "must act on 75 % (" in found["Service or experience"]
+    )
     assert "75 % (" in found["Who can do most"] and found["Who can do most"].endswith("n = 40")
 
 
@@ -63,9 +67,26 @@ def test_the_largest_change_is_told_with_a_caution_where_channels_differ() -> No
     assert said(report(before, moved))["Changed most"].endswith("; the channels differ between the two")
 
 
+def test_a_score_that_moved_is_told_with_both_values_and_sentiment_only_where_no_score_moved() -> None:
+    def made(after: float) -> dict[str, str]:
+        scores = [(0, 5.0), (28, after)]
+        found = [
+            row(day + at, level=1 if value > 3 else -1, score=Score("stars", value, None), at=MONDAY + timedelta(days=day))
+            for day, value in scores
+            for at in range(25)
+        ]
+        return said(report(found))
+
+    fallen, same = made(2.0), made(5.0)
+    assert fallen["Score changed"].startswith("Mean stars (1 to 5) 5.00 (") and "down, −3.00 (" in fallen["Score changed"]
+    assert "Sentiment changed" not in fallen and not {"Score changed", "Sentiment changed"} & same.keys()
+    felt = said(report(rows(40, level=1, at=MONDAY), rows(40, start=100, level=-1, at=MONDAY + timedelta(days=28))))
+    assert felt["Sentiment changed"].startswith("Net sentiment +1.00 (")
+
+
 def test_little_is_not_made_much_of() -> None:
     nothing = report(rows(3, "use", "technology-"))
-    assert gist(nothing) == () and "Nothing is clear enough to be said in a sentence." in render(nothing)
+    assert gist(nothing) == () and "Nothing stands out clearly enough to be summed up." in render(nothing)
     assert gist(report()) == ()
 
 

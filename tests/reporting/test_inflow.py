@@ -48,8 +48,8 @@ def test_fewer_records_of_all_kinds_are_no_fall() -> None:
     ("days", "today", "remedy"),
     [
         ([day_of(0, 56, 3, 10), day_of(56, 62, 0, 10)], MONDAY + timedelta(days=61), "8 more days"),
-        ([day_of(50, 52, 3, 10), day_of(56, 91, 0, 10)], MONDAY + timedelta(days=90), "only 20 records before it was opened"),
-        ([day_of(0, 56, 3, 10), day_of(80, 82, 0, 10)], MONDAY + timedelta(days=90), "only 20 records since then"),
+        ([day_of(50, 52, 3, 10), day_of(56, 91, 0, 10)], MONDAY + timedelta(days=90), "only 20 customers before it was opened"),
+        ([day_of(0, 56, 3, 10), day_of(80, 82, 0, 10)], MONDAY + timedelta(days=90), "only 20 customers since then"),
     ],
     ids=["too early", "few before", "few since"],
 )
@@ -106,6 +106,20 @@ def test_a_fall_shows_twice_fourteen_days_apart() -> None:
     seen = {day: found(*days, today=MONDAY + timedelta(days=day)) for day in (90, 100, 110)}
     assert {day: one.verdict for day, one in seen.items()} == {90: "unknown", 100: "unknown", 110: "fallen"}
     assert "14 days ago" in seen[90].remedy and seen[90].p is not None and seen[90].p <= 0.02
+
+
+def test_one_customer_who_complains_daily_is_one() -> None:
+    """Thirty complaints of one customer more, or fewer, change nothing; of thirty they do."""
+    usual = [*day_of(0, 56, 1, 10), *day_of(56, 91, 1, 10)]
+
+    def after(subjects: list[str]) -> Inflow:
+        more = [replace(one, id=f"x{at}", subject=who) for at, (one, who) in enumerate(zip(day_of(63, 91, 2, 2), subjects, strict=True))]
+        return found(usual, more)
+
+    loud, many = after(["loud"] * 56), after([f"m{at}" for at in range(56)])
+    assert loud.recent.value == many.recent.value and loud.recent.n == many.recent.n
+    assert (loud.verdict, many.verdict) == ("unchanged", "risen")
+    assert loud.recent.low is not None and many.recent.low is not None and loud.recent.low < many.recent.low
 
 
 def test_complaints_that_stay_are_hardly_ever_told_as_fallen_however_often_one_looks() -> None:

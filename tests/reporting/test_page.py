@@ -220,7 +220,10 @@ def test_evidence_that_does_not_fit_its_text_is_shown_alone() -> None:
             ["not known: n = 1", "No cell has that many records", " 1 record.", "1 record has a scope"],
         ),
         (rows(3, "use", "technology-", level=-1, scope="both"), ["not known: n = 3", "Not known: there is no transcript"]),
-        (rows(20, "use", "brand+", at=MONDAY, level=1, scope="neither"), ["Nothing stands out", "two periods of four weeks"]),
+        (
+            rows(20, "use", "brand+", at=MONDAY, level=1, scope="neither"),
+            ["Whether anything stands out is not known", "two periods of four weeks"],
+        ),
         (rows(20, "use", "brand+", at=date(2099, 1, 1)), ["20 dated after 2026-01-01", "no record is dated"]),
         (rows(20, has_unread_date=True), ["of these 20 with a date that cannot be read", "no record is dated"]),
         (rows(60, score=Score("nps", 11, 10)), ["60 scores lie outside their scale", "60 records."]),

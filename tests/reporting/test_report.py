@@ -45,7 +45,8 @@ def test_the_golden_figures() -> None:
     found = small().to_dict()
     heads, scope = found["headlines"], found["scope"]
     assert (heads["records"], heads["customers"], heads["skipped"]) == (20, 18, {"empty_text": 2})
-    assert heads["sentiment"] == {"n": 20, "value": -0.2, "low": pytest.approx(-0.5927, abs=1e-4), "high": pytest.approx(0.2291, abs=1e-4)}
+    assert heads["sentiment"] == {"n": 20, "value": -0.2, "low": pytest.approx(-0.6249, abs=1e-4), "high": pytest.approx(0.2678, abs=1e-4)}
+    assert heads["heard"] == {"customers": 18, "worth": pytest.approx(400 / 24)}
     assert heads["scores"][0]["nps"]["value"] == -0.2 and heads["scores"][0]["mean"]["value"] == 5.4
     assert {key: one["value"] for key, one in scope["shares"].items()} == {
         "service_complaint": 0.6,
@@ -134,7 +135,7 @@ def test_a_workbook_holds_every_table_as_text_and_numbers(tmp_path: Path) -> Non
     with zipfile.ZipFile(tmp_path / "out.xlsx") as parts:
         names = [Path(name) for name in parts.namelist()]
     assert sum(name.match("xl/tables/*.xml") for name in names) == len(book.sheet_names) - 1
-    assert sum(name.match("xl/charts/chart*.xml") for name in names) == 12
+    assert sum(name.match("xl/charts/chart*.xml") for name in names) == 16  # scope, drivers, seven series by week and by day
     journey = book.get_sheet_by_name("Journey").to_python()
     assert journey[0][:5] == ["stage", "factor", "positive", "negative", "mixed"] and len(journey) == 1 + 9 * 16
     assert ["purchase", "fulfilment", 0.0] in [line[:3] for line in journey]

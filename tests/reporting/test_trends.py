@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vocservice.reporting.expected import History, expected_value
 from vocservice.reporting.findings import anomalies_of
 from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Codes
-from vocservice.reporting.rows import Row
+from vocservice.reporting.measures import NET, NPS, SENTIMENT
+from vocservice.reporting.rows import Row, Score
+from vocservice.reporting.slots import Seen
+from vocservice.reporting.stats import benjamini_hochberg
 from vocservice.reporting.trends import Series, dates_of, handovers_of, kitagawa, periods, series_of, splits
 
 from .made import MONDAY, frame, report, row, rows
@@ -186,3 +190,97 @@ def test_a_season_that_comes_every_year_is_no_anomaly(has_year: bool, verdict: s
     series = next(one for one in series_of(frame(found), buckets=("week",)) if one.figure == "fulfilment-")
     start = MONDAY + timedelta(weeks=52 + 22)
     assert next(point.verdict for point in series.points if point.start == start) == verdict
+
+
+def scored(number: int, scores: list[float], kind: str = "stars", *, customers: int | None = None) -> list[Row]:
+    """The scores of one week, a customer each or of so many in turn."""
+    start = MONDAY + timedelta(days=7 * number)
+    who = [f"c{number}-{at % (customers or len(scores))}" for at in range(len(scores))]
+    return [
+        row(1000 * number + at, score=Score(kind, value, None), at=start + timedelta(days=at % 7), subject=who[at])
+        for at, value in enumerate(scores)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "figure", "usual", "bad", "value", "bounds"),
+    [
+        ("stars", "mean stars (1 to 5)", [4.0, 5.0, 5.0, 3.0], [1.0, 2.0], 1.5, (1.0, 5.0)),
+        ("ces", "mean ces (1 to 7)", [6.0, 7.0, 5.0, 6.0], [1.0, 3.0], 2.0, (1.0, 7.0)),
+        ("csat", "mean csat (1 to 5)", [4.0, 5.0, 5.0, 3.0], [1.0, 2.0], 1.5, (1.0, 5.0)),
+        ("nps", NPS, [9.0, 10.0, 8.0, 9.0], [2.0, 9.0, 5.0], -1 / 3, (-1.0, 1.0)),
+    ],
+)
+def test_each_kind_of_score_has_a_series_in_its_own_unit_and_a_bad_week_stands_out(
+    kind: str, figure: str, usual: list[float], bad: list[float], value: float, bounds: tuple[float, float]
+) -> None:
+    weeks = [scored(number, usual * 15, kind) for number in range(10)]
+    found = series([*weeks, scored(10, bad * (60 // len(bad)), kind)], figure)
+    assert [(point.start, point.verdict) for point in found.anomalies] == [(MONDAY + timedelta(days=70), "low")]
+    last = found.points[-1]
+    assert (last.n, last.hits, last.customers, last.estimate.n) == (60, 60, 60, 60) and last.estimate.value == pytest.approx(value)
+    assert found.bounds == bounds and last.low is not None and last.high is not None and bounds[0] <= last.low < last.high <= bounds[1]
+    assert last.estimate.low is not None and last.estimate.high is not None and last.estimate.low < value < last.estimate.high
+    assert series([*weeks, scored(10, usual * 15, kind)], figure).anomalies == ()
+
+
+def test_net_and_mean_sentiment_have_a_series_and_a_score_that_nobody_gave_has_none() -> None:
+    found = {one.figure: one for one in series_of(frame(*(week(number, 60, 20) for number in range(3))), buckets=("week",))}
+    assert [point.estimate.value for point in found[NET].points] == [pytest.approx(1 / 3)] * 3
+    assert found[SENTIMENT].kind == "mean" and NPS not in found and not any("stars" in name for name in found)
+
+
+def test_a_score_of_equal_values_is_not_sure_of_the_next() -> None:
+    """One four among fives is no alarm, though nobody gave one before."""
+    weeks = [scored(number, [5.0] * 40) for number in range(9)]
+    assert series([*weeks, scored(9, [5.0] * 39 + [4.0])], "mean stars (1 to 5)").anomalies == ()
+    assert series([*weeks, scored(9, [5.0] * 20 + [1.0] * 20)], "mean stars (1 to 5)").anomalies[0].verdict == "low"
+
+
+def test_a_customer_who_writes_forty_times_makes_no_anomaly_and_the_interval_knows() -> None:
+    usual = [week(number, 60, 20 + number % 3) for number in range(10)]
+    loud = [row(20_000 + at, level=-1, at=MONDAY + timedelta(days=70), subject="loud") for at in range(40)]
+    rest = week(10, 20, 7)
+    found = series([*usual, [*loud, *rest]])
+    last = found.points[-1]
+    assert (last.hits, last.n, last.customers, last.verdict) == (47, 60, 21, "usual")
+    assert last.estimate.low is not None and last.estimate.high is not None and last.estimate.high - last.estimate.low > 0.5
+    many = series([*usual, [*(row(20_000 + at, level=-1, at=MONDAY + timedelta(days=70)) for at in range(40)), *rest]])
+    assert many.points[-1].verdict == "high"
+
+
+def test_few_customers_are_not_tested_however_much_they_write() -> None:
+    usual = [week(number, 60, 20) for number in range(10)]
+    nine = [row(20_000 + at, level=-1, at=MONDAY + timedelta(days=70), subject=f"n{at % 9}") for at in range(60)]
+    assert series([*usual, nine]).points[-1].verdict == "unknown"
+
+
+def alarms(seed: int, *, unsteady: float, odd: float | None = None) -> tuple[int, bool]:
+    """Of twelve shares over forty weeks of a hundred records, how many points stand out, and whether the odd one does."""
+    draw, weeks = np.random.default_rng(seed), 40
+    pasts = [[week for week in range(at - 1, at - 9, -1) if week >= 0] for at in range(weeks)]
+    found = []
+    for at in range(12):
+        n = draw.poisson(100, weeks).astype(float)
+        rates = draw.beta(0.3 * (1 / unsteady - 1), 0.7 * (1 / unsteady - 1), weeks) if unsteady else np.full(weeks, 0.3)
+        if odd and not at:
+            rates[30] = odd
+        hits = draw.binomial(n.astype(int), rates).astype(float)
+        seen = Seen(n, hits, hits, n, hits, n, np.zeros(weeks))
+        history = History.of_shares(hits, n, pasts)
+        found += [expected_value(seen, history, week, past, ([], []), is_share=True) for week, past in enumerate(pasts)]
+    q = benjamini_hochberg([one.p if one else None for one in found])
+    return sum(value <= 0.05 for value in q), q[30] <= 0.05
+
+
+@pytest.mark.parametrize("unsteady", [0.0, 0.005, 0.02], ids=["chance alone", "somewhat", "quite"])
+def test_shares_that_go_up_and_down_by_themselves_hardly_ever_stand_out_and_one_clear_week_does(unsteady: float) -> None:
+    assert sum(alarms(seed, unsteady=unsteady)[0] > 0 for seed in range(20)) <= 3
+    assert sum(alarms(seed, unsteady=unsteady, odd=0.85)[1] for seed in range(20)) >= 17
+
+
+def test_a_mean_of_scores_is_no_surer_than_they_are() -> None:
+    """Forty weeks of thirty stars, most of them five: the lopsided tail makes no alarms."""
+    draw = np.random.default_rng(5)
+    weeks = [scored(number, draw.choice([1.0, 4.0, 5.0], 30, p=[0.08, 0.12, 0.8]).tolist()) for number in range(40)]
+    assert series(weeks, "mean stars (1 to 5)").anomalies == ()

@@ -4,8 +4,8 @@ import pytest
 
 from vocservice.reporting import words
 from vocservice.reporting.estimate import Estimate
-from vocservice.reporting.followed import NPS, SCORE, SENTIMENT
 from vocservice.reporting.journey import Gap, Shift
+from vocservice.reporting.measures import NPS, SENTIMENT
 from vocservice.taxonomy import load_taxonomy
 
 NONE = Estimate(0)
@@ -44,7 +44,7 @@ def test_a_share_moves_by_points_and_a_net_sentiment_by_its_own_scale() -> None:
         ("share of negative sentiment", "17.0 %", "+17 points (+3.0 to +31)"),
         ("technology-", "17.0 %", "+17 points (+3.0 to +31)"),
         (SENTIMENT, "0.17", "+0.170 (+0.030 to +0.310)"),
-        (SCORE, "0.17", "+0.170 (+0.030 to +0.310)"),
+        ("mean stars (1 to 5)", "0.17", "+0.170 (+0.030 to +0.310)"),
         (NPS, "0.17", "+0.170 (+0.030 to +0.310)"),
     ],
 )
@@ -59,6 +59,19 @@ def test_a_followed_figure_is_said_on_its_own_scale(figure: str, level: str, par
 )
 def test_short_names_of_scores_are_in_capitals(name: str, said: str) -> None:
     assert words.scale_name(name) == said
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        ("mean csat (1 to 5)", "Mean CSAT (1 to 5)"),
+        (NPS, "NPS, −1 to +1"),
+        (SENTIMENT, "Mean sentiment"),
+        ("technology-", "Technology, negative"),
+    ],
+)
+def test_a_followed_figure_has_a_name(figure: str, said: str) -> None:
+    assert words.figure_name(load_taxonomy(), figure) == said
 
 
 def test_a_cell_is_a_factor_at_a_stage() -> None:

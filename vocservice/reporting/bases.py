@@ -37,7 +37,7 @@ class Bases:
 
     Attributes:
         subject: (n,) number of each row's customer.
-        average: the share of the average blamed cell.
+        average: the share of the average blamed cell; zero where there is no other.
         is_late, is_earlier: (n,) rows of the last 28 days, and dated ones before.
         all, late, earlier: how many customers complain of anything, in the last 28 days, and before.
     """
@@ -56,20 +56,21 @@ class Bases:
         return cls(subject, average, *sides, *(distinct(subject[mask]) for mask in masks))
 
     def excess(self, held: Ints, *unsure: Ints) -> Excess | None:
-        """That over the base which is exceeded most; p pays for the number of bases tried (Bonferroni). None where none are expected.
+        """That over the base which is exceeded most; p pays for the number of bases tried (Bonferroni). None without any base.
 
         Args:
             held: rows that are complaints of this kind.
             unsure: rows that may be; an earlier one counts as such, so that none rises for want of knowing.
         """
         found = list(self._found(held, *unsure))
-        most = min(found, key=lambda one: one.p)
-        return replace(most, p=min(most.p * len(found), 1.0)) if most.expected else None
+        most = min(found, key=lambda one: one.p, default=None)
+        return most and replace(most, p=min(most.p * len(found), 1.0))
 
     def _found(self, held: Ints, *unsure: Ints) -> Iterator[Excess]:
         """Over each base. What was never there before counts as half a customer, so that its rate is not zero."""
-        hits = distinct(self.subject[held])
-        yield Excess("the average cell", hits, self.average * self.all, binomial_tail(hits, self.all, self.average))
+        if self.average:
+            hits = distinct(self.subject[held])
+            yield Excess("the average cell", hits, self.average * self.all, binomial_tail(hits, self.all, self.average))
         if self.earlier >= MIN_EARLIER and self.late >= MIN_N:
             hits, before = self._within(self.is_late, held), self._within(self.is_earlier, np.concatenate([held, *unsure]))
             expected = (before + 0.5) / (self.earlier + 1) * self.late
@@ -87,5 +88,5 @@ def sides_of(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
 
 
 def average_of(cells: Collection[Ints], complaints: Bools, subject: Ints) -> float:
-    """The share of the average cell among those who complain, given the rows of each."""
-    return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints]) if cells else 0.0
+    """The share of the average cell among those who complain, given the rows of each; zero of a single one."""
+    return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints]) if len(cells) > 1 else 0.0

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vocservice.reporting.estimate import MIN_N, Estimate
-from vocservice.reporting.followed import OWN
 from vocservice.reporting.frame import Bools, Frame
+from vocservice.reporting.measures import Figure, is_own
 from vocservice.reporting.rows import Row
-from vocservice.reporting.trends import Figure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -170,7 +169,7 @@ def fourfold(before: Frame, after: Frame, anchors: Anchors | None, figures: Mapp
     channels = sorted({channel for frame in (before, after) for channel in frame.channel.names})
     versions = tuple(sorted({version for frame in (before, after) for version in _versions(frame)[0]}))
     sides = tuple(_Side.of(frame, channels, versions, seed=SEED + at) for at, frame in enumerate((before, after)))
-    found = (_fourfold(name, figure, sides, anchors, is_labelled=name not in OWN) for name, figure in figures.items())
+    found = (_fourfold(name, figure, sides, anchors, is_labelled=not is_own(name)) for name, figure in figures.items())
     return tuple(one for one in found if one is not None)
 
 

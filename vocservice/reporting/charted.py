@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from vocservice.reporting.report import DRAWN, FORMAT, Report, plain
-from vocservice.reporting.trends import BUCKETS, Bucket, Series
+from vocservice.reporting.measures import NPS, is_own
+from vocservice.reporting.report import FORMAT, Report, plain
+from vocservice.reporting.slots import Bucket
+from vocservice.reporting.trends import BUCKETS, DRAWN, Series
+
+SCORES = "scores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,26 @@ class Charted:
 
 
 def slug(figure: str, bucket: Bucket) -> str:
-    """The name of the chart of a series."""
-    return figure.replace(" ", "-") + ("-by-day" if bucket == "day" else "")
+    """The name of the chart of a series: its own, or that of all kinds of score."""
+    return (SCORES if is_own(figure) else figure.replace(" ", "-")) + ("-by-day" if bucket == "day" else "")
+
+
+def drawn_of(report: Report, bucket: Bucket) -> Mapping[str, Series]:
+    """The series that are drawn by week or by day, by the key of the drawing: the name of its chart, with a number where that has many."""
+    found: dict[str, Series] = {}
+    for series in (one for one in report.series if one.is_drawn and one.bucket == bucket):
+        name = slug(series.figure, bucket)
+        number = 1 + sum(slug(one.figure, bucket) == name for one in found.values())
+        found[f"{name}-{number}" if number > 1 else name] = series
+    return found
 
 
 def _figure(name: str, bucket: Bucket, report: Report) -> Series | None:
     return next((series for series in report.series if (series.figure, series.bucket) == (name, bucket)), None)
+
+
+def _scores(bucket: Bucket, report: Report) -> Sequence[Series]:
+    return [series for series in report.series if is_own(series.figure) and series.bucket == bucket]
 
 
 def _compared(report: Report) -> Mapping[str, object] | None:
@@ -68,9 +86,11 @@ CHARTED: Mapping[str, Charted] = {
         for name in DRAWN
         for bucket in BUCKETS
     },
+    **{slug(NPS, bucket): Charted(f"Scores by {bucket}", "odd", partial(_scores, bucket), "series") for bucket in BUCKETS},
     "anomalies": Charted("What stands out", "odd", _odd, "series"),
     "handovers": Charted("Other models and taxonomies", "causes", lambda report: report.handovers),
     "changes": Charted("What changed, cell by cell", "changes", _compared),
+    "levels": Charted("Sentiment and scores side by side", "changes", lambda report: report.comparison.levels if report.comparison else ()),
     "side-by-side": Charted("Net sentiment side by side", "changes", lambda report: report.comparison.shifts if report.comparison else ()),
     "causes": Charted("Changes split four ways", "causes", lambda report: report.causes, "causes"),
     "mix": Charted("Mix of channels and rates within them", "causes", lambda report: report.splits),

@@ -17,6 +17,8 @@ LINE = 26
 TOP = 28
 _PLOT_HEIGHT = 200
 _LEFT = 48
+_DIGITS = 9
+_ROUNDED = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +82,27 @@ def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float,
     return Chart(key, title, description, _svg(key, title, description, height, parts), ("", unit), rows)
 
 
-def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str) -> Chart:
-    """A series with its expected range as a band; what stands out is ringed."""
-    top = max((x for dot in dots for x in (dot.value, dot.high) if x is not None), default=0.0) or 1.0
+def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str, bounds: tuple[float, float] | None = None) -> Chart:
+    """A series with its expected range as a band; what stands out is ringed.
+
+    Args:
+        bounds: the ends of the scale, of which as much is drawn as holds every value; without them the axis begins at zero.
+    """
+    axis = _Axis.of(dots, bounds)
     height = _PLOT_HEIGHT + TOP + 24
-    parts = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{_down(0, top):.1f}" y2="{_down(0, top):.1f}"/>']
+    foot = axis.down(min(max(0.0, axis.low), axis.high))
+    parts = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - 8}" y1="{foot:.1f}" y2="{foot:.1f}"/>']
     said = _number if unit != "share" else percent
-    parts += [_text(_LEFT - 6, _down(x, top) + 4, said(x), "end") for x in (0.0, top / 2, top)]
+    parts += [_text(_LEFT - 6, axis.down(x) + 4, said(x), "end") for x in (axis.low, (axis.low + axis.high) / 2, axis.high)]
     if all(dot.value is None for dot in dots):
-        parts.append(_text(WIDTH / 2, _down(top / 2, top), "not known: too few records at each point", "middle"))
-    parts += list(_band(dots, top))
-    parts += list(_runs(dots, top))
-    parts += [part for at, dot in enumerate(dots) if dot.value is not None for part in _dot(dot, _at(at, len(dots)), top)]
+        parts.append(_text(WIDTH / 2, axis.down((axis.low + axis.high) / 2), "not known: too few customers at each point", "middle"))
+    parts += list(_band(dots, axis))
+    parts += list(_runs(dots, axis))
+    parts += [part for at, dot in enumerate(dots) if dot.value is not None for part in _dot(dot, _at(at, len(dots)), axis)]
     if dots:
         parts += [_text(_LEFT, height - 6, dots[0].label, "start"), _text(WIDTH - 8, height - 6, dots[-1].label, "end")]
     odd = sum(dot.is_odd for dot in dots)
-    description = (
-        f"{plural(len(dots), 'point')}, {odd} of them outside what the weeks before let expect. The table below holds every number."
-    )
+    description = f"{plural(len(dots), 'point')}, {odd} outside the range expected from earlier weeks. The table below holds every number."
     rows = tuple((dot.label, dot.note) for dot in dots)
     return Chart(key, title, description, _svg(key, title, description, height, parts), ("from", unit), rows)
 
@@ -176,22 +181,42 @@ def _at(index: int, count: int) -> float:
     return _LEFT + (WIDTH - _LEFT - 16) * (index / (count - 1) if count > 1 else 0.5)
 
 
-def _down(value: float, top: float) -> float:
-    return TOP + _PLOT_HEIGHT * (1 - value / top)
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The lowest and the highest value of a plot."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, dots: Sequence[Dot], bounds: tuple[float, float] | None) -> "_Axis":
+        """From zero to the highest value; with bounds whatever part of them holds the values, in tenths of the scale."""
+        held = [x for dot in dots for x in (dot.value, dot.low, dot.high) if x is not None]
+        if bounds is None:
+            return cls(0.0, max(held, default=0.0) or 1.0)
+        step = (bounds[1] - bounds[0]) / 10
+        low = bounds[0] + step * math.floor((min(held, default=bounds[0]) - bounds[0]) / step + _ROUNDED)
+        high = bounds[0] + step * math.ceil((max(held, default=bounds[1]) - bounds[0]) / step - _ROUNDED)
+        if high <= low:
+            low, high = (low - step, low) if low > bounds[0] else (low, low + step)
+        return cls(round(low, _DIGITS), round(high, _DIGITS))
+
+    def down(self, value: float) -> float:
+        return TOP + _PLOT_HEIGHT * (1 - (value - self.low) / (self.high - self.low))
 
 
-def _band(dots: Sequence[Dot], top: float) -> Iterator[str]:
+def _band(dots: Sequence[Dot], axis: _Axis) -> Iterator[str]:
     """The expected range, in unbroken runs."""
     for run in _unbroken([dot.low is not None and dot.high is not None for dot in dots]):
-        upper = [(_at(at, len(dots)), _down(dots[at].high or 0.0, top)) for at in run]
-        lower = [(_at(at, len(dots)), _down(dots[at].low or 0.0, top)) for at in reversed(run)]
+        upper = [(_at(at, len(dots)), axis.down(dots[at].high or 0.0)) for at in run]
+        lower = [(_at(at, len(dots)), axis.down(dots[at].low or 0.0)) for at in reversed(run)]
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*upper, *lower])
         yield f'<polygon class="band" points="{points}"/>'
 
 
-def _runs(dots: Sequence[Dot], top: float) -> Iterator[str]:
+def _runs(dots: Sequence[Dot], axis: _Axis) -> Iterator[str]:
     for run in _unbroken([dot.value is not None for dot in dots]):
-        points = " ".join(f"{_at(at, len(dots)):.1f},{_down(dots[at].value or 0.0, top):.1f}" for at in run)
+        points = " ".join(f"{_at(at, len(dots)):.1f},{axis.down(dots[at].value or 0.0):.1f}" for at in run)
         yield f'<polyline class="line" points="{points}"/>'
 
 
@@ -207,8 +232,8 @@ def _unbroken(known: Sequence[bool]) -> Iterator[list[int]]:
         yield run
 
 
-def _dot(dot: Dot, x: float, top: float) -> Iterator[str]:
-    y = _down(dot.value or 0.0, top)
+def _dot(dot: Dot, x: float, axis: _Axis) -> Iterator[str]:
+    y = axis.down(dot.value or 0.0)
     yield f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
     if dot.is_odd:
         yield f'<circle class="odd" cx="{x:.1f}" cy="{y:.1f}" r="8"/>'

@@ -8,9 +8,10 @@ from vocservice.reporting.causes import Fourfold, fourfold
 from vocservice.reporting.followed import followed
 from vocservice.reporting.frame import Bools, Frame
 from vocservice.reporting.journey import Comparison, Gap, compare, corrected, gap
+from vocservice.reporting.measures import figures_of
 from vocservice.reporting.report import anchor_set, plain
 from vocservice.reporting.rows import Row
-from vocservice.reporting.trends import Split, figures_of, splits
+from vocservice.reporting.trends import Split, splits
 from vocservice.reporting.voices import counted
 from vocservice.taxonomy import Taxonomy
 

@@ -35,7 +35,8 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "records": Definition(
             "Records, customers",
             "Analyses with status ok; others are left out and counted by code. Records with the same customer’s key are one customer; "
-            "a record without a key counts as a customer of its own, and is none of those told apart.",
+            "a record without a key counts as a customer of its own, and is none of those told apart. Figures count records; intervals are "
+            "as wide as those of n² / Σ n² of the customers records would be (Kish 1965), as if all records of a customer said the same.",
         ),
         "net": Definition(
             "Net sentiment",
@@ -44,7 +45,7 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         ),
         "share": Definition(
             "Share",
-            f"With Wilson’s interval (1927). Below {MIN_N} records nothing is said but n.",
+            f"With Wilson’s interval (1927). With fewer than {MIN_N} customers nothing is said but n.",
         ),
         "score": Definition(
             "Scores",
@@ -72,8 +73,9 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "ladder": Definition(
             "Promotion ladder",
             f"single: one customer; repeated: two or more; shared: at least {customers}; candidate: shared, and more often than the "
-            "average blamed cell (binomial test) or than its own rate before the last four weeks (beta-binomial test; Benjamini and "
-            "Hochberg 1995, q ≤ 0.05). What is tested and expected are customers, however often each complains. "
+            "average blamed cell (binomial test) or than its own rate before the last four weeks (beta-binomial test), q ≤ 0.05 over all "
+            "blamed cells, those with fewer customers too (Benjamini and Hochberg 1995). What is tested and expected are customers, "
+            "however often each complains. "
             "Words in common: of the evidence, used by at least five customers and more often than in other complaints. "
             "The first ten candidates are told apart by causes, where their complaints have vectors.",
         ),
@@ -126,11 +128,13 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         ),
         "odd": Definition(
             "What stands out",
-            "By week (the latest 104) and by day (the latest 91). A week against the eight before, a day against the same weekday of the "
-            "eight weeks before: beta-binomial range that widens with few records and with an unsteady past (Kleinman 1973); counts by a "
-            "gamma-Poisson, and where records come in all the time a week or day without any counts, eight weeks at most. "
-            "With a year of weeks before, the eight are moved by how the same weeks stood to each other a year ago. q over "
-            "all figures shown (Benjamini and Hochberg).",
+            "By week (the latest 104) and by day (the latest 91): the number of records, sentiment, each kind of score, and shares. "
+            "Points count records; intervals, ranges and tests count customers, each once a week or day, by the mean of its records. "
+            "A week is held against the eight before, a day against the same weekday of the eight weeks before. The range is that of "
+            "a beta-binomial, for counts of a gamma-Poisson; it widens with few customers and a short past, and as much as the series "
+            "has gone up and down so far. Where records come in all the time a week or day without any counts, eight weeks at most. "
+            "With a year of weeks before, the eight are moved by how the same weeks stood to each other a year ago. q over all points "
+            "of all series (Benjamini and Hochberg).",
         ),
         "changes": Definition(
             "What changed",
@@ -156,11 +160,12 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         ),
         "inflow": Definition(
             "Inflow of an issue",
-            "Service complaints that blame the factor at the stage, as a share of records with a scope: the last four weeks since it "
+            "Service complaints that blame the factor at the stage, as a share of records with a scope; tests count each customer once, by "
+            "the share of its records that complain. Compared are the last four weeks since it "
             "was opened against the eight weeks that ended four weeks before, or against these four where they had risen beyond chance "
             "(p ≤ 0.0001). Where so few complaints come that none at all would be no clear fall: up to 26 weeks since, all the time "
             "before. Fallen: z test of two proportions (Fisher’s exact test for few), p ≤ 0.02 now and as it stood 14 days ago; risen: "
-            "p ≤ 0.05. Not known before two weeks have passed, with fewer than 30 records on a side, or with so few complaints that no "
+            "p ≤ 0.05. Not known before two weeks have passed, with fewer than 30 customers on a side, or with so few complaints that no "
             "fall could show. Of one cause: its complaints among the customers who did not make it; not known where complaints without "
             "a vector could change what is said.",
         ),

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vocservice.reporting.stats import mean_interval, net_interval, wilson
+from vocservice.reporting.stats import net_interval, t_interval, wilson
 from vocservice.reporting.voices import Heard
 
 MIN_N = 5
+_EQUAL = 1e-12  # what rounding leaves of the variance of equal values
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,21 @@ def net(positive: int, negative: int, n: int, *, heard: Heard | None = None, lea
     return Estimate(n, (positive - negative) / n, low, high)
 
 
-def mean(values: np.ndarray[tuple[int], np.dtype[np.float64]], *, bounds: tuple[float, float], least: int = MIN_N) -> Estimate:
-    """A mean with its interval, within the bounds of its scale; NaN is left out."""
-    values = values[~np.isnan(values)]
-    if len(values) < max(least, 2):
-        return Estimate(len(values))
-    low, high = mean_interval(values, bounds)
-    return Estimate(len(values), float(values.mean()), low, high)
+def mean(
+    places: np.ndarray[tuple[int], np.dtype[np.float64]], *, bounds: tuple[float, float], heard: Heard | None = None, least: int = MIN_N
+) -> Estimate:
+    """The mean of a scale, of places on it from 0 to 1, with its interval; the rest as of a share."""
+    return mean_of(float(places.sum()), float((places * places).sum()), len(places), bounds=bounds, heard=heard, least=least)
+
+
+def mean_of(
+    total: float, squares: float, n: int, *, bounds: tuple[float, float], heard: Heard | None = None, least: int = MIN_N
+) -> Estimate:
+    """The same, given the sum of n such places and that of their squares."""
+    who = heard or Heard(n, n)
+    if who.customers < max(least, 2):
+        return Estimate(n)
+    middle, (low, high) = total / n, bounds
+    variance = max(squares / n - middle * middle, 0.0) * n / (n - 1)
+    ends = t_interval(middle, variance if variance > _EQUAL else 0.0, who.worth, (0.0, 1.0))
+    return Estimate(n, *(low + place * (high - low) for place in (middle, *ends)))

@@ -3,18 +3,21 @@
 Each finding is a sentence with its n, and holds no word of a customer: it leaves the house in mails.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 from vocservice.reporting import words
 from vocservice.reporting.emerging import Emerging
+from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.frame import Bools, Frame
-from vocservice.reporting.journey import Comparison, Gap, compare, corrected, gap
-from vocservice.reporting.page import expected_text, shown_changes
-from vocservice.reporting.report import DRAWN
+from vocservice.reporting.journey import Comparison, Shift, Tested, compare, corrected, gap
+from vocservice.reporting.measures import figures_of
+from vocservice.reporting.page import shown_changes
 from vocservice.reporting.scope import promotion_ladder
-from vocservice.reporting.trends import DAYS, Point, Series, figures_of, series_of
+from vocservice.reporting.slots import DAYS
+from vocservice.reporting.trends import DRAWN, Point, Series, series_of
 from vocservice.reporting.voices import counted
 from vocservice.taxonomy import Taxonomy
 
@@ -78,7 +81,7 @@ def findings_of(frame: Frame, *, today: date, issues: Collection[tuple[str, str]
     frames = frame.take(sides[0]), frame.take(sides[1])
     moved = compare(*frames, names=(_said(before), _said(after)))
     found = (
-        *_figures(frame, sides),
+        *_figures(frame, sides, moved.levels),
         *_changes(moved, frame.taxonomy),
         *anomalies_of(frame, today=today),
         *_candidates(frame, issues),
@@ -111,17 +114,20 @@ def _said(days: Days) -> str:
     return f"{days[0]} to {days[1]}"
 
 
-def _figures(frame: Frame, sides: Sequence[Bools]) -> Iterator[Finding]:
-    """The followed shares, moved or not."""
+def _figures(frame: Frame, sides: Sequence[Bools], levels: Sequence[Shift]) -> Iterator[Finding]:
+    """The followed shares, then sentiment and scores, moved or not."""
     followed = {name: pair for name, pair in figures_of(frame).items() if name in DRAWN}
     before, after = (counted(frame, {name: (hits, among & side) for name, (hits, among) in followed.items()}) for side in sides)
     for one in corrected([gap(name, before[name], after[name]) for name in followed]):
-        yield Finding(FIGURE, f"{words.figure_name(frame.taxonomy, one.figure)}: {_gap_text(one)}")
+        yield Finding(FIGURE, f"{words.figure_name(frame.taxonomy, one.figure)}: {_tested_text(one, words.share_text)}")
+    for level in levels:
+        says = partial(words.level_text, level.kind)
+        yield Finding(FIGURE, f"{words.figure_name(frame.taxonomy, level.key)}: {_tested_text(level, says)}")
 
 
-def _gap_text(one: Gap) -> str:
+def _tested_text(one: Tested, says: Callable[[Estimate], str]) -> str:
     moved = "change not known" if one.q is None else f"{_VERDICTS[one.verdict]}, q = {one.q:.2g}"
-    return f"{words.share_text(one.after)}; before {words.share_text(one.before)}; {moved}"
+    return f"{says(one.after)}; before {says(one.before)}; {moved}"
 
 
 _VERDICTS = {"up": "up beyond chance", "down": "down beyond chance", "unclear": "no change beyond chance"}
@@ -151,11 +157,10 @@ def _themes(found: Emerging) -> Iterator[Finding]:
 
 
 def _point_text(series: Series, point: Point, taxonomy: Taxonomy) -> str:
-    is_volume = series.figure == "records"
-    value = f"n = {point.n}" if is_volume else words.share_text(point.share)
+    value = words.value_text(series, point)
     days = f"{'week from' if series.bucket == 'week' else 'day'} {point.start}{', so far' if point.is_partial else ''}"
     name = words.figure_name(taxonomy, series.figure)
-    return f"{name}, {days}: {value}; {expected_text(point, is_volume=is_volume)}; {point.verdict}, q = {point.q:.2g}"
+    return f"{name}, {days}: {value}; {words.expected_text(series, point)}; {point.verdict}, q = {point.q:.2g}"
 
 
 def _last(series: Series, point: Point) -> date:

@@ -1,40 +1,25 @@
-"""Two frames in, the figures whose change is split out: those that a reader asks for first, and what clearly moved beside them.
-
-A figure is, of each row, its value and whether it has one.
-"""
+"""Two frames in, the figures whose change is split out: those that a reader asks for first, and what clearly moved beside them."""
 
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from vocservice.reporting.frame import NEGATIVE, Bools, Floats, Frame
+from vocservice.reporting.frame import NEGATIVE, Bools, Frame
 from vocservice.reporting.journey import corrected, gap
-from vocservice.reporting.scores import nps_of
-from vocservice.reporting.trends import BOTH, Figure
+from vocservice.reporting.measures import BOTH, SENTIMENT, Figure, scores_of, sentiment
 from vocservice.reporting.voices import counted
 
-SENTIMENT = "mean sentiment"
-SCORE = "mean score, scaled to 0 to 1"
-NPS = "NPS, \u22121 to +1"
-OWN = (SCORE, NPS)
-"""The customer's own figures, whatever the model."""
 MOST_MOVED = 12
 
 
 def followed(before: Frame, after: Frame) -> Mapping[str, Figure]:
     """The figures to split by name: the first ones, then negative shares of stages and factors, and flags, that moved beyond chance."""
-    first = _FIRST if any(scale.kind == "nps" for scale in (*before.scales, *after.scales)) else {
-        name: figure for name, figure in _FIRST.items() if name != NPS}  # fmt: skip
     others = dict(_others(before))
     counts = [counted(frame, {name: figure(frame) for name, figure in others.items()}) for frame in (before, after)]
     gaps = corrected([gap(name, counts[0][name], counts[1][name]) for name in others])
     moved = sorted((one for one in gaps if one.verdict in ("up", "down")), key=lambda one: -abs(one.difference.value or 0.0))
-    return {**first, **{one.figure: others[one.figure] for one in moved[:MOST_MOVED]}}
-
-
-def is_share(figure: str) -> bool:
-    """Whether a followed figure is a share of records; else it is a mean or a balance."""
-    return figure not in (SENTIMENT, *OWN)
+    scores = {name: figure for name, figure, _ in scores_of(before)}
+    return {**_FIRST, **scores, **{one.figure: others[one.figure] for one in moved[:MOST_MOVED]}}
 
 
 def _others(frame: Frame) -> Iterator[tuple[str, Figure]]:
@@ -59,17 +44,10 @@ def _every(frame: Frame) -> Bools:
     return np.ones(len(frame), dtype=bool)
 
 
-def _nps(frame: Frame) -> tuple[Floats, Bools]:
-    is_nps = np.array([*(scale.kind == "nps" for scale in frame.scales), False])[frame.scale.codes]
-    return nps_of(frame.score), is_nps & ~np.isnan(frame.score)
-
-
 _FIRST: Mapping[str, Figure] = {
-    SENTIMENT: lambda frame: (frame.sentiment, ~np.isnan(frame.sentiment)),
+    SENTIMENT: sentiment,
     "share of negative sentiment": lambda frame: (frame.level < 0, ~np.isnan(frame.level)),
     "share of service complaints": lambda frame: (frame.is_service, frame.has_scope),
     "share of experience issues": lambda frame: (frame.is_experience, frame.has_scope),
     f"share of {BOTH}": lambda frame: (frame.scope.is_name("both"), frame.has_scope),
-    SCORE: lambda frame: (frame.score, ~np.isnan(frame.score)),
-    NPS: _nps,
 }

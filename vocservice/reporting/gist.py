@@ -1,6 +1,6 @@
 """A report in, what it says in a few sentences out: what is blamed and praised most, who can act, what moves the score, what changed.
 
-Only what is clear is said: an interval that leaves out zero, a test that pays for the others. Each sentence has its n and names the
+Only what is clear is said: an interval that leaves out zero, a test corrected for the others. Each sentence has its n and names the
 section that proves it.
 """
 
@@ -12,7 +12,10 @@ from vocservice.reporting import words
 from vocservice.reporting.estimate import net
 from vocservice.reporting.journey import Cell
 from vocservice.reporting.leading import hits_of
+from vocservice.reporting.measures import NET, is_own
+from vocservice.reporting.plural import plural
 from vocservice.reporting.report import Report
+from vocservice.reporting.voices import Heard
 
 MIN_SAID = 30
 _MOST_DRIVERS = 2
@@ -52,18 +55,19 @@ def _of_cell(report: Report, topic: str, cell: Cell, counts: str) -> Saying:
 
 def _acting(report: Report) -> Iterator[Saying]:
     service, experience = (report.scope.shares[key] for key in ("service_complaint", "experience_issue"))
-    if _is_apart(hits_of(service), hits_of(experience), report.scope.n):
-        settled = f"{words.share_text(service)}, are complaints that support alone can settle"
-        yield Saying("Service or experience", f"{settled}; {words.share_text(experience)}, are issues of the organisation", "scope")
+    if _is_apart(hits_of(service), hits_of(experience), report.scope.n, report.scope.heard):
+        settled = f"support alone can settle {words.share_text(service)}"
+        yield Saying("Service or experience", f"{settled}; the organisation must act on {words.share_text(experience)}", "scope")
     first, second = ([*report.scope.owners, None, None])[:2]
-    if first and _is_apart(first.records, second.records if second else 0, report.headlines.records):
-        said = f"{words.owner_name(report.taxonomy, first.key)}: something it owns is blamed in {words.share_text(first.share)}"
+    heads = report.headlines
+    if first and _is_apart(first.records, second.records if second else 0, heads.records, heads.heard):
+        said = f"{words.owner_name(report.taxonomy, first.key)} owns what is blamed in {words.share_text(first.share)}"
         yield Saying("Who can do most", said, "scope")
 
 
-def _is_apart(one: int, other: int, n: int) -> bool:
-    """Whether one of two counts among the same records is clearly the greater, of enough records to be said in a sentence."""
-    return net(one, other, n, least=MIN_SAID).is_clear
+def _is_apart(one: int, other: int, n: int, heard: Heard) -> bool:
+    """Whether one of two counts among the same records is clearly the greater, of enough customers to be said in a sentence."""
+    return net(one, other, n, heard=heard, least=MIN_SAID).is_clear
 
 
 def _moving(report: Report) -> Iterator[Saying]:
@@ -76,12 +80,22 @@ def _moving(report: Report) -> Iterator[Saying]:
 
 
 def _changed(report: Report) -> Iterator[Saying]:
+    """The scores that moved, else the sentiment; then the cell that moved most."""
     found = report.comparison
+    clear = [level for level in (found.levels if found else ()) if level.verdict in ("up", "down")]
+    for level in [one for one in clear if is_own(one.key)] or [one for one in clear if one.key == NET]:
+        before, after = (words.level_text(level.kind, side) for side in (level.before, level.after))
+        moved = f"{words.difference_text(level)}, q = {level.q:.2g}"
+        said = f"{words.figure_name(report.taxonomy, level.key)} {before} before, {after} after; {moved}"
+        yield Saying("Score changed" if is_own(level.key) else "Sentiment changed", f"{said}{_caution(report)}", "changes")
     if found and found.clear:
         most = found.clear[0]
         place = words.cell_name(report.taxonomy, most.stage, most.factor)
-        caution = "; the channels differ between the two" if found.channels.is_different else ""
-        yield Saying("Changed most", f"{place}. {words.change_text(most)}{caution}", "changes")
+        yield Saying("Changed most", f"{place}. {words.change_text(most)}{_caution(report)}", "changes")
+
+
+def _caution(report: Report) -> str:
+    return "; the channels differ between the two" if report.comparison and report.comparison.channels.is_different else ""
 
 
 def _rising(report: Report) -> Iterator[Saying]:
@@ -89,7 +103,7 @@ def _rising(report: Report) -> Iterator[Saying]:
     if candidates:
         first = candidates[0]
         of = f"{first.records} service complaints of {first.customers} customers"
-        more = f"; {len(candidates) - 1} more" if len(candidates) > 1 else ""
+        more = f"; {plural(len(candidates) - 1, 'more such cell')}" if len(candidates) > 1 else ""
         yield Saying("No longer single complaints", f"{words.cell_name(report.taxonomy, first.stage, first.factor)}: {of}{more}", "ladder")
 
 

@@ -1,6 +1,7 @@
 """A frame and a cell of the journey map in, how its service complaints come in out: before a day, since then, and whether they fell.
 
-Shares of all records with a scope, so that fewer records of any kind are not taken for fewer complaints.
+Shares of all records with a scope, so that fewer records of any kind are not taken for fewer complaints. Tests count customers, each once
+on a side, by the share of its records that complain.
 
 What is compared is decided before what came in since is looked at: the narrowest times in which no complaint at all would be a clear
 fall. The four weeks up to the day are left out of what was before, for they were chosen for their many complaints, unless they rose
@@ -12,15 +13,17 @@ each: 0.5 % to 20 % of 5 to 100 records a day).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import product
+from itertools import chain, product
 from typing import Literal
 
 import numpy as np
 
 from vocservice.reporting.estimate import Estimate, share
-from vocservice.reporting.frame import NEGATIVE, Bools, Frame, Ints
+from vocservice.reporting.frame import NEGATIVE, Bools, Frame, Ints, count_of, distinct
+from vocservice.reporting.plural import plural
 from vocservice.reporting.scope import monday_of
-from vocservice.reporting.stats import difference_interval, two_proportions
+from vocservice.reporting.stats import interval_from_both, two_proportions
+from vocservice.reporting.voices import Heard, Voices
 
 Verdict = Literal["fallen", "risen", "unchanged", "unknown"]
 _Seen = Literal["fallen", "risen", "unchanged", "lower", "rare"]
@@ -30,7 +33,7 @@ RECENT_DAYS = 28
 CHOSEN_DAYS = 28
 MIN_DAYS = 14
 APART_DAYS = 14
-MIN_RECORDS = 30
+MIN_CUSTOMERS = 30
 CHANGED_P = 0.05
 FALLEN_P = 0.02
 RISEN_BEFORE_P = 1e-4
@@ -101,7 +104,7 @@ class Inflow:
         difference: recent less before, with its interval.
         p: two-sided, of equal shares.
         verdict: risen where p says so, fallen where it does so now and as it stood 14 days ago; unknown before two weeks have passed,
-            with fewer than 30 records on a side, with so few complaints before that none at all would be no clear fall, or where
+            with fewer than 30 customers on a side, with so few complaints before that none at all would be no clear fall, or where
             complaints without a vector could change it.
         remedy: what is missing for a verdict; blank where there is one.
         told: of a cause, how its complaints were told; null for all complaints of a cell.
@@ -122,7 +125,10 @@ class Inflow:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """From a first to a last day: records with a scope, complaints of the issue, those that cannot be told, all of the cell."""
+    """From a first to a last day: records with a scope, complaints of the issue, those that cannot be told, all of the cell.
+
+    `heard` is who made the records, `voices` and `untold` the complaints and those that cannot be told where each customer counts once.
+    """
 
     first: int
     last: int
@@ -130,31 +136,53 @@ class _Side:
     hits: int
     unknown: int
     complaints: int
+    heard: Heard
+    voices: float
+    untold: float
 
     @property
     def span(self) -> Span | None:
         return Span(date.fromordinal(self.first), date.fromordinal(self.last)) if self.n else None
 
+    @property
+    def share(self) -> float:
+        return self.hits / self.n
 
-@dataclass(frozen=True, slots=True)
+    @property
+    def level(self) -> float:
+        """The share of complaints where each customer counts once."""
+        return self.voices / self.heard.customers
+
+
+@dataclass(frozen=True)
 class _Tally:
-    """What a side counts, summed up by day from a first one on: (4, days + 1)."""
+    """The records that a side may count, in the order of their days: (n,) day and customer of each, and (3, n) what it is."""
 
-    first: int
-    sums: Ints
+    day: Ints
+    subject: Ints
+    masks: Bools
+    is_one_each: bool
 
     @classmethod
-    def of(cls, day: Ints, masks: Sequence[Bools], last: int) -> "_Tally":
-        """Rows of masks, each within the first, up to a last day."""
-        dated = masks[0] & (day > 0) & (day <= last)
-        first = int(day.min(where=dated, initial=last))
-        counts = [np.bincount(day[dated & mask] - first, minlength=last - first + 1) for mask in masks]
-        return cls(first, np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0))))
+    def of(cls, frame: Frame, among: Bools, masks: Sequence[Bools], last: int) -> "_Tally":
+        """Records among which some are complaints of the issue, cannot be told, or are complaints of the cell, up to a last day."""
+        rows = np.flatnonzero(among & (frame.day > 0) & (frame.day <= last))
+        rows = rows[np.argsort(frame.day[rows], kind="stable")]
+        subject = frame.subject[rows]
+        return cls(frame.day[rows], subject, np.array([mask[rows] for mask in masks]), distinct(subject) == len(rows))
 
     def side(self, first: int, last: int) -> _Side:
-        first = max(first, self.first)
-        low, high = (min(max(day - self.first, 0), self.sums.shape[1] - 1) for day in (first, last + 1))
-        return _Side(first, last, *(self.sums[:, max(low, high)] - self.sums[:, low]).tolist())
+        """From a first day, of those that have a record, to a last one."""
+        first = max(first, int(self.day[0])) if len(self.day) else first
+        low, high = np.searchsorted(self.day, (first, last + 1)).tolist()
+        here = slice(low, max(low, high))
+        masks, subject = self.masks[:, here], self.subject[here]
+        hits, unknown, complaints = map(count_of, masks)
+        if self.is_one_each:
+            return _Side(first, last, len(subject), hits, unknown, complaints, Heard(len(subject), len(subject)), hits, unknown)
+        who = Voices.of(subject)
+        voices, untold = (float(who.weights[mask].sum()) for mask in masks[:2])
+        return _Side(first, last, len(subject), hits, unknown, complaints, who.heard, voices, untold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +200,17 @@ def inflow_of(frame: Frame, *, stage: str, factor: str, opened: date, today: dat
     Args:
         within: the complaints of one cause; all of the cell by default.
     """
-    complaints, among, day = complaints_of(frame, stage, factor), frame.has_scope, frame.day
+    complaints, among = complaints_of(frame, stage, factor), frame.has_scope
     first, last = opened.toordinal(), today.toordinal()
     hits, unknown = complaints, np.zeros(len(frame), dtype=bool)
     if within:
         complaints, among = complaints & within.drawn, among & within.drawn
         hits, unknown = complaints & within.held, complaints & within.unknown
-    tally = _Tally.of(day, [among, among & hits, among & unknown, among & complaints], last)
+    tally = _Tally.of(frame, among, [hits, unknown, complaints], last)
     now, then = _look(tally, first, last), _look(tally, first, last - APART_DAYS)
     before, recent = now.before, now.recent
     told = Told(within.bundle, before.complaints + recent.complaints, before.unknown + recent.unknown, within.part) if within else None
-    n, remedy = before.n + recent.n, _remedy(before.n, recent.n, last - first) or _untold(now, then, told)
+    n, remedy = before.n + recent.n, _remedy(before.heard.customers, recent.heard.customers, last - first) or _untold(now, then, told)
     found = Inflow(
         before=_share(before),
         recent=_share(recent),
@@ -190,21 +218,25 @@ def inflow_of(frame: Frame, *, stage: str, factor: str, opened: date, today: dat
         p=None,
         verdict="unknown",
         remedy=remedy,
-        weeks=tuple(_weeks(day, hits, among, first, last)),
+        weeks=tuple(_weeks(frame.day, hits, among, first, last)),
         told=told,
         before_days=before.span,
         recent_days=recent.span,
     )
     if remedy:
         return found
-    change = recent.hits / recent.n - before.hits / before.n
-    difference = Estimate(n, change, *difference_interval(before.hits, before.n, recent.hits, recent.n))
     verdict, remedy = _told(_seen(now, then), now)
-    return replace(found, difference=difference, p=_p(before, recent), verdict=verdict, remedy=remedy)
+    return replace(found, difference=_difference(found.before, found.recent), p=_p(before, recent), verdict=verdict, remedy=remedy)
 
 
 def _share(side: _Side) -> Estimate:
-    return share(side.hits, side.n, least=1)
+    return share(side.hits, side.n, heard=side.heard, least=1)
+
+
+def _difference(before: Estimate, recent: Estimate) -> Estimate:
+    """Recent less before; both are known."""
+    a, b = ((one.value or 0.0, one.low or 0.0, one.high or 0.0) for one in (before, recent))
+    return Estimate(before.n + recent.n, b[0] - a[0], *interval_from_both(a, b))
 
 
 def complaints_of(frame: Frame, stage: str, factor: str) -> Bools:
@@ -223,7 +255,7 @@ def counted(frame: Frame, *, today: date) -> Bools:
 
 
 def _look(tally: _Tally, opened: int, today: int) -> _Look:
-    """The narrowest times in which no complaint would be a clear fall; else the narrowest with enough records, else all."""
+    """The narrowest times in which no complaint would be a clear fall; else the narrowest with enough customers, else all."""
     recent = [tally.side(max(opened, today - days) + 1, today) for days in (RECENT_DAYS, 7 * SHOWN_WEEKS)]
     pairs = list(product(_before(tally, opened), recent))
     if found := next((pair for pair in pairs if _can_fall(*pair)), None):
@@ -234,22 +266,28 @@ def _look(tally: _Tally, opened: int, today: int) -> _Look:
 def _before(tally: _Tally, opened: int) -> list[_Side]:
     chosen = opened - CHOSEN_DAYS
     late, earlier, everything = tally.side(chosen + 1, opened), tally.side(1, chosen), tally.side(1, opened)
-    if _are_enough(earlier, late) and late.hits / late.n > earlier.hits / earlier.n and _p(earlier, late) <= RISEN_BEFORE_P:
+    if _are_enough(earlier, late) and late.level > earlier.level and _p(earlier, late) <= RISEN_BEFORE_P:
         return [late, everything]
     return [tally.side(chosen - BEFORE_DAYS + 1, chosen), earlier, everything]
 
 
 def _are_enough(before: _Side, recent: _Side) -> bool:
-    return min(before.n, recent.n) >= MIN_RECORDS
+    return min(before.heard.customers, recent.heard.customers) >= MIN_CUSTOMERS
 
 
 def _can_fall(before: _Side, recent: _Side) -> bool:
     """Whether a fall would be clear if no complaint had come since."""
-    return _are_enough(before, recent) and two_proportions(before.hits, before.n, 0, recent.n) <= FALLEN_P
+    return (
+        _are_enough(before, recent) and two_proportions(round(before.voices), before.heard.customers, 0, recent.heard.customers) <= FALLEN_P
+    )
 
 
 def _p(before: _Side, recent: _Side) -> float:
-    return two_proportions(before.hits, before.n, recent.hits, recent.n)
+    """Two-sided, of customers; one where they do not move the way that records do."""
+    if (recent.level - before.level) * (recent.share - before.share) <= 0:
+        return 1.0
+    sides = ((round(side.voices), side.heard.customers) for side in (before, recent))
+    return two_proportions(*chain.from_iterable(sides))
 
 
 def _seen(now: _Look, then: _Look) -> _Seen:
@@ -263,7 +301,7 @@ def _seen(now: _Look, then: _Look) -> _Seen:
 
 
 def _is_less(look: _Look) -> bool:
-    return look.recent.hits / look.recent.n < look.before.hits / look.before.n
+    return look.recent.share < look.before.share
 
 
 def _untold(now: _Look, then: _Look, told: Told | None) -> str:
@@ -280,15 +318,15 @@ def _untold(now: _Look, then: _Look, told: Told | None) -> str:
 
 def _full(side: _Side) -> _Side:
     """The same where all that cannot be told are of the issue."""
-    return replace(side, hits=side.hits + side.unknown)
+    return replace(side, hits=side.hits + side.unknown, voices=side.voices + side.untold)
 
 
 def _remedy(before: int, recent: int, days: int) -> str:
     if days < MIN_DAYS:
         return f"{MIN_DAYS - days} more days must pass since it was opened"
-    if before < MIN_RECORDS:
-        return f"only {before} records before it was opened; {MIN_RECORDS} are needed"
-    return "" if recent >= MIN_RECORDS else f"only {recent} records since then; {MIN_RECORDS} are needed"
+    if before < MIN_CUSTOMERS:
+        return f"only {plural(before, 'customer')} before it was opened; {MIN_CUSTOMERS} are needed"
+    return "" if recent >= MIN_CUSTOMERS else f"only {plural(recent, 'customer')} since then; {MIN_CUSTOMERS} are needed"
 
 
 def _told(seen: _Seen, now: _Look) -> tuple[Verdict, str]:

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from vocservice.reporting.estimate import MIN_N, Estimate, net, share
+from vocservice.reporting.estimate import MIN_N, Estimate, mean, net, share
 from vocservice.reporting.frame import MIXED, NEGATIVE, NONE, POSITIVE, Bools, Frame, Ints, count_of
+from vocservice.reporting.measures import Measure, measures_of
 from vocservice.reporting.stats import (
     Z95,
     benjamini_hochberg,
@@ -118,7 +119,7 @@ class ChannelMix:
 
 @dataclass(frozen=True, slots=True)
 class Shift(Tested):
-    """The net sentiment of a stage (of its records) or of a factor (by polarity)."""
+    """The net sentiment of a stage (of its records) or of a factor (by polarity); of all records a balance or a mean, by its name."""
 
     kind: str
     key: str
@@ -138,7 +139,8 @@ One = TypeVar("One", bound=Tested)
 class Comparison:
     """Two sets of records against each other; `maps` are their journey maps, `shifts` stages and factors side by side.
 
-    `groups` are the changes of the cells of groups, by records that blame any of their factors at the stage.
+    `groups` are the changes of the cells of groups, by records that blame any of their factors at the stage, `levels` those of sentiment
+    and of each kind of score over all records.
     """
 
     before: str
@@ -150,6 +152,7 @@ class Comparison:
     maps: tuple[Journey, Journey]
     channels: ChannelMix
     groups: tuple[Change, ...]
+    levels: tuple[Shift, ...]
 
     @property
     def tested(self) -> int:
@@ -192,9 +195,10 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
     by_factor = _rows_of(frame, frame.factor_keys, np.arange(len(frame.factor_keys)), least)
     by_group = _rows_of(frame, tuple(groups), _group_of(groups, len(frame.factor_keys)), least)
     signs = _Signs.of(frame)
-    stages = tuple(_stage(frame, signs, at, by_factor[at], by_group[at], least) for at in range(len(frame.stage_keys)))
+    everyone = Heard.of(frame.subject)
+    stages = tuple(_stage(frame, signs, everyone, at, by_factor[at], by_group[at], least) for at in range(len(frame.stage_keys)))
     elsewhere = by_factor[NONE]
-    return Journey(len(frame), stages, elsewhere, tuple(_totals(frame, least)), tuple(groups))
+    return Journey(len(frame), stages, elsewhere, tuple(_totals(frame, everyone, least)), tuple(groups))
 
 
 def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int = MIN_N) -> Comparison:
@@ -206,8 +210,9 @@ def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int =
     by_group = _blaming(before, voices[0]), _blaming(after, voices[1])
     groups = [Change(*_shares(a, b, least), *cell) for cell, a, b in zip(_group_cells(before), *by_group, strict=True)]
     shifts = tuple(corrected([_shift(*pair) for pair in zip(_moods(maps[0]), _moods(maps[1]), strict=True)]))
+    levels = [_shift((measure.kind, name, a), (measure.kind, name, b)) for name, measure, a, b in _levels(before, after, least)]
     changes, mix = tuple(corrected(found)), channel_mix(before, after)
-    return Comparison(*names, len(before), len(after), changes, shifts, maps, mix, tuple(corrected(groups)))
+    return Comparison(*names, len(before), len(after), changes, shifts, maps, mix, tuple(corrected(groups)), tuple(corrected(levels)))
 
 
 def channel_mix(before: Frame, after: Frame) -> ChannelMix:
@@ -278,19 +283,19 @@ def _cell(stage: str | None, factor: str, counts: Ints, heard: Heard, least: int
     return Cell(stage, factor, n, positive, negative, mixed, net(positive, negative, n, heard=heard, least=least))
 
 
-def _stage(frame: Frame, signs: "_Signs", at: int, cells: tuple[Cell, ...], groups: tuple[Cell, ...], least: int) -> Stage:
+def _stage(frame: Frame, signs: "_Signs", everyone: Heard, at: int, cells: tuple[Cell, ...], groups: tuple[Cell, ...], least: int) -> Stage:
     here = frame.stages[:, at]
     n, sentiment = count_of(here), signs.net_within(here, frame.subject, least)
-    return Stage(frame.stage_keys[at], n, share(n, len(frame), least=least), sentiment, cells, groups)
+    return Stage(frame.stage_keys[at], n, share(n, len(frame), heard=everyone, least=least), sentiment, cells, groups)
 
 
-def _totals(frame: Frame, least: int) -> Iterator[FactorTotal]:
+def _totals(frame: Frame, everyone: Heard, least: int) -> Iterator[FactorTotal]:
     for at, key in enumerate(frame.factor_keys):
         counts = [count_of(frame.factors[:, at] == polarity) for polarity in (POSITIVE, NEGATIVE, MIXED)]
         heard = Heard.of(frame.subject[frame.factors[:, at] != NONE])
         cell = _cell(None, key, np.array(counts, dtype=np.int64), heard, least)
         group = frame.taxonomy["factors"][key].group or "other"
-        yield FactorTotal(key, group, frame.owner_of(key), cell, share(cell.n, len(frame), least=least))
+        yield FactorTotal(key, group, frame.owner_of(key), cell, share(cell.n, len(frame), heard=everyone, least=least))
 
 
 def _counts(frame: Frame, names: Sequence[str]) -> Ints:
@@ -328,13 +333,29 @@ def corrected(found: Sequence[One]) -> Iterator[One]:
         yield one if one.p is None else replace(one, q=q, verdict=_verdict(one.difference, q))
 
 
+def _levels(before: Frame, after: Frame, least: int) -> Iterator[tuple[str, Measure, Estimate, Estimate]]:
+    """Every balance and mean that both sets have."""
+    held = dict(measures_of(before))
+    for name, measure in measures_of(after):
+        if name in held and measure.kind != "share":
+            yield name, measure, level_of(held[name], before, least=least), level_of(measure, after, least=least)
+
+
+def level_of(measure: Measure, frame: Frame, *, least: int = MIN_N) -> Estimate:
+    """A balance or a mean over all records of a frame that have it."""
+    values, heard, (low, high) = measure.values[measure.among], Heard.of(frame.subject[measure.among]), measure.bounds
+    if measure.kind == "balance":
+        return net(count_of(values > 0), count_of(values < 0), len(values), heard=heard, least=least)
+    return mean((values - low) / (high - low), bounds=measure.bounds, heard=heard, least=least)
+
+
 def _moods(journey: Journey) -> Iterator[tuple[str, str, Estimate]]:
     yield from (("stage", stage.key, stage.sentiment) for stage in journey.stages)
     yield from (("factor", factor.key, factor.total.net) for factor in journey.factors)
 
 
 def _shift(before: tuple[str, str, Estimate], after: tuple[str, str, Estimate]) -> Shift:
-    """Difference of two net sentiments: interval from both intervals (Zou and Donner 2008), p of the same spread."""
+    """Difference of two balances or means: interval from both intervals (Zou and Donner 2008), p of the same spread."""
     kind, key, a = before
     b, n = after[2], a.n + after[2].n
     if a.value is None or b.value is None or a.low is None or a.high is None or b.low is None or b.high is None:

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Protocol
 
-from vocservice.reporting.charted import slug
+from vocservice.reporting.charted import drawn_of
 from vocservice.reporting.drivers import NPS, POOLED, Drivers, Term
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.journey import Cell
-from vocservice.reporting.report import DRAWN, Report
-from vocservice.reporting.trends import BOTH, DAYS, Bucket, Point, Series
+from vocservice.reporting.measures import BOTH, NET, SENTIMENT, is_own, scale_in
+from vocservice.reporting.report import Report
+from vocservice.reporting.slots import DAYS, Bucket
+from vocservice.reporting.trends import BUCKETS, Point, Series
 
 Filters = Mapping[str, Any]
 Lead = tuple[int, str]  # how many records, and the URL of their list; blank where no list says so
@@ -20,6 +22,8 @@ _WIDE: Mapping[str, str] = {"service_complaint": "any_service", "experience_issu
 _COUNTED: Mapping[str, Filters] = {
     "records": {},
     "negative sentiment": {"level_to": -1},
+    NET: {"level_from": -2},
+    SENTIMENT: {"level_from": -2},
     "service complaints": {"scope": "any_service"},
     "experience issues": {"scope": "any_experience"},
     BOTH: {"scope": "both"},
@@ -82,10 +86,10 @@ def term_filters(report: Report, drivers: Drivers, term: Term) -> Filters | None
 def leads_of(report: Report, links: Links) -> Mapping[str, Sequence[Lead]]:
     """Where each row of the table of a chart leads to, by the key of the chart, those of drivers apart."""
     scope = [(hits_of(share), links.of(scope=key)) for key, share in report.scope.shares.items()]
-    drawn = [one for one in report.series if one.figure in DRAWN]
+    drawn = {key: one for bucket in BUCKETS for key, one in drawn_of(report, bucket).items()}
     return {
         "scope": scope,
-        **{slug(one.figure, one.bucket): [point_lead(report, links, one, point) for point in one.points] for one in drawn},
+        **{key: [point_lead(report, links, one, point) for point in one.points] for key, one in drawn.items()},
     }
 
 
@@ -97,8 +101,16 @@ def driver_leads(report: Report, links: Links, drivers: Drivers) -> Mapping[Term
 
 
 def point_lead(report: Report, links: Links, series: Series, point: Point) -> Lead:
-    """Where a day or week of a figure leads to."""
-    return point.hits, links.of(**filters_of(series.figure), **days_of(report.made, point.start, series.bucket))
+    """Where a day or week of a figure leads to; nowhere where no filter tells whose score counted."""
+    filters = _scored(report, series.figure) if is_own(series.figure) else filters_of(series.figure)
+    return point.hits, "" if filters is None else links.of(**filters, **days_of(report.made, point.start, series.bucket))
+
+
+def _scored(report: Report, figure: str) -> Filters | None:
+    """The filters of the records that have a kind of score; null where its scale was guessed or is not the only one."""
+    scores, scale = report.headlines.scores, scale_in(figure)
+    names = [score.name for score in scores if (score.name == scale if scale else score.nps)]
+    return {"scale": names[0]} if len(names) == 1 and not any(score.is_assumed for score in scores) else None
 
 
 def _scale(report: Report, drivers: Drivers) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from vocservice.reporting import words
-from vocservice.reporting.charted import CHARTED, slug
+from vocservice.reporting.charted import CHARTED, drawn_of, slug
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
 from vocservice.reporting.contrast import Contrast
 from vocservice.reporting.definitions import ELSEWHERE, Definition, definitions
@@ -23,9 +23,10 @@ from vocservice.reporting.estimate import MIN_N, Estimate
 from vocservice.reporting.gist import gist
 from vocservice.reporting.journey import Cell, Change, Comparison
 from vocservice.reporting.leading import Links, days_of, driver_leads, filters_of, hits_of, leads_of, point_lead
+from vocservice.reporting.measures import Kind
 from vocservice.reporting.plural import plural
 from vocservice.reporting.quotes import shown
-from vocservice.reporting.report import DRAWN, Report
+from vocservice.reporting.report import Report
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures
 from vocservice.reporting.trends import BUCKETS, Point, Series
 from vocservice.taxonomy import Taxonomy
@@ -38,17 +39,18 @@ _MAPS: Mapping[str, str] = {
     "groups": "Journey map: net sentiment by stage and group of factors",
     "cells": "Journey map: net sentiment by stage and factor",
 }
+_UNITS: Mapping[Kind, str] = {"count": "records", "share": "share", "balance": "−1 to +1", "mean": "mean"}
 _STEPS = ((0.7, 3), (0.4, 2), (0.0, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """The drawings of a page; null or empty where there is nothing to draw."""
+    """The drawings of a page, series by the key of each; null or empty where there is nothing to draw."""
 
     scope: Chart
     models: tuple["Model", ...]
-    weeks: tuple[Chart, ...]
-    days: tuple[Chart, ...]
+    weeks: Mapping[str, Chart]
+    days: Mapping[str, Chart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def slides(report: Report) -> Iterator[Slide]:
     """Both journey maps, then each chart of the page; each says its n and of whom."""
     charts = _charts(report)
     models = [chart for model in charts.models for chart in (model.chart, model.priorities)]
-    drawn = filter(None, (charts.scope, *models, *charts.weeks, *charts.days))
+    drawn = filter(None, (charts.scope, *models, *charts.weeks.values(), *charts.days.values()))
     values = {**_values(report, None), "css": _css(), "slide_css": _css("slide.css"), "source": _source(report)}
     template = _environment().get_template("slide.html")
     maps = [(f"journey-{by}" if by == "cells" else "journey", title, None, by) for by, title in _MAPS.items()]
@@ -138,6 +140,9 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "leads": leads_of(report, links) if links else {},
         "days_of": partial(days_of, report.made),
         "driver_leads": partial(driver_leads, report, links) if links else None,
+        "numbers_of": {key: slug(one.figure, one.bucket) for bucket in BUCKETS for key, one in drawn_of(report, bucket).items()},
+        "value_text": words.value_text,
+        "expected_text": words.expected_text,
         "point_lead": partial(point_lead, report, links) if links else None,
         "charted": CHARTED,
         "charts": _charts(report),
@@ -148,6 +153,7 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
         "changed": _changed(report.comparison),
         "shown_changes": shown_changes(report.comparison),
         "pooled": POOLED,
+        "tested_points": sum(point.p is not None for series in report.series for point in series.points),
         "anomalies": tuple((series, point) for series in report.series for point in series.anomalies),
         **_names(report.taxonomy),
     }
@@ -197,12 +203,13 @@ def _names(taxonomy: Taxonomy) -> Mapping[str, Callable[..., str]]:
         "metric_name": partial(words.metric_name, taxonomy),
         "term_name": partial(words.term_name, taxonomy),
         "figure_name": partial(words.figure_name, taxonomy),
+        "level_text": words.level_text,
     }
 
 
 def _charts(report: Report) -> Charts:
     models = tuple(_model(found, report.taxonomy, number) for number, found in enumerate((report.drivers, *report.other_drivers), 1))
-    weeks, days = (tuple(_series_chart(one) for one in report.series if one.figure in DRAWN and one.bucket == bucket) for bucket in BUCKETS)
+    weeks, days = ({key: _series_chart(key, one, report.taxonomy) for key, one in drawn_of(report, bucket).items()} for bucket in BUCKETS)
     return Charts(_scope_chart(report.scope, report.taxonomy), models, weeks, days)
 
 
@@ -249,28 +256,17 @@ def _priority_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
     return scatter(key, title, marks, names=("share of scored records", "lowers the score by"))
 
 
-def _series_chart(series: Series) -> Chart:
-    unit, title = "records" if series.figure == "records" else "share", f"{series.figure.capitalize()} by {series.bucket}"
-    return lines(slug(series.figure, series.bucket), title, [_dot(series, point) for point in series.points], unit=unit)
+def _series_chart(key: str, series: Series, taxonomy: Taxonomy) -> Chart:
+    dots = [_dot(series, point) for point in series.points]
+    bounds = None if series.kind in ("count", "share") else series.bounds
+    return lines(key, words.series_title(taxonomy, series), dots, unit=_UNITS[series.kind], bounds=bounds)
 
 
 def _dot(series: Series, point: Point) -> Dot:
-    is_volume = series.figure == "records"
-    value = float(point.n) if is_volume else point.share.value
-    note = f"{point.n}" if is_volume else words.share_text(point.share)
-    expected = expected_text(point, is_volume=is_volume)
-    odd = point.verdict in ("high", "low")
-    extra = [expected, point.verdict if odd else "", "cut off" if point.is_partial else ""]
-    return Dot(point.start.isoformat(), value, point.low, point.high, odd, "; ".join([note, *filter(None, extra)]))
-
-
-def expected_text(point: Point, *, is_volume: bool) -> str:
-    """Where 95 in 100 such points would lie; blank where too little is known."""
-    if point.low is None or point.high is None:
-        return ""
-    if is_volume:
-        return f"expected {point.low:.0f} to {point.high:.0f}"
-    return f"expected {100 * point.low:.0f} to {100 * point.high:.0f} %"
+    value = float(point.n) if series.kind == "count" else point.estimate.value
+    parts = [words.value_text(series, point), words.expected_text(series, point), point.verdict if point.is_odd else ""]
+    note = "; ".join(filter(None, [*parts, "cut off" if point.is_partial else ""]))
+    return Dot(point.start.isoformat(), value, point.low, point.high, point.is_odd, note)
 
 
 def shown_changes(comparison: Comparison | None) -> Sequence[Change]:

@@ -28,12 +28,12 @@ from vocservice.reporting.rung_causes import with_causes
 from vocservice.reporting.scope import CUSTOMERS, ScopeFigures, scope_figures
 from vocservice.reporting.scores import nps_of
 from vocservice.reporting.segments import MOST_SHOWN, grouped
-from vocservice.reporting.trends import BOTH, Dates, Handover, Series, Split, dates_of, handovers_of, periods, series_of, splits
+from vocservice.reporting.trends import Dates, Handover, Series, Split, dates_of, handovers_of, periods, series_of, splits
+from vocservice.reporting.voices import Heard
 from vocservice.taxonomy import Taxonomy
 
 FORMAT = 1
 DATE, CHANNEL = "date", "channel"
-DRAWN = ("records", "negative sentiment", "service complaints", "experience issues", BOTH)
 _DIGITS = 6
 LATER = ("drivers", "series", "causes", "quotes", "words")
 _UNWRITTEN = ("taxonomy", "pending", "is_kept")
@@ -106,11 +106,12 @@ class ScoreFigure:
 
 @dataclass(frozen=True, slots=True)
 class Headlines:
-    """The first figures of a page."""
+    """The first figures of a page; `heard` is who is behind all records."""
 
     records: int
     skipped: Mapping[str, int]
     customers: int | None
+    heard: Heard
     transcripts: int
     sentiment: Estimate
     negative: Estimate
@@ -391,15 +392,16 @@ def _whole_until(wish: Wish) -> date:
 
 
 def _headlines(frame: Frame, skipped: Mapping[str, int], dates: Dates) -> Headlines:
-    told = count_of(~np.isnan(frame.level))
+    told, heard = count_of(~np.isnan(frame.level)), Heard.of(frame.subject[~np.isnan(frame.level)])
     negative, positive, known = count_of(frame.level < 0), count_of(frame.level > 0), count_of(frame.has_subject)
     return Headlines(
         records=len(frame),
         skipped=dict(sorted(skipped.items())),
         customers=distinct(frame.subject) - (len(frame) - known) if known else None,
         transcripts=count_of(frame.outcome.codes >= 0),
-        sentiment=net(positive, negative, told),
-        negative=share(negative, told),
+        heard=Heard.of(frame.subject),
+        sentiment=net(positive, negative, told, heard=heard),
+        negative=share(negative, told, heard=heard),
         scores=_scores(frame),
         unused_scores=count_of(frame.has_score) - count_of(~np.isnan(frame.score)),
         channels=_counted(frame.channel.names, frame.channel.codes),
@@ -418,11 +420,11 @@ def _counted(names: Sequence[str], codes: np.ndarray[Any, np.dtype[np.int64]]) -
 def _scores(frame: Frame) -> tuple[ScoreFigure, ...]:
     found = []
     for at, scale in enumerate(frame.scales):
-        places = frame.score[frame.scale.codes == at]
+        rows = frame.scale.codes == at
+        places, heard = frame.score[rows], Heard.of(frame.subject[rows])
         judged = nps_of(places)
-        nps = net(int((judged > 0).sum()), int((judged < 0).sum()), len(places)) if scale.kind == "nps" else None
-        values = scale.low + places * (scale.high - scale.low)
-        found.append(ScoreFigure(scale.name, scale.is_assumed, mean(values, bounds=(scale.low, scale.high)), nps))
+        nps = net(int((judged > 0).sum()), int((judged < 0).sum()), len(places), heard=heard) if scale.kind == "nps" else None
+        found.append(ScoreFigure(scale.name, scale.is_assumed, mean(places, bounds=(scale.low, scale.high), heard=heard), nps))
     return tuple(found)
 
 
@@ -437,16 +439,15 @@ def _segments(frame: Frame, column: str | None) -> tuple[Segment, ...]:
 
 
 def _segment(name: str, frame: Frame) -> Segment:
-    told = frame.level[~np.isnan(frame.level)]
-    scoped = int(frame.has_scope.sum())
+    told, scored = ~np.isnan(frame.level), ~np.isnan(frame.score)
+    felt, scoped, rated = (Heard.of(frame.subject[rows]) for rows in (told, frame.has_scope, scored))
     scale = frame.scales[0] if len(frame.scales) == 1 else None
-    values = frame.score if scale is None else scale.low + frame.score * (scale.high - scale.low)
     return Segment(
         name,
         len(frame),
-        net(int((told > 0).sum()), int((told < 0).sum()), len(told)),
-        share(int(frame.is_service.sum()), scoped),
-        share(int(frame.is_experience.sum()), scoped),
-        mean(values, bounds=(scale.low, scale.high) if scale else (0.0, 1.0)),
+        net(count_of(frame.level > 0), count_of(frame.level < 0), count_of(told), heard=felt),
+        share(count_of(frame.is_service), count_of(frame.has_scope), heard=scoped),
+        share(count_of(frame.is_experience), count_of(frame.has_scope), heard=scoped),
+        mean(frame.score[scored], bounds=(scale.low, scale.high) if scale else (0.0, 1.0), heard=rated),
         scale.name if scale else POOLED,
     )

@@ -23,6 +23,7 @@ from vocservice.reporting.saying import said
 from vocservice.reporting.scope import Cause, Rung, cells_of, climbed
 from vocservice.reporting.stats import benjamini_hochberg
 from vocservice.reporting.themes import Grouped, grouped, matrix_of
+from vocservice.reporting.voices import Heard
 
 RUNGS = 10
 MADE_OF = 500
@@ -179,7 +180,7 @@ def _cause(halves: _Halves, seen: _Seen, words: tuple[str, ...], region: Region)
     days = frame.day[held]
     made = Cause(
         words=words, records=len(held), customers=distinct(subjects), known_customers=distinct(subjects[frame.has_subject[held]]),
-        weeks=distinct((days[days > 0] - 1) // 7), share=share(len(held), len(seen.looked)),
+        weeks=distinct((days[days > 0] - 1) // 7), share=share(len(held), len(seen.looked), heard=Heard.of(frame.subject[seen.looked])),
         tested=0, expected=None, ratio=None, p=None, q=None, base="", step="shared",
         ids=tuple(_typical(frame, held, region.distances(seen.vectors[is_held]))), region=region,
     )  # fmt: skip

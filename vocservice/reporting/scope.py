@@ -23,6 +23,7 @@ from vocservice.reporting.regions import Region
 from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg
 from vocservice.reporting.terms import words_of
+from vocservice.reporting.voices import Heard, heard_in
 
 KEYS = ("service_complaint", "experience_issue", "both", "neither")
 CUSTOMERS = 5
@@ -160,9 +161,15 @@ class Unfixed:
 
 @dataclass(frozen=True, slots=True)
 class ScopeFigures:
-    """Everything about scope; `withheld` are records whose scope was not given and which no share counts."""
+    """Everything about scope.
+
+    Attributes:
+        n, heard: records that have a scope, and who is behind them.
+        withheld: records whose scope was not given; no share counts them.
+    """
 
     n: int
+    heard: Heard
     withheld: int
     shares: Mapping[str, Estimate]
     weeks: tuple[Week, ...]
@@ -184,10 +191,11 @@ def scope_figures(
         least: how many records a figure needs.
         mended: what the issues of a workspace say was mended.
     """
-    n = count_of(frame.has_scope)
-    shares = {key: share(count_of(frame.scope.is_name(key)), n, least=least) for key in KEYS}
+    n, heard = count_of(frame.has_scope), Heard.of(frame.subject[frame.has_scope])
+    shares = {key: share(count_of(frame.scope.is_name(key)), n, heard=heard, least=least) for key in KEYS}
     return ScopeFigures(
         n=n,
+        heard=heard,
         withheld=len(frame) - n,
         shares=shares,
         weeks=weeks_of(frame, least=least),
@@ -209,7 +217,8 @@ def weeks_of(frame: Frame, *, least: int = MIN_N) -> tuple[Week, ...]:
     first = max(earliest, last - MAX_WEEKS + 1)
     slots = ((week - earliest) * width + frame.scope.codes)[dated]
     table = np.bincount(slots, minlength=(last - earliest + 1) * width).reshape(-1, width)
-    return tuple(_week(week, counts, frame, least) for week, counts in enumerate(table[first - earliest :], first))
+    heard = heard_in((week - earliest)[dated], frame.subject[dated], count=len(table))
+    return tuple(_week(at, table[at - earliest], heard[at - earliest], frame, least) for at in range(first, last + 1))
 
 
 def monday_of(week: int) -> date:
@@ -222,7 +231,8 @@ def owners_of(frame: Frame, *, least: int = MIN_N) -> tuple[Owner, ...]:
 
     A complaint that blames no factor counts for the owner of its scope.
     """
-    found = [_owner(frame, key, name, mask, least) for key, name, mask in _owned(frame)]
+    heard = Heard.of(frame.subject)
+    found = [_owner(frame, key, name, mask, heard, least) for key, name, mask in _owned(frame)]
     return tuple(sorted(found, key=lambda owner: (-owner.records, owner.key)))
 
 
@@ -230,10 +240,10 @@ def metrics_of(frame: Frame, *, least: int = MIN_N) -> tuple[Metric, ...]:
     """Each metric by the records that blame a factor which moves it."""
     negative = frame.factors == NEGATIVE
     labels = frame.taxonomy["factors"].labels if frame.factor_keys else ()
-    found = []
+    found, heard = [], Heard.of(frame.subject)
     for key, name in frame.taxonomy.metrics.items():
         records = count_of(any_of(negative, (at for at, label in enumerate(labels) if key in label.metrics)))
-        found.append(Metric(key, name, records, share(records, len(frame), least=least)))
+        found.append(Metric(key, name, records, share(records, len(frame), heard=heard, least=least)))
     return tuple(sorted(found, key=lambda metric: (-metric.records, metric.key)))
 
 
@@ -248,7 +258,7 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     made = {cell: _rung(frame, cell, members, customers, len(issues.get(cell, ()))) for cell, members in cells.items()}
     bases = Bases.of(frame.subject, complaints, sides_of(frame, complaints), average_of(cells.values(), complaints, frame.subject))
     found = [_held_against(rung, bases.excess(cells[cell])) if rung.step == "shared" else rung for cell, rung in made.items()]
-    qs = benjamini_hochberg([rung.p for rung in found])
+    qs = benjamini_hochberg([1.0 if rung.p is None else rung.p for rung in found])  # the others were few by the same chance
     said = _Said.of(frame, complaints, rows) if rows else None
     words = [said.common(cell) if said and rung.p is not None else () for rung, cell in zip(found, cells, strict=True)]
     named = (replace(rung, words=own) for rung, own in zip(found, words, strict=True))
@@ -269,7 +279,8 @@ def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N, mended: Sequence[
     named = tuple(cell for cell in keyed if not is_handling(*cell[:2], frame.taxonomy))
     ids = _ids(frame, np.flatnonzero(mask))
     counts = count_of(frame.outcome.codes >= 0), count_of(resolved), count_of(mask)
-    return Unfixed(*counts, share(counts[2], counts[1], least=least), named, ids, count_of(fixed))
+    part = share(counts[2], counts[1], heard=Heard.of(frame.subject[resolved]), least=least)
+    return Unfixed(*counts, part, named, ids, count_of(fixed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,10 +334,10 @@ def _evidence_words(row: Row, factor: str) -> frozenset[str]:
     return frozenset(word for piece in pieces for word in words_of(piece) if len(word) >= _LONG and word not in _COMMON)
 
 
-def _week(week: int, counts: Ints, frame: Frame, least: int) -> Week:
+def _week(week: int, counts: Ints, heard: Heard, frame: Frame, least: int) -> Week:
     by_key = {key: int(counts[at]) for at, key in enumerate(frame.scope.names)}
     n, both = int(counts.sum()), by_key.get("both", 0)
-    shares = (share(count, n, least=least) for count in (*(by_key.get(key, 0) + both for key in KEYS[:2]), both))
+    shares = (share(count, n, heard=heard, least=least) for count in (*(by_key.get(key, 0) + both for key in KEYS[:2]), both))
     return Week(monday_of(week), n, by_key, *shares)
 
 
@@ -342,14 +353,14 @@ def _owned(frame: Frame) -> Iterator[tuple[str, str, Bools]]:
         yield key, name, blamed
 
 
-def _owner(frame: Frame, key: str, name: str, mask: Bools, least: int) -> Owner:
+def _owner(frame: Frame, key: str, name: str, mask: Bools, heard: Heard, least: int) -> Owner:
     own = [at for at, factor in enumerate(frame.factor_keys) if frame.owner_of(factor) == key]
     counts = [count_of(frame.factors[:, at] == NEGATIVE) for at in own]
     main = frame.factor_keys[own[int(np.argmax(counts))]] if any(counts) else None
     blamed = [frame.factor_keys[at] for at, count in zip(own, counts, strict=True) if count]
     metrics = tuple(dict.fromkeys(metric for factor in blamed for metric in frame.taxonomy["factors"][factor].metrics))
     records, service, experience = map(count_of, (mask, mask & frame.is_service, mask & frame.is_experience))
-    return Owner(key, name, records, share(records, len(frame), least=least), service, experience, main, metrics)
+    return Owner(key, name, records, share(records, len(frame), heard=heard, least=least), service, experience, main, metrics)
 
 
 def _blamed(frame: Frame, among: Bools) -> Mapping[tuple[int, int], Ints]:

@@ -36,32 +36,26 @@ def net_interval(positive: float, negative: float, n: float) -> tuple[float, flo
     return max(centre - half, -1.0), min(centre + half, 1.0)
 
 
-def difference_interval(hits_a: float, n_a: float, hits_b: float, n_b: float) -> tuple[float, float]:
-    """Interval of share b - share a (Newcombe 1998, method 10)."""
-    (low_a, high_a), (low_b, high_b) = wilson(hits_a, n_a), wilson(hits_b, n_b)
-    return interval_from_both((hits_a / n_a, low_a, high_a), (hits_b / n_b, low_b, high_b))
-
-
 def interval_from_both(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float]:
-    """Interval of b - a, each given with its own low and high (Zou and Donner 2008)."""
+    """Interval of b - a, each given with its own low and high (Zou and Donner 2008; of two shares, Newcombe 1998, method 10)."""
     change = b[0] - a[0]
     return change - math.hypot(b[0] - b[1], a[2] - a[0]), change + math.hypot(b[2] - b[0], a[0] - a[1])
 
 
-def mean_interval(values: Floats, bounds: tuple[float, float]) -> tuple[float, float]:
-    """Interval of a mean by Student's t (Student 1908), wider than the normal one where values are few; NaN for fewer than two.
+def t_interval(middle: float, variance: float, n: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Interval of a mean by Student's t (Student 1908), wider than the normal one where values are few.
 
     Args:
+        middle, variance: of the values.
+        n: as how many they count.
         bounds: the ends of the scale, where the interval ends too. Equal values do not show how far others lie: as many as Wilson's
             interval of none lets expect may lie at either end.
     """
-    if len(values) < 2:
-        return math.nan, math.nan
-    middle, (least, most) = float(values.mean()), bounds
-    if float(np.ptp(values)) == 0:
-        unseen = wilson(0, len(values))[1]
+    least, most = bounds
+    if not variance:
+        unseen = wilson(0, n)[1]
         return middle - unseen * (middle - least), middle + unseen * (most - middle)
-    half = t95(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    half = t95(max(n - 1, 1.0)) * math.sqrt(variance / n)
     return max(middle - half, least), min(middle + half, most)
 
 
@@ -133,21 +127,6 @@ def negative_binomial(mean: float, size: float, *, up_to: int) -> Floats:
     steps = np.log(k + size) - np.log(k + 1) + math.log(mean / (mean + size))
     logs = size * math.log(size / (mean + size)) + np.concatenate(([0.0], np.cumsum(steps)))
     return np.asarray(np.exp(logs))
-
-
-def intraclass(hits: Floats, n: Floats) -> float:
-    """How much shares differ between buckets beyond chance, 0 to 1: moment estimate for beta-binomial counts (Kleinman 1973)."""
-    used = n > 1
-    hits, n = hits[used], n[used]
-    if len(n) < 2:
-        return 0.0
-    total, share = float(n.sum()), float(hits.sum() / n.sum())
-    if share <= 0 or share >= 1:
-        return 0.0
-    found = float((n * (hits / n - share) ** 2).sum())
-    chance = share * (1 - share) * float((1 - n / total).sum())
-    more = share * (1 - share) * float((n * (1 - n / total)).sum() - (1 - n / total).sum())
-    return min(max((found - chance) / more, 0.0), 1.0) if more > 0 else 0.0
 
 
 def chi_square(table: npt.ArrayLike) -> tuple[float, int, float]:

@@ -14,6 +14,7 @@ from vocservice.reporting.clusters import Clusters, Floats, Ints, clustered, spr
 from vocservice.reporting.estimate import Estimate, net, share
 from vocservice.reporting.quotes import Quote
 from vocservice.reporting.terms import Terms, frequency_of, named, term_rows, terms_of, usual
+from vocservice.reporting.voices import Heard
 
 LARGEST = 1500
 MOST = 12
@@ -174,9 +175,10 @@ def theme_of(found: Grouped, group: int, *, least: int) -> Theme | None:
     customers = len(np.unique(found.customers[members]))
     if customers < least:
         return None
-    levels = [level for at in members if (level := found.said[at].level) is not None]
-    mood = net(sum(level > 0 for level in levels), sum(level < 0 for level in levels), len(levels))
-    part = share(len(members), len(found.said))
+    felt = [at for at in members if found.said[at].level is not None]
+    levels = [found.said[at].level or 0 for at in felt]
+    mood = net(sum(level > 0 for level in levels), sum(level < 0 for level in levels), len(levels), heard=Heard.of(found.customers[felt]))
+    part = share(len(members), len(found.said), heard=Heard.of(found.customers))
     near = tuple(found.nearest(group))
     typical, quotes = tuple(one.id for one in near[:QUOTES]), tuple(quotes_of(near))
     name = found.name(group, least=least)

@@ -1,41 +1,32 @@
 """A frame with days in, series by week and by day out: what stands out, what of a change is the channels', where model or labels changed.
 
-Days are tested against the same weekday of the weeks before, weeks against the weeks before, moved as the same weeks moved a
-year ago where there is such a year; the expected range grows where there are few records, and where the past itself went up and down.
+Days are held against the same weekday of the weeks before, weeks against the weeks before, moved as the same weeks moved a
+year ago where there is such a year. Points count records; intervals, ranges and tests know how many customers made them.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from vocservice.reporting.estimate import MIN_N, Estimate, share
-from vocservice.reporting.frame import NEGATIVE, Bools, Codes, Frame
-from vocservice.reporting.stats import benjamini_hochberg, beta_binomial, intraclass, negative_binomial
+from vocservice.reporting.estimate import MIN_N, Estimate, mean_of, net, share
+from vocservice.reporting.expected import Expected, History, Season, expected_count, expected_value
+from vocservice.reporting.frame import Bools, Codes, Floats, Frame
+from vocservice.reporting.measures import BOTH, NET, Figure, Kind, Measure, is_own, measures_of
+from vocservice.reporting.slots import MAX_BUCKETS, Bucket, Crowd, Seen, Slots
+from vocservice.reporting.stats import benjamini_hochberg
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Bucket = Literal["day", "week"]
-Figure = Callable[[Frame], tuple[npt.NDArray[Any], Bools]]
-"""Of each row its value, and whether it has one."""
 
+RECORDS = "records"
+DRAWN = (RECORDS, "negative sentiment", NET, "service complaints", "experience issues", BOTH)
 TRAILING_WEEKS = 8
-MIN_TRAILING = 4
-MIN_TRAILING_N = 30
-MIN_BUCKET_N = 10
 CLEAR_Q = 0.05
 YEAR_WEEKS = 52
-MIN_SEASON = 30
-MOST_SEASON = 4.0
-MAX_BUCKETS: Mapping[Bucket, int] = {"week": 104, "day": 91}
-DAYS: Mapping[Bucket, int] = {"week": 7, "day": 1}
 BUCKETS: Sequence[Bucket] = ("week", "day")
 NOT_TOLD = "not told"
-BOTH = "both at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +36,10 @@ class Point:
     Attributes:
         start: the day, or the Monday.
         is_partial: the data begin or end within it, or it is not over.
-        hits, n: the figure's records and all that it is a share of.
-        share: with its interval.
-        low, high: where 95 in 100 such shares would lie, by the weeks before; null when there are too few.
+        hits, n: records that a share counts and all that it is a share of; of any other figure both are the records that it is made of.
+        customers: who made these.
+        estimate: the figure with its interval; of a number of records nothing but n.
+        low, high: where 95 in 100 such figures would lie, by the weeks before; null when there are too few.
         q: of the test against them.
         verdict: high, low, usual, or unknown.
     """
@@ -56,25 +48,38 @@ class Point:
     is_partial: bool
     hits: int
     n: int
-    share: Estimate
+    customers: int
+    estimate: Estimate
     low: float | None = None
     high: float | None = None
     p: float | None = None
     q: float | None = None
     verdict: str = "unknown"
 
+    @property
+    def is_odd(self) -> bool:
+        """Whether it stands out."""
+        return self.verdict in ("high", "low")
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A figure over time; of `records` (the volume) the points count, of all others they are shares."""
+    """A figure over time, within the ends of its scale; a count has none."""
 
     figure: str
     bucket: Bucket
+    kind: Kind
+    bounds: tuple[float, float] | None
     points: tuple[Point, ...]
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether the page has a chart of it; else it is in the tables alone."""
+        return self.figure in DRAWN or is_own(self.figure)
+
+    @property
     def anomalies(self) -> tuple[Point, ...]:
-        return tuple(point for point in self.points if point.verdict in ("high", "low"))
+        return tuple(point for point in self.points if point.is_odd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +141,10 @@ def dates_of(frame: Frame, *, today: date) -> Dates:
     return Dates(len(past), int((frame.day == 0).sum()), int((frame.day > today.toordinal()).sum()), *bounds)
 
 
-def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
-    """The shares that are followed: name to hits and to the records that they are a share of."""
-    everything = np.ones(len(frame), dtype=bool)
-    told = ~np.isnan(frame.level)
-    negative = frame.level < 0
-    figures = {"negative sentiment": (negative, told), "service complaints": (frame.is_service, frame.has_scope)}
-    figures |= {"experience issues": (frame.is_experience, frame.has_scope), BOTH: (frame.scope.is_name("both"), frame.has_scope)}
-    figures |= {f"{key}-": (frame.factors[:, at] == NEGATIVE, everything) for at, key in enumerate(frame.factor_keys)}
-    return figures | {f"flag {key}": (frame.flags[:, at], everything) for at, key in enumerate(frame.flag_keys)}
-
-
 def series_of(
     frame: Frame, *, buckets: Sequence[Bucket] = BUCKETS, whole_until: date | None = None, is_live: bool = False
 ) -> tuple[Series, ...]:
-    """Volume and every followed share by week and by day, tested; q is corrected over all points of all series.
+    """Volume and every followed figure by week and by day, tested; q is corrected over all points of all series.
 
     Args:
         frame: the records.
@@ -171,10 +165,14 @@ def _series(frame: Frame, bucket: Bucket, last: int, end: int) -> Iterator[Serie
     """Not tested over all yet. Of days only the records of those shown are looked at."""
     if bucket == "day":
         frame = frame.take(frame.day > frame.day.max() - MAX_BUCKETS[bucket])
-    slots = _Slots.of(frame.day, bucket, last, end)
-    yield Series("records", bucket, tuple(_volume(slots, bucket)))
-    for name, (hits, among) in figures_of(frame).items():
-        yield Series(name, bucket, tuple(_points(slots, hits, among, bucket)))
+    slots, crowds = Slots.of(frame.day, bucket, last, end), dict[int, Crowd]()
+    everyone = Crowd.of(slots, np.ones(len(frame), dtype=bool), frame.subject)
+    yield Series(RECORDS, bucket, "count", None, tuple(_volume(slots, everyone.seen(np.ones(len(frame))))))
+    held = list(measures_of(frame))  # so that the mask of each keeps its id
+    for name, measure in held:
+        among = id(measure.among)
+        crowds[among] = crowds.get(among) or Crowd.of(slots, measure.among, frame.subject)
+        yield Series(name, bucket, measure.kind, measure.bounds, tuple(_points(slots, crowds[among], measure)))
 
 
 def kitagawa(figure: str, before: tuple[Floats, Codes], after: tuple[Floats, Codes]) -> Split | None:
@@ -208,115 +206,65 @@ def handovers_of(frame: Frame) -> tuple[Handover, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Slots:
-    """The place of each record in time: slot number by record, how many slots, and their bounds."""
-
-    of_record: Ints
-    count: int
-    first: int
-    days: tuple[int, int]
-
-    @classmethod
-    def of(cls, day: Ints, bucket: Bucket, last: int, whole_until: int) -> "_Slots":
-        """Slots up to a day, that of the last record or later."""
-        number, end = (day - 1) // DAYS[bucket], (last - 1) // DAYS[bucket]
-        first = max(int(number.min()), end - MAX_BUCKETS[bucket] + 1)
-        return cls(number - first, end - first + 1, first, (int(day.min()), min(last, whole_until)))
-
-    def counts(self, mask: Bools) -> Floats:
-        kept = mask & (self.of_record >= 0)
-        return np.bincount(self.of_record[kept], minlength=self.count).astype(np.float64)
-
-    def start(self, at: int, bucket: Bucket) -> date:
-        return date.fromordinal((self.first + at) * DAYS[bucket] + 1)
-
-    def is_partial(self, at: int, bucket: Bucket) -> bool:
-        start = self.start(at, bucket).toordinal()
-        return start < self.days[0] or start + DAYS[bucket] - 1 > self.days[1]
-
-
 def _past(at: int, bucket: Bucket) -> list[int]:
     """The slots that a slot is held against: the weeks before, or the same weekday of the weeks before."""
     step = 1 if bucket == "week" else 7
     return [slot for slot in range(at - step, at - step * TRAILING_WEEKS - 1, -step) if slot >= 0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Season:
-    """How a week stood to the eight before it a year ago: ratio, and the relative variance of that ratio."""
-
-    ratio: float = 1.0
-    variance: float = 0.0
-
-    @classmethod
-    def of(cls, at: int, past: Sequence[int], hits: Floats, n: Floats) -> "_Season":
-        """Of the three weeks around the same week of last year; one and zero where last year is not there or has too little."""
-        around, before = ([slot for slot in slots if slot >= 0] for slots in (_year_ago([at - 1, at, at + 1]), _year_ago(past)))
-        if len(around) < 3 or len(before) < TRAILING_WEEKS or min(hits[around].sum(), hits[before].sum()) < MIN_SEASON:
-            return cls()
-        ratio = (hits[around].sum() / n[around].sum()) / (hits[before].sum() / n[before].sum())
-        return cls(min(max(ratio, 1 / MOST_SEASON), MOST_SEASON), 1 / hits[around].sum() + 1 / hits[before].sum())
+def _year_ago(at: int, bucket: Bucket) -> tuple[list[int], list[int]]:
+    """The three weeks around the same week of last year, and the eight before it; none where not all of them are there."""
+    middle = at - YEAR_WEEKS
+    if bucket == "day" or middle < TRAILING_WEEKS:
+        return [], []
+    return [middle - 1, middle, middle + 1], _past(middle, bucket)
 
 
-def _year_ago(slots: Sequence[int]) -> list[int]:
-    return [slot - YEAR_WEEKS for slot in slots]
+def _points(slots: Slots, crowd: Crowd, measure: Measure) -> Iterator[Point]:
+    low, high = measure.bounds
+    seen, is_share = crowd.seen((measure.values - low) / (high - low)), measure.kind == "share"
+    pasts = [_past(at, slots.bucket) for at in range(slots.count)]
+    history = History.of_shares(seen.voices, seen.customers, pasts)
+    for at, past in enumerate(pasts):
+        n = int(seen.n[at])
+        hits = int(seen.sums[at]) if is_share else n
+        estimate = _estimate(measure, seen, at)
+        point = Point(slots.start(at), slots.is_partial(at), hits, n, int(seen.customers[at]), estimate)
+        found = expected_value(seen, history, at, past, _year_ago(at, slots.bucket), is_share=is_share)
+        yield _held(point, found, measure.bounds)
 
 
-def _points(slots: _Slots, hits: Bools, among: Bools, bucket: Bucket) -> Iterator[Point]:
-    found, n = slots.counts(hits & among), slots.counts(among)
-    for at in range(slots.count):
-        point = Point(slots.start(at, bucket), slots.is_partial(at, bucket), int(found[at]), int(n[at]), share(int(found[at]), int(n[at])))
-        past = [slot for slot in _past(at, bucket) if n[slot]]
-        season = _Season.of(at, past, found, n) if bucket == "week" else _Season()
-        yield _tested(point, found[past], n[past], season)
+def _estimate(measure: Measure, seen: Seen, at: int) -> Estimate:
+    """The figure of a slot, with its interval."""
+    n, total, heard = int(seen.n[at]), float(seen.sums[at]), seen.heard(at)
+    if measure.kind == "share":
+        return share(int(total), n, heard=heard)
+    squares = float(seen.squares[at])
+    if measure.kind == "balance":  # of 0, a half and 1
+        ones = round(2 * squares - total)
+        return net(ones, n - ones - round(4 * (total - squares)), n, heard=heard)
+    return mean_of(total, squares, n, heard=heard, bounds=measure.bounds)
 
 
-def _tested(point: Point, hits: Floats, n: Floats, season: _Season) -> Point:
-    """A point against the shares of the past; the rate is Beta, as sure as the past is long and as spread as the past was."""
-    total = float(n.sum())
-    if point.n < MIN_BUCKET_N or len(n) < MIN_TRAILING or total < MIN_TRAILING_N:
+def _held(point: Point, found: Expected | None, bounds: tuple[float, float]) -> Point:
+    """A point with its range and p, on the scale of its figure."""
+    if found is None:
         return point
-    spread = intraclass(hits, n)
-    rate = min((float(hits.sum()) + 0.5) / (total + 1) * season.ratio, 1 - 0.5 / (total + 1))
-    size = 1 / (1 / (total + 1) + spread / max(1 - spread, 1e-9) + season.variance * rate / (1 - rate))
-    chances = beta_binomial(point.n, rate * size, (1 - rate) * size)
-    low, high = _range(chances)
-    return replace(point, low=low / point.n, high=high / point.n, p=_two_sided(chances, point.hits))
+    low, high = (bounds[0] + end * (bounds[1] - bounds[0]) for end in (found.low, found.high))
+    return replace(point, low=low, high=high, p=found.p)
 
 
-def _volume(slots: _Slots, bucket: Bucket) -> Iterator[Point]:
+def _volume(slots: Slots, seen: Seen) -> Iterator[Point]:
     """Counts; a week or day that is cut off is not tested, nor part of the past."""
-    counts = slots.counts(np.ones(len(slots.of_record), dtype=bool))
-    whole = np.array([not slots.is_partial(at, bucket) for at in range(slots.count)], dtype=np.float64)
-    for at in range(slots.count):
-        point = Point(slots.start(at, bucket), slots.is_partial(at, bucket), int(counts[at]), int(counts[at]), Estimate(int(counts[at])))
-        past = [slot for slot in _past(at, bucket) if whole[slot]]
-        season = _Season.of(at, past, counts * whole, whole) if bucket == "week" else _Season()
-        yield point if point.is_partial else _tested_volume(point, counts[past], season)
-
-
-def _tested_volume(point: Point, past: Floats, season: _Season) -> Point:
-    """A count against the counts of the past, a gamma-Poisson of their mean and spread."""
-    if len(past) < MIN_TRAILING or past.sum() < MIN_TRAILING_N:
-        return point
-    mean, variance = float(past.mean()), float(past.var(ddof=1))
-    spread = max(variance / mean**2 - 1 / mean, 0.0) + 1 / (mean * len(past)) + season.variance
-    mean *= season.ratio
-    up_to = int(max(point.n, mean + 12 * math.sqrt(mean + spread * mean**2))) + 10
-    chances = negative_binomial(mean, 1 / spread, up_to=up_to)
-    low, high = _range(chances)
-    return replace(point, low=float(low), high=float(high), p=_two_sided(chances, point.n))
-
-
-def _range(chances: Floats) -> tuple[int, int]:
-    """The middle 95 in 100."""
-    sums = np.cumsum(chances)
-    return int(np.searchsorted(sums, 0.025)), int(np.searchsorted(sums, 0.975))
-
-
-def _two_sided(chances: Floats, hits: int) -> float:
-    return min(2 * min(float(chances[: hits + 1].sum()), float(chances[hits:].sum())), 1.0)
+    whole = [not slots.is_partial(at) for at in range(slots.count)]
+    pasts = [[slot for slot in _past(at, slots.bucket) if whole[slot]] for at in range(slots.count)]
+    history = History.of_counts(seen.n, [past if whole[at] else [] for at, past in enumerate(pasts)])
+    for at, past in enumerate(pasts):
+        n = int(seen.n[at])
+        point = Point(slots.start(at), not whole[at], n, n, int(seen.customers[at]), Estimate(n))
+        around, before = (seen.n[slots] for slots in _year_ago(at, slots.bucket))
+        season = Season.of_counts(around, before)
+        yield point if point.is_partial else _held(point, expected_count(seen.n, history, at, past, season), (0.0, 1.0))
 
 
 def _corrected(found: Sequence[Series]) -> Iterator[Series]:
@@ -328,8 +276,7 @@ def _corrected(found: Sequence[Series]) -> Iterator[Series]:
 def _judged(point: Point, q: float) -> Point:
     if point.p is None or point.low is None or point.high is None:
         return point
-    middle = (point.low + point.high) / 2
-    seen = point.hits / point.n if point.share.is_known else point.hits
+    middle, seen = (point.low + point.high) / 2, point.n if point.estimate.value is None else point.estimate.value
     verdict = "usual" if q > CLEAR_Q else "high" if seen > middle else "low"
     return replace(point, q=q, verdict=verdict)
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 
 from vocservice.reporting.drivers import NPS, YES_TO, Driver, Term
 from vocservice.reporting.estimate import Estimate
-from vocservice.reporting.followed import is_share
 from vocservice.reporting.journey import Change, Shift, Tested
+from vocservice.reporting.measures import Kind, is_share, scale_in
+from vocservice.reporting.plural import plural
+from vocservice.reporting.trends import Point, Series
 from vocservice.taxonomy import Taxonomy
 
 POLARITY_NAMES: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
@@ -92,6 +94,37 @@ def _said(found: Estimate, say: Callable[[float], str], end: Callable[[float], s
     return f"{say(found.value)} ({low} to {high})" + (f", n = {found.n}" if has_n else "")
 
 
+def value_text(series: Series, point: Point) -> str:
+    """A day or week with its interval and n, and how many customers made it where they are fewer."""
+    says = {"count": _count_text, "share": share_text, "balance": net_text, "mean": mean_text}[series.kind]
+    return says(point.estimate) + (f" of {plural(point.customers, 'customer')}" if point.customers < point.n else "")
+
+
+def expected_text(series: Series, point: Point) -> str:
+    """Where 95 in 100 such points would lie; blank where too little is known."""
+    if point.low is None or point.high is None:
+        return ""
+    if series.kind == "share":
+        return f"expected {100 * point.low:.0f} to {percent(point.high)}"
+    say = signed if series.kind == "balance" else number
+    digits = 0 if series.kind == "count" else 2
+    return f"expected {say(point.low, digits)} to {say(point.high, digits)}"
+
+
+def level_text(kind: Kind, found: Estimate) -> str:
+    """A balance or a mean with its interval and n."""
+    return net_text(found) if kind == "balance" else mean_text(found)
+
+
+def _count_text(found: Estimate) -> str:
+    return f"n = {found.n}"
+
+
+def series_title(taxonomy: Taxonomy, series: Series) -> str:
+    """What a series shows."""
+    return f"{figure_name(taxonomy, series.figure)} by {series.bucket}"
+
+
 def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
     """The name of a label for people; the key itself where the taxonomy has none."""
     if key is None:
@@ -118,6 +151,8 @@ def figure_name(taxonomy: Taxonomy, figure: str) -> str:
         return label_of(taxonomy, "flags", key)
     if kind == "stage":
         return f"Negative records at {label_of(taxonomy, 'stages', key.removesuffix('-'))}"
+    if scale := scale_in(figure):
+        return f"Mean {scale_name(scale)}"
     if figure.endswith("-"):
         return f"{label_of(taxonomy, 'factors', figure.removesuffix('-'))}, {POLARITY_NAMES['-']}"
     return figure[:1].upper() + figure[1:]

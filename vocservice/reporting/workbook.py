@@ -1,8 +1,7 @@
 """A report in, an Excel workbook out: native charts, one native table a sheet, numbers as numbers, text always as text."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from vocservice.reporting import words
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.journey import Tested
 from vocservice.reporting.quotes import shown
-from vocservice.reporting.report import DRAWN, Report
-from vocservice.reporting.trends import BUCKETS
+from vocservice.reporting.report import Report
+from vocservice.reporting.trends import RECORDS
 
 Value = str | float | int | None
 _OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": False}
@@ -28,7 +27,8 @@ _DEFINED: Mapping[str, str] = {
     "Headlines": "net", "Journey": "place", "Stages": "net", "Factors": "net", "Scope": "scope", "Owners": "owner", "Metrics": "owner",
     "Weeks": "scope", "Ladder": "ladder", "Causes of the ladder": "ladder", "Unfixed": "unfixed", "Drivers": "drivers", "Trends": "odd",
     "Changes": "changes",
-    "Changes of groups": "changes", "Side by side": "changes", "Causes": "causes", "Splits": "causes", "Segments": "segment",
+    "Changes of groups": "changes", "Side by side": "changes", "Levels": "changes",
+    "Causes": "causes", "Splits": "causes", "Segments": "segment",
     "Quotes": "quotes",
 }  # fmt: skip
 _INTERVAL = ("value", "low", "high", "n")
@@ -75,7 +75,7 @@ def write_workbook(report: Report, path: Path) -> None:
         charts = workbook.add_worksheet("Charts")
         for number, sheet in enumerate(sheets.values(), 2):
             _write(workbook.add_worksheet(sheet.name), sheet, number)
-        _write_charts(workbook, charts, sheets)
+        _write_charts(workbook, charts, _drawings(report, sheets))
 
 
 def sheets_of(report: Report) -> Iterator[Sheet]:
@@ -176,10 +176,10 @@ def _drivers(report: Report) -> Iterator[Sheet]:
 
 
 def _trends(report: Report) -> Iterator[Sheet]:
-    columns = ("figure", "bucket", "start", "cut off", "hits", "n", "share", "low", "high", "expected low", "expected high", "q", "verdict")
-    yield Sheet("Trends", columns, [
-        (series.figure, series.bucket, point.start.isoformat(), "yes" if point.is_partial else "no", point.hits, point.n,
-         *_parts(point.share)[:3], point.low, point.high, point.q, point.verdict)
+    columns = ("figure", "bucket", "kind", "start", "cut off", "hits", "n", "customers", "value", "low", "high")
+    yield Sheet("Trends", (*columns, "expected low", "expected high", "q", "verdict"), [
+        (series.figure, series.bucket, series.kind, point.start.isoformat(), "yes" if point.is_partial else "no", point.hits, point.n,
+         point.customers, *_parts(point.estimate)[:3], point.low, point.high, point.q, point.verdict)
         for series in report.series for point in series.points])  # fmt: skip
 
 
@@ -191,6 +191,8 @@ def _changes(report: Report) -> Iterator[Sheet]:
     yield Sheet("Changes of groups", ("stage", "group", *columns), [(one.stage, one.factor, *_tested(one)) for one in groups])
     shifts = report.comparison.shifts if report.comparison else ()
     yield Sheet("Side by side", ("kind", "key", *columns), [(one.kind, one.key, *_tested(one)) for one in shifts])
+    levels = report.comparison.levels if report.comparison else ()
+    yield Sheet("Levels", ("kind", "figure", *columns), [(one.kind, one.key, *_tested(one)) for one in levels])
     yield Sheet("Causes", ("figure", "part", *_INTERVAL, "note"), [
         (one.figure, name, *_parts(part), note) for one in report.causes
         for name, part, note in (("change", one.change, ""), *((cause.name, cause.part, cause.note) for cause in one.causes))])  # fmt: skip
@@ -223,7 +225,7 @@ def _write_contents(worksheet: Worksheet, sheets: Sequence[Sheet]) -> None:
     worksheet.set_column(0, 2, 18)
 
 
-def _drawings(sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
+def _drawings(report: Report, sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
     """The charts of the page that a spreadsheet can draw by itself from its tables."""
     scope, drivers, trends = sheets["Scope"], sheets["Drivers"], sheets["Trends"]
     if any(row[1] is not None for row in scope.rows):
@@ -232,15 +234,15 @@ def _drawings(sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
         first = sum(row[0] == drivers.rows[0][0] for row in drivers.rows)
         last = min(first, _CHARTED_DRIVERS)
         yield Drawing("What moves the score", "bar", drivers, 1, last, "said", "impact", ("low", "high"))
-    for figure, bucket in product(DRAWN, BUCKETS):
-        lines = [at for at, row in enumerate(trends.rows, 1) if row[:2] == (figure, bucket)]
+    for series in (one for one in report.series if one.is_drawn):
+        lines = [at for at, row in enumerate(trends.rows, 1) if row[:2] == (series.figure, series.bucket)]
         if len(lines) > 1:
-            values = "n" if figure == "records" else "share"
-            yield Drawing(f"{figure.capitalize()} by {bucket}", "line", trends, lines[0], lines[-1], "start", values)
+            values = "n" if series.figure == RECORDS else "value"
+            yield Drawing(words.series_title(report.taxonomy, series), "line", trends, lines[0], lines[-1], "start", values)
 
 
-def _write_charts(workbook: xlsxwriter.Workbook, worksheet: Worksheet, sheets: Mapping[str, Sheet]) -> None:
-    for at, drawing in enumerate(_drawings(sheets)):
+def _write_charts(workbook: xlsxwriter.Workbook, worksheet: Worksheet, drawings: Iterable[Drawing]) -> None:
+    for at, drawing in enumerate(drawings):
         chart = workbook.add_chart({"type": drawing.kind})
         chart.add_series(_series(drawing))
         chart.set_title({"name": drawing.title, "name_font": {"size": 12}})

@@ -33,6 +33,7 @@ _HEADLINES = {
     "records": 1,
     "skipped": {},
     "customers": None,
+    "heard": {"customers": 1, "worth": 1.0},
     "transcripts": 1,
     "sentiment": {"n": 1, "value": None, "low": None, "high": None},
     "negative": {"n": 1, "value": None, "low": None, "high": None},

@@ -1,0 +1,101 @@
+"""Days in, the slot of each record in time out; a figure and its records in, what each slot says and by how many customers out."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vocservice.reporting.frame import Bools, Floats, Ints, distinct
+from vocservice.reporting.voices import Heard
+
+Bucket = Literal["day", "week"]
+DAYS: dict[Bucket, int] = {"week": 7, "day": 1}
+MAX_BUCKETS: dict[Bucket, int] = {"week": 104, "day": 91}
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The place of each record in time: slot number by record, how many slots, and their bounds."""
+
+    bucket: Bucket
+    of_record: Ints
+    count: int
+    first: int
+    days: tuple[int, int]
+
+    @classmethod
+    def of(cls, day: Ints, bucket: Bucket, last: int, whole_until: int) -> "Slots":
+        """Slots up to a day, that of the last record or later."""
+        number, end = (day - 1) // DAYS[bucket], (last - 1) // DAYS[bucket]
+        first = max(int(number.min()), end - MAX_BUCKETS[bucket] + 1)
+        return cls(bucket, number - first, end - first + 1, first, (int(day.min()), min(last, whole_until)))
+
+    def start(self, at: int) -> date:
+        """Its first day."""
+        return date.fromordinal((self.first + at) * DAYS[self.bucket] + 1)
+
+    def is_partial(self, at: int) -> bool:
+        """Whether the data begin or end within it."""
+        start = self.start(at).toordinal()
+        return start < self.days[0] or start + DAYS[self.bucket] - 1 > self.days[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A figure in each slot, its values from 0 to 1; (slots,).
+
+    Attributes:
+        n, sums, squares: its records, and the sum of their values and of the squares of these.
+        customers, voices: who made them, and the sum of their values where each counts once, by the mean of its own.
+        worth: as how many records of one customer each they count (`Heard`).
+        spread: sum of squares of what customers say about their mean.
+    """
+
+    n: Floats
+    sums: Floats
+    squares: Floats
+    customers: Floats
+    voices: Floats
+    worth: Floats
+    spread: Floats
+
+    def heard(self, at: int) -> Heard:
+        """Who is behind a slot."""
+        return Heard(int(self.customers[at]), float(self.worth[at]))
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Who speaks in each slot: rows that count, slot and pair (of a slot and a customer) of each; slot and size of each pair."""
+
+    rows: Bools
+    slot: Ints
+    pair: Ints
+    pair_slot: Ints
+    size: Floats
+    count: int
+
+    @classmethod
+    def of(cls, slots: Slots, among: Bools, subject: Ints) -> "Crowd":
+        """Of the records that have a figure."""
+        rows = among & (slots.of_record >= 0)
+        slot, who = slots.of_record[rows].astype(np.int64), subject[rows]
+        if distinct(who) == len(who):  # most often: a customer a record
+            return cls(rows, slot, np.arange(len(who)), slot, np.ones(len(who)), slots.count)
+        width = int(who.max(initial=0)) + 1
+        pairs, pair, size = np.unique(slot * width + who, return_inverse=True, return_counts=True)
+        return cls(rows, slot, pair, pairs // width, size.astype(np.float64), slots.count)
+
+    def seen(self, values: npt.NDArray[Any]) -> Seen:
+        """What they say, given the value of every row."""
+        told = values[self.rows].astype(np.float64)
+        own = np.bincount(self.pair, told, len(self.size)) / self.size
+        n, sums, squares = (self._by(self.slot, weights) for weights in (None, told, told * told))
+        customers, voices, about = (self._by(self.pair_slot, weights) for weights in (None, own, own * own))
+        worth = n * n / np.maximum(self._by(self.pair_slot, self.size * self.size), 1.0)
+        return Seen(n, sums, squares, customers, voices, worth, np.maximum(about - voices**2 / np.maximum(customers, 1.0), 0.0))
+
+    def _by(self, slot: Ints, weights: Floats | None) -> Floats:
+        return np.bincount(slot, weights, self.count).astype(np.float64)
