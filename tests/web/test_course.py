@@ -191,7 +191,7 @@ def test_a_cause_whose_issue_is_closed_is_fixed_on_the_page_in_the_queue_and_on_
         words = page.partition("Experience fixed? ")[2].partition(" Why they had")[0]
         is_listed = any("data-line" in link for link in browser.page("/desk?unfixed=1").all("a"))
         counts = [record[-8:] in browser.page(f"{recovered}&fixed={name}").words for name in ("no", "yes")]
-        return words, is_listed, counts, " ".join(browser.page("/workbench").words.split()).partition("Where support helped")[2]
+        return words, is_listed, counts, " ".join(browser.page("/workbench").words.split()).partition("Support helped the customer")[2]
 
     words, is_listed, counts, section = told()
     assert words.startswith("no: the cause") and "Issue" not in words and is_listed and counts == [True, False]

@@ -38,11 +38,9 @@ class Measure:
 
 def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
     """The shares that are followed: name to hits and to the records that they are a share of."""
-    everything = np.ones(len(frame), dtype=bool)
-    told = ~np.isnan(frame.level)
-    negative = frame.level < 0
-    figures = {"negative sentiment": (negative, told), "service complaints": (frame.is_service, frame.has_scope)}
-    figures |= {"experience issues": (frame.is_experience, frame.has_scope), BOTH: (frame.scope.is_name("both"), frame.has_scope)}
+    everything, scoped, told = np.ones(len(frame), dtype=bool), frame.has_scope, ~np.isnan(frame.level)
+    figures = {"negative sentiment": (frame.level < 0, told), "service complaints": (frame.is_service, scoped)}
+    figures |= {"experience issues": (frame.is_experience, scoped), BOTH: (frame.scope.is_name("both"), scoped)}
     figures |= {f"{key}-": (frame.factors[:, at] == NEGATIVE, everything) for at, key in enumerate(frame.factor_keys)}
     return figures | {f"flag {key}": (frame.flags[:, at], everything) for at, key in enumerate(frame.flag_keys)}
 

@@ -68,34 +68,51 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Who speaks in each slot: rows that count, slot and pair (of a slot and a customer) of each; slot and size of each pair."""
+    """Who speaks in each slot.
+
+    Attributes:
+        rows: (n,) records that count.
+        slot, pair: of each of these, its slot, and its pair of a slot and a customer.
+        pair_slot, size: of each pair, its slot and how many records it has.
+        n, customers, worth: of each slot, as `Seen` has them.
+    """
 
     rows: Bools
     slot: Ints
     pair: Ints
     pair_slot: Ints
     size: Floats
-    count: int
+    n: Floats
+    customers: Floats
+    worth: Floats
 
     @classmethod
     def of(cls, slots: Slots, among: Bools, subject: Ints) -> "Crowd":
         """Of the records that have a figure."""
         rows = among & (slots.of_record >= 0)
         slot, who = slots.of_record[rows].astype(np.int64), subject[rows]
+        n = _by(slot, None, slots.count)
         if distinct(who) == len(who):  # most often: a customer a record
-            return cls(rows, slot, np.arange(len(who)), slot, np.ones(len(who)), slots.count)
+            return cls(rows, slot, np.arange(len(who)), slot, np.ones(len(who)), n, n, n)
         width = int(who.max(initial=0)) + 1
-        pairs, pair, size = np.unique(slot * width + who, return_inverse=True, return_counts=True)
-        return cls(rows, slot, pair, pairs // width, size.astype(np.float64), slots.count)
+        pairs, pair, found = np.unique(slot * width + who, return_inverse=True, return_counts=True)
+        pair_slot, size = pairs // width, found.astype(np.float64)
+        worth = n * n / np.maximum(_by(pair_slot, size * size, slots.count), 1.0)
+        return cls(rows, slot, pair, pair_slot, size, n, _by(pair_slot, None, slots.count), worth)
 
     def seen(self, values: npt.NDArray[Any]) -> Seen:
         """What they say, given the value of every row."""
-        told = values[self.rows].astype(np.float64)
-        own = np.bincount(self.pair, told, len(self.size)) / self.size
-        n, sums, squares = (self._by(self.slot, weights) for weights in (None, told, told * told))
-        customers, voices, about = (self._by(self.pair_slot, weights) for weights in (None, own, own * own))
-        worth = n * n / np.maximum(self._by(self.pair_slot, self.size * self.size), 1.0)
-        return Seen(n, sums, squares, customers, voices, worth, np.maximum(about - voices**2 / np.maximum(customers, 1.0), 0.0))
+        count, told = len(self.n), values[self.rows].astype(np.float64)
+        sums = _by(self.slot, told, count)
+        squares = sums if values.dtype == bool else _by(self.slot, told * told, count)
+        voices, about = sums, squares
+        if len(self.size) < len(told):
+            own = np.bincount(self.pair, told, len(self.size)) / self.size
+            voices, about = _by(self.pair_slot, own, count), _by(self.pair_slot, own * own, count)
+        spread = np.maximum(about - voices**2 / np.maximum(self.customers, 1.0), 0.0)
+        return Seen(self.n, sums, squares, self.customers, voices, self.worth, spread)
 
-    def _by(self, slot: Ints, weights: Floats | None) -> Floats:
-        return np.bincount(slot, weights, self.count).astype(np.float64)
+
+def _by(slot: Ints, weights: Floats | None, count: int) -> Floats:
+    """Records, or the sum of their weights, in each slot."""
+    return np.bincount(slot, weights, count).astype(np.float64)

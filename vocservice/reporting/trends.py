@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 
 from vocservice.reporting.estimate import MIN_N, Estimate, mean_of, net, share
 from vocservice.reporting.expected import Expected, History, Season, expected_count, expected_value
@@ -17,8 +16,6 @@ from vocservice.reporting.frame import Bools, Codes, Floats, Frame
 from vocservice.reporting.measures import BOTH, NET, Figure, Kind, Measure, is_own, measures_of
 from vocservice.reporting.slots import MAX_BUCKETS, Bucket, Crowd, Seen, Slots
 from vocservice.reporting.stats import benjamini_hochberg
-
-Ints = npt.NDArray[np.int64]
 
 RECORDS = "records"
 DRAWN = (RECORDS, "negative sentiment", NET, "service complaints", "experience issues", BOTH)
@@ -221,8 +218,8 @@ def _year_ago(at: int, bucket: Bucket) -> tuple[list[int], list[int]]:
 
 
 def _points(slots: Slots, crowd: Crowd, measure: Measure) -> Iterator[Point]:
-    low, high = measure.bounds
-    seen, is_share = crowd.seen((measure.values - low) / (high - low)), measure.kind == "share"
+    is_share, (low, high) = measure.kind == "share", measure.bounds
+    seen = crowd.seen(measure.values if is_share else (measure.values - low) / (high - low))
     pasts = [_past(at, slots.bucket) for at in range(slots.count)]
     history = History.of_shares(seen.voices, seen.customers, pasts)
     for at, past in enumerate(pasts):
