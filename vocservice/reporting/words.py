@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from vocservice.reporting.drivers import NPS, YES_TO, Driver, Term
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.journey import Change, Shift, Tested
-from vocservice.reporting.measures import Kind, is_share, scale_in
+from vocservice.reporting.measures import is_share, scale_in
 from vocservice.reporting.plural import plural
 from vocservice.reporting.trends import Point, Series
 from vocservice.taxonomy import Taxonomy
@@ -111,7 +111,7 @@ def expected_text(series: Series, point: Point) -> str:
     return f"expected {say(point.low, digits)} to {say(point.high, digits)}"
 
 
-def level_text(kind: Kind, found: Estimate) -> str:
+def level_text(kind: str, found: Estimate) -> str:
     """A balance or a mean with its interval and n."""
     return net_text(found) if kind == "balance" else mean_text(found)
 
