@@ -20,7 +20,6 @@ MIN_BUCKET_N = 10
 MIN_SEASON = 30
 MOST_SEASON = 4.0
 MOST_ODDS = 16.0
-LONGEST = 104  # slots that tell how much a figure varies
 _SURE = 1e-3
 
 
@@ -90,9 +89,10 @@ class History:
         return cls(*np.pad(np.cumsum(rows, axis=0), ((1, 0), (0, 0))).T)
 
     def spread(self, at: int, *, grain: float = 1.0) -> float:
-        """How much a figure varies beyond chance, by the slots before one; a standard error more, for they are few."""
-        first = max(at - LONGEST, 0)
-        squares, chance, ones, told = (float(sums[at] - sums[first]) for sums in (self.squares, self.chance, self.ones, self.told))
+        """How much a figure varies beyond chance, by the slots before one; a standard error more. One if none had a past."""
+        squares, chance, ones, told = (float(sums[at]) for sums in (self.squares, self.chance, self.ones, self.told))
+        if not told:
+            return 1.0
         found = max((squares - grain * chance) / ones, 0.0)
         return found + math.sqrt(2 / told) * (found + grain * chance / told)
 
@@ -164,11 +164,10 @@ def _chances(hits: Floats, n: Floats, trials: int, spread: float, season: Season
 
 def _grain(seen: Seen, at: int) -> float:
     """The variance of what customers say within a slot as a part of the most there can be, as if one more had said the utmost."""
-    before = slice(max(at - LONGEST, 0), at)
-    told = seen.customers[before]
-    customers, voices = float(told.sum()), float(seen.voices[before].sum())
+    told = seen.customers[:at]
+    customers, voices = float(told.sum()), float(seen.voices[:at].sum())
     middle = (voices + 0.5) / (customers + 1)
-    variance = (float(seen.spread[before].sum()) + max(middle, 1 - middle) ** 2) / (customers - np.count_nonzero(told) + 1)
+    variance = (float(seen.spread[:at].sum()) + max(middle, 1 - middle) ** 2) / (customers - np.count_nonzero(told) + 1)
     return float(min(variance / (middle * (1 - middle)), 1.0))
 
 
