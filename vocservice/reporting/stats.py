@@ -59,9 +59,9 @@ def t_interval(middle: float, variance: float, n: float, bounds: tuple[float, fl
     return max(middle - half, least), min(middle + half, most)
 
 
-def t95(freedom: int) -> float:
+def t95(freedom: float) -> float:
     """The t that 95 % lie within, by its expansion in 1 / freedom (Abramowitz and Stegun 1964, 26.7.5): to 0.001 from 4 degrees on."""
-    z, v = Z95, float(freedom)
+    z, v = Z95, freedom
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
