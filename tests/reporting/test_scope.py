@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from vocservice.records import Evidence, Factor
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import pack
-from vocservice.reporting.page import render
 from vocservice.reporting.recovery import Mended, are_mended, is_handling
 from vocservice.reporting.rows import Row, stages_of
 from vocservice.reporting.scope import KEYS, Rung, ScopeFigures, monday_of, promotion_ladder, recovered_but_unfixed, scope_figures
 from vocservice.store.analysed.choosing import chosen
 from vocservice.store.analysed.reading import Selection
 
-from .made import MONDAY, TAXONOMY, frame, report, row, rows
+from .made import MONDAY, TAXONOMY, frame, row, rows
 
 
 def figures(*groups: list, customers: int = 5) -> ScopeFigures:  # type: ignore[type-arg]
@@ -227,9 +226,3 @@ def test_of_many_cells_one_is_more_frequent_by_chance() -> None:
     six, nine = first(6), first(9)
     assert (six.step, six.customers) == ("shared", 6) and six.p is not None and six.p < 0.001 and six.q == pytest.approx(121 * six.p)
     assert (nine.step, nine.customers) == ("candidate", 9)
-
-
-def test_a_cell_without_another_beside_it_is_held_against_nothing() -> None:
-    (rung,) = promotion_ladder(frame(rows(40, "use", "technology-", scope="service_complaint")), ())
-    assert (rung.step, rung.customers, rung.p, rung.base) == ("shared", 40, None, "")
-    assert "not tested: nothing to compare it with" in render(report(rows(40, "use", "technology-", scope="service_complaint")))

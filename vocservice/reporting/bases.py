@@ -37,7 +37,7 @@ class Bases:
 
     Attributes:
         subject: (n,) number of each row's customer.
-        average: the share of the average blamed cell; zero where there is no other.
+        average: the share of the average blamed cell.
         is_late, is_earlier: (n,) rows of the last 28 days, and dated ones before.
         all, late, earlier: how many customers complain of anything, in the last 28 days, and before.
     """
@@ -88,5 +88,5 @@ def sides_of(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
 
 
 def average_of(cells: Collection[Ints], complaints: Bools, subject: Ints) -> float:
-    """The share of the average cell among those who complain, given the rows of each; zero of a single one."""
-    return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints]) if len(cells) > 1 else 0.0
+    """The share of the average cell among those who complain, given the rows of each."""
+    return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints]) if cells else 0.0
