@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from training.report import MACRO, SENTIMENT_TARGETS, TARGETS, Figures, dig
+from training.report import MACRO, SENTIMENT_TARGETS, TARGETS, TEXT_SETS, Figures, dig
 from vocservice.errors import InputError
 
 POINT = 0.01
 _OF_TEXTS = {name: path for name, path, _ in TARGETS} | MACRO
 HEADLINES: dict[str, tuple[str, ...]] = {
-    **{f"{name}, {data}": (data, *path) for data in ("dev", "fresh") for name, path in _OF_TEXTS.items()},
+    **{f"{name}, {data}": (data, *path) for data in TEXT_SETS for name, path in _OF_TEXTS.items()},
     **{f"evidence: {name.replace('_', ' ')}": ("evidence", name) for name in ("touched", "character_precision", "character_recall")},
     **{f"public sentiment: {name}": ("sentiment_sets", name) for name in SENTIMENT_TARGETS},
     "conversations: needs_review F1": ("transcripts", "needs_review", "f1"),

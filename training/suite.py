@@ -20,6 +20,7 @@ from training.signs import BINARY, Signs, kept_out, macro_recall, sign_of
 from training.splits import split_annotated
 from training.transcripts import crossed_calibration, transcript_figures
 from training.turns import turn_figures
+from training.written import read_everyday
 from vocservice.inference.engine import Engine
 from vocservice.taxonomy import Taxonomy
 
@@ -29,7 +30,7 @@ Score = Callable[[Signs, Signs], float]
 
 
 def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Figures on dev, on the fresh split, on transcripts and on the kept-out tenths of the public sentiment sets."""
+    """Figures on dev, the fresh split, everyday texts, transcripts and the kept-out tenths of the public sentiment sets."""
     dev = judge(engine, read_corpus("dev", data))
     splits, settings = split_annotated(read_extended(data)), load_training_settings()
     run = Run(data, engine.bundle.encoder.parent, settings, taxonomy, is_commercial(engine.bundle.manifest))
@@ -39,6 +40,7 @@ def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str,
     return {
         "dev": figures(dev, taxonomy),
         "fresh": figures(fresh, taxonomy),
+        "everyday": figures(judge(engine, read_everyday()), taxonomy),
         "crossed": crossed_figures(engine.bundle, network, splits.calibrate, settings.calibration),
         "polarity": polarity_figures(engine.bundle, network, splits.fresh),
         "evidence": evidence_figures(dev, read_dev_evidence()),

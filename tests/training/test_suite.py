@@ -100,9 +100,11 @@ def test_all_parts_of_the_suite_are_there(
     real = suite.read_corpus
     monkeypatch.setattr(suite, "read_corpus", lambda name, data: dev if name == "dev" else real(name, data))
     monkeypatch.setattr(suite, "read_extended", lambda data: more)
+    monkeypatch.setattr(suite, "read_everyday", lambda: [Example("everyday-1", "everyday", "the queue was short", {})])
     found = evaluate_bundle(engine, data, taxonomy)
-    assert set(found) == {"dev", "fresh", "crossed", "polarity", "evidence", "transcripts", "transcripts_crossed", "sentiment_sets"}
+    parts = {"dev", "fresh", "everyday", "crossed", "polarity", "evidence", "transcripts", "transcripts_crossed", "sentiment_sets"}
+    assert set(found) == parts
     fresh = {f"r-{n}" for n in range(40) if bucket(f"r-{n}", 5) == 0}
-    assert found["dev"]["n"] == 1 and found["fresh"]["n"] == len(fresh) > 0
+    assert found["dev"]["n"] == found["everyday"]["n"] == 1 and found["fresh"]["n"] == len(fresh) > 0
     assert {i for i in measured if i.startswith(("r-", "d-"))} == fresh | {"d-1"}
     assert found["transcripts"] == found["transcripts_crossed"] == {"n": 0} and found["polarity"] == {}

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from training.examples import Example, Labels, OneOf
-from training.written import read_written, read_written_talks
+from training.written import read_everyday, read_written, read_written_talks
 from vocservice.records import SPEAKERS
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.clean import clean
@@ -18,31 +18,48 @@ def written() -> list[Example]:
     return read_written()
 
 
-def test_every_text_stands_once(written: list[Example]) -> None:
-    assert written
-    assert max(Counter(example.id for example in written).values()) == 1
-    assert max(Counter((example.question, example.text.casefold()) for example in written).values()) == 1
+@pytest.fixture(scope="module")
+def everyday() -> list[Example]:
+    return read_everyday()
 
 
-def test_labels_are_keys_of_the_taxonomy_within_its_limits(written: list[Example]) -> None:
+@pytest.fixture(scope="module")
+def all_texts(written: list[Example], everyday: list[Example]) -> list[Example]:
+    return [*written, *everyday]
+
+
+def test_every_text_stands_once(all_texts: list[Example]) -> None:
+    assert max(Counter(example.id for example in all_texts).values()) == 1
+    assert max(Counter((example.question, example.text.casefold()) for example in all_texts).values()) == 1
+
+
+def test_no_text_that_measures_is_learned_from(written: list[Example], everyday: list[Example]) -> None:
+    assert len(everyday) >= 300
+    assert not {_words(example) for example in everyday} & {_words(example) for example in written}
+
+
+def test_labels_are_keys_of_the_taxonomy_within_its_limits(all_texts: list[Example]) -> None:
     taxonomy = load_taxonomy()
-    for example in written:
+    for example in all_texts:
         for name, target in example.targets.items():
             assert _keys(target) <= set(taxonomy[name].keys)
         stages = example.targets.get("stages")
         assert stages is None or len(_keys(stages)) <= (taxonomy["stages"].max_labels or 99)
 
 
-def test_what_is_labelled_by_the_codebook_is_labelled_whole(written: list[Example]) -> None:
+def test_what_is_labelled_by_the_codebook_is_labelled_whole(written: list[Example], everyday: list[Example]) -> None:
     whole = {label_set.name for label_set in load_taxonomy().of("verbatim")}
     assert {frozenset(example.targets) for example in written} == {frozenset(whole), frozenset({"sentiment"})}
+    assert {frozenset(example.targets) for example in everyday} == {frozenset(whole)}
 
 
-def test_every_label_occurs(written: list[Example]) -> None:
-    """The texts are there for the rare ones."""
+@pytest.mark.parametrize(("texts", "least"), [("written", 20), ("everyday", 5)])
+def test_every_label_occurs(texts: str, least: int, request: pytest.FixtureRequest) -> None:
+    """The texts are there for the rare ones too."""
+    examples: list[Example] = request.getfixturevalue(texts)
     for label_set in load_taxonomy().of("verbatim"):
-        found = Counter(key for example in written for key in _keys(example.targets.get(label_set.name)))
-        assert all(found[key] >= 20 for key in label_set.keys), (label_set.name, found)
+        found = Counter(key for example in examples for key in _keys(example.targets.get(label_set.name)))
+        assert all(found[key] >= least for key in label_set.keys), (label_set.name, found)
 
 
 def test_evidence_lies_within_the_text(written: list[Example]) -> None:
@@ -53,13 +70,13 @@ def test_evidence_lies_within_the_text(written: list[Example]) -> None:
                 assert all(0 <= start < end <= len(example.text) for spans in target.evidence.values() for start, end, *_ in spans)
 
 
-def test_no_text_holds_a_link_or_an_address(written: list[Example]) -> None:
-    assert not [example.id for example in written if re.search(r"https?:|www\.|\S@\S", example.text)]
+def test_no_text_holds_a_link_or_an_address(all_texts: list[Example]) -> None:
+    assert not [example.id for example in all_texts if re.search(r"https?:|www\.|\S@\S", example.text)]
 
 
-def test_no_text_is_blank_once_cleaned(written: list[Example]) -> None:
+def test_no_text_is_blank_once_cleaned(all_texts: list[Example]) -> None:
     rules = RedactionRules()
-    assert all(clean(example.text, rules=rules).text.strip() for example in written)
+    assert all(clean(example.text, rules=rules).text.strip() for example in all_texts)
 
 
 def test_written_conversations_are_labelled_whole() -> None:
@@ -81,6 +98,10 @@ def test_written_conversations_hold_enough_of_every_outcome_and_reason() -> None
     outcomes = Counter(row["outcome"] for row in rows)
     assert all(reasons[key] >= 8 for key in taxonomy["reasons"].keys), reasons
     assert all(outcomes[key] >= 8 for key in taxonomy["outcome"].keys), outcomes
+
+
+def _words(example: Example) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", example.text.casefold()))
 
 
 def _keys(target: Labels | OneOf | None) -> set[str]:
