@@ -102,7 +102,7 @@ def test_all_parts_of_the_suite_are_there(
     monkeypatch.setattr(suite, "read_extended", lambda data: more)
     monkeypatch.setattr(suite, "read_everyday", lambda: [Example("everyday-1", "everyday", "the queue was short", {})])
     found = evaluate_bundle(engine, data, taxonomy)
-    parts = {"dev", "fresh", "everyday", "crossed", "polarity", "evidence", "transcripts", "transcripts_crossed", "sentiment_sets"}
+    parts = {"dev", "fresh", "everyday", "crossed", "turns", "polarity", "evidence", "transcripts", "transcripts_crossed", "sentiment_sets"}
     assert set(found) == parts
     fresh = {f"r-{n}" for n in range(40) if bucket(f"r-{n}", 5) == 0}
     assert found["dev"]["n"] == found["everyday"]["n"] == 1 and found["fresh"]["n"] == len(fresh) > 0
