@@ -56,7 +56,7 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
 }
 PAGES: Mapping[str, str] = {
     "list of the records of one cell": "/workbench/verbatims?stage=purchase&factor=fulfilment",
-    "list: 50,000 looked through for a word that none has": "/workbench/verbatims?q=zebra",
+    "words that many records say": "/workbench/verbatims?q=parcel",
     "two sets side by side": "/workbench/compare?a_channel=phone&b_channel=chat",
     "issues": "/workbench/issues",
 }

@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from vocservice.reporting import wording
 from vocservice.reporting.clusters import clustered, spread_out, unit
 from vocservice.reporting.emerging import Period, emerging
 from vocservice.reporting.quotes import Piece, Quote
@@ -186,4 +187,5 @@ def test_rankings_are_merged_by_rank() -> None:
 
 def test_words_said_more_often_for_the_length_come_first() -> None:
     texts = {"long": "refund " + "and other things " * 20, "twice": "Refund, refund now", "once": "a refund now please"}
-    assert by_words(texts, ["refund"]) == ["twice", "once", "long"]
+    said = {name: wording.words_of(text) for name, text in texts.items()}
+    assert by_words(said, wording.terms_of("refund -late")) == by_words(said, wording.terms_of("refun*")) == ["twice", "once", "long"]

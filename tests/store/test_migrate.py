@@ -37,10 +37,15 @@ def constraints(connection: Connection) -> dict[str, Any]:
     }
 
 
+def is_ours(name: str | None, *_: object) -> bool:
+    """Whether the schema says it: the index of words is made by `store.searching`."""
+    return not (name or "").startswith(("said_words", "ix_said_words"))
+
+
 def triggers(connection: Connection) -> list[Any]:
-    """The triggers that the database holds, as it holds them."""
+    """The triggers, and the index of words on SQLite, that the database holds, as it holds them."""
     if connection.dialect.name == "sqlite":
-        found = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        found = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' OR name = 'said_words'"
     else:
         found = "SELECT tgname, pg_get_triggerdef(t.oid), prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal"
     return sorted(tuple(row) for row in connection.execute(text(found)))
@@ -61,7 +66,9 @@ def row(table: Any) -> dict[str, Any]:
 def test_the_migrated_tables_are_those_of_the_schema(database: Database) -> None:
     migrate.upgrade(database)
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
+        assert (
+            compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours}), metadata) == []
+        )
         migrated = constraints(connection), triggers(connection)
     migrate.downgrade(database, "base")
     with database.write() as connection:
@@ -113,7 +120,7 @@ def test_the_step_of_own_fields_packs_those_records_again_that_tell_any(database
             made = {"id": name, "source_record": name, "source_id": None, "details": details}
             connection.execute(insert(records).values(**row(records) | made))
             connection.execute(insert(packed).values(**row(packed) | {"record_id": name}))
-    for step in (lambda: migrate.downgrade(database, "0011"), lambda: migrate.upgrade(database)):
+    for step in (lambda: migrate.downgrade(database, "0011"), lambda: migrate.upgrade(database, "0012")):
         step()
         with database.write() as connection:
             assert list(connection.scalars(select(packed.c.record_id).where(packed.c.fixed.is_(None)))) == ["a"]

@@ -202,7 +202,7 @@ def test_words_and_phrases_are_found_and_merged_with_meaning(office: Office, mon
 
 def test_a_search_for_words_goes_on_where_it_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     made, path, found = {say(office, PARKING, None) for _ in range(3)}, "/workbench/search?q=parking&stage=use", list[str]()
-    monkeypatch.setattr("vocservice.store.analysed.reading.SEARCHED", 1)
+    monkeypatch.setattr("vocservice.web.workbench.asking.LISTED", 1)
     browser = office.browser("analyst")
     told = api(office, "/v1/search?q=parking")
     assert (len(told["items"]), len(api(office, f"/v1/search?q=parking&cursor={told['cursor']}")["items"])) == (1, 1)

@@ -27,7 +27,7 @@ from vocservice.records import Evidence, Factor, Label, Scope, Sentiment
 from vocservice.reporting.page import policy
 from vocservice.reporting.report import report_of
 from vocservice.store import schema
-from vocservice.store.analysed import promotions, reading
+from vocservice.store.analysed import promotions
 from vocservice.store.analysed.packed import catch_up
 from vocservice.store.received.records import erase_by_id
 from vocservice.store.review import annotations
@@ -541,12 +541,14 @@ def test_columns_that_newer_ones_replaced_are_let_go(office: Office) -> None:
     assert first() is None
 
 
-def test_only_so_many_records_are_looked_through_at_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [office.record(text="It crashed.") for _ in range(5)]
-    monkeypatch.setattr(reading, "SEARCHED", 1)
+def test_words_are_found_among_the_records_that_filters_let_through(office: Office) -> None:
+    made = [office.record(text="It crashed.") for _ in range(30)]
+    other = office.record(text="It failed.")
     browser = office.browser("analyst")
-    assert "Search further" in browser.page("/workbench/verbatims?q=zebra").words
-    assert listed(browser, "?q=crashed") == set(made)
+    assert listed(browser, "?q=crash*") == set(made)
+    assert listed(browser, "?q=-crashed") == {other}
+    assert listed(browser, "?q=rash") == set()
+    assert "30 records with these words" in browser.page("/workbench/verbatims?q=crashed").words
 
 
 def test_pages_follow_each_other_without_gaps(office: Office) -> None:

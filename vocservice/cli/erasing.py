@@ -25,6 +25,7 @@ def erase(subject: str | None, record: tuple[str, str] | None, dry_run: bool, wo
 
     A worker then searches the files of batches for the customer.
     """
+    from vocservice.store.analysed import words
     from vocservice.store.received import erasure
 
     if (subject is None) == (record is None):
@@ -38,6 +39,7 @@ def erase(subject: str | None, record: tuple[str, str] | None, dry_run: bool, wo
             else:
                 done = erasure.by_subject(*place, key, actor=ACTOR, is_dry=dry_run)
         if not dry_run:
+            words.forget(here.database)
             here.database.overwrite_log()
     word = "to erase" if dry_run else "erased"
     click.echo(f"{word}: {done.records} records, {done.bodies} quarantined deliveries, {done.answers} kept answers")

@@ -29,7 +29,7 @@ from vocservice.jobs.watching import Watching
 from vocservice.settings import Settings
 from vocservice.store import jobs
 from vocservice.store.accounts import workspaces
-from vocservice.store.analysed import analyses, own, packed, promotions, watches
+from vocservice.store.analysed import analyses, own, packed, promotions, watches, words
 from vocservice.store.analysed.outbound import DELIVER
 from vocservice.store.analysed.previews import PREVIEW
 from vocservice.store.analysed.promotions import REANALYSE
@@ -235,6 +235,7 @@ class Worker:
         self._pack()
         self._prune()
         self._beside(partial(own.choose_due, self._store.database), "own fields")
+        self._beside(partial(words.forget, self._store.database), "words")
 
     def _beside(self, chore: Callable[[], object], name: str) -> None:
         """Do what others could do later: no fault in it may keep a worker from its work."""

@@ -1,6 +1,8 @@
-"""Rankings in, one ranking out; and texts that hold all of some words in, how much they are about them out."""
+"""Rankings in, one ranking out; and texts that say all of some terms in, how much they are about them out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+
+from vocservice.reporting.wording import Term, count_of
 
 SMOOTH = 60
 _SATURATION, _LENGTH = 1.2, 0.75
@@ -15,15 +17,14 @@ def fused(*rankings: Sequence[str]) -> list[str]:
     return sorted(scores, key=lambda name: (-scores[name], name))
 
 
-def by_words(texts: Mapping[str, str], words: Iterable[str]) -> list[str]:
-    """Names of texts by how often they say the words for their length, as BM25 counts (Robertson and Zaragoza 2009); all hold all words."""
-    wanted = [word.casefold() for word in words]
-    lengths = {name: max(len(text.split()), 1) for name, text in texts.items()}
-    usual = sum(lengths.values()) / max(len(lengths), 1)
-    scores = {name: _score(text.casefold(), wanted, lengths[name] / usual) for name, text in texts.items()}
+def by_words(texts: Mapping[str, Sequence[str]], terms: Iterable[Term]) -> list[str]:
+    """Names of texts by how often they say the terms for their length, as BM25 counts (Robertson and Zaragoza 2009); all say all."""
+    wanted = [term for term in terms if not term.is_unwanted]
+    usual = sum(max(len(words), 1) for words in texts.values()) / max(len(texts), 1)
+    scores = {name: _score(words, wanted, max(len(words), 1) / usual) for name, words in texts.items()}
     return sorted(scores, key=lambda name: (-scores[name], name))
 
 
-def _score(text: str, words: Sequence[str], length: float) -> float:
+def _score(words: Sequence[str], terms: Sequence[Term], length: float) -> float:
     part = _SATURATION * (1 - _LENGTH + _LENGTH * length)
-    return sum((count := text.count(word)) / (count + part) for word in words)
+    return sum((count := count_of(words, term)) / (count + part) for term in terms)

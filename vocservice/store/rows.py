@@ -32,6 +32,12 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
         connection.execute(_insertion_of_missing(connection.dialect.name, table), [dict(row) for row in rows])
 
 
+def upsert_changed(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str, changed: str) -> None:
+    """Insert rows; of one that is there by its key a single column is set, where it is another."""
+    if rows:
+        connection.execute(_upsertion(connection.dialect.name, table, key, changed), [dict(row) for row in rows])
+
+
 # Made once each: on the way of a delivery, building a statement costs more than running it.
 @cache
 def _insertion(dialect: str, table: Table) -> Any:
@@ -46,6 +52,13 @@ def _insertion_of_many(dialect: str, table: Table) -> Any:
 @cache
 def _insertion_of_missing(dialect: str, table: Table) -> Any:
     return _INSERTS[dialect](table).on_conflict_do_nothing()
+
+
+@cache
+def _upsertion(dialect: str, table: Table, key: str, changed: str) -> Any:
+    made = _INSERTS[dialect](table)
+    new = made.excluded[changed]
+    return made.on_conflict_do_update(index_elements=[key], set_={changed: new}, where=table.c[changed].is_distinct_from(new))
 
 
 def as_text(connection: Connection, document: Column[Any]) -> ColumnElement[str]:

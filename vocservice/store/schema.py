@@ -1,7 +1,8 @@
 """The tables. Times are UTC (`UtcTime`), `sealed` columns are encrypted, `*_hash` columns keyed or plain SHA-256 in hex.
 
-What customers wrote stands in four columns only: encrypted in `inbox.body_sealed` and `records.original_sealed`,
-redacted in `records.clean` and `analyses.result`; a reviewer may quote it in the `note` of `annotations`, `drafts` and `second_readings`.
+What customers wrote stands in five columns only: encrypted in `inbox.body_sealed` and `records.original_sealed`, redacted in
+`records.clean`, `analyses.result` and, as words with an index, `said.words`; a reviewer may quote it in the `note` of `annotations`,
+`drafts` and `second_readings`.
 """
 
 from sqlalchemy import (
@@ -24,10 +25,10 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.types import Float
 
-from vocservice.store import appending, marking
+from vocservice.store import appending, marking, searching
 from vocservice.store.types import UtcTime
 
 metadata = MetaData(
@@ -44,6 +45,7 @@ Id = String(40)
 Key = String(255)
 Code = String(64)
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Words = Text().with_variant(TSVECTOR(), "postgresql")
 Sequence = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself in SQLite
 
 
@@ -220,6 +222,18 @@ packed = Table(
     Column("context", Text),
     Index(None, "workspace_id", "number"),
     Index("ix_packed_waiting", "workspace_id", "number", sqlite_where=text("fixed IS NULL"), postgresql_where=text("fixed IS NULL")),
+)
+
+# What is searched by words (`analysed.words`): those of each packed record that has any, in order. The index of them, and the triggers
+# that keep it, are made by `searching`; `key` is the number by which columns name the record. Rows go with analyses (`marking`).
+said = Table(
+    "said",
+    metadata,
+    Column("number", Sequence, primary_key=True, autoincrement=True),
+    Column("record_id", Id, nullable=False, unique=True),
+    _workspace(),
+    Column("key", BigInteger, nullable=False),
+    Column("words", Words, nullable=False),
 )
 
 jobs = Table(
@@ -736,6 +750,6 @@ promotions = Table(
 
 @event.listens_for(metadata, "after_create")
 def _mark(_: object, connection: Connection, **__: object) -> None:
-    for made in (marking.made, appending.made):
+    for made in (marking.made, appending.made, searching.made):
         for statement in made(connection.dialect.name):
             connection.exec_driver_sql(statement)

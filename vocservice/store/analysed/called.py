@@ -1,9 +1,9 @@
-"""A workspace and a selection in, which rows are so as far as review says out: reasons for it, the call for it, corrections.
+"""A workspace and a selection in, which rows are so as far as no column says it out: words, and what review says of a record.
 
 Where a person corrected a record, their reasons and their call count in place of the model's.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -12,15 +12,31 @@ from vocservice.records import Json
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.frame import Bools
 from vocservice.reporting.packing import key_of
+from vocservice.reporting.wording import Term
+from vocservice.store.analysed import words
 from vocservice.store.analysed.reading import Selection, corrections
 from vocservice.store.schema import records, review_labels, reviews
 
 
 def called(connection: Connection, workspace_id: str, columns: Columns, selection: Selection) -> Bools:
-    """(n,) the rows that meet `reason`, `needs_review` and `is_corrected`; all, where none is asked for."""
+    """(n,) the rows that meet `words`, `reason`, `needs_review` and `is_corrected`; all, where none is asked for."""
+    mask = _worded(connection, workspace_id, columns, selection.words)
+    return mask & _reviewed(connection, workspace_id, columns, selection) if selection.asks_review else mask
+
+
+def _worded(connection: Connection, workspace_id: str, columns: Columns, terms: Sequence[Term]) -> Bools:
+    """The rows that say all of the terms and none of the unwanted ones."""
+    mask = np.ones(len(columns), dtype=bool)
+    wanted, unwanted = ([term for term in terms if term.is_unwanted is which] for which in (False, True))
+    if wanted:
+        mask &= _keyed(columns, words.keys(connection, workspace_id, wanted, are_all=True))
+    if unwanted:
+        mask &= ~_keyed(columns, words.keys(connection, workspace_id, unwanted, are_all=False))
+    return mask
+
+
+def _reviewed(connection: Connection, workspace_id: str, columns: Columns, selection: Selection) -> Bools:
     mask, reason, call = np.ones(len(columns), dtype=bool), selection.reason, selection.needs_review
-    if not selection.asks_review:
-        return mask
     corrected = corrections(connection, workspace_id)
     if reason is not None:
         held = _reasoned(connection, workspace_id, reason)
@@ -50,4 +66,8 @@ def _said(found: set[str], corrected: Mapping[str, Json], holds: Callable[[Json]
 
 
 def _rows(columns: Columns, ids: Collection[str]) -> Bools:
-    return np.isin(columns.fields["key"], np.array([key_of(record_id) for record_id in ids], dtype=np.int64))
+    return _keyed(columns, [key_of(record_id) for record_id in ids])
+
+
+def _keyed(columns: Columns, keys: Sequence[int]) -> Bools:
+    return np.isin(columns.fields["key"], np.array(keys, dtype=np.int64))

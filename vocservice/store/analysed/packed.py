@@ -1,9 +1,10 @@
 """A workspace and where a reader stands in, what changed since out: rows of `packed`, which a trigger empties and this fills again.
 
-Filling is safe beside everything else: a row that changed meanwhile stays empty until the next time.
+Filling is safe beside everything else: a row that changed meanwhile stays empty until the next time. The words of a record, which are
+searched, are kept in the same transaction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from vocservice.errors import RecordError
 from vocservice.reporting.packing import Packed, pack, pack_skipped
 from vocservice.reporting.rows import row_of
-from vocservice.store.analysed import reading
+from vocservice.store.analysed import reading, words
 from vocservice.store.analysed.reading import Taken
 from vocservice.store.database import POSTGRESQL, Database
 from vocservice.store.schema import packed
@@ -22,6 +23,11 @@ AT_ONCE = 1000
 _BATCH = 50_000
 _SPAN = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 _TRANSACTION = text("SELECT pg_current_xact_id()::text::bigint")
+_FILL = (
+    update(packed)
+    .where(packed.c.record_id == bindparam("of"))
+    .values(**{name: bindparam(name) for name in ("fixed", "given", "context", "number")})
+)
 _IN_TURN = text("SELECT pg_advisory_xact_lock(hashtext('packed'), hashtext(:workspace))")  # on SQLite writers come in turn anyway
 
 
@@ -64,8 +70,10 @@ def catch_up(database: Database, workspace_id: str, *, limit: int = AT_ONCE) -> 
         empty = select(packed.c.record_id, packed.c.number).where(packed.c.workspace_id == workspace_id, packed.c.fixed.is_(None))
         numbers = {row.record_id: row.number for row in connection.execute(empty.order_by(packed.c.number).limit(limit))}
         made: dict[str, Packed] = dict.fromkeys(numbers, Packed())
-        made |= {taken.id: packed_of(taken) for taken in reading.of_ids(connection, workspace_id, list(numbers))}
-    return _fill(database, workspace_id, numbers, made) if made else 0
+        texts = dict.fromkeys(numbers, "")
+        for taken in reading.of_ids(connection, workspace_id, list(numbers)):
+            made[taken.id], texts[taken.id] = packed_of(taken), reading.customers_words(taken.analysis)
+    return _fill(database, workspace_id, numbers, made, texts) if made else 0
 
 
 def span(connection: Connection, workspace_id: str, since: int) -> Span:
@@ -99,27 +107,25 @@ def packed_of(taken: Taken) -> Packed:
         return pack_skipped(taken.id, error.code, taken.origin, order=order, source=taken.source_key)
 
 
-def _fill(database: Database, workspace_id: str, numbers: dict[str, int], made: dict[str, Packed]) -> int:
+def _fill(database: Database, workspace_id: str, numbers: dict[str, int], made: dict[str, Packed], texts: dict[str, str]) -> int:
     """Keep what was packed of records that did not change meanwhile; one that another transaction holds is left to the next time."""
     with database.write() as connection:
         if connection.dialect.name == POSTGRESQL:
             connection.execute(_IN_TURN, {"workspace": workspace_id})
-        chosen = select(packed.c.record_id, packed.c.fixed.is_not(None)).where(packed.c.record_id.in_(made))
+        chosen = select(packed.c.record_id, packed.c.number, packed.c.fixed.is_not(None)).where(packed.c.record_id.in_(made))
         free = connection.execute(chosen.with_for_update(skip_locked=True)).all()
-        wanting = [record_id for record_id, is_packed in free if not is_packed]
+        done: int = sum(is_packed for *_, is_packed in free)
+        wanting = [name for name, seen, is_packed in free if not is_packed and seen == numbers[name]]
+        if not wanting:
+            return done
         number = _number(connection, workspace_id)
-        values = [_values(name, numbers[name], number, made[name]) for name in wanting]
-        return len(free) - len(wanting) + (_written(connection, values) if values else 0)
+        connection.execute(_FILL, [_values(name, number, made[name]) for name in wanting])
+        words.keep(connection, workspace_id, {name: texts[name] for name in wanting})
+        return done + len(wanting)
 
 
-def _values(name: str, seen: int, number: int, made: Packed) -> Mapping[str, Any]:
-    return {"of": name, "seen": seen, "number": number, "fixed": made.fixed, "given": made.given, "context": made.context}
-
-
-def _written(connection: Connection, values: Sequence[Mapping[str, Any]]) -> int:
-    same = (packed.c.record_id == bindparam("of"), packed.c.number == bindparam("seen"))
-    changed: dict[str, Any] = {name: bindparam(name) for name in ("fixed", "given", "context", "number")}
-    return connection.execute(update(packed).where(*same).values(**changed), values).rowcount
+def _values(name: str, number: int, made: Packed) -> Mapping[str, Any]:
+    return {"of": name, "number": number, "fixed": made.fixed, "given": made.given, "context": made.context}
 
 
 def _number(connection: Connection, workspace_id: str) -> int:

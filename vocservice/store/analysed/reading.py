@@ -19,6 +19,7 @@ from vocservice.reporting.own import own_fields
 from vocservice.reporting.recovery import EXPERIENCE
 from vocservice.reporting.rows import Fetched, Origin, row_of
 from vocservice.reporting.rows import Row as ReportedRow
+from vocservice.reporting.wording import Term
 from vocservice.store.analysed.vectors import of_records
 from vocservice.store.rows import as_text
 from vocservice.store.schema import analyses, annotations, records, sources
@@ -30,7 +31,6 @@ ANY = "any"
 YES, NO = "yes", "no"
 GROUP = "group:"  # before the name of a group of factors
 WIDE_SCOPES: Mapping[str, tuple[str, ...]] = {"any_service": ("service_complaint", "both"), "any_experience": EXPERIENCE}
-SEARCHED = 50_000
 LARGEST_PAGE = 100
 _AT_ONCE = 500
 _AT = func.coalesce(records.c.created_at, records.c.received_at, type_=records.c.received_at.type)
@@ -70,7 +70,7 @@ class Selection:
         needs_review: of transcripts: whether somebody should look at it.
         is_corrected: whether a person's labels stand in place of the model's.
         customer_of: id of a record of the same customer.
-        words: each stands somewhere in the customer's redacted words, whatever the case.
+        words: each stands in the customer's redacted words, or, where it is unwanted, does not.
         own: segments with the value that each has, in order.
     """
 
@@ -100,13 +100,18 @@ class Selection:
     is_corrected: bool | None = None
     customer_of: str | None = None
     cell: Place | None = None
-    words: tuple[str, ...] = ()
+    words: tuple[Term, ...] = ()
     own: tuple[tuple[str, str], ...] = ()
 
     @property
     def asks_review(self) -> bool:
-        """Whether it asks what review says, which is in no column."""
+        """Whether it asks what review says."""
         return (self.reason, self.needs_review, self.is_corrected) != (None, None, None)
+
+    @property
+    def asks_store(self) -> bool:
+        """Whether it asks what is in no column."""
+        return self.asks_review or bool(self.words)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -145,14 +150,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some records, the last received first, and the cursor of those before them; None at the end.
-
-    `is_cut` says that the search stopped at its limit, with more to look through.
-    """
+    """Some records, the last received first, and the cursor of those before them; None at the end."""
 
     taken: tuple[Taken, ...]
     cursor: str | None
-    is_cut: bool = False
 
 
 def ids(connection: Connection, workspace_id: str, *, since: date | None = None, until: date | None = None) -> list[str]:
@@ -189,27 +190,23 @@ def erased_of(connection: Connection, workspace_id: str, ids: Iterable[str]) -> 
     return set(connection.scalars(select(records.c.id).where(*where))) & set(ids)
 
 
-def page(connection: Connection, workspace_id: str, lines: Sequence[Line], words: Sequence[str], *, limit: int = 25) -> Page:
-    """The first `limit` records, 100 at most, that hold all the words; at most 50,000 are looked through.
+def page(connection: Connection, workspace_id: str, lines: Sequence[Line], *, limit: int = 25) -> Page:
+    """The first `limit` records, 100 at most.
 
     Args:
         connection: to the store.
         workspace_id: whose records they are.
-        lines: in the order in which they are shown.
-        words: each stands somewhere in the customer's redacted words, whatever the case.
+        lines: in the order in which they are shown; of some the record may be gone.
         limit: how many.
     """
-    size, end = max(1, min(limit, LARGEST_PAGE)), min(len(lines), SEARCHED)
-    looked, found = 0, list[Taken]()
-    while looked < end and len(found) <= size:
-        some = lines[looked : min(looked + (_AT_ONCE if words else size + 1), end)]
-        found += [one for one in in_order(connection, workspace_id, [line[1] for line in some]) if _says(one.analysis, words)]
-        looked += len(some)
-    if len(found) > size:
-        last = found[size - 1]
-        return Page(tuple(found[:size]), _written((to_micros(last.received_at), last.id)))
-    is_cut = looked < len(lines)
-    return Page(tuple(found), _written(lines[looked - 1]) if is_cut else None, is_cut)
+    size = max(1, min(limit, LARGEST_PAGE))
+    found: list[Taken] = []
+    for first in range(0, len(lines), size + 1):
+        found += in_order(connection, workspace_id, [line[1] for line in lines[first : first + size + 1]])
+        if len(found) > size:
+            last = found[size - 1]
+            return Page(tuple(found[:size]), _written((to_micros(last.received_at), last.id)))
+    return Page(tuple(found), None)
 
 
 class StoredRows(Fetched):
@@ -299,11 +296,6 @@ def customers_words(analysis: Json) -> str:
     """The redacted text; of a transcript the customer's turns."""
     turns = analysis.get("turns")
     return "\n".join(turn["text"] for turn in turns if turn["speaker"] == "customer") if turns else str(analysis.get("text") or "")
-
-
-def _says(given: Json, words: Sequence[str]) -> bool:
-    said = customers_words(given).casefold() if words else ""
-    return all(word.casefold() in said for word in words)
 
 
 def _written(line: Line) -> str:

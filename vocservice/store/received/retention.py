@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, 
 
 from vocservice.store import audit, jobs
 from vocservice.store.accounts.workspaces import Workspace
+from vocservice.store.analysed import words
 from vocservice.store.audit import Act
 from vocservice.store.database import Database, now
 from vocservice.store.received import batches, idempotency, records
@@ -64,6 +65,7 @@ def sweep(database: Database, vault: Vault, workspace: Workspace, *, actor: str)
     with database.write() as connection:
         idempotency.prune(connection)
         _forget_events(connection, workspace)
+    words.forget(database)
     database.overwrite_log()
     return done
 

@@ -193,6 +193,7 @@ NOUN = Noun(
                             }
                         ],
                         "records": 1,
+                        "saying": None,
                         "compared": None,
                         "fault": None,
                         "cursor": None,
@@ -305,6 +306,7 @@ NOUN = Noun(
                     },
                 },
                 "records": NUMBER,
+                "saying": {"type": ["integer", "null"], "description": "records that match the words; null where none were asked for"},
                 "compared": {
                     "type": ["integer", "null"],
                     "description": "records with a vector to compare; null if meaning was not requested",

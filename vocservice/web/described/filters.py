@@ -52,7 +52,7 @@ _SAID: Mapping[str, Parameter] = {
             about="`STAGE.FACTOR` or `STAGE.FACTOR.POLARITY`: the records of a cell of the journey map; `any` is any stage or factor, "
             "`group:NAME` any factor of a group",
         ),
-        Parameter("q", _TYPED, "words that must all occur in the customer's redacted words; double quotes keep words together"),
+        Parameter("q", _TYPED, 'words that the customer used, all of them: `word`, `begin*`, `"a phrase"`, `-without`'),
         Parameter("about", _TYPED, "query by meaning; needs a model in the process"),
         Parameter("like", _TYPED, "id of a record to find similar ones to"),
         Parameter("cursor", about="cursor of the previous answer; continues the word search"),

@@ -15,6 +15,7 @@ from flask.blueprints import BlueprintSetupState
 from vocservice.errors import BundleError
 from vocservice.records import Json, RawVerbatim, Rejected
 from vocservice.reporting.ranks import by_words, fused
+from vocservice.reporting.wording import words_of as said_in
 from vocservice.store.accounts.users import ANALYST
 from vocservice.store.analysed import reading, vectors
 from vocservice.store.analysed.exported import Segments, exported
@@ -57,18 +58,18 @@ class Hits:
     Attributes:
         closeness: cosine by record, of those found by meaning.
         records: of the filters.
+        saying: of these, that say the words; None where none were asked for.
         compared: of these, that have a vector to compare; None where meaning was not asked for.
         fault: why meaning could not be searched; blank where it could.
-        is_cut: whether only 50,000 records were looked through for words.
-        cursor: where to look further for them; blank at the end.
+        cursor: where to look for words in earlier records; blank at the end.
     """
 
     taken: tuple[Taken, ...]
     closeness: Mapping[str, float]
     records: int
+    saying: int | None
     compared: int | None
     fault: str
-    is_cut: bool = False
     cursor: str = ""
 
 
@@ -77,7 +78,7 @@ class Hits:
 def search() -> Response:
     """The records that answer a question, best first; or word of how far reading is."""
     sought = sought_of(request.args)
-    looking = looking_at(person().workspace_id, sought.asked)
+    looking = looking_at(person().workspace_id, sought.filtered)
     try:
         looking.load(timeout=PATIENCE_SECONDS)
     except TimeoutError:
@@ -97,10 +98,11 @@ def search_json() -> Response:
     sought = sought_of(request.args)
     if not sought.is_any:
         raise RequestError("give q, about or like", code="parameter_invalid")
-    looking = looking_at(key.workspace_id, sought.asked)
+    looking = looking_at(key.workspace_id, sought.filtered)
     hits, segments = _hits(looking, sought), looking.segments()
     items = [_item(taken, segments, hits.closeness.get(taken.id)) for taken in hits.taken]
-    told = {"records": hits.records, "compared": hits.compared, "fault": hits.fault or None, "cursor": hits.cursor or None}
+    told: Json = {"records": hits.records, "saying": hits.saying, "compared": hits.compared}
+    told |= {"fault": hits.fault or None, "cursor": hits.cursor or None}
     return json_answer({"items": items, **told})
 
 
@@ -116,26 +118,26 @@ def _item(taken: Taken, segments: Segments, closeness: float | None) -> Json:
 
 
 def _hits(looking: Looking, sought: Sought) -> Hits:
-    records, like = looking.count(), sought.like
+    like = sought.like
     meant = None if sought.after else _like(looking, like) if like else _about(sought.about) if sought.about else None
     found = _near(looking, meant, like) if meant and not meant.fault else None
     closeness = {near.id: near.closeness for near in found.near} if found else {}
-    page = _saying(looking, sought, LISTED // 2 if found else LISTED)  # half, so that none is cut where the two rankings are joined
-    texts = {taken.id: reading.customers_words(taken.analysis) for taken in page.taken if taken.id != like}
+    saying, page = _saying(looking, sought, LISTED // 2 if found else LISTED)  # half, so that none is cut where the two rankings are joined
+    texts = {taken.id: said_in(reading.customers_words(taken.analysis)) for taken in page.taken if taken.id != like}
     said = by_words(texts, sought.asked.selection.words)
     rankings = [ranking for ranking in (said, list(closeness)) if ranking]
     with looking.database.read() as connection:
         taken = tuple(reading.in_order(connection, looking.workspace_id, fused(*rankings)[:LISTED]))
     compared, fault = found.searched if found else None, meant.fault if meant else ""
-    return Hits(taken, closeness, records, compared, fault, page.is_cut, page.cursor or "")
+    return Hits(taken, closeness, looking.count(), saying, compared, fault, page.cursor or "")
 
 
-def _saying(looking: Looking, sought: Sought, listed: int) -> Page:
-    """The latest records that say all the words, before a cursor; none where no words are asked for."""
-    words = looking.asked.selection.words
-    if not words:
-        return Page((), None)
-    return looking.page(after=sought.after, words=words, listed=listed)
+def _saying(looking: Looking, sought: Sought, listed: int) -> tuple[int | None, Page]:
+    """How many records say all the words, and the latest of them before a cursor; none where no words are asked for."""
+    if not sought.asked.selection.words:
+        return None, Page((), None)
+    mask = looking.mask_of(sought.asked.selection)
+    return int(mask.sum()), looking.page(mask, after=sought.after, listed=listed)
 
 
 def _near(looking: Looking, meant: Meant, like: str) -> "Found":

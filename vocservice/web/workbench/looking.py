@@ -92,7 +92,7 @@ class Looking:
         return self.wanted
 
     def count(self) -> int:
-        """How many records are asked for, whatever the words."""
+        """How many records are asked for."""
         from vocservice.reporting.frame import count_of
 
         return count_of(self.mask())
@@ -104,7 +104,7 @@ class Looking:
 
         columns = self.load().columns
         found = chosen(columns, selection, mended=self.mended if selection.fixed else ())
-        if selection.asks_review:
+        if selection.asks_store:
             with self.database.read() as connection:
                 found &= called(connection, self.workspace_id, columns, selection)
         return found if selection.since is None else found & (columns.fields["day"] <= self.today.toordinal())
@@ -125,14 +125,13 @@ class Looking:
         past = day[(day > 0) & (day <= self.today.toordinal())]
         return weeks_until(date.fromordinal(max(int(past.max()), 2 * DAYS)) if len(past) else self.today)
 
-    def page(self, *, after: Line | None, words: tuple[str, ...], listed: int = LISTED) -> Page:
-        """Some of the records, the last received first."""
+    def page(self, mask: "Bools", *, after: Line | None, listed: int = LISTED) -> Page:
+        """Some records of a mask, the last received first."""
         from vocservice.store.analysed.choosing import lines
 
-        limit = reading.SEARCHED + 1 if words else 4 * reading.LARGEST_PAGE
-        found = lines(self.load().columns, self.mask(), after=after, limit=limit)
+        found = lines(self.load().columns, mask, after=after, limit=4 * reading.LARGEST_PAGE)
         with self.database.read() as connection:
-            return reading.page(connection, self.workspace_id, found, words, limit=listed)
+            return reading.page(connection, self.workspace_id, found, limit=listed)
 
     def ids(self) -> list[str]:
         """The ids of the records in the order of receipt."""

@@ -138,19 +138,18 @@ def overview() -> Response:
 def verbatims() -> Response:
     """The records of a selection, the last received first, their evidence marked; or word of how far reading is."""
     asked, cursor = searched_of(request.args)
-    after, words = reading.line_of(cursor) if cursor else None, asked.selection.words
+    after = reading.line_of(cursor) if cursor else None
     looking = looking_at(person().workspace_id, asked)
     try:
         looking.load(timeout=PATIENCE_SECONDS)
     except TimeoutError:
         return still_reading(looking)
-    found = looking.page(after=after, words=words)
+    found = looking.page(looking.mask(), after=after)
     entries = [entry_of(taken, looking.taxonomy, asked.selection) for taken in found.taken]
     kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
     more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
     state_query = f"?{urlencode(kept)}" if kept else ""
-    held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "searched": reading.SEARCHED, "state": state_query}
-    held |= {"count": looking.count(), "has_words": bool(words)}
+    held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "state": state_query, "count": looking.count()}
     return people.shown("verbatims.html", status=200, page=found, entries=entries, more=more, asked=asked, **held)
 
 

@@ -1,12 +1,10 @@
 """The parameters of a URL in, which records and which comparison they ask for out, and back: a link holds the whole state."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from vocservice.errors import InputError
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
+from vocservice.reporting.wording import terms_of
 from vocservice.store.analysed.reading import NO, YES, Line, Place, Selection, line_of
 from vocservice.web.requests.query import Query
 
@@ -34,13 +33,11 @@ MOST_OWN = 12
 WORDS = ("q", "cell", "cursor")
 SOUGHT = ("q", "cell", "about", "like", "cursor")
 FIRST, SECOND = "a_", "b_"
-MOST_WORDS = 8
 PLAIN = (
     "channel", "source", "stage", "factor", "scope", "flag", "scale", "outcome", "owner", "metric", "model", "taxonomy",
     "reason", "customer_of",
 )  # fmt: skip
 LEVELS = ("-2", "-1", "0", "1", "2")
-_WORDS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +102,11 @@ class Sought:
     about: str = ""
     like: str = ""
     after: Line | None = None
+
+    @property
+    def filtered(self) -> Asked:
+        """The filters and the cell without the words: what is near in meaning need not say them."""
+        return replace(self.asked, selection=replace(self.asked.selection, words=()))
 
     @property
     def is_any(self) -> bool:
@@ -205,7 +207,7 @@ def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
     query = Query(args, known=(*FILTERS, *WORDS), beginnings=[OWN])
-    return _asked(query, replace(_placed(query), words=words_of(query.text("q")))), query.text("cursor") or ""
+    return _asked(query, replace(_placed(query), words=terms_of(query.text("q")))), query.text("cursor") or ""
 
 
 def placed_of(args: MultiDict[str, str]) -> Asked:
@@ -227,16 +229,10 @@ def sought_of(args: MultiDict[str, str]) -> Sought:
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`), or the cursor is none (`cursor_invalid`).
     """
     query = Query(args, known=(*FILTERS, *SOUGHT), beginnings=[OWN])
-    asked = _asked(query, replace(_placed(query), words=words_of(query.text("q"))))
+    asked = _asked(query, replace(_placed(query), words=terms_of(query.text("q"))))
     q, about, like = ((query.text(name) or "").strip() for name in ("q", "about", "like"))
     cursor = query.text("cursor")
     return Sought(asked, q, about, like, line_of(cursor) if cursor else None)
-
-
-def words_of(text: str | None) -> tuple[str, ...]:
-    """The words of a search, the first eight; what stands between double quotes is one, with its spaces."""
-    found = (" ".join((phrase or word).split()) for phrase, word in _WORDS.findall(text or ""))
-    return tuple(islice(filter(None, found), MOST_WORDS))
 
 
 def _asked(query: Query, selection: Selection) -> Asked:
