@@ -44,6 +44,8 @@ def offered(browser: Browser) -> dict[str, list[str]]:
     ("query", "count"),
     [
         ("own.plan=pro", 7),
+        ("own.plan=pro&own.plan=free", 12),
+        ("own.plan=pro&not=own.plan", 7),
         ("own.plan=other", 1),
         ("own.plan=free&own.city=Bonn", 2),
         ("own.plan=", 14),

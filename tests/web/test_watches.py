@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from vocservice.store import schema
 from vocservice.store.analysed import own, watches
-from vocservice.store.analysed.reading import Selection
+from vocservice.store.analysed.reading import Choice, Selection
 from vocservice.store.analysed.watches import NOW, WATCH, Watch
 from web.storing import ELSEWHERE
 from web.test_openapi import check, schema_of
@@ -53,13 +53,20 @@ def queued(office: Office) -> list[tuple[str, str]]:
 
 def test_a_watch_is_kept_as_it_was_written_changed_and_deleted(office: Office, analyst: Browser) -> None:
     other = office.user("analyst", name="Lin")
-    chosen = segment(analyst, "?channel=phone&level_to=-1&own.plan=pro")
+    chosen = segment(analyst, "?channel=phone&level_to=-1&own.plan=pro&flag=churn_risk&stage=use&stage=none&not=flag")
     assert add(analyst, segment=chosen, reader=[other.id]).status_code == 303
     (made,) = held(office, analyst)
     assert (made.name, made.segment, made.readers, made.tells_endpoints) == ("Monday", "Phone", (other.id,), True)
-    assert made.selection == Selection(channel="phone", level_to=-1, own=(("plan", "pro"),)) and made.timing.days == (0,) and made.is_digest
+    also = (Choice("stage", ("use", "none")), Choice("flag", ("churn_risk",), is_not=True))
+    assert made.selection == Selection(channel="phone", level_to=-1, own=(("plan", "pro"),), also=also)
+    assert made.timing.days == (0,) and made.is_digest
     page = analyst.client.get(PAGE).text
-    assert "digest at 08:30 on Mon" in page and "Lin" in page and 'href="/workbench?channel=phone&amp;level_to=-1&amp;own.plan=pro"' in page
+    assert (
+        "digest at 08:30 on Mon" in page
+        and "Lin" in page
+        and 'href="/workbench?channel=phone&amp;level_to=-1&amp;own.plan=pro&amp;stage=use&amp;stage=none&amp;flag=churn_risk&amp;not=flag"'
+        in page
+    )
     place = f"{PAGE}/{made.id}"
     instant = {"name": "Odd", "when": "instant", "cool_down": "60", "quiet_from": "22:00", "quiet_to": "07:00"}
     assert analyst.send(place, place, instant).status_code == 303

@@ -3,7 +3,8 @@
 Where a person corrected a record, their reasons and their call count in place of the model's.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -36,11 +37,11 @@ def _worded(connection: Connection, workspace_id: str, columns: Columns, terms: 
 
 
 def _reviewed(connection: Connection, workspace_id: str, columns: Columns, selection: Selection) -> Bools:
-    mask, reason, call = np.ones(len(columns), dtype=bool), selection.reason, selection.needs_review
+    mask, call = np.ones(len(columns), dtype=bool), selection.needs_review
     corrected = corrections(connection, workspace_id)
-    if reason is not None:
-        held = _reasoned(connection, workspace_id, reason)
-        mask &= _rows(columns, _said(held, corrected, lambda labels: reason in (labels.get("reasons") or ())))
+    for reasons, is_not in _reasons(selection):
+        held = _reasoned(connection, workspace_id, reasons)
+        mask &= _rows(columns, _said(held, corrected, partial(_gives, reasons))) ^ is_not
     if call is not None:
         held = _calling(connection, workspace_id, call)
         mask &= _rows(columns, _said(held, corrected, lambda labels: labels.get("needs_review") is call))
@@ -49,10 +50,18 @@ def _reviewed(connection: Connection, workspace_id: str, columns: Columns, selec
     return mask
 
 
-def _reasoned(connection: Connection, workspace_id: str, reason: str) -> set[str]:
+def _reasons(selection: Selection) -> Iterator[tuple[frozenset[str], bool]]:
+    """The reasons of which one must be given, or none."""
+    if selection.reason is not None:
+        yield frozenset((selection.reason,)), False
+    yield from ((frozenset(choice.values), choice.is_not) for choice in selection.also if choice.name == "reason")
+
+
+def _reasoned(connection: Connection, workspace_id: str, reasons: Collection[str]) -> set[str]:
     joined = review_labels.join(reviews, reviews.c.record_id == review_labels.c.record_id)
     chosen = select(review_labels.c.record_id).select_from(joined)
-    return set(connection.scalars(chosen.where(reviews.c.workspace_id == workspace_id, review_labels.c.label == f"reasons.{reason}")))
+    named = review_labels.c.label.in_([f"reasons.{reason}" for reason in reasons])
+    return set(connection.scalars(chosen.where(reviews.c.workspace_id == workspace_id, named)))
 
 
 def _calling(connection: Connection, workspace_id: str, call: bool) -> set[str]:
@@ -63,6 +72,10 @@ def _calling(connection: Connection, workspace_id: str, call: bool) -> set[str]:
 def _said(found: set[str], corrected: Mapping[str, Json], holds: Callable[[Json], bool]) -> set[str]:
     """These, but of what a person corrected those of which it holds."""
     return (found - corrected.keys()) | {record_id for record_id, labels in corrected.items() if holds(labels)}
+
+
+def _gives(reasons: frozenset[str], labels: Json) -> bool:
+    return not reasons.isdisjoint(labels.get("reasons") or ())
 
 
 def _rows(columns: Columns, ids: Collection[str]) -> Bools:

@@ -1,6 +1,9 @@
 """The columns of a workspace and a selection in, a mask of its rows out: the one place that says which records a filter means."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +13,7 @@ from vocservice.reporting.mended import are_mended
 from vocservice.reporting.packing import NO_LEVEL, Context, key_of
 from vocservice.reporting.recovery import EXPERIENCE, Mended
 from vocservice.reporting.rows import POLARITIES
-from vocservice.store.analysed.reading import ANY, GROUP, NO_LABEL, NO_STAGE, WIDE_SCOPES, YES, Line, Place, Selection
+from vocservice.store.analysed.reading import ANY, GROUP, NO_LABEL, NO_STAGE, OWN, PLACED, WIDE_SCOPES, YES, Line, Place, Selection
 from vocservice.taxonomy import LabelDefinition
 
 _CONTEXT = ("channel", "source", "score_kind", "model", "taxonomy")
@@ -25,9 +28,8 @@ def chosen(columns: Columns, selection: Selection, *, mended: Collection[Mended]
         selection: which rows.
         mended: what its issues say was mended (`issues.mended`), where `selection.fixed` asks.
     """
-    mask = np.ones(len(columns), dtype=bool)
-    for part in (*_shared(columns, selection), *_measured(columns, selection), *_labels(columns, selection), *_blames(columns, selection)):
-        mask &= part
+    parts = (_shared, _measured, _labels, _met, _blames, _also)
+    mask = all_of(columns, chain.from_iterable(make(columns, selection) for make in parts))
     return mask if selection.fixed is None else mask & _fixed(columns, selection.fixed, mended)
 
 
@@ -98,14 +100,40 @@ def _labels(columns: Columns, selection: Selection) -> Iterator[Bools]:
         yield _single(columns.scope, labels.scopes, selection.scope)
     if selection.outcome is not None:
         yield _single(columns.outcome, labels.outcomes, selection.outcome)
-    if selection.stage is not None:
-        yield _staged(columns, selection.stage)
     if selection.flag is not None:
         yield _given(columns.flags, labels.flags, selection.flag)
+
+
+def _met(columns: Columns, selection: Selection) -> Iterator[Bools]:
+    """Labels that may meet in a cell."""
+    if selection.ways != (selection,):
+        yield np.logical_or.reduce([all_of(columns, _met(columns, way)) for way in selection.ways])
+        return
+    if selection.stage is not None:
+        yield _staged(columns, selection.stage)
     if selection.factor is not None or selection.polarity is not None:
         yield _judged(columns, selection.factor, selection.polarity)
     for place in selection.places:
         yield _standing(columns, place)
+
+
+def _also(columns: Columns, selection: Selection) -> Iterator[Bools]:
+    """Filters of several values, and what must not be; what review says is in no column, and what meets in a cell was looked at."""
+    for choice in selection.also:
+        if choice.name != "reason" and (choice.is_not or choice.name not in PLACED):
+            found = np.logical_or.reduce([chosen(columns, only(choice.name, value)) for value in choice.values])
+            yield ~found if choice.is_not else found
+
+
+def only(name: str, value: str) -> Selection:
+    """The selection of one filter."""
+    named: Any = {"own": ((name.removeprefix(OWN), value),)} if name.startswith(OWN) else {name: value}
+    return Selection(**named)
+
+
+def all_of(columns: Columns, masks: Iterable[Bools]) -> Bools:
+    """The rows of every mask."""
+    return reduce(np.logical_and, masks, np.ones(len(columns), dtype=bool))
 
 
 def _single(codes: Ints, keys: tuple[str, ...], key: str) -> Bools:

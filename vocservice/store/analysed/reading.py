@@ -6,9 +6,10 @@ Which records a selection means is decided by `choosing`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
@@ -29,6 +30,8 @@ Line = tuple[int, str]  # the place of a record in the order of receipt: microse
 NO_STAGE = NO_LABEL = "none"
 ANY = "any"
 YES, NO = "yes", "no"
+OWN = "own."  # before the name of a segment of the sender's own
+PLACED = ("stage", "factor", "polarity")
 GROUP = "group:"  # before the name of a group of factors
 WIDE_SCOPES: Mapping[str, tuple[str, ...]] = {"any_service": ("service_complaint", "both"), "any_experience": EXPERIENCE}
 LARGEST_PAGE = 100
@@ -48,6 +51,14 @@ class Place:
     stage: str
     factor: str
     polarity: str | None = None
+
+
+class Choice(NamedTuple):
+    """A filter of several values, any of which a record may have; or one, or several, that it must not have."""
+
+    name: str
+    values: tuple[str, ...]
+    is_not: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +83,7 @@ class Selection:
         customer_of: id of a record of the same customer.
         words: each stands in the customer's redacted words, or, where it is unwanted, does not.
         own: segments with the value that each has, in order.
+        also: what of these is asked for with several values, or not to be so, by the name of the filter; of a segment after `OWN`.
     """
 
     since: date | None = None
@@ -102,11 +114,37 @@ class Selection:
     cell: Place | None = None
     words: tuple[Term, ...] = ()
     own: tuple[tuple[str, str], ...] = ()
+    also: tuple[Choice, ...] = ()
+
+    @property
+    def ways(self) -> "tuple[Selection, ...]":
+        """The same with one stage, factor and polarity each, as they meet in a cell; a record of any of these will do."""
+        placed = [choice for choice in self.also if choice.name in PLACED and not choice.is_not]
+        if not placed:
+            return (self,)
+        rest = tuple(choice for choice in self.also if choice not in placed)
+        names = [choice.name for choice in placed]
+        told: Any = [dict(zip(names, values, strict=True)) for values in product(*(choice.values for choice in placed))]
+        return tuple(replace(self, also=rest, **values) for values in told)
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """The values of a filter, any of which a record may have; none where it is not asked for."""
+        held = getattr(self, name)
+        return (
+            (held,)
+            if held is not None
+            else tuple(value for one in self.also if one.name == name and not one.is_not for value in one.values)
+        )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Every source that is named, wanted or not."""
+        return (*self.named("source"), *(value for one in self.also if one.name == "source" and one.is_not for value in one.values))
 
     @property
     def asks_review(self) -> bool:
         """Whether it asks what review says."""
-        return (self.reason, self.needs_review, self.is_corrected) != (None, None, None)
+        return (self.reason, self.needs_review, self.is_corrected) != (None, None, None) or any(one.name == "reason" for one in self.also)
 
     @property
     def asks_store(self) -> bool:

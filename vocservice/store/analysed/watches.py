@@ -7,6 +7,7 @@ is kept in the transaction that ends that job, so that a thing is told once. Not
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
@@ -16,7 +17,7 @@ from vocservice.records import Json
 from vocservice.store import audit, jobs
 from vocservice.store.accounts.users import ANALYST, User
 from vocservice.store.analysed import outbound
-from vocservice.store.analysed.reading import Selection
+from vocservice.store.analysed.reading import OWN, Choice, Selection
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -43,7 +44,7 @@ class Wish(Telling):
     """
 
     segment: str
-    filters: Mapping[str, str]
+    filters: Mapping[str, Any]
     selection: Selection
 
 
@@ -65,7 +66,11 @@ class Watch(Wish):
 
     def fields_of(self, hidden: Collection[str]) -> tuple[str, ...]:
         """The hidden own fields that its segment names; with one of them it finds no record."""
-        return tuple(name for name, _ in self.selection.own if name in hidden)
+        named = (
+            *(name for name, _ in self.selection.own),
+            *(one.name.removeprefix(OWN) for one in self.selection.also if one.name.startswith(OWN)),
+        )
+        return tuple(name for name in named if name in hidden)
 
 
 def create(connection: Connection, user: User, wish: Wish) -> Watch:
@@ -209,7 +214,7 @@ def written(selection: Selection) -> Json:
     found = {name: value for name, value in values.items() if value != getattr(_ANY, name)}
     if not found.keys().isdisjoint(("since", "until", "cell", "words", "customer_of")):
         raise InputError("a segment of some days, of a cell, of words or of one customer cannot be watched", code="segment_unfit")
-    return found
+    return found | ({"also": [list(choice) for choice in selection.also]} if selection.also else {})
 
 
 def _forget(connection: Connection, watch: Watch, *kinds: str) -> None:
@@ -219,7 +224,8 @@ def _forget(connection: Connection, watch: Watch, *kinds: str) -> None:
 
 
 def _watch(row: Row[Any]) -> Watch:
-    selection = Selection(**{name: _frozen(value) for name, value in row.selection.items()})
+    held = {name: _frozen(value) for name, value in row.selection.items()}
+    selection = Selection(**held | {"also": tuple(starmap(Choice, held.get("also", ())))})
     watched = (row.segment, dict(row.filters), selection)
     return Watch(*told_in(row), *watched, row.id, row.workspace_id, row.is_enabled, row.since, row.last_sent_at, dict(row.told))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select
 
@@ -24,7 +25,7 @@ class View:
 
     id: str
     name: str
-    filters: Mapping[str, str]
+    filters: Mapping[str, Any]
     is_shared: bool
     user_id: str
     by: str
@@ -38,7 +39,7 @@ def listed(connection: Connection, user: User, *, page: str = DESK) -> list[View
     return [View(*row) for row in connection.execute(found)]
 
 
-def save(connection: Connection, user: User, name: str, filters: Mapping[str, str], *, is_shared: bool, page: str = DESK) -> None:
+def save(connection: Connection, user: User, name: str, filters: Mapping[str, Any], *, is_shared: bool, page: str = DESK) -> None:
     """Keep filters; a view of one's own of the same name is replaced.
 
     Raises:

@@ -9,7 +9,11 @@ from vocservice.web.described.usual import SOURCE_UNKNOWN
 from vocservice.web.workbench.asking import LISTED
 from vocservice.web.workbench.selecting import CHOSEN, FILTERS, FIRST, SECOND, SOUGHT
 
-_ASKED = {"type": "object", "additionalProperties": TEXT, "description": "the parameters that select this"}
+_ASKED = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+    "description": "the parameters that select this; a repeated one is a list",
+}
 _FORMAT = {"const": 1}
 _BY = {"enum": ["meaning", "words"], "description": "what the records were grouped by"}
 _THEMES = "vocservice.reporting.themes"

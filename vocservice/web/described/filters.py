@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
-from vocservice.store.analysed.reading import NO, YES
+from vocservice.store.analysed.reading import NO, OWN, YES
 from vocservice.web.described.parts import DAY, TEXT, Parameter
-from vocservice.web.requests.query import LONGEST
-from vocservice.web.workbench.selecting import LEVELS, MOST_OWN, OWN
+from vocservice.web.requests.query import LONGEST, MOST_VALUES
+from vocservice.web.workbench.selecting import LEVELS, MANY, MOST_OWN, NOT
 
 _LEVEL = {"enum": LEVELS}
 _NUMBER = {"type": "number"}
 _TYPED = {**TEXT, "maxLength": LONGEST}
+_VALUES = {"anyOf": [_TYPED, {"type": "array", "items": _TYPED, "maxItems": MOST_VALUES}]}
 _SAID: Mapping[str, Parameter] = {
     one.name: one
     for one in (
@@ -41,6 +42,15 @@ _SAID: Mapping[str, Parameter] = {
         Parameter("needs_review", {"enum": ("true", "false")}, "of transcripts: whether somebody should look at it"),
         Parameter("is_corrected", {"enum": ("true", "false")}, "whether a person's labels replace the model's"),
         Parameter("customer_of", about="id of a record: records of the same customer"),
+        Parameter(
+            NOT,
+            {
+                "type": "array",
+                "items": {"anyOf": [{"enum": MANY}, {"type": "string", "pattern": rf"^{re.escape(OWN)}.+"}]},
+                "maxItems": MOST_VALUES,
+            },
+            "names of filters: records that have none of their values",
+        ),
         Parameter("before_since", DAY, "first day of the first of two periods to compare; needs the other three"),
         Parameter("before_until", DAY),
         Parameter("after_since", DAY),
@@ -72,11 +82,18 @@ def of_side(names: Iterable[str], prefix: str, side: str) -> tuple[Parameter, ..
 
 
 def _named(names: Iterable[str]) -> tuple[Parameter, ...]:
-    return tuple(_SAID.get(name) or Parameter(name) for name in names)
+    return tuple(_several(_SAID.get(name) or Parameter(name)) for name in names)
+
+
+def _several(one: Parameter) -> Parameter:
+    """Of what may be repeated a list."""
+    if one.name not in MANY:
+        return one
+    return replace(one, schema={"type": "array", "items": one.schema, "maxItems": MOST_VALUES})
 
 
 def _own(prefix: str) -> Parameter:
     """Own fields of senders: each is a parameter by itself, as the members of an object in a query are."""
-    members = {"propertyNames": {"pattern": rf"^{prefix}{re.escape(OWN)}.+"}, "additionalProperties": _TYPED, "maxProperties": MOST_OWN}
+    members = {"propertyNames": {"pattern": rf"^{prefix}{re.escape(OWN)}.+"}, "additionalProperties": _VALUES, "maxProperties": MOST_OWN}
     about = f"custom fields, as `{prefix}{OWN}plan=pro`; `other`: a value that few share"
     return Parameter(f"{prefix}own", {"type": "object", **members}, about)

@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 from vocservice.web.problems import RequestError
 
 LONGEST = 500
+MOST_VALUES = 20  # of a parameter that may be repeated
 _LONGEST_TOLD = 100
 
 
@@ -17,10 +18,12 @@ def told(given: Mapping[str, str], name: str) -> str:
 
 
 class Query:
-    """The parameters of one request, each given once."""
+    """The parameters of one request, each given once but for those that may have several values."""
 
-    def __init__(self, given: MultiDict[str, str], *, known: Collection[str], beginnings: Sequence[str] = ()):
-        """Those known by name, and those that begin with something and go on as the sender likes.
+    def __init__(
+        self, given: MultiDict[str, str], *, known: Collection[str], beginnings: Sequence[str] = (), repeated: Collection[str] = ()
+    ):
+        """Those known by name, and those that begin with something and go on as the sender likes; of both, which may be repeated.
 
         Raises:
             RequestError: one is not known, given twice, or too long.
@@ -29,28 +32,36 @@ class Query:
         if not all(name in known or name.startswith(free) for name in given):
             named = ", ".join([*known, *(f"{beginning}NAME" for beginning in free)])
             raise RequestError(f"the parameters of this resource are {named}", code="parameter_invalid")
+        several = tuple(beginning for beginning in beginnings if beginning in repeated)
         for name, values in given.lists():
-            if len(values) > 1 or max(len(name), len(values[0])) > LONGEST or "\0" in name + values[0]:
-                raise _fault(name if name in known else "each parameter", "be given once, and not so long")
+            most = MOST_VALUES if name in repeated or name.startswith(several) else 1
+            if len(values) > most or max(map(len, (name, *values))) > LONGEST or "\0" in "".join((name, *values)):
+                times = "once" if most == 1 else f"{most} times at most"
+                raise _fault(name if name in known else "each parameter", f"be given {times}, and not so long")
         self._given = given
 
     def text(self, name: str) -> str | None:
         """The value; None where it is missing or blank."""
         return self._given.get(name) or None
 
-    def beginning(self, beginning: str, *, most: int) -> tuple[tuple[str, str], ...]:
+    def texts(self, name: str, words: Sequence[str] = ()) -> tuple[str, ...]:
+        """The values, each once, those that are blank left out; only of the words, where there are any."""
+        found = tuple(dict.fromkeys(filter(None, self._given.getlist(name))))
+        if words and not set(found) <= set(words):
+            raise _fault(name, f"be one of {' '.join(words)}")
+        return found
+
+    def beginning(self, beginning: str, *, most: int) -> dict[str, tuple[str, ...]]:
         """Names behind a beginning with their values, in order, those that are blank left out."""
-        found = sorted((name.removeprefix(beginning), value) for name, value in self._given.items() if name.startswith(beginning) and value)
+        named = sorted(name for name in self._given if name.startswith(beginning))
+        found = {name.removeprefix(beginning): values for name in named if (values := self.texts(name))}
         if len(found) > most:
             raise _fault(f"{beginning}NAME", f"be given {most} times at most")
-        return tuple(found)
+        return found
 
     def one_of(self, name: str, words: Sequence[str]) -> str | None:
         """One of the words."""
-        found = self.text(name)
-        if found is not None and found not in words:
-            raise _fault(name, f"be one of {' '.join(words)}")
-        return found
+        return next(iter(self.texts(name, words)), None)
 
     def truth(self, name: str) -> bool | None:
         """`true` or `false`."""

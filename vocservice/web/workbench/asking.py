@@ -7,7 +7,6 @@ needs a model in this process. Where both words and meaning are asked for, the t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
@@ -29,7 +28,7 @@ from vocservice.web.state import state
 from vocservice.web.workbench.looking import Looking
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, still_reading, words_of
 from vocservice.web.workbench.proof import entry_of
-from vocservice.web.workbench.selecting import Sought, sought_of
+from vocservice.web.workbench.selecting import Sought, encoded, sought_of
 from vocservice.web.workbench.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def search() -> Response:
     hits = _hits(looking, sought) if sought.is_any else None
     entries = [entry_of(taken, looking.taxonomy, sought.asked.selection) for taken in hits.taken] if hits else []
     held: dict[str, Any] = {"hits": hits, "entries": entries, "about": sought.about, "like": sought.like, "q": sought.q}
-    held |= {"asked": sought.asked, "cell": sought.asked.cell_name, "state": f"?{urlencode(sought.values)}" if sought.values else ""}
+    held |= {"asked": sought.asked, "cell": sought.asked.cell_name, "state": f"?{encoded(sought.values)}" if sought.values else ""}
     return people.shown("search.html", **held, **words_of(looking))
 
 

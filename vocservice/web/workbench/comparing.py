@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request, url_for
 
 from vocservice.store.accounts.users import ANALYST
-from vocservice.store.analysed.reading import Selection
+from vocservice.store.analysed.reading import OWN, Selection
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.answers import json_answer
 from vocservice.web.requests import access
 from vocservice.web.workbench.looking import Looking
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, Links, looking_at, still_reading, words_of
-from vocservice.web.workbench.selecting import FIRST, OWN, SECOND, Asked, Sides, is_chosen, sides_of, values_of
+from vocservice.web.workbench.selecting import FIRST, NOT, SECOND, Asked, Sides, Values, is_chosen, sides_of, values_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
     from vocservice.reporting.contrast import Contrast
@@ -117,13 +117,20 @@ def _names(sides: Sides, choices: Mapping[str, Mapping[str, str]]) -> tuple[str,
     return first, second
 
 
-def _name(values: Mapping[str, str], choices: Mapping[str, Mapping[str, str]]) -> str:
-    said = (f"{_SAID.get(name, name.removeprefix(OWN))} {_said(name, value, choices)}" for name, value in values.items())
+def _name(values: Values, choices: Mapping[str, Mapping[str, str]]) -> str:
+    inverted = values.get(NOT, ())
+    said = (
+        f"{_SAID.get(name, name.removeprefix(OWN))} {'not ' if name in inverted else ''}{_said(name, value, choices)}"
+        for name, value in values.items()
+        if name != NOT
+    )
     return ", ".join(said) or OTHERS
 
 
-def _said(name: str, value: str, choices: Mapping[str, Mapping[str, str]]) -> str:
-    """A value in words; one of the sender's own as it is, without its count."""
+def _said(name: str, value: str | list[str], choices: Mapping[str, Mapping[str, str]]) -> str:
+    """A value in words, or several; one of the sender's own as it is, without its count."""
+    if isinstance(value, list):
+        return " or ".join(_said(name, one, choices) for one in value)
     return value if name.startswith(OWN) else choices.get(name, {}).get(value, value)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from vocservice.store.analysed.reading import ANY, GROUP, WIDE_SCOPES, Place, Selection
+from vocservice.store.analysed.reading import ANY, GROUP, OWN, PLACED, WIDE_SCOPES, Choice, Place, Selection
 
 _PLACE = ("stage", "factor", "polarity", "group")
 
@@ -25,10 +25,21 @@ def narrowed(selection: Selection, wanted: Mapping[str, Any]) -> Selection | Non
     placed = _placed(selection, **place) if place else selection
     if placed is None:
         return None
-    changes = {name: _merged(name, getattr(selection, name), value) for name, value in wanted.items() if name not in _PLACE}
-    if None in changes.values():
+    others = {name: value for name, value in wanted.items() if name not in _PLACE}
+    changes = {name: _merged(name, getattr(selection, name), value) for name, value in others.items()}
+    left = _without(selection.also, others)
+    if None in changes.values() or left is None:
         return None
-    return replace(placed, **changes) if changes else placed
+    return replace(placed, **changes, also=left) if changes else placed
+
+
+def _without(held: tuple[Choice, ...], wanted: Mapping[str, Any]) -> tuple[Choice, ...] | None:
+    """The choices that stand beside what is wanted; None where one of them cannot: one that is inverted, or leaves this value out."""
+    asked = {OWN + name: value for name, value in wanted.get("own", ())} | {name: value for name, value in wanted.items() if name != "own"}
+    met = [choice for choice in held if choice.name in asked]
+    if any(choice.is_not or asked[choice.name] not in choice.values for choice in met):
+        return None
+    return tuple(choice for choice in held if choice not in met)
 
 
 def during(selection: Selection, since: date, until: date) -> Selection:
@@ -40,7 +51,8 @@ def _placed(
     selection: Selection, *, stage: str | None = None, factor: str | None = None, polarity: str | None = None, group: str | None = None
 ) -> Selection | None:
     """As filters where there are none of their kind yet, else as a cell beside them."""
-    if group is None and not (selection.stage or selection.factor or selection.polarity):
+    is_free = not any(choice.name in PLACED for choice in selection.also)
+    if group is None and is_free and not (selection.stage or selection.factor or selection.polarity):
         return replace(selection, stage=stage, factor=factor, polarity=polarity)
     if selection.cell is not None:
         return None

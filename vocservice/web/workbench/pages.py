@@ -16,7 +16,7 @@ from vocservice.reporting.rows import SCORE_KINDS
 from vocservice.store.accounts.users import ANALYST
 from vocservice.store.analysed import own, reading
 from vocservice.store.analysed.exported import exported, written
-from vocservice.store.analysed.reading import ANY, NO, NO_LABEL, NO_STAGE, YES, Selection, Taken
+from vocservice.store.analysed.reading import ANY, NO, NO_LABEL, NO_STAGE, OWN, YES, Selection, Taken
 from vocservice.store.received import sources
 from vocservice.store.received.records import API
 from vocservice.store.review import views
@@ -34,7 +34,7 @@ from vocservice.web.workbench.looking import Looking, and_before, weeks_until
 from vocservice.web.workbench.narrowing import during, narrowed
 from vocservice.web.workbench.proof import entry_of
 from vocservice.web.workbench.segments import address_of
-from vocservice.web.workbench.selecting import OWN, Asked, asked_of, own_named, query_of, searched_of
+from vocservice.web.workbench.selecting import Asked, asked_of, own_named, query_of, searched_of
 from vocservice.web.workbench.tables import Tables
 
 if TYPE_CHECKING:  # numpy and pyarrow come with the first figure: gunicorn forks, and their threads must not be there before
@@ -146,10 +146,16 @@ def verbatims() -> Response:
         return still_reading(looking)
     found = looking.page(looking.mask(), after=after)
     entries = [entry_of(taken, looking.taxonomy, asked.selection) for taken in found.taken]
-    kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
-    more = f"{url_for('workbench.verbatims')}?{urlencode({**kept, 'cursor': found.cursor})}" if found.cursor else ""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor" and value]
+    more = f"{url_for('workbench.verbatims')}?{urlencode([*kept, ('cursor', found.cursor)])}" if found.cursor else ""
     state_query = f"?{urlencode(kept)}" if kept else ""
-    held = {**words_of(looking), "q": kept.get("q", ""), "cell": kept.get("cell", ""), "state": state_query, "count": looking.count()}
+    held = {
+        **words_of(looking),
+        "q": request.args.get("q", ""),
+        "cell": request.args.get("cell", ""),
+        "state": state_query,
+        "count": looking.count(),
+    }
     return people.shown("verbatims.html", status=200, page=found, entries=entries, more=more, asked=asked, **held)
 
 
@@ -229,14 +235,14 @@ def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
     library, tables = current_app.extensions[_NAME]
     database, taxonomy = state().stored.open().database, state().model.taxonomy()
     with database.read() as connection:
-        _check_sources(connection, workspace_id, {asked.selection.source, *(other.source for other in others)})
+        _check_sources(connection, workspace_id, {source for one in (asked.selection, *others) for source in one.sources})
     table = tables.get(database, workspace_id, taxonomy)
     return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library, state().themes.customers)
 
 
-def _check_sources(connection: Any, workspace_id: str, wanted: set[str | None]) -> None:
+def _check_sources(connection: Any, workspace_id: str, wanted: set[str]) -> None:
     """A source of somebody else is none."""
-    wanted -= {None, API}
+    wanted -= {API}
     if wanted and not wanted <= {source.id for source in sources.listed(connection, workspace_id)}:
         raise RequestError("there is no such source", code="source_unknown", status=404)
 

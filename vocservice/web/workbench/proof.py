@@ -39,7 +39,7 @@ class Entry:
 
 def entry_of(taken: Taken, taxonomy: Taxonomy, selection: Selection) -> Entry:
     """A record as a list of a selection shows it."""
-    strict = [*_single(selection), *(tuple(_placed(place, taxonomy)) for place in selection.places)]
+    strict = [one for way in selection.ways for one in (*_single(way), *(tuple(_placed(place, taxonomy)) for place in way.places))]
     seen = _shown(taken, taxonomy, strict)
     if strict and not any(map(_is_asked, seen.turns)):  # a factor that shares no evidence stands at the record's first stage
         seen = _shown(taken, taxonomy, [(one,) for wanted in strict for one in wanted if one.set == "factors"])
@@ -65,9 +65,9 @@ def _single(selection: Selection) -> Iterator[tuple[Wanted, ...]]:
             yield (Wanted("factors", selection.factor and (selection.factor,), selection.polarity),)
     elif selection.stage and selection.stage not in _WIDE:
         yield (Wanted("stages", (selection.stage,)),)
-    for name, key in (("scope", selection.scope), ("flags", selection.flag)):
-        if key and key not in _WIDE:
-            yield (Wanted(name, (key,)),)
+    for name, keys in (("scope", selection.named("scope")), ("flags", selection.named("flag"))):
+        if plain := [key for key in keys if key not in _WIDE]:
+            yield (Wanted(name, plain),)
 
 
 def _placed(place: Place, taxonomy: Taxonomy) -> Iterator[Wanted]:

@@ -1,8 +1,5 @@
 """What a page of the workbench is asked for and a name in, a saved segment out: a link under a name, one's own or everybody's."""
 
-from collections.abc import Mapping
-from urllib.parse import urlencode
-
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
 from vocservice.store.accounts.users import ANALYST
@@ -10,7 +7,7 @@ from vocservice.store.review import views
 from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
-from vocservice.web.workbench.selecting import FIRST, SECOND, sides_of, sought_of
+from vocservice.web.workbench.selecting import FIRST, SECOND, Values, encoded, sides_of, sought_of
 
 blueprint: Blueprint = people.pages("segments")
 
@@ -36,12 +33,12 @@ def delete(view_id: str) -> Response:
     return _back(asked)
 
 
-def address_of(asked: Mapping[str, str]) -> str:
+def address_of(asked: Values) -> str:
     """The page that answers what was asked for, by its parameters."""
-    return url_for(_endpoint(asked)) + (f"?{urlencode(asked)}" if asked else "")
+    return url_for(_endpoint(asked)) + (f"?{encoded(asked)}" if asked else "")
 
 
-def _endpoint(asked: Mapping[str, str]) -> str:
+def _endpoint(asked: Values) -> str:
     if any(name.startswith((FIRST, SECOND)) for name in asked):
         return "comparing.compare"
     if asked.keys() & {"about", "like"}:
@@ -49,7 +46,7 @@ def _endpoint(asked: Mapping[str, str]) -> str:
     return "workbench.verbatims" if asked.keys() & {"q", "cell"} else "workbench.overview"
 
 
-def _asked() -> Mapping[str, str]:
+def _asked() -> Values:
     """The parameters of the URL, checked.
 
     Raises:
@@ -62,5 +59,5 @@ def _asked() -> Mapping[str, str]:
     return sought_of(request.args).values
 
 
-def _back(asked: Mapping[str, str]) -> Response:
+def _back(asked: Values) -> Response:
     return make_response(redirect(address_of(asked), 303))

@@ -1,7 +1,7 @@
 """The parameters of a URL in, which records and which comparison they ask for out, and back: a link holds the whole state."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from vocservice.errors import InputError
 from vocservice.reporting.rows import POLARITIES, SCORE_KINDS
 from vocservice.reporting.wording import terms_of
-from vocservice.store.analysed.reading import NO, YES, Line, Place, Selection, line_of
+from vocservice.store.analysed.reading import NO, OWN, YES, Choice, Line, Place, Selection, line_of
 from vocservice.web.requests.query import Query
 
 if TYPE_CHECKING:
@@ -24,19 +24,21 @@ RARER = (
     "level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "fixed",
     "reason", "needs_review", "is_corrected", "customer_of",
 )  # fmt: skip
+NOT = "not"  # names those of `MANY`, and segments, that must not have any of their values
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
-CHOSEN = ("since", "until", *LABELS, *RARER)
+CHOSEN = ("since", "until", *LABELS, *RARER, NOT)
+MANY = (
+    "channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind", "outcome", "owner", "metric", "model", "taxonomy",
+    "reason",
+)  # fmt: skip
 NAMING = ("by", "target")  # whose values are names of own fields
 FILTERS = (*CHOSEN, *PERIODS, *NAMING)
-OWN = "own."  # before the name of a segment of the sender's own
 MOST_OWN = 12
 WORDS = ("q", "cell", "cursor")
 SOUGHT = ("q", "cell", "about", "like", "cursor")
 FIRST, SECOND = "a_", "b_"
-PLAIN = (
-    "channel", "source", "stage", "factor", "scope", "flag", "scale", "outcome", "owner", "metric", "model", "taxonomy",
-    "reason", "customer_of",
-)  # fmt: skip
+ONE_OF: Mapping[str, Sequence[str]] = {"polarity": POLARITIES, "score_kind": SCORE_KINDS}
+Values = Mapping[str, str | list[str]]  # parameters of a URL; of those that are given several times a list
 LEVELS = ("-2", "-1", "0", "1", "2")
 
 
@@ -58,15 +60,19 @@ class Asked:
         return tuple(Where(DATE, f"{first}..{last}") for first, last in self.periods or ())
 
     @property
-    def values(self) -> Mapping[str, str]:
+    def values(self) -> Values:
         """The parameters that ask for this, without a cell and words."""
         days = zip(PERIODS, (day for period in self.periods or () for day in period), strict=False)
         return {**values_of(self.selection), **_said({**dict(days), "by": self.by, "target": self.target})}
 
+    def held(self, name: str) -> list[str]:
+        """The values of a parameter."""
+        return listed(self.values.get(name, []))
+
     @property
     def query(self) -> str:
         """The same as the query of a URL, with its question mark; blank where everything is asked for."""
-        return f"?{urlencode(self.values)}" if self.values else ""
+        return f"?{encoded(self.values)}" if self.values else ""
 
     @property
     def cell_name(self) -> str:
@@ -77,7 +83,7 @@ class Asked:
     def with_cell(self) -> str:
         """`query` with the cell in it."""
         named = {"cell": self.cell_name} if self.cell_name else {}
-        return f"?{urlencode({**self.values, **named})}" if named else self.query
+        return f"?{encoded({**self.values, **named})}" if named else self.query
 
     @property
     def before_more(self) -> str:
@@ -114,7 +120,7 @@ class Sought:
         return bool(self.asked.selection.words or self.about or self.like)
 
     @property
-    def values(self) -> Mapping[str, str]:
+    def values(self) -> Values:
         """The parameters that ask for this, from the beginning."""
         told = {"cell": self.asked.cell_name, "q": self.q, "about": self.about, "like": self.like}
         return {**self.asked.values, **{name: value for name, value in told.items() if value}}
@@ -128,27 +134,31 @@ class Sides:
     second: Selection | None
 
     @property
-    def values(self) -> Mapping[str, str]:
+    def values(self) -> Values:
         """The parameters that ask for this."""
         sides = ((FIRST, self.first), (SECOND, self.second))
         return {prefix + name: value for prefix, side in sides for name, value in values_of(side).items()}
 
+    def held(self, name: str) -> list[str]:
+        """The values of a parameter."""
+        return listed(self.values.get(name, []))
+
     @property
     def query(self) -> str:
         """The same as the query of a URL."""
-        return f"?{urlencode(self.values)}"
+        return f"?{encoded(self.values)}"
 
-    def with_side(self, prefix: str, values: Mapping[str, str]) -> str:
+    def with_side(self, prefix: str, values: Values) -> str:
         """The query in which one side is another."""
         kept = {name: value for name, value in self.values.items() if not name.startswith(prefix)}
-        return f"?{urlencode(kept | {prefix + name: value for name, value in values.items()})}"
+        return f"?{encoded(kept | {prefix + name: value for name, value in values.items()})}"
 
 
 def query_of(selection: Selection) -> str:
     """The query of the records of a selection, without words; blank for all."""
     cell = {"cell": _cell_name(selection.cell)} if selection.cell else {}
     values = {**values_of(selection), **cell}
-    return f"?{'&'.join(_pair(*said) for said in values.items())}" if values else ""
+    return f"?{'&'.join(_pair(name, one) for name, told in values.items() for one in listed(told))}" if values else ""
 
 
 @lru_cache(maxsize=4096)
@@ -157,16 +167,31 @@ def _pair(name: str, value: str) -> str:
     return urlencode({name: value})
 
 
-def values_of(selection: Selection | None) -> Mapping[str, str]:
+def values_of(selection: Selection | None) -> Values:
     """The parameters that ask for a selection, without cell and words."""
-    return {**_said({name: getattr(selection, name) for name in CHOSEN}), **_own_values(selection)} if selection else {}
+    if selection is None:
+        return {}
+    plain = _said({name: getattr(selection, name) for name in CHOSEN if name != NOT})
+    several = {choice.name: choice.values[0] if len(choice.values) == 1 else list(choice.values) for choice in selection.also}
+    inverted = [choice.name for choice in selection.also if choice.is_not]
+    return {**plain, **_own_values(selection), **several, **({NOT: inverted} if inverted else {})}
 
 
-def own_named(values: Mapping[str, str]) -> frozenset[str]:
+def listed(value: str | list[str]) -> list[str]:
+    """The values of a parameter, be there one or several."""
+    return [value] if isinstance(value, str) else value
+
+
+def encoded(values: Values) -> str:
+    """Parameters as the query of a URL."""
+    return urlencode(values, doseq=True)
+
+
+def own_named(values: Values) -> frozenset[str]:
     """The own fields that the parameters of a page name, of either set of two."""
     starts = tuple(prefix + OWN for prefix in ("", FIRST, SECOND))
     filtered = (name[len(start) :] for name in values for start in starts if name.startswith(start))
-    return frozenset((*filtered, *(value for name, value in values.items() if name in NAMING)))
+    return frozenset((*filtered, *(str(value) for name, value in values.items() if name in NAMING)))
 
 
 def is_chosen(name: str) -> bool:
@@ -181,7 +206,7 @@ def sides_of(args: MultiDict[str, str]) -> Sides | None:
         RequestError: a parameter is unknown, given twice or wrong.
     """
     sides = (FIRST, SECOND)
-    query = Query(args, known=[prefix + name for prefix in sides for name in CHOSEN], beginnings=[prefix + OWN for prefix in sides])
+    query = _query(args, [prefix + name for prefix in sides for name in CHOSEN], sides)
     first, second = (_selection(query, prefix) for prefix in (FIRST, SECOND))
     if first == second == Selection():
         return None
@@ -195,7 +220,7 @@ def asked_of(args: MultiDict[str, str]) -> Asked:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: of two periods a day is missing (`parameter_invalid`).
     """
-    query = Query(args, known=FILTERS, beginnings=[OWN])
+    query = _query(args, FILTERS)
     return _asked(query, _selection(query))
 
 
@@ -206,7 +231,7 @@ def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
-    query = Query(args, known=(*FILTERS, *WORDS), beginnings=[OWN])
+    query = _query(args, (*FILTERS, *WORDS))
     return _asked(query, replace(_placed(query), words=terms_of(query.text("q")))), query.text("cursor") or ""
 
 
@@ -217,7 +242,7 @@ def placed_of(args: MultiDict[str, str]) -> Asked:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
     """
-    query = Query(args, known=(*FILTERS, "cell"), beginnings=[OWN])
+    query = _query(args, (*FILTERS, "cell"))
     return _asked(query, _placed(query))
 
 
@@ -228,7 +253,7 @@ def sought_of(args: MultiDict[str, str]) -> Sought:
         RequestError: a parameter is unknown, given twice or wrong.
         InputError: a day, two periods or a cell are not whole (`parameter_invalid`), or the cursor is none (`cursor_invalid`).
     """
-    query = Query(args, known=(*FILTERS, *SOUGHT), beginnings=[OWN])
+    query = _query(args, (*FILTERS, *SOUGHT))
     asked = _asked(query, replace(_placed(query), words=terms_of(query.text("q"))))
     q, about, like = ((query.text(name) or "").strip() for name in ("q", "about", "like"))
     cursor = query.text("cursor")
@@ -258,13 +283,24 @@ def _cell_name(cell: Place | None) -> str:
     return ".".join(filter(None, (cell.stage, cell.factor, cell.polarity))) if cell else ""
 
 
+def _query(args: MultiDict[str, str], known: Sequence[str], prefixes: Sequence[str] = ("",)) -> Query:
+    repeated = [prefix + name for prefix in prefixes for name in (*MANY, NOT, OWN)]
+    return Query(args, known=known, beginnings=[prefix + OWN for prefix in prefixes], repeated=repeated)
+
+
 def _selection(query: Query, prefix: str = "") -> Selection:
-    plain: dict[str, Any] = {name: query.text(f"{prefix}{name}") for name in PLAIN}
+    many = {name: query.texts(f"{prefix}{name}", ONE_OF.get(name, ())) for name in MANY}
+    many |= {f"{OWN}{name}": values for name, values in query.beginning(f"{prefix}{OWN}", most=MOST_OWN).items()}
+    inverted = query.texts(f"{prefix}{NOT}")
+    if not all(name in MANY or name.startswith(OWN) for name in inverted):
+        raise InputError(f"{prefix}{NOT} must name filters: {', '.join(MANY)} or {OWN}NAME", code="parameter_invalid")
+    plain: dict[str, Any] = {name: values[0] for name, values in many.items() if len(values) == 1 and name not in inverted}
     return Selection(
-        **plain,
-        own=query.beginning(f"{prefix}{OWN}", most=MOST_OWN),
-        polarity=query.one_of(f"{prefix}polarity", POLARITIES),
-        score_kind=query.one_of(f"{prefix}score_kind", SCORE_KINDS),
+        **{name: value for name, value in plain.items() if not name.startswith(OWN)},
+        own=tuple((name.removeprefix(OWN), value) for name, value in plain.items() if name.startswith(OWN)),
+        also=tuple(Choice(name, values, name in inverted) for name, values in many.items() if values and name not in plain),
+        scale=query.text(f"{prefix}scale"),
+        customer_of=query.text(f"{prefix}customer_of"),
         fixed=query.one_of(f"{prefix}fixed", (YES, NO)),
         needs_review=query.truth(f"{prefix}needs_review"),
         is_corrected=query.truth(f"{prefix}is_corrected"),

@@ -1,6 +1,7 @@
 """Forms in, watches out: who is mailed what stands out in the workbench, of which saved segment, and when; and JSON of them to read."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -181,7 +182,7 @@ def _wish(held: Watch | None) -> Wish:
     return Wish(*told_in_form(), *_segment(request.form.get("segment", ""), held))
 
 
-def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, str], Selection]:
+def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, Any], Selection]:
     """Name, parameters and records of the saved segment that was chosen: blank for every record, or the one that a watch has.
 
     Raises:
@@ -199,7 +200,7 @@ def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, str], S
     return found.name, values_of(selection), selection
 
 
-def _is_fit(filters: Mapping[str, str]) -> bool:
+def _is_fit(filters: Mapping[str, Any]) -> bool:
     """Whether a saved segment is one of filters alone, which a watch can look at day after day."""
     try:
         watches.written(asked_of(MultiDict(filters)).selection)
