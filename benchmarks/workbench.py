@@ -6,8 +6,8 @@ A look is a request to the application in this process, signed in, until the pag
 as many ways as there are rounds, none of which was asked for before, so that nothing of it is kept: first right after the page of all
 records was opened, while whole reports are being made beside it, then once all are done. The table has the median and the
 slowest. Naive is what a program does that asks the database for the records and counts: every analysis of the workspace read,
-filtered, made into rows and figures. With `--keep` the records stay for the next time, which begins with the looks; `--only-make` ends
-before them. Look at the ratios, not at the milliseconds.
+filtered, made into rows and figures; for words, every text read and looked through. With `--keep` the records stay for the next time,
+which begins with the looks; `--only-make` ends before them. Look at the ratios, not at the milliseconds.
 """
 
 from __future__ import annotations
@@ -23,44 +23,63 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from itertools import count as numbers
+from itertools import islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import click
 from flask.testing import FlaskClient
+from sqlalchemy import Connection, insert, update
+from sqlalchemy import Table as SqlTable
 
 from benchmarks.desk import application, client_of, opened, signed_in
-from benchmarks.workspace import DAYS, FIRST_DAY, WORKSPACE, fill
+from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, WORKSPACE, fill, id_of
 from vocservice.reporting.columns import Columns
-from vocservice.reporting.packing import Packed, pack
+from vocservice.reporting.packing import pack
 from vocservice.reporting.report import Wish, report_of
 from vocservice.reporting.rows import Row, rarely_collected, row_of
+from vocservice.reporting.wording import words_of
 from vocservice.store.analysed import packed, reading
+from vocservice.store.analysed.reading import Taken
 from vocservice.store.analysed.table import Table
 from vocservice.store.database import Database
+from vocservice.store.schema import annotations, records, review_labels, reviews
 from vocservice.taxonomy import load_taxonomy
+from vocservice.web.workbench.selecting import listed
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # of made-up records, the same every time
 EMAIL = f"{WORKSPACE}@example.org"
 LAST_DAY = FIRST_DAY.date() + timedelta(days=DAYS - 1)
 TODAY = date(2026, 1, 31)
-FILTERS: Mapping[str, Mapping[str, str]] = {
+REASON = "churn_risk"
+FILTERS: Mapping[str, Mapping[str, str | list[str]]] = {
     "everything": {},
     "one channel": {"channel": "email"},
     "last four weeks": {"since": str(LAST_DAY - timedelta(days=27))},
     "service complaints": {"scope": "any_service"},
     "one cell": {"stage": "purchase", "factor": "fulfilment"},
     "channel, polarity and half a year": {"channel": "review", "polarity": "-", "since": str(LAST_DAY - timedelta(days=181))},
+    "any of three stages": {"stage": ["purchase", "use", "cultivation"]},
+    "all channels but two": {"channel": ["review", "email"], "not": "channel"},
+    "reason for review": {"reason": REASON},
+    "needs review": {"needs_review": "true"},
+    "corrected by a person": {"is_corrected": "true"},
     "two days": {"since": str(LAST_DAY - timedelta(days=1))},
     "two days, one channel": {"since": str(LAST_DAY - timedelta(days=1)), "channel": "phone"},
 }
 PAGES: Mapping[str, str] = {
     "list of the records of one cell": "/workbench/verbatims?stage=purchase&factor=fulfilment",
-    "words that many records say": "/workbench/verbatims?q=parcel",
+    "journey map, each cell by its customers, as JSON": "/workbench/charts/journey.json",
+    "words: one that many say": "/workbench/verbatims?q=parcel",
+    "words: a phrase, a beginning, one left out": "/workbench/verbatims?q=%22nine+days%22+parc*+-phone",
+    "words: one that none says": "/workbench/verbatims?q=zebra",
+    "words, the best first": "/workbench/search?q=parcel+late",
     "two sets side by side": "/workbench/compare?a_channel=phone&b_channel=chat",
     "issues": "/workbench/issues",
 }
-NAIVE = ("everything", "one cell")
+NAIVE = ("everything", "one cell", "any of three stages")
+NAIVE_WORDS: Mapping[str, str] = {"words: one that many say": "parcel", "words: one that none says": "zebra"}
 _later = numbers()
 
 
@@ -87,12 +106,14 @@ def measure(database: Database, url: str, rounds: int) -> Iterator[Measured]:
     for name in FILTERS:
         found[name] = _filtered(client, name, rounds, beside[name])
         yield found[name]
-    yield from (timed(name, count, rounds, partial(_page, client, path)) for name, path in PAGES.items())
+    for name, path in PAGES.items():
+        found[name] = timed(name, count, rounds, partial(_page, client, path))
+        yield found[name]
     yield timed("all figures of everything, nothing beside", count, 1, lambda: _whole(client, _path("everything")))
     fill(database, 1, is_new=False, start=count)
     yield timed("two days, after one more record", count + 1, 1, lambda: _page(client, _path("two days")))
     peak = _megabytes()
-    plain = naive(database, NAIVE)
+    plain = {**naive(database, NAIVE), **naive_words(database, NAIVE_WORDS)}
     yield from (replace(found[name], naive=seconds) for name, seconds in plain.items())
     yield Measured(f"most memory of the process before the naive way: {peak} MB; with it {_megabytes()} MB", count, 0.0, 0.0)
 
@@ -104,12 +125,38 @@ def made(url: str, count: int) -> tuple[Database, list[Measured]]:
         client_of(application(database, url, key=KEY), database, WORKSPACE)
     if missing := max(count - held(database), 0):
         start = count - missing
-        found.append(timed("writing the records", missing, 1, lambda: fill(database, missing, is_new=False, start=start)))
+        found.append(timed("writing the records", missing, 1, lambda: _write(database, start, missing)))
     with database.read() as connection:
         is_waiting = packed.waits(connection, WORKSPACE)
     if is_waiting:
         found.append(timed("first look ever: records are packed", count, 1, Table(database, WORKSPACE, load_taxonomy()).load))
     return database, found
+
+
+def _write(database: Database, start: int, count: int) -> None:
+    """Records, of which one in twenty is on the desk, one in ten needs review, and one in two hundred was corrected."""
+    for first in range(start, start + count, BATCH):
+        some = range(first, min(first + BATCH, start + count))
+        fill(database, len(some), is_new=False, start=first)
+        with database.write() as connection:
+            _review(connection, some)
+
+
+def _review(connection: Connection, numbers: range) -> None:
+    chosen = {step: [id_of(number) for number in numbers if number % step == 0] for step in (10, 20, 200)}
+    connection.execute(update(records).where(records.c.id.in_(chosen[10])).values(needs_review=True))
+    entered = {"workspace_id": WORKSPACE, "revision": 1, "urgency": 10, "entered_at": FIRST_DAY}
+    _put(connection, reviews, [{"record_id": name, **entered} for name in chosen[20]])
+    _put(connection, review_labels, [{"record_id": name, "label": f"reasons.{REASON}"} for name in chosen[20]])
+    decided = {"workspace_id": WORKSPACE, "revision": 1, "bundle": "made-1", "decision": "correct", "created_at": FIRST_DAY}
+    labels = {"stages": ["use"], "factors": [], "sentiment": 0, "scope": "neither", "flags": [], "reasons": [REASON], "needs_review": True}
+    rows = [{"id": f"ann{name[3:]}", "record_id": name, "submission": name, "labels": labels, **decided} for name in chosen[200]]
+    _put(connection, annotations, rows)
+
+
+def _put(connection: Connection, table: SqlTable, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
 
 
 def held(database: Database) -> int:
@@ -134,24 +181,49 @@ def seconds_of(act: Callable[[], object]) -> float:
 def naive(database: Database, names: Sequence[str]) -> Mapping[str, float]:
     """Seconds to the figures of the page of each filter by reading every record; the reading is done once and counts in each."""
     begun = time.perf_counter()
-    kept: dict[str, list[tuple[str, Packed]]] = {name: [] for name in names}
-    with rarely_collected(), database.read() as connection:
-        for taken in reading.in_order(connection, WORKSPACE, reading.ids(connection, WORKSPACE)):
-            row = row_of(taken.analysis, taken.origin)
-            for name in (name for name in names if fits(row, FILTERS[name])):
-                kept[name].append((row.id, pack(row, order=len(kept[name]))))
+    kept: dict[str, list[Columns]] = {name: [] for name in names}
+    for rows in _batches(map(_row, _all(database))):
+        for name, parts in kept.items():
+            fitting = [(row.id, pack(row, order=at)) for at, row in enumerate(rows) if fits(row, FILTERS[name])]
+            parts.append(Columns.of(load_taxonomy(), fitting))
     read = time.perf_counter() - begun
     return {name: read + seconds_of(partial(_figures, kept.pop(name))) for name in names}
 
 
-def _figures(rows: Iterable[tuple[str, Packed]]) -> None:
-    report_of(Columns.of(load_taxonomy(), rows).frame(), (), {}, Wish(today=TODAY), is_brief=True)
+def naive_words(database: Database, wanted: Mapping[str, str]) -> Mapping[str, float]:
+    """Seconds to the records that say a word by looking through every text; the reading is done once and counts in each."""
+    begun = time.perf_counter()
+    for taken in _all(database):
+        said = set(words_of(reading.customers_words(taken.analysis)))
+        for word in wanted.values():
+            word in said  # noqa: B015 - what it costs is what is measured
+    return dict.fromkeys(wanted, time.perf_counter() - begun)
 
 
-def fits(row: Row, wanted: Mapping[str, str]) -> bool:
-    """Whether a row has the stage and the factor that are asked for."""
+def _all(database: Database) -> Iterator[Taken]:
+    with rarely_collected(), database.read() as connection:
+        yield from reading.in_order(connection, WORKSPACE, reading.ids(connection, WORKSPACE))
+
+
+def _row(taken: Taken) -> Row:
+    return row_of(taken.analysis, taken.origin)
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Some at a time, so that memory holds packed ones."""
+    left = iter(rows)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def _figures(parts: Sequence[Columns]) -> None:
+    report_of(Columns.joined(parts).frame(), (), {}, Wish(today=TODAY), is_brief=True)
+
+
+def fits(row: Row, wanted: Mapping[str, str | list[str]]) -> bool:
+    """Whether a row has any of the stages and of the factors that are asked for."""
     found = {"stage": {one.key for one in row.stages}, "factor": {one.key for one in row.factors}}
-    return all(wanted[name] in keys for name, keys in found.items() if name in wanted)
+    return all(not keys.isdisjoint(listed(wanted[name])) for name, keys in found.items() if name in wanted)
 
 
 def report(found: Iterable[Measured]) -> str:
@@ -200,7 +272,7 @@ def _asked(client: FlaskClient, path: str) -> tuple[float, int]:
 def _path(name: str) -> str:
     """A filter as nobody asked for it before: with a last day that all records are before."""
     until = date(3000, 1, 1) + timedelta(days=next(_later))
-    return f"/workbench?{urlencode({**FILTERS[name], 'until': str(until)})}"
+    return f"/workbench?{urlencode({**FILTERS[name], 'until': str(until)}, doseq=True)}"
 
 
 def _whole(client: FlaskClient, path: str = "") -> None:

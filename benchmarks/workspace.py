@@ -113,8 +113,13 @@ def _sentences(lots: np.random.Generator, blame: Any) -> Any:
     return np.where(lots.random(len(blame)) < blame, lots.choice(bad, len(blame), p=weights), lots.choice(good, len(blame)))
 
 
+def id_of(number: int) -> str:
+    """The id of a record by its number."""
+    return f"rec_{number:09}"
+
+
 def _rows(workspace_id: str, number: int, at: int, drawn: Drawn) -> tuple[dict[str, Any], dict[str, Any]]:
-    record_id = f"rec_{number:09}"
+    record_id = id_of(number)
     moment = FIRST_DAY + timedelta(days=drawn.day[at], seconds=drawn.second_of_day[at], microseconds=number % 1_000_000)
     has_score = drawn.score[at] >= 0
     record = {

@@ -141,14 +141,16 @@ def test_bodies_are_records_of_their_own() -> None:
 
 
 def test_the_workbench_is_looked_at_in_every_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "FILTERS", {name: workbench.FILTERS[name] for name in (*workbench.NAIVE, "two days")})
+    reviewed = {"reason for review": 15, "needs review": 30, "corrected by a person": 2}
+    monkeypatch.setattr(workbench, "FILTERS", {name: workbench.FILTERS[name] for name in (*workbench.NAIVE, "two days", *reviewed)})
     url = f"sqlite:///{tmp_path / 'voc.db'}"
     database, _ = workbench.made(url, 200)
     database.close()
     database, made = workbench.made(url, 300)  # the next time the others are added
     assert [(one.name, one.records) for one in made] == [("writing the records", 100), ("first look ever: records are packed", 300)]
     found = [*made, *workbench.measure(database, url, 1)]
-    assert {one.name for one in found if one.naive} == set(workbench.NAIVE)
+    assert {one.name for one in found if one.naive} == {*workbench.NAIVE, *workbench.NAIVE_WORDS}
+    assert {one.name: one.records for one in found if one.name in reviewed} == reviewed
     assert next(one.records for one in found if one.name == "everything") == 300
     assert "| one cell |" in workbench.report(found)
     database.close()
