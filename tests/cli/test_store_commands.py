@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import databases
 import pytest
@@ -12,7 +13,7 @@ from store.bench import Bench, said, work_off
 
 from vocservice.settings import load_settings
 from vocservice.store import jobs, migrate
-from vocservice.store.analysed import outbound
+from vocservice.store.analysed import endpoints
 from vocservice.store.opened import open_store
 from vocservice.store.received import intake, sources
 from vocservice.store.received.intake import Arrival
@@ -190,5 +191,27 @@ def test_an_endpoint_gets_every_event_that_there_is_unless_some_are_named(bench:
     refused = voc("endpoint", "add", "http://127.0.0.1:9/", "--event", "watch.lost")
     assert (refused.code, "watch.found" in refused.err) == (2, True)
     told = {one["url"].rpartition("/")[2]: set(one["events"]) for one in json.loads(voc("endpoint", "list", "--json").out)["endpoints"]}
-    assert told == {"all": set(outbound.EVENTS), "one": {"watch.found"}}
+    assert told == {"all": set(endpoints.EVENTS), "one": {"watch.found"}}
     assert len(voc("endpoint", "list").out.splitlines()) == 2
+
+
+def test_an_endpoint_is_changed_rotated_paused_and_removed(bench: Bench, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOC_OUTBOUND__ALLOW_HTTP", "true")
+    monkeypatch.setenv("VOC_OUTBOUND__ALLOW_PRIVATE", "true")
+
+    def shown() -> dict[str, Any]:
+        (one,) = json.loads(voc("endpoint", "list", "--json").out)["endpoints"]
+        return dict(one)
+
+    first = voc("endpoint", "add", "http://127.0.0.1:9/").out.strip()
+    name = shown()["id"]
+    assert voc("endpoint", "events", name, "--event", "watch.found").code == 0 and shown()["events"] == ["watch.found"]
+    assert voc("endpoint", "events", name, "--event", "watch.lost").code == 2
+    second = voc("endpoint", "rotate", name, "--overlap", "1").out.strip()
+    assert first != second and second.startswith("whsec_") and shown()["old_secret_until"] is not None
+    assert "old secret until" in voc("endpoint", "list").out
+    assert voc("endpoint", "end-old-secrets", name).code == 0 and shown()["old_secret_until"] is None
+    assert voc("endpoint", "disable", name).code == 0 and not shown()["enabled"]
+    assert voc("endpoint", "enable", name).code == 0 and shown()["enabled"]
+    assert voc("endpoint", "remove", name).out == f"{name}: removed\n"
+    assert voc("endpoint", "list").out == "" and voc("endpoint", "rotate", name).code == 2

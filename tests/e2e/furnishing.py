@@ -21,7 +21,7 @@ from web.visiting import Browser, Office, read_twice
 
 from vocservice.records import Evidence, Factor, Label, Scope
 from vocservice.store import schema
-from vocservice.store.analysed import issues
+from vocservice.store.analysed import endpoints, issues, outbound
 from vocservice.store.database import now
 
 SECRET = "s3cret-of-the-tests-0123"
@@ -58,6 +58,7 @@ def furnished(office: Office, browser: Browser, words: str = "") -> Mapping[str,
         "source_id": (_source(office, browser, words),),
         "issue_id": (_issue(office, browser, words),),
         "watch_id": (_watch(office, browser, words),),
+        "endpoint_id": (_endpoint(office, words),),
         "alert_id": (_alert(office, browser, words),),
         "inbox_id": (str(office.door.rows(schema.inbox)[0]["id"]),),
         "key_id": (_key(office, browser, words),),
@@ -191,6 +192,19 @@ def _alert(office: Office, browser: Browser, words: str) -> str:
     when = {"when": "instant", "zone": "Europe/Berlin", "cool_down": "15"}
     _sent(browser, "/admin/alerts", {"name": words or "Angry", **when, "urgency": "40", "endpoints": "on"})
     return str(office.door.rows(schema.alerts)[0]["id"])
+
+
+def _endpoint(office: Office, words: str) -> str:
+    """With a delivery of every state."""
+    url = f"https://hooks.example.org/{words}"
+    with office.database.write() as connection:
+        made, _ = endpoints.create(connection, office.door.vault, WORKSPACE, url=url, actor="test")
+        for state in ("queued", "delivered", "failed"):
+            outbound.tell_found(connection, WORKSPACE, {"watch": "wch_1"})
+            newest = outbound.log_of(connection, made, limit=1)[0]
+            if state != "queued":
+                outbound.note(connection, newest.id, state=state, status=204 if state == "delivered" else 500)
+    return made.id
 
 
 def _key(office: Office, browser: Browser, words: str) -> str:

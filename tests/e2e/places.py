@@ -215,6 +215,10 @@ def _of_admin(one: Mapping[str, str]) -> Iterator[Place]:
     yield Place("letter-corrected", letters, letter, {"body": '{"answer": "The app crashed'})
     yield Place("alert-refused", "/admin/alerts", "/admin/alerts", {"name": "", "when": "instant"}, status=422)
     yield Place("alert-paused", "/admin/alerts", f"/admin/alerts/{one['alert']}", {"do": "disable"})
+    endpoints, endpoint = "/admin/endpoints", f"/admin/endpoints/{one['endpoint']}"
+    yield Place("endpoint-refused", endpoints, endpoints, {"url": "http://example.org"}, status=422)
+    yield Place("endpoint-rotated", endpoint, f"{endpoint}/secret")
+    yield Place("endpoint-paused", endpoint, endpoint, {"do": "disable"})
     yield Place("field-not-there", "/admin/fields", "/admin/fields", {"name": "", "do": "hide"}, status=422)
     for act in ("preview", "promote", "rollback"):
         yield Place(f"bundle-no-{act}", "/admin/bundle", f"/admin/bundle/{act}", {"bundle": "none"}, status=422)

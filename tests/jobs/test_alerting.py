@@ -17,7 +17,7 @@ from vocservice.settings import MailSettings, Settings
 from vocservice.store import audit, jobs, schema
 from vocservice.store.accounts import users
 from vocservice.store.accounts.users import User
-from vocservice.store.analysed import outbound
+from vocservice.store.analysed import endpoints, outbound
 from vocservice.store.database import now
 from vocservice.store.opened import Store
 from vocservice.store.received import deadletters, records
@@ -260,7 +260,7 @@ def test_a_mail_said_again_has_the_same_id(store: Store, settings: Settings, ser
 
 def test_endpoints_get_an_event_a_record_that_goes_with_it(store: Store, settings: Settings, lead: User) -> None:
     with store.database.write() as connection:
-        endpoint, _ = outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
+        endpoint, _ = endpoints.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
     made = alert(store, lead, readers=[], tells_endpoints=True)
     first, second = on_desk(store, 2)
     kinds = {ALERT: Errand(MAX_ATTEMPTS, Alerting(store, settings).run)}
@@ -278,7 +278,7 @@ def test_an_alert_on_a_rule_rings_when_it_holds_and_goes_on_under_its_new_name(
 ) -> None:
     draft = Draft(name="loud", owner="Digital", expression='text mentions "crashed"', reason="Something of ours is broken")
     with store.database.write() as connection:
-        endpoint, _ = outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
+        endpoint, _ = endpoints.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
         rule = rules.create(connection, WORKSPACE, draft, load_taxonomy(), is_enabled=True, actor="test")
     made = alert(store, lead, labels=("needs_review", "rules.loud"), tells_endpoints=True)
     other = alert(store, lead, labels=("needs_review",))
@@ -300,7 +300,7 @@ def test_an_alert_on_a_rule_rings_when_it_holds_and_goes_on_under_its_new_name(
 
 def test_endpoints_are_not_told_of_what_was_erased_while_the_mail_was_sent(store: Store, settings: Settings, lead: User) -> None:
     with store.database.write() as connection:
-        endpoint, _ = outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
+        endpoint, _ = endpoints.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["alert.raised"], actor="test")
     made = alert(store, lead, tells_endpoints=True)
     first, second = on_desk(store, 2)
     with store.database.write() as connection:

@@ -15,7 +15,7 @@ import pytest
 from builders import CANARY, MODEL, FakePipeline, analysis, conversation
 
 from vocservice.api import Analyser
-from vocservice.errors import EndpointError, InputError
+from vocservice.errors import EndpointError, InputError, SignatureError
 from vocservice.ingest.delivery import Delivery
 from vocservice.ingest.signature import verify_standard
 from vocservice.jobs import outbound as sending
@@ -27,8 +27,9 @@ from vocservice.jobs.sending import Answer, post
 from vocservice.records import RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
 from vocservice.store import jobs, schema
-from vocservice.store.analysed import outbound
-from vocservice.store.analysed.outbound import DELIVER, EVENTS, Before, Endpoint
+from vocservice.store.analysed import endpoints, outbound
+from vocservice.store.analysed.endpoints import EVENTS, Endpoint
+from vocservice.store.analysed.outbound import DELIVER, Before
 from vocservice.store.opened import Store
 from vocservice.store.received import records
 from vocservice.store.review import rules
@@ -76,7 +77,7 @@ def receiver() -> Iterator[Receiver]:
 
 def subscribed(store: Store, url: str, events: Sequence[str] = EVENTS) -> tuple[Endpoint, str]:
     with store.database.write() as connection:
-        return outbound.create(connection, store.vault, WORKSPACE, url=url, events=events, actor="test")
+        return endpoints.create(connection, store.vault, WORKSPACE, url=url, events=events, actor="test")
 
 
 def deliver(store: Store, settings: Settings, **options: Any) -> None:
@@ -225,12 +226,12 @@ def test_gone_disables_the_endpoint_and_what_failed_can_be_replayed(store: Store
     add(store, "Good.")
     deliver(store, settings)
     with store.database.write() as connection:
-        gone = outbound.get(connection, endpoint.id)
+        gone = endpoints.get(connection, endpoint.id)
         assert not gone.is_enabled
         with pytest.raises(InputError):
             outbound.replay(connection, gone, actor="test")
-        outbound.set_enabled(connection, gone, True, actor="test")
-        assert outbound.replay(connection, outbound.get(connection, endpoint.id), actor="test") == 1
+        endpoints.set_enabled(connection, gone, True, actor="test")
+        assert outbound.replay(connection, endpoints.get(connection, endpoint.id), actor="test") == 1
     deliver(store, settings)
     assert log_of(store, endpoint) == [("feedback.analysed", "delivered", 1, 204)]
 
@@ -248,7 +249,56 @@ def test_after_its_last_try_an_event_has_failed(store: Store, settings: Settings
 def test_the_secret_is_sealed_and_shown_once(store: Store, receiver: Receiver) -> None:
     endpoint, secret = subscribed(store, receiver.url)
     assert secret.startswith("whsec_") and secret.encode() not in endpoint.sealed and secret not in repr(endpoint)
-    assert outbound.open_secret(store.vault, endpoint) == secret
+    with store.database.read() as connection:
+        assert endpoints.open_secrets(connection, store.vault, endpoint) == (secret,)
+
+
+def test_a_delivery_verifies_with_the_old_and_the_new_secret_while_they_are_rotated(
+    store: Store, settings: Settings, receiver: Receiver
+) -> None:
+    endpoint, old = subscribed(store, receiver.url, ["feedback.analysed"])
+    with store.database.write() as connection:
+        _, new = endpoints.rotate(connection, store.vault, endpoint, actor="test")
+    add(store, "Good.")
+    deliver(store, settings)
+    with store.database.write() as connection:
+        endpoints.end_old_secrets(connection, endpoint, actor="test")
+    add(store, "Fine.")
+    deliver(store, settings)
+    (first, body), (second, later) = receiver.received
+    for secret in (old, new):
+        verify_standard(Delivery(body, first), [secret])
+    assert [len(headers["webhook-signature"].split()) for headers in (first, second)] == [2, 1]
+    verify_standard(Delivery(later, second), [new])
+    with pytest.raises(SignatureError):
+        verify_standard(Delivery(later, second), [old])
+
+
+def test_what_was_queued_for_an_endpoint_that_is_paused_or_gone_is_not_sent(store: Store, settings: Settings, receiver: Receiver) -> None:
+    paused, _ = subscribed(store, receiver.url, ["watch.found"])
+    gone, _ = subscribed(store, receiver.url, ["watch.found"])
+    with store.database.write() as connection:
+        assert outbound.tell_found(connection, WORKSPACE, {"watch": "wch_1"}) == 2
+        endpoints.set_enabled(connection, paused, False, actor="test")
+        endpoints.remove(connection, gone, actor="test")
+        assert outbound.tell_found(connection, WORKSPACE, {"watch": "wch_1"}) == 0
+    deliver(store, settings)
+    assert receiver.received == [] and job_states(store, DELIVER) == []
+    assert log_of(store, paused) == [("watch.found", "failed", 1, None)]
+
+
+def test_an_endpoint_that_is_removed_while_it_answers_is_not_missed(store: Store, settings: Settings) -> None:
+    endpoint, _ = subscribed(store, "http://127.0.0.1:9/", ["watch.found"])
+    with store.database.write() as connection:
+        outbound.tell_found(connection, WORKSPACE, {"watch": "wch_1"})
+
+    def removed(*_: object) -> Answer:
+        with store.database.write() as connection:
+            endpoints.remove(connection, endpoint, actor="test")
+        return Answer(sending.GONE)
+
+    deliver(store, settings, send=removed)
+    assert job_states(store, DELIVER) == []
 
 
 def test_waits_grow_from_seconds_to_a_day_and_cover_days() -> None:

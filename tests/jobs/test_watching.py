@@ -14,7 +14,7 @@ from vocservice.reporting.columns import Columns
 from vocservice.settings import Settings
 from vocservice.store import schema
 from vocservice.store.accounts.users import User
-from vocservice.store.analysed import outbound, own, packed, watches
+from vocservice.store.analysed import endpoints, outbound, own, packed, watches
 from vocservice.store.analysed.reading import Selection
 from vocservice.store.analysed.table import Held, Table
 from vocservice.store.analysed.watches import NOW, WATCH, Watch, Wish
@@ -226,7 +226,7 @@ def test_a_look_tells_nothing_for_the_segment_chosen_during_it_and_of_a_watch_de
     phone = Wish("Monday", made.timing, made.readers, True, "Phone", {"channel": "phone"}, Selection(channel="phone"))
     found = ["anomaly:day:2026-11-26:negative sentiment:high"]
     with store.database.write() as connection:
-        outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", actor="test")
+        endpoints.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", actor="test")
         watches.change(connection, reader, made, phone)
         watches.said(connection, made, found, event=None)
         after = watches.get(connection, WORKSPACE, made.id)
@@ -260,7 +260,7 @@ def test_sent_now_it_goes_to_who_asked_alone_and_counts_as_told_to_nobody(
 def test_endpoints_get_the_same_figures_as_an_event_of_no_record(store: Store, settings: Settings, server: Server, reader: User) -> None:
     steady(store)
     with store.database.write() as connection:
-        endpoint, _ = outbound.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["watch.found"], actor="test")
+        endpoint, _ = endpoints.create(connection, store.vault, WORKSPACE, url="http://127.0.0.1:9/", events=["watch.found"], actor="test")
     made = watch(store, reader, readers=(), tells_endpoints=True, timing=DIGEST)
     turn(store, settings)
     with store.database.read() as connection:

@@ -14,7 +14,7 @@ from vocservice.ingest.events import Upsert
 from vocservice.records import Rejected
 from vocservice.store import jobs
 from vocservice.store.accounts import keys, workspaces
-from vocservice.store.analysed import outbound
+from vocservice.store.analysed import endpoints, outbound
 from vocservice.store.database import now
 from vocservice.store.received import deadletters, erasure, idempotency, intake, retention, subjects
 from vocservice.store.received.batches import BATCH
@@ -241,7 +241,7 @@ def test_what_is_older_than_is_kept_goes_by_the_time_of_receipt(bench: Bench) ->
 
 def test_what_a_watch_found_goes_by_its_own_age(bench: Bench) -> None:
     with bench.database.write() as connection:
-        outbound.create(connection, bench.vault, bench.workspace, url="https://voc.example.org/", actor="test")
+        endpoints.create(connection, bench.vault, bench.workspace, url="https://voc.example.org/", actor="test")
         outbound.tell_found(connection, bench.workspace, {"watch": "old"})
     bench.sql("UPDATE deliveries SET created_at = created_at - 864000000000")
     with bench.database.write() as connection:

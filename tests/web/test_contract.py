@@ -16,10 +16,11 @@ from schemathesis.specs.openapi import checks as said
 
 from vocservice.jobs.worker import Worker
 from vocservice.settings import Settings
+from vocservice.store.analysed import endpoints
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.web.requests.uploads import MEDIA_TYPES
-from web.storing import Door
+from web.storing import WORKSPACE, Door
 from web.test_openapi import DOCUMENT, resolved
 
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
@@ -32,6 +33,9 @@ UNSAYABLE = {
     "invalid_type": "as many fields as the schema allows, but blank or both of two",
     "idempotency_mismatch": "the same name for another body",
     **dict.fromkeys(("rule_invalid", "rule_unusable", "tag_unusable", "name_taken"), "the text of a rule, who gets it, a free name"),
+    **dict.fromkeys(("endpoint_refused", "endpoint_unknown_host"), "a URL leads to a public address"),
+    "endpoint_disabled": "what is paused takes no replay",
+    "secrets_full": "only so many secrets sign at a time",
     "cursor_invalid": "a cursor is what an earlier page gave",
     "parameter_invalid": "of two periods to compare all four days are given, in order",
     **dict.fromkeys(("format_unknown", "format_mismatch", "file_empty", "file_missing", "input_unusable"), "a file is of its format"),
@@ -65,7 +69,7 @@ class Place:
         self.door = Door(folder, rate_per_minute=0)
         self.key = self.door.key()
         found = adapted_document()
-        for name, value in {"RecordId": self._record(), "Token": self._token(), "BatchId": self._batch(), "RuleId": self._rule()}.items():
+        for name, value in {"RecordId": self._record(), "Token": self._token(), "BatchId": self._batch(), "RuleId": self._rule(), "EndpointId": self._endpoint()}.items():
             found["components"]["parameters"][name]["example"] = value
         schema = schemathesis.openapi.from_dict(found)
         schema.app = self.door.app
@@ -97,6 +101,11 @@ class Place:
         written = {"name": "Broken", "owner": "Digital", "expression": "factor technology is negative", "reason": "It is broken"}
         made = self.door.client.post("/v1/rules", json={**written, "is_enabled": True}, headers=self.key).json
         return str(made["id"])  # type: ignore[index]
+
+    def _endpoint(self) -> str:
+        with self.door.database.write() as connection:
+            made, _ = endpoints.create(connection, self.door.vault, WORKSPACE, url="https://hooks.example.org/", actor="test")
+        return made.id
 
     def _work(self) -> None:
         Worker(Store(self.door.database, self.door.vault), Settings(), lambda _: fake_analyser(), shipped_rules()).run(once=True)

@@ -16,6 +16,7 @@ ONLY_LEAD_ON = {
     "login.keep_preferences",
     "login.leave",
     "admin.switch_source",
+    "endpoints.remove",
     "rules.switch",
 }
 

@@ -1,5 +1,8 @@
-"""URLs in, endpoints that events are sent to out: `voc endpoint add`, `list`, `disable`, `enable`, `deliveries` and `replay`."""
+"""URLs in, endpoints that events are sent to out: `voc endpoint add`, `list`, `events`, `rotate`, `end-old-secrets`, `disable`, `enable`,
+`remove`, `deliveries` and `replay`.
+"""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -8,7 +11,10 @@ from vocservice.cli.holding import ACTOR, held, in_workspace, opened
 from vocservice.cli.listing import print_all
 
 if TYPE_CHECKING:
-    from vocservice.store.analysed.outbound import Delivery, Endpoint
+    from vocservice.store.analysed.endpoints import Endpoint
+    from vocservice.store.analysed.outbound import Delivery
+
+HOURS = 24.0
 
 
 @click.group()
@@ -23,15 +29,70 @@ def endpoint() -> None:
 def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
     """Add an endpoint and print its signing secret once."""
     from vocservice.jobs.guard import Policy, checked
-    from vocservice.store.analysed import outbound
+    from vocservice.store.analysed import endpoints
 
     with opened(workspace) as here:
         checked(url, Policy(here.settings.outbound.allow_http, here.settings.outbound.allow_private))
         with here.database.write() as connection:
-            wanted = events or outbound.EVENTS
-            made, secret = outbound.create(connection, here.vault, here.workspace_id, url=url, events=wanted, actor=ACTOR)
+            wanted = events or endpoints.EVENTS
+            made, secret = endpoints.create(connection, here.vault, here.workspace_id, url=url, events=wanted, actor=ACTOR)
     click.echo(f"{made.id}: {', '.join(made.events)}; its secret is shown this once", err=True)
     click.echo(secret)
+
+
+@endpoint.command()
+@click.argument("endpoint_id")
+@click.option("--event", "wanted", multiple=True, required=True, help="Event to send; repeatable.")
+@in_workspace
+def events(endpoint_id: str, wanted: tuple[str, ...], workspace: str | None) -> None:
+    """Choose the events that are sent to an endpoint."""
+    from vocservice.store.analysed import endpoints
+
+    with held(workspace) as here:
+        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        changed = endpoints.set_events(here.connection, chosen, wanted, actor=ACTOR)
+    click.echo(f"{changed.id}: {', '.join(changed.events)}")
+
+
+@endpoint.command()
+@click.argument("endpoint_id")
+@click.option("--overlap", type=click.FloatRange(0), default=HOURS, show_default=True, help="Hours the old secret still signs too.")
+@in_workspace
+def rotate(endpoint_id: str, overlap: float, workspace: str | None) -> None:
+    """Make a new signing secret and print it once; the old one also signs for a while."""
+    from vocservice.store.analysed import endpoints
+
+    with held(workspace) as here:
+        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        made, secret = endpoints.rotate(here.connection, here.vault, chosen, overlap=timedelta(hours=overlap), actor=ACTOR)
+    click.echo(f"{made.id}: its new secret is shown this once", err=True)
+    click.echo(secret)
+
+
+@endpoint.command(name="end-old-secrets")
+@click.argument("endpoint_id")
+@in_workspace
+def end_old_secrets(endpoint_id: str, workspace: str | None) -> None:
+    """Sign with the newest secret only."""
+    from vocservice.store.analysed import endpoints
+
+    with held(workspace) as here:
+        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        endpoints.end_old_secrets(here.connection, chosen, actor=ACTOR)
+    click.echo(f"{chosen.id}: the newest secret alone signs")
+
+
+@endpoint.command()
+@click.argument("endpoint_id")
+@in_workspace
+def remove(endpoint_id: str, workspace: str | None) -> None:
+    """Remove an endpoint and its delivery log."""
+    from vocservice.store.analysed import endpoints
+
+    with held(workspace) as here:
+        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        endpoints.remove(here.connection, chosen, actor=ACTOR)
+    click.echo(f"{chosen.id}: removed")
 
 
 @endpoint.command(name="list")
@@ -39,12 +100,11 @@ def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
 @in_workspace
 def list_endpoints(as_json: bool, workspace: str | None) -> None:
     """List the endpoints, without their secrets."""
-    from vocservice.store.analysed import outbound
+    from vocservice.store.analysed import endpoints
 
     with held(workspace) as here:
-        found = outbound.listed(here.connection, here.workspace_id)
-    lines = (f"{one.id}  {one.url}  {', '.join(one.events)}{'' if one.is_enabled else '  disabled'}" for one in found)
-    print_all("endpoints", map(_endpoint, found), lines, as_json=as_json)
+        found = endpoints.listed(here.connection, here.workspace_id)
+    print_all("endpoints", map(_endpoint, found), map(_line, found), as_json=as_json)
 
 
 @endpoint.command()
@@ -70,10 +130,10 @@ def enable(endpoint_id: str, workspace: str | None) -> None:
 @in_workspace
 def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | None) -> None:
     """List past and pending deliveries of an endpoint, newest first."""
-    from vocservice.store.analysed import outbound
+    from vocservice.store.analysed import endpoints, outbound
 
     with held(workspace) as here:
-        chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
         found = outbound.log_of(here.connection, chosen, limit=limit)
     lines = (f"{one.id}  {one.event}  {one.state}  {one.attempts} tries  last status {one.last_status or 'none'}" for one in found)
     print_all("deliveries", map(_delivery, found), lines, as_json=as_json)
@@ -85,25 +145,32 @@ def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | Non
 @in_workspace
 def replay(endpoint_id: str, delivery_ids: tuple[str, ...], workspace: str | None) -> None:
     """Replay failed deliveries, or those given."""
-    from vocservice.store.analysed import outbound
+    from vocservice.store.analysed import endpoints, outbound
 
     with held(workspace) as here:
-        chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
         count = outbound.replay(here.connection, chosen, delivery_ids=delivery_ids or None, actor=ACTOR)
     click.echo(f"{count} queued again")
 
 
 def _switch(endpoint_id: str, workspace: str | None, *, is_enabled: bool) -> None:
-    from vocservice.store.analysed import outbound
+    from vocservice.store.analysed import endpoints
 
     with held(workspace) as here:
-        chosen = outbound.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
-        outbound.set_enabled(here.connection, chosen, is_enabled, actor=ACTOR)
+        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+        endpoints.set_enabled(here.connection, chosen, is_enabled, actor=ACTOR)
     click.echo(f"{chosen.id}: {'enabled' if is_enabled else 'disabled'}")
 
 
+def _line(one: "Endpoint") -> str:
+    old = f"  old secret until {one.old_secret_until:%Y-%m-%d %H:%M} UTC" if one.old_secret_until else ""
+    return f"{one.id}  {one.url}  {', '.join(one.events)}{'' if one.is_enabled else '  disabled'}{old}"
+
+
 def _endpoint(one: "Endpoint") -> dict[str, object]:
-    return {"id": one.id, "url": one.url, "events": list(one.events), "enabled": one.is_enabled, "created_at": one.created_at.isoformat()}
+    plain = {"id": one.id, "url": one.url, "events": list(one.events), "enabled": one.is_enabled}
+    old = one.old_secret_until.isoformat() if one.old_secret_until else None
+    return plain | {"created_at": one.created_at.isoformat(), "old_secret_until": old}
 
 
 def _delivery(one: "Delivery") -> dict[str, object]:

@@ -126,11 +126,12 @@ def verify_standard(delivery: Delivery, secrets: Sequence[str]) -> None:
     _check_age(_seconds(stamp), delivery.received_at)
 
 
-def sign_standard(body: bytes, secret: str, *, now: datetime, delivery_id: str) -> dict[str, str]:
-    """The three headers of Standard Webhooks."""
+def sign_standard(body: bytes, *secrets: str, now: datetime, delivery_id: str) -> dict[str, str]:
+    """The three headers of Standard Webhooks, with one signature for each secret."""
     stamp = str(int(now.timestamp()))
-    signed = in_base64(standard_webhook(secret, f"{delivery_id}.{stamp}.".encode() + body))
-    return {"webhook-id": delivery_id, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signed}"}
+    message = f"{delivery_id}.{stamp}.".encode() + body
+    signed = " ".join(f"v1,{in_base64(standard_webhook(secret, message))}" for secret in secrets)
+    return {"webhook-id": delivery_id, "webhook-timestamp": stamp, "webhook-signature": signed}
 
 
 def verify_twilio(delivery: Delivery, secrets: Sequence[str]) -> None:

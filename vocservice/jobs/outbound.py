@@ -3,7 +3,7 @@
 Only 2xx is success, a redirect is a failure, 410 disables the endpoint, Retry-After is obeyed. What fails is told by status.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,8 +15,9 @@ from vocservice.jobs.backoff import half_jitter
 from vocservice.jobs.guard import Policy, Resolve, checked, resolve
 from vocservice.jobs.sending import Answer, Send, post
 from vocservice.store import jobs
-from vocservice.store.analysed import outbound
-from vocservice.store.analysed.outbound import Delivery, Endpoint
+from vocservice.store.analysed import endpoints, outbound
+from vocservice.store.analysed.endpoints import Endpoint
+from vocservice.store.analysed.outbound import Delivery
 from vocservice.store.jobs import Job, Lease
 from vocservice.store.opened import Store
 
@@ -51,20 +52,20 @@ class Outbound:
         """
         with self.store.database.read() as connection:
             delivery = outbound.delivery(connection, job.target)
-            endpoint = outbound.get(connection, delivery.endpoint_id) if delivery else None
+            endpoint = endpoints.get(connection, delivery.endpoint_id) if delivery else None
+            secrets = endpoints.open_secrets(connection, self.store.vault, endpoint) if endpoint else ()
         if delivery is None or endpoint is None or not endpoint.is_enabled:
             self._finish(job, lease, delivery)
             return
-        self._keep(job, lease, delivery, endpoint, self._try(delivery, endpoint))
+        self._keep(job, lease, delivery, endpoint, self._try(delivery, endpoint, secrets))
 
-    def _try(self, delivery: Delivery, endpoint: Endpoint) -> Answer:
+    def _try(self, delivery: Delivery, endpoint: Endpoint, secrets: Sequence[str]) -> Answer:
         body = orjson.dumps(delivery.payload)
         try:
             target = checked(endpoint.url, self.policy, self.resolver)
         except EndpointError:
             return Answer(None)
-        secret = outbound.open_secret(self.store.vault, endpoint)
-        signed = sign_standard(body, secret, now=datetime.now(UTC), delivery_id=delivery.id)
+        signed = sign_standard(body, *secrets, now=datetime.now(UTC), delivery_id=delivery.id)
         return self.send(target, {"Content-Type": "application/json", "User-Agent": AGENT, **signed}, body)
 
     def _keep(self, job: Job, lease: Lease, delivery: Delivery, endpoint: Endpoint, answer: Answer) -> None:
@@ -79,9 +80,9 @@ class Outbound:
             if not is_ours:
                 return  # another worker took it and notes what came of it
             state = "delivered" if is_done else "failed" if is_over else "queued"
-            outbound.note(connection, delivery.id, state=state, status=answer.status)
-            if answer.status == GONE:
-                outbound.set_enabled(connection, endpoint, False, actor="worker")
+            is_there = outbound.note(connection, delivery.id, state=state, status=answer.status)
+            if is_there and answer.status == GONE:
+                endpoints.set_enabled(connection, endpoint, False, actor="worker")
 
     def _finish(self, job: Job, lease: Lease, delivery: Delivery | None) -> None:
         """Nowhere to send it to: the endpoint is gone or disabled."""

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Table, select, update
 
 from vocservice.store.database import Database
-from vocservice.store.schema import endpoints, facts, inbox, records, sources
+from vocservice.store.schema import endpoints, facts, inbox, old_secrets, records, sources
 from vocservice.store.sealing import Sealer
 
 SEALED: tuple[tuple[Table, str], ...] = (
@@ -11,6 +11,7 @@ SEALED: tuple[tuple[Table, str], ...] = (
     (records, "original_sealed"),
     (sources, "secrets_sealed"),
     (endpoints, "secret_sealed"),
+    (old_secrets, "secret_sealed"),
     (facts, "value"),
 )
 _AT_ONCE = 200

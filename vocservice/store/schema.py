@@ -567,6 +567,17 @@ endpoints = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
+# Secrets that an endpoint had before they were rotated, for as long as events are still signed with them too.
+old_secrets = Table(
+    "old_secrets",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("endpoint_id", Id, ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("secret_sealed", LargeBinary, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Index(None, "endpoint_id"),
+)
+
 # Events that were or will be sent to an endpoint; payloads hold ids and labels, never a text.
 deliveries = Table(
     "deliveries",

@@ -11,14 +11,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from vocservice.api import Analyser
 from vocservice.errors import BundleError
+from vocservice.jobs.guard import Policy
 from vocservice.jobs.wake import Ringer
 from vocservice.settings import Settings, load_settings
 from vocservice.store.database import Database
 from vocservice.web import headers, health, logs, metrics, openapi, page, problems
 from vocservice.web.accounts import login, oidc, people
-from vocservice.web.admin import alerts, bundles, fields, rules
+from vocservice.web.admin import alerts, bundles, endpoints, fields, rules
 from vocservice.web.admin import pages as admin
 from vocservice.web.api import analyse, feedback, sources, subjects, taxonomy, webhooks
+from vocservice.web.api import endpoints as endpoints_api
 from vocservice.web.api import rules as rules_api
 from vocservice.web.batches import api as batches
 from vocservice.web.batches import pages as batch_pages
@@ -54,6 +56,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     exchange.blueprint,
     rules.blueprint,
     rules_api.blueprint,
+    endpoints_api.blueprint,
     workbench.blueprint,
     workbench.api,
     comparing.blueprint,
@@ -75,6 +78,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin.blueprint,
     bundles.blueprint,
     alerts.blueprint,
+    endpoints.blueprint,
     fields.blueprint,
     taxonomy.blueprint,
     health.blueprint,
@@ -132,12 +136,20 @@ def create_app(
     ringer, sends_mail = Ringer(redis_url), bool(settings.mail.host)
     stored = Stored(settings.store, database)
     model = Model(analyser, settings, promoted=stored.promoted, most=shares.analyses(threads))
-    attach(
-        app,
-        State(
-            model, settings.http, stored, limiter, ringer, settings.batches, sends_mail, themes=settings.themes, bundles=settings.bundles
-        ),
+    policy = Policy(settings.outbound.allow_http, settings.outbound.allow_private)
+    shared = State(
+        model,
+        settings.http,
+        stored,
+        limiter,
+        ringer,
+        settings.batches,
+        sends_mail,
+        themes=settings.themes,
+        bundles=settings.bundles,
+        outbound=policy,
     )
+    attach(app, shared)
     app.extensions[digests.NAME] = settings.reports
     oidc.attach(app, settings.oidc, settings.http.public_url)
     for hook in HOOKS:

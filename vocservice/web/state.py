@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
+from vocservice.jobs.guard import Policy
 from vocservice.jobs.wake import Ringer
 from vocservice.settings import BatchSettings, BundleSettings, HttpLimits, ThemeSettings
 from vocservice.web.desk.tally import Tally
@@ -31,6 +32,7 @@ class State:
     tally: Tally = field(default_factory=Tally)
     themes: ThemeSettings = ThemeSettings()
     bundles: BundleSettings = BundleSettings()
+    outbound: Policy = Policy()
 
 
 def attach(app: Flask, state: State) -> None:

@@ -1,33 +1,26 @@
 """What came of a record in, events to the endpoints that want them out: queued in the transaction of the result, logged, replayable.
 
-A payload holds ids, labels and probabilities; never a text, an evidence or a customer's key. An endpoint's secret is sealed
-and shown once.
+A payload holds ids, labels and probabilities; never a text, an evidence or a customer's key.
 """
 
-import base64
-import secrets as randomness
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from vocservice.errors import InputError
 from vocservice.records import Analysis, Json, Rejected, Result
 from vocservice.store import audit, jobs
+from vocservice.store.analysed.endpoints import ANALYSED, FLAGGED, FOUND, RAISED, REJECTED, Endpoint, wanting
 from vocservice.store.audit import Act
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
 from vocservice.store.review.rule_hits import Hit
 from vocservice.store.schema import analyses, deliveries, endpoints, records
-from vocservice.store.vault import Vault
 
 DELIVER = "deliver"
-ANALYSED, FLAGGED, REJECTED, RAISED = "feedback.analysed", "transcript.flagged", "feedback.rejected", "alert.raised"
-FOUND = "watch.found"
-EVENTS = (ANALYSED, FLAGGED, REJECTED, RAISED, FOUND)
-_SECRET_BYTES = 32
 # Of a rule that held; not the tests that held, which may quote a word that the customer used.
 _OF_RULE = ("id", "version", "name", "effect", "reason", "queue")
 # Asked for every record that is analysed.
@@ -35,19 +28,6 @@ _BEFORE = select(
     records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision, records.c.status
 ).where(records.c.id == bindparam("record"), exists().where(endpoints.c.workspace_id == records.c.workspace_id, endpoints.c.is_enabled))
 _KNOWN = select(analyses.c.id).where(analyses.c.record_id == bindparam("record"), analyses.c.revision == bindparam("revision")).limit(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where events of a workspace are sent."""
-
-    id: str
-    workspace_id: str
-    url: str
-    events: tuple[str, ...]
-    is_enabled: bool
-    created_at: datetime
-    sealed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,66 +57,6 @@ class Before:
     is_news: bool
 
 
-def create(
-    connection: Connection, vault: Vault, workspace_id: str, *, url: str, events: Sequence[str] = EVENTS, actor: str
-) -> tuple[Endpoint, str]:
-    """A new endpoint and its signing secret, which is shown this once. The caller has checked where the URL leads.
-
-    Raises:
-        InputError: an event that there is not (`event_unknown`).
-    """
-    if not events or set(events) - set(EVENTS):
-        raise InputError(f"choose events among {', '.join(EVENTS)}", code="event_unknown")
-    secret = "whsec_" + base64.b64encode(randomness.token_bytes(_SECRET_BYTES)).decode()
-    values = {
-        "id": new_id("end"),
-        "workspace_id": workspace_id,
-        "url": url,
-        "events": sorted(set(events)),
-        "secret_sealed": vault.sealer.seal(secret.encode()),
-        "is_enabled": True,
-        "created_at": now(connection),
-    }
-    connection.execute(insert(endpoints).values(**values))
-    audit.write(connection, workspace_id, Act(actor, "endpoint.create", str(values["id"]), {"events": values["events"]}))
-    return get(connection, str(values["id"])), secret
-
-
-def get(connection: Connection, endpoint_id: str, *, workspace_id: str | None = None) -> Endpoint:
-    """An endpoint, of this workspace where one is given.
-
-    Raises:
-        InputError: there is none (`endpoint_unknown`).
-    """
-    found = select(endpoints).where(endpoints.c.id == endpoint_id)
-    row = connection.execute(found.where(endpoints.c.workspace_id == workspace_id) if workspace_id else found).mappings().first()
-    if row is None:
-        raise InputError("there is no such endpoint", code="endpoint_unknown")
-    return _endpoint(row)
-
-
-def listed(connection: Connection, workspace_id: str) -> list[Endpoint]:
-    """The endpoints of a workspace, the oldest first."""
-    rows = connection.execute(select(endpoints).where(endpoints.c.workspace_id == workspace_id).order_by(endpoints.c.id))
-    return [_endpoint(row) for row in rows.mappings()]
-
-
-def set_enabled(connection: Connection, endpoint: Endpoint, is_enabled: bool, *, actor: str) -> None:
-    """Send to an endpoint, or no longer."""
-    connection.execute(update(endpoints).where(endpoints.c.id == endpoint.id).values(is_enabled=is_enabled))
-    action = "endpoint.enable" if is_enabled else "endpoint.disable"
-    audit.write(connection, endpoint.workspace_id, Act(actor, action, endpoint.id, {}))
-
-
-def open_secret(vault: Vault, endpoint: Endpoint) -> str:
-    """The signing secret in the open.
-
-    Raises:
-        StoreError: its key is no longer there (`key_missing`).
-    """
-    return vault.sealer.open(endpoint.sealed).decode()
-
-
 def before(connection: Connection, record_id: str) -> Before | None:
     """What a record is before its result is kept; None where it is gone or nobody wants events of its workspace."""
     row = connection.execute(_BEFORE, {"record": record_id}).one_or_none()
@@ -153,22 +73,21 @@ def publish(connection: Connection, held: Before, result: Result, *, hits: Seque
     """
     if not held.is_news:
         return 0
-    wanted = [one for one in listed(connection, held.workspace_id) if one.is_enabled]
-    at, data = now(connection), data_of(held, result, hits=hits)
+    at, data, wanted = now(connection), data_of(held, result, hits=hits), wanting(connection, held.workspace_id)
     wishes = [(endpoint, event) for event in events_of(result, hits=hits) for endpoint in wanted if event in endpoint.events]
     return _queue(connection, [_row(endpoint, held.record_id, event, data, at) for endpoint, event in wishes], at)
 
 
 def raise_alert(connection: Connection, workspace_id: str, told: Mapping[str, Json]) -> int:
     """Queue what an alert says of records (by their ids) for the endpoints that want it; returns how many events."""
-    wanted = [one for one in listed(connection, workspace_id) if one.is_enabled and RAISED in one.events]
+    wanted = [one for one in wanting(connection, workspace_id) if RAISED in one.events]
     at = now(connection)
     return _queue(connection, [_row(endpoint, record_id, RAISED, data, at) for record_id, data in told.items() for endpoint in wanted], at)
 
 
 def tell_found(connection: Connection, workspace_id: str, told: Json) -> int:
     """Queue what a watch found, which is of no record, for the endpoints that want it; returns how many events."""
-    wanted = [one for one in listed(connection, workspace_id) if one.is_enabled and FOUND in one.events]
+    wanted = [one for one in wanting(connection, workspace_id) if FOUND in one.events]
     at = now(connection)
     return _queue(connection, [_row(endpoint, None, FOUND, told, at) for endpoint in wanted], at)
 
@@ -235,11 +154,11 @@ def delivery(connection: Connection, delivery_id: str) -> Delivery | None:
     return None if row is None else Delivery(*row)
 
 
-def note(connection: Connection, delivery_id: str, *, state: str, status: int | None) -> None:
-    """Keep what came of one attempt; `status` is the HTTP status, None where there was no answer."""
+def note(connection: Connection, delivery_id: str, *, state: str, status: int | None) -> bool:
+    """Keep what came of one attempt; `status` is the HTTP status, None where there was no answer. False: the delivery is gone."""
     values: Json = {"state": state, "last_status": status, "attempts": deliveries.c.attempts + 1}
     values |= {"delivered_at": now(connection)} if state == "delivered" else {}
-    connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+    return connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values)).rowcount > 0
 
 
 def replay(connection: Connection, endpoint: Endpoint, *, delivery_ids: Sequence[str] | None = None, actor: str) -> int:
@@ -291,9 +210,3 @@ _LOGGED = (
     deliveries.c.created_at,
     deliveries.c.delivered_at,
 )
-
-
-def _endpoint(row: RowMapping) -> Endpoint:
-    return Endpoint(
-        row["id"], row["workspace_id"], row["url"], tuple(row["events"]), row["is_enabled"], row["created_at"], row["secret_sealed"]
-    )

@@ -46,6 +46,7 @@ NAVIGATION = (
     ("admin.key_list", "Keys", users.ADMIN),
     ("admin.user_list", "Users", users.ADMIN),
     ("alerts.listing", "Alerts", users.ADMIN),
+    ("endpoints.listing", "Endpoints", users.ADMIN),
     ("fields.listing", "Custom fields", users.ADMIN),
     ("admin.dead_letter_list", "Dead letters", users.ADMIN),
     ("admin.audit_list", "Audit", users.ADMIN),

@@ -44,7 +44,7 @@ SCOPES: Mapping[str, str] = {
     "feedback:erase": "erase records and customers, export customers",
     "analyse": "analyse texts, where that needs a key",
     "batches": "label whole files",
-    "admin": "write rules",
+    "admin": "write rules, set endpoints for events",
 }
 
 

@@ -1,10 +1,10 @@
 """Rules of a workspace over HTTP: `/v1/rules`, one rule, and what one would have held for: `/v1/rules/test`."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from flask import Blueprint, Response, request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from flask import Blueprint, Response
+from pydantic import Field
 
 from vocservice.errors import ConflictError, InputError
 from vocservice.records import Json
@@ -15,22 +15,17 @@ from vocservice.web.admin.rules import fault_of
 from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
-from vocservice.web.requests.body import read_json
 from vocservice.web.requests.query import time_of
+from vocservice.web.requests.shaped import Body, read_shaped
 from vocservice.web.state import state
 
 blueprint = Blueprint("rules_api", __name__)
 
-_Shape = TypeVar("_Shape", bound="_Body")
 _Text = Annotated[str, Field(max_length=3000)]
 _Given = Annotated[str, Field(min_length=1, max_length=3000)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Written(_Body):
+class Written(Body):
     """A rule as a client writes it."""
 
     name: _Text
@@ -55,7 +50,7 @@ class Changed(Written):
     version: int
 
 
-class Tried(_Body):
+class Tried(Body):
     """An expression, or the id of a rule that is kept."""
 
     expression: _Given = ""
@@ -79,7 +74,7 @@ def listed() -> Response:
 def create() -> Response:
     """A new rule, off unless it says otherwise."""
     key = access.key()
-    body = _read(Written)
+    body = read_shaped(Written)
     with state().stored.open().database.write() as connection:
         made = rules.create(
             connection, key.workspace_id, body.draft, state().model.taxonomy(), is_enabled=body.is_enabled, actor=access.actor(key)
@@ -92,7 +87,7 @@ def create() -> Response:
 def test() -> Response:
     """What a rule, or one that is kept, would have held for."""
     key = access.key()
-    body = _read(Tried)
+    body = read_shaped(Tried)
     if bool(body.expression) == bool(body.id):
         raise RequestError("give an expression, or the id of a rule", code="invalid_type", status=422)
     with state().stored.open().database.read() as connection:
@@ -119,7 +114,7 @@ def one(rule_id: str) -> Response:
 def change(rule_id: str) -> Response:
     """A new version of a rule, on or off as it says; 409 where another than the given version stands."""
     key = access.key()
-    body = _read(Changed)
+    body = read_shaped(Changed)
     with state().stored.open().database.write() as connection:
         held = _held(connection, key.workspace_id, rule_id)
         if held.version != body.version:
@@ -140,15 +135,3 @@ def _held(connection: Any, workspace_id: str, rule_id: str) -> Rule:
 def _shown(rule: Rule) -> Json:
     return {**rule.to_dict(), "fault": fault_of(rule, state().model.taxonomy()) or None}
 
-
-def _read(shape: type[_Shape]) -> _Shape:
-    """The body of the request.
-
-    Raises:
-        RequestError: it has another shape; the message names the fields, never a value.
-    """
-    try:
-        return shape.model_validate(read_json(request, max_bytes=state().limits.max_body_bytes))
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
-        raise RequestError(f"the body does not fit: {faults}"[:1000], code="invalid_type", status=422) from None

@@ -15,6 +15,7 @@ from vocservice.records import Json
 from vocservice.web.described import (
     analyses,
     batches,
+    endpoints,
     feedback,
     figures,
     hooks,
@@ -44,6 +45,7 @@ NOUNS: tuple[Noun, ...] = (
     issues.NOUN,
     watches.NOUN,
     rules.NOUN,
+    endpoints.NOUN,
 )
 NOT_OF_THE_API = frozenset({"static", "bootstrap.static", "metrics.metrics", "openapi.docs"})
 AUTOMATIC = frozenset({"HEAD", "OPTIONS"})

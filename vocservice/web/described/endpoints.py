@@ -1,0 +1,136 @@
+"""`/v1/endpoints`: where events of a workspace are sent, the secrets they are signed with, and the log of what was sent."""
+
+from vocservice.jobs.guard import LONGEST_URL
+from vocservice.store.analysed.endpoints import EVENTS, MOST_SECRETS, Endpoint
+from vocservice.store.analysed.outbound import Delivery
+from vocservice.web.api.endpoints import LARGEST_PAGE, PAGE, Changed, Written
+from vocservice.web.described.parts import (
+    COUNT,
+    NUMBER,
+    TEXT,
+    Answer,
+    Noun,
+    Operation,
+    Parameter,
+    closed,
+    json_body,
+    listed,
+    refused,
+    told,
+)
+from vocservice.web.described.shapes import Shape
+
+_UNKNOWN = refused("There is no such endpoint, or it is somebody else's: endpoint_unknown", shared="EndpointUnknown")
+_EVENTS = {"items": {"enum": list(EVENTS)}}
+_UNTOLD = ("workspace_id", "sealed")
+_HELD = {"events": {**_EVENTS, "description": "what is sent to it"}}
+_REFUSED = refused(
+    "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip, "
+    "or an event that there is not: event_unknown",
+    shared="EndpointRefused",
+)
+_EXAMPLE = {
+    "id": "end_01m8hsbretwevcqqrtzqvymbvr",
+    "url": "https://hooks.example.com/voc",
+    "events": ["transcript.flagged"],
+    "is_enabled": True,
+    "created_at": "2026-03-04T19:15:54.953000+00:00",
+    "old_secret_until": None,
+}
+_SECRET = "whsec_" + "A" * 43 + "="  # an example
+_MADE = {**_EXAMPLE, "secret": _SECRET}
+_SENT = {
+    "id": "msg_01m8hsbretwevcqqrtzqvymbvs",
+    "event": "transcript.flagged",
+    "state": "delivered",
+    "attempts": 1,
+    "last_status": 204,
+    "created_at": "2026-03-04T19:16:54.953000+00:00",
+    "delivered_at": "2026-03-04T19:16:55.120000+00:00",
+}
+_WITH_SECRET = {"secret": {**TEXT, "description": "what deliveries are signed with; shown this once"}}
+
+NOUN = Noun(
+    {
+        "endpoints_api.listed": Operation(
+            "endpoints", "The endpoints of the workspace, the oldest first", {200: told("The endpoints", "Endpoints", {"items": [_EXAMPLE]})}
+        ),
+        "endpoints_api.create": Operation(
+            "create_endpoint",
+            "A new endpoint and its signing secret",
+            {
+                201: told("The endpoint, and its secret this once", "EndpointMade", _MADE),
+                400: _REFUSED,
+                422: refused(
+                    "The body has another shape, or events must not or cannot be sent to the URL: "
+                    "invalid_type, endpoint_refused, endpoint_unknown_host"
+                ),
+            },
+            body=json_body("EndpointWritten", {"url": _EXAMPLE["url"], "events": _EXAMPLE["events"]}),
+        ),
+        "endpoints_api.one": Operation("endpoint", "One endpoint", {200: told("The endpoint", "Endpoint", _EXAMPLE)}),
+        "endpoints_api.change": Operation(
+            "change_endpoint",
+            "Send other events, pause an endpoint, or let it go on",
+            {
+                200: told("The endpoint as it stands now", "Endpoint", {**_EXAMPLE, "is_enabled": False}),
+                400: _REFUSED,
+                422: refused("The body has another shape: invalid_type"),
+            },
+            body=json_body("EndpointChanged", {"is_enabled": False}),
+        ),
+        "endpoints_api.remove": Operation(
+            "remove_endpoint", "Take an endpoint away for good, with the log of its deliveries", {204: Answer("It is gone")}
+        ),
+        "endpoints_api.rotate": Operation(
+            "rotate_endpoint_secret",
+            "Another signing secret; the one before goes on signing beside it for 24 hours",
+            {
+                200: told(
+                    "The endpoint, and its new secret this once",
+                    "EndpointMade",
+                    {**_MADE, "old_secret_until": "2026-03-05T19:15:54.953000+00:00"},
+                ),
+                400: refused(f"{MOST_SECRETS} secrets sign already; end the old ones first: secrets_full"),
+            },
+        ),
+        "endpoints_api.end_old_secrets": Operation(
+            "end_old_endpoint_secrets", "Sign with the newest secret only from now on", {204: Answer("The newest secret alone signs")}
+        ),
+        "endpoints_api.deliveries": Operation(
+            "endpoint_deliveries",
+            "What was and will be sent to an endpoint, the newest first",
+            {200: told("The deliveries", "Deliveries", {"items": [_SENT]})},
+            parameters=(Parameter("limit", {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE}),),
+        ),
+        "endpoints_api.replay": Operation(
+            "replay_endpoint",
+            "Send again what failed, under the same ids",
+            {
+                200: told("How many are queued again", closed({"queued": NUMBER}), {"queued": 3}),
+                400: refused("The endpoint is paused: endpoint_disabled"),
+            },
+        ),
+    },
+    {
+        "EndpointWritten": Shape((Written,), more={"url": {"maxLength": LONGEST_URL}, "events": _EVENTS}),
+        "EndpointChanged": Shape((Changed,), more={"events": _EVENTS}),
+        "Endpoint": Shape((Endpoint,), without=_UNTOLD, more=_HELD),
+        "EndpointMade": Shape((Endpoint,), without=_UNTOLD, more={**_HELD, **_WITH_SECRET}),
+        "Endpoints": closed({"items": listed("Endpoint")}),
+        "Delivery": Shape(
+            (Delivery,),
+            "One event for one endpoint.",
+            without=("endpoint_id", "payload"),
+            more={
+                "event": {"enum": list(EVENTS)},
+                "state": {"enum": ["queued", "delivered", "failed"]},
+                "attempts": COUNT,
+                "last_status": {"description": "the HTTP status of the last try; null where no answer came"},
+            },
+        ),
+        "Deliveries": closed({"items": listed("Delivery")}),
+    },
+    (Parameter("endpoint_id", place="path", shared="EndpointId"),),
+    {"endpoint_id": _UNKNOWN},
+)
