@@ -4,14 +4,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask, Response, request_finished
 from flask.testing import FlaskClient
 
 from vocservice.api import Analyser
 from vocservice.settings import HttpLimits, Settings
 from vocservice.web.app import create_app
+from web.said import unsaid
 from web.storing import Door
 
 MakeClient = Callable[..., FlaskClient]
+
+
+@pytest.fixture(autouse=True)
+def every_code_is_said() -> Iterator[None]:
+    """Whatever problem a route of the API answers here: the OpenAPI document names its code."""
+    found: set[str] = set()
+
+    def look(app: Flask, response: Response, **_: object) -> None:
+        found.add(unsaid(app, response))
+
+    with request_finished.connected_to(look):
+        yield
+    assert found <= {""}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from vocservice.records import Factor, Label
 from vocservice.reporting.charted import CHARTED
 from vocservice.web.workbench import looking
 from web.storing import ELSEWHERE
-from web.test_openapi import DOCUMENT
+from web.said import DOCUMENT
 from web.test_workbench import figures, set_record
 from web.visiting import Browser, Office
 
@@ -105,7 +105,7 @@ def test_the_document_and_the_list_name_every_chart_and_no_other(office: Office)
 def test_what_is_not_there_or_not_ones_own_is_refused(filled: Office) -> None:
     client, key = filled.door.client, filled.door.key("feedback:read")
     assert client.get("/v1/charts/nothing", headers=key).get_json()["code"] == "chart_unknown"
-    assert client.get("/v1/charts/journey?source=src_of_somebody_else", headers=key).status_code == 404
+    assert client.get("/v1/charts/journey?source=src_of_somebody_else", headers=key).status_code == 400
     assert client.get("/v1/charts/journey?unknown=1", headers=key).status_code == 400
     assert client.get("/v1/charts").status_code == client.get("/v1/charts/journey").status_code == 401
     assert client.get("/v1/charts", headers=filled.door.key("feedback:write")).status_code == 403

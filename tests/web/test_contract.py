@@ -21,7 +21,7 @@ from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.web.requests.uploads import MEDIA_TYPES
 from web.storing import WORKSPACE, Door
-from web.test_openapi import DOCUMENT, resolved
+from web.said import DOCUMENT, resolved
 
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
 MOST_CASES, RANDOM = 60, 5
@@ -69,7 +69,8 @@ class Place:
         self.door = Door(folder, rate_per_minute=0)
         self.key = self.door.key()
         found = adapted_document()
-        for name, value in {"RecordId": self._record(), "Token": self._token(), "BatchId": self._batch(), "RuleId": self._rule(), "EndpointId": self._endpoint()}.items():
+        made = {"RecordId": self._record(), "Token": self._token(), "BatchId": self._batch(), "RuleId": self._rule()}
+        for name, value in {**made, "EndpointId": self._endpoint()}.items():
             found["components"]["parameters"][name]["example"] = value
         schema = schemathesis.openapi.from_dict(found)
         schema.app = self.door.app

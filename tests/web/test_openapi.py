@@ -14,23 +14,15 @@ import vocservice
 from vocservice.settings import HttpLimits, Settings
 from vocservice.web.app import create_app
 from vocservice.web.openapi import document
+from web.said import DOCUMENT, resolved
 from web.sending import ANALYSE, packed, post
 
-DOCUMENT: dict[str, Any] = json.loads(document(create_app(None, Settings(http=HttpLimits(loads_model=False)))))
 TURNS = [{"speaker": "bot", "text": "How can I help?"}, {"speaker": "customer", "text": "The app crashed, mail jo@example.com."}]
 
 
 def check(schema: dict[str, Any], value: Any) -> None:
     """The value is valid under a schema of the document."""
     Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
-
-
-def resolved(value: dict[str, Any]) -> dict[str, Any]:
-    """What a reference leads to; anything else as it is."""
-    found: dict[str, Any] = DOCUMENT
-    for name in value.get("$ref", "").split("/")[1:]:
-        found = found[name]
-    return found if "$ref" in value else value
 
 
 def answer_of(path: str, method: str, status: int) -> dict[str, Any]:

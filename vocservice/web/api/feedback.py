@@ -21,7 +21,7 @@ from vocservice.store.accounts.keys import Key
 from vocservice.store.audit import Act
 from vocservice.store.ids import new_id
 from vocservice.store.opened import Store
-from vocservice.store.received import intake, records, search, sources
+from vocservice.store.received import intake, records, search
 from vocservice.store.received.idempotency import Answer, Claim
 from vocservice.store.received.records import Applied
 from vocservice.store.received.search import Filters, Found
@@ -31,7 +31,7 @@ from vocservice.web import logs
 from vocservice.web.answers import json_answer
 from vocservice.web.api.webhooks import refuse_when_full
 from vocservice.web.problems import RequestError
-from vocservice.web.requests import access
+from vocservice.web.requests import access, naming
 from vocservice.web.requests.batch import listed_of, record_of
 from vocservice.web.requests.body import read_json
 from vocservice.web.requests.query import Query
@@ -44,7 +44,7 @@ PAGE = 50
 STATUSES = ("pending", "waiting", "analysed", "rejected", "failed", "erased")
 _PLAIN = ("source_record", "status", "error_code", "revision", "channel", "score", "needs_review", "warnings")
 _SAME = ("source", "source_record", "channel", "stage", "factor", "flag", "scope")  # whatever text is looked for
-_LABELS: Mapping[str, str] = {**search.LISTS, "scope": "scope"}
+_LABELS = (*search.LISTS, "scope")
 FILTERS = (*_SAME, "status", "polarity", "needs_review", "since", "until")
 
 
@@ -182,23 +182,14 @@ def _known(store: Store, workspace_id: str, filters: Filters) -> Filters:
     with store.database.read() as connection:
         for name, key in _unlisted(filters).items():
             if not search.page(connection, store.vault, workspace_id, Filters(**{name: key}), limit=1).found:
-                raise RequestError(f"{name} must be the key of a label: GET /v1/taxonomy lists them", code="parameter_invalid")
-        if filters.source in (None, records.API):
-            return filters
-        if source := sources.id_of(connection, workspace_id, str(filters.source)):
-            return replace(filters, source=source)
-    raise RequestError("source must be the id or the name of a source, or api: GET /v1/sources lists them", code="parameter_invalid")
+                raise naming.no_label(name)
+        return replace(filters, source=filters.source and naming.source_id(connection, workspace_id, filters.source))
 
 
 def _unlisted(filters: Filters) -> dict[str, Any]:
     """The labels asked for that the taxonomy has not; an earlier one may have had them."""
     asked = {name: getattr(filters, name) for name in _LABELS}
-    return {name: key for name, key in asked.items() if key is not None and not _is_listed(_LABELS[name], key)}
-
-
-def _is_listed(held: str, key: str) -> bool:
-    taxonomy = state().model.taxonomy()
-    return held in taxonomy and key in taxonomy[held].keys
+    return {name: key for name, key in asked.items() if key is not None and not naming.is_listed(name, key)}
 
 
 def _filters(query: Query) -> Filters:

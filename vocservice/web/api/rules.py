@@ -134,4 +134,3 @@ def _held(connection: Any, workspace_id: str, rule_id: str) -> Rule:
 
 def _shown(rule: Rule) -> Json:
     return {**rule.to_dict(), "fault": fault_of(rule, state().model.taxonomy()) or None}
-

@@ -46,8 +46,8 @@ from vocservice.web.described.usual import TOO_MUCH
 TEXT_NAMES = ("text", "turns", "comment", "verbatim", "review", "feedback", "body", "answer")
 WORDED = "missing_text, empty_text, text_too_long, invalid_type, invalid_turns, invalid_encoding"
 UNREADABLE = (
-    "No body, not valid JSON, not UTF-8, not valid gzip, or no records: "
-    "empty_body, invalid_json, invalid_encoding, invalid_gzip, no_records, invalid_type"
+    "No body, cut off, not valid JSON, not UTF-8, not valid gzip, or no records: "
+    "empty_body, bad_request, invalid_json, invalid_encoding, invalid_gzip, no_records, invalid_type"
 )
 _LEVEL = {"level": {"minimum": -2, "maximum": 2}, "score": {"minimum": -1, "maximum": 1}}
 _OFFSETS = {"start": COUNT, "end": COUNT, "turn": COUNT}
@@ -268,8 +268,9 @@ NOUN = Noun(
                 413: TOO_MUCH,
                 422: refused(f"The single record sent cannot be processed: {WORDED}, unsupported_language, analysis_failed"),
                 503: refused(
-                    "No usable model, none in this process, or too many requests at a time; see Retry-After: "
-                    "bundle_invalid, model_elsewhere, analyses_full, uploads_full"
+                    "No usable model, none in this process, too many requests at a time, the process is stopping, or, where a key is "
+                    "required, the store is missing, busy or full; see Retry-After: bundle_invalid, model_elsewhere, analyses_full, "
+                    "uploads_full, stopping, store_unavailable, store_damaged, schema_mismatch, key_missing"
                 ),
             },
         ),

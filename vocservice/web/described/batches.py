@@ -120,7 +120,7 @@ NOUN = Noun(
                 202: Answer("It is queued", {JSON: Content(ref("Batch"), _QUEUED)}, {"Location": TEXT}),
                 400: refused(
                     "The file, its columns or the options cannot be used: input_unusable, file_missing, file_empty, format_mismatch, "
-                    "references_off, too_many_files, mapping_invalid, option_invalid, parameter_invalid, invalid_json"
+                    "references_off, too_many_files, mapping_invalid, option_invalid, parameter_invalid, invalid_json, bad_request"
                 ),
                 404: refused("No such file in the workspace's folder: reference_unknown"),
                 413: refused("The file, or all files together, exceed batches.max_bytes: body_too_large"),
@@ -129,8 +129,8 @@ NOUN = Noun(
                     "Too many batches are open, or too many requests with this key; see Retry-After: too_many_batches, rate_limited"
                 ),
                 503: refused(
-                    "The store is missing, busy or full, or too many large requests at a time; see Retry-After: "
-                    "store_unavailable, schema_mismatch, key_missing, uploads_full"
+                    "The store is missing, busy or full, too many large requests at a time, or the process is stopping; see Retry-After: "
+                    "store_unavailable, store_damaged, schema_mismatch, key_missing, uploads_full, stopping"
                 ),
             },
         ),

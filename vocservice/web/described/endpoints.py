@@ -25,7 +25,7 @@ _EVENTS = {"items": {"enum": list(EVENTS)}}
 _UNTOLD = ("workspace_id", "sealed")
 _HELD = {"events": {**_EVENTS, "description": "what is sent to it"}}
 _REFUSED = refused(
-    "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip, "
+    "No body, cut off, not valid JSON, not UTF-8 or not valid gzip: empty_body, bad_request, invalid_json, invalid_encoding, invalid_gzip, "
     "or an event that there is not: event_unknown",
     shared="EndpointRefused",
 )
@@ -53,7 +53,7 @@ _WITH_SECRET = {"secret": {**TEXT, "description": "what deliveries are signed wi
 NOUN = Noun(
     {
         "endpoints_api.listed": Operation(
-            "endpoints", "The endpoints of the workspace, the oldest first", {200: told("The endpoints", "Endpoints", {"items": [_EXAMPLE]})}
+            "endpoints", "The endpoints of the workspace", {200: told("The endpoints", "Endpoints", {"items": [_EXAMPLE]})}
         ),
         "endpoints_api.create": Operation(
             "create_endpoint",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from vocservice.web.described.filters import filters, of_side
 from vocservice.web.described.parts import COUNT, DAY, NUMBER, TEXT, Noun, Operation, Parameter, closed, refused, told
 from vocservice.web.described.shapes import Choices, Shape
-from vocservice.web.described.usual import SOURCE_UNKNOWN
+from vocservice.web.described.usual import READING_FULL
 from vocservice.web.workbench.asking import LISTED
 from vocservice.web.workbench.selecting import CHOSEN, FILTERS, FIRST, SECOND, SOUGHT
 
@@ -32,7 +32,12 @@ def charts() -> Iterable[str]:
 
 
 _CHARTS = Choices(charts)
-_UNKNOWN_CHART = refused("No such chart (chart_unknown), or no such source in the key's workspace (source_unknown)")
+_UNKNOWN_CHART = refused("No such chart: chart_unknown")
+_UNTOLD = refused(
+    "A parameter is unknown or wrong, the custom field is hidden, or the target has no yes and no answers: "
+    "parameter_invalid, field_hidden, target_unfit",
+    shared="FiguresUntold",
+)
 _HEADLINES = {
     "records": 1,
     "skipped": {},
@@ -97,7 +102,7 @@ NOUN = Noun(
         "report.report": Operation(
             "report",
             "Every figure of the analysed records",
-            {200: told("Every figure; null, with its n, if not known", "Report", _REPORT), 404: SOURCE_UNKNOWN},
+            {200: told("Every figure; null, with its n, if not known", "Report", _REPORT), 400: _UNTOLD, 503: READING_FULL},
             filters(FILTERS),
         ),
         "charts_api.charts_json": Operation(
@@ -122,7 +127,9 @@ NOUN = Noun(
             "The numbers of one chart",
             {
                 200: told("The numbers, for the same records as the page; null, with its n, if not known", "Chart", _CHART),
+                400: _UNTOLD,
                 404: _UNKNOWN_CHART,
+                503: READING_FULL,
             },
             (Parameter("name", _CHARTS, "of a chart", place="path"), *filters(FILTERS)),
         ),
@@ -156,7 +163,7 @@ NOUN = Noun(
                         "versions": [],
                     },
                 ),
-                404: SOURCE_UNKNOWN,
+                503: READING_FULL,
             },
             (*of_side(CHOSEN, FIRST, "of the first set"), *of_side(CHOSEN, SECOND, "of the second set")),
         ),
@@ -203,7 +210,8 @@ NOUN = Noun(
                         "cursor": None,
                     },
                 ),
-                404: refused("No such source or record in the key's workspace: source_unknown, not_found"),
+                404: refused("No such record in the key's workspace: not_found"),
+                503: READING_FULL,
             },
             filters((*FILTERS, *SOUGHT)),
         ),
@@ -226,7 +234,7 @@ NOUN = Noun(
                         "apart": 0.0,
                     },
                 ),
-                404: SOURCE_UNKNOWN,
+                503: READING_FULL,
             },
             filters((*FILTERS, "cell")),
         ),
@@ -252,7 +260,7 @@ NOUN = Noun(
                         "too_few": True,
                     },
                 ),
-                404: SOURCE_UNKNOWN,
+                503: READING_FULL,
             },
             filters(FILTERS),
         ),

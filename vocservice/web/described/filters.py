@@ -19,7 +19,7 @@ _SAID: Mapping[str, Parameter] = {
     for one in (
         Parameter("since", DAY, "first day, by the sender's time or else the time of receipt"),
         Parameter("until", DAY, "last day"),
-        Parameter("source", about="id of a source, or `api`"),
+        Parameter("source", about="id or name of a source, or `api`"),
         Parameter("stage", about="`none`: no stage was given"),
         Parameter("factor", about="with `stage`: the factor at that stage"),
         Parameter("polarity", {"enum": POLARITIES}, "of the factor"),

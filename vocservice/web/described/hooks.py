@@ -43,7 +43,7 @@ NOUN = Noun(
                         "records": [{"record": "rec_01jd3x8m7k5w2v9q4t6r0b1c2e", "outcome": "created"}],
                     },
                 ),
-                400: refused("Not valid gzip: invalid_gzip"),
+                400: refused("Cut off, or not valid gzip: bad_request, invalid_gzip"),
                 401: refused(
                     "The URL belongs to no source, or the delivery is not authenticated; nothing is stored: "
                     "token_unknown, signature_missing, signature_invalid, timestamp_stale"

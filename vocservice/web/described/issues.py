@@ -3,6 +3,7 @@
 from vocservice.store.analysed.issues import MOST, STATUSES, Issue
 from vocservice.web.described.parts import COUNT, SHARE, Noun, Operation, closed, listed, refused, told
 from vocservice.web.described.shapes import Shape
+from vocservice.web.described.usual import READING_FULL
 
 _EXAMPLE = {
     "id": "iss_01jd3x8m7k5w2v9q4t6r0b1c2d",
@@ -61,9 +62,15 @@ NOUN = Noun(
         "issues_api.listing_json": Operation(
             "issues",
             "Experience issues with their inflow, live ones first",
-            {200: told(f"The issues, at most {MOST}", "Issues", {"issues": [_EXAMPLE]})},
+            {
+                200: told(f"The issues, at most {MOST}", "Issues", {"issues": [_EXAMPLE]}),
+                400: refused("It has no parameters: parameter_invalid"),
+                503: READING_FULL,
+            },
         ),
-        "issues_api.one_json": Operation("issue", "One experience issue with its inflow", {200: told("The issue", "Issue", _EXAMPLE)}),
+        "issues_api.one_json": Operation(
+            "issue", "One experience issue with its inflow", {200: told("The issue", "Issue", _EXAMPLE), 503: READING_FULL}
+        ),
     },
     {
         "Issues": closed({"issues": listed("Issue")}),

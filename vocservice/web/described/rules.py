@@ -56,7 +56,7 @@ _UNTOLD = ("workspace_id", "assignee_id")
 _UNKNOWN = refused("No such rule in the key's workspace: rule_unknown", shared="RuleUnknown")
 _UNUSABLE = refused("The body has another shape, or its expression is not a rule: invalid_type, rule_invalid", shared="RuleUnusable")
 _REFUSED = refused(
-    "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip, "
+    "No body, cut off, not valid JSON, not UTF-8 or not valid gzip: empty_body, bad_request, invalid_json, invalid_encoding, invalid_gzip, "
     "or the rule is invalid, its name is taken, or there are too many: rule_unusable, tag_unusable, name_taken, rules_full",
     shared="RuleRefused",
 )
@@ -134,7 +134,8 @@ NOUN = Noun(
                     },
                 ),
                 400: refused(
-                    "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip, "
+                    "No body, cut off, not valid JSON, not UTF-8 or not valid gzip: "
+                    "empty_body, bad_request, invalid_json, invalid_encoding, invalid_gzip, "
                     "or since is not a time: parameter_invalid"
                 ),
                 404: _UNKNOWN,

@@ -35,8 +35,8 @@ NOUN = Noun(
                     {"status": "ready", "model": "voc-1.4.0", "taxonomy": "voc/1.0.0", "store": "ok"},
                 ),
                 503: refused(
-                    "There is no usable model, or the store does not answer: "
-                    "bundle_invalid, store_unavailable, schema_mismatch, key_missing"
+                    "There is no usable model, the store does not answer, or the process stops: "
+                    "bundle_invalid, store_unavailable, store_damaged, schema_mismatch, key_missing, stopping"
                 ),
             },
         ),

@@ -11,15 +11,22 @@ SCOPE_MISSING = refused("The key lacks the scope: scope_missing", shared="ScopeM
 KEY_REFUSED = refused("No valid API key: key_required, key_invalid", shared="KeyRefused")
 RATE_LIMITED = refused("Too many requests with this key; see Retry-After: rate_limited", shared="RateLimited")
 STORE_UNAVAILABLE = refused(
-    "The store is missing, busy or full; see Retry-After: store_unavailable, schema_mismatch, key_missing", shared="StoreUnavailable"
+    "The store is missing, busy or full, or the process is stopping and takes no changes; see Retry-After: "
+    "store_unavailable, store_damaged, schema_mismatch, key_missing, stopping",
+    shared="StoreUnavailable",
 )
 STORE_BUSY_OR_FULL = refused(
-    "The store is missing, busy or full, or the queue or the upload limit is full; see Retry-After: "
-    "store_unavailable, schema_mismatch, key_missing, queue_full, uploads_full",
+    "The store is missing, busy or full, the queue or the upload limit is full, or the process is stopping; see Retry-After: "
+    "store_unavailable, store_damaged, schema_mismatch, key_missing, queue_full, uploads_full, stopping",
     shared="StoreBusyOrFull",
 )
+READING_FULL = refused(
+    "The store is missing, busy or full, or too many requests wait for records; see Retry-After: "
+    "store_unavailable, store_damaged, schema_mismatch, key_missing, queue_full",
+    shared="ReadingFull",
+)
 BODY_UNREADABLE = refused(
-    "No body, not valid JSON, not UTF-8 or not valid gzip: empty_body, invalid_json, invalid_encoding, invalid_gzip",
+    "No body, cut off, not valid JSON, not UTF-8 or not valid gzip: empty_body, bad_request, invalid_json, invalid_encoding, invalid_gzip",
     shared="BodyUnreadable",
 )
 BODY_TOO_LARGE = refused("The body is too large: body_too_large", shared="BodyTooLarge")
@@ -29,7 +36,6 @@ TYPE_UNSUPPORTED = refused(
 )
 PARAMETER_WRONG = refused("A parameter is unknown or wrong: parameter_invalid", shared="ParameterWrong")
 CURSOR_WRONG = refused("A parameter is unknown or wrong: parameter_invalid, cursor_invalid", shared="CursorWrong")
-SOURCE_UNKNOWN = refused("No such source in the key's workspace: source_unknown", shared="SourceUnknown")
 
 CONTENT_ENCODING = Parameter("Content-Encoding", {"enum": ["gzip", "identity"]}, place="header", shared="ContentEncoding")
 

@@ -31,7 +31,8 @@ class Query:
         free = tuple(beginnings)
         if not all(name in known or name.startswith(free) for name in given):
             named = ", ".join([*known, *(f"{beginning}NAME" for beginning in free)])
-            raise RequestError(f"the parameters of this resource are {named}", code="parameter_invalid")
+            message = f"the parameters of this resource are {named}" if named else "this resource has no parameters"
+            raise RequestError(message, code="parameter_invalid")
         several = tuple(beginning for beginning in beginnings if beginning in repeated)
         for name, values in given.lists():
             most = MOST_VALUES if name in repeated or name.startswith(several) else 1

@@ -1,4 +1,4 @@
-"""A request and the shape of its body in, the body in that shape out; what does not fit is told by the names of fields, never by a value."""
+"""The shape of a body in, the body of the request in it out; what does not fit is told by the names of fields, never by a value."""
 
 from typing import TypeVar
 

@@ -26,7 +26,7 @@ from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
 from vocservice.web.state import state
 from vocservice.web.workbench.looking import Looking
-from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, still_reading, words_of
+from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, looking_for, still_reading, words_of
 from vocservice.web.workbench.proof import entry_of
 from vocservice.web.workbench.selecting import Sought, encoded, sought_of
 from vocservice.web.workbench.shelf import Shelf
@@ -97,7 +97,8 @@ def search_json() -> Response:
     sought = sought_of(request.args)
     if not sought.is_any:
         raise RequestError("give q, about or like", code="parameter_invalid")
-    looking = looking_at(key.workspace_id, sought.filtered)
+    looking = looking_for(key.workspace_id, sought.filtered)
+    sought = sought.over(looking.asked)
     hits, segments = _hits(looking, sought), looking.segments()
     items = [_item(taken, segments, hits.closeness.get(taken.id)) for taken in hits.taken]
     told: Json = {"records": hits.records, "saying": hits.saying, "compared": hits.compared}

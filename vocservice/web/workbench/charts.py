@@ -8,7 +8,8 @@ from vocservice.web.accounts.people import person, require_role
 from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
-from vocservice.web.workbench.pages import looking_at
+from vocservice.web.workbench.looking import Looking
+from vocservice.web.workbench.pages import looking_at, looking_for
 from vocservice.web.workbench.selecting import asked_of
 
 blueprint = people.pages("charts")
@@ -21,7 +22,7 @@ def chart(name: str) -> Response:
     """The numbers of one chart, of the same records as the page."""
     from vocservice.reporting.charted import CHARTED
 
-    return _chart(person().workspace_id, name) if name in CHARTED else abort(404)
+    return _chart(looking_at(person().workspace_id, asked_of(request.args)), name) if name in CHARTED else abort(404)
 
 
 @api.get("/v1/charts")
@@ -46,13 +47,11 @@ def chart_json(name: str) -> Response:
     key = access.key()
     if name not in CHARTED:
         raise RequestError("there is no such chart; /v1/charts names them all", code="chart_unknown", status=404)
-    return _chart(key.workspace_id, name)
+    return _chart(looking_for(key.workspace_id, asked_of(request.args)), name)
 
 
-def _chart(workspace_id: str, name: str) -> Response:
+def _chart(looking: Looking, name: str) -> Response:
     from vocservice.reporting.charted import CHARTED, chart_of
 
-    asked = asked_of(request.args)
-    looking = looking_at(workspace_id, asked)
     report = looking.whole() if CHARTED[name].waits_for else looking.counted()
-    return json_answer({"asked": dict(asked.values), **chart_of(report, name)})
+    return json_answer({"asked": dict(looking.asked.values), **chart_of(report, name)})

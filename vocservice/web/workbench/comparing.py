@@ -14,6 +14,7 @@ from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.answers import json_answer
 from vocservice.web.requests import access
+from vocservice.web.workbench.knowing import known
 from vocservice.web.workbench.looking import Looking
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, Links, looking_at, still_reading, words_of
 from vocservice.web.workbench.selecting import FIRST, NOT, SECOND, Asked, Sides, Values, is_chosen, sides_of, values_of
@@ -66,18 +67,24 @@ def compare() -> Response:
 @require_role(ANALYST)
 def compare_file() -> Response:
     """The same as JSON."""
-    return _json(person().workspace_id)
+    return _json(person().workspace_id, sides_of(request.args))
 
 
 @api.get("/v1/compare")
 @access.require("feedback:read")
 def compare_json() -> Response:
     """The same for whoever has an API key."""
-    return _json(access.key().workspace_id)
+    workspace_id, asked = access.key().workspace_id, sides_of(request.args)
+    return _json(workspace_id, _known(workspace_id, asked) if asked else None)
 
 
-def _json(workspace_id: str) -> Response:
-    asked = sides_of(request.args)
+def _known(workspace_id: str, asked: Sides) -> Sides:
+    """Both sets; a key that is misspelt is told."""
+    first, second = (known(workspace_id, side) if side else None for side in (asked.first, asked.second))
+    return Sides(first, second)
+
+
+def _json(workspace_id: str, asked: Sides | None) -> Response:
     looking = _looking(workspace_id, asked)
     looking.load()
     sides = asked or _weeks(looking)

@@ -17,6 +17,7 @@ from vocservice.web.accounts.people import person, require_role
 from vocservice.web.answers import json_answer
 from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
+from vocservice.web.requests.query import Query
 from vocservice.web.workbench.inflows import Inflows
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, still_reading
 from vocservice.web.workbench.selecting import asked_of
@@ -115,6 +116,7 @@ def move(issue_id: str) -> Response:
 @access.require("feedback:read")
 def listing_json() -> Response:
     """Every issue with its inflow, for whoever has an API key."""
+    Query(request.args, known=())
     looking = _looking(access.key().workspace_id)
     with looking.database.read() as connection:
         found = issues.listed(connection, looking.workspace_id)

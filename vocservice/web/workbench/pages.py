@@ -27,8 +27,10 @@ from vocservice.web.answers import json_answer
 from vocservice.web.page import CHANNELS
 from vocservice.web.problems import RequestError
 from vocservice.web.requests import access
+from vocservice.web.requests.naming import SETS
 from vocservice.web.shown.view import POLARITIES
 from vocservice.web.state import state
+from vocservice.web.workbench.knowing import known
 from vocservice.web.workbench.library import Library
 from vocservice.web.workbench.looking import Looking, and_before, weeks_until
 from vocservice.web.workbench.narrowing import during, narrowed
@@ -54,15 +56,7 @@ _TYPES: Mapping[str, str] = {
     "pdf": "application/pdf",
     "png": "image/png",
 }
-_SETS: Mapping[str, str] = {
-    "stage": "stages",
-    "factor": "factors",
-    "scope": "scope",
-    "flag": "flags",
-    "outcome": "outcome",
-    "reason": "reasons",
-}
-_ALSO: Mapping[str, Mapping[str, str]] = {
+ALSO: Mapping[str, Mapping[str, str]] = {
     "stage": {NO_STAGE: "no stage given"},
     "scope": {
         "any_service": "Service complaint, alone or with an issue",
@@ -207,7 +201,7 @@ def records_parquet() -> Response:
 def report() -> Response:
     """Every figure of a selection, for whoever has an API key."""
     key = access.key()
-    return json_answer(looking_at(key.workspace_id, asked_of(request.args)).whole().to_dict())
+    return json_answer(looking_for(key.workspace_id, asked_of(request.args)).whole().to_dict())
 
 
 @blueprint.record_once
@@ -238,6 +232,15 @@ def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
         _check_sources(connection, workspace_id, {source for one in (asked.selection, *others) for source in one.sources})
     table = tables.get(database, workspace_id, taxonomy)
     return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library, state().themes.customers)
+
+
+def looking_for(workspace_id: str, asked: Asked) -> Looking:
+    """A look for a program: its source may be given by name, and a key that is misspelt is told, as it would find nothing.
+
+    Raises:
+        RequestError: there is no such source or label (`parameter_invalid`).
+    """
+    return looking_at(workspace_id, replace(asked, selection=known(workspace_id, asked.selection)))
 
 
 def _check_sources(connection: Any, workspace_id: str, wanted: set[str]) -> None:
@@ -281,7 +284,7 @@ def _choices(looking: Looking, named: Mapping[str, str], hidden: Collection[str]
     found: dict[str, Mapping[str, str]] = {
         "channel": {name: CHANNELS.get(name, visible(name)) for name in looking.told("channel")},
         "source": named,
-        **{name: _labels(taxonomy, held) for name, held in _SETS.items()},
+        **{name: _labels(taxonomy, held) for name, held in SETS.items()},
         "polarity": {str(sign): words for sign, (words, _) in POLARITIES.items()},
         "score_kind": {kind: kind for kind in SCORE_KINDS},
         "fixed": {YES: "yes, the issues of its causes are closed", NO: "no, it stands"},
@@ -297,7 +300,7 @@ def _choices(looking: Looking, named: Mapping[str, str], hidden: Collection[str]
         **{OWN + name: {value: f"{visible(value)} ({n})" for value, n in values.items()} for name, values in counts.items()},
         **{name: {key: visible(key) for key in looking.told(name)} for name in ("model", "taxonomy")},
     }
-    return {name: {**choices, **_ALSO.get(name, {})} for name, choices in found.items()}
+    return {name: {**choices, **ALSO.get(name, {})} for name, choices in found.items()}
 
 
 def _labels(taxonomy: Taxonomy, name: str) -> Mapping[str, str]:

@@ -114,6 +114,10 @@ class Sought:
         """The filters and the cell without the words: what is near in meaning need not say them."""
         return replace(self.asked, selection=replace(self.asked.selection, words=()))
 
+    def over(self, filters: Asked) -> "Sought":
+        """The same search with these filters."""
+        return replace(self, asked=replace(filters, selection=replace(filters.selection, words=self.asked.selection.words)))
+
     @property
     def is_any(self) -> bool:
         """Whether anything is sought, beside filters."""

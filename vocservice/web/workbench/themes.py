@@ -20,7 +20,7 @@ from vocservice.web.requests import access
 from vocservice.web.state import state
 from vocservice.web.workbench.library import Library
 from vocservice.web.workbench.looking import Looking
-from vocservice.web.workbench.pages import AGAIN_SECONDS, PATIENCE_SECONDS, looking_at, words_of
+from vocservice.web.workbench.pages import AGAIN_SECONDS, PATIENCE_SECONDS, looking_at, looking_for, words_of
 from vocservice.web.workbench.selecting import Asked, asked_of, placed_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
@@ -54,7 +54,7 @@ def new_themes() -> Response:
 def themes_json() -> Response:
     """The themes of a selection, for whoever has an API key."""
     key = access.key()
-    return _json(looking_at(key.workspace_id, placed_of(request.args)), _themes)
+    return _json(looking_for(key.workspace_id, placed_of(request.args)), _themes)
 
 
 @api.get("/v1/new-themes")
@@ -62,7 +62,7 @@ def themes_json() -> Response:
 def new_themes_json() -> Response:
     """The themes of what no factor explains, for whoever has an API key."""
     key = access.key()
-    return _json(looking_at(key.workspace_id, asked_of(request.args)), _emerging)
+    return _json(looking_for(key.workspace_id, asked_of(request.args)), _emerging)
 
 
 @blueprint.record_once

@@ -1,0 +1,65 @@
+"""A selection as a program asks for it in, the same with its sources by id out: a key that is misspelt is told, as it would find nothing.
+
+Channels, scales, versions, custom fields and their values are the sender's words: one that no record has finds nothing.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+
+from vocservice.store.analysed.reading import ANY, GROUP, NO_LABEL, NO_STAGE, WIDE_SCOPES, Selection
+from vocservice.taxonomy import Taxonomy
+from vocservice.web.problems import RequestError
+from vocservice.web.requests import naming
+from vocservice.web.state import state
+
+_ALSO: Mapping[str, Collection[str]] = {
+    "stage": (NO_STAGE,),
+    "scope": (*WIDE_SCOPES, ANY, NO_LABEL),
+    "outcome": (ANY, NO_LABEL),
+}
+
+
+def known(workspace_id: str, selection: Selection) -> Selection:
+    """The selection with its sources by id.
+
+    Raises:
+        RequestError: there is no such source in the workspace, or no such label, owner or metric in the taxonomy.
+    """
+    taxonomy = state().model.taxonomy()
+    for name in naming.SETS:
+        for key in _values(selection, name):
+            if not naming.is_listed(name, key) and key not in _ALSO.get(name, ()):
+                raise naming.no_label(name)
+    for name, held in (("owner", taxonomy.owners), ("metric", taxonomy.metrics)):
+        if not {*held}.issuperset(_values(selection, name)):
+            raise RequestError(f"{name} must be a key of the taxonomy: GET /v1/taxonomy lists them", code="parameter_invalid")
+    _check_cell(selection, taxonomy)
+    with state().stored.open().database.read() as connection:
+        return _by_id(selection, lambda named: naming.source_id(connection, workspace_id, named))
+
+
+def _values(selection: Selection, name: str) -> Iterator[str]:
+    """All values of a filter, without those of a cell; also those that a record must not have."""
+    if (value := getattr(selection, name)) is not None:
+        yield value
+    for choice in selection.also:
+        if choice.name == name:
+            yield from choice.values
+
+
+def _by_id(selection: Selection, find: Callable[[str], str]) -> Selection:
+    also = tuple(
+        choice._replace(values=tuple(map(find, choice.values))) if choice.name == "source" else choice for choice in selection.also
+    )
+    return replace(selection, source=selection.source and find(selection.source), also=also)
+
+
+def _check_cell(selection: Selection, taxonomy: Taxonomy) -> None:
+    cell = selection.cell
+    if cell is None:
+        return
+    groups = [f"{GROUP}{label.group or 'other'}" for label in taxonomy["factors"].labels] if "factors" in taxonomy else []
+    is_stage = cell.stage in (ANY, NO_STAGE) or naming.is_listed("stage", cell.stage)
+    is_factor = cell.factor in (ANY, *groups) or naming.is_listed("factor", cell.factor)
+    if not (is_stage and is_factor):
+        raise RequestError("cell must name a stage and a factor of the taxonomy: GET /v1/taxonomy lists them", code="parameter_invalid")
