@@ -2,11 +2,12 @@
 
 import pytest
 from builders import analysis
+from sqlalchemy import select
 
 from store.bench import Bench, keep, load, said, take, work_off
 from vocservice.ingest.events import Emptied, Erase, Fetch, Whole
 from vocservice.store.analysed.analyses import Task, load_task
-from vocservice.store.received.records import Applied
+from vocservice.store.received.records import Applied, _beginning, _behind
 from vocservice.store.schema import analyses, inbox, records, vectors
 
 CANARY = "zanzibar-canary-3318"
@@ -82,3 +83,34 @@ def test_of_a_whole_response_what_is_not_said_any_longer_goes(bench: Bench) -> N
     found = {row["source_record"]: row["error_code"] for row in bench.rows(records)}
     assert found == dict.fromkeys(names) | {"r/q2": "empty_text", "r/q2/a": "empty_text"}
     assert bench.deliver(Whole("r/q", "2", ("r/q1",))).applied == (NOTHING,)
+
+
+NEIGHBOURS = ("r", "r.1", "r/", "r/1", "r/1/2", "r/\u00e9", "r/\U0010ffff", "r0", "R/1", "ra/1", "q/1")
+
+
+def test_only_what_begins_so_is_below_whatever_stands_beside_it(bench: Bench) -> None:
+    bench.deliver(*(said(name, "Words", version="1") for name in NEIGHBOURS))
+    below = {"r/", "r/1", "r/1/2", "r/\u00e9", "r/\U0010ffff"}
+    bench.deliver(Whole("r/", "2", ("r/1",)))
+    assert {row["source_record"] for row in bench.rows(records, status="rejected")} == below - {"r/1"}
+    bench.deliver(Erase("r", "3", "deleted"))
+    assert {row["source_record"] for row in bench.rows(records) if row["status"] != "erased"} == set(NEIGHBOURS) - below - {"r"}
+
+
+@pytest.mark.parametrize(
+    ("begins", "behind"), [("r/", "r0"), ("r\ud7ff", "r\ue000"), ("r\U0010ffff", "s"), ("a\U0010ffff\U0010ffff", "b")], ids=ascii
+)
+def test_what_stands_behind_a_beginning(begins: str, behind: str) -> None:
+    assert _behind(begins) == behind
+
+
+def test_what_is_below_is_found_by_an_index_not_by_reading_a_source(bench: Bench) -> None:
+    wanted = select(records.c.id).where(records.c.workspace_id == "w", records.c.source_key == "s", *_beginning("r/"))
+    with bench.database.read() as connection:
+        asked = wanted.compile(connection, compile_kwargs={"literal_binds": True})
+        if connection.dialect.name == "sqlite":
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}").all())
+            assert "source_key=? AND source_record>? AND source_record<?" in plan
+        else:  # its index has the order of bytes, without which it cannot say where a beginning ends
+            held = "SELECT collation_name FROM information_schema.columns WHERE table_name = 'records' AND column_name = 'source_record'"
+            assert connection.exec_driver_sql(held).scalar_one() == "C"

@@ -24,7 +24,7 @@ def resolved(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def unsaid(_: Flask, response: Response) -> str:
-    """The problem that the request of this moment is answered with, where the document does not name its code beside its status; else blank."""
+    """The problem that this request is answered with, where the document does not name its code beside its status; else blank."""
     said = _answers(request.url_rule, request.method)
     if response.mimetype != MEDIA_TYPE or said is None or "\0" in request.path:
         return ""

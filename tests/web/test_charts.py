@@ -13,8 +13,8 @@ from builders import piece
 from vocservice.records import Factor, Label
 from vocservice.reporting.charted import CHARTED
 from vocservice.web.workbench import looking
-from web.storing import ELSEWHERE
 from web.said import DOCUMENT
+from web.storing import ELSEWHERE
 from web.test_workbench import figures, set_record
 from web.visiting import Browser, Office
 

@@ -20,8 +20,8 @@ from vocservice.store.analysed import endpoints
 from vocservice.store.opened import Store
 from vocservice.text.rules import shipped_rules
 from vocservice.web.requests.uploads import MEDIA_TYPES
-from web.storing import WORKSPACE, Door
 from web.said import DOCUMENT, resolved
+from web.storing import WORKSPACE, Door
 
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
 MOST_CASES, RANDOM = 60, 5

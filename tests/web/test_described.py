@@ -18,8 +18,8 @@ from vocservice.web.described import document
 from vocservice.web.described.parts import Answer, Noun, Operation
 from vocservice.web.described.shapes import Choices, Shape, made, names_of
 from vocservice.web.requests.access import gate_of
-from web.storing import Door
 from web.said import DOCUMENT
+from web.storing import Door
 
 LIGHT = Settings(http=HttpLimits(loads_model=False))
 OPERATIONS = [(path, method, said) for path, methods in DOCUMENT["paths"].items() for method, said in methods.items()]

@@ -50,7 +50,9 @@ def test_a_cell_that_is_not_there_is_told(route: str, cell: str, office: Office)
     assert asked(office, route, cell)[1].get("code") == "parameter_invalid"
 
 
-@pytest.mark.parametrize("wish", ["stage=none", "scope=any_service", "outcome=any", "outcome=none", "stage=use&factor=technology", "source=api"])
+@pytest.mark.parametrize(
+    "wish", ["stage=none", "scope=any_service", "outcome=any", "outcome=none", "stage=use&factor=technology", "source=api"]
+)
 def test_what_the_filters_name_beside_labels_is_known(wish: str, office: Office) -> None:
     assert asked(office, "/v1/report", wish)[0] == 200
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
 import vocservice
-from vocservice.settings import HttpLimits, Settings
+from vocservice.settings import Settings
 from vocservice.web.app import create_app
 from vocservice.web.openapi import document
 from web.said import DOCUMENT, resolved

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vocservice.web.serving import paced
-from vocservice.web.serving.paced import GATHERED_BYTES, PacedSocket, size_of
+from vocservice.web.serving.paced import GATHERED_BYTES, Measure, PacedSocket
 
 POST = b"POST /v1/feedback HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -40,7 +40,10 @@ def pair() -> Iterator[tuple[PacedSocket, socket.socket]]:
     ],
 )
 def test_a_request_is_as_long_as_its_head_or_its_chunks_say(begun: bytes, rest: int) -> None:
-    assert size_of(begun) == len(begun) + rest
+    assert Measure().size_of(begun) == len(begun) + rest
+    measure = Measure()  # the same, told byte by byte
+    told = [size for end in range(1, len(begun) + 1) if (size := measure.size_of(begun[:end])) is not None]
+    assert set(told) == {len(begun) + rest}
 
 
 @pytest.mark.parametrize(
@@ -48,12 +51,35 @@ def test_a_request_is_as_long_as_its_head_or_its_chunks_say(begun: bytes, rest: 
     [b"", POST, POST + b"\r", CHUNKED, CHUNKED + b"2", CHUNKED + b"5\r\n0\r\n\r\n", CHUNKED + b"0\r\nX-Trailer: y\r\n", b"\r\n\r\n"],
 )
 def test_what_does_not_tell_yet_is_waited_for(begun: bytes) -> None:
-    assert size_of(begun) is None
+    assert Measure().size_of(begun) is None
 
 
 @pytest.mark.parametrize("line", [b"Expect: 100-continue", b"Content-Length: " + b"9" * 5000])
 def test_who_waits_for_a_thread_or_sends_without_measure_is_not_waited_for(line: bytes) -> None:
-    assert (size_of(POST + line + b"\r\n\r\n") or 0) > GATHERED_BYTES
+    assert (Measure().size_of(POST + line + b"\r\n\r\n") or 0) > GATHERED_BYTES
+
+
+class Counted(bytes):
+    """Bytes that count how many of them are searched."""
+
+    looked = 0
+
+    def find(self, end: bytes, start: int = 0) -> int:  # type: ignore[override]
+        Counted.looked += len(self) - start
+        return super().find(end, start)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"x" * 4000, CHUNKED + b"1\r\nx\r\n" * 800, CHUNKED + b"1;" + b"x" * 4000, CHUNKED + b"0\r\n" + b"X-Trailer: y\r\n" * 300],
+    ids=["head", "chunks", "line", "trailer"],
+)
+def test_what_comes_byte_by_byte_is_looked_at_once(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counted, "looked", 0)
+    measure = Measure()
+    for end in range(1, len(sent) + 1):
+        assert measure.size_of(Counted(sent[:end])) is None
+    assert Counted.looked < 5 * len(sent)
 
 
 def test_a_request_is_gathered_piece_by_piece_and_read_as_it_came(pair: tuple[PacedSocket, socket.socket]) -> None:

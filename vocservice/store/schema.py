@@ -43,6 +43,7 @@ metadata = MetaData(
 
 Id = String(40)
 Key = String(255)
+Path = Key.with_variant(String(255, collation="C"), "postgresql")  # by its bytes, so that what begins alike stands together in an index
 Code = String(64)
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Words = Text().with_variant(TSVECTOR(), "postgresql")
@@ -142,7 +143,7 @@ records = Table(
     _workspace(),
     Column("source_id", Id, ForeignKey("sources.id", ondelete="SET NULL")),
     Column("source_key", Key, nullable=False),  # source id, or "api": part of what is unique
-    Column("source_record", Key, nullable=False),
+    Column("source_record", Path, nullable=False),
     Column("source_version", Key),
     Column("revision", Integer, nullable=False, default=1),
     Column("content_hash", String(64)),

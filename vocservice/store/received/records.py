@@ -4,12 +4,13 @@ Rows are locked in one order, so that transactions do not wait for each other in
 """
 
 import math
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, exists, select, text, update
 
 from vocservice.ingest.events import NO_TEXT
 from vocservice.records import RawVerbatim
@@ -46,6 +47,7 @@ from vocservice.store.vault import Vault
 
 ANALYSE, FETCH = "analyse", "fetch"
 API = "api"
+_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000  # which no text holds
 BELOW = "/"  # between the id of a record and of what is below it
 _LONGEST_CODE, _LONGEST_VERSION = 64, 250
 _REDACTED = "~"  # behind a version: it sorts after the same one without, and before the next
@@ -205,8 +207,8 @@ def _blanked(connection: Connection, sealed: Sealed) -> Applied:
 def empty_rest(connection: Connection, origin: Origin, *, begins: str, version: str | None, said: Collection[str]) -> list[Applied]:
     """Of the records whose ids begin so, take the text from those that are not said any longer; what became of each."""
     mine = (records.c.workspace_id == origin.workspace_id, records.c.source_key == origin.key)
-    named = select(records).where(*mine, func.substr(records.c.source_record, 1, len(begins)) == begins)
-    found = connection.execute(named.order_by(records.c.source_record).with_for_update()).mappings().all()
+    named = select(records).where(*mine, *_beginning(begins)).order_by(records.c.source_record).with_for_update()
+    found = connection.execute(named).mappings().all()
     return [_emptied(connection, origin, held, version) for held in found if held["source_record"] not in said]
 
 
@@ -270,10 +272,24 @@ def erase_by_id(connection: Connection, vault: Vault, workspace_id: str, record_
 
 def with_below(connection: Connection, workspace_id: str, source_key: str, record: str) -> Sequence[RowMapping]:
     """The record, where there is one, and those below it."""
-    below = func.substr(records.c.source_record, 1, len(record) + 1) == record + BELOW
+    found = list[RowMapping]()
     mine = (records.c.workspace_id == workspace_id, records.c.source_key == source_key)
-    named = select(records).where(*mine, (records.c.source_record == record) | below).order_by(records.c.source_record)
-    return connection.execute(named).mappings().all()
+    for which in ((records.c.source_record == record,), _beginning(record + BELOW)):
+        found += connection.execute(select(records).where(*mine, *which).order_by(records.c.source_record)).mappings()
+    return found
+
+
+def _beginning(begins: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Of records whose ids begin so: a stretch of the index on them, however many others there are."""
+    return records.c.source_record >= begins, records.c.source_record < _behind(begins)
+
+
+def _behind(begins: str) -> str:
+    """The first text that stands behind all that begin so, by code points."""
+    last = ord(begins[-1])
+    if last == sys.maxunicode:
+        return _behind(begins[:-1])
+    return begins[:-1] + chr(_AFTER_SURROGATES if last == _BEFORE_SURROGATES else last + 1)
 
 
 def guard(connection: Connection, workspace_id: str, *, is_alone: bool = False) -> None:

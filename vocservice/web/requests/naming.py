@@ -1,4 +1,4 @@
-"""Filters by name in, what they name out: a source by its id, a label of the taxonomy; a key that is misspelt is told, as it would find nothing."""
+"""Filters by name in, what they name out: the id of a source, a label of the taxonomy; a key that is misspelt is told."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -22,7 +22,7 @@ _BODY_SIZE = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNOREC
 _IN_CHUNKS = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)
 _CHUNK = re.compile(rb"([0-9a-f]{1,8})(?:[ \t]*;[^\r\n]*)?\r\n", re.IGNORECASE)
-_END = b"\r\n\r\n"
+_LINE, _END = b"\r\n", b"\r\n\r\n"
 
 
 class PacedSocket(socket.socket):
@@ -39,7 +39,7 @@ class PacedSocket(socket.socket):
         self.setblocking(False)
         self._gathered = bytearray(ahead) + getattr(self, "_gathered", b"")
         self._began, self._received = monotonic(), len(self._gathered)
-        self._size: int | None = None
+        self._measure = Measure()
         self.is_coming = self.has_ended = self.has_long_head = False
 
     @property
@@ -52,11 +52,11 @@ class PacedSocket(socket.socket):
         if len(self._gathered) < GATHERED_BYTES:
             self._take()
         self.has_ended = self.has_ended or not self._left()
-        self._size = self._size or size_of(bytes(self._gathered))
+        size = self._measure.size_of(self._gathered)
         is_full = len(self._gathered) >= GATHERED_BYTES
-        is_whole = self.has_ended or (self._size is not None and self._size <= len(self._gathered))
+        is_whole = self.has_ended or (size is not None and size <= len(self._gathered))
         self.has_long_head = is_full and _END not in self._gathered
-        self.is_coming = not is_whole and (is_full or (self._size or 0) > GATHERED_BYTES)
+        self.is_coming = not is_whole and (is_full or (size or 0) > GATHERED_BYTES)
         return is_whole or self.is_coming
 
     def resume(self) -> None:
@@ -151,30 +151,52 @@ class PacedListener:
         return self._listener.getsockname()
 
 
-def size_of(begun: bytes) -> int | None:
-    """Bytes of a request, head and body; None while those that came do not tell."""
-    end = begun.find(_END, 2)  # one empty line may come first
-    if end < 0:
-        return None
-    head, body = begun[: end + 2], end + len(_END)
-    if _EXPECTS.search(head):
-        return body + GATHERED_BYTES  # more is sent only once a thread has asked for it
-    if _IN_CHUNKS.search(head):
-        return _end_of_chunks(begun, body)
-    found = _BODY_SIZE.search(head)
-    digits = found[1] if found else b"0"
-    return body + (int(digits) if len(digits) <= _LONGEST_NUMBER else GATHERED_BYTES)
+class Measure:
+    """How many bytes a request has, asked again whenever more of it came; what was looked at once is not looked at again."""
 
+    def __init__(self) -> None:
+        self._size: int | None = None
+        self._from = 2  # where to look further; one empty line may come first
+        self._chunk: int | None = None  # where a chunk begins, once the head is whole and the body comes in chunks
+        self._is_last = False  # that chunk is the last one
 
-def _end_of_chunks(begun: bytes, at: int) -> int | None:
-    """Where the last of the chunks ends that begin here; what are none is for whoever reads them to refuse."""
-    while at < len(begun):
-        found = _CHUNK.match(begun, at)
-        if found is None:
-            return None if b"\r\n" not in begun[at:] else len(begun)
-        size = int(found[1], 16)
-        if not size:
-            end = begun.find(_END, found.end() - 2)
-            return None if end < 0 else end + len(_END)
-        at = found.end() + size + 2
-    return None
+    def size_of(self, begun: bytes | bytearray) -> int | None:
+        """Bytes of head and body; None while those that came do not tell."""
+        if self._size is None:
+            self._size = self._of_head(begun) if self._chunk is None else self._of_chunks(begun)
+        return self._size
+
+    def _of_head(self, begun: bytes | bytearray) -> int | None:
+        end = self._found(begun, _END)
+        if end < 0:
+            return None
+        head, body = begun[: end + 2], end + len(_END)
+        if _EXPECTS.search(head):
+            return body + GATHERED_BYTES  # more is sent only once a thread has asked for it
+        if _IN_CHUNKS.search(head):
+            self._chunk = self._from = body
+            return self._of_chunks(begun)
+        found = _BODY_SIZE.search(head)
+        digits = found[1] if found else b"0"
+        return body + (int(digits) if len(digits) <= _LONGEST_NUMBER else GATHERED_BYTES)
+
+    def _of_chunks(self, begun: bytes | bytearray) -> int | None:
+        """Where the last of the chunks ends; what are none is for whoever reads them to refuse."""
+        while not self._is_last:
+            if self._found(begun, _LINE) < 0:
+                return None
+            found = _CHUNK.match(begun, self._chunk or 0)
+            if found is None:
+                return len(begun)
+            size = int(found[1], 16)
+            self._is_last = not size
+            self._chunk = self._from = found.end() + size + len(_LINE) if size else found.end() - len(_LINE)
+        end = self._found(begun, _END)
+        return None if end < 0 else end + len(_END)
+
+    def _found(self, begun: bytes | bytearray, end: bytes) -> int:
+        """Where an end stands, looked for from where the last search stopped; -1 while it has not come."""
+        at = begun.find(end, self._from)
+        if at < 0:
+            self._from = max(self._from, len(begun) - len(end) + 1)
+        return at
