@@ -67,6 +67,21 @@ def test_a_version_may_be_a_number_which_sorts_by_its_value(number: Any, version
     assert (event.version, event.warnings) == (version, warnings)
 
 
+@pytest.mark.parametrize(
+    ("given", "version", "warnings"),
+    [
+        ({"version": 7}, "00000000000000000007", ()),
+        ({"version": "7", "updated_at": "2026-01-02T10:00:00Z"}, "00000000000000000007", ()),
+        ({"version": None, "updated_at": "2026-01-02T10:00:00Z"}, "2026-01-02T10:00:00.000000Z", ()),
+        ({"version": "v7"}, None, ("version_unusable",)),
+        ({}, None, ()),
+    ],
+)
+def test_a_record_of_our_own_form_may_have_a_version(given: dict[str, Any], version: str | None, warnings: tuple[str, ...]) -> None:
+    event = only("generic", {"id": "1", "text": "fine"} | given)
+    assert (event.version, event.warnings) == (version, warnings)
+
+
 def test_a_version_is_a_time_or_a_number() -> None:
     with pytest.raises(ConfigError, match="either updated_at or version"):
         events("generic", {"id": "1"}, {"id": "/id", "text": ["/t"], "version": "/v", "updated_at": "/at"})

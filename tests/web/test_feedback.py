@@ -142,6 +142,16 @@ def test_an_older_version_is_stale(door: Door) -> None:
     assert found == ["created", "stale", "updated"]
 
 
+@pytest.mark.each_database
+def test_versions_may_be_numbers_which_count_by_their_value(door: Door) -> None:
+    versions = (9, "10", 2, 10)
+    found = [post(door, {"id": "r-1", "text": "Great.", "version": version}).get_json()["outcome"] for version in versions]
+    assert found == ["created", "updated", "stale", "unchanged"]
+    both = post(door, {"id": "r-1", "text": "Older.", "version": 3, "updated_at": "2026-01-02T10:00:00Z"}).get_json()
+    assert both["outcome"] == "stale"
+    assert post(door, {"id": "r-2", "text": "Great.", "version": "latest"}).get_json()["warnings"] == ["version_unusable"]
+
+
 def test_without_an_id_each_is_a_record_of_its_own(door: Door) -> None:
     first, second = (post(door, {"text": "Great."}).get_json() for _ in range(2))
     assert first["record"] != second["record"] and first["id"] != second["id"]

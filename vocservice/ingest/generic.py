@@ -204,7 +204,7 @@ def _own_event(item: Any, clock: Clock, *, is_alone: bool) -> Event:
     item = _dated(item, clock)
     found = parse_record(item, default_id="")
     if isinstance(found, RawVerbatim) and found.id:
-        return upsert(draft_of(found, item), clock)
+        return own_event(found, item, clock)
     code, message = (found.code, found.message) if isinstance(found, Rejected) else ("missing_id", "the record has no id")
     if is_alone:
         raise UnusableBodyError(message)
@@ -225,8 +225,13 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def draft_of(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
-    """The parts of a record of our own form; `item` is the object it was read from, which may also hold `updated_at`."""
+def own_event(found: RawVerbatim, item: Mapping[str, Any], clock: Clock) -> Event:
+    """The event of a record of our own form; `item` is the object it was read from, which may also hold `version` or else `updated_at`."""
+    event = upsert(_own_draft(found, item), clock)
+    return event if item.get("version") is None else _numbered(event, item["version"])
+
+
+def _own_draft(found: RawVerbatim, item: Mapping[str, Any]) -> Draft:
     return Draft(
         record_id=found.id,
         text=found.text,

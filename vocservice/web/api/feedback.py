@@ -12,9 +12,9 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from vocservice.errors import RecordError
-from vocservice.ingest.build import Clock, upsert
+from vocservice.ingest.build import Clock
 from vocservice.ingest.events import Event, Upsert
-from vocservice.ingest.generic import draft_of
+from vocservice.ingest.generic import own_event
 from vocservice.records import Json, Rejected
 from vocservice.store import audit
 from vocservice.store.accounts.keys import Key
@@ -150,7 +150,7 @@ def _item(value: Any, clock: Clock, *, number: int, claim: Claim | None) -> Item
     found = record_of(value, number=number, limits=state().limits, default_id=fresh)
     if isinstance(found, Rejected):
         return Item(f"item-{number}" if found.id == fresh else str(found.id), found)
-    event = upsert(draft_of(found, value), clock)
+    event = own_event(found, value, clock)
     return Item(found.id, event if isinstance(event, Upsert) else _nothing(event))
 
 

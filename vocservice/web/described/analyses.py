@@ -104,8 +104,11 @@ SCHEMAS = {
             "question": {"description": "the question that the text answers"},
             "subject": {"type": ["string", "integer", "null"], "description": "the customer's pseudonymous key"},
             "author": {"description": "the writer's name, to be masked in the text; it is not stored"},
+            "updated_at": {"description": "for stored records: when this version was made; the latest version wins"},
+            "version": {"description": "instead of updated_at: a whole number that grows with each version, or its digits"},
             "score": {"anyOf": [ref("Score"), {"type": ["number", "null"]}], "description": "a bare number is the value"},
         },
+        optional=("updated_at", "version"),
         also={"required": [], "additionalProperties": True, "anyOf": [{"required": [name]} for name in TEXT_NAMES]},
     ),
     "TurnIn": Shape(
