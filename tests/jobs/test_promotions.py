@@ -1,7 +1,7 @@
 """Tests of promotions: what serves, what a preview shows, how the history follows, and the way back."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,6 +18,7 @@ from vocservice.records import Analysis, Label, RawVerbatim, Rejected, Result
 from vocservice.settings import Settings
 from vocservice.store.analysed import promotions
 from vocservice.store.analysed.promotions import REANALYSE
+from vocservice.store.jobs import Job
 from vocservice.store.opened import Store
 from vocservice.store.schema import analyses, audit, reviews
 from vocservice.taxonomy import load_taxonomy
@@ -101,6 +102,60 @@ def test_a_newer_promotion_ends_the_way_through_the_history_of_the_one_before(st
     promote(store, OLD)
     work(store, settings)
     assert current(store) == {OLD: 10} and set(analyses_each(store)) == {1}
+
+
+class Slow(FakePipeline):
+    """Something happens before its results are there."""
+
+    def __init__(self, meanwhile: Callable[[], None]):
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def analyse(self, records: Iterable[RawVerbatim | Rejected], **_: object) -> Iterator[Result]:
+        given = list(records)
+        self.meanwhile()
+        yield from super().analyse(given)
+
+
+def test_a_worker_that_is_late_with_the_bundle_before_overwrites_nothing(store: Store, settings: Settings) -> None:
+    """While it analyses, another bundle is promoted, and another worker goes through the whole history with it."""
+    add(store, "one", "two", "three")
+    before = settings.model_copy(update={"bundle": OLD})
+
+    def promoted() -> None:
+        promote(store, NEW)
+        work(store, settings)
+
+    slow = {**ANALYSERS, OLD: Analyser(Slow(promoted), OLD, load_taxonomy())}
+    worker_of(store, before, slow.__getitem__).run(once=True)
+    assert current(store) == {NEW: 3} and set(analyses_each(store)) == {1} and job_states(store) == []
+
+
+def test_what_comes_in_behind_the_walk_through_the_history_has_the_bundle_that_serves(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has looked which bundle serves, and takes its work only then."""
+    late = worker_of(store, settings.model_copy(update={"bundle": OLD}), ANALYSERS.__getitem__)
+    claim, begun = late._claim, list[str]()
+
+    def claimed() -> list[Job]:
+        if not begun:
+            begun.append(NEW)
+            promote(store, NEW)
+            work(store, settings)
+            add(store, "came in behind")
+        return claim()
+
+    monkeypatch.setattr(late, "_claim", claimed)
+    late.run(once=True)
+    assert current(store) == {NEW: 1} and job_states(store) == []
+
+
+def test_a_worker_with_a_bundle_of_its_own_keeps_what_it_made(store: Store, settings: Settings) -> None:
+    add(store, "one")
+    promote(store, NEW)
+    worker_of(store, settings, ANALYSERS.__getitem__, bundle=OLD, errands={}).run(once=True)
+    assert current(store) == {OLD: 1}
 
 
 def test_new_feedback_does_not_wait_behind_the_history(store: Store, settings: Settings) -> None:

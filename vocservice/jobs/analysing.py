@@ -46,8 +46,8 @@ class Analysing:
         self._store, self._rules, self._beat, self._lease = store, rules, beat, lease
         self._keeps_vectors = keeps_vectors
 
-    def run(self, claimed: Sequence[Job], analyser: Analyser) -> int:
-        """Analyse a chunk; returns how many records were kept.
+    def run(self, claimed: Sequence[Job], analyser: Analyser, *, served: str | None = None) -> int:
+        """Analyse a chunk; returns how many records were kept. `served` as of `analyses.save`.
 
         Raises:
             StoreError: the database did not answer for long; the leases of what is left run out.
@@ -56,7 +56,7 @@ class Analysing:
         try:
             tasks = persistently(lambda: self._loaded(claimed))
             for one in self._analysed(tasks, analyser):
-                kept += self._save(one, analyser.model)
+                kept += self._save(one, analyser.model, served)
                 self._store.database.give_way()
         except StoreError:
             raise
@@ -111,10 +111,10 @@ class Analysing:
             log_failure(error, task.job)
             return Done(task, Rejected(result.id, "analysis_failed", "what is kept of this record could not be redacted"), None)
 
-    def _save(self, one: Done, bundle: str) -> bool:
+    def _save(self, one: Done, bundle: str, served: str | None) -> bool:
         """Keep one result, by itself: deliveries wait while the store is written to."""
         try:
-            kept = persistently(lambda: self._keep(one, bundle))
+            kept = persistently(lambda: self._keep(one, bundle, served))
         except StoreError:
             raise
         except Exception as error:
@@ -123,13 +123,14 @@ class Analysing:
         self._beat.drop([one.task.job.id])
         return kept
 
-    def _keep(self, one: Done, bundle: str) -> bool:
+    def _keep(self, one: Done, bundle: str, served: str | None) -> bool:
         job, kept = one.task.job, False
         with self._store.database.write() as connection:
             if self._may_pass(one):
                 jobs.fail(connection, self._lease, job, code=MODEL_FAULT, delay=wait_after(job))
             else:
-                kept = results.keep(connection, self._lease, one.task, one.result, one.cleaned, bundle=bundle)
+                found = (one.task, one.result, one.cleaned)
+                kept = results.keep(connection, self._lease, *found, bundle=bundle, served=served)
             reached(FAILPOINT)
         return kept
 

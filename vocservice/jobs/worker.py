@@ -140,13 +140,14 @@ class Worker:
             StoreError: the database does not answer.
         """
         self._sweep()
-        analyser = self._analyser()
+        served = self._serving()
+        analyser = self._model.get(served)
         if analyser is None or self._stop.is_set():
             return False
         claimed = self._claim()
         if not claimed:
             return False
-        kept = self._analysing.run(claimed, analyser)
+        kept = self._analysing.run(claimed, analyser, served=None if self._bundle else served)
         self._alarms[1].ring()  # for the events of what was kept
         log.info("chunk", extra={"fields": {"records": len(claimed), "kept": kept, "model": analyser.model}})
         return True

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, exists, select, update
 
 from vocservice.records import Json, RawVerbatim, Rejected, Result
 from vocservice.store import jobs
-from vocservice.store.analysed import vectors
+from vocservice.store.analysed import promotions, vectors
 from vocservice.store.analysed.vectors import Held
 from vocservice.store.database import now
 from vocservice.store.ids import new_id
@@ -76,18 +76,32 @@ def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
     return Task(job, row.revision, from_kept(row.clean, row.details)) if row.clean else None
 
 
-def save(connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str) -> Kept | None:
+def save(
+    connection: Connection,
+    lease: Lease,
+    task: Task,
+    result: Result,
+    cleaned: Cleaned | None,
+    *,
+    bundle: str,
+    served: str | None = None,
+) -> Kept | None:
     """Keep a result and finish its job, in the caller's transaction.
 
+    Args:
+        bundle: the id of the model, as analyses name it.
+        served: the name of the bundle that served when the work began; None: it is kept whatever serves by now.
+
     Returns:
-        None where nothing was kept: the lease was lost, or the record changed meanwhile (a newer job is queued then).
+        None where nothing was kept: the lease was lost, or the record changed meanwhile or another bundle was promoted (a newer job
+        is queued then). Else the result of an earlier bundle would stand over one of the bundle that serves.
     """
     if not jobs.finish(connection, lease, task.job.id):
         return None
     row = connection.execute(_HOLD, {"record": task.job.target}).one_or_none()
     if row is None or row.status == "erased":
         return None
-    if row.revision != task.revision:
+    if row.revision != task.revision or _is_overtaken(connection, served):
         jobs.enqueue(connection, task.job.workspace_id, records.ANALYSE, task.job.target)  # its own may have been this one, just taken
         return None
     if isinstance(result, Rejected) and result.code in OUR_FAULTS:
@@ -126,6 +140,11 @@ def give_up(connection: Connection, *, limit: int = 1000) -> int:
         values = {"status": "failed", "error_code": row.error_code}
         connection.execute(update(record_table).where(record_table.c.id == row.target, *stuck).values(**values))
     return len(found)
+
+
+def _is_overtaken(connection: Connection, served: str | None) -> bool:
+    """Whether another bundle was promoted; asked under the lock of the record, so that none is between the answer and the commit."""
+    return served is not None and promotions.serving(connection) not in (None, served)
 
 
 def _keep(connection: Connection, task: Task, whole: Json, *, bundle: str) -> None:

@@ -21,6 +21,7 @@ from vocservice.store.schema import jobs as job_table
 
 REANALYSE = "reanalyse"
 _HAVE_TEXT = ("pending", "analysed", "failed")
+_SERVING = select(promotions.c.bundle).order_by(promotions.c.number.desc()).limit(1)  # asked for every record that is analysed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Labelled:
 
 def serving(connection: Connection) -> str | None:
     """The name of the bundle that serves; None where none was ever promoted, and the settings decide."""
-    return connection.scalar(select(promotions.c.bundle).order_by(promotions.c.number.desc()).limit(1))
+    return connection.scalar(_SERVING)
 
 
 def listed(connection: Connection, *, limit: int = 100) -> list[Promotion]:

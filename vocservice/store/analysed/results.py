@@ -8,14 +8,16 @@ from vocservice.store.analysed.analyses import Cleaned, Task
 from vocservice.store.jobs import Lease
 
 
-def keep(connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str) -> bool:
-    """Keep a result, finish its job and queue its events.
+def keep(
+    connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str, served: str | None = None
+) -> bool:
+    """Keep a result, finish its job and queue its events; arguments as of `analyses.save`.
 
     Returns:
-        False where nothing was kept: the lease was lost, or the record changed meanwhile.
+        False where nothing was kept: the lease was lost, or the record or the bundle that serves changed meanwhile.
     """
     before = outbound.before(connection, task.job.target)
-    kept = analyses.save(connection, lease, task, result, cleaned, bundle=bundle)
+    kept = analyses.save(connection, lease, task, result, cleaned, bundle=bundle, served=served)
     if kept is None:
         return False
     if before is not None:
