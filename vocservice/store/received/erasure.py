@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from urllib.parse import unquote_plus
 
-from sqlalchemy import Connection, Row, String, cast, delete, or_, select, update
+from sqlalchemy import Connection, String, cast, delete, or_, select, update
 
 from vocservice.errors import InputError
 from vocservice.records import Json
@@ -44,7 +44,7 @@ def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject:
     """
     records.guard(connection, workspace_id, is_alone=True)
     hashed = vault.subject_hash(workspace_id, subject)
-    found = {row.id: row.source_record for row in _records_of(connection, workspace_id, hashed)}
+    found = _records_of(connection, workspace_id, hashed)
     bodies = _bodies_naming(connection, vault, workspace_id, subject)
     answers = _answers_naming(connection, workspace_id, found)
     done = Erased(len(found), len(bodies), len(answers), batches.count_kept(connection, workspace_id))
@@ -96,18 +96,12 @@ def forget_answer(connection: Connection, key_id: str, route: str, name: str) ->
     connection.execute(delete(idempotency).where(*one))
 
 
-def _records_of(connection: Connection, workspace_id: str, subject_hash: str) -> list[Row[str, str, str]]:
-    """Id, key of the source and the sender's id of a customer's records and of all that is below them."""
+def _records_of(connection: Connection, workspace_id: str, subject_hash: str) -> dict[str, str]:
+    """The sender's ids of a customer's records, and of all that is below them, by ours."""
     columns = select(record_table.c.id, record_table.c.source_key, record_table.c.source_record)
-    mine = list(connection.execute(columns.where(record_table.c.id.in_(subjects.named(workspace_id, subject_hash)))))
-    known, tops = {row.id for row in mine}, {(row.source_key, row.source_record) for row in mine}
-    sources = {row.source_key for row in mine}
-    others = columns.where(record_table.c.workspace_id == workspace_id, record_table.c.source_key.in_(sources))
-    below = others.where(record_table.c.source_record.contains(records.BELOW, autoescape=True))
-    for row in connection.execute(below, execution_options={"yield_per": 1000}) if tops else ():
-        if row.id not in known and any((row.source_key, name) in tops for name in records.path_of(row.source_record)):
-            mine.append(row)
-    return mine
+    mine = connection.execute(columns.where(record_table.c.id.in_(subjects.named(workspace_id, subject_hash)))).all()
+    families = (records.with_below(connection, workspace_id, row.source_key, row.source_record) for row in mine)
+    return {one["id"]: one["source_record"] for family in families for one in family}
 
 
 def _bodies_naming(connection: Connection, vault: Vault, workspace_id: str, subject: str) -> list[str]:
