@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Starts the service fresh on SQLite, then on PostgreSQL with Redis; sends what every adapter's sender sends, with duplicates and
-# reordered updates; kills a worker in the middle; and shows that every accepted record is analysed exactly once.
+# Starts the service fresh on SQLite, then on PostgreSQL with Redis; sends what every adapter's sender sends: records, duplicates, older
+# versions that come late, deletions and replays after them; kills a worker in the middle; and shows that every accepted record is
+# analysed exactly once and that nothing taken back returns.
 # Needs `make setup`; the second half needs the Debian packages postgresql and redis-server. Without them it is left out, aloud, and
 # where CI is set that is a failure.
 set -euo pipefail

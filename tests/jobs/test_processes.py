@@ -136,3 +136,4 @@ def test_a_ring_wakes_and_a_dead_redis_does_not_hurt(tmp_path: Path) -> None:
         server.kill()
     assert heard is not None
     heard.join(35)
+    assert not heard.is_alive()

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+import stories
 from builders import CANARY
 from ingest.sending import ALL, SECRET, SIGNED, WRONG, name_of, secret_of
 from sqlalchemy import Connection, event
@@ -392,6 +393,39 @@ def test_23_what_was_erased_does_not_return_with_its_body(door: Door, generic: S
     assert door.client.delete(f"/v1/feedback/{row['id']}", headers=door.key("feedback:erase")).status_code == 204
     assert generic.post(record("old")).status_code == 200
     assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
+
+
+def told(sender: Sender, posting: stories.Posting) -> tuple[int, set[str]]:
+    """The status of a delivery, and what came of its records."""
+    headers = sender.headers(posting.body, delivery=posting.delivery_id)
+    answer = sender.post(posting.body, headers, content_type=posting.content_type)
+    return answer.status_code, {one["outcome"] for one in answer.get_json()["records"]}
+
+
+@pytest.mark.each_database
+@pytest.mark.parametrize("name", [name for name, story in stories.STORIES.items() if story.older])
+def test_23_of_every_sender_an_older_version_that_comes_late_loses(door: Door, name: str) -> None:
+    sender, late = Sender(door, name), stories.older(name, 1)
+    assert late is not None and told(sender, stories.first(name, 1)) == (202, {"created"})
+    before = original(door)
+    assert stories.OLDER.encode()[:16] in late.body.replace(b"+", b" ") and told(sender, late) == (202, {"stale"})
+    assert original(door) == before and stories.OLDER not in str(before)
+
+
+@pytest.mark.each_database
+@pytest.mark.parametrize("name", [name for name, story in stories.STORIES.items() if story.gone])
+def test_24_of_every_sender_what_it_takes_back_is_erased_and_a_replay_brings_nothing_back(door: Door, name: str) -> None:
+    sender, taken_back = Sender(door, name), stories.gone(name, 1)
+    assert taken_back is not None and told(sender, stories.first(name, 1))[0] == 202
+    assert told(sender, taken_back) == (202, {"erased"})
+    assert told(sender, stories.replayed(name, 1)) == (202, {"erased"})
+    (row,) = door.rows(schema.records)
+    assert (row["status"], row["original_sealed"], row["clean"]) == ("erased", None, None)
+    assert door.count(schema.jobs) == 0 and all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
+
+
+def test_every_sender_has_its_story() -> None:
+    assert stories.STORIES.keys() == ADAPTERS.keys()
 
 
 def test_23_of_versions_that_are_numbers_the_highest_counts(door: Door) -> None:

@@ -1,0 +1,142 @@
+"""An adapter in, what its sender sends of one record in the course of time out: the record, an older version of it, its end.
+
+Everything is made of the adapter's own sample, so each payload has the shape of a real one. Texts are invented.
+"""
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from vocservice.ingest.registry import ADAPTERS
+
+FORM = "application/x-www-form-urlencoded"
+OLDER = "The oldest words, which must lose."
+Path = tuple[str | int, ...]
+Changes = Mapping[Path, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How a sender tells of changes; every path leads into the payload.
+
+    Attributes:
+        words: where what the customer wrote stands.
+        first: what the sample lacks, such as a time of change.
+        older: what makes it an older version; empty where the sender tells no versions.
+        gone: what makes it a deletion or redaction; empty where the sender has none.
+        told_again: what makes it another delivery of the same, where the sender numbers deliveries.
+    """
+
+    words: Path = ()
+    first: Changes | None = None
+    older: Changes | None = None
+    gone: Changes | None = None
+    told_again: Changes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A body with its content type, and the sender's id of the delivery where a header holds one."""
+
+    body: bytes
+    content_type: str
+    delivery_id: str
+
+
+_LAST, _FIRST = "2026-03-03T10:00:00Z", "2020-01-01T10:00:00Z"
+_ANSWER = ("response", "answers", 1, "answer")
+_PART = ("data", "item", "conversation_parts", "conversation_parts", 0, "body")
+_REVIEW = ("reviews", 0, "comments", 0, "userComment")
+_EVENT = ("events", 0)
+STORIES: Mapping[str, Story] = {
+    "generic": Story(("text",), {("updated_at",): _LAST}, {("updated_at",): _FIRST}),
+    "standard_webhooks": Story(("text",), {("version",): 3}, {("version",): 2}),
+    "typeform": Story(
+        ("form_response", "answers", 1, "text"), older={("form_response", "submitted_at"): _FIRST}, told_again={("event_id",): "evt-again"}
+    ),
+    "surveymonkey": Story(gone={("event_type",): "response_deleted"}, told_again={("event_id",): "90001"}),
+    "qualtrics": Story(("comment",), older={("recordedDate",): _FIRST}),
+    "google_forms": Story(_ANSWER, older={("response", "timestamp"): _FIRST}),
+    "delighted": Story(
+        ("event_data", "comment"), older={("event_data", "updated_at"): 1_577_872_800}, told_again={("event_id",): "f" * 64}
+    ),
+    "zendesk": Story(
+        ("event", "comment", "body"),
+        older={("time",): _FIRST},
+        gone={("type",): "zen:event-type:ticket.comment_redacted"},
+        told_again={("id",): "zd-again"},
+    ),
+    "intercom": Story(
+        _PART,
+        older={("data", "item", "updated_at"): 1_577_872_800},
+        gone={("topic",): "conversation.deleted"},
+        told_again={("id",): "notif_again"},
+    ),
+    "trustpilot": Story(
+        (*_EVENT, "eventData", "text"),
+        older={(*_EVENT, "eventData", "createdAt"): _FIRST},
+        gone={(*_EVENT, "eventName"): "service-review-deleted"},
+    ),
+    "google_play": Story((*_REVIEW, "text"), older={(*_REVIEW, "lastModified", "seconds"): "1577872800"}),
+    "app_store": Story(),
+    "contact_lens": Story(),
+    "genesys": Story(),
+    "conversational_insights": Story(),
+    "twilio": Story(("Body",), older={("DateUpdated",): _FIRST}, gone={("EventType",): "onMessageRemoved"}),
+}
+
+
+def first(name: str, number: int) -> Posting:
+    """The record as it stands."""
+    return _posting(name, number, STORIES[name].first or {}, f"{name}-{number}")
+
+
+def older(name: str, number: int) -> Posting | None:
+    """An older version, with other words, which comes late; None where the sender has none."""
+    story = STORIES[name]
+    if not story.older:
+        return None
+    return _posting(name, number, {**_again(story), **story.older, story.words: OLDER}, f"{name}-{number}-older")
+
+
+def gone(name: str, number: int) -> Posting | None:
+    """The record is taken back; None where the sender cannot tell that."""
+    story = STORIES[name]
+    marked = {path: f"{value}-gone" for path, value in _again(story).items()}
+    return _posting(name, number, {**marked, **story.gone}, f"{name}-{number}-gone") if story.gone else None
+
+
+def replayed(name: str, number: int) -> Posting:
+    """The record once more, in a delivery of its own."""
+    story = STORIES[name]
+    return _posting(name, number, {**(story.first or {}), **_again(story)}, f"{name}-{number}-again", is_reworded=True)
+
+
+def _again(story: Story) -> Changes:
+    return story.told_again or {}
+
+
+def _posting(name: str, number: int, changes: Changes, delivery_id: str, *, is_reworded: bool = False) -> Posting:
+    """The sample with changes; reworded, its bytes differ though it says the same."""
+    sample = ADAPTERS[name].sample(number)
+    is_form = sample.content_type == FORM
+    value = dict(parse_qsl(sample.body.decode())) if is_form else json.loads(sample.body)
+    for path, new in changes.items():
+        value = _with(value, path, new)
+    if is_form:
+        pairs = sorted(value.items(), reverse=is_reworded)
+        return Posting(urlencode(pairs).encode(), sample.content_type, delivery_id)
+    return Posting(json.dumps(value, indent=1 if is_reworded else None).encode(), sample.content_type, delivery_id)
+
+
+def _with(value: Any, path: Path, new: Any) -> Any:
+    """A value in which a path leads to another one."""
+    made = deepcopy(value)
+    held = made
+    for step in path[:-1]:
+        held = held[step]
+    held[path[-1]] = new
+    return made
