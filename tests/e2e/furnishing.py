@@ -5,12 +5,14 @@ Whatever somebody else wrote can be replaced by one text, for the tests of texts
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from builders import conversation, piece
@@ -20,8 +22,10 @@ from web.test_rules import analysed, switched
 from web.visiting import Browser, Office, read_twice
 
 from vocservice.records import Evidence, Factor, Label, Scope
-from vocservice.store import schema
+from vocservice.rules.tokens import quoted
+from vocservice.store import audit, schema
 from vocservice.store.analysed import endpoints, issues, outbound
+from vocservice.store.audit import Act
 from vocservice.store.database import now
 
 SECRET = "s3cret-of-the-tests-0123"
@@ -33,6 +37,7 @@ TALK = (
     ("agent", "Thank you, I have refunded the order."),
     ("customer", "Great, that was quick, thanks."),
 )
+SHOPPERS = 10  # at least five customers for each of two values
 EVIDENCE = {"records": 12, "customers": 9, "weeks": 4, "ratio": 2.1, "base": "the share of the stage", "q": 0.01}
 PARTS: Mapping[str, Mapping[str, Any]] = {  # how far batches are
     "running": {"rows_total": 4000, "rows_done": 1500, "rows_rejected": 12, "rate": 250.0},
@@ -50,12 +55,14 @@ def furnished(office: Office, browser: Browser, words: str = "") -> Mapping[str,
     """
     state = office.app.extensions["vocservice"]
     office.app.extensions["vocservice"] = replace(state, limits=state.limits.model_copy(update={"max_body_bytes": MOST_BYTES}))
-    rule = _rule(browser, words)
+    rule, records = _rule(browser, words), tuple(_records(office, browser, words))
+    _tell_fields(office, browser, words)
+    _save_views(browser, words)
     ids = {
         "rule_id": (rule,),
-        "record_id": tuple(_records(office, browser, words)),
+        "record_id": records,
         "batch_id": tuple(_batches(office, browser, words)),
-        "source_id": (_source(office, browser, words),),
+        "source_id": tuple(_sources(office, browser, words)),
         "issue_id": (_issue(office, browser, words),),
         "watch_id": (_watch(office, browser, words),),
         "endpoint_id": (_endpoint(office, words),),
@@ -63,9 +70,10 @@ def furnished(office: Office, browser: Browser, words: str = "") -> Mapping[str,
         "inbox_id": (str(office.door.rows(schema.inbox)[0]["id"]),),
         "key_id": (_key(office, browser, words),),
     }
-    for page, name in (("/desk?channel=chat", "Chats"), ("/workbench?channel=chat", "All chats")):
-        browser.send(page, "/desk/views" if page.startswith("/desk") else "/workbench/segments", {"name": words or name, "shared": "1"})
     _keep_report()
+    if words:
+        with office.database.write() as connection:
+            audit.write(connection, WORKSPACE, Act(words, words[:64], words, {words: words}))
     return ids
 
 
@@ -78,7 +86,8 @@ def _sent(browser: Browser, path: str, fields: Mapping[str, Any]) -> str:
 
 def _rule(browser: Browser, words: str) -> str:
     told = {"name": words[:50] or "Angry", "owner": words or "Ada", "reason": words or "may leave", "tag": words[:40] or "angry"}
-    path = _sent(browser, "/rules", {**told, "expression": "churn_risk > 0.3", "effect": "review", "urgency": "10"})
+    unknown = f" and metadata[{quoted(words)}] is unknown" if words else ""
+    path = _sent(browser, "/rules", {**told, "expression": f"churn_risk > 0.3{unknown}", "effect": "review", "urgency": "10"})
     assert switched(browser, path, "enable").status_code == 303
     return path.rpartition("/")[2]
 
@@ -111,7 +120,7 @@ def _records(office: Office, browser: Browser, words: str) -> Iterator[str]:
     act = {"pick": waiting, "action": "tag", "tag": words[:40] or "vip"}
     assert browser.send("/desk", "/desk/bulk", act).status_code == 303
     if words:
-        _say(office, disputed, words)
+        _say(office, disputed, grace, words)
     held = office.record(**said)
     grace.page(f"/desk/{held}")
     with office.database.write() as connection:  # however long the tour takes
@@ -126,12 +135,15 @@ def _decide(browser: Browser, record: str, fields: Mapping[str, str], to: str = 
     assert answer.status_code == 303, answer.text
 
 
-def _say(office: Office, record: str, words: str) -> None:
-    """Let a transcript as its sender sent it say nothing else."""
+def _say(office: Office, record: str, person: Browser, words: str) -> None:
+    """Let a transcript as its sender sent it, and the address of somebody who decided on it, say nothing else."""
     turns = [{"speaker": speaker, "text": words, "at": words, "author": words} for speaker, _ in TALK]
     sent = {"clean": {"id": words, "turns": turns, "question": words, "author": words}, "details": {"note": words, words: [words]}}
+    named = {"channel": words[:64], "source_record": words, "source_version": words}
     with office.database.write() as connection:
-        connection.execute(update(schema.records).where(schema.records.c.id == record).values(**sent))
+        connection.execute(update(schema.records).where(schema.records.c.id == record).values(**sent, **named))
+        connection.execute(update(schema.reviews).where(schema.reviews.c.record_id == record).values(channel=words[:64]))
+        connection.execute(update(schema.users).where(schema.users.c.id == person.user.id).values(email=words))
 
 
 def _piece(text: str, part: str, turn: int | None) -> Evidence:
@@ -161,19 +173,50 @@ def _advance(office: Office, batch: str, status: str, words: str) -> None:
             values |= {"started_at": at - timedelta(minutes=1)}
         if status in ("done", "failed"):
             values |= {"finished_at": at, "expires_at": at + timedelta(days=7)}
+        if words:
+            values |= {"mapping": {"text": words}}
         if status == "failed":
             values |= {"error_message": words or "the file ends in the middle of row 1001"}
         connection.execute(update(schema.batches).where(schema.batches.c.id == batch).values(**values))
 
 
-def _source(office: Office, browser: Browser, words: str) -> str:
-    """One with a secret; and one without, whose delivery could not be used."""
-    for number, (adapter, secret) in enumerate((("qualtrics", SECRET), ("google_forms", ""))):
-        told = _sent(browser, "/admin/sources", {"name": f"{words or 'Shop'} {number}", "adapter": adapter, "secret": secret})
+def _sources(office: Office, browser: Browser, words: str) -> Iterator[str]:
+    """One with a secret, one with options; and another, whose delivery could not be used."""
+    options = json.dumps({"id": "/id", "text": ["/text"], "channel": words[:64] or "chat"})
+    for number, (adapter, secret, chosen) in enumerate((("qualtrics", SECRET, ""), ("generic", "", options), ("google_forms", "", ""))):
+        told = _sent(
+            browser,
+            "/admin/sources",
+            {"name": f"{words or 'Shop'} {number}", "adapter": adapter, "secret": secret, "options": chosen},
+        )
     hook = re.findall(r"/v1/hooks/[\w-]{43}", told)[0]
     body = (words or '{"answer": "The app crashed').encode()
     assert office.app.test_client().post(hook, data=body, content_type="application/json").status_code == 202
-    return next(str(row["id"]) for row in office.door.rows(schema.sources) if row["adapter"] == "qualtrics")
+    if words:
+        with office.database.write() as connection:
+            connection.execute(update(schema.inbox).values(content_type=words, error_message=words))
+    made = {row["adapter"]: str(row["id"]) for row in office.door.rows(schema.sources)}
+    yield from (made["qualtrics"], made["generic"])
+
+
+def _tell_fields(office: Office, browser: Browser, words: str) -> None:
+    """Let enough customers tell a field for it to become a segment, and hide another."""
+    for number in range(SHOPPERS):
+        record = office.record(text="The staff were lovely.", stages=(), factors=(), scope=None, flags=(), subject=f"shopper {number}")
+        told = {words[-40:] or "plan": (words[-40:] or "pro") if number % 2 else "free", "city": ("Bonn", "Ulm")[number % 2]}
+        with office.database.write() as connection:
+            connection.execute(update(schema.records).where(schema.records.c.id == record).values(details=told))
+    hidden = browser.send("/admin/fields", "/admin/fields", {"name": words[:40] or "city", "do": "hide"})
+    assert hidden.status_code == 303, hidden.text
+
+
+def _save_views(browser: Browser, words: str) -> None:
+    """Filters under a name, of the desk and of the workbench."""
+    desk = urlencode({"channel": "chat", "tag": words[:40] or "vip"})
+    workbench = urlencode({"channel": "chat", f"own.{words[-40:] or 'plan'}": words[-40:] or "pro"})
+    for page, to, name in ((f"/desk?{desk}", "/desk/views", "Chats"), (f"/workbench?{workbench}", "/workbench/segments", "Pro chats")):
+        saved = browser.send(page, to, {"name": words or name, "shared": "1"})
+        assert saved.status_code == 303, saved.text
 
 
 def _issue(office: Office, browser: Browser, words: str) -> str:
@@ -184,13 +227,16 @@ def _issue(office: Office, browser: Browser, words: str) -> str:
 
 
 def _watch(office: Office, browser: Browser, words: str) -> str:
-    _sent(browser, "/workbench/watches", {"name": words or "Monday", "digest_at": "08:30", "zone": "UTC", "endpoints": "on"})
+    (segment,) = (row["id"] for row in office.door.rows(schema.views) if row["page"] == "workbench")
+    when = {"when": "digest", "digest_at": "08:30", "zone": "UTC", "day": ["Mon"]}
+    _sent(browser, "/workbench/watches", {"name": words or "Monday", "segment": segment, **when, "endpoints": "on"})
     return str(office.door.rows(schema.watches)[0]["id"])
 
 
 def _alert(office: Office, browser: Browser, words: str) -> str:
     when = {"when": "instant", "zone": "Europe/Berlin", "cool_down": "15"}
-    _sent(browser, "/admin/alerts", {"name": words or "Angry", **when, "urgency": "40", "endpoints": "on"})
+    told = {"name": words or "Angry", "label": [f"rules.{words[:50] or 'Angry'}"], "urgency": "40", "endpoints": "on"}
+    _sent(browser, "/admin/alerts", {**told, **when})
     return str(office.door.rows(schema.alerts)[0]["id"])
 
 
