@@ -146,9 +146,10 @@ def test_a_lead_works_through_twenty_transcripts_by_keys_and_what_was_decided_tr
     second.press("t")
     second.press("x")
     lead.press("a")
-    assert "What stands now: not a problem by Grace" in lead.words and at(lead) == contested
+    assert "Current decision: not a problem by Grace" in lead.words and at(lead) == contested
     assert [decision for decision, _ in standing(office, contested)] == ["dismiss"]  # nothing was overwritten
-    lead.driver.find_element("css selector", "#note").send_keys(" as I see it", Keys.ESCAPE)  # what was written is still there
+    lead.type("e")
+    lead.type(" as I see it", Keys.ESCAPE)  # behind what was written, which is still there
     lead.press("a")
     assert [decision for decision, _ in standing(office, contested)] == ["dismiss", "confirm"]
 
@@ -161,7 +162,10 @@ def test_a_lead_works_through_twenty_transcripts_by_keys_and_what_was_decided_tr
         lead.press("a" if number % 2 else "x")
     assert [decision for decision, _ in standing(office, mistaken)] == ["dismiss"]
 
-    lead.open(f"/desk/{at(second)}")  # which they have open since they decided
+    lead.press("/")
+    lead.type(Keys.ESCAPE)
+    lead.follow(f"/desk/{at(second)}")  # which they have open since they decided
+    lead.until(lambda: at(lead) == at(second))
     lead.press("t")
     lead.press("/")
     lead.type(Keys.ESCAPE)  # out of the filters, which the key leads to
@@ -205,7 +209,7 @@ def test_without_scripts_a_lead_reads_filters_corrects_undoes_and_goes_on(office
     first = at(desk)
     desk.until(lambda: "Why it is here" in desk.words)
     assert first in records and not shown_keys(desk)
-    click('summary[data-key="l"]')
+    click('summary[data-key="o"]')
     desk.driver.find_element("css selector", '[id="stages.purchase"]').send_keys(Keys.SPACE)
     desk.driver.find_element("css selector", "#note").send_keys("late refund")
     click('[name="decision"][value="correct"]')

@@ -57,7 +57,7 @@ def test_what_somebody_decided_meanwhile_is_left_as_it_is(office: Office) -> Non
         connection.execute(update(schema.records).where(changed).values(revision=2))
     answer = second.post(form, {"action": "confirm", "pick": records})
     words = " ".join(second.page(answer.location).words.split())
-    assert "Confirmed: 1 record. 2 left as they were" in words
+    assert "Confirmed: 1 record. 2 left unchanged" in words
     assert sorted(row.decision for row in rows(office, schema.annotations)) == ["confirm", "dismiss"]
 
 
@@ -67,7 +67,7 @@ def test_what_somebody_else_has_open_is_not_decided_with_the_rest_but_may_be_ass
     ada.page(f"/desk/{records[0]}")
     grace.page(f"/desk/{records[1]}")
     words = " ".join(grace.page(act(grace, "confirm", records).location).words.split())
-    assert "Confirmed: 2 records. 1 left as it was: decided by somebody else or open to them" in words
+    assert "Confirmed: 2 records. 1 left unchanged: somebody else has decided or has the record open" in words
     assert {row.record_id for row in rows(office, schema.annotations)} == {*records[1:]}
     assert "Assigned: 1 record." in grace.page(act(grace, f"assign:{grace.user.id}", records[:1]).location).words
 
@@ -107,7 +107,7 @@ def test_records_that_come_back_later_are_out_of_the_queue_until_then(office: Of
     assert not [link for link in browser.page("/desk").all("a") if "data-line" in link]
     assert browser.client.get("/desk/next").location == "/desk"
     page = browser.page("/desk?state=later")
-    assert "1 waiting, 1 of them later" in page.words and [link for link in page.all("a") if "data-line" in link]
+    assert "1 waiting, 1 of them postponed" in page.words and [link for link in page.all("a") if "data-line" in link]
     with office.database.write() as connection:
         connection.execute(update(schema.snoozes).values(until=1))
     assert browser.client.get("/desk/next").location == f"/desk/{record}"

@@ -58,7 +58,7 @@ def test_recovered_and_fixed_are_two_answers(outcome: str | None, scope: str | N
 
 @pytest.mark.parametrize(
     ("scope", "fixed", "unfixed"),
-    [("both", "yes: the experience issue", False), ("neither", "no broader", False), (None, "not known", False)],
+    [("both", "yes: every experience issue", False), ("neither", "no broader", False), (None, "not known", False)],
 )
 def test_what_is_mended_is_fixed_where_there_was_an_issue_at_all(scope: str | None, fixed: str, unfixed: bool) -> None:
     course = course_of(pace_of(()), {}, {"outcome": "resolved", "scope": scope}, load_taxonomy(), is_mended=True)
@@ -96,7 +96,10 @@ def test_a_factor_that_a_person_added_stands_without_turns() -> None:
     assert (told.words, told.turns) == ("Brand, negative", ())
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0, "0 s"), (59, "59 s"), (90, "2 min"), (3600, "1 h 0 min"), (86_400 + 7200, "1 d 2 h")])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59, "59 s"), (90, "2 min"), (3600, "1 h"), (3720, "1 h 2 min"), (86_400 + 7200, "1 d 2 h"), (86_400 + 60, "1 d")],
+)
 def test_a_span_in_words(seconds: float, words: str) -> None:
     assert lasting(seconds) == words
 
@@ -114,8 +117,8 @@ def test_the_page_shows_waits_and_silences(office: Office) -> None:
     timed(office, record, "2026-11-28T09:00:00Z", "2026-11-28T09:12:00Z", "2026-11-28T09:16:00Z")
     words = office.browser("analyst").page(f"/desk/{record}").words
     told = " ".join(words.split())
-    assert "First wait for an answer 12 min" in told and "Longest silence 12 min, before turn 2" in told
-    assert "waiting for answers 75%" in told and "2 agent, after 12 min" in told
+    assert "First response time 12 min" in told and "Longest silence 12 min, before turn 2" in told
+    assert "time spent waiting 75%" in told and "2 agent, after 12 min" in told
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,7 @@ def test_times_that_are_missing_or_out_of_order_are_not_known(office: Office, ti
     record = office.record()
     timed(office, record, *times)
     told = " ".join(office.browser("analyst").page(f"/desk/{record}").words.split())
-    for name in ("First wait for an answer", "Longest wait for an answer", "waiting for answers", "Longest silence"):
+    for name in ("First response time", "Longest response time", "time spent waiting", "Longest silence"):
         assert f"{name} not known" in told
     assert ", after" not in told
 
@@ -153,13 +156,13 @@ def test_what_a_person_corrected_counts(office: Office) -> None:
     browser = office.browser()
     told = " ".join(browser.page(f"/desk/{record}").words.split())
     assert "Experience fixed? no: the cause" in told
-    assert "had to contact us Use: Technology, negative How the contact went not said" in told
-    assert "negative at the start, positive at the end; lowest in turn 1, negative, and +0.00 from there" in told
+    assert "had to contact us Use: Technology, negative How the contact went not mentioned" in told
+    assert "negative at the start, positive at the end; lowest point negative in turn 1, then +0.00 to the last turn" in told
     changes = {"decision": "correct", "scope": "service_complaint", "stages": ["cultivation"], "factors.technology": ""}
     browser.send(f"/desk/{record}", f"/desk/{record}", changes)
     told = " ".join(browser.page(f"/desk/{record}").words.split())
     assert "Experience fixed? no broader" in told
-    assert "had to contact us not said How the contact went Cultivation: Courtesy, positive Sentiment" in told
+    assert "had to contact us not mentioned How the contact went Cultivation: Courtesy, positive Sentiment" in told
 
 
 def test_the_queue_shows_what_was_recovered_while_the_cause_stands(office: Office) -> None:
@@ -198,7 +201,7 @@ def test_a_cause_whose_issue_is_closed_is_fixed_on_the_page_in_the_queue_and_on_
     assert "In 1 of these the cause is an experience issue" in section and "more is left out" not in section
     issue(office, "closed", "Login <b>broken</b>")
     words, is_listed, counts, section = told()
-    assert words.startswith("yes: the experience issue") and "Issue: Login <b>broken</b>, Use, Technology, closed 20" in words
+    assert words.startswith("yes: every experience issue") and "Issue: Login <b>broken</b>, Use, Technology, closed 20" in words
     assert not is_listed and counts == [False, True]
     assert "In 0 of these" in section and "1 more is left out: the issues of what they blame are closed" in section
     issue(office, "open", "Crashes", cause="crash")

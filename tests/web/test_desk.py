@@ -52,7 +52,7 @@ def test_the_queue_shows_what_waits_the_most_urgent_first(office: Office) -> Non
     links = [str(link["href"]) for link in page.all("a") if "data-line" in link]
     assert links == [f"/desk/{urgent}", f"/desk/{mild}"]
     assert "2 waiting, 0 decided" in page.words
-    assert "Reasons for review: " in page.words and "Needs review" in page.words
+    assert "Reason: " in page.words and "Needs review" in page.words
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_pages_follow_each_other_without_gaps(office: Office) -> None:
 def test_a_record_shows_why_it_is_there_with_its_evidence(office: Office) -> None:
     record = office.record()
     page = office.browser().page(f"/desk/{record}")
-    assert "A person" not in page.words and "a person should look at this: 80%" in page.words
+    assert "A person" not in page.words and "recommends that a person reads this (80%)" in page.words
     assert [mark["class"] for mark in page.all("mark")] == ["flag"] and "cancel [Flag: Churn risk]" in page.words
     assert [svg["role"] for svg in page.all("svg")] == ["img"] and len(page.all("circle")) == 2
     pressed = {str(key["data-key"]) for _, key in page.elements if "data-key" in key}
-    assert pressed >= set("axscenl?/") and "between turns with j and k" in page.words
+    assert pressed >= set("axsceno?/") and "between turns with j and k" in page.words
     assert {str(key["data-key"]) for _, key in office.browser("analyst").page("/desk").elements if "data-key" in key} >= set("/?")
 
 
@@ -263,7 +263,7 @@ def test_a_decision_on_what_another_took_over_is_refused_and_kept_as_a_draft(off
         assert "what you chose is kept as your draft" in page.words and "Grace has this open" in page.words and "mine" in page.words
         assert f"/desk/{record}" not in {one["action"] for one in page.forms}
     late = ada.post(form, {"decision": "confirm", "note": "older"})  # from a window that knows of no draft
-    assert late.status_code == 409 and "a newer draft of yours" in late.text and "older" in late.text
+    assert late.status_code == 409 and "you saved a newer draft" in late.text and "older" in late.text
     assert rows(office, schema.annotations) == [] and [row.note for row in rows(office, schema.drafts)] == ["mine"]
     taken_over(ada, record)
     back = ada.page(f"/desk/{record}").form(f"/desk/{record}")
@@ -569,4 +569,4 @@ def test_what_waits_for_its_scope_alone_names_the_scope(office: Office) -> None:
 def test_what_was_withheld_is_said_in_words(office: Office) -> None:
     record = office.record()
     words = office.browser("analyst").page(f"/desk/{record}").words
-    assert "stages.advocacy" not in words and "Journey stages: Advocacy" in words.partition("Withheld")[2]
+    assert "stages.advocacy" not in words and "Stage: Advocacy" in words.partition("Withheld")[2]

@@ -86,7 +86,7 @@ def test_a_table_that_came_back_changed_is_a_new_decision_and_sent_again_nothing
     writer.writerows(rows)
     answer = sent(grace, stream.getvalue().encode(), "back.csv")
     assert "1 stored as your decisions" in answer.text, answer.text
-    assert "1 as they stand already" in sent(grace, stream.getvalue().encode(), "back.csv").text
+    assert "1 unchanged" in sent(grace, stream.getvalue().encode(), "back.csv").text
     first, second = kept(office)
     assert (second.user_id, second.decision, second.labels["scope"], second.labels["sentiment"]) == (grace.user.id, "correct", "both", -2)
     assert second.labels["factors"] == [{"key": "courtesy", "polarity": "-"}, {"key": "technology", "polarity": "~"}]
@@ -99,7 +99,7 @@ def test_every_shape_that_goes_out_comes_back_as_it_was(office: Office, shape: s
         decide(office.browser(), office.record(**({"text": "It crashed."} if number else {})), "correct", **fields)
     decide(office.browser(), office.record(), "dismiss")
     lines = as_lines(office, shape)
-    assert len(lines) == 3 and "3 as they stand already" in sent(office.browser(), json.dumps(lines).encode(), "back.json").text
+    assert len(lines) == 3 and "3 unchanged" in sent(office.browser(), json.dumps(lines).encode(), "back.json").text
     assert len(kept(office)) == 3
 
 
@@ -136,7 +136,7 @@ def test_whether_a_person_should_look_is_a_column_and_no_word_of_a_text(office: 
     assert {row["id"]: row["needs_review"] for row in rows} == {talked: "no", written: ""}
     changed = [row | {"needs_review": "yes"} for row in rows]
     told = sent(browser, jsonl(changed), "back.jsonl").text
-    assert "1 stored" in told and "1 left: labels that the taxonomy has not" in told
+    assert "1 stored" in told and "1 skipped: labels that are not in the taxonomy" in told
 
 
 def test_reasons_alone_say_whether_a_person_should_look_where_nothing_else_does(office: Office) -> None:
@@ -207,7 +207,7 @@ def test_a_task_of_another_form_is_counted_and_left(office: Office, result: obje
     decide(office.browser(), office.record())
     (task,) = as_lines(office, "label-studio")
     task["annotations"][0]["result"] = result
-    assert "1 left: labels that the taxonomy has not" in sent(office.browser(), jsonl([task]), "back.jsonl").text
+    assert "1 skipped: labels that are not in the taxonomy" in sent(office.browser(), jsonl([task]), "back.jsonl").text
     assert len(kept(office)) == 1
 
 
@@ -216,7 +216,7 @@ def test_a_decision_made_since_is_not_overruled(office: Office) -> None:
     decide(ada, record)
     (line,) = as_lines(office, "jsonl")
     decide(ada, record, "dismiss")
-    assert "1 left: decided, undone or changed since" in sent(office.browser(), jsonl([line | {"scope": "both"}]), "back.jsonl").text
+    assert "1 skipped: decided, undone or changed since" in sent(office.browser(), jsonl([line | {"scope": "both"}]), "back.jsonl").text
     assert [row.decision for row in kept(office)] == ["confirm", "dismiss"]
 
 
@@ -225,7 +225,7 @@ def test_a_row_of_a_decision_that_was_undone_brings_it_not_back(office: Office) 
     decide(ada, record, "correct", scope="both")
     (line,) = as_lines(office, "jsonl")
     assert ada.send(f"/desk/{record}", f"/desk/{record}/undo").status_code == 303
-    assert "1 left: decided, undone or changed since" in sent(ada, jsonl([line]), "back.jsonl").text
+    assert "1 skipped: decided, undone or changed since" in sent(ada, jsonl([line]), "back.jsonl").text
     assert len(kept(office)) == 1
 
 
@@ -237,18 +237,18 @@ def test_a_row_of_an_earlier_text_is_left(office: Office) -> None:
         connection.execute(update(schema.records).values(revision=2))
         connection.execute(update(schema.analyses).values(is_current=False))
         office.analyse(connection, record, talk(), revision=2)
-    assert "1 left: decided, undone or changed since" in sent(browser, jsonl([line | {"scope": "both"}]), "back.jsonl").text
+    assert "1 skipped: decided, undone or changed since" in sent(browser, jsonl([line | {"scope": "both"}]), "back.jsonl").text
     assert "1 stored" in sent(browser, jsonl([{"id": record, "scope": "both"}]), "new.jsonl").text
     assert [row.revision for row in kept(office)] == [1, 2]
 
 
 LEFT = [
     ({"id": "rec_nowhere", "scope": "both"}, "no such record"),
-    ({"scope": "nonsense"}, "labels that the taxonomy has not"),
-    ({"sentiment": "9"}, "labels that the taxonomy has not"),
-    ({"factors": "courtesy"}, "labels that the taxonomy has not"),
-    ({"stages": "use|purchase|advocacy|discovery"}, "labels that the taxonomy has not"),
-    ({"id": None}, "labels that the taxonomy has not"),
+    ({"scope": "nonsense"}, "labels that are not in the taxonomy"),
+    ({"sentiment": "9"}, "labels that are not in the taxonomy"),
+    ({"factors": "courtesy"}, "labels that are not in the taxonomy"),
+    ({"stages": "use|purchase|advocacy|discovery"}, "labels that are not in the taxonomy"),
+    ({"id": None}, "labels that are not in the taxonomy"),
 ]
 
 
@@ -256,7 +256,7 @@ LEFT = [
 def test_what_makes_no_sense_is_counted_and_left(office: Office, change: dict[str, Any], words: str) -> None:
     decide(office.browser(), office.record())
     (line,) = as_lines(office, "jsonl")
-    assert f"1 left: {words}" in sent(office.browser(), jsonl([line | change]), "back.jsonl").text
+    assert f"1 skipped: {words}" in sent(office.browser(), jsonl([line | change]), "back.jsonl").text
     assert len(kept(office)) == 1
 
 
@@ -269,7 +269,7 @@ def test_another_workspace_is_neither_read_nor_written(office: Office) -> None:
     decide(office.browser(), office.record())
     (line,) = as_lines(office, "jsonl")
     stranger = office.browser(workspace=ELSEWHERE)
-    assert "no such record here" in sent(stranger, jsonl([line | {"scope": "both"}]), "back.jsonl").text
+    assert "no such record in this workspace" in sent(stranger, jsonl([line | {"scope": "both"}]), "back.jsonl").text
     assert stranger.client.get("/desk/decisions.jsonl").data == b""
 
 

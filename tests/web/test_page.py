@@ -100,7 +100,7 @@ def test_the_labels_are_shown_with_evidence_probability_and_owner(client: FlaskC
         "Product: what is sold",
         "Courtesy, positive",
         "Withheld",
-        "Journey stages: Advocacy (30%)",
+        "Stage: Advocacy (30%)",
         "Model fake-1",
     ):
         assert words in page.words

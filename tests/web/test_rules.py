@@ -190,5 +190,5 @@ def test_a_rule_that_the_taxonomy_outgrew_is_told(office: Office, admin: Browser
     with office.database.write() as connection:
         connection.execute(schema.rule_versions.update().values(expression="flag.gone > 0.5"))
     assert "broken" in admin.client.get("/rules").text
-    assert "there is no flag.gone" in admin.client.get(path).text
+    assert "unknown name flag.gone" in admin.client.get(path).text
     analysed(office)

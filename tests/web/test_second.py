@@ -128,7 +128,7 @@ def test_the_page_shows_kappas_of_readers_beside_the_model_s(office: Office) -> 
         decide(ada, record, "dismiss" if number % 2 else "confirm")
         decide(grace, record, "dismiss" if number % 2 else "confirm")
     page = office.browser("analyst").page("/desk/agreement")
-    assert "over 6 records" in page.words and "6 have been read twice, 0 are waiting and 0 are disputed" in " ".join(page.words.split())
+    assert "over 6 records" in page.words and "6 read twice, 0 waiting, 0 disputed" in " ".join(page.words.split())
     assert "1.00" in page.words and "Needs review" in page.words
 
 

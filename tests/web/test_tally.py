@@ -39,5 +39,5 @@ def test_a_queue_that_is_not_counted_yet_offers_every_filter(office: Office) -> 
     office.record(), office.record()
     object.__setattr__(office.app.extensions["vocservice"], "tally", Tally(few=1))
     page = office.browser().page("/desk?label=flags.churn_risk")
-    assert "counting them now" in page.words and "Reasons for review: Repeat contact" in page.words
+    assert "the counts follow" in page.words and "Reason: Repeat contact" in page.words
     assert len([link for link in page.all("a") if "data-line" in link]) == 2

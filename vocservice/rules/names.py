@@ -213,7 +213,7 @@ class _Binder:
             return Name((SETS.get(held, held), rest[0]), name.at)
         if not rest and (owner := self._owner(first)):
             return Name((SETS.get(owner, owner), first), name.at)
-        raise RuleError(f"there is no {spelled}{self._nearest(held, spelled, rest)}", at=name.at)
+        raise RuleError(f"unknown name {spelled}{self._nearest(held, spelled, rest)}", at=name.at)
 
     def _owner(self, key: str) -> str | None:
         """The set that a bare key is of."""

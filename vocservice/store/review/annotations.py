@@ -150,7 +150,7 @@ def undo(connection: Connection, user: User, record_id: str, annotation_id: str)
     history = listed(connection, user.workspace_id, record_id)
     found = next((annotation for annotation in history if annotation.id == annotation_id and annotation.user_id == user.id), None)
     if found is None:
-        raise InputError("there is no such decision of yours", code="annotation_unknown")
+        raise InputError("there is no decision of yours to undo", code="annotation_unknown")
     if found.undone_at is None:
         if next(one for one in reversed(history) if one.undone_at is None).id != found.id:
             raise ConflictError("somebody decided after you; nothing was undone", code="review_conflict")

@@ -96,7 +96,7 @@ def get(connection: Connection, user: User, bulk_id: str) -> Bulk:
     """
     found = find(connection, user, bulk_id)
     if found is None:
-        raise InputError("there is no such act of yours", code="bulk_unknown")
+        raise InputError("there is nothing here for you to undo", code="bulk_unknown")
     return found
 
 

@@ -48,7 +48,7 @@ def save(connection: Connection, user: User, record_id: str, *, version: int, re
         held = update(drafts).where(*_mine(user, record_id), drafts.c.version == version)
         is_kept = connection.execute(held.values(**values)).rowcount == 1
     if not is_kept:
-        raise ConflictError("a newer draft of yours was saved from another window; yours was not kept", code="draft_conflict")
+        raise ConflictError("you saved a newer draft from another window; this one was not kept", code="draft_conflict")
     return version + 1
 
 

@@ -178,7 +178,7 @@ def _sent(connection: Connection, user: User, record_id: str, draft: Draft) -> b
 
 
 def _gone() -> ConflictError:
-    return ConflictError("this second reading is no longer asked for; nothing was stored", code="review_conflict")
+    return ConflictError("this second reading is no longer needed; nothing was stored", code="review_conflict")
 
 
 def _open(user: User) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from vocservice.web.accounts.people import open_to_all, person, require_role
 
 blueprint = people.pages("login")
 
-REFUSED = "The e-mail address and the password do not fit together, or were tried too often. After several tries wait 15 minutes."
+REFUSED = "Wrong e-mail address or password, or too many attempts. After several failed attempts, wait 15 minutes."
 DRAFT = "draft."
 
 
@@ -89,7 +89,7 @@ def change_password() -> Response:
     old, new = request.form.get("old", ""), request.form.get("new", "")
     known = logins.log_in(database, vault, email=user.email, password=old, address=people.address(), lifetime=people.LIFETIME)
     if known is None:
-        return people.shown("preferences.html", status=422, fault="The current password is wrong, or was tried too often.")
+        return people.shown("preferences.html", status=422, fault="The current password is wrong, or there were too many attempts.")
     with database.write() as connection:
         users.set_password(connection, user, new, actor=user.actor)
         token = sessions.begin(connection, user.id, people.LIFETIME)

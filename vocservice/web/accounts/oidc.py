@@ -81,7 +81,7 @@ def is_on() -> bool:
 def _provider() -> Provider:
     found: Provider | None = current_app.extensions[_NAME][0]
     if found is None:
-        raise PageError("Not found", "There is no such page, or it is not yours to see.", status=404)
+        raise PageError("Not found", "This page does not exist, or you may not see it.", status=404)
     return found
 
 

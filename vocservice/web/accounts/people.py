@@ -55,9 +55,9 @@ NAVIGATION = (
 )
 _SECURE_PREFIX = "__Host-"
 _REFUSALS: Mapping[int, tuple[str, str]] = {
-    404: ("Not found", "There is no such page, or it is not yours to see."),
-    405: ("Not a page", "Something is sent to this address from the form of a page. Open that page instead."),
-    413: ("Too large", "What was sent is larger than this page takes. Nothing was stored."),
+    404: ("Not found", "This page does not exist, or you may not see it."),
+    405: ("Not a page", "This address only takes forms that are sent from a page. Open that page instead."),
+    413: ("Too large", "What you sent is too large for this page. Nothing was stored."),
 }
 _FOREIGN = frozenset({"cross-site", "same-site"})
 _POLICY = headers.CONTENT_SECURITY_POLICY + "; script-src 'self'; connect-src 'self'"
@@ -374,7 +374,7 @@ def _is_foreign() -> bool:
 
 
 def _refused() -> PageError:
-    message = "This form is too old or did not come from this site. Go back, reload the page, send it again."
+    message = "This form is too old or did not come from this site. Go back, reload the page and send it again."
     return PageError("Form refused", message, status=403)
 
 
@@ -403,7 +403,7 @@ def _fault_page(error: VocError) -> Response:
     title = error.title if isinstance(error, PageError) else "Not possible"
     if error.status >= 500 and not isinstance(error, StoreError | PageError):
         logs.log_failure(error)
-        return shown("fault.html", status=500, title="Failed", message="The service failed on this request.")
+        return shown("fault.html", status=500, title="Something went wrong", message="The service could not answer. Try again later.")
     is_figures = request.path.startswith(url_for("workbench.overview"))
     return shown("fault.html", status=error.status, title=title, message=error.message, is_figures=is_figures, back=_before())
 

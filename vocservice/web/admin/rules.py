@@ -158,6 +158,7 @@ def _words() -> Mapping[str, Any]:
         "fields": FIELDS,
         "sets": [(SETS.get(held.name, held.name), TITLES.get(held.name, held.name), held) for held in taxonomy.sets],
         "percent": percent,
+        "names": {one.actor: one.name for one in found},
         "deciders": [one for one in found if one.is_active and one.may(SUPPORT_LEAD)],
     }
 

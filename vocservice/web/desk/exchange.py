@@ -35,10 +35,10 @@ TYPES: Mapping[str, str] = {
 MOST_ROWS, MOST_BYTES = 20_000, 32 * 1024**2
 OUTCOMES: Mapping[Outcome, str] = {
     "stored": "stored as your decisions",
-    "same": "as they stand already",
-    "conflict": "left: decided, undone or changed since the file was written, or open to somebody else",
-    "unknown": "left: no such record here",
-    "refused": "left: labels that the taxonomy has not",
+    "same": "unchanged",
+    "conflict": "skipped: decided, undone or changed since the file was written, or open with somebody else",
+    "unknown": "skipped: no such record in this workspace",
+    "refused": "skipped: labels that are not in the taxonomy",
 }
 
 

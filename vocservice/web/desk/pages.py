@@ -52,7 +52,7 @@ ACTS: Mapping[Action, str] = {
 }
 DECISIONS: Mapping[str, str] = {"confirm": "confirmed", "dismiss": "not a problem", "correct": "corrected"}
 STATES: Mapping[State, str] = {"pending": "Waiting", "draft": "My drafts", "later": "Postponed", "decided": "Decided"}
-SORTS: Mapping[Sort, str] = {"urgency": "Most urgent", "oldest": "Longest here"}
+SORTS: Mapping[Sort, str] = {"urgency": "Most urgent", "oldest": "Longest waiting"}
 
 
 @blueprint.get("/desk")

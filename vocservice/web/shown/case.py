@@ -12,18 +12,12 @@ from vocservice.records import Evidence, Json
 from vocservice.render import LEVEL_NAMES, Row, definition_of, percent, pieces_of, visible
 from vocservice.taxonomy import Taxonomy
 from vocservice.web.shown.course import lasting
-from vocservice.web.shown.view import POLARITIES, TITLES, Mark, label_name, name_of
+from vocservice.web.shown.view import KINDS, POLARITIES, Mark, label_name, name_of
 
 SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
 _SINGLE = ("scope", "outcome")
-# How the kind of a label is called in a text, and its class of the style sheet.
-_KINDS: Mapping[str, tuple[str, str]] = {
-    "reasons": ("Reason", "reason"),
-    "flags": ("Flag", "flag"),
-    "factors": ("Factor", "plain"),
-    "scope": ("Scope", "scope"),
-    "stages": ("Stage", "stage"),
-}
+# The class of the style sheet of a kind of label; `plain` of any other.
+_CLASSES: Mapping[str, str] = {"reasons": "reason", "flags": "flag", "scope": "scope", "stages": "stage"}
 LOOKS: Mapping[str, str] = {
     "reason": "Reason for review",
     "flag": "Flag",
@@ -194,16 +188,14 @@ def _marks(text: str, rows: Sequence[Row], turn: int | None, taxonomy: Taxonomy,
 
 
 def _named(row: Row, taxonomy: Taxonomy) -> str:
-    return f"{_kind(row)[0]}: {name_of(taxonomy, row.set, row.key, row.polarity)}"
+    return f"{KINDS.get(row.set, row.set)}: {name_of(taxonomy, row.set, row.key, row.polarity)}"
 
 
 def _looks(rows: Sequence[Row]) -> tuple[str, ...]:
     """The classes of the style sheet for some labels, each once."""
-    return tuple(dict.fromkeys(POLARITIES[row.polarity][1] if row.polarity in POLARITIES else _kind(row)[1] for row in rows))
-
-
-def _kind(row: Row) -> tuple[str, str]:
-    return _KINDS.get(row.set, (TITLES.get(row.set, row.set), "plain"))
+    return tuple(
+        dict.fromkeys(POLARITIES[row.polarity][1] if row.polarity in POLARITIES else _CLASSES.get(row.set, "plain") for row in rows)
+    )
 
 
 def _given(row: Row, taxonomy: Taxonomy) -> Given:
@@ -211,7 +203,7 @@ def _given(row: Row, taxonomy: Taxonomy) -> Given:
     turns = sorted({piece.turn + 1 for piece in row.evidence if piece.turn is not None})
     return Given(
         set=row.set,
-        title=TITLES.get(row.set, row.set),
+        title=KINDS.get(row.set, row.set),
         name=name_of(taxonomy, row.set, row.key, row.polarity),
         look=_looks([row])[0],
         percent=percent(row.probability),

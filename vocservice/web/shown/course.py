@@ -10,9 +10,9 @@ from vocservice.taxonomy import Taxonomy
 from vocservice.web.shown.view import name_of
 
 UNKNOWN = "not known"
-_RECOVERED: Mapping[Recovered, str] = {"yes": "yes", "no": "no", "pending": "not yet: something is still to follow", "unknown": UNKNOWN}
+_RECOVERED: Mapping[Recovered, str] = {"yes": "yes", "no": "no", "pending": "not yet: something is still open", "unknown": UNKNOWN}
 _FIXED: Mapping[Fixed, str] = {
-    "yes": "yes: the experience issue of everything that it blames is closed",
+    "yes": "yes: every experience issue behind it is closed",
     "stands": "no: the cause is an experience issue that support cannot fix",
     "nothing": "no broader issue was mentioned",
     "unknown": UNKNOWN,
@@ -123,11 +123,10 @@ def _level(level: int | None) -> str:
 def lasting(seconds: float) -> str:
     """A span of time in words, by its two largest units."""
     minutes = round(seconds / 60)
-    if minutes >= 1440:
-        return f"{minutes // 1440} d {minutes % 1440 // 60} h"
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min" if seconds >= 60 else f"{round(seconds)} s"
+    if seconds < 60:
+        return f"{round(seconds)} s"
+    units = {"d": minutes // 1440, "h": minutes % 1440 // 60, "min": minutes % 60 if minutes < 1440 else 0}
+    return " ".join(f"{count} {unit}" for unit, count in units.items() if count)
 
 
 def _or_unknown(seconds: float | None) -> str:

@@ -22,7 +22,17 @@ TITLES: Mapping[str, str] = {
     "reasons": "Reasons for review",
 }
 
-_TITLES: Mapping[str, str] = {**TITLES, "rules": "Rule"}
+# How one label of a set is called.
+KINDS: Mapping[str, str] = {
+    "stages": "Stage",
+    "factors": "Factor",
+    "sentiment": "Sentiment",
+    "scope": "Scope",
+    "flags": "Flag",
+    "outcome": "Outcome",
+    "reasons": "Reason",
+    "rules": "Rule",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +101,9 @@ def name_of(taxonomy: Taxonomy, name: str, key: str, polarity: str | None = None
 
 
 def label_name(taxonomy: Taxonomy, label: str) -> str:
-    """`SET.KEY` in words, with its set."""
+    """`SET.KEY` in words, with its kind."""
     name, _, key = label.partition(".")
-    return f"{_TITLES.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
+    return f"{KINDS.get(name, name)}: {name_of(taxonomy, name, key)}" if key else "Needs review"
 
 
 def _said(rows: list[Row], analysis: Analysis, taxonomy: Taxonomy) -> Iterator[Said]:

@@ -5,7 +5,7 @@
   const form = document.querySelector("form[data-draft]");
   const said = document.getElementById("draft-said");
   if (!form || !said) return;
-  const faults = {401: "You are signed out: sign in in another window. What you wrote stands here and is not kept yet.", 409: "A newer draft or decision of yours was saved; this one is not kept."};
+  const faults = {401: "You are signed out. Sign in again in another window; what you wrote is still here, but not saved yet.", 409: "You saved a newer draft or decision elsewhere; this one is not saved."};
   let timer = 0;
   let isSending = false;
   let isWaiting = false;
@@ -19,11 +19,11 @@
         form.elements.draft_version.value = (await answer.json()).version;
         said.textContent = "Draft saved.";
       } else {
-        said.textContent = faults[answer.status] || "The draft could not be kept.";
+        said.textContent = faults[answer.status] || "The draft could not be saved.";
         isWaiting = isWaiting && answer.status !== 409;
       }
     } catch {
-      said.textContent = "The draft could not be kept: the service does not answer.";
+      said.textContent = "The draft could not be saved: the service does not answer.";
     }
     isSending = false;
     if (isWaiting) { isWaiting = false; keep(); }
@@ -33,7 +33,7 @@
     try {
       const answer = await send(form.dataset.claim, {token: form.elements.token.value});
       const holder = answer.ok ? (await answer.json()).holder : "";
-      if (holder) said.textContent = `${holder} has this open now. What you wrote stays yours; to decide, load the page again and take it over.`;
+      if (holder) said.textContent = `${holder} has this open now. What you wrote is kept; to decide, reload the page and take over.`;
       else if (answer.status === 401) said.textContent = faults[401];
     } catch { /* asked again soon; what is written tells of it */ }
   };

@@ -20,6 +20,7 @@
       node.click();
     }
     if (node.matches("input, textarea, select, summary")) node.focus();
+    if (node.matches("textarea")) node.selectionStart = node.value.length; // to go on writing
     if (node.matches("summary")) node.parentElement.open = !node.parentElement.open;
     if (node.matches("button, a")) node.click();
   };
