@@ -102,7 +102,7 @@ def test_a_lead_tries_it_on_the_past_and_an_analyst_only_reads(office: Office, a
     answer = lead.send(path, "/rules/test", {"days": "7", "expression": FIELDS["expression"]})
     words = " ".join(Page(answer.text).words.split())
     assert answer.status_code == 200 and f"/desk/{record}" in answer.text
-    assert "It would have matched 1 of 1 records (100%) of the last 7 days." in words
+    assert "It would have matched 1 of 1 records (100%) from the last 7 days." in words
     assert "1 came to the desk; with this rule it would have been 1." in words
     assert stored(office, schema.rule_hits) == []
     for browser, forms in ((lead, ["/rules/test"]), (analyst, [])):
@@ -112,7 +112,7 @@ def test_a_lead_tries_it_on_the_past_and_an_analyst_only_reads(office: Office, a
 
 
 @pytest.mark.parametrize(
-    ("known", "whose"), [("late_answer", "Owner: Customer support; config/rules.toml."), ("other", "config/rules.toml, taken out since.")]
+    ("known", "whose"), [("late_answer", "Owner: Customer support; config/rules.toml."), ("other", "config/rules.toml, since removed.")]
 )
 def test_a_rule_of_the_installation_names_who_answers_for_it(
     office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, known: str, whose: str
@@ -121,7 +121,7 @@ def test_a_rule_of_the_installation_names_who_answers_for_it(
     (tmp_path / "rules.toml").write_text(rule, encoding="utf-8")
     monkeypatch.setattr("vocservice.web.model.config_path", tmp_path.joinpath)
     record = analysed(office, rules=(RuleHit("late_answer", "review", "Waited too long", "turns > 2"),))
-    assert f"Waited too long {whose} As" in " ".join(office.browser("analyst").page(f"/desk/{record}").words.split())
+    assert f"Waited too long {whose} Matched" in " ".join(office.browser("analyst").page(f"/desk/{record}").words.split())
 
 
 def test_the_desk_shows_which_rule_whose_and_why(office: Office, admin: Browser) -> None:

@@ -35,7 +35,7 @@ def _kept(hit: Hit) -> Fired:
 def _configured(rules: Iterable[Json], owners: Mapping[str, str]) -> Iterator[Fired]:
     for rule in rules:
         evidence = tuple(Evidence(**piece) for piece in rule["evidence"])
-        place = f"config/rules.toml{'' if rule['id'] in owners else ', taken out since'}"
+        place = f"config/rules.toml{'' if rule['id'] in owners else ', since removed'}"
         said = (owners.get(rule["id"], ""), rule["reason"], rule["because"])
         yield Fired(rule["id"], "", *said, place, _turns(evidence), _words(evidence))
 
