@@ -1,5 +1,6 @@
 """A client of the application over fake labels, and one over the real steps."""
 
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from flask import Flask, Response, request_finished
 from flask.testing import FlaskClient
 
 from vocservice.api import Analyser
+from vocservice.browser import NAMES
 from vocservice.settings import HttpLimits, Settings
 from vocservice.web.app import create_app
 from web.said import unsaid
@@ -57,3 +59,17 @@ def door(tmp_path: Path) -> Iterator[Door]:
     made = Door(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A browser that hands out the page itself; where it lies."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / NAMES[0]
+    script = 'for word in "$@"; do case "$word" in --print-to-pdf=*|--screenshot=*) to="${word#*=}";; '
+    script += 'file://*) page="${word#file://}";; esac; done'
+    program.write_text(f'#!/bin/sh\n{script}\ncat "$page" > "$to"\n', encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return program

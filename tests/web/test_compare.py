@@ -1,5 +1,6 @@
 """Tests of two sets side by side: the page and its JSON, what stands in the URL, warnings, few records, roles, other workspaces."""
 
+import io
 import json
 import re
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import python_calamine
 from builders import CANARY, piece
 
 from vocservice.records import Factor, Label
@@ -113,7 +115,7 @@ def test_a_link_holds_the_whole_state(office: Office) -> None:
     wanted = dict(part.split("=") for part in query.split("&"))
     assert {name: form[name] for name in wanted} == wanted
     links = [str(link["href"]).partition("?") for link in page.all("a")]
-    assert {path for path, _, rest in links if set(rest.split("&")) == set(query.split("&"))} == {PAGE, FILE}
+    assert {path for path, _, rest in links if set(rest.split("&")) == set(query.split("&"))} >= {PAGE, FILE, f"{PAGE}.pdf"}
     assert found(browser, f"?{query}")["asked"] == wanted
 
 
@@ -186,3 +188,33 @@ def test_another_workspace_sees_nothing_and_hostile_names_stay_text(office: Offi
     assert page.status_code == 200 and not re.search(r"<img src=x|<script>|onerror=\"1\"", page.text)
     assert found(other, "?a_stage=use")["comparison"]["n_before"] == 0
     assert CANARY not in other.client.get(PAGE).text
+
+
+def test_a_comparison_is_to_be_had_as_a_page_a_workbook_a_pdf_and_pictures(office: Office, drawn: Path) -> None:
+    filled(office)
+    browser = office.browser("analyst")
+    linked = {str(link.get("href")).partition("?")[0] for link in browser.page(PAGE + PHONE_CHAT).all("a")}
+    files = {f"{PAGE}.{suffix}" for suffix in ("html", "pdf", "xlsx", "json")}
+    pictures = {f"{PAGE}/{name}.png" for name in ("first", "second", "first-cells", "second-cells")}
+    assert files | pictures <= linked
+    for path in (f"{PAGE}.html", f"{PAGE}.pdf"):  # the browser of this test hands out the page itself
+        told = browser.client.get(path + PHONE_CHAT).text
+        assert "channel Phone" in told and "channel Chat" in told and "<script" not in told and "http" not in told.partition("<body>")[2]
+    for path in pictures:
+        told = browser.client.get(path + PHONE_CHAT).text
+        assert f"{'First' if 'first' in path else 'Second'} set: channel {'Phone' if 'first' in path else 'Chat'}" in told
+    assert browser.client.get(f"{PAGE}/third.png").status_code == 404
+    book = python_calamine.load_workbook(io.BytesIO(browser.client.get(f"{PAGE}.xlsx{PHONE_CHAT}").data))
+    sets = book.get_sheet_by_name("Sets").to_python()
+    assert [row[:3] for row in sets[1:3]] == [["first", "channel Phone", 12.0], ["second", "channel Chat", 12.0]]
+    blame = [row for row in book.get_sheet_by_name("Journey").to_python() if row[:3] == ["first", "use", "technology"]]
+    assert blame and blame[0][4] == 12.0
+
+
+@pytest.mark.parametrize("suffix", [".html", ".pdf", ".xlsx", "/first.png"])
+def test_files_of_a_comparison_are_of_the_own_workspace_and_for_who_is_signed_in(office: Office, drawn: Path, suffix: str) -> None:
+    filled(office)
+    other = office.browser("admin", workspace=ELSEWHERE)
+    assert other.client.get(f"{PAGE}{suffix}{PHONE_CHAT}").status_code == 200
+    assert office.app.test_client().get(PAGE + suffix).status_code == 302
+    assert office.browser("analyst", email="ann@example.org").client.get(f"{PAGE}{suffix}?a_stage=x&c=1").status_code == 400

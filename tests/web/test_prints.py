@@ -1,7 +1,6 @@
 """Tests of PDF and pictures from the workbench: of the records that are asked for, one at a time, and a word where there is no browser."""
 
 import shutil
-import stat
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -19,20 +18,6 @@ real = pytest.mark.skipif(not any(shutil.which(name) for name in NAMES), reason=
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A browser that hands out the page itself; where it lies."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    program = folder / NAMES[0]
-    script = 'for word in "$@"; do case "$word" in --print-to-pdf=*|--screenshot=*) to="${word#*=}";; '
-    script += 'file://*) page="${word#file://}";; esac; done'
-    program.write_text(f'#!/bin/sh\n{script}\ncat "$page" > "$to"\n', encoding="utf-8")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    return program
 
 
 @real

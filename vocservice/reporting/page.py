@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,13 @@ _MAPS: Mapping[str, str] = {
     "cells": "Journey map: net sentiment by stage and factor",
 }
 _UNITS: Mapping[Kind, str] = {"count": "records", "share": "share", "balance": "−1 to +1", "mean": "mean"}
+# The maps of two sets as pictures: of which set, by groups or by single factors.
+CONTRAST_MAPS: Mapping[str, tuple[int, str]] = {
+    "first": (0, "groups"),
+    "second": (1, "groups"),
+    "first-cells": (0, "cells"),
+    "second-cells": (1, "cells"),
+}
 _STEPS = ((0.7, 3), (0.4, 2), (0.0, 1))
 
 
@@ -84,9 +92,38 @@ def figures(report: Report, links: Links) -> str:
     return _environment().get_template("figures.html").render(**_values(report, links))
 
 
-def contrasted(found: Contrast, links: tuple[Links | None, Links | None]) -> str:
-    """Two sets side by side, for a page that brings its own head and style; cells lead to the records of a set that has links."""
-    values = {
+def contrasted(found: Contrast, links: tuple[Links | None, Links | None], *, pictures: Callable[[str], str] | None = None) -> str:
+    """Two sets side by side, for a page that brings its own head and style; cells lead to the records of a set that has links.
+
+    Args:
+        found: the two sets.
+        links: of each, if any.
+        pictures: where a chart is to be had as a picture, by its key.
+    """
+    return _environment().get_template("contrast.html").render(**_contrast_values(found, links) | {"pictures": pictures})
+
+
+def render_contrast(found: Contrast, *, made: date) -> str:
+    """Two sets side by side as a page of its own."""
+    values = _contrast_values(found, (None, None))
+    return _environment().get_template("contrast_page.html").render(css=_css(), policy=policy(), made=made, **values)
+
+
+def contrast_slide(found: Contrast, key: str, *, made: date) -> str | None:
+    """The page of one of the maps of two sets by its key (`CONTRAST_MAPS`), 16 by 9, to be drawn as a picture; None for any other."""
+    if key not in CONTRAST_MAPS:
+        return None
+    side, by = CONTRAST_MAPS[key]
+    comparison = found.comparison
+    name, n = ((comparison.before, comparison.n_before), (comparison.after, comparison.n_after))[side]
+    values = {**_contrast_values(found, (None, None)), "css": _css(), "slide_css": _css("slide.css"), "found": None}
+    source = f"n = {n}; ranges are 95 % intervals; made {made}"
+    title = f"{('First', 'Second')[side]} set: {name}"
+    return _environment().get_template("slide.html").render(title=title, by=by, source=source, map=comparison.maps[side], **values)
+
+
+def _contrast_values(found: Contrast, links: tuple[Links | None, Links | None]) -> dict[str, Any]:
+    return {
         "found": found,
         "links": links,
         "numbers": None,
@@ -96,8 +133,8 @@ def contrasted(found: Contrast, links: tuple[Links | None, Links | None]) -> str
         "changed": _changed(found.comparison),
         "filters_of": filters_of,
         "shown_changes": shown_changes(found.comparison),
+        **_names(found.taxonomy),
     }
-    return _environment().get_template("contrast.html").render(**values, **_names(found.taxonomy))
 
 
 def slides(report: Report) -> Iterator[Slide]:
@@ -109,7 +146,7 @@ def slides(report: Report) -> Iterator[Slide]:
     template = _environment().get_template("slide.html")
     maps = [(f"journey-{by}" if by == "cells" else "journey", title, None, by) for by, title in _MAPS.items()]
     for number, (name, title, found, by) in enumerate([*maps, *((one.key, one.title, one, "") for one in drawn)], 1):
-        yield Slide(f"{number:02d}-{name}", template.render(title=title, found=found, by=by, **values))
+        yield Slide(f"{number:02d}-{name}", template.render(title=title, found=found, by=by, map=report.journey, **values))
 
 
 def slide(report: Report, key: str) -> str | None:

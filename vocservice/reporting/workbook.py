@@ -9,11 +9,15 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from vocservice.reporting import words
+from vocservice.reporting.causes import Fourfold
+from vocservice.reporting.contrast import Contrast
+from vocservice.reporting.definitions import Definition, definitions
 from vocservice.reporting.estimate import Estimate
-from vocservice.reporting.journey import Tested
+from vocservice.reporting.journey import Cell, Comparison, Journey, Tested
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.report import Report
-from vocservice.reporting.trends import RECORDS
+from vocservice.reporting.scope import CUSTOMERS
+from vocservice.reporting.trends import RECORDS, Split
 
 Value = str | float | int | None
 _OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": False}
@@ -29,9 +33,12 @@ _DEFINED: Mapping[str, str] = {
     "Changes": "changes",
     "Changes of groups": "changes", "Side by side": "changes", "Levels": "changes",
     "Causes": "causes", "Splits": "causes", "Segments": "segment",
-    "Quotes": "quotes",
+    "Quotes": "quotes", "Shares": "changes",
 }  # fmt: skip
 _INTERVAL = ("value", "low", "high", "n")
+_CELL = ("stage", "factor", "positive", "negative", "mixed", *(f"net {part}" for part in _INTERVAL))
+_TESTED = (*(f"{side} {part}" for side in ("before", "after", "difference") for part in _INTERVAL), "p", "q", "verdict")
+_FIRST, _SECOND = "first", "second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +80,41 @@ def write_workbook(report: Report, path: Path) -> None:
     with xlsxwriter.Workbook(str(path), _OPTIONS) as workbook:
         _write_contents(workbook.add_worksheet("Contents"), list(sheets.values()))
         charts = workbook.add_worksheet("Charts")
-        for number, sheet in enumerate(sheets.values(), 2):
-            _write(workbook.add_worksheet(sheet.name), sheet, number)
+        _write_all(workbook, list(sheets.values()))
         _write_charts(workbook, charts, _drawings(report, sheets))
+
+
+def write_contrast(found: Contrast, path: Path) -> None:
+    """Write two sets side by side; raises as `write_workbook` does."""
+    sheets = list(_sheets_of_contrast(found))
+    with xlsxwriter.Workbook(str(path), _OPTIONS) as workbook:
+        _write_contents(workbook.add_worksheet("Contents"), sheets)
+        _write_all(workbook, sheets)
+
+
+def _sheets_of_contrast(found: Contrast) -> Iterator[Sheet]:
+    """Both sets, their maps, and what differs."""
+    comparison = found.comparison
+    sides = ((_FIRST, comparison.maps[0]), (_SECOND, comparison.maps[1]))
+    yield Sheet("Sets", ("set", "what", "records"), [
+        (_FIRST, comparison.before, comparison.n_before), (_SECOND, comparison.after, comparison.n_after),
+        ("both", "records in both sets", found.shared),
+        *(("versions", name, None) for name in found.versions)])  # fmt: skip
+    yield Sheet("Shares", ("figure", *_TESTED), [(one.figure, *_tested(one)) for one in found.gaps])
+    yield Sheet("Journey", ("set", *_CELL), [(side, *_cell(cell)) for side, journey in sides for cell in _cells(journey)])
+    yield from _compared(comparison, found.causes, found.splits)
+    yield from _definitions(definitions(customers=CUSTOMERS))
+
+
+def _write_all(workbook: xlsxwriter.Workbook, sheets: Sequence[Sheet]) -> None:
+    for number, sheet in enumerate(sheets, 2):
+        _write(workbook.add_worksheet(sheet.name), sheet, number)
 
 
 def sheets_of(report: Report) -> Iterator[Sheet]:
     """Every table of a report."""
     yield Sheet("Headlines", ("figure", *_INTERVAL), list(_headlines(report)))
-    cells = [cell for stage in report.journey.stages for cell in stage.cells] + [*report.journey.elsewhere]
-    yield Sheet("Journey", ("stage", "factor", "positive", "negative", "mixed", *_named("net")), [
-        (cell.stage, cell.factor, cell.positive, cell.negative, cell.mixed, *_parts(cell.net)) for cell in cells])  # fmt: skip
+    yield Sheet("Journey", _CELL, [_cell(cell) for cell in _cells(report.journey)])
     yield Sheet("Stages", ("stage", "records", "silent", *_named("share"), *_named("sentiment")), [
         (stage.key, stage.n, "yes" if stage.is_silent else "no", *_parts(stage.share), *_parts(stage.sentiment))
         for stage in report.journey.stages])  # fmt: skip
@@ -93,7 +124,7 @@ def sheets_of(report: Report) -> Iterator[Sheet]:
     yield from _scope(report)
     yield from _drivers(report)
     yield from _trends(report)
-    yield from _changes(report)
+    yield from _compared(report.comparison, report.causes, report.splits)
     yield Sheet("Segments", ("value", "records", *_named("sentiment"), *_named("service"), *_named("experience"), *_named("score")), [
         (one.name, one.records, *_parts(one.sentiment), *_parts(one.service), *_parts(one.experience), *_parts(one.score))
         for one in report.segments])  # fmt: skip
@@ -101,7 +132,7 @@ def sheets_of(report: Report) -> Iterator[Sheet]:
         (one.stage, one.factor, one.polarity, one.records, quote.id, "".join(piece.text for piece in quote.pieces),
          " … ".join(piece.text for piece in quote.pieces if piece.is_evidence))
         for one in report.quotes for quote in one.quotes])  # fmt: skip
-    yield from _definitions(report)
+    yield from _definitions(report.definitions)
 
 
 def _headlines(report: Report) -> Iterator[tuple[Value, ...]]:
@@ -183,32 +214,38 @@ def _trends(report: Report) -> Iterator[Sheet]:
         for series in report.series for point in series.points])  # fmt: skip
 
 
-def _changes(report: Report) -> Iterator[Sheet]:
-    changes = report.comparison.changes if report.comparison else ()
-    columns = (*_named("before"), *_named("after"), *_named("difference"), "p", "q", "verdict")
-    yield Sheet("Changes", ("stage", "factor", *columns), [(one.stage, one.factor, *_tested(one)) for one in changes])
-    groups = report.comparison.groups if report.comparison else ()
-    yield Sheet("Changes of groups", ("stage", "group", *columns), [(one.stage, one.factor, *_tested(one)) for one in groups])
-    shifts = report.comparison.shifts if report.comparison else ()
-    yield Sheet("Side by side", ("kind", "key", *columns), [(one.kind, one.key, *_tested(one)) for one in shifts])
-    levels = report.comparison.levels if report.comparison else ()
-    yield Sheet("Levels", ("kind", "figure", *columns), [(one.kind, one.key, *_tested(one)) for one in levels])
+def _compared(comparison: Comparison | None, causes: Sequence[Fourfold], splits: Sequence[Split]) -> Iterator[Sheet]:
+    changes = comparison.changes if comparison else ()
+    yield Sheet("Changes", ("stage", "factor", *_TESTED), [(one.stage, one.factor, *_tested(one)) for one in changes])
+    groups = comparison.groups if comparison else ()
+    yield Sheet("Changes of groups", ("stage", "group", *_TESTED), [(one.stage, one.factor, *_tested(one)) for one in groups])
+    shifts = comparison.shifts if comparison else ()
+    yield Sheet("Side by side", ("kind", "key", *_TESTED), [(one.kind, one.key, *_tested(one)) for one in shifts])
+    levels = comparison.levels if comparison else ()
+    yield Sheet("Levels", ("kind", "figure", *_TESTED), [(one.kind, one.key, *_tested(one)) for one in levels])
     yield Sheet("Causes", ("figure", "part", *_INTERVAL, "note"), [
-        (one.figure, name, *_parts(part), note) for one in report.causes
+        (one.figure, name, *_parts(part), note) for one in causes
         for name, part, note in (("change", one.change, ""), *((cause.name, cause.part, cause.note) for cause in one.causes))])  # fmt: skip
     yield Sheet("Splits", ("figure", "channel", "before", "after", "mix", "rates", "n before", "n after"), [
-        row for split in report.splits for row in (
+        row for split in splits for row in (
             (split.figure, "all", split.before, split.after, split.mix, split.rate, split.n_before, split.n_after),
             *((split.figure, f"channel {part.channel}", part.rate_before, part.rate_after, part.mix, part.rate, None, None)
               for part in split.parts))])  # fmt: skip
+
+
+def _cells(journey: Journey) -> list[Cell]:
+    return [cell for stage in journey.stages for cell in stage.cells] + [*journey.elsewhere]
+
+
+def _cell(cell: Cell) -> tuple[Value, ...]:
+    return (cell.stage, cell.factor, cell.positive, cell.negative, cell.mixed, *_parts(cell.net))
 
 
 def _tested(one: Tested) -> tuple[Value, ...]:
     return *_parts(one.before), *_parts(one.after), *_parts(one.difference), one.p, one.q, one.verdict
 
 
-def _definitions(report: Report) -> Iterator[Sheet]:
-    found = report.definitions
+def _definitions(found: Mapping[str, Definition]) -> Iterator[Sheet]:
     yield Sheet(_DEFINITIONS, ("key", "figure", "meaning and method"), [(key, one.title, one.text) for key, one in found.items()])
 
 

@@ -3,10 +3,11 @@
 Without parameters the last four weeks that have records stand beside the four before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 
 from vocservice.store.accounts.users import ANALYST
 from vocservice.store.analysed.reading import OWN, Selection
@@ -16,7 +17,8 @@ from vocservice.web.answers import json_answer
 from vocservice.web.requests import access
 from vocservice.web.workbench.knowing import known
 from vocservice.web.workbench.looking import Looking
-from vocservice.web.workbench.pages import PATIENCE_SECONDS, Links, looking_at, still_reading, words_of
+from vocservice.web.workbench.pages import PATIENCE_SECONDS, Links, attached, looking_at, still_reading, whole_page, words_of, written_file
+from vocservice.web.workbench.prints import drawn
 from vocservice.web.workbench.selecting import FIRST, NOT, SECOND, Asked, Sides, Values, is_chosen, sides_of, values_of
 
 if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
@@ -57,10 +59,13 @@ def compare() -> Response:
     sides, words = asked or _weeks(looking), words_of(looking)
     found = _contrast(looking, sides, _names(sides, words["choices"]))
     links = _links(sides.first), _links(sides.second)
+    pictures = partial(_picture_address, sides)
     lists = [url_for("workbench.verbatims") + link.asked.query if link else "" for link in links]
     forms = ((FIRST, "First set"), (SECOND, "Second set"))
     held = {"sides": sides, "forms": forms, "found": found, "lists": lists, **words}
-    return people.shown("compare.html", figures=page.contrasted(found, links), kept=_kept(sides, words["segments"]), **held)
+    return people.shown(
+        "compare.html", figures=page.contrasted(found, links, pictures=pictures), kept=_kept(sides, words["segments"]), **held
+    )
 
 
 @blueprint.get("/workbench/compare.json")
@@ -68,6 +73,48 @@ def compare() -> Response:
 def compare_file() -> Response:
     """The same as JSON."""
     return _json(person().workspace_id, sides_of(request.args))
+
+
+@blueprint.get("/workbench/compare.html")
+@require_role(ANALYST)
+def compare_html() -> Response:
+    """The same as one file that needs nothing else."""
+    from vocservice.reporting.page import render_contrast
+
+    looking, make = _made()
+    return whole_page(render_contrast(make(), made=looking.today))
+
+
+@blueprint.get("/workbench/compare.xlsx")
+@require_role(ANALYST)
+def compare_xlsx() -> Response:
+    """The same as a workbook."""
+    from vocservice.reporting.workbook import write_contrast
+
+    _, make = _made()
+    found = make()
+    return written_file("compare", "xlsx", lambda path: write_contrast(found, path))
+
+
+@blueprint.get("/workbench/compare.pdf")
+@require_role(ANALYST)
+def compare_pdf() -> Response:
+    """The same as it prints, A4."""
+    from vocservice.reporting.page import render_contrast
+
+    looking, make = _made()
+    return attached(drawn(make, lambda browser, found: browser.pdf(render_contrast(found, made=looking.today))), "compare", "pdf")
+
+
+@blueprint.get("/workbench/compare/<name>.png")
+@require_role(ANALYST)
+def compare_picture(name: str) -> Response:
+    """One of both maps as a picture for slides, 1600 by 900."""
+    from vocservice.reporting.page import contrast_slide
+
+    looking, make = _made()
+    draw = partial(contrast_slide, key=name, made=looking.today)
+    return attached(drawn(make, lambda browser, found: browser.png(draw(found) or abort(404))), f"compare-{name}", "png")
 
 
 @api.get("/v1/compare")
@@ -82,6 +129,23 @@ def _known(workspace_id: str, asked: Sides) -> Sides:
     """Both sets; a key that is misspelt is told."""
     first, second = (known(workspace_id, side) if side else None for side in (asked.first, asked.second))
     return Sides(first, second)
+
+
+def _made() -> "tuple[Looking, Callable[[], Contrast]]":
+    """A look at the sets that are asked for, and how they are set side by side, however long it takes."""
+    asked = sides_of(request.args)
+    looking = _looking(person().workspace_id, asked)
+
+    def make() -> "Contrast":
+        looking.load()
+        sides = asked or _weeks(looking)
+        return _contrast(looking, sides, _names(sides, words_of(looking)["choices"]))
+
+    return looking, make
+
+
+def _picture_address(sides: Sides, name: str) -> str:
+    return url_for("comparing.compare_picture", name=name) + sides.query
 
 
 def _json(workspace_id: str, asked: Sides | None) -> Response:

@@ -159,9 +159,7 @@ def report_html() -> Response:
     """The page of `voc report`: one file that needs nothing else."""
     from vocservice.reporting import page as report_page
 
-    answer = Response(report_page.render(_report()).encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
-    answer.headers["Content-Security-Policy"] = f"{report_page.policy()}; frame-ancestors 'none'"
-    return answer
+    return whole_page(report_page.render(_report()))
 
 
 @blueprint.get("/workbench/report.xlsx")
@@ -171,7 +169,7 @@ def report_xlsx() -> Response:
     from vocservice.reporting.workbook import write_workbook
 
     made = _report()
-    return _file("report", "xlsx", lambda path: write_workbook(made, path))
+    return written_file("report", "xlsx", lambda path: write_workbook(made, path))
 
 
 @blueprint.get("/workbench/report.json")
@@ -193,7 +191,7 @@ def records_parquet() -> Response:
     def write(path: Path, records: Iterable[Taken]) -> None:
         write_records(path, (exported(taken, segments) for taken in records))
 
-    return _file("records", "parquet", lambda path: written(looking.database, looking.workspace_id, ids, path, write))
+    return written_file("records", "parquet", lambda path: written(looking.database, looking.workspace_id, ids, path, write))
 
 
 @api.get("/v1/report")
@@ -250,7 +248,17 @@ def _check_sources(connection: Any, workspace_id: str, wanted: set[str]) -> None
         raise RequestError("there is no such source", code="source_unknown", status=404)
 
 
-def _file(name: str, suffix: str, write: Callable[[Path], object]) -> Response:
+def whole_page(page: str) -> Response:
+    """A page of `reporting.page` that needs nothing else."""
+    from vocservice.reporting.page import policy
+
+    answer = Response(page.encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
+    answer.headers["Content-Security-Policy"] = f"{policy()}; frame-ancestors 'none'"
+    return answer
+
+
+def written_file(name: str, suffix: str, write: Callable[[Path], object]) -> Response:
+    """A file to keep, that something else writes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.{suffix}"
         write(path)

@@ -6,7 +6,7 @@ What is drawn is the page of the report, which needs nothing else: the browser h
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Semaphore
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from flask import Response, abort, current_app, request
 from flask.blueprints import BlueprintSetupState
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its 
 
 blueprint = people.pages("prints")
 
+Made = TypeVar("Made")
 DRAWN_SECONDS = 60.0
 PATIENCE_SECONDS = 10.0
 _NAME = "vocservice.prints"
@@ -41,7 +42,7 @@ def report_pdf() -> Response:
     """The page of the report as it prints, A4."""
     from vocservice.reporting.page import render
 
-    return attached(_drawn(lambda browser, report: browser.pdf(render(report))), "report", "pdf")
+    return attached(drawn(_report(), lambda browser, report: browser.pdf(render(report))), "report", "pdf")
 
 
 @blueprint.get("/workbench/pictures/<name>.png")
@@ -50,7 +51,7 @@ def picture(name: str) -> Response:
     """One chart as a picture for slides, 1600 by 900."""
     from vocservice.reporting.page import slide
 
-    return attached(_drawn(lambda browser, report: browser.png(slide(report, name) or abort(404))), name, "png")
+    return attached(drawn(_report(), lambda browser, report: browser.png(slide(report, name) or abort(404))), name, "png")
 
 
 @blueprint.record_once
@@ -59,20 +60,25 @@ def _attach(setup: BlueprintSetupState) -> None:
     setup.app.extensions[_NAME] = Semaphore(1), Semaphore(2)
 
 
-def _drawn(draw: "Callable[[Browser, Report], bytes]") -> bytes:
-    """What a browser makes of the report that is asked for.
+def drawn(make: Callable[[], Made], draw: Callable[[Browser, Made], bytes]) -> bytes:
+    """What a browser draws of something that is made first.
 
     Raises:
         PageError: there is no browser (501), or it failed or took too long (503).
         StoreError: others are being drawn or wait, or too many reports are waited for (`queue_full`).
     """
-    asked = asked_of(request.args)
     browser = _browser()
     seat, room = current_app.extensions[_NAME]
     with _taken(room):
-        report = looking_at(person().workspace_id, asked).whole()
+        made = make()
         with _taken(seat, seconds=PATIENCE_SECONDS):
-            return _tried(lambda: draw(browser, report))
+            return _tried(lambda: draw(browser, made))
+
+
+def _report() -> "Callable[[], Report]":
+    """How the report is made that is asked for; what is wrong with the question is said before."""
+    asked, workspace_id = asked_of(request.args), person().workspace_id
+    return lambda: looking_at(workspace_id, asked).whole()
 
 
 def _tried(draw: Callable[[], bytes]) -> bytes:
