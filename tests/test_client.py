@@ -104,7 +104,7 @@ class Scripted(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_DELETE = do_PUT = do_POST  # noqa: N815
+    do_GET = do_DELETE = do_PUT = do_PATCH = do_POST  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
         return
@@ -311,6 +311,9 @@ def test_every_operation_of_the_document_has_a_method(line: Line, tmp_path: Path
         ),
         *(lambda c: c.delete_batch("x"), lambda c: c.save_result("x", table), lambda c: c.save_rejects("x", table)),
         lambda c: c.save_partial("x", table),
+        *(lambda c: c.endpoints(), lambda c: c.endpoint("x"), lambda c: c.add_endpoint({}), lambda c: c.change_endpoint("x", {})),
+        *(lambda c: c.remove_endpoint("x"), lambda c: c.rotate_secret("x"), lambda c: c.end_old_secrets("x")),
+        *(lambda c: c.deliveries("x"), lambda c: c.replay("x")),
     )
     made = set()
     for call in calls:

@@ -241,6 +241,42 @@ class Client(Service):
         """Test a rule on past records; nothing is stored."""
         return self._json("POST", "/v1/rules/test", tried)
 
+    def endpoints(self) -> Json:
+        """The endpoints that events are sent to, without their secrets: an answer of `GET /v1/endpoints`."""
+        return self._json("GET", "/v1/endpoints")
+
+    def endpoint(self, endpoint_id: str) -> Json:
+        """One endpoint."""
+        return self._json("GET", f"/v1/endpoints/{_segment(endpoint_id)}")
+
+    def add_endpoint(self, endpoint: Json) -> Json:
+        """Add an endpoint; its `secret` is in this answer alone. It is not sent again after a broken connection."""
+        return self._json("POST", "/v1/endpoints", endpoint, is_repeatable=False)
+
+    def change_endpoint(self, endpoint_id: str, changed: Json) -> Json:
+        """Send it other events (`events`), pause it or resume it (`is_enabled`)."""
+        return self._json("PATCH", f"/v1/endpoints/{_segment(endpoint_id)}", changed)
+
+    def remove_endpoint(self, endpoint_id: str) -> None:
+        """Remove an endpoint with the log of its deliveries."""
+        self._json("DELETE", f"/v1/endpoints/{_segment(endpoint_id)}")
+
+    def rotate_secret(self, endpoint_id: str) -> Json:
+        """Make a new signing secret, in this answer alone; the old one signs beside it for 24 hours. It is not sent again by itself."""
+        return self._json("POST", f"/v1/endpoints/{_segment(endpoint_id)}/secret", is_repeatable=False)
+
+    def end_old_secrets(self, endpoint_id: str) -> None:
+        """Sign with the newest secret alone from now on."""
+        self._json("DELETE", f"/v1/endpoints/{_segment(endpoint_id)}/old-secrets")
+
+    def deliveries(self, endpoint_id: str) -> Json:
+        """What was and will be sent to an endpoint, the newest first."""
+        return self._json("GET", f"/v1/endpoints/{_segment(endpoint_id)}/deliveries")
+
+    def replay(self, endpoint_id: str) -> Json:
+        """Send again what failed, under the same ids."""
+        return self._json("POST", f"/v1/endpoints/{_segment(endpoint_id)}/replay")
+
     def taxonomy(self) -> Json:
         """Every label with its definition."""
         return self._json("GET", "/v1/taxonomy")

@@ -145,7 +145,7 @@ def test_an_older_version_is_stale(door: Door) -> None:
 @pytest.mark.each_database
 def test_versions_may_be_numbers_which_count_by_their_value(door: Door) -> None:
     versions = (9, "10", 2, 10)
-    found = [post(door, {"id": "r-1", "text": "Great.", "version": version}).get_json()["outcome"] for version in versions]
+    found = [post(door, {"id": "r-1", "text": f"Great {int(version)}.", "version": version}).get_json()["outcome"] for version in versions]
     assert found == ["created", "updated", "stale", "unchanged"]
     both = post(door, {"id": "r-1", "text": "Older.", "version": 3, "updated_at": "2026-01-02T10:00:00Z"}).get_json()
     assert both["outcome"] == "stale"

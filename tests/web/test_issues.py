@@ -34,7 +34,11 @@ def say(office: Office, count: int, *, days_ago: int, is_complaint: bool, worksp
     """So many records of different customers on one day."""
     evidence = (piece(TEXT, "transfer"),)
     for number in range(count):
-        changes: dict[str, Any] = {"text": TEXT, "stages": (Label("use", 0.9, evidence),), "subject": f"{days_ago:032d}{number:032d}"}
+        changes: dict[str, Any] = {
+            "text": TEXT,
+            "stages": (Label("use", 0.9, evidence),),
+            "subject": f"{int(is_complaint)}{days_ago:031d}{number:032d}",
+        }
         changes["factors"] = (Factor("technology", "-", 0.9, evidence),) if is_complaint else (Factor("brand", "+", 0.9, evidence),)
         if workspace:
             changes["workspace"] = workspace

@@ -69,7 +69,10 @@ NOUN = Noun(
                 403: _page("The page saying that this service analyses for API keys only"),
                 413: refused("The form is too large: body_too_large"),
                 422: _page("The page with the reason why the text cannot be processed"),
-                503: _page("The page saying that there is no usable model, or too much to analyse at a time"),
+                503: _page(
+                    "The page saying that there is no usable model or too much to analyse at a time; for too many large forms at once a "
+                    "problem: uploads_full"
+                ),
             },
         ),
     }
