@@ -260,10 +260,9 @@ def test_a_reason_whose_flag_was_not_given_shows_what_says_it_most() -> None:
     assert [(reason.key, reason.evidence) for reason in found.reasons] == [("repeat_contact", (Evidence(0, 13, 0, "I asked twice"),))]
 
 
-def test_a_reason_is_given_where_and_only_where_a_review_is_needed() -> None:
-    for biases, reasons in (({}, []), ({"abandoned": 3.0}, ["abandoned"]), ({"review": 1.0}, ["agent_conduct"])):
-        found = made(TALK, {}, MOODS, conversation=judge(**biases)).conversation
-        assert found is not None and found.needs_review is bool(reasons) and [reason.key for reason in found.reasons] == reasons
+def test_no_reason_is_given_where_no_review_is_needed() -> None:
+    found = made(TALK, {}, MOODS, conversation=judge(abandoned=3.0)).conversation
+    assert found is not None and not found.needs_review and found.reasons == ()
 
 
 def test_the_text_of_a_transcript_is_all_of_its_turns() -> None:

@@ -180,23 +180,22 @@ class ConversationModel(BaseModel):
         return self
 
     def judge(self, dialogue: Dialogue) -> "Judgement":
-        """Outcome, review and reasons with their probabilities; a reason that is likely enough by itself calls for review."""
+        """Outcome, review and reasons with their probabilities."""
         vector = (features(dialogue, self.features) - np.asarray(self.mean)) / np.asarray(self.scale)
         outcome = {key: model.probability(vector) for key, model in self.outcome.items()}
         total = sum(outcome.values()) or 1.0
         reasons = {key: model.probability(vector) for key, model in self.reasons.items()}
         review = self.needs_review.probability(vector)
+        is_called = review >= self.needs_review.threshold
         given = {key: value for key, value in reasons.items() if value >= self.reasons[key].threshold}
-        is_called = review >= self.needs_review.threshold or bool(given)
         likeliest = sorted(reasons, key=lambda key: -reasons[key])[:1] if is_called else ()
-        shown = given or {key: reasons[key] for key in likeliest}
         return Judgement(
             outcome=max(outcome, key=lambda key: outcome[key] * self.favour[key]),
             outcomes={key: value / total for key, value in outcome.items()},
             sentiment_end=float(np.clip(self.end.value(vector), -1, 1)),
-            review_probability=max((review, *shown.values())),
+            review_probability=review,
             needs_review=is_called,
-            reasons=shown,
+            reasons=given or {key: reasons[key] for key in likeliest},
             every_reason=reasons,
         )
 
@@ -205,8 +204,7 @@ class ConversationModel(BaseModel):
 class Judgement:
     """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability; `every_reason`: of all.
 
-    Where there is a reason a review is needed, and is at least as probable. Where a review is needed there is a reason: the likeliest
-    where none is likely enough by itself.
+    Where a review is needed there is a reason: the likeliest where none is likely enough by itself.
     """
 
     outcome: str
