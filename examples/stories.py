@@ -99,24 +99,25 @@ def older(name: str, number: int) -> Posting | None:
     story = STORIES[name]
     if not story.older:
         return None
-    return _posting(name, number, {**_again(story), **story.older, story.words: OLDER}, f"{name}-{number}-older")
+    return _posting(name, number, {**_again(story, number, "older"), **story.older, story.words: OLDER}, f"{name}-{number}-older")
 
 
 def gone(name: str, number: int) -> Posting | None:
     """The record is taken back; None where the sender cannot tell that."""
     story = STORIES[name]
-    marked = {path: f"{value}-gone" for path, value in _again(story).items()}
-    return _posting(name, number, {**marked, **story.gone}, f"{name}-{number}-gone") if story.gone else None
+    changes = {**_again(story, number, "gone"), **(story.gone or {})}
+    return _posting(name, number, changes, f"{name}-{number}-gone") if story.gone else None
 
 
 def replayed(name: str, number: int) -> Posting:
     """The record once more, in a delivery of its own."""
     story = STORIES[name]
-    return _posting(name, number, {**(story.first or {}), **_again(story)}, f"{name}-{number}-again", is_reworded=True)
+    return _posting(name, number, {**(story.first or {}), **_again(story, number, "again")}, f"{name}-{number}-again", is_reworded=True)
 
 
-def _again(story: Story) -> Changes:
-    return story.told_again or {}
+def _again(story: Story, number: int, what: str) -> Changes:
+    """What makes it a delivery of its own, for each record and each thing that is told of it."""
+    return {path: f"{value}{number}-{what}" for path, value in (story.told_again or {}).items()}
 
 
 def _posting(name: str, number: int, changes: Changes, delivery_id: str, *, is_reworded: bool = False) -> Posting:
