@@ -379,16 +379,19 @@ def _machine(figures: Figures) -> list[str]:
     parts = {name: part["machine"] for name, part in figures.items() if isinstance(part, dict)}
     if not parts:
         return []
-    some = next(iter(parts.values()))
-    libraries = ", ".join(f"{name} {number}" for name, number in some["libraries"].items())
+    places: dict[str, list[str]] = {}
+    for name, one in parts.items():
+        places.setdefault(_place(one), []).append(name)
+    where = [f"- {', '.join(names)}: {place}." for place, names in places.items()] if len(places) > 1 else [f"{next(iter(places))}."]
     when = "; ".join(f"{name} (load {one['load']})" for name, one in parts.items())
     return [
         "## Machine and commands",
         "",
+        *where,
+        "",
         (
-            f"{some['cores']} cores, {some['processor']}, {some['system']}, Python {some['python']}; {libraries}. Batches of the "
-            f"service hold {TOKEN_BUDGET} tokens. Load averages are those of the minute before a part began; above 0.5 something else was "
-            f"running: {when}."
+            f"Batches of the service hold {TOKEN_BUDGET} tokens. Load averages are those of the minute before a part began; above 0.5 "
+            f"something else was running: {when}."
         ),
         "",
         "    python -m benchmarks.performance --data TEXTS.csv -o docs/performance.md",
@@ -402,3 +405,9 @@ def _machine(figures: Figures) -> list[str]:
             "`make setup-train`; parts that are not installed are left out of the tables."
         ),
     ]
+
+
+def _place(one: Figures) -> str:
+    """A machine with what is installed on it."""
+    libraries = ", ".join(f"{name} {number}" for name, number in one["libraries"].items())
+    return f"{one['cores']} cores, {one['processor']}, {one['system']}, Python {one['python']}; {libraries}"

@@ -2,12 +2,14 @@
 `remove`, `deliveries` and `replay`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from vocservice.cli.holding import ACTOR, held, in_workspace, opened
+from vocservice.cli.holding import ACTOR, Held, held, in_workspace, opened
 from vocservice.cli.listing import print_all
 
 if TYPE_CHECKING:
@@ -48,8 +50,7 @@ def events(endpoint_id: str, wanted: tuple[str, ...], workspace: str | None) -> 
     """Choose the events that are sent to an endpoint."""
     from vocservice.store.analysed import endpoints
 
-    with held(workspace) as here:
-        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+    with _chosen(workspace, endpoint_id) as (here, chosen):
         changed = endpoints.set_events(here.connection, chosen, wanted, actor=ACTOR)
     click.echo(f"{changed.id}: {', '.join(changed.events)}")
 
@@ -62,8 +63,7 @@ def rotate(endpoint_id: str, overlap: float, workspace: str | None) -> None:
     """Make a new signing secret and print it once; the old one also signs for a while."""
     from vocservice.store.analysed import endpoints
 
-    with held(workspace) as here:
-        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+    with _chosen(workspace, endpoint_id) as (here, chosen):
         made, secret = endpoints.rotate(here.connection, here.vault, chosen, overlap=timedelta(hours=overlap), actor=ACTOR)
     click.echo(f"{made.id}: its new secret is shown this once", err=True)
     click.echo(secret)
@@ -76,8 +76,7 @@ def end_old_secrets(endpoint_id: str, workspace: str | None) -> None:
     """Sign with the newest secret only."""
     from vocservice.store.analysed import endpoints
 
-    with held(workspace) as here:
-        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+    with _chosen(workspace, endpoint_id) as (here, chosen):
         endpoints.end_old_secrets(here.connection, chosen, actor=ACTOR)
     click.echo(f"{chosen.id}: the newest secret alone signs")
 
@@ -89,8 +88,7 @@ def remove(endpoint_id: str, workspace: str | None) -> None:
     """Remove an endpoint and its delivery log."""
     from vocservice.store.analysed import endpoints
 
-    with held(workspace) as here:
-        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+    with _chosen(workspace, endpoint_id) as (here, chosen):
         endpoints.remove(here.connection, chosen, actor=ACTOR)
     click.echo(f"{chosen.id}: removed")
 
@@ -130,10 +128,9 @@ def enable(endpoint_id: str, workspace: str | None) -> None:
 @in_workspace
 def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | None) -> None:
     """List past and pending deliveries of an endpoint, newest first."""
-    from vocservice.store.analysed import endpoints, outbound
+    from vocservice.store.analysed import outbound
 
-    with held(workspace) as here:
-        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+    with _chosen(workspace, endpoint_id) as (here, chosen):
         found = outbound.log_of(here.connection, chosen, limit=limit)
     lines = (f"{one.id}  {one.event}  {one.state}  {one.attempts} tries  last status {one.last_status or 'none'}" for one in found)
     print_all("deliveries", map(_delivery, found), lines, as_json=as_json)
@@ -145,19 +142,26 @@ def deliveries(endpoint_id: str, limit: int, as_json: bool, workspace: str | Non
 @in_workspace
 def replay(endpoint_id: str, delivery_ids: tuple[str, ...], workspace: str | None) -> None:
     """Replay failed deliveries, or those given."""
-    from vocservice.store.analysed import endpoints, outbound
+    from vocservice.store.analysed import outbound
 
-    with held(workspace) as here:
-        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+    with _chosen(workspace, endpoint_id) as (here, chosen):
         count = outbound.replay(here.connection, chosen, delivery_ids=delivery_ids or None, actor=ACTOR)
     click.echo(f"{count} queued again")
+
+
+@contextmanager
+def _chosen(workspace: str | None, endpoint_id: str) -> Iterator[tuple[Held, "Endpoint"]]:
+    """The workspace and one of its endpoints, in one transaction."""
+    from vocservice.store.analysed import endpoints
+
+    with held(workspace) as here:
+        yield here, endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
 
 
 def _switch(endpoint_id: str, workspace: str | None, *, is_enabled: bool) -> None:
     from vocservice.store.analysed import endpoints
 
-    with held(workspace) as here:
-        chosen = endpoints.get(here.connection, endpoint_id, workspace_id=here.workspace_id)
+    with _chosen(workspace, endpoint_id) as (here, chosen):
         endpoints.set_enabled(here.connection, chosen, is_enabled, actor=ACTOR)
     click.echo(f"{chosen.id}: {'enabled' if is_enabled else 'disabled'}")
 

@@ -136,10 +136,9 @@ class Selection:
             else tuple(value for one in self.also if one.name == name and not one.is_not for value in one.values)
         )
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Every source that is named, wanted or not."""
-        return (*self.named("source"), *(value for one in self.also if one.name == "source" and one.is_not for value in one.values))
+    def told(self, name: str) -> tuple[str, ...]:
+        """The values of a filter, also those that a record must not have."""
+        return (*self.named(name), *(value for one in self.also if one.name == name and one.is_not for value in one.values))
 
     @property
     def asks_review(self) -> bool:

@@ -3,7 +3,7 @@
 Channels, scales, versions, custom fields and their values are the sender's words: one that no record has finds nothing.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from vocservice.store.analysed.reading import ANY, GROUP, NO_LABEL, NO_STAGE, WIDE_SCOPES, Selection
@@ -27,24 +27,15 @@ def known(workspace_id: str, selection: Selection) -> Selection:
     """
     taxonomy = state().model.taxonomy()
     for name in naming.SETS:
-        for key in _values(selection, name):
+        for key in selection.told(name):
             if not naming.is_listed(name, key) and key not in _ALSO.get(name, ()):
                 raise naming.no_label(name)
     for name, held in (("owner", taxonomy.owners), ("metric", taxonomy.metrics)):
-        if not {*held}.issuperset(_values(selection, name)):
+        if not {*held}.issuperset(selection.told(name)):
             raise RequestError(f"{name} must be a key of the taxonomy: GET /v1/taxonomy lists them", code="parameter_invalid")
     _check_cell(selection, taxonomy)
     with state().stored.open().database.read() as connection:
         return _by_id(selection, lambda named: naming.source_id(connection, workspace_id, named))
-
-
-def _values(selection: Selection, name: str) -> Iterator[str]:
-    """All values of a filter, without those of a cell; also those that a record must not have."""
-    if (value := getattr(selection, name)) is not None:
-        yield value
-    for choice in selection.also:
-        if choice.name == name:
-            yield from choice.values
 
 
 def _by_id(selection: Selection, find: Callable[[str], str]) -> Selection:

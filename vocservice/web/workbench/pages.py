@@ -227,7 +227,7 @@ def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
     library, tables = current_app.extensions[_NAME]
     database, taxonomy = state().stored.open().database, state().model.taxonomy()
     with database.read() as connection:
-        _check_sources(connection, workspace_id, {source for one in (asked.selection, *others) for source in one.sources})
+        _check_sources(connection, workspace_id, {source for one in (asked.selection, *others) for source in one.told("source")})
     table = tables.get(database, workspace_id, taxonomy)
     return Looking(database, workspace_id, taxonomy, asked, datetime.now(UTC).date(), table, tables, library, state().themes.customers)
 
