@@ -88,9 +88,9 @@ def bomb() -> bytes:
     return made.getvalue()
 
 
-def parquet(*, cut: int = 0) -> bytes:
+def parquet(*, cut: int = 0, **more: str | bytes) -> bytes:
     made = io.BytesIO()
-    pq.write_table(pa.table({"words": ["The app crashed."] * 100}), made)
+    pq.write_table(pa.table({name: [value] * 100 for name, value in {"words": "The app crashed.", **more}.items()}), made)
     return made.getvalue()[: -cut or None]
 
 
@@ -522,13 +522,45 @@ def test_an_analyst_uploads_chooses_columns_starts_and_downloads(pages: tuple[Of
     assert desk.files() == [] and "There are no batches yet." in ada.page("/batches").words
 
 
+TURNS = b"number,who,said\n1,Customer,It crashed.\n"
+WRONG_COLUMNS = [
+    ("a.csv", TABLE, {"column.text": "nowhere"}, "'Text' is not in the file; choose another; its columns are 'ref', 'words'"),
+    ("a.csv", TABLE, {"column.text": "words", "column.channel": "nowhere"}, "the column chosen for 'Channel' is not in the file"),
+    ("a.csv", TABLE, {"column.text": ""}, "no column is known to hold the text; choose one for 'Text'; its columns are 'ref', 'words'"),
+    ("a.csv", TURNS, {"column.text": "said", "column.speaker": "who"}, "'Record id' needs the column that tells the conversations apart"),
+    ("a.parquet", parquet(review=b"It crashed."), {"column.text": "review"}, "the column chosen for 'Text' does not hold text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "chosen", "told"), WRONG_COLUMNS)
+def test_a_wrong_column_is_told_in_the_words_of_the_page(
+    name: str, content: bytes, chosen: dict[str, str], told: str, pages: tuple[Office, Desk]
+) -> None:
+    office, _ = pages
+    ada = office.browser("analyst")
+    path = ada.post(ada.page("/batches/new").form("/batches/new"), {"file": (io.BytesIO(content), name)}).headers["Location"]
+    answer = ada.post(ada.page(path).form(f"{path}/start"), chosen)
+    words = Page(answer.text).words
+    assert answer.status_code == 400 and told in words
+    assert "--" not in words and "text_column" not in words and "choose it below" not in words
+
+
+def test_a_wrong_column_is_told_by_its_key_to_a_program(desk: Desk) -> None:
+    refused = desk.post(TABLE, mapping={"text": "nowhere"})
+    check_problem(refused, 400, "input_unusable")
+    assert refused.get_json()["detail"].startswith("Q1.csv: the column chosen for 'mapping.text' is not in the file; ")
+
+
 def test_a_page_says_what_is_wrong_with_an_upload_and_forms_of_others_are_refused(pages: tuple[Office, Desk]) -> None:
     office, desk = pages
     ada = office.browser("analyst")
     form = ada.page("/batches/new").form("/batches/new")
-    for content, name, status in ((b"", "a.csv", 400), (TABLE, "CON", 415), (bomb(), "a.xlsx", 400)):
+    empty, unreadable = "a.csv: the file is empty", "a.parquet: no column holds text; its columns are 'words'"
+    named = [(b"", "a.csv", 400, empty), (parquet(words=b"x"), "a.parquet", 400, unreadable)]
+    for content, name, status, told in (*named, (TABLE, "CON", 415, ""), (bomb(), "a.xlsx", 400, "")):
         answer = ada.post(form, {"file": (io.BytesIO(content), name)})
-        assert answer.status_code == status and any(p.get("role") == "alert" for p in Page(answer.text).all("p"))
+        page = Page(answer.text)
+        assert answer.status_code == status and any(p.get("role") == "alert" for p in page.all("p")) and told in page.words
     forged = ada.client.post("/batches/new", data={"file": (io.BytesIO(TABLE), "a.csv"), "token": "x"})
     assert forged.status_code == 403 and desk.files() == []
     assert desk.app.test_client().get("/batches").status_code == 302

@@ -219,6 +219,14 @@ def test_two_leads_get_different_records_however_close_they_press(office: Office
     assert (following(second), following(second, after=taken[1])) == (taken[1], third)
 
 
+def test_the_queue_says_who_has_a_record_open_and_calls_the_reader_you(office: Office) -> None:
+    office.record()
+    ada, grace = office.browser(name="Ada"), office.browser(name="Grace")
+    following(ada)
+    assert "You have it open" in ada.page("/desk").words and "Ada has it open" not in ada.page("/desk").words
+    assert "Ada has it open" in grace.page("/desk").words and "You have it open" not in grace.page("/desk").words
+
+
 def test_what_another_has_open_is_read_and_taken_over_by_a_button(office: Office) -> None:
     record, ada, grace, admin = office.record(), office.browser(name="Ada"), office.browser(name="Grace"), office.browser("admin")
     assert holds(ada, record)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from vocservice.errors import InputError
@@ -50,17 +51,36 @@ _SAID = ("message", "messagetext", "messagebody", "utterance", "content", "said"
 _LISTED_COLUMNS = 30
 _LISTED_NAME = 40
 _LISTED_WORDS = 6
+Fault = Literal["text_unknown", "not_there", "conversation_unknown", "not_text"]
 _DELIMITED = re.compile(r"[,;\t|]")  # a title alone in its line hides the delimiter of the header below
 _QUESTION_TEXT = re.compile(r"^QID\d+_TEXT$")
 _QUESTION_PART = re.compile(r"_TEXT$")
 
 
 class ColumnsError(InputError):
-    """No column is known to hold the text; `columns` are those that are there."""
+    """Columns that cannot be used. The message names options of the command line; other places make their own from the attributes.
 
-    def __init__(self, message: str, columns: tuple[str, ...]):
-        super().__init__(message)
-        self.columns = columns
+    Attributes:
+        fault: what is wrong.
+        field: the field that needs another column.
+        columns: those that are there.
+        hint: what to do beside choosing another; blank or after a semicolon.
+        file: the file it is about, once that is known.
+    """
+
+    def __init__(self, message: str, *, fault: Fault, field: str, columns: tuple[str, ...], hint: str = "", file: str = ""):
+        super().__init__(f"{file}: {message}" if file else message)
+        self.fault, self.field, self.columns, self.hint, self.file = fault, field, columns, hint, file
+        self._plain = message
+
+    def in_file(self, name: str) -> "ColumnsError":
+        """The same of a file."""
+        return ColumnsError(self._plain, fault=self.fault, field=self.field, columns=self.columns, hint=self.hint, file=name)
+
+    def with_hint(self, hint: str) -> "ColumnsError":
+        """The same with one more thing to do."""
+        more = f"{self.hint}{hint}"
+        return ColumnsError(f"{self._plain}{hint}", fault=self.fault, field=self.field, columns=self.columns, hint=more, file=self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +111,7 @@ def choose_columns(header: Header, wanted: Mapping[str, str], *, below: Sequence
         below: the first rows under it; where a column is not found, they tell whether the header stands among them, under a title.
 
     Raises:
-        InputError: a named column is not there, or no text column is found.
+        ColumnsError: a named column is not there, or no text column is found.
     """
     elsewhere = partial(_if_no_header, header, below, wanted)
     fields = {field: _named(header, field, name, elsewhere) for field, name in wanted.items()}
@@ -99,8 +119,9 @@ def choose_columns(header: Header, wanted: Mapping[str, str], *, below: Sequence
     candidates = tuple(dict.fromkeys((*(_said(header) if "speaker" in fields else ()), *_text_candidates(header))))
     if "text" not in fields:
         if not candidates:
-            remedy = f"name it with --text-column, text_column= or a mapping{elsewhere()}"
-            raise ColumnsError(f"no text column found among {listed(header)}; {remedy}", header.keys)
+            told = f"no text column found among {listed(header)}; name it with --text-column, text_column= or a mapping"
+            error = ColumnsError(told, fault="text_unknown", field="text", columns=header.keys)
+            raise error.with_hint(elsewhere())
         fields["text"] = candidates[0]
     for field in ALIASES if "speaker" in fields else _OF_TEXTS:
         if field not in fields and (index := _by_alias(header, field, taken=set(fields.values()))) is not None:
@@ -112,7 +133,7 @@ def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
     """Speaker, conversation and time in a table of one turn a row, which is known by these columns; nothing in any other.
 
     Raises:
-        InputError: the caller named the speaker, and nothing names the conversation.
+        ColumnsError: the caller named the speaker, and nothing names the conversation.
     """
     is_asked = "speaker" in fields
     speaker = fields.get("speaker", _by_alias(header, "speaker", taken=set(fields.values())))
@@ -120,7 +141,8 @@ def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
     if speaker is None or (not is_asked and (conversation is None or not _speaks(header, speaker, conversation))):
         return {}
     if conversation is None:
-        raise InputError(f"turns need the column of their conversation: name it with --id-column; found are {listed(header)}")
+        told = f"turns need the column of their conversation: name it with --id-column; found are {listed(header)}"
+        raise ColumnsError(told, fault="conversation_unknown", field="id", columns=header.keys)
     found = {"speaker": speaker, "id": conversation}
     at = fields.get("at", _by_alias(header, "at", taken={*fields.values(), *found.values()}))
     return found if at is None else {**found, "at": at}
@@ -190,7 +212,8 @@ def _named(header: Header, field: str, name: str, elsewhere: Callable[[], str]) 
             if (found := next((index for index, other in enumerate(names) if match(other)), None)) is not None:
                 return found
     option = f"--{field}-column, {field}_column= or the mapping" if field in ("id", "text") else f"the mapping of {field} (--mapping)"
-    raise InputError(f"{option} names a column that is not there; found are {listed(header)}{elsewhere()}")
+    told = f"{option} names a column that is not there; found are {listed(header)}"
+    raise ColumnsError(told, fault="not_there", field=field, columns=header.keys).with_hint(elsewhere())
 
 
 def _text_candidates(header: Header) -> Iterator[int]:

@@ -91,7 +91,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except ColumnsError as error:
-        raise ColumnsError(f"{name}: {error.message}", error.columns) from None
+        raise error.in_file(name) from None
     except InputError as error:
         if error.message.startswith(f"{name}: "):
             raise

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vocservice.errors import InputError
-from vocservice.tables.columns import choose_columns
+from vocservice.tables.columns import ColumnsError, choose_columns
 from vocservice.tables.formats import shown_name
 from vocservice.tables.header import Header, read_header
 from vocservice.tables.source import Facts, Record, Request, Source, described
@@ -73,7 +73,8 @@ def _check_types(schema: pa.Schema, fields: dict[str, int]) -> None:
         kind = schema.field(index).type
         value = kind.value_type if pa.types.is_dictionary(kind) else kind
         if not _is_plain(value):
-            raise InputError(f"the {field} column is of type {str(value)[:40]}; it must hold text (choose another with --{field}-column)")
+            told = f"the {field} column is of type {str(value)[:40]}; it must hold text (choose another with --{field}-column)"
+            raise ColumnsError(told, fault="not_text", field=field, columns=tuple(schema.names))
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -138,7 +138,7 @@ def _columns(header: Header, request: Request, below: Sequence[Cells], sheets: S
         if request.sheet is not None or len(sheets) == 1:
             raise
         first = f"this is the first of the sheets {named(sheets, noun='sheet')}"
-        raise ColumnsError(f"{error.message}; {first}: choose another", error.columns) from None
+        raise error.with_hint(f"; {first}: choose another") from None
 
 
 @contextmanager

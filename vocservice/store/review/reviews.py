@@ -67,8 +67,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of the queue; `holder` is who is looking at it now, `due_at` when somebody must have decided, `opening` the customer's
-    first words, redacted, on one line."""
+    """A line of the queue; `holder` is who is looking at it now, `is_mine` whether that is the reader, `due_at` when somebody must have
+    decided, `opening` the customer's first words, redacted, on one line."""
 
     record_id: str
     revision: int
@@ -79,6 +79,7 @@ class Item:
     received_at: datetime
     decided_at: datetime | None
     holder: str | None
+    is_mine: bool
     labels: tuple[str, ...]
     due_at: datetime
     handled: Handled
@@ -157,7 +158,7 @@ def page(connection: Connection, user: User, choice: Choice, *, cursor: str | No
     shown = [row.record_id for row in rows[:limit]]
     labels, handled, openings = _labels(connection, shown), handling.of(connection, shown, at=at), _openings(connection, shown)
     found = ((row, labels.get(row.record_id, ()), handled[row.record_id], openings.get(row.record_id, "")) for row in rows[:limit])
-    items = tuple(_item(*one, at) for one in found)
+    items = tuple(_item(*one, user, at) for one in found)
     return Page(items, _cursor(rows[limit - 1], choice) if len(rows) > limit else None, at)
 
 
@@ -235,7 +236,7 @@ def _put(connection: Connection, workspace_id: str, record_id: str, values: Mapp
 
 def _listed() -> Select[Any]:
     columns = [reviews.c[name] for name in ("record_id", "revision", "urgency", "scope", "channel", "entered_at", "decided_at")]
-    chosen = select(*columns, records.c.is_transcript, records.c.received_at, claims.c.lease_until, users.c.name)
+    chosen = select(*columns, records.c.is_transcript, records.c.received_at, claims.c.lease_until, claims.c.user_id, users.c.name)
     chosen = chosen.join(records, records.c.id == reviews.c.record_id)
     return chosen.outerjoin(claims, claims.c.record_id == reviews.c.record_id).outerjoin(users, users.c.id == claims.c.user_id)
 
@@ -319,10 +320,11 @@ def _is_after(choice: Choice, edge: int, record_id: str) -> ColumnElement[bool]:
     return or_(column < at if is_last_first else column > at, and_(column == at, reviews.c.record_id > record_id))
 
 
-def _item(row: Row[*tuple[Any, ...]], labels: tuple[str, ...], handled: Handled, opening: str, at: datetime) -> Item:
+def _item(row: Row[*tuple[Any, ...]], labels: tuple[str, ...], handled: Handled, opening: str, user: User, at: datetime) -> Item:
     holder = row.name if row.lease_until is not None and row.lease_until > at else None
     plain = (row.record_id, row.revision, row.urgency, row.scope, row.channel, row.is_transcript, row.received_at, row.decided_at)
-    return Item(*plain, holder, labels, urgency.rules().due.at(row.entered_at, row.urgency), handled, opening)
+    is_mine = holder is not None and row.user_id == user.id
+    return Item(*plain, holder, is_mine, labels, urgency.rules().due.at(row.entered_at, row.urgency), handled, opening)
 
 
 def _labels(connection: Connection, record_ids: list[str]) -> dict[str, tuple[str, ...]]:

@@ -98,7 +98,7 @@ def upload() -> Response:
             api.sent_or_referred(request.form.get("reference"), workspace_id=user.workspace_id) as sent,
             uploads.kept(sent, settings, workspace_id=user.workspace_id, actor=user.actor) as (batch_id, found, places),
         ):
-            preview_of(places)
+            preview_of(places, names=FIELD_NAMES)
             with people.database().write() as connection:
                 batches.add(connection, user.workspace_id, batch_id, found, max_open=settings.max_open)
     except (InputError, OutputError) as error:
@@ -127,7 +127,7 @@ def start(batch_id: str) -> Response:
         mapping = mapping_of(chosen.mapping)
         options = options_of(chosen.options, input_format=batch.input_format)
         if batch.status == DRAFT:
-            check_files(api.places(batch), mapping, options)
+            check_files(api.places(batch), mapping, options, names=FIELD_NAMES)
         with people.database().write() as connection:
             max_open = state().batches.max_open
             batches.start(connection, batch, mapping=mapping, options=options, max_open=max_open, actor=person().actor)
@@ -210,7 +210,7 @@ def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fau
 def _previewed(places: Sequence[Place], sheet: str | None) -> tuple[Preview, str]:
     """The first rows, or why there are none."""
     try:
-        return preview_of(places, sheet=sheet), ""
+        return preview_of(places, sheet=sheet, names=FIELD_NAMES), ""
     except InputError as error:
         return Preview((), {}, (), (), has_text=False), error.message
 

@@ -12,7 +12,7 @@ from vocservice.jobs.places import as_sent
 from vocservice.store.received.batches import Options
 from vocservice.tables import Facts, read
 from vocservice.tables.cells import as_text
-from vocservice.tables.columns import ALIASES, ColumnsError
+from vocservice.tables.columns import ALIASES, ColumnsError, Fault, named
 from vocservice.tables.formats import WRITTEN, written_as
 from vocservice.tables.labels import EXPLODABLE
 from vocservice.tables.places import Place
@@ -20,10 +20,17 @@ from vocservice.tables.source import wishes
 from vocservice.web.problems import RequestError
 
 FIELDS = tuple(ALIASES)
+KEYS: Mapping[str, str] = {field: f"mapping.{field}" for field in FIELDS}
 PREVIEW_ROWS = 5
 _LONGEST_CELL = 200
 _LONGEST_NAME = 1000
 _MOST_ROWS = 2**31 - 1
+_COLUMN_FAULTS: Mapping[Fault, str] = {
+    "text_unknown": "no column is known to hold the text; choose one for '{field}'",
+    "not_there": "the column chosen for '{field}' is not in the file; choose another",
+    "conversation_unknown": "each row is a turn, so '{field}' needs the column that tells the conversations apart",
+    "not_text": "the column chosen for '{field}' does not hold text; choose another",
+}
 
 
 def _is_name(value: Any) -> bool:
@@ -86,31 +93,41 @@ def options_of(value: Any, *, input_format: str) -> Options:
     return options
 
 
-def check_files(places: Sequence[Place], mapping: Mapping[str, str], options: Options) -> None:
+def check_files(places: Sequence[Place], mapping: Mapping[str, str], options: Options, *, names: Mapping[str, str] = KEYS) -> None:
     """Prove that files can be read, have the columns, and go into one output together.
+
+    Args:
+        places: the files.
+        mapping: field to column.
+        options: what the caller asked for.
+        names: what the caller knows the fields as.
 
     Raises:
         InputError: they cannot, with the reason.
     """
     selection = Selection(mapping=mapping, sheet=options.sheet)
-    with _named(places), Inputs.open(places, selection, is_table=options.format != "jsonl") as inputs:
+    with _named(places, names), Inputs.open(places, selection, is_table=options.format != "jsonl") as inputs:
         next(iter(inputs), None)
 
 
-def preview_of(places: Sequence[Place], *, sheet: str | None = None) -> Preview:
+def preview_of(places: Sequence[Place], *, sheet: str | None = None, names: Mapping[str, str] = KEYS) -> Preview:
     """The first rows of files.
 
     Raises:
         InputError: the first one cannot be read.
     """
-    with _named(places):
+    with _named(places, names):
         return _preview_by_any_column(places[0], sheet)
 
 
 @contextmanager
-def _named(places: Sequence[Place]) -> Iterator[None]:
+def _named(places: Sequence[Place], names: Mapping[str, str]) -> Iterator[None]:
+    """Tell what is wrong under the sender's name of the file, and without options of the command line."""
     try:
         yield
+    except ColumnsError as error:
+        told = f"{error.file}: {_COLUMN_FAULTS[error.fault].format(field=names[error.field])}"
+        raise InputError(as_sent(f"{told}; its columns are {named(error.columns)}{error.hint}", places), code=error.code) from None
     except InputError as error:
         raise InputError(as_sent(error.message, places), code=error.code) from None
 
@@ -123,8 +140,9 @@ def _preview_by_any_column(place: Place, sheet: str | None) -> Preview:
     for column in columns:  # any column that can hold a text will do to see them all
         try:
             return _preview(place, {"text": column}, sheet, has_text=False)
-        except InputError:
-            continue
+        except InputError as error:
+            is_no_text = isinstance(error, ColumnsError) and (error.fault, error.field) == ("not_text", "text")
+            reason = InputError(f"{error.file}: no column holds text; its columns are {named(columns)}") if is_no_text else error
     raise reason
 
 
