@@ -337,7 +337,7 @@ def test_on_a_full_disk_it_is_said_how_to_go_on(given: Path, tmp_path: Path, voc
     with monkeypatch.context() as patched:
         patched.setattr(CsvSink, "write", full)
         ran = voc("classify", given, "-o", tmp_path / "out.csv")
-    assert ran.code == 2 and "stopped after 9 records; --resume goes on with it\nerror [output_unwritable]: out.csv:" in ran.err
+    assert ran.code == 2 and "stopped after 9 records; --resume continues it\nerror [output_unwritable]: out.csv:" in ran.err
     assert "(No space left on device); what was written so far is kept in its .partial file" in ran.err
     assert f"resuming: {2 * SHARD} records are done" in voc("classify", given, "-o", tmp_path / "out.csv", "--resume").err
 

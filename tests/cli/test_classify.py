@@ -232,9 +232,9 @@ def test_a_dry_run_tells_of_missing_ids_and_rows_that_are_header(tmp_path: Path,
     header = 'Q1,Q2\nWhy?,What else?\n"{""ImportId"":""QID1""}","{""ImportId"":""QID2""}"\n'
     given = saved(tmp_path, "survey.csv", header + f"{TEXT},{TEXT}\n")
     out = voc("classify", given, "--text-column", "Q1", "--dry-run").out
-    assert "no column of ids found" in out and "--id-column" in out and "the first 3 rows are the header (qualtrics), no records" in out
+    assert "no id column found" in out and "--id-column" in out and "the first 3 rows are the header (qualtrics), no records" in out
     plain = voc("classify", saved(tmp_path, "in.csv", ROWS), "--dry-run").out
-    assert "no column of ids" not in plain and "header" not in plain
+    assert "no id column" not in plain and "header" not in plain
 
 
 def test_a_dry_run_estimates_without_the_wait_for_the_first_text(

@@ -57,7 +57,7 @@ def test_a_table_with_a_row_a_label_is_refused(table: Path, tmp_path: Path, voc:
     exploded = tmp_path / f"exploded.{suffix}"
     assert voc("classify", table, "-o", exploded, "--explode", "factors", "--no-progress").code == 0
     ran = voc("report", exploded, "--json", tmp_path / "r.json")
-    assert ran.code == 2 and f"exploded.{suffix}: has a row a label" in ran.err and "without --explode" in ran.err
+    assert ran.code == 2 and f"exploded.{suffix}: has one row per label" in ran.err and "without --explode" in ran.err
 
 
 def test_json_lines_carry_their_own_fields(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:

@@ -79,7 +79,7 @@ def test_a_url_is_renewed_and_the_old_one_ended(store: Database, voc: Voc) -> No
     renewed = voc("source", "url", "Shop survey", "--renew")
     assert renewed.code == 0 and "the old URL still works for 24 hours" in renewed.out and "http.public_url is not set" in renewed.err
     ended = voc("source", "url", "Shop survey", "--end")
-    assert ended.code == 0 and "only the newest URL is taken" in ended.out
+    assert ended.code == 0 and "only the newest URL is accepted" in ended.out
     with store.read() as connection:
         assert sources.by_token(connection, first) is None and sources.by_token(connection, token_of(renewed.out))
     last = voc("source", "url", "Shop survey", "--renew", "--overlap", "0")

@@ -164,7 +164,7 @@ def test_a_body_that_stays_unusable_can_be_discarded(bench: Bench, voc: Voc) -> 
         jobs.enqueue(connection, bench.workspace, "erase_files", "0" * 64)
     bench.sql("UPDATE jobs SET state = 'dead', error_code = 'worker_lost'")
     (owed,) = (row["id"] for row in bench.rows(job_table))
-    assert voc("dead-letter", "discard", receipt.id, owed).out == "1 discarded; 1 owed to somebody: send back\n"
+    assert voc("dead-letter", "discard", receipt.id, owed).out == "1 discarded; 1 cannot be discarded: retry\n"
     assert [(row["status"], row["body_sealed"]) for row in bench.rows(inbox)] == [("discarded", None)]
 
 

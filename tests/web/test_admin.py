@@ -129,7 +129,7 @@ def test_a_sender_that_signs_nothing_is_given_no_secret(office: Office, admin: B
     (row,) = office_rows(office, schema.sources)
     path = f"/admin/sources/{row.id}"
     page = admin.page(path)
-    assert "whoever knows the URL can send" in page.words and "of at most 2" not in page.words
+    assert "anyone who knows the URL can send" in page.words and "of at most 2" not in page.words
     refused = admin.post({**page.form(f"{path}/test"), "action": f"{path}/secrets"}, {"do": "add", "secret": SECRET})
     assert refused.status_code == 422 and "standard_webhooks" in refused.text
 
@@ -308,7 +308,7 @@ def test_dead_jobs_are_given_up_on_the_page_but_for_those_that_are_owed(office: 
         connection.execute(update(schema.jobs).values(state="dead", error_code="worker_lost"))
     ids = [row.id for row in office_rows(office, schema.jobs)]
     answer = admin.send("/admin/dead-letters", "/admin/dead-letters", {"id": ids, "do": "discard"})
-    assert "1 discarded. 1 owed to somebody: try again." in answer.text
+    assert "1 discarded. 1 cannot be discarded: try again." in answer.text
     assert [row.kind for row in office_rows(office, schema.jobs)] == ["erase_files"]
 
 
@@ -342,7 +342,7 @@ def test_a_body_that_its_adapter_fails_at_blocks_no_other_and_stays_as_corrected
 def test_the_audit_log_is_shown_and_checked(office: Office, admin: Browser) -> None:
     added(admin)
     page = admin.page("/admin/audit?check=1")
-    assert "The chain is whole" in page.words and "source.create" in page.words and "login" in page.words
+    assert "The chain is intact" in page.words and "source.create" in page.words and "login" in page.words
     assert "source.create" not in admin.page("/admin/audit?action=login").words
     with office.database.write() as connection:
         for statement in appending.unmade(connection.dialect.name):

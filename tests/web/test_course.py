@@ -148,7 +148,7 @@ def test_each_turn_of_the_customers_is_told_by_itself(office: Office) -> None:
         earlier = [{name: turn[name] for name in ("speaker", "text", "sentiment")} for turn in result["turns"]]
         change = update(schema.analyses).where(schema.analyses.c.record_id == record)
         connection.execute(change.values(result={**result, "turns": earlier}))
-    assert "not told: analysed by an earlier version" in office.browser("analyst").page(f"/desk/{record}").words
+    assert "not available: analysed by an earlier version" in office.browser("analyst").page(f"/desk/{record}").words
 
 
 def test_what_a_person_corrected_counts(office: Office) -> None:

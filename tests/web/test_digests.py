@@ -59,7 +59,7 @@ def test_each_workspace_has_its_report_once_and_it_holds_no_words(office: Office
     page = (tmp_path / "reports" / WORKSPACE / f"{LAST.name}.html").read_text(encoding="utf-8")
     assert f"All records up to {LAST.last}; {LAST.name} against {LAST.before.name}" in page and "6 records" in page
     assert not [word for word in (*records, TALK[0][1], "Third time") if word in page]
-    assert "it quotes nobody" in page and "No cell has that many records" not in page
+    assert "it has no quotes" in page and "No cell has that many records" not in page
 
 
 @pytest.mark.parametrize(

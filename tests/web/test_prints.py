@@ -60,7 +60,7 @@ def test_a_browser_that_fails_or_is_busy_is_said_and_the_next_may_try(office: Of
     monkeypatch.setattr(prints, "PATIENCE_SECONDS", 0.0)
     with prints._taken(office.app.extensions["vocservice.prints"][0]):
         busy = client.get(PATHS[0])
-    assert busy.status_code == 503 and "Another file is being drawn" in busy.text
+    assert busy.status_code == 503 and "Another file is being rendered" in busy.text
     assert client.get(PATHS[0]).status_code == 200
 
 
@@ -75,5 +75,5 @@ def test_beside_the_one_that_is_drawn_one_waits_and_the_others_hear_at_once(
             tries = [pool.submit(client.get, PATHS[0]) for client in clients]
             done = as_completed(tries, timeout=30)
             refused = [next(done).result() for _ in range(2)]
-        assert all(answer.status_code == 503 and "Another file is being drawn" in answer.text for answer in refused)
+        assert all(answer.status_code == 503 and "Another file is being rendered" in answer.text for answer in refused)
         assert sorted(one.result().status_code for one in tries) == [200, 503, 503]

@@ -185,7 +185,7 @@ def test_records_near_in_meaning_are_found_within_the_filters(office: Office, mo
     assert (set(found[:2]), found[2:]) == ({near, other}, [far])
     assert listed(browser, "/workbench/search?about=nowhere+to+park&stage=use") == [near, far]
     assert listed(browser, f"/workbench/search?like={near}") == [other, far]
-    assert "no vector is kept" in browser.page(f"/workbench/search?like={bare}").words.lower()
+    assert "this record has no vector" in browser.page(f"/workbench/search?like={bare}").words.lower()
     told = api(office, "/v1/search?about=park&stage=use")
     assert (told["records"], told["compared"], [item["record"] for item in told["items"]]) == (3, 2, [near, far])
 
@@ -269,7 +269,7 @@ def test_a_page_that_would_wait_says_so_and_asks_again(office: Office, monkeypat
     monkeypatch.setattr(themes, "_kept", never_in_time)
     answer = browser.client.get("/workbench/themes?stage=use")
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
-    assert "refreshes by itself" in answer.text
+    assert "refreshes automatically" in answer.text
 
 
 def never_in_time(*_: object, **__: object) -> None:

@@ -658,10 +658,10 @@ def test_of_many_records_a_page_has_at_once_what_is_counted_and_then_the_rest(of
     monkeypatch.setattr("vocservice.web.workbench.looking.SMALL", 0)
     browser = office.browser("analyst")
     first = browser.client.get("/workbench").text
-    assert "data-later" in first and "Being worked out" in first and "6 records" in first
+    assert "data-later" in first and "Being computed" in first and "6 records" in first
     assert figures(browser)["headlines"]["records"] == 6  # waits until all is there
     later = browser.client.get("/workbench").text
-    assert "data-later" not in later and "Being worked out" not in later
+    assert "data-later" not in later and "Being computed" not in later
 
 
 @pytest.mark.parametrize("path", ["/workbench", "/workbench/compare", "/workbench/themes"])

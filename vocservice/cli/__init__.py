@@ -1,6 +1,6 @@
-"""Arguments in, an exit code out: the commands of `voc`, one module each, imported when they are called, not when they are listed.
+"""Arguments in, an exit code out: the commands of `voc`, one module each, imported only when called.
 
-0 done, 1 `doctor` found a fault or something unexpected happened, 2 an unusable input, output, configuration or option,
+0 success, 1 `doctor` found a fault or an unexpected error, 2 an unusable input, output, configuration or option,
 3 some records were rejected, 130 interrupted.
 """
 
@@ -16,7 +16,7 @@ from vocservice.cli.failures import ReaderGoneError, answered
 
 
 class Entry(NamedTuple):
-    """Where a command stands, and what `voc --help` says of it."""
+    """Module of a command, and its line in `voc --help`."""
 
     module: str
     help: str
@@ -59,7 +59,7 @@ COMMANDS: Mapping[str, Entry] = {
 
 
 class Commands(click.Group):
-    """The registry as a click group; a command's module is imported when it is asked for."""
+    """The registry as a click group; modules are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -71,19 +71,19 @@ class Commands(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """click suggests the nearest of the commands it holds, and it holds none of ours."""
+        """click suggests similar commands from those it holds, and it holds none of ours."""
         try:
             return super().resolve_command(ctx, args)
         except NoSuchCommand as error:
             raise NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the registry: the modules of all commands are not imported to be listed."""
+        """Listed from the registry, without importing the modules."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Before click itself answers a closed pipe, with 1."""
+        """Handle a closed pipe before click does, which would exit with 1."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

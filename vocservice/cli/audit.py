@@ -1,4 +1,4 @@
-"""The audit log in, whether anybody altered it out: `voc audit verify`."""
+"""The audit log in, whether it is intact out: `voc audit verify`."""
 
 import click
 
@@ -15,7 +15,7 @@ def audit() -> None:
 def verify() -> int:
     """Verify the hash chain of the audit log.
 
-    Note the number of rows and the last hash elsewhere: rows cut off at the end leave no other trace.
+    Record the number of rows and the last hash elsewhere: rows cut off at the end leave no other trace.
 
     Exit codes: 0 the chain is intact, 1 a row was changed, removed or inserted.
     """
@@ -29,7 +29,7 @@ def verify() -> int:
     finally:
         store.database.close()
     if chain.broken_at is not None:
-        click.echo(f"BROKEN at row {chain.broken_at}, after {chain.rows} rows that fit")
+        click.echo(f"BROKEN at row {chain.broken_at}, after {chain.rows} rows intact")
         return FAULT
     click.echo(f"whole: {chain.rows} rows, last hash {chain.last_hash}")
     return OK

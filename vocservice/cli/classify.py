@@ -1,4 +1,4 @@
-"""Files of customers' words in, the same with labels out: `voc classify IN... -o OUT`."""
+"""Files of feedback in, the same with labels out: `voc classify IN... -o OUT`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -101,7 +101,7 @@ def _selection(options: Options) -> Selection:
 
 
 def _check_outputs(inputs: Inputs, options: Options) -> None:
-    """Prove, before the model loads, that all can be written."""
+    """Check that everything can be written, before the model loads."""
     check_output(options.output, inputs=inputs.paths, is_claimed=not options.dry_run)
     if options.save_mapping is not None:
         check_mapping_target(options.save_mapping, others=(*inputs.paths, options.output))
@@ -114,7 +114,7 @@ def _check_explode(wanted: str | None, analyser: Analyser) -> None:
 
 
 def _check_options(inputs: Sequence[str], options: Options) -> None:
-    """Refuse an option that would do nothing.
+    """Refuse options without effect.
 
     Raises:
         click.UsageError: `--sheet` without a workbook, `--customer` without a name, `--excel` or `--delimiter` without CSV, `--explode`

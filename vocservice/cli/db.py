@@ -1,4 +1,4 @@
-"""A database in, its tables at another step, or what it is at, out: `voc db`; and `voc backup` and `voc restore`."""
+"""A database in, its schema migrated or described out: `voc db`; also `voc backup` and `voc restore`."""
 
 import json
 from collections.abc import Iterator
@@ -91,13 +91,13 @@ def restore(file: Path, replace: bool) -> None:
 
     with opened() as database:
         backups.restore(database, file, replaces=replace)
-        click.echo(f"restored, at step {migrate.current(database)}; it can be read with the keys of when it was made", err=True)
+        click.echo(f"restored, at step {migrate.current(database)}; reading it needs the encryption keys in use when it was made", err=True)
         migrate.check(database)
 
 
 @contextmanager
 def opened() -> "Iterator[Database]":
-    """The database alone, whatever step it is at."""
+    """Open the database at any schema step."""
     from vocservice.store.database import Database
 
     settings = load_settings().store

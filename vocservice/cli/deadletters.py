@@ -1,4 +1,4 @@
-"""A workspace in, what nobody goes on with out, or sent back: `voc dead-letter list`, `retry` and `discard`."""
+"""A workspace in, its failed work listed, retried or discarded: `voc dead-letter list`, `retry` and `discard`."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ def discard(ids: tuple[str, ...], workspace: str | None) -> None:
     with held(workspace) as here:
         done = deadletters.discard(here.connection, here.workspace_id, ids)
         audit.write(here.connection, here.workspace_id, audit.Act(ACTOR, "dead_letter.discard", here.workspace_id, asdict(done)))
-    click.echo(f"{done.gone} discarded" + (f"; {done.owed} owed to somebody: send back" if done.owed else ""))
+    click.echo(f"{done.gone} discarded" + (f"; {done.owed} cannot be discarded: retry" if done.owed else ""))
 
 
 def _line(one: "DeadLetter") -> str:

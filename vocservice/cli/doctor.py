@@ -42,7 +42,7 @@ RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: its name, whether all is well, what was found, and what to do."""
+    """One check: its name, whether it passed, what was found, and the remedy."""
 
     name: str
     is_ok: bool
@@ -71,7 +71,7 @@ def doctor(bundle: str | None, as_json: bool) -> int:
 
 
 def examine(bundle: str | None) -> Iterator[Check]:
-    """Every check; later ones only where what they stand on is well."""
+    """All checks; those that depend on a failed one are skipped."""
     packages = _packages()
     yield from (_python(), packages, _guarded("disk", _disk))
     if not packages.is_ok:
@@ -119,7 +119,7 @@ def _threads(settings: Settings) -> Check:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     is_ok = settings.threads <= cores
     wanted = settings.threads or f"{cores} (all)"
-    return Check("threads", is_ok, f"{wanted} of {cores} cores", "" if is_ok else "more threads than cores make it slower: lower threads")
+    return Check("threads", is_ok, f"{wanted} of {cores} cores", "" if is_ok else "more threads than cores slow it down: lower threads")
 
 
 def _redaction() -> Check:
@@ -139,7 +139,7 @@ def _model(settings: Settings, bundle: str | None) -> Iterator[Check]:
     if isinstance(analyser, VocError):
         yield _failed("hashes", analyser)
         return
-    yield Check("hashes", True, "every file is as the manifest says")
+    yield Check("hashes", True, "every file matches the manifest")
     yield _guarded("taxonomy", partial(_taxonomy, settings, analyser))
     analysis = _guarded("analysis", partial(_smoke, analyser))
     yield analysis
@@ -148,7 +148,7 @@ def _model(settings: Settings, bundle: str | None) -> Iterator[Check]:
 
 
 def _failed(name: str, error: VocError) -> Check:
-    """Why there is no model."""
+    """The reason why there is no model."""
     if isinstance(error, BundleError):
         return Check(name, False, error.fault, error.remedy or BundleError.CHOOSE)
     return Check(name, False, error.message, "correct what it names, or install the requirements (make setup)")
@@ -162,7 +162,7 @@ def _taxonomy(settings: Settings, analyser: Analyser) -> Check:
 
 
 def _smoke(analyser: Analyser) -> Check:
-    """The median of a few runs, after one that warms up."""
+    """Median time of a few runs, after a warm-up."""
     result = analyser.analyse(SMOKE)
     if not isinstance(result, Analysis):
         return Check("analysis", False, f"rejected: {result.code}", result.message)
@@ -171,7 +171,7 @@ def _smoke(analyser: Analyser) -> Check:
 
 
 def _sentiment(analyser: Analyser) -> Check:
-    """A bundle can load and yet be broken: then plain praise and a plain complaint are hardly told apart."""
+    """A bundle can load and still be broken: then plain praise and a plain complaint score alike."""
     praise, complaint = map(_score, analyser.analyse([PRAISE, COMPLAINT]))
     is_ok = praise > 0 > complaint
     return Check("sentiment", is_ok, f"of praise {praise:+.2f}, of a complaint {complaint:+.2f}", "" if is_ok else BundleError.RENEW)
@@ -197,7 +197,7 @@ def _attempt(make: Callable[[], T]) -> T | VocError:
 
 
 def _guarded(name: str, check: Callable[[], Check], remedy: str = "") -> Check:
-    """The check, or its failure as one."""
+    """Run a check; an error becomes a failed check."""
     try:
         return check()
     except (VocError, OSError) as error:

@@ -1,4 +1,4 @@
-"""URLs in, endpoints that events are sent to out: `voc endpoint add`, `list`, `events`, `rotate`, `end-old-secrets`, `disable`, `enable`,
+"""URLs in, endpoints for events out: `voc endpoint add`, `list`, `events`, `rotate`, `end-old-secrets`, `disable`, `enable`,
 `remove`, `deliveries` and `replay`.
 """
 
@@ -38,7 +38,7 @@ def add(url: str, events: tuple[str, ...], workspace: str | None) -> None:
         with here.database.write() as connection:
             wanted = events or endpoints.EVENTS
             made, secret = endpoints.create(connection, here.vault, here.workspace_id, url=url, events=wanted, actor=ACTOR)
-    click.echo(f"{made.id}: {', '.join(made.events)}; its secret is shown this once", err=True)
+    click.echo(f"{made.id}: {', '.join(made.events)}; its secret is shown only once", err=True)
     click.echo(secret)
 
 
@@ -65,7 +65,7 @@ def rotate(endpoint_id: str, overlap: float, workspace: str | None) -> None:
 
     with _chosen(workspace, endpoint_id) as (here, chosen):
         made, secret = endpoints.rotate(here.connection, here.vault, chosen, overlap=timedelta(hours=overlap), actor=ACTOR)
-    click.echo(f"{made.id}: its new secret is shown this once", err=True)
+    click.echo(f"{made.id}: its new secret is shown only once", err=True)
     click.echo(secret)
 
 
@@ -78,7 +78,7 @@ def end_old_secrets(endpoint_id: str, workspace: str | None) -> None:
 
     with _chosen(workspace, endpoint_id) as (here, chosen):
         endpoints.end_old_secrets(here.connection, chosen, actor=ACTOR)
-    click.echo(f"{chosen.id}: the newest secret alone signs")
+    click.echo(f"{chosen.id}: deliveries are signed with the newest secret only")
 
 
 @endpoint.command()
@@ -151,7 +151,7 @@ def replay(endpoint_id: str, delivery_ids: tuple[str, ...], workspace: str | Non
 
 @contextmanager
 def _chosen(workspace: str | None, endpoint_id: str) -> Iterator[tuple[Held, "Endpoint"]]:
-    """The workspace and one of its endpoints, in one transaction."""
+    """Yield the workspace and one of its endpoints, in one transaction."""
     from vocservice.store.analysed import endpoints
 
     with held(workspace) as here:

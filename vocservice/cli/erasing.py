@@ -1,4 +1,4 @@
-"""A customer's key, a record or an age in, what is kept erased or exported: `voc erase`, `voc export-subject` and `voc retention`."""
+"""A customer's key, a record or an age in, stored data erased or exported: `voc erase`, `voc export-subject` and `voc retention`."""
 
 import json
 import sys
@@ -104,7 +104,7 @@ def retention(dry_run: bool, days: int | None, workspace: str | None) -> None:
 
 
 def _workspaces(store: Any, name: str | None, days: int | None, *, is_dry: bool) -> list[Any]:
-    """Those that are meant, after their days were set; in a dry run they are set in memory only."""
+    """The chosen workspaces, after setting their days; in a dry run the days are set in memory only."""
     from vocservice.store import chosen
     from vocservice.store.accounts import workspaces
 

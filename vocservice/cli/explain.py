@@ -48,7 +48,7 @@ def _print(analysis: Analysis, analyser: Analyser) -> None:
 
 
 def _facts(analysis: Analysis) -> list[str]:
-    """What stands below the table."""
+    """The lines below the table."""
     withheld = ", ".join(f"{one.label} {one.probability:.0%}" for one in analysis.abstained)
     facts = {
         "sentiment": sentiment_line(analysis.sentiment) if analysis.sentiment else "",

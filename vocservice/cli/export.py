@@ -1,4 +1,4 @@
-"""A workspace in, its analysed records as a file for other tools out: `voc export -o FILE`, redacted texts and no customer's key."""
+"""A workspace in, its analysed records as a file for other tools out: `voc export -o FILE`; redacted texts, no customer keys."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -52,10 +52,10 @@ def export(output: str, since: datetime | None, until: datetime | None, workspac
 
 
 def _writer(path: Path) -> "Write":
-    """What writes files of a suffix.
+    """Return the writer for a suffix.
 
     Raises:
-        OutputError: nothing does.
+        OutputError: there is none.
     """
     writers = _writers()
     if path.suffix.lower() not in writers:
@@ -80,11 +80,11 @@ def _writers() -> Mapping[str, "Write"]:
 
 
 def _checked(path: Path, store: str | None) -> Path:
-    """The path, which is not the store itself.
+    """Check that the path is not the store itself.
 
     Raises:
-        OutputError: it is.
+        OutputError: it is the store.
     """
     if store and path.resolve() == Path(store).resolve():
-        raise OutputError("the export would take the place of the store; choose another name")
+        raise OutputError("the export would overwrite the store; choose another name")
     return path

@@ -1,4 +1,4 @@
-"""What people decided on the review desk in, lines to train on out: `voc export-annotations -o FILE`, redacted texts only."""
+"""Decisions of the review desk in, training lines out: `voc export-annotations -o FILE`; redacted texts only."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ KINDS = ("jsonl", "label-studio", "argilla")
 def export_annotations(output: str, kind: str, config: str | None, workspace: str | None) -> None:
     """Export the decisions of the review desk, one record per line, or as one list for other tools.
 
-    Of each record the last decision that stands, with the redacted text and the labels that the person holds true. Notes stay here.
+    For each record the latest valid decision, with the redacted text and the labels that the person chose. Notes are left out.
     """
     if config:
         _set_up(config, kind)
@@ -48,10 +48,10 @@ def export_annotations(output: str, kind: str, config: str | None, workspace: st
 
 
 def _set_up(config: str, kind: str) -> None:
-    """Write what another tool asks of a text.
+    """Write the labelling interface of another tool.
 
     Raises:
-        InputError: JSON Lines are for no other tool.
+        InputError: JSON Lines have no such interface.
         OutputError: it cannot be written.
     """
     from vocservice.settings import load_settings
@@ -66,7 +66,7 @@ def _set_up(config: str, kind: str) -> None:
 
 
 def _write(stream: IO[bytes], values: Iterable[Json], *, is_list: bool) -> int:
-    """One value a line, as one list where the other tool reads nothing else; returns how many."""
+    """Write one value per line, or one list if the tool needs that; returns the count."""
     count = 0
     for count, value in enumerate(values, 1):
         stream.write((b"[\n" if count == 1 else b",\n") if is_list else b"")
@@ -78,7 +78,7 @@ def _write(stream: IO[bytes], values: Iterable[Json], *, is_list: bool) -> int:
 
 @contextmanager
 def _opened(output: str) -> Iterator[IO[bytes]]:
-    """Standard output, or a file that appears whole or not at all.
+    """Standard output, or a file that is written atomically.
 
     Raises:
         OutputError: it cannot be written.

@@ -16,11 +16,11 @@ DEBUG = "VOC_DEBUG"
 
 
 class ReaderGoneError(Exception):
-    """Whoever read standard output has had enough (`| head`); no fault."""
+    """The reader of standard output closed the pipe (`| head`), which is no fault."""
 
 
 def answered(command: Callable[[], Any]) -> int:
-    """Run a command that returns its exit code, or nothing for 0."""
+    """Run a command that returns its exit code, or None for 0."""
     try:
         return command() or OK
     except VocError as error:
@@ -40,12 +40,12 @@ def answered(command: Callable[[], Any]) -> int:
 
 
 def tell(code: str, message: str) -> None:
-    """One error on standard error."""
+    """Print one error to standard error."""
     click.echo(f"error [{code}]: {' '.join(message.split())}", err=True)
 
 
 def _tell_usage(error: click.ClickException) -> None:
-    """How the command is called, then the error like any other; a group without a command shows its help."""
+    """Print the usage, then the error; a group without a command prints its help."""
     if isinstance(error, NoArgsIsHelpError):
         error.show()
         return
@@ -55,7 +55,7 @@ def _tell_usage(error: click.ClickException) -> None:
 
 
 def _unexpected(error: Exception) -> int:
-    """Only the type and place of the error: its message could hold a customer's words."""
+    """Print only the type and place of the error: its message could contain customer text."""
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -64,7 +64,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _drop_unwritten() -> None:
-    """What standard output did not take would be tried once more as Python ends, which would then exit with a code of its own."""
+    """Unflushed output would be flushed again when Python exits, which would then use its own exit code."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -72,5 +72,5 @@ def _drop_unwritten() -> None:
 
 
 def _close_output() -> None:
-    """Let Python's own flush at exit go to nowhere."""
+    """Redirect Python's flush at exit to nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Names in, which own fields of the records show as segments out: `voc field list`, `hide` and `show`."""
+"""Names in, which custom fields of the records show as segments out: `voc field list`, `hide` and `show`."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""The settings in, a store in a workspace out, or one transaction on it: what the commands on sources and keys work with."""
+"""Settings in, a store and workspace, or one transaction on it, out: shared by the commands on sources and keys."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from vocservice.store.database import Database
     from vocservice.store.vault import Vault
 
-ACTOR = "command line"  # whose acts the audit log calls those of commands
+ACTOR = "command line"  # actor of commands in the audit log
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A store and which of its workspaces is meant, for commands that choose their transactions."""
+    """A store and the chosen workspace, for commands that manage their own transactions."""
 
     database: "Database"
     vault: "Vault"
@@ -30,7 +30,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a command has in hand."""
+    """What a command works with."""
 
     connection: Any
     vault: "Vault"
@@ -40,11 +40,11 @@ class Held:
 
 @contextmanager
 def opened(workspace: str | None) -> Iterator[Opened]:
-    """The store, open.
+    """Open the store.
 
     Raises:
         ConfigError: the settings are wrong, or there is no key.
-        StoreError: the store was never made or does not answer.
+        StoreError: the store does not exist or does not answer.
         InputError: there is no such workspace.
     """
     from vocservice.store import chosen
@@ -62,7 +62,7 @@ def opened(workspace: str | None) -> Iterator[Opened]:
 
 @contextmanager
 def held(workspace: str | None) -> Iterator[Held]:
-    """One transaction that may write, all of it or nothing; nobody else can write meanwhile, so nothing in it waits for a person.
+    """Open one write transaction, committed as a whole or not at all. It blocks other writers, so never wait for a person in it.
 
     Raises:
         ConfigError, StoreError, InputError: as in `opened`.
@@ -77,7 +77,7 @@ def in_workspace(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def secret_of(given: str) -> str:
-    """A secret as given, or a line of standard input for `-`: so that it stands in no history and no list of processes.
+    """The given secret, or a line of standard input for `-`, which keeps it out of shell history and process lists.
 
     Raises:
         InputError: standard input is empty.

@@ -1,4 +1,4 @@
-"""Decisions that another tool changed in, decisions of a user of ours out: `voc import-annotations FILE --by EMAIL`."""
+"""Decisions changed in another tool in, decisions of a user out: `voc import-annotations FILE --by EMAIL`."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from vocservice.errors import InputError
 def import_annotations(path: Path, by: str, workspace: str | None) -> None:
     """Import the decisions of a file as corrections by a user.
 
-    JSON Lines, or one list, as `voc export-annotations` writes them in any of its formats. What rests on another decision than the
-    one that stands is left out and counted.
+    JSON Lines, or one list, as `voc export-annotations` writes them in any of its formats. Rows that are based on an outdated
+    decision are skipped and counted.
     """
     from vocservice.settings import load_settings
     from vocservice.store.accounts import users

@@ -1,4 +1,4 @@
-"""Nothing in, a store that is ready out: `voc init` makes what is missing of key, tables and workspace, and says what it did."""
+"""Settings in, a ready store out: `voc init` creates the missing parts of key, tables and workspace, and reports them."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def _key(settings: Settings) -> str:
     from vocservice.store.sealing import new_key
 
     if settings.store.keys:
-        return "key: the settings hold one"
+        return "key: set in the settings"
     path = Path(settings.store.key_file)
     if path.exists():
         return f"key: {path} is there"
@@ -44,7 +44,7 @@ def _key(settings: Settings) -> str:
             stream.write(new_key() + "\n")
     except OSError as error:
         raise OutputError(f"cannot write the key file {path}: {error.strerror}") from None
-    return f"key: made {path}; keep a copy of it elsewhere, without it no text can be read again"
+    return f"key: made {path}; keep a copy of it elsewhere: without it no text can be decrypted"
 
 
 def _tables(settings: Settings) -> str:
@@ -57,7 +57,7 @@ def _tables(settings: Settings) -> str:
         after = migrate.upgrade(database)
     finally:
         database.close()
-    return f"tables: at step {after}" if before == after else f"tables: brought from {before or 'nothing'} to step {after}"
+    return f"tables: at step {after}" if before == after else f"tables: migrated from {before or 'nothing'} to step {after}"
 
 
 def _workspace(connection: Any) -> str:

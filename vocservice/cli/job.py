@@ -1,4 +1,4 @@
-"""Open inputs, a model and the caller's wishes in, a written output and an exit code out: one run of `voc classify`."""
+"""Open inputs, a model and options in, a written output and an exit code out: one run of `voc classify`."""
 
 import hashlib
 from contextlib import ExitStack
@@ -25,7 +25,7 @@ from vocservice.turns import called
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller asks, by the names of the options."""
+    """The caller's options, by name."""
 
     output: str
     id_column: str | None
@@ -55,19 +55,19 @@ class Options:
 
     @property
     def deciding(self) -> dict[str, Any]:
-        """Those that decide the output; the model and the columns are found by others, and known for themselves."""
+        """The options that determine the output, except model and columns, which are recorded separately."""
         found = {name: getattr(self, name) for name in ("sheet", "limit", "excel", "delimiter", "explode")}
         return {"format": output_format(self.output).name, **found, **self._customers()}
 
     def _customers(self) -> dict[str, str]:
-        """The names of customers as one hash: the plan is kept, and names are not."""
+        """Hash of the customer names: the plan is stored, and must not contain names."""
         names = "\n".join(sorted(map(called, self.customer)))
         return {"customers": hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()} if names else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one run reads, who does the work, and what decides the output."""
+    """Inputs, engine and output plan of one run."""
 
     inputs: Inputs
     engine: Engine
@@ -77,19 +77,19 @@ class Job:
     lacks: tuple[str, ...] = ()
 
     def to_run(self) -> Run:
-        """The same without the caller's other wishes."""
+        """The same without other options."""
         options = self.options
         wanted = options.output, options.excel, options.explode, options.delimiter
         return Run(self.inputs, self.engine, self.label_sets, self.plan, *wanted, lacks=self.lacks)
 
 
 def run(job: Job) -> int:
-    """Write every result; Ctrl-C and a damaged input keep what was written so far.
+    """Write every result; on Ctrl-C or a damaged input, what was written so far is kept.
 
     Raises:
-        InputError: an input is damaged further on, or changed while it was read.
-        OutputError: the disk is full; where shards are kept it is said that the run can be gone on with.
-        ResumeError: the run that should go on was another one.
+        InputError: an input is damaged, or changed while it was read.
+        OutputError: the disk is full; the message says if the run can be resumed.
+        ResumeError: the run to resume had other inputs or options.
     """
     summary = Summary(job.plan.model.id, job.options.output)
     try:
@@ -126,17 +126,17 @@ def _write(job: Job, summary: Summary) -> None:
 
 
 def keeps_shards(output: str, plan: Plan) -> bool:
-    """Whether a run can be gone on with: it reads files and writes one."""
+    """Whether a run can be resumed: it reads files and writes one."""
     return output != STANDARD_STREAM and plan.is_resumable
 
 
 def _opened(job: Job) -> Shards:
-    """The shards of a run; a word on what an earlier one has left."""
+    """The shards of a run; reports those left by an earlier run."""
     shards = Shards.open(Path(job.options.output), job.plan, resume=job.options.resume)
     if job.options.resume:
         click.echo(f"resuming: {shards.resumed} records are done", err=True)
     elif shards.earlier:
-        click.echo(f"starting over: {shards.name} holds {shards.earlier} records of an unfinished run; --resume goes on with it", err=True)
+        click.echo(f"starting over: {shards.name} holds {shards.earlier} records of an unfinished run; --resume continues it", err=True)
     return shards
 
 
@@ -153,4 +153,4 @@ def _what_is_left(summary: Summary) -> str:
 
 def _how_to_go_on(job: Job) -> str:
     has_shards = keeps_shards(job.options.output, job.plan) and shards_of(Path(job.options.output)).exists()
-    return "; --resume goes on with it" if has_shards else ""
+    return "; --resume continues it" if has_shards else ""

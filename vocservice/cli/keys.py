@@ -75,7 +75,7 @@ def revoke(key_id: str, workspace: str | None) -> None:
 
 
 def _tell(made: "Key", token: str) -> None:
-    """The key alone on standard output, so that it can be piped into a vault."""
+    """Print only the key to standard output, so that it can be piped into a vault."""
     ends = f"expires {made.expires_at:%Y-%m-%d}" if made.expires_at else "never expires"
     click.echo(f"{made.id} {made.name}: {', '.join(made.scopes)}; {ends}. It is shown this once:", err=True)
     click.echo(token)

@@ -1,6 +1,6 @@
-"""Files, labelled by us or raw, in; each record's analysis object and what the sender told beside it out.
+"""Labelled or raw files in, the analysis object and context of each record out.
 
-Labelled records are taken as they are. Raw ones go through the analyser, which is loaded when the first of them comes.
+Labelled records are used as they are. Raw ones are analysed; the analyser is loaded for the first of them.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ from vocservice.tables.read_json import items_of as json_items
 from vocservice.tables.stream import check_magic, open_bytes
 
 Told = tuple[Mapping[str, Any], Origin, bytes]
-"""An analysis object, what the sender told beside it, and the vector of the text; blank where the record came labelled."""
+"""An analysis object, the sender's context, and the vector of the text; empty if the record was already labelled."""
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _STATUS = ("ok", "rejected")
@@ -32,7 +32,7 @@ _STATUS = ("ok", "rejected")
 
 @dataclass(frozen=True)
 class Columns:
-    """The reader's names of columns or JSON keys, null where they are found by themselves; `score_kind` where none is told."""
+    """Column names or JSON keys chosen by the user, None to find them automatically; `score_kind` if records name none."""
 
     id: str | None = None
     text: str | None = None
@@ -46,19 +46,19 @@ class Columns:
 
     @cached_property
     def wanted(self) -> dict[str, str]:
-        """Field of a record to the caller's name of it, but for id and text."""
+        """Field of a record to the caller's name for it, except id and text."""
         return {field: name for field, name in self.all_wanted.items() if field not in ("id", "text")}
 
     @cached_property
     def all_wanted(self) -> dict[str, str]:
-        """Field of a record to the caller's name of it."""
+        """Field of a record to the caller's name for it."""
         named = {"id": self.id, "text": self.text, "score": self.score, "created_at": self.date, "channel": self.channel}
         return {field: name for field, name in {**named, "subject": self.subject}.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One record: its analysis where it has one, else the record to analyse."""
+    """One record: its analysis if labelled, else the record to analyse."""
 
     origin: Origin
     analysis: Mapping[str, Any] | None = None
@@ -86,14 +86,14 @@ def _found(path: str, columns: Columns) -> Iterator[Item]:
 
 
 def told_of(items: Iterable[Item], load: Callable[[], Analyser]) -> Iterator[Told]:
-    """Every record's analysis object, in order."""
+    """Yield every record's analysis object, in order."""
     for is_raw, group in groupby(items, key=lambda item: item.record is not None):
         label = partial(_analysed, analyser=load()) if is_raw else partial(map, _as_it_is)
         yield from label(group)
 
 
 def origins_of(path: str, columns: Columns) -> dict[str, Origin]:
-    """What the records of a raw file told beside their texts, by id; of an id that comes twice, the last.
+    """Context of the records of a raw file, by id; of a repeated id, the last.
 
     Raises:
         InputError: the file or one of the named columns cannot be used.
@@ -126,14 +126,14 @@ def _cells(path: str, columns: Columns) -> Iterator[Item]:
         if missing:
             raise InputError(f"{shown_name(path)}: there is no column {missing[0]!r}")
         if is_exploded(keys):
-            raise InputError(f"{shown_name(path)}: has a row a label (--explode); give what voc classify writes without --explode")
+            raise InputError(f"{shown_name(path)}: has one row per label (--explode); use the output of voc classify without --explode")
         labelled = is_labelled(keys)
         for record in source:
             yield _labelled(record, columns) if labelled else Item(_origin(record, columns), record=record)
 
 
 def _open(path: str, columns: Columns) -> Source:
-    """A labelled table is read by its analysed text, any other by its own."""
+    """Labelled tables use the analysed text, others the raw text."""
     try:
         return read(path, id_column=columns.id, text_column=TEXT_COLUMN, mapping=columns.wanted, sheet=columns.sheet)
     except InputError:
@@ -179,7 +179,7 @@ def _item_of(found: Any, default_id: str, columns: Columns) -> Item:
 
 
 def _renamed(found: dict[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
-    """The object with the caller's own keys, or those of its metadata, under the contract's names."""
+    """Rename the caller's keys, top-level or in metadata, to those of the contract."""
     if not wanted:
         return found
     metadata = found.get("metadata")

@@ -1,4 +1,4 @@
-"""What a command found in, a line each or one JSON object on standard output out."""
+"""Results of a command in, one line each or one JSON object on standard output out."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,6 @@ import click
 
 
 def print_all(name: str, rows: Iterable[Mapping[str, Any]], lines: Iterable[str], *, as_json: bool) -> None:
-    """All that was found: under a name as JSON, or as lines for people."""
+    """Print all results: under a name as JSON, or as lines for people."""
     for line in (json.dumps({name: list(rows)}),) if as_json else lines:
         click.echo(line)

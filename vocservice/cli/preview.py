@@ -1,4 +1,4 @@
-"""Open inputs and an analyser in, what a run would do out: columns, encoding, languages and time; nothing is written."""
+"""Open inputs and an analyser in, a preview of the run out: columns, encoding, languages and time; nothing is written."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def preview(inputs: Inputs, analyser: Analyser, *, as_json: bool) -> None:
     """Analyse the first records and print what was found."""
     records = iter(inputs)
     sample = list(islice(records, SAMPLE))
-    analyser.analyse(WARM_UP)  # what only a first text waits for is no part of the time of each
+    analyser.analyse(WARM_UP)  # warm-up is not part of the time per record
     started = time.perf_counter()
     results = list(analyser.stream(sample))
     each = (time.perf_counter() - started) / max(len(results), 1)
@@ -58,14 +58,14 @@ def _described(facts: Facts) -> dict[str, Any]:
 
 
 def _languages(results: list[Result]) -> Counter[str]:
-    """Of the sample; a record rejected for its language counts as `other`."""
+    """Languages of the sample; a record rejected for its language counts as `other`."""
     found = Counter(result.language for result in results if isinstance(result, Analysis))
     other = sum(isinstance(result, Rejected) and result.code == "unsupported_language" for result in results)
     return found + Counter({"other": other})
 
 
 def _estimated_total(inputs: Inputs, seen: int, rest: Iterator[object]) -> int | None:
-    """All records, counted for a moment and then estimated by the bytes that are left; null for a pipe."""
+    """Number of records: counted briefly, then estimated from the remaining bytes; None for a pipe."""
     if inputs.total_bytes is None:
         return None
     until = time.perf_counter() + COUNTING_SECONDS
@@ -96,7 +96,7 @@ def _input_lines(described: dict[str, Any]) -> Iterator[str]:
             f"{field} from {name!r}" for field, name in described["fields"].items()
         )
     if described["columns"] and "id" not in described["fields"]:
-        yield "  no column of ids found: records are numbered by their place (row-1); --id-column names one"
+        yield "  no id column found: records are numbered by row (row-1); name one with --id-column"
     if described["header_rows"] > 1:
         kind = "" if described["header_kind"] == "plain" else f" ({described['header_kind']})"
         yield f"  the first {described['header_rows']} rows are the header{kind}, no records"

@@ -20,7 +20,7 @@ MAX_COUNTED_BYTES = 32 * 1024 * 1024
 
 
 class Shows(Protocol):
-    """Something that shows how many records are done."""
+    """Shows the number of finished records."""
 
     def show(self, records: int) -> None: ...
 
@@ -33,7 +33,7 @@ class Nothing:
 
 
 class Lines:
-    """Writes a plain line now and then."""
+    """Writes a plain line every few seconds."""
 
     def __init__(self, meter: "Meter"):
         self._meter, self._last = meter, time.monotonic()
@@ -60,7 +60,7 @@ class Bar:
 
 
 class Meter:
-    """How far a run is: by records where their number is known, else by the bytes read."""
+    """Progress of a run: by records if their number is known, else by bytes read."""
 
     def __init__(self, inputs: Inputs, *, total: int | None = None):
         self._inputs, self._total, self._started = inputs, total, time.monotonic()
@@ -81,7 +81,7 @@ class Meter:
         return f"{records} records, {records / max(time.monotonic() - self._started, 1e-9):.1f}/s"
 
     def line(self, records: int) -> str:
-        """The same with the share and the time left, as far as they are known: an input that is read to its end says neither."""
+        """The same with share and time left, if known; omitted once the input has been read to its end."""
         share = self.share(records)
         if not share or share >= 1:
             return self.done(records)
@@ -91,7 +91,7 @@ class Meter:
 
 @contextmanager
 def open_progress(inputs: Inputs, *, is_wanted: bool) -> Iterator[Shows]:
-    """The progress that fits the terminal."""
+    """Choose the progress display for the terminal."""
     if not is_wanted:
         yield Nothing()
     elif not _is_terminal():
@@ -107,7 +107,7 @@ def _is_terminal() -> bool:
 
 
 def _bar(*, has_end: bool) -> Progress:
-    """Share and time left only where the end is known. Rich leaves out colours by itself where NO_COLOR is set."""
+    """Show share and time left only if the end is known. Rich respects NO_COLOR by itself."""
     done = TextColumn("{task.fields[done]}")
     known: tuple[ProgressColumn, ...] = (TextColumn("{task.percentage:>3.0f}%"), done, TimeElapsedColumn(), TimeRemainingColumn())
     columns = (BarColumn(), *(known if has_end else (done, TimeElapsedColumn())))
@@ -115,10 +115,10 @@ def _bar(*, has_end: bool) -> Progress:
 
 
 def _count(inputs: Inputs) -> int | None:
-    """Reading a small file once more is nothing beside its analysis, and gives a time left that holds."""
+    """Reading a small file twice costs little compared with its analysis, and gives a reliable time left."""
     size = inputs.total_bytes
     if size is None or size > MAX_COUNTED_BYTES:
         return inputs.selection.limit
-    with suppress(InputError), inputs.again() as counted:  # damage further on is told when it is reached
+    with suppress(InputError), inputs.again() as counted:  # later damage is reported when it is reached
         return sum(1 for _ in counted)
     return None

@@ -1,4 +1,4 @@
-"""The version of a bundle in, that bundle serving out: `voc promote`, with a preview of what would move, and `voc rollback`."""
+"""The version of a bundle in, that bundle in service out: `voc promote`, with a preview of changes, and `voc rollback`."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ def _promote(settings: Settings, version: str, candidate: Analyser, *, action: s
         promotions.promote(connection, name, model=candidate.model, actor=ACTOR, action=action, instead_of=before)
     store.database.close()
     told: dict[str, Any] = {"serving": name, "model": candidate.model, "taxonomy": candidate.taxonomy.id}
-    click.echo(json.dumps(told) if as_json else f"{name} serves; workers take it up with their next chunk and go through the history")
+    click.echo(json.dumps(told) if as_json else f"{name} is in service; workers switch with their next chunk and analyse the history again")
 
 
 def _preview(settings: Settings, candidate: Analyser, size: int) -> "Preview":
@@ -74,7 +74,7 @@ def _preview(settings: Settings, candidate: Analyser, size: int) -> "Preview":
 
 
 def _table(found: "Preview", model: str) -> str:
-    """Labels by how much they move."""
+    """Labels, most changed first."""
     compared = found.records - found.rejected
     share = f"{found.unchanged / compared:.1%}" if compared else "none"
     head = f"{model}: {compared} records compared, {share} unchanged, {found.rejected} rejected"

@@ -1,4 +1,4 @@
-"""Customers' words, labelled or not, in; one page of figures out, and the same as JSON or a workbook: `voc report IN... -o OUT`."""
+"""Feedback, labelled or not, in; a report as a page, JSON or a workbook out: `voc report IN... -o OUT`."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ _DAY = click.DateTime(("%Y-%m-%d",))
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One file to write, or `-` for standard output, and what writes it."""
+    """One output file, or `-` for standard output, and its writer."""
 
     path: str
     write: Callable[[Report, Path], object]
@@ -109,10 +109,10 @@ def report(
 
 
 def _outputs(output: str | None, json_file: str | None, xlsx_file: str | None, *, is_alone: bool = True) -> Iterator[Output]:
-    """The files asked for.
+    """Check the requested outputs.
 
     Raises:
-        click.UsageError: none is, a suffix does not fit, two are the same, or a workbook should go to standard output.
+        click.UsageError: there is none, a suffix is wrong, two are the same, or a workbook would go to standard output.
     """
     named: dict[str, tuple[str | None, tuple[str, ...], Callable[[Report, Path], object]]] = {
         "-o": (output, PAGES, _write_pdf if Path(output or "").suffix.lower() == PDF else _write_page),
@@ -122,7 +122,7 @@ def _outputs(output: str | None, json_file: str | None, xlsx_file: str | None, *
     given = {option: found for option, found in named.items() if found[0] is not None}
     paths = [os.path.abspath(path) if path != STANDARD_STREAM else path for path, _, _ in given.values() if path]
     if (not given and is_alone) or len(set(paths)) < len(paths):
-        raise click.UsageError("give -o, --json, --xlsx or --charts, each another file")
+        raise click.UsageError("give -o, --json, --xlsx or --charts, each with a different file")
     for option, (path, suffixes, write) in given.items():
         is_stream = path == STANDARD_STREAM and option != "--xlsx"
         if not is_stream and Path(path or "").suffix.lower() not in suffixes:
@@ -154,7 +154,7 @@ def parse_where(text: str) -> Where:
     """`COLUMN=VALUE`.
 
     Raises:
-        click.BadParameter: it is not that.
+        click.BadParameter: it has another form.
     """
     column, sign, value = text.partition("=")
     if not (column.strip() and sign and value.strip()):
@@ -177,7 +177,7 @@ def _made(inputs: Sequence[str], options: dict[str, Any], wish: Wish) -> Report:
 
 
 def _anchors(paths: Sequence[str], columns: Columns, taxonomy: Taxonomy) -> tuple[Row, ...]:
-    """The labelled records of the anchor files; a file that also holds others is refused.
+    """Read the labelled records of the anchor files; a file with unlabelled records is refused.
 
     Raises:
         InputError: a file cannot be used, holds no labelled record, or holds records without labels.
@@ -187,14 +187,14 @@ def _anchors(paths: Sequence[str], columns: Columns, taxonomy: Taxonomy) -> tupl
         items = list(items_of(path, replace(columns, segments=())))
         found = read_rows((item.analysis, item.origin) for item in items)
         if not found.rows or any(item.record is not None for item in items):
-            raise InputError(f"{shown_name(path)}: holds no labelled record, or others too; label the anchor texts with `voc classify`")
+            raise InputError(f"{shown_name(path)}: not all records are labelled; label the anchor texts with `voc classify`")
         rows += found.rows
     _check_taxonomy({row.taxonomy for row in rows}, taxonomy)
     return tuple(rows)
 
 
 def _joined(told: Iterable[Told], origin: str | None, columns: Columns) -> Iterable[Told]:
-    """The records with what the raw file tells of their ids; a record whose id is not there keeps what it brought."""
+    """Records with the context of the raw file, by id; a record not in it keeps its own."""
     if origin is None:
         return told
     origins = origins_of(origin, columns)
@@ -266,10 +266,10 @@ def _write_pdf(made: Report, path: Path) -> None:
 
 
 def _folder(name: str | None) -> Path | None:
-    """The folder of the charts, made before any work where it is not there.
+    """Create the folder of the charts before any work.
 
     Raises:
-        OutputError: it cannot be.
+        OutputError: it cannot be created.
     """
     if name is None:
         return None
@@ -281,7 +281,7 @@ def _folder(name: str | None) -> Path | None:
 
 
 def _write_charts(made: Report, folder: Path) -> None:
-    """Each chart as a picture.
+    """Write each chart as a picture.
 
     Raises:
         OutputError: it cannot be written, or the browser failed.
@@ -299,7 +299,7 @@ def _write_json(made: Report, path: Path) -> None:
 
 
 def _told(made: Report, written: Sequence[str]) -> int:
-    """The summary, and the exit code."""
+    """Print the summary and return the exit code."""
     skipped = made.headlines.skipped
     names = ", ".join(map(shown_name, written)) or "standard output"
     click.echo(f"{made.headlines.records} records reported in {names}", err=True)

@@ -1,4 +1,4 @@
-"""Rules in, what they are and would have held for out: `voc rules list`, `add`, `test`, `enable` and `disable`."""
+"""Rules in, their listings and test results out: `voc rules list`, `add`, `test`, `enable` and `disable`."""
 
 import json
 from pathlib import Path
@@ -112,7 +112,7 @@ def _switch(rule_id: str, workspace: str | None, *, is_enabled: bool) -> None:
 
 
 def _read(connection: Any, workspace_id: str, rule: str, taxonomy: "Taxonomy") -> "Node":
-    """The tree of a rule, or of one that is kept."""
+    """Parse a rule, or load a stored one."""
     from vocservice.rules.names import read_rule
     from vocservice.store.review import rules as kept
 
@@ -121,7 +121,7 @@ def _read(connection: Any, workspace_id: str, rule: str, taxonomy: "Taxonomy") -
 
 
 def _taxonomy(settings: Settings) -> "Taxonomy":
-    """The taxonomy that the service labels in."""
+    """The taxonomy of the service."""
     from vocservice.taxonomy import load_taxonomy
 
     return load_taxonomy(Path(settings.taxonomy) if settings.taxonomy else None)

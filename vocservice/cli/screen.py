@@ -1,4 +1,4 @@
-"""Styled text and tables in, what fits the terminal on standard output out."""
+"""Styled text and tables in, output that fits the terminal out."""
 
 from rich.console import Console
 
@@ -6,11 +6,11 @@ from vocservice.cli.failures import ReaderGoneError
 
 
 class Screen(Console):
-    """A rich console without guesses at highlights; colours only on a terminal, and none where NO_COLOR is set."""
+    """A rich console without automatic highlighting; colours only on a terminal, and none if NO_COLOR is set."""
 
     def __init__(self) -> None:
         super().__init__(highlight=False)
 
     def on_broken_pipe(self) -> None:
-        """Rich itself would end the program with 1."""
+        """Rich itself would exit with 1."""
         raise ReaderGoneError

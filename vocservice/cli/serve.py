@@ -32,7 +32,7 @@ def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_wor
 
 
 def _default_workers(settings: Settings) -> int:
-    """One where there is a store to work on."""
+    """One worker if there is a store."""
     from vocservice.store.opened import is_initialised
 
     return int(is_initialised(settings.store))

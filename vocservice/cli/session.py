@@ -16,5 +16,5 @@ def configured() -> Settings:
 
 
 def analyser_for(settings: Settings, *, bundle: str | None, taxonomy: str | None = None) -> Analyser:
-    """The analyser that a command asks for."""
+    """Load the analyser for a command."""
     return api.load(bundle, taxonomy=taxonomy, settings=settings)

@@ -89,7 +89,7 @@ def change_url(name: str, renew: bool, overlap: float, end: bool, workspace: str
         found = _named(here, name)
         if end:
             sources.end_old_urls(here.connection, found, actor=ACTOR)
-            said = "only the newest URL is taken"
+            said = "only the newest URL is accepted"
         else:
             token = sources.renew_url(here.connection, found, overlap=timedelta(hours=overlap), actor=ACTOR)
             said = f"the old URL still works for {overlap:g} hours\n{_url(here, token)}"
@@ -135,7 +135,7 @@ def disable(name: str, enable: bool, workspace: str | None) -> None:
 
 
 def _url(here: Held, token: str) -> str:
-    """The address of a token; says where the settings do not tell how senders reach this service."""
+    """The URL of a token; warns if `http.public_url` is not set."""
     base = here.settings.http.public_url.rstrip("/")
     if not base:
         click.echo(f"http.public_url is not set: senders need the address of this service in place of {LOCAL}", err=True)

@@ -1,4 +1,4 @@
-"""Results of a run in, its summary on standard error (or as JSON) out: counts, time, rate, model; never a text."""
+"""Results of a run in, its summary on standard error (or as JSON) out: counts, time, rate, model; no texts."""
 
 import json
 import time
@@ -13,13 +13,13 @@ from vocservice.tables.formats import STANDARD_STREAM, shown_name
 
 
 def numbered(count: int, noun: str) -> str:
-    """So many of something, in words: `1 record`, `2 records`."""
+    """A count with its noun: `1 record`, `2 records`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @dataclass
 class Summary:
-    """Counts of a run; the clock starts when it is made."""
+    """Counts of a run; timing starts on creation."""
 
     model: str
     output: str
@@ -39,11 +39,11 @@ class Summary:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.perf_counter() - self.started
 
     def counts(self) -> dict[str, Any]:
-        """Records in all, and those rejected by their code."""
+        """Total and rejected records, by code."""
         return {
             "records": self.records,
             "ok": self.records - self.rejected,
@@ -63,7 +63,7 @@ class Summary:
         }
 
     def print(self, *, as_json: bool) -> None:
-        """Give it to the caller; standard output stays free for records when they go there."""
+        """Print the summary; to standard error if records go to standard output."""
         found = self.to_dict()
         if as_json:
             click.echo(json.dumps(found), err=self.output == STANDARD_STREAM)

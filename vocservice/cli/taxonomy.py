@@ -1,4 +1,4 @@
-"""A taxonomy file in, its labels as a table or JSON out, or the verdict whether it can be used: `voc taxonomy`."""
+"""A taxonomy file in, its labels as a table or JSON, or the result of its check, out: `voc taxonomy`."""
 
 from pathlib import Path
 

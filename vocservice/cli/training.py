@@ -1,4 +1,4 @@
-"""Arguments of `voc train` and `voc evaluate` in, the same given to `python -m training` out: the one bridge to training."""
+"""Arguments of `voc train` and `voc evaluate` in, a call of `python -m training` out: the only link to training."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,7 +29,7 @@ def forward(command: str, arguments: Sequence[str]) -> int:
     """Call the training package.
 
     Raises:
-        ConfigError: it, or a library that only training needs, is not installed.
+        ConfigError: the training package, or a library that only training needs, is not installed.
     """
     try:
         main = import_module("training.__main__").main

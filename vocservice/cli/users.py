@@ -1,4 +1,4 @@
-"""An e-mail address and a password in, somebody who can sign in out: `voc user add`, `list`, `password`, `disable`, `enable`."""
+"""E-mail addresses and passwords in, users out: `voc user add`, `list`, `password`, `disable`, `enable`."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -88,14 +88,14 @@ def _set_active(email: str, workspace: str | None, is_active: bool) -> None:
 
 
 def _found(here: Held, email: str) -> "User":
-    """The user of an address, in this workspace."""
+    """Find the user with an address, in this workspace."""
     from vocservice.store.accounts import users
 
     return users.get(here.connection, here.workspace_id, users.by_email(here.connection, email).id)
 
 
 def _asked() -> str:
-    """A password, twice on a terminal.
+    """Read a password; on a terminal, twice.
 
     Raises:
         InputError: standard input is empty.

@@ -1,4 +1,4 @@
-"""Nothing in, the versions of the program, its current model and taxonomy out: `voc version`."""
+"""Print the versions of program, current model and taxonomy: `voc version`."""
 
 import json
 import platform
@@ -20,7 +20,7 @@ def version(as_json: bool) -> None:
 
 
 def _model() -> str | None:
-    """What models/current names, without opening it."""
+    """The version named in models/current, without opening the bundle."""
     try:
         return models_path("current").read_text(encoding="utf-8").strip()
     except (OSError, VocError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""A sender's name in, its signed sample sent to a URL or read here out: `voc webhook send`, to try a source without its sender."""
+"""The name of a sender in, its signed sample sent or checked out: `voc webhook send`, to try a source without its sender."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ _SHOWN = 2000
 
 
 class _Stay(HTTPRedirectHandler):
-    """Follows no redirect: a signed delivery is for the one who was named."""
+    """Follows no redirects: a signed delivery is for the named host only."""
 
     def redirect_request(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str) -> Request | None:
         return None
@@ -39,7 +39,7 @@ def webhook() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Setup:
-    """Whose sample it is, its secrets, the newest first, and the options it is read with."""
+    """Adapter of the sample, its secrets, newest first, and its options."""
 
     adapter: Adapter
     secrets: tuple[str, ...]
@@ -71,7 +71,7 @@ def send(url: str | None, adapter: str | None, source: str | None, secret: str, 
 
 
 def _tried(setup: _Setup, number: int) -> int:
-    """As the test button of the page does; nothing is sent or stored."""
+    """As the test button on the page; nothing is sent or stored."""
     secrets = setup.secrets or tuple(filter(None, [made_up(setup.adapter)]))
     try:
         events = tried(setup.adapter, secrets, setup.options, url=HERE, number=number)
@@ -84,17 +84,17 @@ def _tried(setup: _Setup, number: int) -> int:
 
 
 def post(url: str, name: str, secret: str, *, options: Mapping[str, Any] | None = None, number: int = 1) -> tuple[int, str]:
-    """Send a sample of an adapter, as a source with this secret and these options takes it; returns the status and the start of the answer.
+    """Send a sample built for a source's secret and options; return the status and the start of the answer.
 
     Raises:
         ConfigError: there is no such adapter.
-        InputError: the URL is none of HTTP, or nobody answers there.
+        InputError: the URL is not HTTP, or nothing answers there.
     """
     sender = adapter_of(name)
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise InputError("the URL must begin with http:// or https://")
     if sender.needs_secret and not secret:
-        raise InputError(f"{sender.label} signs what it sends: give --secret or --source")
+        raise InputError(f"{sender.label} signs its deliveries: give --secret or --source")
     sample = sender.sample_for(options or {}, [secret] if secret else [], number)
     headers = sender.sign(sample.body, secret, now=datetime.now(UTC), delivery_id=f"msg_{uuid4().hex}", url=url) if secret else {}
     request = Request(url, sample.body, {**headers, "Content-Type": sample.content_type}, method="POST")  # noqa: S310
@@ -108,20 +108,20 @@ def post(url: str, name: str, secret: str, *, options: Mapping[str, Any] | None 
 
 
 def _plain(name: str) -> _Setup:
-    """An adapter as it is without a source."""
+    """An adapter without a source."""
     found = adapter_of(name)
     return _Setup(found, (), found.check_options({}))
 
 
 def _of(name: str, workspace: str | None) -> _Setup:
-    """A source with its secrets; where there is none of this name, the adapter of it."""
+    """A source with its secrets; if none has this name, the adapter of this name."""
     from vocservice.store.received import sources
 
     try:
         with held(workspace) as here:
             found = sources.by_name(here.connection, here.workspace_id, name)
             opened = tuple(sources.open_secrets(here.vault, found))
-    except (InputError, StoreError):  # no such source, or no store
+    except (InputError, StoreError):  # there is no such source, or no store
         if name not in ADAPTERS:
             raise
         return _plain(name)

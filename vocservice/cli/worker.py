@@ -1,4 +1,4 @@
-"""What is queued in, the work done out: `voc worker`, until it is stopped."""
+"""Queued jobs in, finished work out: `voc worker`, until it is stopped."""
 
 import click
 

@@ -2,4 +2,4 @@
 
 import os
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read as onnxruntime is imported, which by default reports runs to its maker
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime reads this on import; by default it sends telemetry

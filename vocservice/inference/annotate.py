@@ -1,6 +1,6 @@
 """Segment scores in, labels out: probabilities, thresholds, abstention and evidence, one label set at a time.
 
-Knows nothing of which sets there are; `pipeline` gives the sets their place in the Analysis.
+Does not know which sets exist; `pipeline` puts the results into the Analysis.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from vocservice.inference.layout import Block
 Floats = NDArray[np.float32]
 Distances = list[list[float]]
 
-MOST_EVIDENCE = 2  # segments that are shown for a label, however many say it
+MOST_EVIDENCE = 2  # most evidence segments shown for a label
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A label that holds: its probability, its polarity if the set has any, and the rows of its evidence segments."""
+    """A label that was given: its probability, its polarity if the set has polarities, and the rows of its evidence segments."""
 
     key: str
     probability: float
@@ -32,9 +32,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class MultiResult:
-    """One verbatim's labels of a multi set, most probable first, and those withheld.
+    """One verbatim's labels of a multi-label set, most probable first, and the withheld ones.
 
-    `below`: of each segment and label how far its raw score is below that of the best segment; blank where that is not known.
+    `below`: (segments, labels) how far each raw score is below that of the best segment; empty if not known.
     """
 
     given: tuple[Given, ...]
@@ -43,13 +43,13 @@ class MultiResult:
     below: Distances = field(default_factory=list, repr=False, compare=False)
 
     def best_rows(self, key: str) -> tuple[int, ...]:
-        """The segment that says a label most, whether it was given or not; none where that is not known."""
+        """Row of the segment with the highest score for a label, given or not; empty if not known."""
         return evidence_rows(self.below, list(self.probabilities).index(key), 0.0)[:1]
 
 
 @dataclass(frozen=True, slots=True)
 class SingleResult:
-    """One verbatim's label of a single set; None when it abstains. `leaning` is the label it would have given."""
+    """One verbatim's label of a single-label set; None if withheld. `leaning` is the label it would have given."""
 
     given: Given | None
     leaning: str
@@ -69,11 +69,11 @@ SetResult = MultiResult | SingleResult | OrdinalResult
 
 
 def annotate(scores: Floats, groups: Groups, blocks: Sequence[Block], calibration: Calibration) -> dict[str, list[SetResult]]:
-    """For every block, one result a group.
+    """Return one result per group for every block.
 
     Args:
         scores: (segments, columns) raw scores of the packed segments.
-        groups: which segment belongs to which verbatim.
+        groups: assigns the segments to verbatims.
     """
     return {block.label_set.name: _annotate_set(scores, groups, block, calibration) for block in blocks}
 
@@ -152,7 +152,7 @@ def _single(scores: Floats, groups: Groups, block: Block, fitted: SingleCalibrat
 
 
 def ordinal_results(scores: Floats, groups: Groups, block: Block, fitted: OrdinalCalibration) -> list[OrdinalResult]:
-    """One level a group; also used on turns, with turns as groups."""
+    """One level per group; also used for turns, with turns as groups."""
     probabilities = fitted.scaling.probabilities(pool_ordinal(scores, groups, block))
     expected = expected_index(probabilities)
     keys = block.label_set.keys
@@ -164,7 +164,7 @@ def ordinal_results(scores: Floats, groups: Groups, block: Block, fitted: Ordina
 
 
 def below_best(scores: Floats, groups: Groups) -> list[Distances]:
-    """For each group, of each segment and label how far its raw score is below that of the group's best segment."""
+    """Per group: how far each segment's raw score of each label is below that of the group's best segment."""
     bounds = [*groups.starts.tolist(), len(scores)]
     best = np.maximum.reduceat(scores, groups.starts, axis=0)
     below = (np.repeat(best, np.diff(bounds), axis=0) - scores).tolist()
@@ -172,6 +172,6 @@ def below_best(scores: Floats, groups: Groups) -> list[Distances]:
 
 
 def evidence_rows(below: Distances, label: int, cut: float) -> tuple[int, ...]:
-    """The segments that are evidence of a label, in text order: the best ones, none of them further below the best than `cut`."""
+    """Evidence segments of a label in text order: the best ones, none further than `cut` below the best."""
     near = sorted((labels[label], at) for at, labels in enumerate(below) if labels[label] <= cut)
     return tuple(sorted(at for _, at in near[:MOST_EVIDENCE]))

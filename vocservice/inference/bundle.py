@@ -1,4 +1,4 @@
-"""A bundle folder in, a checked Bundle out: every file against its hash, the taxonomy against its version.
+"""A bundle folder in, a checked Bundle out: verifies the hash of every file and the version of the taxonomy.
 
 Layout of `models/<version>/`: manifest.json, encoder.onnx, tokenizer.json, heads.safetensors, calibration.json,
 taxonomy.json, metrics.json, CARD.md. Nothing is executed on loading and nothing is pickled.
@@ -36,7 +36,7 @@ _REQUIRED = (ENCODER, TOKENIZER, HEADS, CALIBRATION, TAXONOMY)
 
 
 class Manifest(BaseModel):
-    """What a bundle says of itself. `files`: name -> SHA-256. `data`: corpus file -> SHA-256 of what it was trained on."""
+    """Manifest of a bundle. `files`: name -> SHA-256. `data`: corpus file -> SHA-256 of what it was trained on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +55,7 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A loaded bundle; `encoder` is the path of the ONNX file, opened by whoever runs it."""
+    """A loaded bundle; `encoder` is the path of the ONNX file, which is opened by `Encoder`."""
 
     manifest: Manifest
     taxonomy: Taxonomy
@@ -68,7 +68,7 @@ class Bundle:
 
     @property
     def id(self) -> str:
-        """The version, as written into every analysis."""
+        """The version, as stored in every analysis."""
         return self.manifest.version
 
 
@@ -76,7 +76,7 @@ def default_bundle() -> Path:
     """The folder named in `models/current`.
 
     Raises:
-        BundleError: no bundle is current.
+        BundleError: there is no current bundle.
     """
     pointer = models_path("current")
     try:
@@ -86,12 +86,12 @@ def default_bundle() -> Path:
 
 
 def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None, allows_others: bool = False) -> Bundle:
-    """Read and check a bundle.
+    """Load and check a bundle.
 
     Args:
         folder: the bundle.
-        taxonomy: when given, the taxonomy the service runs with; a bundle of another name, version or set of labels is refused.
-        allows_others: a bundle of a taxonomy of another name is not.
+        taxonomy: the taxonomy of the service, if given; a bundle of another name, version or set of labels is refused.
+        allows_others: accept a bundle whose taxonomy has another name.
 
     Raises:
         BundleError: a file is missing or damaged, the format is unknown, or the taxonomy differs.
@@ -108,7 +108,7 @@ def load_bundle(folder: Path, *, taxonomy: Taxonomy | None = None, allows_others
         _check_taxonomy(manifest, own, taxonomy)
     try:
         bundle = _read(folder, manifest, own)
-    except Exception as error:  # the tokenizer and the weights have errors of their own
+    except Exception as error:  # tokenizer and weights raise their own error types
         raise BundleError(f"bundle {manifest.version} cannot be read: {type(error).__name__}", remedy=BundleError.RENEW) from None
     _check_sizes(bundle)
     return bundle
@@ -138,7 +138,7 @@ def _read(folder: Path, manifest: Manifest, taxonomy: Taxonomy) -> Bundle:
 
 
 def _check_sizes(bundle: Bundle) -> None:
-    """Whatever is fitted has a number for each label, so that a request never finds one missing."""
+    """Check that everything fitted has a number for each label, so that no request finds one missing."""
     width = bundle.layout.width
     if bundle.head.weight.shape != (3 * bundle.manifest.width, width) or bundle.head.bias.shape != (width,):
         raise BundleError(f"bundle {bundle.id}: the heads do not fit its taxonomy", remedy=BundleError.RENEW)
@@ -153,7 +153,7 @@ def file_digest(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What a bundle says of itself.
+    """Read the manifest of a bundle.
 
     Raises:
         BundleError: it is missing, damaged or of another format.
@@ -188,7 +188,7 @@ def _check(path: Path, digest: str) -> None:
 
 
 def _fits(calibration: Calibration, label_set: LabelSet) -> bool:
-    """Whether a label set has its calibration, with a number for each label."""
+    """Whether a label set is calibrated, with a number for each label."""
     name, count = label_set.name, len(label_set.labels)
     match label_set.kind:
         case "multi":
@@ -203,7 +203,7 @@ def _fits(calibration: Calibration, label_set: LabelSet) -> bool:
 
 
 def bundle_versions() -> list[str]:
-    """Versions that lie under `models/`."""
+    """Versions under `models/`."""
     try:
         return sorted(path.parent.name for path in models_path().glob(f"*/{MANIFEST}"))
     except (OSError, VocError):

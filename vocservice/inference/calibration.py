@@ -1,6 +1,6 @@
-"""Raw scores in, probabilities out, and the thresholds that turn them into labels; all fitted, all in the bundle.
+"""Raw scores in, probabilities out; also the thresholds that turn probabilities into labels. All are fitted and stored in the bundle.
 
-Multi-label scores pass a logistic curve of their own (Platt 1999); single, ordinal and polarity scores a shared
+Multi-label scores use one logistic curve per label (Platt 1999); single, ordinal and polarity scores use a shared
 temperature with a bias per class (vector scaling: Guo et al. 2017).
 """
 
@@ -31,10 +31,10 @@ class Scaling(_Frozen):
 
 
 class MultiCalibration(_Frozen):
-    """A multi-label set: logistic curve, threshold and evidence cut per label; the scaling of its polarities.
+    """Multi-label set: logistic curve, threshold and evidence cut per label; scaling of its polarities.
 
-    `thresholds`: a label is given at or above its own. `withhold`: between this share of the threshold and the
-    threshold it is withheld. `evidence`: a segment may be evidence when its raw score is within this of the best one.
+    `thresholds`: a label is given at or above its threshold. `withhold`: below that but at or above this share of it, it is
+    withheld. `evidence`: a segment may be evidence if its raw score is within this distance of the best one.
     """
 
     slope: tuple[float, ...]
@@ -50,7 +50,7 @@ class MultiCalibration(_Frozen):
 
 
 class SingleCalibration(_Frozen):
-    """A single set: its scaling, weights of classes in the choice (all 1 since voc-1.3.0), and the floor below which it abstains."""
+    """Single-label set: scaling, class weights for the choice (all 1 since voc-1.3.0), and the floor below which it abstains."""
 
     scaling: Scaling
     favour: tuple[float, ...]
@@ -58,12 +58,12 @@ class SingleCalibration(_Frozen):
     evidence: float
 
     def choose(self, probabilities: Floats) -> NDArray[np.int64]:
-        """Index of the chosen class: the highest probability after the fitted favour."""
+        """Index of the chosen class: the highest probability after weighting."""
         return np.asarray(np.argmax(probabilities * np.asarray(self.favour, np.float32), axis=-1), dtype=np.int64)
 
 
 class OrdinalCalibration(_Frozen):
-    """An ordinal set: its scaling and the cuts of the expected level that separate neighbouring levels."""
+    """Ordinal set: scaling, and the cuts of the expected level that separate neighbouring levels."""
 
     scaling: Scaling
     cuts: tuple[float, ...]
@@ -74,7 +74,7 @@ class OrdinalCalibration(_Frozen):
 
 
 class Calibration(_Frozen):
-    """Everything fitted after the weights, by label set name."""
+    """Everything fitted after the weights, by name of the label set."""
 
     multi: dict[str, MultiCalibration] = {}
     single: dict[str, SingleCalibration] = {}
@@ -82,10 +82,10 @@ class Calibration(_Frozen):
 
 
 def expected_index(probabilities: Floats) -> Floats:
-    """Mean index under the probabilities, (..., levels) -> (...)."""
+    """Expected index under the probabilities, (..., levels) -> (...)."""
     return np.asarray(probabilities @ np.arange(probabilities.shape[-1], dtype=np.float32), dtype=np.float32)
 
 
 def neutral_scaling(classes: Sequence[object]) -> Scaling:
-    """A scaling that changes nothing."""
+    """The identity scaling."""
     return Scaling(bias=(0.0,) * len(classes))

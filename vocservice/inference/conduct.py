@@ -1,4 +1,4 @@
-"""What agents said in, how they handled the customer out: facts of each turn, told by well-known words, without a probability."""
+"""Turns in, how agents handled the customer out: facts of each turn, found by keywords, without a probability."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,19 +22,19 @@ _TOLD: Mapping[Conduct, re.Pattern[str]] = {
     ),
 }
 _WORD = re.compile(r"[^\W\d_]{4,}")
-_ALIKE, _LEAST_WORDS = 0.5, 3  # the share of words of two turns that say the same, and how many words can tell it
-_BEFORE = 10  # so many turns of an agent's back, what is said again is looked for
+_ALIKE, _LEAST_WORDS = 0.5, 3  # least share of common words of a repetition, and least number of words to tell
+_BEFORE = 10  # how many of the agent's earlier turns are searched for a repetition
 _LEAST_OPENING = 3
 
 
 def conduct_of(turns: Sequence[Turn]) -> list[tuple[Conduct, ...] | None]:
-    """Of each turn what an agent, bot or supervisor does in it; None of the others' turns."""
+    """Return for each turn what an agent, bot or supervisor does in it; None for turns of others."""
     again = frozenset(repeats(turns))
     return [_conduct(turn.text, is_again=at in again) if turn.speaker in ANSWERING else None for at, turn in enumerate(turns)]
 
 
 def repeats(turns: Sequence[Turn]) -> Iterator[int]:
-    """The turns in which an agent says again what one said before: they begin alike, or share half of their longer words."""
+    """Turns in which an agent repeats an earlier one: same beginning, or half of the longer words in common."""
     openings, before = set[str](), list[frozenset[str]]()
     for at, turn in enumerate(turns):
         if turn.speaker in ANSWERING:
@@ -46,18 +46,18 @@ def repeats(turns: Sequence[Turn]) -> Iterator[int]:
 
 
 def alike(texts: Sequence[str]) -> float:
-    """How much of its words (Jaccard) a text shares at most with one of those shortly before it; none where there is one alone."""
+    """Highest Jaccard similarity of any text with one of the ten before it; 0 for a single text."""
     words = [words_of(text) for text in texts]
     return max((_shared(mine, other) for at, mine in enumerate(words) for other in words[max(0, at - _BEFORE) : at]), default=0.0)
 
 
 def opening(text: str) -> str:
-    """What a text begins with, after its first word, which may be a name."""
+    """The beginning of a text without its first word, which may be a name."""
     return " ".join(text.lower().split()[1:7])
 
 
 def words_of(text: str) -> frozenset[str]:
-    """Its longer words."""
+    """The longer words of a text."""
     return frozenset(_WORD.findall(text.lower()))
 
 

@@ -1,7 +1,7 @@
-"""What a transcript's turns and labels show in, how it ended out: outcome, sentiment at the end, need of review and its reasons.
+"""Turns and labels of a transcript in, outcome, final sentiment, need of review and reasons out.
 
-Small regressions over named features of the dialogue; their coefficients are in the bundle, so each decision can be
-read back to the features that made it.
+Small regressions over named dialogue features; the coefficients are in the bundle, so each decision can be traced back
+to its features.
 """
 
 import re
@@ -63,7 +63,7 @@ FEATURES = (*CUES, *SIGNALS)
 
 
 def features(dialogue: Dialogue, names: Sequence[str] = FEATURES) -> Floats:
-    """One vector of `len(names)` numbers, in their order."""
+    """Feature vector of `len(names)` numbers, in their order."""
     known = _cues(dialogue) | {name: dialogue.signals.get(name, 0.0) for name in SIGNALS}
     return np.array([float(known[name]) for name in names])
 
@@ -105,9 +105,9 @@ def _cues(dialogue: Dialogue) -> dict[str, float]:
 
 
 def conduct_turn(dialogue: Dialogue) -> int | None:
-    """The turn that most shows how a customer was treated; None where nobody answered.
+    """The turn that best shows how a customer was treated; None if nobody answered.
 
-    The first that an agent says again; else the one before the customer's mood fell most; else the last.
+    The agent's first repetition; else the turn before the largest drop in the customer's sentiment; else the last.
     """
     agents = [at for at, turn in enumerate(dialogue.turns) if turn.speaker in ANSWERING and turn.text]
     return next(repeats(dialogue.turns), _before_drop(dialogue, agents) if agents else None)
@@ -147,9 +147,9 @@ class Linear(BaseModel):
 
 
 class ConversationModel(BaseModel):
-    """Outcome by one model a class, review and each reason by one model each, the sentiment at the end by a linear one.
+    """One model per outcome class, one for review and one per reason; a linear model for the final sentiment.
 
-    It names the features that it was fitted on: a later release may compute more.
+    `names` are the features it was fitted on: a later release may compute more.
 
     The outcome is the class with the largest product of probability and `favour`, which is above 1 for rare classes;
     its probability is renormalised over the classes.
@@ -204,7 +204,7 @@ class ConversationModel(BaseModel):
 class Judgement:
     """`outcomes`: probability per class; `sentiment_end`: -1..1; `reasons`: those given, with their probability; `every_reason`: of all.
 
-    Where a review is needed there is a reason: the likeliest where none is likely enough by itself.
+    If a review is needed there is always a reason: the likeliest one if none passes its threshold.
     """
 
     outcome: str

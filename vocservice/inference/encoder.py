@@ -1,8 +1,8 @@
-"""Windows in, pooled vectors out: one pass of the encoder over each window, in batches filled to a token budget.
+"""Windows in, pooled vectors out: one encoder pass per window, in batches filled to a token budget.
 
-Windows of like length share a batch so that little is padded. As many batches as there are threads are run at once, each by one
-thread; token vectors are summed into their segments as soon as a batch is done, in the order of the batches, so that neither
-memory grows with the length of a text nor a figure hangs on the number of threads.
+Windows of similar length share a batch to keep padding low. As many batches run at once as there are threads, one thread each. Token
+vectors are summed into their segments as each batch finishes, in batch order, so that memory does not grow with the length of a text and
+results do not depend on the number of threads.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from vocservice.overlap import cores, in_order
 Floats = NDArray[np.float32]
 
 TOKEN_BUDGET = 512
-BATCH_COST = 16  # what a batch costs beside its tokens, in tokens: the weights are read once more
+BATCH_COST = 16  # fixed cost of a batch in tokens: the weights are read once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Vectors:
 
 
 class Placed(NamedTuple):
-    """A window, the index of its text, and that of the text's first segment among those of all texts."""
+    """A window, the index of its text, and the index of the text's first segment among all segments."""
 
     window: Window
     text: int
@@ -50,7 +50,7 @@ class Placed(NamedTuple):
 
 
 class Pooled(NamedTuple):
-    """What is kept of a batch. first: (windows, width) [CLS]; sums, tokens: (runs, width), (runs,) of neighbours of one of `segments`."""
+    """Output of a batch. first: (windows, width) [CLS]; sums, tokens: (runs, width), (runs,) of adjacent tokens of one of `segments`."""
 
     first: Floats
     segments: list[int]
@@ -59,7 +59,7 @@ class Pooled(NamedTuple):
 
 
 class Encoder:
-    """An ONNX encoder: `ids, mask -> token vectors`; `threads` are those of all its batches together, each core one by default."""
+    """An ONNX encoder: `ids, mask -> token vectors`; `threads` is the total over all batches, by default one per core."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Encoder:
         for batch, pooled in zip(batches, in_order(self._pool, self._run, batches, at_once=self._threads), strict=True):
             for row, placed in enumerate(batch):
                 vectors.first[placed.text] += pooled.first[row] / len(texts[placed.text].windows)
-            for run, segment in enumerate(pooled.segments):  # one that two windows share comes twice
+            for run, segment in enumerate(pooled.segments):  # a segment in two windows appears twice
                 vectors.sums[segment] += pooled.sums[run]
                 vectors.tokens[segment] += pooled.tokens[run]
         return vectors
@@ -115,12 +115,12 @@ class Encoder:
 
 
 def batched(work: Sequence[Placed], *, budget: int, cost: int) -> list[list[Placed]]:
-    """All windows in batches of at most `budget` tokens with padding, those with most tokens first, so that threads end together.
+    """Split windows into batches of at most `budget` tokens with padding, largest first, so that threads finish together.
 
-    A batch costs its tokens with padding, and `cost` of them more: of all ways to cut the windows, sorted by length, the cheapest.
+    A batch costs its padded tokens plus `cost`; of all ways to cut the windows, sorted by length, the cheapest is chosen.
     """
     windows = sorted(work, key=lambda placed: placed.size)
-    least, begins = [0], [0]  # before each place: what its windows cost, and where their last batch begins
+    least, begins = [0], [0]  # before each position: the cost of its windows, and where their last batch begins
     for end, placed in enumerate(windows, 1):
         longest = placed.size
         fitting = range(max(0, end - max(1, budget // longest)), end)
@@ -135,7 +135,7 @@ def batched(work: Sequence[Placed], *, budget: int, cost: int) -> list[list[Plac
 
 
 def _pool(hidden: Floats, owner: NDArray[np.int64]) -> Pooled:
-    """Token vectors summed into their segments: runs of one segment in one stroke."""
+    """Sum token vectors into their segments, one run of a segment at a time."""
     owned = owner.ravel()
     keep = np.flatnonzero(owned != NO_SEGMENT)
     owned, rows = owned[keep], hidden.reshape(-1, hidden.shape[-1])[keep]

@@ -1,7 +1,7 @@
 """Verbatims with their segments in, label results out: windows, encoder, heads and calibration of one bundle.
 
-One forward pass serves every head; of a transcript all of the customer's segments are pooled for the labels of the whole,
-and those of each turn for its own.
+One forward pass serves every head. For a transcript, all of the customer's segments are pooled for the labels of the whole, and those of
+each turn for the labels of that turn.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ QUESTION_CUT = "question_cut"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One verbatim's results: per label set, and of a transcript the same for each of the customer's turns (turn index -> results).
+    """One verbatim's results per label set, and for a transcript also per customer turn (turn index -> results).
 
-    Evidence rows count `segments`, those of a turn its own among them; `vector` is what `pooled` makes of the verbatim; `warnings`
-    what the model could not read whole.
+    Evidence rows index `segments`, within a turn the segments of that turn. `vector` comes from `pooled`; `warnings` name
+    what the model could not read in full.
     """
 
     sets: dict[str, SetResult]
@@ -37,13 +37,13 @@ class Scored:
     warnings: tuple[str, ...] = ()
 
     def mood(self, turn: int) -> OrdinalResult | None:
-        """The sentiment of a turn; None where it is not the customer's, or the taxonomy has no scale for it."""
+        """Sentiment of a turn; None for turns of others, or if the taxonomy has no scale for it."""
         found = self.turns.get(turn, {}).get("sentiment")
         return found if isinstance(found, OrdinalResult) else None
 
 
 class Engine:
-    """A bundle made ready to score; thread-safe, loaded once."""
+    """A bundle ready to score; thread-safe, loaded once."""
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None):
         self.bundle = bundle
@@ -62,7 +62,7 @@ class Engine:
         Args:
             verbatims: the batch.
             segments: those of each verbatim, in order.
-            turn: held while the encoder has the batch, so that callers of several threads can have it one after the other.
+            turn: lock held during the encoder pass, so that threads use the encoder one after the other.
         """
         if not verbatims:
             return []
@@ -91,7 +91,7 @@ class Engine:
     def _by_turn(
         self, verbatims: Sequence[Verbatim], windowed: Sequence[Windowed], vectors: Vectors
     ) -> list[dict[int, dict[str, SetResult]]]:
-        """Each customer turn of a transcript on its own: its segments in the context of the turn."""
+        """Each customer turn as a group of its own: its segments in the context of the turn."""
         out: list[dict[int, dict[str, SetResult]]] = [{} for _ in verbatims]
         places = [(index, part.turn) for index, text in enumerate(windowed) for part in text.segments]
         rows = [row for row, (index, _) in enumerate(places) if verbatims[index].is_transcript]

@@ -1,6 +1,6 @@
-"""Pooled vectors in, raw scores out: one matrix product, then each label set pooled over the segments of a verbatim.
+"""Pooled vectors in, raw scores out: one matrix product, then pooling over the segments of a verbatim per label set.
 
-The same arithmetic as `training.network`, in numpy on packed segments (a test holds the two together).
+The same arithmetic as `training.network`, in numpy on packed segments (a test compares the two).
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Which packed segment belongs to which group (a verbatim, or a turn), as ascending group numbers."""
+    """Assigns packed segments to groups (verbatims or turns), by ascending group numbers."""
 
     owner: Ints
     size: int
@@ -37,12 +37,12 @@ class Groups:
 
 
 def score_segments(vectors: Vectors, head: Head, groups: Groups, verbatim: Sequence[int]) -> Floats:
-    """Raw scores (segments, columns) of the packed segments.
+    """Return raw scores (segments, columns) of the packed segments.
 
     Args:
         vectors: the encoder's output for the batch.
         groups: the groups that give each segment its context (the mean over the group).
-        verbatim: for each group, the verbatim whose [CLS] vector it reads.
+        verbatim: for each group, the verbatim whose [CLS] vector it uses.
     """
     width = vectors.sums.shape[1]
     sums, tokens = vectors.sums, vectors.tokens

@@ -1,7 +1,7 @@
-"""Label sets in, the columns of the one head matrix out: which column scores which label, polarity or level.
+"""Label sets in, columns of the head matrix out: which column scores which label, polarity or level.
 
-Every head is a block of columns of a single linear layer over segment features, so that one product scores
-everything. Training builds the same layout as serving.
+Every head is a block of columns of one linear layer over segment features, so that one product scores all. Training and serving use the
+same layout.
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from vocservice.taxonomy import LabelSet
 class Block:
     """The columns of one label set, as half-open slices into the head's output.
 
-    `labels`: one logit a label. `polarities`: labels x polarities, label-major (empty without polarity).
-    `attention`: one column that weighs segments for an ordinal set (empty otherwise).
+    `labels`: one logit per label. `polarities`: labels x polarities, label-major (empty without polarity).
+    `attention`: one column that weights segments for an ordinal set (empty otherwise).
     """
 
     label_set: LabelSet
@@ -25,7 +25,7 @@ class Block:
 
     @property
     def composites(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
-        """(label, parts) for each label of a single set whose logit adds those of its parts."""
+        """(label, parts) for each label of a single-label set whose logit is the sum of those of its parts."""
         keys = self.label_set.keys
         return tuple(
             (index, tuple(keys.index(part) for part in label.combines))
@@ -46,7 +46,7 @@ class Layout:
 
 
 def lay_out(label_sets: Iterable[LabelSet]) -> Layout:
-    """Give each label set its columns."""
+    """Assign columns to each label set."""
     blocks, at = [], 0
     for label_set in label_sets:
         count = len(label_set.labels)

@@ -1,7 +1,7 @@
-"""Segment sums of a batch in, one vector a verbatim out: what a text is found and grouped by, never what it is labelled by.
+"""Segment sums of a batch in, one vector per verbatim out; used for search and grouping, never for labels.
 
-The mean of the token vectors that the one pass made anyway, of length 1, each number rounded to one of 255 steps of the
-largest: a byte a number. Only directions are compared, so no scale is kept.
+The mean token vector of the same encoder pass, of length 1, quantised to one signed byte per number (255 steps of the largest). Only
+directions are compared, so the scale is not stored.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ STEPS = 127
 
 
 def pooled(vectors: Vectors, groups: Groups) -> list[bytes]:
-    """The vector of each group, `width` signed bytes; blank for one without a token."""
+    """Return the vector of each group, `width` signed bytes; empty for a group without tokens."""
     sums = np.add.reduceat(vectors.sums, groups.starts, axis=0)
     largest = np.abs(sums).max(axis=1, keepdims=True)
     rounded = np.rint(sums * (STEPS / np.maximum(largest, np.finfo(np.float32).tiny))).astype(np.int8)

@@ -1,8 +1,8 @@
 """Clean text in, encoder windows out: token ids with, for each token, the segment it belongs to.
 
-A text over the encoder's window is read in overlapping windows, never cut. The survey question and the channel, when
-known, stand before the text in every window; a long question is cut, and that is told. Of a conversation only the customer's
-words are read: of the others' turns it is known that they were there and whose they were, so that nothing they say can move a label.
+A text longer than the encoder's window is read in overlapping windows, never cut. Every window starts with the survey question and the
+channel, if known; a long question is cut, with a warning. In a conversation only the customer's words are read; other turns are reduced to
+their speakers, so that their words cannot affect a label.
 """
 
 from bisect import bisect_left
@@ -34,7 +34,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Windowed:
-    """A verbatim ready for the encoder; `is_question_cut` where what stands before its text had to be."""
+    """A verbatim ready for the encoder; `is_question_cut` if its prefix was too long."""
 
     windows: tuple[Window, ...]
     segments: tuple[Segment, ...]
@@ -46,7 +46,7 @@ class Windowed:
 
 
 class Windower:
-    """Tokenises verbatims; holds the tokenizer of a bundle."""
+    """Tokenises verbatims with the tokenizer of a bundle."""
 
     def __init__(self, tokenizer: Tokenizer, *, max_window: int = MAX_WINDOW):
         self._tokenizer = tokenizer
@@ -87,10 +87,10 @@ class Windower:
 
 
 def _special(tokenizer: Tokenizer, token: str) -> int:
-    """The id of a token that every bundle's tokenizer has.
+    """Return the id of a token that every tokenizer must have.
 
     Raises:
-        BundleError: this one has not.
+        BundleError: this tokenizer lacks it.
     """
     found = tokenizer.token_to_id(token)
     if found is None:
@@ -99,7 +99,7 @@ def _special(tokenizer: Tokenizer, token: str) -> int:
 
 
 def prefix_of(verbatim: Verbatim) -> str:
-    """What the model is told before the text: channel and survey question, where known."""
+    """The prefix of the text: channel and survey question, if known."""
     return " ".join(filter(None, (verbatim.channel, verbatim.question)))
 
 
@@ -112,7 +112,7 @@ def _by_turn(segments: list[Segment]) -> dict[int, list[tuple[int, int]]]:
 
 
 def _owners(offsets: list[tuple[int, int]], mine: list[tuple[int, int]]) -> list[int]:
-    """The segment of each token of one turn, whose segments are `mine`; what stands before the first belongs to it."""
+    """Segment of each token of one turn, whose segments are `mine`; tokens before the first segment belong to it."""
     if not mine:
         return [NO_SEGMENT] * len(offsets)
     firsts = [0, *(bisect_left(offsets, (start, 0)) for start, _ in mine[1:]), len(offsets)]

@@ -1,6 +1,6 @@
-"""A delivery of a sender in, events out: one adapter a sender, pure functions without Flask, store or network (but `connector`).
+"""A delivery in, events out: one adapter per sender, pure functions without Flask, store or network (except `connector`).
 
-`adapter(name)` gives an adapter; `verify` checks the signature of a `Delivery`, `parse` gives its `Parsed` events.
+`adapter(name)` returns an adapter; `verify` checks the signature of a `Delivery`, `parse` returns its `Parsed` events.
 """
 
 from vocservice.ingest.adapter import Adapter, Sample

@@ -1,4 +1,4 @@
-"""What every adapter offers, and the base class that holds what most of them share."""
+"""The adapter protocol, and a base class with what most adapters share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,22 +19,22 @@ _SIGNED = "the adapter standard_webhooks where the sender can sign"
 
 
 class Sample(NamedTuple):
-    """A payload written by us: its bytes and content type."""
+    """A sample payload: bytes and content type."""
 
     body: bytes
     content_type: str = "application/json"
 
 
 class Adapter(Protocol):
-    """One sender: how its deliveries are checked and read.
+    """One sender: how its deliveries are verified and parsed.
 
     Attributes:
         name: key of the registry.
         label: name on pages.
-        setup: instructions as plain text; `setup.replace("{url}", url)` puts the webhook's URL in. Other braces are meant.
-        needs_secret: whether every source has a secret, without which no delivery is let in.
-        takes_secret: whether `verify` checks a signature at all. Else the caller checks the token in the path, nothing more.
-        content_types: media types that the route lets in (`+json` types count as application/json).
+        setup: instructions as plain text; `setup.replace("{url}", url)` inserts the webhook's URL. Other braces are literal.
+        needs_secret: whether a source must have a secret; without one, deliveries are refused.
+        takes_secret: whether `verify` checks a signature. If not, only the token in the path is checked, by the caller.
+        content_types: media types that the route accepts (`+json` types count as application/json).
     """
 
     @property
@@ -51,14 +51,14 @@ class Adapter(Protocol):
     def content_types(self) -> frozenset[str]: ...
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
-        """Check the signature on the raw bytes against one secret, or two while they are rotated.
+        """Check the signature of the raw bytes against one secret, or two during a rotation.
 
         Raises:
             SignatureError: missing, garbled, wrong or stale.
         """
 
     def parse(self, delivery: Delivery, options: Mapping[str, Any]) -> Parsed:
-        """The events of a delivery.
+        """Parse the events of a delivery.
 
         Raises:
             UnusableBodyError: the body is not what this sender sends.
@@ -66,28 +66,28 @@ class Adapter(Protocol):
         """
 
     def check_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The options of a source, checked and complete, ready to be stored as JSON.
+        """Check and complete the options of a source; the result can be stored as JSON.
 
         Raises:
             ConfigError: names the option, never its value.
         """
 
     def check_secrets(self, secrets: Sequence[str]) -> None:
-        """Whether these may be the secrets of a source.
+        """Check that these can be the secrets of a source.
 
         Raises:
-            ConfigError: none where one is needed, one where no signature is checked, more than two, too short, of the wrong form, or a
+            ConfigError: one is missing or not supported, there are more than two, one is too short or malformed, or is a
                 published test secret.
         """
 
     def sample(self, number: int = 1) -> Sample:
-        """A realistic payload; `number` varies ids and text."""
+        """Return a realistic payload; `number` varies ids and text."""
 
     def sample_for(self, options: Mapping[str, Any], secrets: Sequence[str], number: int = 1) -> Sample:
-        """As `sample`, in the form that a source with these options and secrets takes."""
+        """As `sample`, in the form expected with these options and secrets."""
 
     def sign(self, body: bytes, secret: str, *, now: datetime, delivery_id: str, url: str = "") -> dict[str, str]:
-        """The headers that make `body` a signed delivery; empty for a sender that signs nothing."""
+        """Return the headers that sign `body`; empty if the sender does not sign."""
 
 
 class Options(BaseModel):
@@ -106,7 +106,7 @@ O = TypeVar("O", bound=Options)  # noqa: E741
 
 
 class BaseAdapter(ABC, Generic[O]):
-    """An unsigned sender of JSON with the options `O`; subclasses say what differs."""
+    """Unsigned JSON sender with the options `O`; subclasses override the rest."""
 
     name: ClassVar[str]
     label: ClassVar[str]
@@ -126,7 +126,7 @@ class BaseAdapter(ABC, Generic[O]):
         return self.read_options(options).model_dump(mode="json")
 
     def read_options(self, options: Mapping[str, Any]) -> O:
-        """The options as a record."""
+        """Return the options as a record."""
         try:
             return self.options_type.model_validate(dict(options))
         except ValidationError as error:

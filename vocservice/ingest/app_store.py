@@ -1,4 +1,4 @@
-"""Customer reviews of the App Store Connect API in (`data`: a list or one), a record each out; the source gives no version."""
+"""Customer reviews of the App Store Connect API in (`data`: a list or one), one record each out; there are no versions."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The parts of a record in, its `Upsert` out: cleaned of NUL, pasted dialogues parted, its times read, its metadata flat."""
+"""The parts of a record in, its `Upsert` out: without NUL, pasted dialogues split, times parsed, metadata flattened."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ _HIGHEST_SCORE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How the times of a delivery are read; see `parse_time`."""
+    """How to read the times of a delivery; see `parse_time`."""
 
     received_at: datetime
     zone: tzinfo | None = None
@@ -35,9 +35,9 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A record as a sender gives it: `created` and `updated` are times of any form, `metadata` any object.
+    """A record as the sender gives it: `created` and `updated` are times in any form, `metadata` is any object.
 
-    A blank `text` tells that the customer says nothing (any longer), none at all tells nothing of that.
+    A blank `text` means that the customer's text was removed; a missing one says nothing about that.
     """
 
     record_id: str
@@ -56,7 +56,7 @@ class Draft:
 
 
 def upsert(draft: Draft, clock: Clock) -> Event:
-    """The event of a record; `Emptied` where its text is blank, `Skipped("no_text")` where there is none, or others only speak."""
+    """Return the event of a record: `Emptied` if its text is blank, `Skipped("no_text")` if there is none or only others speak."""
     turns = tuple(parted(draft.turns)) or dialogue(draft.text or "")
     draft = replace(draft, turns=turns, text=None if turns else draft.text)
     record_id, updated = short_key(draft.record_id), clock.read(draft.updated)
@@ -87,12 +87,12 @@ def upsert(draft: Draft, clock: Clock) -> Event:
 
 
 def upserts(drafts: Iterable[Draft], clock: Clock) -> tuple[Event, ...]:
-    """The events of the records of one response; `Skipped("no_text")` where there is none."""
+    """Return the events of the records of one response; `Skipped("no_text")` if there are none."""
     return tuple(upsert(draft, clock) for draft in drafts) or (Skipped(NO_TEXT),)
 
 
 def score(kind: str, value: int | float | None, scale: int | float | None) -> Mapping[str, Any] | None:
-    """A score of the contract, None where there is no value of this world; `scale` is the highest value."""
+    """Return a score of the contract, None without a usable value; `scale` is the highest value."""
     if value is None or abs(value) > _HIGHEST_SCORE:
         return None
     return (
@@ -103,7 +103,7 @@ def score(kind: str, value: int | float | None, scale: int | float | None) -> Ma
 
 
 def flat(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The plain values, and lists of such, under short names: at most 50, texts of at most 1000 characters."""
+    """Keep plain values and lists of them under short names: at most 50, texts of at most 1000 characters."""
     kept = {_clean(str(name)): _plain(value) for name, value in metadata.items() if _is_plain(value) and len(str(name)) <= _MAX_VALUE}
     return dict(list(kept.items())[:_MAX_METADATA])
 

@@ -1,6 +1,6 @@
-"""The reference of a thin event in, the fetched answers as events out: SurveyMonkey and Qualtrics.
+"""The reference of an id-only event in, the fetched answers as events out: SurveyMonkey and Qualtrics.
 
-`parse_...` are pure; `Http` is the one call, and injected (`jobs.fetching.Asking`), so that tests and other networks bring their own.
+`parse_...` are pure; `Http` is the network call, injected (`jobs.fetching.Asking`) so that tests and other networks can replace it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,18 +21,18 @@ Http = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
 
 
 class Connector(Protocol):
-    """Fetches what a thin event left out."""
+    """Fetches the answers that an id-only event refers to."""
 
     def fetch(self, reference: Mapping[str, str], *, token: str) -> Parsed:
-        """The events of the record.
+        """Fetch the events of the record.
 
         Args:
             reference: of a `Fetch` event.
-            token: the customer's API token; it is sent to this sender alone.
+            token: the API token of the source; it is sent to this sender only.
 
         Raises:
-            FetchError: no answer, or another status than 200.
-            UnusableBodyError: the answer is not what the sender documents.
+            FetchError: there is no answer, or its status is not 200.
+            UnusableBodyError: the answer is not in the documented form.
         """
 
 
@@ -63,10 +63,10 @@ class QualtricsConnector:
 
 
 def parse_surveymonkey(answer: Delivery) -> Parsed:
-    """A response with its details in, a record `response/question` (or `response/question/row`) for each text out, and that it was all.
+    """Parse a response with its details: a record `response/question` (or `response/question/row`) per text, then `Whole`.
 
     Raises:
-        UnusableBodyError: no response.
+        UnusableBodyError: it is not a response.
     """
     body, clock = read_object(answer), Clock(answer.received_at)
     response = needed_key(body, "id")
@@ -89,10 +89,10 @@ def parse_surveymonkey(answer: Delivery) -> Parsed:
 
 
 def parse_qualtrics(answer: Delivery) -> Parsed:
-    """A response in, a record `response/QIDn_TEXT` for each text out, and that it was all; the question's own words are not in it.
+    """Parse a response: a record `response/QIDn_TEXT` per text, then `Whole`; the question's wording is not included.
 
     Raises:
-        UnusableBodyError: no response.
+        UnusableBodyError: it is not a response.
     """
     body, clock = read_object(answer), Clock(answer.received_at)
     response, values = needed_key(body, "result", "responseId"), at(body, "result", "values")

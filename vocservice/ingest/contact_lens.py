@@ -1,4 +1,4 @@
-"""An analysis file of Amazon Connect Contact Lens in (chat or voice), its transcript as a record out; the id is the contact's."""
+"""An Amazon Connect Contact Lens analysis file (chat or voice) in, its transcript as a record out; the id is the contact's."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -81,7 +81,7 @@ class ContactLensAdapter(BaseAdapter[Options]):
 
 
 def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
-    """The items with words, and what happened. Voice items name the participant only, whose role is listed or is the name itself."""
+    """Items with words, and events. Voice items name only the participant, whose role is listed or is the name itself."""
     roles = {key_at(one, "ParticipantId"): text_at(one, "ParticipantRole") for one in objects_at(body, "Participants")}
     for item in objects_at(body, "Transcript"):
         participant = key_at(item, "ParticipantId")
@@ -95,6 +95,6 @@ def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
 
 
 def _when(item: Mapping[str, Any], clock: Clock) -> str | None:
-    """The time of an item of a chat; of a call only the time since its start is told."""
+    """The time of a chat item; calls give only the time since their start."""
     when, offset = clock.read(at(item, "AbsoluteTime")), number_at(item, "BeginOffsetMillis")
     return elapsed(offset / 1000) if when is None and offset is not None and 0 <= offset < _LONGEST_CALL else when

@@ -1,6 +1,6 @@
-"""A Delighted survey response in, its comment and each further free answer as a record out.
+"""A Delighted survey response in, one record for its comment and each other free-text answer out.
 
-The `created` event mostly has a score only; the comment follows in `updated`, with a later `updated_at`.
+The `created` event usually has only a score; the comment follows in `updated`, with a later `updated_at`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,5 +93,5 @@ def _drafts(data: Mapping[str, Any]) -> Iterator[Draft]:
 
 
 def _said(value: Any, field: str) -> str | None:
-    """What stands there, blank where it was taken out; None where nothing tells."""
+    """The text there; blank if it was removed, None if unknown."""
     return text_at(value, field) or blank_at(value, field)

@@ -1,4 +1,4 @@
-"""One HTTP request of a sender as it came, after its content encoding was undone."""
+"""One HTTP request of a sender, after decoding its content encoding."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What an adapter sees of a request.
+    """The parts of a request that adapters use.
 
     Attributes:
         body: the raw bytes.
@@ -27,9 +27,9 @@ class Delivery:
 
     @property
     def content_type(self) -> str:
-        """The media type in lower case, without parameters; blank where there is none."""
+        """The media type in lower case, without parameters; blank if missing."""
         return self.header("content-type").partition(";")[0].strip().lower()
 
     def header(self, name: str) -> str:
-        """The header's value, blank where there is none."""
+        """The header's value, blank if missing."""
         return self.headers.get(name.lower(), "")

@@ -1,4 +1,4 @@
-"""What a delivery says, as events: a record written or emptied, a record erased, a record to fetch, or nothing of use.
+"""The events of a delivery: a record written, emptied, erased or to be fetched, or nothing to analyse.
 
 Ids form a tree: `response/question` belongs to `response`. `Erase("response")` means that record and all below it.
 """
@@ -10,24 +10,24 @@ from typing import Literal
 from vocservice.errors import UnusableBodyError
 from vocservice.records import RawVerbatim
 
-MOST_EVENTS = 1000  # of one delivery, which is stored in one transaction
+MOST_EVENTS = 1000  # per delivery, which is stored in one transaction
 
 NO_TEXT = "no_text"
 
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """A record in its newest form.
+    """The newest version of a record.
 
     Attributes:
-        record_id: the sender's id of the record, the same in every version; at most 200 characters.
+        record_id: the sender's id of the record, the same for every version; at most 200 characters.
         version: the sender's time of change (ISO-8601 UTC with microseconds) or number, padded with zeros to 20 digits, which sorts in time
             order; None where the sender gives none.
         verbatim: its `id` is `record_id`; its `created_at` is ISO-8601 UTC, or None.
-        warnings: codes of what was put right: `nul_replaced`, `timestamp_unusable`, `version_unusable`, `metadata_cut`, `speaker_unknown`,
+        warnings: codes of what was corrected: `nul_replaced`, `timestamp_unusable`, `version_unusable`, `metadata_cut`, `speaker_unknown`,
             `conversation_incomplete`.
-        redactions: how many parts are redacted out of it: where they are more than before, what is kept of earlier versions must go,
-            and of two of the same version the one with more counts, whichever comes first.
+        redactions: number of parts the sender redacted. If it grows, earlier versions must be deleted,
+            and of two records of the same version the one with more redactions wins.
     """
 
     record_id: str
@@ -39,7 +39,7 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class Emptied:
-    """A record whose text is blank: one that is known and older says nothing any longer, and what it said goes; another is skipped."""
+    """A record whose text is blank: the text stored for older versions is deleted; an unknown record is skipped."""
 
     record_id: str
     version: str | None
@@ -47,12 +47,12 @@ class Emptied:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A response that was fetched as a whole: of the records whose ids begin so, those that are not named say nothing any longer.
+    """A completely fetched response: stored records with this id prefix that are not in `said` are emptied.
 
     Attributes:
-        begins: how the ids begin.
+        begins: prefix of the ids.
         version: as of `Upsert`.
-        said: the ids of those that do say something.
+        said: ids of the records that have a text.
     """
 
     begins: str
@@ -62,7 +62,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Erase:
-    """A record, and every record below it (`record_id/...`), whose text must go."""
+    """A record, and every record below it (`record_id/...`), to be erased."""
 
     record_id: str
     version: str | None
@@ -71,7 +71,7 @@ class Erase:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """A record whose text the sender did not send: a connector fetches it by `reference` (ids only, no text)."""
+    """A record without its text: a connector fetches it by `reference` (ids only, no text)."""
 
     record_id: str
     version: str | None
@@ -90,10 +90,10 @@ Event = Upsert | Emptied | Whole | Erase | Fetch | Skipped
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The events of one delivery, in its order.
+    """The events of one delivery, in order.
 
     Attributes:
-        delivery_id: the sender's id of this delivery, the key for duplicates; None: the body stands for it.
+        delivery_id: the sender's id of this delivery, used to detect duplicates; if None, the body is used.
         events: at least one, at most `MOST_EVENTS`.
 
     Raises:
@@ -105,4 +105,4 @@ class Parsed:
 
     def __post_init__(self) -> None:
         if len(self.events) > MOST_EVENTS:
-            raise UnusableBodyError(f"a delivery speaks of at most {MOST_EVENTS} records, not of {len(self.events)}: send fewer at once")
+            raise UnusableBodyError(f"a delivery may contain at most {MOST_EVENTS} records, not {len(self.events)}: send fewer at once")

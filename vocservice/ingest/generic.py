@@ -1,4 +1,4 @@
-"""JSON of any shape in, events out by the pointers of the source's options; without options, our own record shape.
+"""Any JSON in, events out, by the JSON pointers of the source's options; without options, our own record format.
 
 The signed form is Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`).
 """
@@ -41,7 +41,7 @@ Pointer = Annotated[str, Field(max_length=500), AfterValidator(_pointer)]
 
 
 class ScoreOptions(BaseModel):
-    """Where a score stands, what it is, and its highest value."""
+    """Where a score is, its kind, and its highest value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +51,7 @@ class ScoreOptions(BaseModel):
 
 
 class TurnOptions(BaseModel):
-    """Where the turns of a conversation stand; the pointers within are from a turn. A speaker without a role is kept as the system."""
+    """Where the turns of a conversation are; pointers inside are relative to a turn. A speaker without a role becomes `system`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,11 +63,11 @@ class TurnOptions(BaseModel):
 
 
 class GenericOptions(Options):
-    """Pointers from one item: `id` and `text` (joined by blank lines) or `turns` turn the mapping on.
+    """Pointers within one item: `id` and `text` (joined by blank lines) or `turns` enable the mapping.
 
-    `items` points to the list of items where one delivery holds several. `zone` and `order` say how times without a zone
-    and days with slashes are meant. `channel` and `question` are fixed words; `..._at` points to them. Of two
-    versions of a record that with the later `updated_at` counts, or that with the higher whole number at `version`.
+    `items` points to the list of items if a delivery holds several. `zone` and `order` say how to read times without a zone
+    and days with slashes. `channel` and `question` are fixed texts; `..._at` are pointers to them. Of two
+    versions of a record, the one with the later `updated_at` wins, or the one with the higher integer `version`.
     """
 
     id: Pointer | None = None
@@ -95,7 +95,7 @@ class GenericOptions(Options):
 
 
 class GenericAdapter(BaseAdapter[GenericOptions]):
-    """Any JSON over a secret URL."""
+    """Any JSON sent to a secret URL."""
 
     name = "generic"
     label = "JSON"
@@ -152,7 +152,7 @@ class GenericAdapter(BaseAdapter[GenericOptions]):
 
 
 class StandardWebhooksAdapter(GenericAdapter):
-    """Any JSON, signed as Standard Webhooks say."""
+    """Any JSON, signed with Standard Webhooks."""
 
     name = "standard_webhooks"
     label = "Standard Webhooks"
@@ -178,7 +178,7 @@ class StandardWebhooksAdapter(GenericAdapter):
 
 
 def resolve(value: Any, pointer: str) -> Any:
-    """What a JSON pointer leads to, or None."""
+    """Resolve a JSON pointer; None if it leads nowhere."""
     for step in pointer.split("/")[1:]:
         name = _name(step)
         value = at(value, int(name) if isinstance(value, list) and re.fullmatch("[0-9]{1,9}", name) else name)
@@ -186,7 +186,7 @@ def resolve(value: Any, pointer: str) -> Any:
 
 
 def _name(step: str) -> str:
-    """What a step of a pointer names."""
+    """Resolve one step of a pointer."""
     return step.replace("~1", "/").replace("~0", "~")
 
 
@@ -200,7 +200,7 @@ def _own_events(value: Any, clock: Clock) -> tuple[Event, ...]:
 
 
 def _own_event(item: Any, clock: Clock, *, is_alone: bool) -> Event:
-    """A single unusable record makes the delivery unusable; one of several is skipped."""
+    """One unusable record alone makes the delivery unusable; among several it is skipped."""
     item = _dated(item, clock)
     found = parse_record(item, default_id="")
     if isinstance(found, RawVerbatim) and found.id:
@@ -212,7 +212,7 @@ def _own_event(item: Any, clock: Clock, *, is_alone: bool) -> Event:
 
 
 def _dated(item: Any, clock: Clock) -> Any:
-    """A record of our own form with its times as text, where a sender counts seconds."""
+    """A record of our own format with its times as text, in case a sender counts seconds."""
     if not isinstance(item, dict):
         return item
     made = item | {"created_at": str(item["created_at"])} if _is_count(item.get("created_at")) else dict(item)
@@ -226,7 +226,7 @@ def _is_count(value: Any) -> bool:
 
 
 def own_event(found: RawVerbatim, item: Mapping[str, Any], clock: Clock) -> Event:
-    """The event of a record of our own form; `item` is the object it was read from, which may also hold `version` or else `updated_at`."""
+    """The event of a record of our own format; `item` is the source object, which may also hold `version` or `updated_at`."""
     event = upsert(_own_draft(found, item), clock)
     return event if item.get("version") is None else _numbered(event, item["version"])
 
@@ -291,14 +291,14 @@ def _mapped_event(item: Any, options: GenericOptions, clock: Clock, *, is_alone:
 
 
 def _text(item: Any, options: GenericOptions) -> str | None:
-    """What the customer wrote; None where no pointer leads to a text."""
+    """The customer's text; None if no pointer leads to one."""
     found = [resolve(item, pointer) for pointer in options.text]
     texts = [text_of_html(text) if options.is_html else text.strip() for text in found if isinstance(text, str)]
     return "\n\n".join(text for text in texts if text) if texts else None
 
 
 def _numbered(event: Event, number: Any) -> Event:
-    """The event under a version that sorts by a whole number; without one where there is none."""
+    """The event with a version that sorts as an integer; None without one."""
     if isinstance(event, Skipped):
         return event
     numbered = replace(event, version=_padded(number))
@@ -308,7 +308,7 @@ def _numbered(event: Event, number: Any) -> Event:
 
 
 def _padded(number: Any) -> str | None:
-    """A whole number from 0 on, or text of such, with zeros in front; None for another value, or one of more than 20 digits."""
+    """A non-negative integer or its digits, zero-padded; None for other values or more than 20 digits."""
     digits = str(number) if isinstance(number, int) and not isinstance(number, bool) else number
     return digits.zfill(_DIGITS) if isinstance(digits, str) and re.fullmatch(f"[0-9]{{1,{_DIGITS}}}", digits) else None
 
@@ -326,7 +326,7 @@ def _turns(item: Any, options: TurnOptions, clock: Clock) -> tuple[RawTurn, ...]
 
 
 def _role(speaker: Any, roles: Mapping[str, Speaker]) -> Speaker | None:
-    """The role that the options give a speaker, else the one that its name tells."""
+    """The role given in the options, else the one implied by the name."""
     return roles.get(speaker) or role_of(speaker) if isinstance(speaker, str) else None
 
 
@@ -335,13 +335,13 @@ def _when(value: Any, clock: Clock) -> str | None:
 
 
 def _mapped_sample(options: GenericOptions, number: int) -> Any:
-    """A payload in which every pointer leads to something."""
+    """A payload in which every pointer resolves."""
     item = _built(_led_to(options, number))
     return item if options.items is None else _built([(options.items, [item])])
 
 
 def _led_to(options: GenericOptions, number: int) -> Iterator[tuple[str | None, Any]]:
-    """Pointers from an item and what is put there; where one leads into another, the later one counts."""
+    """Pointers and the values to put there; if one leads into another, the later one wins."""
     said, moment = samples.comment(number), iso(samples.moment(number))
     yield from ((pointer, f"{name} of sample {number}") for name, pointer in options.metadata.items())
     yield options.created_at, moment
@@ -360,7 +360,7 @@ def _led_to(options: GenericOptions, number: int) -> Iterator[tuple[str | None, 
 
 
 def _sample_turns(options: TurnOptions, number: int) -> list[Any]:
-    """A talk of those whom the options name."""
+    """A conversation of the speakers in the options."""
     names = {role: name for name, role in (options.roles or _OWN_ROLES).items()}
     start = samples.moment(number)
     return [
@@ -371,7 +371,7 @@ def _sample_turns(options: TurnOptions, number: int) -> list[Any]:
 
 
 def _built(put: Iterable[tuple[str | None, Any]]) -> Any:
-    """A value of objects in which those pointers that there are lead to what is put there."""
+    """Build nested objects in which the given pointers resolve to their values."""
     value: Any = None
     for pointer, new in put:
         value = value if pointer is None else _with(value, pointer, new)
@@ -379,7 +379,7 @@ def _built(put: Iterable[tuple[str | None, Any]]) -> Any:
 
 
 def _with(value: Any, pointer: str, new: Any) -> Any:
-    """A value with another where a pointer leads; what is no object on the way becomes one."""
+    """Set a value at a pointer; non-objects on the way are replaced by objects."""
     if not pointer:
         return new
     step, slash, rest = pointer[1:].partition("/")

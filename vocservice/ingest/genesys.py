@@ -1,4 +1,4 @@
-"""A Genesys Cloud transcript in, a record out; the id is the conversation's, with the communication's where there is one."""
+"""A Genesys Cloud transcript in, one record out; the id is the conversation's, plus the communication's if given."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -67,7 +67,7 @@ class GenesysAdapter(BaseAdapter[Options]):
 
 
 def _turns(body: Mapping[str, Any], clock: Clock) -> Iterator[RawTurn]:
-    """The phrases as they were punctuated."""
+    """The phrases with their punctuation."""
     for transcript in objects_at(body, "transcripts"):
         for phrase in objects_at(transcript, "phrases"):
             speaker = _SPEAKERS.get((word_at(phrase, "participantPurpose") or "").lower())

@@ -1,8 +1,8 @@
-"""What an Apps Script sends of a Google Forms response in, one record for each free-text answer out.
+"""A Google Forms response sent by an Apps Script in, one record per free-text answer out.
 
 Three shapes are read: `{form, response: {id, timestamp, answers: [{id, title, type, answer}]}}` as our own script sends it,
 `{form, response: {id, timestamp, payload: {title: answer}}}`, and a sheet's `{namedValues: {title: [answer]}}`.
-The record is `response/question`; a sheet gives no response id, so it is a digest of the answers. Where no type is given
+The record id is `response/question`; a sheet has no response id, so a digest of the answers is used. If no type is given
 and the options name no questions, an answer of three words or more counts as free text.
 """
 
@@ -27,7 +27,7 @@ Title = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class GoogleFormsOptions(Options):
-    """Titles of the questions with free text, of the one that identifies the customer, of the score; zone and order of a sheet's times."""
+    """Titles of the free-text questions, the customer question and the score; zone and order of a sheet's times."""
 
     text_questions: tuple[Title, ...] = ()
     subject_question: Title | None = None
@@ -88,7 +88,7 @@ def _answers(body: Mapping[str, Any]) -> Iterator[_Answer]:
 
 
 def _is_blank(body: Mapping[str, Any]) -> bool:
-    """Whether a customer answered nothing, which is no fault of the script's."""
+    """Whether the customer answered nothing, which is not an error of the script."""
     listed, titled = (at(body, "response", "answers"), at(body, "answers")), (at(body, "response", "payload"), at(body, "namedValues"))
     return any(isinstance(one, list) and all(_is_unanswered(item) for item in one) for one in listed) or any(
         isinstance(one, dict) and all(_is_nothing(given) for given in one.values()) for one in titled
@@ -108,7 +108,7 @@ def _given(item: Mapping[str, Any]) -> Any:
 
 
 def _joined(given: Any) -> str | None:
-    """An answer as text; of several, as of check boxes, a list."""
+    """An answer as text; a list for several, as with check boxes."""
     found = given if isinstance(given, list) else [given]
     texts = [str(one) if isinstance(one, int | float) else one for one in found if isinstance(one, str | int | float)]
     return ", ".join(text.strip() for text in texts if text.strip()) or None

@@ -1,4 +1,4 @@
-"""Reviews of the Google Play Developer API in (a page of `reviews`, or one), a record each out."""
+"""Reviews of the Google Play Developer API in (a page of `reviews`, or one), one record each out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,7 +47,7 @@ class GooglePlayAdapter(BaseAdapter[Options]):
 
 
 def _review(review: Mapping[str, Any], clock: Clock) -> Event:
-    """The reviewer's language is the device's, so it stays in the metadata."""
+    """The reviewer's language is that of the device, so it is kept in the metadata only."""
     record_id = key_at(review, "reviewId")
     if record_id is None:
         return Skipped("rejected_missing_id")
@@ -69,7 +69,7 @@ def _review(review: Mapping[str, Any], clock: Clock) -> Event:
 
 
 def _modified(stamp: Any) -> Any:
-    """Seconds and nanoseconds as one number, to the microsecond."""
+    """Seconds and nanoseconds as one number, with microsecond precision."""
     seconds, nanos = number_at(stamp, "seconds"), number_at(stamp, "nanos")
     if seconds is None:
         return None

@@ -1,6 +1,6 @@
-"""A conversation in the JSON of Google's Conversational Insights in, a record out: the neutral form for transcripts.
+"""A conversation in Google Conversational Insights JSON in, one record out: the neutral format for transcripts.
 
-The format has no id of its own: `conversation_id` or `name` beside `entries` is taken, else a digest of the entries.
+The format has no id: `conversation_id` or `name` beside `entries` is used, else a digest of the entries.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,11 +21,11 @@ from vocservice.turns import joined, turn_of
 _SPEAKERS: Mapping[str, Speaker] = {
     "CUSTOMER": "customer", "END_USER": "customer", "AGENT": "agent", "HUMAN_AGENT": "agent", "AUTOMATED_AGENT": "bot",
 }  # fmt: skip
-_CALLS = frozenset({"call", "voice", "phone"})  # whose entries are what was heard between two pauses
+_CALLS = frozenset({"call", "voice", "phone"})  # whose entries are utterances between pauses
 
 
 class InsightsAdapter(BaseAdapter[Options]):
-    """Conversational Insights JSON, one conversation a delivery."""
+    """Conversational Insights JSON, one conversation per delivery."""
 
     name = "conversational_insights"
     label = "Conversational Insights"

@@ -1,12 +1,12 @@
-"""An Intercom notification in, its conversation as a transcript out, or each customer message as a record.
+"""An Intercom notification in, its conversation as a transcript or each customer message as a record out.
 
-The record is the conversation (`unit = "conversation"`). Many topics carry the newest parts only; then the record has
-fewer turns than the conversation and the warning `conversation_incomplete`: subscribe to `conversation.admin.closed`, or
+The record is the conversation (`unit = "conversation"`). Many topics carry only the newest parts; then the record has
+fewer turns than the conversation and a warning, `conversation_incomplete`: subscribe to `conversation.admin.closed`, or
 set `unit = "part"`, which makes a record `conversation/part` of each customer message.
 
-A redacted part is left out: `conversation_part.redacted` gives the conversation again without it, and forgets what is kept of
-it from before, where the payload holds other words of the customer; else it erases the conversation, as what is stored may
-hold what was redacted. With `unit = "part"` just the part is erased. Notes between colleagues are never read.
+A redacted part is left out. `conversation_part.redacted` sends the conversation again without it and deletes what was
+stored of it before, if the payload holds other customer text; else it erases the conversation, because the stored text may
+contain the redacted part. With `unit = "part"` only the part is erased. Internal notes are never read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,13 +36,13 @@ _NOTES = frozenset({"note", "note_and_reopen"})
 
 
 class IntercomOptions(Options):
-    """`unit`: what a record is."""
+    """`unit`: what makes a record."""
 
     unit: Literal["conversation", "part"] = "conversation"
 
 
 class _Part(NamedTuple):
-    """A message; its speaker is None where the author's role is not known."""
+    """A message; its speaker is None if the author's role is unknown."""
 
     id: str
     speaker: Speaker | None
@@ -126,7 +126,7 @@ def _events(topic: str, item: Any, options: IntercomOptions, clock: Clock) -> It
 
 
 def _messages(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Clock) -> Iterator[Event]:
-    """Each message of the customer, and the erasure of those redacted."""
+    """Each message of the customer, and an erasure for each redacted one."""
     kept = [part for part in parts if part.speaker == "customer" or part.is_redacted]
     if not kept:
         yield Skipped("author_unknown" if any(part.speaker is None for part in parts) else "staff_author" if parts else "no_text")
@@ -172,7 +172,7 @@ def _conversation(record_id: str, item: Any, parts: tuple[_Part, ...], clock: Cl
 
 
 def _parts(item: Any) -> Iterator[_Part]:
-    """The opening message and the parts in their order; a part may stand alone in a notification."""
+    """The opening message and the parts in order; a notification may hold a single part."""
     listed = objects_at(item, "conversation_parts", "conversation_parts")
     alone = [item] if at(item, "type") == "conversation_part" else []
     source = [at(item, "source")] if isinstance(at(item, "source"), dict) else []

@@ -1,6 +1,6 @@
 """A sender's HTML in, its text out, with paragraphs and line breaks kept as line breaks.
 
-Done in time linear in the length whatever is sent, which `html.parser` does not promise.
+Runs in linear time for any input, which `html.parser` does not guarantee.
 """
 
 import re
@@ -16,7 +16,7 @@ _BLANKS = re.compile(r"[ \t\r\f\v\xa0]+")
 
 
 def text_of_html(html: str) -> str:
-    """The text; what holds no markup comes back as it is, without blanks around it."""
+    """Return the text; without markup it is only stripped."""
     if not _LOOKS.search(html):
         return html.strip()
     for start, end in _DROPPED:
@@ -27,13 +27,13 @@ def text_of_html(html: str) -> str:
 
 
 def _break(tag: re.Match[str]) -> str:
-    """A line break for the start or end of a block, nothing for another tag."""
+    """A line break for the start or end of a block, nothing for other tags."""
     closing, name = tag[1], (tag[2] or "").lower()
     return "\n" if name in _BREAKS and not (closing and name == "br") else ""
 
 
 def _without(html: str, start: str, end: str) -> str:
-    """Without what stands between two marks and they themselves; an opening that is never closed stays."""
+    """Remove everything between two marks, and the marks; an unclosed opening stays."""
     lowered = html.lower()
     if start not in lowered or len(lowered) != len(html):
         return html

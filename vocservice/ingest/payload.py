@@ -1,6 +1,6 @@
-"""A delivery's body in, JSON values or form fields out; and the careful look-ups in them, which never raise.
+"""A delivery's body in, JSON values or form fields out; and safe look-ups in them, which never raise.
 
-A sender's body is untrusted: any field may be missing or of another type, and then counts as not given.
+The body is untrusted: any field may be missing or of another type, and then counts as not given.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _LONGEST_NAME = 100
 
 
 def read_json(delivery: Delivery) -> Any:
-    """The body's JSON value; a UTF-8 byte order mark is passed over.
+    """Parse the body as JSON; a UTF-8 byte order mark is skipped.
 
     Raises:
         UnusableBodyError: the body is empty or not strict JSON in UTF-8.
@@ -38,10 +38,10 @@ def read_json(delivery: Delivery) -> Any:
 
 
 def read_object(delivery: Delivery) -> Mapping[str, Any]:
-    """The body's JSON object.
+    """Parse the body as a JSON object.
 
     Raises:
-        UnusableBodyError: as `read_json`, or another value than an object.
+        UnusableBodyError: as `read_json`, or the value is not an object.
     """
     value = read_json(delivery)
     if not isinstance(value, dict):
@@ -50,7 +50,7 @@ def read_object(delivery: Delivery) -> Mapping[str, Any]:
 
 
 def read_form(delivery: Delivery) -> Mapping[str, str]:
-    """The fields of a form-encoded body; of a field given twice the last one counts.
+    """Parse a form-encoded body; of repeated fields the last one counts.
 
     Raises:
         UnusableBodyError: empty, not UTF-8, or more than 1000 fields.
@@ -59,7 +59,7 @@ def read_form(delivery: Delivery) -> Mapping[str, str]:
 
 
 def form_pairs(body: bytes) -> list[tuple[str, str]]:
-    """As `read_form`, with every field in its order, untrimmed."""
+    """As `read_form`, but with all fields in order, untrimmed."""
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
@@ -70,7 +70,7 @@ def form_pairs(body: bytes) -> list[tuple[str, str]]:
 
 
 def at(value: Any, *path: str | int) -> Any:
-    """What stands under the keys and indexes, or None."""
+    """The value at a path of keys and indexes, or None."""
     for step in path:
         if isinstance(step, int):
             value = value[step] if isinstance(value, list) and -len(value) <= step < len(value) else None
@@ -80,19 +80,19 @@ def at(value: Any, *path: str | int) -> Any:
 
 
 def text_at(value: Any, *path: str | int) -> str | None:
-    """The text there, None where it is blank or no text."""
+    """The text there; None if blank or not a text."""
     found = at(value, *path)
     return found if isinstance(found, str) and found.strip() else None
 
 
 def blank_at(value: Any, *fields: str) -> str | None:
-    """A blank text where one of these fields is there and each that is holds a blank or null; None where they tell of no text taken out."""
+    """A blank text if at least one of these fields is present and all present ones are blank or null; else None."""
     found = [value[field] for field in fields if field in value] if isinstance(value, Mapping) else []
     return "" if found and all(text is None or (isinstance(text, str) and not text.strip()) for text in found) else None
 
 
 def key_at(value: Any, *path: str | int) -> str | None:
-    """The id there: a text or a whole number, at most 200 characters; a longer one becomes its SHA-256."""
+    """The id there: a text or integer of at most 200 characters; a longer one is replaced by its SHA-256."""
     found = at(value, *path)
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
@@ -100,7 +100,7 @@ def key_at(value: Any, *path: str | int) -> str | None:
 
 
 def short_key(key: str) -> str:
-    """The id without blanks around it and without NUL, or its SHA-256 where it has more than 200 characters."""
+    """The id, stripped and without NUL, or its SHA-256 if longer than 200 characters."""
     key = key.strip().replace("\0", "\ufffd")
     return key if len(key) <= MAX_KEY else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
@@ -109,7 +109,7 @@ def needed_key(value: Any, *path: str | int) -> str:
     """As `key_at`.
 
     Raises:
-        UnusableBodyError: there is none; names the field.
+        UnusableBodyError: there is none; the message names the field.
     """
     found = key_at(value, *path)
     if found is None:
@@ -125,12 +125,12 @@ def name_at(value: Any, *fields: str) -> str | None:
 
 
 def number_at(value: Any, *path: str | int) -> int | float | None:
-    """The finite number there, given as a number or as text."""
+    """The finite number there, given as number or text."""
     return as_number(at(value, *path))
 
 
 def objects_at(value: Any, *path: str | int) -> list[Mapping[str, Any]]:
-    """The objects of the list there; empty where there is none."""
+    """The objects of the list there; empty if missing."""
     found = at(value, *path)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
@@ -143,12 +143,12 @@ def language_at(value: Any, *path: str | int) -> str | None:
 
 
 def digest(*parts: str) -> str:
-    """Twelve hex digits that stand for the parts where a sender gives no id for a question."""
+    """Twelve hex digits derived from the parts, for questions without an id."""
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def word_at(value: Any, *path: str | int) -> str | None:
-    """The short text there, for metadata: at most 64 characters, None else."""
+    """The text there, for metadata: at most 64 characters, else None."""
     found = at(value, *path)
     found = str(found) if isinstance(found, int) and not isinstance(found, bool) else found
     return found.strip() if isinstance(found, str) and 0 < len(found.strip()) <= _SHOWN else None

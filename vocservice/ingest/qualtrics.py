@@ -1,7 +1,7 @@
 """Qualtrics in: the web service task's body (a form or JSON, written by the customer) or an event subscription; events out.
 
-A text field of the web service task is the record `response/field`. An event subscription carries ids only: `Fetch`.
-Piped text is put into JSON without escaping, so a comment with a quote breaks it; a form is safe.
+A text field of a web service task is the record `response/field`. An event subscription carries only ids: `Fetch`.
+Qualtrics does not escape piped text in JSON, so a quote in a comment breaks it; a form is safe.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ from vocservice.ingest.times import iso, read_zone
 from vocservice.strictjson import JsonError, parse_json
 
 _TOPIC = "surveyengine.completedResponse"
-_SCORES = {"nps": 10, "csat": 5, "ces": 7, "stars": 5}  # by field name: usual highest value
+_SCORES = {"nps": 10, "csat": 5, "ces": 7, "stars": 5}  # by field name: default highest value
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class QualtricsOptions(Options):
-    """`text_fields`: those with free text; `questions`: what each answers; `zone`: of times without one; `metadata_fields`: fields kept."""
+    """`text_fields`: free-text fields; `questions`: what each answers; `zone`: for times without one; `metadata_fields`: fields to keep."""
 
     text_fields: Annotated[tuple[Name, ...], Field(min_length=1)] = ("comment",)
     questions: Mapping[str, Annotated[str, Field(max_length=1000)]] = {}
@@ -51,7 +51,7 @@ class QualtricsAdapter(BaseAdapter[QualtricsOptions]):
     options_type = QualtricsOptions
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], options: Mapping[str, Any]) -> None:
-        """With a secret every delivery must be a signed event, in the form that it is read from; without one nothing is checked here."""
+        """With a secret every delivery must be a signed event in its documented form; without one nothing is checked here."""
         if not secrets:
             return
         try:
@@ -72,7 +72,7 @@ class QualtricsAdapter(BaseAdapter[QualtricsOptions]):
         return self.sample_for({}, (), number)
 
     def sample_for(self, options: Mapping[str, Any], secrets: Sequence[str], number: int = 1) -> Sample:
-        """With a secret an event subscription, signed with the newest; else a task with each of the text fields."""
+        """With a secret: an event subscription, signed with the newest; else a task with all text fields."""
         if secrets:
             return Sample(sample_event(number, secrets[0]), FORM_TYPE)
         said = samples.comment(number)
@@ -97,7 +97,7 @@ def _subscription(fields: Mapping[str, Any], clock: Clock) -> Event:
 
 
 def _message(fields: Mapping[str, Any]) -> Any:
-    """What the event says: the JSON in the field MSG, or the fields themselves."""
+    """The event: the JSON in the field MSG, or the fields themselves."""
     if "MSG" not in fields:
         return fields
     message = fields["MSG"]

@@ -42,10 +42,10 @@ ADAPTERS: Mapping[str, Adapter] = {adapter.name: adapter for adapter in _ALL}
 
 
 def adapter(name: str) -> Adapter:
-    """The adapter of this name.
+    """Return the adapter of this name.
 
     Raises:
-        ConfigError: there is none; names those there are.
+        ConfigError: there is none; the message lists the names.
     """
     try:
         return ADAPTERS[name]

@@ -1,4 +1,4 @@
-"""A number in, a comment, a question, a talk or a time for the sample payloads out; all written for this purpose."""
+"""A number in, a comment, question, conversation or time for sample payloads out; all texts are invented."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -17,7 +17,7 @@ _START = datetime(2025, 1, 6, 9, 0, tzinfo=UTC)
 
 
 class Comment(NamedTuple):
-    """A comment and the 0 to 10 that goes with it."""
+    """A comment and its score from 0 to 10."""
 
     text: str
     nps: int
@@ -28,7 +28,7 @@ class Comment(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of a talk, with the seconds since its start."""
+    """A turn of a conversation, with the seconds since its start."""
 
     speaker: Literal["customer", "agent", "bot"]
     text: str

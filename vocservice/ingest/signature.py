@@ -1,7 +1,7 @@
-"""The signature schemes of senders, side by side: header and raw body in, nothing out, or a `SignatureError`.
+"""The signature schemes of senders: header and raw body in, nothing or a `SignatureError` out.
 
-Every scheme is an HMAC, compared in constant time. A source has one secret, or two while they are rotated; either may
-have signed. A header that cannot be read is a wrong signature.
+Every scheme is an HMAC, compared in constant time. A source has one secret, or two during a rotation; either may
+have signed. An unreadable header counts as a wrong signature.
 """
 
 import base64
@@ -19,7 +19,7 @@ from vocservice.ingest.times import parse_time
 TOLERANCE = timedelta(minutes=5)
 MOST_SECRETS = 2
 SHORTEST_SECRET = 12
-# What Zendesk signs test deliveries with, published for everybody: good as a test vector, never as a secret.
+# Published by Zendesk for test deliveries: fine as a test vector, never accepted as a secret.
 ZENDESK_TEST_SECRET = base64.b64encode(b"this_secret_is_for_testing_only").decode()
 _PUBLISHED = frozenset({ZENDESK_TEST_SECRET, "this_secret_is_for_testing_only"})
 _WHSEC = "whsec_"
@@ -41,7 +41,7 @@ def hmac_sha512(secret: str, message: bytes) -> bytes:
 
 
 def standard_webhook(secret: str, message: bytes) -> bytes:
-    """HMAC-SHA256 with the bytes that a `whsec_` secret stands for in base64."""
+    """HMAC-SHA256 with the base64-decoded bytes of a `whsec_` secret."""
     return hmac.new(_standard_key(secret), message, hashlib.sha256).digest()
 
 
@@ -50,10 +50,10 @@ def in_base64(digest: bytes) -> str:
 
 
 def check_secrets(secrets: Sequence[str]) -> None:
-    """Whether these may sign for a source.
+    """Check that these can be the secrets of a source.
 
     Raises:
-        ConfigError: more than two, the same twice, shorter than 12 characters, with blanks around, or a published test secret.
+        ConfigError: more than two, duplicates, shorter than 12 characters, with surrounding blanks, or a published test secret.
     """
     if len(secrets) > MOST_SECRETS:
         raise ConfigError(f"a source has at most {MOST_SECRETS} secrets, the second one while they are rotated")
@@ -62,15 +62,15 @@ def check_secrets(secrets: Sequence[str]) -> None:
 
 
 def check_secret(secret: str) -> None:
-    """As `check_secrets`, of one."""
+    """As `check_secrets`, for one secret."""
     if secret in _PUBLISHED:
-        raise ConfigError("this secret is published for testing and proves nothing; use the webhook's own")
+        raise ConfigError("this is a published test secret; use the webhook's own")
     if secret != secret.strip() or len(secret) < SHORTEST_SECRET or not secret.isprintable():
         raise ConfigError(f"a secret has at least {SHORTEST_SECRET} printable characters and no blanks around it")
 
 
 def check_standard_secret(secret: str) -> None:
-    """Whether it is a secret of Standard Webhooks: `whsec_` and 24 to 64 bytes in base64.
+    """Check the form of a Standard Webhooks secret: `whsec_` and 24 to 64 bytes in base64.
 
     Raises:
         ConfigError: it is not.
@@ -145,7 +145,7 @@ def verify_twilio(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 
 def twilio_message(delivery: Delivery) -> bytes:
-    """What Twilio signs."""
+    """The string that Twilio signs."""
     if _body_hash(delivery.url):
         return delivery.url.encode()
     try:
@@ -170,7 +170,7 @@ def _check(given: bytes, message: bytes, secrets: Sequence[str], sign: Sign) -> 
 
 
 def _matches(given: bytes | None, message: bytes, secrets: Sequence[str], sign: Sign) -> bool:
-    """Whether one of the secrets signed; every one is tried, so that time tells nothing."""
+    """Whether one of the secrets made the signature; all are tried, to take constant time."""
     tried = [hmac.compare_digest(sign(secret, message), given or b"") for secret in secrets]
     return any(tried)
 
@@ -238,4 +238,4 @@ def _check_body_hash(delivery: Delivery) -> None:
 
 
 def _invalid() -> SignatureError:
-    return SignatureError("the signature is not of this delivery")
+    return SignatureError("the signature does not match this delivery")

@@ -1,4 +1,4 @@
-"""A SurveyMonkey webhook in, what to fetch or erase out: its deliveries carry ids, no answers (see `connector`)."""
+"""A SurveyMonkey webhook in, what to fetch or erase out: deliveries carry ids, no answers (see `connector`)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,8 +1,8 @@
-"""A sender's time of any of the forms in use in, UTC out; what cannot be a time of feedback is None.
+"""A sender's time in any common format in, UTC out; None if it cannot be the time of feedback.
 
-Read are ISO-8601 with `Z` or an offset, epoch seconds, milliseconds and microseconds, `2024/01/15 10:30:00 AM GMT+1`,
+Supported: ISO-8601 with `Z` or an offset, epoch seconds, milliseconds and microseconds, `2024/01/15 10:30:00 AM GMT+1`,
 naive times where the source declares a zone, and days with slashes where it declares their order. Eight digits are a day, `20240115`.
-A day without a clock needs no zone where a day is enough.
+With `day_is_enough`, a date without a time needs no zone.
 """
 
 import re
@@ -30,17 +30,17 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", _FLAGS)
 def parse_time(
     value: Any, *, received_at: datetime, zone: tzinfo | None = None, order: Order | None = None, day_is_enough: bool = False
 ) -> datetime | None:
-    """The time in UTC.
+    """Parse a time to UTC.
 
     Args:
         value: text or number, of any type.
-        received_at: when the delivery came; a time more than 24 hours later is not believed.
-        zone: of times that name none; without it they are not read.
-        order: of day and month in `1/2/2024`; without it such days are not read.
-        day_is_enough: whether a day without a clock is read without a zone, as the beginning of that day in UTC.
+        received_at: arrival of the delivery; a time more than 24 hours later is rejected.
+        zone: for times without one; if None, those are not read.
+        order: of day and month in `1/2/2024`; if None, such dates are not read.
+        day_is_enough: read a date without a zone as the start of that day in UTC.
 
     Returns:
-        None for what is no time, is before 1970 or lies in the future.
+        None if it is not a time, is before 1970, or lies in the future.
     """
     try:
         given = str(value) if isinstance(value, int) and 10**7 <= value < 10**8 else value
@@ -51,12 +51,12 @@ def parse_time(
 
 
 def iso(moment: datetime) -> str:
-    """ISO-8601 in UTC with microseconds, which sorts as text in the order of time."""
+    """ISO-8601 in UTC with microseconds, which sorts chronologically as text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def read_zone(name: str) -> ZoneInfo:
-    """An IANA zone by its name.
+    """Return the IANA zone of this name.
 
     Raises:
         ValueError: there is none of this name.
@@ -72,7 +72,7 @@ def _is_believable(moment: datetime, received_at: datetime) -> bool:
 
 
 def _epoch(value: int | float) -> datetime | None:
-    """None for true, false and counts in the first days of 1970, which are no times but other numbers."""
+    """None for booleans and for counts in the first days of 1970, which are not times."""
     if isinstance(value, bool) or value < 1e6:
         return None
     return datetime.fromtimestamp(value / (1e6 if value >= _MICROS else 1e3 if value >= _MILLIS else 1), UTC)
@@ -91,7 +91,7 @@ def _written(value: Any, zone: tzinfo | None, order: Order | None, day_zone: tzi
 
 
 def _moment(found: re.Match[str], month: int, day: int, zone: tzinfo | None, day_zone: tzinfo | None) -> datetime | None:
-    """A leap second is the second after it; a time in the gap of a clock change is moved on by the gap."""
+    """A leap second becomes the next second; a time in the gap of a clock change moves forward by the gap."""
     named = _zone(found["zone"]) if found["zone"] else zone or (None if found["hour"] else day_zone)
     if named is None:
         return None

@@ -1,6 +1,6 @@
 """Trustpilot service-review events in (several a delivery), a record or an erasure for each out.
 
-Payloads seldom tell when a review was changed: what was created is as old as the review, what was updated as new as its arrival.
+Payloads rarely give the time of change: created reviews use the review's date, updated ones the time of arrival.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""An adapter with what a source has in, the events of its own sample out: signed, checked and read as a delivery is; nothing is stored."""
+"""An adapter and the settings of a source in, the events of its sample out: signed, verified and parsed, not stored."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,16 @@ from vocservice.ingest.events import Event
 
 
 def tried(sender: Adapter, secrets: Sequence[str], options: Mapping[str, Any], *, url: str, number: int = 1) -> tuple[Event, ...]:
-    """What the sample says.
+    """Return the events of the sample.
 
     Args:
-        secrets: the newest first, with which it is signed; none for a sender that does not sign.
-        options: as `Adapter.check_options` gives them.
-        url: of the source, which some sign.
+        secrets: newest first, used to sign; empty for a sender that does not sign.
+        options: as returned by `Adapter.check_options`.
+        url: of the source, which some senders sign.
 
     Raises:
         SignatureError: the adapter refuses its own signature.
-        UnusableBodyError: the sample is not what these options expect.
+        UnusableBodyError: the sample does not match these options.
     """
     sample, at = sender.sample_for(options, secrets, number), datetime.now(UTC)
     signed = sender.sign(sample.body, secrets[0], now=at, delivery_id="sample", url=url) if secrets else {}
@@ -34,7 +34,7 @@ def tried(sender: Adapter, secrets: Sequence[str], options: Mapping[str, Any], *
 
 
 def made_up(sender: Adapter) -> str:
-    """A secret of the form that a sender wants, of nobody; blank for one that has none."""
+    """A throwaway secret in the form of a sender; blank if it has none."""
     if not sender.needs_secret:
         return ""
     key = b64encode(token_bytes(32)).decode()
@@ -42,4 +42,4 @@ def made_up(sender: Adapter) -> str:
         with suppress(ConfigError):
             sender.check_secrets([secret])
             return secret
-    raise ConfigError(f"{sender.label} signs what it sends: give --secret")
+    raise ConfigError(f"{sender.label} signs its deliveries: give --secret")

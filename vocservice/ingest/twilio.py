@@ -1,7 +1,7 @@
-"""A Twilio Conversations `onMessageAdded` in, the customer's message as a record `conversation/message` out.
+"""A Twilio Conversations `onMessageAdded` in, the customer's message as record `conversation/message` out.
 
-Who wrote is known by the medium: a message that came by SMS, WhatsApp or Messenger is the customer's; one from the SDK or the
-API only where the options name its author's prefix.
+The medium tells the author: messages by SMS, WhatsApp or Messenger are the customer's; messages from the SDK or the
+API only if the options name the author's prefix.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _CUSTOMERS = frozenset({"SMS", "MMS", "WHATSAPP", "MESSENGER"})
 
 
 class TwilioOptions(Options):
-    """`customer_prefixes`: how the names of authors begin who are customers, for messages from the SDK or the API."""
+    """`customer_prefixes`: author name prefixes of customers, for messages from the SDK or the API."""
 
     customer_prefixes: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
 

@@ -1,7 +1,7 @@
-"""A Typeform response in, one record for each free-text answer out.
+"""A Typeform response in, one record per free-text answer out.
 
-Each answer is a record of its own, `token/question ref`, so that it keeps its question; all of one response share its
-score, and `metadata.response_id` says which belong together. A partial and the complete response share the token.
+Each answer is a separate record, `token/question ref`, so that it keeps its question; all answers of a response share its
+score and `metadata.response_id`. A partial and the complete response share the token.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,15 +23,15 @@ from vocservice.ingest.payload import at, key_at, needed_key, number_at, objects
 _HEADER = "typeform-signature"
 _PREFIX = "sha256="
 _EVENTS = frozenset({"form_response", "form_response_partial"})
-_SCORES = {"nps": ("nps", 10), "rating": ("stars", 5), "opinion_scale": ("csat", 10)}  # by field type: kind and usual highest value
+_SCORES = {"nps": ("nps", 10), "rating": ("stars", 5), "opinion_scale": ("csat", 10)}  # by field type: kind and default highest value
 
-_TEXT_TYPES = frozenset({None, "short_text", "long_text"})  # of a field; the answer to a drop-down list is a text too
+_TEXT_TYPES = frozenset({None, "short_text", "long_text"})  # of a field; drop-down answers are texts too
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class TypeformOptions(Options):
-    """`subject_field`: the hidden field that identifies the customer, else an email answer; `metadata_fields`: hidden fields kept."""
+    """`subject_field`: hidden field that identifies the customer, else an email answer; `metadata_fields`: hidden fields to keep."""
 
     subject_field: Name | None = None
     metadata_fields: tuple[Name, ...] = ()
@@ -89,7 +89,7 @@ def _drafts(response: Mapping[str, Any], options: TypeformOptions) -> Iterator[D
     token = needed_key(response, "token")
     titles = {key: text_at(field, "title") for field in objects_at(response, "definition", "fields") for key in _keys(field)}
     given = _score(response)
-    when = at(response, "submitted_at") or at(response, "landed_at")  # a partial response was never submitted: it is the older one
+    when = at(response, "submitted_at") or at(response, "landed_at")  # a partial response was never submitted, so it is the older one
     kept = {name: value for name in options.metadata_fields if (value := at(response, "hidden", name)) is not None}
     for answer in objects_at(response, "answers"):
         text, keys = _free_text(answer), _keys(at(answer, "field"))
@@ -110,12 +110,12 @@ def _drafts(response: Mapping[str, Any], options: TypeformOptions) -> Iterator[D
 
 
 def _keys(field: Any) -> list[str]:
-    """The names a question goes by: its ref, then its id."""
+    """The names of a question: its ref, then its id."""
     return [key for name in ("ref", "id") if (key := key_at(field, name))]
 
 
 def _free_text(answer: Mapping[str, Any]) -> str | None:
-    """What the customer wrote: a text, or the `other` of a choice."""
+    """The customer's text, or the `other` of a choice."""
     if at(answer, "type") == "text":
         return text_at(answer, "text") if word_at(answer, "field", "type") in _TEXT_TYPES else None
     return text_at(answer, "choice", "other") or text_at(answer, "choices", "other")
@@ -141,7 +141,7 @@ def _score(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _highest(field: Mapping[str, Any]) -> int | float | None:
-    """The highest mark of a rating or a scale; a scale begins at 0 unless it says that it starts at one."""
+    """Highest value of a rating or scale; a scale starts at 0 unless it says that it starts at one."""
     steps = number_at(field, "properties", "steps")
     starts_at_zero = at(field, "type") == "opinion_scale" and at(field, "properties", "start_at_one") is not True
     return steps - 1 if steps and starts_at_zero else steps

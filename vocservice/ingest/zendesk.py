@@ -1,7 +1,7 @@
-"""Zendesk ticket events, trigger bodies and chat histories in, what customers wrote in public out.
+"""Zendesk ticket events, trigger bodies and chat histories in, public customer texts out.
 
-A comment is the record `ticket/comment`, a ticket's description `ticket/description`, a chat a transcript. A comment that
-is not plainly public, or whose author is not plainly the customer, is skipped: internal notes and staff are no customers.
+A comment is the record `ticket/comment`, a description `ticket/description`, a chat a transcript. A comment that
+is not clearly public, or whose author is not clearly the customer, is skipped: internal notes and staff are not customers.
 """
 
 import re
@@ -93,7 +93,7 @@ class ZendeskAdapter(BaseAdapter[Options]):
 def _ticket_events(body: Mapping[str, Any], clock: Clock) -> tuple[Event, ...]:
     """By type; `ticket.comment_added` and `ticket.CommentAdded` are the same.
 
-    A description is a ticket's first comment, and nothing says under which id: with any comment that is taken back it goes too.
+    A description is a ticket's first comment, but its comment id is unknown: so any withdrawn comment also erases it.
     """
     kind = re.sub(r"[^a-z]", "", (text_at(body, "type") or "").removeprefix("zen:event-type:").lower())
     ticket = needed_key(body, "detail", "id")
@@ -131,7 +131,7 @@ def _comment(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
 
 
 def _description(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
-    """A new ticket's description is the customer's where the one who made the ticket is its requester."""
+    """A new ticket's description is the customer's if the creator of the ticket is its requester."""
     detail = at(body, "detail")
     requester, actor = key_at(detail, "requester_id"), key_at(detail, "actor_id") or key_at(detail, "submitter_id")
     if requester is None or requester != actor:
@@ -149,7 +149,7 @@ def _description(body: Mapping[str, Any], ticket: str, clock: Clock) -> Event:
 
 
 def _trigger(body: Mapping[str, Any], clock: Clock) -> Event:
-    """The body an administrator wrote for a trigger, by the names of the instructions."""
+    """A trigger body written by an administrator, with the field names of the instructions."""
     text = at(body, "comment")
     if not isinstance(text, str):
         raise UnusableBodyError("the body is no Zendesk event, and has no field comment")
@@ -177,7 +177,7 @@ def _told_apart(body: Mapping[str, Any]) -> str:
 
 
 def _chat(body: Mapping[str, Any], clock: Clock) -> Event:
-    """A chat with its turns, or a message left while nobody was there."""
+    """A chat with its turns, or an offline message."""
     record_id = needed_key(body, "id")
     turns = tuple(turn for item in objects_at(body, "history") if (turn := _turn(item, clock)))
     is_talk = any(at(item, "type") == _SAID and text_at(item, "msg") for item in objects_at(body, "history"))

@@ -35,7 +35,7 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "records": Definition(
             "Records, customers",
             "Analyses with status ok; others are left out and counted by code. Records with the same customer key are one customer. "
-            "A record without a key counts as a customer of its own, but not among the customers told apart. Figures count records. "
+            "A record without a key counts as a customer of its own, but not as an identified customer. Figures count records. "
             "Intervals use n² / Σ n² over customers as n (Kish 1965), as if all records of a customer said the same.",
         ),
         "net": Definition(

@@ -78,7 +78,7 @@ class Spool(Fetched, AbstractContextManager["Spool"]):
         try:
             self._file.write(line)
         except OSError as error:
-            raise OutputError(f"the folder of temporary files (TMPDIR) cannot take the records: {error.strerror}") from None
+            raise OutputError(f"the records cannot be written to the temporary folder (TMPDIR): {error.strerror}") from None
         self._starts.append(self._starts[-1] + len(line))
         if len(self._waiting) == AT_ONCE:
             self._stack()

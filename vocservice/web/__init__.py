@@ -1,4 +1,4 @@
-"""HTTP in, JSON and one page out: the Flask application around an analyser.
+"""HTTP in, JSON and pages out: the Flask application around an analyser.
 
-The one package that imports Flask; `vocservice.web.app.create_app` makes the application.
+The only package that imports Flask; `vocservice.web.app.create_app` creates the application.
 """

@@ -98,10 +98,10 @@ HOOKS: tuple[Callable[[Flask], None], ...] = (
 
 
 class Service(Flask):
-    """Flask that never logs what an exception says: it may hold a customer's words. Nor does it take half a body for a whole one."""
+    """Flask that never logs exception messages, which may contain customer text, and rejects truncated bodies."""
 
     def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """gunicorn ends a body wherever its sender went: where a length was declared, werkzeug is to count."""
+        """gunicorn ends a body when its sender disconnects: werkzeug checks it against the declared length."""
         if environ.get("CONTENT_LENGTH"):
             environ.pop("wsgi.input_terminated", None)
         return super().wsgi_app(environ, start_response)
@@ -113,21 +113,21 @@ class Service(Flask):
 def create_app(
     analyser: Analyser | None = None, settings: Settings | None = None, database: Database | None = None, *, threads: int = THREADS
 ) -> Flask:
-    """Make the application.
+    """Create the application.
 
     Args:
-        analyser: by default the bundle that was promoted last, else that of the settings; while there is none the service runs and says
-            it is not ready.
+        analyser: by default the bundle promoted last, else that of the settings; without one the service runs and reports
+            that it is not ready.
         settings: read from `config/service.toml` and the environment by default.
-        database: opened by the settings at first use by default; whatever needs it answers 503 while it is not there.
-        threads: requests that its server answers at a time.
+        database: opened from the settings at first use by default; views that need it answer 503 while it is unavailable.
+        threads: requests handled at a time.
 
     Raises:
         ConfigError: the settings are wrong.
     """
     settings = settings or load_settings()
     app = Service("vocservice.web")
-    app.url_map.merge_slashes = False  # a redirect would repeat the path that was asked for
+    app.url_map.merge_slashes = False  # a redirect would repeat the requested path
     app.config.update(MAX_CONTENT_LENGTH=settings.http.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.http.max_body_bytes, MAX_FORM_PARTS=20)
     if proxies := settings.http.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
-"""Single pieces of work of many requests in, their outcomes out: those that come while one is at work share the next pass.
+"""Work items of many requests in, their outcomes out: items that arrive during a pass share the next one.
 
-So records share a pass of the model, and deliveries a transaction. Nobody waits for company: what finds nobody at work goes at
-once. There is no thread of its own; a request that finds nobody at work takes along whatever waits, up to a budget.
+So records share a pass of the model, and deliveries share a transaction. No item waits to form a batch: if no pass is running
+it starts at once. There is no separate thread: a request that starts a pass takes whatever waits, up to a budget.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ Work = Callable[[Sequence[T]], Sequence[R]]
 
 @dataclass(eq=False, slots=True)
 class _Waiting(Generic[T, R]):
-    """An item and, once its pass is over, what came of it. `told` wakes its request: to take the outcome, or to begin a pass."""
+    """An item and, after its pass, its outcome. `told` wakes its request to take the outcome or to begin a pass."""
 
     item: T
     told: Event = field(default_factory=Event)
@@ -28,7 +28,7 @@ class _Waiting(Generic[T, R]):
 
 
 class Gatherer(Generic[T, R]):
-    """Few passes at a time; thread-safe."""
+    """Runs few passes at a time; thread-safe."""
 
     def __init__(
         self,
@@ -42,11 +42,11 @@ class Gatherer(Generic[T, R]):
         ours: tuple[type[Exception], ...] = (),
     ):
         """Args:
-        work: does several items, one outcome each.
-        size: of an item; the sum of a pass stays within `most_size`, unless one item alone is beyond it.
-        passes: how many may go on at a time.
-        patience: seconds that an item waits for its pass to begin.
-        ours: errors that no single item can be at fault of; after any other each item of the pass goes alone.
+        work: processes several items, one outcome each.
+        size: of an item; the total of a pass is at most `most_size`, unless a single item exceeds it.
+        passes: how many may run at a time.
+        patience: seconds that an item may wait for its pass to begin.
+        ours: errors that no single item can cause; after any other error the items of the pass are retried one by one.
         """
         self._work, self._size = work, size
         self._most_items, self._most_size = most_items, most_size
@@ -56,10 +56,10 @@ class Gatherer(Generic[T, R]):
         self._queue: deque[_Waiting[T, R]] = deque()
 
     def result(self, item: T) -> R:
-        """The outcome of one item, from a pass that it may share; what is raised for it alone is raised here.
+        """Return the outcome of one item, possibly from a shared pass; its own error is raised here.
 
         Raises:
-            StoreError: no pass began with it in time; nothing was done.
+            StoreError: no pass began in time; nothing was done.
         """
         mine: _Waiting[T, R] = _Waiting(item)
         with self._lock:
@@ -76,7 +76,7 @@ class Gatherer(Generic[T, R]):
         raise mine.outcome
 
     def _appoint(self) -> None:
-        """Let the first in the queue begin a pass, where one is free; under the lock."""
+        """Let the first in the queue begin a pass, if one is free; called under the lock."""
         if self._free and self._queue:
             self._free -= 1
             first = self._queue.popleft()
@@ -84,7 +84,7 @@ class Gatherer(Generic[T, R]):
             first.told.set()
 
     def _withdrawn(self, mine: _Waiting[T, R]) -> bool:
-        """Whether an item could still be taken back; one whose pass has begun cannot."""
+        """Withdraw an item; false if its pass has begun."""
         with self._lock:
             if mine not in self._queue:
                 return False
@@ -92,7 +92,7 @@ class Gatherer(Generic[T, R]):
             return True
 
     def _lead(self, mine: _Waiting[T, R]) -> None:
-        """Do one pass with whoever waits by now, and hand on to the next."""
+        """Run one pass with all waiting items, and hand over to the next."""
         with self._lock:
             shared = [mine, *self._company(mine)]
         outcomes: Sequence[tuple[R] | Exception] = [RuntimeError("the pass was broken off")] * len(shared)
@@ -107,7 +107,7 @@ class Gatherer(Generic[T, R]):
                 self._appoint()
 
     def _company(self, mine: _Waiting[T, R]) -> list[_Waiting[T, R]]:
-        """Those who came first, within the budget."""
+        """The first items, within the budget."""
         found: list[_Waiting[T, R]] = []
         size = self._size(mine.item)
         while self._queue and len(found) + 1 < self._most_items:
@@ -118,7 +118,7 @@ class Gatherer(Generic[T, R]):
         return found
 
     def _outcomes(self, shared: Sequence[_Waiting[T, R]]) -> list[tuple[R] | Exception]:
-        """One outcome each; where the pass fails as a whole each item goes alone, so that one does not take the others along."""
+        """One outcome each; if the pass fails as a whole, each item is retried alone, so that one cannot fail the others."""
         try:
             found = self._work([waiting.item for waiting in shared])
             if len(found) == len(shared):

@@ -33,7 +33,7 @@ def register(app: Flask) -> None:
 
 
 def secure(answer: Response) -> Response:
-    """Add what is missing; nothing but style sheets and scripts may be kept."""
+    """Add missing headers; only style sheets and scripts may be cached."""
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
     if request.endpoint not in STATIC:

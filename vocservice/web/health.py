@@ -1,4 +1,4 @@
-"""Nothing in, whether the process lives and whether it can analyse out: `GET /livez`, `GET /readyz`."""
+"""Liveness and readiness of the process: `GET /livez`, `GET /readyz`."""
 
 from flask import Blueprint, Response
 
@@ -19,7 +19,7 @@ def livez() -> Response:
 def readyz() -> Response:
     """The model is loaded and the store answers; otherwise 503 with the reason.
 
-    A store that was never made is no fault of a service that only analyses; one without a model must have a store.
+    A missing store is no fault of a service that only analyses; a service without a model must have a store.
     """
     draining.check()
     shared = state()

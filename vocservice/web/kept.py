@@ -1,4 +1,4 @@
-"""A costly look in, its answer out, kept for a moment."""
+"""An expensive look-up in, its cached value out."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """A value that is looked up again once it is older than `seconds`; what the look raises is not kept."""
+    """A value cached for `seconds`; errors of the look-up are not cached."""
 
     def __init__(self, look: Callable[[], T], *, seconds: float):
         self._look, self._seconds = look, seconds
@@ -17,7 +17,7 @@ class Kept(Generic[T]):
         self._held: tuple[float, T] | None = None
 
     def value(self) -> T:
-        """The value, at most so many seconds old."""
+        """The value, at most `seconds` old."""
         with self._lock:
             if self._held is None or monotonic() - self._held[0] > self._seconds:
                 self._held = (monotonic(), self._look())

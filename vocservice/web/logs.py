@@ -1,7 +1,7 @@
-"""Requests and log records in, JSON lines on standard error out, without a word of what customers or callers sent.
+"""Requests and log records in, JSON lines on standard error out, without text from customers or callers.
 
-Of a request: method, the route's pattern (never the path), status, time, counts. Of an exception: its type and
-where it arose, never what it says, unless it is one of ours, whose messages hold no customer's words.
+Per request: method, the route's pattern (never the path), status, time, counts. Per exception: its type and
+location, never its message, unless it is one of ours, whose messages contain no customer text.
 """
 
 import logging
@@ -28,7 +28,7 @@ _METHODS = frozenset(HTTPMethod)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, level, logger, event, and the fields given as `extra={"fields": {...}}`."""
+    """One JSON object per record: time, level, logger, event, and the fields given as `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -44,14 +44,14 @@ class JsonFormatter(logging.Formatter):
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """An exception as fields: its type and innermost places; its message only when it is ours."""
+    """An exception as fields: its type and innermost frames; its message only if it is ours."""
     frames = extract_tb(error.__traceback__)[-_FRAMES:]
     fields: dict[str, Any] = {"error": type(error).__name__, "at": [f"{frame.name}:{frame.lineno}" for frame in frames]}
     return fields | {"reason": error.message} if isinstance(error, VocError) else fields
 
 
 def configure_logs(level: str) -> None:
-    """Send the service's and its server's logs to standard error as JSON lines; called once by whoever starts a process."""
+    """Send the logs of the service and its server to standard error as JSON lines; called once per process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     for name in LOGGERS:
@@ -68,12 +68,12 @@ def register(app: Flask) -> None:
 
 
 def note(**fields: int) -> None:
-    """Add counts to the line of this request."""
+    """Add counts to the log line of this request."""
     g.setdefault("counts", {}).update(fields)
 
 
 def method_of(request: Request) -> str:
-    """The method, unless the caller made it up."""
+    """The method, or `other` if it is not a standard one."""
     return request.method if request.method in _METHODS else "other"
 
 
@@ -83,12 +83,12 @@ def route_of(request: Request) -> str | None:
 
 
 def seconds() -> float:
-    """Since this request began."""
+    """Seconds since this request began."""
     return perf_counter() - float(g.get("started", perf_counter()))
 
 
 def log_failure(error: BaseException | None) -> None:
-    """Log an exception by its type and place; not as `exc_info`, which other formatters would write out."""
+    """Log an exception by type and location; not as `exc_info`, which other formatters would print in full."""
     if error is not None:
         log.error("failed: %s", type(error).__name__, extra={"fields": describe(error)})
 
@@ -113,6 +113,6 @@ def _end(answer: Response) -> Response:
 
 
 def _event(record: logging.LogRecord) -> str:
-    """The message, unless it is one of the server's that quote the request."""
+    """The message, unless it is a server message that quotes the request."""
     message = record.getMessage()
     return next((event for start, event in QUOTING.items() if message.startswith(start)), message)

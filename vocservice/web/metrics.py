@@ -1,7 +1,7 @@
-"""Requests and the store in, figures for Prometheus out: `GET /metrics`.
+"""Requests and the store in, metrics for Prometheus out: `GET /metrics`.
 
-Requests are counted by method, the route's pattern and status, over all processes of a server; everything else is read from the
-database when it is asked for. No label holds a path, a customer's id or a text.
+Requests are counted by method, route pattern and status, over all processes of a server; everything else is read from the
+database on request. No label contains a path, a customer's id or a text.
 """
 
 import os
@@ -47,13 +47,13 @@ class Counts:
 
 
 class StoreFigures:
-    """The figures of the store, a few seconds old at most; `voc_store_up` is 0 where they cannot be had."""
+    """Metrics of the store, cached for a few seconds; `voc_store_up` is 0 if they are unavailable."""
 
     def __init__(self, kept: Kept[Figures]):
         self._kept = kept
 
     def collect(self) -> "Iterator[Metric]":
-        """As Prometheus takes them."""
+        """Yield the metrics for Prometheus."""
         try:
             found = self._kept.value()
         except StoreError:
@@ -76,7 +76,7 @@ def register(app: Flask) -> None:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The figures in the text form of Prometheus."""
+    """The metrics in the Prometheus text format."""
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
     everywhere = CollectorRegistry()
@@ -86,7 +86,7 @@ def metrics() -> Response:
 
 
 def _requests() -> "CollectorRegistry":
-    """Of every process where they share a folder, else of this one."""
+    """The registry of all processes if they share a folder, else of this one."""
     counts: Counts = current_app.extensions[_NAME][0]
     if METRICS_FOLDER not in os.environ:
         return counts.registry

@@ -153,7 +153,7 @@ class Model:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._free.acquire(blocking=False):
-            raise CrowdedError("as many requests as may be are being analysed", remedy="send it again")
+            raise CrowdedError("too many requests are being analysed", remedy="send it again")
         try:
             yield
         finally:

@@ -20,7 +20,7 @@ from vocservice.web.kept import Kept
 
 BACKLOG_SECONDS = 1.0
 MOST_PARCELS, MOST_RECORDS = 64, 256  # of one transaction: more would keep other writers waiting
-_REMEDY = "the store is not there yet: make it with `voc init`"
+_REMEDY = "the store does not exist yet: create it with `voc init`"
 
 
 class Stored:

@@ -1,1 +1,1 @@
-"""A browser in, who sits before it out: sessions, roles, login by password or by an OpenID provider."""
+"""A browser in, its user out: sessions, roles, login by password or by an OpenID provider."""

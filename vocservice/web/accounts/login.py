@@ -1,4 +1,4 @@
-"""An e-mail address and a password in, a session out: `/login`, `/logout`, and how somebody likes the pages."""
+"""An e-mail address and a password in, a session out: `/login`, `/logout` and preferences."""
 
 from flask import Response, make_response, redirect, request, url_for
 
@@ -18,14 +18,14 @@ DRAFT = "draft."
 @blueprint.get("/login")
 @open_to_all
 def form() -> Response:
-    """The form to sign in."""
+    """The sign-in form."""
     return people.shown("login.html", next=people.own_path(request.args.get("next", "")), has_provider=oidc.is_on())
 
 
 @blueprint.post("/login")
 @open_to_all
 def enter() -> Response:
-    """Sign in; the session that was there before is closed."""
+    """Sign in; an existing session is closed first."""
     back, draft = people.own_path(request.form.get("next", "")), _draft()
     email, password = request.form.get("email", ""), request.form.get("password", "")
     login = logins.log_in(
@@ -58,7 +58,7 @@ def leave() -> Response:
 @blueprint.post("/theme")
 @open_to_all
 def choose_theme() -> Response:
-    """Light, dark, or as the system has it; kept in the browser."""
+    """Choose the theme: light, dark or system; stored in the browser."""
     back = people.own_path(request.form.get("next", "")) or url_for("login.form")
     return people.keep_theme(make_response(redirect(back, 303)), request.form.get("theme", ""))
 
@@ -66,14 +66,14 @@ def choose_theme() -> Response:
 @blueprint.get("/preferences")
 @require_role(ANALYST)
 def preferences() -> Response:
-    """How somebody likes the pages, and their password."""
+    """Preferences and password of a user."""
     return people.shown("preferences.html", said=_said(request.args.get("said", "")))
 
 
 @blueprint.post("/preferences")
 @require_role(ANALYST)
 def keep_preferences() -> Response:
-    """Keys of one letter on or off."""
+    """Turn single-letter shortcuts on or off."""
     user = person()
     with people.database().write() as connection:
         users.set_preferences(connection, user, {**user.preferences, "keys": bool(request.form.get("keys"))})
@@ -83,7 +83,7 @@ def keep_preferences() -> Response:
 @blueprint.post("/preferences/password")
 @require_role(ANALYST)
 def change_password() -> Response:
-    """Another password; every session ends and this browser gets a new one."""
+    """Change the password; every session ends and this browser gets a new one."""
     user = person()
     database, vault = people.database(), people.vault()
     old, new = request.form.get("old", ""), request.form.get("new", "")
@@ -101,6 +101,6 @@ def _said(code: str) -> str:
 
 
 def _draft() -> list[tuple[str, str]]:
-    """The fields of a form that came after its session had ended."""
+    """The fields of a form that was sent after its session had ended."""
     sent = [(name.removeprefix(DRAFT), value) for name, value in request.form.items(multi=True) if name.startswith(DRAFT)]
     return [(name, value) for name, value in sent if name != people.FIELD]

@@ -1,6 +1,6 @@
-"""A browser in, sent to an OpenID provider and back with a session out: `/login/oidc`, `/login/oidc/callback`.
+"""A browser in, a session from an OpenID provider out: `/login/oidc`, `/login/oidc/callback`.
 
-What belongs to one sign-in travels in a sealed cookie of a few minutes, which the way back uses up.
+The state of one sign-in is kept in a sealed cookie for a few minutes and used once.
 """
 
 import hmac
@@ -41,11 +41,11 @@ def begin() -> Response:
 @blueprint.get("/login/oidc/callback")
 @open_to_all
 def callback() -> Response:
-    """Take the browser back; the session that was there before is closed."""
+    """Handle the callback; an existing session is closed first."""
     provider, begun = _provider(), _opened(people.brought(COOKIE))
     sent = request.args.get("state", "")
     if begun is None or not hmac.compare_digest(sent.encode("utf-8", "replace"), begun["state"].encode()):
-        return _refused("This sign-in was not begun in this browser, is over, or took too long. Try again.")
+        return _refused("This sign-in was started in another browser, is already used, or took too long. Try again.")
     try:
         identity = provider.identify(
             request.args.get("code", ""), nonce=begun["nonce"], verifier=begun["verifier"], redirect_uri=_own_url()
@@ -57,7 +57,7 @@ def callback() -> Response:
         people.database(), workspace_id=settings.workspace, identity=identity, sets_role=bool(settings.roles), lifetime=people.LIFETIME
     )
     if login is None:
-        return _refused("You are known to the provider, but not let in here. Ask an admin of this service.")
+        return _refused("The provider knows you, but you have no access to this service. Ask an admin.")
     people.close_old()
     answer = people.let_in(make_response(redirect(begun["next"] or url_for(HOME), 303)), login.token)
     people.take_back(answer, COOKIE)
@@ -65,7 +65,7 @@ def callback() -> Response:
 
 
 def attach(app: Flask, settings: OidcSettings, public_url: str) -> None:
-    """Give an application its provider, where it has one, and its own URL.
+    """Set up the provider of an application, if configured, and its own URL.
 
     Raises:
         ConfigError: Authlib is not installed.
@@ -74,7 +74,7 @@ def attach(app: Flask, settings: OidcSettings, public_url: str) -> None:
 
 
 def is_on() -> bool:
-    """Whether somebody can sign in by a provider."""
+    """Whether sign-in by a provider is configured."""
     return current_app.extensions[_NAME][0] is not None
 
 
@@ -86,7 +86,7 @@ def _provider() -> Provider:
 
 
 def _own_url() -> str:
-    """Where the provider sends browsers back to; it must know the same."""
+    """The callback URL; it must be registered with the provider."""
     base = current_app.extensions[_NAME][1] or request.host_url.rstrip("/")
     return f"{base}{url_for('oidc.callback')}"
 
@@ -97,7 +97,7 @@ def _sealed(begun: Begun, back: str) -> str:
 
 
 def _opened(cookie: str) -> dict[str, str] | None:
-    """What belongs to the sign-in of this browser; None where it is not ours, or too old."""
+    """The sign-in state of this browser; None if it is not ours or too old."""
     with suppress(StoreError):
         held: dict[str, str] = orjson.loads(people.vault().sealer.open(cookie.encode("utf-8", "replace")))
         return held if datetime.now(UTC).timestamp() - float(held["at"]) <= SECONDS else None
@@ -105,7 +105,7 @@ def _opened(cookie: str) -> dict[str, str] | None:
 
 
 def _refused(why: str, *, status: int = 401) -> Response:
-    """The page to sign in, saying why not."""
+    """The sign-in page with the reason for the refusal."""
     answer = people.shown("login.html", status=status, next="", refused=why, has_provider=True)
     people.take_back(answer, COOKIE)
     return answer

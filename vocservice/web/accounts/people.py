@@ -1,7 +1,7 @@
-"""A request of a browser in, who sent it out: session, role, and the token that every form carries.
+"""A browser request in, its user out: session, role, and the CSRF token of every form.
 
-A form's token is an HMAC under the secret of the session's cookie (before the login, of a cookie that holds nothing else), so
-that another site, which can read neither, cannot send a form. Nothing is kept of it.
+A form's token is an HMAC keyed with the secret of the session cookie (before login, of a cookie that holds nothing else), so
+that another site, which can read neither, cannot send a form. It is not stored.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ NAVIGATION = (
 _SECURE_PREFIX = "__Host-"
 _REFUSALS: Mapping[int, tuple[str, str]] = {
     404: ("Not found", "This page does not exist, or you may not see it."),
-    405: ("Not a page", "This address only takes forms that are sent from a page. Open that page instead."),
+    405: ("Not a page", "This address only accepts forms sent from a page. Open that page instead."),
     413: ("Too large", "What you sent is too large for this page. Nothing was stored."),
 }
 _FOREIGN = frozenset({"cross-site", "same-site"})
@@ -67,7 +67,7 @@ _API = "/v1/"
 
 
 class PageError(VocError):
-    """A page cannot be shown or a form not be taken, with a title for people."""
+    """A page cannot be shown or a form not accepted, with a title for people."""
 
     def __init__(self, title: str, message: str, *, status: int):
         super().__init__(message, code="page_refused")
@@ -76,7 +76,7 @@ class PageError(VocError):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who is logged in."""
+    """A signed-in user."""
 
     user: User
     session: Session
@@ -84,10 +84,10 @@ class Visitor:
 
 
 def visitor(*, is_use: bool = True) -> Visitor | None:
-    """Who sent this request; None without a live session.
+    """The user of this request; None without a live session.
 
     Args:
-        is_use: whether the session lives on by it; not by what a page sends while nobody does anything.
+        is_use: whether the request extends the session; false for requests that a page sends by itself.
 
     Raises:
         StoreError: the store does not answer.
@@ -99,7 +99,7 @@ def visitor(*, is_use: bool = True) -> Visitor | None:
 
 
 def person() -> User:
-    """Who sent a request to a view that requires a role."""
+    """The user of a request to a view that requires a role."""
     found = visitor()
     if found is None:
         raise PageError("Not signed in", "Sign in first.", status=401)
@@ -107,8 +107,8 @@ def person() -> User:
 
 
 def require_role(role: str, *, takes_file: bool = False, is_use: bool = True) -> Callable[[View[P]], View[P]]:
-    """Let only people of this role, or of one above it, reach a view, and only forms that we made; one may hold a large file, and one
-    that a page sends by itself (`is_use` is false) does not lengthen the session."""
+    """Restrict a view to this role or higher, and to our own forms. A view may accept a large file, and `is_use=False`
+    keeps requests that a page sends by itself from extending the session."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
@@ -129,7 +129,7 @@ def require_role(role: str, *, takes_file: bool = False, is_use: bool = True) ->
 
 
 def open_to_all(view: View[P]) -> View[P]:
-    """A view that needs no login; its forms are checked all the same."""
+    """A view without login; its forms are still checked."""
 
     @wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
@@ -142,10 +142,10 @@ def open_to_all(view: View[P]) -> View[P]:
 
 
 def check_form(*, takes_file: bool = False) -> None:
-    """Whether this form is one of ours. A file in it goes to the disk, not into memory.
+    """Check that this form is one of ours. Files in it go to disk, not into memory.
 
     Raises:
-        PageError: it is not (403), or a field holds a NUL (400).
+        PageError: it is not (403), or a field contains a NUL (400).
     """
     if takes_file:
         uploads.allow(request, max_bytes=state().batches.max_bytes)
@@ -161,7 +161,7 @@ def check_form(*, takes_file: bool = False) -> None:
 
 
 def form_token() -> str:
-    """The token of the forms of this answer; the cookie that it needs is made where there is none."""
+    """The token for the forms of this answer; sets the cookie it needs if missing."""
     secret = _secret()
     if secret is None:
         secret = g.form_secret = secrets.token_urlsafe(32)
@@ -169,7 +169,7 @@ def form_token() -> str:
 
 
 def own_path(path: str) -> str:
-    """A path of this site, or blank for anything else."""
+    """The value if it is a path of this site, else blank."""
     if not (path.isascii() and path.isprintable() and len(path) <= _LONGEST_PATH) or "\\" in path:
         return ""
     parts = urlsplit(path)
@@ -177,8 +177,8 @@ def own_path(path: str) -> str:
 
 
 def page_of(target: str) -> str:
-    """The page to look at for what a form is sent to, with its query: the same path, else the next one above that is a page; blank
-    for none. A path to which no form is sent stays as it is.
+    """The page to return to after a form, with its query: the same path, else the nearest parent that is a page; blank
+    if there is none. A path that takes no form is returned unchanged.
     """
     path, _, query = target.partition("?")
     rule = _rule_of_form(path)
@@ -192,67 +192,67 @@ def page_of(target: str) -> str:
 
 
 def become(token: str) -> None:
-    """From here on this request is one of this session."""
+    """Attach this session to the rest of the request."""
     g.visitor = _visitor_of(token)
 
 
 def close_old() -> None:
-    """End the session that a request came with, before another begins."""
+    """End the session of a request before another begins."""
     if found := visitor():
         with database().write() as connection:
             sessions.close(connection, found.token)
 
 
 def let_in(answer: Response, token: str) -> Response:
-    """Give a browser its session."""
+    """Set the session cookie."""
     keep_for_now(answer, SESSION, token)
     take_back(answer, FORM)
     return answer
 
 
 def let_out(answer: Response) -> Response:
-    """Take the session from a browser."""
+    """Delete the session cookie."""
     take_back(answer, SESSION)
     return answer
 
 
 def keep_for_now(answer: Response, cookie: str, value: str, *, seconds: int | None = None) -> None:
-    """Give a browser something to bring back, for so long, or until it is closed."""
+    """Set a cookie for a time, or until the browser is closed."""
     answer.set_cookie(_name(cookie), value, max_age=seconds, secure=request.is_secure, httponly=True, samesite="Lax")
 
 
 def take_back(answer: Response, cookie: str) -> None:
-    """Take it away."""
+    """Delete a cookie."""
     answer.delete_cookie(_name(cookie), secure=request.is_secure, httponly=True, samesite="Lax")
 
 
 def brought(cookie: str) -> str:
-    """What a browser brings back; blank for nothing."""
+    """The value of a cookie; blank if missing."""
     return request.cookies.get(_name(cookie), "")
 
 
 def theme() -> str:
-    """The theme that this browser asked for; blank leaves it to the system."""
+    """The theme chosen in this browser; blank means the system's."""
     chosen = request.cookies.get(THEME, "")
     return chosen if chosen in THEMES else ""
 
 
 def keep_theme(answer: Response, chosen: str) -> Response:
-    """Remember a theme in the browser; the cookie says nothing else."""
+    """Store a theme in the browser; the cookie contains nothing else."""
     kept = chosen if chosen in THEMES else ""
     answer.set_cookie(THEME, kept, max_age=_YEAR if kept else 0, secure=request.is_secure, httponly=True, samesite="Lax")
     return answer
 
 
 def shown(template: str, *, status: int = 200, **values: object) -> Response:
-    """A page in the layout that all share."""
+    """Render a page in the shared layout."""
     here = _here()
     values |= {"token": form_token(), "themes": THEMES, "here": here if request.method == "GET" else page_of(here) or "/"}
     return make_response(render_template(template, **values), status)
 
 
 def address() -> str:
-    """The network address of whoever sent this request; blank where the server does not say."""
+    """The network address of the client; blank if the server does not tell."""
     return request.remote_addr or ""
 
 
@@ -266,7 +266,7 @@ def database() -> Database:
 
 
 def vault() -> Vault:
-    """What seals and hashes.
+    """The keys for sealing and hashing.
 
     Raises:
         StoreError: the database does not answer.
@@ -275,7 +275,7 @@ def vault() -> Vault:
 
 
 def pages(name: str) -> Blueprint:
-    """A blueprint of pages: errors become pages, and one script of our own may run, for keys."""
+    """A blueprint of pages: errors become pages, and only our own scripts may run."""
     blueprint = Blueprint(name, "vocservice.web")
     blueprint.register_error_handler(VocError, _fault_page)
     blueprint.register_error_handler(HTTPException, _http_page)
@@ -287,7 +287,7 @@ def pages(name: str) -> Blueprint:
 
 
 def page_of_nothing(app: Flask) -> None:
-    """Who asks with a browser for what there is not, or opens what only takes a form, is shown a page; everybody else gets the problem."""
+    """Answer errors of browsers (404, 405) with a page, those of other clients with a problem."""
     app.before_request(_page_of_nothing)
 
 
@@ -313,7 +313,7 @@ def _surroundings() -> dict[str, object]:
 
 
 def _here() -> str:
-    """The path that was asked for, with its query."""
+    """The requested path with its query."""
     return request.full_path.rstrip("?")
 
 
@@ -336,7 +336,7 @@ def _visitor_of(token: str, *, is_use: bool = True) -> Visitor | None:
 
 
 def _known() -> Visitor | None:
-    """Who is there, for the navigation; on a page that says the store is gone, nobody."""
+    """The user shown in the navigation; nobody on a page that reports the store as unavailable."""
     try:
         return visitor()
     except StoreError:
@@ -344,9 +344,9 @@ def _known() -> Visitor | None:
 
 
 def _to_login() -> Response:
-    """To the login and back; what was written in a form of ours that came too late is carried along.
+    """Redirect to the login and back; the fields of our own form that came too late are kept.
 
-    Another site's form looks like one, as browsers keep the cookie from it: carried along it would be sent with our token.
+    A form of another site would look the same, as browsers withhold the cookie: it must not be resent with our token.
     """
     if request.method == "GET":
         return make_response(redirect(url_for("login.form", next=_here())))
@@ -365,7 +365,7 @@ def _rule_of_form(path: str) -> Rule | None:
 
 
 def _is_foreign() -> bool:
-    """Whether the browser says that another site sent this; one that is silent on the site at least names the origin."""
+    """Whether the browser reports another site as sender; without a site header the origin is compared."""
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
         return site in _FOREIGN
@@ -379,7 +379,7 @@ def _refused() -> PageError:
 
 
 def _secret() -> str | None:
-    """What the forms of this browser are signed with."""
+    """The secret that signs the forms of this browser."""
     found = _known()
     return found.token if found else g.get("form_secret") or brought(FORM) or None
 
@@ -414,5 +414,5 @@ def _http_page(error: HTTPException) -> Response:
 
 
 def _before() -> str:
-    """The page that a form was sent from; blank where none was sent, or whoever sent it is not signed in."""
+    """The page that a form was sent from; blank if none was sent, or the sender is not signed in."""
     return page_of(_here()) if request.method == "POST" and _known() else ""

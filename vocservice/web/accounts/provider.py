@@ -1,7 +1,7 @@
-"""The settings of an OpenID provider in, the URL to send a browser to out; the code it comes back with in, who it is out.
+"""Settings of an OpenID provider in, the URL to send a browser to out; the returned code in, the identity out.
 
-Authorization code flow with PKCE. What the provider says is believed only as a token signed by its keys, for this service, now,
-and for this very sign-in. Its addresses are checked as those of outbound events are.
+Authorization code flow with PKCE. Only tokens signed with the provider's keys, for this service, currently valid
+and for this sign-in are trusted. URLs are checked like those of outbound events.
 """
 
 import base64
@@ -32,7 +32,7 @@ _LONGEST_CODE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in that was begun: what the browser carries through it, and the URL that it goes to."""
+    """A sign-in in progress: its state for the browser, and the URL to redirect to."""
 
     url: str
     state: str
@@ -41,7 +41,7 @@ class Begun:
 
 
 class Provider:
-    """One provider, for all threads; what it says of itself is kept for an hour, its keys until one is not among them."""
+    """One provider, shared by all threads; metadata are cached for an hour, keys until one is unknown."""
 
     def __init__(self, settings: OidcSettings):
         """Raises:
@@ -57,7 +57,7 @@ class Provider:
         self._silent_until = 0.0
 
     def begin(self, redirect_uri: str) -> Begun:
-        """A new sign-in.
+        """Begin a sign-in.
 
         Raises:
             SignInError: the provider does not answer (`provider_unreachable`).
@@ -76,17 +76,17 @@ class Provider:
         return Begun(add_params_to_uri(self._endpoint("authorization_endpoint"), list(asked.items())), state, nonce, verifier)
 
     def identify(self, code: str, *, nonce: str, verifier: str, redirect_uri: str) -> Identity:
-        """Who came back with a code.
+        """The identity behind a returned code.
 
         Raises:
-            SignInError: the provider does not answer, refuses the code, its token is not for this sign-in, or nobody of this kind may in.
+            SignInError: the provider does not answer or refuses the code, its token is not for this sign-in, or the user has no role.
         """
         asked = {"grant_type": "authorization_code", "code": code[:_LONGEST_CODE], "redirect_uri": redirect_uri, "code_verifier": verifier}
         answer = self._ask("POST", self._endpoint("token_endpoint"), self._credentials(), urlencode(asked).encode())
         return self._identity(self._claims(str(answer.get("id_token", "")), nonce))
 
     def _claims(self, token: str, nonce: str) -> Mapping[str, Any]:
-        """The claims of a token that is signed, of this provider, for this service, not over, and for this sign-in."""
+        """The claims of a token that is signed by this provider, for this service and sign-in, and not expired."""
         from joserfc.errors import JoseError
         from joserfc.jwt import JWTClaimsRegistry
 
@@ -105,7 +105,7 @@ class Provider:
         return claims
 
     def _decoded(self, token: str) -> Mapping[str, Any]:
-        """With the keys that are held; once more with new ones, as providers change theirs."""
+        """Try the cached keys, then fetch them once again, as providers rotate keys."""
         from joserfc import jwt
         from joserfc.errors import JoseError
 
@@ -133,7 +133,7 @@ class Provider:
         return Identity(self.settings.issuer, subject, str(email) if is_verified else None, name if isinstance(name, str) else "", role)
 
     def _role(self, claims: Mapping[str, Any]) -> str | None:
-        """The highest role of the claim; None for nobody's."""
+        """The highest role in the claim; None without one."""
         if not self.settings.roles:
             return ANALYST
         given = claims.get(self.settings.claim)
@@ -151,7 +151,7 @@ class Provider:
         return {"Authorization": f"Basic {base64.b64encode(pair).decode()}", "Content-Type": "application/x-www-form-urlencoded"}
 
     def _endpoint(self, name: str) -> str:
-        """A URL that the provider names: one that may be asked, or that a browser may be sent to."""
+        """Check a URL named by the provider before requesting it or redirecting a browser to it."""
         from authlib.oidc.discovery import get_well_known_url
 
         with self._lock:
@@ -182,7 +182,7 @@ class Provider:
             return self._keys[1]
 
     def _published(self, url: str) -> Mapping[str, Any]:
-        """What the provider says to everybody; one that failed is left alone for a while, as each who waits for it holds a thread."""
+        """The provider's metadata; after a failure it is not asked for a while, because each waiting request holds a thread."""
         if monotonic() < self._silent_until:
             raise _unreachable()
         try:
@@ -192,7 +192,7 @@ class Provider:
             raise
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Mapping[str, Any]:
-        """The JSON object of an answer; no redirect is followed."""
+        """The JSON object of an answer; redirects are not followed."""
         try:
             answer = exchange(
                 checked(url, self._policy), method, {"Accept": "application/json", **(headers or {})}, body, most_bytes=_MOST_BYTES
@@ -208,7 +208,7 @@ class Provider:
 
 
 def provider_of(settings: OidcSettings) -> Provider | None:
-    """The provider of the settings; None where there is none.
+    """The configured provider; None without one.
 
     Raises:
         ConfigError: Authlib is not installed.
@@ -217,10 +217,10 @@ def provider_of(settings: OidcSettings) -> Provider | None:
 
 
 def _refused() -> SignInError:
-    return SignInError("the provider's answer does not let you in here; ask an admin of this service")
+    return SignInError("the provider does not give you access to this service; ask an admin")
 
 
 def _unreachable() -> SignInError:
-    error = SignInError("the provider does not answer as it should; try again later", code="provider_unreachable")
+    error = SignInError("the provider did not answer correctly; try again later", code="provider_unreachable")
     error.status = 503
     return error

@@ -1,1 +1,1 @@
-"""Forms of an admin in, a service set up out: sources, keys, users, bundles, rules, alerts."""
+"""Forms of an admin in, a configured service out: sources, keys, users, bundles, rules, alerts."""

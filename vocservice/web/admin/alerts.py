@@ -53,7 +53,7 @@ def change(alert_id: str) -> Response:
     """Silence an alert, let it speak, delete it, or try it out."""
     do, user = request.form.get("do", ""), person()
     if do not in _DOES:
-        raise people.PageError("Not possible", "There is no such thing to do with an alert.", status=422)
+        raise people.PageError("Not possible", "This action on an alert is unknown.", status=422)
     try:
         with people.database().write() as connection:
             held = alerts.get(connection, user.workspace_id, alert_id)

@@ -1,7 +1,7 @@
-"""Bundles in, which of them serves out: what one would move compared by a worker first, then promoted, or rolled back.
+"""Bundles in, the serving one out: a worker first compares what would change, then a bundle is promoted or rolled back.
 
-A bundle serves all workspaces of an installation, so admins of some of them only may change it (`bundles.promoters`). Its
-comparison is also the check that a worker can load it.
+A bundle serves all workspaces of an installation, so only admins of some of them may change it (`bundles.promoters`). The
+comparison also checks that a worker can load it.
 """
 
 from contextlib import suppress
@@ -26,14 +26,14 @@ SAMPLE, MOST = 200, 5000
 @blueprint.get("/admin/bundle")
 @require_role(ADMIN)
 def page() -> Response:
-    """The bundle that serves, those before it, and those that could."""
+    """The serving bundle, earlier ones, and available ones."""
     return _page()
 
 
 @blueprint.post("/admin/bundle/preview")
 @require_role(ADMIN)
 def preview() -> Response:
-    """Let a worker compare a bundle with what serves."""
+    """Let a worker compare a bundle with the serving one."""
     _check_promoter()
     bundle, user = request.form.get("bundle", ""), person()
     try:
@@ -50,7 +50,7 @@ def preview() -> Response:
 @blueprint.post("/admin/bundle/promote")
 @require_role(ADMIN)
 def promote() -> Response:
-    """Let a bundle serve that was compared before."""
+    """Promote a bundle that was compared before."""
     _check_promoter()
     bundle = request.form.get("bundle", "")
     try:
@@ -58,9 +58,9 @@ def promote() -> Response:
         with people.database().write() as connection:
             outcome = previews.kept(connection).get(bundle)
             if outcome is None or outcome.model != api.bundle_id(bundle):
-                raise InputError("compare this bundle with the history first", code="preview_missing")
+                raise InputError("compare this bundle on past records first", code="preview_missing")
             if promotions.serving(connection) == bundle:
-                raise InputError("this bundle serves already", code="promotion_unneeded")
+                raise InputError("this bundle is already in use", code="promotion_unneeded")
             promotions.promote(connection, bundle, model=outcome.model, actor=person().actor, instead_of=_configured())
     except (InputError, BundleError) as error:
         return _page(status=422, fault=error.message)
@@ -71,7 +71,7 @@ def promote() -> Response:
 @blueprint.post("/admin/bundle/rollback")
 @require_role(ADMIN)
 def rollback() -> Response:
-    """Let the bundle serve that served before; sent twice, it counts once."""
+    """Roll back to the previous bundle; a repeated request counts once."""
     _check_promoter()
     wanted = request.form.get("bundle", "")
     try:
@@ -104,7 +104,7 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
 
 def _check_promoter() -> None:
     """Raises:
-    PageError: whoever asks is of a workspace that may not change what serves the others.
+    PageError: the user's workspace may not change the bundle of others.
     """
     with people.database().read() as connection:
         if not _may_promote(connection):
@@ -118,7 +118,7 @@ def _may_promote(connection: Any) -> bool:
 
 def _check_previous(connection: Any, wanted: str) -> None:
     if promotions.previous(connection) != wanted:
-        raise InputError("another bundle was promoted meanwhile: look again", code="promotion_unneeded")
+        raise InputError("another bundle was promoted meanwhile: reload the page", code="promotion_unneeded")
 
 
 def _check(bundle: str) -> None:
@@ -133,7 +133,7 @@ def _sample(text: str) -> int:
 
 
 def _configured() -> str | None:
-    """What serves by the settings; None where that is not there."""
+    """The bundle named in the settings; None if missing."""
     try:
         return state().model.configured()
     except BundleError:

@@ -1,6 +1,6 @@
-"""Forms in, endpoints that events are sent to out: their events, secrets and deliveries, for admins.
+"""Forms in, endpoints for events out: their events, secrets and deliveries, for admins.
 
-A secret is shown once, on the page that made it, and never again.
+A secret is shown once, on the page that created it.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,25 +23,25 @@ blueprint = people.pages("endpoints")
 
 LOGGED = 50
 SAYS: Mapping[str, str] = {
-    endpoints.ANALYSED: "a record has its labels",
-    endpoints.FLAGGED: "a transcript is to be looked at",
-    endpoints.REJECTED: "a record cannot be labelled",
-    endpoints.RAISED: "an alert speaks of a record",
-    endpoints.FOUND: "a watch of the workbench speaks",
+    endpoints.ANALYSED: "a record was labelled",
+    endpoints.FLAGGED: "a transcript needs review",
+    endpoints.REJECTED: "a record could not be labelled",
+    endpoints.RAISED: "an alert was raised for a record",
+    endpoints.FOUND: "a watch of the workbench found something",
 }
 
 
 @blueprint.get("/admin/endpoints")
 @require_role(ADMIN)
 def listing() -> Response:
-    """The endpoints of this workspace, and a form for another."""
+    """The endpoints of this workspace, and a form to add one."""
     return _page()
 
 
 @blueprint.post("/admin/endpoints")
 @require_role(ADMIN)
 def add() -> Response:
-    """A new endpoint; its secret is shown on this answer only."""
+    """Add an endpoint; its secret is shown on this answer only."""
     url, user = request.form.get("url", "").strip(), person()
     try:
         checked(url, state().outbound)
@@ -56,17 +56,17 @@ def add() -> Response:
 @blueprint.get("/admin/endpoints/<endpoint_id>")
 @require_role(ADMIN)
 def one(endpoint_id: str) -> Response:
-    """One endpoint: its events, its secret, and what was sent to it."""
+    """One endpoint: events, secret and delivery log."""
     return _page_of(endpoint_id)
 
 
 @blueprint.post("/admin/endpoints/<endpoint_id>")
 @require_role(ADMIN)
 def change(endpoint_id: str) -> Response:
-    """Other events, paused or on again, or another try of what failed."""
+    """Change the events, pause or resume, or retry failed deliveries."""
     do, user = DOES.get(request.form.get("do", "")), person()
     if do is None:
-        raise people.PageError("Not possible", "There is no such thing to do with an endpoint.", status=422)
+        raise people.PageError("Not possible", "This action on an endpoint is unknown.", status=422)
     try:
         with people.database().write() as connection:
             said = do(connection, _held(connection, endpoint_id), user)
@@ -79,7 +79,7 @@ def change(endpoint_id: str) -> Response:
 @blueprint.post("/admin/endpoints/<endpoint_id>/secret")
 @require_role(ADMIN)
 def rotate(endpoint_id: str) -> Response:
-    """Another secret, shown on this answer only; the one before goes on signing beside it for a while."""
+    """Create a new secret, shown on this answer only; the old one also signs for a while."""
     user, vault = person(), people.vault()
     try:
         with people.database().write() as connection:
@@ -92,7 +92,7 @@ def rotate(endpoint_id: str) -> Response:
 @blueprint.post("/admin/endpoints/<endpoint_id>/remove")
 @require_role(ADMIN)
 def remove(endpoint_id: str) -> Response:
-    """Take it away for good."""
+    """Remove the endpoint permanently."""
     user = person()
     with people.database().write() as connection:
         endpoints.remove(connection, _held(connection, endpoint_id), actor=user.actor)
@@ -115,7 +115,7 @@ def _replay(connection: Any, held: Endpoint, user: User) -> str:
 
 def _end_old(connection: Any, held: Endpoint, user: User) -> str:
     endpoints.end_old_secrets(connection, held, actor=user.actor)
-    return "Only the newest secret signs now."
+    return "Deliveries are now signed with the newest secret only."
 
 
 DOES: Mapping[str, Callable[[Any, Endpoint, User], str]] = {

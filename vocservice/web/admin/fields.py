@@ -1,4 +1,4 @@
-"""Forms in, which own fields of the records show as segments out: an admin hides one that is personal or of no use, or brings it back."""
+"""Forms in, which custom fields show as segments out: an admin hides fields that are personal or useless, or shows them again."""
 
 from flask import Response, make_response, redirect, request, url_for
 
@@ -17,14 +17,14 @@ SHOWN = 100
 @blueprint.get("/admin/fields")
 @require_role(ADMIN)
 def listing() -> Response:
-    """The own fields that most records tell, and those that are hidden."""
+    """The most frequent custom fields, and the hidden ones."""
     return _page()
 
 
 @blueprint.post("/admin/fields")
 @require_role(ADMIN)
 def change() -> Response:
-    """Hide one, or bring it back."""
+    """Hide or show a field."""
     form, user = request.form, person()
     try:
         own.set_hidden(people.database(), user.workspace_id, form.get("name", ""), form.get("do") != "show", actor=user.actor)

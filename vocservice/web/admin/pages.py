@@ -1,6 +1,6 @@
-"""What keeps the service going in, pages for admins out: sources, keys, users, dead letters, the audit log.
+"""Operational data in, pages for admins out: sources, keys, users, dead letters, the audit log.
 
-Tokens and keys are shown once, on the page that made them, and never again.
+Tokens and keys are shown once, on the page that created them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ SCOPES: Mapping[str, str] = {
     "feedback:write": "send records",
     "feedback:read": "read and search records, reports, themes and rules",
     "feedback:erase": "erase records and customers, export customers",
-    "analyse": "analyse texts, where that needs a key",
+    "analyse": "analyse texts, if that requires a key",
     "batches": "label whole files",
     "admin": "write rules, set endpoints for events",
 }
@@ -58,14 +58,14 @@ def start() -> Response:
 @blueprint.get("/admin/sources")
 @require_role(ADMIN)
 def source_list() -> Response:
-    """The sources and how their deliveries fare."""
+    """The sources and the health of their deliveries."""
     return _sources_page()
 
 
 @blueprint.post("/admin/sources")
 @require_role(ADMIN)
 def add_source() -> Response:
-    """A new source; its URL is shown on this answer only."""
+    """Add a source; its URL is shown on this answer only."""
     form, user = request.form, person()
     secrets = [secret for secret in [form.get("secret", "").strip()] if secret]
     try:
@@ -96,7 +96,7 @@ def source(source_id: str) -> Response:
 @blueprint.post("/admin/sources/<source_id>/secrets")
 @require_role(ADMIN)
 def change_secrets(source_id: str) -> Response:
-    """Accept a new secret beside the present one, or only the newest any longer."""
+    """Accept a second secret, or only the newest from now on."""
     held, user, vault = _source(source_id), person(), people.vault()
     try:
         with people.database().write() as connection:
@@ -112,7 +112,7 @@ def change_secrets(source_id: str) -> Response:
 @blueprint.post("/admin/sources/<source_id>/url")
 @require_role(ADMIN)
 def change_url(source_id: str) -> Response:
-    """Another URL, shown on this answer only, while the one before goes on for a while; or no older one any longer."""
+    """Create a new URL, shown on this answer only, while the old one keeps working for a while; or end the old one."""
     held, user = _source(source_id), person()
     if request.form.get("do") == "end":
         with people.database().write() as connection:
@@ -126,7 +126,7 @@ def change_url(source_id: str) -> Response:
 @blueprint.post("/admin/sources/<source_id>/access")
 @require_role(ADMIN)
 def change_access(source_id: str) -> Response:
-    """Keep a token of the sender's API, to fetch what its webhooks leave out, or forget it."""
+    """Store or forget a token of the sender's API, used to fetch what its webhooks leave out."""
     held, user = _source(source_id), person()
     try:
         _change_access(held, user)
@@ -138,7 +138,7 @@ def change_access(source_id: str) -> Response:
 @blueprint.post("/admin/sources/<source_id>/options")
 @require_role(ADMIN)
 def change_options(source_id: str) -> Response:
-    """Other options; what came before was read by those that held then."""
+    """Change the options; earlier deliveries were read with the old ones."""
     held = _source(source_id)
     try:
         options = _options(request.form.get("options", ""))
@@ -152,7 +152,7 @@ def change_options(source_id: str) -> Response:
 @blueprint.post("/admin/sources/<source_id>/state")
 @require_role(ADMIN)
 def switch_source(source_id: str) -> Response:
-    """Take deliveries or refuse them."""
+    """Accept or refuse deliveries."""
     held = _source(source_id)
     with people.database().write() as connection:
         sources.set_enabled(connection, held, request.form.get("do") == "enable", actor=person().actor)
@@ -162,7 +162,7 @@ def switch_source(source_id: str) -> Response:
 @blueprint.post("/admin/sources/<source_id>/test")
 @require_role(ADMIN)
 def try_source(source_id: str) -> Response:
-    """Sign the adapter's sample with the source's own secret and let the adapter check and read it; nothing is stored."""
+    """Sign the adapter's sample with the source's secret and let the adapter check and parse it; nothing is stored."""
     held = _source(source_id)
     try:
         events = _tried(held)
@@ -181,7 +181,7 @@ def key_list() -> Response:
 @blueprint.post("/admin/keys")
 @require_role(ADMIN)
 def add_key() -> Response:
-    """A new key, shown on this answer only."""
+    """Create a key, shown on this answer only."""
     form, user = request.form, person()
     days = form.get("days", "")
     try:
@@ -202,7 +202,7 @@ def add_key() -> Response:
 @blueprint.post("/admin/keys/<key_id>/rotate")
 @require_role(ADMIN)
 def rotate_key(key_id: str) -> Response:
-    """A key in place of another, shown on this answer only; the old one goes on for a while."""
+    """Rotate a key, shown on this answer only; the old one works for a while longer."""
     user = person()
     try:
         with _known(), people.database().write() as connection:
@@ -215,7 +215,7 @@ def rotate_key(key_id: str) -> Response:
 @blueprint.post("/admin/keys/<key_id>/revoke")
 @require_role(ADMIN)
 def revoke_key(key_id: str) -> Response:
-    """End a key at once."""
+    """Revoke a key at once."""
     with _known(), people.database().write() as connection:
         keys.revoke(connection, keys.get(connection, person().workspace_id, key_id), actor=person().actor)
     return _to("admin.key_list")
@@ -224,14 +224,14 @@ def revoke_key(key_id: str) -> Response:
 @blueprint.get("/admin/users")
 @require_role(ADMIN)
 def user_list() -> Response:
-    """The people of this workspace."""
+    """The users of this workspace."""
     return _users_page()
 
 
 @blueprint.post("/admin/users")
 @require_role(ADMIN)
 def add_user() -> Response:
-    """A new user with a first password."""
+    """Add a user with a first password."""
     form, admin = request.form, person()
     values = {name: form.get(name, "") for name in ("email", "name", "role", "password")}
     try:
@@ -245,7 +245,7 @@ def add_user() -> Response:
 @blueprint.post("/admin/users/<user_id>")
 @require_role(ADMIN)
 def change_user(user_id: str) -> Response:
-    """Another role, or in or out."""
+    """Change a role, or disable or enable a user."""
     with _known(), people.database().read() as connection:
         held = users.get(connection, person().workspace_id, user_id)
     try:
@@ -258,21 +258,21 @@ def change_user(user_id: str) -> Response:
 @blueprint.get("/admin/dead-letters")
 @require_role(ADMIN)
 def dead_letter_list() -> Response:
-    """What nobody goes on with."""
+    """The dead letters."""
     return _letters_page()
 
 
 @blueprint.post("/admin/dead-letters")
 @require_role(ADMIN)
 def settle_dead_letters() -> Response:
-    """Send some back, or give them up."""
+    """Retry or discard selected ones."""
     user, chosen, is_discard = person(), request.form.getlist("id"), request.form.get("do") == "discard"
     if not chosen:
         return _letters_page(said="Nothing was selected.")
     with people.database().write() as connection:
         if is_discard:
             discarded = deadletters.discard(connection, user.workspace_id, chosen)
-            owed = f" {discarded.owed} owed to somebody: try again." if discarded.owed else ""
+            owed = f" {discarded.owed} cannot be discarded: try again." if discarded.owed else ""
             count, said = discarded.gone, f"{discarded.gone} discarded.{owed}"
         else:
             retried = deadletters.retry(connection, people.vault(), user.workspace_id, ids=chosen)
@@ -286,7 +286,7 @@ def settle_dead_letters() -> Response:
 @blueprint.post("/admin/dead-letters/<inbox_id>/body")
 @require_role(ADMIN)
 def look_at_body(inbox_id: str) -> Response:
-    """The body of a quarantined delivery; looking is written down."""
+    """The body of a quarantined delivery; access is audited."""
     user = person()
     with _known(), people.database().write() as connection:
         body = quarantine.look(connection, people.vault(), user.workspace_id, inbox_id, actor=user.actor)
@@ -296,7 +296,7 @@ def look_at_body(inbox_id: str) -> Response:
 @blueprint.post("/admin/dead-letters/<inbox_id>")
 @require_role(ADMIN)
 def correct_body(inbox_id: str) -> Response:
-    """Put a body right and send it through its adapter again."""
+    """Correct a body and send it through its adapter again."""
     user, vault = person(), people.vault()
     raw = request.form.get("body", "").replace("\r\n", "\n").encode("utf-8", "replace")
     with _known(), people.database().write() as connection:
@@ -309,7 +309,7 @@ def correct_body(inbox_id: str) -> Response:
 @blueprint.get("/admin/audit")
 @require_role(ADMIN)
 def audit_list() -> Response:
-    """Who did what, the last first, and whether the chain is whole."""
+    """The audit log, newest first, and whether its chain is intact."""
     asked = {name: told(request.args, name) for name in AUDIT_FILTERS}
     before = request.args.get("before", "")
     last = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
@@ -322,7 +322,7 @@ def audit_list() -> Response:
 
 @contextmanager
 def _known() -> Iterator[None]:
-    """Whatever is not of this workspace is not there: 404."""
+    """Anything of another workspace is not found: 404."""
     try:
         yield
     except InputError as error:
@@ -332,7 +332,7 @@ def _known() -> Iterator[None]:
 
 
 def _own(error: VocError) -> str:
-    """What an error says, where it is the sender's fault; else it goes on as a fault of ours."""
+    """The message of an error caused by the user; other errors propagate."""
     if error.status >= 500 and error.code != "config_invalid":
         raise error
     return error.message
@@ -344,7 +344,7 @@ def _source(source_id: str) -> Source:
 
 
 def _refused_form(fault: str) -> MultiDict[str, str]:
-    """What was written in a form that was refused, but for secrets, which no page shows again."""
+    """The values of a refused form, except secrets, which are never shown again."""
     return request.form if fault else MultiDict()
 
 
@@ -361,7 +361,7 @@ def _source_page(held: Source, *, status: int = 200, fault: str = "", said: str 
 
 
 def _fetching(held: Source) -> dict[str, Any]:
-    """What the page of a source says beside its counts: the warnings of late, until when an old URL works, and how answers are fetched."""
+    """Details of a source beside its counts: recent warnings, expiry of an old URL, and how answers are fetched."""
     with people.database().read() as connection:
         access = accesses.of(connection, people.vault(), held.id)
         warnings, old_until = sources.warnings(connection, held), sources.old_url_until(connection, held)
@@ -391,7 +391,7 @@ def _keys_page(*, status: int = 200, fault: str = "", **values: Any) -> Response
 
 
 def _users_page(*, status: int = 200, fault: str = "", said: str = "", form: Mapping[str, str] | None = None) -> Response:
-    """`form`: what was written of somebody who could not be added."""
+    """`form`: values of the refused form for a new user."""
     with people.database().read() as connection:
         found = users.listed(connection, person().workspace_id)
     return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault, said=said, form=form or {})
@@ -404,7 +404,7 @@ def _letters_page(*, said: str = "") -> Response:
 
 
 def _change_user(held: User, do: str) -> str:
-    """What is true of somebody now."""
+    """The new state of a user, in words."""
     actor = person().actor
     with people.database().write() as connection:
         if do in ("enable", "disable"):
@@ -415,7 +415,7 @@ def _change_user(held: User, do: str) -> str:
 
 
 def _tried(held: Source) -> int:
-    """How many events the sample of a source makes."""
+    """Number of events in the sample of a source."""
     return len(tried(adapter(held.adapter), sources.open_secrets(people.vault(), held), held.options, url=url_of("")))
 
 
@@ -431,7 +431,7 @@ def _options(text: str) -> dict[str, Any]:
 
 def _days(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= LONGEST_LIFE):
-        raise InputError(f"a key lives 1 to {LONGEST_LIFE} days, or without end", code="days_unusable")
+        raise InputError(f"a key is valid for 1 to {LONGEST_LIFE} days, or indefinitely", code="days_unusable")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Rules of a workspace: pages on which everybody reads them, support leads try them on the past, admins write them."""
+"""Rules of a workspace: pages where everybody reads them, support leads test them, and admins write them."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -31,14 +31,14 @@ BLANK = Draft(name="", owner="", expression="", reason="")
 @blueprint.get("/rules")
 @require_role(ANALYST)
 def listing() -> Response:
-    """The rules, and what each held for."""
+    """The rules, and the matches of each."""
     return _list_page()
 
 
 @blueprint.post("/rules")
 @require_role(ADMIN)
 def add() -> Response:
-    """A new rule, off until somebody switches it on."""
+    """Add a rule, disabled at first."""
     user, draft = person(), _draft()
     try:
         with people.database().write() as connection:
@@ -51,7 +51,7 @@ def add() -> Response:
 @blueprint.post("/rules/test")
 @require_role(SUPPORT_LEAD)
 def test() -> Response:
-    """What a rule would have brought the desk; nothing is stored."""
+    """Test a rule on past records; nothing is stored."""
     expression = request.form.get("expression", "")
     days = next((days for days in DAYS if str(days) == request.form.get("days")), DAYS[2])
     try:
@@ -74,7 +74,7 @@ def one(rule_id: str) -> Response:
 @blueprint.post("/rules/<rule_id>")
 @require_role(ADMIN)
 def change(rule_id: str) -> Response:
-    """A new version; what the one before held for stays with it."""
+    """Save a new version; matches of earlier versions keep theirs."""
     held, draft = _rule(rule_id), _draft()
     if request.form.get("version") != str(held.version):
         return _rule_page(held, status=409, fault="Somebody changed this rule since you opened it; nothing was stored.", draft=draft)
@@ -89,7 +89,7 @@ def change(rule_id: str) -> Response:
 @blueprint.post("/rules/<rule_id>/state")
 @require_role(ADMIN)
 def switch(rule_id: str) -> Response:
-    """Let it count from now on, or no longer."""
+    """Enable or disable a rule."""
     held = _rule(rule_id)
     with people.database().write() as connection:
         rules.set_enabled(connection, held, request.form.get("do") == "enable", actor=person().actor)
@@ -97,7 +97,7 @@ def switch(rule_id: str) -> Response:
 
 
 def fault_of(rule: Rule, taxonomy: Taxonomy) -> str:
-    """What a rule names that the present taxonomy has not; blank where all is there."""
+    """What a rule names that the current taxonomy lacks; blank if nothing."""
     try:
         read_rule(rule.expression, taxonomy)
     except RuleError as error:
@@ -106,7 +106,7 @@ def fault_of(rule: Rule, taxonomy: Taxonomy) -> str:
 
 
 def _rule(rule_id: str) -> Rule:
-    """A rule of this workspace; any other is not there: 404."""
+    """A rule of this workspace; others are not found: 404."""
     with people.database().read() as connection:
         try:
             return rules.get(connection, person().workspace_id, rule_id)
@@ -147,7 +147,7 @@ def _trial_page(expression: str, days: int, *, status: int = 200, fault: str = "
 
 
 def _words() -> Mapping[str, Any]:
-    """What the forms offer, and how things are said."""
+    """The choices of the forms, and how values are worded."""
     user, taxonomy = person(), _taxonomy()
     with people.database().read() as connection:
         found = users.listed(connection, user.workspace_id)

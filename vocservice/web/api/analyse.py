@@ -32,7 +32,7 @@ def analyse() -> Response:
 
 
 def status_of(rejected: Rejected) -> int:
-    """The HTTP status of a record that was sent by itself and rejected."""
+    """The HTTP status for a single record that was rejected."""
     return STATUS_BY_CODE.get(rejected.code, RecordError.status)
 
 

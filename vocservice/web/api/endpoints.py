@@ -1,6 +1,6 @@
-"""Endpoints of a workspace over HTTP: `/v1/endpoints`, one of them, its secret, and what was sent to it.
+"""Endpoints of a workspace over HTTP: `/v1/endpoints`, one endpoint, its secret and its delivery log.
 
-A secret stands in the answer that made it and in no other.
+A secret appears only in the answer that created it.
 """
 
 from http import HTTPStatus
@@ -29,14 +29,14 @@ _Events = Annotated[list[str], Field(min_length=1, max_length=len(EVENTS))]
 
 
 class Written(Body):
-    """An endpoint as a client writes it; every event where none is named."""
+    """An endpoint as sent by a client; all events by default."""
 
     url: Annotated[str, Field(min_length=1, max_length=LONGEST_URL)]
     events: _Events = list(EVENTS)
 
 
 class Changed(Body):
-    """What is to be different."""
+    """The changes to an endpoint."""
 
     events: _Events | None = None
     is_enabled: bool | None = None
@@ -55,7 +55,7 @@ def listed() -> Response:
 @blueprint.post("/v1/endpoints")
 @access.require("admin")
 def create() -> Response:
-    """A new endpoint and its signing secret, which is shown this once."""
+    """Add an endpoint; its signing secret is shown only once."""
     key, body, store = access.key(), read_shaped(Written), state().stored.open()
     checked(body.url, state().outbound)
     with store.database.write() as connection:
@@ -76,7 +76,7 @@ def one(endpoint_id: str) -> Response:
 @blueprint.patch("/v1/endpoints/<endpoint_id>")
 @access.require("admin")
 def change(endpoint_id: str) -> Response:
-    """Send other events, pause it, or let it go on."""
+    """Change its events, pause or resume it."""
     actor, body = access.actor(access.key()), read_shaped(Changed)
     with state().stored.open().database.write() as connection:
         held = _held(connection, endpoint_id)
@@ -90,7 +90,7 @@ def change(endpoint_id: str) -> Response:
 @blueprint.delete("/v1/endpoints/<endpoint_id>")
 @access.require("admin")
 def remove(endpoint_id: str) -> Response:
-    """Take it away for good, with the log of its deliveries."""
+    """Remove it permanently, with its delivery log."""
     actor = access.actor(access.key())
     with state().stored.open().database.write() as connection:
         endpoints.remove(connection, _held(connection, endpoint_id), actor=actor)
@@ -100,7 +100,7 @@ def remove(endpoint_id: str) -> Response:
 @blueprint.post("/v1/endpoints/<endpoint_id>/secret")
 @access.require("admin")
 def rotate(endpoint_id: str) -> Response:
-    """Another signing secret, which is shown this once; the one before goes on signing beside it for a while."""
+    """Create a new signing secret, shown only once; the old one also signs for a while."""
     actor, store = access.actor(access.key()), state().stored.open()
     with store.database.write() as connection:
         held, secret = endpoints.rotate(connection, store.vault, _held(connection, endpoint_id), actor=actor)
@@ -110,7 +110,7 @@ def rotate(endpoint_id: str) -> Response:
 @blueprint.delete("/v1/endpoints/<endpoint_id>/old-secrets")
 @access.require("admin")
 def end_old_secrets(endpoint_id: str) -> Response:
-    """Sign with the newest secret only from now on."""
+    """Sign with the newest secret only."""
     actor = access.actor(access.key())
     with state().stored.open().database.write() as connection:
         endpoints.end_old_secrets(connection, _held(connection, endpoint_id), actor=actor)
@@ -120,7 +120,7 @@ def end_old_secrets(endpoint_id: str) -> Response:
 @blueprint.get("/v1/endpoints/<endpoint_id>/deliveries")
 @access.require("admin")
 def deliveries(endpoint_id: str) -> Response:
-    """What was and will be sent to it, the newest first."""
+    """Past and pending deliveries, newest first."""
     limit = Query(request.args, known=("limit",)).number("limit", default=PAGE, most=LARGEST_PAGE)
     with state().stored.open().database.read() as connection:
         found = outbound.log_of(connection, _held(connection, endpoint_id), limit=limit)
@@ -130,7 +130,7 @@ def deliveries(endpoint_id: str) -> Response:
 @blueprint.post("/v1/endpoints/<endpoint_id>/replay")
 @access.require("admin")
 def replay(endpoint_id: str) -> Response:
-    """Send again what failed, under the same ids."""
+    """Send failed deliveries again, under the same ids."""
     actor = access.actor(access.key())
     with state().stored.open().database.write() as connection:
         count = outbound.replay(connection, _held(connection, endpoint_id), actor=actor)

@@ -1,6 +1,6 @@
-"""Records in, receipts out, and what came of them: `/v1/feedback`, for whoever has an API key.
+"""Records in, receipts and results out: `/v1/feedback`, for API keys.
 
-A client's id of a record is its own; sent again, the record is the same one, and a new version of it replaces the old.
+A record is identified by the client's id; sent again, a new version replaces the old one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ FILTERS = (*_SAME, "status", "polarity", "needs_review", "since", "until")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One record of a request: the client's id of it, and what it says, or why it cannot be taken."""
+    """One record of a request: the client's id, and its content or why it was rejected."""
 
     id: str
     said: Upsert | Rejected
@@ -59,7 +59,7 @@ class Item:
 @blueprint.post("/v1/feedback")
 @access.require("feedback:write")
 def write() -> Response:
-    """Take one record or a list of them, to be analysed later."""
+    """Accept one record or a list, to be analysed later."""
     key = access.key()
     refuse_when_full()
     limits = state().limits
@@ -99,7 +99,7 @@ def read_one(record_id: str) -> Response:
 @blueprint.delete("/v1/feedback/<record_id>")
 @access.require("feedback:erase")
 def erase(record_id: str) -> Response:
-    """Erase one record for good; it cannot come back. Asked again, it is erased."""
+    """Erase one record permanently; repeated requests have the same result."""
     key = access.key()
     store = state().stored.open()
     with store.database.write() as connection:
@@ -112,7 +112,7 @@ def erase(record_id: str) -> Response:
 
 
 def shown(found: Found, hits: Sequence[Hit] = ()) -> Json:
-    """A record as the API shows it, with the rules of the workspace that hold for it where there are any."""
+    """A record as returned by the API, with matching rules of the workspace, if any."""
     times = {"created_at": found.created_at, "received_at": found.received_at}
     plain = {name: getattr(found, name) for name in _PLAIN}
     source = {"source": found.source_id or records.API, "source_name": found.source}
@@ -122,7 +122,7 @@ def shown(found: Found, hits: Sequence[Hit] = ()) -> Json:
 
 
 def unknown_record() -> RequestError:
-    """Also for a record of somebody else."""
+    """Also used for records of other workspaces."""
     return RequestError("there is no such record", code="record_unknown", status=404)
 
 
@@ -145,7 +145,7 @@ def _single(result: Json) -> Answer:
 
 
 def _item(value: Any, clock: Clock, *, number: int, claim: Claim | None) -> Item:
-    """A record without an id of its own gets one, which it has this once, or whenever the same comes under its Idempotency-Key."""
+    """Assign an id to a record without one; it is the same for repeats under one Idempotency-Key."""
     fresh = claim.own_id(number) if claim else new_id("own")
     found = record_of(value, number=number, limits=state().limits, default_id=fresh)
     if isinstance(found, Rejected):
@@ -174,10 +174,10 @@ def _result(item: Item, applied: Applied | None) -> Json:
 
 
 def _known(store: Store, workspace_id: str, filters: Filters) -> Filters:
-    """The filters with a source by its id; what is misspelt is told, as it would find nothing.
+    """Resolve the source in the filters; misspelt keys are errors, because they would match nothing.
 
     Raises:
-        RequestError: there is no such source, or neither the taxonomy nor any record of the workspace has such a label.
+        RequestError: there is no such source, or no such label in the taxonomy or any record of the workspace.
     """
     with store.database.read() as connection:
         for name, key in _unlisted(filters).items():
@@ -187,7 +187,7 @@ def _known(store: Store, workspace_id: str, filters: Filters) -> Filters:
 
 
 def _unlisted(filters: Filters) -> dict[str, Any]:
-    """The labels asked for that the taxonomy has not; an earlier one may have had them."""
+    """The requested labels that the taxonomy lacks; an earlier one may have had them."""
     asked = {name: getattr(filters, name) for name in _LABELS}
     return {name: key for name, key in asked.items() if key is not None and not naming.is_listed(name, key)}
 
@@ -195,7 +195,7 @@ def _unlisted(filters: Filters) -> dict[str, Any]:
 def _filters(query: Query) -> Filters:
     polarity = query.one_of("polarity", ("+", "-", "~"))
     if polarity and not query.text("factor"):
-        raise RequestError("polarity is of a factor: name that too", code="parameter_invalid")
+        raise RequestError("polarity needs a factor: name one", code="parameter_invalid")
     texts: Mapping[str, str | None] = {name: query.text(name) for name in _SAME}
     return Filters(
         **texts,

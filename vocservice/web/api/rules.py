@@ -1,4 +1,4 @@
-"""Rules of a workspace over HTTP: `/v1/rules`, one rule, and what one would have held for: `/v1/rules/test`."""
+"""Rules of a workspace over HTTP: `/v1/rules`, one rule, and tests on past records: `/v1/rules/test`."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ _Given = Annotated[str, Field(min_length=1, max_length=3000)]
 
 
 class Written(Body):
-    """A rule as a client writes it."""
+    """A rule as sent by a client."""
 
     name: _Text
     owner: _Text
@@ -45,13 +45,13 @@ class Written(Body):
 
 
 class Changed(Written):
-    """A new version of a rule, and the version that it is to follow."""
+    """A new version of a rule, and the version it is based on."""
 
     version: int
 
 
 class Tried(Body):
-    """An expression, or the id of a rule that is kept."""
+    """An expression, or the id of a stored rule."""
 
     expression: _Given = ""
     id: _Given = ""
@@ -72,7 +72,7 @@ def listed() -> Response:
 @blueprint.post("/v1/rules")
 @access.require("admin")
 def create() -> Response:
-    """A new rule, off unless it says otherwise."""
+    """Add a rule, disabled by default."""
     key = access.key()
     body = read_shaped(Written)
     with state().stored.open().database.write() as connection:
@@ -85,7 +85,7 @@ def create() -> Response:
 @blueprint.post("/v1/rules/test")
 @access.require("feedback:read")
 def test() -> Response:
-    """What a rule, or one that is kept, would have held for."""
+    """Test an expression or a stored rule on past records."""
     key = access.key()
     body = read_shaped(Tried)
     if bool(body.expression) == bool(body.id):
@@ -112,7 +112,7 @@ def one(rule_id: str) -> Response:
 @blueprint.put("/v1/rules/<rule_id>")
 @access.require("admin")
 def change(rule_id: str) -> Response:
-    """A new version of a rule, on or off as it says; 409 where another than the given version stands."""
+    """Save a new version of a rule, enabled or not; 409 if the stored version is not the given one."""
     key = access.key()
     body = read_shaped(Changed)
     with state().stored.open().database.write() as connection:

@@ -1,4 +1,4 @@
-"""Nothing in, the sources of a workspace and how their deliveries fare out: `GET /v1/sources`; never a token or a secret."""
+"""The sources of a workspace and the health of their deliveries: `GET /v1/sources`; never a token or a secret."""
 
 from dataclasses import asdict
 from datetime import datetime

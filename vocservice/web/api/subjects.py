@@ -1,6 +1,6 @@
-"""A customer's key in, everything held of them out, or nothing any longer: `POST /v1/subjects/export` and `/v1/subjects/erase`.
+"""A customer's key in, everything stored about them exported or erased: `POST /v1/subjects/export` and `/v1/subjects/erase`.
 
-The key stands in the body, never in a URL, and in no log: the audit log has counts only.
+The key is sent in the body, never in a URL, and is not logged: the audit log has counts only.
 """
 
 from dataclasses import asdict
@@ -27,7 +27,7 @@ LONGEST = 1000
 @blueprint.post("/v1/subjects/export")
 @access.require("feedback:erase")
 def export() -> Response:
-    """Every record of a customer, redacted as it is kept, and the batches whose files name the customer."""
+    """Export every record of a customer, redacted as stored, and the batches whose files name the customer."""
     key = access.key()
     subject = _subject(read_json(request, max_bytes=state().limits.max_body_bytes))
     store = state().stored.open()
@@ -43,7 +43,7 @@ def export() -> Response:
 @blueprint.post("/v1/subjects/erase")
 @access.require("feedback:erase")
 def erase() -> Response:
-    """Erase every record of a customer for good, and let a worker search the files of batches; again, there is nothing left to erase."""
+    """Erase every record of a customer permanently, and let a worker search the files of batches; repeatable."""
     key = access.key()
     subject = _subject(read_json(request, max_bytes=state().limits.max_body_bytes))
     store = state().stored.open()

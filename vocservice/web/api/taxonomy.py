@@ -1,4 +1,4 @@
-"""Nothing in, the taxonomy out: `GET /v1/taxonomy`, every label with its definition, owner and metrics."""
+"""The taxonomy: `GET /v1/taxonomy`, every label with its definition, owner and metrics."""
 
 from flask import Blueprint, Response
 
@@ -11,5 +11,5 @@ blueprint = Blueprint("taxonomy", __name__)
 
 @blueprint.get("/v1/taxonomy")
 def taxonomy() -> Response:
-    """The taxonomy that the service labels in."""
+    """The taxonomy of the service."""
     return Response(taxonomy_json(state().model.taxonomy()), content_type=JSON)

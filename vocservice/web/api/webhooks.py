@@ -1,6 +1,6 @@
-"""A sender's delivery in, a receipt out: `/v1/hooks/<token>`, answered once it is stored; no model has a part in it.
+"""A sender's delivery in, a receipt out: `/v1/hooks/<token>`, answered once it is stored; no model is involved.
 
-The token is the only thing that leads to a source. Nothing is stored of what is not shown to come from its sender.
+Only the token identifies a source. Nothing is stored unless the delivery is authenticated.
 """
 
 from contextlib import suppress
@@ -29,7 +29,7 @@ ROUTE = "/v1/hooks/<token>"
 
 @blueprint.get(ROUTE)
 def ping(token: str) -> Response:
-    """Senders ask whether the URL answers before they use it; every token is answered alike."""
+    """Some senders probe the URL before they use it; every token gets the same answer."""
     return Response(status=200)
 
 
@@ -51,17 +51,17 @@ def receive(token: str) -> Response:
 
 
 def refuse_when_full() -> None:
-    """Let senders come again later while too much waits.
+    """Ask senders to retry later while the queue is full.
 
     Raises:
-        StoreError: more waits than `http.max_queued`.
+        StoreError: more records wait than `http.max_queued`.
     """
     if state().stored.waiting() >= state().limits.max_queued:
         raise StoreError("too many records wait for their analysis; send again later", code="queue_full")
 
 
 def url_of(token: str) -> str:
-    """The URL as the sender knows it, which some sign; never by what a client says its host is, where ours is configured."""
+    """The URL as configured at the sender, which some sign; the client's Host header is not trusted if ours is configured."""
     base = state().limits.public_url.rstrip("/") or request.host_url.rstrip("/")
     return f"{base}/v1/hooks/{token}"
 
@@ -70,7 +70,7 @@ def _source(store: Store, token: str) -> Source:
     with store.database.read() as connection:
         source = sources.by_token(connection, token)
     if source is None:
-        raise RequestError("this URL is of no source", code="token_unknown", status=401, headers=[("WWW-Authenticate", "Webhook")])
+        raise RequestError("this URL belongs to no source", code="token_unknown", status=401, headers=[("WWW-Authenticate", "Webhook")])
     return source
 
 
@@ -109,7 +109,7 @@ def _stored(store: Store, source: Source, sender: Adapter, delivery: Delivery) -
 
 
 def _parsed(source: Source, sender: Adapter, delivery: Delivery) -> Parsed | VocError:
-    """The events, or why there are none: to send the same again cannot help, so the body is kept for someone to look at."""
+    """The events, or the error: a retry cannot help, so the body is quarantined for inspection."""
     try:
         return sender.parse(delivery, source.options)
     except UnusableBodyError as error:

@@ -1,1 +1,1 @@
-"""Files of feedback in, the same with labels out: over HTTP and as pages."""
+"""Files of feedback in, labelled files out: over HTTP and as pages."""

@@ -160,7 +160,7 @@ SCHEMAS = {
     "Redaction": Shape((Redaction,), "A masked piece of personal data: the offsets of the placeholder, never the value.", more=_OFFSETS),
     "Withheld": Shape(
         (Withheld,),
-        "A label that the model leans towards but does not give; it counts as not given.",
+        "A label that the model withholds; it counts as not given.",
         more={
             "probability": SHARE,
             "because": {"description": "the rule that withholds a label the model gave; missing if the model itself withholds it"},
@@ -218,7 +218,7 @@ SCHEMAS = {
             "status": {"const": "ok"},
             "text": {"description": "the text as analysed: normalised and redacted"},
             "labels": {"description": "label sets of a custom taxonomy"},
-            "rules": {"description": "missing where none held"},
+            "rules": {"description": "missing if none matched"},
             "turns": {**listed("Turn"), "description": "transcripts only, like the following fields"},
             "sentiment_start": ref("SentimentAt"),
             "sentiment_end": ref("SentimentAt"),

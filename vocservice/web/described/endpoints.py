@@ -20,13 +20,13 @@ from vocservice.web.described.parts import (
 )
 from vocservice.web.described.shapes import Shape
 
-_UNKNOWN = refused("There is no such endpoint, or it is somebody else's: endpoint_unknown", shared="EndpointUnknown")
+_UNKNOWN = refused("No such endpoint in the key's workspace: endpoint_unknown", shared="EndpointUnknown")
 _EVENTS = {"items": {"enum": list(EVENTS)}}
 _UNTOLD = ("workspace_id", "sealed")
 _HELD = {"events": {**_EVENTS, "description": "what is sent to it"}}
 _REFUSED = refused(
     "No body, cut off, not valid JSON, not UTF-8 or not valid gzip: empty_body, bad_request, invalid_json, invalid_encoding, invalid_gzip, "
-    "or an event that there is not: event_unknown",
+    "or an unknown event: event_unknown",
     shared="EndpointRefused",
 )
 _EXAMPLE = {
@@ -48,7 +48,7 @@ _SENT = {
     "created_at": "2026-03-04T19:16:54.953000+00:00",
     "delivered_at": "2026-03-04T19:16:55.120000+00:00",
 }
-_WITH_SECRET = {"secret": {**TEXT, "description": "what deliveries are signed with; shown this once"}}
+_WITH_SECRET = {"secret": {**TEXT, "description": "secret that deliveries are signed with; shown only once"}}
 
 NOUN = Noun(
     {
@@ -59,10 +59,10 @@ NOUN = Noun(
             "create_endpoint",
             "A new endpoint and its signing secret",
             {
-                201: told("The endpoint, and its secret this once", "EndpointMade", _MADE),
+                201: told("The endpoint, and its secret, shown only once", "EndpointMade", _MADE),
                 400: _REFUSED,
                 422: refused(
-                    "The body has another shape, or events must not or cannot be sent to the URL: "
+                    "The body has another shape, or events may not or cannot be sent to the URL: "
                     "invalid_type, endpoint_refused, endpoint_unknown_host"
                 ),
             },
@@ -71,43 +71,45 @@ NOUN = Noun(
         "endpoints_api.one": Operation("endpoint", "One endpoint", {200: told("The endpoint", "Endpoint", _EXAMPLE)}),
         "endpoints_api.change": Operation(
             "change_endpoint",
-            "Send other events, pause an endpoint, or let it go on",
+            "Change the events of an endpoint, pause or resume it",
             {
-                200: told("The endpoint as it stands now", "Endpoint", {**_EXAMPLE, "is_enabled": False}),
+                200: told("The endpoint as stored now", "Endpoint", {**_EXAMPLE, "is_enabled": False}),
                 400: _REFUSED,
                 422: refused("The body has another shape: invalid_type"),
             },
             body=json_body("EndpointChanged", {"is_enabled": False}),
         ),
         "endpoints_api.remove": Operation(
-            "remove_endpoint", "Take an endpoint away for good, with the log of its deliveries", {204: Answer("It is gone")}
+            "remove_endpoint", "Permanently remove an endpoint and its delivery log", {204: Answer("It is removed")}
         ),
         "endpoints_api.rotate": Operation(
             "rotate_endpoint_secret",
-            "Another signing secret; the one before goes on signing beside it for 24 hours",
+            "Create a new signing secret; the previous one also signs for 24 hours",
             {
                 200: told(
-                    "The endpoint, and its new secret this once",
+                    "The endpoint, and its new secret, shown only once",
                     "EndpointMade",
                     {**_MADE, "old_secret_until": "2026-03-05T19:15:54.953000+00:00"},
                 ),
-                400: refused(f"{MOST_SECRETS} secrets sign already; end the old ones first: secrets_full"),
+                400: refused(f"{MOST_SECRETS} secrets are in use; end the old ones first: secrets_full"),
             },
         ),
         "endpoints_api.end_old_secrets": Operation(
-            "end_old_endpoint_secrets", "Sign with the newest secret only from now on", {204: Answer("The newest secret alone signs")}
+            "end_old_endpoint_secrets",
+            "Sign with the newest secret only",
+            {204: Answer("Deliveries are signed with the newest secret only")},
         ),
         "endpoints_api.deliveries": Operation(
             "endpoint_deliveries",
-            "What was and will be sent to an endpoint, the newest first",
+            "Past and pending deliveries of an endpoint, newest first",
             {200: told("The deliveries", "Deliveries", {"items": [_SENT]})},
             parameters=(Parameter("limit", {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE}),),
         ),
         "endpoints_api.replay": Operation(
             "replay_endpoint",
-            "Send again what failed, under the same ids",
+            "Send failed deliveries again, under the same ids",
             {
-                200: told("How many are queued again", closed({"queued": NUMBER}), {"queued": 3}),
+                200: told("The number queued again", closed({"queued": NUMBER}), {"queued": 3}),
                 400: refused("The endpoint is paused: endpoint_disabled"),
             },
         ),
@@ -126,7 +128,7 @@ NOUN = Noun(
                 "event": {"enum": list(EVENTS)},
                 "state": {"enum": ["queued", "delivered", "failed"]},
                 "attempts": COUNT,
-                "last_status": {"description": "the HTTP status of the last try; null where no answer came"},
+                "last_status": {"description": "the HTTP status of the last try; null if there was no answer"},
             },
         ),
         "Deliveries": closed({"items": listed("Delivery")}),

@@ -161,7 +161,7 @@ NOUN = Noun(
     {
         "Accepted": closed(
             {
-                "id": {**TEXT, "description": "the client's id of it"},
+                "id": {**TEXT, "description": "the client's id of the record"},
                 "status": {"const": "accepted"},
                 "record": {"type": ["string", "null"], "description": "our id of the record; null if it was erased before"},
                 "outcome": {

@@ -28,7 +28,7 @@ NOUN = Noun(
                             "taxonomy": {"type": ["string", "null"]},
                             "store": {
                                 "enum": ["ok", "absent"],
-                                "description": "`absent`: nobody made one, and only what needs none is served",
+                                "description": "`absent`: no store was created; only routes that need none are served",
                             },
                         }
                     ),

@@ -54,7 +54,7 @@ NOUN = Noun(
                 "hidden_fields": {
                     "type": "array",
                     "items": TEXT,
-                    "description": "custom fields of its segment that an admin hid; with one of them it finds no record",
+                    "description": "custom fields of its segment that an admin hid; if there is one, the watch matches no record",
                 },
                 "timing": _TIMING,
                 "is_digest": {"type": "boolean"},

@@ -187,7 +187,7 @@ def _refused(found: Case, status: int, fault: str, draft: Draft) -> Response:
     if _holder(found.record_id):
         try:
             _save_draft(found)
-            fault = f"{fault}; what you chose is kept as your draft"
+            fault = f"{fault}; your choices are saved as a draft"
         except ConflictError as error:
             fault = f"{fault}; {error.message}"
     return _record_page(found.record_id, status, fault=fault, draft=draft)

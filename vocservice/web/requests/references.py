@@ -178,5 +178,5 @@ def _kept(stack: ExitStack, descriptor: int) -> int:
 
 
 def _unknown() -> RequestError:
-    message = "there is no such file in the folder of the workspace; links and what lies outside of it do not count"
+    message = "there is no such file in the folder of the workspace; links and files outside it are not allowed"
     return RequestError(message, code="reference_unknown", status=404)

@@ -135,7 +135,7 @@ def format_of(name: str, media_type: str) -> str:
     found = by_suffix or (None if suffix else by_type)
     if found is None:
         known = ", ".join(suffix for fmt in FORMATS.values() for suffix in fmt.suffixes)
-        message = f"{display_name(name)}: the name of a file must end in one of {known}; unpack what is packed"
+        message = f"{display_name(name)}: the name of a file must end in one of {known}; unpack archives first"
         raise RequestError(message, code="format_unknown", status=415)
     return found
 

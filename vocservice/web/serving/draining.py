@@ -13,7 +13,7 @@ from vocservice.web.problems import RETRY_AFTER, problem
 LINGER_SECONDS = 1.0  # how long a process that was told to stop still listens, to say so
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEGUN = Event()
-_TOLD = "this process is stopping; ask another one"
+_TOLD = "this process is stopping; try another one"
 
 
 def begin() -> None:

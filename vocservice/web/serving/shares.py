@@ -36,7 +36,7 @@ def _take() -> Response | None:
     if not getattr(request.environ.get("gunicorn.socket"), "is_coming", False):
         return None
     if not _share().acquire(blocking=False):
-        detail = "as many large requests as may be are on their way: send it again"
+        detail = "too many large requests are being received: send it again"
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, code="uploads_full", detail=detail, headers=[RETRY_AFTER])
     g.is_coming = True
     return None

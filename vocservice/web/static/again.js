@@ -1,4 +1,4 @@
-// What is under way is asked for again and put in place, so that nobody loses their place on the page; at the end the page is loaded anew.
+// Polls work in progress and updates it in place, so that readers keep their scroll position; reloads the page when it is done.
 "use strict";
 (() => {
   const wait = (seconds) => new Promise((done) => { setTimeout(done, 1000 * seconds); });

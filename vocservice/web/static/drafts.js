@@ -1,5 +1,5 @@
-// What somebody writes on a record is kept as a draft a moment after they stop; without this script, by its button. While the page is
-// seen, the record stays theirs.
+// Saves what somebody writes on a record as a draft shortly after they stop typing (without this script: by a button). Renews the
+// claim on the record while the page is visible.
 "use strict";
 (() => {
   const form = document.querySelector("form[data-draft]");
@@ -35,7 +35,7 @@
       const holder = answer.ok ? (await answer.json()).holder : "";
       if (holder) said.textContent = `${holder} has this open now. What you wrote is kept; to decide, reload the page and take over.`;
       else if (answer.status === 401) said.textContent = faults[401];
-    } catch { /* asked again soon; what is written tells of it */ }
+    } catch { /* retried soon; saving the draft reports the fault */ }
   };
   setInterval(renew, 1000 * form.dataset.seconds);
   document.addEventListener("visibilitychange", renew);

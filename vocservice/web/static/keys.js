@@ -1,4 +1,4 @@
-// Keys of one letter: each presses the button or link that shows it. Off while somebody types, with modifiers, and by preference.
+// Single-letter shortcuts: each key presses the button or link that shows it. Off while typing, with modifiers, and by preference.
 "use strict";
 (() => {
   const typing = (node) => node.isContentEditable || node.matches("textarea, select, input:not([type=checkbox])");
@@ -20,7 +20,7 @@
       node.click();
     }
     if (node.matches("input, textarea, select, summary")) node.focus();
-    if (node.matches("textarea")) node.selectionStart = node.value.length; // to go on writing
+    if (node.matches("textarea")) node.selectionStart = node.value.length; // continue at the end
     if (node.matches("summary")) node.parentElement.open = !node.parentElement.open;
     if (node.matches("button, a")) node.click();
   };

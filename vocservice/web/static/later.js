@@ -1,4 +1,4 @@
-// What takes long comes after: while the page says so, it asks again, ever more rarely, and takes the figures in place once they are whole.
+// Slow figures arrive later: polls the page with growing intervals and replaces the figures once they are complete.
 "use strict";
 (() => {
   const wait = (turn) => new Promise((done) => { setTimeout(done, Math.min(1500 * 1.3 ** turn, 10000)); });
@@ -11,7 +11,7 @@
       const figures = page.querySelector(".figures");
       if (answer.ok && figures && !page.querySelector("[data-later]")) {
         document.querySelector(".figures").replaceWith(figures);
-        later.textContent = "All figures are there.";
+        later.textContent = "All figures are ready.";
         return;
       }
     }

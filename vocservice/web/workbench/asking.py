@@ -161,7 +161,7 @@ def _like(looking: Looking, record_id: str) -> Meant:
             raise RequestError("there is no such record", code="not_found", status=404)
         found = vectors.of_records(connection, looking.workspace_id, [record_id])
     if record_id not in found:
-        return Meant(fault="No vector is kept of this record: it was analysed before vectors were, or they are switched off.")
+        return Meant(fault="This record has no vector: it was analysed before vectors existed, or they are switched off.")
     bundle, vector = found[record_id]
     return Meant(vector, bundle)
 

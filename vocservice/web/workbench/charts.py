@@ -46,7 +46,7 @@ def chart_json(name: str) -> Response:
 
     key = access.key()
     if name not in CHARTED:
-        raise RequestError("there is no such chart; /v1/charts names them all", code="chart_unknown", status=404)
+        raise RequestError("there is no such chart; /v1/charts lists them", code="chart_unknown", status=404)
     return _chart(looking_for(key.workspace_id, asked_of(request.args)), name)
 
 

@@ -180,7 +180,7 @@ def _rungs(report: "Report") -> list["Rung"]:
 def _rung(report: "Report", stage: str, factor: str) -> "Rung":
     found = next((rung for rung in _rungs(report) if (rung.stage, rung.factor) == (stage, factor)), None)
     if found is None:
-        raise InputError("no complaint that several customers share blames this factor at this stage", code="parameter_invalid")
+        raise InputError("no shared complaint blames this factor at this stage", code="parameter_invalid")
     return found
 
 
@@ -198,7 +198,7 @@ def _cause(looking: "Looking", rung: "Rung", record_id: str) -> "Cause":
     regions = [(cause, cause.region) for cause in rung.causes if cause.region and cause.region.bundle == bundle]
     found = next((cause for cause, region in regions if region.holds(matrix_of([vector]))[0]), None)
     if found is None:
-        raise InputError("the causes of this stage and factor were found anew; look at them again", code="parameter_invalid")
+        raise InputError("the causes of this stage and factor have changed; reload the page", code="parameter_invalid")
     return found
 
 

@@ -53,13 +53,13 @@ class Making(Generic[Made]):
         try:
             return self.report.result(PATIENCE_SECONDS)
         except TimeoutError:
-            raise StoreError("the report is not made yet; ask again for it later", code="queue_full") from None
+            raise StoreError("the report is not ready yet; try again later", code="queue_full") from None
         finally:
             self.seats.release()
 
 
 def _too_many() -> StoreError:
-    return StoreError("too many reports are asked for; ask again later", code="queue_full")
+    return StoreError("too many reports are requested; try again later", code="queue_full")
 
 
 @dataclass(slots=True)

@@ -30,10 +30,10 @@ DRAWN_SECONDS = 60.0
 PATIENCE_SECONDS = 10.0
 _NAME = "vocservice.prints"
 _MISSING = (
-    "PDF and PNG are drawn by Chromium, and this server has none: whoever runs it installs chromium or google-chrome. "
-    "The report as one page prints from your own browser just as well."
+    "PDF and PNG need Chromium, which is not installed on this server: ask its operator to install chromium or google-chrome. "
+    "You can also print the one-page report from your own browser."
 )
-_FAILED = "The browser of this server did not draw it in time. Try again with fewer records, or print the report as one page."
+_FAILED = "The browser on this server did not finish in time. Try again with fewer records, or print the one-page report yourself."
 
 
 @blueprint.get("/workbench/report.pdf")
@@ -100,7 +100,7 @@ def _browser() -> Browser:
 def _taken(places: Semaphore, *, seconds: float = 0.0) -> Iterator[None]:
     """Hold one of so many places, which is free in so many seconds."""
     if not places.acquire(timeout=seconds):
-        raise StoreError("another file is being drawn; ask again in a moment", code="queue_full")
+        raise StoreError("another file is being rendered; try again in a moment", code="queue_full")
     try:
         yield
     finally:

@@ -339,7 +339,7 @@ def _periods(query: Query) -> tuple[tuple[date, date], tuple[date, date]] | None
         return None
     first, second, third, fourth = days
     if first is None or second is None or third is None or fourth is None or first > second or third > fourth:
-        raise InputError("two periods need a first and a last day each, in order", code="parameter_invalid")
+        raise InputError("each of the two periods needs a first and a last day, in order", code="parameter_invalid")
     return (first, second), (third, fourth)
 
 

@@ -131,7 +131,7 @@ def _done(held: Watch, do: str) -> Response:
     PageError: there is no such thing to do.
     """
     if do not in _DOES:
-        raise people.PageError("Not possible", "There is no such thing to do with a watch.", status=422)
+        raise people.PageError("Not possible", "This action on a watch is unknown.", status=422)
     with people.database().write() as connection:
         if do == "delete":
             watches.remove(connection, person(), held)
