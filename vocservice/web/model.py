@@ -1,6 +1,6 @@
-"""Settings and what was promoted in, the analyser that requests share out: loaded when first needed, and exchanged behind them.
+"""Settings and the promoted bundle in, the shared analyser out: loaded on first use, and replaced in the background.
 
-Which bundle serves is looked up every few seconds by a thread of its own: no request waits for the store, nor for another bundle.
+A thread looks up the promoted bundle every few seconds: no request waits for the store or for another bundle to load.
 """
 
 import logging
@@ -25,19 +25,19 @@ log = logging.getLogger("vocservice.web")
 
 RETRY_SECONDS = 5.0
 LOOK_SECONDS = 5.0
-LOOK_AFTER_FAILURE_SECONDS = 60.0  # reading a bundle that cannot be used costs as much as reading one that can
+LOOK_AFTER_FAILURE_SECONDS = 60.0  # trying an unusable bundle costs as much as loading a usable one
 MOST_RECORDS = 64
-MOST_CHARACTERS = 32_000  # they stand for tokens
-PASSES = 2  # the text steps of one pass go on while the encoder is at another
+MOST_CHARACTERS = 32_000  # an estimate of tokens
+PASSES = 2  # the text steps of one pass overlap with the encoder pass of another
 
 
 class Model:
-    """One analyser for all threads; while there is none, loading is tried again every few seconds at most.
+    """One analyser for all threads; without one, loading is retried every few seconds at most.
 
     Args:
-        analyser: this one, whatever is promoted; None for the one that was promoted last, else that of the settings.
-        promoted: looks up the name of the bundle that was promoted last; None where none ever was, or there is no store.
-        most: requests that may be with it, or wait for it, at a time; the threads of others are left to those who need no model.
+        analyser: use this one, whatever is promoted; None for the bundle promoted last, else that of the settings.
+        promoted: looks up the name of the bundle promoted last; None if there was none, or there is no store.
+        most: requests that may use it, or wait for it, at a time; further threads stay free for requests that need no model.
     """
 
     def __init__(
@@ -73,60 +73,60 @@ class Model:
             return self._analyser
 
     def result(self, record: RawVerbatim | Rejected) -> Result:
-        """The result of one record, in a pass that other requests may share.
+        """Analyse one record, in a pass that other requests may share.
 
         Raises:
             BundleError: there is no usable bundle.
-            CrowdedError: too many are with the model.
+            CrowdedError: too many requests use the model.
         """
         self.analyser()
         with self._turn():
             return self._gatherer.result(record)
 
     def results(self, records: Sequence[RawVerbatim | Rejected]) -> list[Result]:
-        """The results of the records of one request, in order.
+        """Analyse the records of one request, in order.
 
         Raises:
             BundleError: there is no usable bundle.
-            CrowdedError: too many are with the model.
+            CrowdedError: too many requests use the model.
         """
         analyser = self.analyser()
         with self._turn():
             return list(analyser.stream(records))
 
     def taxonomy(self) -> Taxonomy:
-        """The taxonomy of the bundle, or the configured one while there is none."""
+        """The taxonomy of the bundle, or the configured one without a bundle."""
         try:
             return self.analyser().taxonomy
         except BundleError:
             return load_taxonomy(Path(self._settings.taxonomy) if self._settings.taxonomy else None)
 
     def installed_rules(self) -> tuple[Rule, ...] | None:
-        """The rules of the installation; None while their file is at fault, which stops the next start and no page."""
+        """The rules of the installation; None while their file is invalid, which prevents the next start but no page."""
         try:
             return load_ruleset(config_path("rules.toml"), self.taxonomy())
         except ConfigError:
             return None
 
     def configured(self) -> str:
-        """The name of the bundle that serves where none was ever promoted.
+        """The name of the bundle that serves if none was ever promoted.
 
         Raises:
-            BundleError: the settings name none that is there.
+            BundleError: the settings name no existing bundle.
         """
         return configured_bundle(self._settings)
 
     def check(self, name: str) -> str:
-        """The id of a bundle that can be loaded here.
+        """Return the id of a bundle if it can be loaded here.
 
         Raises:
-            BundleError: it cannot.
+            BundleError: it cannot be loaded.
             ConfigError: the taxonomy file or the rules are wrong for it.
         """
         return load(name, settings=self._settings).model
 
     def follow(self) -> None:
-        """Take up what was promoted since; what serves goes on while that is loaded, while it cannot be, and while the store is gone."""
+        """Switch to a newly promoted bundle; the current one serves while that loads, fails, or the store is unavailable."""
         self._look_at = monotonic() + LOOK_SECONDS
         try:
             name = self._promoted() or self._settings.bundle
@@ -139,7 +139,7 @@ class Model:
             self._look_at = monotonic() + LOOK_AFTER_FAILURE_SECONDS
 
     def _look_again(self) -> None:
-        """Begin to look, where it is time and nobody does."""
+        """Start a look-up if one is due and none is running."""
         if self._is_fixed or monotonic() < self._look_at or not self._looking.acquire(blocking=False):
             return
         Thread(target=self._look, name="promoted", daemon=True).start()
@@ -178,7 +178,7 @@ class Model:
             raise
 
     def _wanted(self) -> str:
-        """What to begin with: what was promoted, or that of the settings where the store does not say."""
+        """The bundle to start with: the promoted one, or that of the settings if the store is unavailable."""
         try:
             return self._promoted() or self._settings.bundle
         except StoreError as error:

@@ -1,7 +1,7 @@
-"""Nothing in, the OpenAPI document and a page made of it out: `GET /openapi.json`, `GET /docs`.
+"""The OpenAPI document and a page made from it: `GET /openapi.json`, `GET /docs`.
 
-The document is made from the code (`vocservice.web.described`) when it is first asked for: its figures bring numpy, which a process
-that only takes feedback never loads.
+The document is generated from the code (`vocservice.web.described`) on first request: this imports numpy, which a process
+that only receives feedback never loads.
 """
 
 import json
@@ -34,7 +34,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is sent or answered in one media type, with examples as they would be written."""
+    """Content of one media type, with examples as they would be written."""
 
     media_type: str
     type: str
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path; `needs_key` where it is refused without one."""
+    """One method of one path; `needs_key` if it is refused without one."""
 
     name: str
     method: str
@@ -66,7 +66,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A named schema: its own words, or its properties."""
+    """A named schema: its description, or its properties."""
 
     name: str
     type: str
@@ -75,7 +75,7 @@ class Schema:
 
 
 class Written:
-    """The document of an application and its page, which are the same for everybody, each made once."""
+    """The document of an application and its page, the same for everybody, each generated once."""
 
     def __init__(self, app: Flask):
         self._app = app
@@ -96,10 +96,10 @@ class Written:
 
 
 def attach(app: Flask) -> None:
-    """Give an application that has all its routes its description.
+    """Attach the description to an application that has all its routes.
 
     Raises:
-        LookupError: a route is not described, or what is described is none.
+        LookupError: a route is not described, or a description has no route.
     """
     described.check(app)
     app.extensions[_NAME] = Written(app)
@@ -118,7 +118,7 @@ def openapi() -> Response:
 
 @blueprint.get("/docs")
 def docs() -> Response:
-    """The same to read: every operation with its parameters, bodies, answers and examples."""
+    """The same as a page: every operation with its parameters, bodies, answers and examples."""
     return make_response(_held(current_app).page)
 
 
@@ -150,7 +150,7 @@ def _schemas(whole: Node) -> Iterator[Schema]:
 
 
 def _resolved(said: Node, whole: Node) -> Node:
-    """What a reference leads to; anything else as it is."""
+    """Resolve a reference; other values are returned unchanged."""
     found = whole
     for name in said.get("$ref", "").split("/")[1:]:
         found = found[name]

@@ -1,6 +1,6 @@
 """A form in, the same page with the labels of its text out: `GET /` and `POST /`, rendered here, no script.
 
-The text is shown as analysed (redacted), never as sent, and never stands in a URL.
+The text is shown as analysed (redacted), never as sent, and never appears in a URL.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ LONGEST_QUESTION = 500
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What the page shows: a result, or why there is none."""
+    """Content of the page: a result, or why there is none."""
 
     status: int = HTTPStatus.OK
     view: View | None = None
@@ -48,7 +48,7 @@ def form() -> Response:
 
 @blueprint.post("/")
 def result() -> Response:
-    """The form with the labels of the text that was sent."""
+    """The form with the labels of the submitted text."""
     read_bytes(request, max_bytes=state().limits.max_body_bytes)
     sent = request.form
     return _page(_filled(sent.get("text", ""), channel=sent.get("channel", ""), question=sent.get("question", "")))

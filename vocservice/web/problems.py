@@ -1,4 +1,4 @@
-"""An error in, an RFC 9457 problem out: one shape for every failure, never with a word of what was sent."""
+"""An error in, an RFC 9457 problem out: one format for every failure, without any submitted text."""
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -44,13 +44,13 @@ def problem(status: int, *, code: str, detail: str, headers: Iterable[tuple[str,
 
 
 def fixed_problem(status: int, *, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    """The problem of a status by itself: nothing of the request or the failure is in it."""
+    """The problem of a status; it contains nothing of the request or the failure."""
     code, detail = HTTP_PROBLEMS.get(status, HTTP_PROBLEMS[400 if status < 500 else 500])
     return problem(status, code=code, detail=detail, headers=headers)
 
 
 def bare_answer(status: int) -> bytes:
-    """The same as a whole HTTP answer, for what a server cannot read as HTTP and no application sees."""
+    """The same as a complete HTTP answer, for input that a server cannot parse and no application sees."""
     body = fixed_problem(status).get_data()
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
@@ -69,7 +69,7 @@ def register(app: Flask) -> None:
 
 
 def refuse_nul(app: Flask) -> None:
-    """No path holds a NUL, which not every database can even be asked for."""
+    """Reject paths with a NUL, which some databases cannot be asked for."""
     app.before_request(_refuse_nul)
 
 
@@ -94,7 +94,7 @@ def _from_voc_error(error: VocError) -> Response:
 
 
 def _from_http_exception(error: HTTPException) -> Response:
-    """werkzeug's own descriptions may quote the request, so ours are fixed by status."""
+    """werkzeug's own descriptions may quote the request, so fixed texts by status are used."""
     kept = [(name, value) for name, value in error.get_headers() if name.lower() in _KEPT_HEADERS]
     return fixed_problem(error.code or 500, headers=kept)
 

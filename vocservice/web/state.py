@@ -1,6 +1,6 @@
-"""What an application was made with in, what its requests share out.
+"""The parts of an application in, shared access for requests out.
 
-Lives in `app.extensions`; every request reaches it by `state()`.
+Stored in `app.extensions`; requests get it from `state()`.
 """
 
 from dataclasses import dataclass, field
@@ -36,11 +36,11 @@ class State:
 
 
 def attach(app: Flask, state: State) -> None:
-    """Give an application its state."""
+    """Attach the state to an application."""
     app.extensions[_NAME] = state
 
 
 def state() -> State:
-    """The state of the application that answers this request."""
+    """The state of the current application."""
     found: State = current_app.extensions[_NAME]
     return found

@@ -1,4 +1,4 @@
-"""Settings in, the store that requests share out: opened at first use, by each process for itself, and again while it is missing."""
+"""Settings in, the shared store out: opened on first use, per process, and retried while unavailable."""
 
 import os
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from vocservice.web.gather import Gatherer
 from vocservice.web.kept import Kept
 
 BACKLOG_SECONDS = 1.0
-MOST_PARCELS, MOST_RECORDS = 64, 256  # of one transaction: more would keep other writers waiting
+MOST_PARCELS, MOST_RECORDS = 64, 256  # per transaction: more would block other writers
 _REMEDY = "the store does not exist yet: create it with `voc init`"
 
 
 class Stored:
-    """The store of an application, for all threads; a process that was forked opens its own."""
+    """The store of an application, for all threads; a forked process opens its own."""
 
     def __init__(self, settings: StoreSettings, database: Database | None = None):
         self._settings, self._database = settings, database
@@ -45,7 +45,7 @@ class Stored:
         """The store.
 
         Raises:
-            StoreError: it was never made (`store_unavailable`, with the remedy), does not fit this program, or does not answer.
+            StoreError: it does not exist (`store_unavailable`, with the remedy), does not fit this program, or does not answer.
         """
         with self._lock:
             if self._store is None or self._process != os.getpid():
@@ -53,10 +53,10 @@ class Stored:
             return self._store
 
     def check(self) -> str:
-        """`ok`, or `absent` for a store that nobody made.
+        """`ok`, or `absent` if no store was created.
 
         Raises:
-            StoreError: there is one and it does not answer, does not fit, or has no room left.
+            StoreError: it exists and does not answer, does not fit, or has no space left.
         """
         if self._is_absent():
             return "absent"
@@ -66,10 +66,10 @@ class Stored:
         return "ok"
 
     def promoted(self) -> str | None:
-        """The bundle that was promoted last; None where none ever was, or nobody made a store.
+        """The bundle promoted last; None if there was none, or there is no store.
 
         Raises:
-            StoreError: there is one and it does not answer or does not fit.
+            StoreError: it exists and does not answer or does not fit.
         """
         if self._is_absent():
             return None
@@ -77,7 +77,7 @@ class Stored:
             return promotions.serving(connection)
 
     def accept(self, parcel: Parcel) -> Receipt:
-        """Store a delivery, in a transaction that others may share; when this returns the transaction was committed.
+        """Store a delivery, in a transaction that others may share; it is committed when this returns.
 
         Raises:
             StoreError: the store does not answer, or is busy; nothing was stored.
@@ -85,7 +85,7 @@ class Stored:
         return self._accepted([parcel])[0] if parcel.is_alone else self._intake.result(parcel)
 
     def waiting(self) -> int:
-        """How many records wait for their text or their analysis, as of at most a second ago.
+        """Number of records waiting for text or analysis, at most a second old.
 
         Raises:
             StoreError: the store does not answer.

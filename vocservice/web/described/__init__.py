@@ -1,1 +1,1 @@
-"""The HTTP API in, its OpenAPI document out: what each route takes and answers, a noun a module, beside the types the code itself uses."""
+"""The OpenAPI document of the HTTP API: what each route accepts and returns, one module per resource, based on the types in the code."""

@@ -1,4 +1,4 @@
-"""`POST /v1/analyse`: what a record may hold, and what is said of it."""
+"""`POST /v1/analyse`: the form of a record and of its analysis."""
 
 from typing import get_args
 
@@ -59,7 +59,7 @@ _OF_TRANSCRIPTS = (
 
 
 def scopes() -> tuple[str, ...]:
-    """The keys of the scope, as the built-in taxonomy has them."""
+    """The scope keys of the built-in taxonomy."""
     return load_taxonomy()["scope"].keys
 
 

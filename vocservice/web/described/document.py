@@ -1,7 +1,7 @@
-"""An application in, the OpenAPI document of its API out; an application with a route that nobody describes is none.
+"""An application in, the OpenAPI document of its API out; fails if a route is not described.
 
-Paths, methods and the parameters in paths are those of the routes, and who may those of the views (`vocservice.web.requests.access`); the
-modules beside this one say the rest.
+Paths, methods and path parameters come from the routes, access rules from the views (`vocservice.web.requests.access`); the
+other modules of this package describe the rest.
 """
 
 import re
@@ -57,10 +57,10 @@ _KEY = {"type": "http", "scheme": "bearer", "description": "an API key, voc_...,
 
 
 def check(app: Flask) -> None:
-    """Stop an application whose routes and descriptions are not the same.
+    """Check that routes and descriptions match.
 
     Raises:
-        LookupError: a route that is no page is not described, or what is described is no route.
+        LookupError: an API route is not described, or a description has no route.
     """
     described = {endpoint for noun in NOUNS for endpoint in noun.operations}
     for rule in app.url_map.iter_rules():
@@ -72,12 +72,12 @@ def check(app: Flask) -> None:
 
 
 def document(app: Flask) -> Json:
-    """The document of an application that was checked."""
+    """Build the document of a checked application."""
     return _Writer(app).document()
 
 
 class _Writer:
-    """The routes of an application, and what several operations share, gathered on the way."""
+    """The routes of an application, collecting shared components on the way."""
 
     def __init__(self, app: Flask):
         self._app = app
@@ -141,12 +141,12 @@ class _Writer:
 
 
 def _path(rule: Rule) -> str:
-    """As OpenAPI writes it."""
+    """A path in OpenAPI syntax."""
     return _VARIABLE.sub(r"{\2}", rule.rule)
 
 
 def _in_path(rule: Rule, operation: Operation, noun: Noun) -> Iterator[Parameter]:
-    """As the operation or its noun says it, else by the converter alone."""
+    """As described for the operation or its resource, else by the converter alone."""
     said = {one.name: one for one in (*noun.in_paths, *operation.parameters) if one.place == "path"}
     for converter, name in _VARIABLE.findall(rule.rule):
         yield said.get(name) or Parameter(name, _CONVERTED.get(converter, TEXT), place="path")
@@ -159,7 +159,7 @@ def _examples(held: Content) -> Json:
 
 
 def _shared(found: Json, name: str, kept: dict[str, Json], kind: str) -> Json:
-    """A reference to what several operations share, which is kept; what only one has as it is."""
+    """A reference to a shared component, which is collected; unshared ones are inlined."""
     if not name:
         return found
     kept[name] = found

@@ -1,4 +1,4 @@
-"""`/v1/endpoints`: where events of a workspace are sent, the secrets they are signed with, and the log of what was sent."""
+"""`/v1/endpoints`: targets of a workspace's events, their signing secrets, and the delivery log."""
 
 from vocservice.jobs.guard import LONGEST_URL
 from vocservice.store.analysed.endpoints import EVENTS, MOST_SECRETS, Endpoint

@@ -1,4 +1,4 @@
-"""`/v1/feedback`: records that are sent, what became of them, and how they stand."""
+"""`/v1/feedback`: sent records, their receipts and analyses."""
 
 from datetime import timedelta
 from typing import get_args

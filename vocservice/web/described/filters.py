@@ -1,4 +1,4 @@
-"""Names of filters in, the parameters of a URL out, as `vocservice.web.workbench.selecting` reads them."""
+"""Names of filters in, URL parameters out, as `vocservice.web.workbench.selecting` reads them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -71,12 +71,12 @@ _SAID: Mapping[str, Parameter] = {
 
 
 def filters(names: Iterable[str]) -> tuple[Parameter, ...]:
-    """The parameters of these names, one without words of its own is a text; and those of own fields."""
+    """The parameters with these names (plain text unless described otherwise), and those of custom fields."""
     return (*_named(names), _own(""))
 
 
 def of_side(names: Iterable[str], prefix: str, side: str) -> tuple[Parameter, ...]:
-    """The same under a prefix, for one of two sets."""
+    """The same with a prefix, for one of two sets."""
     sided = (replace(one, name=prefix + one.name, about=f"{side}: {one.about}" if one.about else side) for one in _named(names))
     return (*sided, _own(prefix))
 
@@ -86,14 +86,14 @@ def _named(names: Iterable[str]) -> tuple[Parameter, ...]:
 
 
 def _several(one: Parameter) -> Parameter:
-    """Of what may be repeated a list."""
+    """A list for repeatable parameters."""
     if one.name not in MANY:
         return one
     return replace(one, schema={"type": "array", "items": one.schema, "maxItems": MOST_VALUES})
 
 
 def _own(prefix: str) -> Parameter:
-    """Own fields of senders: each is a parameter by itself, as the members of an object in a query are."""
+    """Custom fields: each is a parameter by itself, like the members of an exploded object."""
     members = {"propertyNames": {"pattern": rf"^{prefix}{re.escape(OWN)}.+"}, "additionalProperties": _VALUES, "maxProperties": MOST_OWN}
     about = f"custom fields, as `{prefix}{OWN}plan=pro`; `other`: a value that few share"
     return Parameter(f"{prefix}own", {"type": "object", **members}, about)

@@ -1,4 +1,4 @@
-"""`/v1/hooks/{token}`: what a sender delivers, and its receipt."""
+"""`/v1/hooks/{token}`: a sender's delivery and its receipt."""
 
 from vocservice.store.received.records import Applied
 from vocservice.web.answers import JSON

@@ -1,4 +1,4 @@
-"""`/v1/issues`: experience issues and how their complaints come in."""
+"""`/v1/issues`: experience issues and their inflow."""
 
 from vocservice.store.analysed.issues import MOST, STATUSES, Issue
 from vocservice.web.described.parts import COUNT, SHARE, Noun, Operation, closed, listed, refused, told

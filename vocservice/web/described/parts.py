@@ -1,7 +1,7 @@
-"""The parts a description is made of: parameters, bodies, answers and operations, each frozen; schemas as values.
+"""The parts of a description: parameters, bodies, answers and operations, each frozen; schemas as values.
 
-A schema is a mapping as JSON Schema has it; in it, and in its place, may stand a class of the code, a `Shape` or `Choices` of
-`vocservice.web.described.shapes`, which become schemas when the document is made.
+A schema is a JSON Schema mapping; anywhere in it may be a class of the code, a `Shape` or `Choices` of
+`vocservice.web.described.shapes`, which are resolved when the document is built.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ NUMBER: Mapping[str, Any] = {"type": "integer", **COUNT}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a URL, a path or a header; `shared` is its name where several operations have it."""
+    """A parameter of a query, a path or a header; `shared` is its component name if several operations use it."""
 
     name: str
     schema: Schema = field(default_factory=lambda: TEXT)
@@ -34,7 +34,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is sent or answered in one media type; with one example, or several by name."""
+    """Content of one media type, with one example or several by name."""
 
     schema: Schema
     example: Any = None
@@ -43,11 +43,11 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request holds, by media type.
+    """The body of a request, by media type.
 
     Attributes:
-        is_read_as_json: by `web.requests.body.read_json`, with the failures that it has.
-        may_be_packed: whether gzip is taken too.
+        is_read_as_json: read by `web.requests.body.read_json`, with its failures.
+        may_be_packed: whether gzip is accepted too.
     """
 
     content: Mapping[str, Content]
@@ -59,7 +59,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `shared` is its name where several operations have it."""
+    """One answer; `shared` is its component name if several operations use it."""
 
     about: str
     content: Mapping[str, Content] = field(default_factory=dict)
@@ -69,12 +69,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What only a person can say of a route; all else comes from the route itself: path, method, who may, and the usual failures.
+    """The written part of a description; path, method, access and usual failures come from the route itself.
 
     Attributes:
-        id: its name in clients that are made from the document: it stays when the code is renamed.
+        id: its name in generated clients: it stays the same when the code is renamed.
         summary: one line, without the scope.
-        answers: by status; one of a status that has a usual answer stands in its place.
+        answers: by status; they replace the usual answer of the same status.
     """
 
     id: str
@@ -86,7 +86,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """What one module describes: operations by endpoint, schemas by name, and the parameters that its paths hold."""
+    """The descriptions of one module: operations by endpoint, schemas by name, and path parameters."""
 
     operations: Mapping[str, Operation]
     schemas: Mapping[str, Schema] = field(default_factory=dict)
@@ -100,12 +100,12 @@ def ref(name: str) -> Mapping[str, str]:
 
 
 def either(*names: str) -> Schema:
-    """One of several schemas by name."""
+    """One of several named schemas."""
     return {"anyOf": [ref(name) for name in names]}
 
 
 def listed(name: str) -> Schema:
-    """A list of what a schema of this name describes."""
+    """A list of items of a named schema."""
     return {"type": "array", "items": ref(name)}
 
 
@@ -120,12 +120,12 @@ def closed(properties: Mapping[str, Schema], **more: Any) -> Schema:
 
 
 def told(about: str, schema: str | Schema, example: Any) -> Answer:
-    """JSON as a schema, by name or as a value, describes it."""
+    """JSON content with a schema, by name or inline."""
     return Answer(about, {JSON: Content(ref(schema) if isinstance(schema, str) else schema, example)})
 
 
 def refused(about: str, *, shared: str = "") -> Answer:
-    """A problem; its codes stand in the words."""
+    """A problem; its codes are in the description."""
     return Answer(about, {MEDIA_TYPE: Content(ref("Problem"))}, shared=shared)
 
 

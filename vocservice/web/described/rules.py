@@ -1,4 +1,4 @@
-"""`/v1/rules`: rules of a workspace, their versions, and what one would have held for."""
+"""`/v1/rules`: rules of a workspace, their versions, and tests on past records."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""The start page, the description itself, and whether the service lives: what needs no key and no store."""
+"""The start page, the API description and the probes: routes that need no key and no store."""
 
 from vocservice.web.described.parts import TEXT, Answer, Body, Content, Noun, Operation, closed, refused, told
 

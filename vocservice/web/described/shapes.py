@@ -1,4 +1,4 @@
-"""Types of the code in, JSON schemas out: frozen records and pydantic models by their annotations, their docstrings as descriptions."""
+"""Types of the code in, JSON schemas out: frozen records and pydantic models, with their docstrings as descriptions."""
 
 import dataclasses
 import re
@@ -34,7 +34,7 @@ _ATTRIBUTE = re.compile(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One of some words, which are looked up when the document is made."""
+    """An enumeration, resolved when the document is built."""
 
     of: Callable[[], Iterable[Any]]
     about: str = ""
@@ -45,16 +45,16 @@ class Shape:
     """An object with the fields of one or several types.
 
     Attributes:
-        of: the types; one whose module brings numpy as `module:name`, so that it is loaded only when the document is made.
+        of: the types; one whose module imports numpy as `module:name`, so that it is loaded only when the document is built.
         about: its description; by default the first paragraph of the first type's docstring.
-        only: the fields that are told; by default all.
-        without: fields that are not told.
-        names: what a field is called, where that differs.
-        more: by name what the annotation does not say, such as bounds; a schema with a type of its own stands in its place.
-            Names that are no fields are further properties.
-        optional: what may be missing.
-        also: further words of the schema itself.
-        is_shallow: records within are objects of any kind.
+        only: the fields to include; by default all.
+        without: fields to leave out.
+        names: names of fields that differ from the attribute.
+        more: additions by field, such as bounds; a schema with its own type replaces the derived one.
+            Names that are not fields are further properties.
+        optional: fields that may be missing.
+        also: further keywords of the schema itself.
+        is_shallow: nested records are described as plain objects.
     """
 
     of: tuple[type | str, ...]
@@ -77,7 +77,7 @@ class _Field:
 
 
 def names_of(schemas: Mapping[str, Schema]) -> Names:
-    """The types that have a schema of their own name, the first where several shapes are made of one."""
+    """The types with a named schema, the first one if several shapes are based on one."""
     found: dict[type, str] = {}
     for name, schema in schemas.items():
         if isinstance(schema, Shape) and len(schema.of) == 1:
@@ -86,7 +86,7 @@ def names_of(schemas: Mapping[str, Schema]) -> Names:
 
 
 def made(schema: Schema, names: Names) -> Any:
-    """A schema as JSON, with every class, shape and choice in it resolved."""
+    """Resolve every class, shape and choice in a schema."""
     match schema:
         case Shape():
             return _object(schema, names)
@@ -124,7 +124,7 @@ def _property(one: _Field, names: Names, shape: Shape) -> Json:
 
 
 def _with(schema: Json, more: Schema, words: str | None, names: Names) -> Json:
-    """What an annotation says and what is said beside it."""
+    """Combine an annotation with its additions."""
     said = made(more, names)
     about = {"description": words} if words else {}
     return {**about, **said} if _WHOLE & said.keys() else {**schema, **about, **said}
@@ -156,7 +156,7 @@ def _record(kind: type, names: Names, *, is_shallow: bool) -> Json:
 
 
 def _union(parts: list[Json]) -> Json:
-    """Of something plain or null, one schema with two types."""
+    """Merge a plain type and null into one schema with two types."""
     others = [part for part in parts if part != _PLAIN[NoneType]]
     if len(others) == 1 and len(parts) == 2 and "properties" not in others[0] and "type" in others[0]:
         return {**others[0], "type": [others[0]["type"], "null"]}
@@ -168,7 +168,7 @@ def _exactly(count: int) -> Json:
 
 
 def _bounds(metadata: Iterable[Any]) -> Json:
-    """Of pydantic's `Field` of an annotation."""
+    """Constraints from pydantic's `Field` in an annotation."""
     parts = [part for item in metadata for part in getattr(item, "metadata", (item,))]
     return {word: getattr(part, name) for part in parts for name, word in _BOUNDS.items() if hasattr(part, name)}
 
@@ -196,6 +196,6 @@ def _summary(kind: type) -> str:
 
 
 def _attributes(kind: type) -> Mapping[str, str]:
-    """What a docstring says of each field, under `Attributes:`."""
+    """Field descriptions from the `Attributes:` section of a docstring."""
     listed = cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
     return {name: " ".join(text.split()).rstrip(".") for named, text in _ATTRIBUTE.findall(listed) for name in named.split(", ")}

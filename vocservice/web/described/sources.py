@@ -1,4 +1,4 @@
-"""`GET /v1/sources`: the sources of a workspace and how their deliveries fare."""
+"""`GET /v1/sources`: the sources of a workspace and the health of their deliveries."""
 
 from vocservice.store.received.sources import Health, Source
 from vocservice.store.received.waiting import Fetching

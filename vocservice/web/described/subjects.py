@@ -1,4 +1,4 @@
-"""`/v1/subjects`: a customer by their key, and what is held or was erased of them."""
+"""`/v1/subjects`: export and erasure of everything about a customer, by their key."""
 
 from vocservice.store.received.erasure import Erased
 from vocservice.web.api.subjects import LONGEST

@@ -1,4 +1,4 @@
-"""What a route really uses in, the parameters and failures that come with it out: its key, its store, its body, its parameters."""
+"""The access rule and body of a route in, the parameters and failures they imply out."""
 
 from collections.abc import Iterator, Mapping
 
@@ -44,18 +44,18 @@ _OF_JSON = {400: BODY_UNREADABLE, 413: BODY_TOO_LARGE, 415: TYPE_UNSUPPORTED}
 
 
 def of_page(size: int, most: int) -> tuple[Parameter, ...]:
-    """The parameters of a list that is told a page at a time."""
+    """The parameters of a paginated list."""
     limit = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": most, "default": size})
     return limit, Parameter("cursor", about="`next` of the previous page")
 
 
 def answers(operation: Operation, gate: Gate | None, unknown: Answer | None) -> Iterator[tuple[str, Answer]]:
-    """Every answer by status, its own before the usual ones.
+    """All answers by status; the operation's own replace the usual ones.
 
     Args:
-        operation: says its own.
-        gate: what its view is behind; whatever needs a key looks into the store.
-        unknown: the answer where what its path names is not there; None where it names nothing.
+        operation: with its own answers.
+        gate: the access rule of its view; anything that needs a key uses the store.
+        unknown: the answer if the resource in its path does not exist; None if the path names none.
     """
     found: dict[int, Answer] = dict(_OF_KEY) if gate else {}
     found |= {404: unknown} if unknown else {}
@@ -66,12 +66,12 @@ def answers(operation: Operation, gate: Gate | None, unknown: Answer | None) -> 
 
 
 def parameters(operation: Operation) -> tuple[Parameter, ...]:
-    """Its own, and the one that a body brings."""
+    """Its own parameters, and the one implied by a body."""
     return (*operation.parameters, *((CONTENT_ENCODING,) if operation.body and operation.body.may_be_packed else ()))
 
 
 def security(gate: Gate | None) -> list[Mapping[str, list[str]]] | None:
-    """Whether a key is needed, may be needed, or is not looked at."""
+    """Whether a key is required, conditionally required, or not checked."""
     if gate is None:
         return None
     return [{}, {"key": []}] if gate.is_optional else [{"key": []}]

@@ -1,4 +1,4 @@
-"""`/v1/watches`: digests and alerts of the workbench, whose readers are counted and not named."""
+"""`/v1/watches`: digests and alerts of the workbench; readers are counted but not named."""
 
 from vocservice.store.analysed.watches import MOST, Watch
 from vocservice.web.described.parts import COUNT, DAY, TEXT, Noun, Operation, closed, listed, refused, told

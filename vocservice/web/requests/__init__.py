@@ -1,1 +1,1 @@
-"""A request in, its checked parts out: whose key it is, its body, its records, its files and its parameters."""
+"""A request in, its validated parts out: key, body, records, files and parameters."""

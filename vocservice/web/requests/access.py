@@ -1,6 +1,6 @@
-"""A request in, the API key it was sent with out: `Authorization: Bearer voc_...`, its scope and its rate checked.
+"""A request in, its API key out: `Authorization: Bearer voc_...`, with scope and rate checked.
 
-A view says which scope it needs by `require`, and only so: what checks it is what the description of the API reads.
+Views declare their scope with `require` only; the API description reads the same declaration.
 """
 
 from collections.abc import Callable
@@ -27,17 +27,17 @@ _REFUSED = ("WWW-Authenticate", 'Bearer realm="vocservice", error="invalid_token
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a view is behind: the scope that a key needs; `is_optional` where `http.require_key` decides whether one is needed."""
+    """The access rule of a view: the scope that a key needs; `is_optional` if `http.require_key` decides whether a key is needed."""
 
     scope: str
     is_optional: bool = False
 
 
 def require(scope: str, *, is_optional: bool = False) -> Callable[[View[P]], View[P]]:
-    """Let only requests with a key of this scope reach a view, which finds it by `key`.
+    """Restrict a view to requests with a key of this scope; the view gets the key from `key`.
 
     The view raises:
-        RequestError: there is none or not a valid one (401), it has not the scope (403), or too many requests came with it (429).
+        RequestError: the key is missing or invalid (401), lacks the scope (403), or has exceeded its rate (429).
         StoreError: the store does not answer.
     """
     gate = Gate(scope, is_optional)
@@ -56,7 +56,7 @@ def require(scope: str, *, is_optional: bool = False) -> Callable[[View[P]], Vie
 
 
 def gate_of(view: Callable[..., object]) -> Gate | None:
-    """What a view is behind; None where it needs no key."""
+    """The access rule of a view; None if it needs no key."""
     found: Gate | None = getattr(view, "gate", None)
     return found
 
@@ -68,7 +68,7 @@ def key() -> Key:
 
 
 def actor(key: Key) -> str:
-    """The key as the audit log names it."""
+    """Name of the key in the audit log."""
     return f"key:{key.id}"
 
 

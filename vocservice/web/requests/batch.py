@@ -1,4 +1,4 @@
-"""A JSON value in, the records it holds out: one object, a list, or `{"records": [...]}`; each checked as a file's rows are."""
+"""A JSON value in, its records out: one object, a list, or `{"records": [...]}`; checked like the rows of a file."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +11,17 @@ from vocservice.web.problems import RequestError
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The records of one request, in order; `is_single` when one object was sent by itself."""
+    """The records of one request, in order; `is_single` if one object was sent alone."""
 
     records: tuple[RawVerbatim | Rejected, ...]
     is_single: bool
 
 
 def batch_of(value: Any, *, limits: HttpLimits) -> Batch:
-    """Read a request's records; one that cannot be read is rejected in its place.
+    """Parse a request's records; an unreadable one is rejected in its place.
 
     Raises:
-        RequestError: the list is no list, is empty, or holds more than `limits.max_items`.
+        RequestError: it is not a list, is empty, or holds more than `limits.max_items`.
     """
     listed = listed_of(value, limits=limits)
     items = [value] if listed is None else listed
@@ -30,7 +30,7 @@ def batch_of(value: Any, *, limits: HttpLimits) -> Batch:
 
 
 def record_of(item: Any, *, number: int, limits: HttpLimits, default_id: str | None = None) -> RawVerbatim | Rejected:
-    """One record, or its rejection; without an id it is `default_id`, or `item-<number>`."""
+    """One record, or its rejection; the default id is `default_id`, or `item-<number>`."""
     record = parse_record(item, default_id=default_id or f"item-{number}")
     if isinstance(record, Rejected):
         return record
@@ -41,7 +41,7 @@ def record_of(item: Any, *, number: int, limits: HttpLimits, default_id: str | N
 
 
 def listed_of(value: Any, *, limits: HttpLimits) -> list[Any] | None:
-    """The list of a batch; None for anything else, which is one record.
+    """The list of a batch; None for any other value, which is one record.
 
     Raises:
         RequestError: as in `batch_of`.

@@ -1,4 +1,4 @@
-"""A request in, the value of its JSON body out: size, content type, encoding and JSON checked strictly on the raw bytes."""
+"""A request in, the value of its JSON body out: size, content type, encoding and JSON are checked on the raw bytes."""
 
 import zlib
 from codecs import BOM_UTF8
@@ -17,14 +17,14 @@ _LONGEST_EXACT = 2.0**63
 
 
 def read_json(request: Request, *, max_bytes: int) -> Any:
-    """The body's value.
+    """Parse the body.
 
     Args:
-        request: its body is read here.
-        max_bytes: most bytes, as sent and after unpacking.
+        request: its body is consumed.
+        max_bytes: limit for the body as sent and after decompression.
 
     Raises:
-        RequestError: 400, 413 or 415 with the code that says why.
+        RequestError: 400, 413 or 415 with a specific code.
     """
     raw = read_bytes(request, max_bytes=max_bytes)
     if not raw:
@@ -34,12 +34,12 @@ def read_json(request: Request, *, max_bytes: int) -> Any:
 
 
 def read_bytes(request: Request, *, max_bytes: int) -> bytes:
-    """The body as sent, with and without a declared length; kept for a form that is parsed after.
+    """Read the body as sent, with or without a declared length; kept for a form that is parsed later.
 
-    werkzeug cuts a body of undeclared length at its limit and says nothing, so one byte more is asked for.
+    werkzeug silently truncates a body of undeclared length at its limit, so one byte more is requested.
 
     Raises:
-        RequestEntityTooLarge: there are more than `max_bytes`.
+        RequestEntityTooLarge: it exceeds `max_bytes`.
     """
     request.max_content_length = max_bytes + 1
     raw = request.get_data()
@@ -49,7 +49,7 @@ def read_bytes(request: Request, *, max_bytes: int) -> bytes:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Strict JSON, with or without a byte order mark; whole numbers beyond 64 bits, which ids may be, stay exact."""
+    """Parse strict JSON, with or without a byte order mark; integers beyond 64 bits, as ids may be, stay exact."""
     try:
         return strictjson.parse_json(raw.removeprefix(BOM_UTF8), is_exact=lambda value: not _has_long_number(value))
     except strictjson.JsonError as error:
@@ -57,7 +57,7 @@ def parse_json(raw: bytes) -> Any:
 
 
 def _has_long_number(value: Any) -> bool:
-    """Whether a record's own field is a number that a double holds only roughly."""
+    """Whether a field of a record is a number that a double cannot hold exactly."""
     return any(isinstance(field, float) and abs(field) >= _LONGEST_EXACT for record in _records(value) for field in record.values())
 
 
@@ -76,10 +76,10 @@ def _check_type(request: Request) -> None:
 
 
 def unpacked(raw: bytes, encoding: str, *, max_bytes: int) -> bytes:
-    """The body without its content encoding.
+    """Decode the content encoding of the body.
 
     Raises:
-        RequestError: it is packed with something else than gzip, badly, or holds more than `max_bytes`.
+        RequestError: the encoding is not gzip, is invalid, or yields more than `max_bytes`.
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -91,7 +91,7 @@ def unpacked(raw: bytes, encoding: str, *, max_bytes: int) -> bytes:
 
 
 def gunzip(raw: bytes, *, max_bytes: int) -> bytes:
-    """Unpack gzip (one member or several), stopping as soon as more than `max_bytes` come out."""
+    """Decompress gzip (one member or several), stopping once the output exceeds `max_bytes`."""
     try:
         out = GzipFile(fileobj=BytesIO(raw)).read(max_bytes + 1)
     except EOFError:

@@ -1,6 +1,6 @@
-"""A caller in, whether it may go on out: a token bucket for each API key, in this process or, for all of them, in Redis.
+"""A caller in, whether it may proceed out: a token bucket per API key, in this process or shared in Redis.
 
-While Redis is gone requests go through unlimited (`Limiter.opened` counts them): feedback counts for more than fairness.
+While Redis is unavailable, requests are not limited (`Limiter.opened` counts them): feedback matters more than fairness.
 """
 
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger("vocservice.web")
 MOST_CALLERS = 10_000
 _MUTED_SECONDS = 5.0
 _CONNECT_SECONDS = 0.25
-# One bucket: its level and when it was last filled, by the clock of Redis; both are forgotten once it must be full.
+# One bucket: level and time of last refill, by the clock of Redis; it expires once it must be full.
 _TAKE = """
 local at = redis.call('TIME'); local now = tonumber(at[1]) + tonumber(at[2]) / 1000000
 local held = redis.call('HMGET', KEYS[1], 'level', 'at')
@@ -37,7 +37,7 @@ return {ok and 1 or 0, tostring(level)}
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one request left in its caller's bucket of `limit` a minute."""
+    """The state of a caller's bucket of `limit` a minute after one request."""
 
     is_allowed: bool
     limit: int
@@ -54,13 +54,13 @@ class Spent:
 
 
 class Buckets(Protocol):
-    """Where the buckets are; None where they cannot be reached."""
+    """Stores the buckets; returns None if unavailable."""
 
     def take(self, caller: str, *, limit: int) -> tuple[bool, float] | None: ...
 
 
 class OwnBuckets:
-    """In this process, those used last."""
+    """Buckets in this process, least recently used first out."""
 
     def __init__(self, clock: Callable[[], float] = monotonic):
         self._clock, self._lock = clock, Lock()
@@ -80,7 +80,7 @@ class OwnBuckets:
 
 
 class RedisBuckets:
-    """In Redis, by its clock; after a failure it is left alone for a few seconds."""
+    """Buckets in Redis, by its clock; after a failure it is not used for a few seconds."""
 
     def __init__(self, url: str):
         self._url = url
@@ -110,7 +110,7 @@ class RedisBuckets:
 
 
 class Limiter:
-    """Requests of a caller a minute; 0 for any number. `opened` counts the requests that no bucket could be asked for."""
+    """Limits a caller's requests per minute; 0 for no limit. `opened` counts requests for which no bucket was available."""
 
     def __init__(self, limit: int, buckets: Buckets):
         self._limit, self._buckets = limit, buckets
@@ -122,7 +122,7 @@ class Limiter:
         return bool(self._limit)
 
     def spend(self, caller: str) -> Spent | None:
-        """Take one request from the caller's bucket; None where there is no limit."""
+        """Take one token from the caller's bucket; None without a limit."""
         if not self._limit:
             return None
         taken = self._buckets.take(caller, limit=self._limit)
@@ -139,10 +139,10 @@ def limiter(limit: int, *, redis_url: str) -> Limiter:
 
 
 def spend(limiter: Limiter, caller: str) -> None:
-    """Count this request; its answer tells what is left.
+    """Count this request; its answer reports the remaining ones.
 
     Raises:
-        RequestError: there were too many (429).
+        RequestError: the limit is exceeded (429).
     """
     spent = limiter.spend(caller)
     g.spent, g.is_unlimited = spent, spent is None and limiter.is_limited
@@ -152,7 +152,7 @@ def spend(limiter: Limiter, caller: str) -> None:
 
 
 def register(app: Flask) -> None:
-    """Tell callers of an application what they have left."""
+    """Add the remaining limit to the answers of an application."""
     app.after_request(_tell)
 
 

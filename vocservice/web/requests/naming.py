@@ -1,4 +1,4 @@
-"""Filters by name in, what they name out: the id of a source, a label of the taxonomy; a key that is misspelt is told."""
+"""Filters by name in, ids of sources and labels of the taxonomy out; misspelt keys are errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,10 +19,10 @@ SETS: Mapping[str, str] = {
 
 
 def source_id(connection: Any, workspace_id: str, named: str) -> str:
-    """The id of a source by its id or its name; `api` as it is.
+    """Resolve a source by id or name; `api` is unchanged.
 
     Raises:
-        RequestError: there is none in the workspace.
+        RequestError: the workspace has no such source.
     """
     if named == API:
         return named
@@ -32,11 +32,11 @@ def source_id(connection: Any, workspace_id: str, named: str) -> str:
 
 
 def is_listed(name: str, key: str) -> bool:
-    """Whether the taxonomy has a label of the set that a filter is of."""
+    """Whether the taxonomy has a label of the filter's set."""
     taxonomy, held = state().model.taxonomy(), SETS[name]
     return held in taxonomy and key in taxonomy[held].keys
 
 
 def no_label(name: str) -> RequestError:
-    """There is no label of this key."""
+    """The error for an unknown label."""
     return RequestError(f"{name} must be the key of a label: GET /v1/taxonomy lists them", code="parameter_invalid")

@@ -1,7 +1,7 @@
-"""The parts of a path and of a pattern in, whether they fit out: `*`, `?`, `[...]`, and `**` for folders at any depth.
+"""The parts of a path and of a pattern in, whether they match out: `*`, `?`, `[...]`, and `**` for folders at any depth.
 
-It is what `voc classify` finds, but nothing is looked up, so that no link is followed; names that begin with a dot are found only
-where the pattern says so.
+It matches what `voc classify` finds, but without accessing files, so that no link is followed; names that begin with a dot
+match only if the pattern says so.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ _ANY_DEPTH = "**"
 
 
 def fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a pattern leads to a path, told in one pass over it."""
+    """Whether a pattern matches a path, in one pass over it."""
     places = _opened({0}, pattern)
     for part in path:
         places = _opened({after for place in places for after in _after(place, part, pattern)}, pattern)
@@ -19,7 +19,7 @@ def fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _opened(places: Iterable[int], pattern: Sequence[str]) -> set[int]:
-    """The places with those behind each `**`, which may stand for no folder at all."""
+    """Expand positions past each `**`, which may match no folder."""
     found = set(places)
     for place in range(len(pattern)):
         if place in found and pattern[place] == _ANY_DEPTH:

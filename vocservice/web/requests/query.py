@@ -1,4 +1,4 @@
-"""The parameters of a URL in, checked values out; a fault names the parameter, never its value."""
+"""URL parameters in, validated values out; errors name the parameter, never its value."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,25 +8,25 @@ from werkzeug.datastructures import MultiDict
 from vocservice.web.problems import RequestError
 
 LONGEST = 500
-MOST_VALUES = 20  # of a parameter that may be repeated
+MOST_VALUES = 20  # for a parameter that may be repeated
 _LONGEST_TOLD = 100
 
 
 def told(given: Mapping[str, str], name: str) -> str:
-    """A parameter of a page as it can be looked up, without NUL and cut when long; blank where it is missing."""
+    """A parameter of a page, safe to look up: no NUL, cut if long; blank if missing."""
     return given.get(name, "").replace("\0", "")[:_LONGEST_TOLD]
 
 
 class Query:
-    """The parameters of one request, each given once but for those that may have several values."""
+    """The parameters of one request; only those in `repeated` may be repeated."""
 
     def __init__(
         self, given: MultiDict[str, str], *, known: Collection[str], beginnings: Sequence[str] = (), repeated: Collection[str] = ()
     ):
-        """Those known by name, and those that begin with something and go on as the sender likes; of both, which may be repeated.
+        """Check names: known ones, and open-ended ones with a known prefix; some of both may be repeated.
 
         Raises:
-            RequestError: one is not known, given twice, or too long.
+            RequestError: one is unknown, repeated, or too long.
         """
         free = tuple(beginnings)
         if not all(name in known or name.startswith(free) for name in given):
@@ -42,18 +42,18 @@ class Query:
         self._given = given
 
     def text(self, name: str) -> str | None:
-        """The value; None where it is missing or blank."""
+        """The value; None if missing or blank."""
         return self._given.get(name) or None
 
     def texts(self, name: str, words: Sequence[str] = ()) -> tuple[str, ...]:
-        """The values, each once, those that are blank left out; only of the words, where there are any."""
+        """The distinct non-blank values, each one of `words` if given."""
         found = tuple(dict.fromkeys(filter(None, self._given.getlist(name))))
         if words and not set(found) <= set(words):
             raise _fault(name, f"be one of {' '.join(words)}")
         return found
 
     def beginning(self, beginning: str, *, most: int) -> dict[str, tuple[str, ...]]:
-        """Names behind a beginning with their values, in order, those that are blank left out."""
+        """Names after a prefix, with their non-blank values, in order."""
         named = sorted(name for name in self._given if name.startswith(beginning))
         found = {name.removeprefix(beginning): values for name in named if (values := self.texts(name))}
         if len(found) > most:
@@ -61,16 +61,16 @@ class Query:
         return found
 
     def one_of(self, name: str, words: Sequence[str]) -> str | None:
-        """One of the words."""
+        """A value that must be one of the words."""
         return next(iter(self.texts(name, words)), None)
 
     def truth(self, name: str) -> bool | None:
-        """`true` or `false`."""
+        """A boolean, `true` or `false`."""
         found = self.one_of(name, ("true", "false"))
         return None if found is None else found == "true"
 
     def number(self, name: str, *, default: int, most: int) -> int:
-        """A whole number from 1."""
+        """A positive integer."""
         found = self.text(name)
         if found is None:
             return default
@@ -79,16 +79,16 @@ class Query:
         return int(found)
 
     def time(self, name: str) -> datetime | None:
-        """A time in ISO 8601, in UTC where it names no zone."""
+        """A time in ISO 8601, UTC without a zone."""
         found = self.text(name)
         return time_of(name, found) if found else None
 
 
 def time_of(name: str, found: str) -> datetime:
-    """A time in ISO 8601, in UTC where it names no zone; a blank in it is the plus of a URL.
+    """Parse a time in ISO 8601, UTC without a zone; a blank in it is a decoded plus sign.
 
     Raises:
-        RequestError: it is none.
+        RequestError: it is not a time.
     """
     try:
         at = datetime.fromisoformat(found.replace(" ", "+"))

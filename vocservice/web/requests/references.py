@@ -1,7 +1,7 @@
-"""The name of a file, a folder or a pattern in the workspace's own folder of this server in, the open files out: none outside, no link.
+"""The name of a file, folder or pattern in the workspace's folder in, open files out; nothing outside, no links.
 
-`batches.sources`/WORKSPACE is that folder. Each part of a name is opened below the one before it, without following links,
-so that nothing that is moved in between leads elsewhere.
+That folder is `batches.sources`/WORKSPACE. Each part of a name is opened relative to its parent, without following links,
+so that files moved meanwhile cannot redirect it.
 """
 
 import glob
@@ -24,22 +24,22 @@ from vocservice.web.requests.uploads import Part, Sent
 Parts = tuple[str, ...]
 MOST_FILES = 10_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ANY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # without waiting for whoever writes to a pipe
+_ANY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # do not block on the writer of a pipe
 _MOST_PARTS = 32
 
 
 @contextmanager
 def referred(reference: str, settings: BatchSettings, *, workspace_id: str) -> Iterator[Sent]:
-    """Open what lies in the workspace's folder; it is closed in the end, and stays there.
+    """Open files in the workspace's folder; they are closed in the end, and stay there.
 
     Args:
-        reference: name of a file, of a folder, which stands for its Parquet files, or a pattern, with folders below that of the
-            workspace, parted by `/`; as `voc classify` reads them.
-        settings: name the folder of all workspaces.
-        workspace_id: whose folder is looked into.
+        reference: name of a file, a folder (its Parquet files), or a pattern, relative to the folder of the
+            workspace, separated by `/`; as in `voc classify`.
+        settings: give the folder of all workspaces.
+        workspace_id: whose folder is used.
 
     Raises:
-        RequestError: there are no such folders here (`references_off`); there is no such file, or it is a link, no plain file,
+        RequestError: references are not enabled (`references_off`); the file does not exist, or is a link, not a plain file,
             or elsewhere (404 `reference_unknown`); there are too many (`too_many_files`).
         InputError: it is a folder without Parquet files.
     """
@@ -56,7 +56,7 @@ def referred(reference: str, settings: BatchSettings, *, workspace_id: str) -> I
 
 
 def _found(stack: ExitStack, mine: int, parts: Parts) -> Sent:
-    """What a name stands for, which is itself even where it looks like a pattern.
+    """Resolve a name; an existing file wins even if its name looks like a pattern.
 
     Raises:
         OSError: a part is not there, is a link, or is of another kind.
@@ -77,7 +77,7 @@ def _found(stack: ExitStack, mine: int, parts: Parts) -> Sent:
 
 
 def _matching(stack: ExitStack, mine: int, pattern: Parts) -> Sent:
-    """The files of a pattern, by themselves or as Parquet files of its folders.
+    """The files matching a pattern, directly or as Parquet files of matching folders.
 
     Raises:
         OSError: there are none.
@@ -92,7 +92,7 @@ def _matching(stack: ExitStack, mine: int, pattern: Parts) -> Sent:
 
 
 def _few(names: Iterable[Parts]) -> list[Parts]:
-    """No more of them than shows that they are too many."""
+    """Take one more than allowed, enough to detect too many."""
     return list(islice(names, MOST_FILES + 1))
 
 
@@ -107,7 +107,7 @@ def _several(parts: Parts, folder: int, names: Sequence[Parts]) -> Sent:
 
 
 def _streams(folder: int, names: Sequence[Parts]) -> Iterator[Part]:
-    """Each file open while it is taken."""
+    """Yield each file open while it is read."""
     for name in names:
         with ExitStack() as stack:
             try:
@@ -118,7 +118,7 @@ def _streams(folder: int, names: Sequence[Parts]) -> Iterator[Part]:
 
 
 def _listed(folder: int) -> Iterator[Parts]:
-    """Every plain file below a folder, whatever lies between; links are as if they were not there."""
+    """Every plain file below a folder, at any depth; links are ignored."""
     for path, folders, files, here in os.fwalk(".", dir_fd=folder):
         above = PurePosixPath(path).parts
         if len(above) >= _MOST_PARTS:
@@ -133,7 +133,7 @@ def _is_plain(name: str, folder: int) -> bool:
 
 
 def _parts(reference: str) -> Parts:
-    """The parts of a relative path that only leads down; a `/` at the end of a folder's is as none.
+    """The parts of a relative path that only descends; a trailing `/` is ignored.
 
     Raises:
         ValueError: it is none.
@@ -146,7 +146,7 @@ def _parts(reference: str) -> Parts:
 
 
 def _opened(folder: int, parts: Parts) -> int:
-    """The descriptor of a plain file or a folder.
+    """Open a plain file or folder; return its descriptor.
 
     Raises:
         OSError: a part is not there, is a link, or is of another kind.
@@ -162,7 +162,7 @@ def _opened(folder: int, parts: Parts) -> int:
 
 
 def _below(stack: ExitStack, folder: int, parts: Parts) -> int:
-    """The descriptor of a folder below another one; the stack closes it."""
+    """Open a folder below another one; the stack closes it."""
     for part in parts:
         folder = _kept(stack, os.open(part, _FOLDER, dir_fd=folder))
     return folder

@@ -1,4 +1,4 @@
-"""A request's work in, its answer out, done once under an `Idempotency-Key`: the same request again has the first answer."""
+"""A request's work in, its answer out; done once per `Idempotency-Key`: a repeated request gets the first answer."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,12 +19,12 @@ LONGEST = 255
 
 
 def once(key: Key, work: Callable[[Claim | None], Answer]) -> Response:
-    """Do the work, which is told of the claim, or answer as it was answered before. Of a failure the answer holds code and message.
+    """Do the work, which is given the claim, or return the first answer. For a failure, the answer keeps code and message.
 
     Raises:
         IdempotencyError: this Idempotency-Key came with another body.
         RequestBusyError: the first request is still being answered.
-        RequestError: the header is none.
+        RequestError: the header is invalid.
     """
     claim = _claim(key)
     if claim is None:
@@ -36,7 +36,7 @@ def once(key: Key, work: Callable[[Claim | None], Answer]) -> Response:
 
 
 def _first(database: Database, claim: Claim, work: Callable[[Claim | None], Answer]) -> Answer:
-    """Work that fails frees the key, so that trying again tries again; what is done stays done, though its answer cannot be kept."""
+    """Failed work frees the key, so that a retry runs again; completed work stays, even if its answer cannot be stored."""
     try:
         answer = work(claim)
     except Exception:

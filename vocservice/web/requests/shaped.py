@@ -1,4 +1,4 @@
-"""The shape of a body in, the body of the request in it out; what does not fit is told by the names of fields, never by a value."""
+"""A model and a request in, the validated body out; errors name fields, never values."""
 
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from vocservice.web.state import state
 
 
 class Body(BaseModel):
-    """What a client writes: no field that is not asked for."""
+    """A body sent by a client; unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -20,7 +20,7 @@ _Shape = TypeVar("_Shape", bound=Body)
 
 
 def read_shaped(shape: type[_Shape]) -> _Shape:
-    """The body of the request.
+    """Parse the body of the request.
 
     Raises:
         RequestError: it has another shape (`invalid_type`).

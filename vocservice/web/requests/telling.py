@@ -1,4 +1,4 @@
-"""A form in, who is told of something and when out; and what such a form offers and shows."""
+"""A form in, recipients and timing of notifications out; also the choices such a form offers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,11 +16,11 @@ Form = Mapping[str, Sequence[str]]
 
 
 def told_in_form() -> tuple[str, Timing, tuple[str, ...], bool]:
-    """The fields of a `Telling`, as somebody wrote them down.
+    """The fields of a `Telling`, from a form.
 
     Raises:
-        InputError: somebody is to be mailed and no mail server is set (`mail_missing`), or there is no such time, day, number or time
-            zone (`timing_invalid`, `number_invalid`).
+        InputError: a mail is requested without a mail server (`mail_missing`), or a time, day, number or time
+            zone is invalid (`timing_invalid`, `number_invalid`).
     """
     form = request.form
     readers = tuple(form.getlist("reader"))
@@ -30,7 +30,7 @@ def told_in_form() -> tuple[str, Timing, tuple[str, ...], bool]:
 
 
 def check_mail() -> None:
-    """Let somebody be mailed.
+    """Check that mail can be sent.
 
     Raises:
         InputError: no mail server is set (`mail_missing`).
@@ -40,10 +40,10 @@ def check_mail() -> None:
 
 
 def number_in_form(name: str) -> int:
-    """A whole number; 0 for a blank.
+    """An integer; 0 if blank.
 
     Raises:
-        InputError: it is none (`number_invalid`).
+        InputError: it is not an integer (`number_invalid`).
     """
     text = request.form.get(name, "").strip() or "0"
     if not (text.isascii() and text.isdigit() and len(text) < 7):
@@ -52,19 +52,19 @@ def number_in_form(name: str) -> int:
 
 
 def offered(role: str) -> Mapping[str, object]:
-    """What a form has to choose from: readers of a role, days and time zones; and whether mails can be sent."""
+    """The choices of a form: readers of a role, days and time zones; and whether mail can be sent."""
     with people.database().read() as connection:
         readers = possible_readers(connection, person().workspace_id, role)
     return {"readers": readers, "days": DAYS, "zones": zones(), "sends_mail": state().sends_mail}
 
 
 def form_sent() -> Form:
-    """What was written in a form that was refused."""
+    """The values of a refused form."""
     return request.form.to_dict(flat=False)
 
 
 def form_of(one: Telling) -> Form:
-    """The fields of a form as they are kept."""
+    """The stored values as fields of the form."""
     timing = kept(one.timing)
     return {
         "name": [one.name],

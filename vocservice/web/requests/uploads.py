@@ -1,7 +1,7 @@
-"""A request with a file in, the file in a folder of ours out: its format by suffix and content, never a name or path of the client.
+"""A request with a file in, the file in our folder out: format by suffix and content, never using a name or path of the client.
 
-The client's name is kept only to be shown; files of this server that were named together keep their own names, below a folder of ours.
-What is refused leaves no file behind.
+The client's file name is kept for display only; referenced server files keep their own names, below a folder of ours.
+Refused uploads leave no file behind.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ _NAMELESS = "upload"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The bytes of a file, and of one of several where it lies below what was named."""
+    """The bytes of a file, and its relative path if there are several."""
 
     stream: IO[bytes]
     below: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Files on their way: what the client calls them, the media type of one that is sent, and each in its turn, at least one."""
+    """Incoming files: the client's name, the media type of an upload, and each file in turn, at least one."""
 
     name: str
     media_type: str
@@ -59,7 +59,7 @@ class Sent:
 
 
 def allow(request: Request, *, max_bytes: int) -> None:
-    """Let a form with a file of so many bytes in; nothing of it is read yet."""
+    """Accept a form with a file of this size; nothing is read yet."""
     request.max_content_length = max_bytes + _OTHER_PARTS
     request.max_form_memory_size = _OTHER_PARTS
 
@@ -77,26 +77,26 @@ def file_in_form(request: Request) -> FileStorage:
 
 
 def sent_in_form(request: Request) -> Sent:
-    """The same on its way into a batch."""
+    """The same as incoming files of a batch."""
     found = file_in_form(request)
     return Sent(found.filename or "", found.mimetype, (Part(found.stream),))
 
 
 def sent_as_body(request: Request, *, name: str, max_bytes: int) -> Sent:
-    """The file that is the body itself; one byte more than may be is asked for, as a longer body is cut without a word."""
+    """The body itself as a file; reads one byte beyond the limit, because a longer body is silently truncated."""
     request.max_content_length = max_bytes + 1
     return Sent(name, request.mimetype, (Part(request.stream),))
 
 
 @contextmanager
 def kept(sent: Sent, settings: BatchSettings, *, workspace_id: str, actor: str) -> Iterator[tuple[str, Upload, tuple[Place, ...]]]:
-    """Write files into a folder of their own; gives the id of their batch, what is known of them, and what is to be read.
+    """Write files into a new folder; return the id of the batch, its metadata, and the inputs.
 
     Raises:
-        RequestError: the format of one is not known (415 `format_unknown`), or its content is of another (`format_mismatch`), or it
+        RequestError: a format is unknown (415 `format_unknown`), the content does not match it (`format_mismatch`), or a file
             is empty (`file_empty`).
-        RequestEntityTooLarge: they are too large together.
-        OutputError: there is no room for them (`batch_folder_unwritable`).
+        RequestEntityTooLarge: together they are too large.
+        OutputError: there is not enough space (`batch_folder_unwritable`).
     """
     name = display_name(sent.name)
     batch_id = new_batch_id()
@@ -118,16 +118,16 @@ def kept(sent: Sent, settings: BatchSettings, *, workspace_id: str, actor: str) 
 
 
 def display_name(name: str) -> str:
-    """The last part of the client's name, safe to show: no folder, no control or direction characters, cut when long."""
+    """The base name of the client's file, safe to display: no folders, control or direction characters; cut if long."""
     last = PurePosixPath(name.replace("\\", "/")).name
     return shown_name(last) if last.strip() else _NAMELESS
 
 
 def format_of(name: str, media_type: str) -> str:
-    """The format by the suffix, or without one by the media type.
+    """The format by suffix, or without one by media type.
 
     Raises:
-        RequestError: neither is known (415).
+        RequestError: both are unknown (415).
     """
     suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
     by_suffix = next((fmt.name for fmt in FORMATS.values() if suffix in fmt.suffixes), None)
@@ -145,7 +145,7 @@ def _copied(stream: IO[bytes], path: Path, *, max_bytes: int) -> int:
     with ExitStack() as stack:
         with writing():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = stack.enter_context(path.open("wb", buffering=0))  # what the disk does not take shows at once, not when it is closed
+            file = stack.enter_context(path.open("wb", buffering=0))  # write errors show at once, not on close
             path.chmod(0o600)
         while piece := stream.read(_PIECE):
             size += len(piece)
@@ -157,14 +157,14 @@ def _copied(stream: IO[bytes], path: Path, *, max_bytes: int) -> int:
 
 
 def _write(file: FileIO, piece: bytes) -> None:
-    """All of it, however much the system takes at a time."""
+    """Write everything, in as many calls as needed."""
     left = memoryview(piece)
     while left:
         left = left[file.write(left) :]
 
 
 def _check_content(path: Path, found: str, *, name: str) -> None:
-    """What text is, its reader decides; the others begin with a mark."""
+    """Check the magic bytes; text formats are checked by their readers."""
     with path.open("rb") as file:
         head = file.read(4)
     if not head:

@@ -1,1 +1,1 @@
-"""A plan in, a running server out: gunicorn where it is installed, else werkzeug; both drain, and drop who sends too slowly."""
+"""A plan in, a running server out: gunicorn if installed, else werkzeug; both drain, and disconnect senders that are too slow."""

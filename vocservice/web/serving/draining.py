@@ -1,6 +1,6 @@
-"""The end of a process in, the news of it to whoever sends work or asks whether it is ready out: what was begun is finished.
+"""The end of a process in, notice to clients and probes out: work in progress is finished.
 
-From then on nothing is written any more: such requests are told to come again, to another process. Reading goes on to the end.
+From then on write requests are refused, so that clients retry at another process. Reads are answered to the end.
 """
 
 from threading import Event
@@ -10,34 +10,34 @@ from flask import Flask, Response, request
 from vocservice.errors import StoppingError
 from vocservice.web.problems import RETRY_AFTER, problem
 
-LINGER_SECONDS = 1.0  # how long a process that was told to stop still listens, to say so
+LINGER_SECONDS = 1.0  # how long a stopping process still listens, to refuse requests
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEGUN = Event()
 _TOLD = "this process is stopping; try another one"
 
 
 def begin() -> None:
-    """This process was told to stop."""
+    """Mark this process as stopping."""
     _BEGUN.set()
 
 
 def check() -> None:
-    """Whether new work may come.
+    """Check that new work is accepted.
 
     Raises:
-        StoppingError: this process is about to end.
+        StoppingError: this process is stopping.
     """
     if _BEGUN.is_set():
         raise StoppingError(_TOLD)
 
 
 def register(app: Flask) -> None:
-    """Refuse whatever could change something while the process of an application stops."""
+    """Refuse requests that may write while the process of an application stops."""
     app.before_request(_refuse)
 
 
 def _refuse() -> Response | None:
-    """The same answer for programs and for pages, whose own handling of errors reads the store."""
+    """The same answer for programs and pages, because the error handling of pages reads the store."""
     if request.method in SAFE or not _BEGUN.is_set():
         return None
     return problem(StoppingError.status, code=StoppingError.code, detail=_TOLD, headers=[RETRY_AFTER])

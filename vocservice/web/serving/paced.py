@@ -1,7 +1,7 @@
-"""A listening socket in, connections out on which a request must keep coming: who sends too slowly counts as gone.
+"""A listening socket in, connections with a minimum pace out: a sender that is too slow counts as disconnected.
 
-What comes is gathered without a thread: a thread that waited for it could be held by anybody who sends nothing, and as many senders
-as there are threads could stop a process. Only a request too large to be gathered is read by its thread as it comes.
+Incoming bytes are buffered without a thread; otherwise a client that sends nothing would hold one, and as many clients
+as there are threads could block a process. Only a request too large to buffer is read by its thread.
 """
 
 import errno
@@ -12,11 +12,11 @@ from time import monotonic
 from typing import Any
 
 SILENCE_SECONDS = 5.0  # for the first byte
-PATIENCE_SECONDS = 15.0  # for what comes at no speed at all
-BYTES_PER_SECOND = 4096  # each this many more that came give a second more
+PATIENCE_SECONDS = 15.0  # for a request that arrives at no speed at all
+BYTES_PER_SECOND = 4096  # this many further bytes add a second
 GATHERED_BYTES = 64 * 1024
 TAKE_SECONDS = 30.0  # without a byte of the answer taken
-LEAVE_SECONDS = 2.0  # for a client to hear the answer and to close
+LEAVE_SECONDS = 2.0  # for a client to read the answer and close
 _LONGEST_NUMBER = 15
 _BODY_SIZE = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
 _IN_CHUNKS = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
@@ -26,16 +26,16 @@ _LINE, _END = b"\r\n", b"\r\n\r\n"
 
 
 class PacedSocket(socket.socket):
-    """A connection whose requests are waited for as long as they keep their pace.
+    """A connection that waits for requests as long as they keep their pace.
 
     Attributes:
-        is_coming: the request is too large to be gathered whole, and still comes.
-        has_ended: nothing more is read from it: its sender went, or was too slow.
-        has_long_head: as many bytes as are gathered hold no whole head.
+        is_coming: the request is too large to buffer, and still arriving.
+        has_ended: nothing more is read: its sender disconnected, or was too slow.
+        has_long_head: the buffer is full without a complete head.
     """
 
     def begin(self, ahead: bytes = b"") -> None:
-        """A request is about to come; these bytes of it, and then those not read yet, have come with the one before."""
+        """Prepare for the next request; these bytes and the unread rest arrived with the previous one."""
         self.setblocking(False)
         self._gathered = bytearray(ahead) + getattr(self, "_gathered", b"")
         self._began, self._received = monotonic(), len(self._gathered)
@@ -44,11 +44,11 @@ class PacedSocket(socket.socket):
 
     @property
     def was_silent(self) -> bool:
-        """Whether it ended before anything came."""
+        """Whether it ended before any byte arrived."""
         return self.has_ended and not self._received
 
     def gather(self) -> bool:
-        """Take what has come, without waiting; whether that is all that can be waited for without a thread."""
+        """Read what has arrived, without blocking; true if no more needs to be awaited without a thread."""
         if len(self._gathered) < GATHERED_BYTES:
             self._take()
         self.has_ended = self.has_ended or not self._left()
@@ -60,16 +60,16 @@ class PacedSocket(socket.socket):
         return is_whole or self.is_coming
 
     def resume(self) -> None:
-        """A thread reads on; the time until there was one does not count."""
+        """A thread takes over; the time spent waiting for one does not count."""
         self._began = monotonic()
 
     def ahead(self) -> bytes:
-        """What was gathered and not read yet: the begin of the next request."""
+        """The buffered, unread bytes: the beginning of the next request."""
         found, self._gathered = bytes(self._gathered), bytearray()
         return found
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """What came; nothing, as from a sender who went, when the request comes too slowly. Other time-outs hold beside."""
+        """Receive bytes; empty, as after a disconnect, if the request is too slow. Other time-outs still apply."""
         if self._gathered:
             data = bytes(self._gathered[:size])
             del self._gathered[:size]
@@ -85,7 +85,7 @@ class PacedSocket(socket.socket):
         """Send an answer.
 
         Raises:
-            ConnectionResetError: its client takes nothing of it, and counts as gone.
+            ConnectionResetError: the client does not read it, and counts as disconnected.
         """
         left = memoryview(data)
         while left:
@@ -94,7 +94,7 @@ class PacedSocket(socket.socket):
             left = left[self.send(left, flags | socket.MSG_DONTWAIT) :]
 
     def leave(self) -> None:
-        """Nothing more is said; the client is given time to hear what was."""
+        """Stop sending; give the client time to read the answer."""
         self.setblocking(False)
         self._began = monotonic()
         try:
@@ -103,7 +103,7 @@ class PacedSocket(socket.socket):
             self._began -= LEAVE_SECONDS
 
     def has_left(self) -> bool:
-        """Whether the client closed too, or had its time; what it sends is passed over, as closing on it would take back the answer."""
+        """Whether the client has closed or its time is up; its data is discarded, because closing on unread data would drop the answer."""
         if monotonic() >= self._began + LEAVE_SECONDS:
             return True
         try:
@@ -125,7 +125,7 @@ class PacedSocket(socket.socket):
         self.has_ended = not data
 
     def _left(self) -> float:
-        """Seconds for which more is waited for."""
+        """Seconds left to wait for more."""
         allowed = PATIENCE_SECONDS + self._received / BYTES_PER_SECOND if self._received else SILENCE_SECONDS
         return max(0.0, self._began + allowed - monotonic())
 
@@ -142,7 +142,7 @@ class PacedListener:
         self._listener = listener
 
     def accept(self) -> tuple[PacedSocket, Any]:
-        """The next connection, and who it is from."""
+        """Accept the next connection, with its address."""
         accepted, address = self._listener.accept()
         return PacedSocket(fileno=accepted.detach()), address
 
@@ -152,16 +152,16 @@ class PacedListener:
 
 
 class Measure:
-    """How many bytes a request has, asked again whenever more of it came; what was looked at once is not looked at again."""
+    """Finds the length of a request as more of it arrives; bytes are scanned only once."""
 
     def __init__(self) -> None:
         self._size: int | None = None
-        self._from = 2  # where to look further; one empty line may come first
-        self._chunk: int | None = None  # where a chunk begins, once the head is whole and the body comes in chunks
+        self._from = 2  # where to continue the scan; one empty line may come first
+        self._chunk: int | None = None  # start of a chunk, once the head is complete and the body is chunked
         self._is_last = False  # that chunk is the last one
 
     def size_of(self, begun: bytes | bytearray) -> int | None:
-        """Bytes of head and body; None while those that came do not tell."""
+        """Bytes of head and body; None if not yet known."""
         if self._size is None:
             self._size = self._of_head(begun) if self._chunk is None else self._of_chunks(begun)
         return self._size
@@ -172,7 +172,7 @@ class Measure:
             return None
         head, body = begun[: end + 2], end + len(_END)
         if _EXPECTS.search(head):
-            return body + GATHERED_BYTES  # more is sent only once a thread has asked for it
+            return body + GATHERED_BYTES  # the client sends more only once a thread has asked for it
         if _IN_CHUNKS.search(head):
             self._chunk = self._from = body
             return self._of_chunks(begun)
@@ -181,7 +181,7 @@ class Measure:
         return body + (int(digits) if len(digits) <= _LONGEST_NUMBER else GATHERED_BYTES)
 
     def _of_chunks(self, begun: bytes | bytearray) -> int | None:
-        """Where the last of the chunks ends; what are none is for whoever reads them to refuse."""
+        """End of the last chunk; malformed chunks are left to the reader to refuse."""
         while not self._is_last:
             if self._found(begun, _LINE) < 0:
                 return None
@@ -195,7 +195,7 @@ class Measure:
         return None if end < 0 else end + len(_END)
 
     def _found(self, begun: bytes | bytearray, end: bytes) -> int:
-        """Where an end stands, looked for from where the last search stopped; -1 while it has not come."""
+        """Find a terminator, continuing from the last search; -1 if it has not arrived."""
         at = begun.find(end, self._from)
         if at < 0:
             self._from = max(self._from, len(begun) - len(end) + 1)

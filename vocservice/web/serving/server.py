@@ -18,7 +18,7 @@ log = logging.getLogger("vocservice.web")
 
 SERVERS: Mapping[str, str] = {"gunicorn": "vocservice.web.serving.with_gunicorn", "werkzeug": "vocservice.web.serving.with_werkzeug"}
 FALLBACK = "werkzeug"
-THREADS = 32  # most wait for the store or for a client
+THREADS = 32  # most of them wait for the store or a client
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _KILL_AFTER = 20.0
 
@@ -40,7 +40,7 @@ class Plan:
 
 
 def serve(plan: Plan, settings: Settings) -> None:
-    """Serve until stopped; every worker loads the model for itself. Workers of jobs run beside, and end with the server."""
+    """Serve until stopped; every worker loads its own model. Job workers run alongside, and end with the server."""
     shared = share_cores(settings, workers=plan.workers + plan.job_workers)
     with metrics_folder(), job_workers(plan.job_workers, shared):
         import_module(SERVERS[choose()]).run(plan, shared)
@@ -48,7 +48,7 @@ def serve(plan: Plan, settings: Settings) -> None:
 
 @contextmanager
 def job_workers(count: int, settings: Settings) -> Iterator[None]:
-    """So many workers of jobs, looked after by a process of its own, from the start of a server to its end."""
+    """Run job workers, supervised by a separate process, from start to end of a server."""
     if not count:
         yield
         return
@@ -73,7 +73,7 @@ def _end(supervisor: "subprocess.Popen[bytes]", seconds: float) -> None:
 
 @contextmanager
 def metrics_folder() -> Iterator[None]:
-    """Where the processes of a server keep their counts, so that each can tell all of them; gone at its end."""
+    """Folder for the metrics of all server processes, so that each can report all; deleted at the end."""
     if METRICS_FOLDER in os.environ:
         yield
         return
@@ -93,7 +93,7 @@ def choose() -> str:
 
 
 def share_cores(settings: Settings, *, workers: int) -> Settings:
-    """Several workers with "every core" each would get in each other's way: give each its share."""
+    """Several workers using every core would compete: give each its share."""
     if workers == 1 or settings.threads:
         return settings
     return settings.model_copy(update={"threads": max(1, (os.cpu_count() or 1) // workers)})

@@ -1,6 +1,6 @@
-"""The threads of a server in, those that long work may hold at a time out: the rest is left to what is short, so that it never waits.
+"""The threads of a server in, the limit for long requests out: the rest is reserved for short ones, which never wait.
 
-A large request that still comes holds its thread for as long as its sender likes to take; there are shares for those, and for analyses
+A large request holds its thread as long as its sender takes; shares limit those, and analyses
 (`vocservice.web.model`).
 """
 
@@ -15,24 +15,24 @@ _NAME = "vocservice.coming"
 
 
 def coming(threads: int) -> int:
-    """How many large requests may come at a time."""
+    """How many large requests may be received at a time."""
     return max(1, threads // 4)
 
 
 def analyses(threads: int) -> int:
-    """How many requests may be with the model, or wait for it, at a time."""
+    """How many requests may use the model, or wait for it, at a time."""
     return max(1, threads // 2)
 
 
 def attach(app: Flask, threads: int) -> None:
-    """Refuse large requests of an application that find no thread of their share."""
+    """Refuse large requests beyond their share of threads."""
     app.extensions[_NAME] = BoundedSemaphore(coming(threads))
     app.before_request(_take)
     app.teardown_request(_give_back)
 
 
 def _take() -> Response | None:
-    """Only our own connection under gunicorn knows: elsewhere a request has a thread of its own."""
+    """Only our connections under gunicorn know this; elsewhere each request has its own thread."""
     if not getattr(request.environ.get("gunicorn.socket"), "is_coming", False):
         return None
     if not _share().acquire(blocking=False):

@@ -1,4 +1,4 @@
-"""A plan in, gunicorn with threads out, its logs and its own errors in the service's form."""
+"""A plan in, gunicorn with threads out, with logs and errors in the service's format."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ STATUSES: Mapping[type, int] = {errors.LimitRequestLine: 414, errors.LimitReques
 
 
 class JsonLogger(Logger):  # type: ignore[misc]
-    """gunicorn's logger with our lines in place of its own, which would quote a request that it cannot read."""
+    """gunicorn's logger with our own lines, because its lines quote unreadable requests."""
 
     def setup(self, cfg: Config) -> None:
         super().setup(cfg)
@@ -44,11 +44,11 @@ class JsonLogger(Logger):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threads; what they cannot read is answered as a problem, where gunicorn would quote it in HTML.
+    """gunicorn's threads; unreadable requests are answered as a problem, where gunicorn would quote them in HTML.
 
-    A connection takes a thread once a request has come on it, and none while it is closed: gunicorn's thread would wait for the
-    request, and its one that accepts for the client to close. Told to stop, it still listens for a moment, and tells who comes with
-    work to go elsewhere.
+    A connection takes a thread once a request has arrived, and none while it is closed: gunicorn's thread would wait for the
+    request, and its accepting thread for the client to close. When stopping, it still listens for a moment, and refuses new
+    work.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -79,7 +79,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """Look after those who were silent since; called time and again."""
+        """Handle connections that have been silent; called periodically."""
         if monotonic() < self._look_at:
             return
         self._look_at = monotonic() + LOOK_SECONDS
@@ -102,7 +102,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             write_nonblock(client, bare_answer(status))
 
     def _begin(self, conn: TConn) -> None:
-        """A request is there for a thread, or is none."""
+        """A request is ready for a thread, or there is none."""
         if not (conn.sock.was_silent or conn.sock.has_long_head):
             super().enqueue_req(conn)
             return
@@ -119,7 +119,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def _wait(self, conn: TConn, is_over: Callable[[], bool], then: Callable[[TConn], None]) -> None:
-        """Go on with a connection when it is time, looking whenever something comes on it."""
+        """Continue with a connection when due, checking whenever bytes arrive."""
 
         def look(_: object = None) -> None:
             if is_over():
@@ -134,12 +134,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(conn.sock, EVENT_READ, look)
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
-        """What an answered request left unread is waited for a moment only: by then it is there, or its connection ends."""
+        """Wait only a moment for unread bytes of an answered request: they have arrived by then, or the connection ends."""
         return bool(keepalive and conn.parser.finish_body(deadline=monotonic() + REST_SECONDS))
 
 
 class Application(BaseApplication):  # type: ignore[misc]
-    """The service under gunicorn: each worker makes its own application, and with it loads its own model."""
+    """The service under gunicorn: each worker creates its own application and loads its own model."""
 
     def __init__(self, plan: Plan, settings: Settings):
         self._plan, self._settings = plan, settings
@@ -154,13 +154,13 @@ class Application(BaseApplication):  # type: ignore[misc]
 
 
 def leave(_: object, worker: Worker) -> None:
-    """End a worker that has served: nothing is left to save, and taking the interpreter down takes seconds with spaCy in it."""
+    """End a finished worker: nothing is left to save, and a regular interpreter exit takes seconds with spaCy loaded."""
     if worker.booted:
         os._exit(0)
 
 
 def status_of(error: Exception) -> int:
-    """The status of what gunicorn raised before the application was reached."""
+    """The status of an error that gunicorn raised before the application was reached."""
     return STATUSES.get(type(error), 400 if isinstance(error, errors.ParseException) else 500)
 
 
@@ -175,7 +175,7 @@ def options_of(plan: Plan, settings: Settings) -> dict[str, object]:
         "graceful_timeout": GRACEFUL_SECONDS,
         "worker_connections": CONNECTIONS,
         "keepalive": KEEP_ALIVE_SECONDS,
-        "sendfile": False,  # it would wait without end for a client that takes nothing
+        "sendfile": False,  # it would wait forever for a client that does not read
         "loglevel": settings.log_level,
         "logger_class": JsonLogger,
         "control_socket_disable": True,

@@ -1,4 +1,4 @@
-"""A plan in, werkzeug's threaded server out: for a trial where gunicorn is missing."""
+"""A plan in, werkzeug's threaded server out: for trials without gunicorn."""
 
 import logging
 import signal
@@ -21,7 +21,7 @@ GRACEFUL_SECONDS = 30.0
 
 
 class Begun:
-    """How many requests are being answered."""
+    """Number of requests being answered."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -34,7 +34,7 @@ class Begun:
         self._add(-1)
 
     def finish(self, seconds: float) -> None:
-        """Wait until there is none, at most so long."""
+        """Wait until there is none, up to a time limit."""
         with self._changed:
             self._changed.wait_for(lambda: not self._number, seconds)
 
@@ -48,7 +48,7 @@ BEGUN = Begun()
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Logs nothing by itself: its lines hold paths and whatever it could not parse; its own errors are problems."""
+    """Logs nothing: its lines contain paths and unparsed input; its errors are answered as problems."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
         pass
@@ -63,7 +63,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 def run(plan: Plan, settings: Settings) -> None:
-    """Serve until stopped; after SIGTERM what was begun is finished."""
+    """Serve until stopped; after SIGTERM, requests in progress are finished."""
     configure_logs(settings.log_level)
     log.warning("gunicorn is not installed: serving with werkzeug, which is meant for trials; install gunicorn for production")
     app = create_app(settings=settings, threads=plan.threads)

@@ -1,1 +1,1 @@
-"""Stored analyses in, what pages show of them out: marked text, labels in words, the course of a conversation."""
+"""Stored analyses in, their presentation on pages out: marked text, labels in words, the course of a conversation."""

@@ -1,6 +1,6 @@
-"""The result of an analysis, as stored, in; what the review desk shows of it out: marked turns, reasons, a curve of sentiment.
+"""A stored analysis in, its presentation on the review desk out: marked turns, reasons, a sentiment curve.
 
-Nothing here is markup: the raw text is cut at the offsets, and the template escapes every piece by itself.
+Contains no markup: the raw text is cut at the offsets, and the template escapes each piece.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from vocservice.web.shown.view import KINDS, POLARITIES, Mark, label_name, name_
 
 SETS = ("reasons", "stages", "factors", "sentiment", "scope", "flags", "outcome")
 _SINGLE = ("scope", "outcome")
-# The class of the style sheet of a kind of label; `plain` of any other.
+# CSS class of each kind of label; `plain` for any other.
 _CLASSES: Mapping[str, str] = {"reasons": "reason", "flags": "flag", "scope": "scope", "stages": "stage"}
 LOOKS: Mapping[str, str] = {
     "reason": "Reason for review",
@@ -41,9 +41,9 @@ Asks = Callable[[Sequence[Row]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn, or the whole of a plain text with a blank speaker.
+    """One turn, or a whole plain text with a blank speaker.
 
-    `at` is when it was said, blank where that is not known; `conduct` what an agent does in it, in words.
+    `at` is the time of the turn, blank if unknown; `conduct` what an agent does in it, in words.
     """
 
     number: int
@@ -70,9 +70,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The sentiment of one customer turn, with its place in the picture.
+    """The sentiment of one customer turn, with its position in the chart.
 
-    `labels` are those that the turn has by itself; None in analyses of before there were any.
+    `labels` are those of the turn itself; None in analyses made before turns had labels.
     """
 
     number: int
@@ -88,7 +88,7 @@ class Shown:
     """Everything the desk shows of one analysis."""
 
     turns: tuple[Turn, ...]
-    legend: tuple[tuple[str, str], ...]  # the looks of the marks that there are, in words
+    legend: tuple[tuple[str, str], ...]  # the kinds of marks present, in words
     why: tuple[Given, ...]
     labels: tuple[Given, ...]
     curve: tuple[Point, ...]
@@ -100,12 +100,12 @@ class Shown:
 
 
 def shown(result: Json, taxonomy: Taxonomy, asked: Asks = lambda _: False) -> Shown:
-    """What the desk shows of a stored result.
+    """Build what the desk shows of a stored result.
 
     Args:
         result: as stored.
-        taxonomy: that names its labels.
-        asked: whether evidence of these labels is what was asked for; its marks also look `ASKED`.
+        taxonomy: gives the label names.
+        asked: whether evidence of these labels was asked for; its marks also get the class `ASKED`.
     """
     rows = list(rows_of(result))
     labels = tuple(_given(row, taxonomy) for row in rows)
@@ -142,7 +142,7 @@ def rows_of(result: Json) -> Iterator[Row]:
 
 
 def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:
-    """Why a record waits, in words: reasons and flags by name alone, each once, other labels with their set."""
+    """Why a record waits, in words: distinct names of reasons and flags, other labels with their set."""
     plain = ("reasons", "flags")
     parts = ((label, *label.partition(".")[::2]) for label in labels)
     names = (name_of(taxonomy, name, key) if name in plain else label_name(taxonomy, label) for label, name, key in parts)
@@ -150,7 +150,7 @@ def why(taxonomy: Taxonomy, labels: Iterable[str]) -> str:
 
 
 def clock(due_at: datetime, at: datetime) -> str:
-    """How long until something is due, or since it was, in words."""
+    """Time until something is due, or since it was, in words."""
     long = lasting(abs((due_at - at).total_seconds()))
     return f"in {long}" if due_at >= at else f"overdue by {long}"
 
@@ -167,7 +167,7 @@ def _turns(result: Json, rows: Sequence[Row], taxonomy: Taxonomy, asked: Asks) -
 
 
 def _times(turns: Iterable[Json]) -> Iterator[str]:
-    """When each turn was said, with the day where that is another than before; blank where it is not known."""
+    """Time of each turn, with the date if it changes; blank if unknown."""
     before = ""
     for turn in turns:
         told = turn.get("at")
@@ -192,7 +192,7 @@ def _named(row: Row, taxonomy: Taxonomy) -> str:
 
 
 def _looks(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The classes of the style sheet for some labels, each once."""
+    """CSS classes of some labels, each once."""
     return tuple(
         dict.fromkeys(POLARITIES[row.polarity][1] if row.polarity in POLARITIES else _CLASSES.get(row.set, "plain") for row in rows)
     )

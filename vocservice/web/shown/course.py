@@ -1,4 +1,4 @@
-"""The pace of a transcript, its analysis and the labels that hold in, how the conversation went in words out."""
+"""The pace of a transcript, its analysis and valid labels in, the course of the conversation in words out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _FIXED: Mapping[Fixed, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is said of a factor at a stage, in words; `turns` are the numbers of those with the model's evidence."""
+    """A statement about a factor at a stage, in words; `turns` are the numbers of those with the model's evidence."""
 
     words: str
     turns: tuple[int, ...]
@@ -29,7 +29,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """The customer's sentiment along the way, in words; `turn` is the number of the lowest, `rise` from there to the last turn."""
+    """The customer's sentiment over time, in words; `turn` is the number of the lowest, `rise` from there to the last turn."""
 
     start: str
     end: str
@@ -40,16 +40,16 @@ class Mood:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a conversation went, in words.
+    """The course of a conversation, in words.
 
     Attributes:
-        cause: why they had to get in touch.
+        cause: why the customer got in touch.
         handling: how the contact went.
-        mood: None where no turn has a sentiment.
-        gaps: before each turn; blank where that is not known.
-        transfers: how often the conversation was handed on, as far as the sender tells.
-        held: how long the customer was on hold; blank where that is not known.
-        silent: number of the turn that ended the longest silence; 0 where that is not known.
+        mood: None if no turn has a sentiment.
+        gaps: before each turn; blank if unknown.
+        transfers: how often the conversation was transferred, if the sender reports it.
+        held: time on hold; blank if unknown.
+        silent: number of the turn after the longest silence; 0 if unknown.
     """
 
     first: str
@@ -69,14 +69,14 @@ class Course:
 
 
 def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy, *, is_mended: bool = False) -> Course:
-    """The course of a transcript.
+    """Describe the course of a transcript.
 
     Args:
         pace: of its turns.
         result: the model's analysis.
-        labels: those that hold, in the shape of an annotation: the model's, or a person's.
-        taxonomy: what the labels are of.
-        is_mended: the issues of its causes are closed (`recovery.are_mended`).
+        labels: the valid ones, in the form of an annotation: the model's, or a person's.
+        taxonomy: of the labels.
+        is_mended: whether the issues of its causes are closed (`recovery.are_mended`).
     """
     outcome, scope = labels.get("outcome"), labels.get("scope")
     cells = list(_cells(result, labels, taxonomy))
@@ -99,7 +99,7 @@ def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy, *, is_
 
 
 def _cells(result: Json, labels: Json, taxonomy: Taxonomy) -> Iterator[tuple[bool, Told]]:
-    """Whether it is handling, and what is said, of each factor at each stage; praise is no cause."""
+    """For each factor at each stage: whether it is about handling, and the statement; praise is not a cause."""
     for stage, factor in placed(result, labels):
         is_own = is_handling(stage, factor.key, taxonomy)
         if is_own or factor.polarity != "+":
@@ -121,7 +121,7 @@ def _level(level: int | None) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """A span of time in words, by its two largest units."""
+    """A duration in words, in its two largest units."""
     minutes = round(seconds / 60)
     if seconds < 60:
         return f"{round(seconds)} s"

@@ -1,6 +1,6 @@
-"""An analysis and its taxonomy in, what the page shows of it out: marked pieces of text, labels in words, owners.
+"""An analysis and its taxonomy in, its presentation on a page out: marked text, labels in words, owners.
 
-Nothing here is markup: the template escapes every piece by itself.
+Contains no markup: the template escapes each piece.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ TITLES: Mapping[str, str] = {
     "reasons": "Reasons for review",
 }
 
-# How one label of a set is called.
+# Name of a single label of a set.
 KINDS: Mapping[str, str] = {
     "stages": "Stage",
     "factors": "Factor",
@@ -37,7 +37,7 @@ KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A stretch of text; `names` are the labels it is evidence of, `look` the class of the first."""
+    """A piece of text; `names` are the labels it is evidence of, `look` the class of the first."""
 
     text: str
     names: str
@@ -46,7 +46,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One label, as a line of the table."""
+    """One label, as a row of the table."""
 
     name: str
     look: str
@@ -66,7 +66,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was written, or one turn of a dialogue that was pasted; `speaker` is blank of a text."""
+    """The text, or one turn of a pasted dialogue; `speaker` is blank for a text."""
 
     speaker: str
     marks: tuple[Mark, ...]
@@ -74,7 +74,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the page shows of one analysis."""
+    """Content of the page for one analysis."""
 
     turns: tuple[Said, ...]
     groups: tuple[Group, ...]
@@ -85,7 +85,7 @@ class View:
 
 
 def view_of(analysis: Analysis, taxonomy: Taxonomy) -> View:
-    """Everything the page shows of the analysis of one text."""
+    """Build the page content for the analysis of one text."""
     rows = rows_of(analysis)
     shown = tuple(_said(rows, analysis, taxonomy))
     withheld = tuple((label_name(taxonomy, one.label), percent(one.probability)) for one in analysis.abstained)

@@ -1,1 +1,1 @@
-"""Analysed records in, figures for an analyst out: the workbench, its charts, issues, themes, searches and watches."""
+"""Analysed records in, figures for an analyst out: the workbench with its charts, issues, themes, searches and watches."""

@@ -1,7 +1,7 @@
-"""A question in, the records that answer it out: those that say its words, and those whose texts are near in meaning, within any filters.
+"""A query in, matching records out: by words, by similarity in meaning, or both, within any filters.
 
-What is near in meaning is found by the vectors of the texts: near to another record's, or to that of what was typed, which
-needs a model in this process. Where both words and meaning are asked for, the two rankings are merged.
+Similarity in meaning uses the vectors of the texts: compared with another record's, or with that of the query, which
+needs a model in this process. If both words and meaning are given, the two rankings are merged.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ _NAME = "vocservice.shelf"
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A vector to be near to and the bundle that made it; or why there is none, for people."""
+    """A query vector and the bundle that made it; or the reason why there is none."""
 
     vector: bytes = b""
     bundle: str = ""
@@ -55,12 +55,12 @@ class Hits:
     """The records found, best first, and what was searched.
 
     Attributes:
-        closeness: cosine by record, of those found by meaning.
-        records: of the filters.
-        saying: of these, that say the words; None where none were asked for.
-        compared: of these, that have a vector to compare; None where meaning was not asked for.
-        fault: why meaning could not be searched; blank where it could.
-        cursor: where to look for words in earlier records; blank at the end.
+        closeness: cosine by record, for those found by meaning.
+        records: number that match the filters.
+        saying: number of these that match the words; None if no words were given.
+        compared: number of these with a vector; None if meaning was not requested.
+        fault: why meaning could not be searched; blank if it could.
+        cursor: where to continue the word search; blank at the end.
     """
 
     taken: tuple[Taken, ...]
@@ -75,7 +75,7 @@ class Hits:
 @blueprint.get("/workbench/search")
 @require_role(ANALYST)
 def search() -> Response:
-    """The records that answer a question, best first; or word of how far reading is."""
+    """The matching records, best first; or a page with the progress of reading."""
     sought = sought_of(request.args)
     looking = looking_at(person().workspace_id, sought.filtered)
     try:
@@ -92,7 +92,7 @@ def search() -> Response:
 @api.get("/v1/search")
 @access.require("feedback:read")
 def search_json() -> Response:
-    """The same for whoever has an API key."""
+    """The same for API keys."""
     key = access.key()
     sought = sought_of(request.args)
     if not sought.is_any:
@@ -122,7 +122,7 @@ def _hits(looking: Looking, sought: Sought) -> Hits:
     meant = None if sought.after else _like(looking, like) if like else _about(sought.about) if sought.about else None
     found = _near(looking, meant, like) if meant and not meant.fault else None
     closeness = {near.id: near.closeness for near in found.near} if found else {}
-    saying, page = _saying(looking, sought, LISTED // 2 if found else LISTED)  # half, so that none is cut where the two rankings are joined
+    saying, page = _saying(looking, sought, LISTED // 2 if found else LISTED)  # half, so that merging cuts none
     texts = {taken.id: said_in(reading.customers_words(taken.analysis)) for taken in page.taken if taken.id != like}
     said = by_words(texts, sought.asked.selection.words)
     rankings = [ranking for ranking in (said, list(closeness)) if ranking]
@@ -133,7 +133,7 @@ def _hits(looking: Looking, sought: Sought) -> Hits:
 
 
 def _saying(looking: Looking, sought: Sought, listed: int) -> tuple[int | None, Page]:
-    """How many records say all the words, and the latest of them before a cursor; none where no words are asked for."""
+    """Number of records with all the words, and the latest of them before a cursor; none without words."""
     if not sought.asked.selection.words:
         return None, Page((), None)
     mask = looking.mask_of(sought.asked.selection)
@@ -167,7 +167,7 @@ def _like(looking: Looking, record_id: str) -> Meant:
 
 
 def _about(text: str) -> Meant:
-    """The vector of what was typed, by the model of this process."""
+    """The vector of the query, by the model of this process."""
     try:
         result = state().model.result(RawVerbatim(id="question", text=text))
     except BundleError as error:

@@ -1,4 +1,4 @@
-"""A chart of the workbench and its filters in, its numbers out as JSON: for pages, and for whoever has an API key."""
+"""A chart and filters of the workbench in, its numbers as JSON out: for pages, and for API keys."""
 
 from flask import Blueprint, Response, abort, request
 
@@ -19,7 +19,7 @@ api = Blueprint("charts_api", __name__)
 @blueprint.get("/workbench/charts/<name>.json")
 @require_role(ANALYST)
 def chart(name: str) -> Response:
-    """The numbers of one chart, of the same records as the page."""
+    """The numbers of one chart, for the same records as the page."""
     from vocservice.reporting.charted import CHARTED
 
     return _chart(looking_at(person().workspace_id, asked_of(request.args)), name) if name in CHARTED else abort(404)
@@ -28,7 +28,7 @@ def chart(name: str) -> Response:
 @api.get("/v1/charts")
 @access.require("feedback:read")
 def charts_json() -> Response:
-    """Every chart there is."""
+    """List every chart."""
     from vocservice.reporting.charted import CHARTED
 
     return json_answer({"charts": [{"chart": name, "title": one.title} for name, one in CHARTED.items()]})
@@ -40,7 +40,7 @@ def chart_json(name: str) -> Response:
     """The numbers of one chart.
 
     Raises:
-        RequestError: there is none of this name (`chart_unknown`).
+        RequestError: there is no such chart (`chart_unknown`).
     """
     from vocservice.reporting.charted import CHARTED
 

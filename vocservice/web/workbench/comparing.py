@@ -1,6 +1,6 @@
-"""Two selections in, both side by side out: pages without a script and JSON; the URL holds both.
+"""Two selections in, a comparison out: pages without scripts and JSON; the URL contains both selections.
 
-Without parameters the last four weeks that have records stand beside the four before.
+Without parameters, the last four weeks that have records are compared with the four before.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from vocservice.web.workbench.pages import PATIENCE_SECONDS, Links, attached, lo
 from vocservice.web.workbench.prints import drawn
 from vocservice.web.workbench.selecting import FIRST, NOT, SECOND, Asked, Sides, Values, is_chosen, sides_of, values_of
 
-if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+if TYPE_CHECKING:  # numpy is imported with the first figure: gunicorn forks, and numpy's threads must not exist before
     from vocservice.reporting.contrast import Contrast
     from vocservice.reporting.frame import Bools
 
@@ -29,7 +29,7 @@ blueprint = people.pages("comparing")
 api = Blueprint("comparing_api", __name__)
 
 OTHERS = "all other records"
-_ONE_SIDED = ("q", "cell", "about", "like")  # what a saved segment may hold and a side of a comparison has not
+_ONE_SIDED = ("q", "cell", "about", "like")  # parts of a saved segment that a side of a comparison does not have
 _SAID: Mapping[str, str] = {
     "since": "from",
     "until": "to",
@@ -47,7 +47,7 @@ _SAID: Mapping[str, str] = {
 @blueprint.get("/workbench/compare")
 @require_role(ANALYST)
 def compare() -> Response:
-    """Both sets side by side; or word of how far reading is."""
+    """Both sets side by side; or a page with the progress of reading."""
     from vocservice.reporting import page
 
     asked = sides_of(request.args)
@@ -78,7 +78,7 @@ def compare_file() -> Response:
 @blueprint.get("/workbench/compare.html")
 @require_role(ANALYST)
 def compare_html() -> Response:
-    """The same as one file that needs nothing else."""
+    """The same as one self-contained file."""
     from vocservice.reporting.page import render_contrast
 
     looking, make = _made()
@@ -99,7 +99,7 @@ def compare_xlsx() -> Response:
 @blueprint.get("/workbench/compare.pdf")
 @require_role(ANALYST)
 def compare_pdf() -> Response:
-    """The same as it prints, A4."""
+    """The same as an A4 PDF."""
     from vocservice.reporting.page import render_contrast
 
     looking, make = _made()
@@ -109,7 +109,7 @@ def compare_pdf() -> Response:
 @blueprint.get("/workbench/compare/<name>.png")
 @require_role(ANALYST)
 def compare_picture(name: str) -> Response:
-    """One of both maps as a picture for slides, 1600 by 900."""
+    """One of the maps as a picture for slides, 1600 by 900."""
     from vocservice.reporting.page import contrast_slide
 
     looking, make = _made()
@@ -120,19 +120,19 @@ def compare_picture(name: str) -> Response:
 @api.get("/v1/compare")
 @access.require("feedback:read")
 def compare_json() -> Response:
-    """The same for whoever has an API key."""
+    """The same for API keys."""
     workspace_id, asked = access.key().workspace_id, sides_of(request.args)
     return _json(workspace_id, _known(workspace_id, asked) if asked else None)
 
 
 def _known(workspace_id: str, asked: Sides) -> Sides:
-    """Both sets; a key that is misspelt is told."""
+    """Both sets; misspelt keys are errors."""
     first, second = (known(workspace_id, side) if side else None for side in (asked.first, asked.second))
     return Sides(first, second)
 
 
 def _made() -> "tuple[Looking, Callable[[], Contrast]]":
-    """A look at the sets that are asked for, and how they are set side by side, however long it takes."""
+    """A look at the requested sets, and a function that compares them, however long it takes."""
     asked = sides_of(request.args)
     looking = _looking(person().workspace_id, asked)
 
@@ -177,13 +177,13 @@ def _contrast(looking: Looking, sides: Sides, names: tuple[str, str]) -> "Contra
 
 
 def _masks(looking: Looking, sides: Sides) -> "tuple[Bools, Bools]":
-    """The rows of both; one that is not asked for is what the other leaves."""
+    """The rows of both; an unspecified set is the complement of the other."""
     first, second = (looking.mask_of(side or Selection()) for side in (sides.first, sides.second))
     return (first if sides.first else ~second), (second if sides.second else ~first)
 
 
 def _names(sides: Sides, choices: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
-    """What each set is, in words."""
+    """Each set in words."""
     first, second = (_name(values_of(side), choices) for side in (sides.first, sides.second))
     return first, second
 
@@ -199,7 +199,7 @@ def _name(values: Values, choices: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _said(name: str, value: str | list[str], choices: Mapping[str, Mapping[str, str]]) -> str:
-    """A value in words, or several; one of the sender's own as it is, without its count."""
+    """One or several values in words; custom values unchanged, without their count."""
     if isinstance(value, list):
         return " or ".join(_said(name, one, choices) for one in value)
     return value if name.startswith(OWN) else choices.get(name, {}).get(value, value)
@@ -210,7 +210,7 @@ def _links(side: Selection | None) -> Links | None:
 
 
 def _kept(sides: Sides, segments: list[tuple[Any, str, list[str]]]) -> list[tuple[str, str, str]]:
-    """Each saved segment by name, with the queries that put it on either side, without its periods to compare."""
+    """Each saved segment by name, with the queries that put it on either side, without its comparison periods."""
     found = []
     for view, _, _ in segments:
         values = {name: value for name, value in view.filters.items() if is_chosen(name)}

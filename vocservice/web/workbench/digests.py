@@ -1,4 +1,4 @@
-"""Reports that a worker made of each week or month in, a list of them and each as a page out."""
+"""Weekly or monthly reports made by a worker in, a list of them and one page each out."""
 
 from flask import Blueprint, Response, abort, current_app
 from flask.blueprints import BlueprintSetupState
@@ -17,7 +17,7 @@ NAME = "vocservice.reports"
 @blueprint.get("/workbench/reports")
 @require_role(ANALYST)
 def listing() -> Response:
-    """What there is, the newest first."""
+    """All reports, newest first."""
     settings = _settings()
     names = [path.stem for path in kept(settings, person().workspace_id)]
     return people.shown("digests.html", status=200, names=names, every=settings.every)
@@ -26,7 +26,7 @@ def listing() -> Response:
 @blueprint.get("/workbench/reports/<name>")
 @require_role(ANALYST)
 def one(name: str) -> Response:
-    """One of them, as it was made."""
+    """One report, as it was made."""
     from vocservice.reporting.page import policy
 
     found = next((path for path in kept(_settings(), person().workspace_id) if path.stem == name), None)

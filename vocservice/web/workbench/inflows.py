@@ -1,7 +1,7 @@
-"""Issues of a workspace in, how the complaints of each come in out: all of a cell, or those whose vectors lie where its cause does.
+"""Issues of a workspace in, their inflow out: all complaints of a cell, or those in the vector region of a cause.
 
-A cause lies where those lie who made it, so they lie in it oftener than anybody new: counted is only the half of the customers who did not.
-After another bundle was promoted, the first look that finds the records of a cause analysed by it carries the cause over.
+A region fits those who formed it better than anybody new: so only the other half of the customers is counted.
+After a promotion, the first look that finds the records of a cause analysed by the new bundle carries the cause over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from vocservice.errors import StoreError
 from vocservice.store.analysed import vectors
 from vocservice.store.analysed.issues import Issue
 
-if TYPE_CHECKING:  # numpy comes with the first figure
+if TYPE_CHECKING:  # numpy is imported with the first figure
     from vocservice.reporting.frame import Bools, Floats, Frame, Ints
     from vocservice.reporting.inflow import Inflow, Within
     from vocservice.reporting.regions import Region
@@ -27,7 +27,7 @@ MOST_ANALYSED = 0.9
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Rows that are looked at for a cause, a bit each; which part of all customers they are of; where complaints of its cell are."""
+    """Rows examined for a cause, one bit each; their share of all customers; positions of complaints of its cell."""
 
     bits: "Ints"
     part: float
@@ -35,7 +35,7 @@ class _Drawn:
 
 
 class Inflows:
-    """The inflow of some issues of a workspace; its records are laid out, and the vectors of the complaints read, once for all."""
+    """The inflow of some issues of a workspace; records are laid out, and vectors of complaints read, once for all issues."""
 
     def __init__(self, looking: "Looking", issues: Iterable[Issue]):
         import numpy as np
@@ -50,7 +50,7 @@ class Inflows:
         self._vectors = self._read(np.unique(np.concatenate([drawn.at for drawn in self._drawn.values()]))) if self._drawn else {}
 
     def of(self, issue: Issue) -> "Inflow":
-        """All complaints of its cell, or those of its cause; of one of the issues that it was made for."""
+        """All complaints of its cell, or those of its cause; for one of the issues given at construction."""
         from vocservice.reporting.inflow import inflow_of
 
         within = self._within(issue) if issue.cause else None
@@ -64,7 +64,7 @@ class Inflows:
         return customers_drawn(self._frame)
 
     def _within(self, issue: Issue) -> "Within":
-        """The complaints of the cause of an issue, by the bundle of which the fewest of its cell lack a vector."""
+        """The complaints of an issue's cause, by the bundle for which the fewest of its cell lack a vector."""
         import numpy as np
 
         from vocservice.reporting.inflow import Within
@@ -79,7 +79,7 @@ class Inflows:
         return Within(bundle, rows, seen.held(region) if region else held, unknown, drawn.part)
 
     def _others(self, issue: Issue) -> _Drawn:
-        """The rows of customers who did not make the cause."""
+        """The rows of customers who did not form the cause."""
         import numpy as np
 
         from vocservice.reporting.rung_causes import HALF
@@ -88,15 +88,15 @@ class Inflows:
         return _Drawn(np.packbits(rows), limit - HALF, at)
 
     def _makers(self, issue: Issue) -> "Ints":
-        """The complaints of the half that made the cause, by which it is carried over."""
+        """The complaints of the half that formed the cause, used to carry it over."""
         from vocservice.reporting.rung_causes import HALF
 
         return self._looked_at(issue, self._customers < HALF)[2]
 
     def _looked_at(self, issue: Issue, half: "Bools") -> tuple["Bools", float, "Ints"]:
-        """The rows of a half that are looked at, up to which number, and which of them complain of the cell.
+        """The examined rows of a half, up to which number, and which of them are complaints of the cell.
 
-        Of a half with more than 2,000 complaints, some customers are looked at.
+        If a half has more than 2,000 complaints, only some customers are examined.
         """
         import numpy as np
 
@@ -110,7 +110,7 @@ class Inflows:
         return rows & looked, limit, np.flatnonzero(complaints & looked)
 
     def _complaints(self, at: "Ints", made: _Vectors) -> "_Complaints":
-        """Some complaints with those of the vectors that are theirs; a bundle that made none of them is left out."""
+        """Complaints with their vectors; a bundle that made none of them is left out."""
         theirs = {bundle: {row: by_row[row] for row in at.tolist() if row in by_row} for bundle, by_row in made.items()}
         return _Complaints(self._frame, at, {bundle: by_row for bundle, by_row in theirs.items() if by_row})
 
@@ -122,9 +122,9 @@ class Inflows:
         return {bundle: {rows[record_id]: one for record_id, one in found.items()} for bundle, found in made.items()}
 
     def _carried(self, issue: Issue, seen: "_Complaints", region: "Region") -> "Region | None":
-        """The cause under the bundle that made the most of the vectors, once that has read nine tenths of its records.
+        """The cause under the bundle with the most vectors, once that has analysed nine tenths of its records.
 
-        Of two that made as many the one of the analyses is meant.
+        Of two with equally many, the one of the analyses is used.
         """
         bundle = min(seen.vectors, key=lambda one: (seen.without(one), one != seen.serving), default=region.bundle)
         if bundle in {one.bundle for one in self._regions[issue.id]}:
@@ -137,31 +137,31 @@ class Inflows:
         return found
 
     def _keep(self, issue: Issue, region: "Region", *, before: str) -> None:
-        """Keep what was carried over; while the database cannot be written, a later look does."""
+        """Store what was carried over; if the database cannot be written, a later look does."""
         from vocservice.store.analysed import issue_regions
 
         try:
             with self._looking.database.write() as connection:
                 issue_regions.carry(connection, self._looking.workspace_id, issue.id, region, before=before)
         except StoreError:
-            self._can_write = False  # one wait is enough for a page
+            self._can_write = False  # wait at most once per page
 
 
 @dataclass(frozen=True, slots=True)
 class _Complaints:
-    """Complaints of the cell of an issue: their rows, and of each bundle the vectors by row."""
+    """Complaints of the cell of an issue: their rows, and per bundle the vectors by row."""
 
     frame: "Frame"
     at: "Ints"
     vectors: _Vectors
 
     def without(self, bundle: str) -> int:
-        """How many have no vector of a bundle."""
+        """Number without a vector of a bundle."""
         return len(self.at) - len(self.vectors.get(bundle, ()))
 
     @property
     def serving(self) -> str:
-        """The bundle of most of their analyses; blank where none is told."""
+        """The bundle of most of their analyses; blank if unknown."""
         counts = self.frame.model.take(self.at).counts()
         return self.frame.model.names[counts.argmax()] if counts.any() else ""
 
@@ -177,7 +177,7 @@ class _Complaints:
         return found
 
     def carried(self, region: "Region", bundle: str, *, least: int) -> "Region | None":
-        """The region by the vectors of another bundle, where this has read most of what lies in it and enough customers are left."""
+        """The region by the vectors of another bundle, if it has analysed most of its records and enough customers are left."""
         import numpy as np
 
         from vocservice.reporting.regions import carried

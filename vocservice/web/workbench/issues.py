@@ -1,4 +1,4 @@
-"""Complaints that many customers share in, experience issues with owner, status and inflow out: pages of the workbench, and JSON."""
+"""Shared complaints in, experience issues with owner, status and inflow out: pages of the workbench, and JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from vocservice.web.workbench.inflows import Inflows
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, still_reading
 from vocservice.web.workbench.selecting import asked_of
 
-if TYPE_CHECKING:  # numpy comes with the first figure
+if TYPE_CHECKING:  # numpy is imported with the first figure
     from vocservice.reporting.inflow import Inflow
     from vocservice.reporting.regions import Region
     from vocservice.reporting.report import Report
@@ -42,20 +42,20 @@ _KEPT = ("records", "customers", "known_customers", "weeks", "expected", "ratio"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An issue with how its complaints come in."""
+    """An issue with its inflow."""
 
     issue: Issue
     inflow: "Inflow"
 
     @property
     def has_returned(self) -> bool:
-        """It was closed, and complaints come in again as before or more."""
+        """It is closed, but complaints come in as before or more often."""
         return self.issue.status == issues.CLOSED and self.inflow.verdict in ("risen", "unchanged")
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What may become an issue: a rung as a whole, where none is open for it, and those of its causes for which none is."""
+    """A possible issue: a rung as a whole, if none is open for it, and its causes without one."""
 
     rung: "Rung"
     is_whole: bool
@@ -65,14 +65,14 @@ class Offer:
 @blueprint.get("/workbench/issues")
 @require_role(ANALYST)
 def listing() -> Response:
-    """Issues with their inflow, and what should become one; or word of how far reading is."""
+    """Issues with their inflow, and suggestions; or a page with the progress of reading."""
     return _read() or _page()
 
 
 @blueprint.post("/workbench/issues")
 @require_role(ANALYST)
 def open_one() -> Response:
-    """Make an issue of a rung of the ladder, or of one of its causes, with the evidence that it has now."""
+    """Open an issue for a rung of the ladder or one of its causes, with its current evidence."""
     form, looking = request.form, _looking()
     looking.load()
     try:
@@ -87,7 +87,7 @@ def open_one() -> Response:
 @blueprint.get("/workbench/issues/<issue_id>")
 @require_role(ANALYST)
 def one(issue_id: str) -> Response:
-    """One issue: evidence, inflow by week, owner and status; or word of how far reading is."""
+    """One issue: evidence, inflow by week, owner and status; or a page with the progress of reading."""
     held = _issue(issue_id)
     return _read() or _one_page(held)
 
@@ -95,7 +95,7 @@ def one(issue_id: str) -> Response:
 @blueprint.post("/workbench/issues/<issue_id>")
 @require_role(ANALYST)
 def move(issue_id: str) -> Response:
-    """Another status or owner; it closes only when the inflow has fallen."""
+    """Change status or owner; it can be closed only when the inflow has fallen."""
     held, form = _issue(issue_id), request.form
     looking = _looking()
     looking.load()
@@ -115,7 +115,7 @@ def move(issue_id: str) -> Response:
 @api.get("/v1/issues")
 @access.require("feedback:read")
 def listing_json() -> Response:
-    """Every issue with its inflow, for whoever has an API key."""
+    """Every issue with its inflow, for API keys."""
     Query(request.args, known=())
     looking = _looking(access.key().workspace_id)
     with looking.database.read() as connection:
@@ -129,7 +129,7 @@ def one_json(issue_id: str) -> Response:
     """One issue.
 
     Raises:
-        RequestError: there is none of this id in the workspace of the key (`not_found`).
+        RequestError: there is no such issue in the key's workspace (`not_found`).
     """
     looking = _looking(access.key().workspace_id)
     with looking.database.read() as connection:
@@ -140,7 +140,7 @@ def one_json(issue_id: str) -> Response:
 
 
 def _told(held: Held) -> Json:
-    """An issue as JSON; who opened it is left out."""
+    """An issue as JSON, without the user who opened it."""
     from vocservice.reporting.report import plain
 
     told = {name: plain(getattr(held.issue, name)) for name in _TOLD}
@@ -152,7 +152,7 @@ def _looking(workspace_id: str | None = None) -> "Looking":
 
 
 def _read() -> Response | None:
-    """Nothing once the records are read; until then the page that says so."""
+    """None once the records are read; until then a page with the progress."""
     looking = _looking()
     try:
         looking.load(timeout=PATIENCE_SECONDS)
@@ -173,7 +173,7 @@ def _held(looking: "Looking", found: Sequence[Issue]) -> list[Held]:
 
 
 def _rungs(report: "Report") -> list["Rung"]:
-    """Those that are shared; their words only in the whole report."""
+    """The shared rungs; their words are only in the whole report."""
     return [rung for rung in report.scope.ladder if rung.step in RUNGS]
 
 
@@ -185,10 +185,10 @@ def _rung(report: "Report", stage: str, factor: str) -> "Rung":
 
 
 def _cause(looking: "Looking", rung: "Rung", record_id: str) -> "Cause":
-    """The cause of a rung in whose region a record lies: the one that was shown, though it may have been found anew since.
+    """The cause whose region contains a record: the one that was shown, even if causes were computed anew since.
 
     Raises:
-        InputError: none of them has it (`parameter_invalid`).
+        InputError: there is none (`parameter_invalid`).
     """
     from vocservice.reporting.themes import matrix_of
     from vocservice.store.analysed import vectors
@@ -203,11 +203,11 @@ def _cause(looking: "Looking", rung: "Rung", record_id: str) -> "Cause":
 
 
 def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> str:
-    """The id of a new issue, for a cause or for all complaints of a rung.
+    """Create an issue for a cause or a whole rung; return its id.
 
     Raises:
-        InputError: the title will not do (`name_unusable`).
-        ConflictError: one is open for the same already (`issue_open`).
+        InputError: the title is unusable (`name_unusable`).
+        ConflictError: one is already open for the same (`issue_open`).
     """
     from vocservice.store.analysed import issue_regions
 
@@ -227,7 +227,7 @@ def _opened(rung: "Rung", cause: "Cause | None", *, title: str, owner: str) -> s
 
 
 def _live_regions(found: Sequence[Issue], kept: Mapping[str, Sequence["Region"]]) -> Mapping[_Cell, Sequence[Sequence["Region"]]]:
-    """Where the cause of each live issue lies, by stage and factor."""
+    """The region of each live issue's cause, by stage and factor."""
     live: dict[_Cell, list[Sequence[Region]]] = {}
     for issue in found:
         if issue.is_live and issue.id in kept:
@@ -236,7 +236,7 @@ def _live_regions(found: Sequence[Issue], kept: Mapping[str, Sequence["Region"]]
 
 
 def _check_free(connection: Any, issue: Issue) -> None:
-    """Let an issue that is not live become so, where no other is for what may be its cause.
+    """Check that reviving an issue does not conflict with another for the same cause.
 
     Raises:
         ConflictError: one is (`issue_open`).
@@ -252,7 +252,7 @@ def _check_free(connection: Any, issue: Issue) -> None:
 
 
 def _free(rung: "Rung", live: Mapping[_Cell, Sequence[Sequence["Region"]]]) -> tuple["Cause", ...]:
-    """The causes of a rung for which no issue is open, or may be."""
+    """The causes of a rung for which no issue may be open."""
     from vocservice.reporting.regions import may_be_one
 
     taken = live.get((rung.stage, rung.factor), ())
@@ -260,7 +260,7 @@ def _free(rung: "Rung", live: Mapping[_Cell, Sequence[Sequence["Region"]]]) -> t
 
 
 def _offers(report: "Report", found: Sequence[Issue]) -> list[Offer]:
-    """The first rungs that have something to offer."""
+    """The first rungs with suggestions."""
     from vocservice.store.analysed import issue_regions
 
     with people.database().read() as connection:

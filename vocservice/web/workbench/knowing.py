@@ -1,6 +1,6 @@
-"""A selection as a program asks for it in, the same with its sources by id out: a key that is misspelt is told, as it would find nothing.
+"""A selection from a program in, the same with source ids out: misspelt keys are errors, because they would match nothing.
 
-Channels, scales, versions, custom fields and their values are the sender's words: one that no record has finds nothing.
+Channels, scales, versions and custom fields are free texts; an unknown one simply matches nothing.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -20,7 +20,7 @@ _ALSO: Mapping[str, Collection[str]] = {
 
 
 def known(workspace_id: str, selection: Selection) -> Selection:
-    """The selection with its sources by id.
+    """Resolve the sources of a selection.
 
     Raises:
         RequestError: there is no such source in the workspace, or no such label, owner or metric in the taxonomy.

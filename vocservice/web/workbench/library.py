@@ -1,6 +1,6 @@
-"""A key and how to make its report in, the report out: made once, in one thread of this process, kept while the key is asked for.
+"""A key and a function in, a report out: made once, in one thread of this process, and cached.
 
-A key holds everything that a report depends on, so that none is ever out of date; the oldest give way.
+A key contains everything that a report depends on, so that none is out of date; the oldest are evicted.
 """
 
 import os
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from vocservice.reporting.report import Report
 
 KEPT = 16
-MOST_WAITING = 2  # requests that wait for a report until it is made: each holds a thread that others could use
+MOST_WAITING = 2  # requests that wait for a report without limit: each holds a thread
 PATIENCE_SECONDS = 60.0
 _TURN_SECONDS = 0.0005
-_USUAL_TURN_SECONDS = sys.getswitchinterval()  # read before any report is made
+_USUAL_TURN_SECONDS = sys.getswitchinterval()  # set before any report is made
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
 class Making(Generic[Made]):
-    """A report, or what reports are made of, that is made, or will be."""
+    """A report, or an intermediate result, that is or will be made."""
 
     report: Future[Made]
     seats: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
 
     def result(self, *, timeout: float | None = None) -> Made:
-        """The report once it is made.
+        """Return the report, waiting until it is made.
 
         Args:
-            timeout: seconds to wait; None for as long as may be, where not too many others do.
+            timeout: seconds to wait; None waits as long as allowed, unless too many others wait.
 
         Raises:
-            TimeoutError: it is not by `timeout`.
-            StoreError: too many wait already, it takes too long, or it gave way to others before its turn came (`queue_full`).
+            TimeoutError: it is not ready in time.
+            StoreError: too many wait already, it takes too long, or it was evicted before its turn (`queue_full`).
         """
         try:
             return self.report.result(timeout) if timeout is not None or self.report.done() else self._awaited()
@@ -64,7 +64,7 @@ def _too_many() -> StoreError:
 
 @dataclass(slots=True)
 class Library:
-    """The reports of one process; one that was forked starts anew."""
+    """The reports of one process; a forked process starts empty."""
 
     kept: int = KEPT
     _seats: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
@@ -74,7 +74,7 @@ class Library:
     _process: int = 0
 
     def get(self, key: Hashable, make: "Callable[[], Report]") -> "Making[Report]":
-        """The report of a key, begun now where it is not there; one that failed is tried again."""
+        """Get the report of a key, starting it if needed; a failed one is retried."""
         with self._lock:
             worker = self._own()
             found = self._makings.pop(key, None)
@@ -87,14 +87,14 @@ class Library:
             return found
 
     def made(self, key: Hashable) -> "Report | None":
-        """The report of a key where it is there already."""
+        """The report of a key, if already made."""
         with self._lock:
             found = self._makings.get(key) if self._process == os.getpid() else None
             is_made = found is not None and found.report.done() and not found.report.cancelled() and not found.report.exception()
             return found.report.result() if found and is_made else None
 
     def is_busy(self) -> bool:
-        """Whether a report is being made, or waits to be."""
+        """Whether a report is being made or queued."""
         with self._lock:
             return self._process == os.getpid() and not all(making.report.done() for making in self._makings.values())
 
@@ -105,7 +105,7 @@ class Library:
         return self._worker
 
     def _beside(self, make: "Callable[[], Report]") -> "Report":
-        """A report, made so that pages get their turn soon: each of hundreds of looks at a column would wait for 5 ms."""
+        """Make a report so that pages still get their turn: each of hundreds of column look-ups would wait for 5 ms."""
         sys.setswitchinterval(_TURN_SECONDS)
         try:
             return make()

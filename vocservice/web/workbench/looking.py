@@ -1,6 +1,6 @@
-"""A workspace and what is asked for in, its figures and records out: the columns of this process, filtered, and the reports kept of them.
+"""A workspace and a selection in, its figures and records out: the columns of this process, filtered, and cached reports.
 
-Of a large workspace a page has at once what is counted; what is drawn by lot or read in texts is made beside it.
+For a large workspace a page first gets the counts; figures that need resampling or texts are computed in the background.
 """
 
 from collections.abc import Hashable, Mapping
@@ -21,13 +21,13 @@ from vocservice.web.workbench.library import Library, Making
 from vocservice.web.workbench.selecting import Asked
 from vocservice.web.workbench.tables import Tables
 
-if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+if TYPE_CHECKING:  # numpy is imported with the first figure: gunicorn forks, and numpy's threads must not exist before
     from vocservice.reporting.frame import Bools
     from vocservice.reporting.report import Report, Wish
 
 Periods = tuple[tuple[date, date], tuple[date, date]]
 
-SMALL = 1_000  # of so few records a page waits a moment for everything; of more it takes longer than that
+SMALL = 1_000  # up to this size a page waits for the whole report; above, it takes longer
 SMALL_SECONDS = 0.1
 LISTED = 25
 DAYS = 28
@@ -35,7 +35,7 @@ DAYS = 28
 
 @dataclass(slots=True)
 class Looking:
-    """One look at a workspace; `held` is what it sees, once it has looked, `wanted` the rows of it that are asked for, and
+    """One look at a workspace; `held` are its columns, once read, `wanted` the selected rows, and
     `told_mended` what its issues say was mended."""
 
     database: Database
@@ -52,18 +52,18 @@ class Looking:
     told_mended: tuple[Mended, ...] | None = None
 
     def load(self, *, timeout: float | None = None) -> Held:
-        """The columns as they are at the first call.
+        """The columns as of the first call.
 
         Raises:
             TimeoutError: they are still being read.
-            StoreError: they are, and no `timeout` was given: too many wait already, or it takes too long (`queue_full`).
+            StoreError: the same without a `timeout`: too many wait already, or it takes too long (`queue_full`).
         """
         if self.held is None:
             self.held = self.tables.current(self.table, timeout=timeout)
         return self.held
 
     def at_once(self) -> "Report":
-        """The report as far as it can be had now: whole where there are few records and it is soon made, else what is counted."""
+        """The report as far as available now: whole if there are few records and it is quickly made, else only the counts."""
         if self.count() <= SMALL and not self.library.is_busy():
             with suppress(TimeoutError):
                 return self._making().result(timeout=SMALL_SECONDS)
@@ -73,7 +73,7 @@ class Looking:
         return found
 
     def counted(self) -> "Report":
-        """What is counted; the whole report where it is there already."""
+        """The counts; the whole report if already made."""
         from vocservice.reporting.report import report_of
 
         if (found := self.library.made(self.key())) is not None:
@@ -86,19 +86,19 @@ class Looking:
         return self._making().result()
 
     def mask(self) -> "Bools":
-        """The rows that are asked for."""
+        """The selected rows."""
         if self.wanted is None:
             self.wanted = self.mask_of(self.asked.selection)
         return self.wanted
 
     def count(self) -> int:
-        """How many records are asked for."""
+        """Number of selected records."""
         from vocservice.reporting.frame import count_of
 
         return count_of(self.mask())
 
     def mask_of(self, selection: Selection) -> "Bools":
-        """The rows of a selection; a day after today is in no period that has a first day."""
+        """The rows of a selection; days after today belong to no period with a first day."""
         from vocservice.store.analysed.called import called
         from vocservice.store.analysed.choosing import chosen
 
@@ -111,14 +111,14 @@ class Looking:
 
     @property
     def mended(self) -> tuple[Mended, ...]:
-        """What the issues of the workspace say was mended, as it is at the first call."""
+        """What the issues of the workspace say was mended, as of the first call."""
         if self.told_mended is None:
             with self.database.read() as connection:
                 self.told_mended = issues.mended(connection, self.workspace_id)
         return self.told_mended
 
     def periods(self) -> Periods:
-        """First and last day of the two that are asked for; else of the last four weeks that have records, and of the four before."""
+        """First and last days of the two requested periods; else of the last four weeks with records, and the four before."""
         if self.asked.periods:
             return self.asked.periods
         day = self.load().columns.fields["day"][self.mask()]
@@ -126,7 +126,7 @@ class Looking:
         return weeks_until(date.fromordinal(max(int(past.max()), 2 * DAYS)) if len(past) else self.today)
 
     def page(self, mask: "Bools", *, after: Line | None, listed: int = LISTED) -> Page:
-        """Some records of a mask, the last received first."""
+        """Records of a mask, last received first."""
         from vocservice.store.analysed.choosing import lines
 
         found = lines(self.load().columns, mask, after=after, limit=4 * reading.LARGEST_PAGE)
@@ -140,34 +140,34 @@ class Looking:
         return ids_of(self.load().columns, self.mask().nonzero()[0])
 
     def told(self, name: str) -> tuple[str, ...]:
-        """The channels, models or taxonomies of the workspace; none while it is read."""
+        """The channels, models or taxonomies of the workspace; empty while it is being read."""
         from vocservice.store.analysed.choosing import told
 
         return told(self.held.columns, name) if self.held else ()
 
     def own(self) -> Mapping[str, Mapping[str, int]]:
-        """The segments of the workspace, with how many records have each value; none while it is read."""
+        """The segments of the workspace, with the number of records of each value; empty while it is being read."""
         return self.held.columns.told if self.held else {}
 
     def segments(self) -> "Segments":
-        """The segments of the workspace with the values that may be told."""
+        """The segments of the workspace with the values that may be shown."""
         self.load()
         return {name: frozenset(values) for name, values in self.own().items()}
 
     def key(self) -> tuple[Hashable, ...]:
-        """The same as long as it sees the same."""
+        """Equal for looks at the same state."""
         return self.workspace_id, self.asked, self.load().revision, self.today, self.mended
 
     @property
     def cause_customers(self) -> int:
-        """How many different customers must stand behind a cause."""
+        """Number of different customers that a cause needs."""
         from vocservice.reporting.quotes import ANONYMOUS
 
         return max(self.theme_customers, ANONYMOUS)
 
     def _wish(self) -> "Wish":
         """Raises:
-        InputError: figures are to be broken down by a hidden own field, or to explain it (`field_hidden`).
+        InputError: a hidden custom field is to break figures down or to be explained (`field_hidden`).
         """
         from vocservice.reporting.report import Wish
 
@@ -187,7 +187,7 @@ class Looking:
         )
 
     def _around(self) -> "Bools":
-        """The rows of the report: with those of as many days before, where it is of a period."""
+        """The rows of the report, including as many days before if it is for a period."""
         asked = self.asked.selection
         since, _ = self._period()
         if since is None:
@@ -196,7 +196,7 @@ class Looking:
         return self.mask_of(replace(asked, since=first))
 
     def _period(self) -> tuple[date | None, date | None]:
-        """The period as a report takes it; open where it has no first day, or no records, or two others are compared."""
+        """The period for a report; open without a first day or records, or if two other periods are compared."""
         asked = self.asked.selection
         if asked.since is None or self.asked.periods or not (self.mask() & ~self.load().columns.is_skipped).any():
             return None, None
@@ -215,12 +215,12 @@ class Looking:
 
 
 def weeks_until(last: date) -> Periods:
-    """The four weeks before the last four, and these, up to a day."""
+    """The four weeks before the last four, and the last four, up to a day."""
     middle = last - timedelta(days=DAYS)
     return (middle - timedelta(days=DAYS - 1), middle), (middle + timedelta(days=1), last)
 
 
 def and_before(since: date, last: date) -> Periods:
-    """As many days before some days, as a report has them, and these."""
+    """A period and as many days before it, as in a report."""
     first, day_before = (date.fromordinal(max(day, 1)) for day in (2 * since.toordinal() - last.toordinal() - 1, since.toordinal() - 1))
     return (first, day_before), (since, last)

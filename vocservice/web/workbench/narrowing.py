@@ -1,7 +1,7 @@
-"""A selection and what a figure of it counts in, the selection of just these records out; None where no filters can say it.
+"""A selection and the conditions of a figure in, the selection of exactly these records out; None if filters cannot express it.
 
-A figure counts, of the records of a report, those that also meet some conditions. Where the report is filtered by the same
-thing already, the two are merged; labels of which a record may have several, which cannot be, go into the cell.
+A figure counts the records of a report that also meet some conditions. If the report already filters by the same
+thing, the two are merged; multi-valued labels that cannot be merged go into the cell.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ def narrowed(selection: Selection, wanted: Mapping[str, Any]) -> Selection | Non
 
 
 def _without(held: tuple[Choice, ...], wanted: Mapping[str, Any]) -> tuple[Choice, ...] | None:
-    """The choices that stand beside what is wanted; None where one of them cannot: one that is inverted, or leaves this value out."""
+    """The other choices; None if one conflicts with what is wanted: it is inverted, or excludes this value."""
     asked = {OWN + name: value for name, value in wanted.get("own", ())} | {name: value for name, value in wanted.items() if name != "own"}
     met = [choice for choice in held if choice.name in asked]
     if any(choice.is_not or asked[choice.name] not in choice.values for choice in met):
@@ -50,7 +50,7 @@ def during(selection: Selection, since: date, until: date) -> Selection:
 def _placed(
     selection: Selection, *, stage: str | None = None, factor: str | None = None, polarity: str | None = None, group: str | None = None
 ) -> Selection | None:
-    """As filters where there are none of their kind yet, else as a cell beside them."""
+    """As filters if there are none of their kind yet, else as a cell in addition."""
     is_free = not any(choice.name in PLACED for choice in selection.also)
     if group is None and is_free and not (selection.stage or selection.factor or selection.polarity):
         return replace(selection, stage=stage, factor=factor, polarity=polarity)
@@ -68,13 +68,13 @@ def _one(held: Any, value: Any) -> Any:
 
 
 def _own(held: Any, value: Any) -> Any:
-    """The fields of both; none may have two values."""
+    """Merge the fields; each may have only one value."""
     both = {**dict(held), **dict(value)}
     return tuple(sorted(both.items())) if both.items() >= dict(held).items() else None
 
 
 def _scope(held: str, value: str) -> str | None:
-    """The scope that holds what both do."""
+    """The intersection of two scopes."""
     if ANY in (held, value):
         return str(_one(held, value))
     common = set(_keys(held)) & set(_keys(value))

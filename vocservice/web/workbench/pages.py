@@ -1,4 +1,4 @@
-"""Stored analyses in, an analyst's figures out: pages, files and JSON, all of the same selection, which stands in the URL."""
+"""Stored analyses in, an analyst's figures out: pages, files and JSON for the same selection, which is in the URL."""
 
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -39,7 +39,7 @@ from vocservice.web.workbench.segments import address_of
 from vocservice.web.workbench.selecting import Asked, asked_of, own_named, query_of, searched_of
 from vocservice.web.workbench.tables import Tables
 
-if TYPE_CHECKING:  # numpy and pyarrow come with the first figure: gunicorn forks, and their threads must not be there before
+if TYPE_CHECKING:  # numpy and pyarrow are imported with the first figure: gunicorn forks, and their threads must not exist before
     from vocservice.reporting.journey import Cell
     from vocservice.reporting.report import Report
 
@@ -70,17 +70,17 @@ ALSO: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where the figures of a report lead to; `lists` is the page of records, which hundreds of them do."""
+    """Links of the figures of a report; `lists` is the page of records, which hundreds of them link to."""
 
     asked: Asked
     lists: str = field(default_factory=lambda: url_for("workbench.verbatims"))
 
     def cell(self, cell: "Cell") -> str:
-        """The records that a cell counts."""
+        """URL of the records that a cell counts."""
         return self.of(stage=cell.stage or NO_STAGE, factor=cell.factor)
 
     def of(self, **wanted: Any) -> str:
-        """The records that also meet these filters; blank where no list says so."""
+        """URL of the records that also meet these filters; blank if filters cannot express them."""
         found = narrowed(self.asked.selection, wanted)
         return self.lists + query_of(found) if found else ""
 
@@ -95,15 +95,15 @@ class Links:
         return _during(selection, first, report.made), _during(selection, second, report.made)
 
     def chart(self, name: str) -> str:
-        """The numbers of a chart."""
+        """URL of the numbers of a chart."""
         return url_for("charts.chart", name=name) + self.asked.query
 
     def picture(self, name: str) -> str:
-        """A chart as a picture for slides."""
+        """URL of a chart as a picture."""
         return url_for("prints.picture", name=name) + self.asked.query
 
     def record(self, record_id: str) -> str:
-        """The record on the desk."""
+        """URL of the record on the desk."""
         return url_for("desk.record", record_id=record_id)
 
 
@@ -114,7 +114,7 @@ def _during(selection: Selection, days: tuple[date, date], today: date) -> Links
 @blueprint.get("/workbench")
 @require_role(ANALYST)
 def overview() -> Response:
-    """Every figure of a selection, what takes long with the next look; or word of how far reading is."""
+    """Every figure of a selection, slow ones with a later request; or a page with the progress of reading."""
     from vocservice.reporting import page as report_page
 
     looking = looking_at(person().workspace_id, asked_of(request.args))
@@ -130,7 +130,7 @@ def overview() -> Response:
 @blueprint.get("/workbench/verbatims")
 @require_role(ANALYST)
 def verbatims() -> Response:
-    """The records of a selection, the last received first, their evidence marked; or word of how far reading is."""
+    """The records of a selection, last received first, with marked evidence; or a page with the progress of reading."""
     asked, cursor = searched_of(request.args)
     after = reading.line_of(cursor) if cursor else None
     looking = looking_at(person().workspace_id, asked)
@@ -156,7 +156,7 @@ def verbatims() -> Response:
 @blueprint.get("/workbench/report.html")
 @require_role(ANALYST)
 def report_html() -> Response:
-    """The page of `voc report`: one file that needs nothing else."""
+    """The page of `voc report`: one self-contained file."""
     from vocservice.reporting import page as report_page
 
     return whole_page(report_page.render(_report()))
@@ -182,7 +182,7 @@ def report_json() -> Response:
 @blueprint.get("/workbench/records.parquet")
 @require_role(ANALYST)
 def records_parquet() -> Response:
-    """The records of a selection, one row each, redacted texts only."""
+    """The records of a selection, one row each, with redacted texts only."""
     from vocservice.tables.write_records import write_records
 
     looking = looking_at(person().workspace_id, asked_of(request.args))
@@ -197,7 +197,7 @@ def records_parquet() -> Response:
 @api.get("/v1/report")
 @access.require("feedback:read")
 def report() -> Response:
-    """Every figure of a selection, for whoever has an API key."""
+    """Every figure of a selection, for API keys."""
     key = access.key()
     return json_answer(looking_for(key.workspace_id, asked_of(request.args)).whole().to_dict())
 
@@ -208,7 +208,7 @@ def _attach(setup: BlueprintSetupState) -> None:
 
 
 def still_reading(looking: Looking) -> Response:
-    """A page that says how far reading is, and asks again."""
+    """A page with the progress of reading, which refreshes."""
     answer = people.shown("reading.html", status=202, progress=looking.table.progress, asked=looking.asked, **words_of(looking))
     answer.headers["Refresh"] = str(AGAIN_SECONDS)
     return answer
@@ -219,10 +219,10 @@ def _report() -> "Report":
 
 
 def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
-    """A look at a workspace; the other selections are only checked.
+    """A look at a workspace; other selections are only checked.
 
     Raises:
-        RequestError: the source of one of them is none of this workspace (`source_unknown`).
+        RequestError: one of the sources is not in this workspace (`source_unknown`).
     """
     library, tables = current_app.extensions[_NAME]
     database, taxonomy = state().stored.open().database, state().model.taxonomy()
@@ -233,7 +233,7 @@ def looking_at(workspace_id: str, asked: Asked, *others: Selection) -> Looking:
 
 
 def looking_for(workspace_id: str, asked: Asked) -> Looking:
-    """A look for a program: its source may be given by name, and a key that is misspelt is told, as it would find nothing.
+    """A look for a program: sources may be given by name; misspelt keys are errors, because they would match nothing.
 
     Raises:
         RequestError: there is no such source or label (`parameter_invalid`).
@@ -242,14 +242,14 @@ def looking_for(workspace_id: str, asked: Asked) -> Looking:
 
 
 def _check_sources(connection: Any, workspace_id: str, wanted: set[str]) -> None:
-    """A source of somebody else is none."""
+    """Sources of other workspaces do not exist."""
     wanted -= {API}
     if wanted and not wanted <= {source.id for source in sources.listed(connection, workspace_id)}:
         raise RequestError("there is no such source", code="source_unknown", status=404)
 
 
 def whole_page(page: str) -> Response:
-    """A page of `reporting.page` that needs nothing else."""
+    """A self-contained page of `reporting.page`."""
     from vocservice.reporting.page import policy
 
     answer = Response(page.encode("utf-8", "replace"), content_type="text/html; charset=utf-8")
@@ -258,7 +258,7 @@ def whole_page(page: str) -> Response:
 
 
 def written_file(name: str, suffix: str, write: Callable[[Path], object]) -> Response:
-    """A file to keep, that something else writes."""
+    """A download written by another function."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.{suffix}"
         write(path)
@@ -266,14 +266,14 @@ def written_file(name: str, suffix: str, write: Callable[[Path], object]) -> Res
 
 
 def attached(body: bytes, name: str, suffix: str) -> Response:
-    """A file to keep."""
+    """A download."""
     answer = Response(body, content_type=_TYPES[suffix])
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{suffix}"'
     return answer
 
 
 def words_of(looking: Looking) -> dict[str, Any]:
-    """The choices of the filters, how keys are said, and the saved segments, each with the hidden own fields that it names."""
+    """The choices of the filters, the wording of keys, and the saved segments, each with its hidden custom fields."""
     with people.database().read() as connection:
         named = {source.id: source.name for source in sources.listed(connection, looking.workspace_id)}
         kept = views.listed(connection, person(), page=views.WORKBENCH)

@@ -1,6 +1,6 @@
-"""A selection in, its report as a PDF or one of its charts as a PNG out, drawn by the Chromium of this machine: one at a time a process.
+"""A selection in, its report as a PDF or a chart as a PNG out, rendered by local Chromium, one at a time per process.
 
-What is drawn is the page of the report, which needs nothing else: the browser has no network, no session and a profile of its own.
+It renders the self-contained page of the report: the browser has no network, no session and a temporary profile.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from vocservice.web.accounts.people import PageError, person, require_role
 from vocservice.web.workbench.pages import attached, looking_at
 from vocservice.web.workbench.selecting import asked_of
 
-if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+if TYPE_CHECKING:  # numpy is imported with the first figure: gunicorn forks, and numpy's threads must not exist before
     from vocservice.reporting.report import Report
 
 blueprint = people.pages("prints")
@@ -39,7 +39,7 @@ _FAILED = "The browser on this server did not finish in time. Try again with few
 @blueprint.get("/workbench/report.pdf")
 @require_role(ANALYST)
 def report_pdf() -> Response:
-    """The page of the report as it prints, A4."""
+    """The page of the report as an A4 PDF."""
     from vocservice.reporting.page import render
 
     return attached(drawn(_report(), lambda browser, report: browser.pdf(render(report))), "report", "pdf")
@@ -56,16 +56,16 @@ def picture(name: str) -> Response:
 
 @blueprint.record_once
 def _attach(setup: BlueprintSetupState) -> None:
-    """Who draws: a browser takes more memory than anything else here. Who draws or waits: each holds a thread that others could use."""
+    """Limits rendering: a browser takes more memory than anything else here, and each waiting request holds a thread."""
     setup.app.extensions[_NAME] = Semaphore(1), Semaphore(2)
 
 
 def drawn(make: Callable[[], Made], draw: Callable[[Browser, Made], bytes]) -> bytes:
-    """What a browser draws of something that is made first.
+    """Render something that is made first.
 
     Raises:
         PageError: there is no browser (501), or it failed or took too long (503).
-        StoreError: others are being drawn or wait, or too many reports are waited for (`queue_full`).
+        StoreError: others are being rendered or wait, or too many reports are waited for (`queue_full`).
     """
     browser = _browser()
     seat, room = current_app.extensions[_NAME]
@@ -76,7 +76,7 @@ def drawn(make: Callable[[], Made], draw: Callable[[Browser, Made], bytes]) -> b
 
 
 def _report() -> "Callable[[], Report]":
-    """How the report is made that is asked for; what is wrong with the question is said before."""
+    """A function that makes the requested report; faults of the request are raised before."""
     asked, workspace_id = asked_of(request.args), person().workspace_id
     return lambda: looking_at(workspace_id, asked).whole()
 
@@ -98,7 +98,7 @@ def _browser() -> Browser:
 
 @contextmanager
 def _taken(places: Semaphore, *, seconds: float = 0.0) -> Iterator[None]:
-    """Hold one of so many places, which is free in so many seconds."""
+    """Hold one of the places, waiting up to a time limit."""
     if not places.acquire(timeout=seconds):
         raise StoreError("another file is being rendered; try again in a moment", code="queue_full")
     try:

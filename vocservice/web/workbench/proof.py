@@ -1,4 +1,4 @@
-"""A selection and a stored analysis in, the record as a list shows it out: first the turns that prove what was asked for."""
+"""A selection and a stored analysis in, a list entry out: first the turns with the requested evidence."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _WIDE = (ANY, NO_LABEL, NO_STAGE, *WIDE_SCOPES)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A label that was asked for: of a set, with one of these keys and this polarity; any, where none is named."""
+    """A requested label: of a set, with one of these keys and this polarity; any if none is given."""
 
     set: str
     keys: Collection[str] | None = None
@@ -29,7 +29,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record as the list shows it; of a transcript only turns with evidence, first those of what was asked for."""
+    """A list entry; of a transcript only turns with evidence, requested ones first."""
 
     taken: Taken
     turns: tuple[case.Turn, ...]
@@ -38,10 +38,10 @@ class Entry:
 
 
 def entry_of(taken: Taken, taxonomy: Taxonomy, selection: Selection) -> Entry:
-    """A record as a list of a selection shows it."""
+    """Build the list entry of a record."""
     strict = [one for way in selection.ways for one in (*_single(way), *(tuple(_placed(place, taxonomy)) for place in way.places))]
     seen = _shown(taken, taxonomy, strict)
-    if strict and not any(map(_is_asked, seen.turns)):  # a factor that shares no evidence stands at the record's first stage
+    if strict and not any(map(_is_asked, seen.turns)):  # a factor that shares no evidence belongs to the record's first stage
         seen = _shown(taken, taxonomy, [(one,) for wanted in strict for one in wanted if one.set == "factors"])
     spoken = seen.turns if len(seen.turns) == 1 else tuple(turn for turn in seen.turns if any(mark.names for mark in turn.marks))
     first = tuple(sorted(spoken, key=lambda turn: not _is_asked(turn)))[:SHOWN_TURNS]
@@ -50,7 +50,7 @@ def entry_of(taken: Taken, taxonomy: Taxonomy, selection: Selection) -> Entry:
 
 
 def _shown(taken: Taken, taxonomy: Taxonomy, wanted: Sequence[tuple[Wanted, ...]]) -> case.Shown:
-    """With the evidence marked that has all labels of one of those wanted."""
+    """Mark the evidence that has all labels of one of the requested sets."""
     return case.shown(taken.analysis, taxonomy, lambda rows: any(all(one.is_among(rows) for one in each) for each in wanted))
 
 
@@ -59,7 +59,7 @@ def _is_asked(turn: case.Turn) -> bool:
 
 
 def _single(selection: Selection) -> Iterator[tuple[Wanted, ...]]:
-    """What filters ask for by itself; stage and factor together are a place."""
+    """Labels requested by filters; stage and factor together are a place."""
     if selection.factor or selection.polarity:
         if not selection.stage or not selection.factor:
             yield (Wanted("factors", selection.factor and (selection.factor,), selection.polarity),)

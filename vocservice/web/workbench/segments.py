@@ -1,4 +1,4 @@
-"""What a page of the workbench is asked for and a name in, a saved segment out: a link under a name, one's own or everybody's."""
+"""A request to a workbench page and a name in, a saved segment out: a named link, private or shared."""
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
@@ -15,7 +15,7 @@ blueprint: Blueprint = people.pages("segments")
 @blueprint.post("/workbench/segments")
 @require_role(ANALYST)
 def save() -> Response:
-    """Keep what the URL asks for: filters, words, a cell, or two sets to compare."""
+    """Save the request of a URL: filters, words, a cell, or two sets to compare."""
     asked = _asked()
     name, is_shared = request.form.get("name", ""), request.form.get("shared") == "1"
     with people.database().write() as connection:
@@ -34,7 +34,7 @@ def delete(view_id: str) -> Response:
 
 
 def address_of(asked: Values) -> str:
-    """The page that answers what was asked for, by its parameters."""
+    """The page that answers a request, by its parameters."""
     return url_for(_endpoint(asked)) + (f"?{encoded(asked)}" if asked else "")
 
 
@@ -47,11 +47,11 @@ def _endpoint(asked: Values) -> str:
 
 
 def _asked() -> Values:
-    """The parameters of the URL, checked.
+    """The validated parameters of the URL.
 
     Raises:
-        RequestError: one is unknown, given twice or wrong.
-        InputError: a day, two periods or a cell are not whole (`parameter_invalid`).
+        RequestError: one is unknown, repeated or wrong.
+        InputError: a day, period or cell is incomplete (`parameter_invalid`).
     """
     if any(name.startswith((FIRST, SECOND)) for name in request.args):
         sides = sides_of(request.args)

@@ -1,4 +1,4 @@
-"""The parameters of a URL in, which records and which comparison they ask for out, and back: a link holds the whole state."""
+"""URL parameters in, the selected records and comparison out, and back: a link contains the whole state."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,28 +24,28 @@ RARER = (
     "level_from", "level_to", "scale", "score_from", "score_to", "outcome", "owner", "metric", "model", "taxonomy", "fixed",
     "reason", "needs_review", "is_corrected", "customer_of",
 )  # fmt: skip
-NOT = "not"  # names those of `MANY`, and segments, that must not have any of their values
+NOT = "not"  # names those of `MANY`, and segments, whose values are excluded
 PERIODS = ("before_since", "before_until", "after_since", "after_until")
 CHOSEN = ("since", "until", *LABELS, *RARER, NOT)
 MANY = (
     "channel", "source", "stage", "factor", "polarity", "scope", "flag", "score_kind", "outcome", "owner", "metric", "model", "taxonomy",
     "reason",
 )  # fmt: skip
-NAMING = ("by", "target")  # whose values are names of own fields
+NAMING = ("by", "target")  # whose values are names of custom fields
 FILTERS = (*CHOSEN, *PERIODS, *NAMING)
 MOST_OWN = 12
 WORDS = ("q", "cell", "cursor")
 SOUGHT = ("q", "cell", "about", "like", "cursor")
 FIRST, SECOND = "a_", "b_"
 ONE_OF: Mapping[str, Sequence[str]] = {"polarity": POLARITIES, "score_kind": SCORE_KINDS}
-Values = Mapping[str, str | list[str]]  # parameters of a URL; of those that are given several times a list
+Values = Mapping[str, str | list[str]]  # URL parameters; repeated ones are lists
 LEVELS = ("-2", "-1", "0", "1", "2")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which records, perhaps two periods to compare, (first day, last day) of each, by which segment figures are broken down, and which
-    yes/no segment drivers are to explain."""
+    """The selected records, optionally two periods to compare as (first day, last day), the segment to break figures down by, and the
+    yes/no segment that drivers explain."""
 
     selection: Selection
     periods: tuple[tuple[date, date], tuple[date, date]] | None = None
@@ -54,14 +54,14 @@ class Asked:
 
     @property
     def compared(self) -> "tuple[Where, ...]":
-        """The comparison as a report takes it."""
+        """The comparison for a report."""
         from vocservice.reporting.report import DATE, Where
 
         return tuple(Where(DATE, f"{first}..{last}") for first, last in self.periods or ())
 
     @property
     def values(self) -> Values:
-        """The parameters that ask for this, without a cell and words."""
+        """The URL parameters of this, without cell and words."""
         days = zip(PERIODS, (day for period in self.periods or () for day in period), strict=False)
         return {**values_of(self.selection), **_said({**dict(days), "by": self.by, "target": self.target})}
 
@@ -71,36 +71,36 @@ class Asked:
 
     @property
     def query(self) -> str:
-        """The same as the query of a URL, with its question mark; blank where everything is asked for."""
+        """The query string with its question mark; blank if everything is selected."""
         return f"?{encoded(self.values)}" if self.values else ""
 
     @property
     def cell_name(self) -> str:
-        """The cell as the parameter `cell` names it; blank for none."""
+        """The value of the parameter `cell`; blank for none."""
         return _cell_name(self.selection.cell)
 
     @property
     def with_cell(self) -> str:
-        """`query` with the cell in it."""
+        """`query` including the cell."""
         named = {"cell": self.cell_name} if self.cell_name else {}
         return f"?{encoded({**self.values, **named})}" if named else self.query
 
     @property
     def before_more(self) -> str:
-        """`with_cell` as the beginning of a query that goes on."""
+        """`with_cell`, ready for more parameters."""
         return f"{self.with_cell}&" if self.with_cell else "?"
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A search; each text is blank where it is not asked for.
+    """A search; each text is blank if not given.
 
     Attributes:
         asked: the filters, a cell and the words.
-        q: the words as they were typed.
-        about: what the records are to be about.
-        like: id of the record that they are to be like.
-        after: where to look further for the words.
+        q: the words as typed.
+        about: a query by meaning.
+        like: id of a record to find similar ones to.
+        after: where to continue the word search.
     """
 
     asked: Asked
@@ -111,7 +111,7 @@ class Sought:
 
     @property
     def filtered(self) -> Asked:
-        """The filters and the cell without the words: what is near in meaning need not say them."""
+        """The filters and the cell without the words: similar records need not contain them."""
         return replace(self.asked, selection=replace(self.asked.selection, words=()))
 
     def over(self, filters: Asked) -> "Sought":
@@ -120,19 +120,19 @@ class Sought:
 
     @property
     def is_any(self) -> bool:
-        """Whether anything is sought, beside filters."""
+        """Whether anything is searched for, beside filters."""
         return bool(self.asked.selection.words or self.about or self.like)
 
     @property
     def values(self) -> Values:
-        """The parameters that ask for this, from the beginning."""
+        """The URL parameters of this, from the beginning."""
         told = {"cell": self.asked.cell_name, "q": self.q, "about": self.about, "like": self.like}
         return {**self.asked.values, **{name: value for name, value in told.items() if value}}
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Two sets to compare; of one that is None every record that is not in the other."""
+    """Two sets to compare; None stands for every record that is not in the other."""
 
     first: Selection | None
     second: Selection | None
@@ -149,17 +149,17 @@ class Sides:
 
     @property
     def query(self) -> str:
-        """The same as the query of a URL."""
+        """The query string."""
         return f"?{encoded(self.values)}"
 
     def with_side(self, prefix: str, values: Values) -> str:
-        """The query in which one side is another."""
+        """The query string with one side replaced."""
         kept = {name: value for name, value in self.values.items() if not name.startswith(prefix)}
         return f"?{encoded(kept | {prefix + name: value for name, value in values.items()})}"
 
 
 def query_of(selection: Selection) -> str:
-    """The query of the records of a selection, without words; blank for all."""
+    """The query string of the records of a selection, without words; blank for all."""
     cell = {"cell": _cell_name(selection.cell)} if selection.cell else {}
     values = {**values_of(selection), **cell}
     return f"?{'&'.join(_pair(name, one) for name, told in values.items() for one in listed(told))}" if values else ""
@@ -167,12 +167,12 @@ def query_of(selection: Selection) -> str:
 
 @lru_cache(maxsize=4096)
 def _pair(name: str, value: str) -> str:
-    """A parameter as URLs have it; hundreds of links of a page share theirs."""
+    """A URL-encoded parameter, cached because hundreds of links of a page share it."""
     return urlencode({name: value})
 
 
 def values_of(selection: Selection | None) -> Values:
-    """The parameters that ask for a selection, without cell and words."""
+    """The URL parameters of a selection, without cell and words."""
     if selection is None:
         return {}
     plain = _said({name: getattr(selection, name) for name in CHOSEN if name != NOT})
@@ -182,17 +182,17 @@ def values_of(selection: Selection | None) -> Values:
 
 
 def listed(value: str | list[str]) -> list[str]:
-    """The values of a parameter, be there one or several."""
+    """The values of a parameter, single or repeated."""
     return [value] if isinstance(value, str) else value
 
 
 def encoded(values: Values) -> str:
-    """Parameters as the query of a URL."""
+    """Parameters as a query string."""
     return urlencode(values, doseq=True)
 
 
 def own_named(values: Values) -> frozenset[str]:
-    """The own fields that the parameters of a page name, of either set of two."""
+    """The custom fields named in the parameters of a page, in either set."""
     starts = tuple(prefix + OWN for prefix in ("", FIRST, SECOND))
     filtered = (name[len(start) :] for name in values for start in starts if name.startswith(start))
     return frozenset((*filtered, *(str(value) for name, value in values.items() if name in NAMING)))
@@ -204,7 +204,7 @@ def is_chosen(name: str) -> bool:
 
 
 def sides_of(args: MultiDict[str, str]) -> Sides | None:
-    """What is to be compared; None where nothing is asked for.
+    """Parse the sets to compare; None without parameters.
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
@@ -218,18 +218,18 @@ def sides_of(args: MultiDict[str, str]) -> Sides | None:
 
 
 def asked_of(args: MultiDict[str, str]) -> Asked:
-    """What a report is asked for.
+    """Parse the request for a report.
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
-        InputError: of two periods a day is missing (`parameter_invalid`).
+        InputError: a day of the two periods is missing (`parameter_invalid`).
     """
     query = _query(args, FILTERS)
     return _asked(query, _selection(query))
 
 
 def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
-    """What a list is asked for, with its words and cell; and its cursor, blank at the beginning.
+    """Parse the request for a list, with its words and cell, and its cursor, blank at the beginning.
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
@@ -240,7 +240,7 @@ def searched_of(args: MultiDict[str, str]) -> tuple[Asked, str]:
 
 
 def placed_of(args: MultiDict[str, str]) -> Asked:
-    """What themes are asked for: a selection, perhaps a cell.
+    """Parse the request for themes: a selection, optionally a cell.
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
@@ -251,7 +251,7 @@ def placed_of(args: MultiDict[str, str]) -> Asked:
 
 
 def sought_of(args: MultiDict[str, str]) -> Sought:
-    """What a search is asked for.
+    """Parse the request for a search.
 
     Raises:
         RequestError: a parameter is unknown, given twice or wrong.
@@ -274,7 +274,7 @@ def _placed(query: Query) -> Selection:
 
 
 def _place(cell: str) -> Place:
-    """STAGE.FACTOR or STAGE.FACTOR.POLARITY; a key may hold points, but for the first of a stage."""
+    """Parse STAGE.FACTOR or STAGE.FACTOR.POLARITY; keys may contain dots, except the first key, the stage."""
     stage, _, factor = cell.partition(".")
     rest, _, last = factor.rpartition(".")
     factor, polarity = (rest, last) if last in POLARITIES else (factor, None)

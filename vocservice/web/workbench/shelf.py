@@ -1,6 +1,6 @@
-"""The vectors of a workspace in, the same held by this process out, so that a search need not read them all again.
+"""The vectors of a workspace in, a cache of this process out, so that searches need not read them again.
 
-Read anew after any change of the workspace; where there are too many to be held, they are read from the store each time.
+They are read again after any change of the workspace; too many to cache are read from the store each time.
 """
 
 import os
@@ -13,12 +13,12 @@ from vocservice.store.analysed import vectors
 from vocservice.store.analysed.vectors import Block
 from vocservice.store.database import Database
 
-MOST = 500_000  # of 384 bytes, and an id of 87
+MOST = 500_000  # of 384 bytes, plus an id of 87
 
 
 @dataclass(slots=True)
 class Shelf:
-    """The vectors that one process holds; the ones not searched for longest give way. One that was forked starts anew."""
+    """The vectors cached by one process; least recently used ones are evicted. A forked process starts empty."""
 
     most: int = MOST
     _lock: Lock = field(default_factory=Lock)
@@ -26,10 +26,10 @@ class Shelf:
     _process: int = 0
 
     def blocks(self, database: Database, workspace_id: str, bundle: str, *, revision: int) -> Iterable[Block]:
-        """The vectors that a bundle made in a workspace.
+        """The vectors made by a bundle in a workspace.
 
         Args:
-            revision: a number that changes whenever a record of the workspace does.
+            revision: changes whenever a record of the workspace does.
         """
         with self._lock:
             if self._process != os.getpid():
@@ -37,7 +37,7 @@ class Shelf:
                 self._held.clear()
             found = self._held.pop((workspace_id, bundle), None)
             if found is None or found[0] != revision:
-                found = None  # what is old goes before what is new comes, so that there are never more than `most`
+                found = None  # evict old vectors before loading new ones, so that there are never more than `most`
                 with database.read() as connection:
                     count = vectors.counts(connection, workspace_id).get(bundle, 0)
                     if count > self.most:

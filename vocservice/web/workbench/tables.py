@@ -1,6 +1,6 @@
-"""A workspace in, the columns of its analysed records out as they now are: held by this process, brought up to date at every look.
+"""A workspace in, the current columns of its analysed records out: cached by this process and updated at every look.
 
-What changed since the last look comes from the store; where that is much, it is read in a thread and the caller waits or is told.
+Changes since the last look are read from the store; if there are many, in a thread, while the caller waits or gets an error.
 """
 
 import os
@@ -17,7 +17,7 @@ HELD_ROWS = 5_000_000
 
 
 class Tables:
-    """The tables of one process; the ones not looked at for longest give way. One that was forked starts anew."""
+    """The tables of one process; least recently used ones are evicted. A forked process starts empty."""
 
     def __init__(self, *, rows: int = HELD_ROWS):
         self._rows, self._process, self._lock = rows, 0, Lock()
@@ -41,11 +41,11 @@ class Tables:
             return table
 
     def current(self, table: Table, *, timeout: float | None) -> Held:
-        """The columns as they now are.
+        """The current columns.
 
         Raises:
-            TimeoutError: there is more to read than can be read by then; it goes on, and `progress` says how far it is.
-            StoreError: no `timeout` was given, and too many wait already, or it takes too long (`queue_full`).
+            TimeoutError: reading takes longer; it continues, and `progress` reports how far it is.
+            StoreError: without a `timeout`: too many wait already, or it takes too long (`queue_full`).
         """
         if not table.is_behind():
             return table.load()
@@ -58,12 +58,12 @@ class Tables:
         return table.load()
 
     def _give_way(self) -> None:
-        """Forget the oldest tables while all hold too many rows; the newest stays."""
+        """Evict the oldest tables while all together hold too many rows; the newest stays."""
         while len(self._tables) > 1 and sum(len(table.held.columns) for table in self._tables.values() if table.held) > self._rows:
             _, oldest = self._tables.popitem(last=False)
             self._loading.pop(oldest, None)
 
 
 def _load(table: Table) -> None:
-    """Without a result: columns that it held would stay beside newer ones."""
+    """Returns nothing: a result would keep old columns alive beside newer ones."""
     table.load()

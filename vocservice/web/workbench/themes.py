@@ -1,6 +1,6 @@
-"""A selection in, what its records say out: their themes, and the themes of what no factor explains that grow; pages and JSON.
+"""A selection in, its themes, and growing themes that no factor explains, out: pages and JSON.
 
-Grouping takes a moment of one thread and is kept until the workspace changes; a page that would wait says so and asks again.
+Grouping takes a while in one thread and is cached until the workspace changes; pages that would wait show that and refresh.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from vocservice.web.workbench.looking import Looking
 from vocservice.web.workbench.pages import AGAIN_SECONDS, PATIENCE_SECONDS, looking_at, looking_for, words_of
 from vocservice.web.workbench.selecting import Asked, asked_of, placed_of
 
-if TYPE_CHECKING:  # numpy comes with the first figure: gunicorn forks, and its threads must not be there before
+if TYPE_CHECKING:  # numpy is imported with the first figure: gunicorn forks, and numpy's threads must not exist before
     from vocservice.reporting.emerging import Emerging, Period
     from vocservice.reporting.frame import Bools
     from vocservice.reporting.themes import Themes
@@ -45,14 +45,14 @@ def themes() -> Response:
 @blueprint.get("/workbench/new-themes")
 @require_role(ANALYST)
 def new_themes() -> Response:
-    """What no factor explains, by theme, in two periods."""
+    """Themes that no factor explains, in two periods."""
     return _page("new_themes.html", asked_of(request.args), _emerging)
 
 
 @api.get("/v1/themes")
 @access.require("feedback:read")
 def themes_json() -> Response:
-    """The themes of a selection, for whoever has an API key."""
+    """The themes of a selection, for API keys."""
     key = access.key()
     return _json(looking_for(key.workspace_id, placed_of(request.args)), _themes)
 
@@ -60,7 +60,7 @@ def themes_json() -> Response:
 @api.get("/v1/new-themes")
 @access.require("feedback:read")
 def new_themes_json() -> Response:
-    """The themes of what no factor explains, for whoever has an API key."""
+    """The themes that no factor explains, for API keys."""
     key = access.key()
     return _json(looking_for(key.workspace_id, asked_of(request.args)), _emerging)
 
@@ -97,10 +97,10 @@ def _json(looking: Looking, make: _Made) -> Response:
 
 
 def _kept(looking: Looking, make: _Made, *, timeout: float | None) -> Any:
-    """What is made of a look, once.
+    """Compute something from a look, cached.
 
     Raises:
-        TimeoutError: it is not made by then.
+        TimeoutError: it is not ready in time.
     """
     library: Library = current_app.extensions[_NAME]
     least = state().themes.customers
@@ -139,7 +139,7 @@ def _said(connection: Any, looking: Looking, mask: "Bools", limit: int, *, facto
 
 
 def _factor(selection: Selection) -> str | None:
-    """The one factor that is asked for."""
+    """The single requested factor."""
     cell = selection.cell
     if cell is None:
         return selection.factor
@@ -147,7 +147,7 @@ def _factor(selection: Selection) -> str | None:
 
 
 def _polar(looking: Looking, mask: "Bools", selection: Selection) -> "Bools":
-    """Of a cell with a polarity only the records whose factor has it."""
+    """For a cell with a polarity, only records whose factor has it."""
     from vocservice.store.analysed.choosing import chosen
 
     cell, polarity = selection.cell, selection.polarity

@@ -1,4 +1,4 @@
-"""Forms in, watches out: who is mailed what stands out in the workbench, of which saved segment, and when; and JSON of them to read."""
+"""Forms in, watches out: who is notified of what stands out in the workbench, for which saved segment, and when; also as JSON."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ from vocservice.web.workbench.selecting import asked_of, values_of
 blueprint = people.pages("watches")
 api = Blueprint("watches_api", __name__)
 
-KEPT = "kept"  # the segment that a watch has already
+KEPT = "kept"  # the current segment of a watch
 _DOES: Mapping[str, str] = {
     "enable": "is on again.",
     "disable": "is paused.",
@@ -40,14 +40,14 @@ _DOES: Mapping[str, str] = {
 @blueprint.get("/workbench/watches")
 @require_role(ANALYST)
 def listing() -> Response:
-    """The watches of this workspace, and a form for another."""
+    """The watches of this workspace, and a form to add one."""
     return _page()
 
 
 @blueprint.post("/workbench/watches")
 @require_role(ANALYST)
 def add() -> Response:
-    """A new watch."""
+    """Add a watch."""
     try:
         wish = _wish(None)
         with people.database().write() as connection:
@@ -60,14 +60,14 @@ def add() -> Response:
 @blueprint.get("/workbench/watches/<watch_id>")
 @require_role(ANALYST)
 def one(watch_id: str) -> Response:
-    """One of them, to be changed."""
+    """One watch, with a form to change it."""
     return _one_page(_watch(watch_id))
 
 
 @blueprint.post("/workbench/watches/<watch_id>")
 @require_role(ANALYST)
 def change(watch_id: str) -> Response:
-    """What the form says; or silence a watch, let it speak, delete it, have it sent to oneself now."""
+    """Save the form, pause, resume or delete a watch, or send its message to oneself now."""
     held, do = _watch(watch_id), request.form.get("do", "")
     try:
         if do != "save":
@@ -83,7 +83,7 @@ def change(watch_id: str) -> Response:
 @api.get("/v1/watches")
 @access.require("feedback:read")
 def listing_json() -> Response:
-    """Every watch by name, for whoever has an API key."""
+    """Every watch by name, for API keys."""
     workspace_id = access.key().workspace_id
     with state().stored.open().database.read() as connection:
         hidden, found = own.of(connection, workspace_id).hidden, watches.listed(connection, workspace_id)
@@ -96,7 +96,7 @@ def one_json(watch_id: str) -> Response:
     """One watch.
 
     Raises:
-        RequestError: there is none of this id in the workspace of the key (`not_found`).
+        RequestError: there is no such watch in the key's workspace (`not_found`).
     """
     workspace_id = access.key().workspace_id
     with state().stored.open().database.read() as connection:
@@ -109,7 +109,7 @@ def one_json(watch_id: str) -> Response:
 
 
 def _told(held: Watch, hidden: Collection[str]) -> Json:
-    """A watch as JSON; its readers are counted, not named."""
+    """A watch as JSON; its readers are counted but not named."""
     timing = kept(held.timing)
     quiet = [timing["quiet_from"], timing["quiet_to"]] if held.timing.quiet else None
     days = [DAYS[day] for day in timing["days"]] if held.is_digest else []
@@ -127,8 +127,8 @@ def _told(held: Watch, hidden: Collection[str]) -> Json:
 
 def _done(held: Watch, do: str) -> Response:
     """Raises:
-    InputError: a mail is asked for and no mail server is set (`mail_missing`).
-    PageError: there is no such thing to do.
+    InputError: mail is requested, but no mail server is set (`mail_missing`).
+    PageError: the action is unknown.
     """
     if do not in _DOES:
         raise people.PageError("Not possible", "This action on a watch is unknown.", status=422)
@@ -174,16 +174,16 @@ def _blank() -> Form:
 
 
 def _wish(held: Watch | None) -> Wish:
-    """What the form asks for.
+    """Parse the form.
 
     Raises:
-        InputError: something in it cannot be.
+        InputError: a value in it is invalid.
     """
     return Wish(*told_in_form(), *_segment(request.form.get("segment", ""), held))
 
 
 def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, Any], Selection]:
-    """Name, parameters and records of the saved segment that was chosen: blank for every record, or the one that a watch has.
+    """Name, parameters and records of the chosen saved segment: blank for every record, or the current one of a watch.
 
     Raises:
         InputError: there is none (`view_unknown`), or it cannot be watched (`segment_unfit`).
@@ -201,7 +201,7 @@ def _segment(chosen: str, held: Watch | None) -> tuple[str, Mapping[str, Any], S
 
 
 def _is_fit(filters: Mapping[str, Any]) -> bool:
-    """Whether a saved segment is one of filters alone, which a watch can look at day after day."""
+    """Whether a saved segment has filters only, as a watch needs."""
     try:
         watches.written(asked_of(MultiDict(filters)).selection)
     except InputError:
