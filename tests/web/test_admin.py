@@ -215,7 +215,7 @@ def test_the_token_of_a_senders_api_is_kept_and_forgotten(office: Office, admin:
     added(admin, name="Thin", adapter="qualtrics", secret="")
     plain, thin = (row.id for row in sorted(office_rows(office, schema.sources), key=lambda row: row.adapter))
     path = f"/admin/sources/{thin}"
-    assert "Fetching answers" not in admin.page(f"/admin/sources/{plain}").words and "There is none yet" in admin.page(path).words
+    assert "Fetching answers" not in admin.page(f"/admin/sources/{plain}").words and "No token is stored yet" in admin.page(path).words
     for wrong in ({}, {"api_token": "token-of-the-api", "base_url": "http://plain.example"}):
         assert admin.send(path, f"{path}/access", wrong).status_code == 422
     given = {"api_token": "token-of-the-api", "base_url": "https://fra1.qualtrics.com"}
@@ -224,7 +224,7 @@ def test_the_token_of_a_senders_api_is_kept_and_forgotten(office: Office, admin:
     with office.database.read() as connection:
         assert accesses.of(connection, office.door.vault, thin) == Access(*given.values())
     assert admin.send(path, f"{path}/access", {"do": "forget"}).status_code == 303
-    assert "There is none yet" in admin.page(path).words
+    assert "No token is stored yet" in admin.page(path).words
     assert {"source.access", "source.access_forget"} <= {row.action for row in office_rows(office, schema.audit)}
 
 

@@ -574,7 +574,7 @@ def test_a_report_that_gives_way_before_its_turn_says_to_ask_again() -> None:
     waits = library.get(2, str)  # type: ignore[arg-type]
     library.get(3, str)  # type: ignore[arg-type]
     go_on.set()
-    with pytest.raises(StoreError, match="ask again"):
+    with pytest.raises(StoreError, match="try again"):
         waits.result()
 
 
@@ -585,7 +585,7 @@ def test_few_may_wait_for_a_report_and_the_next_is_told_to_ask_again() -> None:
         waiting = [pool.submit(one.result) for one in making[:-1]]
         while making[0].seats._value:
             time.sleep(0.01)
-        with pytest.raises(StoreError, match="ask again") as caught:
+        with pytest.raises(StoreError, match="try again") as caught:
             making[-1].result()
         with pytest.raises(TimeoutError):
             making[-1].result(timeout=0.01)
@@ -598,7 +598,7 @@ def test_a_report_that_takes_too_long_is_not_waited_for(monkeypatch: pytest.Monk
     monkeypatch.setattr("vocservice.web.workbench.library.PATIENCE_SECONDS", 0.05)
     go_on = Event()
     making = Library().get(1, lambda: go_on.wait(10))  # type: ignore[arg-type, return-value]
-    with pytest.raises(StoreError, match="ask again"):
+    with pytest.raises(StoreError, match="try again"):
         making.result()
     go_on.set()
     assert making.result()

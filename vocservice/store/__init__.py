@@ -1,5 +1,5 @@
-"""What was received and what came of it, kept in one SQL database: SQLite by default, PostgreSQL by one setting.
+"""Received feedback and its results, kept in one SQL database: SQLite by default, PostgreSQL by one setting.
 
-The one package that imports SQLAlchemy. `database` opens it and owns transactions; every other module is the functions
-of one table and takes the connection of the caller's transaction first.
+The only package that imports SQLAlchemy. `database` opens it and owns transactions; every other module has the functions
+of one table, whose first argument is the connection of the caller's transaction.
 """

@@ -1,6 +1,6 @@
-"""A name and scopes in, an API key out: `voc_<prefix>_<secret>`, shown once, of which the prefix and a SHA-256 are kept.
+"""A name and scopes in, an API key out: `voc_<prefix>_<secret>`, shown once; only the prefix and a SHA-256 are stored.
 
-The secret has 256 random bits, so that a plain hash is enough. Every change is written to the audit log.
+The secret has 256 random bits, so a plain hash is enough. Every change is written to the audit log.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key without its secret; `seen_at` is when it was read, by the database's clock."""
+    """An API key without its secret; `seen_at` is the time of reading, by the database's clock."""
 
     id: str
     workspace_id: str
@@ -51,7 +51,7 @@ class Key:
 
     @property
     def is_use_old(self) -> bool:
-        """Whether its last use is to be written anew."""
+        """Whether its last use should be updated."""
         return self.last_used_at is None or self.seen_at - self.last_used_at >= USE_EVERY
 
 
@@ -64,10 +64,10 @@ def create(
     expires_at: datetime | None = None,
     actor: str,
 ) -> tuple[Key, str]:
-    """A new key, and the whole of it, which is shown this once.
+    """Create a key; return it and its full text, which is shown only once.
 
     Raises:
-        InputError: the name is no name (`name_unusable`), or a scope is none or none is given (`scope_unknown`).
+        InputError: the name is unusable (`name_unusable`), or scopes are missing or unknown (`scope_unknown`).
     """
     made, token = _add(connection, workspace_id, checked_name(name), _checked(scopes), expires_at)
     _audit(connection, made, actor, "key.create", scopes=list(made.scopes))
@@ -75,7 +75,7 @@ def create(
 
 
 def rotate(connection: Connection, key: Key, *, overlap: timedelta = OVERLAP, actor: str) -> tuple[Key, str]:
-    """A new key of the same name, scopes and lifetime; the old one goes on for `overlap` at most.
+    """Create a key with the same name, scopes and lifetime; the old one works for at most `overlap`.
 
     Raises:
         InputError: the old one is revoked or has expired (`key_ended`), or was rotated before (`key_rotated`).
@@ -94,7 +94,7 @@ def rotate(connection: Connection, key: Key, *, overlap: timedelta = OVERLAP, ac
 
 
 def revoke(connection: Connection, key: Key, *, actor: str) -> Key:
-    """End a key at once; revoking it again changes nothing."""
+    """Revoke a key at once; idempotent."""
     if key.revoked_at is None:
         connection.execute(update(keys).where(keys.c.id == key.id).values(revoked_at=now(connection)))
         _audit(connection, key, actor, "key.revoke")
@@ -102,7 +102,7 @@ def revoke(connection: Connection, key: Key, *, actor: str) -> Key:
 
 
 def verify(connection: Connection, token: str) -> Key | None:
-    """The valid key of this token; None for any other."""
+    """The valid key of this token; None otherwise."""
     prefix, secret = _split(token)
     row = connection.execute(select(keys).where(keys.c.prefix == prefix)).mappings().first()
     is_same = hmac.compare_digest(_hash(secret), row["secret_hash"] if row else "0" * 64)
@@ -113,12 +113,12 @@ def verify(connection: Connection, token: str) -> Key | None:
 
 
 def touch(connection: Connection, key: Key) -> None:
-    """Write that a key was used; called where `is_use_old`."""
+    """Record that a key was used; call if `is_use_old`."""
     connection.execute(update(keys).where(keys.c.id == key.id).values(last_used_at=key.seen_at))
 
 
 def get(connection: Connection, workspace_id: str, key_id: str) -> Key:
-    """A key of a workspace by its id or its prefix.
+    """A key of a workspace by id or prefix.
 
     Raises:
         InputError: there is none (`key_unknown`).
@@ -131,7 +131,7 @@ def get(connection: Connection, workspace_id: str, key_id: str) -> Key:
 
 
 def listed(connection: Connection, workspace_id: str) -> list[Key]:
-    """Every key of a workspace, the newest first, revoked ones too."""
+    """Every key of a workspace, newest first, including revoked ones."""
     rows = connection.execute(select(keys).where(keys.c.workspace_id == workspace_id).order_by(keys.c.created_at.desc(), keys.c.id.desc()))
     seen_at = now(connection)
     return [_key(row, seen_at) for row in rows.mappings()]
@@ -161,7 +161,7 @@ def _checked(scopes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _split(token: str) -> tuple[str, str]:
-    """Prefix and secret; blank for what has not the form of a key."""
+    """Prefix and secret; blank if the text is not a key."""
     scheme, _, rest = token.partition("_")
     prefix, _, secret = rest.partition("_")
     return (prefix, secret) if scheme == SCHEME and prefix.isascii() and prefix.isalnum() else ("", "")

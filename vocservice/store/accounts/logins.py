@@ -1,6 +1,6 @@
-"""An e-mail address, a password and a network address in, the user out, or None: which of them was wrong is never told.
+"""An e-mail address, a password and a network address in, the user or None out: the cause of a failure is never revealed.
 
-A try counts as failed before the password is looked at, and is forgiven when it fits, so that many at once gain nothing.
+An attempt counts as failed before the password is checked, and is uncounted if it fits, so that parallel attempts gain nothing.
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ LOCK = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Somebody who is now logged in, and their session's token."""
+    """A logged-in user, and their session's token."""
 
     user: User
     token: str
@@ -34,7 +34,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """A user who may try now, their password's hash, and the bucket of the address; no user where nobody may."""
+    """A user who may try, their password hash, and the bucket of the address; no user if none may."""
 
     user: User | None
     password_hash: str | None
@@ -42,7 +42,7 @@ class _Try:
 
 
 def log_in(database: Database, vault: Vault, *, email: str, password: str, address: str, lifetime: Lifetime) -> Login | None:
-    """Log in; None for an unknown address, a wrong password, a disabled user, and too many tries.
+    """Log in; None for an unknown address, a wrong password, a disabled user, or too many attempts.
 
     Raises:
         StoreError: the database does not answer.
@@ -57,10 +57,10 @@ def log_in(database: Database, vault: Vault, *, email: str, password: str, addre
 
 
 def let_in_known(database: Database, *, workspace_id: str, identity: Identity, sets_role: bool, lifetime: Lifetime) -> Login | None:
-    """Let in who a provider knows; with `sets_role` their role becomes the provider's. None where nobody may.
+    """Log in a user known to a provider; with `sets_role` the provider's role is taken over. None if refused.
 
     Raises:
-        InputError: the last admin would become something less (`last_admin`), the address is none (`email_unusable`), or there is no
+        InputError: the last admin would lose the role (`last_admin`), the address is invalid (`email_unusable`), or there is no
             such workspace (`workspace_unknown`).
         StoreError: the database does not answer.
     """
@@ -76,7 +76,7 @@ def let_in_known(database: Database, *, workspace_id: str, identity: Identity, s
 
 
 def bucket_of(address: str) -> str:
-    """The network of an address that one household or office shares: /24 of IPv4, /64 of IPv6."""
+    """The network that a household or office shares: /24 of IPv4, /64 of IPv6."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -104,7 +104,7 @@ def _admit(connection: Connection, email: str, bucket: str) -> _Try:
 
 
 def _count_address(connection: Connection, bucket: str) -> bool:
-    """Count a try from an address; False while it is locked."""
+    """Count an attempt from an address; False while it is locked."""
     at = now(connection)
     ended = (throttles.c.since < at - LOCK) & (throttles.c.locked_until.is_(None) | (throttles.c.locked_until < at))
     connection.execute(delete(throttles).where(ended))

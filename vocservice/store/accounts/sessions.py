@@ -1,6 +1,6 @@
-"""A user's id in, a session token out, of which only the SHA-256 is kept; a token in, whose session it is out.
+"""A user's id in, a session token out (only its SHA-256 is stored); a token in, its session out.
 
-A session ends when nobody used it for a while, at the latest some hours after its login, or when it is closed.
+A session ends after a time without use, at the latest some hours after login, or when it is closed.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """How long a session lives: without use, and at most."""
+    """Lifetime of a session: without use, and at most."""
 
     idle: timedelta = timedelta(minutes=60)
     absolute: timedelta = timedelta(hours=12)
@@ -27,7 +27,7 @@ class Lifetime:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A live session; `is_use_old` when its last use is to be written anew."""
+    """A live session; `is_use_old` if its last use should be updated."""
 
     token_hash: str
     user_id: str
@@ -36,7 +36,7 @@ class Session:
 
 
 def begin(connection: Connection, user_id: str, lifetime: Lifetime) -> str:
-    """A new session; returns its token, which only its owner's browser holds. Sessions that ended are removed."""
+    """Create a session; return its token, which only the browser stores. Ended sessions are deleted."""
     token, at = secrets.token_urlsafe(_TOKEN_BYTES), now(connection)
     connection.execute(delete(sessions).where(sessions.c.expires_at < at))
     values = {"token_hash": _hash(token), "user_id": user_id, "created_at": at, "seen_at": at, "expires_at": at + lifetime.absolute}
@@ -45,7 +45,7 @@ def begin(connection: Connection, user_id: str, lifetime: Lifetime) -> str:
 
 
 def find(connection: Connection, token: str, lifetime: Lifetime) -> Session | None:
-    """The live session of a token; None for one that ended or never was."""
+    """The live session of a token; None if ended or unknown."""
     row = connection.execute(select(sessions).where(sessions.c.token_hash == _hash(token))).one_or_none()
     at = now(connection)
     if row is None or row.expires_at <= at or row.seen_at + lifetime.idle <= at:
@@ -54,7 +54,7 @@ def find(connection: Connection, token: str, lifetime: Lifetime) -> Session | No
 
 
 def touch(connection: Connection, session: Session) -> None:
-    """Write that a session was used; called where `is_use_old`."""
+    """Record that a session was used; call if `is_use_old`."""
     connection.execute(update(sessions).where(sessions.c.token_hash == session.token_hash).values(seen_at=now(connection)))
 
 
@@ -64,7 +64,7 @@ def close(connection: Connection, token: str) -> None:
 
 
 def close_all(connection: Connection, user_id: str) -> int:
-    """End every session of a user; returns how many."""
+    """End every session of a user; return their number."""
     closed: int = connection.execute(delete(sessions).where(sessions.c.user_id == user_id)).rowcount
     return closed
 

@@ -1,7 +1,7 @@
-"""A name, an e-mail address and a role in, a user out; of the password only an argon2 hash is kept.
+"""A name, an e-mail address and a role in, a user out; of the password only an argon2 hash is stored.
 
-Roles are nested: an admin may all that a support lead may, who may all that an analyst may. Every change is written to the
-audit log, and ends the sessions of whom it concerns.
+Roles are nested: an admin may do all that a support lead may, who may do all that an analyst may. Every change is written to the
+audit log, and ends the sessions of the user concerned.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person without their password."""
+    """A user without their password."""
 
     id: str
     workspace_id: str
@@ -49,17 +49,17 @@ class User:
 
     @property
     def actor(self) -> str:
-        """As the audit log names them."""
+        """Name in the audit log."""
         return f"user:{self.id}"
 
     def may(self, role: str) -> bool:
-        """Whether they may what this role may."""
+        """Whether they have the rights of this role."""
         return self.is_active and ROLES.index(self.role) >= ROLES.index(role)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody as an OpenID provider knows them; the address is None unless the provider verified it."""
+    """A user as identified by an OpenID provider; the address is None unless the provider verified it."""
 
     issuer: str
     subject: str
@@ -69,16 +69,16 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """What the user's row holds of it: the provider's name of somebody is theirs alone, and never given anew."""
+        """The value stored in the user's row: the provider's subject is unique and never reused."""
         return hashlib.sha256(f"{self.issuer}\0{self.subject}".encode("utf-8", "replace")).hexdigest()
 
 
 def add(connection: Connection, workspace_id: str, *, email: str, name: str, role: str, password: str, actor: str) -> User:
-    """A new user.
+    """Create a user.
 
     Raises:
-        InputError: the address, name, role or password will not do (`email_unusable`, `name_unusable`, `role_unknown`,
-            `password_unusable`), or somebody has this address already (`email_taken`).
+        InputError: the address, name, role or password is unusable (`email_unusable`, `name_unusable`, `role_unknown`,
+            `password_unusable`), or the address is taken (`email_taken`).
     """
     own = {"email": checked_email(email), "name": checked_name(name), "role": _checked_role(role), "password_hash": hashed(password)}
     values = {**_blank(connection, workspace_id), **own}
@@ -99,27 +99,27 @@ def get(connection: Connection, workspace_id: str, user_id: str) -> User:
 
 
 def by_id(connection: Connection, user_id: str) -> User | None:
-    """The user of a session, of whatever workspace; None where they are gone."""
+    """The user of a session, in any workspace; None if deleted."""
     row = connection.execute(select(users).where(users.c.id == user_id)).mappings().first()
     return None if row is None else user_of(row)
 
 
 def by_email(connection: Connection, email: str) -> User:
-    """The user of an address, which is theirs in the whole installation.
+    """The user of an address, which is unique in the installation.
 
     Raises:
-        InputError: there is none (`user_unknown`), or it is no address (`email_unusable`).
+        InputError: there is none (`user_unknown`), or it is not an address (`email_unusable`).
     """
     return _found(connection, users.c.email == checked_email(email))
 
 
 def known_as(connection: Connection, workspace_id: str, identity: Identity) -> User | None:
-    """The user of an identity, made or found by their verified address the first time; None where nobody can be.
+    """The user of an identity, created or found by verified address the first time; None if impossible.
 
-    An address alone is never believed: somebody of another workspace, or who is known as another identity, is not them.
+    An address alone is never trusted: a user of another workspace, or with another identity, does not match.
 
     Raises:
-        InputError: the address is none (`email_unusable`), or there is no such workspace (`workspace_unknown`).
+        InputError: the address is invalid (`email_unusable`), or there is no such workspace (`workspace_unknown`).
     """
     row = connection.execute(select(users).where(users.c.oidc_subject == identity.key)).mappings().first()
     if row is not None:
@@ -147,7 +147,7 @@ def set_password(connection: Connection, user: User, password: str, *, actor: st
     """Replace the password, unlock, and end every session.
 
     Raises:
-        InputError: it will not do (`password_unusable`).
+        InputError: it is unusable (`password_unusable`).
     """
     _change(connection, user, password_hash=hashed(password), failures=0, locked_until=None)
     sessions.close_all(connection, user.id)
@@ -155,7 +155,7 @@ def set_password(connection: Connection, user: User, password: str, *, actor: st
 
 
 def set_role(connection: Connection, user: User, role: str, *, actor: str) -> User:
-    """Replace the role and end every session, so that nothing goes on under the old one.
+    """Replace the role and end every session of the user.
 
     Raises:
         InputError: there is no such role (`role_unknown`), or no other admin is left (`last_admin`).
@@ -169,7 +169,7 @@ def set_role(connection: Connection, user: User, role: str, *, actor: str) -> Us
 
 
 def set_active(connection: Connection, user: User, is_active: bool, *, actor: str) -> User:
-    """Let somebody in or keep them out; their annotations stay.
+    """Enable or disable a user; their annotations stay.
 
     Raises:
         InputError: no other admin is left (`last_admin`).
@@ -183,7 +183,7 @@ def set_active(connection: Connection, user: User, is_active: bool, *, actor: st
 
 
 def set_preferences(connection: Connection, user: User, preferences: Mapping[str, Any]) -> None:
-    """Replace how somebody likes the pages."""
+    """Replace a user's preferences."""
     _change(connection, user, preferences=dict(preferences))
 
 
@@ -199,7 +199,7 @@ def hashed(password: str) -> str:
 
 
 def is_password(password: str, held: str | None) -> bool:
-    """Whether a password fits a hash; without one as much work is done, so that time does not tell who is known."""
+    """Whether a password matches a hash; without one the same work is done, so that timing does not reveal who is known."""
     try:
         fits = PasswordHasher().verify(held or _nobody(), password[:LONGEST_PASSWORD].encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
@@ -211,7 +211,7 @@ def checked_email(email: str) -> str:
     """The address in lower case.
 
     Raises:
-        InputError: it is none (`email_unusable`).
+        InputError: it is not an address (`email_unusable`).
     """
     address = email.strip().casefold()
     if len(address) > _LONGEST_EMAIL or not address.isprintable() or not _EMAIL.fullmatch(address):
@@ -238,13 +238,13 @@ def _check_not_last(connection: Connection, user: User) -> None:
 
 
 def _blank(connection: Connection, workspace_id: str) -> dict[str, Any]:
-    """A user's row but for who it is."""
+    """A user's row without the identity."""
     at = now(connection)
     return {"id": new_id("usr"), "workspace_id": workspace_id, "is_active": True, "failures": 0, "preferences": {}, "created_at": at}
 
 
 def _name_of(identity: Identity) -> str:
-    """The provider's name of somebody, else what stands before the @."""
+    """The provider's display name, else the part before the @."""
     try:
         return checked_name(identity.name)
     except InputError:

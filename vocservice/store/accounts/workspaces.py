@@ -1,4 +1,4 @@
-"""A name in, a workspace out: what belongs together, whether it keeps unredacted texts, and for how many days it keeps anything."""
+"""A name in, a workspace out: data that belong together, whether unredacted texts are kept, and for how many days records are."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ LONGEST_RETENTION = 36_500
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A workspace; `retention_days` None keeps for ever."""
+    """A workspace; `retention_days` None keeps forever."""
 
     id: str
     name: str
@@ -28,10 +28,10 @@ class Workspace:
 
 
 def create(connection: Connection, name: str, *, actor: str) -> Workspace:
-    """A new workspace that drops unredacted texts after their analysis and keeps the rest for ever.
+    """Create a workspace that drops unredacted texts after their analysis and keeps the rest forever.
 
     Raises:
-        InputError: the name is blank or too long, or there is one of it already (`name_taken`).
+        InputError: the name is blank, too long, or taken (`name_taken`).
     """
     made = Workspace(new_id("ws"), checked_name(name), False, None)
     values = {"id": made.id, "name": made.name, "keeps_originals": False, "created_at": now(connection)}
@@ -54,7 +54,7 @@ def get(connection: Connection, workspace_id: str) -> Workspace:
 
 
 def first(connection: Connection) -> str | None:
-    """The id of the workspace that was made first; None where there is none."""
+    """The id of the workspace created first; None without any."""
     return connection.scalar(select(workspaces.c.id).order_by(workspaces.c.created_at, workspaces.c.id).limit(1))
 
 
@@ -64,13 +64,13 @@ def listed(connection: Connection) -> list[Workspace]:
 
 
 def set_keeps_originals(connection: Connection, workspace: Workspace, keeps: bool, *, actor: str) -> None:
-    """Keep unredacted texts from now on, or not; what is kept already goes with its next analysis or its erasure."""
+    """Set whether unredacted texts are kept; those stored already go with their next analysis or erasure."""
     connection.execute(update(workspaces).where(workspaces.c.id == workspace.id).values(keeps_originals=keeps))
     audit.write(connection, workspace.id, Act(actor, "workspace_changed", workspace.id, {"keeps_originals": keeps}))
 
 
 def set_retention(connection: Connection, workspace: Workspace, days: int | None, *, actor: str) -> None:
-    """Keep records for so many days, or for ever; `retention.sweep` erases.
+    """Keep records for a number of days, or forever; `retention.sweep` erases.
 
     Raises:
         InputError: not between 1 and 36500 days (`retention_invalid`).
@@ -81,7 +81,7 @@ def set_retention(connection: Connection, workspace: Workspace, days: int | None
 
 
 def check_retention(days: int | None) -> None:
-    """Refuse a number of days that no workspace can have.
+    """Check a number of days.
 
     Raises:
         InputError: not between 1 and 36500 days (`retention_invalid`).

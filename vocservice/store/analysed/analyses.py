@@ -1,4 +1,4 @@
-"""Results of the pipeline in, the record's current analysis out; older ones are kept with their bundle and revision."""
+"""Results of the pipeline in, the record's current analysis out; older ones are kept with bundle and revision."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from vocservice.store.schema import jobs as job_table
 from vocservice.store.schema import records as record_table
 from vocservice.store.vault import Vault
 
-# A record that we failed at, not one that cannot be analysed: its text is kept for a later try.
+# A failure of ours, not a record that cannot be analysed: its text is kept for a retry.
 OUR_FAULTS = frozenset({"analysis_failed", "bundle_invalid"})
 _OF_RECORDS = (records.ANALYSE, records.FETCH)
 
 
-# Built once: with every record that is analysed, building a statement costs more than running it.
+# Built once: per record, building a statement costs more than running it.
 _LOAD = select(*(record_table.c[name] for name in ("status", "revision", "original_sealed", "clean", "details"))).where(
     record_table.c.id == bindparam("record")
 )
@@ -39,7 +39,7 @@ _SUPERSEDE = update(analyses).where(analyses.c.record_id == bindparam("record"),
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A record under lease with what is to be analysed of it."""
+    """A leased record with the text to analyse."""
 
     job: Job
     revision: int
@@ -48,7 +48,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What is kept of a record after its analysis: the redacted verbatim, its redacted metadata, its vector (blank: none)."""
+    """What is stored after analysis: the redacted verbatim, its redacted metadata, its vector (empty: none)."""
 
     verbatim: Mapping[str, Any]
     details: Mapping[str, Any] | None
@@ -57,16 +57,16 @@ class Cleaned:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """That a result was kept, with the rules of the workspace that held for it."""
+    """A stored result, with the matching rules of the workspace."""
 
     hits: tuple[Hit, ...] = ()
 
 
 def load_task(connection: Connection, vault: Vault, job: Job) -> Task | None:
-    """What a job asks for; None where nothing is left to do (erased, or without a text).
+    """Load the work of a job; None if nothing is left to do (erased, or without a text).
 
     Raises:
-        StoreError: its text cannot be opened (`key_missing`).
+        StoreError: its text cannot be decrypted (`key_missing`).
     """
     row = connection.execute(_LOAD, {"record": job.target}).one_or_none()
     if row is None or row.status in ("erased", "waiting"):
@@ -86,15 +86,15 @@ def save(
     bundle: str,
     served: str | None = None,
 ) -> Kept | None:
-    """Keep a result and finish its job, in the caller's transaction.
+    """Store a result and finish its job, in the caller's transaction.
 
     Args:
-        bundle: the id of the model, as analyses name it.
-        served: the name of the bundle that served when the work began; None: it is kept whatever serves by now.
+        bundle: the id of the model, as in analyses.
+        served: the name of the serving bundle when the work began; None stores the result whichever bundle serves now.
 
     Returns:
-        None where nothing was kept: the lease was lost, or the record changed meanwhile or another bundle was promoted (a newer job
-        is queued then). Else the result of an earlier bundle would stand over one of the bundle that serves.
+        None if nothing was stored: the lease was lost, the record changed meanwhile, or another bundle was promoted (a newer job
+        is queued then). Otherwise a result of an earlier bundle would replace one of the serving bundle.
     """
     if not jobs.finish(connection, lease, task.job.id):
         return None
@@ -102,13 +102,13 @@ def save(
     if row is None or row.status == "erased":
         return None
     if row.revision != task.revision or _is_overtaken(connection, served):
-        jobs.enqueue(connection, task.job.workspace_id, records.ANALYSE, task.job.target)  # its own may have been this one, just taken
+        jobs.enqueue(connection, task.job.workspace_id, records.ANALYSE, task.job.target)  # its own job may have been this one, just taken
         return None
     if isinstance(result, Rejected) and result.code in OUR_FAULTS:
         _set(connection, task, status="analysed" if row.status == "analysed" else "failed", error_code=result.code)
         return Kept()
     if isinstance(result, Rejected) and row.status == "analysed":
-        return Kept()  # what another bundle made of this revision stands
+        return Kept()  # an analysis of this revision by another bundle stands
     hits: Sequence[Hit] = ()
     if isinstance(result, Rejected):
         _supersede(connection, task)
@@ -130,7 +130,7 @@ def save(
 
 
 def give_up(connection: Connection, *, limit: int = 1000) -> int:
-    """Mark records that no worker will try again (they have a dead job and none that lives) as failed; returns how many."""
+    """Mark records that no worker will retry (only dead jobs) as failed; return their number."""
     live = job_table.alias()
     works = exists().where(live.c.target == record_table.c.id, live.c.kind.in_(_OF_RECORDS), live.c.state != "dead")
     stuck = (record_table.c.status.in_(("pending", "waiting")), ~works)
@@ -143,12 +143,12 @@ def give_up(connection: Connection, *, limit: int = 1000) -> int:
 
 
 def _is_overtaken(connection: Connection, served: str | None) -> bool:
-    """Whether another bundle was promoted; asked under the lock of the record, so that none is between the answer and the commit."""
+    """Whether another bundle was promoted; checked under the lock of the record, so that none is promoted between check and commit."""
     return served is not None and promotions.serving(connection) not in (None, served)
 
 
 def _keep(connection: Connection, task: Task, whole: Json, *, bundle: str) -> None:
-    """One row a (record, revision, bundle), made current."""
+    """Store one row per (record, revision, bundle) and make it current."""
     _supersede(connection, task)
     named = {"record_id": task.job.target, "revision": task.revision, "bundle": bundle}
     values = {

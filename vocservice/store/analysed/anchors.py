@@ -1,7 +1,7 @@
-"""A workspace in, its anchor set out: some records, the same every time, as each bundle labelled them.
+"""A workspace in, its anchor set out: a stable set of records as labelled by each bundle.
 
-What a new bundle did to a figure is told by them. Those that most bundles labelled come first, so that records which came in after
-a promotion push none out that was there before.
+It shows the effect of a new bundle on a figure. Records labelled by most bundles come first, so that records received after
+a promotion do not displace earlier ones.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from vocservice.reporting.rows import Origin
 from vocservice.store.schema import analyses, records
 
 MOST = 300
-_RANDOM = 23  # of an id's letters those from here on are drawn by lot
+_RANDOM = 23  # characters of an id from here on are random
 
 
 def anchors(connection: Connection, workspace_id: str) -> Iterator[tuple[Json, Origin]]:
-    """Every analysis of at most 300 records that more than one bundle labelled in their present text, as `read_rows` takes them."""
+    """Every analysis of at most 300 records whose current text several bundles labelled, in the form of `read_rows`."""
     same = (analyses.c.record_id == records.c.id) & (analyses.c.revision == records.c.revision)
     mine = (records.c.workspace_id == workspace_id, records.c.status == "analysed")
     several = select(records.c.id).join(analyses, same).where(*mine).group_by(records.c.id).having(func.count() > 1)

@@ -1,6 +1,6 @@
-"""A workspace and a selection in, which rows are so as far as no column says it out: words, and what review says of a record.
+"""A workspace and a selection in, the rows that meet conditions not held in columns out: words, and review results.
 
-Where a person corrected a record, their reasons and their call count in place of the model's.
+For corrected records, the person's reasons and verdict count instead of the model's.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,13 +20,13 @@ from vocservice.store.schema import records, review_labels, reviews
 
 
 def called(connection: Connection, workspace_id: str, columns: Columns, selection: Selection) -> Bools:
-    """(n,) the rows that meet `words`, `reason`, `needs_review` and `is_corrected`; all, where none is asked for."""
+    """(n,) the rows that meet `words`, `reason`, `needs_review` and `is_corrected`; all if none is given."""
     mask = _worded(connection, workspace_id, columns, selection.words)
     return mask & _reviewed(connection, workspace_id, columns, selection) if selection.asks_review else mask
 
 
 def _worded(connection: Connection, workspace_id: str, columns: Columns, terms: Sequence[Term]) -> Bools:
-    """The rows that say all of the terms and none of the unwanted ones."""
+    """The rows that contain all wanted terms and no unwanted ones."""
     mask = np.ones(len(columns), dtype=bool)
     wanted, unwanted = ([term for term in terms if term.is_unwanted is which] for which in (False, True))
     if wanted:
@@ -51,7 +51,7 @@ def _reviewed(connection: Connection, workspace_id: str, columns: Columns, selec
 
 
 def _reasons(selection: Selection) -> Iterator[tuple[frozenset[str], bool]]:
-    """The reasons of which one must be given, or none."""
+    """The reasons of which one must be given, or none may."""
     if selection.reason is not None:
         yield frozenset((selection.reason,)), False
     yield from ((frozenset(choice.values), choice.is_not) for choice in selection.also if choice.name == "reason")
@@ -70,7 +70,7 @@ def _calling(connection: Connection, workspace_id: str, call: bool) -> set[str]:
 
 
 def _said(found: set[str], corrected: Mapping[str, Json], holds: Callable[[Json], bool]) -> set[str]:
-    """These, but of what a person corrected those of which it holds."""
+    """These rows, except corrected ones that do not meet the condition."""
     return (found - corrected.keys()) | {record_id for record_id, labels in corrected.items() if holds(labels)}
 
 

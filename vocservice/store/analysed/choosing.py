@@ -1,4 +1,4 @@
-"""The columns of a workspace and a selection in, a mask of its rows out: the one place that says which records a filter means."""
+"""The columns of a workspace and a selection in, a mask of its rows out: the only place that defines which records a filter means."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
@@ -21,12 +21,12 @@ _COMPLAINTS = {key for keys in WIDE_SCOPES.values() for key in keys}
 
 
 def chosen(columns: Columns, selection: Selection, *, mended: Collection[Mended] = ()) -> Bools:
-    """The rows of a selection, whatever its words; a label that the taxonomy does not have was given to none.
+    """The rows of a selection, ignoring its words; a label missing from the taxonomy matches no row.
 
     Args:
         columns: of a workspace.
         selection: which rows.
-        mended: what its issues say was mended (`issues.mended`), where `selection.fixed` asks.
+        mended: what its issues say was mended (`issues.mended`), if `selection.fixed` is set.
     """
     parts = (_shared, _measured, _labels, _met, _blames, _also)
     mask = all_of(columns, chain.from_iterable(make(columns, selection) for make in parts))
@@ -34,7 +34,7 @@ def chosen(columns: Columns, selection: Selection, *, mended: Collection[Mended]
 
 
 def lines(columns: Columns, mask: Bools, *, after: Line | None = None, limit: int) -> list[Line]:
-    """The rows of a mask, the last received first; those that were received before a line only, and so many at most."""
+    """The rows of a mask, last received first; only those before a given line, up to a limit."""
     end = columns.before(after[0], after[1].encode()) if after else len(columns)
     at = np.flatnonzero(mask[:end])[::-1][:limit]
     return list(zip(columns.fields["order"][at].tolist(), ids_of(columns, at), strict=True))
@@ -53,7 +53,7 @@ def told(columns: Columns, name: str) -> tuple[str, ...]:
 
 
 def _shared(columns: Columns, selection: Selection) -> Iterator[Bools]:
-    """What rows share with others."""
+    """Conditions on the shared context of rows."""
     asked = {name: getattr(selection, name) for name in _CONTEXT}
     wanted = {name: value for name, value in asked.items() if value is not None}
     if wanted:
@@ -71,14 +71,14 @@ def _has(context: Context, wanted: Mapping[str, str]) -> bool:
 
 
 def _same_customer(columns: Columns, record_id: str) -> Bools:
-    """A record that names no customer is alone."""
+    """A record without a customer is alone."""
     subject = columns.subject[0]
     at = np.flatnonzero(columns.fields["key"] == key_of(record_id))
     return np.asarray(subject == subject[at[0]]) if len(at) else np.zeros(len(columns), dtype=bool)
 
 
 def _measured(columns: Columns, selection: Selection) -> Iterator[Bools]:
-    """What lies between two ends."""
+    """Values within a range."""
     day, level, score = (columns.fields[name] for name in ("day", "level", "score"))
     if selection.since is not None:
         yield day >= selection.since.toordinal()
@@ -105,7 +105,7 @@ def _labels(columns: Columns, selection: Selection) -> Iterator[Bools]:
 
 
 def _met(columns: Columns, selection: Selection) -> Iterator[Bools]:
-    """Labels that may meet in a cell."""
+    """Labels that may form a cell."""
     if selection.ways != (selection,):
         yield np.logical_or.reduce([all_of(columns, _met(columns, way)) for way in selection.ways])
         return
@@ -118,7 +118,7 @@ def _met(columns: Columns, selection: Selection) -> Iterator[Bools]:
 
 
 def _also(columns: Columns, selection: Selection) -> Iterator[Bools]:
-    """Filters of several values, and what must not be; what review says is in no column, and what meets in a cell was looked at."""
+    """Filters with several values, and exclusions; review results are in no column, and cells are checked elsewhere."""
     for choice in selection.also:
         if choice.name != "reason" and (choice.is_not or choice.name not in PLACED):
             found = np.logical_or.reduce([chosen(columns, only(choice.name, value)) for value in choice.values])
@@ -126,25 +126,25 @@ def _also(columns: Columns, selection: Selection) -> Iterator[Bools]:
 
 
 def only(name: str, value: str) -> Selection:
-    """The selection of one filter."""
+    """The selection with one filter only."""
     named: Any = {"own": ((name.removeprefix(OWN), value),)} if name.startswith(OWN) else {name: value}
     return Selection(**named)
 
 
 def all_of(columns: Columns, masks: Iterable[Bools]) -> Bools:
-    """The rows of every mask."""
+    """The intersection of masks."""
     return reduce(np.logical_and, masks, np.ones(len(columns), dtype=bool))
 
 
 def _single(codes: Ints, keys: tuple[str, ...], key: str) -> Bools:
-    """Rows with a label of which there is one at most."""
+    """Rows with a label of a single-label set."""
     if key in (ANY, NO_LABEL):
         return np.asarray((codes != NONE) == (key == ANY))
     return _any_of(codes, [keys.index(one) for one in WIDE_SCOPES.get(key, (key,)) if one in keys])
 
 
 def _any_of(codes: Ints, wanted: Sequence[int]) -> Bools:
-    """Rows with any of a few codes."""
+    """Rows with any of some codes."""
     found = np.zeros(len(codes), dtype=bool)
     for code in wanted:
         found |= codes == code
@@ -162,7 +162,7 @@ def _given(matrix: Bools, keys: tuple[str, ...], key: str) -> Bools:
 
 
 def _judged(columns: Columns, factor: str | None, polarity: str | None) -> Bools:
-    """Rows with a factor of a polarity; of any, where one of them is not named."""
+    """Rows with a factor and polarity; any if one is not given."""
     keys = columns.labels.factors
     rows = columns.factors if factor is None else columns.factors[[keys.index(factor)] if factor in keys else []]
     found = rows != NONE if polarity is None else rows == POLARITIES.index(polarity)
@@ -185,12 +185,12 @@ def _standing(columns: Columns, place: Place) -> Bools:
 
 
 def _meant(columns: Columns, factor: str) -> Bools:
-    """Which of the factors a place means."""
+    """The factors that a place refers to."""
     return np.array([factor in (ANY, label.key, f"{GROUP}{label.group or 'other'}") for label in _factors(columns)], dtype=bool)
 
 
 def _blames(columns: Columns, selection: Selection) -> Iterator[Bools]:
-    """What somebody can act on, or what moves a metric; the same as in `reporting.scope`."""
+    """Rows that blame something of an owner or a metric, as in `reporting.scope`."""
     if selection.owner is not None:
         yield _owned(columns, selection.owner)
     if selection.metric is not None:
@@ -198,7 +198,7 @@ def _blames(columns: Columns, selection: Selection) -> Iterator[Bools]:
 
 
 def _fixed(columns: Columns, wanted: str, mended: Collection[Mended]) -> Bools:
-    """Rows with an experience issue of which everything that they blame is mended, or else the others of these."""
+    """Experience issues whose causes are all mended, or else the other ones."""
     labels = columns.labels
     whole = _any_of(columns.scope, [labels.scopes.index(key) for key in EXPERIENCE if key in labels.scopes])
     keys = {"stages": labels.stages, "factors": labels.factors}
@@ -207,7 +207,7 @@ def _fixed(columns: Columns, wanted: str, mended: Collection[Mended]) -> Bools:
 
 
 def _owned(columns: Columns, owner: str) -> Bools:
-    """Rows that blame something of a team's own; a complaint that blames nothing is of the owner of its scope."""
+    """Rows that blame something a team owns; a complaint that blames nothing belongs to the owner of its scope."""
     taxonomy, scopes = columns.labels.taxonomy, columns.labels.scopes
     own = [label.key for label in (taxonomy["scope"].labels if scopes else ()) if label.owner == owner and label.key in _COMPLAINTS]
     unnamed = ~_blamed(columns, [True] * len(columns.labels.factors)) & _any_of(columns.scope, [scopes.index(key) for key in own])

@@ -1,4 +1,4 @@
-"""A URL and the events it wants in, an endpoint out: its secret sealed, shown once, and rotated without losing a delivery.
+"""A URL and event names in, an endpoint out: its secret is sealed, shown once, and rotated without losing a delivery.
 
 Every change is written to the audit log in the caller's transaction.
 """
@@ -32,7 +32,7 @@ _FOUND = select(endpoints, _OLD_UNTIL.scalar_subquery().label("old_secret_until"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where events of a workspace are sent; `old_secret_until`: events are signed with an earlier secret too until then."""
+    """A target of a workspace's events; until `old_secret_until` events are also signed with an earlier secret."""
 
     id: str
     workspace_id: str
@@ -47,10 +47,10 @@ class Endpoint:
 def create(
     connection: Connection, vault: Vault, workspace_id: str, *, url: str, events: Sequence[str] = EVENTS, actor: str
 ) -> tuple[Endpoint, str]:
-    """A new endpoint and its signing secret, which is shown this once. The caller has checked where the URL leads.
+    """Create an endpoint and its signing secret, shown only once. The caller has checked the URL.
 
     Raises:
-        InputError: an event that there is not (`event_unknown`).
+        InputError: an event is unknown (`event_unknown`).
     """
     secret = _new_secret()
     values = {
@@ -69,7 +69,7 @@ def create(
 
 
 def get(connection: Connection, endpoint_id: str, *, workspace_id: str | None = None) -> Endpoint:
-    """An endpoint, of this workspace where one is given.
+    """An endpoint, in this workspace if given.
 
     Raises:
         InputError: there is none (`endpoint_unknown`).
@@ -83,39 +83,39 @@ def get(connection: Connection, endpoint_id: str, *, workspace_id: str | None = 
 
 
 def listed(connection: Connection, workspace_id: str) -> list[Endpoint]:
-    """The endpoints of a workspace, the oldest first."""
+    """The endpoints of a workspace, oldest first."""
     rows = connection.execute(_FOUND.where(endpoints.c.workspace_id == workspace_id).order_by(endpoints.c.id), {"at": now(connection)})
     return [_endpoint(row) for row in rows.mappings()]
 
 
 def wanting(connection: Connection, workspace_id: str) -> list[Endpoint]:
-    """The enabled endpoints of a workspace, none of which goes away before the caller's transaction ends."""
+    """The enabled endpoints of a workspace, locked until the caller's transaction ends."""
     enabled = _FOUND.where(endpoints.c.workspace_id == workspace_id, endpoints.c.is_enabled).order_by(endpoints.c.id)
     rows = connection.execute(enabled.with_for_update(read=True, key_share=True, of=endpoints), {"at": now(connection)})
     return [_endpoint(row) for row in rows.mappings()]
 
 
 def set_events(connection: Connection, endpoint: Endpoint, events: Sequence[str], *, actor: str) -> Endpoint:
-    """Send other events from now on.
+    """Change the events.
 
     Raises:
-        InputError: an event that there is not (`event_unknown`).
+        InputError: an event is unknown (`event_unknown`).
     """
     wanted = _checked(events)
     return _changed(connection, endpoint, actor, "endpoint.events", {"events": wanted}, events=wanted)
 
 
 def set_enabled(connection: Connection, endpoint: Endpoint, is_enabled: bool, *, actor: str) -> Endpoint:
-    """Send to an endpoint, or pause it: nothing is queued for it meanwhile."""
+    """Enable or pause an endpoint: nothing is queued for it while paused."""
     action = "endpoint.enable" if is_enabled else "endpoint.disable"
     return _changed(connection, endpoint, actor, action, {"is_enabled": is_enabled})
 
 
 def rotate(connection: Connection, vault: Vault, endpoint: Endpoint, *, overlap: timedelta = OVERLAP, actor: str) -> tuple[Endpoint, str]:
-    """Another signing secret, shown this once; for `overlap` every delivery is signed with the one before too.
+    """Create a new signing secret, shown only once; for `overlap` every delivery is also signed with the old one.
 
     Raises:
-        InputError: so many secrets are in use already (`secrets_full`).
+        InputError: too many secrets are in use (`secrets_full`).
     """
     at, secret = now(connection), _new_secret()
     held = connection.scalar(select(endpoints.c.secret_sealed).where(endpoints.c.id == endpoint.id).with_for_update())
@@ -131,23 +131,23 @@ def rotate(connection: Connection, vault: Vault, endpoint: Endpoint, *, overlap:
 
 
 def end_old_secrets(connection: Connection, endpoint: Endpoint, *, actor: str) -> Endpoint:
-    """Sign with the newest secret only from now on."""
+    """Sign with the newest secret only."""
     connection.execute(delete(old_secrets).where(old_secrets.c.endpoint_id == endpoint.id))
     _audit(connection, endpoint, actor, "endpoint.secret_end")
     return get(connection, endpoint.id)
 
 
 def remove(connection: Connection, endpoint: Endpoint, *, actor: str) -> None:
-    """Take an endpoint away for good, with its deliveries: what is still queued for it is not sent."""
+    """Remove an endpoint permanently, with its deliveries; queued ones are not sent."""
     connection.execute(delete(endpoints).where(endpoints.c.id == endpoint.id))
     _audit(connection, endpoint, actor, "endpoint.remove")
 
 
 def open_secrets(connection: Connection, vault: Vault, endpoint: Endpoint) -> tuple[str, ...]:
-    """The secrets that a delivery is signed with now, in the open, the newest first.
+    """The decrypted secrets that a delivery is signed with now, newest first.
 
     Raises:
-        StoreError: their key is no longer there (`key_missing`).
+        StoreError: the encryption key is missing (`key_missing`).
     """
     olds = select(old_secrets.c.secret_sealed).where(old_secrets.c.endpoint_id == endpoint.id, old_secrets.c.until > now(connection))
     sealed = (endpoint.sealed, *connection.scalars(olds.order_by(old_secrets.c.id.desc())))

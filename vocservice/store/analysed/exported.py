@@ -1,4 +1,4 @@
-"""Records with the labels that count in, flat rows and files of an export out: redacted text, keys of labels, no name and no address."""
+"""Records with their valid labels in, flat rows and export files out: redacted text and label keys, no names or addresses."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ from vocservice.store.database import Database
 from vocservice.store.received.records import API
 
 Write = Callable[[Path, Iterable[Taken]], object]
-Segments = Mapping[str, frozenset[str]]  # the values that may be told, of each own field that is a segment
+Segments = Mapping[str, frozenset[str]]  # the values that may be shown, per custom field that is a segment
 
 
 def written(database: Database, workspace_id: str, ids: Sequence[str], path: Path, write: Write) -> int:
-    """How many of these records stand in the file, in this order; it is written anew where one of them was erased meanwhile.
+    """Export records in this order and return their number; the file is rewritten if one of them was erased meanwhile.
 
     Raises:
         StoreError: the database does not answer.
@@ -31,7 +31,7 @@ def written(database: Database, workspace_id: str, ids: Sequence[str], path: Pat
 
 
 def exported(taken: Taken, segments: Segments) -> Json:
-    """A record as a row; its columns stand in docs/exports.md."""
+    """A record as a row; docs/exports.md describes the columns."""
     given, score = taken.analysis, taken.score or {}
     mood = given.get("sentiment") or {}
     return {
@@ -62,7 +62,7 @@ def exported(taken: Taken, segments: Segments) -> Json:
 
 
 def segments_of(taken: Taken, segments: Segments) -> Iterator[tuple[str, str]]:
-    """The segments that a record tells, with its value of each; one that few customers share is `other`."""
+    """The segments of a record with their values; rare values become `other`."""
     own = taken.own
     for name, values in segments.items():
         if name in own:
@@ -70,7 +70,7 @@ def segments_of(taken: Taken, segments: Segments) -> Iterator[tuple[str, str]]:
 
 
 def _noted(records: Iterable[Taken], told: list[str]) -> Iterator[Taken]:
-    """The same; the id of each that was handed on is added."""
+    """The same; also collects the id of each yielded record."""
     for taken in records:
         told.append(taken.id)
         yield taken

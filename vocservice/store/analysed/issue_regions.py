@@ -1,4 +1,4 @@
-"""Issues in, where the texts of their causes lie out, by the vectors of each bundle that this was looked for under."""
+"""Issues in, the vector regions of their causes out, one per bundle for which it was computed."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ CARRIER = "workbench"
 
 
 def of_workspace(connection: Connection, workspace_id: str) -> Mapping[str, tuple[Region, ...]]:
-    """The regions of each issue that stands for one cause, the last made first."""
+    """The regions of each issue for one cause, newest first."""
     order = (issue_regions.c.made_at.desc(), issue_regions.c.bundle)
     found: dict[str, tuple[Region, ...]] = {}
     for row in connection.execute(select(issue_regions).where(issue_regions.c.workspace_id == workspace_id).order_by(*order)):
@@ -25,13 +25,13 @@ def of_workspace(connection: Connection, workspace_id: str) -> Mapping[str, tupl
 
 
 def keep(connection: Connection, workspace_id: str, issue_id: str, region: Region) -> bool:
-    """Keep the region of an issue; False where it has one of this bundle."""
+    """Store the region of an issue; False if it has one for this bundle."""
     values = {"issue_id": issue_id, "workspace_id": workspace_id, "bundle": region.bundle, "made_at": now(connection)}
     return insert_if_new(connection, issue_regions, values | {name: getattr(region, name) for name in ("own", "others", "radius")})
 
 
 def carry(connection: Connection, workspace_id: str, issue_id: str, region: Region, *, before: str) -> None:
-    """Keep the region that one of another bundle was carried over to; an issue that is gone, or has it already, is left alone."""
+    """Store a region carried over from another bundle; ignored if the issue is gone or has one."""
     exists = connection.execute(select(issues.c.id).where(issues.c.id == issue_id, issues.c.workspace_id == workspace_id)).first()
     if exists and keep(connection, workspace_id, issue_id, region):
         audit.write(connection, workspace_id, Act(CARRIER, "issue.carry", issue_id, {"before": before, "after": region.bundle}))

@@ -1,6 +1,6 @@
-"""Service complaints that many customers share in, one experience issue with an owner and a status out: it closes when the inflow falls.
+"""Shared service complaints in, an experience issue with owner and status out: it closes when the inflow falls.
 
-Holds keys, counts and words that at least five customers used, never a record.
+Contains keys, counts and words used by at least five customers, never a record.
 """
 
 from collections.abc import Collection
@@ -34,12 +34,12 @@ class Issue:
     """An experience issue.
 
     Attributes:
-        stage, factor: the cell whose service complaints it stands for.
-        cause: the words of the one cause in it that it stands for; blank for all complaints of the cell.
-        owner: key of the team, as the taxonomy names it.
-        evidence: counts as they were when it was opened: records, customers, ratio to the base rate and q, words in common.
-        opened_on: the day whose inflow it is held against.
-        closed_on: the day on which it was closed; None while it is not.
+        stage, factor: the cell of the service complaints it covers.
+        cause: the words of the single cause it covers; blank for all complaints of the cell.
+        owner: key of the team in the taxonomy.
+        evidence: counts when it was opened: records, customers, ratio to the base rate and q, words in common.
+        opened_on: the day that separates the inflow before and since.
+        closed_on: the day on which it was closed; None if it is not.
     """
 
     id: str
@@ -61,27 +61,27 @@ class Issue:
 
     @property
     def version(self) -> str:
-        """What a form sends back, so that it changes only what its reader saw."""
+        """The version a form is based on, so that it changes only what its reader saw."""
         return self.changed_at.isoformat()
 
 
 def listed(connection: Connection, workspace_id: str) -> list[Issue]:
-    """Those of a workspace, live ones first, the latest changed first; at most 200."""
+    """The issues of a workspace, live ones first, last changed first; at most 200."""
     order = (issues.c.status.in_(LIVE).desc(), issues.c.changed_at.desc(), issues.c.id.desc())
     chosen = select(issues).where(issues.c.workspace_id == workspace_id).order_by(*order).limit(MOST)
     return [_issue(row) for row in connection.execute(chosen)]
 
 
 def by_id(connection: Connection, workspace_id: str, issue_id: str) -> Issue | None:
-    """One of a workspace; None where there is none."""
+    """One issue of a workspace; None if missing."""
     row = connection.execute(select(issues).where(issues.c.workspace_id == workspace_id, issues.c.id == issue_id)).one_or_none()
     return None if row is None else _issue(row)
 
 
 def mended(connection: Connection, workspace_id: str) -> tuple[Mended, ...]:
-    """What is mended: the cells for all complaints of which an issue was closed, with the last day of that, and of which none is live.
+    """Mended cells, with the day: an issue for all complaints of the cell was closed, and none is live.
 
-    A closed issue for one cause mends nothing here: whose cause it is can be told of many complaints together, not of a single one.
+    A closed issue for a single cause mends nothing here: causes can be told for many complaints together, not for a single one.
     """
     columns = (issues.c.stage, issues.c.factor, issues.c.cause, issues.c.status, issues.c.closed_at)
     chosen = select(*columns).where(issues.c.workspace_id == workspace_id, issues.c.status.in_((*LIVE, CLOSED)))
@@ -92,7 +92,7 @@ def mended(connection: Connection, workspace_id: str) -> tuple[Mended, ...]:
 
 
 def about(connection: Connection, workspace_id: str, causes: Collection[Cell]) -> list[Issue]:
-    """Those, but for dismissed ones, of the stages and factors that a conversation blames."""
+    """The issues, except dismissed ones, of the stages and factors that a conversation blames."""
     if not causes:
         return []
     return [issue for issue in listed(connection, workspace_id) if issue.status != DISMISSED and (issue.stage, issue.factor) in causes]
@@ -101,11 +101,11 @@ def about(connection: Connection, workspace_id: str, causes: Collection[Cell]) -
 def open_one(
     connection: Connection, user: User, *, stage: str, factor: str, cause: str = "", title: str, owner: str, evidence: Json
 ) -> str:
-    """Open an issue; returns its id.
+    """Open an issue; return its id.
 
     Raises:
-        InputError: the title will not do (`name_unusable`).
-        ConflictError: one is open for this cell and cause already (`issue_open`).
+        InputError: the title is unusable (`name_unusable`).
+        ConflictError: one is already open for this cell and cause (`issue_open`).
     """
     at, issue_id = now(connection), new_id("iss")
     values: Json = {"id": issue_id, "workspace_id": user.workspace_id, "stage": stage, "factor": factor, "cause": cause}
@@ -125,29 +125,29 @@ def open_one(
 
 
 def check_seen(issue: Issue, version: str) -> None:
-    """Let pass what was decided on the issue as it is.
+    """Check that a decision is based on the current version of the issue.
 
     Raises:
-        ConflictError: it was decided on another version (`issue_changed`).
+        ConflictError: it is based on another version (`issue_changed`).
     """
     if version != issue.version:
         raise _changed()
 
 
 def move(connection: Connection, user: User, issue: Issue, *, status: str, owner: str, verdict: str) -> None:
-    """Give an issue another status or owner.
+    """Change status or owner of an issue.
 
     Args:
         connection: a transaction.
-        user: who does it.
+        user: the actor.
         issue: as its reader saw it.
         status: open, mending, closed or dismissed.
         owner: key of the team.
-        verdict: what the inflow says now.
+        verdict: of the inflow now.
 
     Raises:
         InputError: there is no such status (`parameter_invalid`).
-        ConflictError: it should close though the inflow did not fall (`inflow_not_fallen`), somebody changed it in between
+        ConflictError: it should close but the inflow has not fallen (`inflow_not_fallen`), somebody changed it meanwhile
             (`issue_changed`), or another one is open for the same cell and cause (`issue_open`).
     """
     if status not in STATUSES:
@@ -167,14 +167,14 @@ def move(connection: Connection, user: User, issue: Issue, *, status: str, owner
 
 
 def taken() -> ConflictError:
-    """What refuses a second issue for what one is open for."""
+    """The error for a second issue on the same subject."""
     return ConflictError(
         "an issue is open for this stage, factor and cause already, or for one that cannot be told from it", code="issue_open"
     )
 
 
 def _changed() -> ConflictError:
-    return ConflictError("somebody changed this issue in between; look at it again", code="issue_changed")
+    return ConflictError("somebody changed this issue meanwhile; reload it", code="issue_changed")
 
 
 def _is_taken(connection: Connection, workspace_id: str, issue: Issue) -> bool:

@@ -1,4 +1,4 @@
-"""The vector of a text in, the records of a workspace whose texts are nearest to it out: every vector is looked at, a block at a time."""
+"""The vector of a text in, the records of a workspace with the nearest texts out: an exhaustive search, block by block."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from vocservice.store.analysed.vectors import Block
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """A record and the cosine of its vector and the one asked for, -1 to 1."""
+    """A record and the cosine similarity of its vector to the query, -1 to 1."""
 
     id: str
     closeness: float
@@ -19,7 +19,7 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The nearest records, nearest first, of how many that have a vector."""
+    """The nearest records, nearest first, and the number of records with a vector."""
 
     near: tuple[Near, ...]
     searched: int
@@ -29,7 +29,7 @@ def nearest(blocks: Iterable[Block], vector: bytes, *, among: Collection[str] | 
     """The records nearest to a vector.
 
     Args:
-        blocks: the vectors that are looked at, all of the bundle that made `vector`.
+        blocks: the vectors to search, all of the bundle that made `vector`.
         among: the records that may be found; any by default.
     """
     wanted, searched = matrix_of([vector])[0], 0

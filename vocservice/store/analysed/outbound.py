@@ -1,6 +1,6 @@
-"""What came of a record in, events to the endpoints that want them out: queued in the transaction of the result, logged, replayable.
+"""The result of a record in, events for endpoints out: queued in the same transaction, logged, replayable.
 
-A payload holds ids, labels and probabilities; never a text, an evidence or a customer's key.
+A payload has ids, labels and probabilities; never text, evidence or a customer's key.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ from vocservice.store.review.rule_hits import Hit
 from vocservice.store.schema import analyses, deliveries, endpoints, records
 
 DELIVER = "deliver"
-# Of a rule that held; not the tests that held, which may quote a word that the customer used.
+# Of a matching rule; not its tests, which may quote a customer's word.
 _OF_RULE = ("id", "version", "name", "effect", "reason", "queue")
-# Asked for every record that is analysed.
+# run for every analysed record
 _BEFORE = select(
     records.c.id, records.c.workspace_id, records.c.source_key, records.c.source_record, records.c.revision, records.c.status
 ).where(records.c.id == bindparam("record"), exists().where(endpoints.c.workspace_id == records.c.workspace_id, endpoints.c.is_enabled))
@@ -32,7 +32,7 @@ _KNOWN = select(analyses.c.id).where(analyses.c.record_id == bindparam("record")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for one endpoint, as the log shows it; `state` is queued, delivered or failed."""
+    """One event for one endpoint, as in the log; `state` is queued, delivered or failed."""
 
     id: str
     endpoint_id: str
@@ -47,7 +47,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a record was before its result: whether it waited for its first analysis, and what names it."""
+    """State of a record before its result: whether it awaited its first analysis, and its identifiers."""
 
     record_id: str
     workspace_id: str
@@ -58,7 +58,7 @@ class Before:
 
 
 def before(connection: Connection, record_id: str) -> Before | None:
-    """What a record is before its result is kept; None where it is gone or nobody wants events of its workspace."""
+    """The state of a record before its result is stored; None if it is gone or nobody receives events of its workspace."""
     row = connection.execute(_BEFORE, {"record": record_id}).one_or_none()
     if row is None:
         return None
@@ -67,9 +67,9 @@ def before(connection: Connection, record_id: str) -> Before | None:
 
 
 def publish(connection: Connection, held: Before, result: Result, *, hits: Sequence[Hit] = ()) -> int:
-    """Queue the events of a result for the endpoints that want them; returns how many. A later analysis of the same is no news.
+    """Queue the events of a result for subscribed endpoints; return their number. Repeated analyses of the same text send none.
 
-    `hits` are the rules of the workspace that held for it.
+    `hits` are the matching rules of the workspace.
     """
     if not held.is_news:
         return 0
@@ -79,21 +79,21 @@ def publish(connection: Connection, held: Before, result: Result, *, hits: Seque
 
 
 def raise_alert(connection: Connection, workspace_id: str, told: Mapping[str, Json]) -> int:
-    """Queue what an alert says of records (by their ids) for the endpoints that want it; returns how many events."""
+    """Queue the events of an alert about records (by id) for subscribed endpoints; return their number."""
     wanted = [one for one in wanting(connection, workspace_id) if RAISED in one.events]
     at = now(connection)
     return _queue(connection, [_row(endpoint, record_id, RAISED, data, at) for record_id, data in told.items() for endpoint in wanted], at)
 
 
 def tell_found(connection: Connection, workspace_id: str, told: Json) -> int:
-    """Queue what a watch found, which is of no record, for the endpoints that want it; returns how many events."""
+    """Queue the findings of a watch, which concern no record, for subscribed endpoints; return their number."""
     wanted = [one for one in wanting(connection, workspace_id) if FOUND in one.events]
     at = now(connection)
     return _queue(connection, [_row(endpoint, None, FOUND, told, at) for endpoint in wanted], at)
 
 
 def events_of(result: Result, *, hits: Sequence[Hit] = ()) -> Iterable[str]:
-    """The events that a result gives rise to, with the rules of the workspace that held for it."""
+    """The events caused by a result, with the matching rules of the workspace."""
     if isinstance(result, Rejected):
         return (REJECTED,)
     if result.conversation is None or not (result.conversation.needs_review or _caller(hits)):
@@ -102,7 +102,7 @@ def events_of(result: Result, *, hits: Sequence[Hit] = ()) -> Iterable[str]:
 
 
 def data_of(held: Before, result: Result, *, hits: Sequence[Hit] = ()) -> Json:
-    """Ids, labels and probabilities of a result, and which rules held."""
+    """Ids, labels and probabilities of a result, and the matching rules."""
     named = {"id": held.record_id, "source": held.source, "source_record": held.source_record, "revision": held.revision}
     if isinstance(result, Rejected):
         return named | {"code": result.code}
@@ -132,18 +132,18 @@ def _caller(hits: Sequence[Hit]) -> Hit | None:
 
 
 def _called(said: Json, hits: Sequence[Hit]) -> Json:
-    """What is held of a review, as the rules of an installation write it: true by a rule where the model does not say so."""
+    """The review verdict; true by an installation rule if the model does not say so."""
     caller = None if said["value"] else _caller(hits)
     return said if caller is None else {**said, "value": True, "because": f"rule:{caller.rule_id}"}
 
 
 def _bare(labels: Iterable[Mapping[str, Any]]) -> list[Json]:
-    """Labels without their evidence, which holds the customer's words."""
+    """Labels without their evidence, which contains customer text."""
     return [{name: value for name, value in label.items() if name in ("key", "polarity", "probability")} for label in labels]
 
 
 def log_of(connection: Connection, endpoint: Endpoint, *, limit: int = 50) -> list[Delivery]:
-    """The deliveries of an endpoint, the newest first."""
+    """The deliveries of an endpoint, newest first."""
     rows = connection.execute(select(*_LOGGED).where(deliveries.c.endpoint_id == endpoint.id).order_by(deliveries.c.id.desc()).limit(limit))
     return [Delivery(*row) for row in rows]
 
@@ -155,14 +155,14 @@ def delivery(connection: Connection, delivery_id: str) -> Delivery | None:
 
 
 def note(connection: Connection, delivery_id: str, *, state: str, status: int | None) -> bool:
-    """Keep what came of one attempt; `status` is the HTTP status, None where there was no answer. False: the delivery is gone."""
+    """Store the outcome of an attempt; `status` is the HTTP status, None without an answer. False: the delivery is gone."""
     values: Json = {"state": state, "last_status": status, "attempts": deliveries.c.attempts + 1}
     values |= {"delivered_at": now(connection)} if state == "delivered" else {}
     return connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values)).rowcount > 0
 
 
 def replay(connection: Connection, endpoint: Endpoint, *, delivery_ids: Sequence[str] | None = None, actor: str) -> int:
-    """Queue deliveries again, those given or all that failed, under the ids they had; returns how many.
+    """Queue the given deliveries, or all failed ones, again under their ids; return their number.
 
     Raises:
         InputError: the endpoint is disabled (`endpoint_disabled`).

@@ -1,7 +1,7 @@
-"""A workspace in, which own fields of its records count out: those that an admin hid do not, and of very many those told most often do.
+"""A workspace in, the custom fields that count out: not hidden by an admin, and the most frequent if there are very many.
 
-It stands in the row of the workspace, so that every process shows the same segments. Of a workspace that tells at most 24 fields all count
-and nothing is kept; of one that tells more a reader who finds that out has it decided, once, and a worker decides anew every day.
+Stored in the row of the workspace, so that every process shows the same segments. With at most 24 fields all count
+and nothing is stored; with more, the first reader that finds this lets it be decided once, and a worker updates it daily.
 """
 
 from collections import Counter
@@ -23,17 +23,17 @@ from vocservice.store.schema import packed as table
 from vocservice.store.schema import workspaces
 
 MOST_HIDDEN = 200
-_COUNTED, _CLEARED = 50_000, 100_000  # names that are counted at most, and from how many on the rarest are forgotten
+_COUNTED, _CLEARED = 50_000, 100_000  # limit of counted names, and size from which the rarest are dropped
 _AT_ONCE = 10_000
 
 
 def of(connection: Connection, workspace_id: str) -> Fields:
-    """Which own fields of a workspace count."""
+    """The custom fields of a workspace that count."""
     return _fields(connection.scalar(_kept(workspace_id)))
 
 
 def told(connection: Connection, workspace_id: str) -> Mapping[str, int]:
-    """How many records tell each own field, hidden ones too; it reads what every record has in common with others."""
+    """Number of records with each custom field, including hidden ones; reads the shared contexts of records."""
     counts: Counter[str] = Counter()
     here = table.c.workspace_id == workspace_id, table.c.fixed.is_not(None), table.c.context != ""
     shared = select(table.c.context, func.count()).where(*here).group_by(table.c.context)
@@ -45,7 +45,7 @@ def told(connection: Connection, workspace_id: str) -> Mapping[str, int]:
 
 
 def seen(database: Database, workspace_id: str) -> tuple[Fields, Mapping[str, int]]:
-    """Which own fields count, and how many records tell each, hidden ones too; up to 1,000 that wait are packed first.
+    """The custom fields that count, and the number of records with each, including hidden ones; packs up to 1,000 waiting records first.
 
     Raises:
         StoreError: the database is busy or gone.
@@ -56,7 +56,7 @@ def seen(database: Database, workspace_id: str) -> tuple[Fields, Mapping[str, in
 
 
 def choose(database: Database, workspace_id: str) -> Fields:
-    """Decide which fields are held, of all records: what waits is packed first, however long that takes.
+    """Decide which fields are kept, over all records; waiting ones are packed first, however long it takes.
 
     Raises:
         StoreError: the database is busy or gone.
@@ -67,9 +67,9 @@ def choose(database: Database, workspace_id: str) -> Fields:
 
 
 def choose_due(database: Database) -> int:
-    """Decide anew for each workspace for which that was done before today; returns how many these were.
+    """Update each workspace not yet updated today; return their number.
 
-    Nothing is packed for it: a workspace of which many records wait has its turn when they are.
+    Nothing is packed for it: a workspace with many waiting records is updated once they are packed.
 
     Raises:
         StoreError: the database is busy or gone.
@@ -85,10 +85,10 @@ def choose_due(database: Database) -> int:
 
 
 def set_hidden(database: Database, workspace_id: str, name: str, is_hidden: bool, *, actor: str) -> None:
-    """Hide an own field, or bring it back; where not all are held, which are is decided anew. What is so already stays.
+    """Hide or show a custom field; if not all are kept, the choice is updated. Idempotent.
 
     Raises:
-        InputError: no segment can be called that (`field_unfit`), it is not hidden (`field_unknown`), or too many are (`fields_full`).
+        InputError: the name cannot be a segment (`field_unfit`), it is not hidden (`field_unknown`), or too many are (`fields_full`).
         StoreError: the database is busy or gone.
     """
     with database.write() as connection:
@@ -107,7 +107,7 @@ def set_hidden(database: Database, workspace_id: str, name: str, is_hidden: bool
 
 
 def _decide(database: Database, workspace_id: str) -> Fields:
-    """All that are told, or of more than 24 those told most often, of the records that are packed."""
+    """All fields, or of more than 24 the most frequent, among the packed records."""
     while True:
         with database.read() as connection:
             before = of(connection, workspace_id)
@@ -137,7 +137,7 @@ def _fields(kept: Mapping[str, Any] | None) -> Fields:
 
 
 def _keep(connection: Connection, workspace_id: str, fields: Fields) -> None:
-    """With the day on which it was decided; nothing where everything counts."""
+    """With the day of the decision; empty if everything counts."""
     held = None if fields.held is None else sorted(fields.held)
     kept = {"hidden": sorted(fields.hidden), "held": held, "on": now(connection).date().isoformat()}
     connection.execute(update(workspaces).where(workspaces.c.id == workspace_id).values(own_fields=None if fields == EVERY else kept))

@@ -1,7 +1,7 @@
-"""A workspace and where a reader stands in, what changed since out: rows of `packed`, which a trigger empties and this fills again.
+"""A workspace and a reader's position in, changes since out: rows of `packed`, which triggers empty and this module fills.
 
-Filling is safe beside everything else: a row that changed meanwhile stays empty until the next time. The words of a record, which are
-searched, are kept in the same transaction.
+Filling is safe under concurrency: a row that changed meanwhile stays empty until the next time. The words of a record for
+search are stored in the same transaction.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,12 +28,12 @@ _FILL = (
     .where(packed.c.record_id == bindparam("of"))
     .values(**{name: bindparam(name) for name in ("fixed", "given", "context", "number")})
 )
-_IN_TURN = text("SELECT pg_advisory_xact_lock(hashtext('packed'), hashtext(:workspace))")  # on SQLite writers come in turn anyway
+_IN_TURN = text("SELECT pg_advisory_xact_lock(hashtext('packed'), hashtext(:workspace))")  # SQLite serialises writers anyway
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which changes are to be read: those from `first` on and before `end`. The next reader begins at `following`."""
+    """The changes to read, from `first` up to but excluding `end`. The next reader begins at `following`."""
 
     first: int
     end: int
@@ -42,7 +42,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record as it now is, and the number of its last change."""
+    """The current state of a record, and the number of its last change."""
 
     record_id: str
     number: int
@@ -50,18 +50,18 @@ class Change:
 
 
 def waits(connection: Connection, workspace_id: str, *, more_than: int = 0) -> bool:
-    """Whether more records than so many are not packed yet."""
+    """Whether more than a number of records are not packed yet."""
     empty = select(packed.c.record_id).where(packed.c.workspace_id == workspace_id, packed.c.fixed.is_(None))
     return connection.execute(empty.order_by(packed.c.number).offset(more_than).limit(1)).first() is not None
 
 
 def count(connection: Connection, workspace_id: str) -> int:
-    """How many records there are or were."""
+    """Number of records, including erased ones."""
     return connection.execute(select(func.count()).where(packed.c.workspace_id == workspace_id)).scalar_one()
 
 
 def catch_up(database: Database, workspace_id: str, *, limit: int = AT_ONCE) -> int:
-    """Pack some of the records that wait; returns how many of them are packed now, by this process or by one beside it.
+    """Pack some waiting records; return how many are packed now, by this or another process.
 
     Raises:
         StoreError: the database is busy or gone.
@@ -77,7 +77,7 @@ def catch_up(database: Database, workspace_id: str, *, limit: int = AT_ONCE) -> 
 
 
 def span(connection: Connection, workspace_id: str, since: int) -> Span:
-    """What a reader who stands at a number has yet to read; all of it where the store is an older one than that reader knew."""
+    """What a reader at a position still has to read; everything if the store is older than the reader knew."""
     if connection.dialect.name == POSTGRESQL:
         low, high = connection.execute(_SPAN).one()
         return Span(since if since <= low else 0, high, low)
@@ -86,9 +86,9 @@ def span(connection: Connection, workspace_id: str, since: int) -> Span:
 
 
 def changes(connection: Connection, workspace_id: str, wanted: Span) -> Iterator[list[Change]]:
-    """The records that changed, in batches; those that count no more are empty, those not packed yet are left out.
+    """Changed records, in batches; empty ones no longer count, unpacked ones are left out.
 
-    A reader that begins at 0 has all of them, those that were written before the store moved to another server too.
+    A reader that begins at 0 gets all of them, including those written before the store moved to another server.
     """
     columns = select(packed.c.record_id, packed.c.number, packed.c.fixed, packed.c.given, packed.c.context)
     where = [packed.c.workspace_id == workspace_id, packed.c.fixed.is_not(None)]
@@ -108,7 +108,7 @@ def packed_of(taken: Taken) -> Packed:
 
 
 def _fill(database: Database, workspace_id: str, numbers: dict[str, int], made: dict[str, Packed], texts: dict[str, str]) -> int:
-    """Keep what was packed of records that did not change meanwhile; one that another transaction holds is left to the next time."""
+    """Store packed rows of records that did not change meanwhile; a row locked by another transaction waits for the next time."""
     with database.write() as connection:
         if connection.dialect.name == POSTGRESQL:
             connection.execute(_IN_TURN, {"workspace": workspace_id})
@@ -129,7 +129,7 @@ def _values(name: str, number: int, made: Packed) -> Mapping[str, Any]:
 
 
 def _number(connection: Connection, workspace_id: str) -> int:
-    """The number of a change that is made now."""
+    """The number for a change made now."""
     if connection.dialect.name == POSTGRESQL:
         return int(connection.execute(_TRANSACTION).scalar_one())
     return _last(connection, workspace_id) + 1

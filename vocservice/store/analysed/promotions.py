@@ -1,6 +1,6 @@
-"""Which bundle serves: its newest promotion in, its name out; and pages of the history that it has not analysed yet.
+"""The promotions in, the serving bundle out; also pages of the history that it has not analysed yet.
 
-Rolling back is a promotion too. Analyses of a bundle that served before are kept and only made current again.
+A rollback is a promotion too. Analyses of a bundle that served before are kept, and only made current again.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from vocservice.store.schema import jobs as job_table
 
 REANALYSE = "reanalyse"
 _HAVE_TEXT = ("pending", "analysed", "failed")
-_SERVING = select(promotions.c.bundle).order_by(promotions.c.number.desc()).limit(1)  # asked for every record that is analysed
+_SERVING = select(promotions.c.bundle).order_by(promotions.c.number.desc()).limit(1)  # run for every analysed record
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A bundle that serves since a moment."""
+    """A bundle in service since a time."""
 
     bundle: str
     actor: str
@@ -35,7 +35,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How far through the history: the last record looked at (None: that was all), how many wait now, how many were ready."""
+    """Progress through the history: the last record examined (None: all), how many are queued now, how many were ready."""
 
     last: str | None
     queued: int
@@ -44,14 +44,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A record of the history as it is kept, and what it is labelled with now."""
+    """A stored record with its current labels."""
 
     verbatim: RawVerbatim
     result: Json
 
 
 def serving(connection: Connection) -> str | None:
-    """The name of the bundle that serves; None where none was ever promoted, and the settings decide."""
+    """The name of the serving bundle; None if none was promoted and the settings decide."""
     return connection.scalar(_SERVING)
 
 
@@ -64,12 +64,12 @@ def listed(connection: Connection, *, limit: int = 100) -> list[Promotion]:
 def promote(
     connection: Connection, bundle: str, *, model: str, actor: str, action: str = "bundle.promote", instead_of: str | None = None
 ) -> int:
-    """Let a bundle serve, and queue the history of every workspace for it; returns of how many workspaces.
+    """Put a bundle into service, and queue the history of every workspace; return the number of workspaces.
 
     Args:
-        bundle: the name that workers load it by.
-        model: its own id, as analyses name it.
-        instead_of: what served by the settings; noted before the first promotion, so that it can be rolled back.
+        bundle: the name workers load it by.
+        model: its id, as in analyses.
+        instead_of: the bundle from the settings; stored before the first promotion, so that it can be rolled back to.
     """
     before = serving(connection)
     if before is None and instead_of not in (None, bundle):
@@ -86,7 +86,7 @@ def promote(
 
 
 def previous(connection: Connection) -> str:
-    """The bundle that served before the one that serves.
+    """The previously serving bundle.
 
     Raises:
         InputError: there is none (`no_earlier_bundle`).
@@ -100,7 +100,7 @@ def previous(connection: Connection) -> str:
 
 
 def next_page(connection: Connection, workspace_id: str, model: str, *, after: str, limit: int) -> Page:
-    """Go through the next records of a workspace: those that this bundle analysed before get that back, the others are queued."""
+    """Process the next records of a workspace: existing analyses of this bundle become current, other records are queued."""
     done = and_(analyses.c.record_id == records.c.id, analyses.c.revision == records.c.revision, analyses.c.bundle == model)
     columns = select(records.c.id, analyses.c.id.label("analysis"), analyses.c.is_current).outerjoin(analyses, done)
     chosen = (records.c.workspace_id == workspace_id, records.c.id > after, records.c.status.in_(_HAVE_TEXT))
@@ -113,7 +113,7 @@ def next_page(connection: Connection, workspace_id: str, model: str, *, after: s
 
 
 def sample(connection: Connection, size: int) -> list[Labelled]:
-    """Analysed records drawn by chance, from every workspace."""
+    """A random sample of analysed records from every workspace."""
     current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
     drawn = select(records.c.clean, records.c.details, analyses.c.result).join(analyses, current).where(records.c.clean.is_not(None))
     rows = connection.execute(drawn.order_by(func.random()).limit(size)).all()
@@ -121,7 +121,7 @@ def sample(connection: Connection, size: int) -> list[Labelled]:
 
 
 def _restore(connection: Connection, record_id: str, analysis_id: str) -> None:
-    """Make an earlier analysis current again, and the review queue follow it."""
+    """Make an earlier analysis current again, and update the review queue."""
     connection.execute(update(analyses).where(analyses.c.record_id == record_id, analyses.c.is_current).values(is_current=False))
     columns = (analyses.c.workspace_id, analyses.c.revision, analyses.c.bundle, analyses.c.result)
     made = connection.execute(update(analyses).where(analyses.c.id == analysis_id).values(is_current=True).returning(*columns)).one()

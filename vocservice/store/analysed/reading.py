@@ -1,7 +1,7 @@
-"""A workspace and ids in, its analysed records out with the labels that count: what lists, exports and packing are made of.
+"""A workspace and ids in, its analysed records with their valid labels out: the source of lists, exports and packing.
 
-The last decision that stands on a record's text counts: where a person corrected it, their labels stand in place of the model's.
-Which records a selection means is decided by `choosing`.
+The last valid decision on a record's text counts: a person's corrections replace the model's labels.
+`choosing` decides which records a selection means.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,13 +26,13 @@ from vocservice.store.rows import as_text
 from vocservice.store.schema import analyses, annotations, records, sources
 from vocservice.store.types import place_of, to_micros
 
-Line = tuple[int, str]  # the place of a record in the order of receipt: microseconds since 1970, and its id
+Line = tuple[int, str]  # position of a record in order of receipt: microseconds since 1970, and its id
 NO_STAGE = NO_LABEL = "none"
 ANY = "any"
 YES, NO = "yes", "no"
-OWN = "own."  # before the name of a segment of the sender's own
+OWN = "own."  # prefix of custom segment names
 PLACED = ("stage", "factor", "polarity")
-GROUP = "group:"  # before the name of a group of factors
+GROUP = "group:"  # prefix of factor group names
 WIDE_SCOPES: Mapping[str, tuple[str, ...]] = {"any_service": ("service_complaint", "both"), "any_experience": EXPERIENCE}
 LARGEST_PAGE = 100
 _AT_ONCE = 500
@@ -41,11 +41,11 @@ _AT = func.coalesce(records.c.created_at, records.c.received_at, type_=records.c
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cell of the journey map: a factor that stands at a stage; with a polarity only where the factor has it.
+    """A cell of the journey map: a factor at a stage, optionally with a polarity.
 
     Attributes:
-        stage: `NO_STAGE` is where no stage was given, `ANY` anywhere.
-        factor: `ANY` is any, or none where no polarity is named; `GROUP` before a name is any of that group.
+        stage: `NO_STAGE` means no stage was given, `ANY` any stage.
+        factor: `ANY` means any, or none without a polarity; a name after `GROUP` any of that group.
     """
 
     stage: str
@@ -54,7 +54,7 @@ class Place:
 
 
 class Choice(NamedTuple):
-    """A filter of several values, any of which a record may have; or one, or several, that it must not have."""
+    """A filter with several alternatives, or with excluded values."""
 
     name: str
     values: tuple[str, ...]
@@ -63,27 +63,27 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which records; None is any.
+    """Which records; None means any.
 
     Attributes:
-        since, until: first and last day, by the sender's time, else that of receipt.
+        since, until: first and last day, by the sender's time or else the time of receipt.
         source: a source's id, or `api`.
-        stage, factor, flag: a label that was given; stage and factor together are a place, as is `cell`.
-        polarity: of the factor; of any factor where none is named.
-        scope, outcome: a label that was given; `ANY` any, `NO_LABEL` none; a scope of `WIDE_SCOPES` any of several.
+        stage, factor, flag: a given label; stage and factor together are a place, like `cell`.
+        polarity: of the factor; of any factor if none is given.
+        scope, outcome: a given label; `ANY` any, `NO_LABEL` none; a scope of `WIDE_SCOPES` several.
         level_from, level_to: lowest and highest level of sentiment, -2 to 2.
-        scale: a score that lies on this scale, as figures count and name it; `ANY` on whichever it has.
-        score_from, score_to: lowest and highest score, in the sender's own units.
+        scale: records with a score on this scale, as named in figures; `ANY` on any scale.
+        score_from, score_to: lowest and highest score, in the sender's units.
         model, taxonomy: the version that labelled it.
-        owner, metric: the team, or a metric, that something blamed belongs to, as the figures of scope count it.
-        fixed: of records whose scope is an experience issue, alone or with a complaint: whether all that they blame is mended.
-        reason: a reason for review that was given, as the desk knows it.
-        needs_review: of transcripts: whether somebody should look at it.
-        is_corrected: whether a person's labels stand in place of the model's.
+        owner, metric: the owner or metric of something blamed, as counted in the scope figures.
+        fixed: among records with an experience issue, alone or with a complaint: whether everything they blame is mended.
+        reason: a given reason for review, as on the desk.
+        needs_review: for transcripts: whether somebody should look at it.
+        is_corrected: whether a person's labels replace the model's.
         customer_of: id of a record of the same customer.
-        words: each stands in the customer's redacted words, or, where it is unwanted, does not.
-        own: segments with the value that each has, in order.
-        also: what of these is asked for with several values, or not to be so, by the name of the filter; of a segment after `OWN`.
+        words: each occurs in the customer's redacted text or, if unwanted, does not.
+        own: custom segments with their values, in order.
+        also: filters with several values or exclusions, by name; segments prefixed with `OWN`.
     """
 
     since: date | None = None
@@ -118,7 +118,7 @@ class Selection:
 
     @property
     def ways(self) -> "tuple[Selection, ...]":
-        """The same with one stage, factor and polarity each, as they meet in a cell; a record of any of these will do."""
+        """Expand into selections with one stage, factor and polarity each, as in a cell; a record matching any of them matches."""
         placed = [choice for choice in self.also if choice.name in PLACED and not choice.is_not]
         if not placed:
             return (self,)
@@ -128,7 +128,7 @@ class Selection:
         return tuple(replace(self, also=rest, **values) for values in told)
 
     def named(self, name: str) -> tuple[str, ...]:
-        """The values of a filter, any of which a record may have; none where it is not asked for."""
+        """The alternative values of a filter; empty if not set."""
         held = getattr(self, name)
         return (
             (held,)
@@ -137,29 +137,29 @@ class Selection:
         )
 
     def told(self, name: str) -> tuple[str, ...]:
-        """The values of a filter, also those that a record must not have."""
+        """The values of a filter, including excluded ones."""
         return (*self.named(name), *(value for one in self.also if one.name == name and one.is_not for value in one.values))
 
     @property
     def asks_review(self) -> bool:
-        """Whether it asks what review says."""
+        """Whether it depends on review results."""
         return (self.reason, self.needs_review, self.is_corrected) != (None, None, None) or any(one.name == "reason" for one in self.also)
 
     @property
     def asks_store(self) -> bool:
-        """Whether it asks what is in no column."""
+        """Whether it depends on data that is in no column."""
         return self.asks_review or bool(self.words)
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """The cells that a record must count in."""
+        """The cells in which a record must count."""
         own = (Place(self.stage, self.factor),) if self.stage and self.factor else ()
         return own + ((self.cell,) if self.cell else ())
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A record with the labels that count; the `id` of the analysis is the record's. `details` are what the sender told beside."""
+    """A record with its valid labels; the analysis has the record's `id`. `details` are the sender's other fields."""
 
     id: str
     source_record: str
@@ -176,25 +176,25 @@ class Taken:
 
     @property
     def own(self) -> Mapping[str, str]:
-        """The fields that may be segments; read anew each time, for of most records nobody asks."""
+        """The fields that may be segments; parsed on each access, because most records are never asked."""
         return own_fields(self.details)
 
     @property
     def origin(self) -> Origin:
-        """What it brought beside its text."""
+        """The context of the record beside its text."""
         return Origin(self.at.isoformat(), self.channel, self.subject, self.score, self.own)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some records, the last received first, and the cursor of those before them; None at the end."""
+    """Records, last received first, and the cursor of the next page; None at the end."""
 
     taken: tuple[Taken, ...]
     cursor: str | None
 
 
 def ids(connection: Connection, workspace_id: str, *, since: date | None = None, until: date | None = None) -> list[str]:
-    """The analysed records from a first to a last day, in the order of receipt; days as `Selection` has them."""
+    """The analysed records between two days, in order of receipt; days as in `Selection`."""
     where = [records.c.workspace_id == workspace_id, records.c.status == "analysed"]
     if since is not None:
         where.append(datetime.combine(since, time.min, UTC) <= _AT)
@@ -204,17 +204,17 @@ def ids(connection: Connection, workspace_id: str, *, since: date | None = None,
 
 
 def of_ids(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Iterator[Taken]:
-    """These records, in no order; one that is not analysed is left out."""
+    """These records, unordered; unanalysed ones are left out."""
     if not ids:
         return
     fixed = corrections(connection, workspace_id, records.c.id.in_(ids))
     for row in connection.execute(_chosen(connection).where(records.c.id.in_(ids))):
-        if row.workspace_id == workspace_id and row.status == "analysed":  # here: the database would look for these through an index
+        if row.workspace_id == workspace_id and row.status == "analysed":  # sorted here: the database would use the wrong index
             yield _taken(row, fixed.get(row.id))
 
 
 def in_order(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Iterator[Taken]:
-    """These records in this order, some at a time; one that is not analysed is left out."""
+    """These records in this order, in batches; unanalysed ones are left out."""
     for first in range(0, len(ids), _AT_ONCE):
         some = ids[first : first + _AT_ONCE]
         found = {taken.id: taken for taken in of_ids(connection, workspace_id, some)}
@@ -228,12 +228,12 @@ def erased_of(connection: Connection, workspace_id: str, ids: Iterable[str]) -> 
 
 
 def page(connection: Connection, workspace_id: str, lines: Sequence[Line], *, limit: int = 25) -> Page:
-    """The first `limit` records, 100 at most.
+    """The first `limit` records, at most 100.
 
     Args:
         connection: to the store.
         workspace_id: whose records they are.
-        lines: in the order in which they are shown; of some the record may be gone.
+        lines: in display order; the record of a line may be gone.
         limit: how many.
     """
     size = max(1, min(limit, LARGEST_PAGE))
@@ -247,7 +247,7 @@ def page(connection: Connection, workspace_id: str, lines: Sequence[Line], *, li
 
 
 class StoredRows(Fetched):
-    """The rows of a workspace as reports read them, by their place in a list of ids."""
+    """The rows of a workspace for reports, by position in a list of ids."""
 
     def __init__(self, connection: Connection, workspace_id: str, ids: Any):
         self._connection, self._workspace_id, self._ids = connection, workspace_id, ids
@@ -259,7 +259,7 @@ class StoredRows(Fetched):
         return self.many([at])[at]
 
     def many(self, places: Iterable[int]) -> Mapping[int, ReportedRow]:
-        """The rows at some places; one that no report can read, or that is gone, is missing."""
+        """The rows at some positions; unreadable or missing ones are left out."""
         wanted = {self._ids[at].decode(): at for at in places}
         found: dict[int, ReportedRow] = {}
         for taken in in_order(self._connection, self._workspace_id, list(wanted)):
@@ -268,14 +268,14 @@ class StoredRows(Fetched):
         return found
 
     def vectors(self, places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
-        """The bundle and the vector of the current analysis of those that have one; their texts are not read."""
+        """Bundle and vector of the current analyses that have one; texts are not read."""
         wanted = {self._ids[at].decode(): at for at in places}
         found = of_records(self._connection, self._workspace_id, list(wanted))
         return {wanted[record_id]: held for record_id, held in found.items()}
 
 
 def corrected(result: Json, labels: Json) -> Json:
-    """An analysis with the labels that a person holds true: those of the model keep their evidence, others have none."""
+    """An analysis with a person's labels: labels shared with the model keep their evidence, others have none."""
     found = {name: [_given(result, name, key) for key in labels.get(name) or ()] for name in ("stages", "flags", "reasons")}
     found["factors"] = [_given(result, "factors", one["key"], polarity=one["polarity"]) for one in labels.get("factors") or ()]
     single = {name: _single(result, name, labels.get(name)) for name in ("scope", "outcome")}
@@ -309,7 +309,7 @@ _SCORE = ("score_kind", "score_value", "score_scale")
 
 
 def corrections(connection: Connection, workspace_id: str, *which: ColumnElement[bool]) -> dict[str, Json]:
-    """The labels of each record, of those that are meant, on whose text the last standing decision is a correction."""
+    """The corrected labels of each given record whose text was last validly decided by a correction."""
     stands = and_(records.c.id == annotations.c.record_id, records.c.revision == annotations.c.revision)
     chosen = (
         select(annotations.c.record_id, annotations.c.decision, annotations.c.labels)
@@ -330,7 +330,7 @@ def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
 
 
 def customers_words(analysis: Json) -> str:
-    """The redacted text; of a transcript the customer's turns."""
+    """The redacted text; for a transcript the customer's turns."""
     turns = analysis.get("turns")
     return "\n".join(turn["text"] for turn in turns if turn["speaker"] == "customer") if turns else str(analysis.get("text") or "")
 
@@ -340,7 +340,7 @@ def _written(line: Line) -> str:
 
 
 def line_of(cursor: str) -> Line:
-    """The place of a cursor; it holds nothing else, and only ever orders records of the reader's own workspace.
+    """The position in a cursor; it contains nothing else, and only orders records of the reader's own workspace.
 
     Raises:
         InputError: it is none (`cursor_invalid`).
