@@ -1,6 +1,6 @@
-"""A kind of database in, the triggers by which it refuses itself to change, replace or delete a row of the audit log out, whatever asks.
+"""A database dialect in, triggers out that refuse to change, replace or delete rows of the audit log.
 
-Whoever may change the tables may drop them as well: what was altered then, the chain of hashes shows (`audit.verify`).
+Anyone who may alter tables can drop them; the hash chain then shows changes (`audit.verify`).
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _REPLACE, _TRUNCATE = "audit_no_replace", "audit_no_truncate"
 
 
 def made(dialect: str) -> Iterator[str]:
-    """The statements that make the triggers; made again, nothing changes."""
+    """The statements that create the triggers; idempotent."""
     if dialect != "sqlite":
         yield f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{SAID}'; END $$"
     for event in _EVENTS:
@@ -31,7 +31,7 @@ def made(dialect: str) -> Iterator[str]:
 
 
 def unmade(dialect: str) -> Iterator[str]:
-    """The statements that drop them, where they are."""
+    """The statements that drop them, if they exist."""
     if dialect == "sqlite":
         yield from (f"DROP TRIGGER IF EXISTS {name}" for name in (*(f"audit_no_{event.lower()}" for event in _EVENTS), _REPLACE))
     else:

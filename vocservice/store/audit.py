@@ -1,6 +1,6 @@
-"""Who did what to which thing in, a row that cannot be changed unnoticed out: each hash covers the row and the hash before.
+"""An action in, a tamper-evident row out: each hash covers the row and the previous hash.
 
-Details name ids, counts and settings; never a text, a key or an address.
+Details contain ids, counts and settings; never a text, a key or an address.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _LOCK = "LOCK TABLE audit IN SHARE ROW EXCLUSIVE MODE"
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What was done: `actor` is `user:ID`, `key:ID`, `source:ID` or `command line`."""
+    """An action; `actor` is `user:ID`, `key:ID`, `source:ID` or `command line`."""
 
     actor: str
     action: str
@@ -33,7 +33,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """What checking the chain found: how many rows fit, the hash of the last of them, and the first row that does not fit."""
+    """Result of checking the chain: number of intact rows, the hash of the last one, and the first broken row."""
 
     rows: int
     last_hash: str
@@ -41,7 +41,7 @@ class Chain:
 
 
 def write(connection: Connection, workspace_id: str | None, act: Act) -> str:
-    """Append a row to the chain; returns its hash. Write it last in a transaction: until its end, nobody else can."""
+    """Append a row to the chain; return its hash. Do this last in a transaction: it blocks other writers of the log until its end."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(_LOCK))
     previous = connection.scalar(select(audit.c.hash).order_by(audit.c.number.desc()).limit(1)) or FIRST
@@ -56,7 +56,7 @@ def write(connection: Connection, workspace_id: str | None, act: Act) -> str:
 def verify(connection: Connection) -> Chain:
     """Check every row against the one before and against its own hash.
 
-    Rows cut off at the end leave no gap: compare `rows` and `last_hash` with what was noted elsewhere.
+    Rows cut off at the end leave no gap: compare `rows` and `last_hash` with values recorded elsewhere.
     """
     previous, rows = FIRST, 0
     for row in connection.execute(select(audit).order_by(audit.c.number), execution_options={"yield_per": 1000}):
@@ -68,7 +68,7 @@ def verify(connection: Connection) -> Chain:
 
 
 def first_broken(connection: Connection) -> int | None:
-    """The number of the first row that does not fit; None where the chain is whole."""
+    """The number of the first broken row; None if the chain is intact."""
     return verify(connection).broken_at
 
 
@@ -78,7 +78,7 @@ def _hash(previous: str, workspace_id: str | None, at: datetime, act: Act) -> st
 
 
 def _canonical(value: Any) -> Any:
-    """PostgreSQL gives whole numbers back as such, however they were written."""
+    """PostgreSQL returns integers as integers, however they were written."""
     match value:
         case float():
             return int(value) if value.is_integer() else value

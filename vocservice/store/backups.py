@@ -1,6 +1,6 @@
-"""An open database in, one file out that holds all of it at one moment; and back. Keys are not in it.
+"""An open database in, a consistent snapshot file out; and back. Encryption keys are not included.
 
-SQLite: its own online backup. PostgreSQL: pg_dump and pg_restore of the client tools, each in one transaction.
+SQLite: its online backup. PostgreSQL: pg_dump and pg_restore from the client tools, each in one transaction.
 """
 
 import os
@@ -19,10 +19,10 @@ _MAGIC = b"SQLite format 3\0"
 
 
 def backup(database: Database, path: Path) -> int:
-    """Write a backup, for its owner alone; others go on reading and writing. Returns its size in bytes.
+    """Write a backup, readable by its owner only, without blocking others; return its size in bytes.
 
     Raises:
-        OutputError: the file is there already, or cannot be written.
+        OutputError: the file exists, or cannot be written.
         StoreError: the database does not answer, or pg_dump is missing or failed.
     """
     if path.exists():
@@ -42,10 +42,10 @@ def backup(database: Database, path: Path) -> int:
 
 
 def restore(database: Database, path: Path, *, replaces: bool = False) -> None:
-    """Put a backup in the place of what a database holds; whole or not at all. Nobody else may work on it meanwhile.
+    """Replace the contents of a database with a backup, completely or not at all. Nothing else may use the database meanwhile.
 
     Raises:
-        InputError: the file is missing, is no backup of this kind of database, or the database is not empty and `replaces` is not set.
+        InputError: the file is missing or not a backup of this kind, or the database is not empty and `replaces` is not set.
         StoreError: the database does not answer, or pg_restore is missing or failed.
     """
     if not path.is_file():
@@ -79,7 +79,7 @@ def _locked_out(act: Callable[[], None]) -> None:
 
 
 def _check_file(path: Path) -> None:
-    """Whether a file is a whole database of ours."""
+    """Whether a file is a complete database of ours."""
     with path.open("rb") as stream:
         is_one = stream.read(len(_MAGIC)) == _MAGIC
     try:
@@ -101,7 +101,7 @@ def _postgresql_to(database: Database, path: Path) -> None:
 
 
 def _postgresql_from(database: Database, path: Path) -> None:
-    """What is there is dropped by pg_restore itself, in its one transaction: a damaged backup takes nothing away."""
+    """pg_restore itself drops existing tables, in its transaction: a damaged backup destroys nothing."""
     with path.open("rb") as stream:
         if stream.read(5) != b"PGDMP":
             raise InputError(f"{path.name} is no backup of a PostgreSQL store")
@@ -110,7 +110,7 @@ def _postgresql_from(database: Database, path: Path) -> None:
 
 
 def _call(database: Database, program: str, *arguments: str) -> None:
-    """A client tool on the database; the password goes by the environment, never by the list of processes."""
+    """Run a client tool; the password is passed in the environment, never in the process list."""
     found = shutil.which(program)
     if found is None:
         raise StoreError(f"{program} is not installed: install the client tools of PostgreSQL", code="tool_missing")

@@ -1,4 +1,4 @@
-"""The name of a workspace in, its id out; without a name the only one there is."""
+"""The name of a workspace in, its id out; without a name the only workspace."""
 
 from sqlalchemy import Connection, select
 
@@ -7,10 +7,10 @@ from vocservice.store.schema import workspaces
 
 
 def workspace_id(connection: Connection, name: str | None = None) -> str:
-    """The id of the workspace that is meant.
+    """The id of the chosen workspace.
 
     Raises:
-        InputError: there is none of this name, or without a name there are several or none (`workspace_unknown`).
+        InputError: there is none with this name, or, without a name, there are several or none (`workspace_unknown`).
     """
     wanted = select(workspaces.c.id).where(workspaces.c.name == name) if name else select(workspaces.c.id)
     found = list(connection.scalars(wanted.limit(2)))

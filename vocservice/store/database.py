@@ -1,6 +1,6 @@
-"""A database URL in, transactions out: one at a time for writers on SQLite, pooled on PostgreSQL, trouble as one error.
+"""A database URL in, transactions out: writers are serialised on SQLite, pooled on PostgreSQL; failures become one error type.
 
-SQLite runs with a write-ahead log, every commit synced, foreign keys, a busy time-out, and erased pages overwritten.
+SQLite uses a write-ahead log, synchronous commits, foreign keys, a busy time-out, and overwrites erased pages.
 """
 
 import re
@@ -22,7 +22,7 @@ from vocservice.errors import ConfigError, StoreError
 from vocservice.store.types import from_micros, to_json
 
 _THREADS = 20
-_LOOK_SECONDS = 0.0005  # between two looks whether another process still writes
+_LOOK_SECONDS = 0.0005  # between two checks whether another process still writes
 _GAP_SECONDS = 4 * _LOOK_SECONDS
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _NOW = {
@@ -30,24 +30,24 @@ _NOW = {
     POSTGRESQL: text("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"),
 }
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
-# Codes of SQLite by name, of PostgreSQL as SQLSTATE.
-_AWAY = ("57P0", "25006", "SQLITE_READONLY", "SQLITE_IOERR")  # going down, not up yet, or not writable
+# SQLite codes by name, PostgreSQL codes as SQLSTATE.
+_AWAY = ("57P0", "25006", "SQLITE_READONLY", "SQLITE_IOERR")  # shutting down, starting up, or read-only
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
 _UNKNOWN = ("42P01", "42703")  # no such table, no such column
 _NO_SUCH = re.compile(r"no such (table|column)|table \w+ has no column")
 
 
 class Database:
-    """Open for reading and writing; thread-safe, one for a process (made anew after a fork)."""
+    """An open database; thread-safe, one per process (recreated after a fork)."""
 
     def __init__(self, url: str, *, busy_seconds: float = 5.0, pool: int = 5):
         """Args:
             url: `sqlite:///path` or `postgresql://user:password@host/name`.
-            busy_seconds: how long to wait for another writer, a connection or the server.
-            pool: most connections kept to PostgreSQL.
+            busy_seconds: maximum wait for another writer, a connection or the server.
+            pool: maximum of pooled connections to PostgreSQL.
 
         Raises:
-            ConfigError: the URL is of no kind that is served, or names a file that cannot be written.
+            ConfigError: the URL is not supported, or names a file that cannot be written.
         """
         self.url = parse_url(url)
         self.kind = self.url.get_backend_name()
@@ -56,18 +56,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction that may write; all of it or nothing.
+        """A write transaction, atomic.
 
         Raises:
-            StoreError: the database is busy, full, read-only or gone, its tables are others, or its file is damaged;
-                nothing of the transaction was kept.
+            StoreError: the database is busy, full, read-only or unavailable, has other tables, or its file is damaged;
+                nothing of the transaction was stored.
         """
         with self._turn(), _translated(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One transaction that only reads.
+        """A read-only transaction.
 
         Raises:
             StoreError: the database is gone.
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """On SQLite the writers of one process queue here: its own waiting is by polling, in which one can starve among many."""
+        """On SQLite the writers of one process queue here: SQLite itself polls, so that one of many can starve."""
         if self.kind != SQLITE:
             yield
             return
@@ -89,12 +89,12 @@ class Database:
             self._writing.release()
 
     def give_way(self) -> None:
-        """Between two of many transactions: on SQLite nobody is told that a lock is free, so leave time enough to see it."""
+        """Pause between many transactions: SQLite does not signal a free lock, so others need time to see it."""
         if self.kind == SQLITE:
             sleep(_GAP_SECONDS)
 
     def overwrite_log(self) -> None:
-        """After an erasure: SQLite's log, which still holds the old pages, goes into the file and is emptied.
+        """After an erasure, checkpoint and truncate SQLite's log, which still contains the old pages.
 
         Raises:
             StoreError: the database is gone.
@@ -105,20 +105,20 @@ class Database:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         self.engine.dispose()
 
 
 def now(connection: Connection) -> datetime:
-    """The database's own clock, the only one that leases are measured by."""
+    """The database's clock, the only one used for leases."""
     return from_micros(int(connection.scalar(_NOW[connection.dialect.name])))
 
 
 def parse_url(url: str) -> URL:
-    """The URL with the driver that is installed.
+    """The URL with the installed driver.
 
     Raises:
-        ConfigError: it is no URL, or of another kind of database.
+        ConfigError: it is not a URL, or for another kind of database.
     """
     try:
         parsed = make_url(url)
@@ -133,7 +133,7 @@ def parse_url(url: str) -> URL:
 
 
 def trouble(error: DBAPIError) -> StoreError | None:
-    """What an error of the driver means to a caller; None for a fault of our own."""
+    """Translate a driver error; None for a fault of our own."""
     code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
     if code.startswith(_DAMAGED):
         return StoreError("the database file is damaged or is none: restore a backup (`voc restore`)", code="store_damaged")
@@ -188,7 +188,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 
 
 def _begin_writing(connection: Connection, busy_seconds: float) -> None:
-    """Begin as soon as another process is done writing: SQLite itself would sleep up to 100 ms between two looks."""
+    """Begin as soon as another process has finished writing: SQLite itself would sleep up to 100 ms between checks."""
     raw: Any = connection.connection.dbapi_connection
     end = monotonic() + busy_seconds
     raw.execute("PRAGMA busy_timeout = 0")
@@ -201,13 +201,13 @@ def _begin_writing(connection: Connection, busy_seconds: float) -> None:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     break
             sleep(_LOOK_SECONDS)
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is wrong, as SQLAlchemy tells it
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as SQLAlchemy does
     finally:
         raw.execute(f"PRAGMA busy_timeout = {round(1000 * busy_seconds)}")
 
 
 def _make_private(path: Path) -> None:
-    """A new file is for its owner alone; its log inherits that."""
+    """A new file is accessible to its owner only; its log inherits that."""
     if path.exists():
         return
     try:

@@ -1,4 +1,4 @@
-"""A sealer in, what the installation as a whole remembers out: the salt of its keyed hashes, made once."""
+"""A sealer in, installation-wide values out: the salt of its keyed hashes, created once."""
 
 import secrets
 
@@ -13,10 +13,10 @@ _SALT_BYTES = 32
 
 
 def salt(connection: Connection, sealer: Sealer) -> bytes:
-    """The salt, made at the first call. It outlives a change of keys.
+    """The salt, created at the first call. It survives key rotation.
 
     Raises:
-        StoreError: it was sealed under a key that is no longer there (`key_missing`).
+        StoreError: its encryption key is missing (`key_missing`).
     """
     found = connection.scalar(select(facts.c.value).where(facts.c.name == _SALT))
     if found is None:

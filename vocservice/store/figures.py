@@ -1,4 +1,4 @@
-"""The store in, its figures out: how much waits, how old it is, what failed; never a name, a text or a customer's key."""
+"""The store in, its metrics out: queue sizes, ages, failures; never a name, a text or a customer's key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from vocservice.store.schema import deliveries, records, sources
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of now: jobs by kind and state, seconds that the oldest is due by kind, records by status, faults by source id."""
+    """Current counts: jobs by kind and state, seconds that the oldest is due by kind, records by status, faults by source id."""
 
     jobs: Mapping[tuple[str, str], int]
     oldest_due: Mapping[str, float]
@@ -23,7 +23,7 @@ class Figures:
 
 
 def figures(connection: Connection) -> Figures:
-    """All of them at one moment."""
+    """All of them in one snapshot."""
     by_status = select(records.c.status, func.count()).group_by(records.c.status)
     by_state = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
     of_sources = connection.execute(select(sources.c.id, sources.c.signature_failures, sources.c.quarantined)).all()
@@ -38,7 +38,7 @@ def figures(connection: Connection) -> Figures:
 
 
 def is_behind(connection: Connection, workspace_id: str, *, before: datetime, since: datetime | None = None) -> bool:
-    """Whether a record of a workspace that was received before a time, and not before `since`, waits for its text or its analysis."""
+    """Whether a record received before a time, and not before `since`, awaits its text or analysis."""
     waiting = [records.c.workspace_id == workspace_id, records.c.status.in_(("pending", "waiting")), records.c.received_at < before]
     waiting += [records.c.received_at >= since] if since else []
     return connection.execute(select(records.c.id).where(*waiting).limit(1)).first() is not None

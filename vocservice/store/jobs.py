@@ -1,8 +1,8 @@
-"""Work to do in, leases on it out: at least once, never two at a time, measured by the database's clock.
+"""Work in, leases on it out: at least once, never two workers at a time, by the database's clock.
 
-A job is queued, then running under a lease that its worker renews, then gone. A lease that ran out is taken by the next
-worker. A job that was taken before is taken alone, so that one that kills its worker takes no other along; after
-`max_attempts` it is dead, until someone sends it back.
+A job is queued, then running under a lease that its worker renews, then deleted. An expired lease is taken by the next
+worker. A retried job is taken alone, so that one that kills its worker affects no other; after
+`max_attempts` it is dead, until somebody retries it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _FINISH = delete(jobs).where(jobs.c.id == bindparam("job"), jobs.c.lease_owner =
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A piece of work under lease; `attempts` counts this one."""
+    """A leased job; `attempts` includes this one."""
 
     id: str
     workspace_id: str
@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who takes work, for how long at a time, and how often a job may be tried."""
+    """A worker, the length of its leases, and the maximum of attempts."""
 
     owner: str
     seconds: float = 60.0
@@ -46,12 +46,12 @@ class Lease:
 def enqueue(
     connection: Connection, workspace_id: str, kind: str, target: str, *, payload: Mapping[str, Any] | None = None, delay: float = 0.0
 ) -> bool:
-    """Queue a job; False where the same is waiting already. `delay` in seconds."""
+    """Queue a job; False if the same is already queued. `delay` in seconds."""
     return insert_if_new(connection, jobs, _row(workspace_id, kind, target, now(connection), payload=payload, delay=delay))
 
 
 def enqueue_all(connection: Connection, kind: str, targets: Sequence[tuple[str, str]], *, at: datetime) -> None:
-    """Queue a job for each (workspace, target) by one statement, due at once; none where the same is waiting already."""
+    """Queue a job for each (workspace, target) in one statement, due at once, unless already queued."""
     insert_missing(connection, jobs, [_row(workspace_id, kind, target, at) for workspace_id, target in targets])
 
 
@@ -72,7 +72,7 @@ def _row(
 
 
 def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[str]) -> list[Job]:
-    """Take up to `limit` due jobs of the given kinds, oldest first; one alone where it was taken before."""
+    """Take up to `limit` due jobs of the given kinds, oldest first; a retried one alone."""
     at = now(connection)
     _bury(connection, lease, at, kinds)
     queued = _first(connection, kinds, jobs.c.state == "queued", jobs.c.due_at <= at, limit=limit)
@@ -93,7 +93,7 @@ def claim(connection: Connection, lease: Lease, *, limit: int, kinds: Sequence[s
 
 
 def due(connection: Connection, kinds: Sequence[str]) -> list[str]:
-    """Those of the kinds of which `claim` would find something; only reads, so that nobody waits for whoever asks often in vain."""
+    """The kinds with due jobs; read-only, so that frequent polling blocks nobody."""
     at = now(connection)
     queued = and_(jobs.c.state == "queued", jobs.c.due_at <= at)
     lost = and_(jobs.c.state == "running", jobs.c.lease_until < at)
@@ -102,46 +102,46 @@ def due(connection: Connection, kinds: Sequence[str]) -> list[str]:
 
 
 def _first(connection: Connection, kinds: Sequence[str], *where: ColumnElement[bool], limit: int) -> Sequence[Any]:
-    """The oldest of one state, locked; an index gives them in this order, however long the queue is."""
+    """The oldest jobs of one state, locked; uses an index, so it is fast for any queue length."""
     due = select(jobs.c.id, jobs.c.attempts, jobs.c.due_at).where(jobs.c.kind.in_(kinds), *where)
     return connection.execute(due.order_by(jobs.c.due_at, jobs.c.id).limit(limit).with_for_update(skip_locked=True)).all()
 
 
 def _bury(connection: Connection, lease: Lease, at: Any, kinds: Sequence[str]) -> None:
-    """Jobs whose worker was lost in the last attempt they had."""
+    """Jobs whose worker was lost during their last attempt."""
     lost = and_(jobs.c.state == "running", jobs.c.lease_until < at, jobs.c.attempts >= lease.max_attempts, jobs.c.kind.in_(kinds))
     gone = {"state": "dead", "error_code": LOST, "error_message": None, "lease_owner": None, "lease_until": None}
     connection.execute(update(jobs).where(lost).values(**gone))
 
 
 def renew(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> set[str]:
-    """Lengthen the leases still held; returns their ids, and whoever is missing was lost."""
+    """Extend the leases still held; return their ids: missing ones were lost."""
     until = now(connection) + timedelta(seconds=lease.seconds)
     held = and_(jobs.c.id.in_(job_ids), jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
     return set(connection.scalars(update(jobs).where(held).values(lease_until=until).returning(jobs.c.id)))
 
 
 def finish(connection: Connection, lease: Lease, job_id: str) -> bool:
-    """Remove a job that is done; False where the lease was lost, and what was done must not be kept."""
+    """Delete a finished job; False if the lease was lost and its result must not be stored."""
     done: int = connection.execute(_FINISH, {"job": job_id, "owner": lease.owner}).rowcount
     return done == 1
 
 
 def release(connection: Connection, lease: Lease, job_ids: Sequence[str]) -> None:
-    """Give jobs back undone, as at a shutdown; the attempt does not count."""
+    """Return jobs unfinished, as at shutdown; the attempt does not count."""
     for job_id in job_ids:
         _requeue(connection, lease, job_id, attempts=jobs.c.attempts - 1, delay=0.0)
 
 
 def fail(connection: Connection, lease: Lease, job: Job, *, code: str, message: str | None = None, delay: float) -> bool:
-    """Try again after `delay` seconds, or bury the job after its last attempt; False where the lease was lost."""
+    """Retry after `delay` seconds, or mark dead after the last attempt; False if the lease was lost."""
     if job.attempts < lease.max_attempts:
         return _requeue(connection, lease, job.id, attempts=jobs.c.attempts, delay=delay, code=code, message=message)
     return bury(connection, lease, job.id, code=code, message=message)
 
 
 def bury(connection: Connection, lease: Lease, job_id: str, *, code: str, message: str | None = None) -> bool:
-    """A job that no further try can help; False where the lease was lost."""
+    """Mark a job dead that no retry can help; False if the lease was lost."""
     held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner)
     gone = update(jobs).where(held).values(state="dead", error_code=code, error_message=message, lease_owner=None, lease_until=None)
     return connection.execute(gone).rowcount == 1
@@ -150,7 +150,7 @@ def bury(connection: Connection, lease: Lease, job_id: str, *, code: str, messag
 def _requeue(
     connection: Connection, lease: Lease, job_id: str, *, attempts: Any, delay: float, code: str | None = None, message: str | None = None
 ) -> bool:
-    """Back into the queue, unless a newer job for the same target waits there already: then this one is not needed."""
+    """Requeue, unless a newer job for the same target is queued, which makes this one unnecessary."""
     held = and_(jobs.c.id == job_id, jobs.c.lease_owner == lease.owner, jobs.c.state == "running")
     due = now(connection) + timedelta(seconds=delay)
     free = {"lease_owner": None, "lease_until": None}
@@ -163,7 +163,7 @@ def _requeue(
 
 
 def revive(connection: Connection, workspace_id: str | None = None, *, job_ids: Sequence[str] | None = None) -> int:
-    """Send dead jobs back, all or those given, with their attempts forgotten; returns how many."""
+    """Requeue all or the given dead jobs with attempts reset; return their number."""
     chosen = [jobs.c.state == "dead"]
     chosen += [jobs.c.workspace_id == workspace_id] if workspace_id else []
     chosen += [jobs.c.id.in_(job_ids)] if job_ids is not None else []
@@ -175,24 +175,24 @@ def revive(connection: Connection, workspace_id: str | None = None, *, job_ids: 
 
 
 def waiting(connection: Connection, workspace_id: str, kind: str) -> int:
-    """How many jobs of a kind wait in a workspace."""
+    """Number of queued jobs of a kind in a workspace."""
     return _waiting(connection, jobs.c.workspace_id == workspace_id, jobs.c.kind == kind)
 
 
 def waiting_anywhere(connection: Connection, *kinds: str) -> int:
-    """How many jobs of these kinds wait in all workspaces."""
+    """Number of queued jobs of these kinds in all workspaces."""
     return _waiting(connection, jobs.c.kind.in_(kinds))
 
 
 def oldest_due(connection: Connection) -> dict[str, float]:
-    """By kind, for how many seconds the oldest job has been due that nobody has taken."""
+    """By kind: seconds for which the oldest untaken job has been due."""
     at = now(connection)
     due = select(jobs.c.kind, func.min(jobs.c.due_at)).where(jobs.c.state == "queued", jobs.c.due_at <= at).group_by(jobs.c.kind)
     return {kind: (at - first).total_seconds() for kind, first in connection.execute(due)}
 
 
 def counts(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many jobs there are, by (kind, state)."""
+    """Number of jobs by (kind, state)."""
     rows = connection.execute(select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state))
     return {(row[0], row[1]): row[2] for row in rows}
 

@@ -1,8 +1,8 @@
-"""A kind of database in, the triggers by which it notes itself which records changed out: whatever writes, no change is missed.
+"""A database dialect in, triggers out that mark changed records, so that no change is missed, whatever writes it.
 
-The row of a record in `packed` is emptied with every change of what figures take from it: its analyses, decisions on it, what its sender
-told, its erasure. `number` grows: on SQLite by one with each change, on PostgreSQL it is the transaction. Where an analysis or a record
-is deleted, its words in `said` go in the same moment. A step of the schema that makes one of these tables anew must make its triggers anew.
+The row of a record in `packed` is emptied by every change of what figures use: its analyses, decisions on it, the sender's
+fields, its erasure. `number` grows: on SQLite by one per change, on PostgreSQL it is the transaction id. If an analysis or record
+is deleted, so are its words in `said`. A migration that recreates one of these tables must recreate its triggers.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 _EMPTIED = "fixed = NULL, given = NULL, context = NULL"
 _OF_RECORDS = "status, revision, channel, source_key, subject_hash, score_kind, score_value, score_scale, created_at, received_at"
 MADE, CHANGED, GONE = "made", "changed", "gone"
-# Table, event, which of its rows names the record, and what it means: a row is made where there is none, emptied, or its words go too.
+# Table, event, row that names the record, and effect: a row is created if missing, emptied, or its words are deleted too.
 _EVENTS = (
     ("analyses", "INSERT", "NEW.record_id", MADE),
     ("analyses", "UPDATE OF is_current, result, revision", "NEW.record_id", MADE),
@@ -26,7 +26,7 @@ _TRANSACTION = "pg_current_xact_id()::text::bigint"
 
 
 def made(dialect: str) -> Iterator[str]:
-    """The statements that make the triggers; made again, nothing changes."""
+    """The statements that create the triggers; idempotent."""
     for table, event, record, effect in _EVENTS:
         name, row = _name(table, event), record.partition(".")[0]
         if dialect == "sqlite":

@@ -1,4 +1,4 @@
-"""A database in, its tables at a given step out: Alembic run from code, each run in one transaction, all of it or nothing."""
+"""A database in, its schema at a given step out: Alembic run from code, each run in one transaction."""
 
 from collections.abc import Callable
 from functools import cache
@@ -19,18 +19,18 @@ from vocservice.store.schema import metadata
 STEPS = Path(__file__).parent / "migrations"
 NOTHING = "base"
 _VERSIONS = "alembic_version"
-_LOCK = text("SELECT pg_advisory_xact_lock(7653421)")  # one migration at a time, whoever starts it
+_LOCK = text("SELECT pg_advisory_xact_lock(7653421)")  # one migration at a time, across processes
 
 
 def head() -> str:
-    """The step that this program is written for."""
+    """The schema step of this program."""
     found = _scripts().get_current_head()
     assert found is not None  # noqa: S101 - there is always a first step
     return found
 
 
 def current(database: Database) -> str | None:
-    """The step that a database is at; None where it has no tables yet.
+    """The step of a database; None without tables.
 
     Raises:
         StoreError: the database does not answer.
@@ -40,7 +40,7 @@ def current(database: Database) -> str | None:
 
 
 def check(database: Database) -> None:
-    """Whether this program and the tables of a database fit.
+    """Check that this program and the tables of a database match.
 
     Raises:
         StoreError: they do not (`schema_mismatch`, with the remedy), or the database does not answer.
@@ -57,7 +57,7 @@ def check(database: Database) -> None:
 
 
 def is_known(step: str) -> bool:
-    """Whether a step is one of this program."""
+    """Whether this program knows a step."""
     try:
         return _scripts().get_revision(step) is not None
     except (CommandError, ResolutionError, RevisionError):
@@ -65,17 +65,17 @@ def is_known(step: str) -> bool:
 
 
 def upgrade(database: Database, to: str = "head") -> str:
-    """Bring the tables to a step, the newest by default; returns it. Data are kept.
+    """Migrate to a step, the newest by default; return it. Data are kept.
 
     Raises:
         InputError: there is no such step.
-        StoreError: the database is newer than this program, or does not answer; nothing was changed then.
+        StoreError: the database is newer than this program, or does not answer; nothing was changed.
     """
     return _run(database, to, lambda scripts, at: scripts._upgrade_revs(to, at))
 
 
 def downgrade(database: Database, to: str) -> str:
-    """Take the tables back to a step; `base` drops them all, with what is in them.
+    """Migrate back to a step; `base` drops all tables with their contents.
 
     Raises:
         InputError: there is no such step before the present one.
@@ -85,7 +85,7 @@ def downgrade(database: Database, to: str) -> str:
 
 
 def has_tables(database: Database) -> bool:
-    """Whether there is any table of ours."""
+    """Whether any of our tables exists."""
     with database.read() as connection:
         return bool(set(inspect(connection).get_table_names()) - {_VERSIONS})
 
@@ -118,6 +118,6 @@ def _alone(connection: Connection) -> None:
         connection.execute(_LOCK)
 
 
-@cache  # reading them again would run every step's module again
+@cache  # reloading would execute every step's module again
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(STEPS), version_locations=[str(STEPS)])

@@ -1,4 +1,4 @@
-"""The settings of the store in, the open store out: its database and the vault of its keys, which everything that works on it needs."""
+"""The settings of the store in, the open store out: its database and the vault of its keys."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from vocservice.store.vault import Vault, open_vault
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store; thread-safe, one for a process."""
+    """An open store; thread-safe, one per process."""
 
     database: Database
     vault: Vault
@@ -33,7 +33,7 @@ def open_store(settings: StoreSettings) -> Store:
 
 
 def is_initialised(settings: StoreSettings) -> bool:
-    """Whether the store is there with its tables; looking makes no file.
+    """Whether the store exists with its tables; checking creates no file.
 
     Raises:
         ConfigError: its URL is wrong.

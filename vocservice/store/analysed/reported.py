@@ -1,4 +1,4 @@
-"""Columns of a workspace and which of their rows count in, the report of these records out: the one place where one is made of a store."""
+"""Columns of a workspace and a row mask in, the report of these records out: the only place that builds reports from a store."""
 
 from sqlalchemy import Connection
 
@@ -21,7 +21,7 @@ def reported(
         columns: of the workspace.
         mask: its rows.
         wish: what the reader asks for.
-        counted: those among which records left out are told, where that is a period only.
+        counted: the rows among which left-out records are counted, if for a period only.
 
     Raises:
         InputError: a value to compare by is not in the records.
@@ -33,6 +33,6 @@ def reported(
 
 
 def anchors_for(connection: Connection, workspace_id: str, frame: Frame) -> tuple[Row, ...]:
-    """The anchor set, read only where labels of several models or taxonomies meet."""
+    """The anchor set, read only if labels of several models or taxonomies are mixed."""
     is_mixed = max(len(frame.model.names), len(frame.version.names)) > 1
     return tuple(read_rows(anchors(connection, workspace_id)).rows) if is_mixed else ()

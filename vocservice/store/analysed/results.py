@@ -1,4 +1,4 @@
-"""The result of a record in, the record as it now stands out, with the events that it gives rise to: one transaction, the caller's."""
+"""The result of a record in, the updated record and its events out: in the caller's single transaction."""
 
 from sqlalchemy import Connection
 
@@ -11,10 +11,10 @@ from vocservice.store.jobs import Lease
 def keep(
     connection: Connection, lease: Lease, task: Task, result: Result, cleaned: Cleaned | None, *, bundle: str, served: str | None = None
 ) -> bool:
-    """Keep a result, finish its job and queue its events; arguments as of `analyses.save`.
+    """Store a result, finish its job and queue its events; arguments as in `analyses.save`.
 
     Returns:
-        False where nothing was kept: the lease was lost, or the record or the bundle that serves changed meanwhile.
+        False if nothing was stored: the lease was lost, or the record or the serving bundle changed meanwhile.
     """
     before = outbound.before(connection, task.job.target)
     kept = analyses.save(connection, lease, task, result, cleaned, bundle=bundle, served=served)

@@ -1,4 +1,4 @@
-"""Ids of a workspace, or rows and days, in, what these records say, with their vectors, out: what themes are made of."""
+"""Ids, or rows and days, of a workspace in, what these records say with their vectors out: the input of themes."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,16 +19,16 @@ from vocservice.store.analysed.reading import Taken
 
 
 def said_of(connection: Connection, workspace_id: str, ids: Sequence[str], *, factor: str | None = None) -> list[Said]:
-    """What the records say of a factor, or as a whole, in the order of the ids; one that no report can read is left out.
+    """What the records say about a factor, or as a whole, in order of the ids; unreadable records are left out.
 
-    Vectors are those of the bundle that made most of them; others are as if they were not there.
+    Only vectors of the bundle that made most of them are used.
     """
     made = _of_one_bundle(vectors.of_records(connection, workspace_id, ids))
     return list(_said(reading.in_order(connection, workspace_id, ids), factor, made))
 
 
 def period_of(connection: Connection, workspace_id: str, columns: Columns, mask: Bools, days: tuple[date, date]) -> Period:
-    """Of the rows of a mask between two days, what no factor explains."""
+    """The rows of a mask between two days that no factor explains."""
     day = columns.fields["day"]
     everything = mask & (day >= days[0].toordinal()) & (day <= days[1].toordinal()) & ~columns.is_skipped
     odd = everything & unexplained(columns)

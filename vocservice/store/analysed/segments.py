@@ -1,4 +1,4 @@
-"""A workspace in, its segments and their values out, read from the records themselves: for whoever holds no columns of them."""
+"""A workspace in, its segments with values out, read from the records: for callers without columns."""
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -14,7 +14,7 @@ _AT_ONCE = 50_000
 
 
 def told(database: Database, workspace_id: str) -> Segments:
-    """The segments of the analysed records, with the values of each that may be told: those that the workbench offers.
+    """The segments of the analysed records, with the values that may be shown, as offered by the workbench.
 
     Raises:
         StoreError: the database does not answer.
@@ -28,7 +28,7 @@ def told(database: Database, workspace_id: str) -> Segments:
 
 
 def _read(connection: Connection, workspace_id: str, fields: Fields) -> tuple[OwnFields, list[int]]:
-    """The own fields of the analysed records that tell any, and the number of the customer of each."""
+    """The custom fields of the analysed records that have any, and the number of the customer of each."""
     where = records.c.workspace_id == workspace_id, records.c.status == "analysed", records.c.details.is_not(None)
     chosen = select(records.c.id, records.c.subject_hash, records.c.details).where(*where)
     parts, sizes, customers = [OwnFields(fields=fields)], [0], dict[str, int]()

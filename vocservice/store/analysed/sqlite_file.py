@@ -1,4 +1,4 @@
-"""Analysed records in, an SQLite file out that Datasette and DuckDB open: one table of records, one of each set of labels."""
+"""Analysed records in, an SQLite file for Datasette and DuckDB out: one table of records, one per label set."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ _INSERTS = {name: f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})"
 
 
 def write_sqlite(path: Path, records: Iterable[Taken], segments: Segments) -> None:
-    """Write the file anew.
+    """Write the file, replacing any other.
 
     Raises:
         OutputError: it cannot be written.
@@ -76,8 +76,8 @@ def _index(file: sqlite3.Connection) -> None:
 
 
 def _rows(taken: Taken, segments: Segments) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """What goes into each table; times in ISO 8601, as SQLite and DuckDB read them."""
-    row = exported(taken, {})  # segments have a table of their own
+    """The rows of each table; times in ISO 8601, as SQLite and DuckDB read them."""
+    row = exported(taken, {})  # segments have their own table
     times = {name: row[name].isoformat() for name in ("created_at", "received_at")}
     yield FEEDBACK, [tuple((row | times)[name] for name in TABLES[FEEDBACK])]
     yield SEGMENTS, [(taken.id, *told) for told in segments_of(taken, segments)]

@@ -1,4 +1,4 @@
-"""A workspace in, the columns of its analysed records out: what changed since they were read last comes from the store."""
+"""A workspace in, the columns of its analysed records out: only changes since the last read come from the store."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from vocservice.store.analysed.packed import Change
 from vocservice.store.database import Database
 from vocservice.taxonomy import Taxonomy
 
-if TYPE_CHECKING:  # numpy comes with the first figure
+if TYPE_CHECKING:  # numpy is imported with the first figure
     from vocservice.reporting.columns import Columns
     from vocservice.reporting.own import Fields
 
-AT_ONCE = 2000  # as many records are packed while a page waits
+AT_ONCE = 2000  # number of records packed while a page waits
 _revisions = count(1)
 
 
 @dataclass(slots=True)
 class Progress:
-    """How many records are read, of how many in the workspace."""
+    """Number of records read, and total in the workspace."""
 
     total: int = 0
     read: int = 0
@@ -33,19 +33,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Columns, under a number that no other columns of this process have."""
+    """Columns, with a number that is unique in this process."""
 
     columns: Columns
     revision: int
 
     @property
     def fields(self) -> Fields:
-        """The own fields that count in it."""
+        """The custom fields that count."""
         return self.columns.own.fields
 
 
 class Table:
-    """The columns of one workspace under one taxonomy, and how they are kept up to date."""
+    """The columns of one workspace under one taxonomy, and their update."""
 
     def __init__(self, database: Database, workspace_id: str, taxonomy: Taxonomy):
         self.key = (workspace_id, taxonomy.id)
@@ -57,18 +57,18 @@ class Table:
         self._lock = Lock()
 
     def is_behind(self) -> bool:
-        """Whether there is more to read than a page can wait for."""
+        """Whether there is more to read than a page should wait for."""
         with self._database.read() as connection:
             is_other = self.held is None or self.held.fields != own.of(connection, self._workspace_id)
             return is_other or packed.waits(connection, self._workspace_id, more_than=AT_ONCE)
 
     def begin(self) -> None:
-        """Say how much there is to read."""
+        """Set the amount to read."""
         with self._database.read() as connection:
             self.progress = Progress(packed.count(connection, self._workspace_id))
 
     def load(self) -> Held:
-        """The columns as they now are, however much is to be read."""
+        """The current columns, however much there is to read."""
         with self._lock:
             while done := packed.catch_up(self._database, self._workspace_id):
                 self.progress.read += done
@@ -78,7 +78,7 @@ class Table:
             return self.held
 
     def _decide(self) -> None:
-        """More own fields are told than are held: have it decided which are; while the database cannot be written, this process does."""
+        """There are more custom fields than are kept: let the store decide; while it cannot be written, decide in this process."""
         with suppress(StoreError):
             own.choose(self._database, self._workspace_id)
             self.held = self._advanced()
@@ -105,7 +105,7 @@ class Table:
         return Held(Columns.joined(parts), next(_revisions))
 
     def _changed(self, before: Held, batches: Iterator[list[Change]]) -> Held:
-        """PostgreSQL tells a change again while an older transaction is open: what was applied before is left out."""
+        """PostgreSQL reports a change again while an older transaction is open: changes already applied are skipped."""
         changes = [change for batch in batches for change in batch]
         new = [(change.record_id, change.packed) for change in changes if self._applied.get(change.record_id) != change.number]
         self._applied = {change.record_id: change.number for change in changes}

@@ -1,6 +1,6 @@
-"""Vectors of analysed texts in, those of a workspace or of named records out: kept, replaced and dropped with the analysis.
+"""Vectors of analysed texts in, those of a workspace or given records out: stored, replaced and deleted with the analysis.
 
-A vector is `width` signed bytes (`inference.pooling`). Of a record there is one a bundle, all of its current revision.
+A vector is `width` signed bytes (`inference.pooling`). A record has one per bundle, all for its current revision.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from vocservice.store.schema import analyses, vectors
 
 BLOCK = 8192
 _AT_ONCE = 500
-# Built once: with every record that is analysed, building a statement costs more than running it.
+# Built once: per record, building a statement costs more than running it.
 _OLD = or_(vectors.c.bundle == bindparam("made_by"), vectors.c.revision != bindparam("made_of"))
 _DROP_OLD = delete(vectors).where(vectors.c.record_id == bindparam("record"), _OLD)
 _INSERT = insert(vectors)
@@ -20,7 +20,7 @@ _INSERT = insert(vectors)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Whose vector it is, and which bundle made it of which revision of the text."""
+    """Record, bundle and revision of a vector."""
 
     workspace_id: str
     record_id: str
@@ -30,14 +30,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some records and their vectors, all of one bundle and so of one length."""
+    """Records and their vectors, all of one bundle and so of one length."""
 
     ids: tuple[str, ...]
     vectors: bytes
 
 
 def keep(connection: Connection, held: Held, vector: bytes) -> None:
-    """Put a vector in place of the one that the bundle made before, and of those of earlier revisions; a blank one only drops them."""
+    """Replace the vector of the same bundle and delete those of earlier revisions; an empty one only deletes."""
     connection.execute(_DROP_OLD, {"record": held.record_id, "made_by": held.bundle, "made_of": held.revision})
     if vector:
         values = {"workspace_id": held.workspace_id, "record_id": held.record_id, "revision": held.revision, "bundle": held.bundle}
@@ -45,18 +45,18 @@ def keep(connection: Connection, held: Held, vector: bytes) -> None:
 
 
 def drop(connection: Connection, record_id: str) -> None:
-    """Forget every vector of a record."""
+    """Delete every vector of a record."""
     connection.execute(delete(vectors).where(vectors.c.record_id == record_id))
 
 
 def counts(connection: Connection, workspace_id: str) -> Mapping[str, int]:
-    """How many vectors there are of each bundle, most first."""
+    """Number of vectors per bundle, most first."""
     found = select(vectors.c.bundle, func.count()).where(vectors.c.workspace_id == workspace_id).group_by(vectors.c.bundle)
     return {row[0]: row[1] for row in connection.execute(found.order_by(func.count().desc(), vectors.c.bundle))}
 
 
 def of_records(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
-    """By record, the bundle of its current analysis and the vector that this made; records without one are left out."""
+    """By record: the bundle of its current analysis, and that bundle's vector; records without one are left out."""
     current = and_(
         analyses.c.record_id == vectors.c.record_id,
         analyses.c.is_current,
@@ -73,7 +73,7 @@ def of_records(connection: Connection, workspace_id: str, ids: Sequence[str]) ->
 
 
 def of_bundles(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, dict[str, bytes]]:
-    """The vectors of some records that each bundle made, those of earlier promotions too: by bundle, then by record."""
+    """The vectors of some records by bundle, then by record, including those of earlier promotions."""
     wanted = select(vectors.c.bundle, vectors.c.record_id, vectors.c.vector).where(vectors.c.workspace_id == workspace_id)
     found: dict[str, dict[str, bytes]] = {}
     for start in range(0, len(ids), _AT_ONCE):
@@ -83,7 +83,7 @@ def of_bundles(connection: Connection, workspace_id: str, ids: Sequence[str]) ->
 
 
 def blocks(connection: Connection, workspace_id: str, bundle: str) -> Iterator[Block]:
-    """Every vector that a bundle made in a workspace, a block at a time, so that memory does not grow with the workspace."""
+    """Every vector of a bundle in a workspace, block by block, so that memory does not grow with the workspace."""
     wanted = select(vectors.c.record_id, vectors.c.vector).where(vectors.c.workspace_id == workspace_id, vectors.c.bundle == bundle)
     for rows in connection.execute(wanted, execution_options={"yield_per": BLOCK}).partitions():
         ids, held = zip(*rows, strict=True)

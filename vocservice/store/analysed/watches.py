@@ -1,7 +1,7 @@
-"""A segment of the workbench and a timing in, a watch out: who is told what stands out there, and which of it was told already.
+"""A workbench segment and a timing in, a watch out: who is told what stands out there, and what was told already.
 
-A watch speaks at the times of a digest, or else of anomalies as soon as a look finds one. Its next look is always a job; what it told
-is kept in the transaction that ends that job, so that a thing is told once. Nothing of a customer is kept, only labels and days.
+A watch sends at the times of a digest, or anomalies as soon as a look finds them. Its next look is always a job; what it told
+is stored in the transaction that ends that job, so that nothing is told twice. Only labels and days are stored, nothing of a customer.
 """
 
 from collections.abc import Collection, Mapping
@@ -35,12 +35,12 @@ _ANY = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Wish(Telling):
-    """Who is to be told what of the workbench, and when.
+    """Who is told what about the workbench, and when.
 
     Attributes:
-        segment: the name of what is watched; blank for every record.
-        filters: the parameters of its page.
-        selection: the records that they choose.
+        segment: the name of the segment; blank for every record.
+        filters: its URL parameters.
+        selection: the records they select.
     """
 
     segment: str
@@ -50,11 +50,11 @@ class Wish(Telling):
 
 @dataclass(frozen=True, slots=True)
 class Watch(Wish):
-    """A wish that is kept.
+    """A stored watch.
 
     Attributes:
-        since: of what ended before, a watch without a digest is silent.
-        told: what was told, by its key, with the last day on which it was found.
+        since: a watch without a digest ignores what ended before.
+        told: keys of what was told, with the last day on which it was found.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Watch(Wish):
     told: Mapping[str, str]
 
     def fields_of(self, hidden: Collection[str]) -> tuple[str, ...]:
-        """The hidden own fields that its segment names; with one of them it finds no record."""
+        """The hidden custom fields in its segment; if there is one, it matches no record."""
         named = (
             *(name for name, _ in self.selection.own),
             *(one.name.removeprefix(OWN) for one in self.selection.also if one.name.startswith(OWN)),
@@ -74,11 +74,11 @@ class Watch(Wish):
 
 
 def create(connection: Connection, user: User, wish: Wish) -> Watch:
-    """A new watch.
+    """Create a watch.
 
     Raises:
-        InputError: the name will not do, the segment is none that can be watched (`segment_unfit`), there is no such reader
-            (`reader_unknown`), it would tell nobody (`alert_silent`), or there are too many (`alerts_full`).
+        InputError: the name is unusable, the segment cannot be watched (`segment_unfit`), there is no such reader
+            (`reader_unknown`), it would notify nobody (`alert_silent`), or there are too many (`alerts_full`).
     """
     if len(listed(connection, user.workspace_id)) >= MOST:
         raise InputError(f"there are {MOST} watches; delete one first", code="alerts_full")
@@ -91,7 +91,7 @@ def create(connection: Connection, user: User, wish: Wish) -> Watch:
 
 
 def change(connection: Connection, user: User, watch: Watch, wish: Wish) -> None:
-    """Another name, segment, timing or other readers; of another segment nothing was told yet.
+    """Change name, segment, timing or readers; for another segment, nothing counts as told.
 
     Raises:
         InputError: as in `create`.
@@ -123,13 +123,13 @@ def get(connection: Connection, workspace_id: str, watch_id: str) -> Watch:
 
 
 def by_id(connection: Connection, watch_id: str) -> Watch | None:
-    """The watch of a job; None where it is gone."""
+    """The watch of a job; None if deleted."""
     row = connection.execute(select(watches).where(watches.c.id == watch_id)).one_or_none()
     return None if row is None else _watch(row)
 
 
 def set_enabled(connection: Connection, user: User, watch: Watch, is_enabled: bool) -> None:
-    """Let a watch speak, or no longer; of what ended while it was silent it says nothing."""
+    """Resume or pause a watch; what ended while it was paused is not told."""
     connection.execute(update(watches).where(watches.c.id == watch.id).values(is_enabled=is_enabled, since=now(connection)))
     _forget(connection, watch, WATCH)
     if is_enabled:
@@ -138,20 +138,20 @@ def set_enabled(connection: Connection, user: User, watch: Watch, is_enabled: bo
 
 
 def remove(connection: Connection, user: User, watch: Watch) -> None:
-    """Delete a watch, and what somebody asked of it."""
+    """Delete a watch and its pending requests."""
     _forget(connection, watch, WATCH, NOW)
     connection.execute(delete(watches).where(watches.c.id == watch.id))
     _audit(connection, user, "watch.delete", watch.id)
 
 
 def ask_now(connection: Connection, user: User, watch: Watch) -> None:
-    """Have a worker mail one person what a watch would say now; that counts as told to nobody."""
+    """Let a worker mail one person what a watch would send now, without counting it as told."""
     jobs.enqueue(connection, watch.workspace_id, NOW, f"{watch.id}/{user.id}", payload={"watch": watch.id, "reader": user.id})
     _audit(connection, user, "watch.send", watch.id)
 
 
 def put_off(connection: Connection, watch: Watch) -> bool:
-    """Await the end of a cool-down or of quiet hours; False where it may speak now."""
+    """Wait for the end of a cool-down or of quiet hours; False if it may send now."""
     at = now(connection)
     due = at if watch.is_digest else watch.timing.next_at(at, watch.last_sent_at)
     if due <= at:
@@ -166,10 +166,10 @@ def wait(connection: Connection, watch: Watch, delay: timedelta) -> None:
 
 
 def said(connection: Connection, watch: Watch, found: Collection[str], *, event: Json | None) -> None:
-    """Keep what was found, and with an event that it was told just now, to the endpoints too; and await the next look.
+    """Store what was found, with an event also that it was told now (to endpoints too), and schedule the next look.
 
-    What was not found for four weeks is forgotten, so that it would be told again. Where the watch was given another segment during
-    the look, nothing that was found is of it; where it was deleted, nothing is kept or sent.
+    Findings not seen for four weeks are forgotten, so that they would be told again. If the watch got another segment during
+    the look, the findings are dropped; if it was deleted, nothing is stored or sent.
     """
     row = connection.execute(select(watches).where(watches.c.id == watch.id).with_for_update()).one_or_none()
     if row is None:
@@ -187,14 +187,14 @@ def said(connection: Connection, watch: Watch, found: Collection[str], *, event:
 
 
 def await_all(connection: Connection) -> None:
-    """Queue the next look of every watch that speaks and has none: its last one became a dead letter."""
+    """Queue the next look of every active watch without one: its last one became a dead letter."""
     live = select(job_table.c.target).where(job_table.c.kind == WATCH, job_table.c.state != "dead")
     for row in connection.execute(select(watches).where(watches.c.is_enabled, watches.c.id.not_in(live))):
         _await(connection, _watch(row))
 
 
 def _await(connection: Connection, watch: Watch, *, last: datetime | None = None) -> None:
-    """The next digest; else the next look, after the cool-down since it spoke last."""
+    """The time of the next digest; else of the next look, after the cool-down."""
     at = now(connection)
     wait(connection, watch, watch.timing.next_at(at if watch.is_digest else at + LOOK, last) - at)
 
@@ -205,10 +205,10 @@ def _checked(connection: Connection, user: User, wish: Wish) -> Json:
 
 
 def written(selection: Selection) -> Json:
-    """What of a selection differs from every record.
+    """The conditions of a selection, as values.
 
     Raises:
-        InputError: it is of some days, of a cell, of words or of one customer (`segment_unfit`).
+        InputError: it is limited to days, a cell, words or one customer (`segment_unfit`).
     """
     values = {item.name: getattr(selection, item.name) for item in fields(selection)}
     found = {name: value for name, value in values.items() if value != getattr(_ANY, name)}
@@ -218,7 +218,7 @@ def written(selection: Selection) -> Json:
 
 
 def _forget(connection: Connection, watch: Watch, *kinds: str) -> None:
-    """Take its jobs of these kinds away, but for those that a worker has."""
+    """Delete its jobs of these kinds, except running ones."""
     mine = or_(job_table.c.target == watch.id, job_table.c.target.startswith(f"{watch.id}/"))
     connection.execute(delete(job_table).where(job_table.c.kind.in_(kinds), mine, job_table.c.state != "running"))
 

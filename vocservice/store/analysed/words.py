@@ -1,6 +1,6 @@
-"""Texts of records in, kept as words that the database has an index of; terms in, the records that say them out.
+"""Texts of records in, stored as indexed words; terms in, the records that contain them out.
 
-Both databases find the same: what a word is stands in `reporting.wording`, and what PostgreSQL has no room for in one text (words beyond
+Both databases find the same: `reporting.wording` defines words, and what PostgreSQL cannot hold for one text (words beyond
 the first 16,000, or more often than 255 times) counts on neither.
 """
 
@@ -17,7 +17,7 @@ from vocservice.store.schema import facts, said
 from vocservice.store.searching import INDEX, LEFT
 
 MOST_WORDS, MOST_TIMES, MOST_CHARACTERS = 16_000, 255, 200_000
-_PAGES = 500  # of SQLite's index, 4 KB each, that are merged in one transaction
+_PAGES = 500  # pages of SQLite's index, 4 KB each, merged in one transaction
 _ON_SQLITE = text(
     f"SELECT said.key FROM {INDEX} JOIN said ON said.number = {INDEX}.rowid "  # noqa: S608 - our own name
     f"WHERE {INDEX} MATCH :terms AND said.workspace_id = :of"
@@ -28,7 +28,7 @@ _CHANGES = text("SELECT total_changes()")
 
 
 def keep(connection: Connection, workspace_id: str, texts: Mapping[str, str]) -> None:
-    """Keep the words of the text of each record in place of those before; of one without any nothing is kept."""
+    """Store the words of each record's text, replacing earlier ones; records without words are deleted."""
     is_postgresql = connection.dialect.name == POSTGRESQL
     spoken = {record_id: told for record_id, found in texts.items() if set(told := _kept(found)) - {GAP}}
     rows = [
@@ -41,7 +41,7 @@ def keep(connection: Connection, workspace_id: str, texts: Mapping[str, str]) ->
 
 
 def keys(connection: Connection, workspace_id: str, terms: Sequence[Term], *, are_all: bool) -> list[int]:
-    """The records that say all of the terms, or any of them, by the number that stands for the id (`packing.key_of`)."""
+    """The records that contain all or any of the terms, by the number of their id (`packing.key_of`)."""
     if NOWHERE in terms:
         return []
     if connection.dialect.name == POSTGRESQL:
@@ -54,9 +54,9 @@ def keys(connection: Connection, workspace_id: str, terms: Sequence[Term], *, ar
 
 
 def forget(database: Database) -> bool:
-    """Merge SQLite's index where something was taken out of it, so that its pages hold it no longer; whether there was.
+    """Merge SQLite's index after deletions, so that its pages no longer hold deleted words; return whether it was needed.
 
-    In many small transactions, for all of the index is written anew; broken off, it begins anew the next time.
+    It uses many small transactions, because the whole index is rewritten; if interrupted, it starts over the next time.
 
     Raises:
         StoreError: the database is busy or gone.
@@ -67,7 +67,7 @@ def forget(database: Database) -> bool:
         left = connection.scalar(select(facts.c.value).where(facts.c.name == LEFT))
     if left is None:
         return False
-    merged = _merged(database, -_PAGES)  # all segments become one: what was deleted is in none
+    merged = _merged(database, -_PAGES)  # all segments become one, without deleted words
     while merged:
         database.give_way()
         merged = _merged(database, _PAGES)
@@ -82,11 +82,11 @@ def _merged(database: Database, pages: int) -> bool:
     with database.write() as connection:
         before = connection.scalar(_CHANGES)
         connection.execute(_MERGE, {"pages": pages})
-        return int(connection.scalar(_CHANGES) or 0) - int(before or 0) >= 2  # one is the statement itself
+        return int(connection.scalar(_CHANGES) or 0) - int(before or 0) >= 2  # one counts for the statement itself
 
 
 def _kept(found: str) -> list[str]:
-    """The words of a text that count, in their places."""
+    """The indexed words of a text, with positions."""
     times, room, kept = Counter[str](), MOST_CHARACTERS, list[str]()
     for word in words_of(found)[:MOST_WORDS]:
         times[word] += 1
@@ -98,7 +98,7 @@ def _kept(found: str) -> list[str]:
 
 
 def _vector(words: Sequence[str]) -> str:
-    """As PostgreSQL writes a `tsvector`; words hold neither quotes nor backslashes."""
+    """In PostgreSQL `tsvector` syntax; words contain neither quotes nor backslashes."""
     places: defaultdict[str, list[str]] = defaultdict(list)
     for place, word in enumerate(words, 1):
         if word != GAP:

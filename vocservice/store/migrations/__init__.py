@@ -1,1 +1,1 @@
-"""The steps of the schema, one module each, oldest first; `migrate` runs them. A released one is never changed."""
+"""The migrations of the schema, one module each, oldest first; run by `migrate`. Released ones are never changed."""

@@ -1,1 +1,1 @@
-"""Deliveries and files in, records out: kept once, newest version first, erased on request, set aside where nobody can read them."""
+"""Deliveries and files in, records out: deduplicated, newest version first, erased on request, quarantined if unreadable."""

@@ -1,4 +1,4 @@
-"""How a source's sender is asked for what its webhooks leave out in, the same out: its API token, kept encrypted, and its address."""
+"""Access to a sender's API, to fetch what its webhooks leave out: a token, stored encrypted, and an address."""
 
 from dataclasses import dataclass, field
 
@@ -13,14 +13,14 @@ from vocservice.store.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The token of a sender's API; `base_url` where the sender has several addresses."""
+    """The token of a sender's API; `base_url` if the sender has several addresses."""
 
     token: str = field(repr=False)
     base_url: str | None = None
 
 
 def put(connection: Connection, vault: Vault, workspace_id: str, source_id: str, access: Access, *, actor: str) -> None:
-    """Keep the access of a source in place of any earlier one."""
+    """Store the access of a source, replacing any earlier one."""
     _forget(connection, source_id)
     sealed = vault.sealer.seal(orjson.dumps([access.token, access.base_url])).decode()
     connection.execute(insert(facts).values(name=_name(source_id), value=sealed))
@@ -28,16 +28,16 @@ def put(connection: Connection, vault: Vault, workspace_id: str, source_id: str,
 
 
 def drop(connection: Connection, workspace_id: str, source_id: str, *, actor: str) -> None:
-    """Forget it; where there was none, nothing changes."""
+    """Delete it; idempotent."""
     if _forget(connection, source_id):
         audit.write(connection, workspace_id, Act(actor, "source.access_forget", source_id, {}))
 
 
 def of(connection: Connection, vault: Vault, source_id: str) -> Access | None:
-    """The access of a source; None where none was given.
+    """The access of a source; None if there is none.
 
     Raises:
-        StoreError: its key is no longer there (`key_missing`).
+        StoreError: its encryption key is missing (`key_missing`).
     """
     sealed = connection.scalar(select(facts.c.value).where(facts.c.name == _name(source_id)))
     return None if sealed is None else Access(*orjson.loads(vault.sealer.open(str(sealed).encode())))

@@ -1,7 +1,7 @@
-"""A folder and a batch in, the places of its files out: every name is ours, whatever the client called the file.
+"""A folder and a batch in, paths of its files out: all names are ours, never the client's.
 
-`FOLDER/WORKSPACE/BATCH/` holds `input.SUFFIX`, or `input/` with several files of this server by their own names, and what
-`vocservice.batch` writes for `result.SUFFIX`. It is for its owner alone.
+`FOLDER/WORKSPACE/BATCH/` has `input.SUFFIX`, or `input/` with several files of this server under their own names, and what
+`vocservice.batch` writes for `result.SUFFIX`. It is accessible to its owner only.
 """
 
 import shutil
@@ -25,11 +25,11 @@ class BatchFiles:
 
     @classmethod
     def of(cls, root: str, workspace_id: str, batch_id: str) -> "BatchFiles":
-        """The folder of a batch; both ids are ours."""
+        """Get the folder of a batch; both ids are ours."""
         return cls(Path(root) / workspace_id / batch_id)
 
     def make(self) -> None:
-        """Make the folder.
+        """Create the folder.
 
         Raises:
             OutputError: the system refuses (`batch_folder_unwritable`).
@@ -38,16 +38,16 @@ class BatchFiles:
             self.folder.mkdir(parents=True, mode=0o700)
 
     def input(self, input_format: str) -> Path:
-        """The file as it came."""
+        """The uploaded file."""
         return self.folder / f"{_INPUT}.{input_format}"
 
     @property
     def parts(self) -> Path:
-        """The folder of files that came together."""
+        """The folder of several input files."""
         return self.folder / _INPUT
 
     def part(self, below: tuple[str, ...]) -> Path:
-        """One of them, by the parts of its path there."""
+        """One of them, by its relative path."""
         return self.parts.joinpath(*below)
 
     def result(self, output_format: str) -> Path:
@@ -55,23 +55,23 @@ class BatchFiles:
         return self.folder / f"{_RESULT}.{output_format}"
 
     def rejects(self, output_format: str) -> Path:
-        """The list of rejected records; not there when there are none."""
+        """The list of rejected records; missing if there are none."""
         return self.folder / f"{_RESULT}.{output_format}.rejects.jsonl"
 
     def named(self, output_format: str) -> Path:
-        """Whom the records may name, as keyed hashes."""
+        """Keyed hashes of customers the records may name."""
         return self.folder / f"{_RESULT}.{output_format}{_NAMED}"
 
     def is_empty(self) -> bool:
-        """Whether nothing of the batch lies there."""
+        """Whether no file of the batch exists."""
         return next(self.folder.glob("*"), None) is None
 
     def forget_work(self) -> None:
-        """Remove the input and what is only needed to go on."""
+        """Remove the input and files needed only for resuming."""
         self._keep(lambda name: name.startswith(f"{_RESULT}.") and not name.endswith((".shards", ".partial")))
 
     def forget_all_but_shards(self) -> None:
-        """Remove all but what is finished of a batch that came to no result, and whom it names; the folder too where that is nothing."""
+        """Keep only the finished shards of an incomplete batch, and the customer hashes; remove the folder if nothing is left."""
         kept = (".shards", _NAMED) if any(self.folder.glob("*.shards")) else ()
         self._keep(lambda name: name.endswith(kept))
         with suppress(OSError):
@@ -90,10 +90,10 @@ class BatchFiles:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Something is written into the folder of batches.
+    """Translate write errors in the folder of batches.
 
     Raises:
-        OutputError: the system refuses, or the disk is full (`batch_folder_unwritable`).
+        OutputError: writing failed, or the disk is full (`batch_folder_unwritable`).
     """
     try:
         yield
@@ -102,7 +102,7 @@ def writing() -> Iterator[None]:
 
 
 def all_in(root: str, workspace_ids: Iterable[str]) -> Iterator[tuple[str, BatchFiles]]:
-    """Every folder of these workspaces that lies there, with the id of its batch."""
+    """Every existing batch folder of these workspaces, with the id of its batch."""
     for workspace_id in workspace_ids:
         for path in sorted((Path(root) / workspace_id).glob("bat_*")):
             yield path.name, BatchFiles(path)

@@ -1,6 +1,6 @@
-"""Files to be labelled as a whole in, how far each of them is out: drafts, then queued, running, and done, failed or cancelled.
+"""Files to be labelled in, the progress of each out: drafts, then queued, running, and done, failed or cancelled.
 
-Only what is shown stands here; the files lie in their folders (`batch_files`). A row of another workspace is as none.
+Rows hold only what is shown; the files are in their folders (`batch_files`). Batches of other workspaces do not exist for callers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ _LONGEST_MESSAGE = 500
 
 
 class BatchError(InputError):
-    """A batch cannot be made or changed: `too_many_batches` (429), `batch_unknown` (404), else the wrong moment (409)."""
+    """A batch cannot be created or changed: `too_many_batches` (429), `batch_unknown` (404), else the wrong state (409)."""
 
     def __init__(self, message: str, *, code: str, status: int = 409):
         super().__init__(message, code=code)
@@ -40,7 +40,7 @@ class BatchError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What decides the output beside the columns: its format, the sheet of a workbook, how many records, CSV for Excel, a row a label."""
+    """Options that affect the output, beside the columns: format, sheet, number of records, CSV for Excel, one row per label."""
 
     format: str
     sheet: str | None = None
@@ -51,9 +51,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that was taken in: the client's name of it, only to be shown; its format; its size in bytes; who sent it.
+    """An accepted file: the client's name of it, for display only; format; size in bytes; sender.
 
-    `result_format` is that of the result as long as its sender asks for none; by default the file's own.
+    `result_format` is the default format of the result; by default the file's own.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch; `rate` is rows a second, `seen_at` when it was read, by the database's clock."""
+    """A batch; `rate` is rows per second, `seen_at` the time of reading, by the database's clock."""
 
     id: str
     workspace_id: str
@@ -94,14 +94,14 @@ class Batch:
 
     @property
     def share(self) -> float | None:
-        """Of the rows, how many are done, from 0 to 1; None while their number is not known."""
+        """Share of finished rows, from 0 to 1; None while their number is unknown."""
         if self.status == DONE:
             return 1.0
         return min(self.rows_done / self.rows_total, 1.0) if self.rows_total else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Until it is done, at the present rate; None where that is not known."""
+        """Seconds left at the present rate; None if unknown."""
         if self.status != RUNNING or self.rows_total is None or not self.rate:
             return None
         return max(self.rows_total - self.rows_done, 0) / self.rate
@@ -109,17 +109,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some batches, the newest first, and the cursor of the others; None at the end."""
+    """Batches, newest first, and the cursor of the next page; None at the end."""
 
     items: tuple[Batch, ...]
     next: str | None
 
 
 def check_room(connection: Connection, workspace_id: str, *, max_open: int) -> None:
-    """Whether another batch may be made.
+    """Check that another batch may be created.
 
     Raises:
-        BatchError: as many as may be are open, or too many drafts are (`too_many_batches`).
+        BatchError: too many are open or drafts (`too_many_batches`).
     """
     if _count(connection, workspace_id, OPEN) >= max_open:
         raise BatchError(f"{max_open} batches are queued or running: wait for one of them", code="too_many_batches", status=429)
@@ -128,7 +128,7 @@ def check_room(connection: Connection, workspace_id: str, *, max_open: int) -> N
 
 
 def add(connection: Connection, workspace_id: str, batch_id: str, upload: Upload, *, max_open: int) -> Batch:
-    """A draft whose file is in its folder.
+    """Create a draft whose file is in its folder.
 
     Raises:
         BatchError: there are too many (`too_many_batches`).
@@ -158,7 +158,7 @@ def start(connection: Connection, batch: Batch, *, mapping: Mapping[str, str], o
     """Queue a draft.
 
     Raises:
-        BatchError: it is no draft any more (`batch_started`), or too many are open (`too_many_batches`).
+        BatchError: it is no longer a draft (`batch_started`), or too many are open (`too_many_batches`).
     """
     if _count(connection, batch.workspace_id, OPEN) >= max_open:
         raise BatchError(f"{max_open} batches are queued or running: wait for one of them", code="too_many_batches", status=429)
@@ -172,7 +172,7 @@ def start(connection: Connection, batch: Batch, *, mapping: Mapping[str, str], o
 
 
 def cancel(connection: Connection, batch: Batch, *, actor: str, keep: timedelta) -> Batch:
-    """End a batch; whoever works on it notices within a second. Cancelling it again changes nothing.
+    """Cancel a batch; its worker notices within a second. Idempotent.
 
     Raises:
         BatchError: it is done or has failed (`batch_ended`).
@@ -189,7 +189,7 @@ def cancel(connection: Connection, batch: Batch, *, actor: str, keep: timedelta)
 
 
 def remove(connection: Connection, batch: Batch, *, actor: str) -> None:
-    """Forget a batch that is not open; its folder is the caller's to remove.
+    """Delete a batch that is not open; the caller removes its folder.
 
     Raises:
         BatchError: it is queued or running (`batch_open`).
@@ -214,10 +214,10 @@ def get(connection: Connection, workspace_id: str, batch_id: str) -> Batch:
 
 
 def page(connection: Connection, workspace_id: str, *, limit: int, cursor: str | None = None) -> Page:
-    """Batches of a workspace, the newest first, from the place of the cursor on, whether its batch is still there or not.
+    """Batches of a workspace, newest first, from the cursor on, even if its batch was deleted.
 
     Raises:
-        InputError: the cursor is none (`cursor_invalid`).
+        InputError: the cursor is invalid (`cursor_invalid`).
     """
     chosen = select(batches).where(batches.c.workspace_id == workspace_id)
     if cursor:
@@ -229,7 +229,7 @@ def page(connection: Connection, workspace_id: str, *, limit: int, cursor: str |
 
 
 def begin(connection: Connection, workspace_id: str, batch_id: str) -> Batch | None:
-    """A batch that a worker takes up, for the first time or again; None where it has ended or is gone."""
+    """The batch for a worker to start or resume; None if it has ended or is gone."""
     row = connection.execute(select(batches.c.started_at).where(batches.c.id == batch_id)).one_or_none()
     if row is None or not _change(connection, batch_id, OPEN, status=RUNNING, started_at=row.started_at or now(connection), rate=None):
         return None
@@ -237,12 +237,12 @@ def begin(connection: Connection, workspace_id: str, batch_id: str) -> Batch | N
 
 
 def note(connection: Connection, batch_id: str, **values: Any) -> bool:
-    """Write how far a running batch is; False where it was cancelled or is gone."""
+    """Store the progress of a running batch; False if it was cancelled or is gone."""
     return _change(connection, batch_id, (RUNNING,), **values)
 
 
 def end(connection: Connection, batch_id: str, *, status: str, keep: timedelta, **values: Any) -> bool:
-    """The end of an open batch, done or failed; False where it was cancelled or is gone."""
+    """Finish an open batch, done or failed; False if it was cancelled or is gone."""
     at = now(connection)
     if message := values.get("error_message"):
         values["error_message"] = plain(message)[:_LONGEST_MESSAGE]
@@ -250,7 +250,7 @@ def end(connection: Connection, batch_id: str, *, status: str, keep: timedelta, 
 
 
 def give_up(connection: Connection, *, keep: timedelta) -> int:
-    """Mark batches that no worker will try again (their job is dead) as failed; returns how many."""
+    """Mark batches that no worker will retry (dead job) as failed; return their number."""
     dead = (job_table.c.kind == BATCH, job_table.c.state == "dead", job_table.c.target == batches.c.id, batches.c.status.in_(OPEN))
     found = connection.execute(select(batches.c.id, job_table.c.error_code).where(*dead)).all()
     message = "the batch was tried several times and did not come to its end"
@@ -258,20 +258,20 @@ def give_up(connection: Connection, *, keep: timedelta) -> int:
 
 
 def kept(connection: Connection, workspace_id: str) -> list[Batch]:
-    """Batches of a workspace of which files may lie there."""
+    """Batches of a workspace that may have files."""
     chosen = select(batches).where(batches.c.workspace_id == workspace_id, _has_files())
     seen_at = now(connection)
     return [_batch(row, seen_at) for row in connection.execute(chosen.order_by(batches.c.created_at, batches.c.id)).mappings()]
 
 
 def count_kept(connection: Connection, workspace_id: str) -> int:
-    """How many those are."""
+    """Their number."""
     chosen = select(func.count()).select_from(batches).where(batches.c.workspace_id == workspace_id, _has_files())
     return connection.execute(chosen).scalar_one()
 
 
 def end_erased(connection: Connection, batch_ids: Sequence[str], *, keep: timedelta) -> list[str]:
-    """End batches whose files hold somebody who was erased, whatever they had come to; returns which, whose folders are to be removed."""
+    """End batches in any state whose files name an erased customer; return them, so that the caller removes their folders."""
     at = now(connection)
     values = {"status": FAILED, "error_code": ERASED, "error_message": _ERASED, "finished_at": at, "expires_at": at + keep}
     chosen = and_(batches.c.id.in_(batch_ids), _has_files())
@@ -281,19 +281,19 @@ def end_erased(connection: Connection, batch_ids: Sequence[str], *, keep: timede
 
 
 def expire(connection: Connection, workspace_id: str, *, before: datetime) -> int:
-    """Let batches go with the next look of a worker that came in before a time and are not open; returns how many."""
+    """Mark closed batches received before a time for removal at a worker's next look; return their number."""
     at = now(connection)
     return connection.execute(update(batches).where(*_older(workspace_id, before, at)).values(expires_at=at)).rowcount
 
 
 def count_older(connection: Connection, workspace_id: str, *, before: datetime) -> int:
-    """How many `expire` would let go."""
+    """How many `expire` would mark."""
     older = _older(workspace_id, before, now(connection))
     return connection.execute(select(func.count()).select_from(batches).where(*older)).scalar_one()
 
 
 def forget_expired(connection: Connection) -> list[tuple[str, str]]:
-    """Remove what is kept no longer, drafts too; returns (workspace, batch) of each, whose folders are the caller's to remove."""
+    """Delete expired batches, including drafts; return (workspace, batch) of each, whose folders the caller removes."""
     old = and_(batches.c.expires_at <= now(connection), batches.c.status.not_in(OPEN))
     return [
         (row.workspace_id, row.id) for row in connection.execute(delete(batches).where(old).returning(batches.c.workspace_id, batches.c.id))
@@ -301,18 +301,18 @@ def forget_expired(connection: Connection) -> list[tuple[str, str]]:
 
 
 def statuses(connection: Connection) -> dict[str, str]:
-    """The status of every batch by its id; `ERASED` of one that names somebody who was."""
+    """The status of every batch by id; `ERASED` if it names an erased customer."""
     rows = connection.execute(select(batches.c.id, batches.c.status, batches.c.error_code))
     return {row.id: ERASED if row.error_code == ERASED else row.status for row in rows}
 
 
 def workspace_ids(connection: Connection) -> list[str]:
-    """Every workspace: only in their folders is anything removed."""
+    """Every workspace: files are removed in their folders only."""
     return list(connection.scalars(select(workspaces.c.id)))
 
 
 def new_batch_id() -> str:
-    """For a batch that is to be made."""
+    """Locks creation of a batch."""
     return new_id("bat")
 
 
@@ -336,7 +336,7 @@ def _change(connection: Connection, batch_id: str, before: tuple[str, ...], **va
 
 
 def _is_after(cursor: str) -> Any:
-    """What comes after a place in the order of the newest first."""
+    """Rows after a position, newest first."""
     place = place_of(cursor)
     if place is None:
         raise InputError("the cursor is none that was given out here; start without one", code="cursor_invalid")

@@ -1,6 +1,6 @@
-"""What nobody goes on with (dead jobs, failed records, quarantined deliveries) in, a list of it out, and each sent back or given up.
+"""Failed work (dead jobs, failed records, quarantined deliveries) in, a list of it out; each can be retried or discarded.
 
-A quarantined body goes through its adapter again, after that or the options of its source were put right.
+A quarantined body goes through its adapter again, for example after it or the options of its source were corrected.
 """
 
 import logging
@@ -32,9 +32,9 @@ _AGAIN: Mapping[str, str] = {ANALYSE: "pending", FETCH: "waiting"}
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One of them: `kind` is job, record or delivery; `what` the job's kind, the record's channel or the source's name.
+    """One dead letter: `kind` is job, record or delivery; `what` the job's kind, the record's channel or the source's name.
 
-    `message` says in words what `code` is, and `source` which source it came from, each where that is known.
+    `message` explains `code`, and `source` is its source, both if known.
     """
 
     id: str
@@ -48,7 +48,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """How many were given up, and how many of those named are owed to somebody and stay."""
+    """Numbers of discarded ones, and of those that cannot be discarded."""
 
     gone: int = 0
     owed: int = 0
@@ -56,7 +56,7 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many were sent back, and how many deliveries are as unusable as before."""
+    """Numbers of retried ones, and of deliveries still unusable."""
 
     sent_back: int = 0
     unusable: int = 0
@@ -69,10 +69,10 @@ def listed(connection: Connection, workspace_id: str) -> list[DeadLetter]:
 
 
 def retry(connection: Connection, vault: Vault, workspace_id: str, *, ids: Sequence[str] | None = None) -> Retried:
-    """Send back all of a workspace, or those of the given ids.
+    """Retry all of a workspace, or the given ids.
 
     Raises:
-        StoreError: a body cannot be opened (`key_missing`).
+        StoreError: a body cannot be decrypted (`key_missing`).
     """
     chosen = [letter for letter in listed(connection, workspace_id) if ids is None or letter.id in ids]
     of: dict[str, list[str]] = {kind: [letter.id for letter in chosen if letter.kind == kind] for kind in ("job", "record", "delivery")}
@@ -83,9 +83,9 @@ def retry(connection: Connection, vault: Vault, workspace_id: str, *, ids: Seque
 
 
 def discard(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Discarded:
-    """Give up those of the ids for good: deliveries with their bodies, jobs, and records, which are `rejected` then and hold no text.
+    """Discard the given ids permanently: deliveries with their bodies, jobs, and records, which become `rejected` without a text.
 
-    A customer who was erased is still to be searched for, and a batch that is open comes to its end first: such jobs stay.
+    Searches for erased customers and open batches must be completed: such jobs stay.
     """
     records.guard(connection, workspace_id, is_alone=True)
     gone = [_DISCARD[letter.kind](connection, letter) for letter in listed(connection, workspace_id) if letter.id in ids]
@@ -93,7 +93,7 @@ def discard(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Di
 
 
 def _drop_job(connection: Connection, letter: DeadLetter) -> bool:
-    """Remove a dead job, and give up the record that nothing else works on; False where it is owed to somebody."""
+    """Delete a dead job and discard a record without other jobs; False if it must stay."""
     ended = select(batches.c.id).where(batches.c.status.not_in(OPEN))
     is_free = job_table.c.kind.not_in((ERASE_FILES, BATCH)) | (job_table.c.kind == BATCH) & job_table.c.target.in_(ended)
     dead = job_table.c.id == letter.id, job_table.c.state == "dead", is_free
@@ -117,7 +117,7 @@ _DISCARD: Mapping[str, Callable[[Connection, DeadLetter], bool]] = {"job": _drop
 
 
 def _give_up(connection: Connection, record_id: str, code: str) -> None:
-    """A record that nothing works on any longer becomes one that cannot be analysed, with what was said and what earlier versions were."""
+    """Mark an abandoned record as not analysable, deleting its text and earlier versions."""
     works = exists().where(job_table.c.target == record_id, job_table.c.kind.in_(_AGAIN))
     stuck = record_table.c.id == record_id, record_table.c.status.in_(("failed", *_AGAIN.values())), ~works
     values = {"status": "rejected", "error_code": code, **dict.fromkeys(("clean", "details", "needs_review"))}
@@ -137,7 +137,7 @@ def _jobs(connection: Connection, workspace_id: str) -> list[DeadLetter]:
 
 
 def _records(connection: Connection, workspace_id: str) -> list[DeadLetter]:
-    """Failed records; those whose job is dead are in the list with it."""
+    """Failed records; records with a dead job are listed with it."""
     has_job = exists().where(job_table.c.target == record_table.c.id)
     columns = (*(record_table.c[name] for name in ("id", "channel", "error_code", "received_at")), sources.c.name)
     failed = select(*columns).outerjoin(sources, sources.c.id == record_table.c.source_id)
@@ -193,7 +193,7 @@ def _redrive(connection: Connection, vault: Vault, inbox_id: str) -> bool:
 
 
 def _parsed(row: RowMapping, body: bytes) -> Parsed | VocError:
-    """The events, or why there are none: what an adapter fails at keeps nothing else from being sent back."""
+    """The events, or the error: a failing adapter must not keep others from being retried."""
     delivery = Delivery(body, {"content-type": row["content_type"] or ""}, received_at=row["received_at"])
     try:
         return adapter(row["adapter"]).parse(delivery, row["options"])
@@ -205,7 +205,7 @@ def _parsed(row: RowMapping, body: bytes) -> Parsed | VocError:
 
 
 def _apply(connection: Connection, vault: Vault, row: RowMapping, parsed: Parsed) -> None:
-    """As when it came."""
+    """The delivery as received."""
     origin = Origin(row["workspace_id"], row["source_id"], row["id"])
     connection.execute(update(inbox).where(inbox.c.id == row["id"]).values(status="accepted", error_code=None, error_message=None))
     applied = [done for event in parsed.events if (done := intake.apply(connection, vault, origin, event))]

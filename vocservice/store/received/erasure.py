@@ -1,4 +1,4 @@
-"""A customer's key, or a record, in, everything of it erased: texts, analyses, notes, bodies, answers; counts go to the audit log.
+"""A customer's key or a record in, everything about it erased: texts, analyses, notes, bodies, answers; counts go to the audit log.
 
 The files of batches are searched by a job (`vocservice.jobs.erasing`), which the same transaction queues.
 """
@@ -29,7 +29,7 @@ _ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many records, quarantined bodies and kept answers were erased, or would be; and in how many batches files are searched after."""
+    """Number of erased records, quarantined bodies and stored answers (or that would be), and of batches whose files are searched later."""
 
     records: int
     bodies: int
@@ -38,9 +38,9 @@ class Erased:
 
 
 def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject: str, *, actor: str, is_dry: bool = False) -> Erased:
-    """Erase what is known of a customer in a workspace; call `Database.overwrite_log` after the transaction.
+    """Erase everything about a customer in a workspace; call `Database.overwrite_log` after the transaction.
 
-    A quarantined body is of nobody known: it goes where it names the customer's key, plainly or escaped as forms and JSON do.
+    A quarantined body has no known customer: it is erased if it contains the key, plainly or escaped as in forms and JSON.
     """
     records.guard(connection, workspace_id, is_alone=True)
     hashed = vault.subject_hash(workspace_id, subject)
@@ -60,14 +60,14 @@ def by_subject(connection: Connection, vault: Vault, workspace_id: str, subject:
 def by_record(
     connection: Connection, vault: Vault, workspace_id: str, source: str, record: str, *, actor: str, is_dry: bool = False
 ) -> Erased:
-    """Erase a record that is named as its sender does, and all below it; call `Database.overwrite_log` after the transaction.
+    """Erase a record by its sender's id, and all below it; call `Database.overwrite_log` after the transaction.
 
     Args:
         source: the name or the id of the source, or `api`.
         record: the sender's id of the record.
 
     Raises:
-        InputError: there is no such record, or it was erased before (`record_unknown`).
+        InputError: there is no such record, or it was erased (`record_unknown`).
     """
     records.guard(connection, workspace_id, is_alone=True)
     named = select(sources.c.id).where(sources.c.workspace_id == workspace_id, sources.c.name == source)
@@ -91,13 +91,13 @@ def _erase(connection: Connection, vault: Vault, workspace_id: str, found: Itera
 
 
 def forget_answer(connection: Connection, key_id: str, route: str, name: str) -> None:
-    """Drop one kept answer."""
+    """Delete one stored answer."""
     one = idempotency.c.key_id == key_id, idempotency.c.route == route, idempotency.c.name == name
     connection.execute(delete(idempotency).where(*one))
 
 
 def _records_of(connection: Connection, workspace_id: str, subject_hash: str) -> dict[str, str]:
-    """The sender's ids of a customer's records, and of all that is below them, by ours."""
+    """The sender's ids of a customer's records and all below them, by our ids."""
     columns = select(record_table.c.id, record_table.c.source_key, record_table.c.source_record)
     mine = connection.execute(columns.where(record_table.c.id.in_(subjects.named(workspace_id, subject_hash)))).all()
     families = (records.with_below(connection, workspace_id, row.source_key, row.source_record) for row in mine)
@@ -114,18 +114,18 @@ def _bodies_naming(connection: Connection, vault: Vault, workspace_id: str, subj
 
 
 def _names(body: str, wanted: str) -> bool:
-    """Whether a body names a key: as it stands, out of a form, out of JSON, or out of JSON in a form; broken ones too."""
+    """Whether a body contains a key: plainly, form-encoded, in JSON, or in JSON within a form; malformed bodies too."""
     return any(wanted in read(text).casefold() for text in (body, unquote_plus(body)) for read in (str, _unescaped))
 
 
 def _unescaped(text: str) -> str:
-    """The escapes of JSON undone, wherever they stand."""
+    """Decode JSON escapes anywhere in a text."""
     plain = _ESCAPES.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _answers_naming(connection: Connection, workspace_id: str, found: Mapping[str, str]) -> set[tuple[str, str, str]]:
-    """Answers to keys of the workspace that name a record by our id or the sender's."""
+    """Stored answers of the workspace that contain a record's id, ours or the sender's."""
     names = [name for both in found.items() for name in both]
     said = cast(idempotency.c.answer, String)
     ours = idempotency.c.key_id.in_(select(keys.c.id).where(keys.c.workspace_id == workspace_id))
@@ -139,5 +139,5 @@ def _answers_naming(connection: Connection, workspace_id: str, found: Mapping[st
 
 
 def _ids_in(answer: Json) -> set[str]:
-    """The ids that an answer gives, the sender's and ours."""
+    """The ids in an answer, the sender's and ours."""
     return {str(item[name]) for item in answer.get("results", [answer]) for name in ("id", "record") if item.get(name)}

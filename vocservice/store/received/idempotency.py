@@ -1,6 +1,6 @@
-"""An Idempotency-Key in, the answer of its first request out, or nothing: then this request is the first and must be settled.
+"""An Idempotency-Key in, the answer of its first request out, or None: then this request is the first and must be settled.
 
-Answers name ids, never a text. What went wrong on our side is not kept, so that trying again tries again.
+Answers contain ids, never a text. Our own failures are not stored, so that a retry runs again.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from vocservice.store.rows import bounded, insert_if_new
 from vocservice.store.schema import idempotency
 
 KEPT = timedelta(hours=72)
-GIVEN_UP = timedelta(minutes=5)  # whoever held it so long without an answer is gone
+GIVEN_UP = timedelta(minutes=5)  # a claim held so long without an answer is abandoned
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request under an Idempotency-Key: of which API key, to which route, with which body."""
+    """A request with an Idempotency-Key: its API key, route and body."""
 
     key_id: str
     route: str
@@ -30,14 +30,14 @@ class Claim:
     fingerprint: str
 
     def own_id(self, number: int) -> str:
-        """The id of the record at this place of the request, for one that brings none: sent again it is the same record."""
+        """The id for a record without one at this position of the request; a repeat gets the same id."""
         place = "\0".join((self.key_id, self.route, self.name, self.fingerprint, str(number)))
         return f"own_{hashlib.sha256(place.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered: the HTTP status and the JSON object."""
+    """An answer: HTTP status and JSON object."""
 
     status: int
     body: Mapping[str, Any]
@@ -49,10 +49,10 @@ def claim_of(key_id: str, route: str, name: str, body: bytes) -> Claim:
 
 
 def reserve(connection: Connection, claim: Claim) -> Answer | None:
-    """The first answer; None where this is the first request, which then ends in `settle` or `release`.
+    """The first answer; None if this is the first request, which must end with `settle` or `release`.
 
     Raises:
-        IdempotencyError: the key came with another body before (`idempotency_mismatch`).
+        IdempotencyError: the key was used with another body (`idempotency_mismatch`).
         RequestBusyError: the first request is still being answered (`idempotency_busy`).
     """
     at = now(connection)
@@ -73,7 +73,7 @@ def reserve(connection: Connection, claim: Claim) -> Answer | None:
 
 
 def settle(connection: Connection, claim: Claim, answer: Answer) -> None:
-    """Keep an answer of 2xx or 4xx; any other frees the key."""
+    """Store an answer of 2xx or 4xx; any other frees the key."""
     if 200 <= answer.status < 300 or 400 <= answer.status < 500:
         values = {"status": answer.status, "answer": dict(answer.body)}
         connection.execute(update(idempotency).where(_of(claim)).values(**values))
@@ -82,12 +82,12 @@ def settle(connection: Connection, claim: Claim, answer: Answer) -> None:
 
 
 def release(connection: Connection, claim: Claim) -> None:
-    """Free a key whose request came to nothing."""
+    """Free a key whose request failed."""
     connection.execute(delete(idempotency).where(_of(claim), idempotency.c.status.is_(None)))
 
 
 def prune(connection: Connection) -> int:
-    """Drop answers of more than 72 hours ago; returns how many."""
+    """Delete answers older than 72 hours; return their number."""
     dropped: int = connection.execute(delete(idempotency).where(idempotency.c.created_at < now(connection) - KEPT)).rowcount
     return dropped
 
