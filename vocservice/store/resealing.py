@@ -1,4 +1,4 @@
-"""A database and keys in, everything sealed under the newest of them out, so that the older ones can go."""
+"""A database and keys in, everything re-encrypted with the newest key, so that older ones can be removed."""
 
 from sqlalchemy import Column, Table, select, update
 
@@ -18,10 +18,10 @@ _AT_ONCE = 200
 
 
 def reseal(database: Database, sealer: Sealer) -> int:
-    """Seal all anew, in small transactions; can be broken off and run again. Returns how many values.
+    """Re-encrypt everything in small transactions; can be interrupted and rerun. Return the number of values.
 
     Raises:
-        StoreError: a value opens under none of the keys (`key_missing`), or the database does not answer.
+        StoreError: a value cannot be decrypted with any key (`key_missing`), or the database does not answer.
     """
     return sum(_column(database, sealer, table, table.c[name]) for table, name in SEALED)
 

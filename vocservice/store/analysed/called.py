@@ -70,7 +70,7 @@ def _calling(connection: Connection, workspace_id: str, call: bool) -> set[str]:
 
 
 def _said(found: set[str], corrected: Mapping[str, Json], holds: Callable[[Json], bool]) -> set[str]:
-    """These rows, except corrected ones that do not meet the condition."""
+    """The found records; corrected ones count only if their labels meet the condition."""
     return (found - corrected.keys()) | {record_id for record_id, labels in corrected.items() if holds(labels)}
 
 

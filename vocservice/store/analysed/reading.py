@@ -209,7 +209,7 @@ def of_ids(connection: Connection, workspace_id: str, ids: Sequence[str]) -> Ite
         return
     fixed = corrections(connection, workspace_id, records.c.id.in_(ids))
     for row in connection.execute(_chosen(connection).where(records.c.id.in_(ids))):
-        if row.workspace_id == workspace_id and row.status == "analysed":  # sorted here: the database would use the wrong index
+        if row.workspace_id == workspace_id and row.status == "analysed":  # checked here: in SQL it would use the wrong index
             yield _taken(row, fixed.get(row.id))
 
 

@@ -312,7 +312,7 @@ def workspace_ids(connection: Connection) -> list[str]:
 
 
 def new_batch_id() -> str:
-    """Locks creation of a batch."""
+    """Make the id of a new batch."""
     return new_id("bat")
 
 

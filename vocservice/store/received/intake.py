@@ -1,6 +1,6 @@
-"""Verified deliveries in, their receipts out: one transaction holds the raw bodies, what they say of each record, and the jobs.
+"""Verified deliveries in, their receipts out: one transaction stores the raw bodies, the versions of records, and the jobs.
 
-Several deliveries in one transaction cost little more than one, as it is the commit that waits for the disk.
+Several deliveries in one transaction cost little more than one, because the commit waits for the disk.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from vocservice.store.schema import records as record_table
 from vocservice.store.types import plain
 from vocservice.store.vault import Vault
 
-PARSE_FAILED = "parse_failed"  # an adapter failed at a body in a way that it does not know of
+PARSE_FAILED = "parse_failed"  # an adapter failed at a body with an unexpected error
 _COUNT = (
     update(sources)
     .where(sources.c.id == bindparam("source"))
@@ -40,9 +40,9 @@ _COUNT = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came: which source it came to, the sender's id of the delivery (only a keyed hash of it is kept), and the raw body.
+    """A delivery: its source, the sender's delivery id (only a keyed hash is stored), and the raw body.
 
-    Where the sender gives no id (None) the body stands for it.
+    Without an id (None) the body identifies it.
     """
 
     workspace_id: str
@@ -54,7 +54,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The inbox row of a delivery; a duplicate has the id of the first. What came to our own API has none (blank)."""
+    """The inbox row of a delivery; a duplicate gets the id of the first. Requests to our own API have none (blank)."""
 
     id: str
     is_duplicate: bool
@@ -64,14 +64,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A delivery sealed and hashed outside of any transaction, ready to be stored.
+    """A delivery, sealed and hashed outside of any transaction, ready to be stored.
 
     Attributes:
-        inbox: the row of its raw body; None for what came to our own API.
-        said: what it says of each record, texts sealed.
-        skipped: by their place in the delivery, why the others say nothing of a record.
-        warned: how many records came with warnings.
-        may_return: whether the same again may be news, as its sender tells neither which delivery it is nor which version of a record.
+        inbox: the row of its raw body; None for our own API.
+        said: its versions of records, texts sealed.
+        skipped: reasons of skipped events, by position in the delivery.
+        warned: number of records with warnings.
+        may_return: whether a repeat may be new, because the sender identifies neither deliveries nor versions.
     """
 
     origin: Origin
@@ -83,12 +83,12 @@ class Parcel:
 
     @property
     def is_alone(self) -> bool:
-        """Whether it needs a transaction of its own: whoever erases shuts everybody else out of the workspace."""
+        """Whether it needs its own transaction: an erasure locks others out of the workspace."""
         return any(isinstance(one, Erase | Whole) for one in self.said)
 
 
 def packed(vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Parcel:
-    """A delivery of a source."""
+    """Prepare a delivery of a source."""
     row = _row(vault, arrival, status="accepted", code=None)
     origin = Origin(arrival.workspace_id, arrival.source_id, row["id"])
     warned = sum(isinstance(event, Upsert) and bool(event.warnings) for event in events)
@@ -99,20 +99,20 @@ def packed(vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Parcel:
 
 
 def packed_own(vault: Vault, workspace_id: str, events: Sequence[Event]) -> Parcel:
-    """What came to our own API."""
+    """Prepare a request to our own API."""
     origin = Origin(workspace_id)
     return Parcel(origin, None, _contents(vault, origin, events))
 
 
 def accept(connection: Connection, vault: Vault, arrival: Arrival, events: Sequence[Event]) -> Receipt:
-    """Store a delivery and apply its events; the same delivery again changes nothing."""
+    """Store a delivery and apply its events; repeats change nothing."""
     return accept_all(connection, vault, [packed(vault, arrival, events)])[0]
 
 
 def accept_all(connection: Connection, vault: Vault, parcels: Sequence[Parcel]) -> list[Receipt]:
-    """Store deliveries together, each as if it came by itself; returns their receipts in the order given.
+    """Store deliveries together, each as if alone; return their receipts in order.
 
-    New texts take the same few statements however many deliveries they came in.
+    New texts need a constant number of statements, however many deliveries there are.
     """
     _guard(connection, parcels)
     at = now(connection)
@@ -125,12 +125,12 @@ def accept_all(connection: Connection, vault: Vault, parcels: Sequence[Parcel]) 
 
 
 def parse_failed() -> UnusableBodyError:
-    """Why a body is kept at which its adapter failed; nobody says more, as what it fails with may quote the body."""
+    """The error for a failing adapter; it has no details, because the exception may quote the body."""
     return UnusableBodyError("its adapter failed at it in a way that it does not know of; the log says where", code=PARSE_FAILED)
 
 
 def quarantine(connection: Connection, vault: Vault, arrival: Arrival, *, code: str, message: str = "") -> Receipt:
-    """Keep a signed body that cannot be used, for someone to look at, fix and replay; `message`, which quotes nothing, says why."""
+    """Quarantine a signed but unusable body, for somebody to inspect, fix and replay; `message` gives the reason without quoting."""
     row = _row(vault, arrival, status="quarantined", code=code) | {"error_message": message or None}
     at = now(connection)
     if not insert_if_new(connection, inbox, row | {"received_at": at}):
@@ -140,7 +140,7 @@ def quarantine(connection: Connection, vault: Vault, arrival: Arrival, *, code: 
 
 
 def apply(connection: Connection, vault: Vault, origin: Origin, event: Event) -> Applied | None:
-    """What one event changes; None for those that say nothing of a record."""
+    """The changes of one event; None if it concerns no record."""
     match event:
         case Upsert() | Emptied():
             return _apply(connection, vault, origin, _seal(vault, origin, event))
@@ -165,14 +165,14 @@ def _apply(connection: Connection, vault: Vault, origin: Origin, said: Sealed | 
 
 
 def forget_body(connection: Connection, inbox_id: str, applied: Sequence[Applied]) -> None:
-    """Drop a body that brought nothing new, or that also speaks of what was erased."""
+    """Delete a body that brought nothing new, or that also concerns an erased record."""
     outcomes = {done.outcome for done in applied}
     if "erased" in outcomes or not outcomes & {"created", "updated", "waiting"}:
         connection.execute(update(inbox).where(inbox.c.id == inbox_id).values(body_sealed=None))
 
 
 def refuse(connection: Connection, workspace_id: str, source_id: str, *, code: str) -> None:
-    """Count a delivery whose signature did not fit. The first of a source and code in a minute is audited: a flood fills no log."""
+    """Count a delivery with a bad signature. Only the first per source, code and minute is audited, so that a flood cannot fill the log."""
     at = now(connection)
     values = {"signature_failures": sources.c.signature_failures + 1, "last_failure_at": at}
     connection.execute(update(sources).where(sources.c.id == source_id).values(**values))
@@ -207,7 +207,7 @@ def _guard(connection: Connection, parcels: Sequence[Parcel]) -> None:
 
 
 def _entered(connection: Connection, parcels: Sequence[Parcel], at: datetime) -> set[str]:
-    """The ids of inbox rows that came for the first time, or once more after another; written in the order of what is unique of them."""
+    """The ids of new inbox rows (or repeats after another delivery); inserted in the order of the unique key."""
     rows = [{**parcel.inbox, "received_at": at} for parcel in parcels if parcel.inbox]
     entered = insert_new(connection, inbox, sorted(rows, key=lambda row: (row["source_id"], row["delivery_key"])))
     known = [parcel for parcel in parcels if parcel.inbox and parcel.inbox["id"] not in entered]
@@ -217,7 +217,7 @@ def _entered(connection: Connection, parcels: Sequence[Parcel], at: datetime) ->
 
 
 def _is_overtaken(connection: Connection, parcel: Parcel) -> bool:
-    """Whether a record holds by now what another delivery said of it, and no version that it could be older than."""
+    """Whether another delivery has since changed a record, without a version to compare."""
     said = {one.record: one.values.get("content_hash") for one in parcel.said if isinstance(one, Sealed) and _is_of_no_version(one)}
     mine = record_table.c.workspace_id == parcel.origin.workspace_id, record_table.c.source_key == parcel.origin.key
     held = select(record_table.c.source_record, record_table.c.content_hash).where(*mine, record_table.c.source_record.in_(list(said)))
@@ -230,7 +230,7 @@ def _is_of_no_version(one: object) -> bool:
 
 
 def _applied(connection: Connection, vault: Vault, parcels: Sequence[Parcel], at: datetime) -> list[tuple[Applied, ...]]:
-    """What became of each parcel's events: those of texts only go together, the rest one after the other."""
+    """Apply the events of each parcel: texts together, other events one by one."""
     versions = [
         (number, one) for number, parcel in enumerate(parcels) if _is_plain(parcel) for one in parcel.said if isinstance(one, Sealed)
     ]
@@ -257,7 +257,7 @@ def _receipt(connection: Connection, parcel: Parcel, applied: tuple[Applied, ...
 
 
 def _whole(parcel: Parcel, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
-    """What became of every event of a delivery, in its order, those that were skipped too."""
+    """The outcome of every event of a delivery, in order, including skipped ones."""
     rest, skipped = iter(applied), parcel.skipped
     places = range(len(applied) + len(skipped))
     return tuple(Applied(None, "skipped", skipped[place]) if place in skipped else next(rest) for place in places)

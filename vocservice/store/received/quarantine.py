@@ -1,4 +1,4 @@
-"""A quarantined delivery in, its body out, to be looked at and put right; every look and every change is in the audit log."""
+"""A quarantined delivery in, its body out, to be inspected and corrected; every access and change is audited."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from vocservice.store.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What came and could not be used."""
+    """An unusable delivery."""
 
     id: str
     source: str
@@ -26,11 +26,11 @@ class Body:
 
 
 def look(connection: Connection, vault: Vault, workspace_id: str, inbox_id: str, *, actor: str) -> Body:
-    """The body in the open.
+    """Decrypt the body.
 
     Raises:
         InputError: there is no such quarantined delivery (`delivery_unknown`).
-        StoreError: its key is no longer there (`key_missing`).
+        StoreError: its encryption key is missing (`key_missing`).
     """
     told = (inbox.c[name] for name in ("id", "content_type", "error_code", "error_message", "received_at", "body_sealed"))
     held = (
@@ -48,7 +48,7 @@ def look(connection: Connection, vault: Vault, workspace_id: str, inbox_id: str,
 
 
 def correct(connection: Connection, vault: Vault, workspace_id: str, inbox_id: str, raw: bytes, *, actor: str) -> None:
-    """Replace the body, to be sent back after.
+    """Replace the body, to be retried afterwards.
 
     Raises:
         InputError: there is no such quarantined delivery (`delivery_unknown`).

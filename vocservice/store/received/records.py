@@ -1,6 +1,6 @@
-"""What a sender said of a record in, the record as it now stands out: newest version wins, what was erased stays erased.
+"""Versions of a record in, its current state out: the newest version wins, erased records stay erased.
 
-Rows are locked in one order, so that transactions do not wait for each other in a ring: jobs, records, all else, the audit last.
+Rows are always locked in the same order to avoid deadlocks: jobs, records, everything else, the audit log last.
 """
 
 import math
@@ -47,10 +47,10 @@ from vocservice.store.vault import Vault
 
 ANALYSE, FETCH = "analyse", "fetch"
 API = "api"
-_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000  # which no text holds
-BELOW = "/"  # between the id of a record and of what is below it
+_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000  # which occurs in no text
+BELOW = "/"  # between the id of a record and that of one below it
 _LONGEST_CODE, _LONGEST_VERSION = 64, 250
-_REDACTED = "~"  # behind a version: it sorts after the same one without, and before the next
+_REDACTED = "~"  # suffix of a version: sorts after the same one without it, and before the next
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtext(:workspace))")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext(:workspace))")
 _AT_ONCE = 500
@@ -62,7 +62,7 @@ Outcome = Literal["created", "updated", "emptied", "unchanged", "stale", "erased
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a record comes from: its workspace, its source (None: our own API), and the delivery that spoke of it."""
+    """Origin of a record: its workspace, its source (None: our own API), and the delivery."""
 
     workspace_id: str
     source_id: str | None = None
@@ -75,7 +75,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of one event; `record_id` is None for what was erased before, and for what was skipped, with its `reason`."""
+    """The outcome of one event; `record_id` is None if it was erased or skipped (with `reason`)."""
 
     record_id: str | None
     outcome: Outcome
@@ -87,14 +87,14 @@ NOTHING = Applied(None, "skipped", NO_TEXT)
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A version of a record, sealed and hashed: made outside of any transaction, which it would only lengthen.
+    """A version of a record, sealed and hashed outside of any transaction to keep transactions short.
 
     Attributes:
-        record: the sender's id of it.
-        version: sorts in time order; None where the sender has none, and the last to arrive counts.
-        tombs: under which of these hashes a tombstone would be, if the record, or one that it is below, was erased.
-        values: the columns that any version sets; none of a version without a text, which makes no record.
-        redactions: how many parts are redacted out of it; where they are more than before, what is kept of earlier versions goes.
+        record: the sender's id.
+        version: sorts chronologically; None if the sender has none, then the last to arrive counts.
+        tombs: hashes of tombstones that would exist if the record, or one above it, was erased.
+        values: the columns set by any version; empty for a version without a text, which creates no record.
+        redactions: number of redacted parts; if it grows, earlier versions are deleted.
     """
 
     origin: Origin
@@ -110,7 +110,7 @@ class Sealed:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What is unique of a record; the order in which rows are written and locked."""
+        """The unique key of a record, and the order in which rows are written and locked."""
         return self.origin.workspace_id, self.origin.key, self.record
 
 
@@ -124,7 +124,7 @@ def seal(
     warnings: tuple[str, ...],
     redactions: int = 0,
 ) -> Sealed:
-    """Make a version ready to be stored; arguments as of `Sealed`."""
+    """Prepare a version for storing; arguments as in `Sealed`."""
     raw = to_bytes(verbatim)
     values = {
         **_values(vault, origin, verbatim),
@@ -136,21 +136,21 @@ def seal(
 
 
 def seal_blank(vault: Vault, origin: Origin, record: str, *, version: str | None) -> Sealed:
-    """Make ready that a record has no text any longer."""
+    """Prepare the removal of a record's text."""
     return Sealed(origin, record, _version(version, 0), _tombs(vault, origin, record), {})
 
 
 def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: datetime) -> list[Applied]:
-    """Store versions of records and queue their analysis, unless they are older than what is there, the same, or were erased.
-    One without a text takes it from its record.
+    """Store versions of records and queue their analysis, unless they are outdated, unchanged or erased.
+    A version without a text removes the record's text.
 
-    New records take a few statements however many there are.
+    New records need a constant number of statements.
 
     Args:
         at: the time of receipt, by the database's clock.
 
     Returns:
-        What became of each, in the order given; of two versions of one record the first given comes first.
+        The outcome of each, in order; of two versions of one record, the first given is applied first.
     """
     for workspace_id in sorted({sealed.origin.workspace_id for sealed in versions}):
         guard(connection, workspace_id)
@@ -166,7 +166,7 @@ def upsert_all(connection: Connection, versions: Sequence[Sealed], *, at: dateti
 
 
 def _created(connection: Connection, versions: Mapping[int, Sealed], at: datetime) -> dict[int, Applied]:
-    """Those of records that were not there."""
+    """Versions of new records."""
     rows = {number: _row(sealed.origin, sealed.record, at, _pending(sealed)) for number, sealed in versions.items()}
     made = insert_new(connection, records, [rows[number] for number in sorted(rows, key=lambda number: versions[number].key)])
     new = {number: str(row["id"]) for number, row in rows.items() if row["id"] in made}
@@ -180,10 +180,10 @@ def _created(connection: Connection, versions: Mapping[int, Sealed], at: datetim
 
 
 def _revised(connection: Connection, sealed: Sealed) -> Applied:
-    """One of a record that is there."""
+    """A version of an existing record."""
     origin, version = sealed.origin, sealed.version
     held = _locked(connection, origin, sealed.record)
-    subject = sealed.values["subject_hash"] or held["subject_hash"]  # a version that names no customer takes none away
+    subject = sealed.values["subject_hash"] or held["subject_hash"]  # a version without a customer does not remove one
     if subject != held["subject_hash"]:
         insert_if_new(connection, subjects, _owned(sealed, held["id"]))
     verdict = None if held["status"] == "waiting" else _verdict(held, version, sealed.values["content_hash"])
@@ -198,14 +198,14 @@ def _revised(connection: Connection, sealed: Sealed) -> Applied:
 
 
 def _blanked(connection: Connection, sealed: Sealed) -> Applied:
-    """One without a text of a record that may be there."""
+    """A version without a text, for a record that may exist."""
     named = select(records).where(*_named(sealed.origin, sealed.record)).with_for_update()
     held = connection.execute(named).mappings().one_or_none()
     return NOTHING if held is None else _emptied(connection, sealed.origin, held, sealed.version)
 
 
 def empty_rest(connection: Connection, origin: Origin, *, begins: str, version: str | None, said: Collection[str]) -> list[Applied]:
-    """Of the records whose ids begin so, take the text from those that are not said any longer; what became of each."""
+    """Remove the text of records with this id prefix that are not listed; return the outcomes."""
     mine = (records.c.workspace_id == origin.workspace_id, records.c.source_key == origin.key)
     named = select(records).where(*mine, *_beginning(begins)).order_by(records.c.source_record).with_for_update()
     found = connection.execute(named).mappings().all()
@@ -213,7 +213,7 @@ def empty_rest(connection: Connection, origin: Origin, *, begins: str, version: 
 
 
 def _emptied(connection: Connection, origin: Origin, held: RowMapping, version: str | None) -> Applied:
-    """Forget what was said in a record, as a redaction of all of it would; a text of the same time stays."""
+    """Remove the text of a record, like a complete redaction; a text of the same time stays."""
     if held["status"] == "waiting":
         return NOTHING
     before = held["source_version"]
@@ -236,7 +236,7 @@ def _pending(sealed: Sealed) -> dict[str, Any]:
 def await_text(
     connection: Connection, vault: Vault, origin: Origin, record: str, *, version: str | None, reference: Mapping[str, str]
 ) -> Applied:
-    """Store that a record exists whose text must be fetched, and queue the fetching."""
+    """Store a record whose text must be fetched, and queue the fetch."""
     guard(connection, origin.workspace_id)
     if _is_buried(connection, vault, origin, record):
         return Applied(None, "erased")
@@ -248,7 +248,7 @@ def await_text(
 
 
 def erase(connection: Connection, vault: Vault, origin: Origin, record: str, *, reason: str) -> Applied:
-    """Erase what the sender took back, and all below it; also where it never came, so that it cannot come later."""
+    """Erase a record on the sender's request, and all below it; also if it never arrived, so that it cannot arrive later."""
     guard(connection, origin.workspace_id, is_alone=True)
     _entomb(connection, vault, origin, record, reason)
     found = with_below(connection, origin.workspace_id, origin.key, record)
@@ -258,7 +258,7 @@ def erase(connection: Connection, vault: Vault, origin: Origin, record: str, *, 
 
 
 def erase_by_id(connection: Connection, vault: Vault, workspace_id: str, record_id: str, *, reason: str, takes_below: bool = True) -> bool:
-    """Erase one record of a workspace, and all below it unless told otherwise; False where there is none, or it was erased before."""
+    """Erase one record of a workspace, by default with all below it; False if there is none, or it was erased."""
     guard(connection, workspace_id, is_alone=True)
     chosen = select(records).where(records.c.workspace_id == workspace_id, records.c.id == record_id, records.c.status != "erased")
     held = connection.execute(chosen).mappings().first()
@@ -271,7 +271,7 @@ def erase_by_id(connection: Connection, vault: Vault, workspace_id: str, record_
 
 
 def with_below(connection: Connection, workspace_id: str, source_key: str, record: str) -> Sequence[RowMapping]:
-    """The record, where there is one, and those below it."""
+    """The record, if it exists, and those below it."""
     found = list[RowMapping]()
     mine = (records.c.workspace_id == workspace_id, records.c.source_key == source_key)
     for which in ((records.c.source_record == record,), _beginning(record + BELOW)):
@@ -280,12 +280,12 @@ def with_below(connection: Connection, workspace_id: str, source_key: str, recor
 
 
 def _beginning(begins: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Of records whose ids begin so: a stretch of the index on them, however many others there are."""
+    """Condition for an id prefix: a range of the index, independent of other records."""
     return records.c.source_record >= begins, records.c.source_record < _behind(begins)
 
 
 def _behind(begins: str) -> str:
-    """The first text that stands behind all that begin so, by code points."""
+    """The first text after all with this prefix, by code points."""
     last = ord(begins[-1])
     if last == sys.maxunicode:
         return _behind(begins[:-1])
@@ -293,13 +293,13 @@ def _behind(begins: str) -> str:
 
 
 def guard(connection: Connection, workspace_id: str, *, is_alone: bool = False) -> None:
-    """Until the end of the transaction, erasing and receiving in a workspace exclude each other (on SQLite all writing does)."""
+    """Lock erasure and intake of a workspace against each other until the transaction ends (on SQLite writers are exclusive anyway)."""
     if connection.dialect.name == "postgresql":
         connection.execute(_ALONE if is_alone else _SHARED, {"workspace": workspace_id})
 
 
 def _bury(connection: Connection, vault: Vault, held: RowMapping, reason: str) -> None:
-    """Wipe a record; of the sender's id of it only the keyed hash is kept."""
+    """Wipe a record; of the sender's id only the keyed hash is kept."""
     origin = Origin(held["workspace_id"], held["source_id"])
     tomb = _entomb(connection, vault, origin, held["source_record"], reason, key=held["source_key"])
     wipe(connection, held["id"])
@@ -310,7 +310,7 @@ _HANDLED = (assignments, snoozes, tags, drafts, bulk_steps)
 
 
 def wipe(connection: Connection, record_id: str) -> None:
-    """Remove everything that was said: text, analyses, vectors, hits, notes, metadata, subject, jobs, events, the bodies it came in."""
+    """Delete all contents: text, analyses, vectors, hits, notes, metadata, subject, jobs, events, the raw bodies."""
     connection.execute(delete(job_table).where(job_table.c.target == record_id, job_table.c.kind.in_((ANALYSE, FETCH))))
     blank = dict.fromkeys(_SAID)
     connection.execute(update(records).where(records.c.id == record_id).values(status="erased", revision=records.c.revision + 1, **blank))
@@ -332,9 +332,9 @@ def wipe(connection: Connection, record_id: str) -> None:
 
 
 def _forget_earlier(connection: Connection, record_id: str, *, before: int) -> None:
-    """Remove what was said in revisions before this one: analyses and what follows from them, people's own words on it, every body.
+    """Delete contents of earlier revisions: analyses and derived data, people's notes on them, every body.
 
-    What people decided stays. A redacted text from before the newest version goes too, while that waits for its analysis.
+    Decisions stay. A redacted text of an earlier version is deleted too, while the newest awaits its analysis.
     """
     for table in (analyses, vectors, rule_hits, reviews, drafts):
         connection.execute(delete(table).where(table.c.record_id == record_id, table.c.revision < before))
@@ -371,7 +371,7 @@ _SAID = (
 
 
 def forget_original(connection: Connection, record_id: str) -> None:
-    """After the analysis: drop the unredacted text, and bodies of whose records none waits, unless the workspace keeps them."""
+    """After the analysis: delete the unredacted text, and bodies without waiting records, unless the workspace keeps them."""
     if connection.scalar(_KEEPS, {"record": record_id}):
         return
     for forget in (_FORGET_TEXT, _FORGET_BODIES):
@@ -390,14 +390,14 @@ _FORGET_BODIES = (
 
 
 def _verdict(held: RowMapping, version: str | None, hashed: str | None) -> Outcome | None:
-    """Why a version, whose hash is None without a text, changes nothing; None where it counts."""
+    """The reason why a version changes nothing (hash None: no text); None if it counts."""
     if version is not None and held["source_version"] is not None and version < held["source_version"]:
         return "stale"
     return "unchanged" if hashed == held["content_hash"] else None
 
 
 def _unmoved(connection: Connection, origin: Origin, held: RowMapping, verdict: Outcome, version: str | None) -> Applied:
-    """A version that brings nothing new still tells that no older one may come after it, and its body speaks of the record."""
+    """A version without news still rules out older ones, and its body still belongs to the record."""
     if verdict == "unchanged" and version is not None:
         connection.execute(update(records).where(records.c.id == held["id"]).values(source_version=version))
     _mention(connection, origin, held["id"])
@@ -432,7 +432,7 @@ def _row(origin: Origin, record: str, at: datetime, values: Mapping[str, Any]) -
 
 
 def _owned(sealed: Sealed, record_id: str) -> dict[str, Any]:
-    """That a record is of the customer whom a version names."""
+    """Record the customer named by a version."""
     return {"record_id": record_id, "subject_hash": sealed.values["subject_hash"], "workspace_id": sealed.origin.workspace_id}
 
 
@@ -464,24 +464,24 @@ def _tombs(vault: Vault, origin: Origin, record: str) -> tuple[str, ...]:
 
 
 def _is_buried(connection: Connection, vault: Vault, origin: Origin, record: str) -> bool:
-    """Whether the record, or one that it is below, was erased."""
+    """Whether the record, or one above it, was erased."""
     return bool(_dug(connection, [origin.workspace_id], _tombs(vault, origin, record)))
 
 
 def _buried(connection: Connection, versions: Sequence[Sealed]) -> set[str]:
-    """The tombstones that any of the versions meet."""
+    """The tombstones that match any of the versions."""
     named = sorted({sealed.origin.workspace_id for sealed in versions})
     tombs = sorted({tomb for sealed in versions for tomb in sealed.tombs})
     return {name for start in range(0, len(tombs), _AT_ONCE) for name in _dug(connection, named, tombs[start : start + _AT_ONCE])}
 
 
 def _dug(connection: Connection, workspace_ids: Sequence[str], tombs: Sequence[str]) -> Sequence[str]:
-    """A hash covers its workspace, which is named for the index's sake."""
+    """The hash includes the workspace, which is compared only to use the index."""
     return connection.scalars(_DIG, {"workspaces": workspace_ids, "tombs": tombs}).all()
 
 
 def path_of(record: str) -> list[str]:
-    """The record and all that it is below: of a/b/c, itself, a/b and a."""
+    """The record and all above it: for a/b/c, itself, a/b and a."""
     parts = record.split(BELOW)
     return [BELOW.join(parts[:count]) for count in range(len(parts), 0, -1)]
 
@@ -494,7 +494,7 @@ def _entomb(connection: Connection, vault: Vault, origin: Origin, record: str, r
 
 
 def _moment(given: str | None) -> datetime | None:
-    """The time a sender gave; None for what is no ISO 8601 time (adapters and the API warn of it) or beyond what UTC can say."""
+    """The sender's time; None if it is not ISO 8601 (adapters and the API warn) or out of range."""
     try:
         at = datetime.fromisoformat(given) if given else None
         return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)) if at else None
@@ -503,7 +503,7 @@ def _moment(given: str | None) -> datetime | None:
 
 
 def _version(given: str | None, redactions: int) -> str | None:
-    """Of one time, what has more parts redacted is later."""
+    """At equal times, more redactions sort later."""
     if given is None:
         return None
     return plain(given)[:_LONGEST_VERSION] + (f"{_REDACTED}{min(redactions, 9999):04}" if redactions else "")

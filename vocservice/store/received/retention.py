@@ -1,6 +1,6 @@
-"""Workspaces with days of retention in, what is older erased: by the time of receipt, in small transactions.
+"""Workspaces with retention periods in, older data erased: by time of receipt, in small transactions.
 
-Batches that are older go with the next look of a worker, which removes their files.
+Expired batches are removed with their files at a worker's next look.
 """
 
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many records, bodies of deliveries and batches were erased, or would be."""
+    """Number of records, delivery bodies and batches erased, or that would be."""
 
     records: int = 0
     bodies: int = 0
@@ -36,7 +36,7 @@ class Swept:
 
 
 def await_all(connection: Connection) -> None:
-    """Queue a sweep of each workspace that keeps for so many days and has none; one that is dead waits for somebody to send it back."""
+    """Queue a sweep of each workspace with a retention period and none queued; a dead one waits for a retry."""
     has_job = exists().where(job_table.c.kind == RETAIN, job_table.c.target == workspaces.c.id)
     found = connection.scalars(select(workspaces.c.id).where(workspaces.c.retention_days.is_not(None), ~has_job)).all()
     jobs.enqueue_all(connection, RETAIN, [(name, name) for name in found], at=now(connection))
@@ -54,10 +54,10 @@ def due(connection: Connection, workspace: Workspace) -> Swept:
 
 
 def sweep(database: Database, vault: Vault, workspace: Workspace, *, actor: str) -> Swept:
-    """Erase what is older than the workspace keeps, events that are of no record too, and prune kept answers.
+    """Erase what exceeds the retention period, including events without a record, and prune stored answers.
 
     Raises:
-        StoreError: the database does not answer; what was erased by then stays erased.
+        StoreError: the database does not answer; what was erased so far stays erased.
     """
     done = Swept()
     while (step := _step(database, vault, workspace, actor)) != Swept():
@@ -71,7 +71,7 @@ def sweep(database: Database, vault: Vault, workspace: Workspace, *, actor: str)
 
 
 def _step(database: Database, vault: Vault, workspace: Workspace, actor: str) -> Swept:
-    """A part of it, with its row in the audit log, in one transaction."""
+    """Erase a batch, with its audit row, in one transaction."""
     if workspace.retention_days is None:
         return Swept()
     with database.write() as connection:
@@ -80,7 +80,7 @@ def _step(database: Database, vault: Vault, workspace: Workspace, actor: str) ->
         some = select(record_table.c.id).where(*_old_records(workspace, before)).limit(_AT_ONCE)
         found = list(connection.scalars(some))
         for record_id in found:
-            records.erase_by_id(connection, vault, workspace.id, record_id, reason=AGE, takes_below=False)  # those by their own age
+            records.erase_by_id(connection, vault, workspace.id, record_id, reason=AGE, takes_below=False)  # those by age
         bodies = connection.execute(update(inbox).where(*_old_bodies(workspace, before)).values(body_sealed=None)).rowcount
         quarantined = inbox.c.workspace_id == workspace.id, inbox.c.status == "quarantined", inbox.c.received_at < before
         connection.execute(update(inbox).where(*quarantined).values(status="discarded"))
@@ -92,7 +92,7 @@ def _step(database: Database, vault: Vault, workspace: Workspace, actor: str) ->
 
 
 def _forget_events(connection: Connection, workspace: Workspace) -> None:
-    """Those of a record go with it; those of none (what a watch found) by their own age."""
+    """Events of a record are deleted with it; events without one (from watches) by age."""
     if workspace.retention_days is None:
         return
     old = deliveries.c.created_at < _before(connection, workspace.retention_days)

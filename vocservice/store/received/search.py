@@ -1,6 +1,6 @@
-"""Filters and a place in, a page of records with their current analyses out, in the order of receipt.
+"""Filters and a position in, a page of records with their current analyses out, in order of receipt.
 
-A cursor is signed and holds the place only: the time of receipt and the id of the last record that was given out.
+A cursor is signed and contains only the position: time of receipt and id of the last returned record.
 """
 
 import base64
@@ -29,7 +29,7 @@ LISTS: Mapping[str, str] = {"stage": "stages", "factor": "factors", "flag": "fla
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What is looked for; None is anything. `source` is a source's id, or `api`; `since` counts, `until` does not."""
+    """The filters; None means any. `source` is a source's id, or `api`; `since` is inclusive, `until` exclusive."""
 
     status: str | None = None
     source: str | None = None
@@ -47,7 +47,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record as it stands, with its current analysis in the JSON of the contract; None while there is none."""
+    """A stored record, with its current analysis as contract JSON; None without one."""
 
     id: str
     source_id: str | None
@@ -67,17 +67,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some records, and the cursor of those after them; None at the end."""
+    """Records, and the cursor of the next page; None at the end."""
 
     found: tuple[Found, ...]
     cursor: str | None
 
 
 def page(connection: Connection, vault: Vault, workspace_id: str, filters: Filters, *, limit: int, cursor: str | None = None) -> Page:
-    """Up to `limit` records of a workspace, 200 at most, after the place of the cursor.
+    """Up to `limit` records of a workspace, at most 200, from the cursor on.
 
     Raises:
-        InputError: the cursor is none of this workspace (`cursor_invalid`).
+        InputError: the cursor is not from this workspace (`cursor_invalid`).
     """
     wanted = _chosen(connection, workspace_id, filters)
     if cursor:
@@ -90,7 +90,7 @@ def page(connection: Connection, vault: Vault, workspace_id: str, filters: Filte
 
 
 def one(connection: Connection, workspace_id: str, record_id: str) -> Found | None:
-    """A record of a workspace; None where there is none."""
+    """A record of a workspace; None if missing."""
     row = connection.execute(_all(workspace_id).where(records.c.id == record_id)).mappings().one_or_none()
     return _found(row) if row else None
 
@@ -130,7 +130,7 @@ def _chosen(connection: Connection, workspace_id: str, filters: Filters) -> Sele
 
 
 def has_label(held: str, key: str, polarity: str | None = None, *, is_postgresql: bool) -> ColumnElement[bool]:
-    """Whether the analysis gives a label of a list such as `stages`."""
+    """Condition that the analysis gives a label in a list such as `stages`."""
     label = {"key": key} | ({"polarity": polarity} if polarity else {})
     if is_postgresql:
         return analyses.c.result.op("@>")(literal({held: [label]}, JSONB))

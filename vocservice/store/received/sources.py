@@ -1,7 +1,7 @@
-"""What a sender is called and how it signs in, a source out: where deliveries come in, its secrets sealed, its health counted.
+"""A sender's name and secrets in, a source out: its webhook, sealed secrets and delivery counts.
 
-The token of its path is shown once and kept as SHA-256 only; one that was renewed goes on for a while. There are at most two secrets, the
-second while they are rotated.
+The token of its path is shown once and stored only as SHA-256; after renewal the old one works for a while. There are at most two
+secrets, two during a rotation.
 Every change is written to the audit log in the caller's transaction.
 """
 
@@ -41,7 +41,7 @@ _BY_OLD = (
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How its deliveries fare; the counts only grow."""
+    """Health of its deliveries; counts only grow."""
 
     last_received_at: datetime | None
     received: int
@@ -77,11 +77,11 @@ def create(
     options: Mapping[str, Any] | None = None,
     actor: str,
 ) -> tuple[Source, str]:
-    """A new source, and the token of its path, which is shown this once.
+    """Create a source; return it with its path token, which is shown only once.
 
     Raises:
         ConfigError: there is no such adapter, or its options or secrets are wrong.
-        InputError: the name is no name (`name_unusable`) or that of another source (`name_taken`).
+        InputError: the name is unusable (`name_unusable`) or taken (`name_taken`).
     """
     sender = adapter_of(adapter)
     sender.check_secrets(secrets)
@@ -104,7 +104,7 @@ def create(
 
 
 def by_token(connection: Connection, token: str) -> Source | None:
-    """The enabled source of a path token; what is looked up and compared is a hash, so that time tells nothing of the token."""
+    """The enabled source of a path token; hashes are compared, so that timing reveals nothing."""
     hashed = hash_token(token)
     row = connection.execute(_BY_TOKEN, {"token": hashed}).mappings().first()
     row = row or connection.execute(_BY_OLD, {"token": hashed, "at": now(connection)}).mappings().first()
@@ -114,7 +114,7 @@ def by_token(connection: Connection, token: str) -> Source | None:
 
 
 def renew_url(connection: Connection, source: Source, *, overlap: timedelta = OVERLAP, actor: str) -> str:
-    """Another token for the path of a source, shown this once; the one before goes on for `overlap`. Ids, history and erasures stay."""
+    """Create a new path token, shown only once; the old one works for `overlap`. Ids, history and erasures stay."""
     token, at = randomness.token_urlsafe(_TOKEN_BYTES), now(connection)
     connection.execute(delete(old_tokens).where(old_tokens.c.source_id == source.id, old_tokens.c.until <= at))
     held = select(sources.c.token_hash).where(sources.c.id == source.id).with_for_update()
@@ -126,13 +126,13 @@ def renew_url(connection: Connection, source: Source, *, overlap: timedelta = OV
 
 
 def end_old_urls(connection: Connection, source: Source, *, actor: str) -> None:
-    """Let only the newest URL lead to a source any longer."""
+    """Accept only the newest URL."""
     connection.execute(delete(old_tokens).where(old_tokens.c.source_id == source.id))
     _audit(connection, source.workspace_id, actor, "source.url_end", source.id)
 
 
 def old_url_until(connection: Connection, source: Source) -> datetime | None:
-    """Until when a URL that was renewed still leads to a source; None where none does."""
+    """Expiry of an old URL; None without one."""
     held = select(func.max(old_tokens.c.until)).where(old_tokens.c.source_id == source.id)
     until: datetime | None = connection.scalar(held.where(old_tokens.c.until > now(connection)))
     return until
@@ -157,7 +157,7 @@ def by_name(connection: Connection, workspace_id: str, name: str) -> Source:
 
 
 def id_of(connection: Connection, workspace_id: str, named: str) -> str | None:
-    """The id of a source by its id or its name, the id first; None where there is none."""
+    """The id of a source by id or name, the id first; None without one."""
     is_it = sources.c.id == named
     chosen = select(sources.c.id).where(sources.c.workspace_id == workspace_id, is_it | (sources.c.name == named))
     found: str | None = connection.scalar(chosen.order_by(is_it.desc()).limit(1))
@@ -165,7 +165,7 @@ def id_of(connection: Connection, workspace_id: str, named: str) -> str | None:
 
 
 def warnings(connection: Connection, source: Source) -> Mapping[str, int]:
-    """How often each warning stands on the records of a source, among the last `LOOKED` that its workspace received; the most first."""
+    """Number of each warning on the records of a source, among the last `LOOKED` received in the workspace; most frequent first."""
     last = select(records.c.source_id, records.c.warnings).where(records.c.workspace_id == source.workspace_id)
     rows = connection.execute(last.order_by(records.c.received_at.desc(), records.c.id.desc()).limit(LOOKED))
     return dict(Counter(code for row in rows if row.source_id == source.id for code in row.warnings or ()).most_common())
@@ -178,10 +178,10 @@ def listed(connection: Connection, workspace_id: str) -> list[Source]:
 
 
 def open_secrets(vault: Vault, source: Source) -> tuple[str, ...]:
-    """The secrets in the open, the newest first.
+    """The decrypted secrets, newest first.
 
     Raises:
-        StoreError: their key is no longer there (`key_missing`).
+        StoreError: the encryption key is missing (`key_missing`).
     """
     return tuple(orjson.loads(vault.sealer.open(source.sealed)))
 
@@ -197,17 +197,17 @@ def set_options(connection: Connection, source: Source, options: Mapping[str, An
 
 
 def add_secret(connection: Connection, vault: Vault, source: Source, secret: str, *, actor: str) -> Source:
-    """Accept a new secret beside the one that is there, until that is removed.
+    """Accept a second secret beside the current one, until one is removed.
 
     Raises:
-        ConfigError: it is none of this sender, or there are two already.
+        ConfigError: it is not a secret for this sender, or there are two already.
     """
     held = tuple(known for known in open_secrets(vault, source) if known != secret)
     return _with_secrets(connection, vault, source, (secret, *held), actor=actor, action="source.secret_add")
 
 
 def remove_secret(connection: Connection, vault: Vault, source: Source, *, keep: int = 1, actor: str) -> Source:
-    """Accept only the newest `keep` secrets any longer.
+    """Accept only the newest `keep` secrets.
 
     Raises:
         ConfigError: this sender needs one.
@@ -217,21 +217,21 @@ def remove_secret(connection: Connection, vault: Vault, source: Source, *, keep:
 
 
 def set_enabled(connection: Connection, source: Source, is_enabled: bool, *, actor: str) -> Source:
-    """Take deliveries or refuse them."""
+    """Accept or refuse deliveries."""
     action = "source.enable" if is_enabled else "source.disable"
     return _changed(connection, source, actor, action, {"is_enabled": is_enabled})
 
 
 def hash_token(token: str) -> str:
-    """What is kept of a path token; it has 256 random bits, so that a plain hash is enough."""
+    """The stored hash of a path token; it has 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def checked_name(name: str) -> str:
-    """The name without blanks around.
+    """The stripped name.
 
     Raises:
-        InputError: it is blank, longer than 100 characters, or holds what cannot be shown (`name_unusable`).
+        InputError: it is blank, longer than 100 characters, or not printable (`name_unusable`).
     """
     trimmed = name.strip()
     if not trimmed or len(trimmed) > LONGEST_NAME or not trimmed.isprintable():

@@ -1,6 +1,6 @@
-"""A customer's key in, what is kept of that customer out: redacted texts, analyses, what people decided; one object a record.
+"""A customer's key in, everything stored about them out: redacted texts, analyses, decisions; one object per record.
 
-A record is of every customer that any version of it named.
+A record belongs to every customer that any version of it named.
 """
 
 from base64 import b64encode
@@ -26,7 +26,7 @@ def named(workspace_id: str, subject_hash: str) -> Select[str]:
 
 
 def export(connection: Connection, vault: Vault, workspace_id: str, subject: str) -> Iterator[dict[str, Any]]:
-    """Every record of a customer in a workspace, oldest first; `verbatim` is None where it was not analysed yet."""
+    """Every record of a customer in a workspace, oldest first; `verbatim` is None before its analysis."""
     mine = records.c.id.in_(named(workspace_id, vault.subject_hash(workspace_id, subject)))
     for row in connection.execute(select(records).where(mine).order_by(records.c.received_at, records.c.id)).mappings().all():
         yield {
@@ -48,7 +48,7 @@ def _of(connection: Connection, table: Table, record_id: str, names: tuple[str, 
 
 
 def _vectors(connection: Connection, record_id: str) -> Iterator[dict[str, Any]]:
-    """The vectors of its text, their bytes in base64."""
+    """The vectors of its text, in base64."""
     found = select(vectors.c.bundle, vectors.c.revision, vectors.c.vector).where(vectors.c.record_id == record_id)
     for row in connection.execute(found.order_by(vectors.c.bundle)):
         yield {"bundle": row.bundle, "revision": row.revision, "vector": b64encode(row.vector).decode()}

@@ -14,9 +14,9 @@ _SELDOM = ("author", "warnings")
 
 
 def to_bytes(verbatim: RawVerbatim) -> bytes:
-    """JSON, without the row, which never goes to a store; half a surrogate pair, which no encoding holds, becomes U+FFFD.
+    """Encode as JSON without the row, which is never stored; lone surrogates become U+FFFD.
 
-    What most records do not have is left out, so that the bytes of one stay what they were before there was such a thing.
+    Rare fields are left out when empty, so that the bytes of old records stay the same when fields are added.
     """
     value = {name: held for name, held in asdict(replace(verbatim, row=None)).items() if held or name not in _SELDOM}
     try:
@@ -26,21 +26,21 @@ def to_bytes(verbatim: RawVerbatim) -> bytes:
 
 
 def from_bytes(raw: bytes) -> RawVerbatim:
-    """The verbatim of `to_bytes`."""
+    """Decode the result of `to_bytes`."""
     return from_json(json.loads(raw))
 
 
 def from_json(value: dict[str, Any]) -> RawVerbatim:
-    """The verbatim of its JSON object."""
+    """Decode a verbatim from its JSON object."""
     lists = {"turns": tuple(RawTurn(**turn) for turn in value.get("turns") or ()), "warnings": tuple(value.get("warnings") or ())}
     return RawVerbatim(**{**value, **lists})
 
 
 def from_kept(clean: dict[str, Any], details: Any) -> RawVerbatim:
-    """The verbatim of what is kept of a record after its analysis: its redacted text, with its redacted metadata."""
+    """The verbatim stored after analysis: redacted text and metadata."""
     return from_json({**clean, "metadata": details})
 
 
 def content_hash(raw: bytes) -> str:
-    """SHA-256 of what `to_bytes` made of a verbatim: equal where nothing changed."""
+    """SHA-256 of the bytes of `to_bytes`: equal if nothing changed."""
     return hashlib.sha256(raw).hexdigest()

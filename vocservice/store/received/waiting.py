@@ -1,6 +1,6 @@
-"""A fetching job in, the record that waits for its text out; and, once the answer is there, its events in, its records out.
+"""A fetch job in, the record that awaits its text out; fetched events in, its records out.
 
-A thin event speaks of a response, its answers are records of their own below it: the placeholder goes when they are there.
+An id-only event concerns a response, whose answers are separate records below it: the placeholder is deleted once they exist.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from vocservice.store.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record without a text, and whom to ask for it."""
+    """A record without a text, and the source to ask for it."""
 
     record_id: str
     workspace_id: str
@@ -30,14 +30,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """How many announced texts of a source are not fetched yet, and with which code the last try of any of them failed."""
+    """Number of announced texts not fetched yet, and the error code of the last attempt of any."""
 
     waiting: int = 0
     fetch_code: str | None = None
 
 
 def by_source(connection: Connection, workspace_id: str) -> Mapping[str, Fetching]:
-    """By id of a source, what it still waits for; those that wait for nothing are left out."""
+    """By source id: what it still waits for; sources without any are left out."""
     counted = select(records.c.source_id, job_table.c.error_code, func.count(), func.max(job_table.c.due_at))
     mine = job_table.c.workspace_id == workspace_id, job_table.c.kind == FETCH, records.c.id == job_table.c.target
     rows = connection.execute(counted.where(*mine).group_by(records.c.source_id, job_table.c.error_code)).all()
@@ -49,9 +49,9 @@ def by_source(connection: Connection, workspace_id: str) -> Mapping[str, Fetchin
 
 
 def of(connection: Connection, job: Job) -> Waiting | None:
-    """What a job waits for; None where nothing is left to fetch (erased, or its source is gone).
+    """Load the work of a fetch job; None if nothing is left to fetch (erased, or its source is gone).
 
-    A disabled source takes no deliveries; what came before is fetched.
+    A disabled source accepts no deliveries; earlier announcements are still fetched.
     """
     columns = (records.c.id, records.c.workspace_id, records.c.source_id, sources.c.adapter)
     found = select(*columns).where(records.c.id == job.target, records.c.status != "erased", sources.c.id == records.c.source_id)
@@ -60,10 +60,10 @@ def of(connection: Connection, job: Job) -> Waiting | None:
 
 
 def settle(connection: Connection, vault: Vault, lease: Lease, job: Job, waiting: Waiting, events: Sequence[Event]) -> list[Applied] | None:
-    """Finish a job: apply what was fetched under the delivery that announced it, and remove a placeholder that has no text of its own.
+    """Finish a job: apply the fetched events under the announcing delivery, and delete a placeholder without its own text.
 
-    It stays while it was announced anew since. None where the lease was lost: nothing is stored then. The workspace is guarded
-    before anything is locked, as whoever erases or announces guards it first and comes to the same rows.
+    It stays if it was announced again since. None if the lease was lost: nothing is stored then. The workspace is locked
+    first, in the same order as erasure and intake.
     """
     guard(connection, waiting.workspace_id, is_alone=True)
     if not jobs.finish(connection, lease, job.id):
@@ -85,6 +85,6 @@ def settle(connection: Connection, vault: Vault, lease: Lease, job: Job, waiting
 
 
 def _close(connection: Connection, deliveries: Sequence[str]) -> None:
-    """Forget the bodies of deliveries that no record speaks of any longer."""
+    """Delete bodies of deliveries without remaining records."""
     spoken = select(mentions.c.inbox_id).where(mentions.c.inbox_id.in_(deliveries))
     connection.execute(update(inbox).where(inbox.c.id.in_(deliveries), inbox.c.id.not_in(spoken)).values(body_sealed=None))

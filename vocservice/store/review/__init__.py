@@ -1,1 +1,1 @@
-"""Analysed records in, the desk out: the queue, who holds a record, decisions, rules and what they held for, alerts."""
+"""Analysed records in, the desk out: queue, claims, decisions, rules with their matches, alerts."""

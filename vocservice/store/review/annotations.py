@@ -1,7 +1,7 @@
-"""A person's decision on a record in, an annotation beside the model's labels out; nobody overwrites what they have not seen.
+"""A person's decision on a record in, an annotation beside the model's labels out; nobody overwrites unseen changes.
 
-The form names the revision and the number of steps (decisions and undos) that its writer saw; where more have happened
-since, the decision is refused with the one that came between.
+The form contains the revision and the number of steps (decisions and undos) that its writer saw; if there were more
+since, the decision is refused, with the conflicting one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the writer of a form had before them."""
+    """The state on which a form is based."""
 
     revision: int
     bundle: str
@@ -37,7 +37,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody decides; `submission` is the form's own random id."""
+    """A decision; `submission` is the random id of the form."""
 
     decision: Decision
     labels: Json
@@ -47,7 +47,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A decision and who made it; `by` is None where they are no longer known."""
+    """A decision and its author; `by` is None if no longer known."""
 
     id: str
     record_id: str
@@ -72,7 +72,7 @@ class Example:
 
 
 def given_labels(result: Json) -> Json:
-    """The labels of an analysis in the shape of an annotation: keys without probabilities."""
+    """The labels of an analysis in the form of an annotation: keys without probabilities."""
     mood, call = result.get("sentiment"), result.get("needs_review")
     return {
         "stages": [label["key"] for label in result.get("stages") or ()],
@@ -87,14 +87,14 @@ def given_labels(result: Json) -> Json:
 
 
 def labels_of(decision: Decision, result: Json) -> Json:
-    """The labels that are held true by who confirms or dismisses an analysis."""
+    """The labels implied by confirming or dismissing an analysis."""
     given = given_labels(result)
     is_called = decision == "dismiss" and given["needs_review"] is not None
     return {**given, "needs_review": False, "reasons": []} if is_called else given
 
 
 def labels_held(connection: Connection, record_id: str, revision: int, result: Json) -> Json:
-    """The labels that hold on a text: those of the last decision that stands, else those of its analysis."""
+    """The valid labels of a text: those of the last valid decision, else those of its analysis."""
     stands = (annotations.c.record_id == record_id, annotations.c.revision == revision, annotations.c.undone_at.is_(None))
     order = (annotations.c.created_at.desc(), annotations.c.id.desc())
     row = connection.execute(select(annotations.c.labels).where(*stands).order_by(*order).limit(1)).one_or_none()
@@ -102,11 +102,11 @@ def labels_held(connection: Connection, record_id: str, revision: int, result: J
 
 
 def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft: Draft) -> Annotation:
-    """Add a decision; the same form sent again is the same decision.
+    """Add a decision; resubmitting a form has no effect.
 
     Raises:
         InputError: the record is gone (`record_unknown`).
-        ConflictError: somebody decided, or the record changed, since the form was made (`review_conflict`), or another
+        ConflictError: somebody decided, or the record changed, since the form was created (`review_conflict`), or another
             person holds it (`review_held`).
     """
     held = _locked(connection, user.workspace_id, record_id)
@@ -140,7 +140,7 @@ def decide(connection: Connection, user: User, record_id: str, seen: Seen, draft
 
 
 def undo(connection: Connection, user: User, record_id: str, annotation_id: str) -> Annotation:
-    """Take back one's own last decision; undoing it twice changes nothing.
+    """Undo one's own last decision; idempotent.
 
     Raises:
         InputError: there is no such decision of this user (`annotation_unknown`).
@@ -162,7 +162,7 @@ def undo(connection: Connection, user: User, record_id: str, annotation_id: str)
 
 
 def refuse_decided(connection: Connection, user: User, record_id: str, seen: Seen) -> None:
-    """Refuse what a form says on where its writer has decided since, as a draft that was on its way then.
+    """Check that the writer of a form has not decided since, as with a late draft.
 
     Raises:
         InputError: the record is gone (`record_unknown`).
@@ -176,18 +176,18 @@ def refuse_decided(connection: Connection, user: User, record_id: str, seen: See
 
 
 def listed(connection: Connection, workspace_id: str, record_id: str) -> list[Annotation]:
-    """Every decision on a record, undone ones too, the first first."""
+    """Every decision on a record, including undone ones, oldest first."""
     chosen = _selected().where(annotations.c.workspace_id == workspace_id, annotations.c.record_id == record_id)
     return [_annotation(row) for row in connection.execute(chosen.order_by(annotations.c.created_at, annotations.c.id))]
 
 
 def steps(history: list[Annotation]) -> int:
-    """How much happened: decisions and undos."""
+    """Number of decisions and undos."""
     return len(history) + sum(annotation.undone_at is not None for annotation in history)
 
 
 def seen(connection: Connection, workspace_id: str, record_ids: Sequence[str]) -> dict[str, Seen]:
-    """What a form shows of each of some records, for it to be decided as shown: the text of the analysis, which a newer one may await."""
+    """The state of several records for forms that decide them as shown: the analysed text, even if a newer one is queued."""
     count = func.count(annotations.c.id) + func.count(annotations.c.undone_at)
     chosen = (
         select(records.c.id, analyses.c.revision, analyses.c.bundle, count)
@@ -200,7 +200,7 @@ def seen(connection: Connection, workspace_id: str, record_ids: Sequence[str]) -
 
 
 def last_of(connection: Connection, user: User) -> Annotation | None:
-    """The last decision of a user that can be undone: that stands, and after which nobody decided; None where there is none."""
+    """The last decision of a user that can be undone: valid, with no later decision; None without one."""
     later = annotations.alias()
     is_later = or_(
         later.c.created_at > annotations.c.created_at,
@@ -213,7 +213,7 @@ def last_of(connection: Connection, user: User) -> Annotation | None:
 
 
 def examples(connection: Connection, workspace_id: str) -> Iterator[Example]:
-    """The last decision that stands on each record as it now is, with its analysis, by record."""
+    """The last valid decision on the current revision of each record, with its analysis."""
     fits = and_(
         analyses.c.record_id == annotations.c.record_id,
         analyses.c.revision == annotations.c.revision,
@@ -258,13 +258,13 @@ def _locked(connection: Connection, workspace_id: str, record_id: str) -> Row[*t
 
 
 def _sent(connection: Connection, user: User, record_id: str, submission: str) -> str | None:
-    """The id of the decision that this form already made."""
+    """The id of the decision already made by this form."""
     same = (annotations.c.submission == submission, annotations.c.user_id == user.id, annotations.c.record_id == record_id)
     return connection.scalar(select(annotations.c.id).where(*same))
 
 
 def _settle(connection: Connection, record_id: str, result: Json) -> None:
-    """A record is decided while a decision on its revision stands; its labels hold as long."""
+    """A record is decided while there is a valid decision on its revision."""
     stands = (annotations.c.record_id == record_id, annotations.c.undone_at.is_(None), annotations.c.revision == reviews.c.revision)
     last = select(annotations.c.created_at).where(*stands).order_by(annotations.c.created_at.desc()).limit(1).scalar_subquery()
     decided = update(reviews).where(reviews.c.record_id == record_id).values(decided_at=last)
@@ -278,6 +278,6 @@ def _audit(connection: Connection, user: User, action: str, record_id: str, **de
 
 
 def changed(labels: Mapping[str, Any], result: Json) -> tuple[str, ...]:
-    """The sets in which a person holds something else true than the model."""
+    """The sets in which a person disagrees with the model."""
     model = given_labels(result)
     return tuple(name for name, value in labels.items() if value != model.get(name))

@@ -1,7 +1,7 @@
-"""One act on several records in, what was done and what was left out; the whole is taken back by one undo.
+"""One action on several records in, its outcome out; the whole action can be undone.
 
-Every record is done in one transaction, each by the rules of a single decision: what changed since the list was made, or another
-person holds, is left as it is, and counted.
+All records are processed in one transaction, under the rules of single decisions: records changed since the list was made, or
+claimed by others, are skipped and counted.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to do: `value` is a user's id or blank (assign), days (snooze) or a word (tag)."""
+    """An action: `value` is a user's id or blank (assign), days (snooze) or a word (tag)."""
 
     action: Action
     submission: str
@@ -40,7 +40,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """An act on several records: to how many it was done, and how many were left."""
+    """The outcome of an action: numbers of changed and skipped records."""
 
     id: str
     action: Action
@@ -50,10 +50,10 @@ class Bulk:
 
 
 def do(connection: Connection, user: User, seen: Mapping[str, Seen], wish: Wish) -> Bulk:
-    """Do it to every record, by id; the same form sent again is the same act.
+    """Apply an action to records, by id; resubmitting a form has no effect.
 
     Raises:
-        InputError: there is nothing to do it to, too much, or the value will not do (`bulk_unusable`, `tag_unusable`).
+        InputError: there are no records or too many, or the value is unusable (`bulk_unusable`, `tag_unusable`).
     """
     if not 0 < len(seen) <= MOST:
         raise InputError(f"choose 1 to {MOST} records first", code="bulk_unusable")
@@ -73,7 +73,7 @@ def do(connection: Connection, user: User, seen: Mapping[str, Seen], wish: Wish)
 
 
 def undo(connection: Connection, user: User, bulk_id: str) -> None:
-    """Take an act of one's own back. Undoing it twice changes nothing.
+    """Undo one's own action; idempotent.
 
     Raises:
         InputError: there is no such act of this user (`bulk_unknown`).
@@ -89,7 +89,7 @@ def undo(connection: Connection, user: User, bulk_id: str) -> None:
 
 
 def get(connection: Connection, user: User, bulk_id: str) -> Bulk:
-    """An act of a user.
+    """An action of a user.
 
     Raises:
         InputError: there is no such act of this user (`bulk_unknown`).
@@ -101,7 +101,7 @@ def get(connection: Connection, user: User, bulk_id: str) -> Bulk:
 
 
 def find(connection: Connection, user: User, bulk_id: str) -> Bulk | None:
-    """An act of a user; None where there is no such act of theirs."""
+    """An action of a user; None if there is none."""
     done = select(func.count()).where(bulk_steps.c.bulk_id == bulks.c.id).scalar_subquery()
     chosen = select(bulks.c.id, bulks.c.action, done, bulks.c.left, bulks.c.undone_at)
     row = connection.execute(chosen.where(bulks.c.id == bulk_id, bulks.c.user_id == user.id)).one_or_none()
@@ -109,7 +109,7 @@ def find(connection: Connection, user: User, bulk_id: str) -> Bulk | None:
 
 
 def _begun(connection: Connection, user: User, wish: Wish) -> str | None:
-    """The id of a new act, so far on no record; None where this form was sent before, or is being worked on beside us."""
+    """Create an action without records; None if the form was submitted before, or is being processed."""
     bulk_id = new_id("blk")
     values = {"id": bulk_id, "workspace_id": user.workspace_id, "user_id": user.id, "action": wish.action, "submission": wish.submission}
     is_new = insert_if_new(connection, bulks, {**values, "left": 0, "created_at": now(connection)})
@@ -117,7 +117,7 @@ def _begun(connection: Connection, user: User, wish: Wish) -> str | None:
 
 
 def _sent(connection: Connection, user: User, wish: Wish) -> str:
-    """The id of the act that this form already was; blank where it was another person's."""
+    """The id of the action already made by this form; blank if it was another person's."""
     mine = (bulks.c.submission == wish.submission, bulks.c.user_id == user.id)
     return connection.scalar(select(bulks.c.id).where(*mine)) or ""
 
@@ -126,7 +126,7 @@ _Do = Callable[[str, Seen], Json | None]
 
 
 def _act(connection: Connection, user: User, wish: Wish) -> _Do:
-    """What is to be done to one record; it returns what stood before, or None where it was left."""
+    """The change to one record; it returns the previous value, or None if skipped."""
     at = now(connection)
     match wish.action:
         case "confirm" | "dismiss":
@@ -177,8 +177,8 @@ def _undone(connection: Connection, user: User, action: Action, record_id: str, 
 
 
 def _locked(connection: Connection, user: User, record_ids: Sequence[str]) -> list[str]:
-    """Those of some records that are of the user's workspace and not erased, all held from here on: to ask for one more after the audit
-    was written would be to wait for somebody who decides on that one and waits for the audit."""
+    """The given records in the user's workspace that are not erased, all locked up front: locking one more after the audit row
+    could deadlock with somebody who decides on it and waits for the audit log."""
     chosen = select(records.c.id).where(records.c.workspace_id == user.workspace_id, records.c.id.in_(record_ids))
     return list(connection.scalars(chosen.where(records.c.status != "erased").order_by(records.c.id).with_for_update()))
 
@@ -196,7 +196,7 @@ def _days(value: str) -> timedelta:
 
 
 def _of_one(submission: str, record_id: str) -> str:
-    """A form's id for one of its records."""
+    """The submission id for one of the records."""
     return hashlib.sha256(f"{submission}.{record_id}".encode()).hexdigest()[:40]
 
 

@@ -1,4 +1,4 @@
-"""A record in, what the desk shows of it out: its current analysis and the other records of the same customer."""
+"""A record in, its case on the desk out: its current analysis and the customer's other records."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -26,7 +26,7 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A record with its current analysis; `day` is that of the sender's time, else that of receipt, in UTC."""
+    """A record with its current analysis; `day` is that of the sender's time, else of receipt, in UTC."""
 
     record_id: str
     revision: int
@@ -42,14 +42,14 @@ class Case:
 
     @property
     def due_at(self) -> datetime | None:
-        """When somebody must have decided; None for what is not on the desk."""
+        """Deadline of the decision; None if it is not on the desk."""
         if self.entered_at is None or self.urgency is None:
             return None
         return urgency.rules().due.at(self.entered_at, self.urgency)
 
 
 def of(connection: Connection, workspace_id: str, record_id: str) -> Case | None:
-    """A record of a workspace with its current analysis; None where there is none."""
+    """A record of a workspace with its current analysis; None if missing."""
     chosen = (
         select(
             records.c.id,
@@ -76,10 +76,10 @@ def of(connection: Connection, workspace_id: str, record_id: str) -> Case | None
 
 
 def earlier(connection: Connection, workspace_id: str, found: Case, *, limit: int = 10) -> list[Earlier]:
-    """Other records of the same customer, the newest first."""
+    """Other records of the same customer, newest first."""
     if found.subject_hash is None:
         return []
-    # Of the customer first: asked in one step, SQLite walks the whole workspace by time instead.
+    # By customer first: in one step, SQLite would scan the whole workspace by time.
     theirs = select(records.c.id).where(records.c.workspace_id == workspace_id, records.c.subject_hash == found.subject_hash)
     chosen = (
         select(records.c.id, records.c.channel, records.c.received_at, analyses.c.result)

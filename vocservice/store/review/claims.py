@@ -1,6 +1,6 @@
-"""A record and a person in, who is looking at it now out: a lease, so that two people do not decide the same.
+"""A record and a person in, its current claim out: a lease, so that two people do not decide the same record.
 
-The next record of the queue is chosen and claimed in one transaction.
+The next record is chosen and claimed in one transaction.
 """
 
 from datetime import timedelta
@@ -18,22 +18,22 @@ from vocservice.store.rows import insert_if_new
 from vocservice.store.schema import claims
 
 LEASE = timedelta(minutes=10)
-RENEWED_EVERY = LEASE / 3  # by an open page: one that is missed loses nothing
+RENEWED_EVERY = LEASE / 3  # by an open page: missing one loses nothing
 
 
 def take(connection: Connection, user: User, record_id: str, *, lease: timedelta = LEASE) -> Claim:
-    """Claim a record, or renew one's own claim; returns the claim that holds, perhaps another's."""
+    """Claim a record, or renew one's own claim; return the valid claim, possibly another's."""
     at = now(connection)
     connection.execute(delete(claims).where(claims.c.record_id == record_id, claims.c.lease_until <= at))
     values = {"record_id": record_id, "workspace_id": user.workspace_id, "user_id": user.id, "lease_until": at + lease}
     if not insert_if_new(connection, claims, values):
         mine = (claims.c.record_id == record_id, claims.c.user_id == user.id)
         connection.execute(update(claims).where(*mine).values(lease_until=at + lease))
-    return holders.of(connection, record_id) or take(connection, user, record_id, lease=lease)  # given up in between: it is free
+    return holders.of(connection, record_id) or take(connection, user, record_id, lease=lease)  # released meanwhile: it is free
 
 
 def take_over(connection: Connection, user: User, record_id: str) -> Claim:
-    """Claim a record, from whoever holds it too; returns the claim that holds, another's only where a third was faster."""
+    """Take over a claim from anybody; return the valid claim, another's only if a third person was faster."""
     held = take(connection, user, record_id)
     if held.user_id == user.id:
         return held
@@ -47,7 +47,7 @@ def take_over(connection: Connection, user: User, record_id: str) -> Claim:
 
 
 def take_following(connection: Connection, user: User, choice: Choice, *, after: str = "") -> str | None:
-    """Claim the next record of the queue (`reviews.following`), past those that others claim in this moment; None where there is none."""
+    """Claim the next record of the queue (`reviews.following`), skipping those being claimed by others; None if there is none."""
     while found := reviews.following(connection, user, choice, after=after):
         if take(connection, user, found).user_id == user.id:
             break
@@ -55,5 +55,5 @@ def take_following(connection: Connection, user: User, choice: Choice, *, after:
 
 
 def release(connection: Connection, user: User, record_id: str) -> None:
-    """Give up one's own claim."""
+    """Release one's own claim."""
     connection.execute(delete(claims).where(claims.c.record_id == record_id, claims.c.user_id == user.id))

@@ -1,4 +1,4 @@
-"""What somebody chose on a record and did not send yet in, the same kept for them alone out; a newer draft is never overwritten."""
+"""Unsent choices on a record in, a private draft out; a newer draft is never overwritten."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ NONE = 0
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A draft: `version` counts how often it was saved, `revision` is the record's that it was made on."""
+    """A draft: `version` counts its saves, `revision` is the record's revision it is based on."""
 
     version: int
     revision: int
@@ -28,17 +28,17 @@ class Kept:
 
 
 def of(connection: Connection, user: User, record_id: str) -> Kept | None:
-    """A person's draft on a record; None where there is none."""
+    """A person's draft on a record; None without one."""
     chosen = select(*(drafts.c[name] for name in Kept.__dataclass_fields__)).where(*_mine(user, record_id))
     row = connection.execute(chosen).one_or_none()
     return None if row is None else Kept(*row)
 
 
 def save(connection: Connection, user: User, record_id: str, *, version: int, revision: int, labels: Json, note: str) -> int:
-    """Keep a draft in place of the version that its writer saw (0: none); returns the new version.
+    """Save a draft over the version that its writer saw (0: none); return the new version.
 
     Raises:
-        ConflictError: there is a newer one, from another window of theirs (`draft_conflict`).
+        ConflictError: there is a newer one, from another window (`draft_conflict`).
     """
     values = {"revision": revision, "labels": labels, "note": note[:LONGEST_NOTE], "version": version + 1, "saved_at": now(connection)}
     if version == NONE:
@@ -53,7 +53,7 @@ def save(connection: Connection, user: User, record_id: str, *, version: int, re
 
 
 def drop(connection: Connection, user: User, record_id: str) -> None:
-    """Throw a draft away."""
+    """Discard a draft."""
     connection.execute(delete(drafts).where(*_mine(user, record_id)))
 
 

@@ -1,6 +1,6 @@
-"""Decisions of the desk in, rows and tasks that other tools read out; and what they give back in, decisions again.
+"""Decisions of the desk in, rows and tasks for other tools out; their results in, decisions again.
 
-Three shapes: a labelled table (JSON Lines, CSV or Excel), tasks of Label Studio, records of Argilla.
+Three formats: a labelled table (JSON Lines, CSV or Excel), Label Studio tasks, Argilla records.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ from vocservice.store.review.second import differing
 from vocservice.taxonomy import Taxonomy
 
 MULTI, SINGLE = ("stages", "factors", "flags", "reasons"), ("sentiment", "scope", "outcome")
-CALL = "needs_review"  # of transcripts, in other tools a choice
+CALL = "needs_review"  # for transcripts; a choice in other tools
 CALLED: Mapping[str, bool] = {"yes": True, "no": False}
 ASKED = (*MULTI, *SINGLE, CALL)
-PLACED = ("stages", "factors", "flags")  # the sets whose labels have evidence that training reads
+PLACED = ("stages", "factors", "flags")  # the sets whose evidence is used in training
 COLUMNS = ("id", "text", "channel", *ASKED, "decision", "model", "annotator", "annotated_at")
 Outcome = Literal["stored", "same", "conflict", "unknown", "refused"]
 _SIGNS = "+-~"
@@ -37,7 +37,7 @@ _TRUTHS: Mapping[str, bool] = {**CALLED, "true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What another tool says of a record: of each set it names, the labels as text; `annotated_at` is of the decision it rests on."""
+    """The labels of a record from another tool: per set, as text; `annotated_at` is that of the decision they are based on."""
 
     record_id: str
     labels: Mapping[str, tuple[str, ...]]
@@ -45,18 +45,18 @@ class Incoming:
 
 
 def as_table(example: Example) -> Json:
-    """A row of a labelled table, as `voc train --data` reads it: several labels in one cell, joined by `|`.
+    """A row of a labelled table, as read by `voc train --data`: several labels in one cell, joined by `|`.
 
-    `evidence` has the places of the model's labels that the person kept, as [turn, start, end]; `withheld` the labels that neither gave.
+    `evidence` has the positions of the model's labels that the person kept, as [turn, start, end]; `withheld` labels given by neither.
     """
     cells = {name: "|".join(_keys(example, name)) for name in (*MULTI, *SINGLE)}
     return {**_head(example), **cells, **_called(example), "evidence": _evidence(example), "withheld": _withheld(example), **_tail(example)}
 
 
 def as_label_studio(example: Example) -> Json:
-    """A task of Label Studio with its annotation, and the model's labels as a prediction.
+    """A Label Studio task with its annotation, and the model's labels as a prediction.
 
-    Its users are others than ours: the annotation becomes that of who imports it, and ours is named in `data`.
+    Its users differ from ours: the annotation belongs to its importer, and our user is named in `data`.
     """
     note = example.annotation
     done = {"created_at": note.created_at.isoformat(), "result": _choices(example, _keys)}
@@ -65,7 +65,7 @@ def as_label_studio(example: Example) -> Json:
 
 
 def as_argilla(example: Example) -> Json:
-    """A record of Argilla that suggests what the person decided: responses need a user of its own, and an empty answer is refused."""
+    """An Argilla record that suggests the person's decision: responses need one of its users, and empty answers are refused."""
     head, about = _head(example), {**_tail(example), "channel": example.channel}
     agent = example.annotation.user_id or "unknown"
     return {
@@ -94,13 +94,13 @@ def _tail(example: Example) -> Json:
 
 
 def _called(example: Example) -> Json:
-    """Whether a person should look, of a transcript."""
+    """Whether a transcript needs review."""
     value = example.annotation.labels.get(CALL)
     return {} if value is None else {CALL: value}
 
 
 def _evidence(example: Example) -> Json:
-    """set -> label -> places of the model's labels that the person kept."""
+    """set -> label -> positions of the model's labels that the person kept."""
     return {name: found for name in PLACED if (found := _places(example, name))}
 
 
@@ -111,7 +111,7 @@ def _places(example: Example, name: str) -> dict[str, list[list[int | None]]]:
 
 
 def _withheld(example: Example) -> Json:
-    """set -> labels that the model withheld and the person did not give, of the sets that stand as the model gave them."""
+    """set -> labels withheld by the model and not given by the person, for sets left as the model gave them."""
     said, given = example.annotation.labels, given_labels(example.result)
     named = [str(one["label"]).partition(".") for one in example.result.get("abstained") or ()]
     left = [name for name in PLACED if not differing({name: said.get(name)}, given)]
@@ -120,12 +120,12 @@ def _withheld(example: Example) -> Json:
 
 
 def _plain_keys(example: Example, name: str) -> set[str]:
-    """The labels that the person holds true, without polarities."""
+    """The person's labels, without polarities."""
     return {label["key"] if name == "factors" else label for label in example.annotation.labels.get(name) or ()}
 
 
 def _keys(example: Example, name: str) -> list[str]:
-    """The labels of one set that the person holds true; a factor carries its polarity."""
+    """The person's labels of one set; factors with their polarity."""
     return _flat(example.annotation.labels, name)
 
 
@@ -158,7 +158,7 @@ def _choices(example: Example, keys: Callable[[Example, str], list[str]]) -> lis
 
 
 def values_of(raw: bytes) -> list[Any]:
-    """What stands in JSON Lines, or in one list.
+    """The objects of JSON Lines, or of one list.
 
     Raises:
         InputError: it is neither (`invalid_json`).
@@ -171,7 +171,7 @@ def values_of(raw: bytes) -> list[Any]:
 
 
 def incoming(value: Any) -> Incoming | None:
-    """What an object of any of the three shapes says; None where it is of none of them."""
+    """Parse an object in any of the three formats; None if it is in none."""
     if not isinstance(value, dict):
         return None
     if isinstance(task := value.get("data"), dict):
@@ -183,12 +183,12 @@ def incoming(value: Any) -> Incoming | None:
 
 
 def _parts(cell: Any) -> tuple[str, ...]:
-    """The labels of a cell; a number is one, 0 too."""
+    """The labels of a cell; a number is a label, including 0."""
     return () if cell is None or cell == [] else tuple(part for part in str(cell).split("|") if part)
 
 
 def bring_in(database: Database, user: User, rows: Iterable[Incoming | None], taxonomy: Taxonomy) -> Counter[Outcome]:
-    """Store what each row of a file says, a row to a transaction; returns how many came to what. A row that says nothing is refused."""
+    """Store the labels of each row of a file, one transaction per row; return counts by outcome. Rows without labels are refused."""
     found: Counter[Outcome] = Counter()
     for row in rows:
         if row is None:
@@ -203,12 +203,12 @@ def bring_in(database: Database, user: User, rows: Iterable[Incoming | None], ta
 
 
 def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy) -> Outcome:
-    """Store what another tool says as a decision of this user; a decision that its writer did not know is never overruled, and
-    one that rests on a decision goes nowhere once that was undone or its text changed.
+    """Store labels from another tool as a decision of this user; a decision unknown to its writer is never overruled, and
+    labels based on a decision that was undone, or whose text changed, are not stored.
 
     Returns:
-        `stored`, `same` (as it stands already), `conflict` (another decision stands, or none, than the one it rests on; or another person
-        has it open), `unknown` (no such record here) or `refused` (a label that the taxonomy has not).
+        `stored`, `same` (already stored), `conflict` (the current decision is not the one they are based on; or another person
+        has it open), `unknown` (no such record here) or `refused` (a label is not in the taxonomy).
     """
     found = cases.of(connection, user.workspace_id, given.record_id)
     if found is None:
@@ -227,7 +227,7 @@ def take(connection: Connection, user: User, given: Incoming, taxonomy: Taxonomy
     seen = Seen(found.revision, found.bundle, annotations.steps(history))
     try:
         annotations.decide(connection, user, found.record_id, seen, Draft("correct", labels, "", submission))
-    except ConflictError:  # somebody decided in this moment, or has it open
+    except ConflictError:  # somebody has just decided, or has it open
         return "conflict"
     return "stored"
 
@@ -247,13 +247,13 @@ def _of_label_studio(task: Mapping[str, Any], done: Any) -> Incoming | None:
 
 
 def _of_argilla(value: Mapping[str, Any]) -> Incoming | None:
-    """What somebody answered last; else our own suggestions, which say no more than they name."""
+    """The last answer; else our own suggestions, which are limited to the sets they name."""
     answers = {name: given[-1] for name, given in _objects(value.get("responses")) if isinstance(given, list) and given}
     offered, about = dict(_objects(value.get("suggestions"))), dict(_objects(value.get("metadata")))
     ours = about.get("annotator") or "unknown"
     said = answers or {name: one for name, one in offered.items() if name in ASKED and isinstance(one, dict) and one.get("agent") == ours}
     chosen = {name: _chosen(one) for name, one in said.items() if isinstance(one, dict)}
-    if not chosen and (answers or not (offered or about.get("annotated_at"))):  # ours may have no label at all
+    if not chosen and (answers or not (offered or about.get("annotated_at"))):  # ours may have no labels
         return None
     return _made(value.get("id"), _answered(chosen) if answers else chosen, about.get("annotated_at"))
 
@@ -268,7 +268,7 @@ def _chosen(answer: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _answered(chosen: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Where one question was answered, a set of several labels without an answer has none; of what can be one only nothing was said."""
+    """If one question was answered, multi-label sets without an answer are empty; single-label sets are left unchanged."""
     return {name: chosen.get(name, ()) for name in MULTI} | {name: chosen[name] for name in (*SINGLE, CALL) if chosen.get(name)}
 
 
@@ -277,7 +277,7 @@ def _made(record_id: Any, labels: Mapping[str, tuple[str, ...]], annotated_at: A
 
 
 def _read(said: Mapping[str, tuple[str, ...]], base: Json, taxonomy: Taxonomy) -> Json | None:
-    """The labels of an annotation; a set that is not named stays as it was. None where a label is none of the taxonomy."""
+    """The labels of an annotation; unnamed sets stay unchanged. None if a label is not in the taxonomy."""
     labels = dict(base)
     for name, keys in said.items():
         if not _is_known(name, keys, taxonomy):
@@ -289,7 +289,7 @@ def _read(said: Mapping[str, tuple[str, ...]], base: Json, taxonomy: Taxonomy) -
         elif keys:
             labels[name] = _one(name, keys[0])
     if said.get(CALL):
-        return None if base.get(CALL) is None else labels  # a text is not called for
+        return None if base.get(CALL) is None else labels  # texts have no such verdict
     if labels.get(CALL) is not None and set(labels.get("reasons") or ()) != set(base.get("reasons") or ()):
         labels[CALL] = bool(labels.get("reasons"))
     return labels
@@ -313,7 +313,7 @@ def _is_known(name: str, keys: tuple[str, ...], taxonomy: Taxonomy) -> bool:
 
 
 def cells(example: Example) -> tuple[object, ...]:
-    """One row under `COLUMNS`; sentiment is a number, turns are left out."""
+    """One row with `COLUMNS`; sentiment is a number, turns are left out."""
     row = as_table(example)
     row["sentiment"] = example.annotation.labels.get("sentiment")
     row[CALL] = "".join(_keys(example, CALL))
