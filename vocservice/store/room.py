@@ -1,4 +1,4 @@
-"""An open connection in, an error out where the file of the database can hardly grow; a server watches its own disk."""
+"""An open connection in, an error out if the database file can hardly grow; a database server monitors its own disk."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from vocservice.errors import StoreError
 from vocservice.store.database import SQLITE
 
-LEAST_BYTES = 16 * 1024**2  # two of the largest deliveries, and the log of a commit
+LEAST_BYTES = 16 * 1024**2  # room for two of the largest deliveries and a commit's log
 _LEFT = text(
     "SELECT (max_page_count - page_count + freelist_count) * page_size"
     " FROM pragma_max_page_count, pragma_page_count, pragma_freelist_count, pragma_page_size"
@@ -16,10 +16,10 @@ _LEFT = text(
 
 
 def check(connection: Connection) -> None:
-    """Whether there is room for more deliveries, on the disk and within what SQLite lets the file grow to.
+    """Check that there is room for more deliveries, on disk and within SQLite's size limit.
 
     Raises:
-        StoreError: there is hardly any (`store_unavailable`, with the remedy); what is stored is still read.
+        StoreError: there is too little (`store_unavailable`, with the remedy); stored data can still be read.
     """
     if connection.dialect.name != SQLITE:
         return

@@ -1,6 +1,6 @@
-"""Bytes in, the same encrypted and authenticated out, under keys from the environment; and keyed hashes of what must not be kept.
+"""Bytes in, encrypted and authenticated bytes out, with keys from the environment; also keyed hashes of values that must not be stored.
 
-Fernet (AES-128-CBC with HMAC-SHA-256): the first key seals, every key opens, so keys can be changed without a pause.
+Fernet (AES-128-CBC with HMAC-SHA-256): the first key encrypts, every key decrypts, so keys can be rotated without downtime.
 """
 
 import hmac
@@ -12,7 +12,7 @@ from vocservice.errors import ConfigError, StoreError
 
 
 class Sealer:
-    """Seals and opens under a list of keys, the newest first."""
+    """Encrypts and decrypts with a list of keys, newest first."""
 
     def __init__(self, keys: Sequence[str]):
         """Raises:
@@ -35,7 +35,7 @@ class Sealer:
         """Decrypt.
 
         Raises:
-            StoreError: sealed under none of the keys, or altered.
+            StoreError: it was encrypted with another key, or altered.
         """
         try:
             return self._fernet.decrypt(sealed)
@@ -43,7 +43,7 @@ class Sealer:
             raise StoreError("what was sealed cannot be opened: its key is no longer among store.keys", code="key_missing") from None
 
     def rotate(self, sealed: bytes) -> bytes:
-        """The same under the newest key.
+        """Re-encrypt with the newest key.
 
         Raises:
             StoreError: as in `open`.
@@ -52,12 +52,12 @@ class Sealer:
 
 
 def new_key() -> str:
-    """A fresh key."""
+    """Generate a key."""
     return Fernet.generate_key().decode()
 
 
 def keyed_hash(salt: bytes, *parts: str) -> str:
-    """HMAC-SHA-256 of the parts, in hex; the length of each is hashed too, so that parts cannot be shifted."""
+    """HMAC-SHA-256 of the parts, in hex; lengths are hashed too, so that parts cannot be shifted."""
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
     message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
     return hmac.digest(salt, message, "sha256").hex()

@@ -1,7 +1,7 @@
-"""A kind of database in, the statements that make its index of words out: FTS5 on SQLite, GIN over `said.words` on PostgreSQL.
+"""A database dialect in, the statements that create its word index out: FTS5 on SQLite, GIN over `said.words` on PostgreSQL.
 
-SQLite's index lies beside the table and triggers keep it. What they take out of it stays in its pages until all of it is merged, which
-`analysed.words` does: each such change counts up the fact `LEFT`. A step of the schema that makes `said` anew must make these anew.
+SQLite's index is separate and maintained by triggers. Deleted words stay in its pages until it is fully merged, which
+`analysed.words` does: each deletion increments the fact `LEFT`. A migration that recreates `said` must recreate these.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _TRIGGERS = (
 
 
 def made(dialect: str) -> Iterator[str]:
-    """The statements that make the index and what keeps it; made again, nothing changes."""
+    """The statements that create the index and its triggers; idempotent."""
     if dialect != "sqlite":
         yield "CREATE INDEX IF NOT EXISTS ix_said_words ON said USING gin (words)"
         return

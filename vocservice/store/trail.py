@@ -1,4 +1,4 @@
-"""Filters in, a page of the audit log of a workspace out, the last first; and whether a thing was written down of late."""
+"""Filters in, a page of a workspace's audit log out, newest first; and whether an action was logged recently."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LOOKED = 500
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who did what to which thing; `name` is the person's, where the actor is one."""
+    """An audit entry; `name` is the user's, if the actor is one."""
 
     number: int
     at: datetime
@@ -29,7 +29,7 @@ class Entry:
 def page(
     connection: Connection, workspace_id: str, *, before: int | None = None, limit: int, actor: str = "", action: str = "", target: str = ""
 ) -> list[Entry]:
-    """Entries below a number; blank filters are any, an action also by its beginning."""
+    """Entries below a number; blank filters mean any, an action also matches by prefix."""
     columns = (audit.c.number, audit.c.at, audit.c.actor, audit.c.action, audit.c.target, audit.c.details, users.c.name)
     chosen = select(*columns).outerjoin(users, audit.c.actor == "user:" + users.c.id).where(audit.c.workspace_id == workspace_id)
     if before is not None:
@@ -42,7 +42,7 @@ def page(
 
 
 def is_written(connection: Connection, workspace_id: str, act: Act, *, since: datetime) -> bool:
-    """Whether the same act is among the last `LOOKED` entries of a workspace, since a time."""
+    """Whether the same action is among the last `LOOKED` entries of a workspace, since a time."""
     columns = (audit.c.number, audit.c.at, audit.c.action, audit.c.target, audit.c.details)
     last = select(*columns).where(audit.c.workspace_id == workspace_id).order_by(audit.c.number.desc()).limit(LOOKED).subquery()
     same = last.c.at >= since, last.c.action == act.action, last.c.target == act.target

@@ -1,4 +1,4 @@
-"""Python values in, what every database can hold and compare out, and back."""
+"""Python values in, values that both databases store and compare alike out, and back."""
 
 import json
 import math
@@ -28,14 +28,14 @@ def from_micros(micros: int) -> datetime:
 
 
 def place_of(cursor: str) -> tuple[int, str] | None:
-    """Number and id of a cursor, `number.id`; None for anything else, and for a number beyond the times there are."""
+    """Parse a cursor, `number.id`; None for anything else, and for a number out of range."""
     number, _, record_id = cursor.partition(".")
     is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_MICROS
     return (int(number), record_id) if is_number and record_id.isascii() and record_id.isprintable() else None
 
 
 class UtcTime(types.TypeDecorator[datetime]):
-    """An aware time, kept as whole microseconds since 1970: it sorts, subtracts and compares alike in every database."""
+    """An aware time, stored as integer microseconds since 1970: it sorts, subtracts and compares alike in both databases."""
 
     impl = BigInteger
     cache_ok = True
@@ -48,12 +48,12 @@ class UtcTime(types.TypeDecorator[datetime]):
 
 
 def plain(text: str) -> str:
-    """The text without what not every database holds: U+FFFD for NUL and for half a surrogate pair."""
+    """The text with U+FFFD for NUL and lone surrogates, which not every database stores."""
     return _UNSTORABLE.sub(REPLACEMENT, text)
 
 
 def plain_json(value: Any) -> Any:
-    """A JSON value whose every text is `plain`, with None for numbers that are none."""
+    """A JSON value with `plain` texts, and None for NaN and infinities."""
     match value:
         case str():
             return plain(value)
@@ -67,9 +67,9 @@ def plain_json(value: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """JSON that both databases take and give back alike; only the rare value that needs it is walked through."""
+    """JSON that both databases store and return alike; only values that need it are converted."""
     try:
         raw = orjson.dumps(value)
-    except TypeError:  # half a surrogate pair, or a whole number beyond 64 bits
+    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
         raw = _NUL
     return json.dumps(plain_json(value), ensure_ascii=False) if _NUL in raw else raw.decode()

@@ -1,4 +1,4 @@
-"""A database and its keys in, what every writer needs beside a connection out."""
+"""A database and its keys in, the encryption and hashing that writers need out."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from vocservice.store.sealing import Sealer, keyed_hash
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """Seals what must come back and hashes what must not."""
+    """Encrypts what must be readable again and hashes what must not."""
 
     sealer: Sealer
     salt: bytes
@@ -19,7 +19,7 @@ class Vault:
         return keyed_hash(self.salt, *parts)
 
     def subject_hash(self, workspace_id: str, subject: str) -> str:
-        """The only form in which a customer's key is kept; upper and lower case are one."""
+        """The only stored form of a customer's key; case-insensitive."""
         return self.hash("subject", workspace_id, subject.strip().casefold())
 
 
@@ -27,7 +27,7 @@ def open_vault(database: Database, sealer: Sealer) -> Vault:
     """The vault of a database.
 
     Raises:
-        StoreError: the database does not answer, or its salt cannot be opened.
+        StoreError: the database does not answer, or its salt cannot be decrypted.
     """
     with database.write() as connection:
         return Vault(sealer, salt(connection, sealer))

@@ -1,6 +1,6 @@
-"""A record and whose it is, until when it may wait, or a word for it in, the same kept out; each returns what stood before.
+"""A record with an assignee, a snooze time or a tag in, the same stored out; each function returns the previous value.
 
-Nothing of this is a label: decisions stand in `annotations`.
+None of these are labels: decisions are in `annotations`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ MOST_TAGS = 200
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What people put on a record, beside decisions."""
+    """What people attach to a record, beside decisions."""
 
     assignee: str | None = None
     assignee_id: str | None = None
@@ -30,7 +30,7 @@ class Handled:
 
 
 def assign(connection: Connection, user: User, record_id: str, to: str | None, *, at: datetime) -> str | None:
-    """Give a record to a person of the workspace, or to nobody; returns whose it was."""
+    """Assign a record to a person of the workspace, or to nobody; return the previous assignee."""
     mine = assignments.c.record_id == record_id
     before = connection.scalar(select(assignments.c.user_id).where(mine))
     connection.execute(delete(assignments).where(mine))
@@ -41,7 +41,7 @@ def assign(connection: Connection, user: User, record_id: str, to: str | None, *
 
 
 def snooze(connection: Connection, user: User, record_id: str, until: datetime | None) -> int | None:
-    """Take a record out of the queue until then, or put it back; returns until when it was out, in microseconds."""
+    """Snooze a record until a time, or wake it; return the previous time, in microseconds."""
     mine = snoozes.c.record_id == record_id
     before = connection.scalar(select(snoozes.c.until).where(mine))
     connection.execute(delete(snoozes).where(mine))
@@ -52,20 +52,20 @@ def snooze(connection: Connection, user: User, record_id: str, until: datetime |
 
 
 def put_tag(connection: Connection, user: User, record_id: str, tag: str) -> bool:
-    """Put a word on a record; returns whether it had it."""
+    """Add a tag to a record; return whether it had it."""
     return not insert_if_new(connection, tags, {"record_id": record_id, "tag": tag, "workspace_id": user.workspace_id})
 
 
 def drop_tag(connection: Connection, record_id: str, tag: str) -> bool:
-    """Take a word from a record; returns whether it had it."""
+    """Remove a tag from a record; return whether it had it."""
     return connection.execute(delete(tags).where(tags.c.record_id == record_id, tags.c.tag == tag)).rowcount > 0
 
 
 def checked_tag(text: str) -> str:
-    """A tag as it is kept: small letters, single blanks.
+    """Normalise a tag: lower case, single blanks.
 
     Raises:
-        InputError: it is blank, too long, or holds what is not printable (`tag_unusable`).
+        InputError: it is blank, too long, or not printable (`tag_unusable`).
     """
     tag = " ".join(text.casefold().split())
     if not tag or len(tag) > LONGEST_TAG or not tag.isprintable():
@@ -74,7 +74,7 @@ def checked_tag(text: str) -> str:
 
 
 def of(connection: Connection, record_ids: Iterable[str], *, at: datetime) -> dict[str, Handled]:
-    """What is on each of some records."""
+    """The attachments of several records."""
     ids = list(record_ids)
     owned = select(assignments.c.record_id, users.c.id, users.c.name).join(users, users.c.id == assignments.c.user_id)
     owners = {row[0]: (row[1], row[2]) for row in connection.execute(owned.where(assignments.c.record_id.in_(ids)))}
@@ -93,13 +93,13 @@ def known_tags(connection: Connection, workspace_id: str) -> list[str]:
 
 
 def people(connection: Connection, workspace_id: str) -> dict[str, str]:
-    """Those who may decide in a workspace, id to name."""
+    """The users who may decide in a workspace, id to name."""
     chosen = select(users.c.id, users.c.name).where(users.c.workspace_id == workspace_id, users.c.is_active, users.c.role != "analyst")
     return {row[0]: row[1] for row in connection.execute(chosen.order_by(users.c.name, users.c.id))}
 
 
 def restored_until(before: int | None) -> datetime | None:
-    """What `snooze` returned, as a time."""
+    """The value returned by `snooze`, as a time."""
     return None if before is None else from_micros(before)
 
 

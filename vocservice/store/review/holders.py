@@ -1,4 +1,4 @@
-"""A record in, who looks at it now out; a decision is taken from its holder, and from anybody where it has none."""
+"""A record in, the holder of its claim out; only the holder may decide, or anybody if there is none."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from vocservice.store.schema import claims, users
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who looks at a record, and until when if they do nothing."""
+    """The holder of a record, and when the claim expires without activity."""
 
     user_id: str
     name: str
@@ -21,14 +21,14 @@ class Claim:
 
 
 def of(connection: Connection, record_id: str) -> Claim | None:
-    """The claim on a record, one that ran out too; None where there is none."""
+    """The claim on a record, even an expired one; None without one."""
     chosen = select(claims.c.user_id, users.c.name, claims.c.lease_until).join(users, users.c.id == claims.c.user_id)
     row = connection.execute(chosen.where(claims.c.record_id == record_id)).one_or_none()
     return None if row is None else Claim(*row)
 
 
 def check(connection: Connection, user: User, record_id: str) -> None:
-    """Whether this person may decide on a record as far as claims go.
+    """Check that claims allow this person to decide on a record.
 
     Raises:
         ConflictError: another person holds it (`review_held`).

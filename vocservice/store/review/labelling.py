@@ -1,4 +1,4 @@
-"""A taxonomy in, what Label Studio and Argilla ask an annotator out: the set-up that the files of `exchange` fit."""
+"""A taxonomy in, the labelling interfaces for Label Studio and Argilla out, matching the files of `exchange`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import orjson
 from vocservice.store.review.exchange import CALL, CALLED, MULTI, SINGLE
 from vocservice.taxonomy import LabelDefinition, LabelSet, Taxonomy, has_place
 
-_MOST_TOLD = 1000  # characters that Argilla takes of a description
+_MOST_TOLD = 1000  # maximum length of a description in Argilla
 _CALLED_MEANS = "whether a support lead should read it"
 _SIGNS: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
 
@@ -23,7 +23,7 @@ class _Option:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked of every text, or of transcripts only: several options, or one."""
+    """A question on every text, or on transcripts only: several options, or one."""
 
     name: str
     is_multi: bool

@@ -1,4 +1,4 @@
-"""Analyses in, the queue of records that a person should look at out: filtered, the most urgent first, page by page."""
+"""Analyses in, the queue of records for people out: filtered, most urgent first, page by page."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,32 +43,32 @@ Sort = Literal["urgency", "oldest"]
 _Where = tuple[Any, ...]
 _ALL = 2**31 - 1
 _MANY = 5000
-_OPENING = 90  # characters of a record that a line of the queue shows
-_READ = 400  # of them read, as white space goes
-_TURNS = 8  # of a transcript, among which the customer's first words are looked for
+_OPENING = 90  # characters of a record shown in a line of the queue
+_READ = 400  # characters read, before white space is collapsed
+_TURNS = 8  # turns of a transcript searched for the customer's first words
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which part of the queue: blank is any."""
+    """Filters of the queue; blank means any."""
 
     state: State = "pending"
     label: str = ""
     scope: str = ""
     channel: str = ""
-    assignee: Assignee = ""  # who is looking at it
-    owner: Assignee = ""  # whose it is
+    assignee: Assignee = ""  # who has it open
+    owner: Assignee = ""  # its assignee
     tag: str = ""
     overdue: bool = False
     sort: Sort = "urgency"
-    unfixed: bool = False  # the customer was helped while the cause stands
-    handling: tuple[str, ...] = ()  # the factors that are no cause at the stage of a contact
+    unfixed: bool = False  # the customer was helped but the cause remains
+    handling: tuple[str, ...] = ()  # factors that are not a cause at the contact stage
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line of the queue; `holder` is who is looking at it now, `is_mine` whether that is the reader, `due_at` when somebody must have
-    decided, `opening` the customer's first words, redacted, on one line."""
+    """A line of the queue; `holder` is who has it open, `is_mine` whether that is the reader, `due_at` the deadline of the decision,
+    `opening` the customer's first words, redacted, on one line."""
 
     record_id: str
     revision: int
@@ -88,7 +88,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Lines of the queue, and where the next page begins (None: there is none)."""
+    """Lines of the queue, and the start of the next page (None at the end)."""
 
     items: tuple[Item, ...]
     next: str | None
@@ -97,7 +97,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many records wait and are decided; of those that wait, how many later and overdue, and by label, scope and channel."""
+    """Numbers of waiting and decided records; of waiting ones also snoozed and overdue, and by label, scope and channel."""
 
     pending: int
     decided: int
@@ -109,8 +109,8 @@ class Counts:
 
 
 def enter(connection: Connection, workspace_id: str, record_id: str, *, revision: int, result: Json, hits: Sequence[Hit] = ()) -> bool:
-    """Put a record into the queue, or take it out, by its newest analysis and the rules that hold for it; a decision on the same
-    revision stands. What was decided on an earlier one comes anew, and is due from now.
+    """Update the queue for a record by its newest analysis and its matching rules; a decision on the same
+    revision stands. A record decided on an earlier revision returns, due from now.
 
     Returns:
         Whether it is in the queue.
@@ -141,19 +141,19 @@ def enter(connection: Connection, workspace_id: str, record_id: str, *, revision
 
 
 def leave(connection: Connection, record_id: str) -> None:
-    """Take a record out of the queue, with the labels that it stood there for."""
+    """Remove a record from the queue, with its labels."""
     connection.execute(delete(reviews).where(reviews.c.record_id == record_id))
 
 
 def page(connection: Connection, user: User, choice: Choice, *, cursor: str | None = None, limit: int = 25) -> Page:
-    """A page of the queue: the most urgent first and of those the oldest, or the oldest first; of what is decided the last first."""
+    """A page of the queue: most urgent first and oldest among equals, or oldest first; decided ones last first."""
     at = now(connection)
     order = _order(choice)
     chosen = select(reviews.c.record_id).where(*_where(connection, user, choice, at))
-    if after := place_of(cursor or ""):  # a cursor that is none is the beginning
+    if after := place_of(cursor or ""):  # an invalid cursor means the beginning
         chosen = chosen.where(_is_after(choice, *after))
     ids = chosen.order_by(*order).limit(limit + 1).correlate(None)
-    lines = _listed().where(reviews.c.record_id.in_(ids))  # the rest is looked up for these alone, not for the whole queue
+    lines = _listed().where(reviews.c.record_id.in_(ids))  # other fields are loaded for these lines only
     rows = connection.execute(lines.order_by(*order)).all()
     shown = [row.record_id for row in rows[:limit]]
     labels, handled, openings = _labels(connection, shown), handling.of(connection, shown, at=at), _openings(connection, shown)
@@ -163,9 +163,9 @@ def page(connection: Connection, user: User, choice: Choice, *, cursor: str | No
 
 
 def following(connection: Connection, user: User, choice: Choice, *, after: str = "") -> str | None:
-    """The first record of the queue that nobody else is looking at; None where there is none.
+    """The first record of the queue that nobody else has open; None without one.
 
-    After a record it is the next behind that, and behind the last one the first again: never the same, though it left the queue.
+    After a record, the next one, wrapping around at the end; never the same one, even if it left the queue.
     """
     at = now(connection)
     other = exists().where(claims.c.record_id == reviews.c.record_id, claims.c.user_id != user.id, claims.c.lease_until > at)
@@ -178,14 +178,14 @@ def following(connection: Connection, user: User, choice: Choice, *, after: str 
 
 
 def more_wait(connection: Connection, workspace_id: str, most: int) -> bool:
-    """Whether more records than so many wait; never looks at more than that."""
+    """Whether more than a number of records wait; never counts further."""
     waits = select(reviews.c.record_id).where(reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_(None))
     some = waits.limit(most + 1).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one() > most
 
 
 def counts(connection: Connection, workspace_id: str) -> Counts:
-    """How many there are."""
+    """Count the queue."""
     at = now(connection)
     waits = (reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_(None))
     decided = select(func.count()).where(reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_not(None))
@@ -204,9 +204,9 @@ def counts(connection: Connection, workspace_id: str) -> Counts:
 
 
 def _kinds(waits: Sequence[ColumnElement[bool]], at: datetime) -> Select[Any]:
-    """The lines that wait, by scope and channel: how many, and how many of them too long.
+    """Waiting lines by scope and channel: their number, and how many are overdue.
 
-    Those that wait are taken first, by the order of an index: else SQLite walks all that was ever decided, to group without sorting.
+    Waiting lines are selected first, by an index: otherwise SQLite scans all decided ones to group without sorting.
     """
     late = cast(is_overdue(at), Integer).label("late")
     line = select(reviews.c.scope, reviews.c.channel, late).where(*waits).order_by(reviews.c.entered_at).limit(_ALL).subquery()
@@ -214,7 +214,7 @@ def _kinds(waits: Sequence[ColumnElement[bool]], at: datetime) -> Select[Any]:
     return select(line.c.scope, line.c.channel, *sums).group_by(line.c.scope, line.c.channel)
 
 
-# Asked for every record that is analysed: built once.
+# run for every analysed record: built once
 @cache
 def _line() -> Select[Any]:
     return select(reviews.c.revision, reviews.c.decided_at).where(reviews.c.record_id == bindparam("record")).with_for_update()
@@ -226,7 +226,7 @@ def _channel() -> Select[Any]:
 
 
 def _put(connection: Connection, workspace_id: str, record_id: str, values: Mapping[str, Any]) -> bool:
-    """Whether the record was not in the queue before."""
+    """Whether the record is new in the queue."""
     new = {"record_id": record_id, "workspace_id": workspace_id, "entered_at": now(connection), **values}
     if insert_if_new(connection, reviews, new):
         return True
@@ -257,7 +257,7 @@ def _where(connection: Connection, user: User, choice: Choice, at: datetime) -> 
 
 
 def _has_label(connection: Connection, label: str) -> ColumnElement[bool]:
-    """A label that few have is looked up once; of one that many have, each line of the queue is asked until a page is full."""
+    """A rare label is looked up once; for a frequent one each line of the queue is tested until a page is full."""
     having = select(review_labels.c.record_id).where(review_labels.c.label == label)
     some = having.limit(_MANY).subquery()
     if connection.execute(select(func.count()).select_from(some)).scalar_one() < _MANY:
@@ -279,7 +279,7 @@ def _in_state(user: User, state: State, at: datetime) -> _Where:
 
 
 def is_overdue(at: datetime) -> ColumnElement[bool]:
-    """Whether a record waits longer than it should; beside that it waits."""
+    """Whether a waiting record is overdue."""
     due = urgency.rules().due
     urgent = and_(reviews.c.urgency >= 10 * due.urgent_from, reviews.c.entered_at < at - timedelta(hours=due.urgent_hours))
     return or_(reviews.c.entered_at < at - timedelta(hours=due.hours), urgent)
@@ -312,7 +312,7 @@ def _order(choice: Choice) -> tuple[Any, ...]:
 
 
 def _is_after(choice: Choice, edge: int, record_id: str) -> ColumnElement[bool]:
-    """Whether a line comes after the place of a cursor."""
+    """Whether a line comes after the cursor."""
     if choice.state != "decided" and choice.sort == "urgency":
         return or_(reviews.c.urgency < edge, and_(reviews.c.urgency == edge, reviews.c.record_id > record_id))
     column, is_last_first = (reviews.c.decided_at, True) if choice.state == "decided" else (reviews.c.entered_at, False)
@@ -336,11 +336,11 @@ def _labels(connection: Connection, record_ids: list[str]) -> dict[str, tuple[st
 
 
 def _openings(connection: Connection, record_ids: list[str]) -> dict[str, str]:
-    """The first words of each; the database cuts them out, so that no whole transcript is read for its line."""
+    """The first words of each record, cut by the database, so that no whole transcript is read."""
     return {record_id: _cut(text or "") for record_id, text in connection.execute(_beginnings(), {"records": record_ids})}
 
 
-@cache  # a dozen looks into a document: building them costs more than they do
+@cache  # a dozen document look-ups: building them costs more than running them
 def _beginnings() -> Select[Any]:
     begins = func.substr(func.coalesce(*_said_first(), analyses.c.result["text"].as_string()), 1, _READ)
     some = analyses.c.record_id.in_(bindparam("records", expanding=True))
@@ -348,14 +348,14 @@ def _beginnings() -> Select[Any]:
 
 
 def _said_first() -> Iterator[ColumnElement[str]]:
-    """Each of the first turns where it is the customer's and says something: the text of a transcript begins with the greeting."""
+    """The first turns with text by the customer, because a transcript begins with the greeting."""
     for number in range(_TURNS):
         speaker, text = (analyses.c.result[("turns", number, name)].as_string() for name in ("speaker", "text"))
         yield when((speaker == "customer", func.nullif(func.trim(text), "")))
 
 
 def _cut(text: str) -> str:
-    """On one line, cut between words where there are some."""
+    """On one line, cut between words if possible."""
     line = " ".join(text.split())
     if len(line) <= _OPENING:
         return line
@@ -363,7 +363,7 @@ def _cut(text: str) -> str:
 
 
 def _added(found: Iterable[tuple[str | None, int]]) -> dict[str, int]:
-    """How many of each name, by name; what has none is left out."""
+    """Counts by name; unnamed ones are left out."""
     sums: Counter[str] = Counter()
     for name, count in found:
         if name is not None:
@@ -376,14 +376,14 @@ def _cursor(row: Row[*tuple[Any, ...]], choice: Choice) -> str:
 
 
 def _edge(row: Row[*tuple[Any, ...]], choice: Choice) -> int:
-    """What a line is sorted by."""
+    """The sort key of a line."""
     if choice.state != "decided" and choice.sort == "urgency":
         return int(row.urgency)
     return to_micros(row.decided_at if choice.state == "decided" else row.entered_at)
 
 
 def _edge_of(connection: Connection, user: User, choice: Choice, record_id: str) -> int | None:
-    """The same of one record, whether it still waits or not; None where it is on no desk of this person."""
+    """The sort key of one record, waiting or not; None if it is not on this person's desk."""
     one = select(reviews.c.urgency, reviews.c.entered_at).where(
         reviews.c.workspace_id == user.workspace_id, reviews.c.record_id == record_id
     )

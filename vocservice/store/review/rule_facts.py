@@ -1,4 +1,4 @@
-"""A stored record with an analysis in, what rules may read of it out: the same whether the analysis was just made or long ago."""
+"""A stored record with an analysis in, facts for rules out: the same for new and old analyses."""
 
 from datetime import datetime
 from functools import cache
@@ -17,15 +17,15 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
 )
 
 
-@cache  # asked for every record that is analysed while rules count
+@cache  # run for every analysed record if there are rules
 def of_record() -> Select[Any]:
-    """The row that `facts` reads of the record whose id is given as `record`."""
+    """The row for `facts`; the record's id is bound as `record`."""
     joined = records.outerjoin(sources, sources.c.id == records.c.source_id)
     return select(*COLUMNS, records.c.clean).select_from(joined).where(records.c.id == bindparam("record"))
 
 
 def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -> Facts:
-    """The facts of a row with these columns; `clean` is its redacted verbatim, for the times of turns."""
+    """The facts of a row with these columns; `clean` is its redacted verbatim, used for the times of turns."""
     score = {"kind": row["score_kind"], "value": row["score_value"], "scale": row["score_scale"]}
     return Facts(
         result,
@@ -41,7 +41,7 @@ def facts(row: RowMapping, clean: Json | None, result: Json, *, now: datetime) -
 
 
 def said_of(clean: Json | None) -> tuple[Said, ...]:
-    """Who spoke when, of a redacted verbatim; nothing of a text or where there is none."""
+    """Speakers and times in a redacted verbatim; empty for a text or without one."""
     held = clean or {}
     turns = (RawTurn(turn["speaker"], turn.get("text") or "", turn.get("at")) for turn in held.get("turns") or ())
     return said_in(turns, held.get("warnings") or ())

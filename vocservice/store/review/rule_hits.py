@@ -1,6 +1,6 @@
-"""An analysis that was just kept in, the rules of its workspace that hold for it out, and kept: what the queue, the desk and the API read.
+"""A newly stored analysis in, the matching rules of its workspace out, stored for the queue, the desk and the API.
 
-A hit belongs to the version of the rule and to the analysis; none is ever changed. It holds places in the text, never a text.
+A hit belongs to a rule version and an analysis and never changes. It has positions in the text, never text.
 """
 
 import logging
@@ -32,7 +32,7 @@ REVIEW = "review"
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """An analysis that was kept."""
+    """A stored analysis."""
 
     workspace_id: str
     record_id: str
@@ -43,7 +43,7 @@ class Analysed:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A version of a rule that held for an analysis, in the words of that version."""
+    """A rule version that matched an analysis, with the wording of that version."""
 
     rule_id: str
     version: int
@@ -64,7 +64,7 @@ class Hit:
         return self.effect == REVIEW
 
     def to_dict(self) -> Json:
-        """As in `rules` of an analysis, with what only a stored rule has."""
+        """As in `rules` of an analysis, plus fields of stored rules."""
         evidence = [piece.to_dict() for piece in self.evidence]
         named = {"id": self.rule_id, "name": self.name, "owner": self.owner, "version": self.version, "effect": self.effect}
         said = {"reason": self.reason, "because": self.because, "evidence": evidence, "at": self.at.isoformat()}
@@ -72,7 +72,7 @@ class Hit:
 
 
 def keep(connection: Connection, analysed: Analysed) -> list[Hit]:
-    """Ask every rule that counts, keep those that hold, put their tags and people on the record; the hits of this analysis."""
+    """Test every enabled rule, store the hits, and apply their tags and assignees; return the hits of this analysis."""
     if not (live := rules.enabled(connection, analysed.workspace_id)):
         return []
     at = now(connection)
@@ -88,7 +88,7 @@ def keep(connection: Connection, analysed: Analysed) -> list[Hit]:
 
 
 def of(connection: Connection, record_id: str, *, revision: int, bundle: str, result: Json) -> list[Hit]:
-    """The hits of one analysis, the first first; `result` gives them the words of their places."""
+    """The hits of one analysis, in order; `result` provides the text at their positions."""
     named = {"record_id": record_id, "revision": revision, "bundle": bundle}
     return [_hit(row, result) for row in connection.execute(_of_analysis(), named)]
 
@@ -106,7 +106,7 @@ def current(connection: Connection, workspace_id: str, record_ids: Iterable[str]
 
 @lru_cache(maxsize=1000)
 def read(expression: str) -> Node | None:
-    """The tree of a kept rule; None for what this release does not read any longer."""
+    """The tree of a stored rule; None if this release cannot read it."""
     try:
         return parse(expression)
     except RuleError:

@@ -1,6 +1,6 @@
-"""A rule in, what it would have brought the desk out: over the newest stored analyses, asked as if each had just been made.
+"""A rule in, its effect on the desk out: tested on the newest stored analyses as if they were new.
 
-Nothing is written. Beside it stand what the model brought, and what people decided on either.
+Nothing is written. The result also has what the model brought to the desk, and people's decisions on both.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A record as it was when it was analysed; `verdict` is whether a person held it worth reading, None where nobody decided."""
+    """A record as analysed; `verdict` is whether a person found it worth reading, None without a decision."""
 
     record_id: str
     at: datetime
@@ -38,7 +38,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The records received in a week, by its Monday, and those that the rule holds for."""
+    """The records received in a week, by its Monday, and the matches."""
 
     monday: date
     records: int
@@ -47,7 +47,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A record that the rule holds for, why, and the beginning of its redacted text."""
+    """A matching record, the reason, and the beginning of its redacted text."""
 
     record_id: str
     at: datetime
@@ -57,7 +57,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Of what was brought, how much people decided on, and held worth reading."""
+    """Of the records brought to the desk: how many were decided, and confirmed as worth reading."""
 
     confirmed: int
     dismissed: int
@@ -68,13 +68,13 @@ class Judged:
 
     @property
     def precision(self) -> float | None:
-        """The share held worth reading; None where nobody decided."""
+        """The share confirmed; None without decisions."""
         return self.confirmed / self.decided if self.decided else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """Its 95 % interval (Wilson)."""
-        from vocservice.reporting.stats import wilson  # brings numpy, which no process that only takes feedback needs
+        from vocservice.reporting.stats import wilson  # imports numpy, which a process that only receives feedback does not need
 
         if not self.decided:
             return None
@@ -90,10 +90,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a rule would have done with `records` of the past.
+    """The effect of a rule on `records` of the past.
 
-    `both`, `rule_only` and `model_only` are records that come to the desk by rule and model, by the rule alone, by the model alone;
-    `is_cut` says that there are older ones that were not asked.
+    `both`, `rule_only` and `model_only` count records brought to the desk by rule and model, by the rule alone, by the model alone;
+    `is_cut` means that older ones were not tested.
     """
 
     records: int
@@ -112,12 +112,12 @@ class Trial:
 
     @property
     def before(self) -> int:
-        """How many the model brought to the desk; other rules count in neither."""
+        """Number brought to the desk by the model, ignoring other rules."""
         return self.both + self.model_only
 
     @property
     def after(self) -> int:
-        """How many model and rule would have brought."""
+        """Number that model and rule would have brought."""
         return self.before + self.rule_only
 
     def to_dict(self) -> Json:
@@ -156,13 +156,13 @@ class _Tally:
 
 
 def run(connection: Connection, workspace_id: str, rule: Node, *, since: datetime | None = None, limit: int = DEFAULT) -> Trial:
-    """Ask a rule about the newest records of a workspace, `limit` at most (50,000 at most), received since a time."""
+    """Test a rule on the newest records of a workspace, `limit` at most (50,000 at most), received since a time."""
     size = max(1, min(limit, MOST))
     return tried(rule, past(connection, workspace_id, since=since, limit=size + 1), limit=size)
 
 
 def tried(rule: Node, records_of_past: Iterable[Past], *, limit: int) -> Trial:
-    """Ask a rule about records, the newest first; of a stream, in constant memory."""
+    """Test a rule on records, newest first; uses constant memory for a stream."""
     tally = _Tally()
     for one in records_of_past:
         if tally.records == limit:
@@ -172,7 +172,7 @@ def tried(rule: Node, records_of_past: Iterable[Past], *, limit: int) -> Trial:
 
 
 def past(connection: Connection, workspace_id: str, *, since: datetime | None, limit: int) -> Iterator[Past]:
-    """The newest analysed records, the last received first."""
+    """The newest analysed records, last received first."""
     current = and_(analyses.c.record_id == records.c.id, analyses.c.is_current)
     joined = records.join(analyses, current).outerjoin(sources, sources.c.id == records.c.source_id)
     chosen = select(records.c.id).select_from(joined).where(records.c.workspace_id == workspace_id)
@@ -196,7 +196,7 @@ def _past(row: RowMapping, verdict: bool | None) -> Past:
 
 
 def _verdicts(connection: Connection, of: Select[tuple[str]]) -> dict[str, bool]:
-    """By record, whether the last decision that stands on it as it is holds that it was worth reading."""
+    """By record: whether the last valid decision found it worth reading."""
     stands = and_(records.c.id == annotations.c.record_id, records.c.revision == annotations.c.revision)
     chosen = select(annotations.c.record_id, annotations.c.decision, annotations.c.labels).join(records, stands)
     mine = chosen.where(annotations.c.record_id.in_(of.correlate(None)), annotations.c.undone_at.is_(None))
@@ -213,6 +213,6 @@ def _monday(at: datetime) -> date:
 
 
 def _snippet(known: Facts, found: Match) -> str:
-    """The pieces behind the labels, else the beginning of the customer's words."""
+    """The evidence pieces, else the beginning of the customer's text."""
     text = " … ".join(piece.text for piece in found.evidence) or next((text for _, text in words_of(known)), "")
     return text if len(text) <= _SNIPPET else text[:_SNIPPET] + "…"

@@ -1,4 +1,4 @@
-"""What an admin writes in, a rule of the workspace out: a change is a new version, and none is ever overwritten.
+"""Drafts of an admin in, rules of the workspace out: a change is a new version, and none is ever overwritten.
 
 Every change is written to the audit log in the caller's transaction.
 """
@@ -33,13 +33,13 @@ MOST_URGENCY = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What somebody writes of a rule.
+    """A draft of a rule.
 
     Attributes:
-        effect: `review` puts what the rule holds for into the queue; `route` only puts the tag or the person on it.
+        effect: `review` puts matching records into the queue; `route` only adds the tag or the assignee.
         urgency: points that a hit adds in the queue, 0 to 100.
-        tag: is put on the record, blank for none.
-        assignee: e-mail of who gets the record where nobody has it, blank for nobody.
+        tag: added to the record, blank for none.
+        assignee: e-mail of the person who gets the record if nobody has it, blank for nobody.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as it stands, or stood in a version; `assignee` is an e-mail address."""
+    """A rule, or one of its versions; `assignee` is an e-mail address."""
 
     id: str
     workspace_id: str
@@ -75,7 +75,7 @@ class Rule:
     created_at: datetime
 
     def to_dict(self) -> Json:
-        """What the command line and the API tell of it."""
+        """The rule as shown by the command line and the API."""
         stamps = {"changed_by": self.changed_by, "changed_at": self.changed_at.isoformat(), "created_at": self.created_at.isoformat()}
         return {name: getattr(self, name) for name in _TOLD} | stamps
 
@@ -84,11 +84,11 @@ _TOLD = ("id", "name", "owner", "expression", "reason", "effect", "urgency", "ta
 
 
 def create(connection: Connection, workspace_id: str, draft: Draft, taxonomy: Taxonomy, *, is_enabled: bool, actor: str) -> Rule:
-    """A new rule; it counts for what is analysed from now on.
+    """Create a rule; it applies to analyses from now on.
 
     Raises:
-        RuleError: its text is none, or names what the taxonomy has not (`rule_invalid`).
-        InputError: another part is unusable (`rule_unusable`, `tag_unusable`), its name is taken (`name_taken`), or there are too many
+        RuleError: its text is not a rule, or names something missing from the taxonomy (`rule_invalid`).
+        InputError: another field is unusable (`rule_unusable`, `tag_unusable`), its name is taken (`name_taken`), or there are too many
             (`rules_full`).
     """
     values, at = _checked(connection, workspace_id, draft, taxonomy), now(connection)
@@ -103,11 +103,11 @@ def create(connection: Connection, workspace_id: str, draft: Draft, taxonomy: Ta
 
 
 def change(connection: Connection, held: Rule, draft: Draft, taxonomy: Taxonomy, *, actor: str) -> Rule:
-    """A new version of a rule; the same again changes nothing. Alerts on the rule speak of it by its new name.
+    """Save a new version of a rule, unless unchanged. Alerts on the rule follow its new name.
 
     Raises:
         RuleError, InputError: as in `create`.
-        ConflictError: somebody changed it since it was read (`rule_conflict`).
+        ConflictError: it was changed since it was read (`rule_conflict`).
     """
     values, at = _checked(connection, held.workspace_id, draft, taxonomy), now(connection)
     if all(getattr(held, name) == value for name, value in values.items()):
@@ -125,7 +125,7 @@ def change(connection: Connection, held: Rule, draft: Draft, taxonomy: Taxonomy,
 
 
 def set_enabled(connection: Connection, held: Rule, is_enabled: bool, *, actor: str) -> None:
-    """Let a rule count from now on, or no longer; what it held for stays."""
+    """Enable or disable a rule; its hits stay."""
     if held.is_enabled != is_enabled:
         connection.execute(update(rules).where(rules.c.id == held.id).values(is_enabled=is_enabled))
         _audit(connection, held.workspace_id, actor, f"rule.{'enable' if is_enabled else 'disable'}", held.id)
@@ -149,30 +149,30 @@ def listed(connection: Connection, workspace_id: str) -> list[Rule]:
 
 
 def enabled(connection: Connection, workspace_id: str) -> list[Rule]:
-    """Those that count."""
+    """The enabled rules."""
     return [_rule(row) for row in connection.execute(_that_count(), {"workspace": workspace_id}).mappings()]
 
 
 def taker(connection: Connection, rule: Rule) -> str | None:
-    """The id of who gets what a rule holds for; None for nobody, or where that person may not decide any longer."""
+    """The id of a rule's assignee; None for nobody, or if that person may no longer decide."""
     return connection.scalar(_deciders(rule.workspace_id).where(users.c.id == rule.assignee_id)) if rule.assignee_id else None
 
 
 def versions(connection: Connection, held: Rule) -> list[Rule]:
-    """Every version of a rule, the last first."""
+    """Every version of a rule, newest first."""
     chosen = _all().where(rules.c.id == held.id).order_by(rule_versions.c.version.desc())
     return [_rule(row) for row in connection.execute(chosen).mappings()]
 
 
 def hits_each(connection: Connection, workspace_id: str) -> dict[str, int]:
-    """For how many records each rule held, in any version, by its id."""
+    """Number of matching records per rule, over all versions, by id."""
     counted = select(rule_hits.c.rule_id, func.count(rule_hits.c.record_id.distinct()))
     rows = connection.execute(counted.where(rule_hits.c.workspace_id == workspace_id).group_by(rule_hits.c.rule_id))
     return {row[0]: row[1] for row in rows}
 
 
 def hits_of(connection: Connection, held: Rule) -> int:
-    """For how many records a rule held, in any version."""
+    """Number of matching records of a rule, over all versions."""
     return connection.execute(select(func.count(rule_hits.c.record_id.distinct())).where(rule_hits.c.rule_id == held.id)).scalar_one()
 
 
@@ -195,7 +195,7 @@ _LONGEST: Mapping[str, int] = {"name": LONGEST_NAME, "owner": LONGEST_OWNER, "re
 
 
 def _in_full(expression: str, taxonomy: Taxonomy) -> str:
-    """A rule as it is kept, every label under its set; one that could not be read again that way is refused."""
+    """The stored form of a rule, with every label under its set; refused if it cannot be parsed again."""
     full = str(read_rule(expression, taxonomy))
     try:
         parse(full)
@@ -221,7 +221,7 @@ def _assignee(connection: Connection, workspace_id: str, email: str) -> str | No
 
 
 def _deciders(workspace_id: str) -> Select[Any]:
-    """The ids of those who may decide."""
+    """The ids of users who may decide."""
     return select(users.c.id).where(users.c.workspace_id == workspace_id, users.c.is_active, users.c.role != ANALYST)
 
 
@@ -232,7 +232,7 @@ def _check_free(connection: Connection, held: Rule, name: str) -> None:
 
 
 def _rename_in_alerts(connection: Connection, held: Rule, name: str) -> None:
-    """Alerts keep a rule by its name: those on this one follow it."""
+    """Alerts refer to a rule by name: update those on this one."""
     old, new = f"{urgency.RULES}.{held.name}", f"{urgency.RULES}.{name}"
     found = select(alerts.c.id, alerts.c.labels).where(alerts.c.workspace_id == held.workspace_id)
     for alert_id, labels in connection.execute(found).all():
@@ -261,7 +261,7 @@ def _standing(workspace_id: str | BindParameter[str]) -> Select[Any]:
     return _all().where(and_(rules.c.workspace_id == workspace_id, rule_versions.c.version == rules.c.version))
 
 
-@cache  # asked for every record that is analysed: building it would cost more than running it
+@cache  # run for every analysed record: building it costs more than running it
 def _that_count() -> Select[Any]:
     return _standing(bindparam("workspace")).where(rules.c.is_enabled).order_by(rules.c.id)
 

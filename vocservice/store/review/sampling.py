@@ -1,4 +1,4 @@
-"""A decision in, whether a second person is to read the same record without seeing it out; what becomes of that when more is decided."""
+"""A decision in, whether a second person reads the record blind out; and the effects of later decisions on that."""
 
 import hashlib
 
@@ -12,13 +12,13 @@ _WHOLE = 2**64
 
 
 def is_chosen(record_id: str, share: float) -> bool:
-    """Whether a record is one of the share that is read twice; always the same answer for the same record."""
+    """Whether a record is in the sample for second readings; deterministic per record."""
     number = int.from_bytes(hashlib.sha256(record_id.encode()).digest()[:8])
     return number < share * _WHOLE
 
 
 def decided(connection: Connection, workspace_id: str, record_id: str, *, user_id: str, annotation_id: str) -> None:
-    """After a decision: it settles what two others disagree on, else it may be one that is read twice."""
+    """After a decision: it settles a disagreement of two others, else the record may be sampled."""
     if _settled(connection, record_id, user_id, annotation_id) or not is_chosen(record_id, urgency.rules().second_reading.share):
         return
     waits = second_readings.c.record_id == record_id, second_readings.c.read_at.is_(None)
@@ -27,14 +27,14 @@ def decided(connection: Connection, workspace_id: str, record_id: str, *, user_i
 
 
 def undone(connection: Connection, annotation_id: str) -> None:
-    """After an undo: nobody is asked for a second reading of it any longer, and what it settled is open again."""
+    """After an undo: the second reading is cancelled, and what the decision settled is open again."""
     mine = second_readings.c.first_id == annotation_id, second_readings.c.read_at.is_(None)
     connection.execute(delete(second_readings).where(*mine))
     connection.execute(update(second_readings).where(second_readings.c.settled_by == annotation_id).values(settled_by=None))
 
 
 def _settled(connection: Connection, record_id: str, user_id: str, annotation_id: str) -> bool:
-    """Whether this decision of a third person settles a disagreement."""
+    """Whether this is a third person's decision that settles a disagreement."""
     open_ = (
         select(second_readings.c.first_id)
         .join(annotations, annotations.c.id == second_readings.c.first_id)

@@ -1,6 +1,6 @@
-"""A decided record of the sample and a second person in, what they hold true beside the first decision out; and where the two differ.
+"""A sampled, decided record and a second reader in, a second reading beside the first decision out; and their differences.
 
-Who reads second does not see the first decision before theirs is kept. What they decide changes no decision: where the two
+The second reader does not see the first decision before submitting. A second reading changes no decision: if the two
 differ, a third person decides.
 """
 
@@ -37,7 +37,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """Two readers who differ: in which sets, and what each holds true."""
+    """A disagreement of two readers: the sets, and the labels of each."""
 
     first_by: str | None
     second_by: str | None
@@ -47,13 +47,13 @@ class Dispute:
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The sets in which they differ."""
+        """The sets in which they disagree."""
         return differing(self.first, self.second)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What two people held true of the same text, each without the other, and what the model gave."""
+    """Independent labels of two people for the same text, and the model's."""
 
     first: Json
     second: Json
@@ -62,7 +62,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many records of the sample wait for a second reading, were read, and are disputed."""
+    """Numbers of sampled records that wait for a second reading, were read, and are disputed."""
 
     waiting: int
     read: int
@@ -70,24 +70,24 @@ class Standing:
 
 
 def asked(connection: Connection, user: User, record_id: str) -> bool:
-    """Whether this person is to read this record second."""
+    """Whether this person may give the second reading of this record."""
     return _waits_for(connection, user, record_id) is not None
 
 
 def waiting(connection: Connection, user: User) -> list[Asked]:
-    """The records that this person can read second, the oldest first."""
+    """The records that this person can read second, oldest first."""
     chosen = _listed().where(second_readings.c.read_at.is_(None), *_open(user), annotations.c.revision == records.c.revision)
     return [Asked(*row) for row in connection.execute(chosen.order_by(annotations.c.created_at, second_readings.c.record_id))]
 
 
 def disputes(connection: Connection, user: User) -> list[Asked]:
-    """The records on which two others differ, for this person to settle."""
+    """The records on which two others disagree, for this person to settle."""
     chosen = _listed().where(*_disputed(), *_open(user), second_readings.c.user_id != user.id)
     return [Asked(*row) for row in connection.execute(chosen.order_by(second_readings.c.read_at, second_readings.c.record_id))]
 
 
 def dispute(connection: Connection, workspace_id: str, record_id: str) -> Dispute | None:
-    """Where two readers of a record differ and nobody settled it yet; None where they do not."""
+    """The open disagreement of two readers on a record; None without one."""
     columns = (users.c.name, _readers.c.name, annotations.c.labels, second_readings.c.labels, second_readings.c.note)
     chosen = (
         select(*columns)
@@ -101,10 +101,10 @@ def dispute(connection: Connection, workspace_id: str, record_id: str) -> Disput
 
 
 def read(connection: Connection, user: User, record_id: str, seen: Seen, draft: Draft) -> bool:
-    """Keep a second reading; returns whether both hold the same true. The same again is the same reading.
+    """Store a second reading; return whether both agree. Resubmitting has no effect.
 
     Raises:
-        ConflictError: nobody waits for it any longer, or the text changed since the form was made (`review_conflict`), or another
+        ConflictError: it is no longer needed, or the text changed since the form was created (`review_conflict`), or another
             person holds it (`review_held`).
     """
     found = _waits_for(connection, user, record_id)
@@ -122,7 +122,7 @@ def read(connection: Connection, user: User, record_id: str, seen: Seen, draft: 
         "read_at": now(connection),
     }
     waits = second_readings.c.first_id == found.first_id, second_readings.c.read_at.is_(None)
-    if not connection.execute(update(second_readings).where(*waits).values(**values)).rowcount:  # another read it in this moment
+    if not connection.execute(update(second_readings).where(*waits).values(**values)).rowcount:  # another person has just read it
         raise _gone()
     mine = drafts.c.record_id == record_id, drafts.c.user_id == user.id
     connection.execute(delete(drafts).where(*mine))
@@ -131,7 +131,7 @@ def read(connection: Connection, user: User, record_id: str, seen: Seen, draft: 
 
 
 def standing(connection: Connection, workspace_id: str) -> Standing:
-    """How the double reading of a workspace stands."""
+    """Progress of second readings in a workspace."""
     stands = (second_readings.c.workspace_id == workspace_id, annotations.c.undone_at.is_(None))
     parts = ((second_readings.c.read_at.is_(None),), (second_readings.c.read_at.is_not(None),), _disputed())
     chosen = (select(func.count()).select_from(_joined()).where(*stands, *part) for part in parts)
@@ -139,7 +139,7 @@ def standing(connection: Connection, workspace_id: str) -> Standing:
 
 
 def pairs(connection: Connection, workspace_id: str) -> Iterator[Pair]:
-    """Every record that two people read, as far as the first decision stands."""
+    """Every record read by two people whose first decision is still valid."""
     fits = and_(
         analyses.c.record_id == annotations.c.record_id,
         analyses.c.revision == annotations.c.revision,
@@ -155,7 +155,7 @@ def pairs(connection: Connection, workspace_id: str) -> Iterator[Pair]:
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, ...]:
-    """The sets in which two people hold different labels true, whatever their order."""
+    """The sets in which two people gave different labels, ignoring order."""
     return tuple(name for name in first if _plain(first[name]) != _plain(second.get(name)))
 
 
@@ -170,7 +170,7 @@ def _waits_for(connection: Connection, user: User, record_id: str) -> Any:
 
 
 def _sent(connection: Connection, user: User, record_id: str, draft: Draft) -> bool | None:
-    """Whether both agreed, where this person read the same before; None where they did not."""
+    """Whether both agreed, if this person submitted the same before; None otherwise."""
     mine = second_readings.c.record_id == record_id, second_readings.c.user_id == user.id
     last = select(second_readings.c.labels, second_readings.c.is_agreed).where(*mine).order_by(second_readings.c.read_at.desc())
     row = connection.execute(last).first()
@@ -182,7 +182,7 @@ def _gone() -> ConflictError:
 
 
 def _open(user: User) -> tuple[Any, ...]:
-    """First decisions of others that stand."""
+    """Valid first decisions of others."""
     return second_readings.c.workspace_id == user.workspace_id, annotations.c.undone_at.is_(None), annotations.c.user_id != user.id
 
 

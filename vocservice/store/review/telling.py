@@ -1,4 +1,4 @@
-"""A name, readers and a timing in, who is told of something and when out: what alerts and watches have in common."""
+"""A name, readers and a timing in, recipients and times of notifications out: shared by alerts and watches."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from vocservice.store.review.timing import Timing, kept, timing_in
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Who is told of something, and when.
+    """Recipients and timing of notifications.
 
     Attributes:
         readers: ids of the users who get a mail.
-        tells_endpoints: whether an event is sent to endpoints.
+        tells_endpoints: whether an event is also sent to endpoints.
     """
 
     name: str
@@ -34,23 +34,23 @@ class Telling:
 
 
 def possible_readers(connection: Connection, workspace_id: str, role: str) -> list[User]:
-    """The people of a workspace who may what a role may."""
+    """The users of a workspace with the rights of a role."""
     return [user for user in users.listed(connection, workspace_id) if user.may(role)]
 
 
 def addresses(connection: Connection, workspace_id: str, readers: Collection[str], role: str) -> tuple[str, ...]:
-    """Of those among the readers who may still read it."""
+    """The readers who still have the right to read it."""
     return tuple(user.email for user in possible_readers(connection, workspace_id, role) if user.id in readers)
 
 
 def checked(connection: Connection, user: User, wish: Telling, role: str) -> Json:
-    """What somebody wants, as the columns of a table hold it.
+    """Check a wish; return it as table columns.
 
     Args:
-        role: what a reader must be.
+        role: that readers need.
 
     Raises:
-        InputError: the name will not do, it would tell nobody (`alert_silent`), or there is no such reader (`reader_unknown`).
+        InputError: the name is unusable, it would notify nobody (`alert_silent`), or there is no such reader (`reader_unknown`).
     """
     if not (wish.readers or wish.tells_endpoints):
         raise InputError("choose who gets a mail, or that endpoints are told", code="alert_silent")
@@ -61,5 +61,5 @@ def checked(connection: Connection, user: User, wish: Telling, role: str) -> Jso
 
 
 def told_in(row: Any) -> tuple[str, Timing, tuple[str, ...], bool]:
-    """The fields of a `Telling` in a row with these columns."""
+    """The fields of a `Telling` from a row with these columns."""
     return row.name, timing_in(row), tuple(row.readers), row.tells_endpoints

@@ -1,4 +1,4 @@
-"""Cool-down, quiet hours and the times of a digest in, the next moment at which an alert may speak out; in the alert's own time zone."""
+"""Cool-down, quiet hours and digest times in, the next time for an alert out; in the alert's own time zone."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -17,9 +17,9 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When an alert may speak.
+    """When an alert may be sent.
 
-    Without `digest_at`: as soon as there is something to say, but not within `cool_down` minutes of the last time nor between
+    Without `digest_at`: as soon as there is something to send, but not within `cool_down` minutes of the last time nor between
     the two times of `quiet` (which may span midnight). With it: at this time of `days` (0 is Monday), in the time zone `zone`.
     """
 
@@ -30,7 +30,7 @@ class Timing:
     days: tuple[int, ...] = EVERY_DAY
 
     def next_at(self, now: datetime, last: datetime | None = None) -> datetime:
-        """The next moment, in UTC: not before `now`, and of a digest after it. `last`: when it spoke last."""
+        """The next time, in UTC: not before `now`, and for a digest after it. `last`: time of the last message."""
         if self.digest_at is not None:
             return self._next_digest(now, self.digest_at)
         at = max(now, last + timedelta(minutes=self.cool_down)) if last else now
@@ -46,7 +46,7 @@ class Timing:
         if not is_quiet:
             return at
         day = local.date() + timedelta(days=int(spans_midnight and clock >= start))
-        end_here = end.replace(fold=local.fold)  # where an hour comes twice, the same time of it
+        end_here = end.replace(fold=local.fold)  # if an hour is repeated, the same time of it
         return datetime.combine(day, end_here, ZoneInfo(self.zone)).astimezone(UTC)
 
     def _next_digest(self, now: datetime, clock: time) -> datetime:
@@ -57,10 +57,10 @@ class Timing:
 
 
 def timing_of(*, zone: str, cool_down: int, quiet: tuple[str, str], digest_at: str, days: Collection[int]) -> Timing:
-    """What somebody wrote down, checked; blank times are none.
+    """Parse and check a timing; blank times are None.
 
     Raises:
-        InputError: a time zone, a time, a day or a cool-down that there is not (`timing_invalid`).
+        InputError: a time zone, time, day or cool-down is invalid (`timing_invalid`).
     """
     if zone not in zones():
         raise InputError("there is no such time zone; write one as Europe/Berlin", code="timing_invalid")
@@ -77,7 +77,7 @@ def timing_of(*, zone: str, cool_down: int, quiet: tuple[str, str], digest_at: s
 
 
 def kept(timing: Timing) -> Mapping[str, Any]:
-    """A timing as the columns of a table hold it: times of day as 18:30, null where there is none."""
+    """A timing as table columns: times of day as 18:30, null if missing."""
     quiet = timing.quiet or (None, None)
     times = {"quiet_from": quiet[0], "quiet_to": quiet[1], "digest_at": timing.digest_at}
     written = {name: f"{at:%H:%M}" if at is not None else None for name, at in times.items()}
@@ -85,23 +85,23 @@ def kept(timing: Timing) -> Mapping[str, Any]:
 
 
 def timing_in(row: Any) -> Timing:
-    """The timing of a row with these columns."""
+    """The timing from a row with these columns."""
     quiet = clock_of(row.quiet_from or ""), clock_of(row.quiet_to or "")
     spans = (quiet[0], quiet[1]) if quiet[0] is not None and quiet[1] is not None else None
     return Timing(row.zone, row.cool_down, spans, clock_of(row.digest_at or ""), tuple(row.days))
 
 
-@cache  # they are looked for in the file system
+@cache  # reads the file system
 def zones() -> tuple[str, ...]:
     """The names of the time zones, sorted."""
     return tuple(sorted(available_timezones()))
 
 
 def clock_of(text: str) -> time | None:
-    """A time of day written as 18:30; None for a blank.
+    """Parse a time of day such as 18:30; None for a blank.
 
     Raises:
-        InputError: it is none (`timing_invalid`).
+        InputError: it is not a time (`timing_invalid`).
     """
     if not text.strip():
         return None

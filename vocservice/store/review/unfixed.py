@@ -1,7 +1,7 @@
-"""An analysis and the labels that hold in, what the queue knows of a transcript that was recovered while its cause stands out.
+"""An analysis and its valid labels in, the "recovered but unfixed" data of the queue out.
 
-A line of the queue says so by the labels that hold: those that people decided, else the model's. What it blames lies beside it, so that
-the issues that are closed by the time it is looked at leave it out.
+The valid labels count: those of people's decisions, else the model's. What a transcript blames is stored beside it, so that
+issues closed when it is looked at can exclude it.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from vocservice.store.schema import records, review_causes, reviews
 
 
 def note(connection: Connection, record_id: str, result: Json, labels: Json) -> None:
-    """Note it of a record that is in the queue.
+    """Store it for a record in the queue.
 
     Args:
         connection: a transaction.
-        record_id: of the line.
+        record_id: the record.
         result: its current analysis.
-        labels: those that hold, in the shape of an annotation.
+        labels: the valid ones, in the form of an annotation.
     """
     found = is_unfixed(labels.get("outcome"), labels.get("scope"))
     other = reviews.c.record_id == record_id, reviews.c.is_unfixed.is_not(found)
@@ -34,11 +34,11 @@ def note(connection: Connection, record_id: str, result: Json, labels: Json) -> 
 
 
 def stands(mended: Sequence[Mended], handling: Sequence[str]) -> ColumnElement[bool]:
-    """Lines that were recovered while their cause stands.
+    """Condition for lines that were recovered but whose cause remains.
 
     Args:
         mended: what the issues of the workspace say was mended.
-        handling: the factors that tell, at the stage of a contact, how it went: no cause.
+        handling: factors that, at the contact stage, describe its handling and are not a cause.
     """
     unfixed: ColumnElement[bool] = and_(reviews.c.is_unfixed)
     if not mended:
@@ -51,7 +51,7 @@ def stands(mended: Sequence[Mended], handling: Sequence[str]) -> ColumnElement[b
 
 
 def _is(one: Mended, at: Any) -> ColumnElement[bool]:
-    """Whether a cause is of a cell that was mended, and was met on that day or before."""
+    """Whether a cause belongs to a cell that was mended on that day or later."""
     over = datetime.combine(one.until + timedelta(days=1), time.min, UTC)
     return and_(review_causes.c.stage == one.stage, review_causes.c.factor == one.factor, at < over)
 

@@ -1,4 +1,4 @@
-"""The result of an analysis in, whether a person should look at it, why, and how soon out; by the rules of `config/desk.toml`."""
+"""An analysis in, whether, why and how soon a person should look at it out; configured in `config/desk.toml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _Points = Annotated[float, Field(ge=0, le=1000)]
 
 
 class Due(BaseModel):
-    """Within how many hours somebody must decide: on any record, and on those of so many points or more."""
+    """Hours until the decision is due: for any record, and for those with a number of points."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,12 +33,12 @@ class Due(BaseModel):
         return entered_at + timedelta(hours=self.urgent_hours if self.is_urgent(urgency) else self.hours)
 
     def is_urgent(self, urgency: int) -> bool:
-        """Whether a record of this urgency (tenths of points) has the shorter time."""
+        """Whether a record of this urgency (tenths of points) is due sooner."""
         return urgency >= 10 * self.urgent_from
 
 
 class SecondReading(BaseModel):
-    """Which share of the decided records a second person reads without seeing the first decision."""
+    """The share of decided records that a second person reads blind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,7 +56,7 @@ class _RulesFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What lets a record into the queue, the points of each label, when records are due, and what is read twice."""
+    """Admission to the queue, points of each label, due times, and second readings."""
 
     enter: frozenset[str]
     points: Mapping[str, float]
@@ -65,7 +65,7 @@ class Rules:
 
 
 def read_rules(path: Path) -> Rules:
-    """The rules of a file.
+    """Read the rules from a file.
 
     Raises:
         ConfigError: it is missing, not TOML, or has an unknown key or a bad value.
@@ -76,7 +76,7 @@ def read_rules(path: Path) -> Rules:
 
 @lru_cache(maxsize=1)
 def rules() -> Rules:
-    """The rules of this installation, read once.
+    """The rules of this installation, cached.
 
     Raises:
         ConfigError: as in `read_rules`.
@@ -85,7 +85,7 @@ def rules() -> Rules:
 
 
 def given(result: Json) -> dict[str, float]:
-    """Every label that was given, as `SET.KEY` (and `needs_review`), with its probability; 1 for a rule of the installation that held."""
+    """Every given label, as `SET.KEY` (and `needs_review`), with its probability; 1 for matching installation rules."""
     labels = {f"{name}.{label['key']}": float(label["probability"]) for name in SHOWN_SETS for label in result.get(name) or ()}
     for name in ("scope", "outcome"):
         if single := result.get(name):
@@ -104,7 +104,7 @@ def enters(labels: Mapping[str, float], by: Rules) -> bool:
 
 
 def is_called(result: Json) -> bool:
-    """Whether a rule of the installation calls for a person, whatever the labels."""
+    """Whether an installation rule calls for a person, whatever the labels."""
     return any(hit["effect"] == "review" for hit in result.get(RULES) or ())
 
 

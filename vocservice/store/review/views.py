@@ -1,4 +1,4 @@
-"""Filters of a page and a name in, a saved view out: of one person, or of everybody in the workspace."""
+"""Filters of a page and a name in, a saved view out: private or shared in the workspace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ DESK, WORKBENCH = "desk", "workbench"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Filters under a name; `by` is who saved them."""
+    """Named filters; `by` is who saved them."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class View:
 
 
 def listed(connection: Connection, user: User, *, page: str = DESK) -> list[View]:
-    """A person's own views of a page and those that are shared, by name."""
+    """A person's own and shared views of a page, by name."""
     chosen = select(views.c.id, views.c.name, views.c.filters, views.c.is_shared, views.c.user_id, users.c.name)
     mine = (views.c.workspace_id == user.workspace_id, views.c.page == page, or_(views.c.user_id == user.id, views.c.is_shared))
     found = chosen.join(users, users.c.id == views.c.user_id).where(*mine).order_by(views.c.name, views.c.id)
@@ -40,10 +40,10 @@ def listed(connection: Connection, user: User, *, page: str = DESK) -> list[View
 
 
 def save(connection: Connection, user: User, name: str, filters: Mapping[str, Any], *, is_shared: bool, page: str = DESK) -> None:
-    """Keep filters; a view of one's own of the same name is replaced.
+    """Save filters, replacing one's own view of the same name.
 
     Raises:
-        InputError: the name will not do (`name_unusable`), or there are too many (`views_full`).
+        InputError: the name is unusable (`name_unusable`), or there are too many (`views_full`).
     """
     named = checked_name(name)
     connection.execute(delete(views).where(views.c.user_id == user.id, views.c.page == page, views.c.name == named))
@@ -55,7 +55,7 @@ def save(connection: Connection, user: User, name: str, filters: Mapping[str, An
 
 
 def forget(connection: Connection, user: User, view_id: str) -> None:
-    """Delete a view: one's own, or as an admin a shared one.
+    """Delete one's own view, or, as an admin, a shared one.
 
     Raises:
         InputError: there is none that this person may delete (`view_unknown`).
