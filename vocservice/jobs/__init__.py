@@ -1,4 +1,4 @@
-"""Work that is waiting in, work done out: the processes beside the web server that analyse, fetch and deliver.
+"""Queued work in, finished work out: the processes beside the web server that analyse, fetch and deliver.
 
-`worker` takes the work; each kind of it has a module of its own. Nothing here knows of HTTP requests that come in.
+`worker` takes jobs; each kind has its own module. Nothing here handles incoming HTTP requests.
 """

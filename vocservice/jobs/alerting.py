@@ -1,6 +1,6 @@
-"""An alert that may speak in, a mail to its readers and events to the endpoints out: counts, ids, labels and links, never a text.
+"""A due alert in, a mail to its readers and events for endpoints out: counts, ids, labels and links, never a text.
 
-At least once: a worker that dies between the mail and its transaction mails again, under the same Message-ID.
+At least once: a worker that dies between the mail and its transaction causes a second mail, with the same Message-ID.
 """
 
 import hashlib
@@ -23,17 +23,17 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """Says what alerts have gathered."""
+    """Sends what alerts have collected."""
 
     store: Store
     settings: Settings
     post: Post = post
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Say it, unless the alert must be silent a while longer.
+        """Send it, unless the alert must wait longer.
 
         Raises:
-            MailError: the mail server did not take it, or there is none.
+            MailError: the mail server rejected it, or there is none.
             StoreError: the database does not answer.
         """
         with self.store.database.read() as connection:
@@ -48,7 +48,7 @@ class Alerting:
         return None
 
     def try_out(self, job: Job, lease: Lease) -> None:
-        """Mail the readers of an alert that it can reach them.
+        """Send a test mail to the readers of an alert.
 
         Raises:
             MailError, StoreError: as in `run`.
@@ -78,7 +78,7 @@ class Alerting:
 
 
 def subject_of(letter: Letter) -> str:
-    """How many records, and which alert."""
+    """Subject: number of records and name of the alert."""
     count = len(letter.matters)
     return f"{count} {'record' if count == 1 else 'records'} to review: {letter.alert.name}"
 
@@ -95,7 +95,7 @@ def lines_of(letter: Letter, url: str) -> Iterator[str]:
 
 
 def _is_news(letter: Letter) -> bool:
-    """A digest also speaks of what is overdue; every other alert of what is new only."""
+    """A digest also counts overdue records; other alerts only new ones."""
     return bool(letter.matters or (letter.alert.is_digest and letter.overdue))
 
 
@@ -106,6 +106,6 @@ def _line(matter: Matter, url: str) -> str:
 
 
 def _fingerprint(letter: Letter, subject: str) -> str:
-    """The same for the same thing said again."""
+    """The same for a repeated message."""
     said = [letter.alert.id, subject, str(letter.alert.last_sent_at), *(matter.record_id for matter in letter.matters)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]

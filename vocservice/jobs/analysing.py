@@ -1,7 +1,7 @@
-"""A chunk of jobs in, its records labelled and kept out: one pass of the model, a short transaction a record, which finishes its job.
+"""A chunk of jobs in, its labelled records out: one pass of the model, then a short transaction per record.
 
-What goes wrong with one record stays with it: a text that cannot be opened waits, one that the model fails on is kept as
-failed under its code, and no label is made up.
+Failures affect one record only: a text that cannot be decrypted waits, one that the model fails on is stored as
+failed with its code, without labels.
 """
 
 import logging
@@ -32,7 +32,7 @@ MODEL_FAULT = "bundle_invalid"
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A record with its result and what is kept of it."""
+    """A record with its result and what is stored of it."""
 
     task: Task
     result: Result
@@ -40,17 +40,17 @@ class Done:
 
 
 class Analysing:
-    """Analyses what was claimed."""
+    """Analyses claimed jobs."""
 
     def __init__(self, store: Store, rules: RedactionRules, beat: Heartbeat, lease: Lease, *, keeps_vectors: bool = True):
         self._store, self._rules, self._beat, self._lease = store, rules, beat, lease
         self._keeps_vectors = keeps_vectors
 
     def run(self, claimed: Sequence[Job], analyser: Analyser, *, served: str | None = None) -> int:
-        """Analyse a chunk; returns how many records were kept. `served` as of `analyses.save`.
+        """Analyse a chunk; return the number of stored records. `served` as in `analyses.save`.
 
         Raises:
-            StoreError: the database did not answer for long; the leases of what is left run out.
+            StoreError: the database did not answer for long; the remaining leases expire.
         """
         kept = 0
         try:
@@ -67,7 +67,7 @@ class Analysing:
         return kept
 
     def _loaded(self, claimed: Sequence[Job]) -> list[Task]:
-        """What is to be analysed; jobs without anything left to do are finished. Writers wait only where there are such."""
+        """Load the texts; jobs with nothing left to do are finished. A write transaction is opened only if there are such."""
         tasks: list[Task] = []
         left: list[tuple[Job, StoreError | None]] = []
         with self._store.database.read() as connection:
@@ -88,7 +88,7 @@ class Analysing:
         return tasks
 
     def _settle(self, left: Sequence[tuple[Job, StoreError | None]]) -> None:
-        """Finish what is done, put off what failed."""
+        """Finish successful jobs, postpone failed ones."""
         with self._store.database.write() as connection:
             for job, error in left:
                 if error is None:
@@ -112,7 +112,7 @@ class Analysing:
             return Done(task, Rejected(result.id, "analysis_failed", "what is kept of this record could not be redacted"), None)
 
     def _save(self, one: Done, bundle: str, served: str | None) -> bool:
-        """Keep one result, by itself: deliveries wait while the store is written to."""
+        """Store one result in its own transaction: deliveries wait while the store is written."""
         try:
             kept = persistently(lambda: self._keep(one, bundle, served))
         except StoreError:
@@ -135,11 +135,11 @@ class Analysing:
         return kept
 
     def _may_pass(self, one: Done) -> bool:
-        """Whether it was the model that failed and not the record, and a try is left."""
+        """Whether the model failed, not the record, and an attempt is left."""
         return isinstance(one.result, Rejected) and one.result.code == MODEL_FAULT and one.task.job.attempts < self._lease.max_attempts
 
     def _failed(self, claimed: Sequence[Job], error: Exception) -> None:
-        """What nobody foresaw: each record is tried again alone, and buried after its last try."""
+        """An unexpected error: each record is retried alone, and given up after its last attempt."""
         code = error.code if isinstance(error, VocError) else "internal_error"
         held = set(self._beat.held())
         for job in claimed:
@@ -154,5 +154,5 @@ class Analysing:
 
 
 def wait_after(job: Job) -> float:
-    """Seconds until a record is tried again."""
+    """Seconds until a record is retried."""
     return full_jitter(job.attempts, first=2.0, factor=4.0, most=600.0)

@@ -1,6 +1,6 @@
-"""The number of a try in, the seconds until the next one out: exponential, with jitter, so that many do not come back together.
+"""The number of an attempt in, the seconds until the next one out: exponential with jitter, so that retries spread out.
 
-Or what an answer asks for in its `Retry-After`.
+Also parses `Retry-After`.
 """
 
 from contextlib import suppress
@@ -13,18 +13,18 @@ _LONGEST_RETRY_AFTER = 86_400.0
 
 
 def full_jitter(attempt: int, *, first: float = 2.0, factor: float = 2.0, most: float = 300.0) -> float:
-    """Anything between nothing and `first * factor ** (attempt - 1)`, at most `most`."""
+    """A random delay between 0 and `first * factor ** (attempt - 1)`, at most `most`."""
     return _RANDOM.uniform(0.0, grown(attempt, first=first, factor=factor, most=most))
 
 
 def half_jitter(attempt: int, *, first: float, factor: float, most: float) -> float:
-    """Between half of it and all of it: for tries that must spread over days."""
+    """A random delay between half and all of it, for attempts spread over days."""
     whole = grown(attempt, first=first, factor=factor, most=most)
     return _RANDOM.uniform(whole / 2, whole)
 
 
 def grown(attempt: int, *, first: float, factor: float, most: float) -> float:
-    """The longest wait after a try, without an overflow however many there were."""
+    """The maximum delay after an attempt, without overflow."""
     wait = first
     for _ in range(attempt - 1):
         wait = min(most, wait * factor)
@@ -34,7 +34,7 @@ def grown(attempt: int, *, first: float, factor: float, most: float) -> float:
 
 
 def retry_after(header: str | None) -> float | None:
-    """The pause that an answer asks for, in seconds or as a date; at most a day."""
+    """The delay requested by an answer, in seconds or as a date; at most a day."""
     if header is None:
         return None
     if header.strip().isascii() and header.strip().isdigit():

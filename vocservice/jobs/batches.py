@@ -1,7 +1,7 @@
-"""A queued batch in, its file with labels out, in shards that survive a killed worker; how far it is is written once a second.
+"""A queued batch in, its labelled file out, in shards that survive a killed worker; progress is stored once a second.
 
-A batch is done by a thread of its own beside the analysis of records, and notices within a second that it was cancelled,
-that its worker is to stop (then it is given back), or that its lease was lost. Its input goes away when it ends.
+A batch runs in its own thread beside the analysis of records. It notices within a second if it was cancelled,
+its worker is stopping (then it is returned), or its lease was lost. Its input is deleted when it ends.
 """
 
 import logging
@@ -42,19 +42,19 @@ _ORPHAN_SECONDS = 24 * 3600.0
 
 
 class _EndedError(Exception):
-    """The batch was cancelled, or its lease was lost: nothing more is to be done here."""
+    """The batch was cancelled, or its lease was lost: stop working on it."""
 
 
 class _StoppedError(Exception):
-    """The worker is to stop: another one goes on."""
+    """The worker is stopping: another one will resume."""
 
 
 class Batches:
-    """Does batches, one after the other.
+    """Runs batches, one after the other.
 
     Args:
-        model: the analyser that serves now; None while there is none.
-        stop: set when the worker is to stop.
+        model: the serving analyser; None without one.
+        stop: set when the worker must stop.
     """
 
     def __init__(self, store: Store, settings: Settings, model: Callable[[], Analyser | None], beat: Heartbeat, stop: Event):
@@ -62,11 +62,11 @@ class Batches:
         self._keep = timedelta(days=settings.batches.keep_days)
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Do a batch to its end, from where another worker was stopped.
+        """Run a batch to its end, resuming from another worker.
 
         Raises:
-            BundleError: there is no model now.
-            OutputError: the disk is full; later it may not be.
+            BundleError: there is no model.
+            OutputError: the disk is full; a retry may succeed.
             StoreError: the database does not answer.
         """
         with self._store.database.write() as connection:
@@ -88,7 +88,7 @@ class Batches:
         self._finish(job, lease, outcome)
 
     def tidy(self) -> None:
-        """Remove what is kept no longer, and files that a process left behind that was killed.
+        """Delete expired batches, and files left by killed processes.
 
         Raises:
             StoreError: the database does not answer.
@@ -105,7 +105,7 @@ class Batches:
                 _settle(files, known.get(batch_id))
 
     def _outcome(self, batch: Batch, files: BatchFiles, job: Job, lease: Lease) -> dict[str, Any]:
-        """What the row says in the end; the output is whole then."""
+        """The final values of the row; the output is complete."""
         analyser = self._model()
         if analyser is None:
             raise BundleError("there is no model to label a batch with")
@@ -128,7 +128,7 @@ class Batches:
         return {"status": DONE, **meter.values()}
 
     def _counted(self, inputs: Inputs, meter: "_Meter", path: Path) -> int:
-        """How many rows there are, with whom they may name noted; a file that is cut off is found before any is labelled."""
+        """Count the rows and note the customers they name; a truncated file is detected before labelling."""
         rows, hash_of = 0, partial(self._store.vault.subject_hash, meter.workspace_id)
         with inputs.again() as counted, named.noted(path, hash_of) as note:
             for record in counted:
@@ -143,7 +143,7 @@ class Batches:
     def _finish(self, job: Job, lease: Lease, outcome: dict[str, Any]) -> None:
         with self._store.database.write() as connection:
             if not jobs.finish(connection, lease, job.id):
-                return  # the lease was lost, and another worker goes on
+                return  # the lease was lost, and another worker continues
             if outcome:
                 batches.end(connection, job.target, keep=self._keep, **outcome)
             status = batches.statuses(connection).get(job.target)
@@ -156,7 +156,7 @@ class Batches:
 
 
 class _Meter:
-    """Counts results, and now and then writes how far the batch is and looks whether it may go on."""
+    """Counts results, and periodically stores the progress and checks whether to continue."""
 
     def __init__(self, store: Store, beat: Heartbeat, stop: Event, job: Job, lease: Lease):
         self._store, self._beat, self._stop, self._job, self._lease = store, beat, stop, job, lease
@@ -167,41 +167,41 @@ class _Meter:
         self.resumed = 0
 
     def begin(self, total: int) -> None:
-        """From here on rows are labelled."""
+        """Labelling begins."""
         self._total, self._started = total, time.monotonic()
         self._note()
 
     def look(self) -> None:
-        """Write how far it is once a second has passed."""
+        """Store the progress if a second has passed."""
         if time.monotonic() - self._noted >= SECONDS_BETWEEN_NOTES:
             self._note()
 
     def seen(self, result: Result) -> None:
-        """Count a result that is written."""
+        """Count a written result."""
         self._rows += 1
         if isinstance(result, Rejected):
             self._codes[result.code] += 1
         self.look()
 
     def values(self) -> dict[str, Any]:
-        """What the row of the batch says of its rows."""
+        """Row counts for the batch's row."""
         fresh, seconds = self._rows - self.resumed, time.monotonic() - self._started
         rate = fresh / seconds if fresh > 0 and seconds > 0 else None
         return {"rows_total": self._total, "rows_done": self._rows, "rows_rejected": self._codes.total(), "rate": rate}
 
     def counts(self) -> dict[str, Any]:
-        """What the manifest says of them."""
+        """Row counts for the manifest."""
         rejected = self._codes.total()
         by_code = dict(self._codes.most_common())
         return {"records": self._rows, "ok": self._rows - rejected, "rejected": rejected, "rejected_by_code": by_code}
 
     def timing(self) -> manifest.Timing:
-        """How long this process took."""
+        """Duration in this process."""
         seconds = time.monotonic() - self._started
         return manifest.timed(seconds=seconds, records=self._rows, resumed_records=self.resumed, engine=LOCAL)
 
     def _note(self) -> None:
-        """Write how far it is and lengthen the lease, in one transaction; a database that is away for a moment holds nothing up."""
+        """Store the progress and extend the lease, in one transaction; a short outage of the database delays nothing."""
         if self._stop.is_set():
             raise _StoppedError
         self._noted = time.monotonic()
@@ -218,7 +218,7 @@ class _Meter:
 
 
 def _opened(output: Path, plan: Plan) -> Shards:
-    """The shards to go on with; those of another model, release or configuration are begun anew."""
+    """The shards to resume; those of another model, release or configuration are restarted."""
     try:
         return Shards.open(output, plan, resume=True)
     except ResumeError:
@@ -226,7 +226,7 @@ def _opened(output: Path, plan: Plan) -> Shards:
 
 
 def _deciding(batch: Batch) -> dict[str, Any]:
-    """The options by the names that `voc classify` gives them."""
+    """The options by their names in `voc classify`."""
     options = batch.options
     return {"format": options.format, "sheet": options.sheet, "limit": options.limit, "excel": options.excel, "explode": options.explode}
 
@@ -238,7 +238,7 @@ def _check_explode(wanted: str | None, analyser: Analyser) -> None:
 
 
 def _settle(files: BatchFiles, status: str | None) -> None:
-    """Leave only what a batch of this status may have: its result, or its finished shards, or nothing where it is gone."""
+    """Delete files that a batch of this status does not keep: only its result, or finished shards, or nothing remains."""
     if status == DONE:
         files.forget_work()
     elif status in batches.ENDED:

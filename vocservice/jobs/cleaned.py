@@ -1,6 +1,6 @@
-"""A raw verbatim and its analysis in, what is kept of it out: the redacted text and metadata, without a name or a key of a customer.
+"""A raw verbatim and its analysis in, the stored form out: redacted text and metadata, without names or customer keys.
 
-The redacted text analyses as the raw one did, as placeholders pass the steps unchanged; so a later bundle can label it again.
+Placeholders pass the steps unchanged, so the redacted text gets the same analysis and can be labelled again later.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ CUSTOMER = "[CUSTOMER]"
 
 
 def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules, *, keeps_vector: bool = True) -> Cleaned:
-    """What is kept. Authors and the customer's key are dropped; keys of the metadata stay."""
+    """Build the stored form. Authors and the customer's key are dropped; metadata keys stay."""
     names = tuple({name for name in (raw.author, *(turn.author for turn in raw.turns)) if name})
     kept = replace(
         raw,
@@ -33,7 +33,7 @@ def cleaned(raw: RawVerbatim, analysis: Analysis, rules: RedactionRules, *, keep
 
 
 def _turns(turns: Sequence[RawTurn], analysis: Analysis, rules: RedactionRules, names: Iterable[str]) -> Iterator[RawTurn]:
-    """The turns as analysed, where the analysis has them; else cleaned here."""
+    """The turns as analysed, if the analysis has them; else cleaned here."""
     if analysis.conversation is not None:
         texts = [turn.text for turn in analysis.conversation.turns]
     else:
@@ -43,7 +43,7 @@ def _turns(turns: Sequence[RawTurn], analysis: Analysis, rules: RedactionRules, 
 
 
 def _scrubbed(value: Any, rules: RedactionRules, names: Sequence[str], subject: str | None) -> Any:
-    """The same shape with every string redacted, and the customer's own key masked."""
+    """The same structure with every string redacted, and the customer's key masked."""
     if isinstance(value, Mapping):
         return {key: _scrubbed(held, rules, names, subject) for key, held in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""A store and a schedule in, the report of the week or month that ended out, one page a workspace in a folder, to be downloaded.
+"""A store and a schedule in, the report of the past week or month out, one page per workspace in a folder, for download.
 
-Off unless `reports.every` says otherwise. A page holds no quotes and names no record: of customers' words it has those in common
-that at least five of them used.
+Off unless `reports.every` is set. A page has no quotes and names no record; of customers' words it has only those
+used by at least five customers.
 """
 
 import logging
@@ -31,7 +31,7 @@ _NAME = re.compile(r"\d{4}-(?:W(?:0[1-9]|[1-4]\d|5[0-3])|0[1-9]|1[0-2])", re.ASC
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A week (`2026-W47`) or month (`2026-10`) with its first and last day, and the one before it."""
+    """A week (`2026-W47`) or month (`2026-10`) with its first and last day, and the previous one."""
 
     name: str
     first: date
@@ -39,10 +39,10 @@ class Period:
 
     @classmethod
     def of(cls, name: str) -> "Period":
-        """The period of a name.
+        """Parse the name of a period.
 
         Raises:
-            ValueError: it names none.
+            ValueError: it is not a period.
         """
         if "W" in name:
             return ended("weekly", date.fromisoformat(f"{name}-7") + timedelta(days=1))
@@ -54,7 +54,7 @@ class Period:
 
 
 def ended(every: str, today: date) -> Period:
-    """The last whole week or month before a day."""
+    """The last complete week or month before a day."""
     if every == "weekly":
         last = today - timedelta(days=today.isoweekday())
         year, week, _ = last.isocalendar()
@@ -68,9 +68,9 @@ def _utc() -> datetime:
 
 
 class Digests:
-    """Makes what is due, at most every ten minutes; what was made stays until newer ones push it out.
+    """Makes due reports, checking every ten minutes at most; old ones are replaced by newer ones.
 
-    On the first day after its period a report waits for the records that came by its end and are not analysed yet.
+    On the first day after its period, a report waits for records of the period that are not analysed yet.
     """
 
     def __init__(self, database: Database, settings: ReportSettings, *, clock: Callable[[], datetime] = _utc):
@@ -78,7 +78,7 @@ class Digests:
         self._looked: float | None = None
 
     def turn(self, taxonomy: Taxonomy) -> int:
-        """Make the reports that are due; returns how many were made.
+        """Make the due reports; return their number.
 
         Raises:
             StoreError: the database does not answer.
@@ -118,7 +118,7 @@ class Digests:
 
 
 def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Taxonomy) -> str:
-    """The report of all records up to the end of a period, the period against the one before.
+    """The report of all records up to the end of a period, comparing it with the previous one.
 
     Raises:
         StoreError: the database does not answer.
@@ -138,6 +138,6 @@ def page_of(database: Database, workspace_id: str, period: Period, taxonomy: Tax
 
 
 def kept(settings: ReportSettings, workspace_id: str) -> list[Path]:
-    """The pages of a workspace, by the last day that they tell of, the newest first."""
+    """The pages of a workspace, newest first, by their last day."""
     found = (path for path in (Path(settings.folder) / workspace_id).glob(f"*{SUFFIX}") if _NAME.fullmatch(path.stem))
     return sorted(found, key=lambda path: Period.of(path.stem).last, reverse=True)

@@ -1,8 +1,8 @@
-"""A customer's key as its hash in, the batches whose files may name the customer ended and their files removed out.
+"""The hash of a customer's key in, batches that may name the customer ended and their files deleted.
 
-A whole batch goes: its result is of one piece with its manifest, and is made again from a file without the customer.
-The rows say so first, in one transaction with the audit log and the end of the job; a worker that is killed
-after it leaves files that the next look of any worker removes, one before it leaves the job.
+Batches are deleted as a whole: a result belongs to its manifest, and can be made again from a file without the customer.
+The rows are updated first, in one transaction with the audit log and the job. If a worker is killed
+after that, any worker's next look deletes the files; if before, the job remains.
 """
 
 from datetime import timedelta
@@ -27,13 +27,13 @@ MAX_ATTEMPTS = 20
 
 
 class Erasing:
-    """Searches the files of the batches of a workspace for somebody who was erased."""
+    """Searches the files of a workspace's batches for an erased customer."""
 
     def __init__(self, store: Store, settings: BatchSettings):
         self._store, self._settings = store, settings
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Search, and end what names the customer; done again it finds nothing more.
+        """Search, and end batches that name the customer; idempotent.
 
         Raises:
             StoreError: the database does not answer.
@@ -44,7 +44,7 @@ class Erasing:
         naming = [batch.id for batch in kept if names(batch, files_of(self._settings.folder, batch), job.target, hash_of)]
         with self._store.database.write() as connection:
             if not jobs.finish(connection, lease, job.id):
-                return  # the lease was lost, and another worker goes on
+                return  # the lease was lost, and another worker continues
             gone = batches.end_erased(connection, naming, keep=timedelta(days=self._settings.keep_days))
             details = {"searched": len(kept), "batches": gone}
             audit.write(connection, job.workspace_id, Act(job.payload["actor"], "subject_erased_in_files", job.workspace_id, details))
@@ -53,8 +53,8 @@ class Erasing:
 
 
 def names(batch: Batch, files: BatchFiles, hashed: str, hash_of: named.Hash) -> bool:
-    """Whether the files of a batch may name a customer. Of what cannot be searched the worst is believed: an input that cannot be
-    read, what an earlier release labelled, and a draft, of which nobody has said yet what is read of it and as what."""
+    """Whether the files of a batch may name a customer. Unsearchable files count as naming them: unreadable inputs, files
+    labelled by an earlier release, and drafts, whose columns are not chosen yet."""
     if batch.status == DRAFT:
         return True
     if (found := noted_in(batch, files, hashed)) is not None:
@@ -63,12 +63,12 @@ def names(batch: Batch, files: BatchFiles, hashed: str, hash_of: named.Hash) -> 
         is_there = _is_in_input(batch, files, hashed, hash_of)
     except InputError:
         is_there = not files.is_empty()
-    found = noted_in(batch, files, hashed)  # a worker may have counted it, ended it and removed some of it meanwhile
+    found = noted_in(batch, files, hashed)  # a worker may have counted it, ended it and deleted files meanwhile
     return is_there if found is None else found
 
 
 def told(store: Store, folder: str, workspace_id: str, subject: str) -> list[Json]:
-    """The kept batches that name a customer; `names_customer` is None of one that no worker has counted yet, so that it is not known."""
+    """The stored batches that name a customer; `names_customer` is None before a worker has counted them."""
     with store.database.read() as connection:
         kept = batches.kept(connection, workspace_id)
     hashed = store.vault.subject_hash(workspace_id, subject)
@@ -82,7 +82,7 @@ def told(store: Store, folder: str, workspace_id: str, subject: str) -> list[Jso
 
 
 def noted_in(batch: Batch, files: BatchFiles, hashed: str) -> bool | None:
-    """Whether a batch that a worker has counted names a customer; None where none has."""
+    """Whether a counted batch names a customer; None if not counted yet."""
     try:
         return named.holds(files.named(batch.options.format), hashed)
     except FileNotFoundError:
@@ -90,7 +90,7 @@ def noted_in(batch: Batch, files: BatchFiles, hashed: str) -> bool | None:
 
 
 def files_of(folder: str, batch: Batch) -> BatchFiles:
-    """Where the files of a batch are."""
+    """The folders of batches."""
     return BatchFiles.of(folder, batch.workspace_id, batch.id)
 
 

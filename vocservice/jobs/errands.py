@@ -1,6 +1,6 @@
-"""Small jobs in (fetch, deliver, go through the history), each taken alone and done by one of a few threads out.
+"""Small jobs in (fetch, deliver, page through history), each run alone by one of a few threads.
 
-They wait for networks, so they run beside the analysis and never hold it up.
+They wait for the network, so they run beside the analysis without delaying it.
 """
 
 import logging
@@ -28,7 +28,7 @@ Rest = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One kind of small job: how often it may be tried, and what does it and finishes it."""
+    """One kind of small job: its maximum of attempts, and the function that does and finishes it."""
 
     max_attempts: int
     run: Callable[[Job, Lease], None]
@@ -39,17 +39,17 @@ def _stay() -> None:
 
 
 class Errands:
-    """Takes small jobs while a thread is free."""
+    """Runs small jobs while a thread is free."""
 
     def __init__(self, database: Database, kinds: Mapping[str, Errand], beat: Heartbeat, *, slots: int = SLOTS, rest: Rest = _stay):
-        """`rest`: what is done whenever no job is due."""
+        """`rest`: called whenever no job is due."""
         self._database, self._kinds, self._beat, self._rest = database, kinds, beat, rest
         self._free = BoundedSemaphore(slots)
         self._slots = slots
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="errand")
 
     def turn(self) -> bool:
-        """Start one job of each kind for which a thread is free; False where there was nothing to start.
+        """Start one job of each kind for which a thread is free; False if nothing was started.
 
         Raises:
             StoreError: the database does not answer.
@@ -62,14 +62,14 @@ class Errands:
         return any(started)
 
     def finish(self) -> None:
-        """Wait until what was started has come to its end; new ones may be started after."""
+        """Wait until the started jobs have ended; new ones may be started afterwards."""
         for _ in range(self._slots):
             self._free.acquire()
         for _ in range(self._slots):
             self._free.release()
 
     def close(self) -> None:
-        """Wait for what was started, and start nothing more."""
+        """Wait for the started jobs, and start no more."""
         self._pool.shutdown(wait=True)
 
     def _start(self, kind: str, errand: Errand) -> bool:
@@ -103,7 +103,7 @@ class Errands:
             self._free.release()
 
     def _failed(self, error: Exception, job: Job, lease: Lease) -> None:
-        """Try later what may pass, bury what cannot. When even that cannot be written, the lease runs out."""
+        """Retry or give up a failed job. If even that cannot be stored, its lease expires."""
         why = {"code": error.code, "message": error.message} if isinstance(error, VocError) else {"code": "internal_error"}
         log_failure(error, job)
         try:
@@ -117,17 +117,17 @@ class Errands:
 
 
 def wait_after(job: Job) -> float:
-    """Seconds until the next try of a small job."""
+    """Seconds until the next attempt of a small job."""
     return full_jitter(job.attempts, first=5.0, factor=4.0, most=_LONGEST_WAIT)
 
 
 def log_failure(error: Exception, job: Job) -> None:
-    """The kind of work and what went wrong."""
+    """Log fields: kind of work and error."""
     log_error("job failed", error, kind=job.kind, attempt=job.attempts)
 
 
 def log_error(said: str, error: Exception, **fields: object) -> None:
-    """The type and place of what went wrong; the message only where it is ours."""
+    """Type and location of an error; the message only if it is ours."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     told = fields | {"error": type(error).__name__, "at": f"{Path(place.filename).name}:{place.lineno}"}
     log.warning(said, extra={"fields": told | ({"reason": error.message} if isinstance(error, VocError) else {})})

@@ -1,4 +1,4 @@
-"""A job that waits for a text in, its sender asked and what it answered stored out."""
+"""A fetch job in, the sender's answer stored out."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -35,16 +35,16 @@ CONNECTORS: Mapping[str, Connect] = {"surveymonkey": _surveymonkey, "qualtrics":
 
 
 class Asking:
-    """The one call of connectors: a GET over HTTPS to a checked address; no redirect, fifteen seconds for all of it, at most 4 MiB."""
+    """The network call of connectors: a GET over HTTPS to a checked address; no redirect, fifteen seconds in total, at most 4 MiB."""
 
     def __init__(self, policy: Policy):
         self._policy = Policy(allow_private=policy.allow_private)
 
     def __call__(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Status and body.
+        """Return status and body.
 
         Raises:
-            FetchError: it must not be asked (`endpoint_refused`), is not known (`endpoint_unknown_host`), or did not answer so.
+            FetchError: the address is not allowed (`endpoint_refused`), unknown (`endpoint_unknown_host`), or did not answer so.
         """
         try:
             answer = exchange(checked(url, self._policy), "GET", headers, most_bytes=_MOST_BYTES)
@@ -56,7 +56,7 @@ class Asking:
 
 
 class Fetching:
-    """Asks senders for what their webhooks left out."""
+    """Fetches from senders what their webhooks left out."""
 
     def __init__(self, store: Store, policy: Policy, connectors: Mapping[str, Connect] = CONNECTORS):
         self._store, self._connectors, self._asking = store, connectors, Asking(policy)
@@ -65,8 +65,8 @@ class Fetching:
         """Fetch, store and finish.
 
         Raises:
-            FetchError: the sender did not answer, or nobody said how to ask it (`access_missing`).
-            UnusableBodyError: it answered what it does not document.
+            FetchError: the sender did not answer, or no access was given (`access_missing`).
+            UnusableBodyError: the answer is not in the documented form.
             StoreError: the database does not answer.
         """
         with self._store.database.read() as connection:

@@ -1,7 +1,7 @@
-"""The URL of an endpoint in, the one address that may be connected to out: nobody makes the service talk to its own network.
+"""The URL of an endpoint in, the only allowed address out: prevents requests to internal networks (SSRF).
 
-The name is resolved once and the connection goes to the address that was checked, so that a name that changes between the
-check and the call (DNS rebinding) leads nowhere else.
+The name is resolved once and the connection goes to the checked address, so that a name that changes between the
+check and the call (DNS rebinding) has no effect.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ _EMBEDDED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an endpoint may be: plain HTTP, or an address of a private network, only where the settings allow it."""
+    """Policy for endpoints: plain HTTP, or private addresses, only if the settings allow it."""
 
     allow_http: bool = False
     allow_private: bool = False
@@ -29,7 +29,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint's URL in parts; `address` is what to connect to."""
+    """The parts of an endpoint's URL; `address` is what to connect to."""
 
     scheme: str
     host: str
@@ -39,15 +39,15 @@ class Target:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of a name."""
+    """All addresses of a name."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def parse(url: str, policy: Policy) -> Target:
-    """The parts of a URL that events may be sent to.
+    """Parse a URL for events.
 
     Raises:
-        EndpointError: it is no such URL, has a user or a fragment, or is plain HTTP (`endpoint_refused`).
+        EndpointError: it is not a URL, has a user or a fragment, or is plain HTTP (`endpoint_refused`).
     """
     try:
         parts = urlsplit(url)
@@ -63,12 +63,12 @@ def parse(url: str, policy: Policy) -> Target:
 
 
 def _is_plain(url: str) -> bool:
-    """Whether every character may stand in a request line."""
+    """Whether every character is allowed in a request line."""
     return url.isascii() and url.isprintable() and " " not in url
 
 
 def checked(url: str, policy: Policy, resolver: Resolve = resolve) -> Target:
-    """The target with its address, where every address of its name is a public one.
+    """The target with its address, if all addresses of its name are public.
 
     Raises:
         EndpointError: as in `parse`; the name is unknown (`endpoint_unknown_host`), or one of its addresses is not public.
@@ -86,7 +86,7 @@ def checked(url: str, policy: Policy, resolver: Resolve = resolve) -> Target:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the open internet, whatever it is wrapped in."""
+    """Whether an address is public, including embedded IPv4 addresses."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -95,12 +95,12 @@ def is_public(address: str) -> bool:
 
 
 def _is_of_site(address: IPAddress) -> bool:
-    """Whether it is of the networks that stood for private ones before fc00::/7, and still do in some."""
+    """Whether it is in a network used for private addresses before fc00::/7, some still in use."""
     return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 def _unwrapped(address: IPAddress) -> list[IPAddress]:
-    """An address, or the IPv4 ones that an IPv6 one leads to."""
+    """An address, or the IPv4 addresses embedded in an IPv6 one."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     if any(address in network for network in _EMBEDDED):

@@ -1,6 +1,6 @@
-"""Ids of jobs in, their leases kept alive out, by a thread of its own while the work goes on.
+"""Ids of jobs in, their leases renewed by a separate thread while the work goes on.
 
-A job that is held for longer than `MOST_LEASES` leases is let go: whoever works on it hangs, and another worker may try.
+A job held longer than `MOST_LEASES` leases is released: its worker hangs, and another may retry.
 """
 
 import logging
@@ -23,7 +23,7 @@ MOST_LEASES = 30
 
 @dataclass
 class Heartbeat:
-    """Renews the leases of what is held; used as a context manager around a worker's life."""
+    """Renews leases; used as a context manager for a worker's lifetime."""
 
     database: Database
     lease: Lease
@@ -43,18 +43,18 @@ class Heartbeat:
         self._thread.join(self.lease.seconds)
 
     def hold(self, job_ids: Iterable[str]) -> None:
-        """Keep these alive from now on."""
+        """Start renewing these."""
         with self._lock:
             self._held |= dict.fromkeys(job_ids, monotonic())
 
     def drop(self, job_ids: Iterable[str]) -> None:
-        """These are done."""
+        """Stop renewing these."""
         with self._lock:
             for job_id in job_ids:
                 self._held.pop(job_id, None)
 
     def held(self) -> list[str]:
-        """What is held now and has not been for too long."""
+        """The ids held now, unless held for too long."""
         oldest = monotonic() - MOST_LEASES * self.lease.seconds
         with self._lock:
             return [job_id for job_id, since in self._held.items() if since >= oldest]
@@ -65,10 +65,10 @@ class Heartbeat:
                 self.renew()
 
     def renew(self) -> None:
-        """Lengthen the leases once; those that were lost are no longer held.
+        """Extend the leases once; lost ones are no longer held.
 
         Raises:
-            StoreError: the database does not answer; the leases run on.
+            StoreError: the database does not answer; the leases continue to expire.
         """
         wanted = self.held()
         if not wanted:

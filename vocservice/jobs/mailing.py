@@ -1,4 +1,4 @@
-"""A mail and its addresses in, handed to the mail server out (SMTP); nothing is logged of either."""
+"""A mail and its addresses in, delivery to the mail server out (SMTP); neither is logged."""
 
 import smtplib
 import ssl
@@ -14,10 +14,10 @@ Post = Callable[[MailSettings, EmailMessage, Sequence[str]], None]
 
 
 def post(mail: MailSettings, message: EmailMessage, to: Sequence[str]) -> None:
-    """Hand a mail to the server, for all addresses at once, none of which the others see.
+    """Send a mail to all addresses at once, hidden from each other.
 
     Raises:
-        MailError: the server is not there, refuses us, or refuses every address (`mail_failed`); some refused ones are let be.
+        MailError: the server is unreachable, refuses us, or refuses every address (`mail_failed`); single refusals are ignored.
     """
     try:
         with _connected(mail) as server:
@@ -29,7 +29,7 @@ def post(mail: MailSettings, message: EmailMessage, to: Sequence[str]) -> None:
 
 
 def written(mail: MailSettings, *, subject: str, text: str, mark: str, at: datetime) -> EmailMessage:
-    """A mail whose readers do not see each other; one with the same `mark` is the same mail again, by which programs show one.
+    """A mail with hidden recipients; a repeated mail has the same `mark`, so that mail programs show one.
 
     Raises:
         MailError: there is no mail server (`mail_failed`).

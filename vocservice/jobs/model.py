@@ -1,4 +1,4 @@
-"""The name of the bundle that serves in, its analyser out: loaded when it is first needed, and again when another is promoted."""
+"""The name of the serving bundle in, its analyser out: loaded on first use, and again after a promotion."""
 
 import logging
 from collections.abc import Callable
@@ -16,12 +16,12 @@ Load = Callable[[str], Analyser]
 
 
 def loader(settings: Settings) -> Load:
-    """Loads a bundle by its name under the settings."""
+    """Loads a bundle by name, with the settings."""
     return lambda name: load(name, settings=settings)
 
 
 class Model:
-    """The analyser of a worker's threads. While a bundle cannot be loaded there is none; it is tried again after a growing pause."""
+    """The analyser shared by a worker's threads. If a bundle cannot be loaded there is none; loading is retried with backoff."""
 
     def __init__(self, load_bundle: Load):
         self._load = load_bundle
@@ -31,7 +31,7 @@ class Model:
         self._lock = Lock()
 
     def get(self, name: str) -> Analyser | None:
-        """The analyser of a bundle; None while it cannot be loaded: nothing is analysed by another one in its stead."""
+        """The analyser of a bundle; None if it cannot be loaded: no other bundle is used instead."""
         with self._lock:
             if name != self._name:
                 self._name, self._analyser, self._failures, self._next_try = name, None, 0, 0.0

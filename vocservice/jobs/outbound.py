@@ -1,6 +1,6 @@
-"""A queued event in, a signed POST to its endpoint out (Standard Webhooks): tried for some days, then kept as failed for a replay.
+"""A queued event in, a signed POST to its endpoint out (Standard Webhooks): retried for days, then stored as failed for a replay.
 
-Only 2xx is success, a redirect is a failure, 410 disables the endpoint, Retry-After is obeyed. What fails is told by status.
+Only 2xx is success, redirects are failures, 410 disables the endpoint, Retry-After is obeyed. Failures store the status.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ Wait = Callable[[int], float]
 
 
 def wait_after(attempt: int) -> float:
-    """Seconds after a failed attempt: from 5 seconds to a day, by the half at random."""
+    """Seconds after a failed attempt: from 5 seconds to a day, half of it random."""
     return half_jitter(attempt, first=_FIRST, factor=_FACTOR, most=_MOST)
 
 
@@ -45,7 +45,7 @@ class Outbound:
     wait: Wait = wait_after
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Try once and keep what came of it.
+        """Try once and store the outcome.
 
         Raises:
             StoreError: the database does not answer.
@@ -78,14 +78,14 @@ class Outbound:
                 delay = max(self.wait(job.attempts), answer.retry_after or 0.0)
                 is_ours = jobs.fail(connection, lease, job, code="delivery_failed", delay=delay)
             if not is_ours:
-                return  # another worker took it and notes what came of it
+                return  # another worker took it and stores the outcome
             state = "delivered" if is_done else "failed" if is_over else "queued"
             is_there = outbound.note(connection, delivery.id, state=state, status=answer.status)
             if is_there and answer.status == GONE:
                 endpoints.set_enabled(connection, endpoint, False, actor="worker")
 
     def _finish(self, job: Job, lease: Lease, delivery: Delivery | None) -> None:
-        """Nowhere to send it to: the endpoint is gone or disabled."""
+        """There is no target: the endpoint is gone or disabled."""
         with self.store.database.write() as connection:
             if jobs.finish(connection, lease, job.id) and delivery is not None:
                 outbound.note(connection, delivery.id, state="failed", status=None)

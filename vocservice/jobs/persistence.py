@@ -1,4 +1,4 @@
-"""A transaction in, its outcome out, tried again for a while where the database is busy or gone: what was computed is not thrown away."""
+"""A transaction in, its outcome out, retried while the database is busy or unavailable, so that computed results are not lost."""
 
 import time
 from collections.abc import Callable
@@ -12,10 +12,10 @@ TRIES = 6
 
 
 def persistently(transaction: Callable[[], T], *, tries: int = TRIES, sleep: Callable[[float], None] = time.sleep) -> T:
-    """Run a transaction that is all or nothing.
+    """Run an atomic transaction.
 
     Raises:
-        StoreError: it failed at the last try too.
+        StoreError: the last attempt failed too.
     """
     for attempt in range(1, tries):
         try:

@@ -1,4 +1,4 @@
-"""The folder of a batch in, the files to read out, under the names that its sender knows."""
+"""The folder of a batch in, its input files out, under the sender's names."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from vocservice.tables.places import Place, files_below
 
 
 def places_of(batch: Batch, files: BatchFiles) -> tuple[Place, ...]:
-    """The files of a batch, in order; they need not be there any more."""
+    """The input files of a batch, in order; they may be gone."""
     return places_in(files, name=batch.name, input_format=batch.input_format)
 
 
 def places_in(files: BatchFiles, *, name: str, input_format: str) -> tuple[Place, ...]:
-    """The same of one that is not stored yet."""
+    """The same for a batch that is not stored yet."""
     return files_below(str(files.parts)) or (Place(str(files.input(input_format)), name=name),)
 
 
 def as_sent(message: str, places: Sequence[Place]) -> str:
-    """A message about the input, which begins with our name of it, under the sender's name."""
+    """Replace our file name at the start of a message with the sender's."""
     named = ((f"{shown_name(place.path)}: ", place.name) for place in places if place.name)
     return next((f"{name}: {message.removeprefix(ours)}" for ours, name in named if message.startswith(ours)), message)

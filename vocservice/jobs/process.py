@@ -1,6 +1,6 @@
-"""Settings in, a worker that runs in this process until it is told to stop out.
+"""Settings in, a worker in this process out, until it is stopped.
 
-SIGTERM and SIGINT finish the chunk that was begun; what is not done within `jobs.grace_seconds` is given back, and the
+On SIGTERM and SIGINT the current chunk is finished; what is not done within `jobs.grace_seconds` is returned, and the
 process ends with 0 either way.
 """
 
@@ -31,7 +31,7 @@ def run_worker(settings: Settings, *, bundle: str | None = None, once: bool = Fa
 
     Raises:
         ConfigError: the settings, the keys, the taxonomy file or the redaction rules are wrong.
-        StoreError: the store is not there.
+        StoreError: the store does not exist.
     """
     load_taxonomy(settings.taxonomy)
     store = open_store(settings.store)
@@ -60,7 +60,7 @@ def _stopped_by_signals(worker: Worker, grace: float) -> Iterator[None]:
 
 
 def _leave(worker: Worker) -> None:
-    """The time is over: give back what is held, and go."""
+    """The grace period is over: return jobs and exit."""
     try:
         worker.release()
         log.warning("worker stopped before its work was done; it was given back")

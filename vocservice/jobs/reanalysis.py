@@ -1,6 +1,6 @@
-"""A promotion in, the history queued for it page by page out; and a candidate beside what serves: which labels would move.
+"""A promotion in, the history queued page by page out; also a candidate compared with the serving bundle.
 
-The next page is queued when the last one is nearly done, so that what comes in today never waits behind the history.
+The next page is queued when the last one is nearly done, so that new records never wait behind the history.
 """
 
 from collections import Counter
@@ -27,13 +27,13 @@ _SINGLE = ("scope", "outcome")
 
 
 class Reanalysis:
-    """Goes through the history of one workspace for the bundle that serves."""
+    """Pages through the history of one workspace for the serving bundle."""
 
     def __init__(self, store: Store, *, page: int = PAGE, pause: float = _PAUSE):
         self._store, self._page, self._pause = store, page, pause
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Queue the next page, or wait until the last one is worked off; over where another bundle serves by now.
+        """Queue the next page, or wait until the last one is processed; ends if another bundle serves.
 
         Raises:
             StoreError: the database does not answer.
@@ -52,13 +52,13 @@ class Reanalysis:
 
 
 class Previewing:
-    """Compares a candidate with what serves, and keeps what came of it for the page of bundles."""
+    """Compares a candidate with the serving bundle, and stores the result."""
 
     def __init__(self, store: Store, load_bundle: Load):
         self._store, self._load = store, load_bundle
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Load the candidate beside what serves, label a sample with it, keep the outcome.
+        """Load the candidate beside the serving bundle, label a sample, store the result.
 
         Raises:
             BundleError: the candidate cannot be used.
@@ -75,7 +75,7 @@ class Previewing:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How often one label would be gained and lost."""
+    """How often a label would be gained and lost."""
 
     label: str
     gained: int
@@ -84,7 +84,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a candidate would change in a sample: records compared, those that stay as they are, those that it rejects, labels that move."""
+    """Changes by a candidate in a sample: records compared, unchanged and rejected, and changed labels."""
 
     records: int
     unchanged: int
@@ -97,7 +97,7 @@ class Preview:
 
 
 def preview(sample: Sequence[Labelled], candidate: Analyser) -> Preview:
-    """Label a sample with a candidate and compare, label by label; nothing is written."""
+    """Label a sample with a candidate and compare per label; nothing is written."""
     gained: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     unchanged = rejected = 0

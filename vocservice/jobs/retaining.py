@@ -1,4 +1,4 @@
-"""A workspace in, what is older than it keeps erased, and the next sweep queued for a day later out."""
+"""A workspace in, its expired data erased and the next daily sweep queued out."""
 
 from datetime import timedelta
 
@@ -20,10 +20,10 @@ class Retaining:
         self._store = store
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Sweep, and do it again after a day while the workspace keeps for so many days.
+        """Sweep, and queue the next sweep in a day while the workspace has a retention period.
 
         Raises:
-            StoreError: the database does not answer; what was erased by then stays erased.
+            StoreError: the database does not answer; what was erased so far stays erased.
         """
         with self._store.database.read() as connection:
             workspace = workspaces.get(connection, job.workspace_id)

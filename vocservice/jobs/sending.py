@@ -1,4 +1,4 @@
-"""A checked target, headers and a body in, the status of the answer out: one POST, no redirect, fifteen seconds for all of it."""
+"""A checked target, headers and a body in, the status of the answer out: one POST, no redirect, fifteen seconds in total."""
 
 import http.client
 import socket
@@ -16,7 +16,7 @@ TIMEOUT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an endpoint said; `status` is None where nothing came, `retry_after` in seconds where it asked for a pause."""
+    """The answer of an endpoint; `status` is None without one, `retry_after` the requested delay in seconds."""
 
     status: int | None
     retry_after: float | None = None
@@ -26,7 +26,7 @@ Send = Callable[[Target, Mapping[str, str], bytes], Answer]
 
 
 class _Checked(http.client.HTTPConnection):
-    """Connects to the address that was checked, and shows the certificate's owner the name that was asked for."""
+    """Connects to the checked address, and verifies the certificate for the requested name."""
 
     def __init__(self, target: Target, timeout: float):
         super().__init__(target.host, target.port, timeout=timeout)
@@ -40,7 +40,7 @@ class _Checked(http.client.HTTPConnection):
 
 
 def post(target: Target, headers: Mapping[str, str], body: bytes, *, timeout: float = TIMEOUT) -> Answer:
-    """Send; the answer's body is not read."""
+    """Send; the body of the answer is not read."""
     connection = _Checked(target, timeout)
     deadline = Timer(timeout, _cut, (connection,))
     deadline.daemon = True
@@ -59,7 +59,7 @@ def post(target: Target, headers: Mapping[str, str], body: bytes, *, timeout: fl
 def exchange(
     target: Target, method: str, headers: Mapping[str, str], body: bytes | None = None, *, most_bytes: int
 ) -> tuple[int, bytes] | None:
-    """Ask, and read the answer: its status and body; None where nothing came in time, or more than so many bytes."""
+    """Request and read the answer: status and body; None if it is late or too large."""
     connection = _Checked(target, TIMEOUT)
     deadline = Timer(TIMEOUT, _cut, (connection,))
     deadline.daemon = True
@@ -77,6 +77,6 @@ def exchange(
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
-    """An endpoint that drips its answer is cut off."""
+    """Cuts off an endpoint that answers too slowly."""
     with suppress(OSError, AttributeError):
         connection.sock.shutdown(socket.SHUT_RDWR)

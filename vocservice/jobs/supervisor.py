@@ -1,6 +1,6 @@
-"""The number of workers in, so many processes kept alive out: one that dies is started again, after a growing pause.
+"""The number of workers in, as many running processes out: one that dies is restarted with backoff.
 
-Light itself: it loads no model. It stops its workers when it is told to, and when the process that started it is gone.
+It loads no model itself. It stops its workers when stopped, or when its parent process is gone.
 """
 
 import logging
@@ -21,14 +21,14 @@ log = logging.getLogger("vocservice.jobs")
 
 WORKER = (sys.executable, "-m", "vocservice", "worker")
 LOOK_SECONDS = 0.2
-NICENESS = 10  # a model that fills every core must not keep deliveries waiting for their acknowledgement
+NICENESS = 10  # a model that uses every core must not delay the acknowledgement of deliveries
 _STEADY_SECONDS = 60.0
 _KILL_AFTER = 15.0
 
 
 @dataclass
 class Place:
-    """One worker, and when it may be started again."""
+    """One worker, and when it may be restarted."""
 
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
@@ -37,23 +37,23 @@ class Place:
 
 
 class Supervisor:
-    """Keeps workers alive."""
+    """Keeps workers running."""
 
     def __init__(self, processes: int, *, command: Sequence[str] = WORKER, parent: int | None = None, grace: float = 20.0):
         """Args:
         parent: stop when this process is no longer the parent.
-        grace: seconds that a worker has for what it has begun.
+        grace: seconds a worker has to finish.
         """
         self._places = [Place() for _ in range(processes)]
         self._command, self._parent, self._grace = command, parent, grace
         self._stop = Event()
 
     def stop(self, *_: object) -> None:
-        """Stop the workers and return from `run`; may be called by a signal."""
+        """Stop the workers and return from `run`; may be called from a signal handler."""
         self._stop.set()
 
     def run(self) -> None:
-        """Start and restart until stopped."""
+        """Start and restart workers until stopped."""
         while not self._stop.is_set() and not self._is_orphan():
             for place in self._places:
                 self._look_after(place)
@@ -86,8 +86,8 @@ class Supervisor:
 
 
 def _stand_back(pid: int) -> None:
-    """Give way to whatever else wants the processor; before the process has threads, which inherit it."""
-    with suppress(OSError):  # it is gone again already
+    """Lower the priority of the process; called before it has threads, which inherit it."""
+    with suppress(OSError):  # it has already exited
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
 
 

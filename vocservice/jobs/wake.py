@@ -1,6 +1,6 @@
-"""A bell in, sleeping workers awake out. Redis only rings it: without Redis, or when it is gone, workers look by themselves.
+"""A signal in, woken workers out. Redis only carries the signal: without it, workers poll.
 
-`Ringer` is for whoever queues work, `listen` for who does it. Nothing but a ring is ever sent.
+`Ringer` is for producers, `listen` for workers. Only an empty message is sent.
 """
 
 import logging
@@ -19,7 +19,7 @@ _MUTED_SECONDS = 5.0
 
 
 class Ringer:
-    """Tells workers that there is work; costs nothing without Redis, and little while it is gone."""
+    """Notifies workers; does nothing without Redis, and costs little while it is unavailable."""
 
     def __init__(self, redis_url: str = ""):
         self._url = redis_url
@@ -27,7 +27,7 @@ class Ringer:
         self._muted_until = 0.0
 
     def ring(self) -> bool:
-        """Ring; False where nobody was reached."""
+        """Notify; False if nobody was reached."""
         if not self._url or monotonic() < self._muted_until:
             return False
         from redis.exceptions import RedisError
@@ -41,23 +41,23 @@ class Ringer:
 
 
 class Alarm:
-    """What a worker's loop sleeps on: over after a while, at a ring, or at the end."""
+    """What a worker's loop sleeps on: ends after a time, on a signal, or at shutdown."""
 
     def __init__(self) -> None:
         self._event = Event()
 
     def ring(self) -> None:
-        """Wake whoever sleeps."""
+        """Wake the sleeper."""
         self._event.set()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep until a ring, at most so many seconds."""
+        """Sleep until a signal, or for a number of seconds."""
         self._event.wait(seconds)
         self._event.clear()
 
 
 def listen(redis_url: str, alarms: Sequence[Alarm], stop: Event) -> Thread | None:
-    """Ring the alarms at every ring of Redis, by a thread of its own; None without Redis."""
+    """Wake the alarms on every Redis message, in a separate thread; None without Redis."""
     if not redis_url:
         return None
     thread = Thread(target=_listen, args=(redis_url, alarms, stop), name="bell", daemon=True)
@@ -73,7 +73,7 @@ def _listen(redis_url: str, alarms: Sequence[Alarm], stop: Event) -> None:
                 failures = 0
                 for alarm in alarms:
                     alarm.ring()
-        except Exception as error:  # whatever the client raises: polling goes on
+        except Exception as error:  # on any error of the client, polling continues
             failures += 1
             if failures == 1:
                 log.warning("no bell, polling goes on: %s", type(error).__name__)
@@ -81,7 +81,7 @@ def _listen(redis_url: str, alarms: Sequence[Alarm], stop: Event) -> None:
 
 
 def _rings(redis_url: str, stop: Event) -> Any:
-    """One item a ring, and one when the connection stands."""
+    """One item per message, and one when connected."""
     client = _connect(redis_url, timeout=2.0)
     with suppress(OSError), client.pubsub(ignore_subscribe_messages=True) as heard:
         heard.subscribe(CHANNEL)

@@ -1,7 +1,7 @@
-"""A watch whose time has come in, a mail to its readers and an event to the endpoints out: figures with n and links, never a text.
+"""A due watch in, a mail to its readers and an event for endpoints out: figures with n and links, never a text.
 
-At least once: a worker that dies between the mail and its transaction mails again, under the same Message-ID. What was told is kept
-in that transaction, so no other look tells it again.
+At least once: a worker that dies between the mail and its transaction causes a second mail, with the same Message-ID. What was
+told is stored in that transaction, so that no other look repeats it.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from vocservice.store.opened import Store
 from vocservice.store.review.telling import addresses
 from vocservice.taxonomy import Taxonomy
 
-if TYPE_CHECKING:  # numpy comes with the first figure
+if TYPE_CHECKING:  # numpy is imported with the first figure
     from vocservice.reporting.columns import Columns
     from vocservice.reporting.findings import Finding, Findings
 
@@ -45,14 +45,14 @@ _SECTIONS: Mapping[str, str] = {"figure": "#changes", "change": "#changes", "ano
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a watch says now.
+    """The content of a watch's message.
 
     Attributes:
-        kinds: of findings that it could hold.
-        found: everything that is there, what was told before too.
-        news: what it says.
-        is_behind: records that came before today wait for their analysis.
-        hidden: own fields that an admin hid and that its segment names.
+        kinds: of findings it can contain.
+        found: all findings, including those told before.
+        news: the findings to tell.
+        is_behind: records received before today await analysis.
+        hidden: hidden custom fields in its segment.
     """
 
     watch: Watch
@@ -66,9 +66,9 @@ class Message:
 
 @dataclass(slots=True)
 class Watching:
-    """Looks, one at a time, and says what there is; `taxonomy` is that of the bundle that serves, None while there is none.
+    """Runs watches, one at a time; `taxonomy` is that of the serving bundle, None without one.
 
-    What a look read stays for the next one of the same workspace, until `rest`.
+    Data read stay for the next look at the same workspace, until `rest`.
     """
 
     store: Store
@@ -78,7 +78,7 @@ class Watching:
     _table: Table | None = None
 
     def run(self, job: Job, lease: Lease) -> None:
-        """Look, and say what is new; a digest speaks whatever it finds.
+        """Look, and send what is new; a digest is sent whatever it finds.
 
         Raises:
             BundleError: no bundle serves.
@@ -104,7 +104,7 @@ class Watching:
         return None
 
     def now(self, job: Job, lease: Lease) -> None:
-        """Mail the one who asks what the watch would say now, told before or not.
+        """Mail one person what the watch would send now, told before or not.
 
         Raises:
             BundleError, MailError, StoreError: as in `run`.
@@ -118,11 +118,11 @@ class Watching:
         self._finish(job, lease)
 
     def rest(self) -> None:
-        """Hold no records: no look is due."""
+        """Release cached records: no look is due."""
         self._table = None
 
     def _columns(self, workspace_id: str) -> "Columns":
-        """The records as they now are."""
+        """The current records."""
         taxonomy, table = self.taxonomy(), self._table
         if taxonomy is None:
             raise BundleError("no bundle serves", remedy=BundleError.CHOOSE)
@@ -135,13 +135,13 @@ class Watching:
         return self.settings.http.public_url.rstrip("/")
 
     def _is_behind(self, watch: Watch, at: datetime) -> bool:
-        """Whether something that came in the day that ended waits; what waits for longer than that keeps nobody."""
+        """Whether records of the past day await analysis; those waiting longer delay nothing."""
         over = datetime.combine(at.date(), datetime.min.time(), UTC)
         with self.store.database.read() as connection:
             return is_behind(connection, watch.workspace_id, before=over, since=over - timedelta(days=1))
 
     def _is_put_off(self, watch: Watch, *, is_late: bool) -> bool:
-        """Without a digest it waits for quiet hours and a cool-down to end, and for what would look like a fall but is only late."""
+        """Without a digest, wait for quiet hours and a cool-down, and for late records that would look like a fall."""
         with self.store.database.write() as connection:
             if is_late and not watch.is_digest:
                 watches.wait(connection, watch, BEHIND)
@@ -158,7 +158,7 @@ class Watching:
         return Message(watch, tuple(_TITLES) if watch.is_digest else ("anomaly",), days, found, news, is_late, hidden)
 
     def _findings(self, watch: Watch, columns: "Columns", today: date) -> "tuple[Findings | None, tuple[Finding, ...]]":
-        """Of days before today; without a digest only what stands out."""
+        """Findings up to yesterday; without a digest only what stands out."""
         from vocservice.reporting.emerging import emerging
         from vocservice.reporting.findings import anomalies_of, days_of, findings_of
         from vocservice.store.analysed.called import called
@@ -193,7 +193,7 @@ class Watching:
 
 
 def subject_of(message: Message) -> str:
-    """The watch, and how much there is."""
+    """Subject: the watch and the number of findings."""
     count = sum(one.kind != "figure" for one in message.news)
     return f"{message.watch.name}: {count or 'nothing'} {'to look at' if count else 'stands out'}"
 
@@ -215,7 +215,7 @@ def lines_of(message: Message, url: str) -> Iterator[str]:
 
 
 def event_of(message: Message, url: str) -> Json:
-    """What endpoints get: the same figures."""
+    """Payload for endpoints: the same figures."""
     watch, days = message.watch, message.days
     found = [{"kind": one.kind, "key": one.key, "said": one.said, "url": _link(message, one.kind, url)} for one in message.news]
     told = {"watch": watch.id, "name": watch.name, "segment": watch.segment, "is_digest": watch.is_digest, "found": found}
@@ -244,7 +244,7 @@ def _nothing(message: Message, kind: str) -> str:
 
 
 def _link(message: Message, kind: str, url: str) -> str:
-    """The place on the page where this stands; blank without an address of the service."""
+    """Link to the section on the page; blank without the service's address."""
     if not url:
         return ""
     query = dict(message.watch.filters)

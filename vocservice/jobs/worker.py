@@ -1,7 +1,7 @@
-"""A store and a way to load bundles in, its work done out, chunk by chunk, until it is told to stop.
+"""A store and a bundle loader in, finished work out, chunk by chunk, until it is stopped.
 
-One thread analyses; a second one hands out small jobs (`errands`), a third one batch and one look of a watch at a time; a fourth renews
-leases. Which bundle serves is read with every claim, so a promotion counts from the next chunk on.
+One thread analyses; a second one runs small jobs (`errands`), a third one batch and one watch at a time; a fourth renews
+leases. The serving bundle is read with every claim, so a promotion takes effect from the next chunk.
 """
 
 import logging
@@ -55,7 +55,7 @@ _SHORTEST_SLEEP = 0.05
 
 
 def errands_of(store: Store, settings: Settings, load_bundle: Load) -> Mapping[str, Errand]:
-    """The kinds of small jobs and what does them."""
+    """The kinds of small jobs and their functions."""
     policy, told = Policy(settings.outbound.allow_http, settings.outbound.allow_private), alerting.Alerting(store, settings)
     return {
         FETCH: Errand(fetching.MAX_ATTEMPTS, fetching.Fetching(store, policy).run),
@@ -70,11 +70,11 @@ def errands_of(store: Store, settings: Settings, load_bundle: Load) -> Mapping[s
 
 
 class Worker:
-    """Takes work and does it.
+    """Claims and does work.
 
     Args:
-        load_bundle: gives the analyser of a bundle by its name.
-        bundle: analyse with this one whatever is promoted.
+        load_bundle: returns the analyser of a bundle by name.
+        bundle: use this one, whatever is promoted.
     """
 
     def __init__(
@@ -117,16 +117,16 @@ class Worker:
         log.info("worker stopped")
 
     def stop(self) -> None:
-        """Finish what was begun, then return from `run`; may be called by a signal."""
+        """Finish current work, then return from `run`; may be called from a signal handler."""
         self._stop.set()
         for alarm in self._alarms:
             alarm.ring()
 
     def release(self) -> None:
-        """Give back what is held, undone.
+        """Return held jobs unfinished.
 
         Raises:
-            StoreError: the database does not answer; the leases run out.
+            StoreError: the database does not answer; the leases expire.
         """
         held = self._beat.held()
         self._beat.drop(held)
@@ -134,7 +134,7 @@ class Worker:
             jobs.release(connection, self._lease, held)
 
     def turn(self) -> bool:
-        """Analyse one chunk; False where there is nothing to analyse, or no model to do it with.
+        """Analyse one chunk; False if there is nothing to analyse, or no model.
 
         Raises:
             StoreError: the database does not answer.
@@ -148,7 +148,7 @@ class Worker:
         if not claimed:
             return False
         kept = self._analysing.run(claimed, analyser, served=None if self._bundle else served)
-        self._alarms[1].ring()  # for the events of what was kept
+        self._alarms[1].ring()  # for the events of stored results
         log.info("chunk", extra={"fields": {"records": len(claimed), "kept": kept, "model": analyser.model}})
         return True
 
@@ -165,7 +165,7 @@ class Worker:
             bell.join(3.0)
 
     def _loop(self, turn: Callable[[], bool], alarm: Alarm) -> None:
-        """Turn after turn; a pause where there was nothing to do, a growing one while the database is gone."""
+        """Loop with a pause when idle, and backoff while the database is unavailable."""
         failures = 0
         while not self._stop.is_set():
             try:
@@ -191,9 +191,9 @@ class Worker:
             self._looks.finish()
 
     def _turn_files(self) -> bool:
-        """Start a batch and a look of a watch, where none is being done and there is a model; False where there is nothing to start.
+        """Start a batch and a watch, if none is running and there is a model; False if nothing was started.
 
-        Due reports come first.
+        Due reports are made first.
         """
         analyser = self._analyser()
         if analyser is None:
@@ -220,9 +220,9 @@ class Worker:
         return claimed
 
     def _sweep(self) -> None:
-        """Now and then: what no worker will try again is marked as failed, what changed is packed, what is kept no longer goes.
+        """Periodic work: mark what no worker will retry as failed, pack changes, delete expired data.
 
-        Once a day which own fields are held is decided.
+        Custom fields to keep are chosen once a day.
         """
         if self._swept and monotonic() - self._swept < _SWEEP_SECONDS:
             return
@@ -239,7 +239,7 @@ class Worker:
         self._beside(partial(words.forget, self._store.database), "words")
 
     def _beside(self, chore: Callable[[], object], name: str) -> None:
-        """Do what others could do later: no fault in it may keep a worker from its work."""
+        """Run optional work: its errors must not stop the worker."""
         try:
             chore()
         except StoreError:
@@ -248,7 +248,7 @@ class Worker:
             log_error("left undone", error, chore=name)
 
     def _pack(self) -> None:
-        """Pack what waits in each workspace, some of it where it is much: no page has to after an import."""
+        """Pack waiting records of each workspace, in part if there are many, so that pages need not after an import."""
         with self._store.database.read() as connection:
             names = [workspace.id for workspace in workspaces.listed(connection)]
         for name in names:
@@ -260,7 +260,7 @@ class Worker:
                 break
 
     def _prune(self) -> None:
-        """Now and then: answers under an Idempotency-Key that are older than they are kept for go."""
+        """Periodically delete expired answers stored under an Idempotency-Key."""
         if self._pruned and monotonic() - self._pruned < _PRUNE_SECONDS:
             return
         self._pruned = monotonic()
@@ -270,5 +270,5 @@ class Worker:
 
 
 def _owner() -> str:
-    """Who holds a lease: never the same twice, wherever workers run."""
+    """Unique owner of leases, across machines."""
     return f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
