@@ -211,7 +211,7 @@ def lines_of(message: Message, url: str) -> Iterator[str]:
         yield "Some records that came before today are not analysed yet; figures may still move.\n"
     for kind in message.kinds:
         yield from _section(message, kind, url)
-    yield f"No words of customers stand in this mail.{f' It is set at {url}/workbench/watches/{watch.id}' if url else ''}"
+    yield f"This mail contains no customer text.{f' Change it at {url}/workbench/watches/{watch.id}' if url else ''}"
 
 
 def event_of(message: Message, url: str) -> Json:
