@@ -156,9 +156,9 @@ def test_the_page_shows_a_secret_once_and_rotates_it(office: Office, admin: Brow
     assert secret in answer.text and secret not in admin.client.get(path).text and row["events"] == ["watch.found"]
     rotated = admin.send(path, f"{path}/secret", {}).text
     assert "whsec_" in rotated and secret not in rotated
-    assert "two signatures" in admin.client.get(path).text and "whsec_" not in admin.client.get(path).text
+    assert "both the newest and the previous secret" in admin.client.get(path).text and "whsec_" not in admin.client.get(path).text
     admin.send(path, path, {"do": "end"})
-    assert "two signatures" not in admin.client.get(path).text
+    assert "both the newest and the previous secret" not in admin.client.get(path).text
 
 
 def test_the_page_changes_events_pauses_replays_and_removes(office: Office, admin: Browser) -> None:

@@ -301,7 +301,7 @@ def test_what_somebody_changed_in_between_is_not_overwritten(office: Office) -> 
         held = issues.by_id(connection, browser.user.workspace_id, path.rpartition("/")[2])
     assert held
     assert browser.send(path, path, {"status": "dismissed"}).status_code == 303
-    with office.database.write() as connection, pytest.raises(Exception, match="in between"):
+    with office.database.write() as connection, pytest.raises(Exception, match="meanwhile"):
         issues.move(connection, browser.user, held, status="mending", owner=held.owner, verdict="unknown")
 
 
@@ -312,7 +312,7 @@ def test_a_form_that_was_opened_before_somebody_else_saved_is_refused(office: Of
     held = dict(browser.page(path).form(path)["fields"])
     assert browser.send(path, path, {"status": "mending"}).status_code == 303
     late = browser.client.post(path, data=held | {"status": "dismissed"})
-    assert late.status_code == 409 and "in between" in late.text and status_of(office) == ["mending"]
+    assert late.status_code == 409 and "meanwhile" in late.text and status_of(office) == ["mending"]
 
 
 def test_a_live_issue_is_listed_before_any_number_of_later_ones_that_are_done(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

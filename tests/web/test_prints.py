@@ -49,7 +49,7 @@ def test_what_is_drawn_is_what_is_asked_for_and_of_the_own_workspace_alone(offic
 def test_without_a_browser_the_page_names_the_remedy(office: Office, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     page = office.browser("analyst").page(path, 501)
-    assert "installs chromium" in page.words and "prints from your own browser" in page.words
+    assert "install chromium" in page.words and "from your own browser" in page.words
 
 
 def test_a_browser_that_fails_or_is_busy_is_said_and_the_next_may_try(office: Office, drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
