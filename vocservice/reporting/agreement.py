@@ -1,7 +1,7 @@
-"""What two people and the model hold true of the same texts in, Cohen's kappa of each label with its interval out.
+"""Labels of two people and the model for the same texts in, Cohen's kappa of each label with its interval out.
 
-Kappa is 1 where two always agree, 0 where they agree as often as chance would have it. Sentiment is weighted by the square of
-the distance. An interval holds the middle 95 % of 1,000 drawings of the texts, with replacement.
+Kappa is 1 for full agreement, 0 for agreement by chance. Sentiment is weighted by the square of
+the distance. Intervals: bootstrap percentiles (95 %) over 1,000 resamples of the texts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ class Kappa:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One label: on how many texts it was asked, on how many any person gave it, and kappas; None where nobody varied."""
+    """One label: number of texts, number on which any person gave it, and kappas; None if nobody varied."""
 
     set: str
     key: str
@@ -52,7 +52,7 @@ class Agreement:
 
 
 def agreements(pairs: Sequence[Read], taxonomy: Taxonomy) -> Iterator[Agreement]:
-    """Of every label that any of them gave, and of every set of which one label is given, the agreement."""
+    """The agreement on every label that anyone gave, and on every single-label set."""
     draw = np.random.default_rng(7)
     for name in (name for name in MULTI if name in taxonomy):
         given = [[_given(labels, name) for labels in _three(pair)] for pair in pairs]
@@ -82,7 +82,7 @@ def _ordered(pairs: Sequence[Read], draw: np.random.Generator) -> Iterator[Agree
 
 
 def kappa(tables: Numbers, *, is_ordered: bool = False) -> Numbers:
-    """Cohen's kappa of each table [..., k, k] of counts; NaN where chance alone agrees always. Quadratic weights where ordered."""
+    """Cohen's kappa of each table [..., k, k] of counts; NaN if chance agreement is 1. Quadratic weights if ordered."""
     size = tables.shape[-1]
     apart = np.subtract.outer(np.arange(size), np.arange(size)) ** 2.0
     cost = apart if is_ordered else (apart > 0).astype(float)
@@ -107,7 +107,7 @@ def _agreement(
 
 
 def _interval(values: Numbers) -> Kappa | None:
-    """The first value with the middle of the others; None where it is unknown or most drawings say nothing."""
+    """The first value with the percentile interval of the others; None if it, or most resamples, are undefined."""
     known = values[1:][np.isfinite(values[1:])]
     if not np.isfinite(values[0]) or 2 * len(known) < len(values):
         return None
@@ -120,6 +120,6 @@ def _three(pair: Read) -> tuple[Mapping[str, Any], ...]:
 
 
 def _given(labels: Mapping[str, Any], name: str) -> Mapping[str, str]:
-    """The labels of a set, each with its polarity; blank where the set has none."""
+    """The labels of a set, each with its polarity; a blank if the set has none."""
     given = labels.get(name) or ()
     return {label["key"]: label["polarity"] for label in given} if name == "factors" else dict.fromkeys(given, "")

@@ -1,7 +1,7 @@
-"""Complaints of one kind in, how many more customers make them than a base expects out.
+"""Complaints of one kind in, how far the number of their customers exceeds a base rate out.
 
-Whoever complains ten times is one customer; a record without a customer is one of its own. Bases are the average blamed cell, and the
-earlier share of the same complaints where there is such a time.
+Ten complaints of one customer count once; a record without a customer counts as one. Bases are the average blamed cell, and the
+earlier share of the same complaints, if there are earlier records.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,7 +19,7 @@ MIN_EARLIER = 20
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """So many customers complain where a base expects so many, and how likely so many or more are under its rate."""
+    """Observed and expected customers, and the probability of as many or more under the base rate."""
 
     base: str
     hits: int
@@ -33,13 +33,13 @@ class Excess:
 
 @dataclass(frozen=True, slots=True)
 class Bases:
-    """What complaints of one kind are held against.
+    """What complaints of one kind are compared with.
 
     Attributes:
         subject: (n,) number of each row's customer.
         average: the share of the average blamed cell.
-        is_late, is_earlier: (n,) rows of the last 28 days, and dated ones before.
-        all, late, earlier: how many customers complain of anything, in the last 28 days, and before.
+        is_late, is_earlier: (n,) rows of the last 28 days, and dated rows before.
+        all, late, earlier: number of customers with any complaint: in total, in the last 28 days, and before.
     """
 
     subject: Ints
@@ -56,18 +56,18 @@ class Bases:
         return cls(subject, average, *sides, *(distinct(subject[mask]) for mask in masks))
 
     def excess(self, held: Ints, *unsure: Ints) -> Excess | None:
-        """That over the base which is exceeded most; p pays for the number of bases tried (Bonferroni). None without any base.
+        """The excess over the base that is exceeded most; p is corrected for the number of bases (Bonferroni). None without a base.
 
         Args:
             held: rows that are complaints of this kind.
-            unsure: rows that may be; an earlier one counts as such, so that none rises for want of knowing.
+            unsure: rows that may be; earlier ones count, so that missing knowledge never makes a rise.
         """
         found = list(self._found(held, *unsure))
         most = min(found, key=lambda one: one.p, default=None)
         return most and replace(most, p=min(most.p * len(found), 1.0))
 
     def _found(self, held: Ints, *unsure: Ints) -> Iterator[Excess]:
-        """Over each base. What was never there before counts as half a customer, so that its rate is not zero."""
+        """The excess over each base. A kind without earlier complaints counts as half a customer, so that its rate is not zero."""
         if self.average:
             hits = distinct(self.subject[held])
             yield Excess("the average cell", hits, self.average * self.all, binomial_tail(hits, self.all, self.average))
@@ -77,16 +77,16 @@ class Bases:
             yield Excess("earlier records", hits, expected, predictive_tail(hits, self.late, before, self.earlier))
 
     def _within(self, side: Bools, rows: Ints) -> int:
-        """How many customers are behind those of some rows that lie on a side."""
+        """Number of customers behind the rows on one side."""
         return distinct(self.subject[rows[side[rows]]])
 
 
 def sides_of(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
-    """(n,) rows of the last 28 days of some complaints, and dated ones before."""
+    """(n,) rows of the last 28 days among some complaints, and dated ones before."""
     is_late = np.asarray(frame.day > max(int(frame.day.max(initial=0, where=complaints)) - RECENT_DAYS, 0))
     return is_late, np.asarray((frame.day > 0) & ~is_late)
 
 
 def average_of(cells: Collection[Ints], complaints: Bools, subject: Ints) -> float:
-    """The share of the average cell among those who complain, given the rows of each."""
+    """The share of the average cell among complaining customers, given the rows of each cell."""
     return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints]) if cells else 0.0

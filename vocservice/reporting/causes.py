@@ -1,6 +1,6 @@
 """Two sets of records and a scored anchor set in, the change of a figure split four ways out.
 
-What customers say, the mix of channels, another version of the taxonomy, and another version of the model sum to the change.
+Changes by customers, by the mix of channels, by taxonomy version and by model version sum to the total change.
 The last two come from an anchor set: the same texts labelled by each version, so that only the labels differ.
 """
 
@@ -32,7 +32,7 @@ _OWN_SCORE = "the customer’s own score, whatever the model"
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One of the four parts of a change, with its interval; `note` says why it is not known, or is nothing by its nature."""
+    """One of the four parts of a change, with its interval; `note` says why it is not known or always zero."""
 
     name: str
     part: Estimate
@@ -41,12 +41,12 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Fourfold:
-    """A change of a figure and its four parts; where all are known they sum to it.
+    """A change of a figure and its four parts; if all are known they sum to it.
 
     Attributes:
-        change: after less before, with its interval; n counts the records of both sets.
-        untold: what customers and versions did together, where they cannot be told apart.
-        anchors: texts of the anchor set that every version of the two sets labelled, where there are several.
+        change: after minus before, with its interval; n counts the records of both sets.
+        untold: the joint effect of customers and versions, if they cannot be separated.
+        anchors: number of anchor texts labelled by every version of the two sets, if there are several versions.
     """
 
     figure: str
@@ -62,7 +62,7 @@ class Fourfold:
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """The anchor set: m texts under k versions, as (m, k) rows of a frame; -1 where a version did not label a text."""
+    """The anchor set: m texts under k versions, as (m, k) row numbers of a frame; -1 if not labelled."""
 
     versions: tuple[Version, ...]
     frame: Frame
@@ -72,13 +72,13 @@ class Anchors:
         return len(self.at)
 
     def of(self, versions: Sequence[Version]) -> "Anchors":
-        """The texts that each of these versions labelled, under these only."""
+        """The texts labelled by all of these versions, restricted to these."""
         known = [version for version in versions if version in self.versions]
         at = self.at[:, [self.versions.index(version) for version in known]]
         return Anchors(tuple(versions), self.frame, at[(at >= 0).all(axis=1)] if len(known) == len(versions) else at[:0])
 
     def wider(self, versions: Sequence[Version]) -> Iterator["Anchors"]:
-        """The texts under these versions, under these with one other, the one of most texts first, and under all; enough texts each."""
+        """The texts under these versions; under these and one other, most texts first; and under all, if there are enough."""
         others = [version for version in self.versions if version not in versions]
         others.sort(key=lambda version: -len(self.of([*versions, version])))
         found = (self.of([*versions, *more]) for more in ((), *((one,) for one in others), others))
@@ -87,7 +87,7 @@ class Anchors:
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """What taxonomy and model did to a figure, for each draw; null where it is not known, and why."""
+    """The effects of taxonomy and model on a figure, per draw; None if not known, with the reason."""
 
     taxonomy: Floats | None
     model: Floats | None
@@ -105,7 +105,7 @@ class _Labels:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Resamples of one set, the set itself first: (draws, channels) weights and rates, (draws, versions) weights, (draws,) means."""
+    """Resamples of one set, the original first: (draws, channels) weights and rates, (draws, versions) weights, (draws,) means."""
 
     weights: Floats
     rates: Floats
@@ -116,7 +116,7 @@ class _Drawn:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One set: (n,) place of each row in a table of blocks of customers, channels and versions, its shape, (draws, blocks) weights."""
+    """One set: (n,) index of each row into a table of (customer blocks, channels, versions), its shape, (draws, blocks) weights."""
 
     frame: Frame
     place: Ints
@@ -126,7 +126,7 @@ class _Side:
 
     @classmethod
     def of(cls, frame: Frame, channels: Sequence[str], versions: tuple[Version, ...], *, seed: int) -> "_Side":
-        """The set and the draws of its blocks, so that all records of one customer are drawn together."""
+        """A set with draws of blocks: all records of one customer are drawn together."""
         at = {name: number for number, name in enumerate(channels)}
         own = np.array([*(at[name] for name in frame.channel.names), len(channels)], dtype=np.int64)[frame.channel.codes]
         names, codes = _versions(frame)
@@ -136,7 +136,7 @@ class _Side:
         return cls(frame, place, shape, versions, _weights(BLOCKS, seed))
 
     def drawn(self, figure: Figure) -> _Drawn:
-        """The resamples of the rows that have the figure."""
+        """Resample the rows that have the figure."""
         values, mask = figure(self.frame)
         found, held = self._table(mask, None), self._table(mask, values).sum(axis=2)
         counts, sums, by_version = (self.weights @ table for table in (found.sum(axis=2), held, found.sum(axis=1)))
@@ -145,7 +145,7 @@ class _Side:
         return _Drawn(counts / total, rates, by_version / total, sums.sum(axis=1) / total[:, 0], int(mask.sum()))
 
     def _table(self, mask: Bools, values: npt.NDArray[Any] | None) -> Floats:
-        """(blocks, channels, versions) of the rows of a mask: how many, or the sum of their values."""
+        """(blocks, channels, versions) counts of the rows of a mask, or sums of their values."""
         if values is not None and values.dtype == bool:
             mask, values = mask & values, None
         weights = None if values is None else values[mask]
@@ -154,7 +154,7 @@ class _Side:
 
 
 def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
-    """The texts of a frame, each under the versions that labelled it."""
+    """The texts of a frame, with the versions that labelled each."""
     names, codes = _versions(frame)
     versions = tuple(sorted(set(names) - {("", "")}))
     held: dict[str, dict[Version, int]] = {}
@@ -165,7 +165,7 @@ def anchors_of(frame: Frame, rows: Sequence[Row]) -> Anchors:
 
 
 def fourfold(before: Frame, after: Frame, anchors: Anchors | None, figures: Mapping[str, Figure]) -> tuple[Fourfold, ...]:
-    """Every one of these figures of which both sets have enough records."""
+    """Every given figure for which both sets have enough records."""
     channels = sorted({channel for frame in (before, after) for channel in frame.channel.names})
     versions = tuple(sorted({version for frame in (before, after) for version in _versions(frame)[0]}))
     sides = tuple(_Side.of(frame, channels, versions, seed=SEED + at) for at, frame in enumerate((before, after)))
@@ -188,7 +188,7 @@ def _fourfold(name: str, figure: Figure, sides: Sequence["_Side"], anchors: Anch
 
 
 def _causes(mix: Floats, rate: Floats, labels: "_Labels", n: int) -> Iterator[Cause]:
-    """In the order of `NAMES`; what customers did is what the others leave."""
+    """The parts in the order of `NAMES`; the part of customers is the remainder."""
     if labels.taxonomy is None or labels.model is None:
         yield Cause(NAMES[0], Estimate(n), labels.note)
         yield Cause(NAMES[1], _estimate(mix, n))
@@ -200,7 +200,7 @@ def _causes(mix: Floats, rate: Floats, labels: "_Labels", n: int) -> Iterator[Ca
 
 
 def _versions(frame: Frame) -> tuple[list[Version], Ints]:
-    """The versions that labelled the rows, and (n,) which of them each row; what was not told, -1 as a code, is a blank name."""
+    """The versions of the rows, and (n,) the version of each row; -1 becomes a blank name."""
     models, taxonomies = ([*codes.names, ""] for codes in (frame.model, frame.version))
     pairs = frame.model.codes.astype(np.int64) % len(models) * len(taxonomies) + frame.version.codes % len(taxonomies)
     found, codes = np.unique(pairs, return_inverse=True)
@@ -213,20 +213,20 @@ def _blocks(subject: Ints, seed: int) -> Ints:
 
 
 def _weights(blocks: int, seed: int) -> Floats:
-    """(1 + resamples, blocks): once each, then how often each was drawn."""
+    """(1 + resamples, blocks): ones, then how often each block was drawn."""
     drawn = np.random.default_rng(seed + 10).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
     return np.concatenate([np.ones((1, blocks)), drawn])
 
 
 def _kitagawa(a: _Drawn, b: _Drawn) -> tuple[Floats, Floats]:
-    """What the mix of channels and what the rates within them did, for each draw; a channel of one set only is all mix."""
+    """The effects of channel mix and of rates within channels, per draw; a channel in one set only counts as mix."""
     before, after = (np.nan_to_num(np.where(np.isnan(one), other, one)) for one, other in ((a.rates, b.rates), (b.rates, a.rates)))
     mix = ((b.weights - a.weights) * (before + after) / 2).sum(axis=1)
     return mix, ((a.weights + b.weights) / 2 * (after - before)).sum(axis=1)
 
 
 def _by_labels(moved: Floats, versions: Sequence[Version], figure: Figure, anchors: Anchors | None) -> _Labels:
-    """What the versions did by how much more of the second set each of them labelled, times the figure of the anchor set under it."""
+    """The effect of versions: the change of each version's share times the figure of the anchor set under it."""
     if len(versions) == 1:
         return _Labels.none(len(moved))
     held = anchors.of(versions) if anchors else None
@@ -244,13 +244,13 @@ def _by_labels(moved: Floats, versions: Sequence[Version], figure: Figure, ancho
 
 
 def _told(anchors: Anchors, figure: Figure) -> int:
-    """How many anchors have the figure under each version, at least."""
+    """Smallest number of anchors with the figure over the versions."""
     _, mask = figure(anchors.frame)
     return int(mask[anchors.at].sum(axis=0).min())
 
 
 def _scored(anchors: Anchors, figure: Figure) -> Floats:
-    """(draws, versions) the figure of the anchor set under each version, the same texts drawn for all of them."""
+    """(draws, versions) the figure of the anchor set under each version, with the same texts drawn for all."""
     values, mask = figure(anchors.frame)
     known = mask[anchors.at]
     weights = _weights(len(anchors), SEED + 20)
@@ -259,7 +259,7 @@ def _scored(anchors: Anchors, figure: Figure) -> Floats:
 
 
 def _told_apart(moved: Floats, versions: Sequence[Version], figure: Figure, anchors: Anchors) -> _Labels:
-    """Model and taxonomy as two effects that add up, by the fewest versions of the anchor set that tell them apart."""
+    """Model and taxonomy as additive effects, from the fewest versions of the anchor set that separate them."""
     for held in anchors.wider(versions):
         if _told(held, figure) < MIN_ANCHORS:
             continue
@@ -282,6 +282,6 @@ def _indicators(names: Sequence[str]) -> Floats:
 
 
 def _estimate(draws: Floats, n: int) -> Estimate:
-    """The first draw is the set itself; the others give the interval."""
+    """The first draw is the original set; the others give the interval."""
     low, high = np.quantile(draws[1:], (0.025, 0.975))
     return Estimate(n, float(draws[0]), min(float(low), float(draws[0])), max(float(high), float(draws[0])))

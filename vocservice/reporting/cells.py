@@ -1,4 +1,4 @@
-"""A frame with its rows and the cells that are quoted in, the themes of each cell out: what its customers say, as far as enough say it."""
+"""A frame, its rows and the quoted cells in, the themes of each cell out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class CellThemes:
 
 
 def themes_of_cells(frame: Frame, rows: Sequence[Row], quoted: Sequence[Quoted], *, least: int) -> tuple[CellThemes, ...]:
-    """The themes of these cells; a cell in which too few customers say the same has none.
+    """The themes of these cells; cells without shared themes are left out.
 
     Args:
         frame: the records.
-        rows: the same as rows, by `frame.index`; of a cell the latest 1,500 are looked at.
+        rows: the records as rows, by `frame.index`; the latest 1,500 of a cell are used.
         quoted: the cells.
-        least: different customers that must stand behind a theme.
+        least: different customers that a theme needs.
     """
     return tuple(_themes(frame, rows, quoted, least))
 
@@ -46,7 +46,7 @@ def _themes(frame: Frame, rows: Sequence[Row], quoted: Sequence[Quoted], least: 
 
 
 def _members(frame: Frame, cell: Quoted) -> Ints:
-    """The records of a cell, the latest first."""
+    """The records of a cell, latest first."""
     places = frame.places
     stage, factor = frame.stage_keys.index(cell.stage), frame.factor_keys.index(cell.factor)
     here = (places.stage == stage) & (places.factor == factor) & (places.polarity == POLARITIES.index(cell.polarity))

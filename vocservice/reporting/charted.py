@@ -1,4 +1,4 @@
-"""A report in, the numbers behind each chart and table of its page out, one by one: `CHARTED` is the register of them all."""
+"""A report in, the numbers behind each chart and table of its page out; `CHARTED` is their registry."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ SCORES = "scores"
 
 @dataclass(frozen=True, slots=True)
 class Charted:
-    """What stands behind one chart or table.
+    """The data of one chart or table.
 
     Attributes:
         definition: the key of its definition.
-        of: its numbers.
-        waits_for: what it needs of the figures that take long (`report.LATER`); blank for nothing.
+        of: computes its numbers.
+        waits_for: the slow figure (`report.LATER`) it needs; blank for none.
     """
 
     title: str
@@ -30,12 +30,12 @@ class Charted:
 
 
 def slug(figure: str, bucket: Bucket) -> str:
-    """The name of the chart of a series: its own, or that of all kinds of score."""
+    """The chart name of a series: its own, or that of all kinds of score."""
     return (SCORES if is_own(figure) else figure.replace(" ", "-")) + ("-by-day" if bucket == "day" else "")
 
 
 def drawn_of(report: Report, bucket: Bucket) -> Mapping[str, Series]:
-    """The series that are drawn by week or by day, by the key of the drawing: the name of its chart, with a number where that has many."""
+    """The series drawn by week or by day, by chart key: the name of its chart, numbered if it has several."""
     found: dict[str, Series] = {}
     for series in (one for one in report.series if one.is_drawn and one.bucket == bucket):
         name = slug(series.figure, bucket)
@@ -99,10 +99,10 @@ CHARTED: Mapping[str, Charted] = {
 
 
 def chart_of(report: Report, name: str) -> dict[str, Any]:
-    """One chart, ready for `json.dumps`: what it is, how it is defined, on how many records it rests, its numbers.
+    """One chart, ready for `json.dumps`: title, definition, number of records, and its numbers.
 
     Args:
-        report: whole, as far as the chart needs.
+        report: complete as far as the chart needs.
         name: of `CHARTED`.
     """
     chart = CHARTED[name]

@@ -1,6 +1,6 @@
-"""Numbers in, accessible SVG out: a title, a description, no script, and the same numbers as a table beside it.
+"""Numbers in, accessible SVG out: a title, a description, no script, and the same numbers as a table.
 
-Colours are CSS variables of the page and never the only sign: sides, signs, dashes and hatching say the same.
+Colours are CSS variables and never the only cue: sides, signs, dashes and hatching say the same.
 """
 
 import math
@@ -23,7 +23,7 @@ _ROUNDED = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """An SVG with the table that says the same."""
+    """An SVG with the equivalent table."""
 
     key: str
     title: str
@@ -35,7 +35,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One line of a chart of intervals; nothing known is drawn hatched with its n, what is not clear takes no side."""
+    """One row of an interval chart; unknown values are hatched with their n, unclear ones take no side."""
 
     label: str
     value: float | None
@@ -47,7 +47,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One day or week of a line; value null leaves a gap."""
+    """One day or week of a line; None leaves a gap."""
 
     label: str
     value: float | None
@@ -68,7 +68,7 @@ class Mark:
 
 
 def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float, float], unit: str, has_sides: bool = True) -> Chart:
-    """Values with intervals, one line each (a forest plot); with sides, what is clear and lies beside zero is good or bad."""
+    """Values with intervals, one row each (a forest plot); with `has_sides`, clear values are coloured by side of zero."""
     low, high = _bounds(bars, bounds)
     height = TOP + LINE * len(bars) + 24
     zero = _across(0.0, low, high)
@@ -83,10 +83,10 @@ def intervals(key: str, title: str, bars: Sequence[Bar], *, bounds: tuple[float,
 
 
 def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str, bounds: tuple[float, float] | None = None) -> Chart:
-    """A series with its expected range as a band; what stands out is ringed.
+    """A series with its expected range as a band; points that stand out are ringed.
 
     Args:
-        bounds: the ends of the scale, of which as much is drawn as holds every value; without them the axis begins at zero.
+        bounds: of the scale; only the part that contains the values is drawn; without them the axis begins at zero.
     """
     axis = _Axis.of(dots, bounds)
     height = _PLOT_HEIGHT + TOP + 24
@@ -108,7 +108,7 @@ def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str, bounds: tuple
 
 
 def scatter(key: str, title: str, marks: Sequence[Mark], *, names: tuple[str, str]) -> Chart:
-    """Numbered points; hollow where the effect is not clear."""
+    """Numbered points; hollow if the effect is not clear."""
     top = max([mark.y for mark in marks] + [0.0]) or 1.0
     right = max([mark.x for mark in marks] + [0.0]) or 1.0
     low = min(0.0, min((mark.y for mark in marks), default=0.0))
@@ -150,7 +150,7 @@ def _text(x: float, y: float, text: str, anchor: str, look: str = "") -> str:
 
 
 def _bounds(bars: Sequence[Bar], bounds: tuple[float, float]) -> tuple[float, float]:
-    """Round bounds that hold all intervals and zero."""
+    """Rounded bounds that include all intervals and zero."""
     values = [x for bar in bars for x in (bar.low, bar.high) if x is not None]
     low, high = min([*values, bounds[0]]), max([*values, bounds[1]])
     step = 10 ** math.floor(math.log10(max(high - low, 1e-9))) / 10
@@ -190,7 +190,7 @@ class _Axis:
 
     @classmethod
     def of(cls, dots: Sequence[Dot], bounds: tuple[float, float] | None) -> "_Axis":
-        """From zero to the highest value; with bounds whatever part of them holds the values, in tenths of the scale."""
+        """From zero to the highest value; with bounds, the part of the scale that contains the values, in tenths."""
         held = [x for dot in dots for x in (dot.value, dot.low, dot.high) if x is not None]
         if bounds is None:
             return cls(0.0, max(held, default=0.0) or 1.0)
@@ -206,7 +206,7 @@ class _Axis:
 
 
 def _band(dots: Sequence[Dot], axis: _Axis) -> Iterator[str]:
-    """The expected range, in unbroken runs."""
+    """The expected range, as contiguous runs."""
     for run in _unbroken([dot.low is not None and dot.high is not None for dot in dots]):
         upper = [(_at(at, len(dots)), axis.down(dots[at].high or 0.0)) for at in run]
         lower = [(_at(at, len(dots)), axis.down(dots[at].low or 0.0)) for at in reversed(run)]

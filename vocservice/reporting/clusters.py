@@ -1,7 +1,7 @@
-"""Rows of length 1 in, a group number a row out: as many groups as stand apart best, the same for the same rows whatever else runs.
+"""Rows of length 1 in, a group number per row out: as many groups as separate best; deterministic for the same rows.
 
-Spherical k-means (Dhillon and Modha 2001) from spread-out seeds (k-means++, Arthur and Vassilvitskii 2007); of the numbers of groups whose
-simplified silhouette by cosine (Rousseeuw 1987; Hruschka, Campello and de Castro 2004) comes near the best, the largest.
+Spherical k-means (Dhillon and Modha 2001) with k-means++ seeds (Arthur and Vassilvitskii 2007). The number of groups is the largest whose
+simplified cosine silhouette (Rousseeuw 1987; Hruschka, Campello and de Castro 2004) is near the best.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ NEAR = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """groups: (n,) number of each row's group; centres: (groups, width), of length 1; silhouette: -1 to 1, how far they stand apart."""
+    """groups: (n,) number of each row's group; centres: (groups, width), of length 1; silhouette: -1 to 1, their separation."""
 
     groups: Ints
     centres: Floats
@@ -28,13 +28,13 @@ class Clusters:
 
 
 def unit(rows: Floats) -> Floats:
-    """Rows of length 1; one without a direction stays zero."""
+    """Normalise rows to length 1; zero rows stay zero."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
 
 def spread_out(rows: Floats, *, shrink: float = 0.1) -> Floats:
-    """The rows about their own mean, whitened: directions in which they all vary count less (`shrink`: of the largest variance)."""
+    """Centre and whiten rows: common directions of variance count less (`shrink`: relative to the largest variance)."""
     moved = rows - rows.mean(axis=0, keepdims=True)
     variances, axes = np.linalg.eigh(moved.T @ moved / max(len(rows), 1))
     scales = np.sqrt(np.maximum(variances, 0) + shrink * max(float(variances.max(initial=0.0)), 1e-12))
@@ -42,7 +42,7 @@ def spread_out(rows: Floats, *, shrink: float = 0.1) -> Floats:
 
 
 def clustered(rows: Floats, *, least: int, most: int) -> Clusters:
-    """2 to `most` groups, of `least` rows on average at least; one group where there are too few rows for two.
+    """Cluster into 2 to `most` groups of at least `least` rows on average; one group if there are too few rows.
 
     Args:
         rows: (n, width) of length 1.
@@ -57,7 +57,7 @@ def _one(rows: Floats) -> Clusters:
 
 
 def _best(rows: Floats, count: int) -> Clusters:
-    """The tightest of some starts."""
+    """The best of several starts."""
     draw = np.random.default_rng(_seed(rows, count))
     tries = [_settled(rows, _spread(rows, count, draw)) for _ in range(RESTARTS)]
     groups, centres = max(tries, key=lambda found: float((rows * found[1][found[0]]).sum()))
@@ -65,13 +65,13 @@ def _best(rows: Floats, count: int) -> Clusters:
 
 
 def _seed(rows: Floats, count: int) -> int:
-    """Of the content, so that the same rows are grouped alike."""
+    """A seed from the content, so that the same rows are always grouped alike."""
     digest = blake2b(np.round(rows.mean(axis=0), 4).tobytes(), digest_size=6)
     return int.from_bytes(digest.digest()) + count
 
 
 def _spread(rows: Floats, count: int, draw: np.random.Generator) -> Floats:
-    """Rows far from each other."""
+    """k-means++ seeds: rows far from each other."""
     chosen = [int(draw.integers(len(rows)))]
     far = np.maximum(1 - rows @ rows[chosen[0]], 0).astype(np.float64)
     for _ in range(count - 1):
@@ -82,7 +82,7 @@ def _spread(rows: Floats, count: int, draw: np.random.Generator) -> Floats:
 
 
 def _settled(rows: Floats, centres: Floats) -> tuple[Ints, Floats]:
-    """Assign and move until nothing changes; a centre that nobody is near stays where it was."""
+    """Assign and update until nothing changes; an empty centre stays where it was."""
     groups = np.argmax(rows @ centres.T, axis=1)
     for _ in range(ROUNDS):
         members = np.eye(len(centres), dtype=np.float32)[groups]
@@ -95,7 +95,7 @@ def _settled(rows: Floats, centres: Floats) -> tuple[Ints, Floats]:
 
 
 def _silhouette(rows: Floats, groups: Ints, centres: Floats) -> float:
-    """How much nearer rows are to their own centre than to the next; 0 where a group is empty."""
+    """Simplified silhouette; 0 if a group is empty."""
     if len(np.unique(groups)) < len(centres):
         return 0.0
     far = np.maximum(1 - rows @ centres.T, 0)

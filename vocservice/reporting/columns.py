@@ -1,6 +1,6 @@
-"""Packed rows in, the same as columns of a process out: what filters and figures are computed on, a million rows in tens of milliseconds.
+"""Packed rows in, columns of a process out: filters and figures over a million rows take tens of milliseconds.
 
-Columns are never changed: new and changed rows make new columns.
+Columns are immutable: new and changed rows make new columns.
 """
 
 import math
@@ -43,7 +43,7 @@ FIELDS = np.dtype(
 UNITS = np.dtype([("label", "<u4"), ("stage", "<u4"), ("kind", "u1"), ("sure", "u1")])
 Strings = npt.NDArray[np.bytes_]
 Structs = npt.NDArray[np.void]
-FEW = 100  # so many changed rows are put in one by one; of more all are sorted
+FEW = 100  # up to this many changed rows are inserted; above, all are sorted
 KEPT = ("key", "order", "subject", "sentiment", "score", "day", "length", "level", "marks")
 
 
@@ -65,7 +65,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Packed rows on top of each other, under no taxonomy yet: a tenth of what they take one by one."""
+    """Packed rows stacked, before a taxonomy is applied: a tenth of the memory of single rows."""
 
     ids: Strings
     fixed: Structs
@@ -76,12 +76,12 @@ class Stack:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False, fields: Fields = EVERY) -> "Stack":
-        """Ids with what was packed of them; a record that counts in no figure is left out.
+        """Stack ids with their packed rows; a record that counts in no figure is left out.
 
         Args:
-            rows: ids with what was packed.
-            are_asked: a reader named the own fields of the rows.
-            fields: the own fields of the workspace that count.
+            rows: ids with packed rows.
+            are_asked: the custom fields were named by a reader.
+            fields: the custom fields of the workspace that count.
         """
         kept = [(record_id, packed) for record_id, packed in rows if packed.fixed]
         texts: dict[str, int] = {}
@@ -104,13 +104,13 @@ class Columns:
 
     Attributes:
         ids: (n,) in bytes.
-        fields: (n,) each, those of `FIELDS` that stay numbers.
-        scope, outcome: (n,) place among the labels, or -1.
-        context: (n,) place in `contexts`.
+        fields: (n,) each; those of `FIELDS` kept as numbers.
+        scope, outcome: (n,) index of the label, or -1.
+        context: (n,) index into `contexts`.
         stages, flags: (labels, n) whether given.
         factors: (factors, n) polarity 0 +, 1 -, 2 ~, or -1.
-        places: every factor of every row at every stage it stands at, in the order of the rows.
-        own: what the rows tell of their own.
+        places: every factor of every row at each of its stages, in row order.
+        own: custom fields of the rows.
     """
 
     labels: Labels
@@ -131,7 +131,7 @@ class Columns:
 
     @classmethod
     def of(cls, taxonomy: Taxonomy, rows: Iterable[tuple[str, Packed]], *, are_asked: bool = False, fields: Fields = EVERY) -> "Columns":
-        """Columns of ids with what was packed of them, as a `Stack` takes them; a record that counts in no figure is left out."""
+        """Columns of ids with packed rows, as for a `Stack`; records that count in no figure are left out."""
         return cls.stacked(taxonomy, Stack.of(rows, are_asked=are_asked, fields=fields))
 
     @classmethod
@@ -145,8 +145,8 @@ class Columns:
 
     @cached_property
     def subject(self) -> tuple[Ints, Bools]:
-        """Numbers of the customers by first appearance, and whether one was told; a row without one has a number of its own."""
-        import pyarrow as pa  # it numbers by first appearance without a sort
+        """(n,) customer numbers by first appearance, and whether one was given; a row without one has its own number."""
+        import pyarrow as pa  # numbers by first appearance without sorting
 
         told = (self.fields["marks"] & HAS_SUBJECT) > 0
         customers = pa.array(self.fields["subject"][told]).dictionary_encode()
@@ -157,33 +157,33 @@ class Columns:
 
     @cached_property
     def is_skipped(self) -> Bools:
-        """Rows that no figure can count."""
+        """Rows that count in no figure."""
         return self.where(lambda context: context.skipped is not None)
 
     @cached_property
     def scale(self) -> Codes:
-        """The scale on which each row's score lies."""
+        """The scale of each row's score."""
         return self._scored[2]
 
     @cached_property
     def _scored(self) -> tuple[tuple[Scale, ...], Floats, Codes]:
-        """What `_scaled` tells of all rows."""
+        """`_scaled` over all rows."""
         return self._scaled(self.context, self.fields)
 
     @cached_property
     def _has_untold_scale(self) -> bool:
-        """Whether some scores tell neither kind nor scale, so that theirs depends on which rows are looked at."""
+        """Whether some scores have neither kind nor scale, so that theirs depends on the selected rows."""
         untold = np.array([(one.score_kind, one.score_scale) == (None, None) for one in self.contexts] or [False])
         return bool((untold[self.context] & ((self.fields["marks"] & HAS_SCORE) > 0)).any())
 
     @cached_property
     def segments(self) -> Mapping[str, Codes]:
-        """The own fields that figures can be filtered, compared and held equal by."""
+        """The custom fields that figures can be filtered by, compared by and controlled for."""
         return self.own.offered(self.subject[0])
 
     @cached_property
     def told(self) -> Mapping[str, Mapping[str, int]]:
-        """How many rows have each value of each segment."""
+        """Number of rows with each value of each segment."""
         return {name: dict(zip(codes.names, codes.counts().tolist(), strict=True)) for name, codes in self.segments.items()}
 
     def where(self, holds: Callable[[Context], bool]) -> Bools:
@@ -191,7 +191,7 @@ class Columns:
         return np.array([holds(context) for context in self.contexts], dtype=bool)[self.context]
 
     def skipped(self, mask: Bools) -> Mapping[str, int]:
-        """How many rows of a mask no figure counts, by code."""
+        """Number of rows of a mask that count in no figure, by code."""
         counts = np.bincount(self.context[mask & self.is_skipped], minlength=len(self.contexts)).tolist()
         found: dict[str, int] = {}
         for context, count in zip(self.contexts, counts, strict=True):
@@ -200,7 +200,7 @@ class Columns:
         return found
 
     def changed(self, rows: Sequence[tuple[str, Packed]]) -> "Columns":
-        """New columns in which these records stand as they now are."""
+        """New columns with the current state of these records."""
         if not rows:
             return self
         new = Columns.of(self.labels.taxonomy, rows, fields=self.own.fields)
@@ -217,12 +217,12 @@ class Columns:
         return self._at(at, self.places.of_rows(mask))
 
     def before(self, order: int, record_id: bytes) -> int:
-        """How many rows stand before a place in their order."""
+        """Number of rows before a position in their order."""
         first, last = (int(np.searchsorted(self.fields["order"], order, side)) for side in ("left", "right"))
         return first + int(np.searchsorted(self.ids[first:last], record_id))
 
     def _around(self, new: "Columns", gone: Sequence[int]) -> Iterator["Columns"]:
-        """The rows with few new ones where they belong and without some, in pieces that need not be sorted."""
+        """The rows with a few insertions and deletions, as slices that need no sorting."""
         lines = zip(new.fields["order"].tolist(), new.ids.tolist(), strict=True)
         comes = [(self.before(*line), False, number) for number, line in enumerate(lines)]
         at = 0
@@ -234,13 +234,13 @@ class Columns:
         yield self._piece(at, len(self))
 
     def _piece(self, first: int, last: int) -> "Columns":
-        """The rows from one place to another, not copied."""
+        """A slice of the rows, not copied."""
         low, high = np.searchsorted(self.places.row, (first, last)).tolist()
         return self._at(slice(first, last), self.places.between(low, high, first))
 
     @classmethod
     def joined(cls, parts: Sequence["Columns"]) -> "Columns":
-        """The rows of several, one or more, after each other, put in order."""
+        """Concatenate the rows of several columns, sorted."""
         codes: dict[Context, int] = {}
         context = [part._recoded(codes) for part in parts]
         sizes = [len(part) for part in parts]
@@ -265,11 +265,11 @@ class Columns:
         return np.array([codes.setdefault(context, len(codes)) for context in self.contexts], dtype=np.int32)[self.context]
 
     def frame(self, mask: Bools | None = None, *, segments: Collection[str] = ()) -> Frame:
-        """The rows of a mask as a frame; those that no figure can count are left out.
+        """The rows of a mask as a frame, without those that count in no figure.
 
         Args:
             mask: (n,) all by default.
-            segments: names of those that are to be in the frame; of fields that a reader named all are.
+            segments: names of segments to include; by default all fields named by a reader.
         """
         counted = ~self.is_skipped if mask is None else mask & ~self.is_skipped
         rows = _Rows(counted)
@@ -332,13 +332,13 @@ class Columns:
         )
 
     def _asked(self, names: Collection[str]) -> Mapping[str, Codes]:
-        """The segments that a frame is to have; those that no figure names are never made."""
+        """The segments of a frame; unused ones are not computed."""
         if self.own.are_asked:
             return self.segments
         return {name: self.segments[name] for name in names if name in self.segments}
 
     def _scored_at(self, rows: "_Rows") -> tuple[tuple[Scale, ...], Floats, Codes]:
-        """What `_scaled` tells of some rows, where it does not depend on which."""
+        """`_scaled` for some rows, if it does not depend on which."""
         scales, score, scale = self._scored
         if rows.are_all:
             return self._scored
@@ -348,7 +348,7 @@ class Columns:
         return tuple(by_name[name] for name in codes.names), rows.of(score), codes
 
     def _scaled(self, context: Ints, fields: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[Scale, ...], Floats, Codes]:
-        """The scales of scores, each score between 0 and 1 on its own (NaN where it has none), and which scale that is."""
+        """The scales of scores, each score scaled to 0 to 1 (NaN without one), and the scale of each."""
         kinds = [(one.score_kind, one.score_scale) for one in self.contexts]
         here = np.flatnonzero((fields["marks"] & HAS_SCORE) > 0)
         of, values = context[here], fields["score"][here]
@@ -367,18 +367,18 @@ class Columns:
 
 
 def frame_of(rows: Sequence[Row], taxonomy: Taxonomy) -> Frame:
-    """Arrays of rows; a stage, factor or flag that the taxonomy does not have is left out."""
+    """Arrays of rows; labels missing from the taxonomy are left out."""
     packed = ((row.id, pack(row, order=number)) for number, row in enumerate(rows))
     return Columns.of(taxonomy, packed, are_asked=True).frame()
 
 
 def _across(matrix: npt.NDArray[Any], at: Ints | slice) -> npt.NDArray[Any]:
-    """The columns at some places; those of a slice are not copied."""
+    """The columns at some positions; slices are not copied."""
     return matrix[:, at] if isinstance(at, slice) else np.take(matrix, at, axis=1)
 
 
 def _in_order(order: Ints, ids: Strings) -> Ints:
-    """The places of rows by order, then by id; soon told of rows of which most are in order already."""
+    """Row positions by order, then id; fast for mostly sorted rows."""
     at = np.argsort(order, kind="stable")
     same = np.flatnonzero(np.diff(order[at]) == 0)
     if len(same):
@@ -389,7 +389,7 @@ def _in_order(order: Ints, ids: Strings) -> Ints:
 
 
 class _Rows:
-    """The rows of a mask, for which all of them need not be copied."""
+    """The rows of a mask; all rows are not copied."""
 
     def __init__(self, mask: Bools):
         self.at = np.flatnonzero(mask)
@@ -400,7 +400,7 @@ class _Rows:
 
 
 def _labelled(labels: Labels, counts: Ints, units: Structs) -> tuple[Bools, Bools, Ints, Places]:
-    """Stages, flags, factors and places of n rows with so many units each."""
+    """Unpack stages, flags, factors and places of n rows, given the number of units of each."""
     n = len(counts)
     row = np.repeat(np.arange(n, dtype=np.int32), counts)
     kind, label = units["kind"], units["label"]
@@ -425,7 +425,7 @@ def _matrix(n: int, row: Ints, label: Ints, width: int) -> Bools:
 
 
 def _found(keys: tuple[str, ...], hashes: npt.NDArray[np.uint32]) -> Ints:
-    """Where in a list of labels each hash stands; -1 where it does not."""
+    """Index of each hash in a list of labels; -1 if missing."""
     known = hashes_of(keys)
     ordered = np.array(sorted(known), dtype=np.uint32)
     if not len(ordered):

@@ -1,4 +1,4 @@
-"""Two sets of records in, both side by side out: journey maps, shares, sentiment, every difference tested, and what may mislead."""
+"""Two sets of records in, their comparison out: journey maps, shares, sentiment, tested differences, and caveats."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two sets against each other; differences are of the second less the first.
+    """Two sets compared; differences are the second minus the first.
 
     Attributes:
         comparison: both journey maps, changes of cells, of stages and of factors, and whether the channels differ.
-        gaps: shares that are followed, each corrected for the number of them.
-        splits: how much of a difference is the mix of channels.
+        gaps: followed shares, q corrected for their number.
+        splits: the part of differences due to the channel mix.
         causes: the same figures split four ways.
         shared: records that are in both sets.
         versions: models and taxonomies that labelled only one of the two.
@@ -40,17 +40,17 @@ class Contrast:
     versions: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
+        """Every figure, ready for `json.dumps`; unknown values are null beside their n."""
         names = ("comparison", "gaps", "splits", "causes", "shared", "versions")
         return {"format": FORMAT, "taxonomy": self.taxonomy.id, **{name: plain(getattr(self, name)) for name in names}}
 
 
 def contrast(frame: Frame, first: Bools, second: Bools, *, names: tuple[str, str], anchors: Sequence[Row] = ()) -> Contrast:
-    """Two sets of records of a frame side by side.
+    """Compare two sets of records of a frame.
 
     Args:
         frame: the records.
-        first, second: (n,) which of them are in the sets.
+        first, second: (n,) masks of the sets.
         names: of the sets.
         anchors: the same texts labelled by several models or taxonomies, under the same ids.
     """
@@ -68,7 +68,7 @@ def contrast(frame: Frame, first: Bools, second: Bools, *, names: tuple[str, str
 
 
 def _gaps(before: Frame, after: Frame) -> Iterator[Gap]:
-    """The shares that belong to no factor: those of the factors stand in the map."""
+    """The shares other than of factors, which are in the map."""
     first, second = (counted(frame, dict(_shares(frame))) for frame in (before, after))
     for name in first:
         yield gap(name, first[name], second[name])
@@ -79,7 +79,7 @@ def _shares(frame: Frame) -> Iterator[tuple[str, tuple[Bools, Bools]]]:
 
 
 def _alone(before: Frame, after: Frame) -> Iterator[str]:
-    """Versions of which one set has records and the other has none, where both have records."""
+    """Versions with records in only one set, if both sets have records."""
     if len(before) and len(after):
         for first, second in ((before.model, after.model), (before.version, after.version)):
             held: tuple[Mapping[str, int], ...] = tuple(dict(zip(one.names, one.counts(), strict=True)) for one in (first, second))

@@ -1,4 +1,4 @@
-"""A frame in, a number between 0 and 1 of each row's customer out: chance that is the same at every look, whoever else comes in later."""
+"""A frame in, a pseudo-random number in [0, 1) per customer out: stable at every look, even if records are added."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ _BITS = 53
 
 
 def customers_drawn(frame: Frame) -> Floats:
-    """(n,) drawn by the id of the customer's first row, so that all of one customer's rows go together."""
+    """(n,) derived from the id of the customer's first row, so that all rows of a customer have the same number."""
     if not len(frame):
         return np.zeros(0)
     first = np.zeros(int(frame.subject.max()) + 1, dtype=np.int64)
@@ -19,14 +19,14 @@ def customers_drawn(frame: Frame) -> Floats:
 
 
 def threshold(drawn: Floats, limit: int) -> float:
-    """Up to which number so many rows and no more are drawn; 1 where there are not more."""
+    """The threshold below which at most a number of rows lie; 1 if there are not more."""
     return 1.0 if len(drawn) <= limit else float(np.partition(drawn, limit - 1)[limit - 1])
 
 
 def _hashes(ids: npt.NDArray[np.bytes_]) -> Ints:
-    """FNV-1a of each (Fowler, Noll and Vo), the high bits mixed."""
+    """FNV-1a hash of each (Fowler, Noll and Vo), with mixed high bits."""
     letters = np.ascontiguousarray(ids).view(np.uint8).reshape(len(ids), -1)
     found = np.full(len(ids), _BASIS)
     for column in letters.T:
-        found = np.where(column, (found ^ column) * _PRIME, found)  # however wide the column is
+        found = np.where(column, (found ^ column) * _PRIME, found)  # independent of the column width
     return (found ^ (found >> np.uint64(32))) * _MIX

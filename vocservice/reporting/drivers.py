@@ -1,6 +1,6 @@
-"""A frame with scores in, what moves the score out: regression with intervals, a fair split of R², volume against impact.
+"""A frame with scores in, drivers of the score out: regression with intervals, Shapley split of R², volume against impact.
 
-The score runs from 0 to 1 here and is given back in the sender's own units where all scores share one scale, NPS as promoters less
+The score is scaled to 0 to 1 here and reported in the sender's units if all scores share one scale, NPS as promoters minus
 detractors. The figures are associations in what was said, not proof of cause.
 """
 
@@ -36,7 +36,7 @@ MAX_LEVELS = 10
 CLEAR_Q = 0.05
 SEED = 20250101
 NPS = "NPS (\u22121 to +1)"
-YES_TO = "yes to "  # so begins the unit of a question of yes or no
+YES_TO = "yes to "  # prefix of the unit of yes/no questions
 POOLED = "score scaled to 0 to 1"
 _ANSWERS = (("yes", "no"), ("y", "n"), ("true", "false"), ("1", "0"))
 _JITTER = 1e-8
@@ -46,7 +46,7 @@ _QUADRANTS = {(True, True): "fix first", (True, False): "frequent, mild", (False
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One thing said: a factor with its polarity, a stage, or a scope; `kind` is factor, stage or scope."""
+    """One predictor: a factor with its polarity, a stage, or a scope; `kind` is factor, stage or scope."""
 
     kind: str
     key: str
@@ -59,7 +59,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What one term does to the score, all else in the model held equal.
+    """The effect of one term on the score, all else in the model equal.
 
     Attributes:
         n: scored records that mention it.
@@ -67,8 +67,8 @@ class Driver:
         impact: change of the score of a record that mentions it, with interval.
         without: change of the mean score if it were not mentioned at all, with interval: -impact x share.
         importance: its part of R² (LMG: the Shapley value of R²), with interval.
-        p: two-sided, of no impact, by the spread of the resamples; q is corrected over all terms of the model.
-        quadrant: of the priority matrix, for negative factors only.
+        p: two-sided, for no impact, from the spread of the resamples; q is corrected over all terms of the model.
+        quadrant: in the priority matrix, for negative factors only.
     """
 
     term: Term
@@ -89,24 +89,24 @@ class Driver:
 
     @property
     def is_clear(self) -> bool:
-        """Whether chance does not explain it, for all the terms that were tried."""
+        """Whether it is significant after correction over all terms."""
         return self.q <= CLEAR_Q
 
 
 @dataclass(frozen=True, slots=True)
 class Drivers:
-    """The model of one kind of score (of several pooled where its unit is `POOLED`), or why there is none.
+    """The model of one kind of score (several pooled if its unit is `POOLED`), or the reason why there is none.
 
     Attributes:
         n: scored records.
-        reason: why nothing is known; blank when the model was fitted.
+        reason: why nothing is known; blank if the model was fitted.
         unit: the scale of impacts, in words.
         mean: mean score in that unit.
         r_squared: of all terms and controls; `controls_r_squared` of the controls alone.
         drivers: by importance.
-        left_out: terms with too few mentions, and how many they had.
-        controls: names of what is held equal.
-        target: the yes/no column that is explained in place of a score; impacts are of the share of yes, 0 to 1.
+        left_out: terms with too few mentions, with their number.
+        controls: names of the controls.
+        target: the yes/no column explained instead of a score; impacts are on the share of yes, 0 to 1.
     """
 
     n: int
@@ -131,17 +131,17 @@ class Design:
     score: Floats
 
     def rows(self, at: Ints) -> Floats:
-        """(1, controls, predictors, score) of some rows; of all at once they would take a gigabyte a million."""
+        """(1, controls, predictors, score) of some rows; for all rows at once they would take a gigabyte per million."""
         parts = [np.ones((len(at), 1)), self.controls[at], self.predictors[at], self.score[at, None]]
         return np.concatenate(parts, axis=1, dtype=np.float64)
 
 
 def drivers_by_kind(frame: Frame, *, segments: Sequence[str] = ()) -> tuple[Drivers, ...]:
-    """A model of each kind of score that has enough of them, of the most scores first; where none has, one of all kinds together.
+    """One model per kind of score with enough scores, most scores first; if none has, one of all kinds pooled.
 
     Args:
         frame: the records; those without a score are left out.
-        segments: names of segments held equal beside the channel.
+        segments: names of segments to control for, beside the channel.
     """
     counts = frame.scale.counts()
     kinds = [at for at in np.argsort(-counts, kind="stable").tolist() if counts[at] >= MIN_SCORED]
@@ -150,11 +150,11 @@ def drivers_by_kind(frame: Frame, *, segments: Sequence[str] = ()) -> tuple[Driv
 
 
 def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
-    """Fit the model; scores of several scales are each taken from 0 to 1.
+    """Fit the model; several scales are each scaled to 0 to 1.
 
     Args:
         frame: the records; those without a score are left out.
-        segments: names of segments held equal beside channel and scale.
+        segments: names of segments to control for, beside channel and scale.
     """
     scored = frame.take(~np.isnan(frame.score))
     n = len(scored)
@@ -181,22 +181,22 @@ def find_drivers(frame: Frame, *, segments: Sequence[str] = ()) -> Drivers:
 
 
 def drivers_of_answers(frame: Frame, target: str, *, segments: Sequence[str] = ()) -> Drivers:
-    """A model of a yes/no column, such as whether a customer recommends: a linear one of the share of yes.
+    """A model of a yes/no column, such as willingness to recommend: linear in the share of yes.
 
     Raises:
-        InputError: the records answer it with something else (`target_unfit`).
+        InputError: it has other answers (`target_unfit`).
     """
     return replace(find_drivers(answered(frame, target), segments=[name for name in segments if name != target]), target=target)
 
 
 def answered(frame: Frame, column: str) -> Frame:
-    """The same with the answer to a yes/no column as the score, 1 for yes and 0 for no; what is neither has none.
+    """The same frame with a yes/no column as the score: 1 for yes, 0 for no; other values have none.
 
     Raises:
-        InputError: fewer than half of the records that tell it answer yes or no, or all values are the same word (`target_unfit`).
+        InputError: fewer than half of its values are yes or no, or all are the same word (`target_unfit`).
     """
     codes = frame.segments.get(column, Codes((), np.full(len(frame), NONE)))
-    values = np.array([*_yes_or_no(codes.names), math.nan])  # the last is that of a record that does not tell it
+    values = np.array([*_yes_or_no(codes.names), math.nan])  # the last one is for records without the column
     score, told = values[codes.codes], codes.codes != NONE
     if told.any() and not (is_answered(codes.names) and 2 * count_of(~np.isnan(score)) >= count_of(told)):
         raise InputError(f"the column {column!r} is not answered with yes and no; drivers cannot explain it", code="target_unfit")
@@ -211,7 +211,7 @@ def is_answered(names: Collection[str]) -> bool:
 
 
 def _yes_or_no(names: Collection[str]) -> Iterator[float]:
-    """1, 0 or NaN of each value, by the first pair of words that the values hold both of."""
+    """1, 0 or NaN for each value, by the first pair of words of which both occur."""
     said = {name.casefold() for name in names}
     yes, no = next((pair for pair in _ANSWERS if said.issuperset(pair)), ("", ""))
     for name in names:
@@ -224,7 +224,7 @@ def lmg(gram: Floats, *, controls: int = 0, orderings: int = ORDERINGS, seed: in
     Args:
         gram: centred cross-products, (controls + predictors + 1) square; controls first, the score last.
         controls: how many columns enter before all predictors.
-        orderings: how many random orders are averaged (Grömping 2007); all of them when there are few predictors.
+        orderings: number of random orders to average (Grömping 2007); all orders if there are few predictors.
         seed: of the random orders.
 
     Returns:
@@ -253,7 +253,7 @@ def _terms(frame: Frame) -> tuple[tuple[Term, ...], Bools]:
 
 
 def _kept(counts: npt.NDArray[np.int64], n: int) -> Bools:
-    """Terms with enough mentions (and enough records without them), the most mentioned first, one for every five records at most."""
+    """Terms with enough mentions (and records without them), most mentioned first, at most one per five records."""
     enough = (counts >= MIN_MENTIONS) & (n - counts >= MIN_MENTIONS)
     order = np.argsort(-np.where(enough, counts, -1), kind="stable")[: n // RECORDS_PER_PREDICTOR]
     kept = np.zeros(len(counts), dtype=bool)
@@ -262,7 +262,7 @@ def _kept(counts: npt.NDArray[np.int64], n: int) -> Bools:
 
 
 def _controls(frame: Frame, segments: Sequence[str]) -> tuple[tuple[str, ...], Bools]:
-    """Indicators of the levels of channel, scale and segments, rare levels pooled; one level less, as the mean takes its place."""
+    """Indicators of the levels of channel, scale and segments, rare levels pooled; one level is dropped in favour of the mean."""
     wanted = {"channel": frame.channel, "scale of the score": frame.scale} | {
         name: frame.segments[name] for name in segments if name in frame.segments
     }
@@ -302,18 +302,18 @@ def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: t
 
 
 def _spread(again: Floats, blocks: int, fitted: int) -> Floats:
-    """How far each impact goes by chance, (terms,).
+    """Standard error of each impact, (terms,).
 
-    Resamples show too little of it where blocks are few for what was fitted (HC1, MacKinnon and White 1985).
+    Resamples underestimate it if blocks are few relative to the parameters (HC1, MacKinnon and White 1985).
     """
     more = math.sqrt(blocks / (blocks - fitted)) if blocks > fitted else math.inf
     return np.asarray(np.maximum(again.std(axis=0, ddof=1), _JITTER) * more)
 
 
 def _unseen(design: Design, subject: Ints) -> Floats:
-    """How much lower and higher, of 0 to 1, the mean of those who say a term may be though all of them gave the same score, (2, terms).
+    """Possible deviation down and up, of 0 to 1, of the mean for a term if all its scores are equal, (2, terms).
 
-    Resamples of equal scores are equal; as many others as Wilson's interval of none lets expect may lie at either end of the scale.
+    Resamples of equal scores are equal; as many others as Wilson's interval for zero allows may lie at either end of the scale.
     """
     found = np.zeros((2, len(design.terms)))
     for at, says in enumerate(design.predictors.T):
@@ -324,9 +324,9 @@ def _unseen(design: Design, subject: Ints) -> Floats:
 
 
 def _part_interval(resampled: Floats, parts: Floats, *, controls: int) -> Floats:
-    """Low and high of each part of R² over resamples, (2, terms).
+    """Interval of each part of R² over resamples, (2, terms).
 
-    A resample draws some blocks twice, so its R² is higher than that of the records; the interval is moved back by that much.
+    A resample draws some blocks twice, so its R² is higher than that of the records; the interval is shifted back by that much.
     """
     found = np.stack([lmg(_centred(sums[None])[0], controls=controls, orderings=PART_ORDERINGS)[0] for sums in resampled[:PART_RESAMPLES]])
     low, high = np.quantile(found, _MIDDLE, axis=0) - (found.mean(axis=0) - parts)
@@ -348,7 +348,7 @@ def _corrected(found: Sequence[Driver]) -> Sequence[Driver]:
 
 
 def _unit(frame: Frame) -> tuple[float, str, float]:
-    """Width, name and lowest value of the scale; of 0 to 1 where scores of several scales meet."""
+    """Width, name and lowest value of the scale; 0 to 1 for several pooled scales."""
     used = [scale for scale, count in zip(frame.scales, frame.scale.counts(), strict=True) if count]
     if len(used) != 1:
         return 1.0, POOLED, 0.0
@@ -358,7 +358,7 @@ def _unit(frame: Frame) -> tuple[float, str, float]:
 def _block_sums(design: Design, subject: npt.NDArray[np.int64]) -> Floats:
     """Cross-products of (1, controls, predictors, score) summed over blocks of customers: (blocks, width, width).
 
-    All records of one customer stand in one block, so resampling blocks respects that they are not independent.
+    All records of one customer are in one block, so resampling blocks respects their dependence.
     """
     customers, codes = np.unique(subject, return_inverse=True)
     shuffled = np.random.default_rng(SEED).permutation(len(customers))
@@ -377,26 +377,26 @@ def _resampled(sums: Floats) -> Floats:
 
 
 def _centred(sums: Floats) -> Floats:
-    """Cross-products around the means; the column of ones is gone."""
+    """Centred cross-products, without the column of ones."""
     first = sums[:, :1, 1:]
     return np.asarray(sums[:, 1:, 1:] - np.swapaxes(first, 1, 2) * first / sums[:, :1, :1])
 
 
 def _solved(sums: Floats, count: int) -> Floats:
-    """Ridge coefficients of the last `count` predictors; the penalty is one record's worth, and none on the mean."""
+    """Ridge coefficients of the last `count` predictors; the penalty equals one record, and none for the intercept."""
     gram = _centred(sums)
     left = gram[:, :-1, :-1] + RIDGE * np.eye(gram.shape[1] - 1)
     return np.asarray(np.linalg.solve(left, gram[:, :-1, -1:])[:, -count:, 0])
 
 
 def _correlation(gram: Floats) -> Floats:
-    """Scaled to a unit diagonal, with a trace of jitter so that predictors which say the same can be told apart."""
+    """Scaled to a unit diagonal, with a little jitter so that identical predictors can be separated."""
     size = np.sqrt(np.maximum(np.diag(gram), _JITTER))
     return np.asarray(gram / np.outer(size, size) + _JITTER * np.eye(len(gram)))
 
 
 def _orders(count: int, wanted: int, seed: int) -> npt.NDArray[np.int64]:
-    """All orders of few predictors; else random ones, each with its reverse, which steadies the average."""
+    """All orders of few predictors; else random ones, each with its reverse to reduce variance."""
     if count <= EXACT_UP_TO:
         return np.array(list(permutations(range(count))), dtype=np.int64).reshape(math.factorial(count), count)
     half = np.random.default_rng(seed).permuted(np.tile(np.arange(count), (wanted // 2, 1)), axis=1)

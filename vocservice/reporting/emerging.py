@@ -1,6 +1,6 @@
-"""What the taxonomy does not explain in two periods in, the themes of it out that grow: with n, a test, and what is not known.
+"""Records that no factor explains, in two periods, in, growing themes out, with n and a test.
 
-Records of both periods are grouped together, so that each theme has a share before and after, of all records of the period;
+Records of both periods are clustered together, so that each theme has a share before and after, of all records of the period;
 the two are tested (z, or Fisher's exact test for few), and q is corrected over all themes that were tested.
 """
 
@@ -24,7 +24,7 @@ CLEAR_Q = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Its first and last day, how many records it has, how many of them no factor explains, and what the latest of these say."""
+    """First and last day, number of records, number of unexplained ones, and the texts of the latest of these."""
 
     first: date
     last: date
@@ -33,21 +33,21 @@ class Period:
     said: tuple[Said, ...]
 
     def standing_for(self, kept: int) -> int:
-        """How many of the records `kept` of the unexplained ones stand for."""
+        """Number of records represented by the `kept` unexplained ones."""
         return round(self.records * kept / self.unexplained) if self.unexplained else self.records
 
 
 @dataclass(frozen=True, slots=True)
 class NewTheme:
-    """Records that no factor explains and that say much the same.
+    """Unexplained records that say much the same.
 
     Attributes:
-        terms, usual: as those of `Theme`.
+        terms, usual: as in `Theme`.
         customers: behind it in the later period.
-        before, after: its share of all records of the period.
-        p, q: of the test that the two are equal, uncorrected and corrected; null where it was not tested.
-        is_growing: whether its share is larger now, and clearly so.
-        is_new: whether nobody said it before.
+        before, after: share of all records of the period.
+        p, q: of the test for equal shares, uncorrected and corrected; None if not tested.
+        is_growing: whether its share is significantly larger now.
+        is_new: whether it did not occur before.
     """
 
     terms: tuple[str, ...]
@@ -67,7 +67,7 @@ class NewTheme:
 
 @dataclass(frozen=True, slots=True)
 class Emerging:
-    """The themes of two periods, those first that grow most clearly; `too_few` says that there was too little to group."""
+    """The themes of two periods, most clearly growing first; `too_few` if there was too little to group."""
 
     days_before: tuple[date, date]
     days_after: tuple[date, date]
@@ -84,12 +84,12 @@ class Emerging:
 
 
 def emerging(before: Period, after: Period, *, least: int) -> Emerging:
-    """The themes of what is not explained; of each period at most 1,500 such records are grouped, which stand for all of them.
+    """Themes of unexplained records; at most 1,500 per period are grouped, and represent all of them.
 
-    A record of both periods is grouped once and counts in either.
+    A record in both periods is grouped once and counts in each.
 
     Args:
-        least: different customers that must stand behind a theme in the later period.
+        least: different customers that a theme needs in the later period.
     """
     old, new = before.said[:LARGEST], after.said[:LARGEST]
     sides = frozenset(one.id for one in old), frozenset(one.id for one in new)
@@ -111,7 +111,7 @@ def _order(theme: NewTheme) -> tuple[bool, float, int, tuple[str, ...]]:
 
 
 def _tested(found: Grouped, group: int, sides: tuple[Ids, Ids], n: tuple[int, int], least: int) -> NewTheme | None:
-    """A group with its test; None where too few customers said it in the later period."""
+    """A group with its test; None if too few customers said it in the later period."""
     members = found.members(group)
     is_earlier, is_later = (np.array([found.said[at].id in side for at in members], dtype=bool) for side in sides)
     customers = len(np.unique(found.customers[members[is_later]]))

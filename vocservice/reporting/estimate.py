@@ -1,4 +1,4 @@
-"""A value, its interval and its n in, one record that knows when it is not known out."""
+"""A value, its interval and its n in, one record out that knows whether it is known."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from vocservice.reporting.stats import net_interval, t_interval, wilson
 from vocservice.reporting.voices import Heard
 
 MIN_N = 5
-_EQUAL = 1e-12  # what rounding leaves of the variance of equal values
+_EQUAL = 1e-12  # rounding error in the variance of equal values
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure of n records; value and interval are null where n is too small to say."""
+    """A figure over n records; value and interval are None if n is too small."""
 
     n: int
     value: float | None = None
@@ -34,8 +34,8 @@ def share(hits: int, n: int, *, heard: Heard | None = None, least: int = MIN_N) 
     """A share with its Wilson interval.
 
     Args:
-        heard: who is behind the n; a customer a record by default.
-        least: how many customers it needs.
+        heard: the customers behind n; by default one per record.
+        least: number of customers it needs.
     """
     who = heard or Heard(n, n)
     if who.customers < max(least, 1):
@@ -45,7 +45,7 @@ def share(hits: int, n: int, *, heard: Heard | None = None, least: int = MIN_N) 
 
 
 def net(positive: int, negative: int, n: int, *, heard: Heard | None = None, least: int = MIN_N) -> Estimate:
-    """(positive - negative) / n with its interval; the rest as of a share."""
+    """(positive - negative) / n with its interval; other arguments as for a share."""
     who = heard or Heard(n, n)
     if who.customers < max(least, 1):
         return Estimate(n)
@@ -57,14 +57,14 @@ def net(positive: int, negative: int, n: int, *, heard: Heard | None = None, lea
 def mean(
     places: np.ndarray[tuple[int], np.dtype[np.float64]], *, bounds: tuple[float, float], heard: Heard | None = None, least: int = MIN_N
 ) -> Estimate:
-    """The mean of a scale, of places on it from 0 to 1, with its interval; the rest as of a share."""
+    """The mean of values scaled to 0 to 1, with its interval; other arguments as for a share."""
     return mean_of(float(places.sum()), float((places * places).sum()), len(places), bounds=bounds, heard=heard, least=least)
 
 
 def mean_of(
     total: float, squares: float, n: int, *, bounds: tuple[float, float], heard: Heard | None = None, least: int = MIN_N
 ) -> Estimate:
-    """The same, given the sum of n such places and that of their squares."""
+    """The same, from the sum of n such values and of their squares."""
     who = heard or Heard(n, n)
     if who.customers < max(least, 2):
         return Estimate(n)

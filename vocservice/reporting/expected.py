@@ -1,7 +1,7 @@
-"""What the past says and a new figure in, where 95 in 100 such figures would lie and how odd this one is out.
+"""A past and a new figure in, the expected 95 % range and the p value of the new figure out.
 
-The past is some weeks, or the same weekday of some weeks, moved as the same weeks moved a year ago. The range grows where there is
-little past, where it went up and down, and where few speak now.
+The past is some weeks, or the same weekday of some weeks, adjusted by last year's movement. The range widens if the past is
+short or varied, and if there are few customers now.
 """
 
 import math
@@ -25,7 +25,7 @@ _SURE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The range, and the two-sided p of what was seen."""
+    """The range, and the two-sided p of the observation."""
 
     low: float
     high: float
@@ -34,14 +34,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """How a week stood to the eight before it a year ago: ratio (of shares of their odds), and the relative variance of that ratio."""
+    """Last year's ratio of a week to the eight before it (odds for shares), and the relative variance of that ratio."""
 
     ratio: float = 1.0
     variance: float = 0.0
 
     @classmethod
     def of_counts(cls, around: Floats, before: Floats) -> "Season":
-        """Of three weeks around the one of a year ago and the eight before; one and zero where there is too little."""
+        """From the three weeks around the same week last year, and the eight before; one and zero if there is too little."""
         if min(around.sum(initial=0), before.sum(initial=0)) < MIN_SEASON:
             return cls()
         ratio = around.mean() / before.mean()
@@ -49,7 +49,7 @@ class Season:
 
     @classmethod
     def of_shares(cls, around: tuple[Floats, Floats], before: tuple[Floats, Floats]) -> "Season":
-        """The same of hits and n of each week."""
+        """The same from hits and n of each week."""
         (hit, missed), (hit_before, missed_before) = ((hits.sum(), (n - hits).sum()) for hits, n in (around, before))
         if min(hit, missed, hit_before, missed_before) < MIN_SEASON:
             return cls()
@@ -59,13 +59,13 @@ class Season:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How far each slot lay from its own past, in sums over the slots before each; (slots + 1,).
+    """Deviations of each slot from its own past, cumulated over the slots before each; (slots + 1,).
 
     Attributes:
-        squares: of these distances, as parts of the most that a share can vary, or of the expected count.
-        chance: what chance lets expect of these.
-        ones: what a spread of one would add to them.
-        told: slots that had a past.
+        squares: of the deviations, relative to the maximal variance of a share, or to the expected count.
+        chance: their expectation under sampling error alone.
+        ones: the addition for an overdispersion of one.
+        told: number of slots with a past.
     """
 
     squares: Floats
@@ -75,7 +75,7 @@ class History:
 
     @classmethod
     def of_shares(cls, hits: Floats, n: Floats, pasts: Sequence[Sequence[int]]) -> "History":
-        """Of shares, given the slots that each slot is held against."""
+        """For shares, given the reference slots of each slot."""
         return cls._summed([_share_error(hits, n, at, [slot for slot in past if n[slot]]) for at, past in enumerate(pasts)])
 
     @classmethod
@@ -89,7 +89,7 @@ class History:
         return cls(*np.pad(np.cumsum(rows, axis=0), ((1, 0), (0, 0))).T)
 
     def spread(self, at: int, *, grain: float = 1.0) -> float:
-        """How much a figure varies beyond chance, by the slots before one; a standard error more. One if none had a past."""
+        """Overdispersion from the slots before one, plus a standard error. One without any past."""
         squares, chance, ones, told = (float(sums[at]) for sums in (self.squares, self.chance, self.ones, self.told))
         if not told:
             return 1.0
@@ -113,17 +113,17 @@ def _count_error(counts: Floats, at: int, past: Sequence[int]) -> tuple[float, f
 def expected_value(
     seen: Seen, history: History, at: int, past: Sequence[int], year_ago: tuple[Sequence[int], Sequence[int]], *, is_share: bool
 ) -> Expected | None:
-    """Of a slot whose values run from 0 to 1, by its customers; null where too few speak.
+    """The range of a slot with values from 0 to 1, by its customers; None if there are too few.
 
-    A share is held against a beta-binomial. A mean is so too, as a share of so many more hits as its customers differ less than yes
+    A share uses a beta-binomial. A mean does too, as a share with as many more hits as its customers vary less than yes
     and no do.
 
     Args:
-        seen: the figure in every slot.
-        history: how it varied.
+        seen: the figure in each slot.
+        history: its past variation.
         at: the slot.
-        past: the slots before that it is held against.
-        year_ago: the slots around it, and those before them, a year ago; empty where there was none.
+        past: earlier slots to compare with.
+        year_ago: the slots around it, and those before them, a year ago; empty if missing.
         is_share: every value is 0 or 1.
     """
     past = [slot for slot in past if seen.customers[slot]]
@@ -141,7 +141,7 @@ def expected_value(
 
 
 def expected_count(counts: Floats, history: History, at: int, past: Sequence[int], season: Season) -> Expected | None:
-    """Of a number of records: a gamma-Poisson of the mean of the past; null where that is too little."""
+    """The range of a count: gamma-Poisson of the past mean; None if that is too small."""
     before, now = counts[past], int(counts[at])
     if len(before) < MIN_TRAILING or before.sum() < MIN_TRAILING_N:
         return None
@@ -154,7 +154,7 @@ def expected_count(counts: Floats, history: History, at: int, past: Sequence[int
 
 
 def _chances(hits: Floats, n: Floats, trials: int, spread: float, season: Season) -> Floats:
-    """Of 0 .. so many hits: the rate is Beta, as sure as the past is long and steady."""
+    """Probabilities of 0 .. n hits: the rate is Beta, the narrower the longer and steadier the past."""
     total, found = float(n.sum()), float(hits.sum())
     odds = season.ratio * (found + 0.5) / (total - found + 0.5)
     rate = odds / (1 + odds)
@@ -163,7 +163,7 @@ def _chances(hits: Floats, n: Floats, trials: int, spread: float, season: Season
 
 
 def _grain(seen: Seen, at: int) -> float:
-    """The variance of what customers say within a slot as a part of the most there can be, as if one more had said the utmost."""
+    """Variance between customers within a slot relative to the maximum, as if one extreme customer were added."""
     told = seen.customers[:at]
     customers, voices = float(told.sum()), float(seen.voices[:at].sum())
     middle = (voices + 0.5) / (customers + 1)
@@ -176,7 +176,7 @@ def _within(ratio: float, most: float) -> float:
 
 
 def _range(chances: Floats) -> tuple[int, int]:
-    """The middle 95 in 100."""
+    """The central 95 %."""
     sums = np.cumsum(chances)
     return int(np.searchsorted(sums, 0.025)), int(np.searchsorted(sums, 0.975))
 
