@@ -1,6 +1,6 @@
-"""A frame and a day in, what an analyst should hear of out: how figures moved, what stands out, what could become an issue, new themes.
+"""A frame and a day in, findings for an analyst out: changed figures, anomalies, possible issues, new themes.
 
-Each finding is a sentence with its n, and holds no word of a customer: it leaves the house in mails.
+Each finding is a sentence with its n, without any words of a customer, because it is sent by mail.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,13 +28,13 @@ Days = tuple[date, date]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to hear of.
+    """One finding.
 
     Attributes:
         kind: figure, change, anomaly, issue or theme.
-        said: its figures in a sentence.
-        key: names it, the same as long as it is there; blank for what tells of the present days alone.
-        last: its last day; none where it is not of a day or week.
+        said: its text, with figures.
+        key: identifies it while it lasts; blank for findings about the current days only.
+        last: its last day; None if it is not about a day or week.
     """
 
     kind: str
@@ -45,11 +45,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything of seven days against the four weeks before.
+    """All findings of seven days against the four weeks before.
 
     Attributes:
-        tested: how many cells were compared.
-        unexplained: records of the seven days that no factor explains; null where they were enough to look for themes.
+        tested: number of cells compared.
+        unexplained: records of the seven days that no factor explains; None if there were enough to look for themes.
     """
 
     before: Days
@@ -62,19 +62,19 @@ class Findings:
 
 
 def days_of(today: date) -> tuple[Days, Days]:
-    """The seven days before a day, and the four weeks before these: the earlier ones first."""
+    """The seven days before a day, and the four weeks before those: the earlier ones first."""
     middle = today - timedelta(days=LATEST_DAYS)
     return (middle - timedelta(days=EARLIER_DAYS), middle - timedelta(days=1)), (middle, today - timedelta(days=1))
 
 
 def findings_of(frame: Frame, *, today: date, issues: Collection[tuple[str, str]], themes: Emerging | None) -> Findings:
-    """All of it.
+    """Find everything.
 
     Args:
         frame: records of days before `today`.
         today: the day that is not over.
-        issues: stage and factor of the experience issues that are open for all of a cell: nothing new.
-        themes: of what no factor explains, in the same days.
+        issues: stage and factor of open experience issues for all of a cell, which are not reported.
+        themes: of unexplained records, in the same days.
     """
     before, after = days_of(today)
     sides = _within(frame, before), _within(frame, after)
@@ -92,7 +92,7 @@ def findings_of(frame: Frame, *, today: date, issues: Collection[tuple[str, str]
 
 
 def anomalies_of(frame: Frame, *, today: date) -> Iterator[Finding]:
-    """The days and weeks of the last four weeks that stand out, the latest first.
+    """The days and weeks of the last four weeks that stand out, latest first.
 
     Args:
         frame: records of days before `today`.
@@ -115,7 +115,7 @@ def _said(days: Days) -> str:
 
 
 def _figures(frame: Frame, sides: Sequence[Bools], levels: Sequence[Shift]) -> Iterator[Finding]:
-    """The followed shares, then sentiment and scores, moved or not."""
+    """The followed shares, then sentiment and scores, changed or not."""
     followed = {name: pair for name, pair in figures_of(frame).items() if name in DRAWN}
     before, after = (counted(frame, {name: (hits, among & side) for name, (hits, among) in followed.items()}) for side in sides)
     for one in corrected([gap(name, before[name], after[name]) for name in followed]):
@@ -139,7 +139,7 @@ def _changes(moved: Comparison, taxonomy: Taxonomy) -> Iterator[Finding]:
 
 
 def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[Finding]:
-    """Rungs of the ladder that are worth an issue and have none."""
+    """Candidates of the ladder without an issue."""
     for rung in promotion_ladder(frame, ()):
         if rung.step == "candidate" and (rung.stage, rung.factor) not in issues:
             counts = f"{rung.records} complaints of {rung.customers} customers"
@@ -149,7 +149,7 @@ def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[F
 
 
 def _themes(found: Emerging) -> Iterator[Finding]:
-    """How many say what no factor explains; never what."""
+    """Growing themes by numbers only, never their words."""
     for theme in found.themes:
         if theme.is_growing:
             shares = f"{words.share_text(theme.after)}, before {words.share_text(theme.before)}"

@@ -1,4 +1,4 @@
-"""Two frames in, the figures whose change is split out: those that a reader asks for first, and what clearly moved beside them."""
+"""Two frames in, the figures whose change is split out: fixed ones first, then those that clearly changed."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,7 +13,7 @@ MOST_MOVED = 12
 
 
 def followed(before: Frame, after: Frame) -> Mapping[str, Figure]:
-    """The figures to split by name: the first ones, then negative shares of stages and factors, and flags, that moved beyond chance."""
+    """The figures to split by name: fixed ones, then significantly changed negative shares of stages and factors, and flags."""
     others = dict(_others(before))
     counts = [counted(frame, {name: figure(frame) for name, figure in others.items()}) for frame in (before, after)]
     gaps = corrected([gap(name, counts[0][name], counts[1][name]) for name in others])

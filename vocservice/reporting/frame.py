@@ -1,7 +1,7 @@
-"""Rows in, the same as arrays out: what every figure is computed on.
+"""Rows in, arrays for all figures out.
 
-A factor stands at the stage with which it shares evidence; where it shares none, at the record's first stage; where
-there is no stage, at none (-1).
+A factor belongs to the stages with which it shares evidence; if it shares none, to the record's first stage; without a
+stage, to none (-1).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from vocservice.reporting.recovery import EXPERIENCE
 from vocservice.reporting.scores import Scale
 from vocservice.taxonomy import Taxonomy
 
-Ints = npt.NDArray[Any]  # whole numbers, as narrow as they fit
+Ints = npt.NDArray[Any]  # integers, as narrow as possible
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
@@ -25,33 +25,33 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """One name a row, as a number into `names`; -1 where there is none."""
+    """One name per row, as an index into `names`; -1 for none."""
 
     names: tuple[str, ...]
     codes: Ints
 
     def take(self, at: Ints | slice) -> "Codes":
-        """The rows at some places."""
+        """The rows at some positions."""
         return Codes(self.names, self.codes[at])
 
     def is_name(self, name: str) -> Bools:
-        """The rows of one name."""
+        """Mask of the rows with a name."""
         return np.asarray(self.codes == self.names.index(name)) if name in self.names else np.zeros(len(self.codes), bool)
 
     def counts(self) -> Ints:
-        """Rows of each name."""
+        """Number of rows per name."""
         return np.bincount(self.codes + 1, minlength=len(self.names) + 1)[1:].astype(np.int64)
 
     def used(self, counts: Ints) -> "Codes":
-        """The same with only the names that are there, the most frequent first; `counts` as `counts()` tells them."""
-        return named([*self.names, None], [*counts.tolist(), 0], self.codes)  # the place before the first is the last, which is none
+        """The same with only the names in use, most frequent first; `counts` as from `counts()`."""
+        return named([*self.names, None], [*counts.tolist(), 0], self.codes)  # index -1 refers to the last entry, which is none
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Every factor of every row at every stage it stands at; parallel arrays of row, stage (or -1), factor, polarity.
+    """Every factor of every row at each of its stages; parallel arrays of row, stage (or -1), factor, polarity.
 
-    `sure` is the probability in tenths, as far as it was told.
+    `sure` is the probability in tenths, if given.
     """
 
     row: Ints
@@ -64,17 +64,17 @@ class Places:
         return self._at(np.flatnonzero(mask))
 
     def of_rows(self, mask: Bools) -> "Places":
-        """Those of the rows of a mask, which are numbered anew."""
+        """The places of the rows of a mask, renumbered."""
         kept = self[mask[self.row]]
         return replace(kept, row=(np.cumsum(mask, dtype=np.int32) - 1)[kept.row])
 
     def between(self, low: int, high: int, first: int) -> "Places":
-        """Those from one place to another, of rows that are numbered from `first` on; not copied but for the numbers."""
+        """A slice of places, of rows numbered from `first` on; only the row numbers are copied."""
         here = self._at(slice(low, high))
         return replace(here, row=here.row - np.int32(first))
 
     def by_row(self) -> "Places":
-        """The same in the order of rows."""
+        """The same sorted by row."""
         return self._at(np.argsort(self.row, kind="stable"))
 
     def _at(self, at: Ints | slice) -> "Places":
@@ -82,7 +82,7 @@ class Places:
 
     @classmethod
     def joined(cls, parts: Sequence["Places"], starts: Sequence[int]) -> "Places":
-        """Those of rows that stand after each other, beginning at these numbers."""
+        """Concatenate places of consecutive rows, beginning at these numbers."""
         moved = [replace(part, row=part.row + np.int32(start)) for part, start in zip(parts, starts, strict=False)]
         return cls(*(np.concatenate([getattr(part, name) for part in moved]) for name in cls.__dataclass_fields__))
 
@@ -92,19 +92,19 @@ class Frame:
     """n rows as arrays.
 
     Attributes:
-        index: (n,) place of each row in the reading.
+        index: (n,) position of each row in the reading.
         ids: (n,) in bytes.
         stages: (n, stages) whether given.
         factors: (n, factors) polarity 0 +, 1 -, 2 ~, or -1.
         flags: (n, flags) whether given.
         scope, outcome, channel, model, version (of the taxonomy), scale: (n,) names.
-        segments: what the sender told of its own, where it is asked for.
-        subject: (n,) number of the customer; a row without one has a number of its own.
-        day: (n,) proleptic day number, 0 where not told.
-        level, sentiment: (n,) NaN where there is none.
-        score: (n,) 0 to 1, NaN where there is none.
-        has_score, has_unread_date: (n,) whether a score, or a date that cannot be read, was told.
-        length: (n,) letters of the text; 0 where it is not told.
+        segments: the sender's custom fields, if requested.
+        subject: (n,) number of the customer; a row without one has its own number.
+        day: (n,) proleptic day number, 0 if not given.
+        level, sentiment: (n,) NaN if missing.
+        score: (n,) 0 to 1, NaN if missing.
+        has_score, has_unread_date: (n,) whether a score, or an unreadable date, was given.
+        length: (n,) characters of the text; 0 if not given.
     """
 
     taxonomy: Taxonomy
@@ -162,17 +162,17 @@ class Frame:
         return np.asarray(self.scope.codes >= 0)
 
     def blamed(self, among: Bools | None = None) -> Places:
-        """What rows blame at a stage.
+        """Rows that blame factors at a stage, per place.
 
         Args:
-            among: (n,) rows that count; all by default.
+            among: (n,) rows to include; all by default.
         """
         places = self.places
         mask = (places.polarity == NEGATIVE) & (places.stage != NONE)
         return places[mask if among is None else mask & among[places.row]]
 
     def owner_of(self, factor: str) -> str:
-        """The team that acts on a factor; blank where the taxonomy names none."""
+        """The team that acts on a factor; blank if the taxonomy names none."""
         return self.taxonomy["factors"][factor].owner or ""
 
 
@@ -182,16 +182,16 @@ _PLAIN = (
 
 
 def keys_of(taxonomy: Taxonomy, name: str) -> tuple[str, ...]:
-    """The keys of a label set; none where the taxonomy lacks it."""
+    """The keys of a label set; empty if the taxonomy lacks it."""
     return taxonomy[name].keys if name in taxonomy else ()
 
 
 def named(names: Sequence[str | None], counts: Sequence[int], codes: Ints) -> Codes:
-    """Codes into a list in which names may stand twice, as codes into those names that are there, the most frequent first.
+    """Recode indexes into a list with duplicate names as indexes into the distinct names in use, most frequent first.
 
     Args:
-        names: of each code; None is none.
-        counts: how often each code is there.
+        names: by code; None means none.
+        counts: frequency of each code.
         codes: (n,).
     """
     totals: dict[str, int] = {}
@@ -204,19 +204,19 @@ def named(names: Sequence[str | None], counts: Sequence[int], codes: Ints) -> Co
 
 
 def distinct(numbers: Ints) -> int:
-    """How many different numbers there are, none of them below zero."""
+    """Number of distinct non-negative numbers."""
     seen = np.zeros(int(numbers.max(initial=-1)) + 1, dtype=bool)
     seen[numbers] = True
     return count_of(seen)
 
 
 def count_of(mask: Bools) -> int:
-    """How many rows a mask holds."""
+    """Number of rows in a mask."""
     return int(np.count_nonzero(mask))
 
 
 def any_of(matrix: Bools, columns: Iterable[int]) -> Bools:
-    """The rows that have any of these columns."""
+    """The rows with any of these columns."""
     found = np.zeros(len(matrix), dtype=bool)
     for at in columns:
         found |= matrix[:, at]

@@ -1,7 +1,7 @@
-"""A report in, what it says in a few sentences out: what is blamed and praised most, who can act, what moves the score, what changed.
+"""A report in, a summary in a few sentences out: most blamed and praised, owners, drivers, changes.
 
-Only what is clear is said: an interval that leaves out zero, a test corrected for the others. Each sentence has its n and names the
-section that proves it.
+Only clear results are included: intervals that exclude zero, or corrected tests. Each sentence has its n and names the
+section with its figures.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _MOST_DRIVERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One sentence; `topic` is what it is about, `section` the id of the part of the page that holds its figures."""
+    """One sentence; `topic` is its subject, `section` the id of the part of the page with its figures."""
 
     topic: str
     said: str
@@ -31,12 +31,12 @@ class Saying:
 
 
 def gist(report: Report) -> tuple[Saying, ...]:
-    """The sentences, in the order of the page; none where nothing is clear."""
+    """The sentences, in page order; empty if nothing is clear."""
     return tuple(chain.from_iterable(part(report) for part in _PARTS))
 
 
 def _felt(report: Report) -> Iterator[Saying]:
-    """The cell that most records blame of those that are clearly blamed, and the same for praise."""
+    """The most blamed of the clearly blamed cells, and likewise for praise."""
     clear = [cell for cell in report.journey.cells() if cell.net.is_clear]
     blamed, praised = ([cell for cell in clear if sign * (cell.net.value or 0) > 0] for sign in (-1, 1))
     if blamed:
@@ -66,12 +66,12 @@ def _acting(report: Report) -> Iterator[Saying]:
 
 
 def _is_apart(one: int, other: int, n: int, heard: Heard) -> bool:
-    """Whether one of two counts among the same records is clearly the greater, of enough customers to be said in a sentence."""
+    """Whether one of two counts among the same records is significantly greater, with enough customers for a sentence."""
     return net(one, other, n, heard=heard, least=MIN_SAID).is_clear
 
 
 def _moving(report: Report) -> Iterator[Saying]:
-    """What pulls the score down most, by how much the mean would gain without it."""
+    """The factors that lower the score most, by the gain of the mean without them."""
     found = report.drivers
     pulling = [one for one in found.drivers if one.is_clear and one.without > 0 and one.term.kind == "factor"]
     for driver in sorted(pulling, key=lambda one: -one.without)[:_MOST_DRIVERS]:
@@ -80,7 +80,7 @@ def _moving(report: Report) -> Iterator[Saying]:
 
 
 def _changed(report: Report) -> Iterator[Saying]:
-    """The scores that moved, else the sentiment; then the cell that moved most."""
+    """The scores that changed, else the sentiment; then the cell that changed most."""
     found = report.comparison
     clear = [level for level in (found.levels if found else ()) if level.verdict in ("up", "down")]
     for level in [one for one in clear if is_own(one.key)] or [one for one in clear if one.key == NET]:

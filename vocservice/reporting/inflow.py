@@ -1,12 +1,12 @@
-"""A frame and a cell of the journey map in, how its service complaints come in out: before a day, since then, and whether they fell.
+"""A frame and a cell of the journey map in, the inflow of its service complaints out: before and since a day, and whether it fell.
 
-Shares of all records with a scope, so that fewer records of any kind are not taken for fewer complaints. Tests count customers, each once
-on a side, by the share of its records that complain.
+Shares are of all records with a scope, so that fewer records in total do not look like fewer complaints. Tests count each customer
+once on each side, by the share of its records that complain.
 
-What is compared is decided before what came in since is looked at: the narrowest times in which no complaint at all would be a clear
-fall. The four weeks up to the day are left out of what was before, for they were chosen for their many complaints, unless they rose
-beyond any such choice. And a fall must show twice, for whoever looks every day finds one by chance: with unchanged complaints some
-daily look of 26 weeks says so in 2 to 5 of 100 runs (simulated by a script that was not kept, 200
+The compared periods are chosen before looking at the new data: the shortest ones in which no complaint at all would be a clear
+fall. The four weeks up to the day are excluded from the past, because they were selected for many complaints, unless complaints rose
+beyond that selection effect. A fall must show twice, because daily looks find one by chance: with constant complaints some
+daily look in 26 weeks reports one in 2 to 5 of 100 runs (simulated by a script that was not kept, 200
 each: 0.5 % to 20 % of 5 to 100 records a day).
 """
 
@@ -56,14 +56,14 @@ class InflowWeek:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Which rows of a frame are of one cause.
+    """The rows of a frame that belong to one cause.
 
     Attributes:
-        bundle: whose vectors say so.
-        drawn: (n,) rows that are looked at at all, complaints or not.
+        bundle: the bundle of the vectors.
+        drawn: (n,) rows of the sampled customers, complaints or not.
         held: (n,) rows whose vector lies in the region of the cause.
-        unknown: (n,) rows that have no vector of this bundle.
-        part: of all customers are drawn, 0 to 1.
+        unknown: (n,) rows without a vector of this bundle.
+        part: share of customers sampled, 0 to 1.
     """
 
     bundle: str
@@ -75,8 +75,8 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How the complaints of one cause were told: by the vectors of which bundle, of how many complaints of its cell on both sides,
-    how many of these have no such vector, and among which part of all customers."""
+    """How the complaints of one cause were identified: the bundle of the vectors, the number of complaints of its cell on both sides,
+    how many of them lack such a vector, and the share of customers sampled."""
 
     bundle: str
     complaints: int
@@ -94,21 +94,21 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Inflow:
-    """How complaints of a cell, or of one cause in it, come in.
+    """The inflow of complaints of a cell, or of one cause in it.
 
     Attributes:
-        before: share in the eight weeks up to four weeks before the day; in these four where they rose clearly; where too few
-            complaints came in them for a fall to show, in all the time before.
-        recent: share in the last four weeks, as far as they lie after the day; where no complaint in these would not show a fall, in
-            all days after it, the last 26 weeks at most.
-        difference: recent less before, with its interval.
-        p: two-sided, of equal shares.
-        verdict: risen where p says so, fallen where it does so now and as it stood 14 days ago; unknown before two weeks have passed,
-            with fewer than 30 customers on a side, with so few complaints before that none at all would be no clear fall, or where
+        before: share in the eight weeks up to four weeks before the day; in these four if complaints rose clearly; if there were
+            too few complaints for a fall to show, in all the time before.
+        recent: share in the last four weeks since the day; if no complaint in these would not show a fall, in
+            all days since, at most 26 weeks.
+        difference: recent minus before, with its interval.
+        p: two-sided, for equal shares.
+        verdict: risen by p, fallen if so now and as of 14 days ago; unknown before two weeks have passed,
+            with fewer than 30 customers on a side, with too few earlier complaints for a clear fall, or if
             complaints without a vector could change it.
-        remedy: what is missing for a verdict; blank where there is one.
-        told: of a cause, how its complaints were told; null for all complaints of a cell.
-        before_days, recent_days: what was compared; null where it has no record.
+        remedy: what is missing for a verdict; blank if there is one.
+        told: for a cause, how its complaints were identified; None for all complaints of a cell.
+        before_days, recent_days: the compared periods; None without records.
     """
 
     before: Estimate
@@ -125,9 +125,9 @@ class Inflow:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """From a first to a last day: records with a scope, complaints of the issue, those that cannot be told, all of the cell.
+    """Between two days: records with a scope, complaints of the issue, undecidable ones, and all of the cell.
 
-    `heard` is who made the records, `voices` and `untold` the complaints and those that cannot be told where each customer counts once.
+    `heard` are the customers of the records, `voices` and `untold` the complaints and undecidable ones with each customer counted once.
     """
 
     first: int
@@ -150,13 +150,13 @@ class _Side:
 
     @property
     def level(self) -> float:
-        """The share of complaints where each customer counts once."""
+        """The share of complaints, counting each customer once."""
         return self.voices / self.heard.customers
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """The records that a side may count, in the order of their days: (n,) day and customer of each, and (3, n) what it is."""
+    """Countable records of a side, by day: (n,) day and customer of each, and (3, n) its kind."""
 
     day: Ints
     subject: Ints
@@ -165,14 +165,14 @@ class _Tally:
 
     @classmethod
     def of(cls, frame: Frame, among: Bools, masks: Sequence[Bools], last: int) -> "_Tally":
-        """Records among which some are complaints of the issue, cannot be told, or are complaints of the cell, up to a last day."""
+        """Records with complaints of the issue, undecidable ones, and complaints of the cell, up to a last day."""
         rows = np.flatnonzero(among & (frame.day > 0) & (frame.day <= last))
         rows = rows[np.argsort(frame.day[rows], kind="stable")]
         subject = frame.subject[rows]
         return cls(frame.day[rows], subject, np.array([mask[rows] for mask in masks]), distinct(subject) == len(rows))
 
     def side(self, first: int, last: int) -> _Side:
-        """From a first day, of those that have a record, to a last one."""
+        """From a first day with a record to a last day."""
         first = max(first, int(self.day[0])) if len(self.day) else first
         low, high = np.searchsorted(self.day, (first, last + 1)).tolist()
         here = slice(low, max(low, high))
@@ -187,7 +187,7 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is compared as it stands on a day."""
+    """The compared periods as of a day."""
 
     before: _Side
     recent: _Side
@@ -195,10 +195,10 @@ class _Look:
 
 
 def inflow_of(frame: Frame, *, stage: str, factor: str, opened: date, today: date, within: Within | None = None) -> Inflow:
-    """The inflow of service complaints that blame a factor at a stage, on both sides of a day.
+    """The inflow of service complaints that blame a factor at a stage, before and since a day.
 
     Args:
-        within: the complaints of one cause; all of the cell by default.
+        within: the complaints of one cause; the whole cell by default.
     """
     complaints, among = complaints_of(frame, stage, factor), frame.has_scope
     first, last = opened.toordinal(), today.toordinal()
@@ -234,13 +234,13 @@ def _share(side: _Side) -> Estimate:
 
 
 def _difference(before: Estimate, recent: Estimate) -> Estimate:
-    """Recent less before; both are known."""
+    """Recent minus before; both are known."""
     a, b = ((one.value or 0.0, one.low or 0.0, one.high or 0.0) for one in (before, recent))
     return Estimate(before.n + recent.n, b[0] - a[0], *interval_from_both(a, b))
 
 
 def complaints_of(frame: Frame, stage: str, factor: str) -> Bools:
-    """The rows that are service complaints and blame a factor at a stage."""
+    """The service complaints that blame the factor at the stage."""
     at = np.zeros(len(frame), dtype=bool)
     if stage in frame.stage_keys and factor in frame.factor_keys:
         places = frame.places
@@ -250,12 +250,12 @@ def complaints_of(frame: Frame, stage: str, factor: str) -> Bools:
 
 
 def counted(frame: Frame, *, today: date) -> Bools:
-    """The rows that an inflow may count, on a side or in a week that is shown."""
+    """The rows that an inflow may count, in a period or a shown week."""
     return np.asarray((frame.day > 0) & (frame.day <= today.toordinal()))
 
 
 def _look(tally: _Tally, opened: int, today: int) -> _Look:
-    """The narrowest times in which no complaint would be a clear fall; else the narrowest with enough customers, else all."""
+    """The shortest periods in which no complaint would be a clear fall; else the shortest with enough customers, else all."""
     recent = [tally.side(max(opened, today - days) + 1, today) for days in (RECENT_DAYS, 7 * SHOWN_WEEKS)]
     pairs = list(product(_before(tally, opened), recent))
     if found := next((pair for pair in pairs if _can_fall(*pair)), None):
@@ -276,14 +276,14 @@ def _are_enough(before: _Side, recent: _Side) -> bool:
 
 
 def _can_fall(before: _Side, recent: _Side) -> bool:
-    """Whether a fall would be clear if no complaint had come since."""
+    """Whether zero complaints since would be a clear fall."""
     return (
         _are_enough(before, recent) and two_proportions(round(before.voices), before.heard.customers, 0, recent.heard.customers) <= FALLEN_P
     )
 
 
 def _p(before: _Side, recent: _Side) -> float:
-    """Two-sided, of customers; one where they do not move the way that records do."""
+    """Two-sided p over customers; 1 if they move in the opposite direction of the records."""
     if (recent.level - before.level) * (recent.share - before.share) <= 0:
         return 1.0
     sides = ((round(side.voices), side.heard.customers) for side in (before, recent))
@@ -291,7 +291,7 @@ def _p(before: _Side, recent: _Side) -> float:
 
 
 def _seen(now: _Look, then: _Look) -> _Seen:
-    """What the inflow says now; a fall only where it was as clear 14 days ago."""
+    """The verdict now; a fall only if it was as clear 14 days ago."""
     p = _p(now.before, now.recent)
     if p > CHANGED_P:
         return "unchanged" if now.can_fall else "rare"
@@ -305,7 +305,7 @@ def _is_less(look: _Look) -> bool:
 
 
 def _untold(now: _Look, then: _Look, told: Told | None) -> str:
-    """Blank where the verdict is the same whichever complaints without a vector are of the cause."""
+    """The missing knowledge; blank if the verdict does not depend on complaints without a vector."""
     if told is None or not told.without:
         return ""
     were_before = (replace(look, before=_full(look.before)) for look in (now, then))
@@ -317,7 +317,7 @@ def _untold(now: _Look, then: _Look, told: Told | None) -> str:
 
 
 def _full(side: _Side) -> _Side:
-    """The same where all that cannot be told are of the issue."""
+    """The same if all undecidable complaints belong to the issue."""
     return replace(side, hits=side.hits + side.unknown, voices=side.voices + side.untold)
 
 
@@ -345,7 +345,7 @@ def _first_week(opened: int, today: int) -> int:
 
 
 def _weeks(day: Ints, hits: Bools, among: Bools, opened: int, today: int) -> Iterator[InflowWeek]:
-    """The weeks that are shown, up to today."""
+    """The shown weeks, up to today."""
     first, last = _first_week(opened, today), (today - 1) // 7
     week = (day - 1) // 7
     shown = among & (week >= first) & (week <= last)

@@ -1,7 +1,7 @@
-"""A frame in, the journey map out: stage by factor with counts, net sentiment and interval; and what changed between two frames.
+"""A frame in, the journey map out: counts, net sentiment and interval by stage and factor; also changes between two frames.
 
-A cell counts records: a factor occurs once in a record and stands at the stages whose evidence it shares. What is clear of a cell, and what
-changed, counts customers.
+A cell counts records: a factor occurs once in a record, at the stages whose evidence it shares. Tests of clarity and
+change count customers.
 """
 
 import math
@@ -30,7 +30,7 @@ MIX_DISTANCE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One factor (or group of factors) at one stage; `stage` null is where no stage was given."""
+    """One factor (or group of factors) at one stage; `stage` None means no stage was given."""
 
     stage: str | None
     factor: str
@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: its records, their overall sentiment, its cells; `is_silent` when no record speaks of it."""
+    """One stage: its records, their overall sentiment, its cells; `is_silent` if no record mentions it."""
 
     key: str
     n: int
@@ -90,7 +90,7 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A figure in two sets of records; `verdict` is up, down, unclear (not told apart from chance), or unknown (too few records)."""
+    """A figure in two sets of records; `verdict` is up, down, unclear (not significant), or unknown (too few records)."""
 
     before: Estimate
     after: Estimate
@@ -110,7 +110,7 @@ class Change(Tested):
 
 @dataclass(frozen=True, slots=True)
 class ChannelMix:
-    """How much the channels of two sets of records differ: distance 0 to 1, and the chi-square p."""
+    """Difference between the channels of two sets of records: distance 0 to 1, and the chi-square p."""
 
     distance: float | None
     p: float | None
@@ -119,7 +119,7 @@ class ChannelMix:
 
 @dataclass(frozen=True, slots=True)
 class Shift(Tested):
-    """The net sentiment of a stage (of its records) or of a factor (by polarity); of all records a balance or a mean, by its name."""
+    """The net sentiment of a stage (over its records) or of a factor (by polarity); over all records a balance or a mean, by name."""
 
     kind: str
     key: str
@@ -137,9 +137,9 @@ One = TypeVar("One", bound=Tested)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two sets of records against each other; `maps` are their journey maps, `shifts` stages and factors side by side.
+    """Comparison of two sets of records; `maps` are their journey maps, `shifts` compare stages and factors.
 
-    `groups` are the changes of the cells of groups, by records that blame any of their factors at the stage, `levels` those of sentiment
+    `groups` are the changes of group cells, by records that blame any of their factors at the stage, `levels` those of sentiment
     and of each kind of score over all records.
     """
 
@@ -156,19 +156,19 @@ class Comparison:
 
     @property
     def tested(self) -> int:
-        """How many cells were tested, for which q is corrected."""
+        """Number of cells tested, for which q is corrected."""
         return sum(change.p is not None for change in self.changes)
 
     @property
     def clear(self) -> tuple[Change, ...]:
-        """The changes of cells that chance does not explain, the largest first."""
+        """The significant changes of cells, largest first."""
         found = (change for change in self.changes if change.verdict in ("up", "down"))
         return tuple(sorted(found, key=lambda change: -abs(change.difference.value or 0.0)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Signs:
-    """(n,) whose level of sentiment is above zero, below, and told at all."""
+    """(n,) masks of positive, negative and known sentiment levels."""
 
     positive: Bools
     negative: Bools
@@ -189,7 +189,7 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
 
     Args:
         frame: the records.
-        least: how many customers a figure needs; below, it is not known.
+        least: number of customers a figure needs; below, it is not known.
     """
     groups = groups_of(frame)
     by_factor = _rows_of(frame, frame.factor_keys, np.arange(len(frame.factor_keys)), least)
@@ -202,7 +202,7 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
 
 
 def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int = MIN_N) -> Comparison:
-    """What is blamed more or less often in `after` than in `before`, corrected for the number of cells tested."""
+    """Changes in how often cells are blamed from `before` to `after`, corrected for the number of cells tested."""
     maps = journey_map(before, least=least), journey_map(after, least=least)
     voices = Voices.of(before.subject), Voices.of(after.subject)
     cells = (_blamed(frame, journey, own) for frame, journey, own in zip((before, after), maps, voices, strict=True))
@@ -216,7 +216,7 @@ def compare(before: Frame, after: Frame, *, names: tuple[str, str], least: int =
 
 
 def channel_mix(before: Frame, after: Frame) -> ChannelMix:
-    """Whether the channels differ so much that a comparison may only show that; a channel not told is one of its own."""
+    """Whether the channels differ enough to explain a comparison; an unknown channel counts as its own."""
     names = sorted({*before.channel.names, *after.channel.names})
     counts = [_counts(frame, names) for frame in (before, after)]
     distance = total_variation(*counts)
@@ -226,7 +226,7 @@ def channel_mix(before: Frame, after: Frame) -> ChannelMix:
 
 
 def groups_of(frame: Frame) -> Mapping[str, list[int]]:
-    """The columns of the factors of each group, in the taxonomy's order."""
+    """The factor columns of each group, in the taxonomy's order."""
     groups: dict[str, list[int]] = {}
     for at, key in enumerate(frame.factor_keys):
         groups.setdefault(frame.taxonomy["factors"][key].group or "other", []).append(at)
@@ -238,7 +238,7 @@ def _group_cells(frame: Frame) -> Iterator[tuple[str, str]]:
 
 
 def _blamed(frame: Frame, journey: Journey, voices: Voices) -> Iterator[Counted]:
-    """How many blame each cell of the map."""
+    """Customers and records that blame each cell of the map."""
     places, width = frame.blamed(), len(frame.factor_keys)
     weights = voices.weights[places.row]
     told = np.bincount(places.stage * width + places.factor, weights, len(frame.stage_keys) * width)
@@ -247,7 +247,7 @@ def _blamed(frame: Frame, journey: Journey, voices: Voices) -> Iterator[Counted]
 
 
 def _blaming(frame: Frame, voices: Voices) -> Iterator[Counted]:
-    """How many blame any factor of a group at a stage, in the order of `_group_cells`."""
+    """Counts of records that blame any factor of a group at a stage, in the order of `_group_cells`."""
     places = frame.blamed()
     for members in groups_of(frame).values():
         held = np.zeros((len(frame.stage_keys), len(frame)), dtype=bool)
@@ -259,7 +259,7 @@ def _blaming(frame: Frame, voices: Voices) -> Iterator[Counted]:
 
 
 def _group_of(groups: Mapping[str, list[int]], factors: int) -> Ints:
-    """(factors,) the number of the group of each."""
+    """(factors,) group number of each."""
     found = np.zeros(factors, dtype=np.int64)
     for at, members in enumerate(groups.values()):
         found[members] = at
@@ -267,7 +267,7 @@ def _group_of(groups: Mapping[str, list[int]], factors: int) -> Ints:
 
 
 def _rows_of(frame: Frame, keys: Sequence[str], column: Ints, least: int) -> Sequence[tuple[Cell, ...]]:
-    """The cells of each stage, and at last those of none, given the column of each factor."""
+    """The cells of each stage, and last those without a stage, given the column of each factor."""
     stages, width, places = (*frame.stage_keys, None), len(keys), frame.places
     flat = (places.stage % len(stages)) * width + column[places.factor]
     count = len(stages) * width
@@ -309,7 +309,7 @@ def gap(figure: str, before: Counted, after: Counted, *, least: int = MIN_N) -> 
 
 
 def _shares(before: Counted, after: Counted, least: int) -> tuple[Estimate, Estimate, Estimate, float | None, float | None, str]:
-    """Both shares of records, their difference, p of the shares of customers, no q yet, and what can be said so far."""
+    """Shares of records, their difference, p over customers, no q yet, and a preliminary verdict."""
     a, b = (share(one.hits, one.n, heard=one.heard, least=least) for one in (before, after))
     hits = before.hits + after.hits
     if hits < least or a.value is None or b.value is None or a.low is None or a.high is None or b.low is None or b.high is None:
@@ -319,7 +319,7 @@ def _shares(before: Counted, after: Counted, least: int) -> tuple[Estimate, Esti
 
 
 def _p_of(before: Counted, after: Counted) -> float:
-    """Two-sided, of customers; one where they do not move the way that records do."""
+    """Two-sided p over customers; 1 if they move in the opposite direction of the records."""
     moved = after.voices / after.heard.customers - before.voices / before.heard.customers
     if moved * (after.hits / after.n - before.hits / before.n) <= 0:
         return 1.0
@@ -327,14 +327,14 @@ def _p_of(before: Counted, after: Counted) -> float:
 
 
 def corrected(found: Sequence[One]) -> Iterator[One]:
-    """The same with q over all that were tested, and a verdict."""
+    """The same with q over all tests, and a verdict."""
     qs = benjamini_hochberg([one.p for one in found])
     for one, q in zip(found, qs, strict=True):
         yield one if one.p is None else replace(one, q=q, verdict=_verdict(one.difference, q))
 
 
 def _levels(before: Frame, after: Frame, least: int) -> Iterator[tuple[str, Measure, Estimate, Estimate]]:
-    """Every balance and mean that both sets have."""
+    """Every balance and mean known in both sets."""
     held = dict(measures_of(before))
     for name, measure in measures_of(after):
         if name in held and measure.kind != "share":
@@ -342,7 +342,7 @@ def _levels(before: Frame, after: Frame, least: int) -> Iterator[tuple[str, Meas
 
 
 def level_of(measure: Measure, frame: Frame, *, least: int = MIN_N) -> Estimate:
-    """A balance or a mean over all records of a frame that have it."""
+    """A balance or a mean over all records of a frame with a value."""
     values, heard, (low, high) = measure.values[measure.among], Heard.of(frame.subject[measure.among]), measure.bounds
     if measure.kind == "balance":
         return net(count_of(values > 0), count_of(values < 0), len(values), heard=heard, least=least)
@@ -355,7 +355,7 @@ def _moods(journey: Journey) -> Iterator[tuple[str, str, Estimate]]:
 
 
 def _shift(before: tuple[str, str, Estimate], after: tuple[str, str, Estimate]) -> Shift:
-    """Difference of two balances or means: interval from both intervals (Zou and Donner 2008), p of the same spread."""
+    """Difference of two balances or means: interval from both intervals (Zou and Donner 2008), p from the same spread."""
     kind, key, a = before
     b, n = after[2], a.n + after[2].n
     if a.value is None or b.value is None or a.low is None or a.high is None or b.low is None or b.high is None:

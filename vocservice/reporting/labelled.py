@@ -1,4 +1,4 @@
-"""A table row with the `voc_` columns of `voc classify` in, the analysis object of the contract out."""
+"""A table row with `voc_` columns from `voc classify` in, the analysis object of the contract out."""
 
 import json
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ def is_labelled(columns: tuple[str, ...]) -> bool:
 
 
 def is_exploded(columns: tuple[str, ...]) -> bool:
-    """Whether it is that of `voc classify --explode`: a row a label, so that records cannot be counted."""
+    """Whether it is output of `voc classify --explode`: one row per label, so that records cannot be counted."""
     return all(name in columns for name in _EXPLODED_MARKS) and not is_labelled(columns)
 
 
 def object_of(row: Mapping[str, Any], *, record_id: str) -> dict[str, Any]:
-    """The analysis of one row; a cell that cannot be read is left as it stands, for the check that follows."""
+    """The analysis of one row; unreadable cells are passed on to the later check."""
     if _status(row) != "ok":
         return {"id": record_id, "status": "rejected", "error": {"code": _cell(row, "voc_error_code")}}
     evidence, probabilities = _json(row, "voc_evidence"), _json(row, "voc_probabilities")
@@ -55,7 +55,7 @@ def _keys(row: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _json(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Evidence or probabilities by set; empty when the column is not there, null values when it was damaged."""
+    """Evidence or probabilities by set; empty without the column, None values if it is damaged."""
     cell = row.get(name)
     try:
         found = json.loads(cell) if isinstance(cell, str) and cell else {}

@@ -1,6 +1,6 @@
-"""A report and links in, where its figures lead to out: the filters of the records that each of them counts.
+"""A report and links in, links of its figures out: the filters of the records that each figure counts.
 
-The names of filters are those of the workbench; nothing here knows a URL.
+Filter names are those of the workbench; this module knows no URLs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from vocservice.reporting.slots import DAYS, Bucket
 from vocservice.reporting.trends import BUCKETS, Point, Series
 
 Filters = Mapping[str, Any]
-Lead = tuple[int, str]  # how many records, and the URL of their list; blank where no list says so
+Lead = tuple[int, str]  # number of records, and the URL of their list; blank if filters cannot express it
 _WIDE: Mapping[str, str] = {"service_complaint": "any_service", "experience_issue": "any_experience"}
 _COUNTED: Mapping[str, Filters] = {
     "records": {},
@@ -31,14 +31,14 @@ _COUNTED: Mapping[str, Filters] = {
 
 
 class Links(Protocol):
-    """Where a figure leads to, on pages that have more than the report."""
+    """Links of figures, on pages with more than the report."""
 
     def cell(self, cell: Cell) -> str:
         """The URL of the records that a cell of the journey map counts."""
         ...
 
     def of(self, **wanted: Any) -> str:
-        """The URL of the records that also meet some filters of the workbench, or `group` (of factors); blank where no list says so."""
+        """The URL of the records that also meet some workbench filters, or `group` (of factors); blank if filters cannot express it."""
         ...
 
     def sides(self, report: Report) -> "tuple[Links, Links]":
@@ -59,7 +59,7 @@ class Links(Protocol):
 
 
 def hits_of(found: Estimate) -> int:
-    """The records behind a share; none where it is not known."""
+    """The number of records behind a share; None if it is not known."""
     return round(found.value * found.n) if found.value is not None else 0
 
 
@@ -72,19 +72,19 @@ def filters_of(figure: str) -> Filters:
 
 
 def days_of(made: date, start: date, bucket: Bucket) -> Filters:
-    """The filters of a day or week; what is dated later than the report was made has no day."""
+    """The filters of a day or week; dates after the day of the report count as undated."""
     return {"since": start, "until": min(start + timedelta(days=DAYS[bucket] - 1), made)}
 
 
 def term_filters(report: Report, drivers: Drivers, term: Term) -> Filters | None:
-    """The filters of the scored records that say a thing; null where no filter tells whose score counted."""
+    """The filters of the scored records with a term; None if filters cannot express which scores counted."""
     scale = _scale(report, drivers)
     own = {"factor": term.key, "polarity": term.polarity} if term.kind == "factor" else {term.kind: _WIDE.get(term.key, term.key)}
     return {**own, "scale": scale} if scale else None
 
 
 def leads_of(report: Report, links: Links) -> Mapping[str, Sequence[Lead]]:
-    """Where each row of the table of a chart leads to, by the key of the chart, those of drivers apart."""
+    """Links of each row in the table of a chart, by chart key, except drivers."""
     scope = [(hits_of(share), links.of(scope=key)) for key, share in report.scope.shares.items()]
     drawn = {key: one for bucket in BUCKETS for key, one in drawn_of(report, bucket).items()}
     return {
@@ -94,27 +94,27 @@ def leads_of(report: Report, links: Links) -> Mapping[str, Sequence[Lead]]:
 
 
 def driver_leads(report: Report, links: Links, drivers: Drivers) -> Mapping[Term, Lead]:
-    """Where each thing said leads to, those left out too."""
+    """Links of each term, including left-out ones."""
     counts = {**{driver.term: driver.n for driver in drivers.drivers}, **dict(drivers.left_out)}
     wanted = {term: term_filters(report, drivers, term) for term in counts}
     return {term: (n, links.of(**found) if (found := wanted[term]) else "") for term, n in counts.items()}
 
 
 def point_lead(report: Report, links: Links, series: Series, point: Point) -> Lead:
-    """Where a day or week of a figure leads to; nowhere where no filter tells whose score counted."""
+    """Link of a day or week of a figure; None if filters cannot express which scores counted."""
     filters = _scored(report, series.figure) if is_own(series.figure) else filters_of(series.figure)
     return point.hits, "" if filters is None else links.of(**filters, **days_of(report.made, point.start, series.bucket))
 
 
 def _scored(report: Report, figure: str) -> Filters | None:
-    """The filters of the records that have a kind of score; null where its scale was guessed or is not the only one."""
+    """The filters of the records with a kind of score; None if its scale was guessed or is not the only one."""
     scores, scale = report.headlines.scores, scale_in(figure)
     names = [score.name for score in scores if (score.name == scale if scale else score.nps)]
     return {"scale": names[0]} if len(names) == 1 and not any(score.is_assumed for score in scores) else None
 
 
 def _scale(report: Report, drivers: Drivers) -> str | None:
-    """The scale of the scores of a model; a guessed one depends on which records are looked at, and a yes/no column has none."""
+    """The scale of a model's scores; None if guessed, as it depends on the selected records, or for a yes/no column."""
     scores = report.headlines.scores
     if drivers.target or any(score.is_assumed for score in scores):
         return None

@@ -1,4 +1,4 @@
-"""A frame in, the figures that are followed over time out: of each row its value, and whether it has one."""
+"""A frame in, the figures followed over time out: per row its value, and whether it has one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from vocservice.reporting.frame import NEGATIVE, Bools, Floats, Frame
 from vocservice.reporting.scores import Scale, nps_of
 
 Kind = Literal["count", "share", "balance", "mean"]
-"""Records; a share of them; +1 and -1 of each, averaged; a mean on a scale."""
+"""Number of records; share of records; mean of +1 and -1; mean on a scale."""
 Figure = Callable[[Frame], tuple[npt.NDArray[Any], Bools]]
-"""Of each row its value, and whether it has one."""
+"""Per row its value, and whether it has one."""
 
 BOTH = "both at once"
 NET, SENTIMENT, NPS = "net sentiment", "mean sentiment", "NPS, \u22121 to +1"
@@ -26,7 +26,7 @@ class Measure:
     """A followed figure.
 
     Attributes:
-        values, among: (n,) the value of each row, and whether it has one.
+        values, among: (n,) value of each row, and whether it has one.
         bounds: the ends of its scale.
     """
 
@@ -37,7 +37,7 @@ class Measure:
 
 
 def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
-    """The shares that are followed: name to hits and to the records that they are a share of."""
+    """The followed shares: name to hits and base records."""
     everything, scoped, told = np.ones(len(frame), dtype=bool), frame.has_scope, ~np.isnan(frame.level)
     figures = {"negative sentiment": (frame.level < 0, told), "service complaints": (frame.is_service, scoped)}
     figures |= {"experience issues": (frame.is_experience, scoped), BOTH: (frame.scope.is_name("both"), scoped)}
@@ -46,7 +46,7 @@ def figures_of(frame: Frame) -> Mapping[str, tuple[Bools, Bools]]:
 
 
 def measures_of(frame: Frame) -> Iterator[tuple[str, Measure]]:
-    """Every followed figure but the number of records: sentiment, each kind of score, then the shares."""
+    """Every followed figure except the number of records: sentiment, each kind of score, then the shares."""
     told = ~np.isnan(frame.level)
     yield NET, Measure("balance", np.sign(np.nan_to_num(frame.level)), told, _SIGNED)
     yield SENTIMENT, Measure("mean", *sentiment(frame), _SIGNED)
@@ -58,7 +58,7 @@ def measures_of(frame: Frame) -> Iterator[tuple[str, Measure]]:
 
 
 def scores_of(frame: Frame) -> Iterator[tuple[str, Figure, tuple[float, float]]]:
-    """The customers' own figures with the ends of their scales: NPS, and the mean of every other kind of score in its own unit."""
+    """Scores by customers with their bounds: NPS, and the mean of every other kind of score in its own unit."""
     if any(scale.kind == "nps" for scale in frame.scales):
         yield NPS, _nps, _SIGNED
     for scale in frame.scales:
@@ -67,22 +67,22 @@ def scores_of(frame: Frame) -> Iterator[tuple[str, Figure, tuple[float, float]]]
 
 
 def sentiment(frame: Frame) -> tuple[Floats, Bools]:
-    """The score of sentiment of each row."""
+    """The sentiment score of each row."""
     return frame.sentiment, ~np.isnan(frame.sentiment)
 
 
 def is_own(figure: str) -> bool:
-    """Whether a followed figure is of scores that customers gave, whatever the model."""
+    """Whether a followed figure is based on customers' scores, independent of the model."""
     return figure == NPS or (figure.startswith(_MEAN) and figure != SENTIMENT)
 
 
 def is_share(figure: str) -> bool:
-    """Whether a followed figure is a share of records; else it is a mean or a balance."""
+    """Whether a followed figure is a share of records, not a mean or balance."""
     return figure not in (NET, SENTIMENT) and not is_own(figure)
 
 
 def scale_in(figure: str) -> str:
-    """The name of the scale that a mean score is on; blank for any other figure."""
+    """The scale name of a mean score; blank for any other figure."""
     return figure.removeprefix(_MEAN) if is_own(figure) and figure != NPS else ""
 
 

@@ -1,4 +1,4 @@
-"""Rows with what each blames and when, and what was mended in, which rows blame only what was mended since out."""
+"""Rows with blamed places and days, and mended cells in, rows whose causes were all mended since out."""
 
 from collections.abc import Collection, Sequence
 
@@ -19,15 +19,15 @@ def are_mended(
     factors: Sequence[str],
     taxonomy: Taxonomy,
 ) -> Bools:
-    """The rows of a mask of whose causes each was mended on their day or later; the same as `recovery.are_mended` of one.
+    """The rows of a mask whose causes were all mended on their day or later; the row-wise `recovery.are_mended`.
 
     Args:
-        among: (n,) the rows that are asked for.
-        places: what the rows blame, and where.
-        day: (n,) proleptic day number, 0 where not told: nothing is known to be mended since.
+        among: (n,) the rows to test.
+        places: blamed factors and their stages.
+        day: (n,) proleptic day number, 0 if not given: then nothing is known to be mended since.
         mended: stage and factor with the day.
-        stages, factors: the keys that `places` are numbered by.
-        taxonomy: that tells cause and handling apart.
+        stages, factors: the keys that `places` index.
+        taxonomy: to separate causes from handling.
     """
     found = np.zeros(len(among), dtype=bool)
     if not mended or not among.any():
@@ -39,7 +39,7 @@ def are_mended(
     if CONTACT in stages:
         is_own[stages.index(CONTACT)] = [factor in handling(taxonomy) for factor in factors]
     at = np.flatnonzero((places.polarity == NEGATIVE) & among[places.row])
-    row, cell = places.row[at], (places.stage[at], places.factor[at])  # no stage is the last line of both, which nothing mends
+    row, cell = places.row[at], (places.stage[at], places.factor[at])  # no stage is the last row, which nothing mends
     is_cause, is_done = ~is_own[cell], (day[row] > 0) & (day[row] <= until[cell])
     found[row[is_cause]] = True
     found[row[is_cause & ~is_done]] = False

@@ -1,6 +1,6 @@
-"""What a sender put beside the words in, the fields of it that may become segments out: plan, region, shop; none that tells people apart.
+"""A record's metadata in, the custom fields that may become segments out: plan, region, shop; none that identifies people.
 
-What a field holds decides further on (`segments`); here stands what one record shows: a name or a value that speaks of one person.
+The values over all records are checked later (`segments`); here a single record is checked: names or values that identify a person.
 """
 
 import re
@@ -32,7 +32,7 @@ _WHO = frozenset(
         *(("crew", "member"), ("staff", "member"), ("team", "member"), ("delivery", "driver")),
     )
 )
-_HOW = frozenset(("carried", "delivered", "paid", "sent", "shipped"))  # before `by`: by what, not by whom
+_HOW = frozenset(("carried", "delivered", "paid", "sent", "shipped"))  # before `by`: by a thing, not a person
 _TELLING = frozenset(
     (
         *("address", "birth", "birthday", "birthdate", "dob", "email", "mail", "firstname", "fullname", "lastname", "nickname", "surname"),
@@ -46,11 +46,11 @@ _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_ ]*\d*\]")
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Which own fields of a workspace count.
+    """The custom fields of a workspace that count.
 
     Attributes:
-        hidden: an admin took them away.
-        held: those that are held where more than 24 are told; None is every one that is told.
+        hidden: hidden by an admin.
+        held: the fields kept if there are more than 24; None means all.
     """
 
     hidden: frozenset[str] = frozenset()
@@ -60,7 +60,7 @@ class Fields:
         return name not in self.hidden and (self.held is None or name in self.held)
 
     def state_of(self, name: str) -> Literal["hidden", "held", "not held"]:
-        """How a field stands, in words."""
+        """The state of a field, in words."""
         return "hidden" if name in self.hidden else "held" if name in self else "not held"
 
 
@@ -68,7 +68,7 @@ EVERY = Fields()
 
 
 def most_told(counts: Mapping[str, int], most: int) -> list[str]:
-    """The names told most often; of names told as often the first by the alphabet."""
+    """The most frequent names; ties in alphabetical order."""
     return sorted(counts, key=lambda name: (-counts[name], name))[:most]
 
 
@@ -78,7 +78,7 @@ def own_fields(details: Mapping[str, Any] | None) -> Mapping[str, str]:
 
 
 def value_text(value: object) -> str:
-    """A value as it is shown and asked for; blank where it is none."""
+    """A value as displayed and filtered; blank if unusable."""
     return "" if value is None else str(value).strip()
 
 
@@ -91,13 +91,13 @@ def _usable(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=4096)
 def _tells_people_apart(name: str) -> bool:
-    """Whether a field is by its name a person, or something of which everybody has one of their own."""
+    """Whether the name of a field indicates a person, or something unique to each person."""
     words = [word.casefold() for word in _WORDS.split(name) if word and not word.isdigit()]
     return not name.strip() or _is_personal(name) or not _TELLING.isdisjoint(words) or _is_a_person(words)
 
 
 def _is_a_person(words: Sequence[str]) -> bool:
-    """Whether these words are a person's name or role; one beside something else (`member_tier`, `driver_version`) is not."""
+    """Whether these words name a person or role; words beside something else (`member_tier`, `driver_version`) do not."""
     if len(words) < 2:
         return bool(words) and (words[0] == "name" or words[0] in _PERSONS)
     by, last = words[-2:]
@@ -108,6 +108,6 @@ def _is_a_person(words: Sequence[str]) -> bool:
 
 
 def _is_personal(text: str) -> bool:
-    """Whether a value, or what a field is called, looks like one person's: an address, many digits, something masked, whole sentences."""
+    """Whether a value or field name looks personal: an address, many digits, a mask, whole sentences."""
     is_plain = len(text) <= _LONGEST and text.isprintable() and sum(map(str.isdigit, text)) <= _MOST_DIGITS
     return not is_plain or "@" in text or _PLACEHOLDER.search(text) is not None

@@ -1,6 +1,6 @@
-"""One row of reporting in, the few bytes that figures need of it out: fixed numbers, labels given, and the words it shares with others.
+"""One reporting row in, the few bytes that figures need out: fixed numbers, given labels, and shared context.
 
-No text, no evidence and no key of a label is in the bytes: a label is known by a hash of its key, which a taxonomy tells apart.
+The bytes contain no text, evidence or label keys: a label is stored as a hash of its key, resolved with a taxonomy.
 """
 
 import json
@@ -19,7 +19,7 @@ FIXED = struct.Struct("<qqqddiIIIHbB")
 # label, stage; kind, tenths of the probability.
 UNIT = struct.Struct("<IIBB")
 HAS_SUBJECT, HAS_SCORE, HAS_UNREAD_DATE = 1, 2, 4
-STAGE, FLAG, FACTOR = 0, 1, 2  # a factor's kind is FACTOR + the place of its polarity
+STAGE, FLAG, FACTOR = 0, 1, 2  # a factor's kind is FACTOR + the index of its polarity
 NO_LEVEL = -128
 NOTHING = 0
 _MOST_UNITS = 65_535
@@ -28,7 +28,7 @@ _LONGEST = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A row in bytes; `fixed` is empty where the record counts in no figure."""
+    """A packed row; `fixed` is empty if the record counts in no figure."""
 
     fixed: bytes = b""
     given: bytes = b""
@@ -37,7 +37,7 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What many rows have in common; `skipped` is the code of a record that no figure can count."""
+    """The context shared by many rows; `skipped` is the code of a record that counts in no figure."""
 
     channel: str | None = None
     source: str | None = None
@@ -49,12 +49,12 @@ class Context:
 
 
 def pack(row: Row, *, order: int = 0, source: str | None = None) -> Packed:
-    """A row in bytes.
+    """Pack a row.
 
     Args:
-        row: as read.
-        order: what it is put in order by, such as microseconds since 1970.
-        source: what sent it.
+        row: the row.
+        order: the sort key, such as microseconds since 1970.
+        source: id of its source.
     """
     score = row.score
     units = b"".join(_units(row))[: _MOST_UNITS * UNIT.size]
@@ -79,7 +79,7 @@ def pack(row: Row, *, order: int = 0, source: str | None = None) -> Packed:
 
 
 def pack_skipped(record_id: str, code: str, origin: Origin, *, order: int = 0, source: str | None = None) -> Packed:
-    """A record that no figure can count, and that is counted as left out under a code."""
+    """Pack a record that counts in no figure, only as left out under a code."""
     score, day = score_of(origin.score), day_of(origin.created_at)
     at = day.toordinal() if day else 0
     fixed = FIXED.pack(key_of(record_id), order, key_of(""), math.nan, math.nan, at, 0, NOTHING, NOTHING, 0, NO_LEVEL, 0)
@@ -88,32 +88,32 @@ def pack_skipped(record_id: str, code: str, origin: Origin, *, order: int = 0, s
 
 
 def written(context: Context, segments: Mapping[str, str] = MappingProxyType({})) -> str:
-    """A context and the own fields beside it as text, the same for the same."""
+    """A context and its custom fields as text, canonical."""
     parts = [*(getattr(context, name) for name in Context.__dataclass_fields__), sorted(segments.items())]
     return json.dumps(parts, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 def read_context(text: str) -> tuple[Context, list[list[str]]]:
-    """A context and the own fields beside it from their text."""
+    """Parse a context and its custom fields."""
     *parts, segments = json.loads(text)
     return Context(*parts), segments
 
 
 def key_of(name: str) -> int:
-    """64 bits that stand for an id."""
+    """A 64-bit hash of an id."""
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little", signed=True)
 
 
 @lru_cache(maxsize=4096)
 def hash_of(key: str | None) -> int:
-    """32 bits that stand for a label; 0 for none."""
+    """A 32-bit hash of a label; 0 for none."""
     if key is None:
         return NOTHING
     return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little") or 1
 
 
 def hashes_of(keys: tuple[str, ...]) -> Mapping[int, int]:
-    """Where in a list each label stands, by its hash."""
+    """Index of each label in a list, by its hash."""
     return {hash_of(key): at for at, key in enumerate(keys)}
 
 
