@@ -1,6 +1,6 @@
-"""A report in, one HTML page out that needs nothing else: style and charts inline, no script, nothing fetched.
+"""A report in, one self-contained HTML page out: inline styles and charts, no script, no network.
 
-Every text is escaped by the template; only the style sheet and the charts, which escape their own texts, go in as they are.
+The template escapes every text; only the style sheet and the charts, which escape their own texts, are inserted raw.
 """
 
 import base64
@@ -41,7 +41,7 @@ _MAPS: Mapping[str, str] = {
     "cells": "Journey map: net sentiment by stage and factor",
 }
 _UNITS: Mapping[Kind, str] = {"count": "records", "share": "share", "balance": "−1 to +1", "mean": "mean"}
-# The maps of two sets as pictures: of which set, by groups or by single factors.
+# The maps of two sets as pictures: set, and by groups or single factors.
 CONTRAST_MAPS: Mapping[str, tuple[int, str]] = {
     "first": (0, "groups"),
     "second": (1, "groups"),
@@ -53,7 +53,7 @@ _STEPS = ((0.7, 3), (0.4, 2), (0.0, 1))
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """The drawings of a page, series by the key of each; null or empty where there is nothing to draw."""
+    """The charts of a page, series by key; None or empty without data."""
 
     scope: Chart
     models: tuple["Model", ...]
@@ -63,7 +63,7 @@ class Charts:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The drivers of one kind of score with their drawings; null where there is nothing to draw."""
+    """The drivers of one kind of score with their charts; None without data."""
 
     drivers: Drivers
     chart: Chart | None
@@ -72,7 +72,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Slide:
-    """One chart as a page of its own, 16 by 9, to be drawn as a picture; `name`, its number and key, is a file name without suffix."""
+    """One chart as a 16:9 page, to be rendered as a picture; `name`, its number and key, is a file name without suffix."""
 
     name: str
     page: str
@@ -88,29 +88,29 @@ def render(report: Report) -> str:
 
 
 def figures(report: Report, links: Links) -> str:
-    """The sections of the page alone, for a page that brings its own head and style; cells and records lead on."""
+    """The sections of the page, to embed in another page; cells and records are links."""
     return _environment().get_template("figures.html").render(**_values(report, links))
 
 
 def contrasted(found: Contrast, links: tuple[Links | None, Links | None], *, pictures: Callable[[str], str] | None = None) -> str:
-    """Two sets side by side, for a page that brings its own head and style; cells lead to the records of a set that has links.
+    """A comparison of two sets, to embed in another page; cells are links for a set that has links.
 
     Args:
         found: the two sets.
-        links: of each, if any.
-        pictures: where a chart is to be had as a picture, by its key.
+        links: of each set, if any.
+        pictures: URL of a chart as a picture, by its key.
     """
     return _environment().get_template("contrast.html").render(**_contrast_values(found, links) | {"pictures": pictures})
 
 
 def render_contrast(found: Contrast, *, made: date) -> str:
-    """Two sets side by side as a page of its own."""
+    """A comparison of two sets as a complete page."""
     values = _contrast_values(found, (None, None))
     return _environment().get_template("contrast_page.html").render(css=_css(), policy=policy(), made=made, **values)
 
 
 def contrast_slide(found: Contrast, key: str, *, made: date) -> str | None:
-    """The page of one of the maps of two sets by its key (`CONTRAST_MAPS`), 16 by 9, to be drawn as a picture; None for any other."""
+    """The 16:9 page of one of the maps of two sets by key (`CONTRAST_MAPS`), to be rendered as a picture; None for other keys."""
     if key not in CONTRAST_MAPS:
         return None
     side, by = CONTRAST_MAPS[key]
@@ -138,7 +138,7 @@ def _contrast_values(found: Contrast, links: tuple[Links | None, Links | None]) 
 
 
 def slides(report: Report) -> Iterator[Slide]:
-    """Both journey maps, then each chart of the page; each says its n and of whom."""
+    """Both journey maps, then each chart of the page; each states its n and source."""
     charts = _charts(report)
     models = [chart for model in charts.models for chart in (model.chart, model.priorities)]
     drawn = filter(None, (charts.scope, *models, *charts.weeks.values(), *charts.days.values()))
@@ -150,7 +150,7 @@ def slides(report: Report) -> Iterator[Slide]:
 
 
 def slide(report: Report, key: str) -> str | None:
-    """The page of one of them by its key; None where there is nothing to draw."""
+    """One slide by its key; None without data."""
     return next((one.page for one in slides(report) if one.key == key), None)
 
 
@@ -162,7 +162,7 @@ def _source(report: Report) -> str:
 
 
 def policy() -> str:
-    """The content security policy of the page: its own style sheet, by its hash, and nothing else."""
+    """The content security policy of the page: only its own style sheet, by hash."""
     digest = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
@@ -197,26 +197,26 @@ def _values(report: Report, links: Links | None) -> Mapping[str, Any]:
 
 
 def _defined(report: Report) -> Mapping[str, Definition]:
-    """What the figures of a report mean, that of segments only where it has some."""
+    """The definitions of a report; the one of segments only if it has some."""
     left_out = ELSEWHERE if report.segment else (*ELSEWHERE, "segment")
     return {key: one for key, one in report.definitions.items() if key not in left_out}
 
 
 def _changed(comparison: Comparison | None) -> Mapping[str, Mapping[tuple[str | None, str], Change]]:
-    """The change of each cell of the map of factors and of that of groups; a map has none without a comparison."""
+    """The changes of each cell of the factor map and the group map; empty without a comparison."""
     found = {"cells": comparison.changes, "groups": comparison.groups} if comparison else {"cells": (), "groups": ()}
     return {by: {(change.stage, change.factor): change for change in changes} for by, changes in found.items()}
 
 
 def look_of(cell: Cell) -> str:
-    """The class of a cell: painted only where the interval leaves out zero, hatched where too little is known."""
+    """CSS class of a cell: coloured only if the interval excludes zero, hatched if too little is known."""
     if not cell.n:
         return "none"
     return tone_of(cell.net)
 
 
 def tone_of(found: Estimate) -> str:
-    """The class of a net sentiment."""
+    """CSS class of a net sentiment."""
     if found.value is None:
         return "unknown"
     if not found.is_clear:
@@ -226,7 +226,7 @@ def tone_of(found: Estimate) -> str:
 
 
 def cell_text(cell: Cell, change: Change | None) -> str:
-    """What a cell counts, its net sentiment and its change with their intervals, for whoever points at it."""
+    """Tooltip of a cell: its counts, net sentiment and change with intervals."""
     counts = f"{cell.positive} praise, {cell.negative} blame, {cell.mixed} mixed; net sentiment {words.net_text(cell.net)}"
     return f"{counts}. {words.change_text(change)}" if change else counts
 
@@ -307,7 +307,7 @@ def _dot(series: Series, point: Point) -> Dot:
 
 
 def shown_changes(comparison: Comparison | None) -> Sequence[Change]:
-    """The clear changes of cells, the largest first."""
+    """The clear changes of cells, largest first."""
     return comparison.clear[:SHOWN_CHANGES] if comparison else ()
 
 

@@ -1,4 +1,4 @@
-"""A number and a noun in, both as people say them out."""
+"""A number and a noun in, a phrase out."""
 
 
 def plural(n: int, noun: str) -> str:

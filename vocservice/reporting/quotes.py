@@ -1,7 +1,7 @@
-"""A frame and its rows in, typical words of the fullest cells out, cut into plain and marked pieces.
+"""A frame and its rows in, typical quotes from the largest cells out, split into plain and marked pieces.
 
-Only redacted texts are shown, and only where at least five records of at least five customers say the same, so that no
-quote points at one person.
+Only redacted texts are shown, and only if at least five records of at least five customers say the same, so that no
+quote identifies a person.
 """
 
 import re
@@ -21,14 +21,14 @@ QUOTES = 3
 LONGEST = 320
 TYPICAL = 140
 READ_AT_ONCE = 20
-LOOKED = 200  # of a cell, the surest: where these say three times the same, so may a hundred thousand
+LOOKED = 200  # of a cell, the most certain ones; more would add little
 _CUT = "…"
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a quote; marked when it is evidence."""
+    """A piece of a quote; marked if it is evidence."""
 
     text: str
     is_evidence: bool
@@ -36,7 +36,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One record's words for a cell."""
+    """A quote from one record for a cell."""
 
     id: str
     pieces: tuple[Piece, ...]
@@ -44,7 +44,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """A cell of the journey map in customers' words."""
+    """Quotes for a cell of the journey map."""
 
     stage: str
     factor: str
@@ -55,7 +55,7 @@ class Quoted:
 
 
 def typical_quotes(frame: Frame, rows: Sequence[Row]) -> tuple[Quoted, ...]:
-    """The fullest blamed cells, then the fullest praised ones."""
+    """The largest blamed cells, then the largest praised ones."""
     return (*_fullest(frame, rows, NEGATIVE), *_fullest(frame, rows, POSITIVE))
 
 
@@ -75,7 +75,7 @@ def _fullest(frame: Frame, rows: Sequence[Row], polarity: int) -> Iterator[Quote
 
 
 def _rows_of(frame: Frame, numbers: Ints) -> Ints:
-    """The same numbers of rows in order, each once."""
+    """Sorted distinct row numbers."""
     here = np.zeros(len(frame), dtype=bool)
     here[numbers] = True
     return np.flatnonzero(here)
@@ -92,7 +92,7 @@ def _quoted(frame: Frame, rows: Sequence[Row], cell: tuple[int, int, int], membe
 
 
 def _ranked(frame: Frame, members: Ints, factor: int) -> Ints:
-    """The surest first, of these those of a length that reads well; so many that quotes are looked for in."""
+    """Most certain first, preferring readable lengths; limited to the candidates for quotes."""
     sure = np.zeros(len(frame), dtype=np.uint8)
     here = np.flatnonzero(frame.places.factor == factor)
     np.maximum.at(sure, frame.places.row[here], frame.places.sure[here])
@@ -105,7 +105,7 @@ def _ranked(frame: Frame, members: Ints, factor: int) -> Ints:
 
 
 def _in_turn(rows: Sequence[Row], places: Sequence[int]) -> Iterator[Row]:
-    """The rows at some places in this order, read a few at a time."""
+    """The rows at some positions in this order, read in small batches."""
     for first in range(0, len(places), READ_AT_ONCE):
         some = places[first : first + READ_AT_ONCE]
         found = rows_at(rows, some)
@@ -113,7 +113,7 @@ def _in_turn(rows: Sequence[Row], places: Sequence[int]) -> Iterator[Row]:
 
 
 def _chosen(rows: Iterable[Row], factor: str) -> Iterator[Quote]:
-    """The first that differ, one a customer and no text twice."""
+    """The first distinct ones, one per customer, no repeated text."""
     quotes = ((quote, row.subject or row.id) for row in rows if (quote := quote_of(row, factor)))
     yield from islice(_different(quotes), QUOTES)
 
@@ -128,7 +128,7 @@ def _different(quotes: Iterable[tuple[Quote, str]]) -> Iterator[Quote]:
 
 
 def quote_of(row: Row, factor: str) -> Quote | None:
-    """The words of a record for a factor, its evidence marked; None where it has none."""
+    """The quote of a record for a factor, evidence marked; None without evidence."""
     evidence = [piece for one in row.factors if one.key == factor for piece in one.evidence]
     if not evidence:
         return None
@@ -141,7 +141,7 @@ def quote_of(row: Row, factor: str) -> Quote | None:
 
 
 def plain_quote(row: Row) -> Quote | None:
-    """The beginning of what a record says, nothing marked; None where its text is not told."""
+    """The beginning of a record's text, nothing marked; None without a text."""
     text = " ".join(row.texts)
     last = max(text.rfind(" ", 0, LONGEST), 0) or LONGEST
     cut = text if len(text) <= LONGEST else text[:last] + _CUT
@@ -168,7 +168,7 @@ def _pieces(text: str, evidence: Sequence[Evidence]) -> Iterator[Piece]:
 
 
 def _window(text: str, piece: Evidence) -> tuple[int, int]:
-    """Bounds of at most the longest shown, around the first evidence, at spaces where there are some."""
+    """Bounds of a quote of limited length around the first evidence, at spaces if possible."""
     if len(text) <= LONGEST:
         return 0, len(text)
     first = max(0, min(piece.start - (LONGEST - min(piece.end - piece.start, LONGEST)) // 2, len(text) - LONGEST))

@@ -1,4 +1,4 @@
-"""Rankings in, one ranking out; and texts that say all of some terms in, how much they are about them out."""
+"""Rankings in, one ranking out; texts that contain some terms in, their relevance out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ _SATURATION, _LENGTH = 1.2, 0.75
 
 
 def fused(*rankings: Sequence[str]) -> list[str]:
-    """Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009): best first, whatever the scores of each ranking were."""
+    """Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009): best first, independent of scores."""
     scores: dict[str, float] = {}
     for ranking in rankings:
         for rank, name in enumerate(ranking, 1):
@@ -18,7 +18,7 @@ def fused(*rankings: Sequence[str]) -> list[str]:
 
 
 def by_words(texts: Mapping[str, Sequence[str]], terms: Iterable[Term]) -> list[str]:
-    """Names of texts by how often they say the terms for their length, as BM25 counts (Robertson and Zaragoza 2009); all say all."""
+    """Names of texts by BM25 term frequency (Robertson and Zaragoza 2009); all texts contain all terms."""
     wanted = [term for term in terms if not term.is_unwanted]
     usual = sum(max(len(words), 1) for words in texts.values()) / max(len(texts), 1)
     scores = {name: _score(words, wanted, max(len(words), 1) / usual) for name, words in texts.items()}

@@ -1,6 +1,6 @@
-"""Vectors in groups in, where the texts of one group lie out: its centre, those it is told apart from, a radius; kept, it tells new texts.
+"""Grouped vectors in, the region of a group out: its centre, competing centres, a radius; stored, it classifies new texts.
 
-A text lies in a region where of all centres the region's own is the nearest, and not farther than the radius.
+A text lies in a region if the region's centre is the nearest of all centres, within the radius.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ _FARTHEST = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where the texts of one cause lie, among the vectors of one bundle.
+    """The region of one cause among the vectors of one bundle.
 
     Attributes:
-        own: the centre, in signed bytes as a vector is.
-        others: the centres of the themes beside it, one after the other.
-        radius: the farthest cosine distance from the centre, 0 to 2.
+        own: the centre, in signed bytes like vectors.
+        others: the other centres, concatenated.
+        radius: the largest cosine distance from the centre, 0 to 2.
     """
 
     bundle: str
@@ -38,39 +38,39 @@ class Region:
         return matrix_of([self.own, *(self.others[at : at + width] for at in range(0, len(self.others), width))])
 
     def holds(self, rows: Floats) -> Bools:
-        """Which of some rows of length 1 lie in it."""
+        """(n,) mask of the rows (of length 1) in it."""
         nearest = np.argmax(rows @ self.centres.T, axis=1) == 0
         return np.asarray(nearest & (self.distances(rows) <= self.radius))
 
     def distances(self, rows: Floats) -> Floats:
-        """Cosine distances from its centre, 0 to 2."""
+        """(n,) cosine distances from its centre, 0 to 2."""
         return np.asarray(1 - rows @ self.centres[0], dtype=np.float32)
 
     def is_like(self, other: "Region") -> bool:
-        """Whether each centre lies in the other region; those of two bundles cannot be told alike.
+        """Whether each centre lies in the other region; False for different bundles.
 
-        One alone says little: a region made before a cause was known beside it holds the centre of that cause too.
+        One direction alone says little: a region built before a neighbouring cause was known contains that cause's centre too.
         """
         sides = ((self, other), (other, self))
         return self.bundle == other.bundle and all(one.holds(two.centres[:1])[0] for one, two in sides)
 
 
 def may_be_one(one: Sequence[Region], other: Sequence[Region]) -> bool:
-    """Whether two causes, each by the bundles that it is known by, are alike by any of these, or share none and cannot be told apart."""
+    """Whether two causes are alike by any common bundle, or have none and cannot be compared."""
     pairs = [(left, right) for left in one for right in other if left.bundle == right.bundle]
     return not pairs or any(left.is_like(right) for left, right in pairs)
 
 
 def region_of(rows: Floats, groups: Ints, customers: Ints, *, group: int, holding: int, bundle: str, least: int) -> Region | None:
-    """The region of one of several groups; None where too few customers stand behind it.
+    """The region of one of several groups; None if it has too few customers.
 
     Args:
         rows: (n, width) of length 1.
         groups: (n,) number of each row's group, or -1.
         customers: (n,) number of each row's customer.
-        holding: how many of the rows are to lie in it, as far as its centre is their nearest.
-        bundle: that made the vectors.
-        least: different customers that a centre needs, so that none shows one text.
+        holding: number of rows it should contain, among those nearest to its centre.
+        bundle: of the vectors.
+        least: different customers that a centre needs, so that none reveals one text.
     """
     told = [one for one in np.unique(groups[groups != NONE]).tolist() if len(np.unique(customers[groups == one])) >= least]
     if group not in told or not holding:
@@ -82,11 +82,11 @@ def region_of(rows: Floats, groups: Ints, customers: Ints, *, group: int, holdin
 
 
 def carried(region: Region, before: Floats, after: Floats, customers: Ints, *, bundle: str, least: int) -> Region | None:
-    """The region of the same texts under another bundle, as wide as to hold as many; None where too few customers are left.
+    """The region of the same texts under another bundle, containing as many; None if too few customers are left.
 
     Args:
-        before: (n, width) vectors of some texts by the bundle of the region, of length 1.
-        after: those of the same texts by the other.
+        before: (n, width) vectors of some texts by the region's bundle, of length 1.
+        after: vectors of the same texts by the other bundle.
     """
     held = region.holds(before)
     groups = np.argmax(before @ region.centres.T, axis=1)

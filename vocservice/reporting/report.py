@@ -1,4 +1,4 @@
-"""Rows, a taxonomy and the reader's wishes in, every figure of a report out, and the same as plain JSON."""
+"""Rows, a taxonomy and the reader's options in, every figure of a report out, also as plain JSON."""
 
 import dataclasses
 import json
@@ -41,7 +41,7 @@ _UNWRITTEN = ("taxonomy", "pending", "is_kept")
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A set of records: those whose column has a value; the column `date` takes FROM..TO, `channel` is the channel."""
+    """A set of records by a column's value; the column `date` takes FROM..TO, `channel` is the channel."""
 
     column: str
     value: str
@@ -53,21 +53,21 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the reader asks for.
+    """The reader's options.
 
     Attributes:
-        today: days after it do not count.
-        segment: a column to break figures down by and to hold equal in the drivers.
-        target: a yes/no column that the drivers are to explain, beside scores.
+        today: later days do not count.
+        segment: a column to break figures down by and to control for in the drivers.
+        target: a yes/no column that drivers explain, beside scores.
         compared: one set against all other records, or the first against the second.
-        customers: how many different customers make a shared complaint.
+        customers: number of different customers that makes a complaint shared.
         title: of the page.
-        is_kept: it may outlive its records, so it quotes nobody and names no record.
-        theme_customers: how many different customers must stand behind a theme of a quoted cell; null leaves themes out.
-        cause_customers: how many different customers must stand behind a cause of the ladder; no fewer than of the two others.
-        since, until: the period, both days included; null is open. Undated records are in none.
-        mended: what the issues of the workspace say was mended; without issues nothing is known to be.
-        is_live: records still come in, so that days without any count. Not where a filter leaves out the last days.
+        is_kept: the report may outlive its records, so it has no quotes and names no record.
+        theme_customers: different customers that a theme of a quoted cell needs; None omits themes.
+        cause_customers: different customers that a cause of the ladder needs; at least the other two numbers.
+        since, until: the period, both days included; None is open. Undated records are in no period.
+        mended: what the issues of the workspace say was mended; empty without issues.
+        is_live: records keep arriving, so days without any count. False if a filter excludes the last days.
     """
 
     today: date
@@ -86,7 +86,7 @@ class Wish:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The columns that figures are broken down by or explained."""
+        """The columns to break figures down by or to explain."""
         return tuple(dict.fromkeys(filter(None, (self.segment, self.target))))
 
     @property
@@ -96,7 +96,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class ScoreFigure:
-    """One kind of score: its mean and, for NPS, promoters less detractors (-1 to 1)."""
+    """One kind of score: its mean and, for NPS, promoters minus detractors (-1 to 1)."""
 
     name: str
     is_assumed: bool
@@ -106,7 +106,7 @@ class ScoreFigure:
 
 @dataclass(frozen=True, slots=True)
 class Headlines:
-    """The first figures of a page; `heard` is who is behind all records."""
+    """The headline figures; `heard` are the customers of all records."""
 
     records: int
     skipped: Mapping[str, int]
@@ -126,7 +126,7 @@ class Headlines:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One value of the column that the reader asked for."""
+    """One value of the segment column."""
 
     name: str
     records: int
@@ -139,10 +139,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All figures of one report; `pending` names those that it leaves out for now, `is_kept` says that it names no record.
+    """All figures of one report; `pending` names those left out for now, `is_kept` means it names no record.
 
-    `drivers` are of the yes/no column that is to be explained, else of the kind of score with the most scores; `other_drivers` of each
-    other kind that has enough.
+    `drivers` explain the yes/no column, else the most frequent kind of score; `other_drivers` each
+    other kind with enough scores.
     """
 
     title: str
@@ -171,11 +171,11 @@ class Report:
 
     @property
     def definitions(self) -> Mapping[str, Definition]:
-        """What its figures mean, by key."""
+        """Definitions of its figures, by key."""
         return definitions(customers=self.customers_wanted, are_mended=bool(self.scope.unfixed.fixed))
 
     def to_dict(self) -> dict[str, Any]:
-        """Every figure, ready for `json.dumps`; what is not known is null beside its n."""
+        """Every figure, ready for `json.dumps`; unknown values are null beside their n."""
         found = {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self) if item.name not in _UNWRITTEN}
         return {"format": FORMAT, "taxonomy": self.taxonomy.id, **found}
 
@@ -202,15 +202,15 @@ def make_report(reading: Reading, taxonomy: Taxonomy, wish: Wish, *, anchors: Se
 def report_of(
     frame: Frame, rows: Sequence[Row], skipped: Mapping[str, int], wish: Wish, *, anchors: Sequence[Row] = (), is_brief: bool = False
 ) -> Report:
-    """Compute everything, or with `is_brief` all but what takes long (`LATER`), which needs no rows.
+    """Compute everything, or with `is_brief` everything except slow figures (`LATER`), which needs no rows.
 
     Args:
         frame: the records.
-        rows: the same as rows, by `frame.index`; only a few are looked at.
-        skipped: how many records were left out, by code.
+        rows: the records as rows, by `frame.index`; only a few are read.
+        skipped: number of records left out, by code.
         wish: what the reader asks for.
         anchors: the same texts labelled by several models or taxonomies, under the same ids.
-        is_brief: leave the rest out, and say so.
+        is_brief: leave slow figures out, listed in `pending`.
 
     Raises:
         InputError: a column or value to compare or to break down by is not in the records.
@@ -251,7 +251,7 @@ def report_of(
 
 
 def _drivers(frame: Frame, wish: Wish) -> tuple[Drivers, ...]:
-    """Of the column that is to be explained, then of each kind of score."""
+    """Drivers of the target column, then of each kind of score."""
     segments = [wish.segment] if wish.segment else []
     found = drivers_by_kind(frame, segments=segments)
     if wish.target is None:
@@ -260,7 +260,7 @@ def _drivers(frame: Frame, wish: Wish) -> tuple[Drivers, ...]:
 
 
 def _scope(frame: Frame, rows: Sequence[Row], wish: Wish) -> ScopeFigures:
-    """With the causes of the ladder, where there are rows to look for them and no page that may outlive them is made."""
+    """Add the causes of the ladder, if there are rows and the report will not outlive them."""
     found = scope_figures(frame, rows, customers=wish.customers, mended=wish.mended)
     if not rows or wish.is_kept:
         return found
@@ -274,12 +274,12 @@ def _unnamed(scope: ScopeFigures) -> ScopeFigures:
 
 
 def anchor_set(anchors: Sequence[Row], taxonomy: Taxonomy) -> Anchors | None:
-    """The texts that several versions labelled; null where there are none."""
+    """The anchor set of texts labelled by several versions; None without any."""
     return anchors_of(frame_of(anchors, taxonomy), anchors) if anchors else None
 
 
 def plain(value: object) -> Any:
-    """Dataclasses, dates and numbers as JSON knows them; NaN and infinities become null. A field that is in no `repr` is left out."""
+    """Convert dataclasses, dates and numbers to JSON types; NaN and infinities become null. Fields without `repr` are left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value) if item.repr}
     if isinstance(value, Mapping):
@@ -305,17 +305,17 @@ def _check_columns(frame: Frame, wish: Wish) -> None:
 
 
 def _without_future(frame: Frame, today: date) -> Frame:
-    """A day after today becomes none."""
+    """Remove dates after today."""
     if int(frame.day.max(initial=0)) <= today.toordinal():
         return frame
     return dataclasses.replace(frame, day=np.where(frame.day > today.toordinal(), 0, frame.day))
 
 
 def _within(frame: Frame, wish: Wish) -> Frame:
-    """The records of the period that is asked for, both days included.
+    """The records of the requested period, both days included.
 
     Raises:
-        InputError: one is, and no record is dated.
+        InputError: there is a period, but no dated record.
     """
     if not wish.has_period:
         return frame
@@ -329,7 +329,7 @@ def _between(frame: Frame, first: date, last: date) -> Bools:
 
 
 def _compared(whole: Frame, frame: Frame, wish: Wish) -> tuple[tuple[Frame, ...], tuple[str, str]]:
-    """Two sets with their names: those asked for, else the period asked for and as many days before it, else the last four weeks."""
+    """Two sets with names: the requested ones, else the period and as many days before it, else the last four weeks."""
     if not wish.compared and wish.since:
         return _before(whole, frame, wish.since, wish.until)
     if not wish.compared:
@@ -342,7 +342,7 @@ def _compared(whole: Frame, frame: Frame, wish: Wish) -> tuple[tuple[Frame, ...]
 
 
 def _weeks_named(frame: Frame) -> tuple[str, str]:
-    """The last four weeks that have records and the four before, each with its days: they may be long ago."""
+    """The last four weeks with records and the four before, with their days: they may be long ago."""
     last = date.fromordinal(max(int(frame.day.max(initial=0)), 56))
     days = [last - timedelta(days=back) for back in (55, 28, 27, 0)]
     return f"the four weeks before, {days[0]} to {days[1]}", f"the last four weeks, {days[2]} to {days[3]}"
@@ -353,7 +353,7 @@ def _taken(frame: Frame, masks: Sequence[Bools]) -> tuple[Frame, ...]:
 
 
 def _before(whole: Frame, frame: Frame, since: date, until: date | None) -> tuple[tuple[Frame, ...], tuple[str, str]]:
-    """A period and as many days before it; nothing where one of them has too few records."""
+    """A period and as many days before it; None if one of them has too few records."""
     last = until or date.fromordinal(max(int(frame.day.max(initial=0)), since.toordinal()))
     first = date.fromordinal(max(2 * since.toordinal() - last.toordinal() - 1, 1))
     day_before = date.fromordinal(max(since.toordinal() - 1, 1))
@@ -387,7 +387,7 @@ def _known(frame: Frame, column: str) -> Bools:
 
 
 def _whole_until(wish: Wish) -> date:
-    """A kept report is of a period that is over; in any other one the day goes on."""
+    """A stored report covers a complete period; in others the current day continues."""
     return wish.today if wish.is_kept else wish.today - timedelta(days=1)
 
 

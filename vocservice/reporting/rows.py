@@ -1,6 +1,6 @@
-"""An analysis object of the contract and what the sender told beside the text in, one frozen row for reporting out.
+"""An analysis object of the contract and the record's context in, one frozen row for reporting out.
 
-What is malformed is left out and counted by its code; it never stops a report.
+Malformed objects are left out and counted by code; they never stop a report.
 """
 
 import gc
@@ -28,7 +28,7 @@ _LEVELS = range(-2, 3)
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score as the sender gave it; `kind` is nps, csat, ces, stars or null, `scale` its highest value or null."""
+    """A score as sent; `kind` is nps, csat, ces, stars or None, `scale` its highest value or None."""
 
     kind: str | None
     value: float
@@ -37,7 +37,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a record brought beside its text; `segments` are the columns that the reader asked for."""
+    """The context of a record; `segments` are the requested columns."""
 
     created_at: str | None = None
     channel: str | None = None
@@ -51,14 +51,14 @@ class Row:
     """One analysed record.
 
     Attributes:
-        at: its day as written by the sender; null when not told or not readable.
-        has_unread_date: a date was told that cannot be read.
+        at: its day as written by the sender; None if missing or unreadable.
+        has_unread_date: there is a date that cannot be read.
         sentiment: expected score, -1 to 1.
-        scope: the key; null when withheld.
-        outcome: how a transcript ended; null for other texts.
+        scope: the key; None if withheld.
+        outcome: how a transcript ended; None for other texts.
         subject: hash of the customer's key, never the key.
-        texts: the analysed text, or one text a turn; empty where the turns are not told.
-        vector: of the text, as signed bytes; blank where there is none.
+        texts: the analysed text, or one text per turn; empty without turns.
+        vector: of the text, as signed bytes; empty if missing.
     """
 
     id: str
@@ -83,31 +83,31 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The rows of an input, and how many records were left out, by code."""
+    """The rows of an input, and the number of records left out, by code."""
 
     rows: tuple[Row, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 class Fetched(Sequence[Row]):
-    """Rows that lie elsewhere: each look costs a journey, so many are asked for at once."""
+    """Rows stored elsewhere: each access is expensive, so rows are requested in batches."""
 
     def many(self, places: Iterable[int]) -> Mapping[int, Row]:
-        """The rows at some places; one that is not there any more is missing."""
+        """The rows at some positions; missing ones are left out."""
         raise NotImplementedError
 
     def vectors(self, places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
-        """The bundle and the vector of those of some places that have one."""
+        """Bundle and vector of the rows at some positions, if they have one."""
         return _vectors_of(self.many(places))
 
 
 def rows_at(rows: Sequence[Row], places: Iterable[int]) -> Mapping[int, Row]:
-    """Some of the rows, by place."""
+    """Rows by position."""
     return rows.many(places) if isinstance(rows, Fetched) else {at: rows[at] for at in places}
 
 
 def vectors_at(rows: Sequence[Row], places: Iterable[int]) -> Mapping[int, tuple[str, bytes]]:
-    """By place, the bundle of a row and the vector that it made; rows without one are left out."""
+    """By position: bundle and vector of a row; rows without one are left out."""
     return rows.vectors(places) if isinstance(rows, Fetched) else _vectors_of({at: rows[at] for at in places})
 
 
@@ -116,7 +116,7 @@ def _vectors_of(found: Mapping[int, Row]) -> Mapping[int, tuple[str, bytes]]:
 
 
 def read_rows(pairs: Iterable[tuple[object, Origin]]) -> Reading:
-    """Rows of analysis objects; a rejected or malformed one is counted under its code."""
+    """Rows of analysis objects; rejected or malformed ones are counted by code."""
     rows: list[Row] = []
     skipped: Counter[str] = Counter()
     for analysis, origin in pairs:
@@ -129,7 +129,7 @@ def read_rows(pairs: Iterable[tuple[object, Origin]]) -> Reading:
 
 @contextmanager
 def rarely_collected() -> Iterator[None]:
-    """Rows come by the hundred thousand and stay: looking for garbage among them again and again would take half the time."""
+    """Pause garbage collection: scanning hundreds of thousands of long-lived rows would take half the time."""
     usual = gc.get_threshold()
     gc.set_threshold(_ALLOCATIONS, *usual[1:])
     try:
@@ -139,10 +139,10 @@ def rarely_collected() -> Iterator[None]:
 
 
 def row_of(analysis: object, origin: Origin, *, vector: bytes = b"") -> Row:
-    """One row.
+    """Parse one row.
 
     Raises:
-        RecordError: the object is a rejection (with its own code) or no analysis (`invalid_type`).
+        RecordError: the object is a rejection (with its code) or not an analysis (`invalid_type`).
     """
     if not isinstance(analysis, Mapping):
         raise RecordError("an analysis must be an object", code="invalid_type")
@@ -172,7 +172,7 @@ def row_of(analysis: object, origin: Origin, *, vector: bytes = b"") -> Row:
 
 
 def stages_of(row: Row, factor: Factor) -> tuple[str, ...]:
-    """The stages at which a factor of a row stands: those whose evidence it shares; where it shares none, the first."""
+    """The stages of a factor of a row: those whose evidence it shares; if it shares none, the first."""
     if len(row.stages) < 2:
         return tuple(label.key for label in row.stages)
     shared = tuple(label.key for label in row.stages if _overlap(label.evidence, factor.evidence))
@@ -180,14 +180,14 @@ def stages_of(row: Row, factor: Factor) -> tuple[str, ...]:
 
 
 def origin_of(record: RawVerbatim, segments: Sequence[str] = ()) -> Origin:
-    """What a raw record told; segments are its columns or members of its metadata."""
+    """The context of a raw record; segments are its columns or metadata fields."""
     found = _segments({**(record.metadata or {}), **(record.row or {})}, segments) if segments else {}
     begun = next((turn.at for turn in record.turns if turn.at and not tells_no_day(turn.at)), None)
     return Origin(record.created_at or begun, record.channel, record.subject, record.score, found)
 
 
 def origin_of_object(found: Mapping[str, Any], segments: Sequence[str] = ()) -> Origin:
-    """What stands beside the labels of an analysis object that carries the record's own fields too."""
+    """The context in an analysis object that includes the record's own fields."""
     score = found.get("score")
     return Origin(
         created_at=_text_or_none(found.get("created_at")) or _begun(found.get("turns")),
@@ -200,7 +200,7 @@ def origin_of_object(found: Mapping[str, Any], segments: Sequence[str] = ()) -> 
 
 @lru_cache(maxsize=4096)
 def day_of(text: str | None) -> date | None:
-    """The day of a date in ISO form or with the year or the month's name first; null when it cannot be read without guessing."""
+    """The day of a date in ISO form or starting with year or month name; None if ambiguous."""
     text = (text or "").strip()
     for found in (text[:10], text):
         try:
@@ -211,7 +211,7 @@ def day_of(text: str | None) -> date | None:
 
 
 def score_of(found: Mapping[str, Any] | None) -> Score | None:
-    """The score of the contract, null when it has no usable value."""
+    """The score of the contract, None without a usable value."""
     if not found or not _is_number(found.get("value")):
         return None
     kind, scale = found.get("kind"), found.get("scale")
@@ -220,7 +220,7 @@ def score_of(found: Mapping[str, Any] | None) -> Score | None:
 
 
 def hashed(subject: str | None) -> str | None:
-    """The customer's key made unreadable; equal keys stay equal."""
+    """Hash of the customer's key; equal keys stay equal."""
     return blake2b(subject.encode("utf-8", "replace"), digest_size=_HASH_BYTES).hexdigest() if subject else None
 
 
@@ -241,13 +241,13 @@ def _code(error: object) -> str:
 
 
 def _begun(turns: object) -> str | None:
-    """When the first turn that tells a time was said."""
+    """The first time given in a turn."""
     told = (turn.get("at") for turn in turns if isinstance(turn, Mapping)) if isinstance(turns, list | tuple) else ()
     return next((at for at in told if isinstance(at, str) and at and not tells_no_day(at)), None)
 
 
 def _fields(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object's own members, and those of its metadata below them."""
+    """An object's members, overriding those of its metadata."""
     metadata = found.get("metadata")
     return {**metadata, **found} if isinstance(metadata, Mapping) else found
 
@@ -278,7 +278,7 @@ def _factor(item: Mapping[str, Any]) -> Factor:
 
 
 def _probability(item: Mapping[str, Any]) -> float:
-    """Not told counts as 0: it only orders quotes."""
+    """A missing value counts as 0: it only orders quotes."""
     return _number(item.get("probability")) or 0.0
 
 

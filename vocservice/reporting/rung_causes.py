@@ -1,7 +1,7 @@
-"""A frame, its rows and the candidates of a ladder in, the causes of each out: themes of its complaints, tested on other customers.
+"""A frame, its rows and the candidates of a ladder in, the causes of each out: clusters of complaints, tested on other customers.
 
-Customers are drawn into two halves. The complaints of one half are grouped as themes are; each group that enough of them
-stand behind and that words set apart is a cause. How frequent it is, is counted and tested on the other half alone.
+Customers are split into two random halves. The complaints of one half are clustered; each group with enough of them
+and distinguishing words is a cause. Its frequency is counted and tested on the other half alone.
 """
 
 from collections import Counter
@@ -35,12 +35,12 @@ _HELD = 0.9
 
 
 def with_causes(frame: Frame, rows: Sequence[Row], ladder: Sequence[Rung], *, least: int) -> tuple[Rung, ...]:
-    """The ladder, its first ten candidates with their causes.
+    """The ladder, with the causes of its first ten candidates.
 
     Args:
         frame: the records.
-        rows: the same as rows, by `frame.index`; of a rung at most 500 are read, and the vectors of 1,000 more.
-        least: different customers that must stand behind a cause.
+        rows: the records as rows, by `frame.index`; per rung at most 500 are read, and the vectors of 1,000 more.
+        least: different customers that a cause needs.
     """
     first = [rung for rung in ladder if rung.step == "candidate"][:RUNGS]
     if not first:
@@ -54,13 +54,13 @@ def with_causes(frame: Frame, rows: Sequence[Row], ladder: Sequence[Rung], *, le
 
 @dataclass(frozen=True, slots=True)
 class _Halves:
-    """Who makes causes and on whom they are tested.
+    """The two halves of customers: forming and testing causes.
 
     Attributes:
-        drawn: (n,) number of each row's customer; those below a half make causes.
+        drawn: (n,) random number of each row's customer; those below one half form causes.
         complaints: (n,) rows that are service complaints.
-        sides: (n,) rows of the last 28 days, and dated ones before.
-        average: the share of the average blamed cell among the complaints of the testing half.
+        sides: (n,) rows of the last 28 days, and dated rows before.
+        average: the share of the average blamed cell among complaints of the testing half.
     """
 
     frame: Frame
@@ -77,38 +77,38 @@ class _Halves:
         return cls(frame, drawn, complaints, sides_of(frame, complaints), average)
 
     def making(self, members: Ints) -> Ints:
-        """The latest complaints of the one half."""
+        """The latest complaints of the forming half."""
         own = members[self.drawn[members] < HALF]
         return own[np.lexsort((-own, -self.frame.day[own].astype(np.int64)))][:MADE_OF]
 
     def testing(self, members: Ints) -> tuple[Ints, Bools]:
-        """Complaints of the other half, and all rows of their customers and of those who were drawn with them."""
+        """Complaints of the testing half (possibly sampled), and all rows of the sampled customers."""
         own = members[self.drawn[members] >= HALF]
         limit = threshold(self.drawn[own], TESTED_ON)
         return own[self.drawn[own] <= limit], (self.drawn >= HALF) & (self.drawn <= limit)
 
     def bases(self, among: Bools) -> Bases:
-        """What complaints among some rows are held against."""
+        """The bases for complaints among some rows."""
         return Bases.of(self.frame.subject, self.complaints & among, self.sides, self.average)
 
 
 @dataclass(frozen=True, slots=True)
 class _Vectors:
-    """The vectors that one bundle made of some rows of a frame, by row."""
+    """The vectors of one bundle for some rows of a frame, by row."""
 
     bundle: str
     by_row: Mapping[int, bytes]
 
     @classmethod
     def of(cls, frame: Frame, rows: Sequence[Row], at: Ints) -> "_Vectors":
-        """Those of the bundle that made the most of them."""
+        """The vectors of the bundle with the most of them."""
         found = vectors_at(rows, frame.index[at].tolist())
         bundle, _ = next(iter(Counter(made_by for made_by, _ in found.values()).most_common(1)), ("", 0))
         places = zip(at.tolist(), frame.index[at].tolist(), strict=True)
         return cls(bundle, {row: found[place][1] for row, place in places if place in found and found[place][0] == bundle})
 
     def told(self, at: Ints) -> Bools:
-        """Which of some rows have one."""
+        """Mask of the rows that have one."""
         return np.array([row in self.by_row for row in at.tolist()], dtype=bool)
 
     def matrix(self, at: Ints) -> Floats:
@@ -118,14 +118,14 @@ class _Vectors:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What is looked at of a rung.
+    """The examined complaints of a rung.
 
     Attributes:
-        looked: its rows that have a vector, of both halves.
+        looked: its rows with a vector, from both halves.
         vectors: (looked, width).
         is_tested: (looked,) rows of the testing half.
-        without: rows of the testing half that have no vector.
-        bases: what its causes are held against, among the customers on whom is tested.
+        without: rows of the testing half without a vector.
+        bases: the bases for its causes, among the testing customers.
     """
 
     looked: Ints
@@ -136,7 +136,7 @@ class _Seen:
 
 
 def _split(rung: Rung, halves: _Halves, rows: Sequence[Row], least: int) -> Rung:
-    """The rung with its causes, not judged yet; none where most complaints have no vector."""
+    """The rung with its causes, not tested yet; without causes if most complaints have no vector."""
     frame = halves.frame
     members = np.flatnonzero(complaints_of(frame, rung.stage, rung.factor))
     making, (testing, among) = halves.making(members), halves.testing(members)
@@ -154,7 +154,7 @@ def _split(rung: Rung, halves: _Halves, rows: Sequence[Row], least: int) -> Rung
 
 
 def _grouped(frame: Frame, rows: Sequence[Row], factor: str, making: Ints, vectors: _Vectors, least: int) -> Grouped | None:
-    """What the one half says, in groups; None where most of it has no vector."""
+    """Clusters of the forming half; None if most of it has no vector."""
     read = rows_at(rows, frame.index[making].tolist())
     places = zip(making.tolist(), frame.index[making].tolist(), strict=True)
     told = [said(read[place], factor=factor, vector=vectors.by_row.get(row, b"")) for row, place in places if place in read]
@@ -163,7 +163,7 @@ def _grouped(frame: Frame, rows: Sequence[Row], factor: str, making: Ints, vecto
 
 
 def _causes(halves: _Halves, found: Grouped, seen: _Seen, bundle: str, least: int) -> Iterator[Cause]:
-    """The groups that enough customers stand behind, in the half that made them and among all that is looked at, and that have a name."""
+    """The groups with enough customers, in the forming half and among all examined, and with a name."""
     rows, groups = matrix_of([one.vector for one in found.said]), found.clusters.groups
     for group in range(len(found.clusters.centres)):
         holding = round(_HELD * len(found.members(group)))
@@ -189,7 +189,7 @@ def _cause(halves: _Halves, seen: _Seen, words: tuple[str, ...], region: Region)
 
 
 def _typical(frame: Frame, held: Ints, distances: Floats) -> Iterator[str]:
-    """The nearest to the centre, one a customer."""
+    """The nearest to the centre, one per customer."""
     order = held[np.argsort(distances, kind="stable")]
     _, first = np.unique(frame.subject[order], return_index=True)
     for at in order[np.sort(first)[:TYPICAL]].tolist():

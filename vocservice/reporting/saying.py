@@ -1,4 +1,4 @@
-"""Rows and columns in, what records say on one thing, and which say what no factor explains, out: what themes are made of."""
+"""Rows and columns in, texts for themes out: what records say on a factor, and which records no factor explains."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from vocservice.reporting.themes import Said
 
 
 def said(row: Row, *, factor: str | None = None, told: str | None = None, vector: bytes = b"") -> Said:
-    """What a record says of a factor, or as a whole.
+    """What a record says about a factor, or as a whole.
 
     Args:
         row: the record.
-        factor: where it gives evidence of it, that alone counts.
-        told: the customer's own words; all texts of the row by default.
-        vector: of the whole text; blank where there is none.
+        factor: only its evidence counts, if there is any.
+        told: the customer's texts; by default all texts of the row.
+        vector: of the whole text; empty if missing.
     """
     evidence = [piece.text for one in row.factors if one.key == factor for piece in one.evidence]
     words = "\n".join(evidence or (row.texts if told is None else (told,)))
@@ -26,7 +26,7 @@ def said(row: Row, *, factor: str | None = None, told: str | None = None, vector
 
 
 def unexplained(columns: Columns) -> Bools:
-    """Rows to which no factor was given, or none that is likelier than not; what a person gave counts as sure."""
+    """Rows without a factor, or with none of probability above one half; labels by people count as certain."""
     sure = np.zeros(len(columns), dtype=bool)
     places = columns.places
     sure[places.row[(places.sure >= 10 * UNSURE) | (places.sure == 0)]] = True

@@ -1,6 +1,6 @@
-"""A frame in, reactive service complaints against broader experience issues out: shares, weeks, owners, metrics.
+"""A frame in, service complaints against experience issues out: shares, weeks, owners, metrics.
 
-Also what should move up the ladder (service complaints that many customers share) and what was recovered but not fixed
+Also the promotion ladder (shared service complaints) and what was recovered but not fixed
 (transcripts that ended resolved while the cause is an experience issue).
 """
 
@@ -38,7 +38,7 @@ _COMMON = frozenset(("another", "done", "need", "never", "thing", "told", "took"
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """One ISO week: its Monday, its records with a scope, the count of each key; `both` counts in either other share too."""
+    """One ISO week: its Monday, its records with a scope, and shares; `both` also counts in the other two."""
 
     monday: date
     n: int
@@ -50,7 +50,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A team: the records in which something it owns is blamed, how they split, the metrics that moves and the main cause."""
+    """A team: the records that blame something it owns, their scopes, the metrics affected, and the main cause."""
 
     key: str
     name: str
@@ -74,16 +74,16 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Complaints of one cell that say much the same, as a theme of half of its customers.
+    """Similar complaints of one cell, found as a cluster in half of its customers.
 
-    Counted are those that lie in its region, among the complaints that were looked at. `expected`, `ratio`, `p`, `q` and `base` are as
-    those of a rung, of the other half of the customers alone, whose complaints of this cause are `tested`; `step` is shared or candidate.
+    Counts cover the examined complaints in its region. `expected`, `ratio`, `p`, `q` and `base` are as
+    in a rung, but for the other half of the customers, with `tested` complaints of this cause; `step` is shared or candidate.
 
     Attributes:
-        words: its name, each used by as many different customers as a cause needs.
-        share: of the complaints that were looked at.
-        ids: of the complaints nearest to its centre, one a customer.
-        region: which complaints are of it; stands in no file.
+        words: its name; each used by as many different customers as a cause needs.
+        share: of the examined complaints.
+        ids: complaints nearest to its centre, one per customer.
+        region: decides which complaints belong to it; not exported.
     """
 
     words: tuple[str, ...]
@@ -107,14 +107,14 @@ class Cause:
 class Rung:
     """Service complaints that blame one factor at one stage.
 
-    `step` is single (one customer), repeated, shared (at least the wanted number of customers), or candidate (shared, and
+    `step` is single (one customer), repeated, shared (at least the given number of customers), or candidate (shared, and
     more often than its base rate). `base` says what the expected number of customers is taken from: the average blamed cell, or
     earlier records, in which case it is the number expected in the last 28 days. `words` are what the evidence has in common: each used by
     at least five customers, and more often than in other complaints.
 
     Attributes:
-        causes: of a candidate, where enough of its complaints have a vector.
-        looked, others, left_out: complaints that causes were looked for in, those of them in none, and those beside that have no vector.
+        causes: of a candidate, if enough of its complaints have a vector.
+        looked, others, left_out: complaints examined for causes, those in no cause, and those without a vector.
     """
 
     stage: str
@@ -145,9 +145,9 @@ One = TypeVar("One", Rung, Cause)
 
 @dataclass(frozen=True, slots=True)
 class Unfixed:
-    """Resolved transcripts whose cause is an experience issue: the customer was helped, the cause stays.
+    """Resolved transcripts whose cause is an experience issue: the customer was helped, the cause remains.
 
-    `causes` are what they blame of all but the contact itself, `fixed` how many more there are of whose causes the issues are closed.
+    `causes` are what they blame except handling of the contact, `fixed` the number whose causes all have closed issues.
     """
 
     transcripts: int
@@ -164,8 +164,8 @@ class ScopeFigures:
     """Everything about scope.
 
     Attributes:
-        n, heard: records that have a scope, and who is behind them.
-        withheld: records whose scope was not given; no share counts them.
+        n, heard: records with a scope, and their customers.
+        withheld: records without a scope; they are in no share.
     """
 
     n: int
@@ -182,13 +182,13 @@ class ScopeFigures:
 def scope_figures(
     frame: Frame, rows: Sequence[Row], *, customers: int = CUSTOMERS, least: int = MIN_N, mended: Sequence[Mended] = ()
 ) -> ScopeFigures:
-    """All of it.
+    """Compute everything about scope.
 
     Args:
         frame: the records.
-        rows: the same as rows, for their words; without them none are told.
-        customers: how many different customers make a shared complaint.
-        least: how many records a figure needs.
+        rows: the records as rows, for words in common; without them there are none.
+        customers: number of different customers that makes a complaint shared.
+        least: number of records a figure needs.
         mended: what the issues of a workspace say was mended.
     """
     n, heard = count_of(frame.has_scope), Heard.of(frame.subject[frame.has_scope])
@@ -207,7 +207,7 @@ def scope_figures(
 
 
 def weeks_of(frame: Frame, *, least: int = MIN_N) -> tuple[Week, ...]:
-    """The weeks from the first to the last dated record, empty ones too; at most the latest 260."""
+    """The weeks from the first to the last dated record, including empty ones; at most the latest 260."""
     dated = (frame.day > 0) & frame.has_scope
     if not dated.any():
         return ()
@@ -227,7 +227,7 @@ def monday_of(week: int) -> date:
 
 
 def owners_of(frame: Frame, *, least: int = MIN_N) -> tuple[Owner, ...]:
-    """Each team by the records that blame something of its own; a record that blames two teams counts for both.
+    """Each team by the records that blame something it owns; a record that blames two teams counts for both.
 
     A complaint that blames no factor counts for the owner of its scope.
     """
@@ -258,7 +258,7 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     made = {cell: _rung(frame, cell, members, customers, len(issues.get(cell, ()))) for cell, members in cells.items()}
     bases = Bases.of(frame.subject, complaints, sides_of(frame, complaints), average_of(cells.values(), complaints, frame.subject))
     found = [_held_against(rung, bases.excess(cells[cell])) if rung.step == "shared" else rung for cell, rung in made.items()]
-    qs = benjamini_hochberg([1.0 if rung.p is None else rung.p for rung in found])  # the others were few by the same chance
+    qs = benjamini_hochberg([1.0 if rung.p is None else rung.p for rung in found])  # untested cells are few by the same chance
     said = _Said.of(frame, complaints, rows) if rows else None
     words = [said.common(cell) if said and rung.p is not None else () for rung, cell in zip(found, cells, strict=True)]
     named = (replace(rung, words=own) for rung, own in zip(found, words, strict=True))
@@ -268,7 +268,7 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
 
 
 def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N, mended: Sequence[Mended] = ()) -> Unfixed:
-    """Transcripts that ended resolved and whose scope is an experience issue, alone or with a complaint, unless its causes were mended."""
+    """Resolved transcripts with an experience issue, alone or with a complaint, unless their causes were mended."""
     resolved = frame.outcome.is_name(RESOLVED)
     whole = np.asarray(resolved & frame.is_experience)
     keys = {"stages": frame.stage_keys, "factors": frame.factor_keys}
@@ -285,14 +285,14 @@ def recovered_but_unfixed(frame: Frame, *, least: int = MIN_N, mended: Sequence[
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """Who used which word in the evidence of which blamed factor at which stage: customers by word and cell."""
+    """Customers by word in the evidence, and blamed factor and stage."""
 
     by_cell: Mapping[tuple[int, int], Counter[str]]
     everywhere: Counter[str]
 
     @classmethod
     def of(cls, frame: Frame, complaints: Bools, rows: Sequence[Row]) -> "_Said":
-        """Of at most so many complaints of each cell, the latest."""
+        """From a limited number of the latest complaints of each cell."""
         found: dict[tuple[int, int], dict[str, set[int]]] = {}
         places = frame.blamed(complaints)
         places = places[_latest(frame, places)]
@@ -306,7 +306,7 @@ class _Said:
         return cls(by_cell, sum(by_cell.values(), Counter()))
 
     def common(self, cell: tuple[int, int]) -> tuple[str, ...]:
-        """The words that most distinguish a cell from all others (log odds), each of five customers at least."""
+        """The most distinguishing words of a cell (log odds), each used by at least five customers."""
         own = self.by_cell.get(cell, Counter())
         total, rest = own.total() + 1, self.everywhere.total() - own.total() + 1
         scored = {
@@ -319,7 +319,7 @@ class _Said:
 
 
 def _latest(frame: Frame, places: Places) -> Bools:
-    """The places of the latest complaints of each cell, as many as are read for their words."""
+    """Positions of the latest complaints of each cell, limited to those read for words."""
     cell = places.stage * len(frame.factor_keys) + places.factor
     order = np.lexsort((-places.row, -frame.day[places.row], cell))
     starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
@@ -364,12 +364,12 @@ def _owner(frame: Frame, key: str, name: str, mask: Bools, heard: Heard, least: 
 
 
 def _blamed(frame: Frame, among: Bools) -> Mapping[tuple[int, int], Ints]:
-    """Rows of a mask that blame a factor, by the stage at which it stands, if any, and the factor."""
+    """Rows of a mask by blamed factor and its stage, if any."""
     return cells_of(frame, frame.places[frame.places.polarity == NEGATIVE], among) if among.any() else {}
 
 
 def cells_of(frame: Frame, places: Places, among: Bools) -> Mapping[tuple[int, int], Ints]:
-    """Rows of a mask by what stands at some places, as (stage, factor)."""
+    """Rows of a mask by place, as (stage, factor)."""
     at = np.flatnonzero(among[places.row])
     width, n = len(frame.factor_keys), max(len(frame), 1)
     held = np.sort(((places.stage[at] + 1) * width + places.factor[at]).astype(np.int64) * n + places.row[at])
@@ -385,7 +385,7 @@ def _rung(frame: Frame, cell: tuple[int, int], members: Ints, wanted: int, issue
     subjects = frame.subject[members]
     customers = distinct(subjects)
     days = frame.day[members]
-    unknown = len(members) - count_of(frame.has_subject[members])  # each of them a customer of its own
+    unknown = len(members) - count_of(frame.has_subject[members])  # each counts as a customer of its own
     return Rung(
         stage=frame.stage_keys[cell[0]], factor=factor, owner=frame.owner_of(factor), metrics=frame.taxonomy["factors"][factor].metrics,
         records=len(members), customers=customers, known_customers=customers - unknown,
@@ -400,7 +400,7 @@ def _held_against(rung: Rung, over: Excess | None) -> Rung:
 
 
 def climbed(one: One, q: float) -> One:
-    """A rung or a cause with its q, as a candidate where it is clearly above its base."""
+    """A rung or cause with its q, promoted to candidate if clearly above its base."""
     is_candidate = q <= CLEAR_Q and (one.ratio or 0) > 1
     return replace(one, q=q, step="candidate" if is_candidate else one.step)
 

@@ -16,7 +16,7 @@ _FROM_ZERO_ABOVE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A kind of score and the range it runs over; `is_assumed` when no sender told the range."""
+    """A kind of score and its range; `is_assumed` if no sender gave the range."""
 
     kind: str | None
     low: float
@@ -44,5 +44,5 @@ def assumed(found: Sequence[float]) -> Scale | None:
 
 
 def nps_of(places: Floats) -> Floats:
-    """+1 for promoters, -1 for detractors, else 0, of scores from 0 to 1 on the scale of NPS; NaN stays 0."""
+    """+1 for promoters, -1 for detractors, else 0, for NPS scores scaled to 0 to 1; NaN becomes 0."""
     return np.asarray((places >= PROMOTER - 1e-9).astype(np.float64) - (places <= DETRACTOR + 1e-9))

@@ -1,7 +1,7 @@
-"""The own fields of many rows in, the segments that figures can be filtered, compared and held equal by out: columns of codes.
+"""Custom fields of many rows in, segments for filters, comparisons and controls out: columns of codes.
 
-A value is shown where enough records of enough different customers share it; the others of its field are one group, `other`. A field most
-of whose records have values that nobody shares is no segment: it tells records apart.
+A value is shown if enough records of enough different customers share it; the others of its field become `other`. A field whose
+records mostly have unshared values is not a segment: it identifies records.
 """
 
 from collections import Counter
@@ -19,21 +19,21 @@ from vocservice.reporting.own import EVERY, MOST_FIELDS, OTHER, Fields, most_tol
 MOST_OFFERED = 12
 MOST_SHOWN = 12
 MOST_VALUES = 1_000
-MANY = "\0"  # stands for every value of a field that has more than are told apart
+MANY = "\0"  # stands for all values of a field with too many
 _LATEST = 20_000
-_MOST_PLACES = 2_400_000  # rows times fields that rows are read into before they are joined
+_MOST_PLACES = 2_400_000  # rows times fields read before joining
 Told = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFields:
-    """The own fields of n rows, by name.
+    """The custom fields of n rows, by name.
 
     Attributes:
-        codes: (n,) each. Of more than 1,000 values only whether there is one (`MANY`); of more than 24 fields those told most often.
-        are_asked: a reader named these fields, so all their values are told apart.
-        is_cut: some rows told more than `codes` holds, so a field that is missing here may yet have been told.
-        fields: those of the workspace that count; no other is in `codes`.
+        codes: (n,) each. With more than 1,000 values only whether there is one (`MANY`); of more than 24 fields the most frequent.
+        are_asked: a reader named these fields, so all their values are kept.
+        is_cut: some rows have more fields than `codes` holds, so a missing field may exist.
+        fields: the counting fields of the workspace; no others are in `codes`.
     """
 
     codes: Mapping[str, Codes] = field(default_factory=dict)
@@ -43,11 +43,11 @@ class OwnFields:
 
     @classmethod
     def of(cls, told: Sequence[Told], context: Ints, *, are_asked: bool = False, fields: Fields = EVERY) -> "OwnFields":
-        """Fields of rows that share what they tell; more than 24, for which are told most often shows when they are joined.
+        """Fields of rows by shared context; of more than 24, the most frequent are chosen when joining.
 
         Args:
-            told: names with values.
-            context: (n,) place in `told`.
+            told: names with values, by context.
+            context: (n,) index into `told`.
             are_asked, fields: as above.
         """
         counts: Counter[str] = Counter()
@@ -64,14 +64,14 @@ class OwnFields:
         return cls(found, are_asked, len(kept) < len(counts), fields)
 
     def at(self, at: Ints | slice) -> "OwnFields":
-        """Those of some rows, in this order."""
+        """The fields of some rows, in this order."""
         return OwnFields({name: codes.take(at) for name, codes in self.codes.items()}, self.are_asked, self.is_cut, self.fields)
 
     @classmethod
     def joined(cls, parts: Sequence["OwnFields"], sizes: Sequence[int]) -> "OwnFields":
-        """Those of rows that stand after each other, of one or more parts of these sizes; of what is gone nothing stays.
+        """Concatenate the fields of parts of these sizes, dropping unused values.
 
-        A field that a part may have cut is left out: it would be told by some of its rows.
+        A field that a part may have cut is left out, because only some of its rows would have it.
         """
         are_asked = any(part.are_asked for part in parts)
         cut = [part.codes.keys() for part in parts if part.is_cut]
@@ -84,7 +84,7 @@ class OwnFields:
         return cls(found, are_asked, bool(cut) or len(kept) < len(names), parts[0].fields)
 
     def offered(self, subject: Ints) -> Mapping[str, Codes]:
-        """The segments, at most 12, those told most often first: at most 12 values each, the most frequent first, then `other`.
+        """The segments, at most 12, most frequent first: at most 12 values each, most frequent first, then `other`.
 
         Args:
             subject: (n,) number of the customer of each row.
@@ -97,7 +97,7 @@ class OwnFields:
 
 
 def grouped(codes: Codes, kept: Sequence[int]) -> Codes:
-    """Some of the values, by place; all others are one, `other`, the last."""
+    """Keep some values, by index; all others become one, `other`, the last."""
     kept = [at for at in kept if codes.names[at] != OTHER]
     moved = np.full(len(codes.names) + 1, len(kept), dtype=np.int16)
     moved[-1] = NONE
@@ -108,7 +108,7 @@ def grouped(codes: Codes, kept: Sequence[int]) -> Codes:
 
 
 def _shared(codes: Codes, subject: Ints) -> Codes | None:
-    """The values that enough customers share, the rest in one; None where that says of fewer than half what they are, or no two apart."""
+    """The values shared by enough customers, the rest as one; None if they cover less than half, or there are not two."""
     if MANY in codes.names:
         return None
     counts = codes.counts()
@@ -120,14 +120,14 @@ def _shared(codes: Codes, subject: Ints) -> Codes | None:
 
 
 def _is_of_many(codes: Ints, subject: Ints, value: int) -> bool:
-    """Whether enough customers have a value; mostly the latest rows show it."""
+    """Whether enough customers have a value; usually the latest rows suffice."""
     latest = slice(-_LATEST, None)
     parts = ((codes[part], subject[part]) for part in (latest, slice(None)))
     return any(len(np.unique(customers[held == value])) >= MIN_N for held, customers in parts)
 
 
 def _most_told_of(parts: Sequence[OwnFields], names: Sequence[str]) -> list[str]:
-    """The fields by how many rows of all parts tell them; one that none tells any more is left out."""
+    """The fields by number of rows over all parts; unused ones are left out."""
     counts = {name: sum(_told(part.codes[name]) for part in parts if name in part.codes) for name in names}
     return most_told({name: count for name, count in counts.items() if count}, len(counts))
 
@@ -137,9 +137,9 @@ def _told(codes: Codes) -> int:
 
 
 def _one(parts: Sequence[Codes | None], sizes: Sequence[int], *, are_asked: bool) -> Codes:
-    """A field of rows that stand after each other; of a part without it no row tells it."""
+    """Concatenate a field; parts without it have no values."""
     values: dict[str, int] = {}
-    places: dict[int, list[int]] = {}  # of the names of a part; pieces of the same rows share theirs
+    places: dict[int, list[int]] = {}  # by the names of a part; slices of the same rows share theirs
     for part in filter(None, parts):
         if id(part.names) not in places:
             places[id(part.names)] = [values.setdefault(name, len(values)) for name in part.names]
@@ -151,19 +151,19 @@ def _one(parts: Sequence[Codes | None], sizes: Sequence[int], *, are_asked: bool
 
 
 def _moved(codes: Codes, places: Sequence[int], kind: type[np.signedinteger[Any]]) -> Ints:
-    """The codes where the values stand at these places."""
+    """Recode values to these indexes."""
     if places == list(range(len(places))):
         return codes.codes.astype(kind, copy=False)
     return np.array([*places, NONE], dtype=kind)[codes.codes]
 
 
 def _kind(values: int) -> type[np.signedinteger[Any]]:
-    """As narrow as the codes of so many values fit."""
+    """The narrowest integer type for so many codes."""
     return np.int16 if values < np.iinfo(np.int16).max else np.int32
 
 
 def _tidied(values: Collection[str], codes: Ints, *, are_asked: bool) -> Codes:
-    """The values that are there, as narrow as they fit."""
+    """The used values, in the narrowest type."""
     told = Codes(tuple(values), codes)
     counts = told.counts()
     if not are_asked and (MANY in values or np.count_nonzero(counts) > MOST_VALUES):

@@ -1,4 +1,4 @@
-"""Days in, the slot of each record in time out; a figure and its records in, what each slot says and by how many customers out."""
+"""Days in, the time slot of each record out; a figure in, its value and customers per slot out."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +17,7 @@ MAX_BUCKETS: dict[Bucket, int] = {"week": 104, "day": 91}
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The place of each record in time: slot number by record, how many slots, and their bounds."""
+    """Time slots: slot number by record, number of slots, and their bounds."""
 
     bucket: Bucket
     of_record: Ints
@@ -27,7 +27,7 @@ class Slots:
 
     @classmethod
     def of(cls, day: Ints, bucket: Bucket, last: int, whole_until: int) -> "Slots":
-        """Slots up to a day, that of the last record or later."""
+        """Slots up to a day, at least that of the last record."""
         number, end = (day - 1) // DAYS[bucket], (last - 1) // DAYS[bucket]
         first = max(int(number.min()), end - MAX_BUCKETS[bucket] + 1)
         return cls(bucket, number - first, end - first + 1, first, (int(day.min()), min(last, whole_until)))
@@ -37,20 +37,20 @@ class Slots:
         return date.fromordinal((self.first + at) * DAYS[self.bucket] + 1)
 
     def is_partial(self, at: int) -> bool:
-        """Whether the data begin or end within it."""
+        """Whether the data begin or end within the slot."""
         start = self.start(at).toordinal()
         return start < self.days[0] or start + DAYS[self.bucket] - 1 > self.days[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A figure in each slot, its values from 0 to 1; (slots,).
+    """A figure per slot, with values from 0 to 1; (slots,).
 
     Attributes:
-        n, sums, squares: its records, and the sum of their values and of the squares of these.
-        customers, voices: who made them, and the sum of their values where each counts once, by the mean of its own.
-        worth: as how many records of one customer each they count (`Heard`).
-        spread: sum of squares of what customers say about their mean.
+        n, sums, squares: its records, the sum of their values, and of their squares.
+        customers, voices: their customers, and the sum of values with each customer counted once, by the mean of its records.
+        worth: effective number of records (`Heard`).
+        spread: sum of squared deviations of customers' means.
     """
 
     n: Floats
@@ -62,19 +62,19 @@ class Seen:
     spread: Floats
 
     def heard(self, at: int) -> Heard:
-        """Who is behind a slot."""
+        """The customers behind a slot."""
         return Heard(int(self.customers[at]), float(self.worth[at]))
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Who speaks in each slot.
+    """The records and customers of each slot.
 
     Attributes:
         rows: (n,) records that count.
-        slot, pair: of each of these, its slot, and its pair of a slot and a customer.
-        pair_slot, size: of each pair, its slot and how many records it has.
-        n, customers, worth: of each slot, as `Seen` has them.
+        slot, pair: of each of these, its slot, and its (slot, customer) pair.
+        pair_slot, size: of each pair, its slot and its number of records.
+        n, customers, worth: of each slot, as in `Seen`.
     """
 
     rows: Bools
@@ -88,11 +88,11 @@ class Crowd:
 
     @classmethod
     def of(cls, slots: Slots, among: Bools, subject: Ints) -> "Crowd":
-        """Of the records that have a figure."""
+        """For the records that have a figure."""
         rows = among & (slots.of_record >= 0)
         slot, who = slots.of_record[rows].astype(np.int64), subject[rows]
         n = _by(slot, None, slots.count)
-        if distinct(who) == len(who):  # most often: a customer a record
+        if distinct(who) == len(who):  # the usual case: one record per customer
             return cls(rows, slot, np.arange(len(who)), slot, np.ones(len(who)), n, n, n)
         width = int(who.max(initial=0)) + 1
         pairs, pair, found = np.unique(slot * width + who, return_inverse=True, return_counts=True)
@@ -101,7 +101,7 @@ class Crowd:
         return cls(rows, slot, pair, pair_slot, size, n, _by(pair_slot, None, slots.count), worth)
 
     def seen(self, values: npt.NDArray[Any]) -> Seen:
-        """What they say, given the value of every row."""
+        """The figure per slot, given the value of every row."""
         count, told = len(self.n), values[self.rows].astype(np.float64)
         sums = _by(self.slot, told, count)
         squares = sums if values.dtype == bool else _by(self.slot, told * told, count)

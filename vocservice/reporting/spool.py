@@ -1,6 +1,6 @@
-"""Analyses one after another in, their rows on disk and what figures need of them in memory out: a file of any length can be reported on.
+"""A stream of analyses in, rows on disk and packed data in memory out: reports work on files of any length.
 
-The file is nobody else's: it has no name, and is gone when it is closed or the process ends.
+The file is private: it has no name, and is gone when closed or when the process ends.
 """
 
 import json
@@ -24,11 +24,11 @@ _NAMES = tuple(Row.__dataclass_fields__)
 
 
 class Spool(Fetched, AbstractContextManager["Spool"]):
-    """Rows by their place, in the order in which they were added.
+    """Rows by position, in order of addition.
 
     Attributes:
-        skipped: how many analyses were left out, by code.
-        taxonomies: that labelled the rows.
+        skipped: number of analyses left out, by code.
+        taxonomies: of the rows.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Spool(Fetched, AbstractContextManager["Spool"]):
         self._file.close()
 
     def fill(self, told: Iterable[tuple[object, Origin, bytes]]) -> None:
-        """Add analysis objects with what their senders told and their vectors; a rejected or malformed one is counted under its code.
+        """Add analysis objects with context and vectors; rejected or malformed ones are counted by code.
 
         Raises:
             OutputError: the disk is full.
@@ -63,11 +63,11 @@ class Spool(Fetched, AbstractContextManager["Spool"]):
             self._add(row)
 
     def many(self, places: Iterable[int]) -> Mapping[int, Row]:
-        """The rows at some places."""
+        """The rows at some positions."""
         return {at: self._read(at) for at in sorted(places)}
 
     def columns(self, taxonomy: Taxonomy) -> Columns:
-        """All rows as columns; their order is that in which they were added."""
+        """All rows as columns, in order of addition."""
         self._stack()
         return Columns.joined([Columns.of(taxonomy, (), are_asked=True), *(Columns.stacked(taxonomy, stack) for stack in self._stacks)])
 
@@ -94,7 +94,7 @@ class Spool(Fetched, AbstractContextManager["Spool"]):
 
 
 def _plain(value: Any) -> object:
-    """What JSON does not know: parts of a row as the list of their fields, days, and bytes as the letters of Latin 1."""
+    """JSON encoding of other types: parts of a row as lists of fields, days, and bytes as Latin-1 text."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):
