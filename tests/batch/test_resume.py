@@ -269,7 +269,7 @@ def test_ctrl_c_can_be_gone_on_with(given: Path, tmp_path: Path, voc: Voc, monke
     with monkeypatch.context() as patched:
         patched.setattr(FakePipeline, "_result", interrupted)
         ran = voc("classify", given, "-o", tmp_path / "out.csv")
-    assert ran.code == 130 and "9 records were written to out.csv.partial" in ran.err and "--resume goes on" in ran.err
+    assert ran.code == 130 and "9 records were written to out.csv.partial" in ran.err and "--resume continues it" in ran.err
     assert f"resuming: {2 * SHARD} records are done" in voc("classify", given, "-o", tmp_path / "out.csv", "--resume").err
     assert outcome(tmp_path / "out.csv") == whole(voc, given, tmp_path / "never-stopped.csv")
 

@@ -1,6 +1,6 @@
-"""Counts in, intervals, tests and corrections out: the small statistics of a report, each with its source.
+"""Counts in, intervals, tests and corrections out: the statistics of a report, each with its source.
 
-Intervals are of 95 %; nothing here warns or raises on empty counts: what is not defined is NaN.
+Intervals are 95 %. Nothing warns or raises on empty counts: undefined values are NaN.
 """
 
 import math
@@ -15,21 +15,21 @@ Counts = npt.ArrayLike
 Z95 = 1.959963984540054
 _SMALL_EXPECTED = 5.0
 _TINY = 1e-300
-_NEGLIGIBLE = 40.0  # standard deviations beyond which no term adds to a sum
+_NEGLIGIBLE = 40.0  # standard deviations beyond which terms are negligible
 
 
 def wilson(hits: float, n: float) -> tuple[float, float]:
-    """Interval of a share (Wilson 1927); a page has a thousand, so plain numbers, which are faster than arrays of one."""
+    """Interval of a share (Wilson 1927); uses plain floats, which are faster than arrays for a page's thousand intervals."""
     if not n:
         return math.nan, math.nan
     share, spread = hits / n, Z95**2 / n
     centre = (share + spread / 2) / (1 + spread)
     half = Z95 / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(centre - half, 0.0) if hits else 0.0, min(centre + half, 1.0) if hits < n else 1.0  # without what rounding leaves
+    return max(centre - half, 0.0) if hits else 0.0, min(centre + half, 1.0) if hits < n else 1.0  # removes rounding errors
 
 
 def net_interval(positive: float, negative: float, n: float) -> tuple[float, float]:
-    """Interval of (positive - negative) / n, an adjusted Wald interval that stays honest for few (Bonett and Price 2012)."""
+    """Interval of (positive - negative) / n: adjusted Wald, reliable for small n (Bonett and Price 2012)."""
     plus, minus = (positive + 1) / (n + 2), (negative + 1) / (n + 2)
     centre = plus - minus
     half = Z95 * math.sqrt(max(plus + minus - centre**2, 0.0) / (n + 2))
@@ -37,7 +37,7 @@ def net_interval(positive: float, negative: float, n: float) -> tuple[float, flo
 
 
 def interval_from_both(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float]:
-    """Interval of b - a, each given with its own low and high (Zou and Donner 2008; of two shares, Newcombe 1998, method 10)."""
+    """Interval of b - a, from the limits of each (Zou and Donner 2008; for shares, Newcombe 1998, method 10)."""
     change = b[0] - a[0]
     return change - math.hypot(b[0] - b[1], a[2] - a[0]), change + math.hypot(b[2] - b[0], a[0] - a[1])
 
@@ -47,9 +47,9 @@ def t_interval(middle: float, variance: float, n: float, bounds: tuple[float, fl
 
     Args:
         middle, variance: of the values.
-        n: as how many they count.
-        bounds: the ends of the scale, where the interval ends too. Equal values do not show how far others lie: as many as Wilson's
-            interval of none lets expect may lie at either end.
+        n: effective number of values.
+        bounds: of the scale, which clip the interval. Equal values do not show how far others lie: as many as Wilson's
+            interval for zero allows may lie at either end.
     """
     least, most = bounds
     if not variance:
@@ -60,7 +60,7 @@ def t_interval(middle: float, variance: float, n: float, bounds: tuple[float, fl
 
 
 def t95(freedom: float) -> float:
-    """The t that 95 % lie within, by its expansion in 1 / freedom (Abramowitz and Stegun 1964, 26.7.5): to 0.001 from 4 degrees on."""
+    """The two-sided 95 % quantile of t, by expansion in 1 / freedom (Abramowitz and Stegun 1964, 26.7.5): to 0.001 from 4 degrees on."""
     z, v = Z95, freedom
     terms = (
         (z**3 + z) / 4,
@@ -72,7 +72,7 @@ def t95(freedom: float) -> float:
 
 
 def two_proportions(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
-    """Two-sided p of equal shares: pooled z, or Fisher's exact test where a count expected is below five (Cochran 1954)."""
+    """Two-sided p of equal shares: pooled z, or Fisher's exact test if an expected count is below five (Cochran 1954)."""
     if not n_a or not n_b:
         return math.nan
     pooled = (hits_a + hits_b) / (n_a + n_b)
@@ -83,7 +83,7 @@ def two_proportions(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
 
 
 def fisher(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
-    """Two-sided p of Fisher's exact test: all tables as likely as this one, or less."""
+    """Two-sided p of Fisher's exact test: sum over all tables as likely as this one, or less."""
     hits, n = hits_a + hits_b, n_a + n_b
     possible = np.arange(max(0, hits - n_b), min(hits, n_a) + 1)
     logs = np.array([_log_choose(n_a, int(k)) + _log_choose(n_b, hits - int(k)) for k in possible]) - _log_choose(n, hits)
@@ -107,7 +107,7 @@ def binomial_tail(hits: int, n: int, rate: float) -> float:
 
 
 def beta_binomial(n: int, a: float, b: float) -> Floats:
-    """Probabilities of 0 .. n hits among n when the rate itself is Beta(a, b); by the ratio of neighbours."""
+    """Probabilities of 0 .. n hits among n if the rate is Beta(a, b), by ratios of neighbours."""
     k = np.arange(n, dtype=np.float64)
     steps = np.log((n - k) * (k + a) / ((k + 1) * (n - k - 1 + b)))
     first = math.lgamma(n + b) + math.lgamma(a + b) - math.lgamma(b) - math.lgamma(n + a + b)
@@ -117,12 +117,12 @@ def beta_binomial(n: int, a: float, b: float) -> Floats:
 
 
 def predictive_tail(hits: int, n: int, seen: int, among: int) -> float:
-    """P(X >= hits) of n records, where the rate is known from `seen` of `among` others only (beta-binomial, prior of Jeffreys)."""
+    """P(X >= hits) of n records, with the rate estimated from `seen` of `among` others (beta-binomial, Jeffreys prior)."""
     return min(float(beta_binomial(n, seen + 0.5, among - seen + 0.5)[hits:].sum()), 1.0)
 
 
 def negative_binomial(mean: float, size: float, *, up_to: int) -> Floats:
-    """Probabilities of 0 .. up_to events, of a mean and a size (small size: more spread than Poisson)."""
+    """Negative binomial probabilities of 0 .. up_to events, by mean and size (small size: overdispersed)."""
     k = np.arange(up_to, dtype=np.float64)
     steps = np.log(k + size) - np.log(k + 1) + math.log(mean / (mean + size))
     logs = size * math.log(size / (mean + size)) + np.concatenate(([0.0], np.cumsum(steps)))
@@ -130,7 +130,7 @@ def negative_binomial(mean: float, size: float, *, up_to: int) -> Floats:
 
 
 def chi_square(table: npt.ArrayLike) -> tuple[float, int, float]:
-    """Statistic, degrees of freedom and p of independence; empty rows and columns do not count."""
+    """Chi-square test of independence: statistic, degrees of freedom, p; empty rows and columns are ignored."""
     found = _floats(table)
     found = found[found.sum(axis=1) > 0][:, found.sum(axis=0) > 0]
     degrees = max(found.shape[0] - 1, 0) * max(found.shape[1] - 1, 0)
@@ -142,7 +142,7 @@ def chi_square(table: npt.ArrayLike) -> tuple[float, int, float]:
 
 
 def total_variation(a: Counts, b: Counts) -> float:
-    """Half the sum of the differences of two distributions, 0 (same) to 1."""
+    """Total variation distance of two distributions, 0 (same) to 1."""
     a, b = _floats(a), _floats(b)
     if not a.sum() or not b.sum():
         return math.nan
@@ -150,7 +150,7 @@ def total_variation(a: Counts, b: Counts) -> float:
 
 
 def benjamini_hochberg(p: Sequence[float | None]) -> list[float]:
-    """q of each p: the share of false alarms among all at or below it (Benjamini and Hochberg 1995); NaN for None or NaN."""
+    """q of each p: the false discovery rate among all at or below it (Benjamini and Hochberg 1995); NaN for None or NaN."""
     found = np.asarray(p, dtype=np.float64)
     tested = np.flatnonzero(~np.isnan(found))
     order = tested[np.argsort(found[tested], kind="stable")]

@@ -1,6 +1,6 @@
-"""Texts in, their words and pairs of words out, as numbers: rows to group by, and the terms that set one group apart.
+"""Texts in, their words and word pairs as numbers out: vectors to cluster, and terms that distinguish a group.
 
-A term is a word, or two that follow each other; function words, placeholders of what was redacted and numbers are none.
+A term is a word, or two adjacent ones; function words, redaction placeholders and numbers are excluded.
 """
 
 import re
@@ -15,7 +15,7 @@ from vocservice.reporting.clusters import Floats, Ints, unit
 Terms = frozenset[str]
 
 WIDEST = 2000
-FEW = 2  # customers that must use a term which only tells what is said, and sets nothing apart
+FEW = 2  # customers that must use a common, not distinguishing term
 _WORD = re.compile(r"\[[A-Z_]+\]|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _PLACEHOLDER = "["
 _FUNCTION = frozenset(
@@ -35,17 +35,17 @@ def terms_of(text: str) -> Terms:
 
 
 def words_of(text: str) -> Terms:
-    """The terms of a text that are one word."""
+    """The single-word terms of a text."""
     return frozenset(filter(_counts, _words(text)))
 
 
 def frequency_of(texts: Sequence[Terms]) -> Mapping[str, int]:
-    """Of how many of the texts each term is one."""
+    """Document frequency of each term."""
     return Counter(term for terms in texts for term in terms)
 
 
 def term_rows(texts: Sequence[Terms], frequency: Mapping[str, int]) -> Floats:
-    """(n, terms) TF-IDF rows of length 1 over the terms that several texts share, the most frequent 2,000."""
+    """(n, terms) TF-IDF rows of length 1 over the 2,000 most frequent shared terms."""
     kept = [term for term, count in sorted(frequency.items(), key=lambda found: (-found[1], found[0]))[:WIDEST] if count > 1]
     at = {term: place for place, term in enumerate(kept)}
     weights = np.array([np.log((1 + len(texts)) / (1 + frequency[term])) + 1 for term in kept], dtype=np.float32)
@@ -66,11 +66,11 @@ def named(
     least: int,
     count: int = 3,
 ) -> tuple[str, ...]:
-    """The terms that a group says more than the others do, by class-based TF-IDF (Grootendorst 2022), best first.
+    """The distinguishing terms of a group, by class-based TF-IDF (Grootendorst 2022), best first.
 
     Args:
         groups, customers: (n,) number of each text's group and customer.
-        frequency: of how many of the texts each term is one.
+        frequency: document frequency of each term.
         least: customers of the group that must use a term.
     """
     inside = np.flatnonzero(groups == group).tolist()
@@ -84,7 +84,7 @@ def named(
 
 
 def usual(texts: Sequence[Terms], groups: Ints, customers: Ints, *, group: int, count: int = 3) -> tuple[str, ...]:
-    """The terms that more customers of a group use than any other, whoever else uses them too; those of one customer alone never.
+    """The terms that most customers of a group use, even if others use them too; never those of one customer alone.
 
     Args:
         groups, customers: as in `named`.
@@ -94,7 +94,7 @@ def usual(texts: Sequence[Terms], groups: Ints, customers: Ints, *, group: int, 
 
 
 def _users(texts: Sequence[Terms], customers: Ints, numbers: Sequence[int]) -> Mapping[str, set[int]]:
-    """Who of these texts' customers uses each term."""
+    """The customers that use each term."""
     users: dict[str, set[int]] = {}
     for number in numbers:
         for term in texts[number]:
@@ -117,7 +117,7 @@ def _counts(word: str) -> bool:
 
 
 def _distinct(scores: Mapping[str, float], count: int) -> Iterator[str]:
-    """The best terms, none of which shares a word with a better one."""
+    """The best terms without words in common."""
     said: set[str] = set()
     for term in sorted(scores, key=lambda term: (-scores[term] * (1 + term.count(" ")), term)):
         words = set(term.split())

@@ -1,8 +1,8 @@
-"""What customers said on one thing in, the themes of it out: groups named by their own words, with share, mood and typical quotes.
+"""Texts about one subject in, its themes out: clusters named by their own words, with share, sentiment and typical quotes.
 
-A theme is shown only where enough different customers stand behind it, and is named by terms that as many of them use and that set
-it apart, else by those that the most of them use; what is left is one remainder.
-Records are grouped by their vectors, where there are some, else by their words.
+A theme needs enough different customers. It is named by distinguishing terms that as many of them use,
+else by the terms that most of them use; the remaining records are counted as others.
+Records are clustered by their vectors, if there are any, else by their words.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,18 +19,18 @@ from vocservice.reporting.voices import Heard
 LARGEST = 1500
 MOST = 12
 QUOTES = 3
-_TOLD_FROM = 4  # letters of a quote that is worth reading
+_TOLD_FROM = 4  # minimum length of a quote
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One record's words on the thing.
+    """One record's text about the subject.
 
     Attributes:
-        words: what it is named by: the evidence, or the customer's whole text.
-        customer: tells customers apart; the record's own id where nobody knows whose it is.
+        words: text for naming: the evidence, or the customer's whole text.
+        customer: id of the customer; the record's own id if unknown.
         level: of its sentiment, -2 to 2.
-        vector: signed bytes, all of one bundle; blank where there is none.
+        vector: signed bytes, all of one bundle; empty if missing.
     """
 
     id: str
@@ -46,11 +46,11 @@ class Theme:
     """Records that say much the same.
 
     Attributes:
-        terms: its name: words that set it apart, best first; none where too few customers share one.
-        usual: where there is no name, the words that more of its customers use than any other, though others use them too.
-        share: of all records that were grouped.
-        sentiment: positive less negative records, -1 to 1.
-        typical: ids of the records nearest to its centre, one a customer.
+        terms: its name: distinguishing words, best first; empty if too few customers share one.
+        usual: without a name, the words that most of its customers use, even if others use them too.
+        share: of all grouped records.
+        sentiment: positive minus negative records, -1 to 1.
+        typical: ids of the records nearest to its centre, one per customer.
     """
 
     terms: tuple[str, ...]
@@ -68,13 +68,13 @@ class Themes:
     """The themes of some records, largest first.
 
     Attributes:
-        total: records that were asked for, of which the latest are grouped.
-        records, customers: that were grouped.
-        left_out: records without a vector, where most have one.
-        by: `meaning` or `words`: what they were grouped by.
+        total: requested records, of which the latest are grouped.
+        records, customers: grouped records and their customers.
+        left_out: records without a vector, if most have one.
+        by: `meaning` or `words`.
         least: customers that a theme needs.
-        other: records in no theme that is shown.
-        apart: silhouette of the groups, -1 to 1; 0 where all are one group.
+        other: records in no shown theme.
+        apart: silhouette of the groups, -1 to 1; 0 for one group.
     """
 
     total: int
@@ -90,7 +90,7 @@ class Themes:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """Records as groups; parallel to `said`, but for `frequency`: how many of them use a term."""
+    """Clustered records; arrays parallel to `said`, except `frequency`: document frequency of terms."""
 
     said: tuple[Said, ...]
     terms: tuple[Terms, ...]
@@ -111,7 +111,7 @@ class Grouped:
         return usual(self.terms, self.clusters.groups, self.customers, group=group)
 
     def nearest(self, group: int) -> Iterator[Said]:
-        """The members, those first that are nearest to the centre, one a customer."""
+        """The members, nearest to the centre first, one per customer."""
         members = self.members(group)
         order = np.argsort(-(self.rows[members] @ self.clusters.centres[group]), kind="stable")
         seen: set[int] = set()
@@ -122,12 +122,12 @@ class Grouped:
 
 
 def themes_of(said: Sequence[Said], *, least: int, total: int | None = None) -> Themes:
-    """The themes of some records; the first 1,500 count.
+    """Find the themes of records; only the first 1,500 are used.
 
     Args:
-        said: the latest first.
-        least: different customers that must stand behind a theme.
-        total: of how many records these are.
+        said: latest first.
+        least: different customers that a theme needs.
+        total: number of records these are taken from.
     """
     found = grouped(said[:LARGEST], least=least, most=MOST)
     shown = [theme for group in range(len(found.clusters.centres)) if (theme := theme_of(found, group, least=least)) is not None]
@@ -140,7 +140,7 @@ def themes_of(said: Sequence[Said], *, least: int, total: int | None = None) -> 
 
 
 def grouped(said: Sequence[Said], *, least: int, most: int) -> Grouped:
-    """Records as groups: by their vectors, by their words where fewer than half have one."""
+    """Cluster records by their vectors, or by words if fewer than half have one."""
     kept = [one for one in said if one.vector]
     by_meaning = bool(kept) and 2 * len(kept) >= len(said)
     used = tuple(kept if by_meaning else said)
@@ -152,13 +152,13 @@ def grouped(said: Sequence[Said], *, least: int, most: int) -> Grouped:
 
 
 def matrix_of(vectors: Sequence[bytes]) -> Floats:
-    """(n, width) rows of length 1, of vectors of one length."""
+    """(n, width) rows of length 1 from vectors of equal length."""
     found = np.frombuffer(b"".join(vectors), np.int8).reshape(len(vectors), -1)
     return unit(found.astype(np.float32))
 
 
 def quotes_of(said: Iterable[Said]) -> Iterator[Quote]:
-    """Up to three quotes, no text twice."""
+    """Up to three distinct quotes."""
     seen: set[str] = set()
     for one in said:
         text = "".join(piece.text for piece in one.quote.pieces).strip() if one.quote else ""
@@ -170,7 +170,7 @@ def quotes_of(said: Iterable[Said]) -> Iterator[Quote]:
 
 
 def theme_of(found: Grouped, group: int, *, least: int) -> Theme | None:
-    """A group as a theme; None where too few customers stand behind it."""
+    """A group as a theme; None if it has too few customers."""
     members = found.members(group)
     customers = len(np.unique(found.customers[members]))
     if customers < least:
@@ -186,6 +186,6 @@ def theme_of(found: Grouped, group: int, *, least: int) -> Theme | None:
 
 
 def _numbers(said: Sequence[Said]) -> Ints:
-    """The customer of each record as a number."""
+    """(n,) customer number of each record."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(one.customer, len(numbers)) for one in said], dtype=np.int64)

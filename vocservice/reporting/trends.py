@@ -1,7 +1,7 @@
-"""A frame with days in, series by week and by day out: what stands out, what of a change is the channels', where model or labels changed.
+"""A frame with days in, series by week and day out, with anomalies, channel mix effects, and changes of model or labels.
 
-Days are held against the same weekday of the weeks before, weeks against the weeks before, moved as the same weeks moved a
-year ago where there is such a year. Points count records; intervals, ranges and tests know how many customers made them.
+Days are compared with the same weekday of earlier weeks, weeks with earlier weeks, adjusted by last year's
+movement if there is such a year. Points count records; intervals, ranges and tests count customers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ class Point:
     Attributes:
         start: the day, or the Monday.
         is_partial: the data begin or end within it, or it is not over.
-        hits, n: records that a share counts and all that it is a share of; of any other figure both are the records that it is made of.
-        customers: who made these.
-        estimate: the figure with its interval; of a number of records nothing but n.
-        low, high: where 95 in 100 such figures would lie, by the weeks before; null when there are too few.
+        hits, n: numerator and base of a share; for other figures both are the number of records.
+        customers: of these records.
+        estimate: the figure with its interval; for counts only n.
+        low, high: the expected 95 % range from earlier weeks; None if there are too few.
         q: of the test against them.
         verdict: high, low, usual, or unknown.
     """
@@ -55,13 +55,13 @@ class Point:
 
     @property
     def is_odd(self) -> bool:
-        """Whether it stands out."""
+        """Whether it is an anomaly."""
         return self.verdict in ("high", "low")
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A figure over time, within the ends of its scale; a count has none."""
+    """A figure over time, within the bounds of its scale; a count has none."""
 
     figure: str
     bucket: Bucket
@@ -71,7 +71,7 @@ class Series:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the page has a chart of it; else it is in the tables alone."""
+        """Whether the page has a chart of it, not only tables."""
         return self.figure in DRAWN or is_own(self.figure)
 
     @property
@@ -94,7 +94,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A change of a figure, split into what the mix of channels and what the rates within them did: mix + rate = change."""
+    """A change of a figure, split into channel mix and rates within channels: mix + rate = change."""
 
     figure: str
     n_before: int
@@ -112,7 +112,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """The first day on which another model, or another taxonomy, made the labels."""
+    """The first day of another model or taxonomy."""
 
     day: date
     kind: str
@@ -122,7 +122,7 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """Which days the records have: how many are dated, undated or dated after today, and the first and last day that count."""
+    """Days of the records: numbers of dated, undated and future ones, and the first and last day that count."""
 
     dated: int
     undated: int
@@ -132,7 +132,7 @@ class Dates:
 
 
 def dates_of(frame: Frame, *, today: date) -> Dates:
-    """What is known about time; a day after today is a mistake and does not count."""
+    """Summarise the days; days after today are errors and do not count."""
     past = frame.day[(frame.day > 0) & (frame.day <= today.toordinal())]
     bounds = (date.fromordinal(int(past.min())), date.fromordinal(int(past.max()))) if len(past) else (None, None)
     return Dates(len(past), int((frame.day == 0).sum()), int((frame.day > today.toordinal()).sum()), *bounds)
@@ -145,9 +145,9 @@ def series_of(
 
     Args:
         frame: the records.
-        buckets: by which lengths of time.
-        whole_until: the last day that is over; by default that of the last record.
-        is_live: records still come in, so the days up to that one count though they have none, eight weeks at most.
+        buckets: lengths of time.
+        whole_until: the last complete day; by default that of the last record.
+        is_live: records keep arriving, so days up to that one count even without records, at most eight weeks.
     """
     dated = frame.take(frame.day > 0)
     if not len(dated):
@@ -159,13 +159,13 @@ def series_of(
 
 
 def _series(frame: Frame, bucket: Bucket, last: int, end: int) -> Iterator[Series]:
-    """Not tested over all yet. Of days only the records of those shown are looked at."""
+    """Series before correction over all. Only records of the shown days are used."""
     if bucket == "day":
         frame = frame.take(frame.day > frame.day.max() - MAX_BUCKETS[bucket])
     slots, crowds = Slots.of(frame.day, bucket, last, end), dict[int, Crowd]()
     everyone = Crowd.of(slots, np.ones(len(frame), dtype=bool), frame.subject)
     yield Series(RECORDS, bucket, "count", None, tuple(_volume(slots, everyone.seen(np.ones(len(frame))))))
-    held = list(measures_of(frame))  # so that the mask of each keeps its id
+    held = list(measures_of(frame))  # keeps the id of each mask unique
     for name, measure in held:
         among = id(measure.among)
         crowds[among] = crowds.get(among) or Crowd.of(slots, measure.among, frame.subject)
@@ -173,12 +173,12 @@ def _series(frame: Frame, bucket: Bucket, last: int, end: int) -> Iterator[Serie
 
 
 def kitagawa(figure: str, before: tuple[Floats, Codes], after: tuple[Floats, Codes]) -> Split | None:
-    """Split the change of a mean (or share) into mix and rate (Kitagawa 1955); null when one side has no record.
+    """Split the change of a mean or share into mix and rate (Kitagawa 1955); None if one side has no record.
 
     Args:
         figure: its name.
         before: the values, and the channel of each.
-        after: the same of the other set. A channel that only one side has is all mix: its rate is taken as unchanged.
+        after: the same for the other set. A channel in one set only counts as mix: its rate is taken as unchanged.
     """
     if not len(before[0]) or not len(after[0]):
         return None
@@ -191,26 +191,26 @@ def kitagawa(figure: str, before: tuple[Floats, Codes], after: tuple[Floats, Cod
 
 
 def splits(before: Frame, after: Frame, figures: Mapping[str, Figure]) -> tuple[Split, ...]:
-    """The split of each of these figures that both sets have."""
+    """The split of each of these figures known in both sets."""
     found = (kitagawa(name, *(_side(frame, figure) for frame in (before, after))) for name, figure in figures.items())
     return tuple(split for split in found if split is not None)
 
 
 def handovers_of(frame: Frame) -> tuple[Handover, ...]:
-    """The days on which model or taxonomy changed; where two overlap in time, the first day of each counts."""
+    """The days on which model or taxonomy changed; if two overlap in time, by the first day of each."""
     return tuple(
         sorted((*_handovers(frame, "model", frame.model), *_handovers(frame, "taxonomy", frame.version)), key=lambda found: found.day)
     )
 
 
 def _past(at: int, bucket: Bucket) -> list[int]:
-    """The slots that a slot is held against: the weeks before, or the same weekday of the weeks before."""
+    """The reference slots of a slot: earlier weeks, or the same weekday of earlier weeks."""
     step = 1 if bucket == "week" else 7
     return [slot for slot in range(at - step, at - step * TRAILING_WEEKS - 1, -step) if slot >= 0]
 
 
 def _year_ago(at: int, bucket: Bucket) -> tuple[list[int], list[int]]:
-    """The three weeks around the same week of last year, and the eight before it; none where not all of them are there."""
+    """The three weeks around the same week last year, and the eight before; empty if incomplete."""
     middle = at - YEAR_WEEKS
     if bucket == "day" or middle < TRAILING_WEEKS:
         return [], []
@@ -244,7 +244,7 @@ def _estimate(measure: Measure, seen: Seen, at: int) -> Estimate:
 
 
 def _held(point: Point, found: Expected | None, bounds: tuple[float, float]) -> Point:
-    """A point with its range and p, on the scale of its figure."""
+    """A point with its range and p, in units of its figure."""
     if found is None:
         return point
     low, high = (bounds[0] + end * (bounds[1] - bounds[0]) for end in (found.low, found.high))
@@ -252,7 +252,7 @@ def _held(point: Point, found: Expected | None, bounds: tuple[float, float]) -> 
 
 
 def _volume(slots: Slots, seen: Seen) -> Iterator[Point]:
-    """Counts; a week or day that is cut off is not tested, nor part of the past."""
+    """Points of counts; partial weeks and days are neither tested nor part of the past."""
     whole = [not slots.is_partial(at) for at in range(slots.count)]
     pasts = [[slot for slot in _past(at, slots.bucket) if whole[slot]] for at in range(slots.count)]
     history = History.of_counts(seen.n, [past if whole[at] else [] for at, past in enumerate(pasts)])
@@ -279,7 +279,7 @@ def _judged(point: Point, q: float) -> Point:
 
 
 def _by_channel(values: Floats, channels: Codes) -> Mapping[str, tuple[float, float]]:
-    """Weight and mean of each channel."""
+    """Weight and mean per channel."""
     counts, sums = (np.bincount(channels.codes + 1, weights, len(channels.names) + 1).tolist() for weights in (None, values))
     found = zip((NOT_TOLD, *channels.names), counts, sums, strict=True)
     return {name: (count / len(values), total / count) for name, count, total in found if count}
@@ -309,7 +309,7 @@ def _handovers(frame: Frame, kind: str, codes: Codes) -> Iterator[Handover]:
 
 
 def periods(frame: Frame, *, least: int = MIN_N, days: int = 28) -> tuple[Bools, Bools] | None:
-    """The last four weeks and the four before, as masks; null where one of them has too few records."""
+    """Masks of the last four weeks and the four before; None if one has too few records."""
     last = int(frame.day.max(initial=0))
     after = (frame.day > last - days) & (frame.day > 0)
     before = (frame.day > last - 2 * days) & (frame.day <= last - days) & (frame.day > 0)

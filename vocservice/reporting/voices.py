@@ -1,4 +1,4 @@
-"""Records and whose they are in, how many customers speak out: what a test counts, so that one who writes ten times is not ten."""
+"""Records and their customers in, customer counts for tests out: ten records of one customer count as one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from vocservice.reporting.frame import Bools, Floats, Frame, Ints, count_of
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Who is behind some records.
+    """The customers behind some records.
 
     Attributes:
-        customers: how many different ones; a record without a customer is one of its own.
-        worth: as how many records of one customer each they count: n² / Σ n² of the customers (Kish 1965), as if all of a customer's said
+        customers: number of different customers; a record without one counts separately.
+        worth: effective number of records: n² / Σ n² over customers (Kish 1965), as if all records of a customer said
             the same.
     """
 
@@ -29,11 +29,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many of n records have a thing.
+    """Number of n records that have a property.
 
     Attributes:
-        voices: the same in customers: each counts once, by the share of its records that have it.
-        heard: who is behind the n.
+        voices: the same with each customer counted once, by the share of its records that have it.
+        heard: the customers behind n.
     """
 
     hits: int
@@ -44,7 +44,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Voices:
-    """What each of n records counts where each customer counts once; (n,)."""
+    """(n,) weights of records such that each customer counts once."""
 
     weights: Floats
     heard: Heard
@@ -55,12 +55,12 @@ class Voices:
         return cls(1.0 / np.bincount(subjects)[subjects], Heard.of(subjects))
 
     def counted(self, hits: Bools) -> Counted:
-        """Those of which a mask holds."""
+        """Counts of the records in a mask."""
         return Counted(count_of(hits), len(hits), float(self.weights[hits].sum()), self.heard)
 
 
 def counted(frame: Frame, shares: Mapping[str, tuple[Ints, Bools]]) -> Mapping[str, Counted]:
-    """Each share, given as its hits and what it is a share of, counted in records and in customers."""
+    """Counts of each share, given hits and base, in records and in customers."""
     everyone = Voices.of(frame.subject)
     return {
         name: everyone.counted(hits.astype(bool)) if among.all() else Voices.of(frame.subject[among]).counted(hits[among].astype(bool))
@@ -69,7 +69,7 @@ def counted(frame: Frame, shares: Mapping[str, tuple[Ints, Bools]]) -> Mapping[s
 
 
 def heard_in(cells: Ints, subjects: Ints, *, count: int) -> Sequence[Heard]:
-    """Who is behind each of so many cells, given the cell and the customer of each record in one."""
+    """The customers behind each cell, given cell and customer of each record as one code."""
     width = int(subjects.max(initial=0)) + 1
     keys = np.sort(cells.astype(np.int64) * width + subjects)
     starts = np.flatnonzero(np.diff(keys, prepend=-1))

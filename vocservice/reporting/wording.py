@@ -1,7 +1,7 @@
-"""A text in, its words in order out; what somebody typed in, what is looked for out: the one place that says what a word is.
+"""A text in, its words out; a typed query in, its search terms out: the only definition of a word.
 
-A word is a run of letters and digits, upper and lower case alike; everything else only separates. Characters of scripts that put
-no spaces between words, and pictures such as emoji, are words of their own.
+A word is a run of letters and digits, case-insensitive; everything else separates words. Characters of scripts without
+spaces between words, and emoji, are single words.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-GAP = "·"  # stands for what is no word of the customer's, so that the words around it are not taken for neighbours
+GAP = "·"  # marks redactions, so that the words around them are not adjacent
 MOST_TERMS = 8
 LONGEST = 100
 _ALONE = (
@@ -25,11 +25,11 @@ _BEGINNING = "*"
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word, or several that follow each other.
+    """One word, or several adjacent ones.
 
     Attributes:
-        is_beginning: the last of them need only begin so.
-        is_unwanted: they must not stand there.
+        is_beginning: the last word is a prefix.
+        is_unwanted: it must not occur.
     """
 
     words: tuple[str, ...]
@@ -37,23 +37,23 @@ class Term:
     is_unwanted: bool = False
 
 
-NOWHERE = Term(())  # stands in no text
+NOWHERE = Term(())  # occurs in no text
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a redacted text in order; what was redacted is a gap."""
+    """The words of a redacted text in order; redactions are gaps."""
     return list(_words(text))
 
 
 def terms_of(typed: str | None) -> tuple[Term, ...]:
-    """What is looked for: words, phrases in double quotes, `begin*` and `-unwanted`; the first eight. Of signs alone `NOWHERE`."""
+    """Parse a query: words, phrases in double quotes, `begin*` and `-unwanted`; the first eight. `NOWHERE` without any word."""
     found = (_term(minus, phrase or word, star) for minus, phrase, star, word in _TERM.findall(typed or ""))
     terms = tuple(islice((term for term in found if term.words), MOST_TERMS))
     return terms or ((NOWHERE,) if typed and not typed.isspace() else ())
 
 
 def count_of(words: Sequence[str], term: Term) -> int:
-    """How often a text says it."""
+    """Number of occurrences in a text."""
     length = len(term.words)
     return sum(_is_at(words, start, term) for start in range(len(words) - length + 1))
 

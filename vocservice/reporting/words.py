@@ -1,4 +1,4 @@
-"""Figures in, the words and numbers that a reader sees out: shares in %, differences of shares in points."""
+"""Figures in, formatted text out: shares in %, differences of shares in percentage points."""
 
 from collections.abc import Callable, Mapping
 
@@ -20,13 +20,13 @@ def percent(value: float, digits: int = 0) -> str:
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """With its sign; a true minus."""
+    """With sign, using a true minus."""
     text = f"{abs(value):.{digits}f}"
     return text if not float(text) else f"{'+' if value > 0 else MINUS}{text}"
 
 
 def number(value: float, digits: int = 2) -> str:
-    """With a true minus, and no sign for what is above zero."""
+    """With a true minus, and no sign if positive."""
     return signed(value, digits).removeprefix("+")
 
 
@@ -45,12 +45,12 @@ def net_text(found: Estimate) -> str:
 
 
 def points(value: float) -> str:
-    """A difference of shares; below ten points with a tenth, that a small one does not look like none."""
+    """A difference of shares; below ten points with one decimal, so that a small one is not shown as zero."""
     return f"{_bare_points(value)} points"
 
 
 def points_text(found: Estimate) -> str:
-    """A difference of shares with its interval; its n stands elsewhere."""
+    """A difference of shares with its interval, without n."""
     return _said(found, points, _bare_points, has_n=False)
 
 
@@ -59,22 +59,22 @@ def _bare_points(value: float) -> str:
 
 
 def level(value: float, figure: str) -> str:
-    """How high a followed figure stands."""
+    """The value of a followed figure."""
     return percent(value, 1) if is_share(figure) else number(value)
 
 
 def moved(value: float, figure: str) -> str:
-    """How far a followed figure, or a part of its change, moved."""
+    """The change of a followed figure, or a part of it."""
     return points(value) if is_share(figure) else signed(value, 3)
 
 
 def part_text(found: Estimate, figure: str) -> str:
-    """A part of the change of a followed figure with its interval; its n stands elsewhere."""
+    """A part of a change with its interval, without n."""
     return points_text(found) if is_share(figure) else _said(found, lambda value: signed(value, 3), has_n=False)
 
 
 def difference_text(found: Tested) -> str:
-    """What was tested, and by how much a share or a net sentiment differs."""
+    """A tested difference of shares or net sentiment."""
     if found.q is None:
         return "not known"
     said = _said(found.difference, signed, has_n=False) if isinstance(found, Shift) else points_text(found.difference)
@@ -87,7 +87,7 @@ def mean_text(found: Estimate) -> str:
 
 
 def _said(found: Estimate, say: Callable[[float], str], end: Callable[[float], str] | None = None, *, has_n: bool = True) -> str:
-    """A value with both ends of its interval, which are said the same way unless told otherwise."""
+    """A value with its interval, both formatted the same way by default."""
     if found.value is None or found.low is None or found.high is None:
         return not_known(found.n)
     low, high = map(end or say, (found.low, found.high))
@@ -95,13 +95,13 @@ def _said(found: Estimate, say: Callable[[float], str], end: Callable[[float], s
 
 
 def value_text(series: Series, point: Point) -> str:
-    """A day or week with its interval and n, and how many customers made it where they are fewer."""
+    """A day or week with interval and n, and its number of customers if smaller."""
     says = {"count": _count_text, "share": share_text, "balance": net_text, "mean": mean_text}[series.kind]
     return says(point.estimate) + (f" of {plural(point.customers, 'customer')}" if point.customers < point.n else "")
 
 
 def expected_text(series: Series, point: Point) -> str:
-    """Where 95 in 100 such points would lie; blank where too little is known."""
+    """The expected 95 % range; blank if unknown."""
     if point.low is None or point.high is None:
         return ""
     if series.kind == "share":
@@ -121,12 +121,12 @@ def _count_text(found: Estimate) -> str:
 
 
 def series_title(taxonomy: Taxonomy, series: Series) -> str:
-    """What a series shows."""
+    """The title of a series."""
     return f"{figure_name(taxonomy, series.figure)} by {series.bucket}"
 
 
 def label_of(taxonomy: Taxonomy, name: str, key: str | None) -> str:
-    """The name of a label for people; the key itself where the taxonomy has none."""
+    """The name of a label; the key if the taxonomy has none."""
     if key is None:
         return "no stage"
     found = (label.label for label in taxonomy[name].labels if label.key == key) if name in taxonomy else iter(())
@@ -139,13 +139,13 @@ def cell_name(taxonomy: Taxonomy, stage: str | None, factor: str) -> str:
 
 
 def scale_name(name: str) -> str:
-    """A kind of score with its range, as people write it."""
+    """A kind of score with its range."""
     kind, space, rest = name.partition(" ")
     return f"{kind.upper()}{space}{rest}" if kind in _SHORT else name
 
 
 def figure_name(taxonomy: Taxonomy, figure: str) -> str:
-    """A followed figure: a flag, a stage (its negative records) or a factor (that is blamed) by its label, all others as they are."""
+    """Name of a followed figure: flags, stages (negative records) and factors (blamed) by label, others unchanged."""
     kind, _, key = figure.partition(" ")
     if kind == "flag":
         return label_of(taxonomy, "flags", key)
@@ -159,19 +159,19 @@ def figure_name(taxonomy: Taxonomy, figure: str) -> str:
 
 
 def term_name(taxonomy: Taxonomy, term: Term) -> str:
-    """What a driver says: a factor with its polarity, a stage or a scope."""
+    """Name of a driver: a factor with its polarity, a stage or a scope."""
     sets = {"factor": "factors", "stage": "stages", "scope": "scope"}
     name = label_of(taxonomy, sets[term.kind], term.key)
     return f"{name}, {POLARITY_NAMES[term.polarity]}" if term.polarity else f"{name} ({term.kind})"
 
 
 def owner_name(taxonomy: Taxonomy, key: str) -> str:
-    """The part of an owner's description before the colon."""
+    """An owner's description up to the colon."""
     return taxonomy.owners.get(key, key).partition(":")[0]
 
 
 def metric_name(taxonomy: Taxonomy, key: str) -> str:
-    """The part of a metric's description before the comma."""
+    """A metric's description up to the comma."""
     return taxonomy.metrics.get(key, key).partition(",")[0]
 
 
@@ -191,7 +191,7 @@ def impact_text(driver: Driver, *, digits: int = 2) -> str:
 
 
 def without_text(driver: Driver, unit: str) -> str:
-    """What the mean score would do without it, in plain"""
+    """The mean score without the term, in plain words."""
     if not driver.is_clear:
         return "no clear effect"
     size = abs(driver.without)

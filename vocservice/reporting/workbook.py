@@ -1,4 +1,4 @@
-"""A report in, an Excel workbook out: native charts, one native table a sheet, numbers as numbers, text always as text."""
+"""A report in, an Excel workbook out: native charts, one native table per sheet, numbers as numbers, text always as text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _FIRST, _SECOND = "first", "second"
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The rows of one table; a value that is not known is an empty cell."""
+    """The rows of one table; unknown values are empty cells."""
 
     name: str
     columns: tuple[str, ...]
@@ -51,13 +51,13 @@ class Sheet:
 
     @property
     def definition(self) -> str:
-        """The key of what its figures mean; blank where they need none."""
+        """The key of its definition; blank for none."""
         return _DEFINED.get(self.name, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A native chart of rows `first` to `last` (0 is the header) of a sheet: names, values, and both ends of their intervals."""
+    """A native chart of rows `first` to `last` (0 is the header) of a sheet: names, values, and interval limits."""
 
     title: str
     kind: str
@@ -74,7 +74,7 @@ def write_workbook(report: Report, path: Path) -> None:
 
     Raises:
         OSError: it cannot be written.
-        xlsxwriter.exceptions.XlsxWriterException: the same, as the library says it.
+        xlsxwriter.exceptions.XlsxWriterException: the same, raised by the library.
     """
     sheets = {sheet.name: sheet for sheet in sheets_of(report)}
     with xlsxwriter.Workbook(str(path), _OPTIONS) as workbook:
@@ -85,7 +85,7 @@ def write_workbook(report: Report, path: Path) -> None:
 
 
 def write_contrast(found: Contrast, path: Path) -> None:
-    """Write two sets side by side; raises as `write_workbook` does."""
+    """Write a comparison of two sets; raises as `write_workbook`."""
     sheets = list(_sheets_of_contrast(found))
     with xlsxwriter.Workbook(str(path), _OPTIONS) as workbook:
         _write_contents(workbook.add_worksheet("Contents"), sheets)
@@ -93,7 +93,7 @@ def write_contrast(found: Contrast, path: Path) -> None:
 
 
 def _sheets_of_contrast(found: Contrast) -> Iterator[Sheet]:
-    """Both sets, their maps, and what differs."""
+    """Both sets, their maps, and the differences."""
     comparison = found.comparison
     sides = ((_FIRST, comparison.maps[0]), (_SECOND, comparison.maps[1]))
     yield Sheet("Sets", ("set", "what", "records"), [
@@ -250,7 +250,7 @@ def _definitions(found: Mapping[str, Definition]) -> Iterator[Sheet]:
 
 
 def _write_contents(worksheet: Worksheet, sheets: Sequence[Sheet]) -> None:
-    """What each sheet holds, with links to it and to what its figures mean."""
+    """Table of contents, with links to each sheet and its definition."""
     places = {row[0]: at for sheet in sheets if sheet.name == _DEFINITIONS for at, row in enumerate(sheet.rows, 2)}
     for line, sheet in enumerate(sheets, 1):
         worksheet.write_url(line, 0, f"internal:'{sheet.name}'!A1", string=sheet.name)
@@ -263,7 +263,7 @@ def _write_contents(worksheet: Worksheet, sheets: Sequence[Sheet]) -> None:
 
 
 def _drawings(report: Report, sheets: Mapping[str, Sheet]) -> Iterator[Drawing]:
-    """The charts of the page that a spreadsheet can draw by itself from its tables."""
+    """The charts that a spreadsheet can draw natively from its tables."""
     scope, drivers, trends = sheets["Scope"], sheets["Drivers"], sheets["Trends"]
     if any(row[1] is not None for row in scope.rows):
         yield Drawing("Service complaints against experience issues", "bar", scope, 1, len(scope.rows), "scope", "value", ("low", "high"))
@@ -312,7 +312,7 @@ def _parts(found: Estimate) -> tuple[Value, ...]:
 
 
 def _write(worksheet: Worksheet, sheet: Sheet, number: int) -> None:
-    """Cells first, so that each has its own type; the table only frames them."""
+    """Write cells individually, each with its own type, then frame them as a table."""
     rows = sheet.rows or [(None,) * len(sheet.columns)]
     for line, row in enumerate(rows, 1):
         for column, value in enumerate(row):
