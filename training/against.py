@@ -1,6 +1,6 @@
-"""The figures of two bundles in, their headline figures side by side out: is one within a point of the other?
+"""Figures of two bundles in, their headline figures side by side out: is one within a point of the other?
 
-Which bundle to ship hangs on it: where the one without non-commercial corpora is within one point on every figure, that one.
+This decides which bundle is shipped: the one without non-commercial corpora if it is within one point on every figure.
 """
 
 import json
@@ -26,9 +26,9 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 
 
 def side_by_side(metrics: Figures, other: Path) -> Figures:
-    """This bundle's figures beside those in another's metrics.json: {"other", "rows", "behind", "unknown"}.
+    """Compare this bundle's figures with those in another's metrics.json: {"other", "rows", "behind", "unknown"}.
 
-    `behind`: the figures on which this one is more than a point lower. `unknown`: those that one of the two has not.
+    `behind`: figures on which this one is more than a point lower. `unknown`: figures missing in one of the two.
 
     Raises:
         InputError: the folder holds no figures.

@@ -1,7 +1,7 @@
-"""The project's own further annotations: labels and evidence by id in the repository, texts and conversations from the corpora.
+"""The project's further annotations: labels and evidence by id in the repository, texts and conversations from the corpora.
 
-The files hold no text. Some rows are second readings of given texts and stand in the place of the first. Each row carries a
-hash of the text it was made on; a row whose text is not there, or has changed, stops the run.
+The files contain no text. Some rows are second readings and replace the given annotation. Each row carries a
+hash of its text; a row whose text is missing or has changed stops the run.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _CONVERSATIONS = ("care_dev", "care_test", "transcripts_unlabelled")
 
 
 def read_extended(data: Path) -> list[Example]:
-    """The extended annotations, joined to their texts.
+    """Read the extended annotations, joined with their texts.
 
     Raises:
         ConfigError: a text is missing from the corpora or is not the one that was annotated.
@@ -29,10 +29,10 @@ def read_extended(data: Path) -> list[Example]:
 
 
 def read_conversations(data: Path) -> list[dict[str, Any]]:
-    """Conversations that the project annotated, as the rows of a corpus of transcripts.
+    """Read the conversations annotated by the project, as rows of a transcript corpus.
 
     Raises:
-        ConfigError: as of `read_extended`.
+        ConfigError: as in `read_extended`.
     """
     return list(_joined(TRANSCRIPTS, data, _CONVERSATIONS))
 
@@ -54,11 +54,11 @@ def _hash(row: dict[str, Any]) -> str:
 
 
 def read_once(given: Iterable[Example], extended: Iterable[Example]) -> list[Example]:
-    """The given annotations without those that the extended ones read a second time."""
+    """The given annotations without those re-annotated in the extended ones."""
     again = frozenset(example.id for example in extended)
     return [example for example in given if example.id not in again]
 
 
 def read_dev_evidence() -> dict[str, dict[str, dict[str, list[tuple[int, int]]]]]:
-    """Evidence spans of the development texts: id -> label set -> label -> half-open offsets in the raw text."""
+    """Read the evidence spans of the development texts: id -> label set -> label -> half-open offsets in the raw text."""
     return {row["id"]: row["evidence"] for row in read_rows(DEV_EVIDENCE)}

@@ -16,7 +16,7 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where a base lies. `packages`: one that holds `folder`, or several with the pieces of one zip that does."""
+    """Location of a base encoder. `packages`: one that contains `folder`, or several with the pieces of one zip that does."""
 
     packages: tuple[str, ...]
     folder: str
@@ -35,10 +35,10 @@ BASES: dict[str, Base] = {
 
 @contextmanager
 def base_model_folder(name: str) -> Iterator[Path]:
-    """Folder of a base (config, tokenizer, safetensors), there as long as the context is open.
+    """Open the folder of a base (config, tokenizer, safetensors); it exists as long as the context is open.
 
     Raises:
-        ConfigError: a package is not installed or the weights are not the published ones.
+        ConfigError: a package is not installed, or the weights are not the published ones.
     """
     base = BASES[name]
     packages = [_package_folder(package) for package in base.packages]

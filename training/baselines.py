@@ -1,7 +1,7 @@
-"""Training and test Examples in, labels of the test Examples out: the obvious alternatives that the quality report sets beside a bundle.
+"""Training and test Examples in, labels of the test Examples out: the obvious alternatives that the quality report compares with.
 
-They read the same cleaned text as the bundle, learn from the same examples with the same masks, and get their thresholds by
-the same rule (on cross-validated probabilities), so that what differs is the model.
+They read the same cleaned text as the bundle, learn from the same examples with the same masks, and choose thresholds by
+the same rule (on cross-validated probabilities), so that only the model differs.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ Matrix = Any  # (texts, features): a scipy sparse matrix or a numpy array
 
 _FOLDS = 3
 _TFIDF_STRENGTH, _EMBEDDING_STRENGTH = 10.0, 10.0  # inverse regularisation
-_MAX_TOKENS = 256  # the window that all-MiniLM-L6-v2 was published with
+_MAX_TOKENS = 256  # the window all-MiniLM-L6-v2 was published with
 _BATCH = 32
 _CUT_STEPS = 41
 
@@ -48,7 +48,7 @@ class Predicted:
     """The labels of one text.
 
     `given`: multi-label set -> label -> polarity (None without), most probable first.
-    `chosen`: single or ordinal set -> its one label. A set that the baseline knows nothing of stands in neither.
+    `chosen`: single or ordinal set -> its one label. Sets that the baseline cannot predict are missing.
     """
 
     given: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
@@ -59,7 +59,7 @@ Baseline = Callable[[Sequence[Example], Sequence[Example], Taxonomy], list[Predi
 
 
 def tfidf(train: Sequence[Example], test: Sequence[Example], taxonomy: Taxonomy) -> list[Predicted]:
-    """Words and word pairs weighted by rarity, one logistic regression a label."""
+    """TF-IDF of words and word pairs, one logistic regression per label."""
     vectoriser = TfidfVectorizer(
         ngram_range=(1, 2), min_df=2, sublinear_tf=True, strip_accents="unicode", token_pattern=r"(?u)\b\w+\b|[!?]"
     )
@@ -68,7 +68,7 @@ def tfidf(train: Sequence[Example], test: Sequence[Example], taxonomy: Taxonomy)
 
 
 def embeddings(train: Sequence[Example], test: Sequence[Example], taxonomy: Taxonomy) -> list[Predicted]:
-    """Sentence vectors of the frozen base encoder, one logistic regression a label."""
+    """Sentence vectors of the frozen base encoder, one logistic regression per label."""
     vectors = embed([*texts_of(train), *texts_of(test)])
     return _regress(vectors[: len(train)], vectors[len(train) :], train, taxonomy, strength=_EMBEDDING_STRENGTH)
 
@@ -96,7 +96,7 @@ BASELINES: dict[str, Baseline] = {
 
 
 def texts_of(examples: Iterable[Example], *, context: bool = True) -> list[str]:
-    """What a baseline reads: the customer's cleaned words, after the channel and the question where `context` is wanted."""
+    """The input of a baseline: the customer's cleaned text, preceded by channel and question if `context` is set."""
     rules = RedactionRules.load(config_path("redaction.toml"))
     return [_text(example, rules, context=context) for example in examples]
 
@@ -109,7 +109,7 @@ def _text(example: Example, rules: RedactionRules, *, context: bool) -> str:
 
 @torch.no_grad()
 def embed(texts: Sequence[str]) -> Floats:
-    """(texts, width): mean token vectors of unit length, computed in batches of like length, in the order of `texts`."""
+    """(texts, width): mean token vectors of unit length, computed in batches of similar length, returned in the order of `texts`."""
     with base_model_folder("all-MiniLM-L6-v2") as folder:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         model = _base_model(folder)
@@ -140,9 +140,9 @@ def _pooled(model: BertModel, batch: list[list[int]]) -> Floats:
 
 
 def fit_cuts(scores: Floats, gold: Ints, levels: int) -> Floats:
-    """The ascending cuts of a score that agree best with gold levels (quadratic kappa), searched one at a time.
+    """Ascending cuts of a score that best match gold levels (quadratic kappa), by coordinate search.
 
-    The search starts where the levels would have their gold shares; a score at a cut belongs above it.
+    The search starts at cuts that reproduce the gold shares; a score at a cut belongs above it.
     """
     if not len(scores):
         return np.linspace(-1, 1, levels + 1)[1:-1]
@@ -163,7 +163,7 @@ def _agreement(cuts: Floats, scores: Floats, gold: Ints, levels: int) -> float:
 
 
 def _regress(seen: Matrix, unseen: Matrix, train: Sequence[Example], taxonomy: Taxonomy, *, strength: float) -> list[Predicted]:
-    """Every label set of the taxonomy from one feature matrix."""
+    """Predict every label set of the taxonomy from one feature matrix."""
     learner = _Learner(seen, unseen, np.array([example.weight for example in train]), strength)
     given: list[dict[str, Mapping[str, str | None]]] = [{} for _ in range(unseen.shape[0])]
     chosen: list[dict[str, str]] = [{} for _ in range(unseen.shape[0])]
@@ -178,7 +178,7 @@ def _regress(seen: Matrix, unseen: Matrix, train: Sequence[Example], taxonomy: T
 
 
 def _multi(learner: "_Learner", train: Sequence[Example], label_set: LabelSet) -> list[dict[str, str | None]]:
-    """One model and one threshold a label; the polarity is that whose own model is surest."""
+    """One model and one threshold per label; the polarity is the one with the most confident model."""
     gold = _memberships(train, label_set)
     out_of_fold = np.column_stack([learner.out_of_fold(column) for column in gold.T])
     thresholds = np.array(fit_thresholds(out_of_fold, gold, load_training_settings().calibration))
@@ -195,7 +195,7 @@ def _given(probability: Floats, thresholds: Floats, most: int | None) -> list[in
 
 
 def _polarities(learner: "_Learner", train: Sequence[Example], label_set: LabelSet) -> list[list[str | None]]:
-    """For every test text, each label's likeliest polarity, from a model of every label:polarity pair."""
+    """For every test text, each label's likeliest polarity, from one model per label:polarity pair."""
     names = label_set.polarities
     if not names:
         return [[None] * len(label_set.keys)] * learner.unseen.shape[0]
@@ -221,7 +221,7 @@ def _membership(known: Labels | OneOf | None, key: str) -> int:
 
 
 def _pair_membership(examples: Sequence[Example], label_set: LabelSet, key: str, polarity: str) -> Ints:
-    """1 where the label is given with this polarity, unknown where it is given with none."""
+    """1 if the label is given with this polarity, unknown if given without one."""
 
     def one(known: Labels | OneOf | None) -> int:
         given = _membership(known, key)
@@ -233,7 +233,7 @@ def _pair_membership(examples: Sequence[Example], label_set: LabelSet, key: str,
 
 
 def _classes(examples: Sequence[Example], label_set: LabelSet) -> Ints:
-    """The index of each example's one label; unknown where the set, or which of several labels, is not known."""
+    """The index of each example's single label; unknown if the set, or the choice among several labels, is not known."""
     return np.array([_class(example.targets.get(label_set.name), label_set) for example in examples])
 
 
@@ -244,7 +244,7 @@ def _class(known: Labels | OneOf | None, label_set: LabelSet) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Learner:
-    """Logistic regressions on one matrix of training features, asked about one matrix of test features."""
+    """Logistic regressions on one matrix of training features, evaluated on one matrix of test features."""
 
     seen: Matrix
     unseen: Matrix
@@ -252,12 +252,12 @@ class _Learner:
     strength: float
 
     def probability(self, gold: Ints) -> Floats:
-        """Of each test text, for a label that is 1, 0 or -1 (unknown) in training."""
+        """Test probabilities for a label that is 1, 0 or -1 (unknown) in training."""
         known = np.flatnonzero(gold != UNKNOWN)
         return self._fit_and_ask(known, gold, self.unseen)
 
     def out_of_fold(self, gold: Ints) -> Floats:
-        """Of each training text, from models that did not see it; where gold is unknown 0."""
+        """Cross-validated training probabilities; 0 where gold is unknown."""
         known = np.flatnonzero(gold != UNKNOWN)
         out = np.zeros(len(gold))
         if (count := int(min((gold[known] == 1).sum(), (gold[known] == 0).sum()))) < 2:
@@ -268,7 +268,7 @@ class _Learner:
         return out
 
     def choice(self, gold: Ints) -> Ints:
-        """The likeliest class of each test text; class 0 where nothing was learnt."""
+        """The likeliest class of each test text; class 0 without training data."""
         known = np.flatnonzero(gold != UNKNOWN)
         classes = np.unique(gold[known])
         if len(classes) < 2:
@@ -283,6 +283,6 @@ class _Learner:
 
     def _fitted(self, rows: Ints, gold: Ints) -> LogisticRegression:
         is_binary = set(np.unique(gold[rows])) <= {0, 1}
-        solver = "liblinear" if is_binary and issparse(self.seen) else "lbfgs"  # of dense vectors the latter is many times as fast
+        solver = "liblinear" if is_binary and issparse(self.seen) else "lbfgs"  # on dense vectors the latter is many times faster
         model = LogisticRegression(C=self.strength, solver=solver, max_iter=1000, random_state=0)
         return model.fit(self.seen[rows], gold[rows], sample_weight=self.weight[rows])

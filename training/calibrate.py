@@ -1,6 +1,6 @@
 """Raw scores and gold of the calibration split in, a Calibration out: curves, thresholds, cuts, evidence width.
 
-Everything here is fitted on texts that the weights never saw and that no figure is reported on.
+Everything here is fitted on texts that the weights never saw and for which no figure is reported.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ from vocservice.inference.layout import Block
 
 Array = NDArray[np.float64]
 
-_STEPS = 61  # thresholds that are tried
-_BAND_STEPS = 26  # half-widths of the neutral band that are tried
+_STEPS = 61  # candidate thresholds
+_BAND_STEPS = 26  # candidate half-widths of the neutral band
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SetScores:
 
 @torch.no_grad()
 def score_sets(network: Network, data: Sequence[Prepared], blocks: Sequence[Block], *, batch: int = 32) -> list[SetScores]:
-    """Run the network over `data` (in its order) and gather what calibration and evaluation need."""
+    """Run the network over `data` (in order) and collect what calibration and evaluation need."""
     network.eval()
     device = next(network.parameters()).device
     collected: dict[str, list[tuple[NDArray, ...]]] = {block.label_set.name: [] for block in blocks}
@@ -83,7 +83,7 @@ def _join(block: Block, rows: list[tuple[NDArray, ...]]) -> SetScores:
 
 
 def fit_calibration(sets: Sequence[SetScores], how: CalibrationSettings, signed: Sequence[SignSet] = ()) -> Calibration:
-    """Fit every label set; the neutral band of an ordinal set is fitted to the `signed` texts beside."""
+    """Fit every label set; the neutral band of an ordinal set is fitted on the additional `signed` texts."""
     by_kind: dict[str, dict] = {"multi": {}, "single": {}, "ordinal": {}}
     fitters = {"multi": _fit_multi, "single": _fit_single, "ordinal": lambda scored, how: _fit_ordinal(scored, how, signed)}
     for scored in sets:
@@ -114,7 +114,7 @@ def _fit_multi(scored: SetScores, how: CalibrationSettings) -> MultiCalibration:
 
 
 def _platt(scores: Array, gold: NDArray[np.int64], prior: tuple[float, float], pull: Pull) -> tuple[float, float]:
-    """Slope and bias of a logistic curve, pulled towards `prior` so that rare labels stay sane."""
+    """Slope and bias of a logistic curve, regularised towards `prior` so that rare labels stay stable."""
     known = gold != UNKNOWN
     x, y = scores[known], gold[known].astype(float)
 
@@ -128,7 +128,7 @@ def _platt(scores: Array, gold: NDArray[np.int64], prior: tuple[float, float], p
 
 
 def fit_thresholds(probabilities: Array, gold: NDArray[np.int64], how: CalibrationSettings) -> tuple[float, ...]:
-    """Per label the threshold with the best F1, smoothed over bootstraps and pulled to the common one where positives are few."""
+    """Threshold with the best F1 per label, smoothed over bootstraps and shrunk to the common one if positives are few."""
     known = gold != UNKNOWN
     grid = np.linspace(how.floor, how.highest, _STEPS)
     common = _best_threshold(probabilities[known], gold[known] > 0, grid)
@@ -156,7 +156,7 @@ def _best_threshold(p: Array, y: NDArray[np.bool_], grid: Array) -> float:
 
 
 def fit_evidence(scored: SetScores, how: CalibrationSettings) -> float:
-    """How far below the best segment's score a segment may lie and still be evidence: the best F over annotated segments."""
+    """Maximum distance of an evidence segment from the best segment's score: the best F over annotated segments."""
     cuts = np.linspace(0.0, 4.0, 41)
     pairs = _evidence_pairs(scored)
     if not pairs:
@@ -166,7 +166,7 @@ def fit_evidence(scored: SetScores, how: CalibrationSettings) -> float:
 
 
 def _evidence_pairs(scored: SetScores) -> list[tuple[Array, NDArray[np.bool_]]]:
-    """For each annotated label of each text with several segments: distance from its best segment, and gold."""
+    """For each annotated label of texts with several segments: distance from the best segment, and gold."""
     pairs = []
     bounds = np.flatnonzero(np.r_[True, scored.segment_text[1:] != scored.segment_text[:-1], True])
     for start, end in zip(bounds, bounds[1:], strict=False):
@@ -205,7 +205,7 @@ def _fit_scaling(scores: Array, wanted: Array, pull: Pull) -> Scaling:
 
 
 def _fit_single(scored: SetScores, how: CalibrationSettings) -> SingleCalibration:
-    """Scaling by likelihood, no class favoured: weights for rare ones lost by cross-validation (docs/experiments.md)."""
+    """Scaling by maximum likelihood with equal class weights: weights for rare classes lost in cross-validation (docs/experiments.md)."""
     known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
     scaling = _fit_scaling(scored.scores[known], scored.gold[known], how.scaling_pull)
     classes = scored.scores.shape[1]
@@ -218,7 +218,7 @@ def _fit_single(scored: SetScores, how: CalibrationSettings) -> SingleCalibratio
 
 
 def _fit_ordinal(scored: SetScores, how: CalibrationSettings, signed: Sequence[SignSet]) -> OrdinalCalibration:
-    """Scaling by likelihood; cuts of the expected level by the agreement they give (quadratic kappa)."""
+    """Scaling by maximum likelihood; cuts of the expected level by best agreement (quadratic kappa)."""
     known = (scored.gold >= 0).all(1) & (scored.gold > 0).any(1)
     exact = known & ((scored.gold > 0).sum(1) == 1)
     scaling = _fit_scaling(scored.scores[known], scored.gold[known], how.scaling_pull)
@@ -240,7 +240,7 @@ def _fit_ordinal(scored: SetScores, how: CalibrationSettings, signed: Sequence[S
 def _with_neutral_band(
     cuts: Array, means: Array, gold: NDArray[np.int64], scaling: Scaling, signed: Sequence[SignSet], how: CalibrationSettings
 ) -> Array:
-    """The two cuts around the middle level by agreement on the annotated texts and mean recall of the signs on the others."""
+    """The two cuts around the middle level, by agreement on the annotated texts and mean recall of signs on the others."""
     levels = len(cuts) + 1
     middle = levels // 2
     others = [(expected_index(scaling.probabilities(one.scores.astype(np.float32))), one.signs) for one in signed]

@@ -1,6 +1,6 @@
-"""Corpora in, companies out: their texts as records of `voc classify`, with the scores, days and groups that people gave.
+"""Corpora in, companies out: their texts as records for `voc classify`, with the scores, days and groups given by people.
 
-The scores and foreign labels never reach the model: they travel beside the text, to be held against the figures.
+The scores and foreign labels never reach the model: they are kept beside the text, for comparison with our figures.
 """
 
 import random
@@ -24,14 +24,14 @@ class Company:
     Attributes:
         corpus: its name in the registry of corpora.
         title: of its section.
-        score: the score that people gave a row, as the contract has it; null where they gave none.
+        score: the score people gave a row, as in the contract; None without one.
         score_name: what that score is.
-        recommended: whether people recommend it, 1 or 0; null where they were not asked.
-        group: the row's key of what tells kinds of records apart; null where nothing does.
-        day: the ISO day of a row; null where it has none.
-        given: what people labelled or rated in it, by their own name, with its value (the higher the better).
-        meant: which of our factors each of these names means.
-        judges: whether the values judge, or only say that the text is about it.
+        recommended: whether people recommend it, 1 or 0; None if not asked.
+        group: the row's key for the kind of record; None without one.
+        day: the ISO day of a row; None without one.
+        given: people's labels or ratings, by their own name, with value (higher is better).
+        meant: our factors for each of these names.
+        judges: whether the values rate, or only say that the text is about it.
     """
 
     corpus: str
@@ -90,12 +90,12 @@ def _aspects(row: Row) -> dict[str, float]:
 
 
 def _reason(row: Row) -> dict[str, float]:
-    """The one reason that people read in a negative tweet; blame only, so always -1."""
+    """The one reason that annotators found in a negative tweet; blame only, so always -1."""
     return {row["reason"]: -1.0} if row["sentiment"] == "negative" and row.get("reason") else {}
 
 
 def _themes(row: Row) -> dict[str, float]:
-    """Themes say what a text is about, not how it judges."""
+    """Themes name the subject of a text, without a rating."""
     return dict.fromkeys(row["labels"], 0.0)
 
 
@@ -178,10 +178,10 @@ COMPANIES: Mapping[str, Company] = {
 
 
 def rows_of(company: Company, data: Path, *, most: int) -> Sequence[Row]:
-    """The rows of a company, at most so many, drawn at random; what is held out of training stays in.
+    """The rows of a company, at most `most`, drawn at random; held-out rows are included.
 
     Raises:
-        ConfigError: the corpus is not there.
+        ConfigError: the corpus is missing.
     """
     rows = list(read_rows(data / CORPORA[company.corpus].path))
     if len(rows) <= most:
@@ -191,12 +191,12 @@ def rows_of(company: Company, data: Path, *, most: int) -> Sequence[Row]:
 
 
 def records_of(company: Company, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """Each row as a record that `voc classify` reads: nothing but what a sender would tell."""
+    """Each row as a record for `voc classify`, with only what a sender would provide."""
     for row in rows:
         told = {"id": row["id"], "text": row["text"], "channel": row.get("channel"), "question": row.get("question")}
         yield {key: value for key, value in told.items() if value}
 
 
 def trained_on(data: Path) -> frozenset[str]:
-    """Ids of the texts whose annotation under our codebook trained the bundle."""
+    """Ids of texts whose annotation under our codebook trained the bundle."""
     return frozenset(row["id"] for row in read_rows(data / CORPORA["train"].path)) - held_out_ids(data)

@@ -1,4 +1,4 @@
-"""The simple baselines and the corpora in, their figures on dev out, in the shape that the bundle's figures have."""
+"""Simple baselines and corpora in, their figures on dev out, in the form of a bundle's figures."""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ log = logging.getLogger("training.comparison")
 
 
 def baseline_figures(data: Path, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Every registered baseline, fitted on the texts that the bundle's codebook stage was fitted on."""
+    """Every registered baseline, fitted on the texts of the bundle's codebook stage."""
     out_ids, extended = held_out_ids(data), read_extended(data)
     train = [*read_once(read_corpus("train", data), extended), *split_annotated(extended).fit]
     train = [example for example in train if example.id not in out_ids]

@@ -34,7 +34,7 @@ SOURCES = ("transcripts_train", WRITTEN)
 FURTHER = "further"
 DECIDED = "decided"
 _LEARNED = ("outcome", "sentiment_end", "needs_review", "reasons")
-_END_CUES = ("end", "mean", "end_thanks", "end_question", "end_still")  # what the sentiment at the end is read from
+_END_CUES = ("end", "mean", "end_thanks", "end_question", "end_still")  # features for the sentiment at the end
 
 
 def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
@@ -45,7 +45,7 @@ def fit_conversations(run: Run, bundle_folder: Path) -> ConversationModel:
 
 
 def fit_on(heard: Sequence["Heard"], run: Run) -> ConversationModel:
-    """The model of these transcripts."""
+    """Fit the model on these transcripts."""
     how = run.settings.conversations
     rows, vectors = [one.row for one in heard], dialogue_features(heard)
     mean, scale = vectors.mean(0), np.maximum(vectors.std(0), how.least_scale)
@@ -67,7 +67,7 @@ def fit_on(heard: Sequence["Heard"], run: Run) -> ConversationModel:
 def annotated_rows(run: Run) -> list[dict[str, Any]]:
     """The annotated conversations of several messages, each with its `source`.
 
-    Those that we wrote are there for the rare reasons; how conversations end and which need a person is learned from the real ones.
+    Written conversations are used for rare reasons only; outcomes and need of review are learned from real ones.
     """
     rows = [row | {"source": name} for name in SOURCES for row in read_rows(run.data / CORPORA[name].path)]
     rows += [row | {"source": FURTHER} for row in read_conversations(run.data)]
@@ -77,7 +77,7 @@ def annotated_rows(run: Run) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Of the transcripts of which something is known: what it is, their features and weights."""
+    """For transcripts with known targets: targets, features and weights."""
 
     values: list[Any]
     matrix: np.ndarray
@@ -96,7 +96,7 @@ class _Known:
 
 
 def _decided(run: Run) -> list[dict[str, Any]]:
-    """Transcripts that people decided on at a review desk; how they felt at the end was not asked."""
+    """Transcripts decided on at a review desk; their final sentiment is unknown."""
     lines = [] if run.decided is None else read_rows(run.decided)
     talks = (row for row in lines if len(row.get("turns") or ()) > 1)
     return [row | {"source": DECIDED, "outcome": row.get("outcome") or None, "reasons": _keys(row.get("reasons"))} for row in talks]
@@ -114,7 +114,7 @@ def _weight(row: dict[str, Any], run: Run) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A transcript that the service reads: its corpus row, and what the serving steps made of it."""
+    """A transcript accepted by the service: its corpus row, and the results of the serving steps."""
 
     row: dict[str, Any]
     verbatim: Verbatim
@@ -122,7 +122,7 @@ class Heard:
 
 
 def hear(rows: Iterable[dict[str, Any]], engine: Engine) -> list[Heard]:
-    """Transcripts through the serving steps; those that the service rejects (in another language, say) are left out."""
+    """Run transcripts through the serving steps; those rejected (for example in another language) are left out."""
     rules = RedactionRules.load(config_path("redaction.toml"))
     read = [(row, verbatim) for row in rows if (verbatim := _prepared(row, rules)) is not None]
     scored = engine.score([verbatim for _, verbatim in read], [segments_of(verbatim) for _, verbatim in read])
@@ -142,13 +142,13 @@ def dialogue_features(heard: Sequence[Heard]) -> np.ndarray:
 
 
 def to_raw(row: dict[str, Any]) -> RawVerbatim:
-    """A corpus row as it would come in from outside: only what a sender knows."""
+    """A corpus row as an incoming record, with only what a sender knows."""
     turns = tuple(RawTurn(t["speaker"], t["text"], t.get("at"), t.get("author")) for t in row.get("turns", ()))
     return RawVerbatim(id=row["id"], text=row.get("text"), turns=turns, channel=row.get("channel"), question=row.get("question"))
 
 
 def _fit(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray, how: ConversationSettings) -> Logistic:
-    """One binary model; its threshold maximises F1 of cross-validated probabilities."""
+    """One binary model; its threshold maximises F1 on cross-validated probabilities."""
     positives = int(wanted.sum())
     if positives < how.least_positives:
         rate = (positives + 0.5) / (len(wanted) + 1)
@@ -162,12 +162,12 @@ def _fit(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray, how: Conver
 
 
 def _favour(wanted: np.ndarray, weight: np.ndarray) -> float:
-    """The root of a class's rarity: halfway between the likeliest class and the best mean recall."""
+    """Square root of a class's rarity: a compromise between accuracy and mean recall."""
     return float(np.average(wanted, weights=weight).clip(1 / len(wanted)) ** -0.5)
 
 
 def _fit_end(matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray, strength: float) -> Linear:
-    """A ridge regression on a few of the features; the others have no weight."""
+    """A ridge regression on some of the features; the others get weight 0."""
     columns = [FEATURES.index(name) for name in _END_CUES]
     model = Ridge(strength).fit(matrix[:, columns], wanted, sample_weight=weight)
     weights = np.zeros(matrix.shape[1])

@@ -1,7 +1,7 @@
-"""Corpus files in, Examples out: one reader a corpus, each with its explicit label map, all in one registry.
+"""Corpus files in, Examples out: one reader per corpus, each with its explicit label map, all in one registry.
 
-Public label sets keep their own label space (a head of their own during training, dropped from the bundle); only
-sentiment is mapped onto ours, as the set of levels it allows. Everything else of ours stays unknown for them.
+Public label sets keep their own label space (a separate head during training, not in the bundle); only
+sentiment is mapped onto ours, as a set of allowed levels. All our other labels stay unknown for them.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from vocservice.records import RawTurn
 
 Row = Mapping[str, Any]
 
-LICENCE = "without_non_commercial"  # what a manifest's recipe says of it
+LICENCE = "without_non_commercial"  # its mention in a manifest's recipe
 
 NEGATIVE, NEUTRAL, POSITIVE = frozenset({"-2", "-1"}), frozenset({"0"}), frozenset({"1", "2"})
 FABSA_SIGN = {"1": "+", "-1": "-", "0": "~"}
@@ -61,7 +61,7 @@ def _airline(row: Row) -> dict[str, Target]:
 
 
 def _overall(row: Row) -> dict[str, Target]:
-    """Skytrax: a rating of 1-4 is negative, 7-10 positive; 5 and 6 may be anything in the middle."""
+    """Skytrax: ratings 1-4 are negative, 7-10 positive; 5 and 6 allow any middle level."""
     overall = row.get("overall")
     if overall is None:
         return {}
@@ -82,7 +82,7 @@ def _tweeteval(row: Row) -> dict[str, Target]:
 
 
 def codebook(row: Row) -> dict[str, Target]:
-    """The label map of our own annotations: everything is known."""
+    """The label map of our annotations: everything is known."""
     stages = row["stages"]
     targets: dict[str, Target] = {
         "stages": Labels(dict.fromkeys(stages), main=stages[0] if stages else None, evidence=_evidence(row, "stages")),
@@ -101,9 +101,9 @@ def _evidence(row: Row, name: str) -> dict[str, tuple[tuple[int, int], ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """One corpus file: where it lies below the data folder, its label map and its licence.
+    """One corpus file: its path below the data folder, its label map and its licence.
 
-    `allowed`: the licence of the part that a commercial bundle learns from, where that is not all of it.
+    `allowed`: the licence of the part used for a commercial bundle, if not all of it.
     """
 
     path: str
@@ -146,7 +146,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a JSON Lines file, gzip-compressed or not.
 
     Raises:
-        ConfigError: the file is not there.
+        ConfigError: the file is missing.
     """
     if not path.is_file():
         raise ConfigError(f"corpus file {path.name} not found in {path.parent}")
@@ -162,7 +162,7 @@ def read_corpus(name: str, data: Path) -> list[Example]:
 
 
 def to_example(row: Row, *, corpus: str, targets: Mapping[str, Target]) -> Example:
-    """A row of any corpus; a thread of a single customer message becomes a plain text."""
+    """Parse a row of any corpus; a thread with a single customer message becomes a plain text."""
     turns = tuple(RawTurn(t["speaker"], t["text"], t.get("at"), t.get("author")) for t in row.get("turns", ()))
     alone = len(turns) == 1
     return Example(
@@ -178,17 +178,17 @@ def to_example(row: Row, *, corpus: str, targets: Mapping[str, Target]) -> Examp
 
 
 def held_out_ids(data: Path) -> frozenset[str]:
-    """Ids of the development sets, which stay out of all training."""
+    """Ids of the development sets, which are excluded from all training."""
     return frozenset(row["id"] for name in HELD_OUT for row in read_rows(data / CORPORA[name].path))
 
 
 def is_non_commercial(example_id: str) -> bool:
-    """True when the text comes from a corpus whose licence forbids commercial use (by id, whatever file it stands in)."""
+    """Whether the text is from a corpus whose licence forbids commercial use (by id, whatever file it is in)."""
     return example_id.rsplit("-", 1)[0] in ("airline", "twcs")
 
 
 def is_commercial(manifest: Manifest) -> bool:
-    """Whether a bundle says of itself that it learned from no corpus whose licence forbids commercial use."""
+    """Whether a bundle's manifest lists no corpus whose licence forbids commercial use."""
     return bool(manifest.recipe.get(LICENCE))
 
 

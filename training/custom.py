@@ -1,4 +1,4 @@
-"""A taxonomy and a labelled table in, a bundle for that taxonomy out: the same code that trains ours.
+"""A taxonomy and a labelled table in, a bundle for that taxonomy out, by the same code that trains ours.
 
 The table (CSV, TSV, JSON Lines, Parquet or Excel) has `id`, `text`, optionally `question` and `channel`, and a column
 for each label set: keys joined by `|`, each with its polarity sign where the set has any (`price+|delivery-`), one key
@@ -57,15 +57,15 @@ _JOIN = "|"
 
 
 def read_labelled(path: Path, taxonomy: Taxonomy, *, weights: Mapping[str, float] | None = None) -> list[Example]:
-    """The examples of a labelled table; transcripts without a word of a customer are left out.
+    """Read the examples of a labelled table; transcripts without customer text are left out.
 
     Args:
         path: the table.
-        taxonomy: whose label sets have columns.
-        weights: of a row by its `decision`, where the review desk exported it.
+        taxonomy: with a column per label set.
+        weights: of rows by `decision`, for exports of the review desk.
 
     Raises:
-        InputError: a label column is missing for every set, or a cell names an unknown label (with its row's id).
+        InputError: all label columns are missing, or a cell has an unknown label (with its row's id).
     """
     examples = []
     for record, row in _rows(path):
@@ -83,13 +83,13 @@ def read_labelled(path: Path, taxonomy: Taxonomy, *, weights: Mapping[str, float
 
 
 def _targets(record_id: str, row: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Target]:
-    """What a row says of each label set that it says anything of."""
+    """The known label sets of a row."""
     said = {s.name: _target(s, row.get(s.name), record_id) for s in taxonomy.of("verbatim")}
     return {name: completed(target, name, row, record_id) for name, target in said.items() if target is not None}
 
 
 def _rows(path: Path) -> Iterator[tuple[RawVerbatim | Rejected, Mapping[str, Any]]]:
-    """Each record of a table with its row; of JSON Lines, as `voc export-annotations` writes them, with its object."""
+    """Each record of a table with its row; for JSON Lines, as written by `voc export-annotations`, with its object."""
     if path.suffix != ".jsonl":
         yield from ((record, getattr(record, "row", None) or {}) for record in read(path))
         return
@@ -142,7 +142,7 @@ def _known(label_set: LabelSet, key: str, record_id: str) -> str:
 def train_custom(
     taxonomy: Taxonomy, examples: list[Example], *, start: Path, settings: TrainingSettings, source: Path, run: Path, folder: Path
 ) -> None:
-    """Fit, calibrate and export a bundle for any taxonomy, from the encoder of the bundle `start`.
+    """Fit, calibrate and export a bundle for any taxonomy, starting from the encoder of `start`.
 
     Raises:
         InputError: there are too few texts to fit and to calibrate on.
@@ -167,14 +167,14 @@ def train_custom(
 def go_on(
     taxonomy: Taxonomy, examples: list[Example], *, start: Path, settings: TrainingSettings, source: Path, run: Path, folder: Path
 ) -> None:
-    """Fit the bundle `start` of this taxonomy further, heads and all, and export it.
+    """Continue training the bundle `start` of this taxonomy, heads included, and export it.
 
-    Its calibration and its conversation model stay: what people decided on was chosen by the model, and is no random draw to
-    calibrate on.
+    Its calibration and conversation model are kept: records decided by people were selected by the model, so they are not a random
+    sample for calibration.
 
     Raises:
-        InputError: there is no text to fit, or none to measure on.
-        BundleError: `start` is of another taxonomy.
+        InputError: there are no texts to fit or to measure on.
+        BundleError: `start` has another taxonomy.
     """
     bundle, encoder, splits = load_bundle(start, taxonomy=taxonomy), encoders.from_bundle(start), split_tenths(examples)
     layout, recipe = lay_out(taxonomy.of("verbatim")), settings.further.recipe
@@ -218,23 +218,23 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def report_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy) -> None:
-    """Write the figures on the rows that training kept out to the bundle's metrics.json and card."""
+    """Write the figures on held-out rows to the bundle's metrics.json and card."""
     metrics = measure_custom(folder, examples, taxonomy)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1), encoding="utf-8")
     write_custom_card(metrics, load_bundle(folder).manifest, folder)
 
 
 def measure_custom(folder: Path, examples: list[Example], taxonomy: Taxonomy, *, every: bool = False) -> dict[str, Any]:
-    """Figures of a bundle on the rows that training kept out, or on all."""
+    """Figures of a bundle on held-out rows, or on all."""
     chosen = examples if every else split_tenths(examples).fresh
     return figures(judge(Engine(load_bundle(folder, taxonomy=taxonomy)), chosen), taxonomy)
 
 
 def shown_figures(folder: Path) -> tuple[str, dict[str, Any]]:
-    """What a report shows of a bundle of another taxonomy: a title, and {"note", "figures", "labels"} of its metrics.json.
+    """The report entry for a bundle of another taxonomy: a title, and {"note", "figures", "labels"} from its metrics.json.
 
     Raises:
-        InputError: the folder holds no figures that `train --taxonomy` measured.
+        InputError: the folder has no figures from `train --taxonomy`.
     """
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

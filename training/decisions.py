@@ -1,7 +1,7 @@
-"""A row that the review desk exported in, what training knows of it beside its labels out: its weight, evidence, and what is unknown.
+"""A row exported by the review desk in, its weight, evidence and unknown labels for training out.
 
-A person who confirms an analysis says nothing of the labels that the model withheld: those are unknown, not absent. A label that
-a person added has no evidence: its place in the text is unknown. The desk shows the best places alone: whether there are others is unknown.
+Confirming an analysis says nothing about labels that the model withheld: those are unknown, not absent. A label added by
+a person has no evidence: its position in the text is unknown. The desk shows only the best evidence: further evidence is unknown.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ Row = Mapping[str, Any]
 
 
 def weight_of(row: Row, weights: Mapping[str, float]) -> float:
-    """By the decision that a row is; one where it is none."""
+    """Weight by the decision of a row; 1 without one."""
     return weights.get(str(row.get("decision")), 1.0)
 
 
 def completed(target: Target, name: str, row: Row, record_id: str) -> Target:
-    """What is known of a label set, with the evidence of its labels and without calling absent what was only withheld.
+    """The known labels of a set, with evidence; withheld labels are not called absent.
 
     Raises:
-        InputError: the evidence of the row is no list of places, or what was withheld no list of labels.
+        InputError: the evidence is not a list of positions, or the withheld labels are not a list of labels.
     """
     if not isinstance(target, Labels):
         return target
@@ -39,7 +39,7 @@ def completed(target: Target, name: str, row: Row, record_id: str) -> Target:
 
 
 def _of(row: Row, part: str, name: str) -> Any:
-    """A part of a row that the desk wrote; a column of that name in anybody's table is something else."""
+    """A field written by the desk; a column of that name in another table is ignored."""
     held = row.get(part)
     return held.get(name) if isinstance(held, Mapping) else None
 

@@ -1,4 +1,4 @@
-"""Frozen records of tensors in, the same records on the fastest device there is out."""
+"""Frozen records of tensors in, the same on the fastest available device out."""
 
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ Record = TypeVar("Record")
 
 
 def best_device() -> torch.device:
-    """A CUDA device where there is one, else the processor."""
+    """A CUDA device if available, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

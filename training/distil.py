@@ -1,7 +1,7 @@
-"""Prepared examples in, the same with what a bundle's encoder sees in them out: a smaller encoder learns to see it too.
+"""Prepared examples in, the same with a teacher encoder's features out, for distillation into a smaller encoder.
 
-Beside the labels, the small encoder is drawn towards the token vectors of the whole one, pooled as the heads read them (after the
-hidden states of TinyBERT: Jiao et al. 2020). The heads are linear, so who sees the same says the same.
+Besides the labels, the small encoder is trained to match the teacher's token vectors, pooled as the heads read them (after the
+hidden states of TinyBERT: Jiao et al. 2020). The heads are linear, so equal features give equal scores.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ _CHUNK = 512
 
 
 def shown(data: Iterable[Prepared], bundle: Path) -> Iterator[Prepared]:
-    """The examples with the features of each segment, (segments, 3 x width), as `Network.features` gives them, in half precision."""
+    """Add the features of each segment, (segments, 3 x width), as from `Network.features`, in half precision."""
     start = load_bundle(bundle)
     encoder = Encoder(start.encoder, width=start.manifest.width)
     for chunk in chunked(data, _CHUNK):
@@ -43,9 +43,9 @@ def _features(vectors: Vectors, owner: NDArray[np.int64]) -> NDArray[np.float16]
 
 
 def distance(features: Tensor, batch: Sequence[Prepared], bare: Sequence[bool]) -> Tensor:
-    """How far the features (segments, 3 x width) of a batch are from those shown, as a share of their size.
+    """Relative distance between the features (segments, 3 x width) of a batch and the teacher's.
 
-    Texts that were read bare count for nothing (what was shown is of the text with its channel); 0 where nothing was shown.
+    Texts read without their channel are ignored (the teacher saw them with it); 0 without any target.
     """
     rows = features.split([len(item.windowed.segments) for item in batch])
     is_shown = [item.features is not None and not without for item, without in zip(batch, bare, strict=True)]

@@ -1,6 +1,6 @@
-"""A bundle and labelled texts in, figures out, through the serving steps: what is measured is what is shipped.
+"""A bundle and labelled texts in, figures out, through the serving steps, so that exactly what is shipped is measured.
 
-A text that the service rejects counts as one to which nothing was given.
+A rejected text counts as one without labels.
 """
 
 from bisect import bisect_left
@@ -34,7 +34,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One example with what the service said of it; None when it was rejected."""
+    """One example with its analysis; None if rejected."""
 
     example: Example
     verbatim: Verbatim | None
@@ -89,7 +89,7 @@ def _multi_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, A
 
 
 def _main_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, Any]:
-    """How often the label given first is the main one, among texts that have a main one."""
+    """How often the first label is the main one, among texts that have a main one."""
     named = [j for j in judged if _labels(j, label_set).main is not None]
     if not named:
         return {}
@@ -123,7 +123,7 @@ def _single_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, 
 
 
 def _ordinal_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str, Any]:
-    """Agreement on the scale where gold is exact; the share within the allowed levels where it is a set of levels."""
+    """Agreement on the scale if gold is exact; else the share within the allowed levels."""
     keys = label_set.keys
     allowed = [_one_of(j, label_set) for j in judged]
     results = [_ordinal(j, label_set) for j in judged]
@@ -146,7 +146,7 @@ def _ordinal_figures(judged: Sequence[Judged], label_set: LabelSet) -> dict[str,
 
 
 def _three_way_figures(gold: NDArray[np.int64], given: NDArray[np.int64], middle: int) -> dict[str, Any]:
-    """Of a scale with a middle: below, at and above it."""
+    """For a scale with a middle level: below, at and above it."""
     wanted, said = (np.sign(levels - middle)[:, None] == np.arange(-1, 2) for levels in (gold, given))
     return {
         "three_way_accuracy": _interval(lambda rows: float((wanted[rows] & said[rows]).sum() / len(rows)), len(gold)),
@@ -181,7 +181,7 @@ def polarity_arrays(judged: Sequence[Judged], label_set: LabelSet) -> tuple[Bits
 
 
 def evidence_figures(judged: Sequence[Judged], evidence: dict[str, Spans]) -> dict[str, Any]:
-    """How the given spans lie on the annotated ones, for labels that are right, on texts with several labels."""
+    """Overlap of given and annotated spans, for correct labels, on texts with several labels."""
     rules = RedactionRules.load(config_path("redaction.toml"))
     overlaps, whole = [], []
     for j in judged:
@@ -215,7 +215,7 @@ def _evidence_summary(overlaps: list[Any], whole: list[Any]) -> dict[str, Any]:
 
 
 def signs_of(judged: Sequence[Judged], *, of_score: bool = False) -> NDArray[np.int64]:
-    """Sentiment by sign (-1, 0, 1) of the level, or of the score (the mean level); a rejected text counts as neutral."""
+    """Sentiment by sign (-1, 0, 1) of the level or the score (the mean level); a rejected text counts as neutral."""
     return np.array([_sign(j, of_score=of_score) for j in judged])
 
 

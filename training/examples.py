@@ -1,7 +1,7 @@
-"""The frozen training records: a text or transcript with what is known of its labels, label set by label set.
+"""Frozen training records: a text or transcript with its known labels, per label set.
 
-"Not labelled" and "absent" differ everywhere: a label set that an example does not name is unknown and masked; a label
-listed in `unknown` is masked alone; every other label of a named multi set that is not `given` is absent.
+"Not labelled" and "absent" are distinct: a label set missing from an example is unknown and masked; a label
+listed in `unknown` is masked alone; other labels of a named multi-label set that are not `given` are absent.
 """
 
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 
 from vocservice.records import RawTurn, RawVerbatim
 
-Span = tuple[int, int] | tuple[int, int, int]  # half-open offsets, and the turn where it is not the first
+Span = tuple[int, int] | tuple[int, int, int]  # half-open offsets, and the turn if it is not the first
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What is known of one multi-label set.
+    """Known labels of one multi-label set.
 
     `given`: label -> polarity (None without). `unknown`: labels neither given nor absent.
     `evidence`: label -> half-open offsets in the raw text of the turn; empty when no evidence was annotated.
-    `is_all_evidence`: whether a place outside of it is known not to show the label.
-    `main`: the label that stands first, where order counts.
+    `is_all_evidence`: whether text outside of it is known not to show the label.
+    `main`: the first label, if order matters.
     """
 
     given: Mapping[str, str | None]
@@ -31,7 +31,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """What is known of a single or ordinal set: the label is one of `keys` (one key: fully known)."""
+    """Known label of a single or ordinal set: one of `keys` (one key: fully known)."""
 
     keys: frozenset[str]
 
@@ -41,7 +41,7 @@ Target = Labels | OneOf
 
 @dataclass(frozen=True, slots=True)
 class Soft:
-    """What teachers say of one label set: a probability a label, and for each label one a polarity (empty without)."""
+    """Teacher probabilities of one label set: one per label, and one per polarity of each label (empty without)."""
 
     labels: tuple[float, ...]
     polarities: tuple[tuple[float, ...], ...] = ()
@@ -64,5 +64,5 @@ class Example:
 
 
 def to_raw(example: Example) -> RawVerbatim:
-    """The example as it would come in from outside, without what is known of it."""
+    """The example as an incoming record, without known labels."""
     return RawVerbatim(example.id, None if example.turns else example.text, example.turns, example.channel, example.question)

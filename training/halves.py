@@ -1,7 +1,7 @@
-"""A bundle and its calibration texts in, figures of labels that are rare elsewhere out: two-fold cross-validation of thresholds.
+"""A bundle and its calibration texts in, figures for rare labels out: two-fold cross-validation of thresholds.
 
-The weights saw none of these texts. Curves, thresholds and cuts are fitted to one half and measured on the other, so a rare label rests
-on all of them where the development texts hold one or two.
+The weights saw none of these texts. Curves, thresholds and cuts are fitted on one half and measured on the other, so figures of rare
+labels rest on all of them, where the development texts have one or two.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from vocservice.text.redact import RedactionRules
 
 
 def crossed_figures(bundle: Bundle, network: Network, examples: Sequence[Example], how: CalibrationSettings) -> dict[str, Any]:
-    """Figures as of `training.evaluate.figures`; {"n": 0} where a half has no text. `network`: that of the bundle."""
+    """Figures as from `training.evaluate.figures`; {"n": 0} if a half is empty. `network`: of the bundle."""
     halves = examples[::2], examples[1::2]
     if not all(halves):
         return {"n": 0}
@@ -35,14 +35,14 @@ def crossed_figures(bundle: Bundle, network: Network, examples: Sequence[Example
 
 
 def network_of(bundle: Bundle) -> Network:
-    """The network of a bundle, whose scores calibration reads; it learns nothing."""
+    """The frozen network of a bundle, whose scores are calibrated."""
     network = Network(OnnxEncoder(bundle.encoder, bundle.manifest.width), bundle.layout, dropout=0.0)
     encoders.take_heads(network, bundle.encoder.parent)
     return network
 
 
 def prepared_for(bundle: Bundle, examples: Sequence[Example]) -> list[Prepared]:
-    """Examples as that network reads them."""
+    """Prepare examples for that network."""
     rules = RedactionRules.load(config_path("redaction.toml"))
     return list(prepare(examples, Windower(bundle.tokenizer, max_window=bundle.manifest.max_window), rules, bundle.layout))
 

@@ -1,4 +1,4 @@
-"""Logits and targets in, one scalar out: the sum of the heads' losses, each over what is known only."""
+"""Logits and targets in, one scalar out: the sum of the heads' losses, each over known labels only."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ from vocservice.inference.layout import Block, Layout
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """What the parts of the loss weigh, where the likelihood of a known label weighs one.
+    """Weights of the parts of the loss, relative to the likelihood of a known label.
 
-    `positive`: a positive of a rare label, at most. `focus`: focal exponent, easy negatives of rare labels count less (Lin et al. 2017).
+    `positive`: maximum for a positive of a rare label. `focus`: focal exponent, down-weights easy negatives (Lin et al. 2017).
     `distance`: expected distance on an ordinal scale. `smoothing`: of polarities. `shown`: `training.distil`.
     """
 
@@ -36,14 +36,14 @@ def total_loss(
     example_weight: Tensor,
     how: LossWeights,
 ) -> Tensor:
-    """Mean over the batch; `weights[name]` is the weight of a positive, per label. What teachers said counts beside what is known."""
+    """Mean over the batch; `weights[name]` is the positive weight per label. Teacher targets are added to known labels."""
     losses = [_loss(logits, targets[b.label_set.name], b, weights.get(b.label_set.name), example_weight, how) for b in layout.blocks]
     losses += [how.taught * distilled_loss(logits, targets[b.label_set.name], b) for b in layout.blocks]
     return torch.stack(losses).sum()
 
 
 def distilled_loss(logits: Logits, target: Targets, block: Block) -> Tensor:
-    """Cross-entropy against the teachers' probabilities (Hinton et al. 2015), a polarity's weighed by its label's."""
+    """Cross-entropy with the teachers' probabilities (Hinton et al. 2015), polarities weighted by their label's."""
     taught = (target.soft >= 0).all(1)
     if not taught.any():
         return logits.segments.sum() * 0.0
@@ -80,7 +80,7 @@ def _multi(logits: Logits, target: Targets, block: Block, weight: Tensor | None,
 
 
 def _binary(scores: Tensor, labels: Tensor, weight: Tensor | None, example_weight: Tensor, *, focus: float) -> Tensor:
-    """Focal binary cross-entropy, summed over labels and averaged over the examples that know any."""
+    """Focal binary cross-entropy, summed over labels and averaged over examples with known labels."""
     known = labels != UNKNOWN
     if not known.any():
         return scores.sum() * 0.0
@@ -99,7 +99,7 @@ def _polarity(scores: Tensor, wanted: Tensor, *, smoothing: float) -> Tensor:
 
 
 def _one_of(scores: Tensor, allowed: Tensor, weight: Tensor | None, example_weight: Tensor, *, distance: float) -> Tensor:
-    """Marginal likelihood of the allowed labels; an ordinal scale also pays for distance (expected absolute error)."""
+    """Marginal likelihood of the allowed labels; an ordinal scale adds a distance penalty (expected absolute error)."""
     known = (allowed >= 0).all(1) & (allowed > 0).any(1)
     if not known.any():
         return scores.sum() * 0.0

@@ -19,7 +19,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure with its 95 % interval and the number it rests on."""
+    """A figure with its 95 % interval and its n."""
 
     value: float
     low: float
@@ -28,7 +28,7 @@ class Figure:
 
 
 def f1(gold: Bits, given: Bits) -> float:
-    """F1 of two aligned boolean arrays of any shape; 0 when nothing is right."""
+    """F1 of two aligned boolean arrays of any shape; 0 without true positives."""
     hits = int((gold & given).sum())
     total = int(gold.sum()) + int(given.sum())
     return 2 * hits / total if total else 0.0
@@ -41,7 +41,7 @@ def precision_recall(gold: Bits, given: Bits) -> tuple[float, float]:
 
 
 def macro_f1(gold: Bits, given: Bits) -> float:
-    """Mean F1 over the columns that occur in gold or are given."""
+    """Mean F1 over the columns that occur in gold or prediction."""
     scores = [f1(gold[:, column], given[:, column]) for column in range(gold.shape[1]) if gold[:, column].any() or given[:, column].any()]
     return float(np.mean(scores)) if scores else 0.0
 
@@ -62,7 +62,7 @@ def calibration_error(probabilities: Floats, happened: Bits, *, bins: int = 10) 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """One row of a reliability table: mean probability said, share that happened, how many, and their share of all."""
+    """One row of a reliability table: mean predicted probability, observed share, count, and share of all."""
 
     said: float
     seen: float
@@ -82,13 +82,13 @@ def reliability(probabilities: Floats, happened: Bits, *, bins: int = 10) -> lis
 
 
 def calibration_figures(probabilities: Floats, happened: Bits) -> dict[str, Any]:
-    """What a report holds of probabilities of any shape: the expected calibration error and the reliability table."""
+    """Expected calibration error and reliability table for probabilities of any shape."""
     rows = reliability(probabilities.ravel(), happened.ravel())
     return {"calibration_error": calibration_error(probabilities.ravel(), happened.ravel()), "reliability": [asdict(row) for row in rows]}
 
 
 def interval(score: Callable[[Ints], float], size: int, *, n: int | None = None, seed: int = 0) -> Figure:
-    """The figure on all texts and its bootstrap interval; `score` takes the indices of the texts to use."""
+    """The figure on all texts with its bootstrap interval; `score` takes the indices of the texts."""
     random = np.random.default_rng(seed)
     draws = [score(random.integers(0, size, size)) for _ in range(RESAMPLES)]
     low, high = np.percentile(draws, [2.5, 97.5])
@@ -97,7 +97,7 @@ def interval(score: Callable[[Ints], float], size: int, *, n: int | None = None,
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How spans given for a label lie on the annotated ones. `touched`: shares a character; sizes in characters."""
+    """Overlap of given and annotated spans of a label. `touched`: share with a common character; sizes in characters."""
 
     touched: bool
     shared: int

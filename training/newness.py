@@ -1,7 +1,7 @@
-"""Texts of one corpus in, how often a new theme is announced where nothing changed, and where something did, out.
+"""Texts of one corpus in, false alarms and detections of new themes out.
 
-Two periods are drawn at random from the corpus, so that whatever is announced is a false alarm. Then foreign texts that no factor
-explains are put into the second, as something new that customers speak of.
+Two periods are drawn at random from the corpus, so that every reported theme is a false alarm. Then foreign texts that no factor
+explains are added to the second period, as a true new theme.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ _DAYS = (date(2025, 1, 6), date(2025, 2, 2)), (date(2025, 2, 3), date(2025, 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Records of one corpus, and of each whether no factor explains it."""
+    """Records of one corpus, and whether no factor explains each."""
 
     said: tuple[Said, ...]
     is_odd: NDArray[np.bool_]
@@ -52,25 +52,25 @@ class Spoken:
 
     @property
     def odd(self) -> tuple[Said, ...]:
-        """Those that no factor explains."""
+        """The unexplained records."""
         return tuple(one for one, is_odd in zip(self.said, self.is_odd, strict=True) if is_odd)
 
     def period(self, days: tuple[date, date], at: NDArray[np.int64], more: Sequence[Said] = ()) -> Period:
-        """Some of the records as a period, with some more that no factor explains."""
+        """A sample of records as a period, with additional unexplained ones."""
         odd = (*(self.said[place] for place in at.tolist() if self.is_odd[place]), *more)
         return Period(*days, len(at) + len(more), len(odd), odd)
 
 
 def measure(data: Path, analyser: Analyser, *, most: int) -> Figures:
-    """The figures of one corpus, with texts of another as what is new.
+    """The figures of one corpus, with texts of another as the new theme.
 
     Args:
         data: folder of the corpora.
-        analyser: what labels them.
-        most: texts of the corpus at most, drawn at random.
+        analyser: labels them.
+        most: maximum number of texts, drawn at random.
 
     Raises:
-        ConfigError: a corpus is not there.
+        ConfigError: a corpus is missing.
     """
     spoken, foreign = _spoken(COMPANY, data, analyser, most), _spoken(FOREIGN, data, analyser, MOST_FOREIGN)
     about = {"title": COMPANIES[COMPANY].title, "foreign": COMPANIES[FOREIGN].title, "records": len(spoken.said)}
@@ -83,7 +83,7 @@ def measure(data: Path, analyser: Analyser, *, most: int) -> Figures:
 
 
 def false_alarms(spoken: Spoken, size: int, *, draws: int = DRAWS) -> Figures:
-    """Draws of two periods of so many records each, and in how many of them a theme is said to grow."""
+    """Draws of two periods of a size, and the number of draws with a growing theme."""
     draw = np.random.default_rng(SEED)
     found = [_announced(spoken, draw, size) for _ in range(draws)] if 2 * size <= len(spoken.said) else []
     alarmed = sum(map(bool, found))
@@ -99,7 +99,7 @@ def false_alarms(spoken: Spoken, size: int, *, draws: int = DRAWS) -> Figures:
 
 
 def planted(spoken: Spoken, foreign: Spoken, *, draws: int = PLANTED) -> Figures:
-    """Draws in which one in twenty records of the second period is foreign, and in how many of them that is announced."""
+    """Draws with 5 % foreign records in the second period, and the number in which that is reported."""
     draw, texts = np.random.default_rng(SEED), round(SHARE * PLANTED_SIZE)
     can = len(spoken.said) >= 2 * PLANTED_SIZE and texts <= len(foreign.odd)
     tried = [[foreign.odd[at] for at in draw.choice(len(foreign.odd), size=texts, replace=False)] for _ in range(draws if can else 0)]
@@ -108,7 +108,7 @@ def planted(spoken: Spoken, foreign: Spoken, *, draws: int = PLANTED) -> Figures
 
 
 def _announced(spoken: Spoken, draw: np.random.Generator, size: int, more: Sequence[Said] = ()) -> list[NewTheme]:
-    """The themes that are said to grow between two random periods; where more texts come with the second, those typical of these."""
+    """The growing themes between two random periods; with added texts, only themes typical of these."""
     at = draw.permutation(len(spoken.said))[: 2 * size]
     made = emerging(spoken.period(_DAYS[0], at[:size]), spoken.period(_DAYS[1], at[size:], more), least=LEAST)
     ours = {one.id for one in more}

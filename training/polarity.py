@@ -1,7 +1,7 @@
-"""A bundle and labelled texts in, how far its probabilities of a polarity can be trusted out.
+"""A bundle and labelled texts in, the calibration of its polarity probabilities out.
 
-The serving steps keep the likeliest polarity alone, so the scores are read once more. A polarity is known of each label that is
-annotated, whether the bundle found the label or not.
+The serving steps keep only the likeliest polarity, so scores are computed again. The polarity of each annotated label is known,
+whether the bundle found the label or not.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def polarity_figures(bundle: Bundle, network: Network, examples: Sequence[Exampl
     """By label set that has polarities, where any is known: {"n": labels, "calibration_error", "reliability"}.
 
     Args:
-        network: that of the bundle.
+        network: of the bundle.
     """
     data = prepared_for(bundle, examples)
     blocks = [block for block in bundle.layout.blocks if block.label_set.polarities]

@@ -1,4 +1,4 @@
-"""Examples in, model inputs out, through the serving text steps: cleaned, segmented, windowed, evidence put on segments."""
+"""Examples in, model inputs out, through the serving text steps: cleaned, segmented, windowed, with evidence per segment."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,10 +24,10 @@ _MIN_OVERLAP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One example as the network reads it.
+    """One example as network input.
 
-    `bare` is the same text without its channel (used at random, so that the model also reads texts of unknown origin).
-    `evidence`: for each segment, set name -> indices of the labels it carries. `features`: what another encoder sees in each
+    `bare` is the same text without its channel (used at random, so that the model also learns texts of unknown origin).
+    `evidence`: for each segment, set name -> indices of its labels. `features`: another encoder's features of each
     segment of `windowed` (`training.distil`).
     """
 
@@ -39,7 +39,7 @@ class Prepared:
 
 
 def prepare(examples: Iterable[Example], windower: Windower, rules: RedactionRules, layout: Layout) -> Iterator[Prepared]:
-    """Prepare in chunks (the tokenizer works on many texts at once); examples without a visible character are left out."""
+    """Prepare in chunks (the tokenizer processes many texts at once); examples without visible characters are left out."""
     for chunk in chunked(examples, _CHUNK):
         ready = [(example, *_clean_example(example, rules)) for example in chunk]
         ready = [entry for entry in ready if entry[2]]
@@ -62,7 +62,7 @@ def _clean_example(example: Example, rules: RedactionRules) -> tuple[Verbatim, l
 
 
 def _carried(example: Example, parts: Sequence[Segment], cleans: Sequence[Clean], layout: Layout) -> Iterator[dict[str, set[int]]]:
-    """Which labels each segment carries; annotated spans lie in the raw text of their turn."""
+    """Labels of each segment; annotated spans are offsets in the raw text of their turn."""
     spans: list[tuple[str, int, int, tuple[int, int]]] = []
     for block in layout.blocks:
         known = example.targets.get(block.label_set.name)
@@ -83,7 +83,7 @@ def _carried(example: Example, parts: Sequence[Segment], cleans: Sequence[Clean]
 
 
 def _to_clean(span: Span, cleans: Sequence[Clean]) -> tuple[int, tuple[int, int]]:
-    """The turn of a span and its place in the cleaned text."""
+    """The turn of a span and its position in the cleaned text."""
     turn = span[2] if len(span) == 3 else 0
     offsets = cleans[turn].offsets
     return turn, (bisect_left(offsets, span[0]), bisect_left(offsets, span[1]))

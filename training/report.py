@@ -79,7 +79,7 @@ def write_custom_card(metrics: Figures, manifest: Manifest, folder: Path) -> Non
 
 
 def keep_earlier(metrics: Figures, folder: Path) -> Figures:
-    """Figures of other runs (other taxonomies, timings) that an earlier report of this bundle held stay in it."""
+    """Keep figures of other runs (other taxonomies, timings) from an earlier report of this bundle."""
     path = folder / "metrics.json"
     earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {key: earlier[key] for key in ("baselines", "custom", "timings") if key in earlier} | metrics
@@ -156,7 +156,7 @@ def _against(figures: Figures) -> Iterator[str]:
 
 
 def _rare(metrics: Figures) -> Iterator[str]:
-    """The labels of which a set holds next to none, and the means in which they count as much as the others."""
+    """Labels with very few texts in a set, and the macro means in which they count equally."""
     where = {"dev": metrics["dev"], "fresh": metrics["fresh"], "cross-validated": metrics.get("crossed", {})}
     head = " | ".join(f"{name} (n = {figures.get('n', 0)} texts)" for name, figures in where.items())
     yield "For labels with few texts the cross-validated figures are the most reliable: thresholds fitted on one half are measured on the"
@@ -193,7 +193,7 @@ def _label_table(figures: Figures, name: str) -> Iterator[str]:
 
 
 def _label_rows(labels: Figures) -> Iterator[str]:
-    """A row a label; of labels with a polarity the F1 with the right one too."""
+    """One row per label; for labels with polarity also F1 with the right polarity."""
     signed = any("with_polarity" in label for label in labels.values())
     yield "| label | n | precision | recall | F1 (95 %) |" + (" with polarity, F1 (95 %) |" if signed else "")
     yield "|---|---|---|---|---|" + ("---|" if signed else "")
@@ -390,7 +390,7 @@ def _licence(corpus: Corpus, *, commercial: bool) -> str:
 
 
 def dig(figures: Figures, path: Iterable[str]) -> Any:
-    """What lies at a path of keys; None where nothing does."""
+    """The value at a path of keys; None if missing."""
     for part in path:
         figures = figures.get(part) if isinstance(figures, dict) else None  # type: ignore[assignment]
     return figures

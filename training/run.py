@@ -1,4 +1,4 @@
-"""One training run: where its data lies, where it writes, and what it must leave out."""
+"""One training run: its data, its output, and what it must leave out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from vocservice.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: where its data lies, where it writes, and what it must leave out.
+    """One training run: its data, its output, and what it must leave out.
 
     `start`: the bundle whose weights it goes on from; None when the run starts from the base encoder.
     `layers`: which of that bundle's layers are kept; all when empty.

@@ -1,4 +1,4 @@
-"""Public texts with a known sentiment in, their signs out: which calibrate the neutral band, and which only measure."""
+"""Public texts with a known sentiment in, their signs out: one half calibrates the neutral band, the other measures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ BINARY = ("sst", "amazon")  # without a neutral class: also measured by the sign
 
 @dataclass(frozen=True, slots=True)
 class SignSet:
-    """Raw scores (N, levels) of an ordinal set on texts of which only the sign is known, and the signs (N,): -1, 0, 1."""
+    """Raw scores (N, levels) of an ordinal set on texts with known sign only, and the signs (N,): -1, 0, 1."""
 
     scores: NDArray[np.float64]
     signs: Signs
@@ -34,7 +34,7 @@ def kept_out(name: str, data: Path, *, annotated: frozenset[str], calibrating: b
     """The kept-out tenth of a public set, the half that calibrates or the half that measures; texts seen elsewhere are left out.
 
     Args:
-        annotated: ids of the texts whose annotation training reads.
+        annotated: ids of texts whose annotation is used in training.
     """
     seen = held_out_ids(data) | annotated
     examples = [e for corpus in CORPORA_OF_SET[name] for e in read_corpus(corpus, data) if is_kept_out(e) and e.id not in seen]
@@ -42,7 +42,7 @@ def kept_out(name: str, data: Path, *, annotated: frozenset[str], calibrating: b
 
 
 def sign_of(example: Example) -> int:
-    """The sign of the levels an example allows; 0 where they do not agree."""
+    """The sign of an example's allowed levels; 0 if they disagree."""
     target = example.targets["sentiment"]
     assert isinstance(target, OneOf)
     signs: Sequence[int] = sorted({int(np.sign(int(key))) for key in target.keys})

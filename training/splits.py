@@ -1,9 +1,9 @@
-"""Examples in, splits out: by a hash of the id, so that a text stays in its split whatever else is added.
+"""Examples in, splits out: by a hash of the id, so that a text stays in its split when others are added.
 
-- `fit`: what the weights see.
-- `calibrate`: curves, thresholds and cuts. Only randomly drawn texts annotated under the final codebook.
-- `fresh`: never seen; figures beside those on dev.
-- `kept_out`: a tenth of each public sentiment corpus; half of it calibrates the neutral band, half is for figures.
+- `fit`: for the weights.
+- `calibrate`: for curves, thresholds and cuts. Only randomly drawn texts annotated under the final codebook.
+- `fresh`: unseen; for figures beside dev.
+- `kept_out`: a tenth of each public sentiment corpus; half calibrates the neutral band, half is for figures.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def bucket(example_id: str, buckets: int) -> int:
 
 
 def split_annotated(extended: Iterable[Example]) -> Splits:
-    """Of the extended annotations: a fifth of the random part is fresh, two fifths calibrate, all else fits."""
+    """Split the extended annotations: of the random part a fifth is fresh and two fifths calibrate; all else fits."""
     splits = Splits([], [], [])
     for example in extended:
         number = bucket(example.id, 5) if example.sample == "random" else 4
@@ -38,17 +38,17 @@ def split_annotated(extended: Iterable[Example]) -> Splits:
 
 
 def is_kept_out(example: Example) -> bool:
-    """True for the tenth of a public corpus that no training touches."""
+    """Whether a text is in the held-out tenth of a public corpus."""
     return bucket(example.id, 10) == 0
 
 
 def calibrates_signs(example: Example) -> bool:
-    """Of the kept-out tenth, the half that no figure is reported on."""
+    """Whether a held-out text is in the half without reported figures."""
     return bucket(example.id, 20) == 10
 
 
 def split_tenths(examples: Iterable[Example]) -> Splits:
-    """For another company's data: eight tenths fit, one calibrates, one is fresh."""
+    """Split another company's data: eight tenths fit, one calibrates, one is fresh."""
     splits = Splits([], [], [])
     for example in examples:
         number = bucket(example.id, 10)

@@ -52,7 +52,7 @@ def evaluate_bundle(engine: Engine, data: Path, taxonomy: Taxonomy) -> dict[str,
 
 
 def sentiment_figures(engine: Engine, data: Path) -> dict[str, Any]:
-    """Each public sentiment set by its customary figure, five levels taken by sign."""
+    """Each public sentiment set by its usual metric, with five levels reduced to signs."""
     annotated = annotated_ids(data)
     out = {}
     for name, score in SENTIMENT_FIGURES.items():
@@ -66,7 +66,7 @@ def sentiment_figures(engine: Engine, data: Path) -> dict[str, Any]:
 
 
 def annotated_ids(data: Path) -> frozenset[str]:
-    """Ids of the texts whose annotation training reads: no public figure may rest on them."""
+    """Ids of texts whose annotation is used in training, which no public figure may use."""
     return frozenset(e.id for e in (*read_corpus("train", data), *read_extended(data)))
 
 

@@ -1,4 +1,4 @@
-"""Examples in, target tensors out, label set by label set; what is unknown is masked, never zero.
+"""Examples in, target tensors out, per label set; unknown values are masked, never zero.
 
 Values: 1 given, 0 absent, -1 unknown.
 """
@@ -30,7 +30,7 @@ class Targets:
 
 
 def build_targets(examples: Sequence[Example], evidence: Sequence[Sequence[dict[str, set[int]]]], layout: Layout) -> dict[str, Targets]:
-    """Target tensors of a batch; `evidence[i]` has one entry a segment: set name -> indices of labels it carries."""
+    """Build the target tensors of a batch; `evidence[i]` has one entry per segment: set name -> indices of its labels."""
     return {block.label_set.name: _targets(block, examples, evidence) for block in layout.blocks}
 
 
@@ -49,7 +49,7 @@ def _targets(block: Block, examples: Sequence[Example], evidence: Sequence[Seque
 
 
 def label_row(block: Block, example: Example) -> list[int]:
-    """What an example says of each label of a set: 1, 0 or -1."""
+    """The value of each label of a set in an example: 1, 0 or -1."""
     keys = block.label_set.keys
     match example.targets.get(block.label_set.name):
         case Labels() as known:
@@ -60,7 +60,7 @@ def label_row(block: Block, example: Example) -> list[int]:
 
 
 def polarity_row(block: Block, example: Example) -> list[int]:
-    """What an example says of each label's polarity: its index or -1."""
+    """The polarity of each label in an example: its index or -1."""
     known = example.targets.get(block.label_set.name)
     order = block.label_set.polarities
     given = known.given if isinstance(known, Labels) else {}
@@ -76,7 +76,7 @@ def _soft_row(block: Block, example: Example) -> Soft:
 
 
 def _evidence_row(block: Block, example: Example, carried: dict[str, set[int]]) -> list[int]:
-    """Evidence is known only for labels whose spans were annotated."""
+    """Evidence is known only for labels with annotated spans."""
     known = example.targets.get(block.label_set.name)
     if not isinstance(known, Labels):
         return [UNKNOWN] * len(block.label_set.keys)

@@ -1,8 +1,8 @@
 """Annotated and unannotated texts in, the teachers' file out: teachers of several bases, each fitted fold by fold.
 
-A text's scores come from the teacher of its own fold, which did not see it; those of the unannotated pool are the mean
-over the folds. A stacked regression (Wolpert 1992) turns the scores of all teachers into one calibrated probability a
-label. Every fold leaves its scores in the run folder and is skipped when they are there.
+A text's scores come from the teacher of its fold, which did not see it; those of the unannotated pool are the mean
+over the folds. A stacked regression (Wolpert 1992) combines the scores of all teachers into one calibrated probability per
+label. Each fold saves its scores in the run folder and is skipped if they exist.
 """
 
 import logging
@@ -40,7 +40,7 @@ Scores = Mapping[str, Floats]  # set -> (N, labels); set/polarity -> (N, labels,
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Whom the teachers learn from, whom they speak of beside (`pool`), and under which heads."""
+    """Texts to learn from, further texts to score (`pool`), and the label layout."""
 
     known: list[Prepared]
     pool: list[Prepared]
@@ -56,7 +56,7 @@ class Room:
 
 
 def teach(run: Run, *, path: Path = FILE) -> None:
-    """Fit every teacher that is not fitted yet and write what they say."""
+    """Fit every missing teacher and write the probabilities."""
     check_data(run.data, run.settings.data)
     rules = RedactionRules.load(config_path("redaction.toml"))
     layout, start = lay_out(run.taxonomy.of("verbatim")), start_encoder(run)
@@ -72,7 +72,7 @@ def teach(run: Run, *, path: Path = FILE) -> None:
 
 
 def _teacher(run: Run, teacher: Teacher, start: Encoder, room: Room, data: Sequence[Prepared], rules: RedactionRules) -> Scores:
-    """Scores of one base over everyone in the room."""
+    """Scores of one base for all texts."""
     folder = run.folder / "teachers" / teacher.base
     encoder = start if teacher.base == run.settings.bundle.base else encoders.with_pieces_of(start, teacher.base)
     encoder = public_stage(run, rules, encoder, teacher.public, folder / "public")
@@ -82,14 +82,14 @@ def _teacher(run: Run, teacher: Teacher, start: Encoder, room: Room, data: Seque
 
 
 def _join(folds: Sequence[Floats], own: NDArray[np.int64]) -> Floats:
-    """The annotated by the teacher of their own fold, the pool by the mean of all."""
+    """Annotated texts by the teacher of their own fold, the pool by the mean of all."""
     stacked = np.stack(folds)
     known = stacked[own, np.arange(len(own))]
     return np.concatenate([known, stacked[:, len(own) :].mean(0)])
 
 
 def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Room, data: Sequence[Prepared], folder: Path) -> Scores:
-    """Fit on the other folds and score everyone."""
+    """Fit on the other folds and score all texts."""
     path = folder / "scores.safetensors"
     if not path.is_file():
         recipe = replace(teacher.codebook, seed=teacher.codebook.seed + number)
@@ -105,10 +105,10 @@ def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Room, data: Seq
 
 
 def combine(said: Sequence[Scores], known: Sequence[Prepared], layout: Layout, strength: Mapping[str, float]) -> dict[str, Floats]:
-    """One probability a label from the scores of all teachers; the first rows are those of `known`, in order.
+    """One probability per label from the scores of all teachers; the first rows are those of `known`, in order.
 
     Args:
-        strength: inverse strength of the regressions, of multi-label sets and of the others ("single").
+        strength: inverse regularisation strength, for multi-label sets and for others ("single").
     """
     out: dict[str, Floats] = {}
     for block in layout.blocks:
@@ -123,12 +123,12 @@ def combine(said: Sequence[Scores], known: Sequence[Prepared], layout: Layout, s
 
 
 def _stack_multi(scores: Floats, gold: NDArray[np.int64], strength: float) -> Floats:
-    """scores: (N, labels, teachers); a regression a label."""
+    """scores: (N, labels, teachers); one regression per label."""
     return np.stack([_stack(scores[:, column], gold[:, column], strength) for column in range(gold.shape[1])], axis=1)
 
 
 def _stack(scores: Floats, gold: NDArray[np.int64], strength: float) -> Floats:
-    """scores: (N, teachers), gold: 1, 0 or -1 for the first of them; a label that always or never occurs keeps its share."""
+    """scores: (N, teachers), gold: 1, 0 or -1 for the first rows; a label that always or never occurs gets its share."""
     rows = np.flatnonzero(gold != UNKNOWN)
     if len(set(gold[rows])) < 2:
         return np.full(len(scores), gold[rows].mean(), dtype=np.float32)

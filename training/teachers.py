@@ -1,7 +1,7 @@
-"""What the teachers said of the training texts, by id: written by `teach`, read by every training run.
+"""Teacher probabilities of the training texts, by id: written by `teach`, read by every training run.
 
-Each text's probabilities come from teachers that were not trained on it (cross-fitting), so they carry what other texts
-say of it and not its own annotation. They are kept as whole 255ths.
+Each text's probabilities come from teachers not trained on it (cross-fitting), so they are independent of its own annotation.
+They are stored as integers of 1/255.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ class Teachers:
     sets: Mapping[str, Floats]
 
     def taught(self, examples: Iterable[Example]) -> list[Example]:
-        """The examples with what the teachers said of them, where they said anything."""
+        """Add teacher probabilities to the examples that have them."""
         return [replace(e, soft=self._soft(self.rows[e.id])) if e.id in self.rows else e for e in examples]
 
     def _soft(self, row: int) -> dict[str, Soft]:
@@ -45,13 +45,13 @@ class Teachers:
 
 
 def write_teachers(path: Path, ids: Sequence[str], sets: Mapping[str, Floats]) -> None:
-    """Keep probabilities; `sets` as in Teachers."""
+    """Write probabilities; `sets` as in Teachers."""
     steps = {name: np.round(np.clip(values, 0, 1) * _STEPS).astype(np.uint8) for name, values in sets.items()}
     save_file(steps, path, metadata={"ids": "\n".join(ids)})
 
 
 def read_teachers(layout: Layout, path: Path = FILE) -> Teachers:
-    """What `write_teachers` wrote.
+    """Read the file of `write_teachers`.
 
     Raises:
         ConfigError: the file is missing or was made for other label sets.

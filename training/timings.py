@@ -1,4 +1,4 @@
-"""A bundle and the corpora in, seconds of whole analyses out: what `voc classify` does of each record, reading and writing left out."""
+"""A bundle and the corpora in, seconds of whole analyses out: as in `voc classify`, without reading and writing."""
 
 import os
 import platform
@@ -39,7 +39,7 @@ def _run(analyser: Analyser, name: str, examples: Sequence[Example]) -> dict[str
 
 
 def processor() -> str:
-    """The processor's name and the widest vectors it has, where the system tells."""
+    """The CPU's name and its widest vector instructions, if the system reports them."""
     path = Path("/proc/cpuinfo")
     if not path.is_file():
         return platform.machine()

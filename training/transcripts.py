@@ -18,7 +18,7 @@ from vocservice.inference.conversation import Judgement
 from vocservice.inference.engine import Engine, Scored
 
 LEVELS = ("-2", "-1", "0", "1", "2")
-SHARES = (0.1, 0.2, 1 / 3)  # of the conversations, the likeliest first, that somebody reads
+SHARES = (0.1, 0.2, 1 / 3)  # shares of conversations read, likeliest first
 
 
 def transcript_figures(engine: Engine, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -42,10 +42,10 @@ def transcript_figures(engine: Engine, rows: Sequence[dict[str, Any]]) -> dict[s
 
 
 def crossed_calibration(engine: Engine, run: Run) -> dict[str, Any]:
-    """How far the probabilities of conversations can be trusted, over those that training reads: {"n", "calibration"}.
+    """Calibration of conversation probabilities by cross-validation on training data: {"n", "calibration"}.
 
-    Regressions are fitted to the others and judge these (folds by id); the network under them learned from all. Invented
-    conversations are fitted to and not judged.
+    Regressions are fitted on the other folds (by id) and evaluated on these; the network below was trained on all. Invented
+    conversations are used for fitting only.
     """
     if engine.bundle.conversation is None:
         return {"n": 0}
@@ -65,7 +65,7 @@ def _fold(one: Heard, folds: int) -> int:
 
 
 def calibration_of(rows: Sequence[dict[str, Any]], judgements: Sequence[Judgement]) -> dict[str, Any]:
-    """By head the error and the reliability table of its probabilities; the sentiment at the end has none."""
+    """Per head: calibration error and reliability table; the sentiment at the end has none."""
     outcomes, reasons = tuple(judgements[0].outcomes), tuple(judgements[0].every_reason)
     said = {
         "outcome": [[j.outcomes[key] for key in outcomes] for j in judgements],
@@ -105,7 +105,7 @@ def _reason(rows: Sequence[dict[str, Any]], judgements: Sequence[Judgement], key
 
 
 def _judged(gold: Bits, given: Bits) -> dict[str, Any]:
-    """n, and where it is not 0 F1, precision and recall with their intervals."""
+    """n, and if it is not 0, F1, precision and recall with intervals."""
     scores: dict[str, Callable[[Ints], float]] = {
         "f1": lambda at: f1(gold[at], given[at]),
         "precision": lambda at: precision_recall(gold[at], given[at])[0],
@@ -116,7 +116,7 @@ def _judged(gold: Bits, given: Bits) -> dict[str, Any]:
 
 
 def _ranked(gold: Bits, probability: Floats) -> dict[str, Any]:
-    """Average precision, and the share of the true cases that is found when reading the likeliest; `best` is the most that can be."""
+    """Average precision, and recall when reading the likeliest share; `best` is the possible maximum."""
     if not gold.any():
         return {}
     found = {share: interval(lambda at, share=share: _found(gold[at], probability[at], share), len(gold)) for share in SHARES}
@@ -145,7 +145,7 @@ def _start(scored: Scored) -> int:
 
 
 def _first(scored: Scored) -> OrdinalResult:
-    """What was said of the customer's first turn."""
+    """The predicted sentiment of the customer's first turn."""
     mood = scored.mood(min(scored.turns))
     if mood is None:
         raise InputError("the taxonomy has no scale of sentiment, which conversations are measured by")

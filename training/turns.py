@@ -1,6 +1,6 @@
 """Conversations whose customer turns are annotated one by one in, figures of the labels of single turns out.
 
-We wrote them and labelled each turn by the codebook before a model had read it; no training reads them.
+Written by us, with each turn labelled under the codebook before any model read it; not used in training.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ TURNS = FOLDER / "turns.jsonl.gz"
 
 
 def turn_figures(engine: Engine, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Figures by label set over the customers' turns, and how many conversations they are of."""
+    """Figures by label set over customer turns, and the number of conversations."""
     heard = hear(read_rows(TURNS), engine)
     return figures([judged for one in heard for judged in _judged(one)], taxonomy) | {"conversations": len(heard)}
 

@@ -1,6 +1,6 @@
-"""Corpora as companies and a bundle in, how well the report's figures agree with what people said of the same texts out.
+"""Corpora as companies and a bundle in, agreement of the report's figures with people's judgements of the same texts out.
 
-Texts are labelled by the serving steps, and the figures are those of `vocservice.reporting`; nothing that people gave reaches the model.
+Texts are labelled by the serving steps, and figures come from `vocservice.reporting`; the model sees none of people's judgements.
 """
 
 import json
@@ -41,7 +41,7 @@ _SIGNS = np.array([1.0, -1.0, 0.0, np.nan])
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The records of a company: our figures, and beside each row what people gave."""
+    """The records of a company: our figures, and people's values per row."""
 
     company: Company
     rows: Sequence[Row]
@@ -51,15 +51,15 @@ class Judged:
 
     @property
     def score(self) -> Floats:
-        """(n,) what people scored, NaN where they did not."""
+        """(n,) people's scores, NaN if missing."""
         return self.frame.score
 
     def people(self, name: str) -> Floats:
-        """(n,) the value that people gave under a name of theirs, NaN where they gave none."""
+        """(n,) people's value under one of their names, NaN if missing."""
         return np.array([self.company.given(row).get(name, np.nan) for row in self.given], dtype=np.float64)
 
     def ours(self, factors: Iterable[str]) -> Floats:
-        """(n,) mean polarity of factors, -1 to 1, NaN where none of them is mentioned."""
+        """(n,) mean polarity of factors, -1 to 1, NaN if none is mentioned."""
         signs = _SIGNS[self.frame.factors[:, [self.frame.factor_keys.index(key) for key in factors]]]
         told = (~np.isnan(signs)).sum(axis=1)
         return np.where(told > 0, np.nan_to_num(signs).sum(axis=1) / np.maximum(told, 1), np.nan)
@@ -74,17 +74,17 @@ class Judged:
 
 
 def validate(data: Path, work: Path, *, bundle: str | None, most: int, names: Sequence[str] = tuple(COMPANIES)) -> Figures:
-    """Every figure of the page.
+    """Compute every figure of the page.
 
     Args:
         data: folder of the corpora.
-        work: folder for what is labelled, `NAME.labelled.jsonl`; what this model labelled of them already is not labelled again.
+        work: folder for labelled texts, `NAME.labelled.jsonl`; texts already labelled by this model are reused.
         bundle: version or path of the model; the current one by default.
-        most: texts of one company at most, drawn at random.
+        most: maximum number of texts per company, drawn at random.
         names: of the companies.
 
     Raises:
-        ConfigError: a corpus is not there.
+        ConfigError: a corpus is missing.
         BundleError: the bundle cannot be used.
     """
     analyser, trained = load(bundle), trained_on(data)
@@ -119,7 +119,7 @@ def company_figures(judged: Judged, trained: frozenset[str]) -> Figures:
 
 
 def spearman(a: Floats, b: Floats) -> Figures:
-    """Rank correlation of the pairs that both have, with a bootstrap interval; null below five pairs or without any spread."""
+    """Rank correlation of complete pairs, with a bootstrap interval; None below five pairs or without variation."""
     known = ~np.isnan(a) & ~np.isnan(b)
     a, b = a[known], b[known]
     value = _correlation(a, b)
@@ -138,7 +138,7 @@ def _correlation(a: Floats, b: Floats) -> float | None:
 
 
 def _ranks(values: Floats) -> Floats:
-    """Ranks from 0, equal values sharing the mean of theirs."""
+    """Ranks from 0, with mean ranks for ties."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts + 1) / 2)[inverse], dtype=np.float64)
 
@@ -153,14 +153,14 @@ def _judged(name: str, data: Path, work: Path, analyser: Analyser, most: int) ->
 
 
 def _origin(company: Company, row: Given) -> Origin:
-    """What people gave beside the text."""
+    """People's values for the texts."""
     answer = company.recommended(row)
     told = {} if answer is None else {RECOMMENDED: str(answer)}
     return Origin(company.day(row), row.get("channel"), None, company.score(row), told)
 
 
 def _labelled(path: Path, company: Company, given: Sequence[Given], analyser: Analyser) -> Iterable[Mapping[str, Any]]:
-    """What was labelled before by the same model, where it holds all of the texts, else labelled now and kept."""
+    """Labels from an earlier run of the same model, if complete, else computed and stored."""
     held = list(read_rows(path)) if path.is_file() else []
     is_whole = {row["id"] for row in given} <= {one["id"] for one in held}
     if is_whole and all(one.get("model", analyser.model) == analyser.model for one in held):
@@ -171,7 +171,7 @@ def _labelled(path: Path, company: Company, given: Sequence[Given], analyser: An
 
 
 def _named(judged: Judged) -> list[tuple[str, ...]]:
-    """Each of their names; where they only name, and several names mean the same factors of ours, also all of these as one."""
+    """Each of their names; if they do not rate and several names mean the same factors, also these combined."""
     meant, by_factors = judged.company.meant, dict[tuple[str, ...], list[str]]()
     for name, factors in meant.items():
         by_factors.setdefault(factors, []).append(name)
@@ -180,7 +180,7 @@ def _named(judged: Judged) -> list[tuple[str, ...]]:
 
 
 def _name_figures(judged: Judged, names: tuple[str, ...]) -> Figures:
-    """Names of theirs against our factors: who judges is compared where both speak, who only names by whether both do."""
+    """People's names against our factors: ratings are compared where both exist, mere mentions by occurrence."""
     factors = judged.company.meant[names[0]]
     given, ours = np.stack([judged.people(name) for name in names]), judged.ours(factors)
     people = np.where(np.isnan(given).all(axis=0), np.nan, np.nan_to_num(given).sum(axis=0))
@@ -190,13 +190,13 @@ def _name_figures(judged: Judged, names: tuple[str, ...]) -> Figures:
 
 
 def _presence(judged: Judged, people: Floats, ours: Floats) -> tuple[Floats, Floats]:
-    """Whether people and whether we name it, among the records in which people named anything."""
+    """Whether people and we name it, among records in which people named anything."""
     named = np.array([bool(judged.company.given(row)) for row in judged.given])
     return tuple(np.where(named, (~np.isnan(found)).astype(np.float64), np.nan) for found in (people, ours))  # type: ignore[return-value]
 
 
 def _cells(judged: Judged) -> Figures:
-    """Over (group, name): mean rating against mean polarity, or share named against share found, where both have ten records."""
+    """Over (group, name): mean rating against mean polarity, or share named against share found, with at least ten records each."""
     pairs = [
         pair
         for mask in judged.groups.values()
@@ -219,7 +219,7 @@ def _cell(judged: Judged, mask: Bools, name: str, factors: Iterable[str]) -> tup
 
 
 def _impacts(judged: Judged) -> Figures:
-    """Over (group, name): how closely the score follows their rating of it, against how closely it follows our factor."""
+    """Over (group, name): correlation of the score with people's rating, against that with our factor."""
     masks = [mask for mask in judged.groups.values() if mask.sum() >= MIN_IMPACT]
     if not judged.company.judges or np.isnan(judged.score).all():
         return spearman(np.empty(0), np.empty(0))
@@ -236,7 +236,7 @@ def _follows(score: Floats, values: Floats) -> float:
 
 
 def _recommended(judged: Judged) -> Figures:
-    """Our drivers of whether they recommend, and what their ratings explain of it; blank where nobody was asked, or all answer alike."""
+    """Our drivers of recommendation, and what people's ratings explain of it; blank if nobody was asked, or all answer alike."""
     if not is_answered(judged.frame.segments[RECOMMENDED].names if RECOMMENDED in judged.frame.segments else ()):
         return {}
     found = drivers_of_answers(judged.frame, RECOMMENDED)
@@ -244,7 +244,7 @@ def _recommended(judged: Judged) -> Figures:
 
 
 def _drivers(judged: Judged, found: Drivers, score: Floats) -> Figures:
-    """Our drivers of a score, and what their ratings explain of it by the same split."""
+    """Our drivers of a score, and what people's ratings explain of it by the same method."""
     ours: dict[str, float] = {}
     for driver in found.drivers:
         if driver.term.kind == "factor":
@@ -260,14 +260,14 @@ def _drivers(judged: Judged, found: Drivers, score: Floats) -> Figures:
 
 
 def _wrong(found: Drivers) -> Figures:
-    """Praise should raise a score and blame lower it: how many factors do, among those with a clear effect."""
+    """Praise should raise a score and blame lower it: number of factors that do, among those with a clear effect."""
     clear = [driver for driver in found.drivers if driver.term.kind == "factor" and driver.is_clear]
     wrong = [driver.term.name for driver in clear if (driver.impact > 0) != (driver.term.polarity == "+")]
     return {"clear": len(clear), "wrong": wrong}
 
 
 def _rated(judged: Judged, score: Floats) -> dict[str, float]:
-    """Part of R² of each rating; none where ratings do not judge, or fewer than two are given."""
+    """Part of R² of each rating; empty if values are not ratings, or fewer than two are given."""
     names = [
         name for name in judged.company.meant if judged.company.judges and (~np.isnan(judged.people(name))).sum() > len(judged.rows) / 2
     ]
@@ -280,7 +280,7 @@ def _rated(judged: Judged, score: Floats) -> dict[str, float]:
 
 
 def _chance(judged: Judged) -> Figures:
-    """Terms whose interval leaves out zero when the scores are dealt out at random: one in twenty is what a 95 % interval promises."""
+    """Terms whose interval excludes zero with scores assigned at random: 5 % are expected."""
     if np.isnan(judged.score).all():
         return {"terms": 0, "clear": 0}
     draw = np.random.default_rng(SEED)
@@ -289,7 +289,7 @@ def _chance(judged: Judged) -> Figures:
 
 
 def _over_time(judged: Judged) -> Figures:
-    """Changes from period to period, and what stands out, as it was and with the days dealt out at random."""
+    """Changes between periods, and anomalies, with real days and with days assigned at random."""
     frame = judged.frame
     if not (frame.day > 0).any():
         return {"dated": 0}
@@ -310,7 +310,7 @@ def _over_time(judged: Judged) -> Figures:
 
 
 def _by_period(judged: Judged, length: int) -> tuple[Floats, Floats]:
-    """Our mean sentiment and people's mean score of each period with ten records."""
+    """Our mean sentiment and people's mean score per period with at least ten records."""
     frame = judged.frame
     period = np.where(frame.day > 0, frame.day // length, -1)
     kept = [period == one for one in np.unique(period[period >= 0]) if (period == one).sum() >= MIN_GROUP]
@@ -329,7 +329,7 @@ def _alarms(frame: Frame) -> Figures:
 
 
 def _planted(judged: Judged, draw: np.random.Generator) -> Figures:
-    """A weekly change that is known: days dealt out over 40 weeks, and in the last one half a week's worth of negative records more."""
+    """A planted weekly change: days assigned over 40 weeks, and half a week's worth of extra negative records in the last."""
     frame, start = judged.frame, date(2025, 1, 6).toordinal()
     negative, weekly = np.flatnonzero(np.nan_to_num(frame.level) < 0), len(frame) // WEEKS
     more = min(weekly // 2, len(negative))

@@ -1,4 +1,4 @@
-"""Figures of `validate` in, `docs/validation.md` out: every figure with its n and interval, what failed said first."""
+"""Figures of `validate` in, `docs/validation.md` out: every figure with n and interval, failures first."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -46,7 +46,7 @@ def _lines(figures: Figures) -> Iterator[str]:
 
 
 def _faults(companies: Figures) -> Iterator[str]:
-    """Whatever a reader should not rely on, out of the figures themselves."""
+    """What a reader should not rely on, derived from the figures."""
     for one in companies.values():
         title = one["title"]
         if _is_unclear(one["impacts"]):
@@ -109,7 +109,7 @@ def _drivers(companies: Figures) -> Iterator[str]:
 
 
 def _recommended(drivers: Figures) -> Iterator[str]:
-    """The same of whether they recommend, where they were asked and it is known."""
+    """The same for recommendation, if people were asked."""
     if not drivers or drivers["reason"]:
         return
     right = drivers["wrong"]["clear"] - len(drivers["wrong"]["wrong"])

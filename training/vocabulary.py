@@ -1,7 +1,7 @@
-"""A base encoder in, the same encoder with a smaller vocabulary out: word pieces that feedback never uses are dropped,
-and tokens that it does use (emoji, redaction placeholders, speaker marks) are added.
+"""A base encoder in, the same encoder with a smaller vocabulary out: word pieces that feedback never uses are removed,
+and tokens that it uses (emoji, redaction placeholders, speaker marks) are added.
 
-A dropped piece is spelled by shorter pieces; every single-character piece of a Latin text stays, so nothing that the
+A removed piece is split into shorter ones; every single-character piece of Latin text stays, so nothing that the
 base could read becomes unknown. An added token starts from the mean embedding of the words that describe it.
 """
 
@@ -44,7 +44,7 @@ class Vocabulary:
 
 
 def shrink(base: Tokenizer, texts: Iterable[str], how: VocabularySettings) -> Vocabulary:
-    """Keep the pieces that `texts` use often enough, the frequent and the short ones; add ours."""
+    """Keep the pieces that `texts` use often enough, and the frequent and short ones; add ours."""
     texts = list(texts)
     counts = Counter(piece for encoding in base.encode_batch_fast(texts, add_special_tokens=False) for piece in encoding.ids)
     emoji = Counter(char for text in texts for char in text if _is_emoji(char))

@@ -1,7 +1,7 @@
-"""Texts and conversations that the project wrote itself, with their labels: data that anyone may use, shipped in the repository.
+"""Texts and conversations written by the project, with labels: freely usable data, shipped in the repository.
 
-Some texts are annotated by the whole codebook, with evidence; the others carry a sentiment alone. Conversations have no evidence.
-The everyday texts measure: nothing learns from them, and nothing is calibrated on them.
+Some texts are annotated under the whole codebook, with evidence; the others have a sentiment only. Conversations have no evidence.
+The everyday texts are for measuring only, never for training or calibration.
 """
 
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ EVERYDAY = FOLDER / "everyday.jsonl.gz"
 
 
 def read_written() -> list[Example]:
-    """All written texts; what a row does not name is unknown."""
+    """All written texts; labels missing from a row are unknown."""
     return [to_example(row, corpus="written", targets=_targets(row)) for row in read_rows(WRITTEN)]
 
 
 def read_everyday() -> list[Example]:
-    """Everyday feedback outside the corpora, labelled by the whole codebook without evidence; only for measuring."""
+    """Everyday feedback outside the corpora, labelled under the whole codebook without evidence; for measuring only."""
     return [to_example(row, corpus="everyday", targets=codebook(row)) for row in read_rows(EVERYDAY)]
 
 
 def read_written_talks() -> list[dict[str, Any]]:
-    """All written conversations, as the rows of a corpus of transcripts."""
+    """All written conversations, as rows of a transcript corpus."""
     return list(read_rows(WRITTEN_TALKS))
 
 

@@ -127,7 +127,7 @@ class Crew:
             self._waiting.appendleft(replace(call.shard, tries=call.shard.tries + 1))
             log.warning("a worker was lost in shard %s (%s); the shard is done again", call.shard.number, reason)
         if self._stillborn >= MAX_TRIES * self._workers or (self._waiting and self._waiting[0].tries >= MAX_TRIES):
-            remedy = "see the memory of the workers' machines and Ray's own logs; --resume goes on"
+            remedy = "see the memory of the workers' machines and Ray's own logs; use --resume to continue"
             raise EngineError(f"workers die again and again ({reason}): {remedy}", code="workers_lost")
         self._hire()
 
