@@ -1,4 +1,4 @@
-"""A folder and a database URL in, proof out that what was accepted is analysed exactly once (see end_to_end.sh)."""
+"""A folder and a database URL in, a demonstration out that accepted records are analysed exactly once (see end_to_end.sh)."""
 
 import argparse
 import base64
@@ -50,7 +50,7 @@ NEW = {"created", "waiting"}
 
 
 def main() -> None:
-    """Run one scenario and say what it showed."""
+    """Run one scenario and report its result."""
     arguments = argparse.ArgumentParser(description=__doc__)
     for name in ("folder", "store", "redis"):
         arguments.add_argument(f"--{name}", default="")
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def environment_of(folder: Path, store: str, redis: str) -> dict[str, str]:
-    """Short leases, so that the work of a killed worker is soon taken up."""
+    """Short leases, so that work of a killed worker is soon retried."""
     return {
         **os.environ,
         "VOC_STORE__URL": store,
@@ -89,7 +89,7 @@ def environment_of(folder: Path, store: str, redis: str) -> dict[str, str]:
 
 
 def voc(environment: Mapping[str, str], *arguments: str) -> str:
-    """One command; its standard output."""
+    """Run one command; return its standard output."""
     done = subprocess.run([*VOC, *arguments], env=environment, check=True, capture_output=True, text=True)
     return done.stdout
 
@@ -118,7 +118,7 @@ def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def begin(name: str, url: str) -> tuple[str, ...]:
-    """Two records of an adapter, the first one twice, and an older version of it that comes late; what came of each, in words."""
+    """Send two records of an adapter, the first one twice and then an outdated version of it; return the outcomes in words."""
     expect(name, deliver(name, url, stories.first(name, KEPT)), 202, NEW)
     expect(name, deliver(name, url, stories.first(name, TAKEN_BACK)), 202, NEW)
     again = deliver(name, url, stories.first(name, KEPT))
@@ -132,7 +132,7 @@ def begin(name: str, url: str) -> tuple[str, ...]:
 
 
 def end(name: str, url: str) -> tuple[str, ...]:
-    """The second record is taken back after its analysis, and sent once more; what came of it, in words."""
+    """Delete the second record after its analysis, and send it once more; return the outcome in words."""
     taken_back = stories.gone(name, TAKEN_BACK)
     if taken_back is None:
         return ("has no deletions",)
@@ -159,7 +159,7 @@ def expect(name: str, answer: tuple[int, Mapping[str, Any]], status: int, outcom
 
 
 def kill_a_worker(environment: Mapping[str, str]) -> None:
-    """A worker that dies as by `kill -9` between analysis and commit."""
+    """Run a worker that dies as by `kill -9` between analysis and commit."""
     done = subprocess.run([*VOC, "worker", "--once"], env={**environment, "VOC_FAILPOINT": "after_analysis_before_commit"}, check=False)
     if done.returncode != -signal.SIGKILL:
         sys.exit(f"the worker was to be killed and ended with {done.returncode}")
@@ -168,7 +168,7 @@ def kill_a_worker(environment: Mapping[str, str]) -> None:
 
 
 def survey_api(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    """What SurveyMonkey would answer to one that asks for a response with the token of the source."""
+    """SurveyMonkey's answer to a request for a response with the source's token."""
     response = url.partition("/responses/")[2].partition("/")[0]
     if headers.get("Authorization") != f"Bearer {TOKEN}" or not response:
         return 401, b"{}"
@@ -179,7 +179,7 @@ def survey_api(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
 
 @contextmanager
 def working(environment: Mapping[str, str]) -> Iterator[Callable[[], object]]:
-    """A worker that works until nothing is due, as often as it is called, with a stand-in for the one API that deliveries tell to ask."""
+    """A worker that runs until nothing is due, at each call, with a stand-in for the sender API named in deliveries."""
     os.environ.update(environment)
     settings = load_settings()
     store = open_store(settings.store)
@@ -187,7 +187,7 @@ def working(environment: Mapping[str, str]) -> Iterator[Callable[[], object]]:
         chosen = select(sources.c.id, sources.c.workspace_id).where(sources.c.adapter == "surveymonkey")
         source, workspace = connection.execute(chosen).one()
         accesses.put(connection, store.vault, workspace, source, Access(TOKEN), actor="example")
-        connection.execute(update(jobs).where(jobs.c.kind == FETCH).values(due_at=0))  # tried before there was a token
+        connection.execute(update(jobs).where(jobs.c.kind == FETCH).values(due_at=0))  # attempted before there was a token
     fetching = Fetching(store, Policy(), {"surveymonkey": lambda *_: SurveyMonkeyConnector(http=survey_api)})
     load, errands = cache(loader(settings)), {FETCH: Errand(MAX_ATTEMPTS, fetching.run)}
     yield lambda: Worker(store, settings, load, shipped_rules(), errands=errands).run(once=True)
@@ -195,7 +195,7 @@ def working(environment: Mapping[str, str]) -> Iterator[Callable[[], object]]:
 
 
 def show(database: Database) -> None:
-    """Every record that was not taken back is analysed once; of those that were nothing is left; no job is left."""
+    """Check that each remaining record is analysed once, and that nothing of deleted ones and no job is left."""
     with database.read() as connection:
         rows = connection.execute(select(records.c.id, records.c.status, records.c.clean)).all()
         analysed = Counter(connection.scalars(select(analyses.c.record_id)))

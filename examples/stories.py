@@ -1,6 +1,6 @@
-"""An adapter in, what its sender sends of one record in the course of time out: the record, an older version of it, its end.
+"""An adapter in, a sender's deliveries about one record over time out: the record, an older version, its deletion.
 
-Everything is made of the adapter's own sample, so each payload has the shape of a real one. Texts are invented.
+Everything is derived from the adapter's sample, so payloads have a realistic form. Texts are invented.
 """
 
 import json
@@ -20,14 +20,14 @@ Changes = Mapping[Path, Any]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """How a sender tells of changes; every path leads into the payload.
+    """How a sender reports changes; paths lead into the payload.
 
     Attributes:
-        words: where what the customer wrote stands.
-        first: what the sample lacks, such as a time of change.
-        older: what makes it an older version; empty where the sender tells no versions.
-        gone: what makes it a deletion or redaction; empty where the sender has none.
-        told_again: what makes it another delivery of the same, where the sender numbers deliveries.
+        words: path of the customer's text.
+        first: additions to the sample, such as a time of change.
+        older: changes for an older version; empty if the sender has no versions.
+        gone: changes for a deletion or redaction; empty if the sender has none.
+        told_again: changes for another delivery of the same, if the sender numbers deliveries.
     """
 
     words: Path = ()
@@ -39,7 +39,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A body with its content type, and the sender's id of the delivery where a header holds one."""
+    """A body with its content type, and the sender's delivery id if sent in a header."""
 
     body: bytes
     content_type: str
@@ -90,12 +90,12 @@ STORIES: Mapping[str, Story] = {
 
 
 def first(name: str, number: int) -> Posting:
-    """The record as it stands."""
+    """The record."""
     return _posting(name, number, STORIES[name].first or {}, f"{name}-{number}")
 
 
 def older(name: str, number: int) -> Posting | None:
-    """An older version, with other words, which comes late; None where the sender has none."""
+    """An older version, with another text, that arrives late; None if the sender has none."""
     story = STORIES[name]
     if not story.older:
         return None
@@ -103,25 +103,25 @@ def older(name: str, number: int) -> Posting | None:
 
 
 def gone(name: str, number: int) -> Posting | None:
-    """The record is taken back; None where the sender cannot tell that."""
+    """A deletion of the record; None if the sender cannot report that."""
     story = STORIES[name]
     changes = {**_again(story, number, "gone"), **(story.gone or {})}
     return _posting(name, number, changes, f"{name}-{number}-gone") if story.gone else None
 
 
 def replayed(name: str, number: int) -> Posting:
-    """The record once more, in a delivery of its own."""
+    """The record once more, in a separate delivery."""
     story = STORIES[name]
     return _posting(name, number, {**(story.first or {}), **_again(story, number, "again")}, f"{name}-{number}-again", is_reworded=True)
 
 
 def _again(story: Story, number: int, what: str) -> Changes:
-    """What makes it a delivery of its own, for each record and each thing that is told of it."""
+    """Changes that make a separate delivery, per record and event."""
     return {path: f"{value}{number}-{what}" for path, value in (story.told_again or {}).items()}
 
 
 def _posting(name: str, number: int, changes: Changes, delivery_id: str, *, is_reworded: bool = False) -> Posting:
-    """The sample with changes; reworded, its bytes differ though it says the same."""
+    """The sample with changes; with `reworded`, its bytes differ but not its content."""
     sample = ADAPTERS[name].sample(number)
     is_form = sample.content_type == FORM
     value = dict(parse_qsl(sample.body.decode())) if is_form else json.loads(sample.body)
@@ -134,7 +134,7 @@ def _posting(name: str, number: int, changes: Changes, delivery_id: str, *, is_r
 
 
 def _with(value: Any, path: Path, new: Any) -> Any:
-    """A value in which a path leads to another one."""
+    """Set a value at a path."""
     made = deepcopy(value)
     held = made
     for step in path[:-1]:

@@ -170,7 +170,7 @@ def _method() -> Iterator[str]:
 
 
 def _is_same_order(one: Figures) -> bool:
-    """Whether people’s ratings, added up by the factors that they mean, rank as our factors do; true where they rate too little."""
+    """Whether people’s ratings, summed by our factors, rank as our factors do; true if there are too few ratings."""
     people: dict[tuple[str, ...], float] = {}
     for name in one["names"]:
         key = tuple(name["factors"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vocservice.settings import Settings
     from vocservice.taxonomy import Taxonomy
 
-AT_ONCE = 2  # chunks under way together: one with the encoder while the other is cleaned, or its results are made
+AT_ONCE = 2  # chunks in progress at a time: one in the encoder while another is cleaned or assembled
 _TYPES = "a text, a transcript, a record, or a list, Series, DataFrame or Arrow table of them"
 _FRAMES: Mapping[str, frozenset[str]] = {
     "pandas": frozenset({"Series", "DataFrame"}),
@@ -97,7 +97,7 @@ class Analyser:
         """Analyse texts, transcripts or records one by one, in order and in constant memory.
 
         Args:
-            records: read no further than the chunk in work.
+            records: not read beyond the current chunk.
             ahead: read some chunks ahead, which is faster unless records arrive slowly.
         """
         numbered = (to_record(item, default_id=f"item-{number}") for number, item in enumerate(records, 1))

@@ -1,4 +1,4 @@
-"""One verbatim and its label results in, one Analysis out: sets take their place, evidence rows become pieces of text."""
+"""One verbatim and its label results in, one Analysis out: label sets become fields, evidence rows become pieces of text."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from vocservice.taxonomy import has_place, lacking
 _LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
 _CLOSING = " \t\n.,;:-–—"
 _ADDRESSED = re.compile(r"(?:\[HANDLE\][\s,:]*)*")
-_OPENING = re.compile(r"(?:[\s,;:–—]|[.-](?!\d))*")  # but not the sign or the point of a number
+_OPENING = re.compile(r"(?:[\s,;:–—]|[.-](?!\d))*")  # except the sign or point of a number
 
 
 def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
@@ -91,7 +91,7 @@ def _piece(verbatim: Verbatim, turn: int, start: int, end: int) -> Evidence:
 
 
 def _left(piece: str) -> int:
-    """Length of what comes before what is said: handles that a message begins with, a joining word, punctuation."""
+    """Length of the preamble: handles, a joining word, punctuation."""
     at = _end(_ADDRESSED, piece, 0)
     said = piece[at:].lower()
     return _end(_OPENING, piece, at + next((len(word) for word in _LEADING if said.startswith(word)), 0))
@@ -170,7 +170,7 @@ def _conversation(verbatim: Verbatim, scored: Scored, said: Sequence[Said], mode
 
 
 def _turns(verbatim: Verbatim, scored: Scored, said: Sequence[Said]) -> Iterator[TurnAnalysis]:
-    """The turns; what is no time is left out, as it could be anything."""
+    """The turns; invalid times are left out, because they could contain anything."""
     segments: dict[int, list[Segment]] = {}
     for segment in scored.segments:
         segments.setdefault(segment.turn, []).append(segment)
@@ -196,7 +196,7 @@ def level_of(score: float) -> int:
 
 
 def dialogue_of(verbatim: Verbatim, scored: Scored) -> Dialogue:
-    """What the conversation model reads of a scored transcript."""
+    """Input of the conversation model from a scored transcript."""
     signals: dict[str, float] = {}
     for name, result in scored.sets.items():
         if isinstance(result, MultiResult | SingleResult):
@@ -213,7 +213,7 @@ def _reasons(judgement: Judgement, dialogue: Dialogue, verbatim: Verbatim, score
 
 
 def _shown_by(key: str, dialogue: Dialogue, verbatim: Verbatim, scored: Scored) -> tuple[Evidence, ...]:
-    """Of a flag its evidence, or what says it most if it was not given; of conduct the agent's turn; else the customer's last."""
+    """Evidence of a reason: a flag's evidence, or its best segment if not given; for conduct the agent's turn; else the customer's last turn."""
     flags = scored.sets.get("flags")
     if isinstance(flags, MultiResult) and key in flags.probabilities:
         rows = next((given.evidence for given in flags.given if given.key == key), ()) or flags.best_rows(key)

@@ -1,4 +1,4 @@
-"""A self-contained page in, a PDF or a picture of it out, drawn by the Chromium that is on the PATH: no network, in limited time."""
+"""A self-contained page in, a PDF or a picture out, rendered by the Chromium on the PATH, without network, with a time limit."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ _OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A headless Chromium; each page is a process of its own with a profile that is thrown away."""
+    """A headless Chromium; each page runs in a new process with a temporary profile."""
 
     program: str
     seconds: float = SECONDS
@@ -54,7 +54,7 @@ class Browser:
         return cls(program)
 
     def pdf(self, page: str) -> bytes:
-        """The page as it prints, A4.
+        """The page as an A4 PDF.
 
         Raises:
             OutputError: the browser failed or took too long (`browser_failed`).
@@ -62,7 +62,7 @@ class Browser:
         return self._drawn(page, "page.pdf", ["--no-pdf-header-footer"], "--print-to-pdf")
 
     def png(self, page: str, *, size: tuple[int, int] = SLIDE) -> bytes:
-        """The top of the page as a picture of so many pixels.
+        """The top of the page as a picture of a given size in pixels.
 
         Raises:
             OutputError: the browser failed or took too long (`browser_failed`).
@@ -80,7 +80,7 @@ class Browser:
             return target.read_bytes()
 
     def _arguments(self, folder: Path) -> Iterator[str]:
-        """As root, as in a container, Chromium has no sandbox of its own and refuses to start without being told so."""
+        """As root, for example in a container, Chromium cannot use its sandbox and needs a flag to start."""
         yield from (self.program, *_OPTIONS, f"--user-data-dir={folder / 'profile'}")
         if os.geteuid() == 0:
             yield "--no-sandbox"

@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` items, the last one possibly shorter; where the items break off with an error, those before it come first."""
+    """Lists of `size` items, the last one possibly shorter; items before an error are yielded first."""
     chunk: list[T] = []
     try:
         for item in items:

@@ -49,7 +49,7 @@ class Feedback:
 
     @classmethod
     def of(cls, item: Json) -> "Feedback":
-        """The record of an answer."""
+        """Parse a record from an answer."""
         found = item.get("analysis")
         return read(cls, {**item, "analysis": None if found is None else read_analysis(found)})
 
@@ -367,7 +367,7 @@ class Client(Service):
 
 
 def _placed(some: Sequence[Item], send: Callable[[bytes], Any], result: Callable[[Json], R]) -> Iterator[R | Rejected]:
-    """The results of a piece, each in its record's place; a record that is too large by itself is rejected in its own."""
+    """The results of a piece, each at its record's position; a record that is too large by itself is rejected."""
     try:
         told = read_results(send(body_of(some)), len(some))
     except ApiError as error:
@@ -389,7 +389,7 @@ def _wishes(mapping: Mapping[str, str] | None, options: Mapping[str, Any]) -> Ma
 
 
 def _query(values: Mapping[str, Any]) -> str:
-    """Filters as a query; times and truths as the service reads them."""
+    """Filters as query parameters; times and booleans in the service's format."""
     given = {name: value for name, value in values.items() if value is not None}
     shown = {name: str(value).lower() if isinstance(value, bool) else _text(value) for name, value in given.items()}
     return f"?{urlencode(shown)}" if shown else ""

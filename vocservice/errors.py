@@ -57,7 +57,7 @@ class BundleError(VocError):
 
 
 class CrowdedError(BundleError):
-    """As many requests as may be are with the model, or wait for it."""
+    """Too many requests use the model or wait for it."""
 
     code = "analyses_full"
 
@@ -76,21 +76,21 @@ class OutputError(VocError):
 
 
 class ResumeError(VocError):
-    """An unfinished run cannot be gone on with, as its inputs, model or options were others."""
+    """An unfinished run cannot be resumed, because its inputs, model or options differ."""
 
     code = "resume_refused"
     status = 409
 
 
 class EngineError(VocError):
-    """Workers of `voc classify` are not there: `ray_missing`, `ray_unreachable`, `worker_mismatch` or `workers_lost`."""
+    """Workers of `voc classify` are missing: `ray_missing`, `ray_unreachable`, `worker_mismatch` or `workers_lost`."""
 
     code = "workers_lost"
     status = 503
 
 
 class RecordError(VocError):
-    """One record cannot be processed; its neighbours go on.
+    """One record cannot be processed; others are not affected.
 
     Codes: `invalid_json`, `invalid_type`, `missing_text`, `empty_text`, `text_too_long`, `invalid_turns`,
     `invalid_encoding`, `ragged_row`, `unsupported_language`, `analysis_failed`.
@@ -101,7 +101,7 @@ class RecordError(VocError):
 
 
 class ConflictError(VocError):
-    """Somebody else changed the same thing in between; nothing was overwritten."""
+    """Somebody else changed the same object meanwhile; nothing was overwritten."""
 
     code = "review_conflict"
     status = 409
@@ -115,35 +115,35 @@ class StoreError(VocError):
 
 
 class SignatureError(VocError):
-    """A delivery is not shown to come from its sender: `signature_invalid`, `signature_missing` or `timestamp_stale`."""
+    """A delivery is not authenticated: `signature_invalid`, `signature_missing` or `timestamp_stale`."""
 
     code = "signature_invalid"
     status = 401
 
 
 class UnusableBodyError(VocError):
-    """A delivery's body is not what its sender sends, and sending it again cannot help; the message never quotes it."""
+    """A delivery's body is not what its sender sends, and resending cannot help; the message never quotes it."""
 
     code = "body_unusable"
     status = 422
 
 
 class FetchError(VocError):
-    """A sender's API could not be asked, or did not answer with the record; asking again later may help."""
+    """A sender's API could not be reached, or did not return the record; a retry may help."""
 
     code = "fetch_failed"
     status = 503
 
 
 class EndpointError(VocError):
-    """Events must not be sent to this URL: it is not https, or leads into a private network; the message never quotes it."""
+    """Events may not be sent to this URL: it is not https, or leads into a private network; the message never quotes it."""
 
     code = "endpoint_refused"
     status = 422
 
 
 class MailError(VocError):
-    """A mail could not be handed to the mail server; later it may. The message names neither address nor text."""
+    """A mail could not be delivered to the mail server; a retry may help. The message contains neither address nor text."""
 
     code = "mail_failed"
     status = 503
@@ -157,19 +157,19 @@ class StoppingError(VocError):
 
 
 class IdempotencyError(VocError):
-    """An Idempotency-Key came again with another body."""
+    """An Idempotency-Key was reused with another body."""
 
     code = "idempotency_mismatch"
     status = 422
 
 
 class ApiError(VocError):
-    """A service that was asked over HTTP refused, with its own code and status; or it cannot be reached or read.
+    """A service refused an HTTP request, with its own code and status; or it cannot be reached or understood.
 
-    Of those the code is `unreachable` or `answer_unreadable`.
+    The latter have the code `unreachable` or `answer_unreadable`.
 
     Attributes:
-        retry_after: seconds after which it wants to be asked again; None where it does not say.
+        retry_after: seconds after which to retry; None if not given.
     """
 
     code = "unreachable"
@@ -181,14 +181,14 @@ class ApiError(VocError):
 
 
 class SignInError(VocError):
-    """An OpenID provider's answer lets nobody in (`sign_in_refused`), or it does not answer (`provider_unreachable`, 503)."""
+    """An OpenID provider's answer grants no access (`sign_in_refused`), or it does not answer (`provider_unreachable`, 503)."""
 
     code = "sign_in_refused"
     status = 401
 
 
 class RequestBusyError(VocError):
-    """The first request under an Idempotency-Key is still being answered; ask again after `retry_after` seconds."""
+    """The first request with an Idempotency-Key is still being answered; retry after `retry_after` seconds."""
 
     code = "idempotency_busy"
     status = 409
@@ -196,7 +196,7 @@ class RequestBusyError(VocError):
 
 
 class RuleError(VocError):
-    """The text of a rule is none, or names what is not there; `at` is the place of the fault, a character counted from 1."""
+    """The text is not a rule, or names something unknown; `at` is the position of the fault, counted from 1."""
 
     code = "rule_invalid"
     status = 422

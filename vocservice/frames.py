@@ -1,4 +1,4 @@
-"""A pandas or polars Series or DataFrame, or Arrow data, in, a table with the columns of the table writers out; no library is required."""
+"""A pandas or polars Series or DataFrame, or Arrow data, in, a table with the columns of the table writers out; imports no library."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ PANDAS_TYPES: Mapping[Kind, str] = {"string": "string", "int": "Int64", "float":
 POLARS_TYPES: Mapping[Kind, str] = {"string": "String", "int": "Int64", "float": "Float64", "bool": "Boolean"}
 ARROW_TYPES: Mapping[Kind, str] = {"string": "string", "int": "int64", "float": "float64", "bool": "bool"}
 _TABLES = frozenset({"DataFrame", "RecordBatch", "Table"})
-_READ = ("id", "text", "channel", "question", "created_at", "score")  # all that the steps and the rules ask of a row
+_READ = ("id", "text", "channel", "question", "created_at", "score")  # all that the steps and the rules use of a row
 
 
 def analyse_frame(
@@ -39,13 +39,13 @@ def analyse_frame(
     Args:
         x: of pandas, polars or pyarrow.
         label_sets: names of the sets in `Analysis.labels`, each a column.
-        lacks: names of the sets that the taxonomy has not, which get none.
+        lacks: names of the sets missing from the taxonomy, which get no column.
         stream: analyses records, in order.
-        text_column: found by its name when not given; a Series is its own.
-        id_column: found by its name when not given.
+        text_column: found by name by default; a Series is its own.
+        id_column: found by name by default.
 
     Raises:
-        InputError: a column is not there, no text column is found, or it holds what is no text.
+        InputError: a column is missing, no text column is found, or it contains other values than texts.
     """
     library = _library(x)
     if not _is_table(x):
@@ -59,7 +59,7 @@ def analyse_frame(
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What is asked of pandas, polars and pyarrow.
+    """The operations needed from pandas, polars and pyarrow.
 
     names: of a table's columns. column: one by its place. cells: of a column as Python values, missing ones None.
     build: names, kinds and cells of the new columns, beside those of a table.
@@ -80,7 +80,7 @@ def _is_table(x: Any) -> bool:
 
 
 def _item(cell: Any) -> Any:
-    """What the cell of a Series is analysed as: a transcript or a record as it is, anything else as a text."""
+    """The item to analyse in a cell of a Series: a transcript or record as it is, anything else as a text."""
     if isinstance(cell, bytes | bytearray | memoryview):
         raise InputError("the Series holds bytes; it must hold texts, transcripts or records")
     plain = _unpacked(cell)
@@ -88,7 +88,7 @@ def _item(cell: Any) -> Any:
 
 
 def _unpacked(cell: Any) -> Any:
-    """The list that an array in a cell stands for, as pandas reads lists from Parquet; any other cell as it is."""
+    """An array in a cell as a list, as pandas reads lists from Parquet; other cells unchanged."""
     return cell.tolist() if getattr(cell, "ndim", 0) else cell
 
 
@@ -97,7 +97,7 @@ def _has_turns(item: Any) -> bool:
 
 
 def _reader(names: Sequence[object], *, text_column: str | None, id_column: str | None) -> RowReader:
-    """The reader of the frame's rows, as of a file with these columns."""
+    """A reader of the frame's rows, as for a file with these columns."""
     if not len(names):
         raise InputError("the DataFrame has no columns")
     header = read_header([[str(name) for name in names]])
@@ -105,7 +105,7 @@ def _reader(names: Sequence[object], *, text_column: str | None, id_column: str 
 
 
 def _records(frame: Any, library: Library, reader: RowReader) -> Iterator[dict[str, Any]]:
-    """The columns that the analysis reads, as the records that a file of them would give."""
+    """The columns used in the analysis, as records like those of a file."""
     used = {field: index for field, index in reader.columns.fields.items() if field in _READ}
     narrow = _narrowed(reader, used)
     columns = {field: _cells(library, library.column(frame, index), field) for field, index in used.items()}

@@ -1,7 +1,7 @@
-"""The times of a conversation's turns in, moments that can be compared out.
+"""The times of a conversation's turns in, comparable moments out.
 
-A time is ISO 8601, or tells no day: `HH:MM:SS` with a fraction or without, since a start or by a clock, or `HH:MM` by a clock, both with
-`AM` or `PM` or without. Times without a day count from 1970, as only the time between turns is asked for.
+A time is ISO 8601, or has no date: `HH:MM:SS` with or without a fraction, since a start or by the clock, or `HH:MM` by the clock, both with
+or without `AM` or `PM`. Times without a date count from 1970, because only differences matter.
 """
 
 import re
@@ -14,7 +14,7 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY, _HALF = timedelta(days=1), timedelta(hours=12)
 _HOURS = 24
 
-Pair = Literal["hours and minutes", "minutes and seconds"]  # what the two numbers of a time such as 10:15 are
+Pair = Literal["hours and minutes", "minutes and seconds"]  # meaning of the two numbers in a time such as 10:15
 
 
 def elapsed(seconds: float) -> str:
@@ -24,17 +24,17 @@ def elapsed(seconds: float) -> str:
 
 
 def is_time(at: str | None) -> bool:
-    """Whether a text is a time of one of these forms."""
+    """Whether a text is a time in one of these forms."""
     return tells_no_day(at) or moment(at) is not None
 
 
 def tells_no_day(at: str | None) -> bool:
-    """Whether a time is one by the clock alone, or since a start."""
+    """Whether a time has no date: by the clock, or since a start."""
     return bool(at and _DAYLESS.fullmatch(at))
 
 
 def moment(given: str | None) -> datetime | None:
-    """A time in ISO 8601, in UTC where it names no zone; None for anything else."""
+    """Parse a time in ISO 8601, UTC without a zone; None for anything else."""
     try:
         at = datetime.fromisoformat(given) if given else None
         return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)) if at else None
@@ -43,9 +43,9 @@ def moment(given: str | None) -> datetime | None:
 
 
 def moments_of(times: Iterable[str | None]) -> tuple[datetime | None, ...]:
-    """When each turn was said; None for what is no time, or may be one of two.
+    """The moment of each turn; None if it is invalid or ambiguous.
 
-    Beside times with a day those without are not read. A time more than 12 hours before the one in front of it is of the next day.
+    Times without a date are ignored beside times with one. A time more than 12 hours before its predecessor belongs to the next day.
     """
     given = list(times)
     dated = tuple(moment(at) for at in given)
@@ -59,7 +59,7 @@ def _spans(times: Sequence[str | None]) -> Iterator[timedelta | None]:
 
 
 def _pair(found: Sequence[re.Match[str]]) -> Pair | None:
-    """What times of two numbers tell; None where it may be either: beside times of three, or where the first begins with 00."""
+    """Meaning of times with two numbers; None if ambiguous: beside times with three, or if the first begins with 00."""
     pairs = [int(one[1]) for one in found if not one[3] and not one[5]]
     if any(first >= _HOURS for first in pairs):
         return "minutes and seconds"
@@ -84,7 +84,7 @@ def _seconds(whole: str | None, fraction: str | None) -> float:
 
 
 def _through_midnight(spans: Sequence[timedelta | None]) -> Iterator[datetime | None]:
-    """The moments of times without a day; what goes beyond a day is since a start, and knows no midnight."""
+    """The moments of times without a date; values beyond 24 hours are since a start, without midnight."""
     is_by_clock = all(span < _DAY for span in spans if span is not None)
     day, before = timedelta(), timedelta()
     for span in spans:

@@ -1,4 +1,4 @@
-"""Work on items in, what comes of each out in their order: several items at once, each in a thread of its own."""
+"""Items and a function in, results in order out: several items at a time, each in its own thread."""
 
 import os
 from collections import deque
@@ -11,13 +11,13 @@ Found = TypeVar("Found")
 
 
 def overlapped(work: Callable[[Item], list[Found]], items: Iterator[Item], *, at_once: int) -> Iterator[Found]:
-    """What `work` makes of each item, in order.
+    """Map `work` over items, in order.
 
     Args:
-        work: may run in several threads; what it raises comes up in its place.
-        items: read in the caller's thread, at most `at_once + 1` further than what has come out; where they break off with an
-            error, what came before is given first.
-        at_once: items that are worked on at a time.
+        work: may run in several threads; its errors are raised in order.
+        items: read in the caller's thread, at most `at_once + 1` ahead of the results; if reading fails,
+            earlier results are yielded first.
+        at_once: items in progress at a time.
     """
     broken: list[Exception] = []
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="overlap")
@@ -31,13 +31,13 @@ def overlapped(work: Callable[[Item], list[Found]], items: Iterator[Item], *, at
 
 
 def in_order(pool: Executor, work: Callable[[Item], Found], items: Iterable[Item], *, at_once: int) -> Iterator[Found]:
-    """What `work` makes of each item in a pool, in order, where `Executor.map` would read every item before the first comes out.
+    """Map `work` over items in a pool, in order, where `Executor.map` would read every item first.
 
     Args:
-        pool: has `at_once` workers; one item more is under way, so that none waits for the next.
-        work: what it raises comes up in its place.
-        items: read as there is room.
-        at_once: items that are worked on at a time.
+        pool: has `at_once` workers; one more item is queued, so that none idles.
+        work: its errors are raised in order.
+        items: read on demand.
+        at_once: items in progress at a time.
     """
     waiting: deque[Future[Found]] = deque()
     for item in items:
@@ -49,7 +49,7 @@ def in_order(pool: Executor, work: Callable[[Item], Found], items: Iterable[Item
 
 
 def _until_broken(items: Iterable[Item], broken: list[Exception]) -> Iterator[Item]:
-    """The items up to an error, which is kept."""
+    """The items up to an error, which is stored."""
     try:
         yield from items
     except Exception as error:

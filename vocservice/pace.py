@@ -1,4 +1,4 @@
-"""Who spoke when in, how long a customer waited for answers and how long nobody spoke out; None is what is not known."""
+"""Speakers and times in, waiting times and silences out; None if unknown."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ANSWERING = ("agent", "bot", "supervisor")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Who spoke, when, where that is known, and what the system told."""
+    """The speaker, the time if known, and the reported system event."""
 
     speaker: str
     at: datetime | None
@@ -22,7 +22,7 @@ class Said:
 
 
 def said_in(turns: Iterable[RawTurn | Turn | TurnAnalysis], warnings: Container[str] = ()) -> tuple[Said, ...]:
-    """What the pace of a conversation asks of its turns; no event is told where somebody of unknown role may have said it."""
+    """Turn data for the pace; without events if a speaker of unknown role may have reported them."""
     spoken, tells = tuple(turns), "speaker_unknown" not in warnings
     times = moments_of(turn.at for turn in spoken)
     return tuple(
@@ -31,7 +31,7 @@ def said_in(turns: Iterable[RawTurn | Turn | TurnAnalysis], warnings: Container[
 
 
 def oddities(turns: Sequence[RawTurn | Turn], said: Sequence[Said]) -> tuple[str, ...]:
-    """Warnings about turns with what `said_in` read of them: `time_unread`, `times_out_of_order`, `turn_repeated` (at the same time)."""
+    """Warnings about turns, given the result of `said_in`: `time_unread`, `times_out_of_order`, `turn_repeated` (at the same time)."""
     known = [one.at for one in said if one.at]
     found = {
         "time_unread": any(turn.at and not one.at for turn, one in zip(turns, said, strict=True)),
@@ -63,7 +63,7 @@ def pace_of(said: Sequence[Said]) -> Pace:
 
 
 def _answers(said: Sequence[Said]) -> Iterator[tuple[datetime | None, datetime | None]]:
-    """When a customer began to speak and when the answer came; what was never answered counts nowhere."""
+    """Times of a customer's first turn and of the answer; unanswered ones are left out."""
     asking: Said | None = None
     for one in said:
         if one.speaker == "customer":
@@ -74,7 +74,7 @@ def _answers(said: Sequence[Said]) -> Iterator[tuple[datetime | None, datetime |
 
 
 def _holds(said: Sequence[Said]) -> Iterator[tuple[int, float | None]]:
-    """The turn that began a hold, and how long it was: until the system, somebody who spoke or the conversation ended it."""
+    """The turn that began a hold, and its duration: until the system, a speaker or the end of the conversation."""
     held: int | None = None
     for index, one in enumerate(said):
         if one.event == "held":

@@ -1,4 +1,4 @@
-"""Where the shipped configuration, models and sample lie: the environment, the repository, or the installed package."""
+"""Paths of the shipped configuration, models and samples: the environment, the repository, or the installed package."""
 
 import os
 import sys
@@ -8,12 +8,12 @@ from vocservice.errors import ConfigError
 
 
 def home() -> Path:
-    """The folder that holds `config/` and `models/`.
+    """The folder with `config/` and `models/`.
 
-    `VOC_HOME` wins; otherwise the repository the package runs from, then the data folder of an installed package.
+    `VOC_HOME` wins; else the repository the package runs from, then the data folder of an installed package.
 
     Raises:
-        ConfigError: none of them holds `config/taxonomy.toml`.
+        ConfigError: none of them has `config/taxonomy.toml`.
     """
     candidates = [Path(os.environ["VOC_HOME"])] if os.environ.get("VOC_HOME") else []
     candidates += [Path(__file__).resolve().parent.parent, Path(sys.prefix) / "share" / "vocservice"]

@@ -1,6 +1,6 @@
-"""Records in, what one request holds of them out: so many at most, and so many bytes.
+"""Records in, request-sized pieces out: limited in number and bytes.
 
-What JSON cannot hold is rejected in its place, and null is sent there: whatever a service calls by its number keeps that number.
+Records that JSON cannot express are rejected in place and sent as null, so that the service's numbering stays the same.
 """
 
 import json
@@ -19,7 +19,7 @@ Record = str | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A record as it is sent, or why it cannot be; one without an id is called by its number, as the service would call it."""
+    """A record as sent, or its rejection; one without an id is named by number, as the service does."""
 
     id: str
     json: bytes = b"null"
@@ -45,12 +45,12 @@ def pieces(records: Iterable[Record], size: int) -> Iterator[list[Item]]:
 
 
 def body_of(items: Sequence[Item]) -> bytes:
-    """The items as the body of one request."""
+    """The body of one request."""
     return b'{"records":[' + b",".join(item.json for item in items) + b"]}"
 
 
 def plain(record: Record) -> Json:
-    """A record as a mapping; a text is one with nothing else."""
+    """A record as a mapping; a text becomes a record with a text only."""
     return {"text": record} if isinstance(record, str) else dict(record)
 
 
@@ -58,8 +58,8 @@ def packed(value: Any) -> bytes:
     """A value as JSON, its times in ISO 8601.
 
     Raises:
-        RecordError: it holds half of a surrogate pair (`invalid_encoding`), or NaN or infinity (`invalid_json`).
-        TypeError: it holds what JSON has no word for.
+        RecordError: it has a lone surrogate (`invalid_encoding`), or NaN or infinity (`invalid_json`).
+        TypeError: it has a value that JSON cannot express.
     """
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_time).encode()

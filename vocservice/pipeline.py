@@ -1,4 +1,4 @@
-"""Raw records in, analyses out: the one place that knows the order of the steps.
+"""Raw records in, analyses out: the only place that knows the order of the steps.
 
 clean (normalise, redact) -> language -> segment -> score (encode, heads, calibrate) -> assemble -> rules. A record that cannot
 be processed comes out rejected in its place; identical texts of a chunk are scored once.
@@ -32,13 +32,13 @@ EncoderTurn = AbstractContextManager[object] | None
 
 CHUNK = 256
 MAX_CHARACTERS = 100_000
-MAX_TURNS = 5_000  # a turn costs time however short it is
+MAX_TURNS = 5_000  # each turn has a fixed cost
 SERVED = frozenset({"en", "und"})
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A verbatim that can be scored, and the record that it was made of."""
+    """A verbatim ready for scoring, and its record."""
 
     verbatim: Verbatim
     segments: tuple[Segment, ...]
@@ -46,13 +46,13 @@ class Ready:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What decides the scores: records with equal content share one forward pass."""
+        """The content that determines scores: records with equal content share one forward pass."""
         turns = tuple((turn.speaker, turn.text) for turn in self.verbatim.turns)
         return turns, self.verbatim.is_transcript, self.verbatim.channel, self.verbatim.question
 
 
 class Pipeline:
-    """The way of a record through one engine; `at_once` chunks are under way together where the caller lets it read ahead."""
+    """The steps around one engine; `at_once` chunks are processed concurrently if the caller allows reading ahead."""
 
     def __init__(
         self,
@@ -68,12 +68,12 @@ class Pipeline:
         self._redaction, self._chunk, self._max_characters = redaction, chunk, max_characters
 
     def analyse(self, records: Iterable[RawVerbatim | Rejected], *, ahead: bool = False) -> Iterator[Result]:
-        """Analyse a stream in constant memory; order is kept, one result a record.
+        """Analyse a stream in constant memory, in order, one result per record.
 
         Args:
             records: what to analyse.
-            ahead: whether some chunks more may be read before the results of one come out; then texts are cleaned and results
-                made while others are with the encoder. The results are the same.
+            ahead: whether some further chunks may be read before results are yielded; then texts are cleaned and results
+                assembled while others are in the encoder. The results are the same.
         """
         chunks = chunked(records, self._chunk)
         if ahead and self._at_once > 1:
@@ -104,7 +104,7 @@ class Pipeline:
             return _rejected(entry.verbatim, _failure(error, "assembling"))
 
     def _score(self, entries: list[Ready], turn: EncoderTurn) -> list[Scored | VocError]:
-        """Score a chunk; when that fails, each record alone, so that a poison record does not take its neighbours along."""
+        """Score a chunk; if that fails, score each record alone, so that one bad record does not affect others."""
         if not entries:
             return []
         try:
@@ -159,7 +159,7 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
 
 
 def _check_size(turns: Sequence[RawTurn], names: Sequence[str], max_characters: int) -> None:
-    """Authors count once each, as their names are searched for in every turn.
+    """Each author counts once, because the name is searched for in every turn.
 
     Raises:
         RecordError: `text_too_long`.
@@ -182,7 +182,7 @@ def _rejected(record: RawVerbatim | Verbatim, error: VocError) -> Rejected:
 
 
 def _failure(error: Exception, step: str) -> VocError:
-    """What a step could not do with one record; only its type and place are logged, as a message could hold the customer's words."""
+    """The error for one record; only its type and location are logged, because a message could contain customer text."""
     if isinstance(error, VocError):
         return error
     place = traceback.extract_tb(error.__traceback__)[-1]

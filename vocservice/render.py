@@ -1,7 +1,7 @@
-"""An Analysis in, its evidence made visible out: HTML for notebooks, styled text and a table for terminals.
+"""An Analysis in, its evidence displayed out: HTML for notebooks, styled text and a table for terminals.
 
-The text is cut at the offsets first and each piece escaped by itself, so nothing a customer wrote is ever markup, and no
-control character of theirs reaches a terminal.
+The text is cut at the offsets first and each piece escaped separately, so customer text is never markup, and none of its
+control characters reach a terminal.
 """
 
 import re
@@ -19,12 +19,12 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 _POLARITY_NAMES: Mapping[str, str] = {"+": "positive", "-": "negative", "~": "mixed"}
 LEVEL_NAMES: Mapping[int, str] = {-2: "very negative", -1: "negative", 0: "neutral", 1: "positive", 2: "very positive"}
 _SHOWN_EVIDENCE = 60
-_LABEL_WIDTH = 20  # the longest key of the own taxonomy is not broken on 80 columns
+_LABEL_WIDTH = 20  # the longest key of the built-in taxonomy fits 80 columns
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a kind of label is shown: a terminal style and the background of a notebook (dark text on it reads well)."""
+    """Display of a kind of label: a terminal style and a notebook background (readable with dark text)."""
 
     style: str
     background: str
@@ -43,7 +43,7 @@ _OTHER = Look("bold", "#e9ecef")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One label that was given, of any set."""
+    """One given label, of any set."""
 
     set: str
     key: str
@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text and the labels it is evidence of."""
+    """A piece of text and the labels it is evidence of."""
 
     text: str
     rows: tuple[Row, ...]
@@ -86,7 +86,7 @@ def rows_of(analysis: Analysis) -> list[Row]:
 
 
 def pieces_of(text: str, rows: Iterable[Row], *, turn: int | None) -> Iterator[Piece]:
-    """Cut a text (of a turn) wherever evidence begins or ends; evidence of the outcome, a whole turn, is left out."""
+    """Cut a text (of a turn) at the edges of evidence; evidence of the outcome, a whole turn, is left out."""
     marks = [(piece.start, piece.end, row) for row in rows if row.set != "outcome" for piece in row.evidence if piece.turn == turn]
     cuts = sorted({0, len(text), *(min(max(at, 0), len(text)) for start, end, _ in marks for at in (start, end))})
     for start, end in zip(cuts, cuts[1:], strict=False):
@@ -99,25 +99,25 @@ def visible(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """What an error says as a sentence of a page; a name it may begin with stays as it is."""
+    """An error message as a sentence; a name at its start stays unchanged."""
     begun = text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
     return begun if begun.endswith((".", "!", "?")) else f"{begun}."
 
 
 def owner_of(taxonomy: Taxonomy, row: Row) -> str:
-    """The team that acts on a label; blank where the taxonomy names none."""
+    """The team that acts on a label; blank if the taxonomy names none."""
     definition = definition_of(taxonomy, row.set, row.key)
     return (definition.owner or "") if definition else ""
 
 
 def definition_of(taxonomy: Taxonomy, name: str, key: str) -> LabelDefinition | None:
-    """The label of a set; None where the taxonomy has it not."""
+    """The label of a set; None if not in the taxonomy."""
     labels = taxonomy[name].labels if name in taxonomy else ()
     return next((label for label in labels if label.key == key), None)
 
 
 def percent(probability: float | None) -> str:
-    """A probability in whole percent; blank where there is none."""
+    """A probability in whole percent; blank if missing."""
     return "" if probability is None else f"{probability:.0%}"
 
 
@@ -164,7 +164,7 @@ def _rows(name: str, labels: Sequence[Label | Factor]) -> list[Row]:
 
 
 def _texts(analysis: Analysis) -> Iterator[tuple[str, str, int | None]]:
-    """Speaker, text and index of each turn; of a plain text blank and null."""
+    """Speaker, text and index of each turn; blank and None for a plain text."""
     if analysis.conversation is None:
         yield "", analysis.text, None
         return

@@ -1,7 +1,7 @@
 """Raw bytes in, the value of their JSON out, read strictly.
 
-UTF-8 without a byte order mark; NaN, numbers too large for a double, halves of surrogate pairs, nesting beyond
-1024 levels and anything after the document are refused. Of a key given twice the last one counts.
+UTF-8 without a byte order mark; NaN, numbers too large for a double, lone surrogates, nesting beyond
+1024 levels and trailing data are refused. The last of duplicate keys counts.
 """
 
 import json
@@ -14,7 +14,7 @@ _INVALID_ENCODING = ("surrogate", "UTF-8")
 
 
 class JsonError(ValueError):
-    """Why bytes are no JSON: `code` is `invalid_encoding` or `invalid_json`; the message never quotes them."""
+    """The bytes are not JSON: `code` is `invalid_encoding` or `invalid_json`; the message never quotes them."""
 
     def __init__(self, message: str, code: str):
         super().__init__(message)
@@ -22,15 +22,15 @@ class JsonError(ValueError):
 
 
 def parse_json(raw: bytes, *, is_exact: Callable[[Any], bool]) -> Any:
-    """The value of a JSON document.
+    """Parse a JSON document.
 
     Args:
         raw: the document.
-        is_exact: whether the value may stay as it was read with numbers as doubles; else it is read again and whole
-            numbers beyond 64 bits, which ids may be, stay exact.
+        is_exact: whether a parsed value with doubles is exact enough; if not, it is parsed again so that
+            integers beyond 64 bits, as in ids, stay exact.
 
     Raises:
-        JsonError: it is not JSON of this kind.
+        JsonError: it is not such JSON.
     """
     try:
         value = orjson.loads(raw)

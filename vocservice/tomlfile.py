@@ -1,4 +1,4 @@
-"""A TOML file in, its values out, checked by a model where one is given; an error names the file and every fault, never a value."""
+"""A TOML file in, its values out, validated by a model if given; errors name the file and every fault, never a value."""
 
 import tomllib
 from pathlib import Path
@@ -12,7 +12,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a file.
+    """Read the values of a file.
 
     Raises:
         ConfigError: it is missing or not TOML.
@@ -26,7 +26,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def read_checked(path: Path, model: type[Model]) -> Model:
-    """The values of a file as a model has them.
+    """Read and validate the values of a file.
 
     Raises:
         ConfigError: it is missing, not TOML, or has an unknown key or a bad value.

@@ -1,7 +1,7 @@
-"""A request in, the value of its answer out: HTTP as a client of the service speaks it, tried again while that may help.
+"""A request in, the value of its answer out: the HTTP layer of the client, with retries.
 
-That is after an answer that says so (429, 502, 503, 504, or 409 of a request that is still being answered), and after a broken
-connection where sending twice changes nothing. `Retry-After` is honoured.
+It retries after 429, 502, 503 or 504, after 409 for a request still being answered, and after a broken
+connection if the request is idempotent. `Retry-After` is honoured.
 """
 
 import http.client
@@ -26,7 +26,7 @@ _CONNECTIONS: Mapping[str, type[http.client.HTTPConnection]] = {"http": http.cli
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent; `is_repeatable` where sending it twice changes nothing more."""
+    """A request; `is_repeatable` if it is idempotent."""
 
     method: str
     path: str
@@ -37,10 +37,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service and how patiently it is asked; holds no connection.
+    """A service with retry settings; holds no connection.
 
-    `tries` of one request, `timeout` in seconds of each of its steps, `longest_wait` in seconds between two tries: a service that
-    asks for a longer pause is not asked again.
+    `tries` per request, `timeout` in seconds per step, `longest_wait` in seconds between two tries: if a service
+    asks for a longer pause, there is no retry.
     """
 
     url: str
@@ -55,10 +55,10 @@ class Service:
         if parts.scheme not in _CONNECTIONS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError("the URL of a service is http:// or https:// with a host, perhaps a port and a path")
         if not (self.key.isascii() and self.key.isprintable()):
-            raise ConfigError("an API key is one line of plain letters, digits and signs")  # http.client would say it in its error
+            raise ConfigError("an API key is one line of plain letters, digits and signs")  # http.client would quote it in its error
 
     def _answer(self, request: Request, *, into: BinaryIO | None = None) -> Any:
-        """The value of the answer, tried again while that may help; with `into` its body goes there.
+        """Return the value of the answer, with retries; with `into` the body is written there.
 
         Raises:
             ApiError: the service refused, or could not be reached (`unreachable`, status 503).
@@ -91,7 +91,7 @@ class Service:
 
 @contextmanager
 def _reached() -> Iterator[None]:
-    """What breaks in the block is the connection."""
+    """Treat errors in the block as connection errors."""
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
@@ -99,7 +99,7 @@ def _reached() -> Iterator[None]:
 
 
 def _send(connection: http.client.HTTPConnection, request: Request, prefix: str, key: Mapping[str, str]) -> None:
-    """Send a request; a service that refuses one before it has read it all closes the connection, and its answer is there to be read."""
+    """Send a request; a service may refuse it before reading everything and close the connection: its answer is still read."""
     if request.body and not isinstance(request.body, bytes):
         request.body.seek(0)
     try:
@@ -110,7 +110,7 @@ def _send(connection: http.client.HTTPConnection, request: Request, prefix: str,
 
 
 def _save(answer: http.client.HTTPResponse, file: BinaryIO) -> None:
-    """Write an answer in place of what an earlier try wrote; a disk that is full is no fault of the connection."""
+    """Write an answer over an earlier attempt's; a full disk is not a connection error."""
     file.seek(0)
     file.truncate()
     while piece := _piece(answer):
@@ -118,7 +118,7 @@ def _save(answer: http.client.HTTPResponse, file: BinaryIO) -> None:
 
 
 def _piece(answer: http.client.HTTPResponse) -> bytes:
-    """The next bytes of an answer; reading by pieces does not notice one that ends too early."""
+    """Read the next bytes of an answer, detecting premature ends, which chunked reading would miss."""
     with _reached():
         piece = answer.read(_PIECE)
         if not piece and answer.length:
@@ -134,7 +134,7 @@ def _value(body: bytes) -> Any:
 
 
 def _refusal(status: int, pause: str | None, body: bytes) -> ApiError:
-    """The problem of an answer; a proxy before the service may give another kind of answer."""
+    """The problem in an answer; a proxy may return another kind of answer."""
     try:
         problem = json.loads(body)
         code, detail = str(problem["code"]), str(problem["detail"])

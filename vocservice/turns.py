@@ -1,4 +1,4 @@
-"""Who spoke and what was said in, turns of a transcript out: roles by well-known words, split turns joined, events by what is told."""
+"""Speakers and texts in, turns of a transcript out: roles by keywords, split turns joined, system events recognised."""
 
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
@@ -33,33 +33,33 @@ _NOBODY = frozenset(
 _NO_WORD = re.compile(r"[\W\d_]+")
 _LONGEST_NAME = 200
 _HANDED_ON = r"(?:\btransferr(?:ed|ing)\b|(?:^|\.)transfer\b|\btransfer to\b)(?!.{0,20}fail)|\bhanded over\b|\bhandover\b"
-_EVENTS: Mapping[Event, tuple[str, re.Pattern[str]]] = {  # how each is told, and how others tell it; the first that fits counts
+_EVENTS: Mapping[Event, tuple[str, re.Pattern[str]]] = {  # our wording of each event, and those of senders; the first match counts
     "resumed": ("The hold has ended.", re.compile(r"hold (?:has )?ended|(?:off|from) hold|unhold|resume", re.IGNORECASE)),
     "held": ("The customer is on hold.", re.compile(r"\bhold\b", re.IGNORECASE)),
     "transferred": ("The conversation was transferred.", re.compile(_HANDED_ON, re.IGNORECASE)),
     "joined": ("{who} joined.", re.compile(r"join", re.IGNORECASE)),
     "left": ("{who} left.", re.compile(r"\bleft\b|leave", re.IGNORECASE)),
 }
-_LONGEST_EVENT = 200  # what is longer is a message
+_LONGEST_EVENT = 200  # longer texts are messages
 
 
 @dataclass(frozen=True, slots=True)
 class Unattributed(RawTurn):
-    """A turn of somebody whose role is not known: kept as one of the system, with the warning `speaker_unknown`."""
+    """A turn of a speaker with unknown role: kept as a system turn, with the warning `speaker_unknown`."""
 
 
 def turn_of(speaker: Speaker | None, text: str, at: str | None = None, author: str | None = None) -> RawTurn:
-    """A turn; the system's where the role of who spoke is not known."""
+    """A turn; a system turn if the speaker's role is unknown."""
     return RawTurn(speaker, text, at, author) if speaker else Unattributed("system", text, at, author)
 
 
 def has_unknown(turns: Iterable[RawTurn]) -> bool:
-    """Whether the role of somebody is not known."""
+    """Whether a speaker's role is unknown."""
     return any(isinstance(turn, Unattributed) for turn in turns)
 
 
 def has_no_customer(turns: Collection[RawTurn]) -> bool:
-    """Whether nobody is a customer, though somebody of unknown role may be."""
+    """Whether there is no customer, but a speaker of unknown role who may be one."""
     return has_unknown(turns) and all(turn.speaker != "customer" for turn in turns)
 
 
@@ -69,62 +69,62 @@ def warnings_of(turns: Iterable[RawTurn]) -> tuple[str, ...]:
 
 
 def role_of(name: str) -> Speaker | None:
-    """The role that is told in what a sender calls a speaker: `Customer 2`, `END_USER`, `Anna (Support)`; None for none, or for two."""
+    """The role in a sender's speaker name: `Customer 2`, `END_USER`, `Anna (Support)`; None for none, or for two."""
     roles = _read(name)[0] if len(name) <= _LONGEST_NAME else frozenset()
     return next(iter(roles)) if len(roles) == 1 else None
 
 
 def role_among(name: str, customers: Container[str]) -> Speaker | None:
-    """The same, where some speakers are known to be customers, whatever else their names tell; these as `called`."""
+    """The same, with some names known to be customers, overriding other hints; these as from `called`."""
     return "customer" if called(name) in customers else role_of(name)
 
 
 def called(name: str) -> str:
-    """What a speaker is called, for comparing: upper and lower case are one, and any white space."""
+    """A speaker name normalised for comparison: case-insensitive, white space collapsed."""
     return " ".join(name.split()).casefold()
 
 
 def author_of(name: str) -> str | None:
-    """The name of a person in what a sender calls a speaker, without the role; None where there is none, as in `Speaker 2`."""
+    """The person's name in a speaker name, without the role; None without one, as in `Speaker 2`."""
     left = _read(name)[1] if len(name) <= _LONGEST_NAME else ""
     return left if left and left.split()[0].casefold() not in _NOBODY else None
 
 
 def joined(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
-    """One turn for pieces that follow each other by the same speaker, from the time of the first; what the system tells stays apart."""
+    """Join consecutive pieces by the same speaker, with the time of the first; system events stay separate."""
     for _, same in groupby(turns, key=_who):
         pieces = list(same)
         yield pieces[0] if len(pieces) == 1 else replace(pieces[0], text=" ".join(piece.text.strip() for piece in pieces))
 
 
 def event_turn(told: str, at: str | None, *, who: Speaker | None = None) -> RawTurn | None:
-    """The system's turn for an event that a sender calls by a name of its own (`participant.joined`, `chat.transfer`); None for others."""
+    """The system turn for a sender's event name (`participant.joined`, `chat.transfer`); None for others."""
     event = event_of("system", told.replace("_", " "))
     return RawTurn("system", _EVENTS[event][0].format(who=(who or "somebody").capitalize()), at) if event else None
 
 
 def event_of(speaker: str, text: str) -> Event | None:
-    """What a turn of the system tells; None for other turns."""
+    """The event in a system turn; None for other turns."""
     if speaker != "system" or len(text) > _LONGEST_EVENT:
         return None
     return next((event for event, (_, told) in _EVENTS.items() if told.search(text)), None)
 
 
 def is_turns(x: object) -> bool:
-    """Whether a list is one transcript: objects only, and one of them has a speaker and is no record of its own."""
+    """Whether a list is one transcript: only objects, one of which has a speaker and is not a record itself."""
     if not isinstance(x, list | tuple) or not all(isinstance(turn, RawTurn | Mapping) for turn in x):
         return False
     return any(isinstance(turn, RawTurn) or ("speaker" in turn and not turn.keys() & {"id", "turns"}) for turn in x)
 
 
 def _who(turn: RawTurn) -> object:
-    """What is equal for pieces of one turn."""
+    """Key that is equal for pieces of one turn."""
     return object() if type(turn) is RawTurn and turn.speaker == "system" else (type(turn), turn.speaker, turn.author)
 
 
 @lru_cache(maxsize=1024)
 def _read(name: str) -> tuple[frozenset[Speaker], str]:
-    """The roles that a name tells, and what is left of it without them."""
+    """The roles in a name, and the rest of the name."""
     words = _NO_WORD.split(name.strip())
     plain, left = f" {' '.join(words).casefold().strip()} ", f" {' '.join(words).strip()} "
     roles = set[Speaker]()

@@ -1,6 +1,6 @@
-"""The JSON of an answer in, the frozen record that it is of out: the way back of `to_dict`.
+"""The JSON of an answer in, its frozen record out: the inverse of `to_dict`.
 
-A field that a newer service adds is passed over; one that is missing has the record's default.
+Unknown fields of a newer service are ignored; missing ones get the record's default.
 """
 
 from functools import lru_cache
@@ -17,10 +17,10 @@ _OF_TURN = frozenset(TurnLabels.__dataclass_fields__)
 
 
 def read(kind: type[R], value: Any) -> R:
-    """A record of this kind.
+    """Parse a record of this type.
 
     Raises:
-        ApiError: the value is none of it (`answer_unreadable`).
+        ApiError: the value does not fit (`answer_unreadable`).
     """
     try:
         found: R = _adapter(kind).validate_python(value)  # type: ignore[arg-type]
@@ -30,20 +30,20 @@ def read(kind: type[R], value: Any) -> R:
 
 
 def read_analysis(value: Any) -> Analysis:
-    """An analysis, as the service that made it held it.
+    """Parse an analysis.
 
     Raises:
-        ApiError: the value is none (`answer_unreadable`).
+        ApiError: the value is not an analysis (`answer_unreadable`).
     """
     is_transcript = isinstance(value, dict) and "turns" in value
     return read(Analysis, {**value, "conversation": _conversation(value)} if is_transcript else value)
 
 
 def read_results(value: Any, count: int) -> list[Json]:
-    """The results of so many records.
+    """Parse the results of a number of records.
 
     Raises:
-        ApiError: there are not as many (`answer_unreadable`).
+        ApiError: the number differs (`answer_unreadable`).
     """
     match value:
         case {"results": list(found)} if len(found) == count:
@@ -52,7 +52,7 @@ def read_results(value: Any, count: int) -> list[Json]:
 
 
 def read_result(value: Any) -> Analysis | Rejected:
-    """An analysis, or why there is none.
+    """Parse an analysis or rejection.
 
     Raises:
         ApiError: the value is neither (`answer_unreadable`).
@@ -76,7 +76,7 @@ def _conversation(value: Json) -> Json:
 
 
 def _turn(turn: Any) -> Any:
-    """A turn with its labels by themselves, where it has any set of them."""
+    """Parse a turn, with its own labels if there are any."""
     has_labels = isinstance(turn, dict) and not _OF_TURN.isdisjoint(turn)
     return {**turn, "labels": turn} if has_labels else turn
 

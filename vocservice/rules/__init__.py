@@ -1,1 +1,1 @@
-"""A rule in a small readable language and what is known of a record in, whether the rule holds and why out. No text is ever run."""
+"""A rule in a small language and facts about a record in, whether it matches and why out. No text is ever executed."""

@@ -1,6 +1,6 @@
-"""The tree of a rule and the facts of a record in, the tests that held with their evidence out; None where the rule does not hold.
+"""The tree of a rule and the facts of a record in, the matching tests with evidence out; None without a match.
 
-What is not known makes every comparison false, `is not` and `not in` too; only `is unknown` asks for it. `not` turns a false into a true.
+An unknown value makes every comparison false, including `is not` and `not in`; only `is unknown` tests for it. `not` inverts a false.
 """
 
 import operator
@@ -21,15 +21,15 @@ _ORDERS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_SHOWN = 3  # places of one phrase
-_BARE = frozenset({"outcome"})  # whose evidence is a whole turn, and shows nothing
+_SHOWN = 3  # positions of one phrase
+_BARE = frozenset({"outcome"})  # whose evidence is a whole turn, which explains nothing
 
 Known = str | float | bool | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A test that held, in the words of the rule, and the pieces of text behind the labels that it names."""
+    """A matching test, in the wording of the rule, with the evidence of the labels it names."""
 
     text: str
     evidence: tuple[Evidence, ...] = ()
@@ -37,23 +37,23 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A rule that holds."""
+    """A match of a rule."""
 
     terms: tuple[Term, ...]
 
     @property
     def because(self) -> str:
-        """Everything that held, as a rule says it."""
+        """The matching tests in rule syntax."""
         return " and ".join(dict.fromkeys(term.text for term in self.terms))
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """The pieces of all terms, each once."""
+        """The distinct evidence of all terms."""
         return tuple(dict.fromkeys(piece for term in self.terms for piece in term.evidence))
 
 
 def match(rule: Node, facts: Facts) -> Match | None:
-    """Why a rule holds for a record; None where it does not."""
+    """The match of a rule for a record; None without one."""
     terms = _held(rule, facts)
     return None if terms is None else Match(terms)
 
@@ -81,7 +81,7 @@ def _all(parts: Iterable[Node], facts: Facts) -> tuple[Term, ...] | None:
 
 
 def _tested(test: Test, facts: Facts) -> tuple[Evidence, ...] | None:
-    """The evidence of a test that holds; None where it does not."""
+    """The evidence of a matching test; None otherwise."""
     match test:
         case Mentions(_, phrase):
             return tuple(islice(_mentions(phrase, facts), _SHOWN)) or None
@@ -96,7 +96,7 @@ def _tested(test: Test, facts: Facts) -> tuple[Evidence, ...] | None:
 
 
 def _labels(name: Name, facts: Facts) -> tuple[Given, ...] | None:
-    """The labels that a name stands for; None for a name that stands for none."""
+    """The labels of a name; None for names of other values."""
     if ".".join(name.parts) in FIELDS or name.parts[0] == METADATA:
         return None
     given = labels_of(facts, name.parts[0])
@@ -104,7 +104,7 @@ def _labels(name: Name, facts: Facts) -> tuple[Given, ...] | None:
 
 
 def _chosen(test: Compare | OneOf | Includes, given: Iterable[Given]) -> list[Given]:
-    """Those labels for which a test on labels holds; for `not in` all that were given, or none where one of them is named."""
+    """The labels that satisfy a test; for `not in` all given ones, or none if one of them is listed."""
     match test:
         case Includes(_, value):
             return [label for label in given if label.key == value.value]
@@ -120,7 +120,7 @@ def _chosen(test: Compare | OneOf | Includes, given: Iterable[Given]) -> list[Gi
 
 
 def _level(label: Given, value: Value) -> str | float:
-    """A label's key, as a number where it is compared with one and is one."""
+    """A label's key, as a number when compared with one."""
     number = _number(label.key) if value.form == "number" else None
     return label.key if number is None else number
 
@@ -141,7 +141,7 @@ def _value_tested(test: Compare | OneOf | Includes, facts: Facts) -> tuple[Evide
 
 
 def _known(name: Name, facts: Facts) -> Known:
-    """What a name stands for; None where that is not known."""
+    """The value of a name; None if unknown."""
     full = ".".join(name.parts)
     if full in READERS:
         found: Known = READERS[full](facts)
@@ -161,7 +161,7 @@ def _compared(known: Known, sign: str, value: Value) -> bool:
 
 
 def _is(known: Known, value: Value) -> bool:
-    """Whether they are the same: texts whatever their case, numbers also where a sender wrote them as texts."""
+    """Whether values are equal: texts case-insensitively, numbers also if sent as texts."""
     match value.form:
         case "truth":
             return (known if isinstance(known, bool) else str(known).lower() == "true") == value.value
@@ -197,11 +197,11 @@ def _mentions(phrase: str, facts: Facts) -> Iterator[Evidence]:
 
 @lru_cache(maxsize=1000)
 def _pattern(phrase: str) -> re.Pattern[str]:
-    """Whole words, whatever their case; a star at the end of one stands for any ending, a star alone for any word."""
+    """Pattern for whole words, case-insensitive; a trailing star matches any ending, a lone star any word."""
     return re.compile(r"(?<!\w)" + r"\s+".join(map(_word, phrase.split())) + r"(?!\w)", re.IGNORECASE)
 
 
 def _word(word: str) -> str:
-    """A star alone is a word of any letters, never none: blanks on either side of nothing could be told apart in endless ways."""
+    """A lone star matches a non-empty word: empty matches between blanks would be ambiguous and exponential."""
     start = word.rstrip("*")
     return re.escape(start) + ("" if start == word else r"\w*" if start else r"\w+")

@@ -1,4 +1,4 @@
-"""An analysis and what is known of its record in, the values that a rule's names stand for out; None is what is not known."""
+"""An analysis and its record in, the values of rule names out; None for unknown values."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a rule may read of one record; `now` is when it is asked.
+    """The facts a rule may use; `now` is the time of evaluation.
 
     Attributes:
         result: the analysis in the JSON of the contract.
-        sources: every name its source goes by.
+        sources: all names of its source.
         said: the turns of a transcript.
-        is_day: of `created_at` only the day is known.
+        is_day: `created_at` is a date without a time.
     """
 
     result: Json
@@ -38,7 +38,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A label that the model gave."""
+    """A given label."""
 
     key: str
     probability: float | None
@@ -47,7 +47,7 @@ class Given:
 
 
 def facts_of(record: RawVerbatim, result: Json, *, now: datetime) -> Facts:
-    """The facts of a record on its way through the pipeline, received now."""
+    """The facts of a record in the pipeline, received now."""
     said = said_in(record.turns, record.warnings)
     created_at = moment(record.created_at)
     return Facts(result, now, record.channel, (), record.score, record.metadata, created_at, now, said, _is_day(record.created_at))
@@ -64,13 +64,13 @@ def labels_of(facts: Facts, name: str) -> tuple[Given, ...]:
 
 
 def is_withheld(facts: Facts, name: str, key: str) -> bool:
-    """Whether the model leaned to a label without giving it."""
+    """Whether a label was withheld."""
     label = f"{LISTS.get(name, name)}.{key}"
     return any(held["label"] == label for held in facts.result.get("abstained") or ())
 
 
 def words_of(facts: Facts) -> Iterator[tuple[int | None, str]]:
-    """What the customer wrote, redacted, by turn."""
+    """The customer's redacted text, by turn."""
     turns = facts.result.get("turns")
     if turns is None:
         yield None, facts.result.get("text", "")
@@ -79,7 +79,7 @@ def words_of(facts: Facts) -> Iterator[tuple[int | None, str]]:
 
 
 def metadata_at(facts: Facts, path: Sequence[str]) -> str | float | bool | None:
-    """What a sender put under a path; None where there is nothing, or a list or an object."""
+    """The sender's value at a path; None if missing, or a list or an object."""
     found: Any = facts.metadata
     for part in path:
         found = found.get(part) if isinstance(found, Mapping) else None
@@ -89,7 +89,7 @@ def metadata_at(facts: Facts, path: Sequence[str]) -> str | float | bool | None:
 
 
 def _is_day(given: str | None) -> bool:
-    """Whether a time in ISO 8601 is a day without a time of day."""
+    """Whether a time in ISO 8601 is a date only."""
     try:
         return bool(given and date.fromisoformat(given))
     except ValueError:
@@ -132,7 +132,7 @@ def _weekday(name: str) -> Callable[[Facts], str | None]:
 
 
 def _low(name: str) -> Callable[[Facts], float | None]:
-    """A figure of where a customer's mood was lowest."""
+    """A value of the turn with the lowest sentiment."""
     return lambda facts: getattr(Low.in_result(facts.result), name, None)
 
 

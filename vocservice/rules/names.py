@@ -1,6 +1,6 @@
-"""The tree of a rule and a taxonomy in, the same tree with every name in full out.
+"""The tree of a rule and a taxonomy in, the same tree with full names out.
 
-A name, key or value that is not there is a fault, told with near ones.
+Unknown names, keys or values are errors, reported with similar ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +17,15 @@ from vocservice.taxonomy import LabelSet, Taxonomy
 Kind = Literal["word", "number", "span", "clock", "truth", "any", "text", "labels", "label"]
 METADATA, TEXT, SENTIMENT = "metadata", "text", "sentiment"
 POLARITIES: Mapping[str, str] = {"positive": "+", "negative": "-", "mixed": "~"}
-SETS: Mapping[str, str] = {held: name for name, held in LISTS.items()}  # as the language names them
-_FIRST = ("flags", "reasons")  # whose labels a bare key means, before those of other sets
+SETS: Mapping[str, str] = {held: name for name, held in LISTS.items()}  # names in the language
+_FIRST = ("flags", "reasons")  # sets searched first for a bare key
 _NEAR = 3
 _FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a name that is no label stands for; `words` are all it can be, `low` and `high` bound its numbers."""
+    """The meaning of a name that is not a label; `words` are its possible values, `low` and `high` bound its numbers."""
 
     kind: Kind
     meaning: str
@@ -65,7 +65,7 @@ FIELDS: Mapping[str, Field] = {
     TEXT: Field("text", "the customer's words, redacted"),
 }
 _METADATA = Field("any", "a field sent with the record")
-# What may follow a name of a kind, and the form of a value with it.
+# Operators allowed after each kind of name, and the form of their values.
 _COMPARED: Mapping[Kind, str] = {
     "number": "is, is not, in, <, <=, >, >= and a number",
     "span": "<, <=, >, >= and a time span, such as 5 min",
@@ -84,10 +84,10 @@ _UNEQUAL: frozenset[Kind] = frozenset({"labels", "text", "span"})
 
 
 def read_rule(rule: str, taxonomy: Taxonomy) -> Node:
-    """The tree of a rule whose names all are there. Its `str` says the same with every label under its set.
+    """Resolve all names of a rule. The `str` of the result is the same rule with every label under its set.
 
     Raises:
-        RuleError: it is no rule, or names what is not there.
+        RuleError: it is not a rule, or names something unknown.
     """
     return _Binder(taxonomy).bind(parse(rule))
 
@@ -151,7 +151,7 @@ class _Binder:
         return value
 
     def _value(self, full: Name, value: Value, operator: str) -> Value:
-        """The value, where it can be one of a name."""
+        """The value, if allowed for the name."""
         field = self._field(full)
         form = {"label": "number", "labels": "word"}.get(field.kind, field.kind)
         if field.kind == "any":
@@ -179,7 +179,7 @@ class _Binder:
         return RuleError(f"after {full} comes {told}", at=value.at if value else full.at)
 
     def _field(self, full: Name) -> Field:
-        """What a full name stands for."""
+        """The meaning of a full name."""
         name = ".".join(full.parts)
         if name in FIELDS:
             return FIELDS[name]
@@ -216,7 +216,7 @@ class _Binder:
         raise RuleError(f"unknown name {spelled}{self._nearest(held, spelled, rest)}", at=name.at)
 
     def _owner(self, key: str) -> str | None:
-        """The set that a bare key is of."""
+        """The set of a bare key."""
         sets = sorted(self._taxonomy.sets, key=lambda held: _FIRST.index(held.name) if held.name in _FIRST else len(_FIRST))
         return next((held.name for held in sets if key in held.keys), None)
 
@@ -229,7 +229,7 @@ class _Binder:
 
 
 def names_of(taxonomy: Taxonomy) -> Iterator[str]:
-    """Every name that a rule may use, but those of metadata; a key of two sets comes twice."""
+    """Every name that a rule may use, except metadata; a key of two sets appears twice."""
     yield from FIELDS
     for held in taxonomy.sets:
         name = SETS.get(held.name, held.name)
@@ -256,7 +256,7 @@ def _bounds(field: Field) -> str:
 
 
 def _matches(word: str, words: Sequence[str]) -> list[str]:
-    """Near words: those spelled alike, else those of which it is the beginning or a part."""
+    """Similar words: by spelling, else by prefix or substring."""
     found = get_close_matches(word.lower(), words, n=_NEAR, cutoff=0.7)
     return found or [known for known in words if len(word) > 2 and word.lower() in known][:_NEAR]
 
