@@ -1,8 +1,8 @@
-"""A folder of texts in; all of it classified in one command, again on Ray, and again killed on the way and gone on with, out.
+"""A folder of texts in, three runs over all of it out: one command, again on Ray, and again killed and resumed.
 
     python -m benchmarks.corpora FOLDER [--limit 3000] [--workers 2]
 
-Every file of the folder that `voc classify` reads is read (`*.jsonl.gz` by default). The outputs must be the same, byte for byte.
+Every file that `voc classify` reads is used (`*.jsonl.gz` by default). The outputs must be identical, byte for byte.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One run: records of the output, those rejected, its own seconds (the model loaded, none of it a run before), SHA-256 of the output.
+    """One run: output records, rejected ones, its own seconds (without a warm-up, model loaded), SHA-256 of the output.
 
-    `taken` are records that an earlier run had done.
+    `taken` are records done by an earlier run.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is read, and how much of it, into which folder; `options` go to every run."""
+    """Inputs, limit and output folder; `options` are passed to every run."""
 
     pattern: str
     folder: Path
@@ -64,7 +64,7 @@ class Task:
 
 
 def classified(task: Task, name: str, *more: str) -> Ended:
-    """One whole run; its progress goes to standard error.
+    """One complete run; its progress goes to standard error.
 
     Raises:
         RuntimeError: it failed; exit code 3 (some records were rejected) is no failure.
@@ -81,10 +81,10 @@ def classified(task: Task, name: str, *more: str) -> Ended:
 
 
 def killed_and_resumed(task: Task, name: str, *, records: int) -> Ended:
-    """A run that is killed (SIGKILL) once 60 % of its records are done, and gone on with.
+    """A run that is killed (SIGKILL) after 60 % of its records, and resumed.
 
     Raises:
-        RuntimeError: it came to its end before; there are too few records for that.
+        RuntimeError: it ended before; there are too few records.
     """
     out = task.out(name)
     with subprocess.Popen(task.command(out), cwd=home(), stdout=subprocess.DEVNULL) as process:  # noqa: S603
@@ -99,7 +99,7 @@ def killed_and_resumed(task: Task, name: str, *, records: int) -> Ended:
 
 
 def done_of(out: Path) -> int:
-    """Records in the finished shards of a run under way."""
+    """Records in the finished shards of a running run."""
     journal = shards_of(out) / JOURNAL
     if not journal.exists():
         return 0
@@ -108,7 +108,7 @@ def done_of(out: Path) -> int:
 
 
 def measured(pattern: str, *, options: Sequence[str], workers: int) -> list[Ended]:
-    """The runs, each from the same inputs; the first is what the others are held against."""
+    """The runs over the same inputs; the first is the reference."""
     with tempfile.TemporaryDirectory() as folder:
         task = Task(pattern, Path(folder), tuple(options))
         runs = [classified(task, "one command")]
@@ -124,7 +124,7 @@ def figures(pattern: str, *, options: Sequence[str] = (), workers: int = 2) -> d
 
 
 def rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
-    """A row a run: name, records, rejected, taken over, seconds, records a second, and whether its bytes are those of the first."""
+    """One row per run: name, records, rejected, taken over, seconds, records per second, and whether its bytes equal the first's."""
     first = found["runs"][0]["sha256"]
     return [
         (

@@ -1,10 +1,10 @@
-"""A store with many flagged transcripts in, milliseconds of the desk's pages out, each beside the same page of an almost empty desk.
+"""A store with many flagged transcripts in, milliseconds of the desk's pages out, compared with an almost empty desk.
 
     python -m benchmarks.desk [--records 100000] [--decided 0.05] [--rounds 20] [--store URL]
 
-Server time: the application is called in this process, without a network. Beside what a clock shows stands what the processor
-worked in this process (on SQLite that is all of it), which others on the machine do not lengthen. The store is made anew in a
-temporary folder; with `--store` it is an empty database that is already there, such as one of PostgreSQL.
+Server time: the application is called in this process, without a network. Besides wall time it reports CPU
+time of this process (on SQLite that is everything), which other load does not affect. The store is created in a
+temporary folder; with `--store` it is an existing empty database, such as one of PostgreSQL.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from vocservice.store.sealing import new_key
 WORKSPACE, PASSWORD = "ws_desk", "correct horse battery"
 REASONS = ("unresolved_anger", "repeat_contact", "churn_risk", "abandoned", "agent_conduct", "escalation")
 SCOPES = ("service_complaint", "experience_issue", "both", "neither")
-FACTORS = ("technology", "brand")  # of which the first is mended
+FACTORS = ("technology", "brand")  # the first of which is mended
 FEW = 50
 _AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """The milliseconds of one page: the median, the slowest but one in twenty, and the median of what the processor worked."""
+    """Milliseconds of one page: median, 95th percentile, and median CPU time."""
 
     page: str
     median: float
@@ -80,7 +80,7 @@ def result_of(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 def fill(database: Database, count: int, *, workspace: str, decided: float = 0.05) -> None:
-    """Flagged transcripts, each with its analysis and its place in the queue, a share of them decided; and an issue that is closed."""
+    """Create flagged transcripts with analyses and queue entries, a share of them decided, and a closed issue."""
     chance = random.Random(7)  # noqa: S311 - made-up data, the same every time
     with database.read() as connection:
         at = now(connection)
@@ -97,7 +97,7 @@ def fill(database: Database, count: int, *, workspace: str, decided: float = 0.0
 
 
 def _rows(number: int, chance: random.Random, workspace: str, at: Any, decided: float) -> Mapping[str, list[dict[str, Any]]]:
-    """The rows of one, by table."""
+    """The rows of one transcript, by table."""
     result, record_id = result_of(number, chance), new_id("rec")
     labels = urgency.given(result)
     own = {"record_id": record_id, "workspace_id": workspace}
@@ -130,7 +130,7 @@ def opened(url: str) -> Database:
 
 
 def application(database: Database, url: str, *, key: str = "") -> Flask:
-    """The service over it, without a model; a store that is opened again needs the key of the first time."""
+    """The service over it, without a model; a reopened store needs the original key."""
     from vocservice.web.app import create_app
 
     store = StoreSettings(url=SecretStr(url), keys=(SecretStr(key or new_key()),))
@@ -138,7 +138,7 @@ def application(database: Database, url: str, *, key: str = "") -> Flask:
 
 
 def client_of(app: Flask, database: Database, workspace: str) -> FlaskClient:
-    """A support lead who is signed in, in a workspace that is made here."""
+    """A signed-in support lead, in a new workspace."""
     with database.write() as connection:
         values = {"id": workspace, "name": workspace, "keeps_originals": False, "created_at": now(connection)}
         connection.execute(insert(schema.workspaces).values(**values))
@@ -148,7 +148,7 @@ def client_of(app: Flask, database: Database, workspace: str) -> FlaskClient:
 
 
 def signed_in(app: Flask, email: str) -> FlaskClient:
-    """Whoever has this address."""
+    """The user with this address."""
     client = app.test_client()
     token = client.get("/login").text.partition('name="token" value="')[2].partition('"')[0]
     client.post("/login", data={"token": token, "email": email, "password": PASSWORD})
@@ -169,7 +169,7 @@ PAGES = (
 
 
 def measured(client: FlaskClient, *, rounds: int) -> Iterator[Timed]:
-    """Every page of the desk; the next item is its address and its page together."""
+    """Every page of the desk; the next item counts its redirect and its page."""
     for name, path in PAGES:
         yield Timed(name, *_seconds(client, path, rounds))
     yield Timed("next item (with its page)", *_seconds(client, "/desk/next", rounds, follows=True))

@@ -1,12 +1,12 @@
-"""A fresh store in, latencies and throughput of the running service out, each beside the obvious alternative, as ratios.
+"""A fresh store in, latencies and throughput of the running service out, as ratios to the obvious alternatives.
 
     python -m benchmarks.http [--rate 100] [--seconds 20] [--clients 32] [--memory 5000 50000]
 
-- Webhooks at a fixed rate while a worker, its model loaded, analyses what came: milliseconds until they are acknowledged.
-- As many webhooks as go, against as many texts as go through the model in the request, one after another and sharing passes.
-- `POST /v1/analyse` of one text by one client after another, against all clients at once, whose texts share passes of the model;
-  and against the bare model in this process: tokens, one forward pass and the heads, of texts that are cleaned and segmented.
-- With `--memory`, the memory of the web process after few and after many webhooks, each of its own, without a worker.
+- Webhooks at a fixed rate while a worker with a loaded model analyses: milliseconds until they are acknowledged.
+- Maximum webhook throughput, against texts analysed within the request, one after another and in shared passes.
+- `POST /v1/analyse` of single texts by one client, against all clients at once, whose texts share passes of the model;
+  and against the bare model in this process: tokens, one forward pass and the heads, on cleaned and segmented texts.
+- With `--memory`, the memory of the web process after few and many distinct webhooks, without a worker.
 
 Server, worker and clients share the machine.
 """
@@ -41,14 +41,14 @@ from vocservice.text.rules import shipped_rules
 from vocservice.text.segment import segments_of
 
 BARE = 200
-THREADS = "64"  # half of them may analyse: as many as there are clients
+THREADS = "64"  # half of them may analyse: as many as clients
 VOC = (sys.executable, "-m", "vocservice")
 START_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a run of requests showed: latencies in milliseconds, sorted, and requests a second."""
+    """Result of a run of requests: sorted latencies in milliseconds, and requests per second."""
 
     latencies: Sequence[float]
     rate: float
@@ -58,7 +58,7 @@ class Sent:
 
 
 class Connection:
-    """An open connection that posts JSON and does no more than it must: the server is short of every time that a client takes."""
+    """A minimal connection that posts JSON: time spent in the client is taken from the server."""
 
     def __init__(self, address: str):
         host, _, port = address.rpartition(":")
@@ -74,7 +74,7 @@ class Connection:
         self._socket.close()
 
     def post(self, path: str, body: bytes) -> int:
-        """Send a body, read the whole answer; its status."""
+        """Send a body, read the whole answer; return its status."""
         head = f"POST {path} HTTP/1.1\r\nHost: benchmark\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self._socket.sendall(head.encode("ascii") + body)
         first = self._answers.readline()
@@ -90,10 +90,10 @@ class Connection:
 
 
 def send(address: str, path: str, bodies: Sequence[bytes], *, clients: int, rate: float = 0.0) -> Sent:
-    """Send every body once over `clients` open connections; at `rate` requests a second, or as fast as they are answered.
+    """Send every body once over `clients` open connections, at `rate` requests a second or as fast as answered.
 
     Raises:
-        RuntimeError: an answer was none of 2xx and 422 (a text in another language), or there was none.
+        RuntimeError: an answer was not 2xx or 422 (another language), or missing.
     """
     started, found, faults = time.perf_counter(), [], []
 
@@ -121,14 +121,14 @@ def send(address: str, path: str, bodies: Sequence[bytes], *, clients: int, rate
 
 
 def bodies(count: int, first: int = 0) -> list[bytes]:
-    """Records of the sample's sentences, each of its own."""
+    """Distinct records from the sample's sentences."""
     texts = sample(400)
     return [json.dumps({"id": f"b-{n}", "text": f"{texts[n % 400]} {n}"}).encode() for n in range(first, first + count)]
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running service: its address, the path of a source of our own shape, and its first process."""
+    """A running service: its address, the path of a generic source, and its main process."""
 
     address: str
     path: str
@@ -168,7 +168,7 @@ def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def _answer(address: str, path: str) -> tuple[int, bytes]:
-    """Status and body; 0 where nobody answers."""
+    """Status and body; 0 without an answer."""
     try:
         connection = http.client.HTTPConnection(address, timeout=5)
         connection.request("GET", path)
@@ -187,7 +187,7 @@ def _until(so: Callable[[], bool], otherwise: str) -> None:
 
 
 def analysed(address: str) -> None:
-    """Wait until a worker has loaded its model and done all that was queued."""
+    """Wait until a worker has loaded its model and emptied the queue."""
 
     def is_done() -> bool:
         status, body = _answer(address, "/metrics")
@@ -197,7 +197,7 @@ def analysed(address: str) -> None:
 
 
 def acknowledged(*, rate: float, seconds: float) -> Sent:
-    """Webhooks at a rate, beside a worker that has its model and never all of its work done."""
+    """Webhooks at a rate, beside a busy worker with a loaded model."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as service:
         send(service.address, service.path, bodies(50), clients=8)
         analysed(service.address)
@@ -205,7 +205,7 @@ def acknowledged(*, rate: float, seconds: float) -> Sent:
 
 
 def compared(clients: int) -> tuple[Sent, Sent, Sent, Sent]:
-    """As many as go without a worker: webhooks by all clients, texts through the model by one client, the bare model, texts by all."""
+    """Maximum throughput without a worker: webhooks by all clients, texts by one client, the bare model, texts by all."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker") as service:
         address, singles = service.address, bodies(BARE, 2000)
         send(address, "/v1/analyse", bodies(20), clients=1)
@@ -220,7 +220,7 @@ def compared(clients: int) -> tuple[Sent, Sent, Sent, Sent]:
 
 
 def bare(bodies: Sequence[bytes]) -> Sent:
-    """The same texts through the model alone, one after another; those that the service rejects are left out."""
+    """The same texts through the model alone, one after another; rejected ones are left out."""
     engine: Any = load().pipeline.engine  # type: ignore[attr-defined]
     entries = [*_prepared(bodies)]
     for verbatim, segments in entries[:20]:
@@ -244,7 +244,7 @@ def _prepared(bodies: Sequence[bytes]) -> Iterator[tuple[Verbatim, list[Segment]
 
 
 def intake_memory(few: int, many: int) -> tuple[float, float]:
-    """Resident memory of the web process in MiB after few webhooks and after many, each of its own, without a worker."""
+    """Resident memory of the web process in MiB after few and many distinct webhooks, without a worker."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker") as service:
         send(service.address, service.path, bodies(few), clients=16)
         first = resident(service.process)
@@ -253,7 +253,7 @@ def intake_memory(few: int, many: int) -> tuple[float, float]:
 
 
 def resident(process: int) -> float:
-    """Resident memory of a process and those that it started, in MiB; of Linux only."""
+    """Resident memory of a process and its children, in MiB; Linux only."""
     below = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     own = int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
@@ -266,7 +266,7 @@ def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sen
     Args:
         beside: webhooks at a rate, beside a worker.
         model: the bare model on the texts of `alone`.
-        webhooks, together: as many as `clients` clients bring through, of webhooks and of single analyses.
+        webhooks, together: maximum throughput of `clients` clients, for webhooks and single analyses.
         alone: single analyses by one client.
     """
     rows = [
@@ -284,7 +284,7 @@ def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sen
 
 
 def memory_row(counts: tuple[int, int], found: tuple[float, float]) -> str:
-    """One more row of the table."""
+    """A further row of the table."""
     few, many = found
     what = f"memory of the web process after {counts[1]:,} webhooks over that after {counts[0]:,}"
     return _row((what, f"{many / few:.2f} times ({few:,.0f} and {many:,.0f} MiB)", "flat"))

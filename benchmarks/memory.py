@@ -1,4 +1,4 @@
-"""The shipped sample in, peak memory of `voc classify` at several numbers of rows out, beside a program that holds them all, as ratios.
+"""The shipped sample in, peak memory of `voc classify` at several numbers of rows out, as ratios to a program that loads all rows.
 
     python benchmarks/memory.py [--rows 10000 --rows 200000]
 
@@ -33,7 +33,7 @@ WAYS = ("voc classify", "all rows at once")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: peak of resident memory in MiB, and over that of the fewest rows of the same way."""
+    """One run: peak resident memory in MiB, and its ratio to the same way's run with the fewest rows."""
 
     way: str
     rows: int
@@ -42,7 +42,7 @@ class Measured:
 
 
 def recombined(rows: int) -> Iterator[tuple[str, str]]:
-    """Ids and texts: pairs of sentences, each row another one."""
+    """Ids and texts: distinct pairs of sentences."""
     texts = sample(SENTENCES)
     for number in range(rows):
         first, second = divmod(number, SENTENCES)
@@ -50,14 +50,14 @@ def recombined(rows: int) -> Iterator[tuple[str, str]]:
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """A CSV of so many rows."""
+    """A CSV with a number of rows."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerow(("id", "text"))
         csv.writer(stream).writerows(recombined(rows))
 
 
 def measure(rows: Sequence[int]) -> list[Measured]:
-    """Run every way at every number of rows, the fewest first."""
+    """Run every way at every number of rows, fewest first."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for way in WAYS:
@@ -67,7 +67,7 @@ def measure(rows: Sequence[int]) -> list[Measured]:
 
 
 def peak_of(way: str, folder: Path, rows: int) -> float:
-    """Peak of one run in MiB."""
+    """Peak memory of one run in MiB."""
     given = folder / f"{rows}.csv"
     if not given.exists():
         write_rows(given, rows)
@@ -88,7 +88,7 @@ def run_one(way: str, given: str, out: str) -> None:
 
 
 class Labels:
-    """Labels without a model or steps: the first letters are the evidence."""
+    """Labels without a model or steps; the first letters are the evidence."""
 
     def analyse(self, records: Iterable[RawVerbatim | Rejected]) -> Iterator[Result]:
         return (record if isinstance(record, Rejected) else _labelled(record) for record in records)

@@ -1,9 +1,9 @@
-"""Texts and bundles in, docs/performance.md out: speed and memory beside the obvious alternatives, every figure by this one command.
+"""Texts and bundles in, docs/performance.md out: speed and memory compared with the obvious alternatives, from one command.
 
     python -m benchmarks.performance --data TEXTS.csv -o docs/performance.md
 
-TEXTS.csv has a column `text`. What is measured stands in a JSON file beside the page; the page is written from it, so that a
-part can be measured again without the others. Ways that are compared run in turns in one process, and the best round counts.
+TEXTS.csv has a column `text`. Measurements are stored in a JSON file beside the page, which is generated from it, so that a
+part can be measured again without the others. Compared ways run interleaved in one process, and the best round counts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LONG, TURNS = 2000, 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure on: texts of which none is there twice, bundles (the first is the one that is shipped), and how much."""
+    """Input of the measurements: distinct texts, bundles (the first is the shipped one), and amounts."""
 
     texts: tuple[str, ...]
     bundles: tuple[Path, ...]
@@ -61,12 +61,12 @@ class Plan:
 
 
 def whole(analyser: Analyser) -> Callable[[Sequence[Any]], object]:
-    """Normalise, redact, segment, every head, evidence, and a line of JSON a record; read ahead, as `voc classify` does."""
+    """Normalise, redact, segment, every head, evidence, and a line of JSON per record; with read-ahead, as in `voc classify`."""
     return lambda records: [orjson.dumps(found.to_dict()) for found in analyser.stream(records, ahead=True)]
 
 
 def runtimes(plan: Plan) -> Figures:
-    """Encoders alone and whole analyses, in turns on the same texts."""
+    """Encoders alone and whole analyses, interleaved on the same texts."""
     folder, texts = plan.bundles[0], plan.sample
     with tempfile.TemporaryDirectory() as scratch:
         ways = {f"whole analysis, {bundle.name}": whole(load(bundle)) for bundle in plan.bundles}
@@ -98,7 +98,7 @@ def _int8(plan: Plan, into: Path) -> dict[str, Path]:
 
 
 def lengths(plan: Plan) -> Figures:
-    """Short texts, long ones and transcripts: whole analyses, and the seconds of them that pass in the encoder."""
+    """Short texts, long ones and transcripts: whole analyses, and the seconds spent in the encoder."""
     count = max(plan.records // 10, 8)
     kinds = {
         "reviews as they are": plan.sample,
@@ -164,14 +164,14 @@ class _Clock:
 
 
 def repeats(plan: Plan) -> Figures:
-    """As many records: all different, and a quarter of them four times."""
+    """Equal numbers of records: all different, and a quarter of them four times each."""
     way, texts = whole(load(plan.bundles[0])), plan.sample
     ways = {"all different": way, "each four times": lambda texts: way([*texts[: -(-len(texts) // 4)]] * 4)}
     return {"rates": {one.name: one.rate for one in measure(ways, texts, rounds=plan.rounds)}}
 
 
 def start(plan: Plan) -> Figures:
-    """The command on 100 rows from cold, beside the imports alone and the analysis alone."""
+    """The command on 100 rows from a cold start, against imports alone and analysis alone."""
     texts = list(plan.texts[:100])
     way = whole(load(plan.bundles[0]))
     way(texts[:8])
@@ -184,7 +184,7 @@ def start(plan: Plan) -> Figures:
 
 
 def ray(plan: Plan) -> Figures:
-    """Records a second of one thread: in process, with one worker of a Ray cluster, with two; the start left out."""
+    """Records per second with one thread: in process, with one Ray worker, with two; without start-up."""
     if not find_spec("ray"):
         return {}
     if len({*plan.rows}) < 2:
@@ -205,14 +205,14 @@ def ray(plan: Plan) -> Figures:
 
 
 def write(plan: Plan) -> Figures:
-    """Rows a second that the one process of a run on Ray can take, whatever its workers do."""
+    """Rows per second that the main process of a Ray run can handle, with instant workers."""
     with tempfile.TemporaryDirectory() as folder:
         found = writer.paces(load(plan.bundles[0]), Path(folder), plan.sample, rows=plan.writer_rows, rounds=plan.rounds)
     return {"rows": plan.writer_rows, "rates": found}
 
 
 def many(plan: Plan, *, rows: Sequence[int]) -> Figures:
-    """Peak memory and pace of the command on few and on many rows, and peak memory of one thread on few, as a worker of Ray has."""
+    """Peak memory and speed of the command on few and many rows, and peak memory with one thread on few, as in a Ray worker."""
     bundle, found = str(plan.bundles[0]), {}
     with tempfile.TemporaryDirectory() as folder:
         for count in sorted(rows):
@@ -224,7 +224,7 @@ def many(plan: Plan, *, rows: Sequence[int]) -> Figures:
 
 
 def int8(plan: Plan) -> Figures:
-    """Quality of the encoder in int8, in points, beside that of the bundle."""
+    """Quality of the int8 encoder, in points, beside that of the bundle."""
     if plan.corpora is None:
         raise click.UsageError("--part int8 needs --corpora")
     from benchmarks.quantise import bundle_with, quality, quantised
@@ -237,7 +237,7 @@ def int8(plan: Plan) -> Figures:
 
 
 def whole_corpora(plan: Plan) -> Figures:
-    """All corpora in one command, killed and gone on with, and on Ray."""
+    """All corpora in one command, killed and resumed, and on Ray."""
     if plan.corpora is None:
         raise click.UsageError("--part corpora needs --corpora")
     return corpora.figures(str(plan.corpora.resolve() / corpora.PATTERN), options=("--bundle", str(plan.bundles[0])))
@@ -255,7 +255,7 @@ APART = ("int8", "many", "corpora")
 
 
 def machine() -> Figures:
-    """What it ran on, and when."""
+    """The machine and date."""
     return {
         "processor": processor(),
         "cores": cores(),
@@ -276,13 +276,13 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def read_texts(path: Path) -> tuple[str, ...]:
-    """The column `text` of a CSV, each text once, blank ones left out."""
+    """Distinct non-blank texts in the column `text` of a CSV."""
     with path.open(encoding="utf-8", newline="") as stream:
         return tuple(dict.fromkeys(text for row in csv.DictReader(stream) if (text := row["text"].strip())))
 
 
 def measured(part: str, plan: Plan, rows: Sequence[int]) -> Figures:
-    """One part, with the machine, the date and the bundle that it was measured on; the load is that of before it began."""
+    """One part, with machine, date and bundle; the load is that before it began."""
     where = machine()
     apart = {"many": partial(many, rows=rows or FEW_AND_MANY), "int8": int8, "corpora": whole_corpora}
     found = (apart | PARTS)[part](plan)

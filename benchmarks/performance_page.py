@@ -23,7 +23,7 @@ _SCHEMES = (("", "#1f2937", "#6b7280", "#2563eb"), ("@media(prefers-color-scheme
 
 
 def page(figures: Figures, *, plot: str) -> str:
-    """The page: the goals first, then each part with its table."""
+    """The page: goals first, then each part with its table."""
     parts = (
         ("runtimes", _runtimes),
         ("lengths", partial(_lengths, short=figures.get("runtimes", {}))),
@@ -52,7 +52,7 @@ def page(figures: Figures, *, plot: str) -> str:
 
 
 def plot(runtimes: Figures) -> str:
-    """Bars of texts a second, the fastest first."""
+    """Bar chart of texts per second, fastest first."""
     rates = sorted(runtimes["rates"].items(), key=lambda item: -item[1])
     most = rates[0][1]
     bars = [_bar(at, name, rate, most) for at, (name, rate) in enumerate(rates)]
@@ -83,14 +83,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _named(lines: list[str], found: Figures) -> list[str]:
-    """A part under its heading with the bundle that it was measured on, and the day."""
+    """A part with its heading, the measured bundle, and the day."""
     heading, *rest = lines
     bundles = found.get("bundles") or [found.get("bundle") or "a bundle that was not noted"]
     return [heading, "", f"*Measured with {', '.join(bundles)}, {found['machine']['date']}.*", *rest]
 
 
 def _bundle(found: Figures) -> str | None:
-    """The bundle of a part; null where an earlier release did not note it."""
+    """The bundle of a part; None if an earlier release did not record it."""
     name: str | None = found.get("bundle") or next(iter(found.get("bundles", ())), None)
     return name
 
@@ -191,7 +191,7 @@ def _times(rate: float, other: float | None) -> str:
 
 
 def _lengths(found: Figures, *, short: Figures) -> list[str]:
-    """`short` are the figures of the short texts, whose operations a token and peak hold where the bundle is the same."""
+    """`short` are the figures of the short texts, whose operations per token and peak apply if the bundle is the same."""
     operations = short.get("operations", {}).get(_bundle(found))
     rows = [
         (
@@ -260,7 +260,7 @@ def _many(found: Figures) -> list[str]:
 
 
 def _alone(found: Figures | None) -> list[str]:
-    """What a worker of Ray needs."""
+    """Requirements of a Ray worker."""
     if not found:
         return []
     return ["", f"With one thread, the default of a Ray worker, {found['rows']:,} rows peak at {found['peak']:,.0f} MiB."]
@@ -310,7 +310,7 @@ def _corpora(found: Figures) -> list[str]:
 
 
 def _int8_rows(figures: Figures) -> Iterator[tuple[str, float, float]]:
-    """Kind, times as fast as fp32, and the largest loss of a figure in points, of one and the same bundle."""
+    """Kind, speed relative to fp32, and largest loss of a figure in points, for the same bundle."""
     if "int8" not in figures or "runtimes" not in figures or _bundle(figures["int8"]) != _bundle(figures["runtimes"]):
         return
     quality, rates = figures["int8"]["quality"], figures["runtimes"]["rates"]
@@ -408,6 +408,6 @@ def _machine(figures: Figures) -> list[str]:
 
 
 def _place(one: Figures) -> str:
-    """A machine with what is installed on it."""
+    """A machine with its installed packages."""
     libraries = ", ".join(f"{name} {number}" for name, number in one["libraries"].items())
     return f"{one['cores']} cores, {one['processor']}, {one['system']}, Python {one['python']}; {libraries}"

@@ -1,7 +1,7 @@
-"""A bundle in, the same with its encoder in int8 out, and how far its labels fall behind: what decides whether int8 is shipped.
+"""A bundle in, the same with an int8 encoder and its loss of quality out: the basis for shipping int8 or not.
 
-Dynamic: weights a channel, activations as they come. Static: activations too, their ranges taken from given texts, as a
-graph that both ONNX Runtime and OpenVINO read.
+Dynamic: weights per channel, activations at run time. Static: activations too, with ranges from given texts, as a
+graph for both ONNX Runtime and OpenVINO.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vocservice.inference.engine import Engine
 from vocservice.taxonomy import load_taxonomy
 
 CALIBRATED_TOKENS = 4096
-# What of the figures is held against each other, in points: (label set, figure).
+# The compared figures, in points: (label set, figure).
 COMPARED = (
     ("stages", "micro_f1"),
     ("factors", "micro_f1"),
@@ -39,7 +39,7 @@ COMPARED = (
 
 
 class Given(CalibrationDataReader):  # type: ignore[misc]
-    """Batches of texts, as the calibration of ONNX Runtime asks for them."""
+    """Batches of texts for ONNX Runtime's calibration."""
 
     def __init__(self, tokens: Tokens, texts: Sequence[str]):
         self._batches = _arrays(tokens, texts)
@@ -49,7 +49,7 @@ class Given(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantised(folder: Path, into: Path, texts: Sequence[str]) -> dict[str, Path]:
-    """The encoder of a bundle in int8: `dynamic` and `static` (which reads the texts), as ONNX files."""
+    """The int8 encoders of a bundle: `dynamic` and `static` (calibrated on the texts), as ONNX files."""
     with tempfile.TemporaryDirectory() as scratch:
         full = Path(scratch) / "full.onnx"
         prepare(folder / ENCODER, full)
@@ -82,7 +82,7 @@ def bundle_with(folder: Path, encoder: Path, into: Path) -> Path:
 
 
 def quality(folder: Path, corpora: Path) -> dict[str, dict[str, float]]:
-    """By split (dev, fresh), the figures that are compared, in points."""
+    """The compared figures by split (dev, fresh), in points."""
     taxonomy = load_taxonomy()
     engine = Engine(load_bundle(folder, taxonomy=taxonomy))
     splits = {"dev": read_corpus("dev", corpora), "fresh": split_annotated(read_extended(corpora)).fresh}
@@ -90,7 +90,7 @@ def quality(folder: Path, corpora: Path) -> dict[str, dict[str, float]]:
 
 
 def _points(found: Mapping[str, Any]) -> dict[str, float]:
-    """Every number of the figures that is compared, by "set figure"."""
+    """Every compared number, by "set figure"."""
     return {f"{name} {figure.replace('_', ' ')}": 100 * _value(found[name][figure]) for name, figure in COMPARED}
 
 

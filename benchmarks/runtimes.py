@@ -1,6 +1,6 @@
-"""A bundle in, ways to turn texts into vectors with its encoder alone out, by name: three runtimes, batched in several ways.
+"""A bundle in, ways to compute text vectors with its encoder out, by name: three runtimes, several batchings.
 
-Every way takes the same texts and gives a mean vector a text, tokenising included. Texts over the encoder's window are cut to it.
+Every way takes the same texts and returns a mean vector per text, including tokenisation. Texts longer than the window are cut.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ ONE, ARRIVAL, SORTED = (
 
 
 def best(workers: int) -> str:
-    """Name of the way that the service itself goes."""
+    """Name of the way used by the service."""
     return f"ONNX Runtime fp32, batches of {TOKEN_BUDGET} tokens, {workers} workers of one thread"
 
 
 class Row(NamedTuple):
-    """A text's token ids and its place among the texts."""
+    """A text's token ids and its index."""
 
     place: int
     ids: list[int]
@@ -62,7 +62,7 @@ class Tokens:
 
 
 def encoder_ways(folder: Path, *, int8: Path | None = None, static: Path | None = None) -> dict[str, Callable[[Texts], object]]:
-    """Every way that can be gone here, by name; what is not installed is left out.
+    """Every available way, by name; without packages that are not installed.
 
     Args:
         folder: the bundle.
@@ -89,7 +89,7 @@ def encoder_ways(folder: Path, *, int8: Path | None = None, static: Path | None 
 
 
 def way(tokens: Tokens, run: Pass, budget: int, workers: int) -> Callable[[Texts], Floats]:
-    """Sorted by length, in batches of so many tokens, so many batches at once."""
+    """Sorted by length, in batches of a number of tokens, several batches at once."""
     pool = ThreadPoolExecutor(workers)
 
     def encoded(texts: Texts) -> Floats:
@@ -104,7 +104,7 @@ def way(tokens: Tokens, run: Pass, budget: int, workers: int) -> Callable[[Texts
 
 
 def batches_of(rows: Sequence[Row], budget: int) -> Iterator[list[Row]]:
-    """Rows sorted by length, as many as with their padding fit the budget."""
+    """Batches of rows sorted by length that fit the budget with padding."""
     batch: list[Row] = []
     for row in sorted(rows, key=lambda row: len(row.ids)):
         if batch and (len(batch) + 1) * len(row.ids) > budget:
@@ -127,7 +127,7 @@ def pooled(run: Pass, batch: Sequence[Row]) -> Floats:
 
 
 def onnx_pass(path: Path, *, threads: int) -> Pass:
-    """The encoder in ONNX Runtime, no thread of which spins."""
+    """The encoder in ONNX Runtime, without spinning threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -137,7 +137,7 @@ def onnx_pass(path: Path, *, threads: int) -> Pass:
 
 
 def openvino_pass(path: Path, *, streams: int) -> Pass:
-    """The encoder in OpenVINO; each thread has a request of its own, and copies nothing into it (two that do can block each other)."""
+    """The encoder in OpenVINO; each thread has its own request and copies nothing into it (concurrent copies can deadlock)."""
     import openvino
 
     wishes = {
@@ -186,7 +186,7 @@ def _pipeline(folder: Path) -> Any:
 
 
 def peak(seconds: float = 1.0) -> float:
-    """Floating-point operations a second of numpy's matrix product on all cores: the best of several sizes."""
+    """Floating-point operations per second of numpy's matrix product on all cores: best of several sizes."""
     found = 0.0
     for rows, inner, columns in ((512, 384, 1536), (1024, 1024, 1024), (2048, 2048, 2048)):
         left, right = np.ones((rows, inner), np.float32), np.ones((inner, columns), np.float32)
@@ -198,7 +198,7 @@ def peak(seconds: float = 1.0) -> float:
 
 
 def operations(encoder: Path) -> int:
-    """Floating-point operations a token of the products with weights; those of the attention among tokens come on top."""
+    """Floating-point operations per token of products with weights, without attention."""
     import onnx
 
     graph = onnx.load(str(encoder)).graph

@@ -1,4 +1,4 @@
-"""Texts in, seconds and peak memory of whole runs of `voc classify` out, each a process of its own: cold start, many rows, Ray."""
+"""Texts in, seconds and peak memory of complete `voc classify` runs out, each in its own process: cold start, many rows, Ray."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _, status, used = os.wait4(process.pid, 0)
 found = {"seconds": time.perf_counter() - started, "peak": used.ru_maxrss / 1024, "code": os.waitstatus_to_exitcode(status)}
 print(json.dumps(found))
 """
-STEP = 7919  # prime, so that halves meet again only after as many rows as there are pairs
+STEP = 7919  # prime, so that pairs of halves repeat as late as possible
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One process: its seconds, its largest resident set in MiB, and what the run's manifest says of its pace."""
+    """One process: seconds, peak resident memory in MiB, and the speed in the run's manifest."""
 
     seconds: float
     peak: float
@@ -35,7 +35,7 @@ class Ended:
 
 
 def recombined(texts: Sequence[str], rows: int) -> Iterator[str]:
-    """The first half of one text and the second of another: the length of the texts, hardly a row twice."""
+    """Rows of the first half of one text and the second of another: realistic lengths, hardly any repeats."""
     halves = [(words[: len(words) // 2], words[len(words) // 2 :]) for words in (text.split() for text in texts)]
     for number in range(rows):
         turn, first = divmod(number, len(halves))
@@ -52,12 +52,12 @@ def write_csv(path: Path, texts: Iterator[str] | Sequence[str]) -> Path:
 
 
 def imports() -> Ended:
-    """What nothing that uses these libraries can start faster than."""
+    """Start-up time of the imported libraries."""
     return ended([sys.executable, "-c", IMPORTS])
 
 
 def classify(given: Path, *options: str, bundle: str | None = None, threads: int = 0) -> Ended:
-    """`voc classify` of a file beside which the output goes.
+    """`voc classify` of a file, with the output beside it.
 
     Raises:
         RuntimeError: it failed.
@@ -71,9 +71,9 @@ def classify(given: Path, *options: str, bundle: str | None = None, threads: int
 
 
 def ended(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Ended:
-    """Run a process to its end; exit code 3 (some records were rejected) is no failure.
+    """Run a process to its end; exit code 3 (some records were rejected) is accepted.
 
-    A small process starts and watches it: one that this process starts would count this one's memory as its own largest.
+    A small process starts and monitors it: a direct child would inherit this process's memory as its peak.
     """
     whole = [sys.executable, "-S", "-c", _WATCH, *command]
     done = subprocess.run(whole, env={**os.environ, **(environment or {})}, cwd=home(), capture_output=True, text=True, check=False)  # noqa: S603
@@ -84,6 +84,6 @@ def ended(command: Sequence[str], *, environment: Mapping[str, str] | None = Non
 
 
 def marginal(run: list[tuple[int, float]]) -> float:
-    """Records a second between the fewest and the most rows, so that the start counts for nothing."""
+    """Records per second between the smallest and the largest run, which excludes start-up."""
     (few, short), (many, long) = sorted(run)[0], sorted(run)[-1]
     return (many - few) / (long - short)

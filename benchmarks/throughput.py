@@ -1,9 +1,9 @@
-"""A bundle and the shipped sample in, records a second of the service beside the obvious alternatives out, as ratios.
+"""A bundle and the shipped sample in, records per second of the service out, as ratios to the obvious alternatives.
 
     python benchmarks/throughput.py [--bundle VERSION] [--records 200] [--rounds 3] [--part turns]
 
-Every way runs in the same process on the same texts, in turns, so that a busy machine slows them all; the best round counts.
-The last column is the service's rate over that of the way beside it: above 1 the service is faster.
+All ways run interleaved in one process on the same texts, so that other load slows all of them; the best round counts.
+The last column is the service's rate divided by that way's: above 1 the service is faster.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Way = Callable[[Texts], object]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One way of doing the job: records a second, and how many times as fast the service is."""
+    """One way: records per second, and the speed-up of the service."""
 
     name: str
     rate: float
@@ -46,14 +46,14 @@ class Measured:
 
 
 def sample(records: int) -> list[str]:
-    """Texts of the shipped sample, each of them another one (the service computes equal texts once)."""
+    """Distinct texts from the shipped sample (the service computes equal texts once)."""
     lines = (home() / "samples" / SAMPLE).read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines]
     return [f"{text} ({number})" for number, text in enumerate(islice(cycle(texts), records))]
 
 
 def measure(ways: Mapping[str, Way], texts: Texts, *, rounds: int) -> list[Measured]:
-    """Run the ways in turns; the first one is what the others are held against."""
+    """Run the ways interleaved; the first one is the reference."""
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(rounds):
         for name, way in ways.items():
@@ -69,7 +69,7 @@ def _seconds(way: Way, texts: Texts) -> float:
 
 
 def ways_to_classify(analyser: Analyser, folder: Path) -> Iterator[tuple[str, Way]]:
-    """The service first, then what one would do without it."""
+    """The service first, then the alternatives."""
     yield "the service: batches by token budget", analyser.analyse
     yield "one text at a time", lambda texts: [analyser.analyse(text) for text in texts]
     yield "batches in the order they came, padded to the longest", in_plain_batches(folder)
@@ -84,7 +84,7 @@ def in_plain_batches(folder: Path, size: int = 32) -> Way:
 
 
 class TorchSession:
-    """The weights of a bundle in torch, called as the encoder calls ONNX Runtime."""
+    """The weights of a bundle in torch, with the interface of ONNX Runtime."""
 
     def __init__(self, folder: Path):
         from training.encoders import from_bundle
@@ -102,7 +102,7 @@ class TorchSession:
 def variant(
     folder: Path, *, token_budget: int = TOKEN_BUDGET, batch_cost: int = BATCH_COST, session: TorchSession | None = None
 ) -> Analyser:
-    """The service with other batches, or its encoder's pass elsewhere."""
+    """The service with other batches or another runtime."""
     loaded = load_bundle(folder)
     engine = Engine(loaded)
     engine._encoder = Encoder(loaded.encoder, width=loaded.manifest.width, token_budget=token_budget, batch_cost=batch_cost)
@@ -111,31 +111,31 @@ def variant(
 
 
 def ways_to_write(analyses: Sequence[Analysis]) -> Iterator[tuple[str, Way]]:
-    """The JSON form of what was found, `to_dict` first."""
+    """The JSON form of results, `to_dict` first."""
     yield "the service: JSON form by hand", lambda _: [found.to_dict() for found in analyses]
     yield "dataclasses.asdict", lambda _: [asdict(found) for found in analyses]
 
 
 def ways_with_repeats(analyser: Analyser) -> Iterator[tuple[str, Way]]:
-    """A quarter of the texts, each four times, as in survey exports full of "good"; against all of them different."""
+    """A quarter of the texts, four times each, as in survey exports full of "good"; against all different."""
     yield "the service: every text four times", lambda texts: analyser.analyse(list(texts[: -(-len(texts) // 4)]) * 4)
     yield "as many texts, all different", analyser.analyse
 
 
 def ways_with_turns(analyser: Analyser) -> Iterator[tuple[str, Way]]:
-    """A whole transcript at once; against what reading it turn by turn costs, with and without the turns before each."""
+    """A whole transcript at once; against turn by turn, with and without preceding turns."""
     yield "the service: the whole, one pass a window", lambda texts: analyser.analyse(_turns(texts))
     yield "each turn of the customer with the ten before it", lambda texts: [analyser.analyse(one) for one in _so_far(_turns(texts))]
     yield "each turn of the customer alone", lambda texts: [analyser.analyse(text) for text in texts[::2]]
 
 
 def _turns(texts: Texts) -> list[dict[str, str]]:
-    """Customer and agent by turns."""
+    """Alternating turns of customer and agent."""
     return [{"speaker": ("customer", "agent")[at % 2], "text": text} for at, text in enumerate(texts)]
 
 
 def _so_far(turns: Sequence[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
-    """What was said up to each turn of the customer, ten turns at most before it."""
+    """The context of each customer turn, ten turns at most."""
     yield from (list(turns[max(0, at - 10) : at + 1]) for at in range(0, len(turns), 2))
 
 

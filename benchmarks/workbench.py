@@ -1,13 +1,13 @@
-"""A number of made-up records in, the time of every look at the workbench out, beside the naive query of the same run, as ratios.
+"""A number of synthetic records in, times of all workbench pages out, as ratios to a naive query of the same run.
 
     python -m benchmarks.workbench [--records 1000000] [--rounds 3] [--keep FOLDER] [--url postgresql://voc@localhost/empty]
 
-A look is a request to the application in this process, signed in, until the page's HTML is there; no network. Each filter is asked for in
-as many ways as there are rounds, none of which was asked for before, so that nothing of it is kept: first right after the page of all
-records was opened, while whole reports are being made beside it, then once all are done. The table has the median and the
-slowest. Naive is what a program does that asks the database for the records and counts: every analysis of the workspace read,
-filtered, made into rows and figures; for words, every text read and looked through. With `--keep` the records stay for the next time,
-which begins with the looks; `--only-make` ends before them. Look at the ratios, not at the milliseconds.
+A look is a request to the application in this process, signed in, until the page's HTML is complete; no network. Each filter is
+requested once per round in a new variant, so that nothing is cached: first right after the page of all
+records was opened, while whole reports are being computed, then once all are done. The table has the median and the
+slowest. Naive is a program that reads all records from the database and counts: every analysis of the workspace read,
+filtered, turned into rows and figures; for words, every text read and searched. With `--keep` the records stay for the next time,
+which begins with the looks; `--only-make` stops before them. Compare the ratios, not the milliseconds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from vocservice.store.schema import annotations, records, review_labels, reviews
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.workbench.selecting import listed
 
-KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # of made-up records, the same every time
+KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # of synthetic records, the same every time
 EMAIL = f"{WORKSPACE}@example.org"
 LAST_DAY = FIRST_DAY.date() + timedelta(days=DAYS - 1)
 TODAY = date(2026, 1, 31)
@@ -85,7 +85,7 @@ _later = numbers()
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One look: its median seconds, of how many records; beside a report that is being made, and the naive way, where they were run."""
+    """One look: median seconds, number of records; beside a running report, and the naive way, if measured."""
 
     name: str
     records: int
@@ -96,7 +96,7 @@ class Measured:
 
 
 def measure(database: Database, url: str, rounds: int) -> Iterator[Measured]:
-    """Look at the records of a database in every way; what was run the naive way is told again with it."""
+    """Measure all looks at the records of a database, with the naive way where it was run."""
     client = signed_in(application(database, url, key=KEY), EMAIL)
     count = held(database)
     yield timed("first look of a process: columns are read", count, 1, lambda: _page(client, "/workbench", waits=True))
@@ -119,7 +119,7 @@ def measure(database: Database, url: str, rounds: int) -> Iterator[Measured]:
 
 
 def made(url: str, count: int) -> tuple[Database, list[Measured]]:
-    """A database with so many records, those that lack written now and packed, and how long that took; one that was broken off goes on."""
+    """A database with a number of records, creating and packing missing ones, and the time that took; resumable."""
     database, found = opened(url), []
     if held(database) == 0:
         client_of(application(database, url, key=KEY), database, WORKSPACE)
@@ -160,7 +160,7 @@ def _put(connection: Connection, table: SqlTable, rows: Sequence[Mapping[str, An
 
 
 def held(database: Database) -> int:
-    """How many records there are."""
+    """Number of records."""
     with database.read() as connection:
         return packed.count(connection, WORKSPACE)
 
@@ -179,7 +179,7 @@ def seconds_of(act: Callable[[], object]) -> float:
 
 
 def naive(database: Database, names: Sequence[str]) -> Mapping[str, float]:
-    """Seconds to the figures of the page of each filter by reading every record; the reading is done once and counts in each."""
+    """Seconds to the figures of each filter's page by reading every record; the reading is done once and counted in each."""
     begun = time.perf_counter()
     kept: dict[str, list[Columns]] = {name: [] for name in names}
     for rows in _batches(map(_row, _all(database))):
@@ -191,7 +191,7 @@ def naive(database: Database, names: Sequence[str]) -> Mapping[str, float]:
 
 
 def naive_words(database: Database, wanted: Mapping[str, str]) -> Mapping[str, float]:
-    """Seconds to the records that say a word by looking through every text; the reading is done once and counts in each."""
+    """Seconds to find the records with a word by searching every text; the reading is done once and counted in each."""
     begun = time.perf_counter()
     for taken in _all(database):
         said = set(words_of(reading.customers_words(taken.analysis)))
@@ -210,7 +210,7 @@ def _row(taken: Taken) -> Row:
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Some at a time, so that memory holds packed ones."""
+    """In batches, so that memory holds only packed ones."""
     left = iter(rows)
     while batch := list(islice(left, BATCH)):
         yield batch
@@ -221,13 +221,13 @@ def _figures(parts: Sequence[Columns]) -> None:
 
 
 def fits(row: Row, wanted: Mapping[str, str | list[str]]) -> bool:
-    """Whether a row has any of the stages and of the factors that are asked for."""
+    """Whether a row has any of the requested stages and factors."""
     found = {"stage": {one.key for one in row.stages}, "factor": {one.key for one in row.factors}}
     return all(not keys.isdisjoint(listed(wanted[name])) for name, keys in found.items() if name in wanted)
 
 
 def report(found: Iterable[Measured]) -> str:
-    """One Markdown table of the looks, as docs/workbench.md has it, and below what else was measured."""
+    """A Markdown table of the looks, as in docs/workbench.md, followed by other measurements."""
     head = ["| look | records | ms | slowest | while a report is made beside it | naive over ours |", "|---|---:|---:|---:|---:|---:|"]
     last = {one.name: one for one in found}.values()
     looks, others = (sorted((one for one in last if bool(one.beside) == is_look), key=_place) for is_look in (True, False))
@@ -250,7 +250,7 @@ def _line(one: Measured) -> str:
 
 
 def _filtered(client: FlaskClient, name: str, rounds: int, beside: float) -> Measured:
-    """A filter, asked for again only once nothing is made of the last answer any more."""
+    """Request a filter once no computation of the previous answer is running."""
     found = []
     for _ in range(rounds):
         path = _path(name)
@@ -261,7 +261,7 @@ def _filtered(client: FlaskClient, name: str, rounds: int, beside: float) -> Mea
 
 
 def _asked(client: FlaskClient, path: str) -> tuple[float, int]:
-    """How long a page takes, and how many records it is of."""
+    """Time of a page, and its number of records."""
     begun = time.perf_counter()
     page = _page(client, path)
     taken = time.perf_counter() - begun
@@ -270,13 +270,13 @@ def _asked(client: FlaskClient, path: str) -> tuple[float, int]:
 
 
 def _path(name: str) -> str:
-    """A filter as nobody asked for it before: with a last day that all records are before."""
+    """A new variant of a filter: with a last day after all records."""
     until = date(3000, 1, 1) + timedelta(days=next(_later))
     return f"/workbench?{urlencode({**FILTERS[name], 'until': str(until)}, doseq=True)}"
 
 
 def _whole(client: FlaskClient, path: str = "") -> None:
-    """Until a page has all figures: of one that nobody asked for yet, so that all that were asked for before are made."""
+    """Time until a page has all figures, for a new request, after all earlier ones."""
     path = path or _path("two days")
     begun = time.perf_counter()
     while "data-later" in _page(client, path):
@@ -314,7 +314,7 @@ def main(count: int, rounds: int, url: str | None, keep: Path | None, only_make:
             for one in () if only_make else measure(database, url, rounds):
                 click.echo(f"{one.name}: {one.seconds:.3f} s", err=True)
                 found.append(one)
-        finally:  # what there is, where it is broken off
+        finally:  # existing records after an interruption
             click.echo(report(found))
             database.close()
 

@@ -1,7 +1,7 @@
-"""A number of records in, a workspace with as many analysed ones out: made up, the same for the same seed, written in bulk.
+"""A number of records in, a workspace with as many analysed records out: synthetic, deterministic by seed, written in bulk.
 
-Sentences of our own are put together by lot, each about one factor at one stage, so that evidence stands where it should. Blame rises
-and falls with the weeks, and scores follow what is said, so that figures have something to find.
+Our own sentences are combined at random, each about one factor at one stage, so that evidence is realistic. Blame rises
+and falls with the weeks, and scores follow the texts, so that figures have something to find.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SCOPES = ("service_complaint", "experience_issue", "both", "neither")
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What lots decide of a batch: sentences, day, channel, customer, score and scope of each record."""
+    """Random values of a batch: sentences, day, channel, customer, score and scope of each record."""
 
     first: Any
     second: Any
@@ -60,13 +60,13 @@ class Drawn:
 
 
 def fill(database: Database, count: int, *, workspace_id: str = WORKSPACE, is_new: bool = True, start: int = 0) -> None:
-    """Write so many analysed records into a workspace.
+    """Write a number of analysed records into a workspace.
 
     Args:
         database: with its tables.
-        count: how many.
+        count: number of records.
         workspace_id: of the workspace.
-        is_new: whether it is still to be made.
+        is_new: whether to create it.
         start: number of the first record.
     """
     if is_new:
@@ -106,7 +106,7 @@ def _draw(start: int, count: int) -> Drawn:
 
 
 def _sentences(lots: np.random.Generator, blame: Any) -> Any:
-    """Numbers of sentences, of which so many blame."""
+    """Sentence numbers with a given share of blame."""
     signs = np.array([sign == "-" for *_, sign in SENTENCES])
     bad, good = np.flatnonzero(signs), np.flatnonzero(~signs)
     weights = np.arange(len(bad), 0, -1) / np.arange(len(bad), 0, -1).sum()
@@ -153,7 +153,7 @@ def _rows(workspace_id: str, number: int, at: int, drawn: Drawn) -> tuple[dict[s
 
 @cache
 def result(first: int, second: int, scope: str) -> dict[str, Any]:
-    """An analysis of one or two sentences (-1: none), as the contract has it."""
+    """An analysis of one or two sentences (-1: none), in the contract's form."""
     said = [SENTENCES[number] for number in dict.fromkeys((first, second)) if number >= 0]
     text = " ".join(sentence for sentence, *_ in said)
     pieces = [_piece(text, sentence) for sentence, *_ in said]

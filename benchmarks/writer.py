@@ -1,6 +1,6 @@
-"""A model and texts in, the pace of the one process of a run on Ray out: rows a second that it reads, sends, takes back and writes.
+"""A model and texts in, the speed of the main process of a Ray run out: rows per second that it reads, sends, receives and writes.
 
-The workers are a stand-in that has every answer ready, so what is counted, in seconds of CPU, is what that process itself does.
+The workers are stand-ins with precomputed answers, so only the CPU time of the main process is measured.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMATS = ("csv", "jsonl")
 
 
 class Ready:
-    """A crew whose workers need no time: the lines of every row's result are there."""
+    """A crew of instant workers: the result lines of every row are precomputed."""
 
     def __init__(self, lines: Sequence[bytes], size: int):
         self._lines, self._size = lines, size
@@ -47,7 +47,7 @@ class Ready:
 
 
 def paces(analyser: Analyser, folder: Path, texts: Sequence[str], *, rows: int, rounds: int) -> dict[str, float]:
-    """Rows a second of CPU by format of the output; the best round counts."""
+    """Rows per CPU second by output format; the best round counts."""
     some = list(analyser.stream(texts))
     lines = [encode(replace(some[number % len(some)], id=str(number))) for number in range(rows)]
     given = scale.write_csv(folder / "in.csv", [texts[number % len(texts)] for number in range(rows)])

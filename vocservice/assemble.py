@@ -213,7 +213,7 @@ def _reasons(judgement: Judgement, dialogue: Dialogue, verbatim: Verbatim, score
 
 
 def _shown_by(key: str, dialogue: Dialogue, verbatim: Verbatim, scored: Scored) -> tuple[Evidence, ...]:
-    """Evidence of a reason: a flag's evidence, or its best segment if not given; for conduct the agent's turn; else the customer's last turn."""
+    """Evidence of a reason: a flag's evidence or best segment, the agent's turn for conduct, else the customer's last turn."""
     flags = scored.sets.get("flags")
     if isinstance(flags, MultiResult) and key in flags.probabilities:
         rows = next((given.evidence for given in flags.given if given.key == key), ()) or flags.best_rows(key)
