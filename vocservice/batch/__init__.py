@@ -1,4 +1,4 @@
-"""Large jobs of `voc classify`: records in, results in order out, in shards that survive the end of the process.
+"""Large jobs of `voc classify`: records in, results in order out, in shards that survive a crash.
 
-`plan` says what decides an output, `shards` keeps what is done, an engine (`engines`) does the rest, `manifest` tells how it was made.
+`plan` describes what determines an output, `shards` stores finished work, engines (`engines`) do the rest, `manifest` documents the run.
 """

@@ -1,4 +1,4 @@
-"""The name of an engine in, the engine out: the registry of who does the work of a run."""
+"""The name of an engine in, the engine out: the registry of engines."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ class Engine(Protocol):
     """Turns records into results."""
 
     def run(self, records: Iterator[Record], shards: Shards | None) -> Iterator[Result]:
-        """One result a record, in order, with the record's row; shards that are done are read, the others are kept when they are."""
+        """One result per record, in order, with the record's row; finished shards are read, others are stored when finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What an engine of several processes must know beside the model in this one.
+    """What a multi-process engine needs besides the model in this process.
 
     Attributes:
         plan: of the run.
         settings: of the program.
-        bundle: as the caller named it, for workers that load it themselves.
-        taxonomy: that the bundle must fit.
-        workers: how many processes; null for the engine's own choice.
-        address: of a running cluster; null for one of this run's own.
+        bundle: as named by the caller, for workers that load it themselves.
+        taxonomy: that the bundle must match.
+        workers: number of processes; None for the engine's choice.
+        address: of a running cluster; None to start one.
     """
 
     plan: Plan
@@ -65,10 +65,10 @@ def open_engine(name: str, analyser: Analyser, work: Work | None = None) -> Engi
 
 
 def check_engine(name: str) -> None:
-    """See, before a model is loaded, that an engine has its library.
+    """Check that an engine has its library, before a model is loaded.
 
     Raises:
-        EngineError: it has not (`ray_missing`).
+        EngineError: it is missing (`ray_missing`).
     """
     if name == RAY and find_spec("ray") is None:
         raise EngineError("--engine ray needs Ray: pip install -r requirements-ray.txt", code="ray_missing")

@@ -1,4 +1,4 @@
-"""The name of a place in the code in, the death of the process out, where `VOC_FAILPOINT` names it: a hook for tests of crashes."""
+"""The name of a code location in, the death of the process out if `VOC_FAILPOINT` names it: a hook for crash tests."""
 
 import os
 import signal
@@ -7,6 +7,6 @@ FAILPOINT = "VOC_FAILPOINT"
 
 
 def reached(name: str) -> None:
-    """Die as by `kill -9` when this is the place that the environment names; otherwise nothing."""
+    """Die as by `kill -9` if this is the location named in the environment."""
     if os.environ.get(FAILPOINT) == name:
         os.kill(os.getpid(), signal.SIGKILL)

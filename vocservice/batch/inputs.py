@@ -1,4 +1,4 @@
-"""Files and the caller's wishes in, one stream of records out, with the facts that all inputs share and how far it has read."""
+"""Files and options in, one stream of records out, with shared facts and progress."""
 
 import os
 from bisect import bisect_right
@@ -27,8 +27,8 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which columns (`mapping`: field to column, under the two that have an option), which sheet, how many records over all inputs,
-    what speakers are called who are customers, and whether rows of one turn each are joined."""
+    """Columns (`mapping`: field to column, below the two with an option), sheet, limit over all inputs,
+    speaker names of customers, and whether rows of one turn each are joined."""
 
     id_column: str | None = None
     text_column: str | None = None
@@ -46,7 +46,7 @@ class Selection:
 
 @dataclass
 class Inputs:
-    """One or more open inputs, read one after the other; of very many, most are open only while they are read."""
+    """One or more open inputs, read in sequence; of very many, most are open only while being read."""
 
     places: tuple[Place, ...]
     selection: Selection
@@ -88,7 +88,7 @@ class Inputs:
 
     @property
     def total_bytes(self) -> int | None:
-        """Size of all inputs, null when one is a pipe."""
+        """Size of all inputs, None if one is a pipe."""
         sizes = [source.total_bytes for source in self.sources]
         return None if None in sizes else sum(size or 0 for size in sizes)
 
@@ -102,12 +102,12 @@ class Inputs:
 
     @property
     def mapping(self) -> dict[str, str]:
-        """Field to column (or JSON key), as found or as wished."""
+        """Field to column (or JSON key), detected or given."""
         return dict(self.facts.fields) or self.selection.wanted
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What the inputs are called: by their own names, with their folders where several have the same one."""
+        """Names of the inputs: file names, with folders if ambiguous."""
         names = tuple(map(shown_name, self.paths))
         if len({*self.paths}) == len({*names}):
             return names
@@ -116,7 +116,7 @@ class Inputs:
         return tuple("/".join(map(shown_name, path.relative_to(common).parts)) for path in paths)
 
     def origin(self, row: int) -> Origin | None:
-        """Where the record comes from that was read as the so-manieth of all, from 1; null with one input."""
+        """Origin of the n-th record overall, from 1; None with one input."""
         if len(self.sources) == 1:
             return None
         number = bisect_right(self._starts, row - 1) - 1
@@ -131,14 +131,14 @@ class Inputs:
                 yield record
 
     def touched(self) -> Iterator[int]:
-        """Places of the files that were written to since they were opened."""
+        """Paths of files modified since they were opened."""
         return (index for index, (path, stamp) in enumerate(zip(self.paths, self.stamps, strict=True)) if _stamp(path) != stamp)
 
     def check_untouched(self) -> None:
-        """Refuse files that were written to, or replaced, since they were opened: their hashes are not of what will be read.
+        """Refuse files modified or replaced since they were opened: their hashes would not match what is read.
 
         Raises:
-            InputError: one was.
+            InputError: one was modified.
         """
         if touched := next((self.paths[index] for index in self.touched() if not is_stream(self.paths[index])), None):
             raise changed(touched)
@@ -173,7 +173,7 @@ def _open(place: Place, selection: Selection) -> Source:
 
 
 def _open_later(place: Place, selection: Selection) -> Source:
-    """The facts now, the file again when its turn comes; a stream cannot be opened twice."""
+    """The facts now; the file is reopened in turn, streams stay open."""
     first = _open(place, selection)
     if not os.path.isfile(place.path):
         return first
@@ -209,7 +209,7 @@ def _stamp(path: str) -> object:
 
 
 def _shared(facts: Sequence[Facts], *, is_table: bool) -> Facts:
-    """The first input's facts; columns keep their Parquet types only where these are the same in all."""
+    """The first input's facts; columns keep their Parquet types only if all inputs agree."""
     first = facts[0]
     for other in facts[1:]:
         if is_table and other.columns != first.columns:
@@ -221,7 +221,7 @@ def _shared(facts: Sequence[Facts], *, is_table: bool) -> Facts:
 
 
 def _difference(first: Facts, other: Facts) -> str:
-    """In which columns two inputs differ."""
+    """The columns in which two inputs differ."""
     sides = ((one, [key for key in one.columns if key not in two.columns]) for one, two in ((first, other), (other, first)))
     only = [f"only in {shown_name(one.path)}: {named(keys, most=_MOST_NAMED)}" for one, keys in sides if keys]
     return "; ".join(only) or "the same in another order"

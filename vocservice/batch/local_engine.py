@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 class LocalEngine:
-    """One shard after the other, each result as it comes; those that are not done yet are one stream, so that the encoder never waits."""
+    """Shards in sequence, yielding each result; unfinished ones form one stream, so that the encoder never idles."""
 
     def __init__(self, analyser: Analyser):
         self._analyser = analyser
@@ -36,7 +36,7 @@ class LocalEngine:
 
 
 def _undone(shards: Shards, number: int) -> int | None:
-    """Records from the start of a shard up to the next one that is done; None where none is."""
+    """Records from the start of a shard to the next finished one; None without one."""
     following = shards.done_after(number)
     return None if following is None else (following - number) * shards.size
 
@@ -47,6 +47,6 @@ def open_engine(analyser: Analyser, _: Work | None = None) -> LocalEngine:
 
 
 def split(items: Iterator[Item], size: int) -> Iterator[Iterator[Item]]:
-    """Runs of `size` items, the last one possibly shorter; each must be read to its end before the next."""
+    """Runs of `size` items, the last one possibly shorter; each must be consumed before the next."""
     for first in items:
         yield chain([first], islice(items, size - 1))

@@ -1,6 +1,6 @@
-"""A finished run in, `OUT.manifest.json` beside its output out: what it was made of, by what and how, in figures that can be compared.
+"""A finished run in, `OUT.manifest.json` beside its output out: inputs, model, options and comparable figures.
 
-All but `timing` is the same for every run of the same plan.
+Everything except `timing` is the same for every run of a plan.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ class Counts(BaseModel):
 
 
 class Timing(BaseModel):
-    """When the last process of the run began and ended (UTC), how fast it was, and how many records earlier ones had done."""
+    """Start and end of the run's last process (UTC), its speed, and the records done by earlier ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,7 +53,7 @@ class Manifest(BaseModel):
 
 
 def timed(*, seconds: float, records: int, resumed_records: int, engine: str) -> Timing:
-    """The times of a run that ends now, after so many seconds."""
+    """The timing of a run that ends now, after a number of seconds."""
     now = datetime.now(UTC)
     fresh = records - resumed_records
     return Timing(
@@ -67,10 +67,10 @@ def timed(*, seconds: float, records: int, resumed_records: int, engine: str) ->
 
 
 def forget(output: Path) -> None:
-    """Remove the manifest of an earlier output, before the new one takes its place.
+    """Remove the manifest of an earlier output before it is replaced.
 
     Raises:
-        OutputError: the folder refuses.
+        OutputError: it cannot be removed.
     """
     file = manifest_of(output)
     try:
@@ -80,13 +80,13 @@ def forget(output: Path) -> None:
 
 
 def write(output: Path, plan: Plan, counts: dict[str, Any], timing: Timing) -> None:
-    """Write the manifest; it appears whole or not at all.
+    """Write the manifest atomically.
 
     Args:
         output: the finished output.
         plan: of the run.
         counts: `records`, `ok`, `rejected` and `rejected_by_code`.
-        timing: kept apart from the rest.
+        timing: the part that differs between runs.
 
     Raises:
         OutputError: it cannot be written.

@@ -1,8 +1,8 @@
-"""Records in, a small file out that tells whom they may name: keyed hashes of all in them that may be a customer's key.
+"""Records in, a small file with the customers they may name out: keyed hashes of all possible customer keys.
 
-It stands beside a result, which need not hold the customers, nor do finished shards: so whoever is erased is found by one pass
-over eight bytes a key. Looked at are the subject, authors, the id, and the cells and metadata that are short enough; in these,
-numbers of fewer than six digits are counts and grades, no keys.
+It accompanies a result, which may lack the customers, as do finished shards: an erasure then needs one pass over
+eight bytes per key. It covers the subject, authors, the id, and short cells and metadata; in the latter,
+numbers of fewer than six digits are taken for counts and ratings.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,14 +25,14 @@ Hash = Callable[[str], str]
 
 
 class Named:
-    """Notes the hashes of the keys of records; equal keys near each other once."""
+    """Collects the hashes of keys; skips recent duplicates."""
 
     def __init__(self, stream: BinaryIO, hash_of: Hash):
         self._stream, self._hash_of = stream, hash_of
         self._seen: set[int] = set()
 
     def add(self, record: Record) -> None:
-        """Note whom a record may name."""
+        """Add the keys of a record."""
         for key in keys_of(record):
             if (mark := hash(key)) not in self._seen:
                 if len(self._seen) >= _REMEMBERED:
@@ -43,7 +43,7 @@ class Named:
 
 @contextmanager
 def noted(path: Path, hash_of: Hash) -> Iterator[Named]:
-    """Takes records; the file appears whole when the block ends well.
+    """Collect records; the file is written atomically if the block succeeds.
 
     Args:
         path: the file.
@@ -57,7 +57,7 @@ def noted(path: Path, hash_of: Hash) -> Iterator[Named]:
 
 
 def holds(path: Path, hashed: str) -> bool:
-    """Whether the file has the hash of a customer's key.
+    """Whether the file contains the hash of a customer's key.
 
     Raises:
         FileNotFoundError: there is no file.
@@ -73,7 +73,7 @@ def is_among(records: Iterable[Record], hashed: str, hash_of: Hash) -> bool:
 
 
 def keys_of(record: Record) -> Iterator[str]:
-    """Whatever may be the key of a customer whom a record names."""
+    """Possible customer keys in a record."""
     if isinstance(record, RawVerbatim):
         said = (record.subject, record.author, *(turn.author for turn in record.turns))
         yield from (key.strip() for key in said if key)
@@ -82,7 +82,7 @@ def keys_of(record: Record) -> Iterator[str]:
 
 
 def _keys_in(value: object) -> Iterator[str]:
-    """The scalars in it, however deep, that are no long texts and no short numbers."""
+    """Nested scalars, except long texts and short numbers."""
     waiting = [value]
     while waiting:
         one = waiting.pop()

@@ -1,4 +1,4 @@
-"""Inputs, a model and options in, the plan of a run out: all that decides its output, so that two runs can be told apart."""
+"""Inputs, a model and options in, the plan of a run out: everything that determines its output."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ class _Frozen(BaseModel):
 
 
 class Print(_Frozen):
-    """Of one input: its name, and size in bytes and SHA-256 of its whole content; both are null for a stream."""
+    """One input: name, size in bytes and SHA-256 of its content; both None for a stream."""
 
     name: str
     bytes: int | None = None
@@ -42,7 +42,7 @@ class Print(_Frozen):
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What two prints of the same input share, wherever it lies."""
+        """Identity of an input, independent of its path."""
         return self.bytes, self.sha256, tuple(self.partitions.items())
 
 
@@ -55,7 +55,7 @@ class Model(_Frozen):
 
 
 class Maker(_Frozen):
-    """Who makes labels: release, model, and the settings that decide; two equal ones give the same labels."""
+    """Identity of the labeller: release, model, and relevant settings; equal ones give equal labels."""
 
     program: str
     model: Model
@@ -63,7 +63,7 @@ class Maker(_Frozen):
 
 
 class Plan(_Frozen):
-    """What decides an output. `settings` holds those that do, and the SHA-256 of each file of configuration; `mapping` field to column."""
+    """What determines an output. `settings` has the relevant ones and the SHA-256 of each configuration file; `mapping` field to column."""
 
     program: str
     inputs: tuple[Print, ...]
@@ -75,16 +75,16 @@ class Plan(_Frozen):
 
     @property
     def is_resumable(self) -> bool:
-        """Whether every input can be read again."""
+        """Whether every input can be reread."""
         return all(one.sha256 is not None for one in self.inputs)
 
     @property
     def maker(self) -> Maker:
-        """Who must do the work, in whichever process."""
+        """The required labeller, in any process."""
         return Maker(program=self.program, model=self.model, settings=self.settings)
 
     def difference(self, other: "Plan") -> str | None:
-        """What makes the other plan another one, in words; null when both give the same output."""
+        """The difference to another plan in words; None if both give the same output."""
         if [one.content for one in self.inputs] != [one.content for one in other.inputs]:
             return "another input, or the input as it was before it changed"
         return next((words for part, words in _PARTS.items() if getattr(self, part) != getattr(other, part)), None)
@@ -104,8 +104,8 @@ def make_plan(
         inputs: files, or `-`.
         analyser: of the model.
         settings: of the program.
-        options: of the command that decide the output.
-        mapping: field to column, as found.
+        options: of the command, as far as they affect the output.
+        mapping: field to column, as detected.
 
     Raises:
         InputError: an input cannot be read.
@@ -123,7 +123,7 @@ def make_plan(
 
 
 def maker_of(analyser: Analyser, settings: Settings) -> Maker:
-    """What this process would make labels with."""
+    """The labeller of this process."""
     return Maker(
         program=__version__,
         model=Model(id=analyser.model, taxonomy=analyser.taxonomy.id, files=dict(analyser.files)),
@@ -132,7 +132,7 @@ def maker_of(analyser: Analyser, settings: Settings) -> Maker:
 
 
 def print_of(path: str, partitions: Mapping[str, str | None] | None = None) -> Print:
-    """The print of one input.
+    """Fingerprint one input.
 
     Raises:
         InputError: it cannot be read.
@@ -149,11 +149,11 @@ def print_of(path: str, partitions: Mapping[str, str | None] | None = None) -> P
 
 
 def shard_records(chunk: int) -> int:
-    """Records in a shard: whole chunks, so that texts meet the same neighbours as in a run without shards."""
+    """Records per shard: complete chunks, so that texts are batched as without shards."""
     return chunk * -(-SHARD_RECORDS // chunk)
 
 
 def _configuration() -> dict[str, str]:
-    """SHA-256 of every file that the steps read; those of the taxonomy are the bundle's own."""
+    """SHA-256 of every file used by the steps; taxonomy files are the bundle's."""
     files = sorted(Path(config_path()).glob("*.toml"))
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.name not in DECIDES_NOTHING}

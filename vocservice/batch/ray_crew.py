@@ -1,6 +1,6 @@
-"""Shards in, their results out in the order in which they are finished: the workers of a cluster, and those that die.
+"""Shards in, results in order of completion out: the workers of a cluster, and their replacement.
 
-A worker that is lost is replaced and its shard done again by another; nothing is kept of a shard that was not finished.
+A lost worker is replaced and its shard redone; nothing of an unfinished shard is kept.
 """
 
 import logging
@@ -20,7 +20,7 @@ SECONDS_BETWEEN_WARNINGS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Records as lines, and how often they were begun."""
+    """Records as lines, and the number of attempts."""
 
     number: int
     lines: bytes
@@ -29,21 +29,21 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What a worker is doing: a shard, or loading its model."""
+    """A worker's current task: a shard, or loading its model."""
 
     actor: Any
     shard: Shard | None = None
 
 
 class Crew:
-    """So many workers, each with one shard at a time.
+    """A number of workers, each with one shard at a time.
 
     Args:
         ray: the library, connected to a cluster.
         recipe: of the workers' analyser, as JSON.
-        expected: who must make the labels; a worker with another release, model or configuration ends the run.
-        workers: how many.
-        threads: CPUs that one takes.
+        expected: the required labeller; a worker with another release, model or configuration ends the run.
+        workers: their number.
+        threads: CPUs per worker.
     """
 
     def __init__(self, ray: Any, recipe: bytes, *, expected: Maker, workers: int, threads: int):
@@ -57,15 +57,15 @@ class Crew:
             self._hire()
 
     def submit(self, shard: Shard) -> None:
-        """Have a shard done; returns at once."""
+        """Start a shard; returns at once."""
         self._waiting.append(shard)
         self._assign()
 
     def finished(self) -> tuple[int, bytes]:
-        """Wait for the next shard that is finished: its number and a line a result.
+        """Wait for the next finished shard; return its number and one line per result.
 
         Raises:
-            EngineError: a worker is not like this process (`worker_mismatch`), or workers die again and again (`workers_lost`).
+            EngineError: a worker differs from this process (`worker_mismatch`), or workers keep dying (`workers_lost`).
             VocError: a worker cannot load the model, with the code of its own error.
         """
         while True:
@@ -119,7 +119,7 @@ class Crew:
             raise EngineError(f"a worker has {_difference(loaded.maker, self._expected)}: {remedy}", code="worker_mismatch")
 
     def _replace(self, call: _Call, reason: str) -> None:
-        """Another worker for one that is lost; its shard comes first."""
+        """Replace a lost worker; its shard is next."""
         self._ray.kill(call.actor)
         if call.shard is None:
             self._stillborn += 1

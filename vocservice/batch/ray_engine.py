@@ -1,7 +1,7 @@
-"""Records in, results in order out of many processes of a Ray cluster, in memory that depends on the number of workers only.
+"""Records in, results in order out, from the processes of a Ray cluster; memory depends only on the number of workers.
 
-Workers take whole shards. The process that runs the command reads, keeps what is finished and writes, as the local engine does:
-the shards beside the output are the only truth, and Ray holds nothing that is needed again.
+Workers take whole shards. The main process reads, stores finished shards and writes, like the local engine:
+the shards beside the output are the only state, and Ray holds nothing irreplaceable.
 """
 
 import os
@@ -27,12 +27,12 @@ FACTORY = LOAD
 SHARDS_A_WORKER = 2
 _SENT = {"bundle", "taxonomy", "threads", "chunk", "max_characters", "log_level", "http"}
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
-# Ray listens on loopback only where its own address is 127.0.0.1, which it takes only where this is off.
+# Ray listens on loopback only if its own address is 127.0.0.1, which requires turning this off
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 class RayEngine:
-    """A window of shards in work, the first of which is written next."""
+    """A window of shards in progress, the first of which is written next."""
 
     def __init__(self, crew: Callable[[], Crew], *, connected: Callable[[], AbstractContextManager[None]], size: int, window: int):
         self._crew, self._connected = crew, connected
@@ -83,10 +83,10 @@ class _Run:
 
 
 def open_engine(_: Analyser, work: Work) -> RayEngine:
-    """The engine over a cluster, which is met when the first record is asked for.
+    """The engine over a cluster, connected when the first record is requested.
 
-    A worker has the threads of the settings, one where they are 0; without a number there are as many workers as the cores that
-    this process may use have room for; without an address a cluster is started here, for this run, on loopback.
+    A worker uses the threads in the settings, or one if 0; by default there are as many workers as the available
+    cores allow; without an address a local cluster is started for this run, on loopback.
 
     Raises:
         EngineError: Ray is not installed (`ray_missing`).
@@ -120,7 +120,7 @@ def _library(*, is_alone: bool) -> Any:
 
 @contextmanager
 def _connected(ray: Any, address: str | None, *, cpus: int) -> Iterator[None]:
-    """A connection that this process already has is used, and left open."""
+    """An existing connection of this process is used, and left open."""
     if ray.is_initialized():
         yield
         return
@@ -149,5 +149,5 @@ def _lists(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 
 def _absolute(bundle: str) -> str:
-    """A version is found by each worker under its own models/, a path is the same everywhere."""
+    """A version is resolved by each worker under its own models/, a path must be the same everywhere."""
     return str(Path(bundle).absolute()) if len(Path(bundle).parts) > 1 else bundle

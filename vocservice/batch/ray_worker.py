@@ -1,6 +1,6 @@
-"""Lines of records in, lines of results out: what `--engine ray` runs in each process of a cluster.
+"""Lines of records in, lines of results out: the worker process of `--engine ray`.
 
-Only bytes of JSON pass between the processes, and nothing that arrives is run.
+Only JSON bytes are exchanged between processes; nothing received is executed.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ LOAD = "vocservice.api:load"
 
 
 class Recipe(BaseModel):
-    """How a worker gets its analyser: `factory` (`module:function`) is called as `vocservice.load` is; `settings` hold no secret."""
+    """How a worker creates its analyser: it calls `factory` (`module:function`, like `vocservice.load`); `settings` contain no secret."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,7 @@ class Recipe(BaseModel):
 
 
 class Loaded(BaseModel):
-    """What came of loading: who makes labels here, or the code and message of the error."""
+    """Result of loading: the labeller, or code and message of the error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +39,7 @@ class Loaded(BaseModel):
 
 
 class Worker:
-    """One model, loaded once, for as many shards as come."""
+    """One model, loaded once, for all shards."""
 
     def __init__(self, recipe: bytes):
         self._recipe = Recipe.model_validate_json(recipe)
@@ -56,7 +56,7 @@ class Worker:
         return found.model_dump_json().encode()
 
     def work(self, shard: bytes) -> bytes:
-        """A line a record in, a line a result out, in order."""
+        """One line per record in, one line per result out, in order."""
         assert self._analyser is not None  # noqa: S101
         records = map(decode_record, shard.splitlines())
         return b"".join(map(encode, self._analyser.stream(records, ahead=True)))

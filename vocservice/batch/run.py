@@ -1,4 +1,4 @@
-"""Open inputs, an engine and a plan in, a whole output with its manifest and list of rejects out, or the shards of an unfinished one."""
+"""Open inputs, an engine and a plan in, a complete output with manifest and rejects out, or the shards of an unfinished one."""
 
 import os
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from vocservice.tables.formats import STANDARD_STREAM
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is read, who does the work, what decides the output, and where and how it is written."""
+    """Inputs, engine, plan and output of a run."""
 
     inputs: Inputs
     engine: Engine
@@ -33,15 +33,15 @@ class Run:
 
 
 def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> None:
-    """Write every result; the output takes its name when all are written.
+    """Write every result; the output gets its name when complete.
 
     Args:
-        run: what to do.
-        shards: where to keep what is done; None keeps nothing.
-        seen: told of each result once it is written; what it raises ends the run.
+        run: the run.
+        shards: storage of finished work; None stores nothing.
+        seen: called with each written result; its errors end the run.
 
     Raises:
-        InputError: an input is damaged further on, or changed while it was read.
+        InputError: an input is damaged, or changed while it was read.
         OutputError: the output cannot be written.
     """
     with open_writer(
@@ -65,7 +65,7 @@ def write(run: Run, shards: Shards | None, seen: Callable[[Result], None]) -> No
 
 
 def _check_sizes(run: Run) -> None:
-    """An input that grows is found on the way, not after all the work."""
+    """Detect growing inputs early, not after all the work."""
     for path, planned in zip(run.inputs.paths, run.plan.inputs, strict=True):
         with suppress(OSError):
             if planned.bytes is not None and os.stat(path).st_size != planned.bytes:
@@ -73,7 +73,7 @@ def _check_sizes(run: Run) -> None:
 
 
 def _check_unchanged(run: Run) -> None:
-    """The hash that names an input must be that of what was read."""
+    """Check that the hash of an input matches what was read."""
     for index in run.inputs.touched():
         path = run.inputs.paths[index]
         if print_of(path).sha256 != run.plan.inputs[index].sha256:

@@ -1,7 +1,7 @@
 """Results of a run in, finished shards in a folder beside the output out, and back after a crash.
 
-`OUT.shards/` holds the plan (`manifest.json`), one file a shard, and `done.jsonl`: a line a finished shard with its
-records and SHA-256. A shard counts once its line is whole and its file is as the line says; anything else is done again.
+`OUT.shards/` has the plan (`manifest.json`), one file per shard, and `done.jsonl`: one line per finished shard with its
+records and SHA-256. A shard counts once its line is complete and its file matches; anything else is redone.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ PLAN, JOURNAL, LOCK = "manifest.json", "done.jsonl", "lock"
 
 
 class Done(BaseModel):
-    """A finished shard: its place, how many records it holds, and the SHA-256 of its file."""
+    """A finished shard: its number, its number of records, and the SHA-256 of its file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,11 +40,11 @@ class Done(BaseModel):
 
 
 class Shards:
-    """The shards of one run; used in a `with`. Only one process at a time may hold a folder.
+    """The shards of one run; a context manager. Only one process at a time may use a folder.
 
     Attributes:
-        earlier: records that an earlier run had done.
-        resumed: how many of them are taken over.
+        earlier: records done by an earlier run.
+        resumed: how many of them are reused.
     """
 
     def __init__(self, folder: Path, plan: Plan):
@@ -56,16 +56,16 @@ class Shards:
 
     @classmethod
     def open(cls, output: Path, plan: Plan, *, resume: bool) -> Self:
-        """Make ready to go on, or to start over; what an earlier run left stays until the first shard of this one is done.
+        """Prepare to resume or start over; an earlier run's shards stay until the first new shard is finished.
 
         Args:
-            output: the file that the run writes.
+            output: the output file.
             plan: of the run.
-            resume: whether to take over what an earlier run of the same plan has done.
+            resume: whether to reuse the work of an earlier run with the same plan.
 
         Raises:
             ResumeError: the earlier run had another plan (`resume_refused`).
-            OutputError: the folder cannot be made, or another run holds it.
+            OutputError: the folder cannot be created, or another run uses it.
         """
         shards = cls(shards_of(output), plan)
         with shards._refusals():
@@ -97,14 +97,14 @@ class Shards:
         return number in self._done
 
     def done_after(self, number: int) -> int | None:
-        """The first shard behind `number` that is done; None where there is none."""
+        """The first finished shard after `number`; None without one."""
         return min((done for done in self._done if done > number), default=None)
 
     def stored(self, number: int, records: Iterable[Record]) -> Iterator[Result]:
-        """The results of a finished shard, with the rows of the records they belong to.
+        """The results of a finished shard, with the rows of their records.
 
         Raises:
-            InputError: the records are not those that the shard was made of.
+            InputError: the records differ from those of the shard.
         """
         try:
             with self._path(number).open("rb") as lines:
@@ -113,7 +113,7 @@ class Shards:
             raise InputError(f"{self.name}: shard {number} does not fit the input; run without --resume to start over") from None
 
     def recorded(self, number: int, results: Iterable[Result]) -> Iterator[Result]:
-        """Pass results through and keep them; the shard is done when they end."""
+        """Pass results through and store them; the shard is finished when they end."""
         content, records = bytearray(), 0  # not a list of lines: each would hold on to the whole buffer of its encoder
         for result in results:
             content += encode(result)
@@ -122,7 +122,7 @@ class Shards:
         self.save(number, content, records)
 
     def save(self, number: int, content: bytes | bytearray, records: int) -> None:
-        """Keep the encoded results of a whole shard, a line a record."""
+        """Store the encoded results of a whole shard, one line per record."""
         with self._refusals():
             if not self._is_begun:
                 self._begin()
@@ -130,9 +130,9 @@ class Shards:
         reached(f"after_shard_{number + 1}")
 
     def remove(self) -> None:
-        """Forget the run, whose output is whole, and let go of its folder: from here on it may be another run's.
+        """Delete the shards of a completed run, and release the folder.
 
-        The lock goes last, so that whoever makes the folder anew meanwhile finds nothing of ours and loses nothing.
+        The lock is removed last, so that a new run in the folder loses nothing.
         """
         for path in self._folder.glob("*"):
             if path.name != LOCK:
@@ -144,7 +144,7 @@ class Shards:
         self._release()
 
     def close(self) -> None:
-        """Let go of the folder; one without a finished shard goes away."""
+        """Release the folder; delete it if no shard is finished."""
         if self._lock is not None and not (self._folder / JOURNAL).exists():
             self.remove()
         self._release()
@@ -185,7 +185,7 @@ class Shards:
             raise ResumeError(f"{self.name}: its {PLAN} is missing or damaged; run without --resume to start over") from None
 
     def _kept(self, number: int, content: bytes | bytearray, records: int) -> Done:
-        """The file first; a line of the journal that a power cut takes costs no more than its shard."""
+        """Write the file first; a journal line lost in a power cut costs only its shard."""
         _write(self._path(number), content)
         done = Done(shard=number, records=records, sha256=hashlib.sha256(content).hexdigest())
         with (self._folder / JOURNAL).open("ab") as journal:
@@ -193,7 +193,7 @@ class Shards:
         return done
 
     def _begin(self) -> None:
-        """Only now is what an earlier run left lost; its journal goes first, so that none of it can be taken for ours."""
+        """Only now delete an earlier run's shards, journal first, so that none can be mistaken for ours."""
         (self._folder / JOURNAL).unlink(missing_ok=True)
         for old in self._folder.glob("*.jsonl"):
             old.unlink()
@@ -212,10 +212,10 @@ class Shards:
 
 
 def matched(lines: Iterable[bytes], records: Iterable[Record]) -> Iterator[Result]:
-    """Results from their lines, each with the row of its record.
+    """Parse results, each with the row of its record.
 
     Raises:
-        ValueError: a line holds no result, or that of another record.
+        ValueError: a line is not a result, or belongs to another record.
     """
     for record, line in zip(records, lines, strict=True):
         yield replace(_same(decode(line), record), row=record.row)
@@ -227,9 +227,9 @@ def shards_of(output: Path) -> Path:
 
 
 def finished(output: Path) -> Iterator[Result]:
-    """What a run has done so far, from the first shard to one that is not there; whoever writes them is not held up.
+    """Finished results of a run, from the first shard to the first missing one, without blocking its writer.
 
-    It ends where the run takes its shards away or starts over meanwhile: labels of two plans never meet.
+    It ends if the run deletes its shards or starts over meanwhile, so that labels of two plans never mix.
 
     Raises:
         ValueError: a shard is damaged.
@@ -254,7 +254,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _journal(path: Path) -> Iterator[Done]:
-    """The lines that are whole; a crash can leave the last one cut."""
+    """The complete lines; a crash can truncate the last one."""
     with suppress(OSError):
         for line in path.read_bytes().splitlines():
             with suppress(ValidationError):

@@ -1,6 +1,6 @@
-"""A result in, one line of JSON out, and back: what a shard holds. The caller's own columns stay behind; they are in the input.
+"""A result in, one line of JSON out, and back: the content of shards. The caller's own columns stay in the input.
 
-The same of records, for engines that send them to another process.
+The same for records, for engines that send them to other processes.
 """
 
 import json
@@ -16,20 +16,20 @@ from vocservice.records import Analysis, RawVerbatim, Rejected, Result
 from vocservice.tables.source import Record
 
 _TOO_DEEP = "the metadata is nested too deeply to be sent to another process; its neighbours went on"
-# By hand, as `replace` costs as much again as the line itself.
+# by hand, because `replace` would double the cost
 _OF_ANALYSIS = tuple(field.name for field in fields(Analysis) if field.name not in ("row", "vector"))
 _parts = attrgetter(*_OF_ANALYSIS)
 
 
 def encode(result: Result) -> bytes:
-    """The result without its row, as a line; a lone surrogate is escaped."""
+    """The result without its row, as a line; lone surrogates are escaped."""
     if isinstance(result, Rejected):
         return _line(replace(result, row=None))
     return _line(dict(zip(_OF_ANALYSIS, _parts(result), strict=True)))
 
 
 def encode_record(record: Record) -> bytes:
-    """What the steps read of a record, as a line: without its row. One whose metadata is too deep for JSON is rejected."""
+    """A record as a line, without its row. One whose metadata is nested too deeply for JSON is rejected."""
     bare = replace(record, row=None)
     try:
         return _line(bare)
@@ -38,10 +38,10 @@ def encode_record(record: Record) -> bytes:
 
 
 def decode_record(line: bytes) -> Record:
-    """The record of a line.
+    """Parse a record.
 
     Raises:
-        ValueError: the line holds no record.
+        ValueError: the line is not a record.
     """
     found = _loaded(line)
     is_rejected = isinstance(found, dict) and "code" in found
@@ -49,10 +49,10 @@ def decode_record(line: bytes) -> Record:
 
 
 def decode(line: bytes) -> Result:
-    """The result of a line, equal to the one that was encoded.
+    """Parse a result, equal to the encoded one.
 
     Raises:
-        ValueError: the line holds no result.
+        ValueError: the line is not a result.
     """
     found = _loaded(line)
     is_analysis = isinstance(found, dict) and "language" in found
@@ -67,7 +67,7 @@ def _line(bare: Rejected | RawVerbatim | dict[str, Any]) -> bytes:
 
 
 def _parts_of(record: Any) -> dict[str, Any]:
-    """The fields of a record, one level deep: `asdict` would go through what callers nest, and give up halfway to JSON's own limit."""
+    """The fields of a record, one level deep: `asdict` would recurse into callers' nested values, and fail before JSON's limit."""
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 

@@ -1,6 +1,6 @@
-"""Raw text in, the text that every later step reads out: normalised, redacted, with offsets into the raw text.
+"""Raw text in, the text for all later steps out: normalised, redacted, with offsets into the raw text.
 
-The one composition of the two steps, shared by serving and training, so that both read the same text.
+The single composition of both steps, shared by serving and training, so that both read the same text.
 """
 
 from array import array
@@ -17,7 +17,7 @@ _LONGEST_KEPT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """Text ready for analysis; `offsets[i]` is where its character `i` begins in the raw text, the last offset where it ends."""
+    """Text ready for analysis; `offsets[i]` is the raw offset of its character `i`, the last offset that of its end."""
 
     text: str
     offsets: "array[int]"
@@ -40,7 +40,7 @@ def clean(raw: str, *, rules: RedactionRules, known_names: Iterable[str] = ()) -
 
 
 def clean_question(raw: str | None, rules: RedactionRules) -> str | None:
-    """A survey question as the model reads it and the store keeps it; None where nothing is left. One is asked of many."""
+    """A cleaned survey question, as used by the model and stored; None if nothing is left. Cached, as many records share one."""
     asked = _asked if len(raw or "") <= _LONGEST_KEPT else _asked.__wrapped__
     return asked(raw, rules) if raw else None
 

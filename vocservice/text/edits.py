@@ -8,14 +8,14 @@ Edit = tuple[int, int, str]
 
 
 class State(NamedTuple):
-    """A text on its way; `offsets[i]` is where its character `i` begins in the raw text, the last one where that ends."""
+    """A text being edited; `offsets[i]` is the raw offset of its character `i`, the last one that of its end."""
 
     text: str
     offsets: "array[int]"
 
 
 def apply(state: State, edits: Iterable[Edit]) -> State:
-    """Replace slices; every character of a replacement gets the offset of its slice."""
+    """Replace slices; each character of a replacement gets the offset of its slice."""
     text, offsets = state
     pieces: list[str] = []
     mapped = array("I")

@@ -1,8 +1,8 @@
-"""Text in, its language out: English and undecided texts are served, others are not.
+"""Text in, its language out: English and undetermined texts are served, others are not.
 
-Feedback is short, so a text counts as foreign on real evidence only: the script of most of its letters, words of feedback in
-another language where there are but a few, or py3langid being sure while hardly any word is plainly English. Everything else is
-English, or `und` where there is too little to tell.
+Feedback is short, so a text counts as foreign only with real evidence: the script of most letters, foreign feedback words in
+a short text, or confidence of py3langid while hardly any word is clearly English. Everything else is
+English, or `und` if there is too little text.
 """
 
 import re
@@ -21,9 +21,9 @@ UNDETERMINED = "und"
 
 _MAX_CHARACTERS = 4000
 _MIN_WORDS = 3
-_FEW_WORDS = 4  # py3langid cannot tell so few: listed words do
-_ENGLISH_SHARE = 0.28  # of plainly English words; about half of the words of an English text are such
-_KNOWN_SHARE = 0.5  # of words that are English, shared ones included, from which on a text is English
+_FEW_WORDS = 4  # too few for py3langid: listed words decide
+_ENGLISH_SHARE = 0.28  # share of clearly English words; about half of the words of an English text are
+_KNOWN_SHARE = 0.5  # share of English words, including shared ones, above which a text is English
 _SURE = 0.6
 _LIKELY = 0.25
 _STOP_WORD_SHARE = 0.25
@@ -32,7 +32,7 @@ _MIN_SCRIPT_LETTERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """An ISO 639 code, `und` where there is too little to tell, and how sure (0 to 1)."""
+    """An ISO 639 code (`und` for too little text), and the confidence (0 to 1)."""
 
     code: str
     probability: float
@@ -193,7 +193,7 @@ _WEAK = _words("gut bon tout mal buen caro bom prima tak")  # English words and 
 
 
 def identify(text: str) -> Language:
-    """The language of `text`; a hint by the caller plays no part.
+    """Identify the language of `text`; the caller's hint is ignored.
 
     Args:
         text: clean or raw text of one verbatim.
@@ -222,7 +222,7 @@ def _share(words: list[str], listed: frozenset[str]) -> float:
 
 
 def _few(text: str, words: list[str]) -> Language | None:
-    """Another language where at least half of a few words are feedback in it and none is plainly English."""
+    """Another language if at least half of a few words are feedback words in it and none is clearly English."""
     if set(words) & (_PLAINLY_ENGLISH - _ELSEWHERE_TOO):
         return None
     runs = sum(any(map(str.isalpha, run)) for run in text.split())
@@ -236,14 +236,14 @@ def _few(text: str, words: list[str]) -> Language | None:
 
 
 def _weight(words: list[str], listed: frozenset[str]) -> int:
-    """How many of the words are listed; the weak ones count where there is no word of no language beside them."""
+    """Number of listed words; weak ones count only if every word is in some list."""
     found = [word for word in words if word in listed]
     is_whole = all(word in listed or word in _ELSEWHERE_TOO or word in _SHARED_ENGLISH for word in words)
     return sum(is_whole or word not in _WEAK for word in found)
 
 
 def _foreign_script(text: str, words: list[str]) -> Language | None:
-    """A language of another script if most letters are of it."""
+    """The language of another script if most letters are in it."""
     if not _OTHER_SCRIPT.search(text):
         return None
     letters = [character for character in text if character.isalpha()]
@@ -277,7 +277,7 @@ def _latin(text: str, words: list[str], english: float) -> Language:
 
 
 def _is_evident(words: list[str], code: str, probability: float, english: float) -> bool:
-    """Enough words, and py3langid sure, or fairly sure and borne out by the small words of that language."""
+    """Enough words, and py3langid is confident, or fairly so and confirmed by function words of that language."""
     if len(words) < _MIN_WORDS:
         return False
     stop_words = _share(words, _stop_words(code))
@@ -291,15 +291,15 @@ def _rank(text: str) -> list[tuple[str, float]]:
 
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
-    """Loaded once, at the first text that needs it (about a quarter of a second)."""
+    """Loaded on first use (about a quarter of a second)."""
     return import_module("py3langid.langid").LanguageIdentifier.from_model_file("data/model.npz.xz", norm_probs=True)
 
 
 @lru_cache(maxsize=256)
 def _stop_words(code: str) -> frozenset[str]:
-    """spaCy's small words of a language, without those that may be English; empty where it has none.
+    """spaCy's stop words of a language, without possibly English ones; empty if it has none.
 
-    Only the list is read: importing the language itself takes seconds, for rules that nobody asks for.
+    Only the word list is imported: importing the language itself takes seconds.
     """
     path = Path(spacy.lang.__path__[0], "nb" if code == "no" else code, "stop_words.py")
     listed = run_path(str(path))["STOP_WORDS"] if path.is_file() else ()

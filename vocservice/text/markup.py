@@ -1,4 +1,4 @@
-"""Text in, the edits that take its HTML markup away out: tags, comments, scripts and style sheets."""
+"""Text in, edits that remove its HTML markup out: tags, comments, scripts and style sheets."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _INLINE = _words(
     "script select slot small source span strike strong style sub sup svg template textarea time track tt u var video wbr o:p"
 )
 _ELEMENTS = _BLOCKS | _CELLS | _INLINE
-# Words that senders also use as masks ("<address>", "<link>"): a bare one is markup only where it is closed as well.
+# Words that senders also use as masks ("<address>", "<link>"): a bare one is markup only if it is also closed.
 _MASK_LIKE = _words(
     "address audio button caption code data details form label link map menu meta object option picture source summary table "
     "time title track video"
@@ -52,7 +52,7 @@ def remove_markup(text: str) -> Iterator[Edit]:
 
 
 class _EndFinder:
-    """Where a closing mark ends, or None; remembers what is missing so that unclosed openings cost nothing twice."""
+    """End of a closing mark, or None; remembers missing ones so that unclosed openings are not searched twice."""
 
     def __init__(self, text: str) -> None:
         self._text = text.lower() if len(text.lower()) == len(text) else text
@@ -75,7 +75,7 @@ class _EndFinder:
 
 
 def _closer(match: re.Match[str]) -> str | None:
-    """What ends the content that goes with this opening: a comment, a script, a style sheet."""
+    """The end mark of the content after this opening: a comment, a script, a style sheet."""
     if match.group() == "<!--":
         return "-->"
     name = (match["name"] or "").lower()
@@ -83,7 +83,7 @@ def _closer(match: re.Match[str]) -> str | None:
 
 
 def _markup_replacement(match: re.Match[str], find_end: _EndFinder) -> str | None:
-    """What stands in for a tag, or None where it is no tag (`<url>`, `a <b and c> d`, an unclosed comment)."""
+    """The replacement of a tag, or None if it is not a tag (`<url>`, `a <b and c> d`, an unclosed comment)."""
     if match.group() == "<!--":
         return "" if find_end("-->", match.end()) else None
     name = (match["name"] or "").lower()

@@ -1,7 +1,7 @@
-"""Raw text in, plain readable text out, with the raw offset of every character that is left.
+"""Raw text in, plain readable text out, with the raw offset of every remaining character.
 
-Each step finds edits (a slice and what replaces it) and `apply` carries the offsets along, so no step counts for itself.
-All patterns are bounded or possessive: the time is linear in the length of the text.
+Each step yields edits (a slice and its replacement) and `apply` updates the offsets.
+All patterns are bounded or possessive, so time is linear in the length of the text.
 """
 
 import re
@@ -19,13 +19,13 @@ from vocservice.text.markup import remove_markup
 INVALID_CHARACTERS = "invalid_characters"
 REPLACEMENT = "\ufffd"
 MAX_REPEATS = 10
-MAX_DIGIT_REPEATS = 20  # a card number may hold fourteen zeros in a row; capped at ten it could no longer be recognised
+MAX_DIGIT_REPEATS = 20  # a card number may contain fourteen consecutive zeros; a cap of ten would break it
 MAX_MARKS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """Readable text; `offsets[i]` is where its character `i` begins in the raw text, `offsets[len(text)]` where the last one ends."""
+    """Readable text; `offsets[i]` is the raw offset of its character `i`, `offsets[len(text)]` that of its end."""
 
     text: str
     offsets: "array[int]"
@@ -53,13 +53,13 @@ _REPEATED = re.compile(rf"(.)\1{{{MAX_REPEATS},}}", re.DOTALL)
 
 
 def normalise(raw: str) -> Normalised:
-    """Clean `raw` of markup, invisible and invalid characters and uneven white space; wording and quotes stay.
+    """Remove markup, invisible and invalid characters and uneven white space from `raw`; wording and quotes stay.
 
     Args:
         raw: any string, lone surrogates included.
 
     Returns:
-        The text, its offsets into `raw`, and the warning `invalid_characters` where something could not be kept.
+        The text, its offsets into `raw`, and the warning `invalid_characters` if something had to be replaced.
     """
     state = State(raw, array("I", range(len(raw) + 1)))
     for repair in _REPAIRS:
@@ -88,7 +88,7 @@ def _join_surrogates(pair: str) -> str:
 
 
 def _unescape_entities(text: str) -> Iterator[Edit]:
-    """`&lt;`, `&#39;`, and once more where they were escaped twice (`&amp;lt;`); unknown names stay as they are."""
+    """`&lt;`, `&#39;`, and again if escaped twice (`&amp;lt;`); unknown names stay unchanged."""
     if "&" not in text:
         return
     for match in _ENTITY.finditer(text):
@@ -104,7 +104,7 @@ def _entity(name: str) -> str | None:
         return html5.get(name) or html5.get(name.rstrip(";") + ";")
     number = int(name[2:-1], 16) if name[1] in "xX" else int(name[1:-1])
     if 0x80 <= number <= 0x9F:
-        return bytes([number]).decode("cp1252", errors="ignore")  # as browsers read them
+        return bytes([number]).decode("cp1252", errors="ignore")  # as browsers do
     return REPLACEMENT if number == 0 or 0xD800 <= number <= 0xDFFF or number > sys.maxunicode else chr(number)
 
 
@@ -121,11 +121,11 @@ def _fold_compatible(text: str) -> Iterator[Edit]:
 
 @lru_cache(maxsize=1)
 def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Patterns of too many combining marks, and of a cluster (what may change under NFC)."""
+    """Patterns of excessive combining marks, and of clusters that may change under NFC."""
     points = [chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M"]
     near = "".join(point for point in points if point <= "\uffff") + "\u1160-\u11ff"
     far = "".join(point for point in points if point > "\uffff")
-    mark = f"(?:[{near}]|(?=[\U00010000-\U0001ffff])[{far}])"  # a class within the basic plane is looked up, not searched
+    mark = f"(?:[{near}]|(?=[\U00010000-\U0001ffff])[{far}])"  # a character class within the basic plane is a table look-up
     cluster = f"[\x00-\x7f]{mark}+|(?!{mark})[^\x00-\x7f]{mark}*|{mark}+"
     return re.compile(f"(?<={mark}{{{MAX_MARKS}}}){mark}+"), re.compile(cluster)
 
@@ -138,7 +138,7 @@ def _cap_marks(text: str) -> Iterator[Edit]:
 
 
 def _compose(text: str) -> Iterator[Edit]:
-    """NFC, cluster by cluster so that offsets stay exact (marks are capped before: sorting very many is not linear)."""
+    """NFC per cluster, so that offsets stay exact (marks are capped before, because sorting many is not linear)."""
     if unicodedata.is_normalized("NFC", text):
         return
     for match in _marks()[1].finditer(text):

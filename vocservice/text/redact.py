@@ -1,7 +1,7 @@
-"""Readable text in, the same text with personal data masked out: placeholders, their kinds and spans, and the offsets.
+"""Readable text in, text with masked personal data out: placeholders, their kinds and spans, and offsets.
 
-One detector per kind, in an explicit order: where two spans overlap the earlier detector wins, then the longer span.
-Values are never kept, logged or returned.
+One detector per kind, in an explicit order: of overlapping spans the earlier detector's wins, then the longer one.
+Values are never stored, logged or returned.
 """
 
 import re
@@ -27,7 +27,7 @@ _Found = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """Masked text; `spans` are its placeholders, `offsets[i]` is where its character `i` begins in the input (plus the end)."""
+    """Masked text; `spans` are its placeholders, `offsets[i]` is the input offset of its character `i` (plus the end)."""
 
     text: str
     spans: tuple[Redaction, ...]
@@ -42,18 +42,18 @@ def redact(text: str, *, rules: RedactionRules | None = None, known_names: Itera
 
     Args:
         text: normalised text of one verbatim or one turn.
-        rules: the kinds to mask; the shipped rules unless said otherwise.
+        rules: the kinds to mask; by default the shipped rules.
         known_names: names of the people involved, as the sender gave them.
 
     Returns:
-        The masked text with kinds and spans of its placeholders, those it already had included.
+        The masked text with kinds and spans of its placeholders, including existing ones.
     """
     rules = rules or shipped_rules()
     return _mask(text, _without_overlaps(_find(text, rules, tuple(known_names))))
 
 
 def detectors(rules: RedactionRules, known_names: Iterable[str]) -> dict[str, Detector]:
-    """The detector of each kind, in the order in which they win."""
+    """The detector of each kind, in order of priority."""
     return {
         "url": find_urls,
         "email": find_emails,
@@ -68,7 +68,7 @@ def detectors(rules: RedactionRules, known_names: Iterable[str]) -> dict[str, De
 
 
 def _find(text: str, rules: RedactionRules, known_names: tuple[str, ...]) -> list[list[_Found]]:
-    """What each detector found, in the order of the registry; masks that are already there come first."""
+    """The spans of each detector, in registry order; existing masks come first."""
     masked = _MASKED.finditer(text) if "[" in text or "<" in text else ()
     found = [[(*match.span(), (match[1] or match[2]).lower()) for match in masked]]
     for kind, detector in detectors(rules, known_names).items():
@@ -78,7 +78,7 @@ def _find(text: str, rules: RedactionRules, known_names: tuple[str, ...]) -> lis
 
 
 def _without_overlaps(ranked: Iterable[list[_Found]]) -> list[_Found]:
-    """Earlier detectors first, then longer spans; a bytearray of taken characters keeps this linear."""
+    """Earlier detectors first, then longer spans; a bytearray of occupied characters keeps this linear."""
     kept: list[_Found] = []
     for found in ranked:
         kept += _free_of(kept, sorted(found, key=lambda span: (span[0] - span[1], span[0])))

@@ -24,7 +24,7 @@ def _shipped_names() -> NameWords:
 
 @dataclass(frozen=True, slots=True)
 class RedactionRules:
-    """Which kinds are masked, in which countries' notation telephone numbers are known, and what can be a name."""
+    """The masked kinds, the countries of telephone numbers, and the words that can be names."""
 
     kinds: tuple[str, ...] = KINDS
     phone_regions: tuple[str, ...] = DEFAULT_REGIONS
@@ -35,7 +35,7 @@ class RedactionRules:
         """Read `redaction.toml`.
 
         Raises:
-            ConfigError: the file is missing or no TOML, or a key, kind or country is missing or unknown.
+            ConfigError: the file is missing or not TOML, or a key, kind or country is missing or unknown.
         """
         settings = _read(path)
         _check_keys(path, settings, _KEYS)
@@ -46,7 +46,7 @@ class RedactionRules:
 
 @lru_cache(maxsize=1)
 def shipped_rules() -> RedactionRules:
-    """The rules under `config/`, read once."""
+    """The rules under `config/`, cached."""
     return RedactionRules.load(config_path("redaction.toml"))
 
 
@@ -63,7 +63,7 @@ def _check_keys(path: str | Path, table: Mapping[str, Any], allowed: frozenset[s
 
 
 def _name_words(path: str | Path, table: Any) -> NameWords:
-    """The lists of the table, each a string of words."""
+    """The lists of the table, each a space-separated string."""
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: names must be a table.")
     _check_keys(path, table, frozenset(one.name for one in fields(NameWords)))

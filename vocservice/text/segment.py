@@ -1,8 +1,8 @@
 """Text in, character spans of its segments out: sentences, then clauses at contrast, coordination and subordination.
 
-A segment is the unit of evidence: small enough that a label points at the words that carry it ("great food but the
-refund took four calls" gives two), large enough to be read on its own. Spans are half-open character offsets, in
-order, without overlap; what lies between two spans is white space only.
+A segment is the unit of evidence: small enough that a label points at the relevant words ("great food but the
+refund took four calls" gives two), large enough to be read alone. Spans are half-open character offsets, in
+order, without overlap, separated only by white space.
 """
 
 import re
@@ -34,7 +34,7 @@ _SUBORDINATION = frozenset({"which", "who", "whose", "where", "when", "whenever"
 _JOINING = _CONTRAST | _COORDINATION | _SUBORDINATION
 _OPENERS = frozenset({"(", "•"})
 _CLOSERS = frozenset({")", "]", "}", '"', "'", "”", "’", "»"})
-# Abbreviations that stand before what they belong to, and those that may also end a sentence.
+# Abbreviations before the word they belong to, and those that may also end a sentence.
 _LEADING = _listed("mr mrs ms dr prof st rev gen sgt capt lt e.g i.e eg ie vs v cf approx incl fig dept nr vol ca messrs hon mt")
 _TRAILING = _listed("etc inc ltd co corp jr sr ave blvd rd hrs mins min sec tel ext est a.m p.m u.s u.k e.u u.s.a d.c")
 _INITIALS = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]")
@@ -46,7 +46,7 @@ _EMOJI = re.compile("[\u2600-\u27bf\u2b50\U0001f000-\U0001faff]")
 
 
 class _Break(NamedTuple):
-    """A place where a segment may end: before token `at`, if `least` tokens stand on either side; 0 where it ends in any case."""
+    """A possible boundary: before token `at`, if `least` tokens are on either side; 0 for a certain boundary."""
 
     at: int
     least: int
@@ -71,7 +71,7 @@ def segment(text: str) -> list[Span]:
 
 
 def segments_of(verbatim: Verbatim) -> list[Segment]:
-    """The segments of a verbatim: only the customer's turns have any."""
+    """The segments of a verbatim, from the customer's turns only."""
     return [
         Segment(index, start, end)
         for index, turn in enumerate(verbatim.turns)
@@ -94,7 +94,7 @@ def _breaks(tokens: Sequence[Token]) -> Iterator[_Break]:
 
 @lru_cache(maxsize=20_000)
 def _is_plain(word: str) -> bool:
-    """Letters of English that join nothing: between two such words of a line no segment ends, which most pairs of tokens are."""
+    """Plain English letters: between two such words on a line there is no boundary, which covers most token pairs."""
     return word.isascii() and word.isalpha() and word.lower() not in _JOINING
 
 
@@ -131,7 +131,7 @@ def _is_abbreviation(tokens: Sequence[Token], at: int, here: Token) -> bool:
 
 
 def _word_before_stop(tokens: Sequence[Token], at: int) -> str | None:
-    """The word that a single full stop belongs to, whether or not the tokeniser kept them together."""
+    """The word before a single full stop, whether or not the tokeniser kept them together."""
     text = tokens[at].text
     if text != ".":
         return text[:-1] if text[-1] == "." and text[-2:-1] != "." else None
@@ -152,7 +152,7 @@ def _starts_clause(tokens: Sequence[Token], index: int) -> bool:
     word = here.text.lower()
     if word == "&":
         following = tokens[index + 1].text if index + 1 < len(tokens) else ""
-        return here.spaced and not (before.text[0].isupper() and following[:1].isupper())  # not within a firm's name
+        return here.spaced and not (before.text[0].isupper() and following[:1].isupper())  # not within a company name
     if word in _CONTRAST or word in _COORDINATION:
         return before.text not in {"/", "-"} or before.spaced
     return here.spaced and (here.text in _OPENERS or _is_item(tokens, index))
@@ -176,7 +176,7 @@ def _ends_clause(tokens: Sequence[Token], index: int) -> bool:
 
 
 def _stands_alone(mark: Token, here: Token) -> bool:
-    """True for a comma, a spaced dash or a closed bracket; false for the hyphen or slash inside a word and the colon of 10:30."""
+    """True for a comma, a spaced dash or a closed bracket; false for a hyphen or slash inside a word and the colon of 10:30."""
     if mark.text in {",", ":", ")"}:
         return here.spaced or (here.text[0].isalpha() and mark.text == ",")
     return mark.text in {";", "、", "，", "；"} or mark.spaced

@@ -1,4 +1,4 @@
-"""Text in, its words and marks with their places out: spaCy's rules for English, each distinct run of characters cut once."""
+"""Text in, words and marks with positions out: spaCy's English rules, each distinct run of characters tokenised once."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import spacy
 from spacy.vocab import Vocab
 
-_RUN = re.compile(r"\S{1,100}")  # longer runs are cut: the tokeniser's time grows with the square of a run
+_RUN = re.compile(r"\S{1,100}")  # longer runs are split: the tokeniser takes quadratic time
 _REMEMBERED = 50_000
 _LONGEST_REMEMBERED = 24
 _WORD = re.compile(r"([A-Za-z]+)([,;!?]|(?<=[a-z])\.)?")
@@ -20,7 +20,7 @@ Parts = tuple[tuple[int, str], ...]
 
 
 class Token(NamedTuple):
-    """A word or mark with its place; `spaced` where white space stands before it, `opens_line` where a line break does."""
+    """A word or mark with its position; `spaced` after white space, `opens_line` after a line break."""
 
     text: str
     start: int
@@ -30,7 +30,7 @@ class Token(NamedTuple):
 
 
 def tokens_of(text: str) -> list[Token]:
-    """The tokens of a text, in order; white space is none."""
+    """The tokens of a text, in order, without white space."""
     runs = list(_RUN.finditer(text))
     tokens: list[Token] = []
     end = 0
@@ -46,10 +46,10 @@ def tokens_of(text: str) -> list[Token]:
 
 
 class Tokeniser:
-    """Cuts runs of characters without a space into words and marks, and remembers the short ones, a bounded number of them."""
+    """Splits runs without spaces into words and marks, with a bounded cache of short ones."""
 
     def __init__(self) -> None:
-        """The vocabulary is bare: what spaCy would work out of every new word (its shape, its kind ...) nobody asks for."""
+        """The vocabulary is bare: other attributes that spaCy computes for new words (shape, kind ...) are not needed."""
         self._nlp = spacy.blank("en", vocab=Vocab())
         tokenizer: Any = self._nlp.tokenizer
         self._special = frozenset(tokenizer.rules)
@@ -57,7 +57,7 @@ class Tokeniser:
         self._known: dict[str, Parts] = {}
 
     def parts_of(self, runs: Sequence[str]) -> list[Parts]:
-        """For each run its parts with their starts; those that are new are cut together."""
+        """The parts of each run with their starts; new runs are tokenised together."""
         known = self._known
         new = {run for run in runs if run not in known}
         cut = self._cut(new) if new else {}
@@ -73,21 +73,21 @@ class Tokeniser:
         return cut
 
     def _word(self, run: str) -> Parts:
-        """A plain word, and a mark behind it: what spaCy would make of it too, its exceptions apart; nothing for any other run."""
+        """Fast path for a plain word with a trailing mark, as spaCy does, except its exceptions; empty for other runs."""
         found = _WORD.fullmatch(run)
         if found is None or run in self._special or found[1] in self._special:
             return ()
         return ((0, found[1]), (len(found[1]), found[2])) if found[2] else ((0, run),)
 
     def _by_rules(self, runs: Collection[str]) -> dict[str, Parts]:
-        """The memory zone drops spaCy's own words afterwards (it would keep all); it is not safe among threads, as callers see to."""
+        """The memory zone discards spaCy's words afterwards (it would keep all); it is not thread-safe, so callers lock."""
         if not runs:
             return {}
         with self._nlp.memory_zone():
             return {run: tuple(self._unglued(run)) for run in runs}
 
     def _unglued(self, run: str) -> Iterator[tuple[int, str]]:
-        """The tokens of one run, and two sentences written without a space ("slow!Never", "nice.The") apart."""
+        """The tokens of one run, splitting sentences without a space ("slow!Never", "nice.The")."""
         for token in self._nlp.tokenizer(run):
             at = token.idx
             for part in _split_glued(token.text):
@@ -97,7 +97,7 @@ class Tokeniser:
 
 @lru_cache(maxsize=1)
 def tokeniser() -> Tokeniser:
-    """Made once, at the first text."""
+    """Created on first use."""
     return Tokeniser()
 
 

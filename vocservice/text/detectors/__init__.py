@@ -1,1 +1,1 @@
-"""Text in, the spans of one kind of personal data out: one module for each family of kinds, none knows of another."""
+"""Text in, spans of one kind of personal data out: one independent module per family of kinds."""

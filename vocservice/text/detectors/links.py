@@ -30,7 +30,7 @@ _HANDLE_TAIL = re.compile(r"(?:\.[a-z][a-z0-9_]{0,29}){0,2}\.[a-z][a-z0-9_]{1,29
 
 
 def find_urls(text: str) -> Iterator[Span]:
-    """Links; a bare domain ("booking.com") is a brand's name and stays."""
+    """Links; a bare domain ("booking.com") is a brand name and is kept."""
     if not (":/" in text or _BARE_ADDRESS.search(text) or "www." in text.lower()):
         return
     for match in _URL.finditer(text):
@@ -49,7 +49,7 @@ def _trim_url(url: str) -> str:
 
 
 def find_emails(text: str) -> Iterator[Span]:
-    """Addresses, also spelled out as people do on the telephone or against spam ("jane at example dot com")."""
+    """E-mail addresses, also spelled out ("jane at example dot com")."""
     for match in _DOMAIN.finditer(text) if "@" in text else ():
         before = text[max(0, match.start() - 64) : match.start()]
         local = _LOCAL.match(before[::-1])
@@ -62,21 +62,21 @@ def find_emails(text: str) -> Iterator[Span]:
 
 
 def _is_spelled(candidate: str) -> bool:
-    """Not "shop at example.com": one of the marks must be spelled."""
+    """Excludes "shop at example.com": one of the marks must be spelled out."""
     return any(mark in candidate for mark in (" dot ", "(at)", "[at]", "(dot)", "[dot]"))
 
 
 def find_handles(text: str, *, never: frozenset[str] = frozenset()) -> Iterator[Span]:
     """@names, also with dots ("@jane.doe"); "@5pm" and "@100" are times and prices.
 
-    `never`: words that are no part of a name, but begin the next sentence where the space is missing ("@brand.great flight").
+    `never`: words that begin the next sentence if the space is missing ("@brand.great flight").
     """
     if "@" in text or "/u/" in text:
         yield from ((match.start(), _handle_end(text, match, never)) for match in _HANDLE.finditer(text))
 
 
 def _handle_end(text: str, match: re.Match[str], never: frozenset[str]) -> int:
-    """With the parts after dots, all in lower case: "@SomeBrand.If" is two sentences."""
+    """A handle with its parts after dots if all are lower case: "@SomeBrand.If" is two sentences."""
     is_low = match.group().startswith("@") and match.group() == match.group().lower()
     tail = _HANDLE_TAIL.match(text, match.end()) if is_low else None
     return tail.end() if tail and never.isdisjoint(tail.group().split(".")) else match.end()

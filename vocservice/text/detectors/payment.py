@@ -16,12 +16,12 @@ _IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
 _NO_DECIMALS = r"(?<!\b\d[.,])(?<!\b\d\d[.,])(?<!\b\d{3}[.,])"  # "3.1415926535897" and "12.4111..." are one number; "No.4111..." is not
 _CARD = re.compile(rf"(?<!\d){_NO_DECIMALS}(?<!\d-)\d{{4}}(?:[ .\u2010-\u2013-]?\d){{9,}}(?!\d)")
 _CARD_CODE = re.compile(r"\b(?:cvv2?|cvc2?|security code)(?: (?:is|number|no))?[ :.=#-]{0,3}(\d{3,4})\b", re.IGNORECASE)
-_IBAN_DIGITS, _CARD_CODE_DIGITS = 2, 3  # the fewest that a match can have
+_IBAN_DIGITS, _CARD_CODE_DIGITS = 2, 3  # minimum digits of a match
 _DIGITS = re.compile(r"\d+")
 
 
 def find_ibans(text: str) -> Iterator[Span]:
-    """Bank account numbers whose length fits the country and whose check digits are right."""
+    """IBANs with the country's length and valid check digits."""
     for match in _IBAN.finditer(text) if has_digits(text, _IBAN_DIGITS) else ():
         length = _IBAN_LENGTHS.get(match.group()[:2].upper())
         end = length and _take(text, match.start(), length)
@@ -30,7 +30,7 @@ def find_ibans(text: str) -> Iterator[Span]:
 
 
 def _take(text: str, start: int, count: int) -> int | None:
-    """The end of `count` letters and digits from `start`, spaces and hyphens between them allowed."""
+    """End of `count` letters and digits from `start`, allowing spaces and hyphens."""
     end = start
     while count and end < len(text):
         if text[end].isascii() and text[end].isalnum():
@@ -47,7 +47,7 @@ def _passes_mod97(iban: str) -> bool:
 
 
 def find_cards(text: str) -> Iterator[Span]:
-    """Card numbers by their check digit, and the security code named beside one."""
+    """Card numbers by check digit, and a security code beside one."""
     if not has_digits(text, _CARD_CODE_DIGITS):
         return
     for match in _CARD.finditer(text):
@@ -66,7 +66,7 @@ def _cards_within(text: str, groups: list[Span]) -> Iterator[Span]:
 
 
 def _card_end(text: str, groups: list[Span]) -> int | None:
-    """The last of the groups that together are a card number, the longest first; printed groups have four digits or more at first."""
+    """The last of the digit groups that form a card number, longest first; printed groups start with four or more digits."""
     if groups[0][1] - groups[0][0] < 4:
         return None
     totals = accumulate(end - start for start, end in groups)

@@ -9,7 +9,7 @@ from vocservice.text.detectors.span import Span, has_digits
 
 DEFAULT_REGIONS = ("US", "GB")
 _DIGITS = r"(?:\+ ?|\()?\(?\d(?:[ \u2010-\u2013().-]{0,2}\d){6,14}"
-_ANOTHER = (  # a whole number right after the "/" or "," that parts it from the one before
+_ANOTHER = (  # a complete number right after the "/" or "," that follows another
     r"(?:\+\d(?:[ ().-]{0,2}\d){7,14}|\(?0\d(?:[ ().-]{0,2}\d){8,9}|\(?[2-9]\d\d\)?[ .-]?\d{3}[ .-]?\d{4})(?![\w%€£$]|[.:-]\d)"
 )
 _END = rf"(?![\d%€£$]|[.:-]\d|[,/](?!{_ANOTHER})\d|[^\W\d_])"
@@ -41,7 +41,7 @@ _MONEY_BEFORE = re.compile(r"(?:[$£€¥]|\b(?:usd|gbp|eur|rs\.?|inr))[ ]?$", r
 
 
 def find_phones(text: str, *, regions: Iterable[str] = DEFAULT_REGIONS) -> Iterator[Span]:
-    """Telephone numbers: digit windows that are no date, price, range of years or count, and that a numbering plan or a cue word backs."""
+    """Telephone numbers: digit sequences that are not dates, prices, year ranges or counts, confirmed by a numbering plan or a cue word."""
     if not has_digits(text, _MIN_DIGITS):
         return
     for pattern in (_PHONE_WINDOW, _PHONE_LABELLED):
@@ -65,7 +65,7 @@ def _phones_within(text: str, window: Span, regions: Iterable[str]) -> Iterator[
 
 
 def _phones_beside_digits(candidate: str, at: int, regions: Iterable[str]) -> Iterator[Span]:
-    """A number that stands right after or before other digits ("2 07700 900123")."""
+    """A number adjacent to other digits ("2 07700 900123")."""
     for opening in _NATIONAL_START.finditer(candidate):
         first = opening.start(1)
         ends = [group.end() for group in _GROUPS.finditer(candidate, first)]
@@ -91,7 +91,7 @@ def _is_other_number(candidate: str, before: str, after: str) -> bool:
 
 
 def _is_phone(candidate: str, regions: Iterable[str]) -> bool:
-    """By its shape where that is enough, otherwise by the numbering plan (slow: about 0.2 ms a region)."""
+    """By its form if sufficient, otherwise by the numbering plan (slow: about 0.2 ms per region)."""
     if candidate.startswith("+"):
         return _is_valid(candidate, None)
     if any(region in _SHAPES and _SHAPES[region].fullmatch(candidate) is not None for region in regions):

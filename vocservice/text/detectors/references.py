@@ -1,4 +1,4 @@
-"""Text in, spans of order and account numbers out: identifiers beside a word that says what they are."""
+"""Text in, spans of order and account numbers out: identifiers beside a cue word."""
 
 import re
 from collections.abc import Iterator
@@ -73,7 +73,7 @@ def _cued_ids(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
 
 
 def _is_id(value: str, *, named: bool, marked: bool = False, hashed: bool = False) -> bool:
-    """Whether a token after a cue word is an identifier: strict without "number", "code" or "#" in between."""
+    """Whether a token after a cue word is an identifier; strict without "number", "code" or "#" in between."""
     digits = sum(map(str.isdigit, value))
     if not digits or _DATE_OR_RANGE.fullmatch(value):
         return False

@@ -1,4 +1,4 @@
-"""What every detector shares: the span, and the cheap look whether a text has digits enough to be worth a search."""
+"""Shared by all detectors: the span, and a cheap check for enough digits to be worth a search."""
 
 import re
 
@@ -8,5 +8,5 @@ _DIGIT = re.compile(r"\d")
 
 
 def has_digits(text: str, count: int = 1) -> bool:
-    """Whether a text has at least so many digits."""
+    """Whether a text has at least a number of digits."""
     return len(_DIGIT.findall(text)) >= count
