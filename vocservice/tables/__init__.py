@@ -1,6 +1,6 @@
 """Files in, records out, and results back into files: the streaming file layer of `voc classify`.
 
-`read(path)` gives a `Source` of `RawVerbatim | Rejected` with its facts; `open_writer(path, facts=source.facts)` takes
+`read(path)` returns a `Source` of `RawVerbatim | Rejected` with its facts; `open_writer(path, facts=source.facts)` takes
 the `Analysis | Rejected` of each in the same order.
 """
 

@@ -9,13 +9,13 @@ import orjson
 
 from vocservice.tables.encoding import without_undecoded
 
-_MOST_DIGITS = 10**18  # of a whole number that is written out; beyond it Python's own form is as good
-_LONE_SIGNS = ("+", "-")  # a polarity; nothing to compute
+_MOST_DIGITS = 10**18  # digits of integers written in full; beyond it Python's form is as good
+_LONE_SIGNS = ("+", "-")  # a polarity, not a formula
 _FORMULA_START = tuple("=+-@\t\r\n\0＝＋－＠")
 
 
 def as_text(value: object) -> str:
-    """The cell as text; null is the empty text."""
+    """The cell as text; None becomes the empty text."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -30,17 +30,17 @@ def as_text(value: object) -> str:
 
 
 def as_id(value: object) -> str:
-    """The cell as an id: like text, but a whole number that a sheet stores as 7.0 is 7."""
+    """The cell as an id: like text, but an integer stored as 7.0 becomes 7."""
     return as_text(whole(value))
 
 
 def whole(value: object) -> object:
-    """A cell, with a whole number that is stored as 7.0 or 1.2e+16 as one of all its digits."""
+    """A cell, with integers stored as 7.0 or 1.2e+16 written in full."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _MOST_DIGITS else value
 
 
 def as_number(value: object) -> int | float | None:
-    """The cell as a number, or null."""
+    """The cell as a number, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         return None
     try:
@@ -53,12 +53,12 @@ def as_number(value: object) -> int | float | None:
 
 
 def as_json(value: Any) -> str:
-    """Compact JSON; what JSON does not know becomes text."""
+    """Compact JSON; other types become text."""
     return orjson.dumps(_encodable(value), default=as_text, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def safe_for_sheets(text: str) -> str:
-    """The text with a `'` before it where a spreadsheet would take it for a formula."""
+    """The text, prefixed with `'` if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(_FORMULA_START) and text not in _LONE_SIGNS else text
 
 

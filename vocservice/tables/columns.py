@@ -1,4 +1,4 @@
-"""A header and the caller's wishes in, the columns that carry id, text and the optional fields out."""
+"""A header and the caller's choices in, the columns of id, text and optional fields out."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +52,7 @@ _LISTED_COLUMNS = 30
 _LISTED_NAME = 40
 _LISTED_WORDS = 6
 Fault = Literal["text_unknown", "not_there", "conversation_unknown", "not_text"]
-_DELIMITED = re.compile(r"[,;\t|]")  # a title alone in its line hides the delimiter of the header below
+_DELIMITED = re.compile(r"[,;\t|]")  # a title row hides the delimiter of the header below
 _QUESTION_TEXT = re.compile(r"^QID\d+_TEXT$")
 _QUESTION_PART = re.compile(r"_TEXT$")
 
@@ -85,13 +85,13 @@ class ColumnsError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where the fields of a record stand.
+    """The columns of a record's fields.
 
     Attributes:
         fields: field name to column index; `text` is always there.
-        question: what every text answers, where the header says so and no column does.
-        score_kind: nps, csat, ces or stars, where the name of the score column says so.
-        zone: the zone of `created_at` where the export declares one for naive times.
+        question: the question for every text, if the header gives it and no column does.
+        score_kind: nps, csat, ces or stars, if the name of the score column says so.
+        zone: the zone of `created_at` if the export declares one for naive times.
         candidates: every column that could have been the text column.
     """
 
@@ -108,7 +108,7 @@ def choose_columns(header: Header, wanted: Mapping[str, str], *, below: Sequence
     Args:
         header: the table's header.
         wanted: field name to the caller's column name.
-        below: the first rows under it; where a column is not found, they tell whether the header stands among them, under a title.
+        below: the first rows below it; if a column is missing, they are searched for the real header below a title.
 
     Raises:
         ColumnsError: a named column is not there, or no text column is found.
@@ -130,7 +130,7 @@ def choose_columns(header: Header, wanted: Mapping[str, str], *, below: Sequence
 
 
 def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
-    """Speaker, conversation and time in a table of one turn a row, which is known by these columns; nothing in any other.
+    """Speaker, conversation and time columns of a table with one turn per row, detected by these columns; empty for other tables.
 
     Raises:
         ColumnsError: the caller named the speaker, and nothing names the conversation.
@@ -149,20 +149,20 @@ def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
 
 
 def _speaks(header: Header, speaker: int, conversation: int) -> bool:
-    """Whether a column is of whoever says the text of a row: one called a role or a sender is so beside a talk and its words only."""
+    """Whether a column has the speaker; one called role or sender only beside a conversation and its texts."""
     plains = {plain(name) for name in header.names}
     is_talk = plain(header.names[conversation]) in _TALKS and not plains.isdisjoint((*_WORDS, *_SAID))
     return header.kind == "plain" and (is_talk or plain(header.names[speaker]) not in _PERSON)
 
 
 def _said(header: Header) -> Iterator[int]:
-    """What the words of a turn are called where they are not called a text."""
+    """Names of a turn's text column other than text."""
     plains = [plain(name) for name in header.names]
     return (plains.index(name) for name in (*_WORDS, *_SAID) if name in plains)
 
 
 def _conversation(header: Header, fields: Mapping[str, int], *, is_asked: bool) -> int | None:
-    """The column of the conversation's id: the caller's own, where that is one by its name or the table is said to hold turns."""
+    """The column of the conversation's id: the caller's own, if named like one or the table is declared to hold turns."""
     plains = [plain(name) for name in header.names]
     if (own := fields.get("id")) is not None:
         return own if is_asked or plains[own] in CONVERSATION else None
@@ -172,13 +172,13 @@ def _conversation(header: Header, fields: Mapping[str, int], *, is_asked: bool) 
 
 
 def is_known_name(wanted: Mapping[str, str]) -> Callable[[str], bool]:
-    """A test whether a header cell names an id or text column, or one that the caller asked for."""
+    """A test whether a header cell names an id or text column, or a requested one."""
     known = {*ALIASES["id"], *ALIASES["text"], *map(plain, wanted.values())}
     return lambda cell: plain(cell) in known
 
 
 def _if_no_header(header: Header, below: Sequence[Sequence[object]], wanted: Mapping[str, str]) -> str:
-    """What to do where the first row seems to be no header: one stands under a title or merged cells, or there is none; else blank."""
+    """The remedy if the first row seems not to be a header: it is below a title, or missing; else blank."""
     is_known = is_known_name(wanted)
     cells = (name for row in below for cell in row for name in _DELIMITED.split(as_text(cell)))
     if any(map(is_known, cells)):
@@ -217,7 +217,7 @@ def _named(header: Header, field: str, name: str, elsewhere: Callable[[], str]) 
 
 
 def _text_candidates(header: Header) -> Iterator[int]:
-    """By name, then by the second header row, then by what Qualtrics calls a text entry."""
+    """Find a column by name, then by the second header row, then by Qualtrics' text entry suffix."""
     for names in (header.names, header.labels if header.kind == "surveymonkey" else ()):
         plains = [plain(name) for name in names]
         for alias in ALIASES["text"]:
@@ -236,7 +236,7 @@ def _by_alias(header: Header, field: str, *, taken: set[int]) -> int | None:
 
 
 def _question(header: Header, fields: Mapping[str, int]) -> str | None:
-    """In a survey export the header of the text column is the question itself; in any other table where it asks one."""
+    """In a survey export the header of the text column is the question; in other tables only if it is phrased as one."""
     if "question" in fields or "speaker" in fields:
         return None
     names = header.labels if header.kind == "qualtrics" else header.names

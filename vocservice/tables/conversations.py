@@ -1,6 +1,6 @@
-"""Rows of one turn each in, one record a conversation out: rows that follow each other with the same id, held one conversation at a time.
+"""Rows of one turn each in, one record per conversation out: adjacent rows with the same id, one conversation in memory at a time.
 
-The caller's columns stay, but for those of a turn: each cell is that of the first row, and the text is what the customer said.
+The caller's columns stay, except those of turns: each cell is that of the first row, and the text is the customer's.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -27,13 +27,13 @@ def is_of_turns(facts: Facts) -> bool:
 
 
 def as_conversations(source: Source, customers: Container[str] = ()) -> Source:
-    """The same input with its rows joined; `customers` are speakers who are customers, as `turns.called`."""
+    """The same input with joined rows; `customers` are speakers who are customers, as from `turns.called`."""
     facts = source.facts
     return source.mapped(_described(facts), lambda records: _conversations(records, facts, customers))
 
 
 def _described(facts: Facts) -> Facts:
-    """Facts of the columns that are left: one that belongs to a single turn would say nothing of a conversation."""
+    """Facts of the remaining columns: those of single turns are dropped."""
     gone = {facts.fields[field] for field in TURN_FIELDS if field in facts.fields} - {facts.fields["id"], facts.fields["text"]}
     kept = [index for index, key in enumerate(facts.columns) if key not in gone]
     return replace(
@@ -46,14 +46,14 @@ def _described(facts: Facts) -> Facts:
 
 
 def _schema(schema: Any, kept: list[int], text: int) -> Any:
-    """The types of what is left; the joined text is a text whatever the type of one turn's was."""
-    import pyarrow as pa  # only where the input is Parquet
+    """The types of the remaining columns; the joined text is a text."""
+    import pyarrow as pa  # only for Parquet input
 
     return pa.schema([pa.field(schema.field(index).name, pa.string()) if index == text else schema.field(index) for index in kept])
 
 
 def _conversations(records: Iterable[Record], facts: Facts, customers: Container[str]) -> Iterator[Record]:
-    """A row that cannot be read is rejected at once, in front of the conversation that it stands in."""
+    """An unreadable row is rejected at once, before the conversation it is in."""
     begun: _Conversation | None = None
     seen: dict[int, None] = {}
     for row in (_with_id(record, facts) for record in records):
@@ -76,7 +76,7 @@ def _with_id(record: Record, facts: Facts) -> Record:
 
 
 def _is_known(conversation: str, seen: dict[int, None]) -> bool:
-    """Whether a conversation came before among the last ones, which are remembered by their hash."""
+    """Whether a conversation occurred among recent ones, remembered by hash."""
     mark = hash(conversation)
     is_known = seen.pop(mark, 0) is None
     seen[mark] = None
@@ -86,7 +86,7 @@ def _is_known(conversation: str, seen: dict[int, None]) -> bool:
 
 
 class _Conversation:
-    """The rows of one conversation so far; of one that is too long only how long it is."""
+    """The rows of one conversation so far; of an overlong one only its length."""
 
     def __init__(self, first: RawVerbatim, facts: Facts, customers: Container[str], *, is_again: bool):
         self.first, self._facts, self._customers, self._is_again = first, facts, customers, is_again
@@ -101,7 +101,7 @@ class _Conversation:
             self._turns.append(self._turn(row))
 
     def record(self) -> Record:
-        """The whole conversation, or why there is none."""
+        """The conversation, or its rejection."""
         if self._is_again:
             return self._rejected("invalid_turns", "came before, so its rows stand apart: sort the table by conversation, then by time")
         if self._is_too_long:

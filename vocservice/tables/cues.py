@@ -1,4 +1,4 @@
-"""A WebVTT text in, turns out: speakers by `<v Name>` or `Name: `, times since the start; what one speaker says in a row is one turn."""
+"""A WebVTT text in, turns out: speakers by `<v Name>` or `Name: `, times since the start; adjacent cues of a speaker are one turn."""
 
 import re
 from collections.abc import Container, Iterator
@@ -16,12 +16,12 @@ _NO_CUES = ("NOTE", "STYLE", "REGION")
 
 
 def is_webvtt(text: str) -> bool:
-    """Whether a text begins as WebVTT does."""
+    """Whether a text begins like WebVTT."""
     return bool(_SIGNATURE.match(text.replace("\r", "\n")))
 
 
 def turns_of_cues(text: str, customers: Container[str] = ()) -> Iterator[RawTurn]:
-    """The turns of the cues of a WebVTT text with LF at the ends of lines; a cue without a speaker goes on with the one before.
+    """The turns of a WebVTT text with LF line ends; a cue without a speaker continues the previous one.
 
     Args:
         customers: names of speakers who are customers, as `called`.
@@ -42,14 +42,14 @@ def _pieces(text: str, customers: Container[str]) -> Iterator[RawTurn]:
 
 
 def _voices(payload: str) -> Iterator[tuple[str, str]]:
-    """Each voice with its words, a blank name for those before the first; without voices, each line."""
+    """Each voice with its text, a blank name before the first; without voices, each line."""
     before, *voices = _VOICE.split(payload)
     yield from (("", line) for line in before.split("\n"))
     yield from zip((name.strip() for name in voices[::2]), voices[1::2], strict=True)
 
 
 def _cues(text: str) -> Iterator[tuple[str | None, str]]:
-    """When each cue begins, and its payload; the header is passed over, and what stands for the reader of a file only."""
+    """Start and payload of each cue; header and comments are skipped."""
     for number, block in enumerate(re.split(r"\n(?:[ \t]*\n)+", text)):
         lines = block.strip("\n").split("\n")
         timed = next((index for index, line in enumerate(lines) if "-->" in line), None)

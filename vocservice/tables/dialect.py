@@ -1,4 +1,4 @@
-"""The beginning of a delimited file in, its dialect out: delimiter, use of quotes, blanks after delimiters."""
+"""The beginning of a delimited file in, its dialect out: delimiter, quoting, blanks after delimiters."""
 
 import io
 import re
@@ -16,7 +16,7 @@ _QUOTED_TAB_CELL = re.compile(r'(?:^|\t)"[^\t\r\n]*"(?=[\t\r\n]|$)', re.MULTILIN
 
 
 class _Score(NamedTuple):
-    """What speaks for a dialect, most telling first."""
+    """Evidence for a dialect, strongest first."""
 
     known_header: bool
     many_columns: bool
@@ -27,7 +27,7 @@ class _Score(NamedTuple):
 
 
 def declared_delimiter(sample: str) -> str | None:
-    """The delimiter that Excel's first line `sep=;` declares, if there is such a line."""
+    """The delimiter declared by Excel's first line `sep=;`, if present."""
     match = _DECLARED.match(sample)
     return match.group(1) if match else None
 
@@ -37,11 +37,11 @@ def sniff(sample: str, *, expected: str, is_known: Callable[[str], bool]) -> Dia
 
     Args:
         sample: the first characters of the file, whole lines.
-        expected: the delimiter that the suffix suggests, preferred between equals.
-        is_known: whether a header cell is the name of a column that is looked for.
+        expected: the delimiter implied by the suffix, preferred in ties.
+        is_known: whether a header cell is the name of a wanted column.
 
     Returns:
-        The best dialect; the expected delimiter when nothing tells them apart.
+        The best dialect; the expected delimiter in ties.
     """
     declared = declared_delimiter(sample)
     if declared:
@@ -50,7 +50,7 @@ def sniff(sample: str, *, expected: str, is_known: Callable[[str], bool]) -> Dia
 
 
 def _dialects(sample: str, expected: str) -> Iterator[Dialect]:
-    """The dialects to try; tabs without quoting only where quotes are plainly not used to quote."""
+    """The candidate dialects; tabs without quoting only if quotes clearly do not quote."""
     header = sample.split("\n", 1)[0]
     for delimiter in DELIMITERS:
         yield Dialect(delimiter, spaced=f'{delimiter} "' in header)

@@ -36,7 +36,7 @@ BYTE_ORDER_MARKS: Mapping[bytes, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A codec's name, and whether every byte of the input is known to decode under it."""
+    """A codec's name, and whether the whole input is known to decode with it."""
 
     name: str
     proven: bool = False
@@ -72,7 +72,7 @@ def decode(source: ByteInput, encoding: str) -> io.TextIOWrapper:
 
 
 def has_undecoded(text: str) -> bool:
-    """Whether the text holds bytes that did not decode, or a lone surrogate."""
+    """Whether the text has undecodable bytes or a lone surrogate."""
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
@@ -82,7 +82,7 @@ def without_undecoded(text: str) -> str:
 
 
 def guess(sample: bytes) -> str:
-    """The most likely encoding of bytes that are not UTF-8; cp1252 unless another one is clearly better."""
+    """The most likely encoding of non-UTF-8 bytes; cp1252 unless another is clearly better."""
     matches = list(from_bytes(sample, cp_isolation=list(_CANDIDATES)))
     if not matches or str(matches[0]) == sample.decode(FALLBACK, "replace"):
         return FALLBACK
@@ -99,7 +99,7 @@ def _is_convincing(match: CharsetMatch, sample: bytes) -> bool:
 
 
 def _judge(head: bytes, stream: io.BufferedReader) -> Encoding:
-    """UTF-8 if it decodes; UTF-8 with marks if half of it does; else a guess from the lines that do not."""
+    """UTF-8 if it decodes; UTF-8 with replacements if half of it does; else a guess from the other lines."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     good = bad = 0
     sample = bytearray()
@@ -121,7 +121,7 @@ def _chunks(head: bytes, stream: io.BufferedReader) -> Iterator[bytes]:
 
 
 def _count(text: str) -> tuple[int, int]:
-    """How many characters beyond ASCII decoded, and how many bytes did not."""
+    """Number of non-ASCII characters decoded, and of bytes that failed."""
     if text.isascii():
         return 0, 0
     bad = len(_SURROGATE.findall(text))
@@ -133,7 +133,7 @@ def _high_lines(chunk: bytes) -> bytes:
 
 
 def _wide_without_mark(head: bytes) -> str | None:
-    """UTF-16 without a mark shows as a NUL in every other byte of plain text."""
+    """UTF-16 without a byte order mark has a NUL in every other byte of plain text."""
     pairs = len(head) // 2
     for name, first in (("utf-16-be", 0), ("utf-16-le", 1)):
         nuls, others = head[first::2].count(0), head[1 - first :: 2].count(0)

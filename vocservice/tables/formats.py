@@ -23,9 +23,9 @@ class Format:
     Attributes:
         suffixes: of files to read.
         reader: the module that reads it.
-        writer: the module that writes it; blank for a format that is only read.
+        writer: the module that writes it; blank if read-only.
         compressible: whether `.gz` may follow when reading.
-        also_written: suffixes of outputs beside those of inputs.
+        also_written: further suffixes for outputs.
     """
 
     name: str
@@ -53,7 +53,7 @@ def input_format(path: str) -> Format:
     """The format of an input path; `-` is JSON Lines.
 
     Raises:
-        InputError: the suffix is not known.
+        InputError: the suffix is unknown.
     """
     if path == STANDARD_STREAM:
         return FORMATS["jsonl"]
@@ -69,7 +69,7 @@ def output_format(path: str) -> Format:
     """The format of an output path; `-` is JSON Lines.
 
     Raises:
-        OutputError: the suffix is not known, or names a compressed file.
+        OutputError: the suffix is unknown, or of a compressed file.
     """
     if path == STANDARD_STREAM:
         return FORMATS["jsonl"]
@@ -81,7 +81,7 @@ def output_format(path: str) -> Format:
 
 
 def written_as(name: str) -> str:
-    """The format of a result whose sender asks for none: that of the input, or JSON Lines where that is only read."""
+    """The default format of a result: that of the input, or JSON Lines if that is read-only."""
     return name if name in WRITTEN else "jsonl"
 
 
@@ -91,7 +91,7 @@ def is_compressed(path: str) -> bool:
 
 
 def shown_name(path: str) -> str:
-    """The file's name, safe to print: no folder, no control or direction characters, cut when long."""
+    """The file's base name, safe to print: no control or direction characters, cut if long."""
     name = _UNPRINTABLE.sub("?", PurePath(path).name or path)
     return name if len(name) <= _SHOWN_NAME else name[:_SHOWN_NAME] + "..."
 

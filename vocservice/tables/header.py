@@ -18,11 +18,11 @@ class Header:
     """The columns of a table.
 
     Attributes:
-        names: as written in the first header row, blanks and repeats included.
+        names: as in the first header row, including blanks and duplicates.
         keys: the same, made unique; the keys of every `row`.
         labels: second names, from the second header row (question text, sub-question), or blanks.
         imports: what Qualtrics writes in its third header row, or empty objects.
-        rows: how many rows are header, not responses.
+        rows: number of header rows.
         kind: `plain`, `qualtrics` or `surveymonkey`.
     """
 
@@ -38,7 +38,7 @@ class Header:
 
 
 def read_header(rows: Sequence[Sequence[object]]) -> Header:
-    """Make the header from the first rows (one to three) of a table."""
+    """Build the header from the first rows (one to three) of a table."""
     names = tuple(as_text(cell) for cell in rows[0])
     width = len(names)
     imports = _imports(rows[2]) if len(rows) > 2 else ()
@@ -67,14 +67,14 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _next_free(base: str, taken: Container[str], keys: Container[str], tried: dict[str, int]) -> str:
-    """The base with the next number that no name and no key has; `tried` tells where to go on, as a header may repeat one name only."""
+    """The base with the next unused number; `tried` remembers where to continue, as a header may repeat a name often."""
     number = next(n for n in count(tried.get(base, 2)) if f"{base}_{n}" not in taken and f"{base}_{n}" not in keys)
     tried[base] = number + 1
     return f"{base}_{number}"
 
 
 def _is_second_header(names: Sequence[str], second: Sequence[object]) -> bool:
-    """SurveyMonkey names its sub-questions in a second row without an id; old Qualtrics names its V1, V2 there."""
+    """SurveyMonkey has sub-questions in a second row without an id; old Qualtrics has V1, V2 there."""
     if not names or not second:
         return False
     first = as_text(second[0]).strip()

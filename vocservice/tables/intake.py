@@ -1,4 +1,4 @@
-"""A path or `-` in, a streaming source of raw verbatims and rejected records out, whatever the format."""
+"""A path or `-` in, a stream of raw verbatims and rejections out, for any format."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,30 +29,30 @@ def read(
     customers: Iterable[str] = (),
     joins: bool = True,
 ) -> Source:
-    """Open an input and find its format, encoding and columns; records are read as they are asked for.
+    """Open an input and detect format, encoding and columns; records are read lazily.
 
     Args:
         path: a file, its format given by the suffix, or `-` for JSON Lines on standard input.
         id_column: the column (or JSON key) of the record's id.
         text_column: the column (or JSON key) of the text.
         mapping: further fields (see `columns.ALIASES`) to columns.
-        limit: stop after so many records.
-        sheet: the sheet of a workbook; the first one by default.
-        partitions: columns of a Parquet file that its folders name, with their one value.
-        name: what its sender calls the file; that of the path by default.
-        customers: what speakers of conversations are called who are customers, beside well-known words.
-        joins: whether the rows of a table with one turn a row become conversations; else each is a record by itself.
+        limit: maximum number of records.
+        sheet: of a workbook; the first by default.
+        partitions: columns given by the folders of a Parquet file, with their value.
+        name: the sender's file name; by default that of the path.
+        customers: speaker names of customers, besides well-known words.
+        joins: whether rows of one turn each are joined into conversations; else each is a record.
 
     Returns:
         An iterator of records with the input's facts; close it, or use it in a `with`.
 
     Raises:
-        InputError: the whole input cannot be used; also while iterating, when it turns out to be cut off or damaged.
+        InputError: the input cannot be used; also while iterating, if it is truncated or damaged.
     """
     if limit is not None and limit < 0:
         raise InputError("the limit must not be negative")
     if not is_stream(str(path)):
-        file_size(str(path))  # that there is no such file is more than that its suffix is not known
+        file_size(str(path))  # a missing file matters more than an unknown suffix
     kind = input_format(str(path))
     module = import_module(f"vocservice.tables.{kind.reader}")
     wanted = wishes(id_column=id_column, text_column=text_column, mapping=mapping)
@@ -64,14 +64,14 @@ def read(
 
 
 def _with_turns(source: Source, customers: frozenset[str], *, joins: bool) -> Source:
-    """Conversations out of the rows of a table; what is no table is read with its turns."""
+    """Join the rows of a table into conversations; other inputs already have turns."""
     if joins and is_of_turns(source.facts):
         return as_conversations(source, customers)
     return source.mapped(source.facts, _with_dialogues) if source.facts.columns else source
 
 
 def _with_dialogues(records: Iterator[Record]) -> Iterator[Record]:
-    """A text into which a whole dialogue was pasted is its turns."""
+    """Split a text with a pasted dialogue into turns."""
     for record in records:
         if isinstance(record, RawVerbatim) and (turns := dialogue(record.text or "")):
             yield replace(record, text=None, turns=turns)
@@ -87,7 +87,7 @@ def _check_rereadable(path: str, kind: Format) -> None:
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """What is wrong with columns is known without the file; there may be several."""
+    """Check columns without the file; there may be several faults."""
     try:
         yield
     except ColumnsError as error:

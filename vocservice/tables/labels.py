@@ -1,4 +1,4 @@
-"""An analysis or a rejection in, its new table cells out: the registry of the columns that a table gains."""
+"""An analysis or a rejection in, its new table cells out: the registry of added columns."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ SEPARATOR = "|"
 
 @dataclass(frozen=True, slots=True)
 class NewColumn:
-    """A column added to a table: its name, the type of its cells, where an analysis holds its value, and the set that it is of."""
+    """An added column: its name, cell type, value in an analysis, and label set."""
 
     name: str
     kind: Kind
@@ -24,13 +24,13 @@ class NewColumn:
 
 
 def new_columns(label_sets: Iterable[str] = (), *, lacks: Iterable[str] = (), transcripts: bool) -> tuple[NewColumn, ...]:
-    """The columns after the status columns, in order; sets that only another taxonomy has come after, and it `lacks` some of the others."""
+    """The label columns in order; sets of other taxonomies come last, `lacks` are left out."""
     own = (NewColumn(f"voc_{name}", "string", partial(_own_labels, name)) for name in label_sets)
     return (*_without(lacks), *own, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
 
 
 def exploded_columns(wanted: str, *, lacks: Iterable[str] = (), transcripts: bool) -> tuple[NewColumn, ...]:
-    """The columns after the status columns where each label of a set has a row of its own: the label's, then the record's."""
+    """The label columns if each label of a set has its own row: the label's, then the record's."""
     own = tuple(column for column in _LABEL_COLUMNS if column.name != "voc_polarity" or wanted not in ("stages", "flags"))
     of_record = tuple(column for column in _without(lacks) if column.name in _OF_RECORD)
     return (*own, *of_record, *(_TRANSCRIPT_COLUMNS if transcripts else ()))
@@ -42,7 +42,7 @@ def _without(lacks: Iterable[str]) -> tuple[NewColumn, ...]:
 
 
 def exploded(result: Result, wanted: str) -> tuple[Result, ...]:
-    """The result once for each label of a set, holding that label only; as it is where there is none, so that no record is lost."""
+    """One result per label of a set, with that label only; unchanged without labels, so that no record is lost."""
     if isinstance(result, Rejected):
         return (result,)
     labels = _labels_of(result, wanted)
@@ -56,7 +56,7 @@ def status_cells(result: Result) -> tuple[str, str | None, str | None]:
 
 
 def label_cells(result: Result, columns: Sequence[NewColumn]) -> tuple[object, ...]:
-    """The cells of the new columns; all null for a rejection."""
+    """The cells of the new columns; all None for a rejection."""
     if isinstance(result, Rejected):
         return (None,) * len(columns)
     return tuple(column.value(result) for column in columns)
@@ -68,7 +68,7 @@ def _labels_of(result: Analysis, wanted: str) -> Sequence[Label | Factor]:
 
 
 def _label_value(value: Callable[[Label | Factor], object]) -> Callable[[Analysis], object]:
-    """A value of the one label that an exploded result holds; null where it holds none."""
+    """A value of the single label in an exploded result; None without one."""
     return lambda result: next((value(label) for labels in result.labels.values() for label in labels), None)
 
 
@@ -98,7 +98,7 @@ def _evidence(result: Analysis) -> str:
 
 
 def _asked(result: Analysis, by_set: Mapping[str, object]) -> str:
-    """As JSON, without the sets that the taxonomy lacks."""
+    """As JSON, without sets missing from the taxonomy."""
     return as_json({name: held for name, held in by_set.items() if name in result.labels or name not in result.lacks})
 
 
@@ -125,7 +125,7 @@ def _keys(labels: Iterable[Label]) -> str:
 
 
 def _of(value: Callable[[Conversation], object]) -> Callable[[Analysis], object]:
-    """A value that only a transcript has."""
+    """A value that only transcripts have."""
     return lambda result: value(result.conversation) if result.conversation is not None else None
 
 

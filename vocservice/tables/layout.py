@@ -1,4 +1,4 @@
-"""An input's facts in, the columns of the output table out: the caller's own, untouched and in order, then the new ones."""
+"""An input's facts in, the columns of the output table out: the caller's own unchanged, then the new ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ _IDS = ("id", "subject")
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns a table gets.
+    """The columns of a table.
 
     Attributes:
-        facts: of the input; one without columns (JSON Lines) gives `id` and `text` as analysed.
-        label_sets: names of the sets in `Analysis.labels`: those that only another taxonomy has.
-        explode: the set whose labels have a row each; null for one row a record.
-        lacks: names of the sets that the taxonomy has not; they get no column.
+        facts: of the input; without columns (JSON Lines) the table gets `id` and `text` as analysed.
+        label_sets: names of the sets in `Analysis.labels`, of other taxonomies.
+        explode: the set with one row per label; None for one row per record.
+        lacks: names of sets missing from the taxonomy, which get no column.
     """
 
     facts: Facts
@@ -41,7 +41,7 @@ class Layout:
 
     @cached_property
     def id_places(self) -> frozenset[int]:
-        """Places of the caller's columns that hold ids, of records and of customers."""
+        """Indexes of the caller's id columns, of records and customers."""
         wanted = {self.facts.fields.get(field) for field in _IDS}
         return frozenset(place for place, key in enumerate(self.keys) if key in wanted)
 
@@ -54,7 +54,7 @@ class Layout:
 
     @cached_property
     def added_names(self) -> tuple[str, ...]:
-        """Names of the status and label columns; one that the caller already has gets a number."""
+        """Names of the status and label columns, numbered if the caller already has one."""
         taken = {name.casefold() for name in self.keys}
         status = "voc_status" if "status" in taken else "status"
         names = (status, "voc_error_code", "voc_error_message", *(column.name for column in self.added))
@@ -67,7 +67,7 @@ class Layout:
         return ("string", "string", "string", *(column.kind for column in self.added))
 
     def own_cells(self, result: Result) -> Sequence[object]:
-        """The caller's cells; null where a row could not be read at all."""
+        """The caller's cells; None if the row could not be read."""
         if not self.facts.columns:
             return (result.id, None if isinstance(result, Rejected) else result.text)
         row = result.row or {}
@@ -78,10 +78,10 @@ class Layout:
         return (*status_cells(result), *label_cells(result, self.added))
 
     def added_rows(self, result: Result) -> Iterator[tuple[object, ...]]:
-        """The same of each row that the result gets."""
+        """The same for each row of a result."""
         return map(self.added_cells, exploded(result, self.explode) if self.explode is not None else (result,))
 
     def rows(self, result: Result) -> Iterator[tuple[object, ...]]:
-        """The rows of one result, whole."""
+        """The complete rows of one result."""
         own = self.own_cells(result)
         return ((*own, *added) for added in self.added_rows(result))

@@ -8,7 +8,7 @@ _SKIP = 1024 * 1024
 
 
 class Line(NamedTuple):
-    """One line with its line end; an overlong line has no text."""
+    """One line with its line end; an overlong one has no text."""
 
     text: str
     number: int

@@ -34,11 +34,11 @@ def read_mapping(path: str) -> dict[str, str]:
 
 
 def check_mapping_target(path: str, *, others: Sequence[str]) -> None:
-    """Prove, before any work, that a mapping can be written.
+    """Check, before any work, that a mapping can be written.
 
     Args:
         path: the file to write.
-        others: the inputs and the output, which it must not be.
+        others: inputs and output, which must differ from it.
 
     Raises:
         InputError: the suffix is unknown.
@@ -53,7 +53,7 @@ def check_mapping_target(path: str, *, others: Sequence[str]) -> None:
 
 
 def save_mapping(path: str, mapping: Mapping[str, str]) -> None:
-    """Write a mapping, as TOML or JSON by the suffix; it appears whole or not at all.
+    """Write a mapping atomically, as TOML or JSON by suffix.
 
     Raises:
         OutputError: it cannot be written.
@@ -83,5 +83,5 @@ def _checked(found: Any, name: str) -> dict[str, str]:
 
 
 def _as_toml(mapping: Mapping[str, str]) -> str:
-    """JSON's escapes are TOML's too, but for DEL."""
+    """JSON's escapes are valid TOML, except for DEL."""
     return "".join(f"{field} = {json.dumps(column, ensure_ascii=False)}\n".replace("\x7f", "\\u007f") for field, column in mapping.items())

@@ -1,4 +1,4 @@
-"""Results in, an output file of any format out: written beside its name, renamed when whole, rejects listed in a second file."""
+"""Results in, an output file of any format out: written under a temporary name, renamed when complete, with a rejects file."""
 
 import os
 import sys
@@ -22,28 +22,28 @@ from vocservice.tables.write_jsonl import result_line
 
 
 class Writer(Protocol):
-    """Takes results in the order of their records; used in a `with`."""
+    """Takes results in order of their records; a context manager."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
     def write(self, result: Result, origin: Origin | None = None) -> None:
-        """Add one result, with its origin where there are several inputs.
+        """Add one result, with its origin if there are several inputs.
 
         Raises:
             OutputError: the disk is full.
-            BrokenPipeError: the reader of standard output went away.
+            BrokenPipeError: the reader of standard output closed the pipe.
         """
 
 
 def check_output(path: str, *, inputs: Sequence[str], is_claimed: bool = True) -> None:
-    """Prove, before any work, that an output can be written and that no input is written over.
+    """Check, before any work, that an output can be written and overwrites no input.
 
     Args:
         path: the output file, or `-`.
         inputs: every input, or `-`.
-        is_claimed: whether to try the folder by making the partial file; it goes away again.
+        is_claimed: whether to test the folder by creating the partial file, which is removed again.
 
     Raises:
         OutputError: the suffix is unknown, the folder is missing or not writable, or a file to be written is an input.
@@ -68,16 +68,16 @@ def open_writer(
     delimiter: str | None = None,
     explode: str | None = None,
 ) -> Writer:
-    """Choose the writer by the suffix and prove that the output can be written; nothing is overwritten before the end.
+    """Choose the writer by suffix and check that the output can be written; nothing is overwritten before the end.
 
     Args:
         path: the output file, or `-` for JSON Lines on standard output.
         facts: of the input: whose columns a table keeps.
         label_sets: names of the sets in `Analysis.labels`, each a column of a table.
         lacks: names of the sets that the taxonomy has not; they get no column.
-        excel: CSV for Excel: UTF-8 mark, CR LF, formulas in the caller's own cells made harmless.
-        delimiter: of CSV and TSV; by default the input's where that has the same format, else by the suffix.
-        explode: the set whose labels get a row each in a table.
+        excel: CSV for Excel: byte order mark, CR LF, formulas in the caller's cells escaped.
+        delimiter: of CSV and TSV; by default the input's if it has the same format, else by suffix.
+        explode: the set with one row per label in a table.
 
     Raises:
         OutputError: the suffix is unknown, or the folder is missing or not writable, or the output is the input.
@@ -109,7 +109,7 @@ class StreamWriter:
 
 
 class FileWriter:
-    """Writes one file through the sink of its format, and the rejects beside it."""
+    """Writes one file with the sink of its format, and the rejects file."""
 
     def __init__(self, output: Partial, order: Order, module: str):
         self._output, self._order, self._module = output, order, module
@@ -146,7 +146,7 @@ class FileWriter:
             self._output.finish()
 
     def _drop_if_unused(self) -> None:
-        """A partial file is worth keeping only with records in it."""
+        """A partial file is kept only if it has records."""
         if not self._row:
             self._output.discard()
 
@@ -159,19 +159,19 @@ class FileWriter:
 
 
 def manifest_of(output: Path) -> Partial:
-    """The file that tells how an output was made."""
+    """The manifest of an output."""
     return Partial(output.with_name(output.name + ".manifest.json"))
 
 
 def _delimiter(wanted: str, facts: Facts) -> str:
-    """The input's own comes out again; a declared one that no other program would expect does not."""
+    """The input's delimiter is reused, except unusual declared ones."""
     if facts.format == wanted and facts.delimiter in DELIMITERS:
         return facts.delimiter
     return "\t" if wanted == "tsv" else ","
 
 
 def _check_not_input(path: str, inputs: Sequence[str]) -> None:
-    """No input may be the output, its partial file, its list of rejects or its manifest."""
+    """Check that no input is the output, its partial file, its rejects file or its manifest."""
     output = Partial(Path(path))
     files = (output, rejects_of(output.target), manifest_of(output.target))
     for written in (name for file in files for name in (file.target, file.partial)):
@@ -188,7 +188,7 @@ def _is_same(path: Path, name: str) -> bool:
 
 @contextmanager
 def _refusals(name: str, *, keeps: bool = True) -> Iterator[None]:
-    """Turn what the system refuses into an output error; a reader that went away is none."""
+    """Translate system errors into output errors, except a closed pipe."""
     try:
         yield
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""An output path in, a `.partial` file beside it that takes the output's name only at the end."""
+"""An output path in, a `.partial` file beside it out, renamed to the output at the end."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from vocservice.tables.formats import shown_name
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """An output on its way: `partial` is written, `target` appears whole or not at all."""
+    """An unfinished output: `partial` is written, `target` appears atomically."""
 
     target: Path
 
@@ -26,10 +26,10 @@ class Partial:
         return shown_name(str(self.target))
 
     def claim(self) -> bool:
-        """Prove that the output can be written, before any work.
+        """Check that the output can be written, before any work.
 
         Returns:
-            Whether the partial file is new: one that was there may be another run's.
+            Whether the partial file is new: an existing one may belong to another run.
 
         Raises:
             OutputError: the folder is missing or not writable, or the path is a folder.
@@ -48,7 +48,7 @@ class Partial:
         return is_new
 
     def release(self) -> None:
-        """Take back a claim: the partial file goes away unless something stands in it."""
+        """Undo a claim: remove the partial file if it is empty."""
         with suppress(OSError):
             if not self.partial.stat().st_size:
                 self.partial.unlink()
@@ -60,7 +60,7 @@ class Partial:
 
     @contextmanager
     def written(self) -> Iterator[Path]:
-        """Claim the output and tell where to write; it gets its name when the block ends well.
+        """Claim the output and yield the path to write; it is renamed if the block succeeds.
 
         Raises:
             OutputError: it cannot be written; the partial file stays.
@@ -76,7 +76,7 @@ class Partial:
         self.finish()
 
     def finish(self) -> None:
-        """Flush to disk and give the output its name.
+        """Flush to disk and rename.
 
         Raises:
             OutputError: the disk is full or the rename fails; the partial file stays.
@@ -90,7 +90,7 @@ class Partial:
 
 
 def unwritable(name: str, error: Exception, *, keeps: bool = True) -> OutputError:
-    """The error for an output that the system refuses; `keeps`: what was written before lies in a partial file."""
+    """Translate a system error; `keeps`: a partial file remains."""
     number = error.errno if isinstance(error, OSError) else None
     reason = os.strerror(number) if number else "the system refused"
     remedy = "; what was written so far is kept in its .partial file" if keeps and number == errno.ENOSPC else ""

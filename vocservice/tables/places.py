@@ -1,4 +1,4 @@
-"""Paths, patterns and folders in, the files to read out, in order, with the values that the folders of a partitioned table give."""
+"""Paths, patterns and folders in, the files to read out, in order, with partition values."""
 
 import glob
 import os
@@ -20,8 +20,8 @@ class Place:
     """One file to read, or `-`.
 
     Attributes:
-        partitions: columns that its folders name (`year=2024`), null where they say so.
-        name: what its sender calls it, where it lies under another name.
+        partitions: columns in folder names (`year=2024`), None for the null marker.
+        name: the sender's name, if stored under another one.
     """
 
     path: str
@@ -54,7 +54,7 @@ def _places(path: str) -> Iterator[Place]:
 
 
 def _matches(pattern: str) -> Iterator[Place]:
-    """Each file once, however often the pattern leads to it: by itself, and through its folders."""
+    """Each file once, even if matched several times: directly and through folders."""
     found = (_parquets(path) if os.path.isdir(path) else [str(Path(path))] for path in glob.glob(pattern, recursive=True))
     files = sorted({file for files in found for file in files}, key=_order)
     if not files:
@@ -71,18 +71,18 @@ def _files_in(folder: str, *, below: str) -> Iterator[Place]:
 
 
 def files_below(folder: str) -> tuple[Place, ...]:
-    """Every file of a folder at any depth, in order, with the columns that its folders name; none where there is no folder."""
+    """Every file in a folder at any depth, in order, with partition columns; empty without the folder."""
     found = sorted((str(path) for path in Path(folder).rglob("*") if path.is_file()), key=_order)
     return tuple(_place(path, below=folder) for path in found)
 
 
 def fixed(pattern: Sequence[str]) -> tuple[str, ...]:
-    """The folders of a pattern before the first part that is one."""
+    """The fixed leading folders of a pattern."""
     return tuple(takewhile(lambda part: not glob.has_magic(part), pattern))
 
 
 def is_data(parts: Sequence[str]) -> bool:
-    """Whether a path below a folder is one of its Parquet files: names that begin with `_` or `.` are no data."""
+    """Whether a path in a folder is one of its Parquet files: names beginning with `_` or `.` are not data."""
     return parts[-1].endswith(PARQUET) and not any(part[0] in "_." for part in parts)
 
 
@@ -93,7 +93,7 @@ def _parquets(folder: str) -> list[str]:
 
 
 def _order(path: str) -> tuple[str, ...]:
-    """Folder by folder: what lies in one folder stays together."""
+    """Sorted by folder, so that files of a folder stay together."""
     return Path(path).parts
 
 
@@ -102,6 +102,6 @@ def _place(path: str, *, below: str) -> Place:
 
 
 def _partitions(path: str, *, below: str) -> dict[str, str | None]:
-    """The columns that folders name, text as it stands there."""
+    """The partition columns in folder names, as text."""
     pairs = (part.partition("=") for part in Path(path).relative_to(below).parts[:-1])
     return {unquote(key): None if value == _NULL else unquote(value) for key, sign, value in pairs if sign and key}

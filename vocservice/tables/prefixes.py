@@ -1,6 +1,6 @@
-"""Lines of plain text in, turns out: a line that begins with a speaker and a colon begins a turn, others go on with it.
+"""Lines of plain text in, turns out: a line that starts with a speaker and a colon begins a turn, others continue it.
 
-A turn or a text that is itself such a dialogue, pasted whole, is parted.
+A turn or text that contains a pasted dialogue is split.
 """
 
 import re
@@ -26,7 +26,7 @@ _NO_NAME = re.compile(r"[.!?;,\"<>{}@/\\=]")
 
 
 class Prefixed(NamedTuple):
-    """What a line begins with, what is said in it, its time where it has one that `moments` reads, and the role that the name tells."""
+    """Parts of a line: speaker, text, its time if `moments` can read it, and the role implied by the name."""
 
     name: str
     text: str
@@ -38,8 +38,8 @@ _Line = tuple[str, Prefixed | None]
 
 
 def prefixed(line: str, customers: Container[str] = ()) -> Prefixed | None:
-    """The speaker at the beginning of a line: a customer of those names (as `called`), a well-known role, or up to four words with a
-    capital each; None where there is none."""
+    """The speaker at the start of a line: one of these customers (as from `called`), a well-known role, or up to four capitalised
+    words; None without one."""
     if not (found := _LINE.fullmatch(line)):
         return None
     name, role = found["name"], role_among(found["name"], customers)
@@ -50,7 +50,7 @@ def prefixed(line: str, customers: Container[str] = ()) -> Prefixed | None:
 
 
 def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTurn]:
-    """The turns of a text; what stands before the first speaker is nobody's that is known.
+    """The turns of a text; text before the first speaker has an unknown one.
 
     Args:
         text: with LF at the ends of lines.
@@ -60,10 +60,10 @@ def turns_of_lines(text: str, customers: Container[str] = ()) -> Iterator[RawTur
 
 
 def dialogue(text: str) -> tuple[RawTurn, ...]:
-    """The turns of a text that is a dialogue, as of a turn that holds one; none of any other, which is the customer's words.
+    """The turns of a text that is a dialogue; empty for any other, which is the customer's text.
 
-    A form (`Customer: J. Smith`, `Agent: Maria`, `Comment: Nobody came.`) is none: in a dialogue somebody speaks again after another
-    did, the customer says something, and no line begins with a name that is no role.
+    A form (`Customer: J. Smith`, `Agent: Maria`, `Comment: Nobody came.`) is not a dialogue: in a dialogue a speaker returns after another
+    one, the customer says something, and no line starts with a name without a role.
     """
     lines = _lines(text)
     found = tuple(_turns(lines)) if _is_dialogue(lines) and _goes_to_and_fro(lines) else ()
@@ -71,10 +71,10 @@ def dialogue(text: str) -> tuple[RawTurn, ...]:
 
 
 def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
-    """The same turns; in place of one that holds a dialogue, its parts: the first keeps the time, and its speaker's first the author.
+    """Replace turns that contain a dialogue by its parts: the first keeps the time, and its speaker's first part the author.
 
-    A dialogue begins with a role and a colon (`Agent: `), and its lines begin with two roles at least, of which one is the customer:
-    `Staff: rude` in a customer's words is none.
+    A dialogue begins with a role and a colon (`Agent: `), and its lines have at least two roles, one of them the customer:
+    `Staff: rude` in a customer's text is not one.
     """
     for turn in turns:
         lines = _lines(turn.text)
@@ -82,8 +82,8 @@ def parted(turns: Iterable[RawTurn]) -> Iterator[RawTurn]:
 
 
 def _lines(text: str) -> list[_Line]:
-    """The lines of a text that may be a dialogue; none of one of a single line, or whose first does not begin with a plain role."""
-    first, *others = text.strip().replace("\r\n", "\n").split("\n")  # a form of a browser sends CR LF
+    """The lines of a possible dialogue; empty for a single line, or if the first has no plain role."""
+    first, *others = text.strip().replace("\r\n", "\n").split("\n")  # browser forms send CR LF
     begins = prefixed(first) if others else None
     return [(first, begins), *((line, prefixed(line)) for line in others)] if _plain_role(begins) else []
 
@@ -104,7 +104,7 @@ def _plain_role(found: Prefixed | None) -> Speaker | None:
 
 
 def _parts(turn: RawTurn, lines: Iterable[_Line]) -> Iterator[RawTurn]:
-    """A line of a name without a role (`Order Number: 7`) goes on with the turn it stands in."""
+    """A line with a name but no role (`Order Number: 7`) continues the current turn."""
     parts = list(_turns((line, found if found and found.role else None) for line, found in lines))
     parts[0] = replace(parts[0], at=turn.at or parts[0].at)
     own = next((index for index, part in enumerate(parts) if part.speaker == turn.speaker and not part.author), 0)
@@ -113,7 +113,7 @@ def _parts(turn: RawTurn, lines: Iterable[_Line]) -> Iterator[RawTurn]:
 
 
 def _turns(lines: Iterable[_Line]) -> Iterator[RawTurn]:
-    """A line that begins with somebody begins a turn, others go on with it."""
+    """A line with a speaker begins a turn, others continue it."""
     speaker, said = Prefixed("", "", None, None), list[str]()
     for line, found in lines:
         if found:
@@ -125,7 +125,7 @@ def _turns(lines: Iterable[_Line]) -> Iterator[RawTurn]:
 
 
 def _turn(speaker: Prefixed, said: Iterable[str]) -> Iterator[RawTurn]:
-    """A name without a role may be no person's (`Order: 7`), so it is not looked for in what was said."""
+    """A name without a role may not be a person (`Order: 7`), so it is not masked."""
     text = "\n".join(said).strip()
     if text or speaker.name:
         yield turn_of(speaker.role, text, speaker.at, author_of(speaker.name) if speaker.role else None)

@@ -1,4 +1,4 @@
-"""A JSON document in, a list of records or one, its records out; a file of JSON Lines that is named .json is read as such."""
+"""A JSON document in (a list of records or one), its records out; JSON Lines named .json are accepted."""
 
 import json
 from codecs import BOM_UTF8
@@ -13,11 +13,11 @@ from vocservice.tables.source import Facts, Record, Request, Source
 from vocservice.tables.stream import check_magic, file_size, open_bytes
 from vocservice.turns import is_turns
 
-MAX_DOCUMENT = MAX_LINE  # it is held whole, by a web process too
+MAX_DOCUMENT = MAX_LINE  # it is loaded completely, also by web processes
 
 
 def read(request: Request) -> Source:
-    """Open a document, which is read whole, or a file of JSON Lines, which is not.
+    """Open a document, which is loaded completely, or a file of JSON Lines, which is streamed.
 
     Raises:
         InputError: the file is missing, of another kind, too large for a document, or no JSON.
@@ -32,7 +32,7 @@ def read(request: Request) -> Source:
 
 
 def items_of(path: str) -> list[Any] | None:
-    """What a document in UTF-8 holds: its list, the one under `records`, or itself; None where the file is JSON Lines.
+    """The content of a UTF-8 document: its list, the one under `records`, or itself; None for JSON Lines.
 
     Raises:
         InputError: as `read`.
@@ -51,7 +51,7 @@ def items_of(path: str) -> list[Any] | None:
 
 
 def _items(raw: bytes, name: str) -> list[Any] | None:
-    """None for what may be JSON Lines of which the first one is broken; a list of turns is one conversation."""
+    """None for JSON Lines with a broken first line; a list of turns is one conversation."""
     try:
         found = _load(raw)
     except (ValueError, RecursionError):
@@ -65,7 +65,7 @@ def _items(raw: bytes, name: str) -> list[Any] | None:
 
 
 def _is_object(line: bytes) -> bool:
-    """Whether a line is a whole record, as each of JSON Lines is."""
+    """Whether a line is a complete record, as in JSON Lines."""
     try:
         found = _load(line)
     except (ValueError, RecursionError):
@@ -75,7 +75,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _load(raw: bytes) -> Any:
-    """Whole numbers stay exact, as ids may be such; half a surrogate pair is its record's fault."""
+    """Integers stay exact, because ids may be large; lone surrogates are rejected per record."""
     return json.loads(raw.decode("utf-8"), parse_constant=_refused)
 
 

@@ -24,7 +24,7 @@ _TURNS = b'"turns"'
 
 
 def read(request: Request) -> Source:
-    """Open a file of one JSON object a line, or standard input.
+    """Open a file with one JSON object per line, or standard input.
 
     Raises:
         InputError: the file is missing or of another kind; while iterating, when it is one JSON document.
@@ -44,7 +44,7 @@ def read(request: Request) -> Source:
 
 
 def _records(stream: io.TextIOWrapper, request: Request, *, unmarked: bool) -> Iterator[Record]:
-    """UTF-8 travels as bytes (each shown as one character), so that JSON's own check finds what does not decode."""
+    """Decode as bytes (one character each), so that JSON's own check finds invalid UTF-8."""
     first = True
     for line in read_lines(stream):
         data = line.text.encode("utf-8", "surrogatepass") if unmarked else line.text.encode(_BYTES_AS_TEXT)
@@ -84,14 +84,14 @@ def _fault(reason: str, where: str) -> tuple[str, str]:
 
 
 def record_of(obj: Any, request: Request, *, default_id: str) -> Record:
-    """The record of an object that has some fields under the caller's own keys (`wanted`: field to key)."""
+    """The record of an object with fields under the caller's keys (`wanted`: field to key)."""
     wanted = request.wanted
     renamed = obj | {field: obj.get(key) for field, key in wanted.items()} if wanted and isinstance(obj, dict) else obj
     return _explained(parse_record(renamed, default_id=default_id, customers=request.customers), wanted)
 
 
 def _explained(record: Record, wanted: Mapping[str, str]) -> Record:
-    """A rejection for want of a text, with which key was looked for or how to name one."""
+    """A rejection for a missing text, naming the key looked for or how to give one."""
     if not isinstance(record, Rejected) or record.code != "missing_text":
         return record
     if "text" in wanted:
@@ -101,7 +101,7 @@ def _explained(record: Record, wanted: Mapping[str, str]) -> Record:
 
 
 def _may_hold_turns(path: str, encoding: str) -> bool:
-    """Whether transcripts may come: a table's header must know before the first row is written."""
+    """Whether transcripts may occur: a table's header must be known before the first row."""
     if is_stream(path) or not encoding.startswith("utf-8"):
         return True
     with open_bytes(path).stream as stream:

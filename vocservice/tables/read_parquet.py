@@ -45,7 +45,7 @@ def read(request: Request) -> Source:
 
 
 class _Progress:
-    """Rows read, told as a share of the file's bytes."""
+    """Rows read, as a share of the file's bytes."""
 
     def __init__(self, total: int, rows: int):
         self._total, self._rows = total, rows
@@ -111,14 +111,14 @@ def _columns(batch: pa.RecordBatch, name: str, *, after: int) -> Iterator[list[A
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """Python values; nanoseconds are cut to microseconds, the finest that Python's dates hold."""
+    """Python values; nanoseconds are truncated to microseconds, the resolution of Python's dates."""
     kind = coarse(column.type)
     values: list[Any] = (column if kind == column.type else column.cast(kind, safe=False)).to_pylist()
     return values
 
 
 def coarse(kind: pa.DataType) -> pa.DataType:
-    """The type with nanoseconds turned into microseconds."""
+    """The type with nanoseconds replaced by microseconds."""
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         return pa.timestamp("us", kind.tz)
     if pa.types.is_duration(kind) and kind.unit == "ns":

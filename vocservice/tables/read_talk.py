@@ -1,4 +1,4 @@
-"""A WebVTT file, or plain text in which lines begin with their speaker, in; its one conversation out, under the name of the file."""
+"""A WebVTT file, or plain text with speakers at line starts, in; its one conversation out, with the file's name as id."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
@@ -21,7 +21,7 @@ _NO_TABLE = {"vtt": "", "txt": "; a table must be named .csv or .tsv"}
 
 
 def read(request: Request) -> Source:
-    """Read the whole file, which is one record; the columns that a caller wishes are those of other formats.
+    """Read the whole file, which is one record; column options do not apply.
 
     Raises:
         InputError: the file is missing, or is no text.

@@ -55,7 +55,7 @@ def read(request: Request) -> Source:
 
 
 def check_archive(path: str) -> None:
-    """Refuse a zip bomb by unpacking once, in pieces, to nowhere: sizes that an archive states can lie.
+    """Refuse a zip bomb by unpacking once in pieces: sizes stated in an archive can lie.
 
     Raises:
         InputError: the file is no zip archive, is damaged, or is far larger unpacked than packed.
@@ -86,7 +86,7 @@ def _check_entries(archive: zipfile.ZipFile, name: str) -> None:
 
 
 class _Extent:
-    """How far a sheet's cells reach: two cells in opposite corners would make the reader fill everything between."""
+    """Extent of a sheet: two cells in opposite corners would make the reader fill everything between."""
 
     def __init__(self, name: str):
         self._name = name
@@ -131,7 +131,7 @@ def _sheet(workbook: CalamineWorkbook, wanted: str | None, name: str) -> Calamin
 
 
 def _columns(header: Header, request: Request, below: Sequence[Cells], sheets: Sequence[str]) -> Columns:
-    """The columns; where the first of several sheets has no text, the others are named."""
+    """The columns; if the first of several sheets has no text, the error lists the others."""
     try:
         return choose_columns(header, request.wanted, below=below)
     except ColumnsError as error:
@@ -143,7 +143,7 @@ def _columns(header: Header, request: Request, below: Sequence[Cells], sheets: S
 
 @contextmanager
 def _faults(message: str) -> Iterator[None]:
-    """Turn what the library raises on damaged workbooks into an input error; its panics are no ordinary exceptions."""
+    """Translate the library's errors on damaged workbooks into input errors; its panics are not ordinary exceptions."""
     try:
         yield
     except (CalamineError, OSError, ValueError, OverflowError):
@@ -155,7 +155,7 @@ def _faults(message: str) -> Iterator[None]:
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[Cells]:
-    """Rows of equal width, wholly blank ones left out."""
+    """Rows of equal width, without blank ones."""
     for row in sheet.iter_rows():
         cells = [_cell(value) for value in row]
         if any(cell != "" for cell in cells):

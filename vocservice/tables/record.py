@@ -1,6 +1,6 @@
-"""A JSON object in, a raw verbatim or a rejected record out: the one validation of files, HTTP and Python callers.
+"""A JSON object in, a raw verbatim or a rejection out: the single validation for files, HTTP and Python callers.
 
-Messages name the field, never its value. `row` stays empty: an object's text goes on only as text or turns.
+Messages name the field, never its value. `row` stays empty: only text or turns of an object are passed on.
 """
 
 from collections.abc import Container, Mapping
@@ -21,8 +21,8 @@ def parse_record(obj: object, *, default_id: str, customers: Container[str] = ()
     """Validate one object.
 
     Args:
-        obj: what JSON gave: `{"id", "text"}` or `{"id", "turns"}` with the optional fields of the contract.
-        default_id: the id where the object has none.
+        obj: parsed JSON: `{"id", "text"}` or `{"id", "turns"}` with the optional fields of the contract.
+        default_id: the id if the object has none.
         customers: speakers of turns who are customers, as `turns.called`.
 
     Returns:
@@ -74,7 +74,7 @@ def _id(obj: Mapping[str, Any], default_id: str) -> str:
 
 
 def _text(obj: Mapping[str, Any], *, by_alias: bool) -> str | None:
-    """The text; beside turns, a key such as `review` or `answer` is not taken for it."""
+    """The text; beside turns, keys such as `review` or `answer` do not count as text."""
     name = _find(obj, "text") if by_alias or "text" in obj else None
     return _string(obj[name], name) if name is not None else None
 

@@ -21,7 +21,7 @@ class Dialect(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The cells of one row and the line it starts on, or the fault (code, reason) that made it unreadable."""
+    """The cells of one row and its first line, or the fault (code, reason) that made it unreadable."""
 
     cells: list[str]
     line: int
@@ -29,10 +29,10 @@ class Row(NamedTuple):
 
 
 class _Feeder:
-    """Hands lines to the csv reader and remembers those of the row at hand, so that they can be read again.
+    """Feeds lines to the csv reader and remembers those of the current row, so that they can be read again.
 
-    A line that is read again was reached inside a quote by a row that then failed. Whichever later row comes into it inside a
-    quote would fail at the same place, so it fails at once: no line is read more than a few times, however the quotes stand.
+    A reread line was reached inside a quote by a row that then failed. Any later row that reaches it inside a
+    quote would fail at the same place, so it fails at once: no line is read more than a few times.
     """
 
     def __init__(self, lines: Iterator[Line]):
@@ -54,7 +54,7 @@ class _Feeder:
         return line.text
 
     def begin(self) -> None:
-        """A row starts here."""
+        """Begin a row."""
         self.taken, self._characters = [], 0
 
     def put_back_after_first(self) -> None:
@@ -62,7 +62,7 @@ class _Feeder:
 
 
 def parse_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:
-    """Parse rows strictly; blank lines are skipped, unreadable rows come out with their fault and the next line starts afresh."""
+    """Parse rows strictly; blank lines are skipped, unreadable rows yield their fault, and parsing restarts at the next line."""
     csv.field_size_limit(MAX_FIELD)
     feeder = _Feeder(lines)
     reader = _reader(feeder, dialect)

@@ -1,4 +1,4 @@
-"""Results in, bytes of one format out: what each `write_*` module offers to the writer."""
+"""Results in, bytes of one format out: the interface of each `write_*` module."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from vocservice.tables.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a sink is asked: the file to write, the table's layout, and the choices of the caller."""
+    """A request to a sink: the file, the table's layout, and the caller's options."""
 
     path: Path
     layout: Layout
@@ -20,7 +20,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a record comes from when several inputs are read: the name of its input, and its place in that, from 1."""
+    """Origin of a record with several inputs: the input's name, and the position in it, from 1."""
 
     input: str
     row: int
@@ -30,7 +30,7 @@ class Sink(Protocol):
     """One open output."""
 
     def write(self, result: Result, origin: Origin | None, /) -> None:
-        """Add one result; JSON Lines tell its origin, where it has one."""
+        """Add one result; JSON Lines include its origin, if any."""
 
     def close(self) -> None:
-        """Write what is still held and close."""
+        """Flush and close."""

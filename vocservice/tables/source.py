@@ -1,4 +1,4 @@
-"""A reader's records in, the same out in order, with the facts of the input beside them."""
+"""A reader's records in, the same records with the facts of the input out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,8 @@ Record = RawVerbatim | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a reader is asked: path, field to column name, sheet of a workbook, columns that folders name, the file's own name, and
-    speakers of conversations who are customers, as `turns.called`."""
+    """A request to a reader: path, field to column name, sheet of a workbook, partition columns, the file's name, and
+    speakers who are customers, as from `turns.called`."""
 
     path: str
     wanted: Mapping[str, str] = field(default_factory=dict)
@@ -29,21 +29,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was found about an input before its first record.
+    """What is known about an input before its first record.
 
     Attributes:
         path: as given; `-` is standard input.
         format: a name of `formats.FORMATS`.
-        total_bytes: size on disk, null for a pipe.
+        total_bytes: size on disk, None for a pipe.
         encoding: codec of a text file.
-        delimiter: of CSV and TSV; null where one column needs none.
+        delimiter: of CSV and TSV; None for a single column.
         columns: unique column keys of a table, the keys of every `row`; empty for JSON Lines.
-        headers: the same as written.
-        header_rows: how many rows or lines before the first record were not records.
+        headers: the original names.
+        header_rows: number of rows or lines before the first record.
         header_kind: plain, qualtrics or surveymonkey.
         fields: field (id, text, channel ...) to the key of its column; a table of one turn a row has a `speaker`.
-        text_candidates: keys of all columns that could have been the text column.
-        transcripts: whether records may hold turns.
+        text_candidates: keys of all possible text columns.
+        transcripts: whether records may have turns.
         sheets: names of a workbook's sheets.
         schema: the arrow schema of a Parquet file.
     """
@@ -65,17 +65,17 @@ class Facts:
 
     @property
     def id_column(self) -> str | None:
-        """The key of the id column; null when rows are numbered."""
+        """The key of the id column; None if rows are numbered."""
         return self.fields.get("id")
 
     @property
     def text_column(self) -> str | None:
-        """The key of the text column; null for JSON Lines."""
+        """The key of the text column; None for JSON Lines."""
         return self.fields.get("text")
 
 
 class Source:
-    """An iterator over the records of one input that knows its facts and how far it has read."""
+    """An iterator over the records of one input, with facts and progress."""
 
     def __init__(self, facts: Facts, records: Iterator[Record], *, bytes_read: Callable[[], int], close: Callable[[], None]):
         self.facts = facts
@@ -102,12 +102,12 @@ class Source:
 
     @property
     def total_bytes(self) -> int | None:
-        """Size of the input on disk, null for a pipe."""
+        """Size of the input on disk, None for a pipe."""
         return self.facts.total_bytes
 
     @property
     def bytes_read(self) -> int:
-        """How many of them have been read so far, for a progress bar."""
+        """Bytes read so far, for a progress bar."""
         return self._bytes_read()
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class Source:
             self._close()
 
     def mapped(self, facts: Facts, change: Callable[[Iterator[Record]], Iterator[Record]]) -> Self:
-        """Read records of another form, with their facts."""
+        """Replace the records, with new facts."""
         self.facts, self._records = facts, change(self._records)
         return self
 
@@ -130,7 +130,7 @@ class Source:
 
 
 def described(facts: Facts, header: Header, columns: Columns, *, skipped: int = 0) -> Facts:
-    """The facts with what a table's header says; `skipped` rows stood before it."""
+    """The facts with those of a table's header; `skipped` rows preceded it."""
     return replace(
         facts,
         columns=header.keys,

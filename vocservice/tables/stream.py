@@ -1,4 +1,4 @@
-"""A path or `-` in, a buffered byte stream out: counts what it reads, unpacks gzip under a cap, refuses disguised files."""
+"""A path or `-` in, a buffered byte stream out: counts bytes, decompresses gzip under a limit, refuses disguised files."""
 
 import gzip
 import io
@@ -31,7 +31,7 @@ MAGIC: Mapping[bytes, str] = {
 
 
 class PulledStream(io.RawIOBase):
-    """A raw stream over a pull function that counts the bytes handed out."""
+    """A raw stream over a pull function; counts the bytes returned."""
 
     def __init__(self, pull: Callable[[int], bytes], close: Callable[[], None]):
         super().__init__()
@@ -55,7 +55,7 @@ class PulledStream(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class ByteInput:
-    """An open input: its unpacked bytes, its size on disk (null for a pipe), and how much of that was read."""
+    """An open input: its decompressed bytes, its size on disk (None for a pipe), and the bytes read."""
 
     stream: io.BufferedReader
     packed: PulledStream
@@ -84,7 +84,7 @@ def open_bytes(path: str) -> ByteInput:
 
 
 def is_stream(path: str) -> bool:
-    """Whether an input can be read but once: standard input, or a named pipe or device."""
+    """Whether an input can be read only once: standard input, or a named pipe or device."""
     return path == STANDARD_STREAM or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
 
 
@@ -105,7 +105,7 @@ def file_size(path: str) -> int:
 
 
 def check_magic(head: bytes, name: str) -> None:
-    """Refuse a text file that is really something else.
+    """Refuse a text file that is really another kind.
 
     Raises:
         InputError: the first bytes are those of another kind of file.

@@ -24,7 +24,7 @@ class RowReader:
     columns: Columns
 
     def read(self, cells: Sequence[object], *, number: int) -> RawVerbatim:
-        """Make a record of a full row."""
+        """Make a record from a complete row."""
         return RawVerbatim(
             id=self._id(cells, number),
             text=as_text(cells[self.columns.fields["text"]]),
@@ -39,7 +39,7 @@ class RowReader:
         )
 
     def read_text(self, cells: Sequence[str], *, number: int, line: int) -> RawVerbatim | Rejected:
-        """Make a record of a row of text cells, which may be ragged or hold bytes that did not decode."""
+        """Make a record from a row of text cells, which may be ragged or have undecodable bytes."""
         width = len(self.header)
         if len(cells) < width or any(cells[width:]):
             return self._ragged(cells, number=number, line=line)
@@ -48,7 +48,7 @@ class RowReader:
         return self.read(cells[:width], number=number)
 
     def _ragged(self, cells: Sequence[str], *, number: int, line: int) -> Rejected:
-        """Reject a row with too many or too few cells; its id is trusted only in the first column, before anything can shift."""
+        """Reject a row with too many or too few cells; its id is trusted only in the first column."""
         held = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         found = f"row {number} (line {line}) has {held} where the header has {len(self.header)}"
         remedy = "quote cells that hold the delimiter" if len(cells) > len(self.header) else "write a delimiter for each blank cell"

@@ -1,4 +1,4 @@
-"""Results in, a CSV or TSV table out: the caller's cells as they came, new cells safe to open in a spreadsheet."""
+"""Results in, a CSV or TSV table out: the caller's cells unchanged, new cells safe to open in a spreadsheet."""
 
 import csv
 from typing import TextIO
@@ -12,7 +12,7 @@ _LINE_END = "\r\n"
 
 
 class _UnixLines:
-    """Ends rows with LF. The csv writer itself must believe in CR LF: only then does it quote cells that hold a CR."""
+    """Ends rows with LF. The csv writer must be configured with CR LF, because only then does it quote cells with a CR."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -22,7 +22,7 @@ class _UnixLines:
 
 
 class CsvSink:
-    """Writes delimited rows; `excel` adds the UTF-8 mark and CR LF, and makes the caller's cells safe as well."""
+    """Writes delimited rows; `excel` adds the byte order mark and CR LF, and escapes the caller's cells too."""
 
     def __init__(self, stream: TextIO, layout: Layout, *, delimiter: str, excel: bool):
         self._stream, self._layout, self._excel = stream, layout, excel
@@ -42,7 +42,7 @@ class CsvSink:
 
 
 def open_sink(order: Order) -> CsvSink:
-    """Open the file of an order."""
+    """Open the file of a request."""
     encoding = "utf-8-sig" if order.excel else "utf-8"
     stream = order.path.open("w", encoding=encoding, errors="replace", newline="")
     return CsvSink(stream, order.layout, delimiter=order.delimiter, excel=order.excel)

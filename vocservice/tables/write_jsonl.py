@@ -1,4 +1,4 @@
-"""Results in, one JSON object of the contract a line out."""
+"""Results in, one JSON object of the contract per line out."""
 
 import json
 from typing import Any, BinaryIO
@@ -23,22 +23,22 @@ class JsonlSink:
 
 
 def open_sink(order: Order) -> JsonlSink:
-    """Open the file of an order."""
+    """Open the file of a request."""
     return JsonlSink(order.path.open("wb"))
 
 
 def result_line(result: Result, origin: Origin | None) -> bytes:
-    """A result as a line, with its origin as `input` and `input_row` where it has one."""
+    """A result as a line, with its origin as `input` and `input_row`, if any."""
     return json_line(result.to_dict() | origin_keys(origin))
 
 
 def origin_keys(origin: Origin | None) -> dict[str, Any]:
-    """What a line says of the origin of its record."""
+    """The origin fields of a line."""
     return {"input": origin.input, "input_row": origin.row} if origin is not None else {}
 
 
 def json_line(value: dict[str, Any]) -> bytes:
-    """One object as a line; lone surrogates, which JSON in UTF-8 cannot hold, become `?`."""
+    """One object as a line; lone surrogates, invalid in UTF-8 JSON, become `?`."""
     try:
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:

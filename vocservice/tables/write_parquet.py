@@ -20,7 +20,7 @@ TYPES: Mapping[Kind, pa.DataType] = {"string": pa.string(), "int": pa.int64(), "
 
 
 class ParquetSink:
-    """Writes a row group when enough rows or characters are held."""
+    """Writes a row group once enough rows or characters are buffered."""
 
     def __init__(self, path: Path, layout: Layout):
         self._layout = layout
@@ -55,12 +55,12 @@ class ParquetSink:
 
 
 def open_sink(order: Order) -> ParquetSink:
-    """Open the file of an order."""
+    """Open the file of a request."""
     return ParquetSink(order.path, order.layout)
 
 
 def schema_of(layout: Layout) -> pa.Schema:
-    """Types of the caller's Parquet columns as they were, text for those of other formats."""
+    """Original types of the caller's Parquet columns, text for other formats."""
     source = layout.facts.schema
     own = [_written(field.type) for field in source] if source is not None else [pa.string()] * len(layout.keys)
     added = [TYPES[kind] for kind in layout.added_kinds]
@@ -69,7 +69,7 @@ def schema_of(layout: Layout) -> pa.Schema:
 
 
 def _written(kind: pa.DataType) -> pa.DataType:
-    """Types that only say how a value is stored give way to that of the value."""
+    """Replace storage types by the type of their values."""
     if pa.types.is_dictionary(kind):
         return _written(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):

@@ -1,4 +1,4 @@
-"""Stored records as mappings in, a file of one row each out: Parquet or JSON Lines with lists of labels, or CSV with them joined."""
+"""Stored records as mappings in, a file with one row each out: Parquet or JSON Lines with lists of labels, or CSV with joined ones."""
 
 import csv
 from collections.abc import Iterable, Mapping

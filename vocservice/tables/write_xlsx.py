@@ -1,4 +1,4 @@
-"""Results in, an Excel workbook out, written row by row: text is always text, never a formula or a link; so are ids."""
+"""Results in, an Excel workbook out, written row by row: texts and ids always as text, never a formula or a link."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -20,12 +20,12 @@ MAX_COLUMNS = 16_384
 MAX_CELL = 32_767
 CUT_MARK = " [cut]"
 _EXCEL_NUMBER = 10**15  # Excel keeps 15 digits
-_CREATED = datetime(1980, 1, 1, tzinfo=UTC)  # as its archive's dates, so that the same results give the same bytes
+_CREATED = datetime(1980, 1, 1, tzinfo=UTC)  # fixed archive dates, so that equal results give equal bytes
 _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
 class XlsxSink:
-    """Writes rows to a sheet and starts a new one, with the header again, when it is full."""
+    """Writes rows to a sheet and starts a new one with a header when it is full."""
 
     def __init__(self, path: Path, layout: Layout):
         self._layout = layout
@@ -58,12 +58,12 @@ class XlsxSink:
 
 
 def open_sink(order: Order) -> XlsxSink:
-    """Open the file of an order."""
+    """Open the file of a request."""
     return XlsxSink(order.path, order.layout)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A workbook of one sheet under a header; no text is ever a formula. Rows beyond what a sheet holds are left out."""
+    """A workbook with one sheet and a header; no text is a formula. Rows beyond a sheet's limit are left out."""
     with xlsxwriter.Workbook(str(path), _OPTIONS) as workbook:
         sheet = workbook.add_worksheet()
         for number, cells in enumerate(islice((columns, *rows), MAX_ROWS)):
@@ -85,7 +85,7 @@ def _write_cell(sheet: Worksheet, row: int, column: int, cell: object) -> None:
 
 
 def _fitted(text: str) -> str:
-    """The text within Excel's limit, which counts UTF-16 units; a cut is marked."""
+    """The text within Excel's limit in UTF-16 units; a cut is marked."""
     if len(text) + sum(character > "\uffff" for character in text) <= MAX_CELL:
         return text
     units = text.encode("utf-16-le")[: 2 * (MAX_CELL - len(CUT_MARK))]
