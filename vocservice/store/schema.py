@@ -1,6 +1,6 @@
 """The tables. Times are UTC (`UtcTime`), `sealed` columns are encrypted, `*_hash` columns keyed or plain SHA-256 in hex.
 
-What customers wrote stands in five columns only: encrypted in `inbox.body_sealed` and `records.original_sealed`, redacted in
+Customers' texts are in five columns only: encrypted in `inbox.body_sealed` and `records.original_sealed`, redacted in
 `records.clean`, `analyses.result` and, as words with an index, `said.words`; a reviewer may quote it in the `note` of `annotations`,
 `drafts` and `second_readings`.
 """
@@ -43,7 +43,7 @@ metadata = MetaData(
 
 Id = String(40)
 Key = String(255)
-Path = Key.with_variant(String(255, collation="C"), "postgresql")  # by its bytes, so that what begins alike stands together in an index
+Path = Key.with_variant(String(255, collation="C"), "postgresql")  # by bytes, so that equal prefixes are adjacent in an index
 Code = String(64)
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Words = Text().with_variant(TSVECTOR(), "postgresql")
@@ -55,7 +55,7 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
 
 
 def _one_where(name: str, *columns: str, where: str) -> Index:
-    """At most one row of its kind among those that meet a condition."""
+    """At most one row of a kind that meets a condition."""
     return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -63,7 +63,7 @@ def _workspace() -> Column[str]:
     return Column("workspace_id", Id, ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False)
 
 
-# One row a name: what the installation as a whole must remember, such as the sealed salt of its keyed hashes.
+# One row per name: installation-wide values, such as the sealed salt of its keyed hashes.
 facts = Table("facts", metadata, Column("name", Key, primary_key=True), Column("value", Text, nullable=False))
 
 workspaces = Table(
@@ -98,7 +98,7 @@ sources = Table(
     UniqueConstraint("workspace_id", "name"),
 )
 
-# Tokens that a source had before its URL was renewed, for as long as they still lead to it.
+# Former URL tokens of a source, while they are still accepted.
 old_tokens = Table(
     "old_tokens",
     metadata,
@@ -108,7 +108,7 @@ old_tokens = Table(
     Index(None, "source_id"),
 )
 
-# Every delivery that was acknowledged, under a keyed hash of the sender's id of it: the same again is a duplicate.
+# Every acknowledged delivery, under a keyed hash of the sender's id: a repeat is a duplicate.
 inbox = Table(
     "inbox",
     metadata,
@@ -127,7 +127,7 @@ inbox = Table(
     Index(None, "workspace_id", "status", "received_at"),
 )
 
-# Which records a delivery spoke of: erasing one takes the body along.
+# The records of a delivery: erasing one deletes the body too.
 mentions = Table(
     "mentions",
     metadata,
@@ -135,14 +135,14 @@ mentions = Table(
     Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
-# One row a piece of feedback; the newest version by the sender's own count, whatever the order of arrival.
+# One row per record; the newest version by the sender's order, whatever the order of arrival.
 records = Table(
     "records",
     metadata,
     Column("id", Id, primary_key=True),
     _workspace(),
     Column("source_id", Id, ForeignKey("sources.id", ondelete="SET NULL")),
-    Column("source_key", Key, nullable=False),  # source id, or "api": part of what is unique
+    Column("source_key", Key, nullable=False),  # source id, or "api": part of the unique key
     Column("source_record", Path, nullable=False),
     Column("source_version", Key),
     Column("revision", Integer, nullable=False, default=1),
@@ -170,7 +170,7 @@ records = Table(
     Index(None, "workspace_id", "status", "received_at"),
 )
 
-# Every customer that any version of a record was said to be of: erasure and export find it by each, `records` has the last.
+# Every customer named by any version of a record, for erasure and export; `records` has the latest.
 subjects = Table(
     "subjects",
     metadata,
@@ -180,7 +180,7 @@ subjects = Table(
     Index(None, "workspace_id", "subject_hash"),
 )
 
-# One row a (record, revision, bundle): older ones are kept. The newest for the promoted bundle is current.
+# One row per (record, revision, bundle): older ones are kept. The newest of the promoted bundle is current.
 analyses = Table(
     "analyses",
     metadata,
@@ -198,7 +198,7 @@ analyses = Table(
     Index(None, "workspace_id", "is_current", "bundle", "created_at"),
 )
 
-# What a text is found and grouped by, one row a (record, bundle); those of an earlier revision are gone.
+# Vectors for search and grouping, one row per (record, bundle); those of earlier revisions are deleted.
 vectors = Table(
     "vectors",
     metadata,
@@ -243,7 +243,7 @@ jobs = Table(
     Column("id", Id, primary_key=True),
     _workspace(),
     Column("kind", Code, nullable=False),
-    Column("target", Key, nullable=False),  # of `analyse`, the record's id
+    Column("target", Key, nullable=False),  # for `analyse`, the record's id
     Column("payload", Document, nullable=False),
     Column("state", Code, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
@@ -262,13 +262,13 @@ jobs = Table(
     ),
 )
 
-# A file of feedback to be labelled as a whole; the files lie in a folder of their own, and only what is shown stands here.
+# A batch; its files are in a separate folder, and only what is shown is stored here.
 batches = Table(
     "batches",
     metadata,
     Column("id", Id, primary_key=True),
     _workspace(),
-    Column("name", Key, nullable=False),  # the client's name of the file, only to be shown
+    Column("name", Key, nullable=False),  # the client's name of the file, for display only
     Column("status", Code, nullable=False),
     Column("input_format", Code, nullable=False),
     Column("input_bytes", BigInteger, nullable=False),
@@ -277,7 +277,7 @@ batches = Table(
     Column("rows_total", Integer),
     Column("rows_done", Integer, nullable=False, default=0),
     Column("rows_rejected", Integer, nullable=False, default=0),
-    Column("rate", Float),  # rows a second of the process that works on it
+    Column("rate", Float),  # rows per second of the process working on it
     Column("error_code", Code),
     Column("error_message", Text),
     Column("created_by", Key, nullable=False),
@@ -290,7 +290,7 @@ batches = Table(
     Index(None, "status", "expires_at"),
 )
 
-# What was erased must not come back with a replay; only a keyed hash of its id is kept.
+# Tombstones of erased records against replays; only a keyed hash of the id is kept.
 tombstones = Table(
     "tombstones",
     metadata,
@@ -346,7 +346,7 @@ sessions = Table(
     Column("expires_at", UtcTime, nullable=False),
 )
 
-# Failed logins of one address bucket, under a keyed hash: an address itself is never kept.
+# Failed logins of an address bucket, under a keyed hash: addresses are never stored.
 throttles = Table(
     "throttles",
     metadata,
@@ -356,7 +356,7 @@ throttles = Table(
     Column("locked_until", UtcTime),
 )
 
-# Records that a person should look at: one row each, with what the queue sorts and filters by.
+# Records for the desk: one row each, with the sort and filter columns of the queue.
 reviews = Table(
     "reviews",
     metadata,
@@ -376,7 +376,7 @@ reviews = Table(
     Index("ix_reviews_unfixed", "workspace_id", "is_unfixed", "decided_at", "urgency", "record_id"),
 )
 
-# What is blamed, by the labels that hold, in one that was recovered while its cause stands; no stage is blank.
+# Blamed places, by valid labels, of a recovered record whose cause remains; a blank stage means none.
 review_causes = Table(
     "review_causes",
     metadata,
@@ -385,7 +385,7 @@ review_causes = Table(
     Column("factor", Code, primary_key=True),
 )
 
-# Why it should be looked at, such as `reasons.churn_risk` or `flags.escalation`.
+# Reasons for review, such as `reasons.churn_risk` or `flags.escalation`.
 review_labels = Table(
     "review_labels",
     metadata,
@@ -393,7 +393,7 @@ review_labels = Table(
     Column("label", Code, primary_key=True, index=True),
 )
 
-# What people decided; the model's analysis stays as it was. `labels` is the whole set of labels that the person holds true.
+# People's decisions; the model's analysis is unchanged. `labels` is the person's complete set of labels.
 annotations = Table(
     "annotations",
     metadata,
@@ -415,7 +415,7 @@ annotations = Table(
     Index(None, "user_id", "created_at"),
 )
 
-# Who is looking at a record now, so that two do not decide the same.
+# Current claims on records, so that two people do not decide the same one.
 claims = Table(
     "claims",
     metadata,
@@ -425,7 +425,7 @@ claims = Table(
     Column("lease_until", UtcTime, nullable=False),
 )
 
-# The person who is to decide on a record, whoever gave it to them.
+# The assignee of a record.
 assignments = Table(
     "assignments",
     metadata,
@@ -435,7 +435,7 @@ assignments = Table(
     Column("at", UtcTime, nullable=False),
 )
 
-# Until when a record is out of the queue.
+# Snoozed records.
 snoozes = Table(
     "snoozes",
     metadata,
@@ -446,7 +446,7 @@ snoozes = Table(
     Index(None, "workspace_id", "until"),
 )
 
-# Words that people put on records to find them again.
+# Tags on records.
 tags = Table(
     "tags",
     metadata,
@@ -456,7 +456,7 @@ tags = Table(
     Index(None, "workspace_id", "tag"),
 )
 
-# What somebody chose and noted on a record and did not send yet; `version` counts what was saved.
+# Drafts of decisions; `version` counts saves.
 drafts = Table(
     "drafts",
     metadata,
@@ -470,7 +470,7 @@ drafts = Table(
     Column("saved_at", UtcTime, nullable=False),
 )
 
-# Filters of a page under a name, of one person or of all of a workspace.
+# Named filters of a page, private or shared in a workspace.
 views = Table(
     "views",
     metadata,
@@ -485,7 +485,7 @@ views = Table(
     Index(None, "workspace_id", "name"),
 )
 
-# One act on several records at once, and with each record what takes it back.
+# One action on several records, with the data to undo it per record.
 bulks = Table(
     "bulks",
     metadata,
@@ -494,7 +494,7 @@ bulks = Table(
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("action", Code, nullable=False),
     Column("submission", Id, nullable=False, unique=True),  # of the form: sent twice, it counts once
-    Column("left", Integer, nullable=False),  # records that it could not be done to
+    Column("left", Integer, nullable=False),  # number of skipped records
     Column("created_at", UtcTime, nullable=False),
     Column("undone_at", UtcTime),
     Index(None, "user_id", "created_at"),
@@ -508,7 +508,7 @@ bulk_steps = Table(
     Column("before", Document, nullable=False),
 )
 
-# Decisions that a second person is to make without seeing the first, and what they decided once they did.
+# Second readings, made without seeing the first decision.
 second_readings = Table(
     "second_readings",
     metadata,
@@ -524,7 +524,7 @@ second_readings = Table(
     Index(None, "workspace_id", "read_at"),
 )
 
-# First answer under an Idempotency-Key, replayed to the same request; never an error of ours.
+# The first answer to an Idempotency-Key, replayed for repeats; never an error of ours.
 idempotency = Table(
     "idempotency",
     metadata,
@@ -568,7 +568,7 @@ endpoints = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
-# Secrets that an endpoint had before they were rotated, for as long as events are still signed with them too.
+# Former secrets of an endpoint, while events are still signed with them too.
 old_secrets = Table(
     "old_secrets",
     metadata,
@@ -579,14 +579,14 @@ old_secrets = Table(
     Index(None, "endpoint_id"),
 )
 
-# Events that were or will be sent to an endpoint; payloads hold ids and labels, never a text.
+# Past and pending events of an endpoint; payloads contain ids and labels, never a text.
 deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Id, primary_key=True),
     _workspace(),
     Column("endpoint_id", Id, ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False),
-    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), index=True),  # of none: what a watch found
+    Column("record_id", Id, ForeignKey("records.id", ondelete="CASCADE"), index=True),  # none for findings of a watch
     Column("event", Code, nullable=False),
     Column("payload", Document, nullable=False),
     Column("state", Code, nullable=False),
@@ -598,7 +598,7 @@ deliveries = Table(
     Index(None, "endpoint_id", "created_at"),
 )
 
-# What a workspace has people look at beside the model. The text of a rule stands in its versions, of which none is ever changed.
+# Review rules of a workspace. The text of a rule is in its versions, which never change.
 rules = Table(
     "rules",
     metadata,
@@ -619,7 +619,7 @@ rule_versions = Table(
     _workspace(),
     Column("name", Key, nullable=False),
     Column("owner", Key, nullable=False),
-    Column("expression", Text, nullable=False),  # in full: read again without a taxonomy
+    Column("expression", Text, nullable=False),  # fully resolved: can be parsed without a taxonomy
     Column("reason", Text, nullable=False),
     Column("effect", Code, nullable=False),
     Column("urgency", Integer, nullable=False),
@@ -631,7 +631,7 @@ rule_versions = Table(
     _one_of("effect", "review", "route"),
 )
 
-# What a version of a rule held for, one row an analysis; evidence is places in its text, never a text.
+# Matches of a rule version, one row per analysis; evidence is positions in its text, never text.
 rule_hits = Table(
     "rule_hits",
     metadata,
@@ -650,7 +650,7 @@ rule_hits = Table(
     Index(None, "rule_id", "version"),
 )
 
-# Who is told when which records come to the desk, and when. `readers` are ids of users; times of day are written as HH:MM.
+# Alerts on records that reach the desk. `readers` are ids of users; times of day are written as HH:MM.
 alerts = Table(
     "alerts",
     metadata,
@@ -673,7 +673,7 @@ alerts = Table(
     Index(None, "workspace_id"),
 )
 
-# What an alert has to say, and said: a record once.
+# Matters of an alert, told or not: each record once.
 alert_matters = Table(
     "alert_matters",
     metadata,
@@ -685,8 +685,8 @@ alert_matters = Table(
     Index(None, "alert_id", "said_at"),
 )
 
-# Who is told what stands out in the workbench, and when. `selection` is what `filters`, those of a URL, choose; `told` has what was
-# found, by a key that names labels and days, with the last day on which it was.
+# Watches of the workbench. `selection` is the result of `filters`, those of a URL; `told` has past findings
+# by a key of labels and days, with the last day of each.
 watches = Table(
     "watches",
     metadata,
@@ -712,8 +712,8 @@ watches = Table(
     Index(None, "workspace_id"),
 )
 
-# Service complaints of one cell of the journey map, or of one cause in it (its words; blank for all), that became one experience issue;
-# names keys, counts and words, no record.
+# Experience issues: service complaints of one cell of the journey map, or of one cause in it (its words; blank for all);
+# contains keys, counts and words, no record.
 issues = Table(
     "issues",
     metadata,
@@ -735,7 +735,7 @@ issues = Table(
     _one_where("ix_issues_live", "workspace_id", "stage", "factor", "cause", where="status IN ('open', 'mending')"),
 )
 
-# Where the texts of the cause of an issue lie, one row a bundle; each centre is a mean of several customers' vectors.
+# The vector region of an issue's cause, one row per bundle; each centre is a mean of several customers' vectors.
 issue_regions = Table(
     "issue_regions",
     metadata,
@@ -749,7 +749,7 @@ issue_regions = Table(
     Index(None, "workspace_id"),
 )
 
-# Which bundle serves since when; the newest row counts. Rolling back adds a row.
+# Promotions; the newest row counts. A rollback adds a row.
 promotions = Table(
     "promotions",
     metadata,
