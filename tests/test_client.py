@@ -236,7 +236,7 @@ def test_a_file_is_labelled_as_a_whole(served: Served, tmp_path: Path) -> None:
     assert list(client.batches()) == []
 
 
-def test_batches_that_name_a_customer_are_told_with_what_is_held(served: Served, tmp_path: Path) -> None:
+def test_batches_that_name_a_customer_are_exported_with_the_records(served: Served, tmp_path: Path) -> None:
     client, table = served.client(), tmp_path / "Q1.csv"
     table.write_text("text,subject\nThe app crashed.,customer-19\n")
     made = client.label_file(table)

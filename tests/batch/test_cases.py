@@ -67,7 +67,7 @@ CASES = {
         "batch/test_resume.py": [
             "test_killed_and_gone_on_with_it_is_the_same_byte_for_byte",
             "test_a_real_process_of_its_own_is_gone_on_with",
-            "test_ctrl_c_can_be_gone_on_with",
+            "test_a_run_interrupted_by_ctrl_c_can_be_resumed",
             "test_another_run_is_refused_and_nothing_is_lost",
             "test_an_input_that_changes_on_the_way_gives_no_output",
         ],

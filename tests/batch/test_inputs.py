@@ -41,7 +41,7 @@ def test_json_lines_of_several_inputs_tell_equal_ids_apart(tmp_path: Path, voc: 
     ]
 
 
-def test_of_one_input_no_origin_is_told(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+def test_a_single_input_gives_no_origin(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
     out = tmp_path / "out.jsonl"
     assert voc("classify", tmp_path / "*.csv", "-o", out).code == 2
     files(tmp_path, "a.csv")

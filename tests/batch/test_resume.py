@@ -258,7 +258,7 @@ def test_an_input_that_is_replaced_while_the_model_loads_gives_no_output(
     assert ran.code == 2 and "in.csv: changed while it was read" in ran.err and not (tmp_path / "out.csv").exists()
 
 
-def test_ctrl_c_can_be_gone_on_with(given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_interrupted_by_ctrl_c_can_be_resumed(given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
     result = FakePipeline._result
 
     def interrupted(self: FakePipeline, record: RawVerbatim) -> Result:

@@ -262,6 +262,6 @@ def test_twilio_messages() -> None:
     )
 
 
-def test_upserts_of_one_delivery_have_ids_of_their_own() -> None:
+def test_upserts_of_one_delivery_have_distinct_ids() -> None:
     found = upserts("intercom", intercom([HELP, part("p9", "user", "More")]), {"unit": "part"})
     assert len({event.record_id for event in found}) == len(found) == 2

@@ -95,7 +95,7 @@ def test_what_does_not_come_to_the_desk_is_no_matter(store: Store, settings: Set
     ],
     ids=str,
 )
-def test_an_alert_speaks_of_its_labels_from_its_urgency_on(
+def test_an_alert_reports_its_labels_from_its_urgency_on(
     changes: dict[str, Any], is_told: bool, store: Store, settings: Settings, server: Server, lead: User
 ) -> None:
     alert(store, lead, **changes)
@@ -312,7 +312,7 @@ def test_endpoints_are_not_told_of_what_was_erased_while_the_mail_was_sent(store
 
 
 @pytest.mark.parametrize("is_digest", [False, True])
-def test_an_alert_speaks_again_after_its_mail_became_a_dead_letter(
+def test_an_alert_is_sent_again_after_its_mail_became_a_dead_letter(
     is_digest: bool, store: Store, settings: Settings, server: Server, lead: User
 ) -> None:
     alert(store, lead, timing=Timing(digest_at=now_time(store)) if is_digest else Timing())

@@ -357,7 +357,7 @@ def test_finished_shards_keep_whom_they_name_beside_them(settings: Settings) -> 
         assert {path.name for path in files.folder.glob("*")} == kept
 
 
-def test_what_is_held_of_a_customer_tells_of_batches(store: Store, settings: Settings) -> None:
+def test_an_export_of_a_customer_lists_batches(store: Store, settings: Settings) -> None:
     named, waits = (made(store, settings, PEOPLE["subject"][1], mapping={}) for _ in range(2))
     with named_of(settings, named, store) as note:
         note.add(RawVerbatim("1", "It broke.", subject=JO))

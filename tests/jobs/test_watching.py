@@ -111,7 +111,7 @@ def test_a_digest_says_what_moved_with_n_and_links_and_no_word_of_a_customer(
         f"{URL}/workbench?channel=chat&before_since=",
         f"{URL}/workbench?channel=chat#trends",
         f"{URL}/workbench/new-themes?channel=chat&before_since=",
-        f"It is set at {URL}/workbench/watches/{made.id}",
+        f"Change it at {URL}/workbench/watches/{made.id}",
     )
     assert [part for part in wanted if part not in text] == []
     with store.database.read() as connection:
@@ -119,7 +119,7 @@ def test_a_digest_says_what_moved_with_n_and_links_and_no_word_of_a_customer(
     assert (due.weekday(), due.hour, due.minute) == (0, 8, 30)
 
 
-def test_of_nothing_a_digest_says_that_nothing_is_known(store: Store, settings: Settings, server: Server, reader: User) -> None:
+def test_a_digest_without_records_says_that_nothing_is_known(store: Store, settings: Settings, server: Server, reader: User) -> None:
     watch(store, reader, timing=DIGEST)
     turn(store, settings)
     assert "nothing stands out" in server.got[0][1]["Subject"] and "not known: n = 0" in server.texts[0]
@@ -239,7 +239,7 @@ def test_a_look_tells_nothing_for_the_segment_chosen_during_it_and_of_a_watch_de
 
 
 @pytest.mark.parametrize(("role", "mails"), [("analyst", 1), (None, 0)], ids=["reader", "gone"])
-def test_sent_now_it_goes_to_who_asked_alone_and_counts_as_told_to_nobody(
+def test_sent_now_it_goes_to_the_requester_only_and_does_not_count_as_told(
     role: str | None, mails: int, store: Store, settings: Settings, server: Server, reader: User
 ) -> None:
     steady(store)

@@ -187,7 +187,7 @@ def test_other_answers_are_left_out_and_of_too_many_nothing_is_explained() -> No
         assert caught.value.code == "target_unfit"
 
 
-def test_a_column_that_nobody_tells_is_not_known() -> None:
+def test_a_column_without_values_is_not_known() -> None:
     assert drivers_of_answers(frame(varied(100)), "would").reason == "only 0 scored records; 50 are needed"
 
 

@@ -88,7 +88,7 @@ def test_of_few_complaints_all_days_since_are_waited_for(days: int, since: int, 
     assert found(few(0, 56, 7), few(56, 56 + days, 7), today=OPENED + timedelta(days=days)).verdict != "fallen"
 
 
-def test_what_came_long_before_is_held_against_what_came_since() -> None:
+def test_complaints_from_long_before_are_compared_with_those_since() -> None:
     seen = found(day_of(-200, -140, 3, 5), day_of(56, 91, 0, 10))
     assert seen.verdict == "fallen" and (seen.before.value, seen.before.n) == (0.6, 300)
     assert seen.before_days and seen.before_days.last == OPENED - timedelta(days=28)

@@ -80,7 +80,7 @@ def test_every_change_is_in_the_audit_log_without_a_secret(bench: Bench) -> None
     assert not any(secret in repr(rows) for secret in (first, second))
 
 
-def test_what_is_removed_takes_its_deliveries_and_secrets_and_nobody_elses(bench: Bench) -> None:
+def test_removing_an_endpoint_deletes_only_its_own_deliveries_and_secrets(bench: Bench) -> None:
     gone, _ = made(bench)
     kept, _ = made(bench, url="https://other.example.org/")
     rotated(bench, gone)

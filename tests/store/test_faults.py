@@ -44,7 +44,7 @@ def refused(bench: Bench) -> StoreError:
     return caught.value
 
 
-def test_a_busy_database_is_told_and_nothing_is_half_written(sqlite_bench: Bench, tmp_path: Path) -> None:
+def test_a_busy_database_is_reported_and_nothing_is_half_written(sqlite_bench: Bench, tmp_path: Path) -> None:
     sqlite_bench.deliver(said("before", "Words"))
     with locked(tmp_path / "voc.db"):
         refused(sqlite_bench)
@@ -62,14 +62,14 @@ def test_sqlite_waits_for_the_disk_at_every_commit_and_overwrites_what_is_erased
     opened.close()
 
 
-def test_whoever_gives_way_leaves_time_for_several_looks_of_who_waits(sqlite_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_between_transactions_is_long_enough_for_waiting_writers(sqlite_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(database, "sleep", slept.append)
     sqlite_bench.database.give_way()
     assert len(slept) == 1 and slept[0] >= 3 * database._LOOK_SECONDS
 
 
-def test_a_full_disk_is_told_reading_goes_on_and_room_heals(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_reading_continues_and_freed_space_heals(tmp_path: Path) -> None:
     database = Database(templates.place(tmp_path), busy_seconds=0.2)
     bench = furnished(database)
     bench.deliver(said("before", "Words"))

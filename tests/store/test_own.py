@@ -71,7 +71,7 @@ def test_every_process_holds_the_same_however_it_came_to_look(bench: Bench) -> N
     assert segments.told(bench.database, bench.workspace).keys() <= held - {"plan"} | {"new"}
 
 
-def test_whoever_exports_has_it_decided_too(bench: Bench) -> None:
+def test_an_export_lets_fields_be_decided_too(bench: Bench) -> None:
     tell(bench, 10, *OFTEN, "plan")
     tell(bench, 10, "plan", "spare")
     tell(bench, 2, "spare2")
@@ -88,7 +88,7 @@ def test_a_field_that_no_record_tells_any_more_takes_no_place(bench: Bench) -> N
     assert fields(bench) == EVERY
 
 
-def test_what_is_hidden_is_held_by_nobody_and_another_takes_its_place(bench: Bench) -> None:
+def test_a_hidden_field_is_not_kept_and_another_takes_its_place(bench: Bench) -> None:
     tell(bench, 10, *OFTEN, "plan")
     tell(bench, 2, "seldom")
     table = process(bench)

@@ -139,7 +139,7 @@ def test_a_change_while_it_is_packed_is_packed_again(filled: Bench, monkeypatch:
     assert {context.channel for context in reader.columns.contexts} >= {"phone"}
 
 
-def test_one_who_packs_beside_another_goes_on_until_nothing_waits(filled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_packers_at_once_continue_until_nothing_waits(filled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     made, beside = packed.packed_of, []
 
     def meanwhile(taken: packed.Taken) -> packed.Packed:

@@ -44,7 +44,7 @@ def utc(text: str) -> datetime:
         (Timing(zone="Pacific/Auckland", digest_at=time(8), days=(5,)), "2026-11-27 12:00", None, "2026-11-27 19:00"),
     ],
 )
-def test_an_alert_speaks_as_soon_as_it_may(timing: Timing, now: str, last: str | None, expected: str) -> None:
+def test_an_alert_is_sent_as_soon_as_allowed(timing: Timing, now: str, last: str | None, expected: str) -> None:
     assert timing.next_at(utc(now), utc(last) if last else None) == utc(expected)
 
 

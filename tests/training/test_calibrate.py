@@ -89,7 +89,7 @@ def test_a_rare_label_stays_near_the_common_curve_and_threshold(layout: Layout, 
     assert abs(fitted.thresholds[2] - np.mean(fitted.thresholds[:2])) < 0.15
 
 
-def test_a_set_of_which_nothing_is_known_changes_nothing(layout: Layout) -> None:
+def test_a_set_without_known_labels_changes_nothing(layout: Layout) -> None:
     fitted = multi(layout, np.zeros((5, 3)), np.full((5, 3), UNKNOWN))
     assert fitted.slope == pytest.approx((1.0,) * 3) and fitted.bias == pytest.approx((0.0,) * 3)
     assert all(HOW.floor <= threshold <= 0.8 for threshold in fitted.thresholds)
@@ -136,7 +136,7 @@ def test_segments_that_are_never_shown_do_not_widen_the_cut(layout: Layout) -> N
     assert evidence(layout, [[0.0, 0.1, 2.0], [0.0, 1.5, 3.0]] * 25, [[1, 1, 1], [1, 0, 0]] * 25) < 1.5
 
 
-def test_evidence_is_rather_too_little_than_too_much(layout: Layout) -> None:
+def test_evidence_prefers_too_little_over_too_much(layout: Layout) -> None:
     """The second segment is evidence in two texts of five: taking it would gain as much recall as it costs precision."""
     assert evidence(layout, [[0.0, 1.0]] * 50, [[1, 1]] * 20 + [[1, 0]] * 30) < 1.0
 

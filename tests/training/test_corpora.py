@@ -172,7 +172,7 @@ def test_a_commercial_run_also_leaves_non_commercial_corpora_out(data: Path, tax
     ("example_id", "forbidden"),
     [("airline-17", True), ("twcs-4", True), ("fabsa-1", False), ("care_dev-3", False), ("syn-2", False), ("airlines-1", False)],
 )
-def test_licence_follows_the_id_whatever_file_a_text_stands_in(example_id: str, forbidden: bool) -> None:
+def test_licence_follows_the_id_whatever_file_a_text_is_in(example_id: str, forbidden: bool) -> None:
     assert is_non_commercial(example_id) is forbidden
 
 

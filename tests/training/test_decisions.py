@@ -68,7 +68,7 @@ def the_example(folder: Path) -> Example:
     return found
 
 
-def test_who_confirms_says_nothing_of_what_was_withheld(office: Office, tmp_path: Path) -> None:
+def test_confirming_leaves_withheld_labels_unknown(office: Office, tmp_path: Path) -> None:
     withheld = (Withheld("factors.resolution", 0.3), Withheld("stages.advocacy", 0.3), Withheld("scope.both", 0.3))
     decided(office, text=TEXT, abstained=withheld)
     example = the_example(tmp_path)

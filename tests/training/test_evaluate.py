@@ -115,7 +115,7 @@ def test_ordinal_figures_by_hand(taxonomy: Taxonomy) -> None:
     assert found["labels"]["2"]["n"] == 1 and found["labels"]["2"]["recall"] == 0.0
 
 
-def test_the_label_given_first_is_held_against_the_main_one(taxonomy: Taxonomy) -> None:
+def test_the_first_label_is_compared_with_the_main_one(taxonomy: Taxonomy) -> None:
     known = [
         judged({"factors": Labels({"food": "+", "price": "-"}, main="price")}, {"factors": multi("food+", "price-")}),
         judged({"factors": Labels({"food": "+"}, main="food")}, {"factors": multi("food+")}),

@@ -54,7 +54,7 @@ def test_only_the_columns_of_a_known_set_learn(layout: Layout, known: str) -> No
         assert learns is (block.label_set.name == known)
 
 
-def test_a_text_of_which_nothing_is_known_teaches_nothing(layout: Layout) -> None:
+def test_a_text_without_known_labels_has_no_effect_on_training(layout: Layout) -> None:
     assert not gradient(layout, {}).any()
 
 

@@ -32,7 +32,7 @@ def test_what_is_put_in_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == {"size": 100, "draws": 5, "texts": 20, "found": 5}
 
 
-def test_of_too_little_nothing_is_drawn() -> None:
+def test_too_few_records_give_no_draws() -> None:
     assert false_alarms(spoken(2, 50), 30)["draws"] == planted(spoken(2, 50), spoken(1, 40, first=5))["draws"] == 0
 
 

@@ -356,7 +356,7 @@ def test_a_run_on_other_data_is_refused_before_anything_is_written(run: Run, tmp
     assert not (tmp_path / "models").exists() and not any(tmp_path.iterdir())
 
 
-def test_on_the_real_corpora_nothing_held_out_is_learnt(corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_held_out_text_of_the_real_corpora_is_trained_on(corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extended = recipe.read_extended(corpora)
     monkeypatch.setattr(recipe, "read_extended", lambda data: extended)
     run = Run(corpora, tmp_path, load_training_settings(), load_taxonomy())

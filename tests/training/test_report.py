@@ -190,7 +190,7 @@ def test_rare_labels_stand_in_one_place_with_n_and_interval_by_data_set(metrics:
     assert rows(written(metrics, tmp_path)[0], "`stages.discovery`")[0][3] == "-"
 
 
-def test_another_bundle_stands_beside_with_what_the_comparison_says(metrics: dict[str, Any], tmp_path: Path) -> None:
+def test_another_bundle_is_shown_beside_with_the_comparison(metrics: dict[str, Any], tmp_path: Path) -> None:
     told = [{"figure": "flags", "this": 0.81, "other": 0.833}, {"figure": "scope", "this": 0.7, "other": None}]
     against: dict[str, Any] = {"other": "old-1", "rows": told, "behind": ["flags"], "unknown": ["scope"]}
     quality, _ = written(metrics | {"against": against}, tmp_path)

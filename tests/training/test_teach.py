@@ -28,7 +28,7 @@ def room(tokenizer: Tokenizer, rules: RedactionRules, layout: Layout) -> Room:
     return Room(items[:18], items[18:], layout, folds=3)
 
 
-def test_nobody_is_scored_by_a_teacher_that_learnt_from_them(
+def test_no_text_is_scored_by_a_teacher_trained_on_it(
     room: Room, tokenizer: Tokenizer, new_network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[set[str]] = []

@@ -81,7 +81,7 @@ def figures() -> dict[str, Any]:
     return {"bundle": "m-1", "companies": {"lounges": company_figures(judged, frozenset({"lounge-0"}))}}
 
 
-def test_polarity_is_held_against_ratings_where_both_speak(figures: dict[str, Any]) -> None:
+def test_polarity_is_compared_with_ratings_where_both_exist(figures: dict[str, Any]) -> None:
     found = figures["companies"]["lounges"]
     names = {one["name"]: one for one in found["names"]}
     assert names["comfort_rating"]["both"] == {"n": 120, "value": pytest.approx(1.0), "low": pytest.approx(1.0), "high": pytest.approx(1.0)}

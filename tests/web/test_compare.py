@@ -190,7 +190,7 @@ def test_another_workspace_sees_nothing_and_hostile_names_stay_text(office: Offi
     assert CANARY not in other.client.get(PAGE).text
 
 
-def test_a_comparison_is_to_be_had_as_a_page_a_workbook_a_pdf_and_pictures(office: Office, drawn: Path) -> None:
+def test_a_comparison_is_available_as_page_workbook_pdf_and_pictures(office: Office, drawn: Path) -> None:
     filled(office)
     browser = office.browser("analyst")
     linked = {str(link.get("href")).partition("?")[0] for link in browser.page(PAGE + PHONE_CHAT).all("a")}

@@ -32,7 +32,7 @@ def odd() -> Blueprint:
     return made
 
 
-def test_a_route_that_nobody_describes_stops_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undescribed_route_stops_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "BLUEPRINTS", (*whole.BLUEPRINTS, odd()))
     with pytest.raises(LookupError, match=r"the route /v1/odd/.* is not described: add 'odd.read' to a module of vocservice/web/described"):
         create_app(None, LIGHT)

@@ -279,7 +279,7 @@ def test_a_decision_on_what_another_took_over_is_refused_and_kept_as_a_draft(off
     assert ada.post(back, {"decision": "correct", "stages": ["use"]}).status_code == 303
 
 
-def test_a_decision_on_what_nobody_holds_any_longer_is_taken(office: Office) -> None:
+def test_a_decision_on_a_record_without_a_claim_is_accepted(office: Office) -> None:
     record, ada, grace = office.record(), office.browser(name="Ada"), office.browser(name="Grace")
     form = ada.page(f"/desk/{record}").form(f"/desk/{record}")
     taken_over(grace, record)
@@ -338,7 +338,7 @@ def test_after_what_is_on_no_desk_of_theirs_the_queue_begins(office: Office, aft
     assert following(browser, after=other if after == "ELSEWHERE" else after) == first
 
 
-def test_skip_lets_somebody_else_have_it_and_goes_on_with_the_filters_kept(office: Office) -> None:
+def test_skip_releases_the_record_and_continues_with_the_filters(office: Office) -> None:
     record, other, first = office.record(), office.record(), office.browser()
     form = first.page(f"/desk/{record}?channel=chat").form(f"/desk/{record}")
     answer = first.post({**form, "action": f"/desk/{record}/skip?channel=chat"})
