@@ -32,7 +32,7 @@ NEVER = ("pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve")
 MAY_IMPORT = {
     "text": {"errors", "paths", "records"},
     "inference": {"errors", "overlap", "paths", "records", "taxonomy"},
-    "tables": {"errors", "moments", "records", "turns"},
+    "tables": {"errors", "moments", "records", "strictjson", "turns"},
     "ingest": {"errors", "moments", "records", "strictjson", "tables", "turns"},
     "turns": {"records"},
     "moments": set(),

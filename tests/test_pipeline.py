@@ -50,6 +50,12 @@ def test_order_is_kept_with_one_result_a_record() -> None:
     assert codes(found) == ["ok", "empty_text", "ok", "unsupported_language", "invalid_json", "ok"]
 
 
+def test_a_transcript_without_a_customer_says_what_to_call_their_turns() -> None:
+    (found,) = pipeline().analyse([RawVerbatim("t", turns=(RawTurn("agent", "Anything else?"), RawTurn("customer", " ")))])
+    assert isinstance(found, Rejected) and found.code == "empty_text"
+    assert found.message == "no turn of a customer has text; give their turns the speaker customer, or leave the record out"
+
+
 def test_equal_texts_are_scored_once_and_answered_each() -> None:
     engine = CountingEngine()
     found = list(pipeline(engine).analyse(raws("good food", "late crew", "good food", "  good   food ")))

@@ -34,6 +34,8 @@ CHUNK = 256
 MAX_CHARACTERS = 100_000
 MAX_TURNS = 5_000  # each turn has a fixed cost
 SERVED = frozenset({"en", "und"})
+_NO_TEXT = "there is no customer text to read; leave the record out"
+_NO_TURN = "no turn of a customer has text; give their turns the speaker customer, or leave the record out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         row=record.row,
     )
     if not verbatim.text.strip():
-        raise RecordError("there is no customer text to read; leave the record out", code="empty_text")
+        raise RecordError(_NO_TURN if record.turns else _NO_TEXT, code="empty_text")
     language = identify(verbatim.text).code
     if language not in SERVED:
         raise RecordError(f"the text is in another language ({language}); English is served", code="unsupported_language")

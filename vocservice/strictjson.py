@@ -36,10 +36,27 @@ def parse_json(raw: bytes, *, is_exact: Callable[[Any], bool]) -> Any:
         value = orjson.loads(raw)
         return value if is_exact(value) else json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise _fault(str(error)) from None
+        raise _fault(error) from None
 
 
-def _fault(reason: str) -> JsonError:
-    if any(word in reason for word in _INVALID_ENCODING):
+def is_encoding(error: Exception) -> bool:
+    """Whether a parser failed on the characters, not on the JSON."""
+    return isinstance(error, UnicodeError) or any(word in str(error) for word in _INVALID_ENCODING)
+
+
+def misread(error: Exception, *, has_lines: bool = True) -> str:
+    """Why a parser failed, without a word of what it read: this follows "the body" or, without lines of its own, "line 7"."""
+    if isinstance(error, RecursionError) or "depth limit" in str(error):
+        return "is not valid JSON: it is nested more than 1,024 levels deep"
+    at = ""
+    if isinstance(error, json.JSONDecodeError):
+        at = f" at {f'line {error.lineno}, ' if has_lines else ''}character {error.colno}"
+    if "infinity" in str(error):
+        return f"is not valid JSON{at}: a number is too large"
+    return f"is not valid JSON{at}"
+
+
+def _fault(error: Exception) -> JsonError:
+    if is_encoding(error):
         return JsonError("the body must be UTF-8 without a byte order mark or half of a surrogate pair", "invalid_encoding")
-    return JsonError("the body is not valid JSON", "invalid_json")
+    return JsonError(f"the body {misread(error)}", "invalid_json")

@@ -370,9 +370,14 @@ def test_json_documents_and_json_lines_of_the_same_suffix(content: str, expected
     assert codes(records(tmp_path / "in.json", content)) == expected
 
 
+def test_an_empty_document_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"in\.json: the file is empty"):
+        records(tmp_path / "in.json", "")
+
+
 @pytest.mark.parametrize("content", ['[{"text": "a"},', "[NaN]", "[" * 100_000, b'["\xff"]'])
 def test_a_broken_document_is_refused_without_its_words(content: str | bytes, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"in\.json: is not valid JSON in UTF-8; write one list"):
+    with pytest.raises(InputError, match=r"in\.json: is not valid (JSON|UTF-8)[^;]*; write one list"):
         records(tmp_path / "in.json", content)
 
 

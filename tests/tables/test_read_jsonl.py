@@ -48,6 +48,22 @@ def test_a_bad_line_is_rejected_by_number_and_the_rest_goes_on(tmp_path: Path, l
     assert CANARY not in repr(rejected)
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            '{"id": "1", "text": "a", "score": NaN}',
+            "line 1 is not valid JSON at character 35; write one whole object a line, with null for",
+        ),
+        ('{"id": "1", "text": "a", "score": 1e999}', "line 1 is not valid JSON at character 35: a number is too large; write"),
+        ('{"id": "1", "text": "a", "n": ' + "[" * 5000, "line 1 is not valid JSON: it is nested more than 1,024 levels deep; write"),
+    ],
+)
+def test_a_line_that_is_no_json_is_told_where_and_why(tmp_path: Path, line: str, told: str) -> None:
+    (rejected,) = records(saved(tmp_path, "in.jsonl", f"{line}\n"))
+    assert isinstance(rejected, Rejected) and rejected.message.startswith(told)
+
+
 def test_bytes_that_are_not_utf8_cost_one_line(tmp_path: Path) -> None:
     path = saved(tmp_path, "in.jsonl", b'{"id":"1","text":"a"}\n{"id":"2","text":"caf\xe9"}\n{"id":"3","text":"c"}')
     assert codes(path) == ["ok", "invalid_encoding", "ok"]

@@ -289,10 +289,10 @@ def test_a_dead_letter_is_looked_at_put_right_and_taken_in(office: Office, admin
     assert sender.post(path, data=b'{"oops"', content_type="application/json").status_code == 202
     (letter,) = office_rows(office, schema.inbox)
     assert "Nothing was selected." in admin.send("/admin/dead-letters", "/admin/dead-letters", {}).text
-    assert "The body is not valid JSON." in admin.client.get("/admin/dead-letters").text
+    assert "The body is not valid JSON at line 1, character" in admin.client.get("/admin/dead-letters").text
     form = admin.page("/admin/dead-letters").form("/admin/dead-letters")
     body = admin.post({**form, "action": f"/admin/dead-letters/{letter.id}/body"})
-    assert "{&#34;oops&#34;" in body.text and "The body is not valid JSON." in body.text
+    assert "{&#34;oops&#34;" in body.text and "The body is not valid JSON at line 1, character" in body.text
     put = Page(body.text).form(f"/admin/dead-letters/{letter.id}")
     assert "Still unusable" in admin.post(put, {"body": "{}"}).text
     assert "Read and accepted" in admin.post(put, {"body": sample.body.decode()}).text

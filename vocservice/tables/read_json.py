@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from vocservice.errors import InputError
+from vocservice.strictjson import is_encoding, misread
 from vocservice.tables import read_jsonl
 from vocservice.tables.formats import shown_name
 from vocservice.tables.lines import MAX_LINE
@@ -20,7 +21,7 @@ def read(request: Request) -> Source:
     """Open a document, which is loaded completely, or a file of JSON Lines, which is streamed.
 
     Raises:
-        InputError: the file is missing, of another kind, too large for a document, or no JSON.
+        InputError: the file is missing, of another kind, too large for a document, empty, or no JSON.
     """
     items = items_of(request.path)
     if items is None:
@@ -41,6 +42,8 @@ def items_of(path: str) -> list[Any] | None:
     with opened.stream as stream:
         check_magic(stream.peek(8)[:8], name)
         first = next((line for line in iter(lambda: stream.readline(MAX_LINE), b"") if line.removeprefix(BOM_UTF8).strip()), b"")
+        if not first:
+            raise InputError(f"{name}: the file is empty")
         first = first.removeprefix(BOM_UTF8)
         if not first.lstrip().startswith((b"[", b"{")) or _is_object(first):
             return None
@@ -54,10 +57,11 @@ def _items(raw: bytes, name: str) -> list[Any] | None:
     """None for JSON Lines with a broken first line; a list of turns is one conversation."""
     try:
         found = _load(raw)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         if raw.lstrip().startswith(b"{"):
             return None
-        raise InputError(f"{name}: is not valid JSON in UTF-8; write one list of records, or JSON Lines, one object a line") from None
+        told = "is not valid UTF-8" if is_encoding(error) else misread(error)
+        raise InputError(f"{name}: {told}; write one list of records, or JSON Lines, one object a line") from None
     if isinstance(found, dict):
         records = found.get("records")
         return records if isinstance(records, list) else [found]

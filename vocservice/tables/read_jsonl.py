@@ -11,6 +11,7 @@ import orjson
 
 from vocservice.errors import InputError
 from vocservice.records import Rejected
+from vocservice.strictjson import is_encoding, misread
 from vocservice.tables.columns import named
 from vocservice.tables.encoding import decode, marked_encoding
 from vocservice.tables.formats import shown_name
@@ -66,7 +67,7 @@ def _record(data: bytes, line: Line, request: Request, *, first: bool) -> Record
             raise InputError(
                 f"{shown_name(request.path)}: one JSON document; name it .json, or write JSON Lines, one object a line"
             ) from None
-        return Rejected(default_id, *_fault(str(error), where))
+        return Rejected(default_id, *_fault(error, where))
     record = record_of(obj, request, default_id=default_id)
     return replace(record, message=f"{where}: {record.message}") if isinstance(record, Rejected) else record
 
@@ -77,10 +78,10 @@ def _load(data: bytes) -> Any:
     return json.loads(data) if has_long_number else obj
 
 
-def _fault(reason: str, where: str) -> tuple[str, str]:
-    if "surrogate" in reason or "UTF-8" in reason:
+def _fault(error: Exception, where: str) -> tuple[str, str]:
+    if is_encoding(error):
         return "invalid_encoding", f"{where} is not valid UTF-8, or holds half of a surrogate pair: save it as UTF-8"
-    return "invalid_json", f"{where} is not valid JSON: write one whole object a line"
+    return "invalid_json", f"{where} {misread(error, has_lines=False)}; write one whole object a line, with null for NaN and Infinity"
 
 
 def record_of(obj: Any, request: Request, *, default_id: str) -> Record:
