@@ -1,8 +1,9 @@
-"""A folder in, a picture of every page in light and dark out: `python -m tests.e2e.screens FOLDER`; for people to look at."""
+"""A folder in, a picture of every page in light and dark out: `python -m tests.e2e.screens FOLDER [PLACE...]`; for people to look at."""
 
 import logging
 import os
 import sys
+from collections.abc import Collection
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +21,11 @@ from e2e.places import tour  # noqa: E402
 from e2e.sitting import NARROW, WIDE, Desk  # noqa: E402
 
 TRIES = 3
+HIGHEST = 6000  # of one picture; a browser draws none of any height
 
 
-def main(folder: Path) -> None:
-    """Take every picture; `phone` is in the name of those of a narrow window."""
+def main(folder: Path, names: Collection[str] = ()) -> None:
+    """Take every picture, or those of some places; `phone` is in the name of those of a narrow window."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as work, pytest.MonkeyPatch.context() as patch:
@@ -33,21 +35,25 @@ def main(folder: Path) -> None:
         Thread(target=server.serve_forever, daemon=True).start()
         desk = Desk(f"http://127.0.0.1:{server.port}", Path(work))
         try:
-            take(office, desk, folder)
+            take(office, desk, folder, names)
         finally:
             desk.driver.quit()
             server.shutdown()
 
 
-def take(office: Office, desk: Desk, folder: Path) -> None:
-    """Every place in both themes and both sizes, each as high as it is."""
+def take(office: Office, desk: Desk, folder: Path, names: Collection[str]) -> None:
+    """Every place in both themes and both sizes, to its end: a high one goes on in further pictures, `-2` and so on."""
     for place in tour(office, desk):
+        if names and place.name not in names:
+            continue
         for theme, (size, (width, height)) in product(("light", "dark"), (("", WIDE), ("-phone", NARROW))):
             desk.wear(theme)
             desk.shape(width, height)
             high = desk.driver.execute_script("return document.documentElement.scrollHeight")
-            desk.shape(width, max(height, min(high + 150, 6000)))
-            keep(desk, folder / f"{place.name}-{theme}{size}.png")
+            for part, top in enumerate(range(0, high, HIGHEST), 1):
+                desk.shape(width, max(height, min(high - top + 150, HIGHEST)))
+                desk.driver.execute_script("window.scrollTo({top: arguments[0], behavior: 'instant'})", top)
+                keep(desk, folder / f"{place.name}-{theme}{size}{f'-{part}' if part > 1 else ''}.png")
 
 
 def keep(desk: Desk, path: Path) -> None:
@@ -62,4 +68,4 @@ def keep(desk: Desk, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "build/screens").resolve())
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "build/screens").resolve(), sys.argv[2:])

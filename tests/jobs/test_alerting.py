@@ -71,7 +71,8 @@ def test_readers_are_told_how_many_why_and_where_and_no_word_of_a_customer(
     ((to, message),) = server.got
     assert to == [lead.email] and message["Subject"] == f"1 record to review: {NAME}" and message["Auto-Submitted"] == "auto-generated"
     (text,) = server.texts
-    assert f"https://voc.example.org/desk/{record}" in text and "needs_review" in text and "1 wait on the desk, 0 of them longer" in text
+    assert f"https://voc.example.org/desk/{record}" in text and "needs review" in text and "1 waiting, 0 of them overdue" in text
+    assert text.startswith(f'1 new record matches the alert "{NAME}" since it was created (') and ", UTC)." in text
     assert CANARY not in message.as_string() and lead.email not in message.as_string()
     assert job_states(store, ALERT) == []
 
@@ -201,8 +202,10 @@ def test_a_digest_reminds_of_what_is_overdue(store: Store, settings: Settings, s
     turn(store, settings)
     make_due(store)
     turn(store, settings)
-    assert [text.splitlines()[0].rpartition(" ")[2] for text in server.texts] == ["1.", "0."]
-    assert all("1 wait on the desk, 1 of them longer" in text for text in server.texts)
+    first, second = server.texts
+    assert first.startswith("1 new record matches ") and second.startswith("No new records match ") and "since its last mail (" in second
+    assert all("1 waiting, 1 of them overdue" in text for text in server.texts)
+    assert [message["Subject"] for _, message in server.got] == [f"1 record to review: {NAME}", f"No new records, 1 overdue: {NAME}"]
 
 
 def now_time(store: Store) -> time:
@@ -295,7 +298,7 @@ def test_an_alert_on_a_rule_rings_when_it_holds_and_goes_on_under_its_new_name(
         told = {one.payload["data"]["id"]: one.payload["data"]["labels"] for one in outbound.log_of(connection, endpoint)}
     assert told.keys() == {first, second} and "rules.loud" in told[first] and "rules.Very loud" in told[second]
     before, after = server.texts
-    assert first in before and "rules.loud" in before and second in after and "rules.Very loud" in after
+    assert first in before and "rule loud" in before and second in after and "rule Very loud" in after
 
 
 def test_endpoints_are_not_told_of_what_was_erased_while_the_mail_was_sent(store: Store, settings: Settings, lead: User) -> None:
@@ -351,7 +354,7 @@ def test_trying_out_mails_at_once_and_says_that_nothing_happened(store: Store, s
         alerts.ask_try(connection, made)
     turn(store, settings)
     ((to, message),) = server.got
-    assert to == [lead.email] and message["Subject"] == f"Trying out: {NAME}" and job_states(store, TRY) == []
+    assert to == [lead.email] and message["Subject"] == f"Test: {NAME}" and job_states(store, TRY) == []
 
 
 def test_without_a_mail_server_the_alert_is_kept_for_later(store: Store, settings: Settings, lead: User) -> None:

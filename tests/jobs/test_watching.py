@@ -99,15 +99,16 @@ def test_a_digest_says_what_moved_with_n_and_links_and_no_word_of_a_customer(
     turn(store, settings)
     ((to, message),) = server.got
     (text,) = server.texts
-    assert to == [reader.email] and "Monday" in message["Subject"] and "Chat." in text and CANARY not in message.as_string()
+    assert to == [reader.email] and "Monday" in message["Subject"] and CANARY not in message.as_string()
     wanted = (
+        "Records: the segment Chat.",
         "n = 20 records.",
         "Negative sentiment: 100 % (84 to 100), n = 20; before 0 %",
         "up beyond chance, q = ",
         "Technology at Use. Blamed before: 0 %",
         "Negative sentiment, day ",
-        "Candidates for an experience issue:",
-        "not known: n = 0 records that no factor explains",
+        "Candidates for an experience issue, in all records up to yesterday:",
+        "not known: too few records that no factor explains (n = 0)",
         f"{URL}/workbench?channel=chat&before_since=",
         f"{URL}/workbench?channel=chat#trends",
         f"{URL}/workbench/new-themes?channel=chat&before_since=",
@@ -122,7 +123,7 @@ def test_a_digest_says_what_moved_with_n_and_links_and_no_word_of_a_customer(
 def test_a_digest_without_records_says_that_nothing_is_known(store: Store, settings: Settings, server: Server, reader: User) -> None:
     watch(store, reader, timing=DIGEST)
     turn(store, settings)
-    assert "nothing stands out" in server.got[0][1]["Subject"] and "not known: n = 0" in server.texts[0]
+    assert "no findings" in server.got[0][1]["Subject"] and "not known: too few records (n = 0" in server.texts[0]
 
 
 def test_a_digest_on_a_hidden_field_says_why_it_has_no_record(store: Store, settings: Settings, server: Server, reader: User) -> None:
@@ -130,7 +131,8 @@ def test_a_digest_on_a_hidden_field_says_why_it_has_no_record(store: Store, sett
     watch(store, reader, timing=DIGEST, selection=Selection(own=(("plan", "pro"),)), segment="Pro")
     own.set_hidden(store.database, WORKSPACE, "plan", True, actor="test")
     turn(store, settings)
-    assert "It names plan, which an admin has hidden: no record fits." in server.texts[0] and "n = 0 records" in server.texts[0]
+    (text,) = server.texts
+    assert "The segment uses plan, which an admin has hidden, so it has no records." in text and "n = 0 records" in text
 
 
 def test_an_anomaly_is_told_once_and_the_next_one_after_the_cool_down(
@@ -144,7 +146,7 @@ def test_an_anomaly_is_told_once_and_the_next_one_after_the_cool_down(
         turn(store, settings)
         let_speak(store, hours=2)
     (text,) = server.texts
-    assert "Negative sentiment, day " in text and "n = 20" in text and "; high, q = " in text and "Figures" not in text
+    assert "Negative sentiment, day " in text and "n = 20" in text and "; high, q = " in text and "Tracked figures" not in text
     say(store, 4, 20, is_bad=True)
     let_speak(store, hours=0)
     turn(store, settings)

@@ -46,7 +46,7 @@ def test_an_alert_is_kept_as_it_was_written(office: Office, admin: Browser) -> N
     assert (made.name, made.labels, made.least_urgency) == ("Angry", ("flags.churn_risk", "needs_review"), 40)
     assert (made.readers, made.tells_endpoints, made.timing.zone, made.timing.cool_down) == ((lead.id,), True, "Europe/Berlin", 15)
     page = admin.client.get("/admin/alerts").text
-    assert "22:00 to 07:00" in page and "every 15 minutes at most" in page and "Lin" in page
+    assert "22:00 to 07:00" in page and "at most every 15 minutes" in page and "Lin" in page
 
 
 def test_a_digest_has_its_days(office: Office, admin: Browser) -> None:

@@ -52,6 +52,7 @@ def test_the_page_is_made_once_and_is_the_same_for_everybody(client: FlaskClient
 
 def test_the_page_shows_every_operation_with_its_parameters_and_examples_without_a_script(client: FlaskClient) -> None:
     answer = client.get("/docs")
+    assert "`" not in answer.text and "<code>api</code>" in answer.text
     assert answer.status_code == 200 and answer.content_type.startswith("text/html")
     page = unescape(answer.text)
     for path, methods in DOCUMENT["paths"].items():

@@ -4,9 +4,10 @@ At least once: a worker that dies between the mail and its transaction causes a 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from vocservice.jobs.mailing import Post, post, written
 from vocservice.settings import Settings
@@ -19,6 +20,7 @@ from vocservice.store.review.alerts import Letter, Matter
 
 MAX_ATTEMPTS = 12
 SHOWN = 20
+_KINDS: Mapping[str, str] = {"reasons": "reason", "flags": "flag", "outcome": "outcome", "scope": "scope", "rules": "rule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class Alerting:
         with self.store.database.read() as connection:
             letter = alerts.letter(connection, job.target)
         if letter is not None:
-            text = f'The alert "{letter.alert.name}" reaches you. Nothing has happened; somebody tries it out.'
-            self._mail(letter, f"Trying out: {letter.alert.name}", text)
+            text = f'This is a test of the alert "{letter.alert.name}": its mails reach you. Nothing has happened.'
+            self._mail(letter, f"Test: {letter.alert.name}", text)
         self._finish(job, lease)
 
     def _is_put_off(self, letter: Letter) -> bool:
@@ -80,18 +82,29 @@ class Alerting:
 def subject_of(letter: Letter) -> str:
     """Subject: number of records and name of the alert."""
     count = len(letter.matters)
-    return f"{count} {'record' if count == 1 else 'records'} to review: {letter.alert.name}"
+    told = f"{count} {'record' if count == 1 else 'records'} to review" if count else f"No new records, {letter.overdue} overdue"
+    return f"{told}: {letter.alert.name}"
 
 
 def lines_of(letter: Letter, url: str) -> Iterator[str]:
     """The text of a mail; `url` is the address of the service, blank for no links."""
-    yield f'New on the review desk under the alert "{letter.alert.name}": {len(letter.matters)}.\n'
+    count = len(letter.matters)
+    new = f"{count or 'No'} new {'record matches' if count == 1 else 'records match'}"
+    yield f'{new} the alert "{letter.alert.name}" {_since(letter)}.\n'
     for number, matter in enumerate(letter.matters[:SHOWN], 1):
         yield f"{number}. {_line(matter, url)}"
     if (more := len(letter.matters) - SHOWN) > 0:
         yield f"... and {more} less urgent."
-    yield f"\n{letter.waiting} wait on the desk, {letter.overdue} of them longer than they should."
-    yield "No words of customers stand in this mail." + (f" Alerts are set at {url.rstrip('/')}/admin/alerts" if url else "")
+    yield f"\nOn the review desk now: {letter.waiting} waiting, {letter.overdue} of them overdue."
+    yield "This mail contains no customer text." + (f" Admins can change or stop it: {url.rstrip('/')}/admin/alerts" if url else "")
+
+
+def _since(letter: Letter) -> str:
+    """The time that a mail covers, in the zone of its alert."""
+    alert = letter.alert
+    begun = "since its last mail" if alert.last_sent_at else "since it was created"
+    at = (alert.last_sent_at or alert.created_at).astimezone(ZoneInfo(alert.timing.zone))
+    return f"{begun} ({at:%d %b %Y %H:%M}, {alert.timing.zone})"
 
 
 def _is_news(letter: Letter) -> bool:
@@ -100,9 +113,16 @@ def _is_news(letter: Letter) -> bool:
 
 
 def _line(matter: Matter, url: str) -> str:
-    labels = ", ".join(matter.labels) or "no label"
+    labels = ", ".join(map(_words, matter.labels)) or "no label"
     place = f"{url.rstrip('/')}/desk/{quote(matter.record_id)}" if url else matter.record_id
-    return f"urgency {matter.points:.0f}: {labels}\n   {place}"
+    return f"Urgency {matter.points:.0f}: {labels}\n   {place}"
+
+
+def _words(label: str) -> str:
+    """`SET.KEY` for people; the name of a rule stays as it was given."""
+    kind, _, key = label.partition(".")
+    words = key if kind == "rules" else key.replace("_", " ")
+    return f"{_KINDS.get(kind, kind)} {words}" if key else label.replace("_", " ")
 
 
 def _fingerprint(letter: Letter, subject: str) -> str:

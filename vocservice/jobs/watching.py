@@ -33,11 +33,11 @@ if TYPE_CHECKING:  # numpy is imported with the first figure
 MAX_ATTEMPTS = 12
 BEHIND = timedelta(minutes=15)
 _TITLES: Mapping[str, str] = {
-    "figure": "Figures",
-    "change": "What changed beyond chance, cell by cell",
-    "anomaly": "What stands out",
-    "issue": "Candidates for an experience issue",
-    "theme": "New themes",
+    "figure": "Tracked figures, these seven days against the four weeks before",
+    "change": "Cells that changed by more than chance, these seven days against the four weeks before",
+    "anomaly": "Unusual days and weeks of the last four weeks",
+    "issue": "Candidates for an experience issue, in all records up to yesterday",
+    "theme": "Growing themes that no factor explains, these seven days against the four weeks before",
 }
 _KEYED = ("anomaly", "issue")
 _SECTIONS: Mapping[str, str] = {"figure": "#changes", "change": "#changes", "anomaly": "#trends", "issue": "#ladder"}
@@ -195,20 +195,20 @@ class Watching:
 def subject_of(message: Message) -> str:
     """Subject: the watch and the number of findings."""
     count = sum(one.kind != "figure" for one in message.news)
-    return f"{message.watch.name}: {count or 'nothing'} {'to look at' if count else 'stands out'}"
+    return f"{message.watch.name}: {count or 'no'} {'finding' if count == 1 else 'findings'}"
 
 
 def lines_of(message: Message, url: str) -> Iterator[str]:
     """The text of a mail; `url` is the address of the service, blank for no links."""
     watch, days = message.watch, message.days
-    yield f"{watch.segment or 'Every record of the workspace'}.\n"
+    yield f"Records: {f'the segment {watch.segment}' if watch.segment else 'all of the workspace'}.\n"
     if message.hidden:
-        yield f"It names {', '.join(message.hidden)}, which an admin has hidden: no record fits.\n"
+        yield f"The segment uses {', '.join(message.hidden)}, which an admin has hidden, so it has no records.\n"
     if days is not None:
-        yield f"{days.after[0]} to {days.after[1]}: n = {days.n_after} records."
-        yield f"Before, {days.before[0]} to {days.before[1]}: n = {days.n_before}.\n"
+        yield f"These seven days, {days.after[0]} to {days.after[1]}: n = {days.n_after} records."
+        yield f"The four weeks before, {days.before[0]} to {days.before[1]}: n = {days.n_before} records.\n"
     if message.is_behind:
-        yield "Some records that came before today are not analysed yet; figures may still move.\n"
+        yield "Some records received before today are not analysed yet, so the figures may still change.\n"
     for kind in message.kinds:
         yield from _section(message, kind, url)
     yield f"This mail contains no customer text.{f' Change it at {url}/workbench/watches/{watch.id}' if url else ''}"
@@ -237,9 +237,9 @@ def _section(message: Message, kind: str, url: str) -> Iterator[str]:
 def _nothing(message: Message, kind: str) -> str:
     days = message.days
     if days is not None and kind == "change" and not days.tested:
-        return f"- not known: n = {days.n_after}, before n = {days.n_before}"
+        return f"- not known: too few records (n = {days.n_after}, before n = {days.n_before})"
     if days is not None and kind == "theme" and days.unexplained is not None:
-        return f"- not known: n = {days.unexplained} records that no factor explains"
+        return f"- not known: too few records that no factor explains (n = {days.unexplained})"
     return "- nothing new" if kind in _KEYED else "- nothing"
 
 
