@@ -189,6 +189,8 @@ def test_a_view_is_one_s_own_or_shared(office: Office) -> None:
     ada.send("/desk?channel=chat&owner=mine", "/desk/views?", {"name": "My chats"})
     ada.send("/desk?state=later", "/desk/views?", {"name": "All later", "shared": "1"})
     assert "/desk?channel=chat&owner=mine" in {link["href"] for link in ada.page("/desk").all("a")}
+    current = [link["href"] for link in ada.page("/desk?channel=chat&owner=mine").all("a") if link.get("aria-current") == "page"]
+    assert "/desk?channel=chat&owner=mine" in current
     words = grace.page("/desk").words
     assert "All later" in words and "My chats" not in words
     shared = next(row for row in rows(office, schema.views) if row.is_shared)

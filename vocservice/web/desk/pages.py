@@ -67,7 +67,7 @@ def queue() -> Response:
         seen = annotations.seen(connection, user.workspace_id, [item.record_id for item in page.items])
         done = _done(connection, user)
         tags, deciders = handling.known_tags(connection, user.workspace_id), handling.people(connection, user.workspace_id)
-        saved = [(view, f"{url_for('desk.queue')}?{urlencode(view.filters)}") for view in views.listed(connection, user)]
+        saved = [(view, f"{url_for('desk.queue')}{query_of(choice_of(view.filters))}") for view in views.listed(connection, user)]
     more = f"{url_for('desk.queue')}?{urlencode({**filters_of(choice), 'cursor': page.next})}" if page.next else ""
     values: dict[str, Any] = {"page": page, "counted": counted, "last": last, "more": more, "seen": seen, "done": done, "saved": saved}
     values |= {"tags": tags, "deciders": deciders, "given": _given(counted.counts)}

@@ -35,7 +35,7 @@ from vocservice.web.workbench.library import Library
 from vocservice.web.workbench.looking import Looking, and_before, weeks_until
 from vocservice.web.workbench.narrowing import during, narrowed
 from vocservice.web.workbench.proof import entry_of
-from vocservice.web.workbench.segments import address_of
+from vocservice.web.workbench.segments import address_of_saved
 from vocservice.web.workbench.selecting import Asked, asked_of, own_named, query_of, searched_of
 from vocservice.web.workbench.tables import Tables
 
@@ -279,7 +279,7 @@ def words_of(looking: Looking) -> dict[str, Any]:
         kept = views.listed(connection, person(), page=views.WORKBENCH)
         hidden = own.of(connection, looking.workspace_id).hidden
     choices = _choices(looking, {API: "Sent to the API", **{key: visible(name) for key, name in named.items()}}, hidden)
-    segments = [(view, address_of(view.filters), sorted(own_named(view.filters) & hidden)) for view in kept]
+    segments = [(view, address_of_saved(view.filters), sorted(own_named(view.filters) & hidden)) for view in kept]
     return {"choices": choices, "channels": CHANNELS, "segments": segments}
 
 

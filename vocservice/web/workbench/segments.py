@@ -1,12 +1,18 @@
 """A request to a workbench page and a name in, a saved segment out: a named link, private or shared."""
 
-from flask import Blueprint, Response, make_response, redirect, request, url_for
+from collections.abc import Mapping
+from typing import Any
 
+from flask import Blueprint, Response, make_response, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from vocservice.errors import InputError
 from vocservice.store.accounts.users import ANALYST
 from vocservice.store.review import views
 from vocservice.store.review.views import WORKBENCH
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
+from vocservice.web.problems import RequestError
 from vocservice.web.workbench.selecting import FIRST, SECOND, Values, encoded, sides_of, sought_of
 
 blueprint: Blueprint = people.pages("segments")
@@ -16,7 +22,7 @@ blueprint: Blueprint = people.pages("segments")
 @require_role(ANALYST)
 def save() -> Response:
     """Save the request of a URL: filters, words, a cell, or two sets to compare."""
-    asked = _asked()
+    asked = _asked(request.args)
     name, is_shared = request.form.get("name", ""), request.form.get("shared") == "1"
     with people.database().write() as connection:
         views.save(connection, person(), name, asked, is_shared=is_shared, page=WORKBENCH)
@@ -27,7 +33,7 @@ def save() -> Response:
 @require_role(ANALYST)
 def delete(view_id: str) -> Response:
     """Forget one."""
-    asked = _asked()
+    asked = _asked(request.args)
     with people.database().write() as connection:
         views.forget(connection, person(), view_id)
     return _back(asked)
@@ -38,6 +44,14 @@ def address_of(asked: Values) -> str:
     return url_for(_endpoint(asked)) + (f"?{encoded(asked)}" if asked else "")
 
 
+def address_of_saved(asked: Mapping[str, Any]) -> str:
+    """The same with the parameters in the order of the page's own address: PostgreSQL keeps another."""
+    try:
+        return address_of(_asked(MultiDict(asked)))
+    except (RequestError, InputError):
+        return address_of(asked)
+
+
 def _endpoint(asked: Values) -> str:
     if any(name.startswith((FIRST, SECOND)) for name in asked):
         return "comparing.compare"
@@ -46,17 +60,17 @@ def _endpoint(asked: Values) -> str:
     return "workbench.verbatims" if asked.keys() & {"q", "cell"} else "workbench.overview"
 
 
-def _asked() -> Values:
-    """The validated parameters of the URL.
+def _asked(args: MultiDict[str, str]) -> Values:
+    """The validated parameters of a URL.
 
     Raises:
         RequestError: one is unknown, repeated or wrong.
         InputError: a day, period or cell is incomplete (`parameter_invalid`).
     """
-    if any(name.startswith((FIRST, SECOND)) for name in request.args):
-        sides = sides_of(request.args)
+    if any(name.startswith((FIRST, SECOND)) for name in args):
+        sides = sides_of(args)
         return sides.values if sides else {}
-    return sought_of(request.args).values
+    return sought_of(args).values
 
 
 def _back(asked: Values) -> Response:
