@@ -1,6 +1,11 @@
 """Tests of `limits` and `kept`: buckets fill evenly, callers do not share them, and a Redis that is gone limits nobody."""
 
+import shutil
 import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -12,6 +17,7 @@ from pydantic import SecretStr
 from vocservice.settings import Settings, StoreSettings
 from vocservice.web.app import create_app
 from vocservice.web.kept import Kept
+from vocservice.web.requests import limits
 from vocservice.web.requests.limits import MOST_CALLERS, Limiter, OwnBuckets, RedisBuckets, limiter
 from web.storing import Door
 from web.visiting import Office
@@ -78,6 +84,60 @@ def test_22_while_redis_is_gone_there_is_no_limit_and_it_is_counted() -> None:
     made = Limiter(1, RedisBuckets(f"redis://127.0.0.1:{port}/0"))
     assert allowed(made, "a", 5) == 5
     assert made.opened == 5
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """Of a server of our own that answers."""
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--dir", str(tmp_path), "--save", ""]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    for _ in range(600):
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        time.sleep(0.1)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.kill()
+    server.wait()
+
+
+def test_22_processes_share_the_buckets_of_redis_and_callers_do_not(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_CONNECT_SECONDS", 20.0)  # a busy machine may take long to answer
+    here, there = (limiter(2, redis_url=redis_url) for _ in range(2))
+    first, second = here.spend("a"), there.spend("a")
+    assert first and second and first.level == 1 and second.level < 1  # one comes back in half a minute
+    other = here.spend("b")
+    assert other and other.level == 1
+    strict = Limiter(3, RedisBuckets(redis_url))
+    answers = [strict.spend("c") for _ in range(4)]
+    assert [answer and answer.is_allowed for answer in answers] == [True, True, True, False]
+    assert (here.opened, there.opened, strict.opened) == (0, 0, 0)
+
+
+def test_22_a_redis_that_is_gone_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    clock, buckets = Clock(), RedisBuckets("redis://127.0.0.1:1/0")
+
+    def gone() -> None:
+        asked.append(clock.now)
+        raise OSError
+
+    monkeypatch.setattr(limits, "monotonic", clock)
+    monkeypatch.setattr(buckets, "_script", gone)
+    for clock.now in (100.0, 101.0, 104.9, 105.1, 106.0):
+        assert buckets.take("a", limit=1) is None
+    assert asked == [100.0, 105.1]
+
+
+def test_22_a_redis_that_does_not_answer_holds_nobody_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        made, began = Limiter(1, RedisBuckets(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")), time.monotonic()
+        assert made.spend("a") is None and made.opened == 1
+    assert time.monotonic() - began < 20
 
 
 def test_22_feedback_is_still_taken_while_redis_is_gone_and_the_metric_says_so(door: Door) -> None:
