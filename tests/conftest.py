@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import databases
@@ -18,18 +19,30 @@ from vocservice import api
 from vocservice.api import Analyser
 from vocservice.cli import run
 
+MAKERS = {"databases", "jobs.stores", "web.storing", "web.visiting"}
+ONCE = {"e2e", "test_client.py"}  # on files only: they take longest, and what they ask for is answered on both kinds in tests/web
+STORES = {"bench", "database", "door", "placed"}
 GIVEN_SERVER = os.environ.get("VOC_TEST_DATABASE", "")  # before the tests clear their environment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    told = "where the stores of tests/web, tests/jobs and tests/cli lie; some of them lie on both by default"
+    told = "the only kind of database to test on; by default every test that makes a store runs on both"
     parser.addoption("--database", choices=databases.KINDS, default="postgresql" if GIVEN_SERVER else None, help=told)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests marked `each_database` run on both kinds, but where the option names one."""
-    if metafunc.definition.get_closest_marker("each_database") and not metafunc.config.getoption("database"):
-        metafunc.parametrize("database_kind", databases.KINDS, indirect=True)
+    if makes_stores(metafunc):
+        kind = metafunc.config.getoption("database")
+        path = metafunc.definition.path
+        is_once = metafunc.definition.get_closest_marker("sqlite_only") or ONCE & {path.name, path.parent.name}
+        kinds = [kind] if kind else databases.KINDS[:1] if is_once else databases.KINDS
+        metafunc.parametrize("database_kind", kinds, indirect=True)
+
+
+def makes_stores(metafunc: pytest.Metafunc) -> bool:
+    """Whether a test may make a store: its module imports what makes one, or it asks for one. `databases` refuses one to all others."""
+    imported = {getattr(value, "__module__", None) or getattr(value, "__name__", None) for value in vars(metafunc.module).values()}
+    return bool(imported & MAKERS or STORES & set(metafunc.fixturenames))
 
 
 def pytest_collection_finish() -> None:
@@ -49,20 +62,28 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def database_server(request: pytest.FixtureRequest) -> str:
+def database_server(request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of the server that VOC_TEST_DATABASE names, whose user may make others there; by default of one of our own."""
-    return GIVEN_SERVER or str(request.getfixturevalue("postgres").url())
+    server = GIVEN_SERVER or str(request.getfixturevalue("postgres").url())
+    yield server
+    databases.leave(server)
 
 
 @pytest.fixture(autouse=True)
-def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where this test's stores lie."""
-    kind = str(getattr(request, "param", request.config.getoption("database") or "sqlite"))
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Where this test's stores lie; None if it makes none."""
+    kind = getattr(request, "param", None)
     if kind == "postgresql" and request.node.get_closest_marker("sqlite_only"):
         pytest.skip("of SQLite only")
-    databases.choose(request.getfixturevalue("database_server") if kind == "postgresql" else None)
+    databases.choose(kind, request.getfixturevalue("database_server") if kind == "postgresql" else None)
     yield kind
     databases.choose(None)
+
+
+@pytest.fixture
+def placed(tmp_path: Path) -> str:
+    """The URL of a store with nothing in it."""
+    return databases.place(tmp_path)
 
 
 @pytest.fixture(scope="session", autouse=True)

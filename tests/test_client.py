@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
 
+import databases
 import pytest
 from builders import analysis, conversation, fake_analyser
 from web.storing import ELSEWHERE, WORKSPACE, Door
@@ -77,6 +78,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
+    databases.choose("sqlite")  # a module's fixtures come before `database_kind`
     door = Door(folder)
     made = Served(door, folder, door.sealing_key)
     yield made

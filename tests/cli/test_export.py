@@ -145,6 +145,7 @@ def test_what_a_full_disk_left_is_where_the_message_says(
     assert [path.name for path in tmp_path.glob("out.*")] == ["out.jsonl.partial"]
 
 
+@pytest.mark.sqlite_only
 def test_the_store_itself_is_never_overwritten(records: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "voc.sqlite").symlink_to(tmp_path / "voc.db")
     assert run(["export", "-o", str(tmp_path / "voc.sqlite"), "--workspace", "ws_one"]) == 2

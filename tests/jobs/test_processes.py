@@ -18,8 +18,6 @@ from vocservice.store.opened import Store
 from .processes import DEADLY
 from .stores import WorkerProcess, add, analyses_each, codes, job_states, make_due, statuses, wait_for, worker_of
 
-pytestmark = pytest.mark.each_database
-
 Start = Callable[..., WorkerProcess]
 
 

@@ -25,8 +25,6 @@ from vocservice.taxonomy import load_taxonomy
 
 from .stores import add, add_transcript, analyses_each, job_states, make_due, statuses, worker_of
 
-pytestmark = pytest.mark.each_database
-
 OLD, NEW = "old-1", "new-1"
 
 

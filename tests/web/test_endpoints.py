@@ -200,6 +200,6 @@ def test_another_workspace_and_other_roles_are_kept_out(office: Office, admin: B
 @pytest.mark.parametrize("words", HOSTILE)
 def test_a_url_is_text(office: Office, admin: Browser, words: str) -> None:
     with office.database.write() as connection:
-        endpoints.create(connection, office.door.vault, WORKSPACE, url=f"https://example.org/{words}", actor="test")
+        endpoints.create(connection, office.door.vault, WORKSPACE, url=f"https://example.org/{words[:1900]}", actor="test")
     page = admin.client.get(PATH).text
     assert "<script>alert" not in page and "<img src=x" not in page

@@ -60,7 +60,6 @@ def test_one_record_is_taken_and_its_analysis_is_found(door: Door) -> None:
     assert (found["status"], found["analysis"]["stages"][0]["key"], found["channel"]) == ("analysed", "use", "chat")
 
 
-@pytest.mark.each_database
 def test_a_text_that_is_a_dialogue_is_kept_as_its_turns(door: Door) -> None:
     taken = post(door, {"id": "r-1", "text": "Agent: Hello\nCustomer: It broke.\nAgent: Sorry."}).get_json()
     assert taken["warnings"] == []
@@ -129,20 +128,17 @@ def test_10_a_value_that_is_no_record_is_refused(door: Door, body: bytes) -> Non
     assert door.count(schema.records) == 0
 
 
-@pytest.mark.each_database
 def test_a_new_version_replaces_and_the_same_changes_nothing(door: Door) -> None:
     outcomes = [post(door, {"id": "r-1", "text": text}).get_json()["outcome"] for text in ("one", "one", "two")]
     assert outcomes == ["created", "unchanged", "updated"]
 
 
-@pytest.mark.each_database
 def test_an_older_version_is_stale(door: Door) -> None:
     days = ("2026-01-02", "2026-01-01", "2026-01-03")
     found = [post(door, {"id": "r-1", "text": day, "updated_at": f"{day}T00:00:00Z"}).get_json()["outcome"] for day in days]
     assert found == ["created", "stale", "updated"]
 
 
-@pytest.mark.each_database
 def test_versions_may_be_numbers_which_count_by_their_value(door: Door) -> None:
     versions = (9, "10", 2, 10)
     found = [post(door, {"id": "r-1", "text": f"Great {int(version)}.", "version": version}).get_json()["outcome"] for version in versions]
@@ -198,7 +194,6 @@ def test_every_route_needs_a_key_with_its_scope(door: Door, method: str, path: s
         assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-@pytest.mark.each_database
 def test_48_another_workspace_sees_and_touches_nothing(door: Door) -> None:
     record = post(door, {"id": "r-1", "text": "mine"}).get_json()["record"]
     stranger = door.key(workspace=ELSEWHERE)
@@ -209,7 +204,6 @@ def test_48_another_workspace_sees_and_touches_nothing(door: Door) -> None:
     assert get(door, f"{FEEDBACK}/{record}")["status"] == "pending"
 
 
-@pytest.mark.each_database
 def test_what_was_erased_is_gone_and_does_not_come_back(door: Door) -> None:
     record = post(door, {"id": "r-1", "text": "It broke.", "subject": "jo"}).get_json()["record"]
     analysed(door)
@@ -235,7 +229,6 @@ def filled(door: Door) -> Door:
     return door
 
 
-@pytest.mark.each_database
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -279,7 +272,6 @@ def test_what_is_no_filter_is_a_400(door: Door, query: dict[str, Any]) -> None:
     check_problem(door.client.get(FEEDBACK, query_string=query, headers=door.key("feedback:read")), 400)
 
 
-@pytest.mark.each_database
 def test_a_label_that_only_an_earlier_taxonomy_had_is_known_by_the_records_that_have_it(door: Door) -> None:
     post(door, {"id": "a", "text": "It crashed."})
     analysed(door, stages=(Label("purchase_of_old", 0.9),), scope=Scope("old", 0.9, "head:scope"))
@@ -289,7 +281,6 @@ def test_a_label_that_only_an_earlier_taxonomy_had_is_known_by_the_records_that_
         check_problem(foreign, 400, "parameter_invalid")
 
 
-@pytest.mark.each_database
 def test_a_source_is_chosen_by_its_id_or_by_its_name(door: Door) -> None:
     source, path = door.source("generic", name="Shop reviews")
     post(door, {"id": "own", "text": "Lovely."})
@@ -300,7 +291,6 @@ def test_a_source_is_chosen_by_its_id_or_by_its_name(door: Door) -> None:
     check_problem(other, 400, "parameter_invalid")
 
 
-@pytest.mark.each_database
 @pytest.mark.parametrize("size", [1, 2, 5, 200])
 def test_pages_hold_every_record_once_in_order_though_more_arrive(filled: Door, size: int) -> None:
     seen, cursor = "", {}
@@ -365,7 +355,6 @@ def told(answer: TestResponse) -> tuple[int, Any]:
     return answer.status_code, answer.get_json(force=True)
 
 
-@pytest.mark.each_database
 def test_21_the_same_request_under_a_key_has_the_first_answer(door: Door) -> None:
     key = door.key()
     value = [{"text": "It broke."}, {"text": 7}]
@@ -379,7 +368,6 @@ def test_21_the_same_request_under_a_key_has_the_first_answer(door: Door) -> Non
     check_problem(post(door, value, key=key, Idempotency_Key="x" * 256), 400, "parameter_invalid")
 
 
-@pytest.mark.each_database
 def test_21_while_the_first_is_being_answered_others_are_told_to_wait(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     key, told_meanwhile, stored = door.key(), [], feedback._stored
 
@@ -394,7 +382,6 @@ def test_21_while_the_first_is_being_answered_others_are_told_to_wait(door: Door
     assert answer.headers["Retry-After"].isdigit()
 
 
-@pytest.mark.each_database
 def test_21_what_failed_on_our_side_is_tried_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise StoreError("the database does not answer; try again")
@@ -406,7 +393,6 @@ def test_21_what_failed_on_our_side_is_tried_again(door: Door, monkeypatch: pyte
     assert post(door, {"text": "x"}, key=key, Idempotency_Key="try-1").status_code == 202
 
 
-@pytest.mark.each_database
 def test_21_what_is_stored_is_answered_though_the_answer_cannot_be_kept_and_is_never_stored_twice(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,7 +418,6 @@ def subject(door: Door, what: str, value: Any, **keyed: Any) -> TestResponse:
     return door.client.post(f"/v1/subjects/{what}", json=value, headers=door.key("feedback:erase", **keyed))
 
 
-@pytest.mark.each_database
 def test_a_customer_is_exported_and_erased_by_a_key_in_the_body(filled: Door) -> None:
     (item,) = subject(filled, "export", {"subject": " JO "}).get_json()["items"]
     assert (item["source_record"], len(item["analyses"])) == ("a", 1)

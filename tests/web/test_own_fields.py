@@ -34,6 +34,11 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return office
 
 
+def records_of(office: Office) -> list[str]:
+    """The ids of the records in the order in which they were made."""
+    return sorted(row["id"] for row in office.door.rows(schema.records))
+
+
 def offered(browser: Browser) -> dict[str, list[str]]:
     """Each select of an own field with its values."""
     selects = [part.split("</select>")[0] for part in browser.client.get("/workbench").text.split("<select")[1:] if 'name="own.' in part]
@@ -146,16 +151,16 @@ def test_what_is_erased_is_told_no_more(office: Office) -> None:
     browser = office.browser("analyst")
     assert offered(browser)["plan"] == ["pro", "free", "other"]
     with office.database.write() as connection:
-        erase_by_id(connection, office.door.vault, WORKSPACE, office.door.rows(schema.records)[0]["id"], reason="request")
-        erase_by_id(connection, office.door.vault, WORKSPACE, office.door.rows(schema.records)[12]["id"], reason="request")
+        for at in (0, 12):
+            erase_by_id(connection, office.door.vault, WORKSPACE, records_of(office)[at], reason="request")
     assert offered(browser)["plan"] == ["pro", "free"]
     assert all(b"Rare firm" not in str(row["context"]).encode() for row in office.door.rows(schema.packed))
 
 
 def test_hostile_values_stay_values(office: Office) -> None:
     value = next(text for text in HOSTILE if "<img" in text)
-    for record in office.door.rows(schema.records)[:6]:
-        set_record(office, record["id"], details={"plan": value})
+    for record_id in records_of(office)[:6]:
+        set_record(office, record_id, details={"plan": value})
     assert counted(office, f"/workbench/verbatims?{urlencode({'own.plan': value})}") == 6  # read, so no page asks again
     assert office.browser("analyst").page(f"/workbench?{urlencode({'by': 'plan', 'own.plan': value})}").all("img") == []
 

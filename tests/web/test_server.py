@@ -174,10 +174,10 @@ def test_it_stops_when_told(how: signal.Signals, tmp_path: Path) -> None:
 
 
 class Storing(Running):
-    """A server over a store of its own, with one source; `slow`: seconds that storing takes."""
+    """A server over a store of its own, by default in a file, with one source; `slow`: seconds that storing takes."""
 
-    def __init__(self, name: str, folder: Path, *, slow: float = 0.0, linger: float = 0.0):
-        url = templates.place(folder)
+    def __init__(self, name: str, folder: Path, *, url: str = "", slow: float = 0.0, linger: float = 0.0):
+        url = url or templates.place(folder)
         self.database = Database(url)
         bench = furnished(self.database)
         with self.database.write() as connection:
@@ -221,8 +221,8 @@ def test_told_to_stop_it_finishes_what_it_began_and_takes_nothing_more(slowly: S
     assert "Traceback" not in slowly.log.read_text()
 
 
-def test_whatever_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
-    started = Storing("gunicorn", tmp_path)
+def test_whatever_was_acknowledged_is_there_after_a_kill(placed: str, tmp_path: Path) -> None:
+    started = Storing("gunicorn", tmp_path, url=placed)
     acknowledged: list[str] = []
 
     def send(thread: int) -> None:

@@ -73,7 +73,6 @@ def typeform(door: Door) -> Sender:
     return Sender(door, "typeform")
 
 
-@pytest.mark.each_database
 @pytest.mark.parametrize("adapter", ALL, ids=name_of)
 def test_1_and_2_a_delivery_is_stored_once_with_its_jobs(door: Door, adapter: Adapter) -> None:
     sender = Sender(door, adapter)
@@ -96,7 +95,6 @@ def test_1_senders_of_texts_give_records_to_analyse(door: Door, name: str) -> No
     assert {row["status"] for row in door.rows(schema.records)} == {"pending"}
 
 
-@pytest.mark.each_database
 def test_3_twenty_at_once_are_one(door: Door) -> None:
     sender = Sender(door, "typeform")
     body = sender.adapter.sample().body
@@ -143,7 +141,6 @@ def test_4_a_bad_signature_is_refused_counted_and_audited(typeform: Sender, head
     assert typeform.door.rows(schema.audit)[-1]["action"] == "webhook.refuse"
 
 
-@pytest.mark.each_database
 def test_4_every_bad_signature_is_counted_and_the_first_of_a_minute_audited(
     door: Door, typeform: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +187,6 @@ def test_6_the_same_json_written_otherwise_is_refused(typeform: Sender) -> None:
     check_problem(typeform.post(json.dumps(json.loads(body), indent=1).encode(), typeform.headers(body)), 401, "signature_invalid")
 
 
-@pytest.mark.each_database
 def test_5_an_old_signature_is_refused_and_a_replay_within_its_time_is_a_duplicate(door: Door) -> None:
     sender = Sender(door, "standard_webhooks")
     body = record()
@@ -349,7 +345,6 @@ def test_18_gzip_is_read_and_other_encodings_are_not(typeform: Sender) -> None:
     assert typeform.post(gzip.compress(body, mtime=0), {**signed, "Content-Encoding": "gzip"}).status_code == 202
 
 
-@pytest.mark.each_database
 def test_23_the_newest_version_of_the_sender_counts(generic: Sender) -> None:
     for text, day in (("newest", 9), ("older", 3), ("old", 1)):
         answer = generic.post(record(text, updated_at=f"2026-01-0{day}T00:00:00Z"))
@@ -357,7 +352,6 @@ def test_23_the_newest_version_of_the_sender_counts(generic: Sender) -> None:
     assert original(generic.door)["text"] == "newest"
 
 
-@pytest.mark.each_database
 def test_23_without_versions_the_last_to_arrive_counts_also_where_it_came_before(generic: Sender) -> None:
     def told(text: str) -> tuple[int, list[str]]:
         answer = generic.post(record(text))
@@ -402,7 +396,6 @@ def told(sender: Sender, posting: stories.Posting) -> tuple[int, set[str]]:
     return answer.status_code, {one["outcome"] for one in answer.get_json()["records"]}
 
 
-@pytest.mark.each_database
 @pytest.mark.parametrize("name", [name for name, story in stories.STORIES.items() if story.older])
 def test_23_of_every_sender_an_older_version_that_comes_late_loses(door: Door, name: str) -> None:
     sender, late = Sender(door, name), stories.older(name, 1)
@@ -412,7 +405,6 @@ def test_23_of_every_sender_an_older_version_that_comes_late_loses(door: Door, n
     assert original(door) == before and stories.OLDER not in str(before)
 
 
-@pytest.mark.each_database
 @pytest.mark.parametrize("name", [name for name, story in stories.STORIES.items() if story.gone])
 def test_24_of_every_sender_what_it_takes_back_is_erased_and_a_replay_brings_nothing_back(door: Door, name: str) -> None:
     sender, taken_back = Sender(door, name), stories.gone(name, 1)
@@ -435,7 +427,6 @@ def test_23_of_versions_that_are_numbers_the_highest_counts(door: Door) -> None:
     assert original(door)["text"] == "newest"
 
 
-@pytest.mark.each_database
 def test_24_what_was_erased_stays_erased(door: Door) -> None:
     sender, body = Sender(door, "generic"), record()
     sender.post(body)
@@ -449,7 +440,6 @@ def test_24_what_was_erased_stays_erased(door: Door) -> None:
     assert all(kept["body_sealed"] is None for kept in door.rows(schema.inbox))
 
 
-@pytest.mark.each_database
 def test_24_what_was_erased_stays_so_under_another_url_and_the_old_one_works_beside_it(door: Door) -> None:
     sender, body = Sender(door, "generic"), record()
     sender.post(body)
@@ -487,7 +477,6 @@ def test_25_a_time_that_clocks_seldom_show_is_read(door: Door, at: str, read: da
     assert (row["created_at"], row["warnings"]) == (read, [])
 
 
-@pytest.mark.each_database
 def test_25_records_stand_in_the_order_of_receipt_whatever_their_senders_clocks_say(door: Door, generic: Sender) -> None:
     for name, at in (("a", "9999-12-31T23:59:59Z"), ("b", "2020-01-01T00:00:00Z"), ("c", "0001-01-01T00:00:00Z"), ("d", "2019-01-01")):
         generic.post(record(id=name, created_at=at))
@@ -505,7 +494,6 @@ def test_our_own_trouble_is_a_503(generic: Sender, monkeypatch: pytest.MonkeyPat
     assert answer.headers["Retry-After"].isdigit()
 
 
-@pytest.mark.each_database
 def test_deliveries_that_come_at_once_share_commits_and_one_that_cannot_be_stored_takes_no_other_along(
     door: Door, generic: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -547,7 +535,6 @@ def test_26_a_locked_database_is_a_503_and_leaves_nothing(door: Door, generic: S
     assert generic.post(record()).status_code == 202
 
 
-@pytest.mark.each_database
 def test_a_full_queue_is_a_503(tmp_path: Path) -> None:
     door = Door(tmp_path, max_queued=1)
     sender = Sender(door, "generic")
