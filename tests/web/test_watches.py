@@ -1,7 +1,10 @@
 """Tests of the page of watches: who may, what is kept, which segments can be watched, and that all of it is of the own workspace."""
 
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from sqlalchemy import select
@@ -61,12 +64,17 @@ def test_a_watch_is_kept_as_it_was_written_changed_and_deleted(office: Office, a
     assert made.selection == Selection(channel="phone", level_to=-1, own=(("plan", "pro"),), also=also)
     assert made.timing.days == (0,) and made.is_digest
     page = analyst.client.get(PAGE).text
-    assert (
-        "digest at 08:30 on Mon" in page
-        and "Lin" in page
-        and 'href="/workbench?channel=phone&amp;level_to=-1&amp;own.plan=pro&amp;stage=use&amp;stage=none&amp;flag=churn_risk&amp;not=flag"'
-        in page
-    )
+    assert "digest at 08:30 on Mon" in page and "Lin" in page
+    links = [parse_qs(unescape(link)) for link in re.findall(r'href="/workbench\?([^"]+)"', page)]
+    told = {
+        "channel": ["phone"],
+        "level_to": ["-1"],
+        "own.plan": ["pro"],
+        "stage": ["use", "none"],
+        "flag": ["churn_risk"],
+        "not": ["flag"],
+    }
+    assert told in links  # PostgreSQL keeps the filters of a watch in an order of its own
     place = f"{PAGE}/{made.id}"
     instant = {"name": "Odd", "when": "instant", "cool_down": "60", "quiet_from": "22:00", "quiet_to": "07:00"}
     assert analyst.send(place, place, instant).status_code == 303
