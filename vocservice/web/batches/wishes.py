@@ -136,13 +136,16 @@ def _preview_by_any_column(place: Place, sheet: str | None) -> Preview:
     try:
         return _preview(place, {}, sheet, has_text=True)
     except ColumnsError as error:
-        columns, reason = error.columns, error
-    for column in columns:  # any column that can hold a text will do to see them all
+        first = error
+    reason: InputError = first
+    for column in first.columns:  # any column that can hold a text will do to see them all
         try:
             return _preview(place, {"text": column}, sheet, has_text=False)
+        except ColumnsError as error:
+            is_no_text = (error.fault, error.field) == ("not_text", "text")
+            reason = InputError(f"{error.file}: no column holds text; its columns are {named(first.columns)}") if is_no_text else error
         except InputError as error:
-            is_no_text = isinstance(error, ColumnsError) and (error.fault, error.field) == ("not_text", "text")
-            reason = InputError(f"{error.file}: no column holds text; its columns are {named(columns)}") if is_no_text else error
+            reason = error
     raise reason
 
 
