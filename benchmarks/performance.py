@@ -28,7 +28,7 @@ import orjson
 
 from benchmarks import corpora, scale, writer
 from benchmarks.performance_page import page, plot
-from benchmarks.runtimes import Tokens, best, encoder_ways, operations, peak
+from benchmarks.runtimes import FULL, Tokens, best, encoder_ways, operations, peak, precision
 from benchmarks.throughput import measure
 from training.timings import processor
 from vocservice.api import Analyser, bundle_folder, load
@@ -38,7 +38,6 @@ from vocservice.settings import load_settings
 
 Figures = dict[str, Any]
 LIBRARIES = ("onnxruntime", "openvino", "torch", "transformers", "tokenizers", "spacy", "numpy", "ray")
-CALIBRATING = 200
 FEW_AND_MANY = (10_000, 200_000)
 LONG, TURNS = 2000, 20
 
@@ -70,9 +69,9 @@ def runtimes(plan: Plan) -> Figures:
     folder, texts = plan.bundles[0], plan.sample
     with tempfile.TemporaryDirectory() as scratch:
         ways = {f"whole analysis, {bundle.name}": whole(load(bundle)) for bundle in plan.bundles}
-        ways |= encoder_ways(folder, **_int8(plan, Path(scratch)))
+        ways |= encoder_ways(folder, full=_in_single_precision(folder, Path(scratch) / ENCODER))
         for other in plan.bundles[1:]:
-            ways |= {f"{name}, {other.name}": way for name, way in encoder_ways(other).items() if name == best(cores())}
+            ways[f"{_own(other)}, {other.name}"] = encoder_ways(other)[_own(other)]
         for way in ways.values():
             way(texts[:8])
         found = measure(ways, texts, rounds=plan.rounds)
@@ -80,7 +79,7 @@ def runtimes(plan: Plan) -> Figures:
         "texts": len(texts),
         "tokens": Tokens(load_bundle(folder)).count(texts),
         "rounds": plan.rounds,
-        "own": best(cores()),
+        "own": {bundle.name: _own(bundle) for bundle in plan.bundles},
         "operations": {bundle.name: operations(bundle / ENCODER) for bundle in plan.bundles},
         "bundles": [bundle.name for bundle in plan.bundles],
         "peak": peak(),
@@ -88,13 +87,20 @@ def runtimes(plan: Plan) -> Figures:
     }
 
 
-def _int8(plan: Plan, into: Path) -> dict[str, Path]:
-    if not find_spec("onnx"):
-        return {}
-    from benchmarks.quantise import quantised
+def _own(bundle: Path) -> str:
+    """Name of the way that the service goes with a bundle."""
+    return best(cores(), precision(bundle / ENCODER))
 
-    made = quantised(plan.bundles[0], into, plan.texts[-CALIBRATING:])
-    return {"int8": made["dynamic"], "static": made["static"]}
+
+def _in_single_precision(bundle: Path, path: Path) -> Path | None:
+    """The encoder of a bundle in int8, with the same weights in single precision; None where it is in single precision itself."""
+    if precision(bundle / ENCODER) == FULL:
+        return None
+    from training.encoders import from_bundle
+    from training.export import export_encoder
+
+    export_encoder(from_bundle(bundle).model, path)
+    return path
 
 
 def lengths(plan: Plan) -> Figures:
@@ -223,19 +229,6 @@ def many(plan: Plan, *, rows: Sequence[int]) -> Figures:
     return {"rows": found, "one_thread": {"rows": min(rows), "peak": alone.peak}}
 
 
-def int8(plan: Plan) -> Figures:
-    """Quality of the int8 encoder, in points, beside that of the bundle."""
-    if plan.corpora is None:
-        raise click.UsageError("--part int8 needs --corpora")
-    from benchmarks.quantise import bundle_with, quality, quantised
-
-    folder = plan.bundles[0]
-    with tempfile.TemporaryDirectory() as scratch:
-        made = quantised(folder, Path(scratch), plan.texts[-CALIBRATING:])
-        folders = {"fp32": folder} | {name: bundle_with(folder, path, Path(scratch) / name) for name, path in made.items()}
-        return {"quality": {name: quality(one, plan.corpora) for name, one in folders.items()}}
-
-
 def whole_corpora(plan: Plan) -> Figures:
     """All corpora in one command, killed and resumed, and on Ray."""
     if plan.corpora is None:
@@ -251,7 +244,7 @@ PARTS: Mapping[str, Callable[[Plan], Figures]] = {
     "ray": ray,
     "writer": write,
 }
-APART = ("int8", "many", "corpora")
+APART = ("many", "corpora")
 
 
 def machine() -> Figures:
@@ -284,23 +277,21 @@ def read_texts(path: Path) -> tuple[str, ...]:
 def measured(part: str, plan: Plan, rows: Sequence[int]) -> Figures:
     """One part, with machine, date and bundle; the load is that before it began."""
     where = machine()
-    apart = {"many": partial(many, rows=rows or FEW_AND_MANY), "int8": int8, "corpora": whole_corpora}
+    apart = {"many": partial(many, rows=rows or FEW_AND_MANY), "corpora": whole_corpora}
     found = (apart | PARTS)[part](plan)
     return {"machine": where, "bundle": plan.bundles[0].name, **found}
 
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="CSV with a column text.")
-@click.option(
-    "--corpora", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the corpora, for int8 and corpora."
-)
+@click.option("--corpora", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of the corpora, for --part corpora.")
 @click.option("--bundle", "bundles", multiple=True, help="Version under models/, or path; the first is the one that is shipped.")
 @click.option(
     "--part",
     "parts",
     multiple=True,
     type=click.Choice([*PARTS, *APART]),
-    help="What to measure; by default all but int8, many, corpora.",
+    help="What to measure; by default all but many and corpora.",
 )
 @click.option(
     "--rows", multiple=True, type=int, help="Rows of --part many (10,000 and 200,000 by default) and --part ray (1,024 and 5,120)."

@@ -34,9 +34,12 @@ ONE, ARRIVAL, SORTED = (
 )
 
 
-def best(workers: int) -> str:
-    """Name of the way used by the service."""
-    return f"ONNX Runtime fp32, batches of {TOKEN_BUDGET} tokens, {workers} workers of one thread"
+FULL = "fp32"
+
+
+def best(workers: int, precision: str = FULL) -> str:
+    """Name of the way used by the service with an encoder of this precision."""
+    return f"ONNX Runtime {precision}, batches of {TOKEN_BUDGET} tokens, {workers} workers of one thread"
 
 
 class Row(NamedTuple):
@@ -61,31 +64,37 @@ class Tokens:
         return sum(len(row.ids) for row in self.rows(texts))
 
 
-def encoder_ways(folder: Path, *, int8: Path | None = None, static: Path | None = None) -> dict[str, Callable[[Texts], object]]:
+def encoder_ways(folder: Path, *, full: Path | None = None) -> dict[str, Callable[[Texts], object]]:
     """Every available way, by name; without packages that are not installed.
 
     Args:
         folder: the bundle.
-        int8: its encoder quantised dynamically, if there is one.
-        static: its encoder quantised statically, if there is one.
+        full: its encoder in single precision, where the bundle's is in int8.
     """
     tokens, encoder, workers = Tokens(load_bundle(folder)), folder / ENCODER, cores()
+    own = precision(encoder)
     ways: dict[str, Callable[[Texts], object]] = {}
     if find_spec("torch") and find_spec("transformers"):
         ways |= transformers_ways(folder)
     alone = onnx_pass(encoder, threads=1)
-    ways |= {f"ONNX Runtime fp32, batches of {b} tokens, {workers} workers of one thread": way(tokens, alone, b, workers) for b in BUDGETS}
-    ways[f"ONNX Runtime fp32, batches of {TOKEN_BUDGET} tokens, one worker of {workers} threads"] = way(
+    ways |= {f"ONNX Runtime {own}, batches of {b} tokens, {workers} workers of one thread": way(tokens, alone, b, workers) for b in BUDGETS}
+    ways[f"ONNX Runtime {own}, batches of {TOKEN_BUDGET} tokens, one worker of {workers} threads"] = way(
         tokens, onnx_pass(encoder, threads=workers), TOKEN_BUDGET, 1
     )
-    for name, path in (("dynamic", int8), ("static", static)):
-        if path is not None:
-            ways[f"ONNX Runtime int8 ({name})"] = way(tokens, onnx_pass(path, threads=1), TOKEN_BUDGET, workers)
+    if full is not None:
+        ways[best(workers)] = way(tokens, onnx_pass(full, threads=1), TOKEN_BUDGET, workers)
     if find_spec("openvino"):
-        ways[f"OpenVINO fp32, {workers} streams"] = way(tokens, openvino_pass(encoder, streams=workers), TOKEN_BUDGET, workers)
-        if static is not None:
-            ways[f"OpenVINO int8 (static), {workers} streams"] = way(tokens, openvino_pass(static, streams=workers), TOKEN_BUDGET, workers)
+        for kind, path in ({own: encoder} | ({FULL: full} if full is not None else {})).items():
+            ways[f"OpenVINO {kind}, {workers} streams"] = way(tokens, openvino_pass(path, streams=workers), TOKEN_BUDGET, workers)
     return ways
+
+
+def precision(encoder: Path) -> str:
+    """How an encoder computes its products with weights: `int8` or `fp32`."""
+    import onnx
+
+    graph = onnx.load(str(encoder)).graph
+    return "int8" if any(node.op_type == "QuantizeLinear" for node in graph.node) else FULL
 
 
 def way(tokens: Tokens, run: Pass, budget: int, workers: int) -> Callable[[Texts], Floats]:
@@ -201,7 +210,7 @@ def operations(encoder: Path) -> int:
     """Floating-point operations per token of products with weights, without attention."""
     import onnx
 
+    from training.quantise import products, widened
+
     graph = onnx.load(str(encoder)).graph
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    shapes |= {node.output[0]: shapes[node.input[0]] for node in graph.node if node.op_type == "Cast" and node.input[0] in shapes}
-    return sum(2 * int(np.prod(shapes[node.input[1]])) for node in graph.node if node.op_type == "MatMul" and node.input[1] in shapes)
+    return sum(2 * weights.size for _, weights in products(graph, widened(graph)))

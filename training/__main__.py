@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ from training.companies import COMPANIES
 from training.comparison import baseline_figures
 from training.corpora import is_commercial
 from training.custom import TABLES, corpus_table, go_on, measure_custom, read_labelled, report_custom, shown_figures, train_custom
-from training.recipe import calibrate_bundle, quantise_bundle, train_bundle
+from training.recipe import calibrate_bundle, train_bundle
 from training.report import keep_earlier, write_reports
 from training.run import Run
 from training.settings import load_training_settings
@@ -70,6 +69,7 @@ def teach_command(data: Path, runs: Path, output: Path | None) -> None:
 @click.option("--models", type=click.Path(path_type=Path), help="Folder of bundles (models/ by default).")
 @click.option("--commercial", is_flag=True, help="Leave out corpora whose licence forbids commercial use.")
 @click.option("--layers", callback=_numbers, help="Keep only these layers of --start, as in 0,2,4,5.")
+@click.option("--int8", is_flag=True, help="Only round the products of --start to int8, with its vectors as the target.")
 @click.option("--decided", type=TABLE, help="Decisions of a review desk (voc export-annotations) to learn from beside the corpora.")
 def train(
     data: Path,
@@ -80,12 +80,13 @@ def train(
     models: Path | None,
     commercial: bool,
     layers: tuple[int, ...],
+    int8: bool,
     decided: Path | None,
 ) -> None:
     """Train a bundle: ours from the corpora, or another taxonomy's from a labelled table."""
     settings, folder = load_training_settings(), models or models_path()
-    if layers and (taxonomy_file is not None or start is None):
-        raise click.UsageError("--layers makes a smaller bundle of our own taxonomy: give --start, leave out --taxonomy")
+    if (layers or int8) and (taxonomy_file is not None or start is None):
+        raise click.UsageError("--layers and --int8 make a faster bundle of our own taxonomy: give --start, leave out --taxonomy")
     if decided is not None and taxonomy_file is not None:
         raise click.UsageError("--decided stands beside the corpora: with --taxonomy give the decisions as --data")
     if decided is not None and decided.suffix != ".jsonl":
@@ -93,7 +94,7 @@ def train(
     if taxonomy_file is None:
         if start is not None:
             _check_licences(start, commercial=commercial)
-        run = Run(data, runs / version, settings, load_taxonomy(), commercial, start, layers, decided)
+        run = Run(data, runs / version, settings, load_taxonomy(), commercial, start, layers, int8, decided)
         train_bundle(run, version=version, models=folder)
         return
     taxonomy, begin = load_taxonomy(taxonomy_file), start or default_bundle()
@@ -111,35 +112,15 @@ def _check_licences(start: Path, *, commercial: bool) -> None:
         raise click.UsageError(f"{start.name} learned from corpora that --commercial leaves out: give another --start")
 
 
-def _of_a_bundle(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of a command that writes a bundle made of another."""
-    options = (
-        click.option("--data", type=ANY, required=True, help="Folder of the corpora."),
-        click.option("--bundle", type=FOLDER, help="Bundle to start from (the current one)."),
-        click.option("--version", required=True, help="Version of the bundle to write."),
-        click.option("--models", type=click.Path(path_type=Path), help="Folder of bundles (models/ by default)."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @cli.command()
-@_of_a_bundle
-def quantise(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
-    """Write a bundle with the encoder quantised to int8, and recalibrate it."""
-    quantise_bundle(_into(data, version, models), bundle or default_bundle())
-
-
-@cli.command()
-@_of_a_bundle
+@click.option("--data", type=ANY, required=True, help="Folder of the corpora.")
+@click.option("--bundle", type=FOLDER, help="Bundle to start from (the current one).")
+@click.option("--version", required=True, help="Version of the bundle to write.")
+@click.option("--models", type=click.Path(path_type=Path), help="Folder of bundles (models/ by default).")
 def calibrate(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
     """Keep the weights of a bundle and refit what follows them: calibration curves, thresholds, conversations."""
-    calibrate_bundle(_into(data, version, models), bundle or default_bundle())
-
-
-def _into(data: Path, version: str, models: Path | None) -> Run:
-    return Run(data, (models or models_path()) / version, load_training_settings(), load_taxonomy())
+    run = Run(data, (models or models_path()) / version, load_training_settings(), load_taxonomy())
+    calibrate_bundle(run, bundle or default_bundle())
 
 
 @cli.command()

@@ -155,7 +155,7 @@ def train_custom(
             f"{source.name} has too few labelled texts: some must fit, a tenth calibrates, a tenth measures; give it a hundred"
         )
     log.info("%s: %d texts to fit, %d to calibrate, %d fresh", taxonomy.id, len(fitted), len(calibrating), len(splits.fresh))
-    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    network = encoders.new_network(encoder, layout, recipe)
     fit(network, fitted, recipe, folder=run)
     calibration = fit_calibration(score_sets(network, calibrating, layout.blocks), how)
     begun = load_bundle(start)
@@ -182,7 +182,7 @@ def go_on(
     if not fitted or not splits.fresh:
         raise InputError(f"{source.name} has too few labelled texts: nine tenths must fit, a tenth measures")
     log.info("%s: %d texts to go on from %s, %d fresh", taxonomy.id, len(fitted), bundle.id, len(splits.fresh))
-    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    network = encoders.new_network(encoder, layout, recipe)
     encoders.take_heads(network, start)
     fit(network, fitted, recipe, folder=run)
     made_from = {**asdict(recipe), "start": bundle.id, LICENCE: is_commercial(bundle.manifest)}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import onnx
 import torch
-from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
@@ -15,7 +14,10 @@ from transformers import AutoConfig, BertConfig, BertModel, MPNetModel, Pretrain
 from transformers.modeling_outputs import BaseModelOutput
 
 from training.base import WEIGHTS, base_model_folder
+from training.fit import Recipe
+from training.int8 import with_int8
 from training.network import Network
+from training.quantise import products, widened
 from training.settings import VocabularySettings
 from training.vocabulary import PAD, shrink, shrink_embeddings, sources_of
 from vocservice.errors import ConfigError
@@ -83,16 +85,12 @@ def load(folder: Path) -> Encoder:
 
 
 def from_bundle(folder: Path) -> Encoder:
-    """The encoder of a bundle, read back from its ONNX file (weights in half precision)."""
+    """The encoder of a bundle in single precision, read back from its ONNX file (weights in half precision or in int8)."""
     model = onnx.load(str(folder / "encoder.onnx"))
     graph = model.graph
-    stored = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype("float32")) for tensor in graph.initializer}
-    stored |= {node.output[0]: stored[node.input[0]] for node in graph.node if node.op_type == "Cast" and node.input[0] in stored}
-    weights = {name.removeprefix("encoder."): value for name, value in stored.items()}
-    for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in stored:
-            path = node.name.strip("/").removesuffix("/MatMul").split("/")[1:]
-            weights[".".join(path) + ".weight"] = stored[node.input[1]].T.contiguous()
+    stored = widened(graph)
+    weights = {name.removeprefix("encoder."): torch.from_numpy(value) for name, value in stored.items()}
+    weights |= {f"{module}.weight": torch.from_numpy(matrix.T.copy()) for module, matrix in products(graph, stored)}
     positions = weights["embeddings.position_embeddings.weight"].shape[0]
     vocabulary, width = weights[_EMBEDDING].shape
     layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith(_LAYER))
@@ -130,12 +128,18 @@ def take_heads(network: Network, folder: Path) -> None:
     network.head.load_state_dict({"weight": stored["weight"].float().T.contiguous(), "bias": stored["bias"]})
 
 
-def new_network(encoder: Encoder, layout: Layout, *, dropout: float, seed: int) -> Network:
-    """A network with fresh heads on a copy of the encoder; `dropout` after each sublayer and before the heads."""
-    torch.manual_seed(seed)
-    changed = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": 0.0}
-    config = AutoConfig.for_model(**(encoder.model.config.to_dict() | changed))
-    return Network(_model(config, encoder.model.state_dict()), layout, dropout=dropout)
+def new_network(encoder: Encoder, layout: Layout, recipe: Recipe) -> Network:
+    """A network with fresh heads on a copy of the encoder, for `fit`: its dropout (after each sublayer and before the heads), its
+    seed, and linear layers that can be rounded (`training.int8`) if it has epochs in int8."""
+    torch.manual_seed(recipe.seed)
+    changed = {"hidden_dropout_prob": recipe.dropout, "attention_probs_dropout_prob": 0.0}
+    model = _model(AutoConfig.for_model(**(encoder.model.config.to_dict() | changed)), encoder.model.state_dict())
+    return Network(with_int8(model) if recipe.int8_epochs else model, layout, dropout=recipe.dropout)
+
+
+def plain(encoder: PreTrainedModel) -> PreTrainedModel:
+    """A copy of an encoder with ordinary linear layers: the weights before they are rounded."""
+    return _model(encoder.config, encoder.state_dict())
 
 
 class Positioned(MPNetModel):

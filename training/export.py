@@ -19,8 +19,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertModel
 
-from training.encoders import HEADS
+from training.encoders import HEADS, plain
+from training.int8 import int8_layers
 from training.network import Network
+from training.quantise import to_int8
 from vocservice.inference import bundle as files
 from vocservice.inference.bundle import Manifest, file_digest
 from vocservice.inference.calibration import Calibration
@@ -130,8 +132,8 @@ class _Tokens(nn.Module):
 
 
 def export_encoder(encoder: BertModel, path: Path) -> None:
-    """`ids, mask (windows, tokens) -> hidden (windows, tokens, width)`, any batch and length."""
-    encoder = encoder.eval()
+    """`ids, mask (windows, tokens) -> hidden (windows, tokens, width)`, any batch and length; int8 layers as products in int8."""
+    layers, encoder = dict(int8_layers(encoder)), plain(encoder).eval()
     encoder.config._attn_implementation = "eager"
     ids = torch.ones((2, 7), dtype=torch.long)
     dynamic = {"ids": {0: "windows", 1: "tokens"}, "mask": {0: "windows", 1: "tokens"}, "hidden": {0: "windows", 1: "tokens"}}
@@ -145,6 +147,8 @@ def export_encoder(encoder: BertModel, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,
     )
+    if layers:
+        to_int8(path, layers)
     store(path, heads=encoder.config.num_attention_heads)
 
 

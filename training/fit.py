@@ -21,6 +21,7 @@ from torch import Tensor
 
 from training import distil
 from training.device import best_device, on_device
+from training.int8 import round_products
 from training.losses import LossWeights, total_loss
 from training.network import Network
 from training.prepare import Prepared, collate
@@ -52,6 +53,7 @@ class Recipe(Shared):
     """How one stage is fitted. Rates are peak learning rates; `tokens` is the padded size of a batch.
 
     The rate warms up and falls to nothing once in each of `cycles` (warm restarts: Loshchilov & Hutter 2017).
+    In the last `int8_epochs`, the products of the encoder are rounded as in int8; with 0, they never are.
     """
 
     epochs: int
@@ -59,6 +61,7 @@ class Recipe(Shared):
     head_rate: float
     tokens: int
     cycles: int = 1
+    int8_epochs: int = 0
     seed: int = 1
 
 
@@ -75,6 +78,7 @@ def fit(
     torch.manual_seed(recipe.seed)
     run = _Run(network, data, recipe, folder, extra, extra_per_epoch)
     for epoch in range(run.resume(), recipe.epochs):
+        round_products(network, is_rounded=epoch >= recipe.epochs - recipe.int8_epochs)
         run.epoch(epoch)
         run.save(epoch + 1)
     network.load_state_dict(run.average)

@@ -6,7 +6,13 @@ labels rest on all of them, where the development texts have one or two.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import onnxruntime
+import torch
+from torch import Tensor, nn
 
 from training import encoders
 from training.calibrate import fit_calibration, score_sets
@@ -14,13 +20,26 @@ from training.evaluate import Judged, figures, judge
 from training.examples import Example
 from training.network import Network
 from training.prepare import Prepared, prepare
-from training.quantise import OnnxEncoder
 from training.settings import CalibrationSettings
 from vocservice.inference.bundle import Bundle
 from vocservice.inference.engine import Engine
 from vocservice.inference.windows import Windower
 from vocservice.paths import config_path
 from vocservice.text.redact import RedactionRules
+
+
+class OnnxEncoder(nn.Module):
+    """An ONNX encoder under the name and the signature of the torch one; it learns nothing."""
+
+    def __init__(self, path: Path, width: int):
+        super().__init__()
+        self.config = SimpleNamespace(hidden_size=width)
+        self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        """ids, mask (windows, tokens) -> last_hidden_state (windows, tokens, width)."""
+        (hidden,) = self._session.run(["hidden"], {"ids": input_ids.numpy(), "mask": attention_mask.numpy()})
+        return SimpleNamespace(last_hidden_state=torch.from_numpy(hidden))
 
 
 def crossed_figures(bundle: Bundle, network: Network, examples: Sequence[Example], how: CalibrationSettings) -> dict[str, Any]:

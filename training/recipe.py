@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,7 +30,6 @@ from training.fit import Recipe, fit
 from training.halves import network_of
 from training.network import Network
 from training.prepare import prepare
-from training.quantise import to_int8
 from training.run import Run
 from training.settings import check_data
 from training.signs import CORPORA_OF_SET, SignSet, kept_out, sign_of
@@ -40,7 +39,7 @@ from training.teachers import Teachers, read_teachers
 from training.written import WRITTEN, WRITTEN_TALKS, read_written, read_written_talks
 from vocservice.errors import ConfigError
 from vocservice.inference import bundle as files
-from vocservice.inference.bundle import Bundle, load_bundle
+from vocservice.inference.bundle import load_bundle
 from vocservice.inference.calibration import Calibration
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import Windower
@@ -76,32 +75,21 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     return folder
 
 
-def quantise_bundle(run: Run, source: Path) -> None:
-    """Write the bundle `source` with its encoder in int8, calibrated anew, to the folder of the run."""
-    start = load_bundle(source, taxonomy=run.taxonomy)
-    _with_encoder(run, start, to_int8, {"start": start.id, "encoder": "int8", LICENCE: is_commercial(start.manifest)})
-
-
 def calibrate_bundle(run: Run, source: Path) -> None:
-    """Write the bundle `source` with the same weights, calibrated anew, to the folder of the run."""
-    start = load_bundle(source, taxonomy=run.taxonomy)
-    _with_encoder(run, start, shutil.copyfile, start.manifest.recipe | {"calibrated_from": start.id})
-
-
-def _with_encoder(run: Run, start: Bundle, encode: Callable[[Path, Path], object], made_from: Mapping[str, object]) -> None:
-    """Write a bundle with the heads of `start` and what `encode` makes of its encoder; what is fitted after the weights is fitted anew.
+    """Write the bundle `source` with the same weights, calibrated anew, to the folder of the run.
 
     A bundle that learned from no non-commercial corpus is calibrated on none.
     """
+    start = load_bundle(source, taxonomy=run.taxonomy)
     check_data(run.data, run.settings.data)
     manifest, folder = start.manifest, run.folder
     run = replace(run, commercial=is_commercial(manifest))
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (files.TOKENIZER, files.HEADS, files.TAXONOMY):
-        shutil.copyfile(start.encoder.parent / name, folder / name)
-    encode(start.encoder, folder / files.ENCODER)
-    network = network_of(replace(start, encoder=folder / files.ENCODER))
-    provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, {**made_from, **_fitted_after(run)})
+    for name in (files.ENCODER, files.TOKENIZER, files.HEADS, files.TAXONOMY):
+        shutil.copyfile(source / name, folder / name)
+    network = network_of(start)
+    made_from = {**manifest.recipe, "calibrated_from": start.id, **_fitted_after(run)}
+    provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, made_from)
     calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))
     seal(folder, run.taxonomy, calibration, None, provenance, width=manifest.width)
     _add_conversations(run, calibration, provenance, manifest.width, folder)
@@ -177,7 +165,7 @@ def _learned(run: Run) -> dict[str, object]:
     record = {**run.settings.codebook.model_dump(exclude=left_out), **asdict(_recipe(run)), LICENCE: run.commercial}
     if run.start is None:
         return record | {"vocabulary": run.settings.vocabulary.model_dump()}
-    return record | {"start": load_bundle(run.start).manifest.version, "layers": list(run.layers) or "all"}
+    return record | {"start": load_bundle(run.start).manifest.version, "layers": list(run.layers) or "all", "int8": run.int8}
 
 
 def public_stage(run: Run, rules: RedactionRules, encoder: Encoder, recipe: Recipe, folder: Path) -> Encoder:
@@ -188,7 +176,7 @@ def public_stage(run: Run, rules: RedactionRules, encoder: Encoder, recipe: Reci
     layout = lay_out([run.taxonomy["sentiment"], *public_sets(examples, run.settings.public.min_examples)])
     data = list(prepare(examples, Windower(encoder.tokenizer), rules, layout))
     log.info("public stage: %d texts, vocabulary %d", len(data), encoder.tokenizer.get_vocab_size())
-    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    network = encoders.new_network(encoder, layout, recipe)
     fit(network, data, recipe, folder=folder)
     encoders.save(network.encoder, encoder.tokenizer, folder)
     return Encoder(network.encoder, encoder.tokenizer)
@@ -200,7 +188,7 @@ def codebook_stage(run: Run, rules: RedactionRules) -> tuple[Network, Encoder]:
     layout = lay_out(run.taxonomy.of("verbatim"))
     recipe = replace(_recipe(run), seed=run.settings.bundle.seed)
     encoder = start_encoder(run)
-    network = encoders.new_network(encoder, layout, dropout=recipe.dropout, seed=recipe.seed)
+    network = encoders.new_network(encoder, layout, recipe)
     if run.start is not None:
         encoders.take_heads(network, run.start)
     begun = {name: value.clone() for name, value in network.state_dict().items()}
@@ -217,7 +205,7 @@ def _learn(run: Run, rules: RedactionRules, network: Network, encoder: Encoder, 
     stage = run.settings.codebook
     examples = codebook_examples(run, repeat=stage.repeat, sentiment=stage.sentiment)
     prepared = prepare(teachers.taught(examples), windower, rules, layout)
-    data = list(distil.shown(prepared, run.start) if run.start is not None and run.layers else prepared)
+    data = list(distil.shown(prepared, run.start) if run.start is not None and run.distils else prepared)
     pool = list(prepare(teachers.taught(pool_examples(run)) if teachers.rows else [], windower, rules, layout))
     log.info("codebook stage: %d texts and a pool of %d, vocabulary %d", len(data), len(pool), encoder.tokenizer.get_vocab_size())
     fit(network, data, recipe, folder=folder, extra=pool, extra_per_epoch=stage.pool_per_epoch)
@@ -226,18 +214,19 @@ def _learn(run: Run, rules: RedactionRules, network: Network, encoder: Encoder, 
 
 def _blend(network: Network, begun: Mapping[str, Tensor], learned: Mapping[str, Tensor], *, share: float) -> None:
     """Weights on the way from where the run began to what it learned: both ends' strengths in one (Wortsman et al. 2022, WiSE-FT)."""
-    network.load_state_dict(
-        {name: torch.lerp(begun[name], value, share) if value.is_floating_point() else value for name, value in learned.items()}
-    )
+    weights = {name for name, _ in network.named_parameters()}
+    network.load_state_dict({name: torch.lerp(begun[name], value, share) if name in weights else value for name, value in learned.items()})
 
 
 def _recipe(run: Run) -> Recipe:
-    return run.settings.codebook.recipe if run.start is None else run.settings.further.recipe
+    if run.start is None:
+        return run.settings.codebook.recipe
+    return run.settings.int8.recipe if run.int8 else run.settings.further.recipe
 
 
 def _share(run: Run) -> float:
     """Of what was learned in the weights: some of the layers of a bundle are nothing to go back to."""
-    return 1.0 if run.start is None or run.layers else run.settings.further.share
+    return 1.0 if run.start is None or run.distils else run.settings.further.share
 
 
 def _teachers(run: Run, layout: Layout) -> Teachers:

@@ -18,6 +18,7 @@ class Run:
 
     `start`: the bundle whose weights it goes on from; None when the run starts from the base encoder.
     `layers`: which of that bundle's layers are kept; all when empty.
+    `int8`: that bundle is only rounded: its products become int8 ones.
     `decided`: decisions of a review desk to learn from beside the corpora, as `voc export-annotations` writes them.
     """
 
@@ -28,7 +29,13 @@ class Run:
     commercial: bool = False
     start: Path | None = None
     layers: tuple[int, ...] = ()
+    int8: bool = False
     decided: Path | None = None
+
+    @property
+    def distils(self) -> bool:
+        """Whether the network also learns the vectors of the bundle it starts from, and nothing of that bundle's weights is kept as is."""
+        return bool(self.layers) or self.int8
 
     def keep(self, examples: Iterable[Example]) -> list[Example]:
         """Without the development texts and, for a commercial bundle, without non-commercial corpora."""

@@ -119,6 +119,12 @@ class FurtherStage(_Strict):
     recipe: Recipe
 
 
+class Int8Stage(_Strict):
+    """A run that rounds the products of a bundle to int8: the recipe of what it learns."""
+
+    recipe: Recipe
+
+
 class DecisionSettings(_Strict):
     """What the decisions of a review desk weigh, by what was decided."""
 
@@ -141,6 +147,7 @@ class TrainingSettings(_Strict):
     teach: TeachStage
     codebook: CodebookStage
     further: FurtherStage
+    int8: Int8Stage
     calibration: CalibrationSettings
     conversations: ConversationSettings
     custom: CustomStage

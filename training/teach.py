@@ -93,7 +93,7 @@ def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Room, data: Seq
     path = folder / "scores.safetensors"
     if not path.is_file():
         recipe = replace(teacher.codebook, seed=teacher.codebook.seed + number)
-        network = encoders.new_network(encoder, room.layout, dropout=recipe.dropout, seed=recipe.seed)
+        network = encoders.new_network(encoder, room.layout, recipe)
         fit(network, [item for item in data if room.fold(item) != number], recipe, folder=folder)
         network.to(best_device())
         sets = score_sets(network, [*room.known, *room.pool], list(room.layout.blocks))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import PROVENANCE, Toy, ready
+from toys import PROVENANCE, Toy, ready, toy_recipe
 from web.commanded import commanded
 from web.visiting import TALK, Office, talk
 
@@ -150,7 +150,7 @@ def test_decisions_stand_beside_the_corpora(office: Office, tmp_path: Path, monk
 def shipped(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of the built-in taxonomy whose encoder is the toy's and whose heads know nothing."""
     encoder, folder = encoders.from_bundle(toy.folder), tmp_path_factory.mktemp("models") / "shipped-1"
-    network = encoders.new_network(encoder, LAYOUT, dropout=0.0, seed=1)
+    network = encoders.new_network(encoder, LAYOUT, toy_recipe(dropout=0.0, seed=1))
     known = {"factors": Labels({"technology": "-"}), "sentiment": OneOf(frozenset({"-1"})), "scope": OneOf(frozenset({"both"}))}
     texts = [Example(f"a-{number}", "toy", "the food was late", known) for number in range(4)]
     scores = score_sets(network, ready(texts, encoder.tokenizer, RedactionRules(), LAYOUT), LAYOUT.blocks)
@@ -174,7 +174,7 @@ def train(data: Path, start: Path, models: Path, *more: str) -> int:
 def price_score(bundle: Path) -> float:
     """What the network of a bundle says of the price of a text that speaks of it."""
     encoder = encoders.from_bundle(bundle)
-    network = encoders.new_network(encoder, LAYOUT, dropout=0.0, seed=1)
+    network = encoders.new_network(encoder, LAYOUT, toy_recipe(dropout=0.0, seed=1))
     encoders.take_heads(network, bundle)
     texts = ready([Example("new", "toy", PRICE, {})], encoder.tokenizer, RedactionRules(), LAYOUT)
     (found,) = score_sets(network, texts, [LAYOUT["factors"]])

@@ -30,7 +30,7 @@ def shown(toy: Toy, tokenizer: Tokenizer, rules: RedactionRules, layout: Layout)
 
 
 def smaller(toy: Toy, layout: Layout, layers: tuple[int, ...]) -> Network:
-    network = new_network(of_layers(from_bundle(toy.folder), layers), layout, dropout=0.0, seed=1)
+    network = new_network(of_layers(from_bundle(toy.folder), layers), layout, toy_recipe(dropout=0.0, seed=1))
     take_heads(network, toy.folder)
     return network.eval()
 

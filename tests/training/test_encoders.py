@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer
-from toys import BASE, export_toy
+from toys import BASE, export_toy, toy_recipe
 
 from training import encoders
 from training.base import BASES, Base, base_model_folder
@@ -75,7 +75,7 @@ def test_a_new_network_copies_the_encoder_and_draws_its_heads_by_seed(
     new_network: NewNetwork, tokenizer: Tokenizer, layout: Layout
 ) -> None:
     start = Encoder(new_network().encoder, tokenizer)
-    first, again, other = (encoders.new_network(start, layout, dropout=0.2, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (encoders.new_network(start, layout, toy_recipe(dropout=0.2, seed=seed)) for seed in (1, 1, 2))
     assert torch.equal(hidden(first.encoder), hidden(start.model))
     assert torch.equal(first.head.weight, again.head.weight)
     assert not torch.equal(first.head.weight, other.head.weight)
@@ -86,7 +86,7 @@ def test_a_new_network_copies_the_encoder_and_draws_its_heads_by_seed(
 
 
 def test_dropout_is_on_while_fitting_only(new_network: NewNetwork, tokenizer: Tokenizer, layout: Layout) -> None:
-    network = encoders.new_network(Encoder(new_network().encoder, tokenizer), layout, dropout=0.5, seed=1)
+    network = encoders.new_network(Encoder(new_network().encoder, tokenizer), layout, toy_recipe(dropout=0.5, seed=1))
     network.encoder.train()
     with torch.no_grad():
         drawn = [network.encoder(input_ids=IDS, attention_mask=MASK).last_hidden_state for _ in range(2)]
@@ -148,7 +148,7 @@ def test_heads_are_taken_over_from_a_bundle(
 ) -> None:
     network = unlike(new_network())
     export_toy(network, tokenizer, taxonomy, rules, tmp_path)
-    fresh = encoders.new_network(encoders.from_bundle(tmp_path), layout, dropout=0.0, seed=9)
+    fresh = encoders.new_network(encoders.from_bundle(tmp_path), layout, toy_recipe(dropout=0.0, seed=9))
     assert not torch.allclose(fresh.head.weight, network.head.weight, atol=1e-3)
     encoders.take_heads(fresh, tmp_path)
     assert torch.allclose(fresh.head.weight, network.head.weight, atol=1e-3)

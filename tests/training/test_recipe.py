@@ -22,7 +22,9 @@ from training.corpora import CORPORA, held_out_ids, read_corpus
 from training.encoders import Encoder, from_bundle
 from training.examples import Example, Labels, OneOf
 from training.fit import Recipe
+from training.int8 import int8_layers
 from training.network import Network
+from training.prepare import Prepared
 from training.recipe import Run, codebook_examples, pool_texts, public_examples, public_sets, public_stage, recipe_record
 from training.settings import load_training_settings
 from training.splits import Splits, is_kept_out, split_annotated
@@ -280,11 +282,26 @@ def test_a_run_goes_on_from_the_layers_and_the_heads_of_a_bundle(
     assert encoder.tokenizer.get_vocab_size() == network.encoder.config.vocab_size
     assert learned == [replace(run.settings.further.recipe, seed=run.settings.bundle.seed)]
     record = recipe_record(further)
-    assert (record["start"], record["layers"]) == (default_bundle().name, list(layers) or "all")
+    assert (record["start"], record["layers"], record["int8"]) == (default_bundle().name, list(layers) or "all", False)
+
+
+def test_a_bundle_is_rounded_towards_its_own_vectors(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounded = replace(run, start=default_bundle(), int8=True)
+
+    def learn(network: Network, data: list[Prepared], made: Recipe, *, folder: Path, **_: object) -> None:
+        folder.mkdir()
+        assert made == replace(run.settings.int8.recipe, seed=run.settings.bundle.seed) and made.int8_epochs == made.epochs
+        assert all(item.features is not None for item in data) and len(list(int8_layers(network.encoder))) == 36
+        torch.nn.init.zeros_(network.head.bias)
+
+    monkeypatch.setattr(recipe, "fit", learn)
+    network, _ = recipe.codebook_stage(rounded, RedactionRules.load(config_path("redaction.toml")))
+    assert not network.head.bias.any()  # nothing of what it started from is blended in
+    assert recipe_record(rounded)["int8"] is True
 
 
 @pytest.mark.parametrize("commercial", [True, False])
-def test_a_bundle_in_int8_is_calibrated_on_what_its_licence_allows(run: Run, monkeypatch: pytest.MonkeyPatch, *, commercial: bool) -> None:
+def test_a_bundle_is_calibrated_anew_on_what_its_licence_allows(run: Run, monkeypatch: pytest.MonkeyPatch, *, commercial: bool) -> None:
     source, fitted = run.folder / "source-1", []
     shutil.copytree(default_bundle(), source)
     manifest = json.loads((source / "manifest.json").read_bytes())
@@ -295,19 +312,10 @@ def test_a_bundle_in_int8_is_calibrated_on_what_its_licence_allows(run: Run, mon
         fitted.append(given.commercial)
 
     monkeypatch.setattr(recipe, "check_data", lambda *_: {})
-    monkeypatch.setattr(recipe, "to_int8", shutil.copyfile)
     monkeypatch.setattr(recipe, "_calibrate", lambda given, *_: fit(given) or load_bundle(source).calibration)  # type: ignore[func-returns-value]
     monkeypatch.setattr(recipe, "fit_conversations", fit)
-    recipe.quantise_bundle(replace(run, folder=run.folder / "small-1"), source)
-    made = load_bundle(run.folder / "small-1", taxonomy=run.taxonomy)
-    assert fitted == [commercial] * 2 and made.conversation is None
-    assert made.id == "small-1" and made.manifest.recipe == {
-        "start": default_bundle().name,
-        "encoder": "int8",
-        "without_non_commercial": commercial,
-        "calibration": run.settings.calibration.model_dump(mode="json"),
-        "conversations": run.settings.conversations.model_dump(mode="json"),
-    }
+    recipe.calibrate_bundle(replace(run, folder=run.folder / "again-1"), source)
+    assert fitted == [commercial] * 2
 
 
 def test_a_bundle_that_is_calibrated_anew_keeps_its_weights_and_how_it_learned(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,11 @@ def test_commercial_is_passed_on(trained: list[tuple[Run, dict[str, Any]]], tmp_
 def test_a_run_goes_on_from_a_bundle_or_some_of_its_layers(trained: list[tuple[Run, dict[str, Any]]], tmp_path: Path) -> None:
     arguments = ["--threads", "1", "train", "--data", str(tmp_path), "--version"]
     start = ["--start", str(default_bundle())]
-    assert [main([*arguments, *rest]) for rest in (["1"], ["2", *start], ["3", *start, "--layers", "0,2,5"])] == [0, 0, 0]
-    assert [(run.start, run.layers) for run, _ in trained] == [(None, ()), (default_bundle(), ()), (default_bundle(), (0, 2, 5))]
+    asked = (["1"], ["2", *start], ["3", *start, "--layers", "0,2,5"], ["4", *start, "--int8"])
+    assert [main([*arguments, *rest]) for rest in asked] == [0] * 4
+    begun = default_bundle()
+    expected = [(None, (), False), (begun, (), False), (begun, (0, 2, 5), False), (begun, (), True)]
+    assert [(run.start, run.layers, run.int8) for run, _ in trained] == expected
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,7 @@ def test_a_run_goes_on_from_a_bundle_or_some_of_its_layers(trained: list[tuple[R
         (["table", "weather", "--data", ".", "--out", "x.csv"], "weather"),
         (["train", "--data", ".", "--version", "1", "--layers", "0", "--start", ".", "--taxonomy", str(TAXONOMY)], "--taxonomy"),
         (["train", "--data", ".", "--version", "1", "--layers", "0"], "--start"),
+        (["train", "--data", ".", "--version", "1", "--int8"], "--start"),
         (["train", "--data", ".", "--version", "1", "--layers", "first"], "--layers"),
         (["train", "--data", ".", "--version", "1", "--start", str(default_bundle()), "--commercial"], "--commercial"),
         (["train", "--data", str(Path(__file__)), "--version", "1", "--taxonomy", str(TAXONOMY), "--commercial"], "--commercial"),

@@ -85,7 +85,7 @@ def test_a_recipe_has_what_is_said_of_all_where_it_says_nothing_itself() -> None
     stages = (settings.codebook, settings.further, settings.custom)
     recipes = [*(stage.recipe for stage in stages), *(r for teacher in settings.teach.teachers for r in (teacher.public, teacher.codebook))]
     assert {recipe.losses for recipe in recipes} == {settings.fit.losses} and {recipe.bare for recipe in recipes} == {settings.fit.bare}
-    assert settings.custom.recipe.dropout == settings.fit.dropout > settings.codebook.recipe.dropout == 0.0
+    assert settings.codebook.recipe.dropout == settings.fit.dropout > settings.further.recipe.dropout == 0.0
     assert recipes[-1].layer_decay > settings.fit.layer_decay  # its own
 
 
