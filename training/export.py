@@ -1,7 +1,7 @@
 """A fitted network, its tokenizer and its calibration in, a bundle folder out: ONNX weights, no pickle, hashes of all.
 
-Weights are stored in half precision and widened on loading (a Cast before each), so a bundle is half the size and
-computes in single precision everywhere.
+Large tensors are stored in half precision and widened on loading (a Cast before each). The weights of int8 layers are stored in int8,
+and their products are computed in it (`training.quantise`); everything else is computed in single precision.
 """
 
 import datetime
@@ -149,10 +149,10 @@ def export_encoder(encoder: BertModel, path: Path) -> None:
     )
     if layers:
         to_int8(path, layers)
-    store(path, heads=encoder.config.num_attention_heads)
+    _store(path, heads=encoder.config.num_attention_heads)
 
 
-def store(path: Path, *, heads: int) -> None:
+def _store(path: Path, *, heads: int) -> None:
     """Make an encoder's file that of a bundle: large weights in half precision, and the attention heads, which the graph does not tell."""
     model = onnx.load(str(path))
     _halve(model)
