@@ -247,7 +247,7 @@ def test_a_page_that_is_seen_keeps_its_record_and_is_told_who_took_it_over(
     second.press("t")
     lead.until(lambda: "Grace has this open now." in lead.words)
     lead.press("a")
-    assert "kept as your draft" in lead.words and "Your note: mine" in lead.words and standing(office, record) == []
+    assert "your choices are saved as a draft" in lead.words and "Your note: mine" in lead.words and standing(office, record) == []
     lead.press("t")
     assert lead.driver.find_element("id", "note").get_attribute("value") == "mine"
     lead.press("a")

@@ -375,8 +375,8 @@ def test_without_a_mail_server_the_alert_is_kept_for_later(store: Store, setting
     ids=str,
 )
 def test_an_alert_that_cannot_be_is_refused(changes: dict[str, Any], code: str, store: Store, lead: User) -> None:
-    readers = tuple(changes.pop("readers", [lead.id]))
-    values = {"labels": (), "least_urgency": 0, "timing": Timing(), "tells_endpoints": False, **changes}
+    given = {"labels": (), "least_urgency": 0, "timing": Timing(), "tells_endpoints": False, "readers": [lead.id], **changes}
+    readers, values = tuple(given["readers"]), {name: value for name, value in given.items() if name != "readers"}
     with store.database.write() as connection, pytest.raises(InputError) as refused:
         alerts.create(connection, lead, Wish(NAME, readers=readers, **values), known=KNOWN)
     assert refused.value.code == code

@@ -384,7 +384,7 @@ def test_a_bundle_is_compared_then_promoted_and_rolled_back(office: Office, admi
         connection.execute(schema.records.update().values(clean={"id": "a", "text": "The app crashed."}))
     assert admin.post(form).status_code == 303
     assert "new-1: waiting for a worker" in admin.page(path).words
-    assert "A comparison waits" in admin.post(form).text
+    assert "A comparison is already queued or running" in admin.post(form).text
     compare(office, "new-1")
     page = admin.page(path)
     assert "waiting for a worker" not in page.words

@@ -268,7 +268,7 @@ def test_a_decision_on_what_another_took_over_is_refused_and_kept_as_a_draft(off
         answer = ada.post(form, {"note": "mine", "scope": "both", "draft_version": len(rows(office, schema.drafts)), **fields})
         page = Page(answer.text)
         assert answer.status_code == (409 if fields["decision"] == "confirm" else 422)
-        assert "what you chose is kept as your draft" in page.words and "Grace has this open" in page.words and "mine" in page.words
+        assert "your choices are saved as a draft" in page.words and "Grace has this open" in page.words and "mine" in page.words
         assert f"/desk/{record}" not in {one["action"] for one in page.forms}
     late = ada.post(form, {"decision": "confirm", "note": "older"})  # from a window that knows of no draft
     assert late.status_code == 409 and "you saved a newer draft" in late.text and "older" in late.text
