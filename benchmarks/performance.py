@@ -28,11 +28,12 @@ import orjson
 
 from benchmarks import corpora, scale, writer
 from benchmarks.performance_page import page, plot
-from benchmarks.runtimes import FULL, Tokens, best, encoder_ways, operations, peak, precision
+from benchmarks.runtimes import FULL, Tokens, best, encoder_ways, onnx_pass, operations, peak, precision, way
 from benchmarks.throughput import measure
 from training.timings import processor
 from vocservice.api import Analyser, bundle_folder, load
 from vocservice.inference.bundle import ENCODER, load_bundle
+from vocservice.inference.encoder import TOKEN_BUDGET
 from vocservice.overlap import cores
 from vocservice.settings import load_settings
 
@@ -71,9 +72,10 @@ def runtimes(plan: Plan) -> Figures:
         ways = {f"whole analysis, {bundle.name}": whole(load(bundle)) for bundle in plan.bundles}
         ways |= encoder_ways(folder, full=_in_single_precision(folder, Path(scratch) / ENCODER))
         for other in plan.bundles[1:]:
-            ways[f"{_own(other)}, {other.name}"] = encoder_ways(other)[_own(other)]
-        for way in ways.values():
-            way(texts[:8])
+            alone = onnx_pass(other / ENCODER, threads=1)
+            ways[f"{_own(other)}, {other.name}"] = way(Tokens(load_bundle(other)), alone, TOKEN_BUDGET, cores())
+        for run in ways.values():
+            run(texts[:8])
         found = measure(ways, texts, rounds=plan.rounds)
     return {
         "texts": len(texts),
