@@ -53,7 +53,8 @@ class Int8Linear(nn.Linear):
         divisors = self.divisors()
         scale, zero = self.input_grid()
         rounded = torch.fake_quantize_per_tensor_affine(inputs.float() / divisors, scale, zero, 0, INPUT_STEPS)
-        steps, weight = self.weight_scales(), self.weight * divisors
+        weight = self.weight * divisors
+        steps = _scales(weight.detach())
         zeros = torch.zeros_like(steps, dtype=torch.int32)
         weight = torch.fake_quantize_per_channel_affine(weight, steps, zeros, 0, -WEIGHT_STEPS, WEIGHT_STEPS)
         return F.linear(rounded, weight, self.bias)
@@ -70,8 +71,7 @@ class Int8Linear(nn.Linear):
 
     def weight_scales(self) -> Tensor:
         """(outputs,) scale of each output's multiplied weights; their zero point is 0."""
-        largest = (self.weight.detach() * self.divisors()).abs().amax(dim=1)
-        return (largest / WEIGHT_STEPS).clamp(min=torch.finfo(torch.float32).tiny)
+        return _scales(self.weight.detach() * self.divisors())
 
     @torch.no_grad()
     def _observe(self, inputs: Tensor) -> None:
@@ -81,6 +81,10 @@ class Int8Linear(nn.Linear):
         least, most = torch.aminmax(rows / self.divisors())
         self.low.lerp_(least, share)
         self.high.lerp_(most, share)
+
+
+def _scales(weight: Tensor) -> Tensor:
+    return (weight.abs().amax(dim=1) / WEIGHT_STEPS).clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def with_int8(encoder: nn.Module) -> nn.Module:
