@@ -86,6 +86,20 @@ def test_shared_complaints_become_one_issue_with_its_evidence(office: Office) ->
     assert "issue.open" in acts
 
 
+def test_while_causes_are_computed_the_page_says_so_and_offers_no_issue(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(office, 8, days_ago=3, is_complaint=True)
+    monkeypatch.setattr("vocservice.web.workbench.looking.SMALL", 0)
+    browser = office.browser("analyst")
+    first = browser.page(PATH)
+    assert [mark["data-later"] for mark in first.all("p") if "data-later" in mark] == ["#rungs"]
+    assert "8 complaints" in first.words and "In common" not in first.words
+    assert [form for form in first.forms if form["action"] == PATH] == [] and first.undefined == set()
+    assert browser.client.get("/workbench/report.json").status_code == 200  # waits until all is there
+    later = browser.page(PATH)
+    assert not any("data-later" in mark for mark in later.all("p")) and "In common" in later.words
+    assert [form["action"] for form in later.forms].count(PATH) == 1 and "rungs" in [part.get("id") for part in later.all("section")]
+
+
 def test_its_complaints_lead_to_just_these_and_no_other_scope_is_among_them(office: Office) -> None:
     say(office, 8, days_ago=3, is_complaint=True)
     evidence = (piece(TEXT, "transfer"),)

@@ -1,4 +1,4 @@
-// Slow figures arrive later: polls the page with growing intervals and replaces the figures once they are complete.
+// Slow figures arrive later: polls the page with growing intervals and replaces the part that `data-later` selects once it is complete.
 "use strict";
 (() => {
   const wait = (turn) => new Promise((done) => { setTimeout(done, Math.min(1500 * 1.3 ** turn, 10000)); });
@@ -8,10 +8,10 @@
       await wait(turn);
       const answer = await fetch(location.href);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const figures = page.querySelector(".figures");
-      if (answer.ok && figures && !page.querySelector("[data-later]")) {
-        document.querySelector(".figures").replaceWith(figures);
-        later.textContent = "All figures are ready.";
+      const part = page.querySelector(later.dataset.later);
+      if (answer.ok && part && !page.querySelector("[data-later]")) {
+        document.querySelector(later.dataset.later).replaceWith(part);
+        later.textContent = "Everything is shown now.";
         return;
       }
     }

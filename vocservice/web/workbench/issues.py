@@ -65,7 +65,7 @@ class Offer:
 @blueprint.get("/workbench/issues")
 @require_role(ANALYST)
 def listing() -> Response:
-    """Issues with their inflow, and suggestions; or a page with the progress of reading."""
+    """Issues with their inflow, and suggestions, causes with a later request; or a page with the progress of reading."""
     return _read() or _page()
 
 
@@ -280,8 +280,9 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
     looking = _looking()
     with people.database().read() as connection:
         found = issues.listed(connection, looking.workspace_id)
-    held, offers = _held(looking, found), _offers(looking.at_once(), found)
-    return people.shown("issues.html", status=status, fault=fault, held=held, offers=offers, **_words(looking))
+    report = looking.at_once()
+    shown = {"held": _held(looking, found), "offers": _offers(report, found), "pending": report.pending}
+    return people.shown("issues.html", status=status, fault=fault, **shown, **_words(looking))
 
 
 def _one_page(issue: Issue, *, status: int = 200, fault: str = "") -> Response:
