@@ -22,7 +22,7 @@ def to_int8(path: Path, layers: Mapping[str, Int8Linear]) -> None:
         layers: by module name, e.g. `encoder.layer.0.output.dense`.
 
     Raises:
-        ValueError: a layer has no product in the file.
+        ValueError: a layer has no product in the file, or a product no layer.
     """
     model = onnx.load(str(path))
     _Graph(model.graph).quantise(dict(layers))
@@ -61,7 +61,10 @@ class _Graph:
     def quantise(self, layers: dict[str, Int8Linear]) -> None:
         for node in self._graph.node:
             if node.op_type == "MatMul" and node.input[1] in self._stored:
-                self._product(node, layers.pop(module_of(node)))
+                name = module_of(node)
+                if name not in layers:
+                    raise ValueError(f"no layer for the product of {name}")
+                self._product(node, layers.pop(name))
             self._nodes.append(node)
         if layers:
             raise ValueError(f"no product of {min(layers)} in the graph")

@@ -92,3 +92,11 @@ def test_a_layer_without_a_product_is_refused(network: Network, exported: Path) 
     layers = dict(int8_layers(network.encoder))
     with pytest.raises(ValueError, match=r"no product of encoder\.layer\.0\.attention"):
         to_int8(exported, layers)
+
+
+def test_a_product_without_a_layer_is_refused(network: Network, tmp_path: Path) -> None:
+    export_encoder(encoders.plain(network.encoder), tmp_path / "plain.onnx")
+    layers = dict(int8_layers(network.encoder))
+    del layers["encoder.layer.0.output.dense"]
+    with pytest.raises(ValueError, match=r"no layer for the product of encoder\.layer\.0\.output\.dense"):
+        to_int8(tmp_path / "plain.onnx", layers)
