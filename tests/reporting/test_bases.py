@@ -14,7 +14,7 @@ SIDES = (LATE, ~LATE)
 
 def test_the_average_is_of_the_cells_that_are_blamed() -> None:
     assert average_of([np.arange(9), np.arange(3)], COMPLAINTS, SUBJECT) == pytest.approx(0.1)
-    assert average_of([], COMPLAINTS, SUBJECT) == 0.0
+    assert average_of([], COMPLAINTS, SUBJECT) == average_of([np.arange(9)], COMPLAINTS, SUBJECT) == 0.0
 
 
 def test_what_came_before_too_exceeds_the_average_alone() -> None:

@@ -123,6 +123,17 @@ def test_what_rises_above_its_own_past_is_a_candidate() -> None:
     assert (rung.step, rung.base) == ("candidate", "earlier records")
 
 
+def test_complaints_that_blame_one_cell_only_can_but_rise_above_their_own_past() -> None:
+    def said(count: int, *factors: str, start: int, day: int) -> list[Row]:
+        return rows(count, "use", *factors, start=start, scope="service_complaint", at=MONDAY + timedelta(days=day))
+
+    (alone,) = ladder(said(20, "brand-", start=0, day=0)).values()
+    assert (alone.step, alone.p, alone.q, alone.ratio, alone.base) == ("shared", None, None, None, "")
+    past = said(60, start=100, day=0), said(3, "brand-", start=200, day=0), said(8, start=300, day=60)
+    (risen,) = ladder(*past, said(12, "brand-", start=0, day=60)).values()
+    assert (risen.step, risen.base) == ("candidate", "earlier records")
+
+
 def test_what_stays_as_frequent_as_it_was_is_rarely_a_candidate() -> None:
     """40 ladders of twelve equally frequent cells, before and in the last four weeks; the earlier share is known no better than the new."""
     draw = np.random.default_rng(7)

@@ -75,8 +75,9 @@ def test_shared_complaints_become_one_issue_with_its_evidence(office: Office) ->
     say(office, 8, days_ago=3, is_complaint=True)
     browser = office.browser("analyst")
     page = browser.page(PATH)
-    assert "8 complaints" in page.words and "In common" in page.words
+    assert "8 complaints" in page.words and "In common" in page.words and "no other stage and factor is blamed" in page.words
     one = browser.page(opened(office, browser))
+    assert "no other stage and factor is blamed" in one.words
     assert "8 service complaints of 8 customers" in one.words and "Transfers fail" in one.words
     assert one.undefined == page.undefined == set()
     again = browser.page(PATH)

@@ -1,7 +1,7 @@
 """Complaints of one kind in, how far the number of their customers exceeds a base rate out.
 
-Ten complaints of one customer count once; a record without a customer counts as one. Bases are the average blamed cell, and the
-earlier share of the same complaints, if there are earlier records.
+Ten complaints of one customer count once; a record without a customer counts as one. Bases are the average blamed cell, if there are
+several, and the earlier share of the same complaints, if there are earlier records.
 """
 
 from collections.abc import Collection, Iterator
@@ -37,7 +37,7 @@ class Bases:
 
     Attributes:
         subject: (n,) number of each row's customer.
-        average: the share of the average blamed cell.
+        average: the share of the average blamed cell; 0 where there is none to compare with.
         is_late, is_earlier: (n,) rows of the last 28 days, and dated rows before.
         all, late, earlier: number of customers with any complaint: in total, in the last 28 days, and before.
     """
@@ -88,5 +88,10 @@ def sides_of(frame: Frame, complaints: Bools) -> tuple[Bools, Bools]:
 
 
 def average_of(cells: Collection[Ints], complaints: Bools, subject: Ints) -> float:
-    """The share of the average cell among complaining customers, given the rows of each cell."""
-    return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints]) if cells else 0.0
+    """The share of the average cell among complaining customers, given the rows of each cell.
+
+    0 with fewer than two cells: a single one would be compared with itself.
+    """
+    if len(cells) < 2:
+        return 0.0
+    return float(np.mean([distinct(subject[members]) for members in cells])) / distinct(subject[complaints])

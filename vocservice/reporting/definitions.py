@@ -73,7 +73,8 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "ladder": Definition(
             "Promotion ladder",
             f"single: one customer. repeated: two or more. shared: at least {customers}. candidate: shared, and more frequent than the "
-            "average blamed cell (binomial test) or than its own rate before the last four weeks (beta-binomial test), q ≤ 0.05 over all "
+            "average blamed cell (binomial test; not if no other is blamed) or than its own rate before the last four weeks "
+            "(beta-binomial test), q ≤ 0.05 over all "
             "blamed cells, including those with fewer customers (Benjamini and Hochberg 1995). The tests count customers, "
             "however often each complains. "
             "Words in common: from the evidence, used by at least five customers and more often than in other complaints. "

@@ -109,7 +109,8 @@ class Rung:
 
     `step` is single (one customer), repeated, shared (at least the given number of customers), or candidate (shared, and
     more often than its base rate). `base` says what the expected number of customers is taken from: the average blamed cell, or
-    earlier records, in which case it is the number expected in the last 28 days. `words` are what the evidence has in common: each used by
+    earlier records, in which case it is the number expected in the last 28 days; blank where there is neither: no other cell is blamed,
+    and too few complained earlier. `words` are what the evidence has in common: each used by
     at least five customers, and more often than in other complaints.
 
     Attributes:
@@ -260,7 +261,7 @@ def promotion_ladder(frame: Frame, rows: Sequence[Row], *, customers: int = CUST
     found = [_held_against(rung, bases.excess(cells[cell])) if rung.step == "shared" else rung for cell, rung in made.items()]
     qs = benjamini_hochberg([1.0 if rung.p is None else rung.p for rung in found])  # untested cells are few by the same chance
     said = _Said.of(frame, complaints, rows) if rows else None
-    words = [said.common(cell) if said and rung.p is not None else () for rung, cell in zip(found, cells, strict=True)]
+    words = [said.common(cell) if said and rung.step == "shared" else () for rung, cell in zip(found, cells, strict=True)]
     named = (replace(rung, words=own) for rung, own in zip(found, words, strict=True))
     stepped = (rung if rung.p is None else climbed(rung, q) for rung, q in zip(named, qs, strict=True))
     order = ("candidate", "shared", "repeated", "single")
