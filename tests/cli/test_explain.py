@@ -40,6 +40,13 @@ def test_json_is_the_contract(voc: Voc, analyser: Analyser) -> None:
     assert found["status"] == "ok" and found["factors"][0]["evidence"][0]["text"] == "crashed"
 
 
+def test_words_without_quotes_are_one_text(voc: Voc, analyser: Analyser) -> None:
+    assert voc("explain", *TEXT.split(), "--question", "Why?").code == 0
+    voc("explain", "-", "twice", given=b"not read")
+    assert isinstance(analyser.pipeline, FakePipeline)
+    assert [(one.text, one.question) for one in analyser.pipeline.seen] == [(TEXT, "Why?"), ("- twice", None)]  # type: ignore[union-attr]
+
+
 def test_the_text_may_come_from_standard_input(voc: Voc, analyser: Analyser) -> None:
     assert "crashed" in voc("explain", "-", given=TEXT.encode()).out
 

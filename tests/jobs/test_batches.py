@@ -107,6 +107,24 @@ def test_options_are_those_of_voc_classify(store: Store, settings: Settings) -> 
     assert {row["ref"] for row in csv_rows(files_of(settings, batch).result("csv"))} == {"r-0", "r-1"}
 
 
+@pytest.mark.parametrize(
+    ("suffix", "content", "mapping"),
+    [
+        ("jsonl", '{"ref": "r-1"}\n', {"text": "words"}),
+        ("jsonl", '{"ref": "r-1"}\n', {}),
+        ("txt", "Mia: It broke.\nAgent: Sorry.\n", {}),
+        ("csv", "chat_id,speaker,message\na,Mia,It broke.\na,Agent,Sorry.\n", {}),
+    ],
+)
+def test_a_rejection_names_no_option_of_the_command_line(
+    suffix: str, content: str, mapping: dict[str, str], store: Store, settings: Settings
+) -> None:
+    batch = made(store, settings, content, suffix=suffix, mapping=mapping, format="jsonl")
+    worker_of(store, settings).run(once=True)
+    (rejected,) = json_lines(files_of(settings, batch).rejects("jsonl").read_bytes())
+    assert rejected["code"] in ("missing_text", "empty_text") and "--" not in rejected["message"]
+
+
 def test_a_killed_workers_batch_goes_on_to_the_same_bytes(store: Store, settings: Settings, start: Start, tmp_path: Path) -> None:
     whole = made(store, settings, rows())
     plain = start()

@@ -339,10 +339,12 @@ def test_speakers_can_be_said_to_be_customers(name: str, tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize(("name", "remedy"), [("a.vtt", "<v Customer>"), ("a.txt", '"Customer: "')])
-def test_a_file_without_a_customer_tells_the_remedies(name: str, remedy: str, tmp_path: Path) -> None:
-    (found,) = records(tmp_path / name, NAMED[name])
-    assert isinstance(found, Rejected) and remedy in found.message and "--customer" in found.message and "Mia" not in found.message
+@pytest.mark.parametrize("has_options", [True, False])
+@pytest.mark.parametrize(("name", "remedy"), [("a.vtt", "<v Customer>"), ("a.txt", '"Customer: "'), ("a.csv", "customer: ")])
+def test_a_file_without_a_customer_tells_the_remedies(name: str, remedy: str, has_options: bool, tmp_path: Path) -> None:
+    (found,) = records(tmp_path / name, NAMED[name], has_options=has_options)
+    assert isinstance(found, Rejected) and remedy in found.message and "Mia" not in found.message
+    assert ("--customer" in found.message) is has_options
 
 
 def test_a_talk_of_5001_turns_comes_whole(tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ def _work(plan: Plan, settings: Settings, options: Options) -> Work:
 
 def _selection(options: Options) -> Selection:
     mapping = read_mapping(options.mapping) if options.mapping is not None else {}
-    return Selection(options.id_column, options.text_column, mapping, options.sheet, options.limit, options.customer)
+    chosen = options.id_column, options.text_column, mapping, options.sheet, options.limit, options.customer
+    return Selection(*chosen, has_options=True)
 
 
 def _check_outputs(inputs: Inputs, options: Options) -> None:

@@ -15,21 +15,21 @@ from vocservice.render import analysis_text, labels_table, sentiment_line, visib
 
 
 @click.command()
-@click.argument("text")
+@click.argument("words", metavar="TEXT", nargs=-1, required=True)
 @click.option("--question", help="The survey question that the text answers.")
 @click.option("--channel", help="Where the text comes from: email, chat, survey, review ...")
 @click.option("--bundle", help="Version under models/, or path, of the model; set in the configuration by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the analysis as JSON.")
-def explain(text: str, question: str | None, channel: str | None, bundle: str | None, as_json: bool) -> int:
+def explain(words: tuple[str, ...], question: str | None, channel: str | None, bundle: str | None, as_json: bool) -> int:
     """Show the evidence of each label of a text.
 
-    TEXT is the text itself; - reads it from standard input.
+    TEXT is the text itself, with or without quotes; - reads it from standard input.
 
     Exit codes: 0 success, 2 unusable configuration, 3 the text was rejected.
     """
-    words = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if text == "-" else text
+    text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if words == ("-",) else " ".join(words)
     analyser = analyser_for(configured(), bundle=bundle)
-    result: Result = analyser.analyse({"id": "text", "text": words, "question": question, "channel": channel})
+    result: Result = analyser.analyse({"id": "text", "text": text, "question": question, "channel": channel})
     if as_json:
         click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
     elif isinstance(result, Analysis):

@@ -3,7 +3,7 @@
 import io
 import json
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from vocservice.tables.stream import BUFFER, check_magic, is_stream, open_bytes
 
 _BYTES_AS_TEXT = "latin-1"
 _TURNS = b'"turns"'
+_BY_OPTION = "that --text-column or the mapping names"
+_WITH_OPTION = "name the key of the text with --text-column or a mapping"
 
 
 def read(request: Request) -> Source:
@@ -88,17 +90,18 @@ def record_of(obj: Any, request: Request, *, default_id: str) -> Record:
     """The record of an object with fields under the caller's keys (`wanted`: field to key)."""
     wanted = request.wanted
     renamed = obj | {field: obj.get(key) for field, key in wanted.items()} if wanted and isinstance(obj, dict) else obj
-    return _explained(parse_record(renamed, default_id=default_id, customers=request.customers), wanted)
+    return _explained(parse_record(renamed, default_id=default_id, customers=request.customers), request)
 
 
-def _explained(record: Record, wanted: Mapping[str, str]) -> Record:
+def _explained(record: Record, request: Request) -> Record:
     """A rejection for a missing text, naming the key looked for or how to give one."""
     if not isinstance(record, Rejected) or record.code != "missing_text":
         return record
-    if "text" in wanted:
-        key = named([wanted["text"]], noun="key")
-        return replace(record, message=f"there is no text under {key}, the key that --text-column or the mapping names")
-    return replace(record, message=f"{record.message}, or name the key of the text with --text-column or a mapping")
+    if "text" in request.wanted:
+        key, chosen = named([request.wanted["text"]], noun="key"), _BY_OPTION if request.has_options else "chosen as the text column"
+        return replace(record, message=f"there is no text under {key}, the key {chosen}")
+    remedy = _WITH_OPTION if request.has_options else "choose the key of the text as the text column"
+    return replace(record, message=f"{record.message}, or {remedy}")
 
 
 def _may_hold_turns(path: str, encoding: str) -> bool:

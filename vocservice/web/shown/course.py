@@ -29,7 +29,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """The customer's sentiment over time, in words; `turn` is the number of the lowest, `rise` from there to the last turn."""
+    """The customer's sentiment over time, in words; `turn` is the number of the lowest, `rise` from there to the last, blank if none."""
 
     start: str
     end: str
@@ -66,6 +66,11 @@ class Course:
     cause: tuple[Told, ...]
     handling: tuple[Told, ...]
     mood: Mood | None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a response time or a silence is known."""
+        return any(value != UNKNOWN for value in (self.first, self.longest, self.awaited, self.silence))
 
 
 def course_of(pace: Pace, result: Json, labels: Json, taxonomy: Taxonomy, *, is_mended: bool = False) -> Course:
@@ -113,7 +118,8 @@ def _mood(result: Json) -> Mood | None:
     if low is None:
         return None
     start, end = (_level((result.get(name) or {}).get("level")) for name in ("sentiment_start", "sentiment_end"))
-    return Mood(start, end, _level(low.level), low.turn + 1, f"{low.recovery:+.2f}")
+    rise = f"{low.recovery:+.2f}"
+    return Mood(start, end, _level(low.level), low.turn + 1, "" if float(rise) == 0 else rise)
 
 
 def _level(level: int | None) -> str:
