@@ -214,6 +214,15 @@ def test_7_an_unknown_or_disabled_url_is_a_401(door: Door, generic: Sender) -> N
     assert door.count(schema.inbox) == 0
 
 
+@pytest.mark.parametrize("adapter", ["typeform", "twilio"])  # one of them signs the URL
+def test_7_a_url_with_a_slash_after_it_works_too(door: Door, adapter: str) -> None:
+    sender = Sender(door, adapter)
+    sender.path += "/"
+    assert [door.client.open(sender.path, method=method).status_code for method in ("HEAD", "GET")] == [200, 200]
+    assert sender.post(sender.adapter.sample().body).status_code == 202
+    check_problem(door.client.post("/v1/hooks/nothing/", data=b"{}"), 401, "token_unknown")
+
+
 @pytest.mark.parametrize(
     ("name", "content_type", "status"),
     [

@@ -24,16 +24,16 @@ from vocservice.web.state import state
 
 blueprint = Blueprint("webhooks", __name__)
 
-ROUTE = "/v1/hooks/<token>"
+ROUTE = "/v1/hooks/<token>"  # a slash after it is allowed: some senders give up for good on a 404
 
 
-@blueprint.get(ROUTE)
+@blueprint.get(ROUTE, strict_slashes=False)
 def ping(token: str) -> Response:
     """Some senders probe the URL before they use it; every token gets the same answer."""
     return Response(status=200)
 
 
-@blueprint.post(ROUTE)
+@blueprint.post(ROUTE, strict_slashes=False)
 def receive(token: str) -> Response:
     """Store a delivery."""
     refuse_when_full()
@@ -85,8 +85,9 @@ def _check_type(sender: Adapter) -> None:
 def _delivery(token: str) -> Delivery:
     most = state().limits.max_body_bytes
     body = unpacked(read_bytes(request, max_bytes=most), request.headers.get("Content-Encoding", ""), max_bytes=most)
+    slash = "/" if request.path.endswith("/") else ""
     query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
-    return Delivery(body, {name.lower(): value for name, value in request.headers.items()}, url_of(token) + query)
+    return Delivery(body, {name.lower(): value for name, value in request.headers.items()}, url_of(token) + slash + query)
 
 
 def _verify(store: Store, source: Source, sender: Adapter, delivery: Delivery) -> None:
