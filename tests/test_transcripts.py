@@ -54,7 +54,7 @@ ODD: dict[str, tuple[RawTurn, ...]] = {
     "a note alone at the start": (RawTurn("system", "Opened."), ASKED),
 }
 REFUSED: dict[str, tuple[tuple[RawTurn, ...], str]] = {
-    "5,001 turns": ((ASKED,) * (MAX_TURNS + 1), "text_too_long"),
+    "5,001 turns": ((RawTurn("customer", "It crashed."),) * (MAX_TURNS + 1), "text_too_long"),  # not too many characters
     "a turn too long": ((RawTurn("customer", f"{SAID} " * 2400),), "text_too_long"),
     "only empty turns of the customer": ((RawTurn("customer", " "), SORRY), "empty_text"),
 }

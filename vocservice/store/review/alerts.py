@@ -1,8 +1,7 @@
-"""A record that came to the review desk in, the alerts that it concerns out; and what an alert has to say, once it may speak.
+"""A record that reaches the review desk in, the alerts that match it out; and the contents of an alert's next message.
 
-What concerns an alert is gathered in the transaction of the analysis and said by a job of its own, which is due when the alert's
-timing lets it speak. A record concerns an alert once, and never one that is younger than the record. Only ids, labels and
-urgency are told, never a text.
+A match is stored in the transaction of the analysis. A separate job sends it, due when the alert's timing allows. An alert reports a
+record once, and only records received after the alert was created. Messages contain ids, labels and urgency, never a text.
 """
 
 from collections.abc import Collection
@@ -36,9 +35,9 @@ _LIVE = select(alerts).where(alerts.c.workspace_id == bindparam("workspace"), al
 
 @dataclass(frozen=True, slots=True)
 class Wish(Telling):
-    """Who is to be told of which records, and when.
+    """An alert as requested: recipients, records and timing.
 
-    `labels`: any of them, as `SET.KEY`; none means every record that comes to the desk. `least_urgency` is in points.
+    `labels`: any of these, as `SET.KEY`; empty means every record that reaches the desk. `least_urgency` is in points.
     """
 
     labels: tuple[str, ...]
@@ -47,7 +46,7 @@ class Wish(Telling):
 
 @dataclass(frozen=True, slots=True)
 class Alert(Wish):
-    """A wish that is kept."""
+    """A stored alert."""
 
     id: str
     workspace_id: str
@@ -56,13 +55,13 @@ class Alert(Wish):
     last_sent_at: datetime | None
 
     def wants(self, found: Collection[str], points: float) -> bool:
-        """Whether it speaks of a record with these labels and so many points."""
+        """Whether it matches a record with these labels and points."""
         return points >= self.least_urgency and (not self.labels or not set(self.labels).isdisjoint(found))
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """A record that an alert speaks of; `points` of urgency."""
+    """A record to report; `points` of urgency, `at` the time it reached the desk."""
 
     record_id: str
     points: float
@@ -72,7 +71,7 @@ class Matter:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What an alert has to say now: the most urgent matter first. `waiting` and `overdue` count the whole desk."""
+    """The contents of an alert's next message: records, the most urgent first. `waiting` and `overdue` count the whole desk."""
 
     alert: Alert
     addresses: tuple[str, ...]
@@ -82,14 +81,14 @@ class Letter:
 
 
 def create(connection: Connection, user: User, wish: Wish, *, known: Collection[str]) -> Alert:
-    """A new alert, which speaks of records that come in from now on.
+    """Create an alert for records received from now on.
 
     Args:
-        known: the labels that there are.
+        known: the existing labels.
 
     Raises:
-        InputError: the name will not do, a label (`label_unknown`), a reader (`reader_unknown`) or an urgency that there is not,
-            it would tell nobody (`alert_silent`), or there are too many (`alerts_full`).
+        InputError: the name is invalid, a label or reader does not exist (`label_unknown`, `reader_unknown`), the urgency is out of
+            range (`urgency_invalid`), the alert has no recipient (`alert_silent`), or there are too many alerts (`alerts_full`).
     """
     _check(connection, user, wish, known)
     at = now(connection)
@@ -121,7 +120,7 @@ def get(connection: Connection, workspace_id: str, alert_id: str) -> Alert:
 
 
 def set_enabled(connection: Connection, alert: Alert, is_enabled: bool, *, actor: str) -> None:
-    """Let an alert speak, or no longer; what was gathered and not said is forgotten when it is silenced."""
+    """Resume or pause an alert; pausing drops the matches that were not sent."""
     connection.execute(update(alerts).where(alerts.c.id == alert.id).values(is_enabled=is_enabled))
     if is_enabled:
         _await_digest(connection, alert, now(connection))
@@ -138,18 +137,18 @@ def remove(connection: Connection, alert: Alert, *, actor: str) -> None:
 
 
 def ask_try(connection: Connection, alert: Alert) -> None:
-    """Have a worker send a mail that says nothing, to see whether it arrives.
+    """Queue a test mail.
 
     Raises:
-        InputError: nobody gets a mail of it (`alert_silent`).
+        InputError: the alert mails nobody (`alert_silent`).
     """
     if not alert.readers:
-        raise InputError("nobody gets a mail of this alert", code="alert_silent")
+        raise InputError("this alert mails nobody", code="alert_silent")
     jobs.enqueue(connection, alert.workspace_id, TRY, alert.id)
 
 
 def gather(connection: Connection, workspace_id: str, record_id: str) -> int:
-    """Note a record that is on the desk for every alert that it concerns; returns how many it was new for."""
+    """Store the matches of a record that is on the desk; returns the number of new ones."""
     rows = connection.execute(_LIVE, {"workspace": workspace_id}).all()
     if not rows:
         return 0
@@ -163,7 +162,7 @@ def gather(connection: Connection, workspace_id: str, record_id: str) -> int:
 
 
 def letter(connection: Connection, alert_id: str) -> Letter | None:
-    """What an alert has to say: matters not yet said on which nobody has decided. None where it is gone or silenced."""
+    """The unsent matches that nobody has decided on; None if the alert was deleted or paused."""
     row = connection.execute(select(alerts).where(alerts.c.id == alert_id, alerts.c.is_enabled)).one_or_none()
     if row is None:
         return None
@@ -173,7 +172,7 @@ def letter(connection: Connection, alert_id: str) -> Letter | None:
 
 
 def put_off(connection: Connection, alert: Alert) -> bool:
-    """Await the moment at which it may speak; False where that is now."""
+    """Queue the alert for the time at which it may be sent; False if that is now."""
     at = now(connection)
     if alert.is_digest or alert.timing.next_at(at, alert.last_sent_at) <= at:
         return False
@@ -182,9 +181,9 @@ def put_off(connection: Connection, alert: Alert) -> bool:
 
 
 def said(connection: Connection, sent: Letter) -> None:
-    """Keep that a letter went out, tell the endpoints, and await what comes next.
+    """Record that a message was sent, queue its events for endpoints, and schedule the next one.
 
-    What was erased meanwhile, or forgotten as the alert was silenced, is not told to the endpoints any more.
+    Records erased meanwhile, and matches dropped by a pause, are left out of the events.
     """
     alert, at = sent.alert, now(connection)
     guard(connection, alert.workspace_id)
@@ -197,7 +196,7 @@ def said(connection: Connection, sent: Letter) -> None:
     if alert.tells_endpoints:
         outbound.raise_alert(connection, alert.workspace_id, told)
     undecided = select(reviews.c.record_id).where(reviews.c.workspace_id == alert.workspace_id, reviews.c.decided_at.is_(None))
-    gone = alert_matters.c.record_id.not_in(undecided)  # what was decided meanwhile is nobody's matter any longer
+    gone = alert_matters.c.record_id.not_in(undecided)  # decided meanwhile: nothing left to report
     connection.execute(update(alert_matters).where(*unsaid, gone).values(said_at=at))
     if sent.matters or alert.is_digest:
         connection.execute(update(alerts).where(alerts.c.id == alert.id).values(last_sent_at=at))
@@ -226,7 +225,7 @@ def _note(connection: Connection, alert: Alert, record_id: str) -> bool:
 
 
 def _is_awaited(connection: Connection, alert: Alert) -> bool:
-    """Whether its next digest is queued or being sent; it is not after the last one became a dead letter."""
+    """Whether the next digest is queued or being sent; False after the last one became a dead letter."""
     mine = (job_table.c.kind == ALERT, job_table.c.target == alert.id)
     return connection.scalar(select(job_table.c.id).where(*mine, job_table.c.state != "dead").limit(1)) is not None
 
@@ -237,7 +236,7 @@ def _await_digest(connection: Connection, alert: Alert, at: datetime) -> None:
 
 
 def _due(connection: Connection, alert: Alert, at: datetime, *, last: datetime | None) -> None:
-    """Queue the job that lets it speak; one that waits already gathers this too."""
+    """Queue the job that sends the alert; a job that already waits includes this match too."""
     delay = (alert.timing.next_at(at, last) - at).total_seconds()
     jobs.enqueue(connection, alert.workspace_id, ALERT, alert.id, delay=delay)
 
@@ -258,7 +257,7 @@ def _matters(connection: Connection, alert: Alert) -> list[Matter]:
 
 
 def _labels(connection: Connection, mine: ColumnElement[bool]) -> dict[str, list[str]]:
-    """The labels of the matters of an alert, by record."""
+    """The labels of an alert's records, by record."""
     chosen = select(review_labels.c.record_id, review_labels.c.label).join(reviews, reviews.c.record_id == review_labels.c.record_id)
     found: dict[str, list[str]] = {}
     for record_id, label in connection.execute(chosen.join(alert_matters, mine).order_by(review_labels.c.label)):
@@ -267,7 +266,7 @@ def _labels(connection: Connection, mine: ColumnElement[bool]) -> dict[str, list
 
 
 def _counts(connection: Connection, workspace_id: str) -> tuple[int, int]:
-    """How many records wait on the desk, and how many of them longer than they should."""
+    """The number of records waiting on the desk, and of those overdue."""
     open_ones = (reviews.c.workspace_id == workspace_id, reviews.c.decided_at.is_(None))
     late = is_overdue(now(connection))
     waiting, overdue = connection.execute(select(func.count(), func.count().filter(late)).select_from(reviews).where(*open_ones)).one()

@@ -1,6 +1,6 @@
-"""Files of feedback in, how far each is and the same with labels out: `/v1/batches`, for keys with the scope `batches`.
+"""Files of feedback in, their progress and labelled files out: `/v1/batches`, for keys with the scope `batches`.
 
-What a batch does is what `voc classify` does; a worker does it (`vocservice.jobs.batches`).
+A batch does what `voc classify` does, in a worker (`vocservice.jobs.batches`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ _NO_RESULT = {
 @blueprint.post("/v1/batches")
 @access.require(SCOPE)
 def create() -> Response:
-    """Take a file and queue it."""
+    """Store a file and queue it."""
     key = access.key()
     try:
         _check_room(key)
@@ -69,7 +69,7 @@ def create() -> Response:
 @blueprint.get("/v1/batches")
 @access.require(SCOPE)
 def listed() -> Response:
-    """A page of batches, the newest first."""
+    """A page of batches, newest first."""
     key = access.key()
     query = Query(request.args, known=("limit", "cursor"))
     limit = query.number("limit", default=PAGE, most=LARGEST_PAGE)
@@ -81,14 +81,14 @@ def listed() -> Response:
 @blueprint.get("/v1/batches/<batch_id>")
 @access.require(SCOPE)
 def one(batch_id: str) -> Response:
-    """How far one batch is."""
+    """One batch and its progress."""
     return json_answer(shown(_batch(access.key(), batch_id)))
 
 
 @blueprint.post("/v1/batches/<batch_id>/cancel")
 @access.require(SCOPE)
 def cancel(batch_id: str) -> Response:
-    """End a batch; cancelled again it stays so."""
+    """Cancel a batch; idempotent."""
     key = access.key()
     return json_answer(shown(cancelled(_batch(key, batch_id), actor=access.actor(key))))
 
@@ -96,7 +96,7 @@ def cancel(batch_id: str) -> Response:
 @blueprint.get("/v1/batches/<batch_id>/result")
 @access.require(SCOPE)
 def result(batch_id: str) -> Response:
-    """The file with its labels."""
+    """The labelled file."""
     return result_file(_batch(access.key(), batch_id))
 
 
@@ -110,7 +110,7 @@ def rejects(batch_id: str) -> Response:
 @blueprint.get("/v1/batches/<batch_id>/partial")
 @access.require(SCOPE)
 def partial(batch_id: str) -> Response:
-    """What is labelled so far, as JSON Lines."""
+    """The records labelled so far, as JSON Lines."""
     return partial_file(_batch(access.key(), batch_id))
 
 
@@ -142,17 +142,17 @@ def shown(batch: Batch) -> Json:
 
 
 def files_of(batch: Batch) -> BatchFiles:
-    """Where the files of a batch are."""
+    """The files of a batch."""
     return BatchFiles.of(state().batches.folder, batch.workspace_id, batch.id)
 
 
 def places(batch: Batch) -> tuple[Place, ...]:
-    """What is read of a batch."""
+    """The input files of a batch."""
     return places_of(batch, files_of(batch))
 
 
 def cancelled(batch: Batch, *, actor: str) -> Batch:
-    """The batch after it was cancelled; files that no worker ever took up go at once, others when the worker notices.
+    """Cancel a batch and return it. Files that no worker has started on are deleted at once, others when the worker notices.
 
     Raises:
         BatchError: it has ended.
@@ -166,7 +166,7 @@ def cancelled(batch: Batch, *, actor: str) -> Batch:
 
 
 def removed(batch: Batch, *, actor: str) -> None:
-    """Forget a batch and its files.
+    """Delete a batch and its files.
 
     Raises:
         BatchError: it is queued or running.
@@ -177,7 +177,7 @@ def removed(batch: Batch, *, actor: str) -> None:
 
 
 def result_file(batch: Batch) -> Response:
-    """The download of a result; its name is ours.
+    """The download of a result, named by the batch id.
 
     Raises:
         BatchError: there is none (`batch_not_done`).
@@ -199,7 +199,7 @@ def rejects_file(batch: Batch) -> Response:
 
 
 def partial_file(batch: Batch) -> Response:
-    """The download of the finished shards of a batch without a result, one object of the contract a line; it may be empty.
+    """The download of the finished shards of a batch without a result, one JSON record per line; it may be empty.
 
     Raises:
         BatchError: it is done (`batch_ended`).
@@ -210,12 +210,12 @@ def partial_file(batch: Batch) -> Response:
 
 
 def has_partial(batch: Batch) -> bool:
-    """Whether something is labelled of a batch without a result."""
+    """Whether a batch without a result has labelled records."""
     return batch.status != DONE and next(_finished(batch), None) is not None
 
 
 def refusal(error: BatchError) -> Response:
-    """The answer to a batch that cannot be taken now, with when to try again."""
+    """The answer to a batch that cannot be accepted now, with the time to retry."""
     headers = [("Retry-After", RETRY_SECONDS)] if error.status == HTTPStatus.TOO_MANY_REQUESTS else []
     return problem(error.status, code=error.code, detail=error.message, headers=headers)
 
@@ -226,7 +226,7 @@ def _batch(key: Key, batch_id: str) -> Batch:
 
 
 def _check_room(key: Key) -> None:
-    """Before a long upload; once more when it is here."""
+    """Check the number of open batches before a long upload; storing it checks again."""
     with state().stored.open().database.read() as connection:
         batches.check_room(connection, key.workspace_id, max_open=state().batches.max_open)
 

@@ -1,6 +1,6 @@
-"""Files of feedback for people: upload, say which column is what beside the first rows, start, watch, download; no script.
+"""Pages for files of feedback: upload, choose columns beside the first rows, start, follow the progress, download; without scripts.
 
-The first rows are shown as they came only to whoever uploaded them, and only until the batch is started.
+Only the uploader sees the first rows, unredacted, and only until the batch is started.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ STATUS_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the form of a draft holds: column by field, and the options."""
+    """The choices in the form of a draft: column by field, and options."""
 
     mapping: dict[str, str]
     options: dict[str, Any]
@@ -74,7 +74,7 @@ class Chosen:
 @blueprint.get("/batches")
 @require_role(ANALYST)
 def listing() -> Response:
-    """Every batch of the workspace, the newest first."""
+    """The batches of the workspace, newest first."""
     with people.database().read() as connection:
         page = batches.page(connection, person().workspace_id, limit=PAGE, cursor=request.args.get("cursor") or None)
     more = url_for("batch_pages.listing", cursor=page.next) if page.next else ""
@@ -84,14 +84,14 @@ def listing() -> Response:
 @blueprint.get("/batches/new")
 @require_role(ANALYST)
 def form() -> Response:
-    """The forms to upload a file, and to name one that is on the server."""
+    """The forms to upload a file, or to name one on the server."""
     return _form()
 
 
 @blueprint.post("/batches/new")
 @require_role(ANALYST, takes_file=True)
 def upload() -> Response:
-    """Take a file; it waits for its columns."""
+    """Store a file as a draft, whose columns are chosen next."""
     user, settings = person(), state().batches
     try:
         with (
@@ -109,7 +109,7 @@ def upload() -> Response:
 @blueprint.get("/batches/<batch_id>")
 @require_role(ANALYST)
 def one(batch_id: str) -> Response:
-    """One batch: its columns while it is a draft, then how far it is."""
+    """One batch: the choice of columns while it is a draft, then its progress."""
     batch = _batch(batch_id)
     if batch.status == DRAFT:
         return _draft(batch, sheet=request.args.get("sheet") or None)
@@ -121,7 +121,7 @@ def one(batch_id: str) -> Response:
 @blueprint.post("/batches/<batch_id>/start")
 @require_role(ANALYST)
 def start(batch_id: str) -> Response:
-    """Queue a draft with the columns that were chosen."""
+    """Queue a draft with the chosen columns."""
     batch, chosen = _batch(batch_id), _chosen(request.form)
     try:
         mapping = mapping_of(chosen.mapping)
@@ -144,7 +144,7 @@ def start(batch_id: str) -> Response:
 @blueprint.post("/batches/<batch_id>/cancel")
 @require_role(ANALYST)
 def cancel(batch_id: str) -> Response:
-    """End a batch."""
+    """Cancel a batch."""
     api.cancelled(_batch(batch_id), actor=person().actor)
     return make_response(redirect(url_for("batch_pages.one", batch_id=batch_id), 303))
 
@@ -152,7 +152,7 @@ def cancel(batch_id: str) -> Response:
 @blueprint.post("/batches/<batch_id>/delete")
 @require_role(ANALYST)
 def delete(batch_id: str) -> Response:
-    """Remove a batch that has ended, with its files."""
+    """Delete a finished batch with its files."""
     api.removed(_batch(batch_id), actor=person().actor)
     return make_response(redirect(url_for("batch_pages.listing"), 303))
 
@@ -160,21 +160,21 @@ def delete(batch_id: str) -> Response:
 @blueprint.get("/batches/<batch_id>/result")
 @require_role(ANALYST)
 def result(batch_id: str) -> Response:
-    """The file with its labels."""
+    """The labelled file."""
     return api.result_file(_batch(batch_id))
 
 
 @blueprint.get("/batches/<batch_id>/rejects")
 @require_role(ANALYST)
 def rejects(batch_id: str) -> Response:
-    """The records that were rejected."""
+    """The rejected records."""
     return api.rejects_file(_batch(batch_id))
 
 
 @blueprint.get("/batches/<batch_id>/partial")
 @require_role(ANALYST)
 def partial(batch_id: str) -> Response:
-    """What is labelled so far."""
+    """The records labelled so far."""
     return api.partial_file(_batch(batch_id))
 
 
@@ -195,7 +195,7 @@ def _form(*, fault: str = "", status: int = 200) -> Response:
 
 
 def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fault: str = "", status: int = 200) -> Response:
-    """The form of the columns; without the rows for whoever did not send them."""
+    """The form to choose columns; only the uploader sees the first rows."""
     places = api.places(batch)
     preview, unread = _previewed(places, sheet)
     fields = chosen.mapping if chosen else dict(preview.fields)
@@ -208,7 +208,7 @@ def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fau
 
 
 def _previewed(places: Sequence[Place], sheet: str | None) -> tuple[Preview, str]:
-    """The first rows, or why there are none."""
+    """The first rows, and the reason if they cannot be read, else blank."""
     try:
         return preview_of(places, sheet=sheet, names=FIELD_NAMES), ""
     except InputError as error:

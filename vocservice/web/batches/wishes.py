@@ -1,4 +1,4 @@
-"""A caller's mapping and options and a file in, both checked and the first rows out, before anything is queued."""
+"""A file with the caller's mapping and options in, checked, with its first rows, out; before anything is queued."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first rows of a file: its columns, where the fields are found, the cells as text, and a workbook's sheets."""
+    """The first rows of a file: columns, field to column, cells as text, and the sheets of a workbook."""
 
     columns: tuple[str, ...]
     fields: Mapping[str, str]
@@ -62,10 +62,10 @@ class Preview:
 
 
 def mapping_of(value: Any) -> dict[str, str]:
-    """Field to column.
+    """The mapping of a request: field to column.
 
     Raises:
-        RequestError: it is no object of texts, or names an unknown field (`mapping_invalid`).
+        RequestError: it is not an object of strings, or names an unknown field (`mapping_invalid`).
     """
     if not isinstance(value, dict) or not all(map(_is_name, value.values())):
         raise RequestError("mapping is an object of fields with the names of their columns", code="mapping_invalid")
@@ -76,10 +76,10 @@ def mapping_of(value: Any) -> dict[str, str]:
 
 
 def options_of(value: Any, *, input_format: str) -> Options:
-    """The options that `voc classify` has too.
+    """The options of a request, which `voc classify` has too.
 
     Raises:
-        RequestError: one is not known, or of the wrong kind, or does not go with the formats (`option_invalid`).
+        RequestError: an option is unknown, has an invalid value, or does not fit the formats (`option_invalid`).
     """
     if not isinstance(value, dict) or not value.keys() <= _CHECKS.keys():
         raise _fault(f"options is an object with any of {', '.join(_CHECKS)}")
@@ -94,16 +94,16 @@ def options_of(value: Any, *, input_format: str) -> Options:
 
 
 def check_files(places: Sequence[Place], mapping: Mapping[str, str], options: Options, *, names: Mapping[str, str] = KEYS) -> None:
-    """Prove that files can be read, have the columns, and go into one output together.
+    """Check that the files can be read, have the columns, and fit into one output.
 
     Args:
         places: the files.
         mapping: field to column.
         options: what the caller asked for.
-        names: what the caller knows the fields as.
+        names: the fields as the caller calls them.
 
     Raises:
-        InputError: they cannot, with the reason.
+        InputError: they do not.
     """
     selection = Selection(mapping=mapping, sheet=options.sheet)
     with _named(places, names), Inputs.open(places, selection, is_table=options.format != "jsonl") as inputs:
@@ -122,7 +122,7 @@ def preview_of(places: Sequence[Place], *, sheet: str | None = None, names: Mapp
 
 @contextmanager
 def _named(places: Sequence[Place], names: Mapping[str, str]) -> Iterator[None]:
-    """Tell what is wrong under the sender's name of the file, and without options of the command line."""
+    """Word errors with the file name as sent, and without options of the command line."""
     try:
         yield
     except ColumnsError as error:
@@ -150,7 +150,7 @@ def _preview_by_any_column(place: Place, sheet: str | None) -> Preview:
 
 
 def explodable(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The label sets that can have a row a label."""
+    """The label sets that can be written as one row per label."""
     return tuple(dict.fromkeys((*EXPLODABLE, *names)))
 
 
@@ -167,7 +167,7 @@ def _preview(place: Place, wanted: Mapping[str, str], sheet: str | None, *, has_
 
 
 def _fields(facts: Facts, columns: tuple[str, ...]) -> dict[str, str]:
-    """As found; keys of JSON Lines are found by their own names."""
+    """Field to column, as found; keys of JSON Lines go by the fields' names."""
     return dict(facts.fields) or {field: field for field in FIELDS if field in columns}
 
 

@@ -1,1 +1,1 @@
-"""What waits for a person in, decisions out: the queue and its records, several at once, files, second readings."""
+"""Records that need a person in, decisions out: queue, record page, bulk actions, files, second readings."""

@@ -1,6 +1,6 @@
-"""The queue with some of its lines chosen in, one act on all of them out, with its undo; and filters kept under a name.
+"""Selected records of the queue in, one action on all of them out, with its undo; and saved views.
 
-The page of one record sends the same forms for its own line.
+The page of one record sends the same forms for that record.
 """
 
 from typing import get_args
@@ -23,7 +23,7 @@ blueprint = people.pages("bulk")
 @blueprint.post("/desk/bulk")
 @require_role(SUPPORT_LEAD)
 def act() -> Response:
-    """Do one thing to every chosen record."""
+    """Apply one action to every selected record."""
     wish, seen = _wish(), {record_id: _seen(record_id) for record_id in request.form.getlist("pick")}
     with people.database().write() as connection:
         done = bulks.do(connection, person(), seen, wish)
@@ -33,7 +33,7 @@ def act() -> Response:
 @blueprint.post("/desk/bulk/<bulk_id>/undo")
 @require_role(SUPPORT_LEAD)
 def undo(bulk_id: str) -> Response:
-    """Take it back."""
+    """Undo a bulk action."""
     with people.database().write() as connection:
         bulks.undo(connection, person(), bulk_id)
     return _back(done=bulk_id)
@@ -42,7 +42,7 @@ def undo(bulk_id: str) -> Response:
 @blueprint.post("/desk/views")
 @require_role(SUPPORT_LEAD)
 def save_view() -> Response:
-    """Keep the filters of the queue."""
+    """Save the queue's filters as a view."""
     with people.database().write() as connection:
         views.save(connection, person(), request.form.get("name", ""), filters_of(choice_of(request.args)), is_shared=_is_shared())
     return _back()
@@ -51,7 +51,7 @@ def save_view() -> Response:
 @blueprint.post("/desk/views/<view_id>/delete")
 @require_role(SUPPORT_LEAD)
 def delete_view(view_id: str) -> Response:
-    """Forget them."""
+    """Delete a view."""
     with people.database().write() as connection:
         views.forget(connection, person(), view_id)
     return _back()
@@ -62,7 +62,7 @@ def _is_shared() -> bool:
 
 
 def _wish() -> Wish:
-    """The act of a form; its name and value stand in one field, as in `snooze:3`, a tag's word in its own."""
+    """The action of a form: name and value in one field, as in `snooze:3`; a tag has a field of its own."""
     name, _, value = request.form.get("action", "").partition(":")
     action: Action | None = next((known for known in get_args(Action) if known == name), None)
     submission = request.form.get("submission", "")
@@ -74,7 +74,7 @@ def _wish() -> Wish:
 
 
 def _seen(record_id: str) -> Seen:
-    """What the form showed of a record: revision, steps and bundle."""
+    """The state of a record that the form showed: revision, steps and bundle."""
     revision, _, rest = request.form.get(f"seen.{record_id}", "").partition(".")
     steps, _, bundle = rest.partition(".")
     try:
@@ -84,7 +84,7 @@ def _seen(record_id: str) -> Seen:
 
 
 def _back(**more: str) -> Response:
-    """To the page that the form came from: a record, or the queue with its filters."""
+    """Redirect to the page that the form came from: a record, or the queue with its filters."""
     only = request.form.get("record", "")
     target = url_for("desk.record", record_id=only) if only else url_for("desk.queue")
     query = {**filters_of(choice_of(request.args)), **more}

@@ -1,4 +1,4 @@
-"""The parameters of a URL in, which part of the queue they ask for out, and back; what is not known counts for nothing."""
+"""The parameters of a URL in, the queue filters they ask for out, and back; unknown values are ignored."""
 
 from collections.abc import Mapping
 from typing import get_args
@@ -14,7 +14,7 @@ _DEFAULTS = {"state": "pending", "sort": "urgency"}
 
 
 def choice_of(args: Mapping[str, str]) -> Choice:
-    """What is asked for."""
+    """The filters that these parameters ask for."""
     asked = {name: told(args, name) for name in FILTERS}
     state: State = next((name for name in get_args(State) if name == asked["state"]), "pending")
     sort: Sort = next((name for name in get_args(Sort) if name == asked["sort"]), "urgency")
@@ -25,14 +25,14 @@ def choice_of(args: Mapping[str, str]) -> Choice:
 
 
 def filters_of(choice: Choice) -> dict[str, str]:
-    """The parameters that ask for it."""
+    """The parameters that ask for these filters, without defaults."""
     values = {name: getattr(choice, name) for name in FILTERS}
     values |= {name: "1" if values[name] else "" for name in ("overdue", "unfixed")}
     return {name: str(value) for name, value in values.items() if value and value != _DEFAULTS.get(name)}
 
 
 def query_of(choice: Choice) -> str:
-    """The same as the query of a URL, with its question mark; blank where nothing is asked for."""
+    """The same as the query of a URL, with its question mark; blank for the default."""
     filters = filters_of(choice)
     return f"?{urlencode(filters)}" if filters else ""
 

@@ -1,4 +1,4 @@
-"""The form of a decision in, what its writer saw and holds true out; labels that the taxonomy has not count for nothing."""
+"""The form of a decision in, the decision and what its author saw out; labels that the taxonomy lacks are ignored."""
 
 from typing import get_args
 
@@ -17,17 +17,21 @@ MULTI, SINGLE = ("stages", "flags", "reasons"), ("scope", "outcome")
 
 
 def incomplete() -> PageError:
-    """What a form is answered with that is none of ours as we made it."""
+    """The error for a form that is not as we made it."""
     return PageError("Form refused", "This form is incomplete. Reload the page and send it again.", status=400)
 
 
 def is_submission(text: str) -> bool:
-    """Whether this may be the id of a form."""
+    """Whether a text can be the id of a form."""
     return text.isascii() and text.isprintable() and 16 <= len(text) <= 40
 
 
 def seen_of_form() -> Seen:
-    """What the writer of the form had before them."""
+    """The state of the record that the form's author saw.
+
+    Raises:
+        PageError: the form is incomplete.
+    """
     form = request.form
     try:
         return Seen(int(form.get("revision", "")), form.get("bundle", ""), int(form.get("steps", "")))
@@ -36,7 +40,11 @@ def seen_of_form() -> Seen:
 
 
 def kept_of_form() -> int:
-    """The version of the draft that the form was made with."""
+    """The version of the draft that the form was made with.
+
+    Raises:
+        PageError: the form is incomplete.
+    """
     try:
         return int(request.form.get("draft_version", ""))
     except ValueError:
@@ -44,7 +52,11 @@ def kept_of_form() -> int:
 
 
 def draft_of(found: Case, taxonomy: Taxonomy) -> Draft:
-    """The decision of the form."""
+    """The decision of the form.
+
+    Raises:
+        PageError: the form is incomplete.
+    """
     form = request.form
     decision: Decision | None = next((name for name in get_args(Decision) if name == form.get("decision")), None)
     submission = form.get("submission", "")
@@ -56,7 +68,7 @@ def draft_of(found: Case, taxonomy: Taxonomy) -> Draft:
 
 
 def labels_of_form(given: Json, taxonomy: Taxonomy) -> Json:
-    """The labels that were chosen, those of the model first; a key that the taxonomy has not, or a blank, counts for nothing."""
+    """The chosen labels, those of the model first; blanks and keys that the taxonomy lacks are ignored."""
     form = request.form
     chosen: Json = dict(given)
     for name in (name for name in MULTI if name in taxonomy and taxonomy[name].kind == "multi"):
@@ -76,7 +88,7 @@ def labels_of_form(given: Json, taxonomy: Taxonomy) -> Json:
 
 
 def crowded(labels: Json, taxonomy: Taxonomy) -> str:
-    """What is wrong with a set that holds more labels than it may; blank where none does."""
+    """The error for a set with too many labels; blank if there is none."""
     for name in (name for name in MULTI if name in taxonomy):
         most = taxonomy[name].max_labels
         if most is not None and len(labels[name]) > most:

@@ -1,6 +1,6 @@
-"""The decisions of the desk as a file out; a file that people or other tools changed in, as decisions of who sent it.
+"""Decisions as a file out; a file changed by people or other tools in, stored as decisions of the uploader.
 
-Nothing is overruled: a row that rests on another decision than the one that stands is counted and left out.
+Nothing is overwritten: rows based on a decision that is no longer the current one are counted and left out.
 """
 
 import csv
@@ -45,14 +45,14 @@ OUTCOMES: Mapping[Outcome, str] = {
 @blueprint.get("/desk/decisions")
 @require_role(SUPPORT_LEAD)
 def form() -> Response:
-    """What can be taken out, and the form to send it back in."""
+    """The links to export decisions, and the form to import them."""
     return people.shown("exchange.html", outcomes=OUTCOMES, found=None, fault="")
 
 
 @blueprint.get("/desk/decisions.csv")
 @require_role(SUPPORT_LEAD)
 def as_csv() -> Response:
-    """Every decision that stands, as CSV that Excel reads."""
+    """The current decision on each record, as CSV for Excel."""
     return _written("csv", _write_csv)
 
 
@@ -68,7 +68,7 @@ def as_xlsx() -> Response:
 @blueprint.get("/desk/decisions.jsonl")
 @require_role(SUPPORT_LEAD)
 def as_jsonl() -> Response:
-    """The same as JSON Lines to train on, turns included."""
+    """The same as JSON Lines for training, with turns."""
     return _written("jsonl", _write_lines)
 
 
@@ -85,7 +85,11 @@ def take() -> Response:
 
 
 def _sent() -> list[Any]:
-    """The rows of the file that was sent."""
+    """The rows of the uploaded file.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
     sent = uploads.file_in_form(request)
     kind = (sent.filename or "").rpartition(".")[2].casefold()
     if kind not in (*TYPES, "json"):
@@ -113,7 +117,7 @@ def _cells(content: bytes, kind: str) -> Iterator[Mapping[str, str]]:
 
 
 def _written(kind: str, write: Callable[[Path, Iterable[Example]], object]) -> Response:
-    """The decisions as a file; they are read and written one by one, so that only the file is ever held whole."""
+    """The decisions as a file; written one by one, so that only the file is in memory as a whole."""
     counted = count()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"decisions.{kind}"

@@ -1,4 +1,4 @@
-"""An analysis and what rules held for it in, what the desk shows of each rule out: whose it is, why it is there, the words behind it."""
+"""An analysis and its matching rules in, what the desk shows of each out: owner, reason, tests and the words behind them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from vocservice.store.review.rule_hits import Hit
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A rule that held; `turns` are the numbers of those with evidence, `place` says where the rule stands."""
+    """A matching rule; `turns` are the numbers of those with evidence, `place` says where the rule is kept."""
 
     name: str
     rule_id: str
@@ -23,7 +23,7 @@ class Fired:
 
 
 def fired(result: Json, hits: Iterable[Hit], owners: Mapping[str, str]) -> tuple[Fired, ...]:
-    """The rules of the workspace, then those of the installation, whose owners are given by id."""
+    """The rules of the workspace, then those of the installation; `owners` maps the id of an installation's rule to its owner."""
     return (*(_kept(hit) for hit in hits), *_configured(result.get("rules") or (), owners))
 
 

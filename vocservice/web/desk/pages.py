@@ -1,7 +1,7 @@
-"""The review desk: a queue of records that a person should look at, and a page each on which they decide.
+"""The review desk: a queue of records that need a person, and a page for each on which people decide.
 
-A decision is added beside the model's labels, never over them; one that rests on what is no longer so is answered with 409
-and what came between.
+A decision is stored beside the model's labels, which stay. If the record or its decisions changed since the page was loaded, the answer
+is 409 with the current state.
 """
 
 import secrets
@@ -77,7 +77,7 @@ def queue() -> Response:
 @blueprint.get("/desk/next")
 @require_role(SUPPORT_LEAD)
 def following() -> Response:
-    """The next record that nobody else is looking at, claimed: the first of the queue, or that behind `after`."""
+    """Claim the next record that nobody has claimed: the first of the queue, or the one after `after`."""
     choice = choice_of(request.args)
     with people.database().write() as connection:
         record_id = claims.take_following(connection, person(), choice, after=told(request.args, "after"))
@@ -88,14 +88,14 @@ def following() -> Response:
 @blueprint.get("/desk/<record_id>")
 @require_role(ANALYST)
 def record(record_id: str) -> Response:
-    """One record, with everything that is known of it."""
+    """One record."""
     return _record_page(record_id, 200)
 
 
 @blueprint.post("/desk/<record_id>")
 @require_role(SUPPORT_LEAD)
 def decide(record_id: str) -> Response:
-    """Decide, and go on to the next."""
+    """Store a decision and go to the next record."""
     user, found = person(), case_of(record_id)
     taxonomy = state().model.taxonomy()
     draft, seen = deciding.draft_of(found, taxonomy), deciding.seen_of_form()
@@ -116,7 +116,7 @@ def decide(record_id: str) -> Response:
 @blueprint.post("/desk/<record_id>/draft")
 @require_role(SUPPORT_LEAD)
 def draft(record_id: str) -> Response:
-    """Keep what somebody chose so far, or throw it away; who writes keeps the claim. A script that asks for JSON is told the version."""
+    """Save or discard a draft; saving renews the claim. A script that asks for JSON gets the version."""
     found = case_of(record_id)
     version = _drop_draft(found) if request.form.get("drop") else _save_draft(found, seen=deciding.seen_of_form())
     with people.database().write() as connection:  # by itself: a decision takes the locks of claim and draft the other way round
@@ -139,7 +139,7 @@ def take_over(record_id: str) -> Response:
 @blueprint.post("/desk/<record_id>/claim")
 @require_role(SUPPORT_LEAD, is_use=False)
 def renew(record_id: str) -> Response:
-    """Renew the claim of a page that is open; tells its script who else holds the record, blank for nobody."""
+    """Renew the claim of an open page; its script gets the name of another holder, blank if there is none."""
     case_of(record_id)
     holder = _holder(record_id)
     return jsonify(holder=holder.name if holder else "")
@@ -148,7 +148,7 @@ def renew(record_id: str) -> Response:
 @blueprint.post("/desk/<record_id>/undo")
 @require_role(SUPPORT_LEAD)
 def undo(record_id: str) -> Response:
-    """Take back one's own last decision on a record."""
+    """Undo one's own last decision on a record."""
     case_of(record_id)
     with people.database().write() as connection:
         annotations.undo(connection, person(), record_id, request.form.get("annotation", ""))
@@ -158,7 +158,7 @@ def undo(record_id: str) -> Response:
 @blueprint.post("/desk/<record_id>/skip")
 @require_role(SUPPORT_LEAD)
 def skip(record_id: str) -> Response:
-    """Let somebody else have it, and go on to the next."""
+    """Release the record and go to the next."""
     case_of(record_id)
     with people.database().write() as connection:
         claims.release(connection, person(), record_id)
@@ -166,24 +166,24 @@ def skip(record_id: str) -> Response:
 
 
 def case_of(record_id: str) -> Case:
-    """A record of the reader's workspace; anything else is not there."""
+    """A record of the reader's workspace; 404 for any other id."""
     with people.database().read() as connection:
         found = cases.of(connection, person().workspace_id, record_id)
     return found or abort(404)
 
 
 def _onward(record_id: str) -> str:
-    """The way from a record to the next, in the same part of the queue."""
+    """The address that leads from a record to the next, with the same filters."""
     return f"{url_for('desk.following')}?{urlencode({**filters_of(choice_of(request.args)), 'after': record_id})}"
 
 
 def _back(record_id: str) -> Response:
-    """To the record, in the same part of the queue."""
+    """Redirect to the record, with the same filters."""
     return make_response(redirect(url_for("desk.record", record_id=record_id) + query_of(choice_of(request.args)), 303))
 
 
 def _refused(found: Case, status: int, fault: str, draft: Draft) -> Response:
-    """The record with what was chosen: in the form, and where another person holds it, as there is none then, as a draft."""
+    """The record with the choices kept: in the form, or as a draft if another person holds the record, when there is no form."""
     if _holder(found.record_id):
         try:
             _save_draft(found)
@@ -194,10 +194,10 @@ def _refused(found: Case, status: int, fault: str, draft: Draft) -> Response:
 
 
 def _save_draft(found: Case, *, seen: Seen | None = None) -> int:
-    """Keep what the form says as a draft; returns its version.
+    """Save the form as a draft and return its version.
 
     Raises:
-        ConflictError: there is a newer one, from another window of theirs, or they decided after what the form has `seen`.
+        ConflictError: there is a newer draft, from another window, or its author decided since the form was made (`seen`).
     """
     labels = deciding.labels_of_form(annotations.given_labels(found.result), state().model.taxonomy())
     values: dict[str, Any] = {"version": deciding.kept_of_form(), "revision": found.revision, "labels": labels}
@@ -246,7 +246,7 @@ def _record_page(record_id: str, status: int, *, fault: str = "", draft: Draft |
 
 
 def _given(counts: Counts | None) -> Mapping[str, Mapping[str, int | None]]:
-    """What the queue can be filtered by, each with how many wait; None where that is not known."""
+    """The values to filter the queue by, with the number of waiting records, None if not known."""
     if counts:
         return {"labels": counts.labels, "scopes": counts.scopes, "channels": counts.channels}
     taxonomy = state().model.taxonomy()
@@ -256,7 +256,7 @@ def _given(counts: Counts | None) -> Mapping[str, Mapping[str, int | None]]:
 
 
 def _course(found: Case, standing: Annotation | None) -> dict[str, Any]:
-    """How a transcript went, by what people decided on this text where they did, and the issues of what it blames; none of a text."""
+    """How a transcript went, by the decision on this text if there is one, and the issues of its causes; empty for a text."""
     turns = found.result.get("turns")
     if turns is None:
         return {"course": None, "issues": []}
@@ -271,7 +271,7 @@ def _course(found: Case, standing: Annotation | None) -> dict[str, Any]:
 
 
 def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None, found: Case) -> Json:
-    """What the form begins with: what was sent, else a draft on the same text, else what was decided, else what the model gave."""
+    """The labels that the form starts with: those sent, else a draft on the same text, else the decision, else the model's."""
     if draft:
         return draft.labels
     if kept and kept.revision == found.revision:
@@ -280,7 +280,7 @@ def _labels(draft: Draft | None, kept: Kept | None, standing: Annotation | None,
 
 
 def _around(user: User, found: Case) -> dict[str, Any]:
-    """What is known of a record beside its text."""
+    """Everything else that the page shows of a record."""
     with people.database().read() as connection:
         at = now(connection)
         hits = rule_hits.of(connection, found.record_id, revision=found.revision, bundle=found.bundle, result=found.result)
@@ -298,7 +298,7 @@ def _around(user: User, found: Case) -> dict[str, Any]:
 
 
 def _owners(found: Case) -> Mapping[str, str]:
-    """Who answers for each rule of the installation; looked up where one of them held."""
+    """The owner of each rule of the installation; empty if none of them matched."""
     if not found.result.get("rules"):
         return {}
     rules = state().model.installed_rules()
@@ -308,17 +308,17 @@ def _owners(found: Case) -> Mapping[str, str]:
 
 
 def _done(connection: Any, user: User) -> Bulk | None:
-    """The act that led here, to be told with its undo; None where none did, or another person's."""
+    """The reader's bulk action that led here, to offer its undo; None without one."""
     return bulks.find(connection, user, told(request.args, "done")) if "done" in request.args else None
 
 
 def _last(connection: Any, user: User) -> Annotation | None:
-    """What somebody decided last, to be taken back from wherever they are."""
+    """The reader's last decision, to offer its undo; None without one."""
     return annotations.last_of(connection, user) if user.may(SUPPORT_LEAD) else None
 
 
 def _holder(record_id: str) -> Claim | None:
-    """Another person's claim on a record, taken where nobody has it; None for those who may not decide."""
+    """Claim a record unless another person has; return their claim. None if the reader holds it or may not decide."""
     user = person()
     if not user.may(SUPPORT_LEAD):
         return None
@@ -328,7 +328,7 @@ def _holder(record_id: str) -> Claim | None:
 
 
 def words() -> dict[str, Any]:
-    """How keys are said on these pages."""
+    """Names and helpers that these templates use."""
     taxonomy = state().model.taxonomy()
     return {
         "taxonomy": taxonomy,

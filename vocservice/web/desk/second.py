@@ -1,4 +1,4 @@
-"""Decided records of the sample in, a second reading of each out, and how far two people agree, beside the model."""
+"""Sampled decided records in, second readings out, and the agreement of readers with each other and with the model."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ blueprint = people.pages("second")
 @blueprint.get("/desk/second")
 @require_role(SUPPORT_LEAD)
 def waiting() -> Response:
-    """What this person can read second, and what they can settle."""
+    """The records that this person can read second, and the disagreements that they can settle."""
     with people.database().read() as connection:
         lists: dict[str, Any] = {"waiting": second.waiting(connection, person()), "disputes": second.disputes(connection, person())}
     return people.shown("second.html", **lists, **words())
@@ -26,7 +26,7 @@ def waiting() -> Response:
 @blueprint.get("/desk/agreement")
 @require_role(ANALYST)
 def agreement() -> Response:
-    """Kappas of every label."""
+    """Kappa of each label."""
     from vocservice.reporting.agreement import agreements  # brings numpy
 
     with people.database().read() as connection:

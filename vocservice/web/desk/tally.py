@@ -1,6 +1,6 @@
-"""A workspace in, how many records wait there and why out: exact while they are few, else counted beside the requests.
+"""A workspace in, the counts of its waiting records out: exact while they are few, else counted in the background.
 
-Counting many takes seconds, and no reader of the queue waits for that: they see the last count, with its time.
+Counting many takes seconds. Readers of the queue do not wait for that: they see the last counts, with their time.
 """
 
 import logging
@@ -22,14 +22,14 @@ SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Counts and when they were made; without counts, more than `FEW` wait and they are being counted."""
+    """Counts and their time. `counts` is None while more than `FEW` records are counted for the first time."""
 
     counts: Counts | None = None
     at: datetime | None = None
 
 
 class Tally:
-    """The counts of every workspace that was asked for; one thread counts at a time."""
+    """The counts of the workspaces that were asked for; at most one thread counts each."""
 
     def __init__(self, *, few: int = FEW, seconds: float = SECONDS):
         self._few, self._seconds = few, seconds
