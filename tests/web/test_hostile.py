@@ -4,6 +4,7 @@ Every place there is (`e2e.places`, which `test_places` holds to the routes) is 
 column that somebody can write to.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from e2e.places import answers
 from sqlalchemy import JSON, Column, String
 from werkzeug.test import TestResponse
 
+import vocservice
 from vocservice.store import schema
 from web.test_page import HOSTILE
 from web.visiting import Office, Page
@@ -67,6 +69,14 @@ def test_nothing_that_anybody_wrote_becomes_markup(office: Office, words: str) -
         if place.status == 200 and not is_said(page.words, words, besides=1):  # once it is who is signed in
             silent.add(place.name)
     assert silent == SILENT
+
+
+def test_only_the_figures_of_reports_are_taken_as_markup() -> None:
+    """Those are escaped where they are made, by `vocservice.reporting`."""
+    raw = re.compile(r"\|\s*safe\b|autoescape")
+    templates = Path(vocservice.__file__).parent / "web" / "templates"
+    found = {(path.name, line.strip()) for path in templates.iterdir() for line in path.read_text("utf-8").splitlines() if raw.search(line)}
+    assert found == {(name, '<div class="figures">{{ figures | safe }}</div>') for name in ("compare.html", "workbench.html")}
 
 
 def test_nothing_becomes_markup_in_the_report_that_is_saved(office: Office) -> None:
