@@ -137,7 +137,7 @@ def test_22_a_redis_that_does_not_answer_holds_nobody_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         made, began = Limiter(1, RedisBuckets(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")), time.monotonic()
         assert made.spend("a") is None and made.opened == 1
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 3  # the client would wait for five by itself
 
 
 def test_22_feedback_is_still_taken_while_redis_is_gone_and_the_metric_says_so(door: Door) -> None:
