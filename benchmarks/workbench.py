@@ -29,12 +29,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import click
+import numpy as np
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, insert, update
 from sqlalchemy import Table as SqlTable
 
 from benchmarks.desk import application, client_of, opened, signed_in
-from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, WORKSPACE, fill, id_of
+from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, SEED, WORKSPACE, fill, id_of
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import pack
 from vocservice.reporting.report import Wish, report_of
@@ -44,7 +45,7 @@ from vocservice.store.analysed import packed, reading
 from vocservice.store.analysed.reading import Taken
 from vocservice.store.analysed.table import Table
 from vocservice.store.database import Database
-from vocservice.store.schema import annotations, records, review_labels, reviews
+from vocservice.store.schema import annotations, issues, records, review_labels, reviews, vectors
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.workbench.selecting import listed
 
@@ -53,6 +54,8 @@ EMAIL = f"{WORKSPACE}@example.org"
 LAST_DAY = FIRST_DAY.date() + timedelta(days=DAYS - 1)
 TODAY = date(2026, 1, 31)
 REASON = "churn_risk"
+ISSUE = "iss_benchmark"
+WIDTH = 384  # of a vector
 FILTERS: Mapping[str, Mapping[str, str | list[str]]] = {
     "everything": {},
     "one channel": {"channel": "email"},
@@ -67,6 +70,7 @@ FILTERS: Mapping[str, Mapping[str, str | list[str]]] = {
     "corrected by a person": {"is_corrected": "true"},
     "two days": {"since": str(LAST_DAY - timedelta(days=1))},
     "two days, one channel": {"since": str(LAST_DAY - timedelta(days=1)), "channel": "phone"},
+    "one customer": {"customer_of": id_of(0)},
 }
 PAGES: Mapping[str, str] = {
     "list of the records of one cell": "/workbench/verbatims?stage=purchase&factor=fulfilment",
@@ -75,8 +79,12 @@ PAGES: Mapping[str, str] = {
     "words: a phrase, a beginning, one left out": "/workbench/verbatims?q=%22nine+days%22+parc*+-phone",
     "words: one that none says": "/workbench/verbatims?q=zebra",
     "words, the best first": "/workbench/search?q=parcel+late",
+    "meaning: like one record": f"/workbench/search?like={id_of(0)}",
+    "meaning, within one channel": f"/workbench/search?like={id_of(0)}&channel=email",
+    "words and meaning": f"/workbench/search?q=parcel&like={id_of(0)}",
     "two sets side by side": "/workbench/compare?a_channel=phone&b_channel=chat",
     "issues": "/workbench/issues",
+    "one issue": f"/workbench/issues/{ISSUE}",
 }
 NAIVE = ("everything", "one cell", "any of three stages")
 NAIVE_WORDS: Mapping[str, str] = {"words: one that many say": "parcel", "words: one that none says": "zebra"}
@@ -123,6 +131,8 @@ def made(url: str, count: int) -> tuple[Database, list[Measured]]:
     database, found = opened(url), []
     if held(database) == 0:
         client_of(application(database, url, key=KEY), database, WORKSPACE)
+        with database.write() as connection:
+            connection.execute(insert(issues), _issue())
     if missing := max(count - held(database), 0):
         start = count - missing
         found.append(timed("writing the records", missing, 1, lambda: _write(database, start, missing)))
@@ -134,12 +144,13 @@ def made(url: str, count: int) -> tuple[Database, list[Measured]]:
 
 
 def _write(database: Database, start: int, count: int) -> None:
-    """Records, of which one in twenty is on the desk, one in ten needs review, and one in two hundred was corrected."""
+    """Records with random vectors; one in twenty is on the desk, one in ten needs review, one in two hundred was corrected."""
     for first in range(start, start + count, BATCH):
         some = range(first, min(first + BATCH, start + count))
         fill(database, len(some), is_new=False, start=first)
         with database.write() as connection:
             _review(connection, some)
+            _put(connection, vectors, list(_vectors(some)))
 
 
 def _review(connection: Connection, numbers: range) -> None:
@@ -152,6 +163,22 @@ def _review(connection: Connection, numbers: range) -> None:
     labels = {"stages": ["use"], "factors": [], "sentiment": 0, "scope": "neither", "flags": [], "reasons": [REASON], "needs_review": True}
     rows = [{"id": f"ann{name[3:]}", "record_id": name, "submission": name, "labels": labels, **decided} for name in chosen[200]]
     _put(connection, annotations, rows)
+
+
+def _vectors(numbers: range) -> Iterator[Mapping[str, Any]]:
+    drawn = np.random.default_rng([SEED, numbers.start]).normal(0, 40, (len(numbers), WIDTH)).clip(-127, 127).astype(np.int8)
+    own = {"workspace_id": WORKSPACE, "bundle": "made-1", "revision": 1}
+    for number, vector in zip(numbers, drawn, strict=True):
+        yield {"record_id": id_of(number), "vector": vector.tobytes(), **own}
+
+
+def _issue() -> Mapping[str, Any]:
+    """An open issue of all complaints of one cell, from half a year before the last day."""
+    opened_at = FIRST_DAY + timedelta(days=DAYS // 2)
+    cell = {"stage": "purchase", "factor": "fulfilment", "cause": "", "title": "Late parcels", "owner": "operations"}
+    held = {"id": ISSUE, "workspace_id": WORKSPACE, "status": "open", "opened_by": "benchmark"}
+    evidence = {"records": 100, "customers": 90, "weeks": 8, "ratio": 1.5, "base": "", "q": 0.01, "words": []}
+    return {**cell, **held, "evidence": evidence, "opened_at": opened_at, "changed_at": opened_at}
 
 
 def _put(connection: Connection, table: SqlTable, rows: Sequence[Mapping[str, Any]]) -> None:
