@@ -17,6 +17,8 @@ from training.custom import TABLES, corpus_table, go_on, measure_custom, read_la
 from training.recipe import calibrate_bundle, train_bundle
 from training.report import keep_earlier, write_reports
 from training.run import Run
+from training.searching import measure as measure_search
+from training.searching import table as search_table
 from training.settings import load_training_settings
 from training.suite import evaluate_bundle
 from training.teach import teach
@@ -24,6 +26,7 @@ from training.teachers import FILE
 from training.timings import timings
 from training.validate import validate as validate_companies
 from training.validation import page
+from vocservice.api import load
 from vocservice.errors import VocError
 from vocservice.inference.bundle import default_bundle, load_bundle
 from vocservice.inference.engine import Engine
@@ -196,6 +199,13 @@ def validate(data: Path, work: Path, bundle: str | None, most: int, companies: t
     if report is not None:
         report.write_text(page(figures), encoding="utf-8")
     click.echo(json.dumps(figures, indent=1))
+
+
+@cli.command()
+@click.option("--bundle", help="Version under models/, or path, of the model; the current one by default.")
+def search(bundle: str | None) -> None:
+    """Measure search by words and by meaning on judged queries over our everyday texts, and print a Markdown table."""
+    click.echo(search_table(measure_search(load(bundle))))
 
 
 def main(arguments: list[str] | None = None) -> int:
