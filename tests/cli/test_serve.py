@@ -1,13 +1,9 @@
 """Tests of `voc serve`: where it listens, and what it refuses before it starts."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from vocservice.cli.blas import THREADS
 from vocservice.settings import Settings
 from vocservice.store import opened
 from vocservice.web.serving import server
@@ -88,28 +84,3 @@ def test_a_broken_taxonomy_stops_it_before_it_listens(
     monkeypatch.setenv("VOC_TAXONOMY", str(tmp_path / "broken.toml"))
     ran = voc("serve")
     assert ran.code != 0 and "missing label set stages" in ran.err and not started
-
-
-ARITHMETIC = """
-import os, sys
-from vocservice.cli import run
-from vocservice.web.serving import server
-class Server:
-    def run(*_): pass
-server.import_module = lambda _: Server
-run(sys.argv[1:])
-import numpy
-print(len(os.listdir("/proc/self/task")))
-"""
-
-
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="numpy has no threads of its own on one core")
-@pytest.mark.parametrize(("threads", "expected"), [({}, 1), ({THREADS: "2"}, 2)], ids=["by default", "as the environment says"])
-@pytest.mark.parametrize("arguments", [("serve", "--no-worker"), ("worker", "--once")], ids=lambda arguments: arguments[0])
-def test_numpy_computes_in_the_thread_that_asks(arguments: tuple[str, ...], threads: dict[str, str], expected: int, tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != THREADS} | {
-        "VOC_STORE__URL": f"sqlite:///{tmp_path}/none.db"
-    }
-    command = [sys.executable, "-c", ARITHMETIC, *arguments]
-    told = subprocess.run(command, env=environment | threads, capture_output=True, text=True, check=True)
-    assert told.stdout == f"{expected}\n"

@@ -123,6 +123,47 @@ def test_as_many_batches_run_at_once_as_there_are_threads(bundle: Bundle, thread
     assert slow.most == threads
 
 
+class Gate:
+    """Lets nobody through until it is opened; counts who came."""
+
+    def __init__(self, session: Any):
+        self._session, self.opened, self.came = session, threading.Event(), 0
+
+    def run(self, names: None, inputs: dict[str, Any]) -> Any:
+        self.came += 1
+        assert self.opened.wait(30)
+        return self._session.run(names, inputs)
+
+
+@pytest.mark.parametrize(("texts", "is_handed_over"), [(1, True), (2, False), (9, False)])
+def test_the_turn_ends_with_the_last_batch_begun_so_that_the_next_ones_fill_free_threads(
+    bundle: Bundle, texts: int, is_handed_over: bool
+) -> None:
+    made, turn = encoder(bundle, threads=1, token_budget=1), threading.Lock()
+    made._session = gate = Gate(made._session)
+    given = [text for text in windowed(bundle) if len(text.windows) == 1][:texts]
+    expected: list[Vectors] = []
+    worker = threading.Thread(target=lambda: expected.append(made.encode(given, turn=turn)))
+    worker.start()
+    deadline = time.monotonic() + 30
+    while not gate.came and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert turn.acquire(timeout=5 if is_handed_over else 0.05) is is_handed_over
+    if is_handed_over:
+        turn.release()
+    gate.opened.set()
+    worker.join()
+    assert same(expected[0], made.encode(given, turn=turn)) and not turn.locked()
+
+
+def test_the_turn_ends_with_an_error(bundle: Bundle) -> None:
+    made, turn = encoder(bundle, threads=1, token_budget=1), threading.Lock()
+    made._session = Slow(made._session, fails=True)
+    with pytest.raises(RuntimeError, match="no"):
+        made.encode(windowed(bundle), turn=turn)
+    assert not turn.locked()
+
+
 def test_the_error_of_a_batch_comes_out(bundle: Bundle) -> None:
     made = encoder(bundle, threads=2, token_budget=1)
     made._session = Slow(made._session, fails=True)

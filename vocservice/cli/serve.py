@@ -2,7 +2,6 @@
 
 import click
 
-from vocservice.cli.blas import stay_in_one_thread
 from vocservice.settings import Settings, load_settings
 
 DEFAULT_BIND = "127.0.0.1:8000"
@@ -21,7 +20,6 @@ def serve(bind: str, workers: int, threads: int, job_workers: int | None, no_wor
     `/v1/analyse`, `/metrics` and the start page need no key unless http.require_key is on: bind to loopback, or put a proxy in
     front.
     """
-    stay_in_one_thread()
     from vocservice.taxonomy import load_taxonomy
     from vocservice.web.serving.server import Plan
     from vocservice.web.serving.server import serve as run

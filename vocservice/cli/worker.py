@@ -2,7 +2,6 @@
 
 import click
 
-from vocservice.cli.blas import stay_in_one_thread
 from vocservice.settings import load_settings
 
 
@@ -18,7 +17,6 @@ def worker(once: bool, bundle: str | None, processes: int | None, parent: int | 
     """
     if processes and once:
         raise click.UsageError("--once is for a worker in this process, without --processes")
-    stay_in_one_thread()
     from vocservice.web.logs import configure_logs
 
     settings = load_settings()

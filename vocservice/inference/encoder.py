@@ -5,8 +5,9 @@ vectors are summed into their segments as each batch finishes, in batch order, s
 results do not depend on the number of threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -83,8 +84,13 @@ class Encoder:
         self._threads = threads or cores()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
 
-    def encode(self, texts: Sequence[Windowed]) -> Vectors:
-        """Encode a batch of windowed verbatims."""
+    def encode(self, texts: Sequence[Windowed], *, turn: AbstractContextManager[object] | None = None) -> Vectors:
+        """Encode a batch of windowed verbatims.
+
+        Args:
+            texts: the batch.
+            turn: held until its last windows are under way, so that the next batch of another thread fills the free encoder threads.
+        """
         firsts = np.cumsum([0, *(len(text.segments) for text in texts)])
         vectors = Vectors(
             np.zeros((firsts[-1], self._width), np.float32),
@@ -93,12 +99,13 @@ class Encoder:
         )
         work = [Placed(window, index, firsts[index]) for index, text in enumerate(texts) for window in text.windows]
         batches = batched(work, budget=self._budget, cost=self._cost)
-        for batch, pooled in zip(batches, in_order(self._pool, self._run, batches, at_once=self._threads), strict=True):
-            for row, placed in enumerate(batch):
-                vectors.first[placed.text] += pooled.first[row] / len(texts[placed.text].windows)
-            for run, segment in enumerate(pooled.segments):  # a segment in two windows appears twice
-                vectors.sums[segment] += pooled.sums[run]
-                vectors.tokens[segment] += pooled.tokens[run]
+        with closing(_within(turn or nullcontext(), batches)) as begun:
+            for batch, pooled in zip(batches, in_order(self._pool, self._run, begun, at_once=self._threads), strict=True):
+                for row, placed in enumerate(batch):
+                    vectors.first[placed.text] += pooled.first[row] / len(texts[placed.text].windows)
+                for run, segment in enumerate(pooled.segments):  # a segment in two windows appears twice
+                    vectors.sums[segment] += pooled.sums[run]
+                    vectors.tokens[segment] += pooled.tokens[run]
         return vectors
 
     def _run(self, batch: list[Placed]) -> Pooled:
@@ -112,6 +119,12 @@ class Encoder:
             owner[row, :size] = np.where(owners == NO_SEGMENT, NO_SEGMENT, owners + placed.first_segment)
         (hidden,) = self._session.run(None, {"ids": ids, "mask": mask})
         return _pool(hidden, owner)
+
+
+def _within(turn: AbstractContextManager[object], batches: Sequence[list[Placed]]) -> Generator[list[Placed]]:
+    """The batches, with `turn` held until all are taken."""
+    with turn:
+        yield from batches
 
 
 def batched(work: Sequence[Placed], *, budget: int, cost: int) -> list[list[Placed]]:

@@ -5,7 +5,7 @@ each turn for the labels of that turn.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,13 +62,12 @@ class Engine:
         Args:
             verbatims: the batch.
             segments: those of each verbatim, in order.
-            turn: lock held during the encoder pass, so that threads use the encoder one after the other.
+            turn: lock held until the encoder has begun the last batch of windows, so that threads use it one after the other.
         """
         if not verbatims:
             return []
         windowed = self._windower.windows(verbatims, segments)
-        with turn or nullcontext():
-            vectors = self._encoder.encode(windowed)
+        vectors = self._encoder.encode(windowed, turn=turn)
         owner = np.repeat(np.arange(len(windowed)), [len(text.segments) for text in windowed])
         groups = Groups(owner, len(windowed))
         scores = score_segments(vectors, self.bundle.head, groups, range(len(windowed)))

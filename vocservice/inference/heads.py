@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vocservice.inference.blas import one_thread
 from vocservice.inference.encoder import Vectors
 from vocservice.inference.layout import Block
 
@@ -52,8 +53,9 @@ def score_segments(vectors: Vectors, head: Head, groups: Groups, verbatim: Seque
     np.add.at(whole, groups.owner, sums)
     np.add.at(length, groups.owner, tokens)
     context = np.concatenate([whole / np.maximum(length, 1)[:, None], vectors.first[list(verbatim)]], axis=1)
-    shared = context @ head.weight[width:] + head.bias
-    return np.asarray(means @ head.weight[:width] + shared[groups.owner], dtype=np.float32)
+    with one_thread():
+        shared = context @ head.weight[width:] + head.bias
+        return np.asarray(means @ head.weight[:width] + shared[groups.owner], dtype=np.float32)
 
 
 def pool_labels(scores: Floats, groups: Groups, block: Block) -> Floats:
