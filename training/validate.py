@@ -280,12 +280,13 @@ def _rated(judged: Judged, score: Floats) -> dict[str, float]:
 
 
 def _chance(judged: Judged) -> Figures:
-    """Terms whose interval excludes zero with scores assigned at random: 5 % are expected."""
+    """Draws of scores assigned at random in which any term seems clear: 5 % are expected, as q is corrected over the terms."""
     if np.isnan(judged.score).all():
-        return {"terms": 0, "clear": 0}
+        return {"draws": 0, "alarmed": 0, "terms": 0, "clear": 0}
     draw = np.random.default_rng(SEED)
-    found = [driver for _ in range(5) for driver in find_drivers(replace(judged.frame, score=draw.permutation(judged.frame.score))).drivers]
-    return {"terms": len(found), "clear": sum(driver.is_clear for driver in found)}
+    found = [find_drivers(replace(judged.frame, score=draw.permutation(judged.frame.score))).drivers for _ in range(SHUFFLES)]
+    clear = [sum(driver.is_clear for driver in drivers) for drivers in found]
+    return {"draws": len(found), "alarmed": sum(map(bool, clear)), "terms": sum(map(len, found)), "clear": sum(clear)}
 
 
 def _over_time(judged: Judged) -> Figures:

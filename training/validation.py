@@ -104,8 +104,8 @@ def _drivers(companies: Figures) -> Iterator[str]:
         yield from _recommended(one["recommended"])
         chance = one["chance"]
         yield f"Of {wrong['clear']} factors with a clear effect, {wrong['clear'] - len(wrong['wrong'])} have the sign of their polarity."
-        yield f"With scores assigned at random, {chance['clear']} of"
-        yield f"{chance['terms']} terms seem clear; one in twenty is expected."
+        yield f"With scores assigned at random {chance['draws']} times, a term seems clear in {chance['alarmed']} ({chance['clear']} of"
+        yield f"{chance['terms']} terms); one draw in twenty is expected."
 
 
 def _recommended(drivers: Figures) -> Iterator[str]:
@@ -126,7 +126,9 @@ def _time(companies: Figures) -> Iterator[str]:
     yield "weeks with at least ten records): levels, and changes from one period to"
     yield "the next. “Stands out”: points of all weekly series with q ≤ 0.05, with the"
     yield "actual days, and with the days assigned at random 20 times, where each is a"
-    yield "false alarm. “Planted”: days spread over 40 weeks, with half a week’s worth of negative records added to the last.\n"
+    yield "false alarm. “Planted”: days spread over 40 weeks, with half a week’s worth of negative records added to the last."
+    yield "A rise of one week must exceed what weeks differ by chance and how much the series went up and down before: few false alarms,"
+    yield "and moderate rises in small series missed ([how often](report.md#how-often-what-stands-out-is-wrong)).\n"
     yield "| company | days | period | levels | changes | stands out | at random | planted rise found |\n|---|---|---|---|---|---|---|---|"
     for one in companies.values():
         time = one["time"]

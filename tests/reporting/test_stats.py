@@ -17,6 +17,7 @@ from vocservice.reporting.stats import (
     interval_from_both,
     negative_binomial,
     net_interval,
+    student,
     t95,
     t_interval,
     total_variation,
@@ -25,6 +26,16 @@ from vocservice.reporting.stats import (
     wilson,
 )
 from vocservice.reporting.voices import Heard
+
+
+@pytest.mark.parametrize(
+    ("t", "freedom", "p"),
+    [(12.706, 1, 0.05), (4.303, 2, 0.05), (3.182, 3, 0.05), (3.169, 10, 0.01), (4.318, 12, 0.001), (1.984, 100, 0.05)],
+)
+def test_students_t_has_the_tails_of_the_tables(t: float, freedom: int, p: float) -> None:
+    assert student(t, freedom) == student(-t, freedom) == pytest.approx(p, rel=0.002)
+    assert student(t, freedom) > student(t, 1000) == math.erfc(t / math.sqrt(2))
+    assert student(0.0, freedom) == 1.0 and student(30.0, freedom) >= 0.0
 
 
 def test_a_share_of_none_begins_at_zero_and_one_of_all_ends_at_one() -> None:

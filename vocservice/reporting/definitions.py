@@ -98,8 +98,8 @@ def definitions(*, customers: int, behind_cause: int = 0, are_mended: bool = Fal
         "drivers": Definition(
             "Drivers",
             "Ridge regression of the score on factors, stages and scope, controlling for channel and segment. Intervals by resampling "
-            "customers (1,000 times), q from the same spread, corrected over all terms of the model (Benjamini and Hochberg); clear means "
-            "q ≤ 0.05. One model per kind of score with enough scores; NPS counts a promoter (9, 10) as +1, a detractor "
+            "customers (1,000 times), q from the same spread (Student’s t), corrected over all terms (Benjamini and Hochberg); "
+            "clear means q ≤ 0.05. One model per kind of score with enough scores; NPS counts a promoter (9, 10) as +1, a detractor "
             "(0 to 6) as −1. Only if no kind has enough, all are scaled to 0 to 1 and pooled, controlling for the scale. "
             "A yes/no column chosen by the reader counts yes as 1 and no as 0. "
             "“Without it”: impact times how often it is said. Needs 50 scored records, and 10 mentions of a term.",

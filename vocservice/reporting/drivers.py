@@ -17,7 +17,7 @@ from vocservice.reporting.frame import NEGATIVE, NONE, POSITIVE, Bools, Codes, F
 from vocservice.reporting.plural import plural
 from vocservice.reporting.quotes import shown
 from vocservice.reporting.scores import Scale, nps_of
-from vocservice.reporting.stats import Z95, benjamini_hochberg, wilson
+from vocservice.reporting.stats import Z95, benjamini_hochberg, student, wilson
 
 Floats = npt.NDArray[np.float64]
 
@@ -294,7 +294,8 @@ def _fitted(design: Design, frame: Frame, controls: tuple[str, ...], left_out: t
     ends = np.maximum(np.minimum(low, impact - unseen[0]), -size), np.minimum(np.maximum(high, impact + unseen[1]), size)
     impacts = np.stack([impact, *ends, _spread(again, len(sums), width - 1)], axis=1)
     parts = np.stack([importance, *_part_interval(resampled, importance, controls=width - count - 2)], axis=1)
-    found = [_driver(term, len(frame), share[at], impacts[at], parts[at]) for at, term in enumerate(design.terms)]
+    freedom = _freedom(design, frame.subject)
+    found = [_driver(term, len(frame), share[at], impacts[at], parts[at], freedom[at]) for at, term in enumerate(design.terms)]
     return Drivers(
         len(frame), "", unit, lowest + size * float(frame.score.mean()), float(importance.sum()) + by_controls, by_controls,
         tuple(sorted(_with_quadrants(_corrected(found)), key=lambda driver: (-driver.importance, driver.term.name))), left_out, controls,
@@ -308,6 +309,12 @@ def _spread(again: Floats, blocks: int, fitted: int) -> Floats:
     """
     more = math.sqrt(blocks / (blocks - fitted)) if blocks > fitted else math.inf
     return np.asarray(np.maximum(again.std(axis=0, ddof=1), _JITTER) * more)
+
+
+def _freedom(design: Design, subject: Ints) -> list[int]:
+    """Degrees of freedom of the spread of each impact: customers behind the rarer of mentioning and not mentioning the term, less one."""
+    rarer = (says if 2 * count_of(says) <= len(says) else ~says for says in design.predictors.T)
+    return [max(distinct(subject[mask]) - 1, 1) for mask in rarer]
 
 
 def _unseen(design: Design, subject: Ints) -> Floats:
@@ -333,12 +340,12 @@ def _part_interval(resampled: Floats, parts: Floats, *, controls: int) -> Floats
     return np.asarray(np.maximum(np.stack([np.minimum(low, parts), np.maximum(high, parts)]), 0.0))
 
 
-def _driver(term: Term, n: int, share: float, impact: Floats, part: Floats) -> Driver:
+def _driver(term: Term, n: int, share: float, impact: Floats, part: Floats, freedom: int) -> Driver:
     value, low, high, spread, share = (float(found) for found in (*impact, share))
     without = -value * share, -high * share, -low * share
     importance, least, most = (max(float(found), 0.0) for found in part)
     spread = max(spread, ((value - low) if value > 0 else (high - value)) / Z95)
-    p = math.erfc(abs(value) / spread / math.sqrt(2))
+    p = student(value / spread, freedom)
     return Driver(term, round(share * n), share, value, low, high, *without, importance, least, most, p)
 
 

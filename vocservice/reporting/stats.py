@@ -71,6 +71,25 @@ def t95(freedom: float) -> float:
     return z + sum(term / v**power for power, term in enumerate(terms, 1))
 
 
+def student(t: float, freedom: int) -> float:
+    """Probability of a Student's t as far from zero or farther, with at least one degree of freedom (Abramowitz and Stegun 26.7.3 and 4).
+
+    Above 200 degrees of freedom it is that of the normal distribution, below which it never is.
+    """
+    normal = math.erfc(abs(t) / math.sqrt(2))
+    if freedom > 200:
+        return normal
+    angle = math.atan(abs(t) / math.sqrt(freedom))
+    is_odd = freedom % 2 == 1
+    term = math.cos(angle) if is_odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for at in range(3 if is_odd else 2, freedom - 1, 2):
+        term *= math.cos(angle) ** 2 * (at - 1) / at
+        total += term
+    within = 2 / math.pi * (angle + math.sin(angle) * total) if is_odd else math.sin(angle) * total
+    return max(1 - within, normal)
+
+
 def two_proportions(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
     """Two-sided p of equal shares: pooled z, or Fisher's exact test if an expected count is below five (Cochran 1954)."""
     if not n_a or not n_b:
