@@ -4,6 +4,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -110,9 +111,14 @@ def test_polling_goes_on_without_redis(store: Store, settings: Settings) -> None
     add(store, "text")
     thread = Thread(target=worker.run)
     thread.start()
-    wait_for(lambda: all_are(store, "analysed"))
-    worker.stop()
-    thread.join(30)
+    try:
+        wait_for(lambda: all_are(store, "analysed"))
+        time.sleep(0.2)  # until it sleeps, and only a look of its own can tell it of more
+        add(store, "text", name="later")
+        wait_for(lambda: len(statuses(store)) == 2 and all_are(store, "analysed"))
+    finally:
+        worker.stop()
+        thread.join(30)
     assert not thread.is_alive()
 
 
