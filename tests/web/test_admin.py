@@ -331,7 +331,8 @@ def test_a_body_that_its_adapter_fails_at_blocks_no_other_and_stays_as_corrected
     form = admin.page("/admin/dead-letters").form("/admin/dead-letters")
     put = Page(admin.post({**form, "action": f"/admin/dead-letters/{letters['parse_failed']}/body"}).text)
     fixed = put.form(f"/admin/dead-letters/{letters['parse_failed']}")
-    assert "Still unusable; it stays here as you saved it." in admin.post(fixed, {"body": "oops, better"}).text
+    (told,) = [part for part in Page(admin.post(fixed, {"body": "oops, better"}).text).all("p") if part.get("role") == "alert"]
+    assert "alert-danger" in str(told["class"])
     assert "oops, better" in admin.post({**form, "action": f"/admin/dead-letters/{letters['parse_failed']}/body"}).text
     other = next(letter for code, letter in letters.items() if code != "parse_failed")
     with office.database.write() as connection:

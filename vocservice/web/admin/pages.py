@@ -303,7 +303,9 @@ def correct_body(inbox_id: str) -> Response:
         quarantine.correct(connection, vault, user.workspace_id, inbox_id, raw, actor=user.actor)
         retried = deadletters.retry(connection, vault, user.workspace_id, ids=[inbox_id])
     state().ringer.ring()
-    return _letters_page(said="Read and accepted." if retried.sent_back else "Still unusable; it stays here as you saved it.")
+    if not retried.sent_back:
+        return _letters_page(fault="Still unusable; it stays here as you saved it.")
+    return _letters_page(said="Read and accepted.")
 
 
 @blueprint.get("/admin/audit")
@@ -397,10 +399,10 @@ def _users_page(*, status: int = 200, fault: str = "", said: str = "", form: Map
     return people.shown("admin_users.html", status=status, users=found, roles=ROLES, fault=fault, said=said, form=form or {})
 
 
-def _letters_page(*, said: str = "") -> Response:
+def _letters_page(*, said: str = "", fault: str = "") -> Response:
     with people.database().read() as connection:
         found = deadletters.listed(connection, person().workspace_id)
-    return people.shown("admin_letters.html", letters=found, said=said)
+    return people.shown("admin_letters.html", letters=found, said=said, fault=fault)
 
 
 def _change_user(held: User, do: str) -> str:
