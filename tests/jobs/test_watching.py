@@ -104,7 +104,7 @@ def test_a_digest_says_what_moved_with_n_and_links_and_no_word_of_a_customer(
         "Records: the segment Chat.",
         "n = 20 records.",
         "Negative sentiment: 100 % (84 to 100), n = 20; before 0 %",
-        "up beyond chance, q = ",
+        "up beyond chance, q < 0.0001",
         "Technology at Use. Blamed before: 0 %",
         "Negative sentiment, day ",
         "Candidates for an experience issue, in all records up to yesterday:",
@@ -146,7 +146,7 @@ def test_an_anomaly_is_told_once_and_the_next_one_after_the_cool_down(
         turn(store, settings)
         let_speak(store, hours=2)
     (text,) = server.texts
-    assert "Negative sentiment, day " in text and "n = 20" in text and "; high, q = " in text and "Tracked figures" not in text
+    assert "Negative sentiment, day " in text and "n = 20" in text and "; high, q <" in text and "Tracked figures" not in text
     say(store, 4, 20, is_bad=True)
     let_speak(store, hours=0)
     turn(store, settings)

@@ -128,7 +128,9 @@ def test_a_cell_says_its_change_with_interval_where_one_points_and_in_the_table_
     assert change.difference.low is not None
     low = f"change +50 points ({100 * change.difference.low:+.0f} to +"
     titles = re.findall(r'title="(40 praise, 40 blame[^"]*)"', page)
-    assert len(titles) == 2 and all(low in title and "q = " in title and ", up" in title for title in titles)  # the factor, and its group
+    assert len(titles) == 2 and all(
+        low in title and "q &lt; 0.0001" in title and ", up" in title for title in titles
+    )  # the factor, and its group
     assert page.count("▲ blamed more</small>") == 2 and "Numbers of “Stages by factors" in page
     assert words(page).count("up, +50 points (") == 3  # both tables under the maps, and what changed
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from functools import partial
 
 from vocservice.reporting import words
+from vocservice.reporting.chance import chance_text
 from vocservice.reporting.emerging import Emerging
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.frame import Bools, Frame
@@ -126,7 +127,7 @@ def _figures(frame: Frame, sides: Sequence[Bools], levels: Sequence[Shift]) -> I
 
 
 def _tested_text(one: Tested, says: Callable[[Estimate], str]) -> str:
-    moved = "change not known" if one.q is None else f"{_VERDICTS[one.verdict]}, q = {one.q:.2g}"
+    moved = "change not known" if one.q is None else f"{_VERDICTS[one.verdict]}, {chance_text(one.q, 'q')}"
     return f"{says(one.after)}; before {says(one.before)}; {moved}"
 
 
@@ -143,7 +144,7 @@ def _candidates(frame: Frame, issues: Collection[tuple[str, str]]) -> Iterator[F
     for rung in promotion_ladder(frame, ()):
         if rung.step == "candidate" and (rung.stage, rung.factor) not in issues:
             counts = f"{rung.records} complaints of {rung.customers} customers"
-            held = f"{rung.ratio:.1f} times {rung.base}, {rung.expected:.1f} customers expected, q = {rung.q:.2g}"
+            held = f"{rung.ratio:.1f} times {rung.base}, {rung.expected:.1f} customers expected, {chance_text(rung.q, 'q')}"
             key = f"{ISSUE}:{rung.stage}:{rung.factor}"
             yield Finding(ISSUE, f"{words.cell_name(frame.taxonomy, rung.stage, rung.factor)}: {counts}, {held}", key)
 
@@ -153,14 +154,16 @@ def _themes(found: Emerging) -> Iterator[Finding]:
     for theme in found.themes:
         if theme.is_growing:
             shares = f"{words.share_text(theme.after)}, before {words.share_text(theme.before)}"
-            yield Finding(THEME, f"{theme.customers} customers say much the same that no factor explains: {shares}; q = {theme.q:.2g}")
+            yield Finding(
+                THEME, f"{theme.customers} customers say much the same that no factor explains: {shares}; {chance_text(theme.q, 'q')}"
+            )
 
 
 def _point_text(series: Series, point: Point, taxonomy: Taxonomy) -> str:
     value = words.value_text(series, point)
     days = f"{'week from' if series.bucket == 'week' else 'day'} {point.start}{', so far' if point.is_partial else ''}"
     name = words.figure_name(taxonomy, series.figure)
-    return f"{name}, {days}: {value}; {words.expected_text(series, point)}; {point.verdict}, q = {point.q:.2g}"
+    return f"{name}, {days}: {value}; {words.expected_text(series, point)}; {point.verdict}, {chance_text(point.q, 'q')}"
 
 
 def _last(series: Series, point: Point) -> date:

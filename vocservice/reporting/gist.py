@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from vocservice.reporting import words
+from vocservice.reporting.chance import chance_text
 from vocservice.reporting.estimate import net
 from vocservice.reporting.journey import Cell
 from vocservice.reporting.leading import hits_of
@@ -85,7 +86,7 @@ def _changed(report: Report) -> Iterator[Saying]:
     clear = [level for level in (found.levels if found else ()) if level.verdict in ("up", "down")]
     for level in [one for one in clear if is_own(one.key)] or [one for one in clear if one.key == NET]:
         before, after = (words.level_text(level.kind, side) for side in (level.before, level.after))
-        moved = f"{words.difference_text(level)}, q = {level.q:.2g}"
+        moved = f"{words.difference_text(level)}, {chance_text(level.q, 'q')}"
         said = f"{words.figure_name(report.taxonomy, level.key)} {before} before, {after} after; {moved}"
         yield Saying("Score changed" if is_own(level.key) else "Sentiment changed", f"{said}{_caution(report)}", "changes")
     if found and found.clear:

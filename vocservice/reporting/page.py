@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from vocservice.reporting import words
+from vocservice.reporting.chance import chance_text
 from vocservice.reporting.charted import CHARTED, drawn_of, slug
 from vocservice.reporting.charts import Bar, Chart, Dot, Mark, intervals, lines, scatter
 from vocservice.reporting.contrast import Contrast
@@ -280,7 +281,7 @@ def _driver_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
 
 
 def _impact_note(driver: Driver) -> str:
-    return f"{words.impact_text(driver)}, n = {driver.n}, q = {driver.q:.2g}"
+    return f"{words.impact_text(driver)}, n = {driver.n}, {chance_text(driver.q, 'q')}"
 
 
 def _priority_chart(drivers: Drivers, taxonomy: Taxonomy, key: str) -> Chart:
@@ -331,6 +332,7 @@ def _filters() -> Iterator[tuple[str, Callable[..., Any]]]:
     yield "impact", words.impact_text
     yield "without", words.without_text
     yield "told", cell_text
+    yield "chance", chance_text
 
 
 @lru_cache(maxsize=1)

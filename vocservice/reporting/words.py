@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from vocservice.reporting.chance import chance_text
 from vocservice.reporting.drivers import NPS, YES_TO, Driver, Term
 from vocservice.reporting.estimate import Estimate
 from vocservice.reporting.journey import Change, Shift, Tested
@@ -181,7 +182,7 @@ def change_text(change: Change) -> str:
         return f"Blamed before: {share_text(change.before)}, after: {share_text(change.after)}; change not known"
     return (
         f"Blamed before: {share_text(change.before)}, after: {share_text(change.after)}; "
-        f"change {points_text(change.difference)}, q = {change.q:.2g}, {change.verdict}"
+        f"change {points_text(change.difference)}, {chance_text(change.q, 'q')}, {change.verdict}"
     )
 
 

@@ -20,6 +20,7 @@ from werkzeug.routing import Rule
 
 from vocservice.errors import StoreError, VocError
 from vocservice.render import sentence, visible
+from vocservice.reporting.chance import chance_text
 from vocservice.store.accounts import sessions, users
 from vocservice.store.accounts.sessions import Lifetime, Session
 from vocservice.store.accounts.users import User
@@ -282,6 +283,7 @@ def pages(name: str) -> Blueprint:
     blueprint.after_request(_finished)
     blueprint.add_app_template_filter(visible, "seen")
     blueprint.add_app_template_filter(sentence, "sentence")
+    blueprint.add_app_template_filter(chance_text, "chance")
     blueprint.context_processor(_surroundings)
     return blueprint
 
