@@ -22,7 +22,7 @@ from vocservice.reporting.stats import (
     total_variation,
     two_proportions,
 )
-from vocservice.reporting.voices import Counted, Heard, Voices, heard_in
+from vocservice.reporting.voices import Counted, Heard, Runs, Voices
 
 CLEAR_Q = 0.05
 MIX_DISTANCE = 0.1
@@ -192,8 +192,7 @@ def journey_map(frame: Frame, *, least: int = MIN_N) -> Journey:
         least: number of customers a figure needs; below, it is not known.
     """
     groups = groups_of(frame)
-    by_factor = _rows_of(frame, frame.factor_keys, np.arange(len(frame.factor_keys)), least)
-    by_group = _rows_of(frame, tuple(groups), _group_of(groups, len(frame.factor_keys)), least)
+    by_factor, by_group = _rows_of(frame, groups, least)
     signs = _Signs.of(frame)
     everyone = Heard.of(frame.subject)
     stages = tuple(_stage(frame, signs, everyone, at, by_factor[at], by_group[at], least) for at in range(len(frame.stage_keys)))
@@ -258,23 +257,27 @@ def _blaming(frame: Frame, voices: Voices) -> Iterator[Counted]:
         yield from map(voices.counted, held)
 
 
-def _group_of(groups: Mapping[str, list[int]], factors: int) -> Ints:
-    """(factors,) group number of each."""
-    found = np.zeros(factors, dtype=np.int64)
-    for at, members in enumerate(groups.values()):
-        found[members] = at
-    return found
+def _rows_of(frame: Frame, groups: Mapping[str, list[int]], least: int) -> tuple[Sequence[tuple[Cell, ...]], Sequence[tuple[Cell, ...]]]:
+    """The cells of each stage, and last those without a stage: of factors, and of groups of factors."""
+    places, stages, width = frame.places, len(frame.stage_keys) + 1, len(frame.factor_keys)
+    order = [at for members in groups.values() for at in members]  # a group's factors are neighbours, so their cells join
+    column, group = np.argsort(order), np.repeat(np.arange(len(groups)), [len(members) for members in groups.values()])
+    flat = (places.stage % stages) * width + column[places.factor]
+    counts = np.bincount(flat * 3 + places.polarity, minlength=stages * width * 3).reshape(stages, width, 3)
+    runs = Runs.of(flat, frame.subject[places.row], count=stages * width)
+    joined = runs.joined((np.arange(stages)[:, None] * len(groups) + group).ravel(), count=stages * len(groups))
+    sums = np.stack([counts[:, group == at].sum(axis=1) for at in range(len(groups))], axis=1) if groups else counts
+    by_factor = _cells(frame, [frame.factor_keys[at] for at in order], counts, runs.heard(), least)
+    return [tuple(row[at] for at in column) for row in by_factor], _cells(frame, tuple(groups), sums, joined.heard(), least)
 
 
-def _rows_of(frame: Frame, keys: Sequence[str], column: Ints, least: int) -> Sequence[tuple[Cell, ...]]:
-    """The cells of each stage, and last those without a stage, given the column of each factor."""
-    stages, width, places = (*frame.stage_keys, None), len(keys), frame.places
-    flat = (places.stage % len(stages)) * width + column[places.factor]
-    count = len(stages) * width
-    counts = np.bincount(flat * 3 + places.polarity, minlength=count * 3).reshape(count, 3)
-    heard = heard_in(flat, frame.subject[places.row], count=count)
-    cells = [_cell(stages[at // width], keys[at % width], counts[at], heard[at], least) for at in range(count)]
-    return [tuple(cells[at : at + width]) for at in range(0, count, width)] if width else [()] * len(stages)
+def _cells(frame: Frame, keys: Sequence[str], counts: Ints, heard: Sequence[Heard], least: int) -> Sequence[tuple[Cell, ...]]:
+    """The cells of each stage, and last those without: counts (stages, keys, polarities), customers (stages * keys)."""
+    stages, width = (*frame.stage_keys, None), len(keys)
+    return [
+        tuple(_cell(stage, key, counts[row, at], heard[row * width + at], least) for at, key in enumerate(keys))
+        for row, stage in enumerate(stages)
+    ]
 
 
 def _cell(stage: str | None, factor: str, counts: Ints, heard: Heard, least: int) -> Cell:

@@ -23,7 +23,7 @@ from vocservice.reporting.regions import Region
 from vocservice.reporting.rows import Row, rows_at
 from vocservice.reporting.stats import benjamini_hochberg
 from vocservice.reporting.terms import words_of
-from vocservice.reporting.voices import Heard, heard_in
+from vocservice.reporting.voices import Heard, Runs
 
 KEYS = ("service_complaint", "experience_issue", "both", "neither")
 CUSTOMERS = 5
@@ -218,7 +218,7 @@ def weeks_of(frame: Frame, *, least: int = MIN_N) -> tuple[Week, ...]:
     first = max(earliest, last - MAX_WEEKS + 1)
     slots = ((week - earliest) * width + frame.scope.codes)[dated]
     table = np.bincount(slots, minlength=(last - earliest + 1) * width).reshape(-1, width)
-    heard = heard_in((week - earliest)[dated], frame.subject[dated], count=len(table))
+    heard = Runs.of((week - earliest)[dated], frame.subject[dated], count=len(table)).heard()
     return tuple(_week(at, table[at - earliest], heard[at - earliest], frame, least) for at in range(first, last + 1))
 
 

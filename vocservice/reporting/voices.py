@@ -24,7 +24,8 @@ class Heard:
     @classmethod
     def of(cls, subjects: Ints) -> "Heard":
         """Those of records, given the number of each one's customer."""
-        return heard_in(np.zeros(len(subjects), dtype=np.int64), subjects, count=1)[0]
+        times = np.bincount(subjects)
+        return cls(int(np.count_nonzero(times)), len(subjects) ** 2 / max(int(times @ times), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,44 @@ def counted(frame: Frame, shares: Mapping[str, tuple[Ints, Bools]]) -> Mapping[s
     }
 
 
-def heard_in(cells: Ints, subjects: Ints, *, count: int) -> Sequence[Heard]:
-    """The customers behind each cell, given cell and customer of each record as one code."""
-    width = int(subjects.max(initial=0)) + 1
-    keys = np.sort(cells.astype(np.int64) * width + subjects)
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
-    each = np.diff(starts, append=len(keys)).astype(np.float64)
-    customers, n, squares = (np.bincount(keys[starts] // width, weights, count) for weights in (None, each, each * each))
-    worth = n * n / np.maximum(squares, 1.0)
-    return [Heard(int(who), float(as_many)) for who, as_many in zip(customers, worth, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """How often each customer is behind each of `count` cells.
+
+    Attributes:
+        keys: (runs,) customer times `count`, plus cell; ascending and distinct.
+        times: (runs,) number of records.
+    """
+
+    keys: Ints
+    times: Ints
+    count: int
+
+    @classmethod
+    def of(cls, cells: Ints, subjects: Ints, *, count: int) -> "Runs":
+        """Those of records, given the cell and the number of the customer of each."""
+        size = (int(subjects.max(initial=0)) + 1) * count
+        kind = np.int32 if size <= np.iinfo(np.int32).max else np.int64  # half as long to sort
+        keys: Ints = np.add(np.multiply(subjects, count, dtype=kind), cells, dtype=kind)
+        keys.sort()
+        starts = _starts(keys)
+        return cls(keys[starts], np.diff(starts, append=len(keys)), count)
+
+    def joined(self, cells: Ints, *, count: int) -> "Runs":
+        """With several cells as one: `cells` has the new number of each, ascending."""
+        keys = self.keys // self.count * count + cells[self.keys % self.count].astype(self.keys.dtype)
+        starts = _starts(keys)
+        ends = np.concatenate(([0], np.cumsum(self.times)))[np.append(starts, len(keys))]
+        return Runs(keys[starts], np.diff(ends), count)
+
+    def heard(self) -> Sequence[Heard]:
+        """The customers behind each cell."""
+        cells, times = self.keys % self.count, self.times.astype(np.float64)
+        customers, n, squares = (np.bincount(cells, weights, self.count) for weights in (None, times, times * times))
+        worth = n * n / np.maximum(squares, 1.0)
+        return [Heard(int(who), float(as_many)) for who, as_many in zip(customers, worth, strict=True)]
+
+
+def _starts(keys: Ints) -> Ints:
+    """Where each run of equal keys begins."""
+    return np.flatnonzero(np.concatenate(([True] * bool(len(keys)), keys[1:] != keys[:-1])))
