@@ -156,11 +156,17 @@ TURN = np.linalg.qr(np.random.default_rng(1).normal(size=(WIDTH, WIDTH)))[0]
 
 
 def say_cause(office: Office, text: str, kind: int, count: int, *, days_ago: int, bundles: tuple[str, ...] = ("fake-1",)) -> None:
-    """Complaints of one cell and cause, each with a vector by these bundles; `fake-2` turns all directions."""
+    """Complaints of one cell and cause, each with a vector by these bundles; `fake-2` turns all directions.
+
+    Their ids, by which customers fall into halves, are the same in every run.
+    """
     evidence = (piece(text, text),)
     blame = {"stages": (Label("use", 0.9, evidence),), "factors": (Factor("fulfilment", "-", 0.9, evidence),)}
-    subjects = [f"{kind}{days_ago:031d}{number:032d}" for number in range(count)]
-    made = [office.record(text=text, subject=subject, scope=scope("service_complaint"), **blame) for subject in subjects]
+    names = [f"{kind}{days_ago:012d}{number:013d}" for number in range(count)]
+    made = [
+        office.record(text=text, subject=f"{name}{0:038d}", record_id=f"rec_{name}", scope=scope("service_complaint"), **blame)
+        for name in names
+    ]
     with office.database.write() as connection:
         backdated(connection, made, days_ago)
         for number, record in enumerate(made):
