@@ -201,7 +201,7 @@ def _lengths(found: Figures, *, short: Figures) -> list[str]:
         "",
         (
             "Whole analyses, their share of the peak as above (without attention, which grows with the length), and the share of the time "
-            "spent in the encoder."
+            "that the encoder’s threads were busy."
         ),
         "",
         *table(("records", "n", "records/s", "tokens/s", "of the peak", "encoder"), rows),

@@ -12,6 +12,7 @@ from builders import fake_analyser
 
 from benchmarks import performance, performance_page, runtimes, scale, writer
 from benchmarks.runtimes import ARRIVAL, ONE, Row
+from vocservice.inference.bundle import default_bundle
 
 TEXTS = [f"{n} the lift was late again and nobody came to help {n}" for n in range(40)]
 OWN, FULL = runtimes.best(2, "int8"), runtimes.best(2)
@@ -183,3 +184,11 @@ def test_figures_of_other_parts_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
     kept = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     assert kept.keys() == {"start", "repeats", "hour"} and kept["repeats"]["machine"]["cores"] >= 1
     assert "## Cold start" in page.read_text(encoding="utf-8") and "2.00 times" in page.read_text(encoding="utf-8")
+
+
+def test_longer_texts_are_read_by_the_encoder_whose_threads_are_busy_at_most_all_the_time() -> None:
+    plan = performance.Plan(tuple(TEXTS), (default_bundle(),), None, records=20, rounds=1, rows=(), writer_rows=0)
+    found = performance.lengths(plan)["kinds"]
+    assert len(found) == 3
+    for one in found.values():
+        assert one["records"] > 0 and one["tokens"] >= 5 * one["records"] and 0 < one["encoder"] <= one["seconds"]
