@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from training.annotated import FOLDER
 from training.corpora import read_rows
+from training.metrics import Figure, interval
 from training.written import EVERYDAY
 from vocservice.api import Analyser
 from vocservice.records import Analysis
@@ -24,8 +25,6 @@ from vocservice.reporting.wording import count_of, terms_of, words_of
 
 QUERIES = FOLDER / "queries.jsonl"
 TOP = 10
-RESAMPLES = 2000
-SEED = 1
 KINDS = ("other words", "their words")
 LISTED = 50  # as on the page of the workbench; half as many by words where both are asked
 
@@ -140,12 +139,10 @@ def _summed(scores: NDArray[np.float64]) -> dict[str, Any]:
     return {"n": len(scores), "ndcg": _mean(scores[:, 0]), "recall": _mean(scores[:, 1]), "empty": int(scores[:, 2].sum())}
 
 
-def _mean(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean and 95 % interval over resamples of the queries."""
-    drawn = np.random.default_rng(SEED).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), (2.5, 97.5))
-    return float(values.mean()), float(low), float(high)
+def _mean(values: NDArray[np.float64]) -> Figure:
+    """Mean with its interval over the queries."""
+    return interval(lambda drawn: float(values[drawn].mean()), len(values))
 
 
-def _range(found: Sequence[float]) -> str:
-    return "{:.2f} ({:.2f} to {:.2f})".format(*found)
+def _range(found: Figure) -> str:
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
