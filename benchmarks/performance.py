@@ -325,6 +325,7 @@ def main(
     folders = tuple(bundle_folder(name) for name in bundles or (load_settings().bundle,))
     records, rounds, few, written = (24, 1, (64, 256), 2048) if quick else (1536, 5, (1024, 5120), 20_480)
     plan = Plan(read_texts(data), folders, corpora, records, rounds, rows or few, written)
+    out.parent.mkdir(parents=True, exist_ok=True)  # before the measurements: hours of them are not lost to a missing folder
     kept = out.with_suffix(".json")
     figures: Figures = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for part in parts or PARTS:
