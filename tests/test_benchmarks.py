@@ -1,5 +1,6 @@
 """Tests of the benchmarks: each measures what it says, and its ratios are those of its figures."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from builders import analysis
 
-from benchmarks import http, memory, throughput, workbench
+from benchmarks import http, memory, sketches, throughput, workbench
 
 
 def test_texts_are_all_different() -> None:
@@ -154,3 +156,16 @@ def test_the_workbench_is_looked_at_in_every_way(tmp_path: Path, monkeypatch: py
     assert next(one.records for one in found if one.name == "everything") == 300
     assert "| one cell |" in workbench.report(found)
     database.close()
+
+
+def test_of_as_many_as_are_listed_all_are_among_those_read_and_of_fewer_not() -> None:
+    rows = np.random.default_rng(3).normal(0, 40, (200, 64)).clip(-127, 127).astype(np.int8)
+    few, half, every = sketches.recall(rows, (10, 100, 200))
+    assert 0 < few <= 10 / sketches.LISTED < half < every == 1.0
+
+
+def test_texts_of_a_folder_are_those_of_every_file_that_have_one(tmp_path: Path) -> None:
+    for name, rows in (("b", [{"text": "two"}, {"text": ""}]), ("a", [{"text": "one"}, {"turns": []}])):
+        with gzip.open(tmp_path / f"{name}.jsonl.gz", "wt", encoding="utf-8") as stream:
+            stream.writelines(f"{json.dumps(row)}\n" for row in rows)
+    assert list(sketches.texts_of(tmp_path)) == ["one", "two"]

@@ -62,7 +62,8 @@ def columns_of(rows: list[Row], start: int = 0) -> Columns:
 
 
 def packed(rows: list[Row], start: int = 0) -> list[tuple[str, Packed]]:
-    return [(one.id, pack(one, order=start + number, source="api")) for number, one in enumerate(rows)]
+    vectors = [bytes([number % 2, 1, 0xFF]) * (number % 3) for number in range(len(rows))]
+    return [(one.id, pack(one, order=start + at, source="api", vector=vectors[at])) for at, one in enumerate(rows)]
 
 
 def counted(rows: list[Row]) -> dict[str, Any]:
@@ -129,6 +130,8 @@ def test_columns_that_changed_are_those_made_anew(found: list[Row], data: st.Dat
     assert made.ids.tolist() == wanted.ids.tolist()
     everyone = np.ones(len(wanted), dtype=bool)
     assert seen(made, everyone) == seen(wanted, everyone)
+    for bundle in ("m-1", "m-2"):
+        assert made.sketches[made.has_vector(bundle)].tolist() == wanted.sketches[wanted.has_vector(bundle)].tolist()
 
 
 def test_a_whole_report_is_the_same_by_columns_that_grew() -> None:

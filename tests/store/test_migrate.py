@@ -127,6 +127,26 @@ def test_the_step_of_own_fields_packs_those_records_again_that_tell_any(database
             connection.execute(update(packed).values(fixed=b"x"))
 
 
+def test_the_step_of_sketches_packs_everything_again_and_the_way_down_leaves_working_triggers(database: Database) -> None:
+    migrate.upgrade(database)
+    with database.write() as connection:
+        connection.execute(insert(workspaces).values(**row(workspaces)))
+        connection.execute(insert(records).values(**row(records) | {"source_id": None}))
+        for name in ("x", "gone"):
+            connection.execute(insert(packed).values(**row(packed) | {"record_id": name}))
+        connection.execute(update(packed).where(packed.c.record_id == "gone").values(fixed=b""))
+        connection.execute(update(records).values(channel="chat"))
+        assert connection.execute(text("SELECT sketch, fixed FROM packed WHERE record_id = 'x'")).one() == (None, None)
+        connection.execute(update(packed).values(fixed=b"x"))
+    migrate.downgrade(database, "0023")
+    with database.write() as connection:
+        connection.execute(text("UPDATE records SET channel = 'mail'"))
+        assert connection.scalar(text("SELECT count(*) FROM packed WHERE fixed IS NULL")) == 1
+    migrate.upgrade(database)
+    with database.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM packed WHERE fixed IS NULL")) == 2
+
+
 def test_the_step_of_customers_takes_over_whom_each_record_is_of(database: Database) -> None:
     migrate.upgrade(database, "0015")
     with database.write() as connection:

@@ -124,10 +124,10 @@ def test_bytes_of_an_erased_record_are_not_in_the_file(sqlite_bench: Bench, tmp_
 def test_a_change_while_it_is_packed_is_packed_again(filled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     record, made = id_of(filled, "a"), packed.packed_of
 
-    def meanwhile(taken: packed.Taken) -> packed.Packed:
+    def meanwhile(taken: packed.Taken, vector: bytes) -> packed.Packed:
         if taken.id == record:
             filled.sql("UPDATE records SET channel = 'phone' WHERE id = :record", record=record)
-        return made(taken)
+        return made(taken, vector)
 
     monkeypatch.setattr(packed, "packed_of", meanwhile)
     assert packed.catch_up(filled.database, filled.workspace) == 1
@@ -142,11 +142,11 @@ def test_a_change_while_it_is_packed_is_packed_again(filled: Bench, monkeypatch:
 def test_two_packers_at_once_continue_until_nothing_waits(filled: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     made, beside = packed.packed_of, []
 
-    def meanwhile(taken: packed.Taken) -> packed.Packed:
+    def meanwhile(taken: packed.Taken, vector: bytes) -> packed.Packed:
         if not beside:
             beside.append(taken.id)
             assert packed.catch_up(filled.database, filled.workspace, limit=1) == 1
-        return made(taken)
+        return made(taken, vector)
 
     monkeypatch.setattr(packed, "packed_of", meanwhile)
     while packed.catch_up(filled.database, filled.workspace, limit=1):

@@ -4,16 +4,15 @@ from base64 import b64encode
 
 import pytest
 from builders import analysis
-from sqlalchemy import insert
 
 from store.bench import WORKER, Bench, load, said, take, work_off
 from vocservice.records import Rejected, Result
+from vocservice.reporting.packing import sketch_of
 from vocservice.store import schema
 from vocservice.store.accounts import workspaces
-from vocservice.store.analysed import analyses, vectors
+from vocservice.store.analysed import analyses, packed, vectors
 from vocservice.store.analysed.analyses import Cleaned
 from vocservice.store.analysed.vectors import Held
-from vocservice.store.database import now
 from vocservice.store.received import erasure, records, retention, subjects
 
 FIRST, SECOND = b"\x01\x7f", b"\x7f\x01"
@@ -93,25 +92,30 @@ def test_retention_takes_the_vector(bench: Bench) -> None:
     assert held(bench) == set()
 
 
-def test_vectors_are_read_in_blocks_and_only_those_of_the_workspace_and_bundle(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "BLOCK", 2)
+def test_vectors_of_given_records_are_those_of_the_workspace_and_of_what_labelled_them(bench: Bench) -> None:
     bench.deliver(*(said(str(number), "It crashed") for number in range(5)))
     work_off(bench)
     ids = sorted(row["id"] for row in bench.rows(schema.records))
     with bench.database.write() as connection:
-        other = {"id": "ws_other", "name": "other", "keeps_originals": False, "created_at": now(connection)}
-        connection.execute(insert(schema.workspaces).values(**other))
         for number, record_id in enumerate(ids):
             vectors.keep(connection, Held(bench.workspace, record_id, 1, "b-1"), bytes([number, 1]))
-        vectors.keep(connection, Held(bench.workspace, ids[0], 1, "b-2"), b"\x09\x09")
+        vectors.keep(connection, Held(bench.workspace, ids[0], 1, "b-2"), SECOND)
     with bench.database.read() as connection:
-        blocks = list(vectors.blocks(connection, bench.workspace, "b-1"))
-        assert sorted(record_id for block in blocks for record_id in block.ids) == ids
-        assert {block.vectors[2 * at] for block in blocks for at in range(len(block.ids))} == set(range(5))
-        assert max(len(block.ids) for block in blocks) == 2
-        assert vectors.counts(connection, bench.workspace) == {"b-1": 5, "b-2": 1}
-        assert list(vectors.blocks(connection, "ws_other", "b-1")) == []
         assert vectors.of_records(connection, "ws_other", ids) == {}
         assert vectors.of_records(connection, bench.workspace, [*ids, "rec_unknown"]) == {
             record_id: ("b-1", bytes([number, 1])) for number, record_id in enumerate(ids)
         }
+
+
+def test_the_sketch_of_a_packed_record_is_of_its_vector_and_goes_with_it(bench: Bench) -> None:
+    bench.deliver(said("a", "It crashed", subject="ada"))
+    analysed(bench, FIRST)
+    packed.catch_up(bench.database, bench.workspace)
+    assert bench.rows(schema.packed)[0]["sketch"] == sketch_of(FIRST)
+    bench.sql("UPDATE records SET channel = 'phone'")
+    assert bench.rows(schema.packed)[0]["sketch"] is None
+    packed.catch_up(bench.database, bench.workspace)
+    with bench.database.write() as connection:
+        erasure.by_subject(connection, bench.vault, bench.workspace, "ada", actor="test")
+    packed.catch_up(bench.database, bench.workspace)
+    assert not bench.rows(schema.packed)[0]["sketch"]

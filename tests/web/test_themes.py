@@ -18,7 +18,6 @@ from vocservice.store.analysed.vectors import Held
 from vocservice.store.received import records
 from vocservice.web.state import Model
 from vocservice.web.workbench import themes
-from vocservice.web.workbench.shelf import Shelf
 from web.storing import ELSEWHERE, WORKSPACE
 from web.test_page import HOSTILE
 from web.visiting import Browser, Office
@@ -274,26 +273,6 @@ def test_a_page_that_would_wait_says_so_and_asks_again(office: Office, monkeypat
 
 def never_in_time(*_: object, **__: object) -> None:
     raise TimeoutError
-
-
-def test_vectors_are_held_until_the_workspace_changes_and_read_each_time_where_there_are_too_many(office: Office) -> None:
-    say(office, PARKING, 0)
-    shelf = Shelf()
-    first = shelf.blocks(office.database, WORKSPACE, "fake-1", revision=1)
-    assert shelf.blocks(office.database, WORKSPACE, "fake-1", revision=1) is first
-    say(office, PARKING, 0)
-    assert [len(block.ids) for block in shelf.blocks(office.database, WORKSPACE, "fake-1", revision=2)] == [2]
-    assert [len(block.ids) for block in Shelf(most=1).blocks(office.database, WORKSPACE, "fake-1", revision=2)] == [2]
-
-
-def test_a_process_never_holds_more_vectors_than_it_may(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    for workspace in (WORKSPACE, WORKSPACE, ELSEWHERE, ELSEWHERE):
-        say(office, PARKING, 0, workspace=workspace)
-    shelf, read, held = Shelf(most=3), vectors.blocks, list[int]()
-    monkeypatch.setattr(vectors, "blocks", lambda *asked: held.append(len(shelf._held)) or read(*asked))
-    for workspace, revision in ((WORKSPACE, 1), (WORKSPACE, 2), (ELSEWHERE, 1)):
-        assert [len(block.ids) for block in shelf.blocks(office.database, workspace, "fake-1", revision=revision)] == [2]
-    assert held == [0, 0, 0]
 
 
 def test_what_is_typed_goes_the_way_of_a_record(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from vocservice.reporting.packing import (
     HAS_SCORE,
     HAS_SUBJECT,
     HAS_UNREAD_DATE,
+    HAS_VECTOR,
     NO_LEVEL,
     STAGE,
     Context,
@@ -32,6 +33,9 @@ from vocservice.reporting.packing import (
 from vocservice.reporting.rows import Row
 from vocservice.reporting.scores import Scale, assumed, scale_of
 from vocservice.reporting.segments import OwnFields
+from vocservice.reporting.sketches import Sketches
+from vocservice.reporting.sketches import joined as joined_sketches
+from vocservice.reporting.sketches import stacked as stacked_sketches
 from vocservice.taxonomy import Taxonomy
 
 FIELDS = np.dtype(
@@ -72,6 +76,7 @@ class Stack:
     units: Structs
     contexts: tuple[Context, ...]
     context: Ints
+    sketches: Sketches
     own: OwnFields
 
     @classmethod
@@ -94,6 +99,7 @@ class Stack:
             np.frombuffer(b"".join([packed.given for _, packed in kept]), UNITS),
             tuple(codes),
             context[place],
+            stacked_sketches([packed.sketch for _, packed in kept]),
             OwnFields.of([own for _, own in told], place, are_asked=are_asked, fields=fields),
         )
 
@@ -110,6 +116,7 @@ class Columns:
         stages, flags: (labels, n) whether given.
         factors: (factors, n) polarity 0 +, 1 -, 2 ~, or -1.
         places: every factor of every row at each of its stages, in row order.
+        sketches: (n, words) of the vector of each row; zeros without one.
         own: custom fields of the rows.
     """
 
@@ -124,6 +131,7 @@ class Columns:
     flags: Bools
     factors: Ints
     places: Places
+    sketches: Sketches
     own: OwnFields
 
     def __len__(self) -> int:
@@ -141,7 +149,7 @@ class Columns:
         fields = {name: np.ascontiguousarray(fixed[name]) for name in KEPT}
         scope, outcome = _found(labels.scopes, fixed["scope"]), _found(labels.outcomes, fixed["outcome"])
         given = _labelled(labels, fixed["units"], stack.units)
-        return cls(labels, stack.ids, fields, scope, outcome, stack.contexts, stack.context, *given, stack.own)._ordered()
+        return cls(labels, stack.ids, fields, scope, outcome, stack.contexts, stack.context, *given, stack.sketches, stack.own)._ordered()
 
     @cached_property
     def subject(self) -> tuple[Ints, Bools]:
@@ -189,6 +197,10 @@ class Columns:
     def where(self, holds: Callable[[Context], bool]) -> Bools:
         """Rows whose context meets a condition."""
         return np.array([holds(context) for context in self.contexts], dtype=bool)[self.context]
+
+    def has_vector(self, bundle: str) -> Bools:
+        """Rows that were labelled by a bundle and have a vector of it."""
+        return self.where(lambda context: context.model == bundle) & ((self.fields["marks"] & HAS_VECTOR) > 0)
 
     def skipped(self, mask: Bools) -> Mapping[str, int]:
         """Number of rows of a mask that count in no figure, by code."""
@@ -258,6 +270,7 @@ class Columns:
             np.concatenate([part.flags for part in parts], axis=1),
             np.concatenate([part.factors for part in parts], axis=1),
             Places.joined([part.places for part in parts], starts.tolist()),
+            joined_sketches([part.sketches for part in parts]),
             OwnFields.joined([part.own for part in parts], sizes),
         )._ordered()
 
@@ -328,6 +341,7 @@ class Columns:
             _across(self.flags, at),
             _across(self.factors, at),
             places,
+            self.sketches[at],
             self.own.at(at),
         )
 

@@ -18,12 +18,14 @@ from vocservice.reporting.rows import POLARITIES, Origin, Row, day_of, score_of,
 FIXED = struct.Struct("<qqqddiIIIHbB")
 # label, stage; kind, tenths of the probability.
 UNIT = struct.Struct("<IIBB")
-HAS_SUBJECT, HAS_SCORE, HAS_UNREAD_DATE = 1, 2, 4
+HAS_SUBJECT, HAS_SCORE, HAS_UNREAD_DATE, HAS_VECTOR = 1, 2, 4, 8
 STAGE, FLAG, FACTOR = 0, 1, 2  # a factor's kind is FACTOR + the index of its polarity
 NO_LEVEL = -128
 NOTHING = 0
 _MOST_UNITS = 65_535
 _LONGEST = 2**32 - 1
+_WORD = 64  # bits; a sketch has a whole number of words
+_SIGNS = bytes(ord("1") if 0 < number < 128 else ord("0") for number in range(256))  # of signed bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Packed:
     fixed: bytes = b""
     given: bytes = b""
     context: str = ""
+    sketch: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,19 @@ class Context:
     skipped: str | None = None
 
 
-def pack(row: Row, *, order: int = 0, source: str | None = None) -> Packed:
+def pack(row: Row, *, order: int = 0, source: str | None = None, vector: bytes = b"") -> Packed:
     """Pack a row.
 
     Args:
         row: the row.
         order: the sort key, such as microseconds since 1970.
         source: id of its source.
+        vector: to find it by; made by the model that labelled it.
     """
     score = row.score
     units = b"".join(_units(row))[: _MOST_UNITS * UNIT.size]
     marks = (row.subject is not None) * HAS_SUBJECT + (score is not None) * HAS_SCORE + row.has_unread_date * HAS_UNREAD_DATE
+    marks += (vector != b"") * HAS_VECTOR
     fixed = FIXED.pack(
         key_of(row.id),
         order,
@@ -75,7 +80,7 @@ def pack(row: Row, *, order: int = 0, source: str | None = None) -> Packed:
     )
     kind, scale = (score.kind, score.scale) if score else (None, None)
     shared = Context(row.channel, source, kind, scale, row.model or None, row.taxonomy or None)
-    return Packed(fixed, units, written(shared, row.segments))
+    return Packed(fixed, units, written(shared, row.segments), sketch_of(vector) if vector else b"")
 
 
 def pack_skipped(record_id: str, code: str, origin: Origin, *, order: int = 0, source: str | None = None) -> Packed:
@@ -97,6 +102,12 @@ def read_context(text: str) -> tuple[Context, list[list[str]]]:
     """Parse a context and its custom fields."""
     *parts, segments = json.loads(text)
     return Context(*parts), segments
+
+
+def sketch_of(vector: bytes) -> bytes:
+    """One bit per signed byte of a vector, set where it is positive; filled up with zeros to whole words."""
+    size = -(-len(vector) // _WORD) * _WORD
+    return int(vector.translate(_SIGNS).ljust(size, b"0"), 2).to_bytes(size // 8, "big")
 
 
 def key_of(name: str) -> int:

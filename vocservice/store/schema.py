@@ -225,6 +225,7 @@ packed = Table(
     Column("fixed", LargeBinary),
     Column("given", LargeBinary),
     Column("context", Text),
+    Column("sketch", LargeBinary),
     Index(None, "workspace_id", "number"),
     Index("ix_packed_waiting", "workspace_id", "number", sqlite_where=text("fixed IS NULL"), postgresql_where=text("fixed IS NULL")),
 )

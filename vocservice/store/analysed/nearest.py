@@ -1,12 +1,18 @@
-"""The vector of a text in, the records of a workspace with the nearest texts out: an exhaustive search, block by block."""
+"""The vector of a text in, the records of a workspace with the nearest texts out: sketches in memory say whose vectors are read."""
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy import Connection
 
+from vocservice.reporting.columns import Columns
+from vocservice.reporting.frame import Bools
+from vocservice.reporting.sketches import likely
 from vocservice.reporting.themes import matrix_of
-from vocservice.store.analysed.vectors import Block
+from vocservice.store.analysed import vectors
+from vocservice.store.analysed.choosing import ids_of
+
+READ = 2000  # vectors compared as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +31,21 @@ class Found:
     searched: int
 
 
-def nearest(blocks: Iterable[Block], vector: bytes, *, among: Collection[str] | None = None, limit: int) -> Found:
-    """The records nearest to a vector.
+def nearest(connection: Connection, workspace_id: str, columns: Columns, mask: Bools, *, bundle: str, vector: bytes, limit: int) -> Found:
+    """The records nearest to a vector; exact up to `READ` records, above that nearly all of the nearest are found.
 
     Args:
-        blocks: the vectors to search, all of the bundle that made `vector`.
-        among: the records that may be found; any by default.
+        connection: to the store.
+        workspace_id: whose records they are.
+        columns: of the workspace.
+        mask: the records that may be found.
+        bundle: the one that made `vector`; its vectors are searched.
+        vector: signed bytes.
+        limit: how many.
     """
-    wanted, searched = matrix_of([vector])[0], 0
-    best: list[Near] = []
-    for block in blocks:
-        rows = np.frombuffer(block.vectors, np.int8).reshape(len(block.ids), -1)
-        at = np.arange(len(rows)) if among is None else np.flatnonzero([record_id in among for record_id in block.ids])
-        floats = rows[at].astype(np.float32)
-        close = floats @ wanted / np.maximum(np.sqrt(np.einsum("ij,ij->i", floats, floats)), 1.0)
-        top = np.argsort(-close, kind="stable")[:limit]
-        best += [Near(block.ids[at[place]], float(close[place])) for place in top.tolist()]
-        best = sorted(best, key=lambda one: (-one.closeness, one.id))[:limit]
-        searched += len(at)
-    return Found(tuple(best), searched)
+    rows = np.flatnonzero(mask & columns.has_vector(bundle))
+    ids = ids_of(columns, rows[likely(columns.sketches[rows], vector, limit=READ)])
+    held = {name: made for name, (by, made) in vectors.of_records(connection, workspace_id, ids).items() if by == bundle}
+    close = (matrix_of(list(held.values())) @ matrix_of([vector])[0]).tolist() if held else []
+    found = sorted(map(Near, held, close), key=lambda one: (-one.closeness, one.id))
+    return Found(tuple(found[:limit]), len(rows))

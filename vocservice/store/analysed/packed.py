@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from vocservice.errors import RecordError
 from vocservice.reporting.packing import Packed, pack, pack_skipped
 from vocservice.reporting.rows import row_of
-from vocservice.store.analysed import reading, words
+from vocservice.store.analysed import reading, vectors, words
 from vocservice.store.analysed.reading import Taken
 from vocservice.store.database import POSTGRESQL, Database
 from vocservice.store.schema import packed
@@ -26,7 +26,7 @@ _TRANSACTION = text("SELECT pg_current_xact_id()::text::bigint")
 _FILL = (
     update(packed)
     .where(packed.c.record_id == bindparam("of"))
-    .values(**{name: bindparam(name) for name in ("fixed", "given", "context", "number")})
+    .values(**{name: bindparam(name) for name in ("fixed", "given", "context", "sketch", "number")})
 )
 _IN_TURN = text("SELECT pg_advisory_xact_lock(hashtext('packed'), hashtext(:workspace))")  # SQLite serialises writers anyway
 
@@ -71,8 +71,10 @@ def catch_up(database: Database, workspace_id: str, *, limit: int = AT_ONCE) -> 
         numbers = {row.record_id: row.number for row in connection.execute(empty.order_by(packed.c.number).limit(limit))}
         made: dict[str, Packed] = dict.fromkeys(numbers, Packed())
         texts = dict.fromkeys(numbers, "")
+        held = vectors.of_records(connection, workspace_id, list(numbers))
         for taken in reading.of_ids(connection, workspace_id, list(numbers)):
-            made[taken.id], texts[taken.id] = packed_of(taken), reading.customers_words(taken.analysis)
+            _, vector = held.get(taken.id, ("", b""))
+            made[taken.id], texts[taken.id] = packed_of(taken, vector), reading.customers_words(taken.analysis)
     return _fill(database, workspace_id, numbers, made, texts) if made else 0
 
 
@@ -90,19 +92,19 @@ def changes(connection: Connection, workspace_id: str, wanted: Span) -> Iterator
 
     A reader that begins at 0 gets all of them, including those written before the store moved to another server.
     """
-    columns = select(packed.c.record_id, packed.c.number, packed.c.fixed, packed.c.given, packed.c.context)
+    columns = select(packed.c.record_id, packed.c.number, packed.c.fixed, packed.c.given, packed.c.context, packed.c.sketch)
     where = [packed.c.workspace_id == workspace_id, packed.c.fixed.is_not(None)]
     if wanted.first:
         where += [packed.c.number >= wanted.first, packed.c.number < wanted.end]
     for rows in connection.execute(columns.where(*where).execution_options(yield_per=_BATCH)).partitions():
-        yield [Change(row[0], row[1], Packed(bytes(row[2]), bytes(row[3] or b""), row[4] or "")) for row in rows]
+        yield [Change(row[0], row[1], Packed(bytes(row[2]), bytes(row[3] or b""), row[4] or "", bytes(row[5] or b""))) for row in rows]
 
 
-def packed_of(taken: Taken) -> Packed:
+def packed_of(taken: Taken, vector: bytes = b"") -> Packed:
     """A record in bytes."""
     order = to_micros(taken.received_at)
     try:
-        return pack(row_of(taken.analysis, taken.origin), order=order, source=taken.source_key)
+        return pack(row_of(taken.analysis, taken.origin), order=order, source=taken.source_key, vector=vector)
     except RecordError as error:
         return pack_skipped(taken.id, error.code, taken.origin, order=order, source=taken.source_key)
 
@@ -125,7 +127,7 @@ def _fill(database: Database, workspace_id: str, numbers: dict[str, int], made: 
 
 
 def _values(name: str, number: int, made: Packed) -> Mapping[str, Any]:
-    return {"of": name, "number": number, "fixed": made.fixed, "given": made.given, "context": made.context}
+    return {"of": name, "number": number, "fixed": made.fixed, "given": made.given, "context": made.context, "sketch": made.sketch}
 
 
 def _number(connection: Connection, workspace_id: str) -> int:

@@ -1,16 +1,15 @@
-"""Vectors of analysed texts in, those of a workspace or given records out: stored, replaced and deleted with the analysis.
+"""Vectors of analysed texts in, those of given records out: stored, replaced and deleted with the analysis.
 
 A vector is `width` signed bytes (`inference.pooling`). A record has one per bundle, all for its current revision.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
 
 from vocservice.store.schema import analyses, vectors
 
-BLOCK = 8192
 _AT_ONCE = 500
 # Built once: per record, building a statement costs more than running it.
 _OLD = or_(vectors.c.bundle == bindparam("made_by"), vectors.c.revision != bindparam("made_of"))
@@ -28,14 +27,6 @@ class Held:
     bundle: str
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Records and their vectors, all of one bundle and so of one length."""
-
-    ids: tuple[str, ...]
-    vectors: bytes
-
-
 def keep(connection: Connection, held: Held, vector: bytes) -> None:
     """Replace the vector of the same bundle and delete those of earlier revisions; an empty one only deletes."""
     connection.execute(_DROP_OLD, {"record": held.record_id, "made_by": held.bundle, "made_of": held.revision})
@@ -47,12 +38,6 @@ def keep(connection: Connection, held: Held, vector: bytes) -> None:
 def drop(connection: Connection, record_id: str) -> None:
     """Delete every vector of a record."""
     connection.execute(delete(vectors).where(vectors.c.record_id == record_id))
-
-
-def counts(connection: Connection, workspace_id: str) -> Mapping[str, int]:
-    """Number of vectors per bundle, most first."""
-    found = select(vectors.c.bundle, func.count()).where(vectors.c.workspace_id == workspace_id).group_by(vectors.c.bundle)
-    return {row[0]: row[1] for row in connection.execute(found.order_by(func.count().desc(), vectors.c.bundle))}
 
 
 def of_records(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
@@ -80,11 +65,3 @@ def of_bundles(connection: Connection, workspace_id: str, ids: Sequence[str]) ->
         for bundle, record_id, vector in connection.execute(wanted.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))):
             found.setdefault(bundle, {})[record_id] = vector
     return found
-
-
-def blocks(connection: Connection, workspace_id: str, bundle: str) -> Iterator[Block]:
-    """Every vector of a bundle in a workspace, block by block, so that memory does not grow with the workspace."""
-    wanted = select(vectors.c.record_id, vectors.c.vector).where(vectors.c.workspace_id == workspace_id, vectors.c.bundle == bundle)
-    for rows in connection.execute(wanted, execution_options={"yield_per": BLOCK}).partitions():
-        ids, held = zip(*rows, strict=True)
-        yield Block(ids, b"".join(held))

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, current_app, request
-from flask.blueprints import BlueprintSetupState
+from flask import Blueprint, Response, request
 
 from vocservice.errors import BundleError
 from vocservice.records import Json, RawVerbatim, Rejected
+from vocservice.reporting.packing import key_of
 from vocservice.reporting.ranks import by_words, fused
 from vocservice.reporting.wording import words_of as said_in
 from vocservice.store.accounts.users import ANALYST
@@ -29,7 +29,6 @@ from vocservice.web.workbench.looking import Looking
 from vocservice.web.workbench.pages import PATIENCE_SECONDS, looking_at, looking_for, still_reading, words_of
 from vocservice.web.workbench.proof import entry_of
 from vocservice.web.workbench.selecting import Sought, encoded, sought_of
-from vocservice.web.workbench.shelf import Shelf
 
 if TYPE_CHECKING:
     from vocservice.store.analysed.nearest import Found
@@ -38,7 +37,6 @@ blueprint = people.pages("asking")
 api = Blueprint("asking_api", __name__)
 
 LISTED = 50
-_NAME = "vocservice.shelf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +104,6 @@ def search_json() -> Response:
     return json_answer({"items": items, **told})
 
 
-@blueprint.record_once
-def _attach(setup: BlueprintSetupState) -> None:
-    setup.app.extensions[_NAME] = Shelf()
-
-
 def _item(taken: Taken, segments: Segments, closeness: float | None) -> Json:
     told = exported(taken, segments)
     times = {name: told[name].isoformat() for name in ("created_at", "received_at")}
@@ -143,11 +136,10 @@ def _saying(looking: Looking, sought: Sought, listed: int) -> tuple[int | None, 
 def _near(looking: Looking, meant: Meant, like: str) -> "Found":
     from vocservice.store.analysed.nearest import nearest
 
-    shelf: Shelf = current_app.extensions[_NAME]
-    blocks = shelf.blocks(looking.database, looking.workspace_id, meant.bundle, revision=looking.load().revision)
-    among = set(looking.ids())
-    among.discard(like)
-    return nearest(blocks, meant.vector, among=among, limit=LISTED)
+    columns = looking.load().columns
+    others = looking.mask() & (columns.fields["key"] != key_of(like))
+    with looking.database.read() as connection:
+        return nearest(connection, looking.workspace_id, columns, others, bundle=meant.bundle, vector=meant.vector, limit=LISTED)
 
 
 def _like(looking: Looking, record_id: str) -> Meant:
