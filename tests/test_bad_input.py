@@ -216,7 +216,7 @@ def raw(content: bytes) -> Callable[[Path], None]:
 FILES = [
     ("truncated.parquet", truncated_parquet, "damaged or cut off"),
     ("none.parquet", raw(b"PAR1" + CANARY.encode()), "damaged or cut off"),
-    ("list.parquet", parquet_without_text, "must hold text"),
+    ("list.parquet", parquet_without_text, "does not hold text"),
     ("bomb.xlsx", zip_bomb, "unpacks to far more than its size"),
     ("truncated.xlsx", truncated_workbook, "damaged"),
     ("none.xlsx", raw(CANARY.encode()), "no .xlsx at all"),

@@ -94,10 +94,17 @@ class RecordError(VocError):
 
     Codes: `invalid_json`, `invalid_type`, `missing_text`, `empty_text`, `text_too_long`, `invalid_turns`,
     `invalid_encoding`, `ragged_row`, `unsupported_language`, `analysis_failed`.
+
+    Attributes:
+        field: the field that another choice would help, blank if none.
     """
 
     code = "record_invalid"
     status = 422
+
+    def __init__(self, message: str, *, code: str | None = None, field: str = ""):
+        super().__init__(message, code=code)
+        self.field = field
 
 
 class ConflictError(VocError):

@@ -8,7 +8,7 @@ from typing import Any
 from vocservice.errors import InputError
 from vocservice.records import Result
 from vocservice.tables.cells import as_text
-from vocservice.tables.columns import choose_columns
+from vocservice.tables.columns import ColumnsError, choose_columns
 from vocservice.tables.header import read_header
 from vocservice.tables.labels import Kind
 from vocservice.tables.layout import Layout
@@ -101,7 +101,10 @@ def _reader(names: Sequence[object], *, text_column: str | None, id_column: str 
     if not len(names):
         raise InputError("the DataFrame has no columns")
     header = read_header([[str(name) for name in names]])
-    return RowReader(header, choose_columns(header, wishes(id_column=id_column, text_column=text_column, mapping=None)))
+    try:
+        return RowReader(header, choose_columns(header, wishes(id_column=id_column, text_column=text_column, mapping=None)))
+    except ColumnsError as error:
+        raise InputError(error.told(f"with {error.field}_column="), code=error.code) from None
 
 
 def _records(frame: Any, library: Library, reader: RowReader) -> Iterator[dict[str, Any]]:

@@ -45,12 +45,19 @@ class RawVerbatim:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record that cannot be processed, in its place in the output."""
+    """A record that cannot be processed, in its place in the output.
+
+    Attributes:
+        message: what is wrong and the remedy, for every reader.
+        row: the caller's columns.
+        field: the field that another choice would help, such as `speaker`: a place that offers one may name it (`cli.choices`).
+    """
 
     id: str | None
     code: str
     message: str
     row: Mapping[str, Any] | None = None
+    field: str = ""
 
     def to_dict(self) -> Json:
         return {"id": self.id, "status": "rejected", "error": {"code": self.code, "message": self.message}}

@@ -272,7 +272,11 @@ UNUSABLE = [
     ("in.xls", b"x", "unknown file suffix; save it as .xlsx; known are .csv"),
     ("in.csv.zip", b"x", "unknown file suffix; unpack it; known are .csv"),
     ("in", b"x", "unknown file suffix"),
-    ("notext.csv", b"a,b\n1,2\n", "no text column"),
+    (
+        "notext.csv",
+        b"a,b\n1,2\n",
+        "no column is known to hold the text; choose one with --text-column or --mapping; its columns are 'a', 'b'",
+    ),
     ("zip.csv", b"PK\x03\x04rest", "not a text file"),
     ("broken.parquet", b"PAR1 not really PAR1", ""),
     ("broken.xlsx", b"not a workbook", ""),

@@ -152,7 +152,7 @@ WRONG = [
     ("m.toml", "body = 'x'", "unknown fields 'body'; known are id, text,"),
     ("m.toml", f"{'b' * 99} = 'x'", "unknown fields (field 1, a long name); known"),
     ("m.toml", "text = 5", "must be the name of a column"),
-    ("m.toml", "channel = 'nope'", "the mapping of channel (--mapping) names a column that is not there"),
+    ("m.toml", "channel = 'nope'", "the column chosen with --mapping is not there; choose another"),
     ("m.yaml", "text: x", ".toml or .json"),
     ("m.toml", None, "cannot be read"),
 ]

@@ -117,20 +117,16 @@ def test_keys_can_be_named_by_the_caller(tmp_path: Path) -> None:
     assert isinstance(second, Rejected)
     assert (second.id, second.code) == ("l", "missing_text")
     assert second.message == "line 2: there is no text under 'remark', the key chosen as the text column"
-    _, second = records(path, text_column="remark", has_options=True)
-    assert isinstance(second, Rejected) and second.message.endswith("'remark', the key that --text-column or the mapping names")
+    assert second.field == "text"
     (long,) = records(saved(tmp_path, "long.jsonl", '{"id": "m"}'), text_column="what " * 9)
     assert isinstance(long, Rejected) and "no text under (key 1, a long name), the key" in long.message
 
 
-@pytest.mark.parametrize(
-    ("has_options", "remedy"),
-    [(True, "name the key of the text with --text-column or a mapping"), (False, "choose the key of the text as the text column")],
-)
-def test_where_no_key_is_known_to_hold_the_text_the_remedy_is_told(has_options: bool, remedy: str, tmp_path: Path) -> None:
+def test_where_no_key_is_known_to_hold_the_text_the_remedy_is_told(tmp_path: Path) -> None:
     for name, content in (("in.jsonl", '{"remark": "hi"}\n'), ("in.json", '[{"remark": "hi"}]')):
-        (found,) = records(saved(tmp_path, name, content), has_options=has_options)
-        assert isinstance(found, Rejected) and found.message.endswith(f", or {remedy}")
+        (found,) = records(saved(tmp_path, name, content))
+        assert isinstance(found, Rejected) and found.message.endswith(", or choose the key of the text as the text column")
+        assert found.field == "text"
 
 
 @pytest.mark.parametrize(

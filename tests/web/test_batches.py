@@ -524,11 +524,11 @@ def test_an_analyst_uploads_chooses_columns_starts_and_downloads(pages: tuple[Of
 
 TURNS = b"number,who,said\n1,Customer,It crashed.\n"
 WRONG_COLUMNS = [
-    ("a.csv", TABLE, {"column.text": "nowhere"}, "'Text' is not in the file; choose another; its columns are 'ref', 'words'"),
-    ("a.csv", TABLE, {"column.text": "words", "column.channel": "nowhere"}, "the column chosen for 'Channel' is not in the file"),
+    ("a.csv", TABLE, {"column.text": "nowhere"}, "'Text' is not there; choose another; its columns are 'ref', 'words'"),
+    ("a.csv", TABLE, {"column.text": "words", "column.channel": "nowhere"}, "the column chosen for 'Channel' is not there"),
     ("a.csv", TABLE, {"column.text": ""}, "no column is known to hold the text; choose one for 'Text'; its columns are 'ref', 'words'"),
-    ("a.csv", TURNS, {"column.text": "said", "column.speaker": "who"}, "'Record id' needs the column that tells the conversations apart"),
-    ("a.parquet", parquet(review=b"It crashed."), {"column.text": "review"}, "the column chosen for 'Text' does not hold text"),
+    ("a.csv", TURNS, {"column.text": "said", "column.speaker": "who"}, "choose for 'Record id' the column that tells"),
+    ("a.parquet", parquet(review=b"It crashed."), {"column.text": "review"}, "text column does not hold text; choose another for 'Text'"),
 ]  # fmt: skip
 
 
@@ -548,7 +548,7 @@ def test_a_wrong_column_is_told_in_the_words_of_the_page(
 def test_a_wrong_column_is_told_by_its_key_to_a_program(desk: Desk) -> None:
     refused = desk.post(TABLE, mapping={"text": "nowhere"})
     check_problem(refused, 400, "input_unusable")
-    assert refused.get_json()["detail"].startswith("Q1.csv: the column chosen for 'mapping.text' is not in the file; ")
+    assert refused.get_json()["detail"].startswith("Q1.csv: the column chosen for 'mapping.text' is not there; ")
 
 
 def test_a_page_says_what_is_wrong_with_an_upload_and_forms_of_others_are_refused(pages: tuple[Office, Desk]) -> None:

@@ -28,7 +28,7 @@ _MOST_NAMED = 5
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Columns (`mapping`: field to column, below the two with an option), sheet, limit over all inputs,
-    speaker names of customers, whether rows of one turn each are joined, and whether rejections may name options of `voc classify`."""
+    speaker names of customers, and whether rows of one turn each are joined."""
 
     id_column: str | None = None
     text_column: str | None = None
@@ -37,7 +37,6 @@ class Selection:
     limit: int | None = None
     customers: tuple[str, ...] = ()
     joins: bool = True
-    has_options: bool = False
 
     @property
     def wanted(self) -> dict[str, str]:
@@ -170,7 +169,6 @@ def _open(place: Place, selection: Selection) -> Source:
         name=place.name,
         customers=selection.customers,
         joins=selection.joins,
-        has_options=selection.has_options,
     )
 
 

@@ -9,6 +9,7 @@ from vocservice.api import Analyser
 from vocservice.batch.engines import ENGINES, LOCAL, Work, check_engine, open_engine
 from vocservice.batch.inputs import Inputs, Selection
 from vocservice.batch.plan import Plan, make_plan
+from vocservice.cli.choices import Choosing, told_by
 from vocservice.cli.failures import OK
 from vocservice.cli.job import Job, Options, run
 from vocservice.cli.preview import preview
@@ -21,6 +22,8 @@ from vocservice.tables.mapping import check_mapping_target, read_mapping, save_m
 from vocservice.tables.places import places_of
 from vocservice.tables.stream import is_stream
 from vocservice.turns import called
+
+_BY_OPTION = {field: f"with --{field}-column or --mapping" for field in ("id", "text")}
 
 
 @click.command()
@@ -75,7 +78,7 @@ def _classify(paths: tuple[str, ...], options: Options) -> int:
     _check_options([place.path for place in places], options)
     check_engine(options.engine)
     settings = configured()
-    with Inputs.open(places, _selection(options), is_table=options.is_table) as inputs:
+    with told_by(_BY_OPTION), Inputs.open(places, _selection(options), is_table=options.is_table) as inputs:
         _check_outputs(inputs, options)
         analyser = analyser_for(settings, bundle=options.bundle, taxonomy=options.taxonomy)
         if options.dry_run:
@@ -86,7 +89,7 @@ def _classify(paths: tuple[str, ...], options: Options) -> int:
         inputs.check_untouched()
         if options.save_mapping is not None:
             save_mapping(options.save_mapping, inputs.mapping)
-        engine = open_engine(options.engine, analyser, _work(plan, settings, options))
+        engine = Choosing(open_engine(options.engine, analyser, _work(plan, settings, options)))
         return run(Job(inputs, engine, analyser.label_sets, plan, options, analyser.lacks))
 
 
@@ -97,8 +100,7 @@ def _work(plan: Plan, settings: Settings, options: Options) -> Work:
 
 def _selection(options: Options) -> Selection:
     mapping = read_mapping(options.mapping) if options.mapping is not None else {}
-    chosen = options.id_column, options.text_column, mapping, options.sheet, options.limit, options.customer
-    return Selection(*chosen, has_options=True)
+    return Selection(options.id_column, options.text_column, mapping, options.sheet, options.limit, options.customer)
 
 
 def _check_outputs(inputs: Inputs, options: Options) -> None:

@@ -15,6 +15,7 @@ import click
 
 from vocservice.api import Analyser
 from vocservice.browser import Browser
+from vocservice.cli.choices import told_by
 from vocservice.cli.failures import OK, SOME_REJECTED
 from vocservice.cli.labelled import Columns, Told, items_of, origins_of, told_of
 from vocservice.cli.session import analyser_for, configured
@@ -33,6 +34,9 @@ from vocservice.taxonomy import Taxonomy, load_taxonomy
 PDF = ".pdf"
 PAGES = (".html", ".htm", PDF)
 _MOST_COMPARED = 2
+_BY_OPTION = {field: f"with --{field}-column" for field in ("id", "text", "score", "channel", "subject")} | {
+    "created_at": "with --date-column"
+}
 _DAY = click.DateTime(("%Y-%m-%d",))
 
 
@@ -168,7 +172,7 @@ def _made(inputs: Sequence[str], options: dict[str, Any], wish: Wish) -> Report:
     columns = _columns(options, wish)
     load = lru_cache(maxsize=1)(lambda: _analyser(options))
     items = chain.from_iterable(items_of(path, columns) for path in inputs)
-    with Spool() as spool:
+    with told_by(_BY_OPTION), Spool() as spool:
         spool.fill(_joined(told_of(items, load), options["origin"], columns))
         taxonomy = load().taxonomy if load.cache_info().currsize else load_taxonomy(options["taxonomy"])
         _check_taxonomy(spool.taxonomies, taxonomy)

@@ -57,30 +57,41 @@ _QUESTION_TEXT = re.compile(r"^QID\d+_TEXT$")
 _QUESTION_PART = re.compile(r"_TEXT$")
 
 
+_FAULTS: Mapping[Fault, str] = {
+    "text_unknown": "no column is known to hold the text; choose one {by}",
+    "not_there": "the column chosen {by} is not there; choose another",
+    "conversation_unknown": "each row is a turn; choose {by} the column that tells the conversations apart",
+    "not_text": "the {field} column does not hold text; choose another {by}",
+}
+
+
 class ColumnsError(InputError):
-    """Columns that cannot be used. The message names options of the command line; other places make their own from the attributes.
+    """Columns that cannot be used. The message calls the field by its key; a place that offers other means to choose says so (`told`).
 
     Attributes:
         fault: what is wrong.
         field: the field that needs another column.
         columns: those that are there.
-        hint: what to do beside choosing another; blank or after a semicolon.
+        hint: more to know or to do; blank or after a semicolon.
         file: the file it is about, once that is known.
     """
 
-    def __init__(self, message: str, *, fault: Fault, field: str, columns: tuple[str, ...], hint: str = "", file: str = ""):
-        super().__init__(f"{file}: {message}" if file else message)
+    def __init__(self, fault: Fault, *, field: str, columns: tuple[str, ...], hint: str = "", file: str = ""):
         self.fault, self.field, self.columns, self.hint, self.file = fault, field, columns, hint, file
-        self._plain = message
+        super().__init__(self.told(f"for '{field}'"))
+
+    def told(self, by: str) -> str:
+        """The message for somebody who chooses a column by these means, such as `for 'Text'` or `with --text-column`."""
+        fault = _FAULTS[self.fault].format(field=self.field, by=by)
+        return f"{self.file and f'{self.file}: '}{fault}; its columns are {named(self.columns)}{self.hint}"
 
     def in_file(self, name: str) -> "ColumnsError":
         """The same of a file."""
-        return ColumnsError(self._plain, fault=self.fault, field=self.field, columns=self.columns, hint=self.hint, file=name)
+        return ColumnsError(self.fault, field=self.field, columns=self.columns, hint=self.hint, file=name)
 
     def with_hint(self, hint: str) -> "ColumnsError":
-        """The same with one more thing to do."""
-        more = f"{self.hint}{hint}"
-        return ColumnsError(f"{self._plain}{hint}", fault=self.fault, field=self.field, columns=self.columns, hint=more, file=self.file)
+        """The same with one more thing to know or to do."""
+        return ColumnsError(self.fault, field=self.field, columns=self.columns, hint=f"{self.hint}{hint}", file=self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +130,7 @@ def choose_columns(header: Header, wanted: Mapping[str, str], *, below: Sequence
     candidates = tuple(dict.fromkeys((*(_said(header) if "speaker" in fields else ()), *_text_candidates(header))))
     if "text" not in fields:
         if not candidates:
-            told = f"no text column found among {listed(header)}; name it with --text-column, text_column= or a mapping"
-            error = ColumnsError(told, fault="text_unknown", field="text", columns=header.keys)
-            raise error.with_hint(elsewhere())
+            raise ColumnsError("text_unknown", field="text", columns=header.keys, hint=elsewhere())
         fields["text"] = candidates[0]
     for field in ALIASES if "speaker" in fields else _OF_TEXTS:
         if field not in fields and (index := _by_alias(header, field, taken=set(fields.values()))) is not None:
@@ -141,8 +150,7 @@ def _of_turns(header: Header, fields: Mapping[str, int]) -> dict[str, int]:
     if speaker is None or (not is_asked and (conversation is None or not _speaks(header, speaker, conversation))):
         return {}
     if conversation is None:
-        told = f"turns need the column of their conversation: name it with --id-column; found are {listed(header)}"
-        raise ColumnsError(told, fault="conversation_unknown", field="id", columns=header.keys)
+        raise ColumnsError("conversation_unknown", field="id", columns=header.keys)
     found = {"speaker": speaker, "id": conversation}
     at = fields.get("at", _by_alias(header, "at", taken={*fields.values(), *found.values()}))
     return found if at is None else {**found, "at": at}
@@ -188,11 +196,6 @@ def _if_no_header(header: Header, below: Sequence[Sequence[object]], wanted: Map
     return ""
 
 
-def listed(header: Header) -> str:
-    """The columns for a message."""
-    return f"the columns {named(header.keys)}"
-
-
 def named(keys: Sequence[str], *, noun: str = "column", most: int = _LISTED_COLUMNS) -> str:
     """Names of columns, or of what else the noun says, for a message; one that reads like an answer (a file without header) is given by
     its number only."""
@@ -211,9 +214,7 @@ def _named(header: Header, field: str, name: str, elsewhere: Callable[[], str]) 
         for names in (header.keys, header.names, header.labels, tuple(str(item.get("ImportId", "")) for item in header.imports)):
             if (found := next((index for index, other in enumerate(names) if match(other)), None)) is not None:
                 return found
-    option = f"--{field}-column, {field}_column= or the mapping" if field in ("id", "text") else f"the mapping of {field} (--mapping)"
-    told = f"{option} names a column that is not there; found are {listed(header)}"
-    raise ColumnsError(told, fault="not_there", field=field, columns=header.keys).with_hint(elsewhere())
+    raise ColumnsError("not_there", field=field, columns=header.keys, hint=elsewhere())
 
 
 def _text_candidates(header: Header) -> Iterator[int]:

@@ -19,7 +19,6 @@ from vocservice.turns import author_of, has_no_customer, role_among, turn_of, wa
 MAX_CHARACTERS = MAX_LINE
 MAX_ROWS = 100_000
 REMEMBERED = 100_000
-_CALLED, _NAMED = "give their turns the speaker customer", "name them (voc classify --customer NAME)"
 
 
 def is_of_turns(facts: Facts) -> bool:
@@ -27,10 +26,10 @@ def is_of_turns(facts: Facts) -> bool:
     return "speaker" in facts.fields
 
 
-def as_conversations(source: Source, customers: Container[str] = (), *, has_options: bool = False) -> Source:
+def as_conversations(source: Source, customers: Container[str] = ()) -> Source:
     """The same input with joined rows; `customers` are speakers who are customers, as from `turns.called`."""
-    facts, remedy = source.facts, _NAMED if has_options else _CALLED
-    return source.mapped(_described(facts), lambda records: _conversations(records, facts, customers, remedy))
+    facts = source.facts
+    return source.mapped(_described(facts), lambda records: _conversations(records, facts, customers))
 
 
 def _described(facts: Facts) -> Facts:
@@ -53,7 +52,7 @@ def _schema(schema: Any, kept: list[int], text: int) -> Any:
     return pa.schema([pa.field(schema.field(index).name, pa.string()) if index == text else schema.field(index) for index in kept])
 
 
-def _conversations(records: Iterable[Record], facts: Facts, customers: Container[str], remedy: str) -> Iterator[Record]:
+def _conversations(records: Iterable[Record], facts: Facts, customers: Container[str]) -> Iterator[Record]:
     """An unreadable row is rejected at once, before the conversation it is in."""
     begun: _Conversation | None = None
     seen: dict[int, None] = {}
@@ -65,7 +64,7 @@ def _conversations(records: Iterable[Record], facts: Facts, customers: Container
         else:
             if begun is not None:
                 yield begun.record()
-            begun = _Conversation(row, facts, customers, remedy, is_again=_is_known(row.id, seen))
+            begun = _Conversation(row, facts, customers, is_again=_is_known(row.id, seen))
     if begun is not None:
         yield begun.record()
 
@@ -89,8 +88,8 @@ def _is_known(conversation: str, seen: dict[int, None]) -> bool:
 class _Conversation:
     """The rows of one conversation so far; of an overlong one only its length."""
 
-    def __init__(self, first: RawVerbatim, facts: Facts, customers: Container[str], remedy: str, *, is_again: bool):
-        self.first, self._facts, self._customers, self._remedy, self._is_again = first, facts, customers, remedy, is_again
+    def __init__(self, first: RawVerbatim, facts: Facts, customers: Container[str], *, is_again: bool):
+        self.first, self._facts, self._customers, self._is_again = first, facts, customers, is_again
         self._turns: list[RawTurn] = []
         self._rows = self._characters = 0
         self.add(first)
@@ -109,7 +108,8 @@ class _Conversation:
             return self._rejected("text_too_long", f"has {self._rows} turns and {self._characters} characters: split it")
         turns = tuple(parted(self._turns))
         if has_no_customer(turns):
-            return self._rejected("empty_text", f"has no turn that is said by a customer: {self._remedy}")
+            message = "has no turn that is said by a customer; give their turns the speaker customer"
+            return replace(self._rejected("empty_text", message), field="speaker")
         said = "\n".join(turn.text for turn in turns if turn.speaker == "customer")
         begun = next((turn.at for turn in turns if turn.at and not tells_no_day(turn.at)), None)
         return replace(

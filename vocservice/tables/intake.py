@@ -28,7 +28,6 @@ def read(
     name: str = "",
     customers: Iterable[str] = (),
     joins: bool = True,
-    has_options: bool = False,
 ) -> Source:
     """Open an input and detect format, encoding and columns; records are read lazily.
 
@@ -43,7 +42,6 @@ def read(
         name: the sender's file name; by default that of the path.
         customers: speaker names of customers, besides well-known words.
         joins: whether rows of one turn each are joined into conversations; else each is a record.
-        has_options: whether the reader of a rejection can give options of `voc classify`, which it may then name.
 
     Returns:
         An iterator of records with the input's facts; close it, or use it in a `with`.
@@ -61,14 +59,14 @@ def read(
     known = frozenset(filter(None, map(called, customers)))
     with _naming(shown_name(str(path))):
         _check_rereadable(str(path), kind)
-        source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name, known, has_options))
-    return _with_turns(source, known, joins=joins, has_options=has_options).limited(limit)
+        source: Source = module.read(Request(str(path), wanted, sheet, partitions or {}, name, known))
+    return _with_turns(source, known, joins=joins).limited(limit)
 
 
-def _with_turns(source: Source, customers: frozenset[str], *, joins: bool, has_options: bool) -> Source:
+def _with_turns(source: Source, customers: frozenset[str], *, joins: bool) -> Source:
     """Join the rows of a table into conversations; other inputs already have turns."""
     if joins and is_of_turns(source.facts):
-        return as_conversations(source, customers, has_options=has_options)
+        return as_conversations(source, customers)
     return source.mapped(source.facts, _with_dialogues) if source.facts.columns else source
 
 

@@ -22,8 +22,6 @@ from vocservice.tables.stream import BUFFER, check_magic, is_stream, open_bytes
 
 _BYTES_AS_TEXT = "latin-1"
 _TURNS = b'"turns"'
-_BY_OPTION = "that --text-column or the mapping names"
-_WITH_OPTION = "name the key of the text with --text-column or a mapping"
 
 
 def read(request: Request) -> Source:
@@ -94,14 +92,13 @@ def record_of(obj: Any, request: Request, *, default_id: str) -> Record:
 
 
 def _explained(record: Record, request: Request) -> Record:
-    """A rejection for a missing text, naming the key looked for or how to give one."""
+    """A rejection for a missing text, naming the key looked for, if one was chosen."""
     if not isinstance(record, Rejected) or record.code != "missing_text":
         return record
     if "text" in request.wanted:
-        key, chosen = named([request.wanted["text"]], noun="key"), _BY_OPTION if request.has_options else "chosen as the text column"
-        return replace(record, message=f"there is no text under {key}, the key {chosen}")
-    remedy = _WITH_OPTION if request.has_options else "choose the key of the text as the text column"
-    return replace(record, message=f"{record.message}, or {remedy}")
+        key = named([request.wanted["text"]], noun="key")
+        return replace(record, message=f"there is no text under {key}, the key chosen as the text column", field="text")
+    return replace(record, message=f"{record.message}, or choose the key of the text as the text column", field="text")
 
 
 def _may_hold_turns(path: str, encoding: str) -> bool:

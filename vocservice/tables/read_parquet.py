@@ -73,8 +73,8 @@ def _check_types(schema: pa.Schema, fields: dict[str, int]) -> None:
         kind = schema.field(index).type
         value = kind.value_type if pa.types.is_dictionary(kind) else kind
         if not _is_plain(value):
-            told = f"the {field} column is of type {str(value)[:40]}; it must hold text (choose another with --{field}-column)"
-            raise ColumnsError(told, fault="not_text", field=field, columns=tuple(schema.names))
+            hint = f"; the type of this one is {str(value)[:40]}"
+            raise ColumnsError("not_text", field=field, columns=tuple(schema.names), hint=hint)
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -16,7 +16,6 @@ from vocservice.turns import warnings_of
 MAX_CHARACTERS = MAX_LINE
 _TURNS: Mapping[str, Callable[[str, frozenset[str]], Iterable[RawTurn]]] = {"vtt": turns_of_cues, "txt": turns_of_lines}
 _BEGINNINGS = {"vtt": '<v Customer> or "Customer: "', "txt": '"Customer: "'}
-_OR_NAMED = ", or name them (voc classify --customer NAME)"
 _NO_TABLE = {"vtt": "", "txt": "; a table must be named .csv or .tsv"}
 
 
@@ -43,8 +42,8 @@ def _record(request: Request, kind: str, encoding: str) -> Record:
         return Rejected(record_id, *fault)
     turns = tuple(_TURNS[kind](text.replace("\r\n", "\n").replace("\r", "\n"), request.customers))
     if not any(turn.speaker == "customer" for turn in turns):
-        remedy = f"begin what they say with {_BEGINNINGS[kind]}{_OR_NAMED if request.has_options else ''}{_NO_TABLE[kind]}"
-        return Rejected(record_id, "empty_text", f"no line is said by a customer; {remedy}")
+        remedy = f"begin what they say with {_BEGINNINGS[kind]}{_NO_TABLE[kind]}"
+        return Rejected(record_id, "empty_text", f"no line is said by a customer; {remedy}", field="speaker")
     return RawVerbatim(record_id, turns=turns, warnings=warnings_of(turns))
 
 

@@ -35,7 +35,7 @@ def parse_record(obj: object, *, default_id: str, customers: Container[str] = ()
         record_id = _id(obj, default_id)
         return _verbatim(obj, record_id, customers)
     except RecordError as error:
-        return Rejected(record_id, error.code, error.message)
+        return Rejected(record_id, error.code, error.message, field=error.field)
 
 
 def _verbatim(obj: Mapping[str, Any], record_id: str, customers: Container[str]) -> RawVerbatim:
@@ -97,7 +97,7 @@ def _turns(obj: Mapping[str, Any], customers: Container[str]) -> tuple[RawTurn, 
         raise RecordError("turns is empty; give at least one", code="invalid_turns")
     found = tuple(parted(_turn(turn, index, customers) for index, turn in enumerate(turns)))
     if has_no_customer(found):
-        raise RecordError("no turn is said by a customer; give their turns the speaker customer", code="empty_text")
+        raise RecordError("no turn is said by a customer; give their turns the speaker customer", code="empty_text", field="speaker")
     return found
 
 

@@ -16,8 +16,8 @@ Record = RawVerbatim | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to a reader: path, field to column name, sheet of a workbook, partition columns, the file's name, speakers who are
-    customers, as from `turns.called`, and whether rejections may name options of `voc classify`."""
+    """A request to a reader: path, field to column name, sheet of a workbook, partition columns, the file's name, and speakers who are
+    customers, as from `turns.called`."""
 
     path: str
     wanted: Mapping[str, str] = field(default_factory=dict)
@@ -25,7 +25,6 @@ class Request:
     partitions: Mapping[str, str | None] = field(default_factory=dict)
     name: str = ""
     customers: frozenset[str] = frozenset()
-    has_options: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from vocservice.jobs.places import as_sent
 from vocservice.store.received.batches import Options
 from vocservice.tables import Facts, read
 from vocservice.tables.cells import as_text
-from vocservice.tables.columns import ALIASES, ColumnsError, Fault, named
+from vocservice.tables.columns import ALIASES, ColumnsError, named
 from vocservice.tables.formats import WRITTEN, written_as
 from vocservice.tables.labels import EXPLODABLE
 from vocservice.tables.places import Place
@@ -25,12 +25,6 @@ PREVIEW_ROWS = 5
 _LONGEST_CELL = 200
 _LONGEST_NAME = 1000
 _MOST_ROWS = 2**31 - 1
-_COLUMN_FAULTS: Mapping[Fault, str] = {
-    "text_unknown": "no column is known to hold the text; choose one for '{field}'",
-    "not_there": "the column chosen for '{field}' is not in the file; choose another",
-    "conversation_unknown": "each row is a turn, so '{field}' needs the column that tells the conversations apart",
-    "not_text": "the column chosen for '{field}' does not hold text; choose another",
-}
 
 
 def _is_name(value: Any) -> bool:
@@ -122,12 +116,11 @@ def preview_of(places: Sequence[Place], *, sheet: str | None = None, names: Mapp
 
 @contextmanager
 def _named(places: Sequence[Place], names: Mapping[str, str]) -> Iterator[None]:
-    """Word errors with the file name as sent, and without options of the command line."""
+    """Word errors with the file name as sent and the names of the fields."""
     try:
         yield
     except ColumnsError as error:
-        told = f"{error.file}: {_COLUMN_FAULTS[error.fault].format(field=names[error.field])}"
-        raise InputError(as_sent(f"{told}; its columns are {named(error.columns)}{error.hint}", places), code=error.code) from None
+        raise InputError(as_sent(error.told(f"for '{names[error.field]}'"), places), code=error.code) from None
     except InputError as error:
         raise InputError(as_sent(error.message, places), code=error.code) from None
 
