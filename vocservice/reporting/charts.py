@@ -95,7 +95,7 @@ def lines(key: str, title: str, dots: Sequence[Dot], *, unit: str, bounds: tuple
     said = _number if unit != "share" else percent
     parts += [_text(_LEFT - 6, axis.down(x) + 4, said(x), "end") for x in (axis.low, (axis.low + axis.high) / 2, axis.high)]
     if all(dot.value is None for dot in dots):
-        parts.append(_text(WIDTH / 2, axis.down((axis.low + axis.high) / 2), "not known: too few customers at each point", "middle"))
+        parts.append(_text(WIDTH / 2, axis.down((axis.low + axis.high) / 2) - 8, "not known: too few customers at each point", "middle"))
     parts += list(_band(dots, axis))
     parts += list(_runs(dots, axis))
     parts += [part for at, dot in enumerate(dots) if dot.value is not None for part in _dot(dot, _at(at, len(dots)), axis)]
