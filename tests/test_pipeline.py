@@ -9,9 +9,10 @@ from builders import CANARY, FakeEngine
 from vocservice.errors import BundleError, RecordError
 from vocservice.inference.engine import Scored
 from vocservice.paths import config_path
-from vocservice.pipeline import MAX_TURNS, Pipeline, prepare
+from vocservice.pipeline import Pipeline, prepare
 from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected, Segment, Verbatim
 from vocservice.text.redact import RedactionRules
+from vocservice.turns import MAX_TURNS
 
 RULES = RedactionRules.load(config_path("redaction.toml"))
 GERMAN = "Das Essen war leider schon wieder kalt und niemand hat sich darum gekümmert, sehr schade."

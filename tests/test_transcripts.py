@@ -14,10 +14,11 @@ import vocservice
 from vocservice.inference.annotate import Given, MultiResult
 from vocservice.inference.engine import Scored
 from vocservice.paths import config_path
-from vocservice.pipeline import MAX_TURNS, Pipeline
+from vocservice.pipeline import Pipeline
 from vocservice.records import Analysis, Evidence, RawTurn, RawVerbatim, Segment
 from vocservice.taxonomy import load_taxonomy
 from vocservice.text.redact import RedactionRules
+from vocservice.turns import MAX_TURNS
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SAID = "The app crashed again and nobody helps me."

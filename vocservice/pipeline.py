@@ -25,6 +25,7 @@ from vocservice.text.clean import Clean, clean, clean_question
 from vocservice.text.language import identify
 from vocservice.text.redact import RedactionRules
 from vocservice.text.segment import segments_of
+from vocservice.turns import NO_TEXT, NO_TURN, too_many
 
 log = logging.getLogger("vocservice.pipeline")
 
@@ -32,10 +33,7 @@ EncoderTurn = AbstractContextManager[object] | None
 
 CHUNK = 256
 MAX_CHARACTERS = 100_000
-MAX_TURNS = 5_000  # each turn has a fixed cost
 SERVED = frozenset({"en", "und"})
-_NO_TEXT = "there is no customer text to read; leave the record out"
-_NO_TURN = "no turn of a customer has text; give their turns the speaker customer, or leave the record out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         row=record.row,
     )
     if not verbatim.text.strip():
-        raise RecordError(_NO_TURN if record.turns else _NO_TEXT, code="empty_text")
+        raise RecordError(NO_TURN if record.turns else NO_TEXT, code="empty_text")
     language = identify(verbatim.text).code
     if language not in SERVED:
         raise RecordError(f"the text is in another language ({language}); English is served", code="unsupported_language")
@@ -169,8 +167,8 @@ def _check_size(turns: Sequence[RawTurn], names: Sequence[str], max_characters: 
     size = sum(len(turn.text) for turn in turns) + sum(map(len, names))
     if size > max_characters:
         raise RecordError(f"the text has {size} characters; at most {max_characters} are read: split it", code="text_too_long")
-    if len(turns) > MAX_TURNS:
-        raise RecordError(f"there are {len(turns)} turns; at most {MAX_TURNS} are read: split them", code="text_too_long")
+    if told := too_many(turns):
+        raise RecordError(told, code="text_too_long")
 
 
 def _redactions(cleaned: Sequence[Clean], *, is_transcript: bool) -> Iterator[Redaction]:

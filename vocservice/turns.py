@@ -32,6 +32,9 @@ _NOBODY = frozenset(
 )
 _NO_WORD = re.compile(r"[\W\d_]+")
 _LONGEST_NAME = 200
+MAX_TURNS = 5_000  # each turn has a fixed cost
+NO_TEXT = "there is no customer text to read; leave the record out"
+NO_TURN = "no turn of a customer has text; give their turns the speaker customer, or leave the record out"
 _HANDED_ON = r"(?:\btransferr(?:ed|ing)\b|(?:^|\.)transfer\b|\btransfer to\b)(?!.{0,20}fail)|\bhanded over\b|\bhandover\b"
 _EVENTS: Mapping[Event, tuple[str, re.Pattern[str]]] = {  # our wording of each event, and those of senders; the first match counts
     "resumed": ("The hold has ended.", re.compile(r"hold (?:has )?ended|(?:off|from) hold|unhold|resume", re.IGNORECASE)),
@@ -51,6 +54,11 @@ class Unattributed(RawTurn):
 def turn_of(speaker: Speaker | None, text: str, at: str | None = None, author: str | None = None) -> RawTurn:
     """A turn; a system turn if the speaker's role is unknown."""
     return RawTurn(speaker, text, at, author) if speaker else Unattributed("system", text, at, author)
+
+
+def too_many(turns: Collection[RawTurn]) -> str:
+    """What is wrong with so many turns; blank if they can be read."""
+    return f"there are {len(turns)} turns; at most {MAX_TURNS} are read: split them" if len(turns) > MAX_TURNS else ""
 
 
 def has_unknown(turns: Iterable[RawTurn]) -> bool:

@@ -1,5 +1,6 @@
 """Tests of the review desk: the queue, decisions that overwrite nothing, undo, leases, and texts that try to become markup."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +54,14 @@ def test_the_queue_shows_what_waits_the_most_urgent_first(office: Office) -> Non
     assert links == [f"/desk/{urgent}", f"/desk/{mild}"]
     assert "2 waiting, 0 decided" in page.words
     assert "Reason: " in page.words and "Needs review" in page.words
+
+
+@pytest.mark.parametrize(("outcome", "is_told"), [("resolved", False), ("unresolved", True)])
+def test_an_outcome_is_told_as_a_cause_only_where_it_counts(office: Office, outcome: str, is_told: bool) -> None:
+    said = conversation(("customer", "It crashed."), ("agent", "Sorry."))
+    office.record(text="It crashed.", conversation=replace(said, outcome=Label(outcome, 0.9)))
+    (why,) = re.findall(r'data-label="Why">(.*?)</td>', office.browser().client.get("/desk").text)
+    assert "Repeat contact" in why and ("Outcome: " in why) is is_told
 
 
 @pytest.mark.parametrize(

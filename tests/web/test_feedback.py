@@ -18,6 +18,7 @@ from vocservice.store import jobs, schema
 from vocservice.store.analysed import analyses
 from vocservice.store.jobs import Lease
 from vocservice.store.received import idempotency
+from vocservice.turns import MAX_TURNS
 from vocservice.web.api import feedback
 from web.sending import check_problem
 from web.storing import ELSEWHERE, Door
@@ -97,11 +98,12 @@ def test_20_a_thousand_are_taken_in_order_and_a_replay_stores_none_twice(door: D
         ({"id": "1", "text": " "}, 422, "empty_text"),
         ({"id": "1", "turns": TURNS[:1]}, 422, "empty_text"),
         ({"id": "1", "text": "x" * 100_001}, 422, "text_too_long"),
+        ({"id": "1", "turns": [{"speaker": "customer", "text": "It broke."}] * (MAX_TURNS + 1)}, 422, "text_too_long"),
         ([], 400, "no_records"),
         ([{"text": "x"}] * 1001, 413, "too_many_records"),
         (7, 422, "invalid_type"),
     ],
-    ids=["nothing", "blank", "no customer", "long", "empty", "many", "number"],
+    ids=["nothing", "blank", "no customer", "long", "many turns", "empty", "many", "number"],
 )
 def test_what_cannot_be_taken_is_refused(door: Door, value: Any, status: int, code: str) -> None:
     check_problem(post(door, value), status, code)

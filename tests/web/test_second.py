@@ -158,6 +158,13 @@ def test_a_label_that_nobody_varies_on_has_no_kappa_and_one_that_nobody_gives_no
     assert (found.key, found.n, found.given, found.readers, found.model) == ("churn_risk", 5, 5, None, None)
 
 
+@pytest.mark.parametrize(("n", "is_known"), [(4, False), (6, True)])
+def test_of_fewer_than_five_texts_no_kappa_is_told(n: int, is_known: bool) -> None:
+    both, neither = {"scope": "both"}, {"scope": "neither"}
+    (found,) = agreements([Pair(both, both, both), Pair(neither, neither, neither)] * (n // 2), load_taxonomy())
+    assert (found.n, found.given, found.readers is not None, found.model is not None) == (n, n, is_known, is_known)
+
+
 def test_readers_who_give_a_factor_opposite_polarities_do_not_agree() -> None:
     said = {sign: {"factors": [{"key": "courtesy", "polarity": sign}]} for sign in "+-"}
     same, apart = Pair(said["+"], said["+"], said["+"]), Pair(said["+"], said["-"], said["-"])

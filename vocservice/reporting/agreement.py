@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vocservice.taxonomy import Taxonomy
 
 DRAWS = 1000
+LEAST = 5
 LEVELS = (-2, -1, 0, 1, 2)
 MULTI, SINGLE = ("stages", "factors", "flags", "reasons"), ("scope", "outcome")
 Numbers = NDArray[np.float64]
@@ -41,7 +42,8 @@ class Kappa:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One label: number of texts, number on which any person gave it, and kappas; None if nobody varied."""
+    """One label: number of texts, number on which any person gave it, and kappas; None if nobody varied, or for
+    fewer than `LEAST` texts, of which an interval tells nothing."""
 
     set: str
     key: str
@@ -99,6 +101,8 @@ def _agreement(
 ) -> Agreement:
     joint = np.zeros((size, size, size))
     np.add.at(joint, tuple(np.array(triples).T), 1)
+    if len(triples) < LEAST:
+        return Agreement(name, key, len(triples), given, None, None)
     drawn = draw.multinomial(len(triples), joint.ravel() / len(triples), size=DRAWS).reshape(DRAWS, size, size, size).astype(float)
     every = np.concatenate([joint[None], drawn])
     readers = _interval(kappa(every.sum(axis=3), is_ordered=is_ordered))

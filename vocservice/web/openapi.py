@@ -33,12 +33,20 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """An example as it would be written; the only one has no name."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
-    """Content of one media type, with examples as they would be written."""
+    """Content of one media type."""
 
     media_type: str
     type: str
-    examples: tuple[str, ...]
+    examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +175,10 @@ def _answer(status: str, said: Node) -> Answer:
 
 def _bodies(said: Node) -> Iterator[Body]:
     for media_type, held in said.get("content", {}).items():
-        given = [example["value"] for example in held.get("examples", {}).values()] + ([held["example"]] if "example" in held else [])
-        yield Body(media_type, _type(held["schema"]), tuple(map(_written, given)))
+        given = {name.replace("_", " "): example["value"] for name, example in held.get("examples", {}).items()}
+        given |= {"": held["example"]} if "example" in held else {}
+        examples = tuple(Example(name, _written(value)) for name, value in given.items())
+        yield Body(media_type, _type(held["schema"]), examples)
 
 
 def _written(example: object) -> str:

@@ -103,6 +103,11 @@ def enters(labels: Mapping[str, float], by: Rules) -> bool:
     return not by.enter.isdisjoint(labels)
 
 
+def counts(label: str, by: Rules) -> bool:
+    """Whether a label brings a record to the desk or makes it more urgent."""
+    return label in by.enter or bool(by.points.get(label, by.points.get(label.partition(".")[0], 0.0)))
+
+
 def is_called(result: Json) -> bool:
     """Whether an installation rule calls for a person, whatever the labels."""
     return any(hit["effect"] == "review" for hit in result.get(RULES) or ())

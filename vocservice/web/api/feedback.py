@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request
 
 from vocservice.errors import RecordError
 from vocservice.ingest.build import Clock
-from vocservice.ingest.events import Event, Upsert
+from vocservice.ingest.events import Upsert
 from vocservice.ingest.generic import own_event
 from vocservice.records import Json, Rejected
 from vocservice.store import audit
@@ -27,6 +27,7 @@ from vocservice.store.received.records import Applied
 from vocservice.store.received.search import Filters, Found
 from vocservice.store.review import rule_hits
 from vocservice.store.review.rule_hits import Hit
+from vocservice.turns import NO_TEXT, NO_TURN
 from vocservice.web import logs
 from vocservice.web.answers import json_answer
 from vocservice.web.api.webhooks import refuse_when_full
@@ -151,11 +152,7 @@ def _item(value: Any, clock: Clock, *, number: int, claim: Claim | None) -> Item
     if isinstance(found, Rejected):
         return Item(f"item-{number}" if found.id == fresh else str(found.id), found)
     event = own_event(found, value, clock)
-    return Item(found.id, event if isinstance(event, Upsert) else _nothing(event))
-
-
-def _nothing(_: Event) -> Rejected:
-    return Rejected(None, "empty_text", "there is no customer text to read; leave the record out")
+    return Item(found.id, event if isinstance(event, Upsert) else Rejected(None, "empty_text", NO_TURN if found.turns else NO_TEXT))
 
 
 def _stored(store: Store, key: Key, items: Sequence[Item]) -> list[Json]:

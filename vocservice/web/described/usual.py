@@ -37,7 +37,13 @@ TYPE_UNSUPPORTED = refused(
 PARAMETER_WRONG = refused("A parameter is unknown or wrong: parameter_invalid", shared="ParameterWrong")
 CURSOR_WRONG = refused("A parameter is unknown or wrong: parameter_invalid, cursor_invalid", shared="CursorWrong")
 
-CONTENT_ENCODING = Parameter("Content-Encoding", {"enum": ["gzip", "identity"]}, place="header", shared="ContentEncoding")
+CONTENT_ENCODING = Parameter(
+    "Content-Encoding",
+    {"enum": ["gzip", "identity"]},
+    about="whether the body is compressed; it is not by default",
+    place="header",
+    shared="ContentEncoding",
+)
 
 _OF_KEY = {401: KEY_REFUSED, 403: SCOPE_MISSING, 429: RATE_LIMITED, 500: FAILED, 503: STORE_UNAVAILABLE}
 _OF_JSON = {400: BODY_UNREADABLE, 413: BODY_TOO_LARGE, 415: TYPE_UNSUPPORTED}

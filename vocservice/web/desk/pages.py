@@ -26,7 +26,7 @@ from vocservice.store.review.cases import Case
 from vocservice.store.review.drafts import Kept
 from vocservice.store.review.holders import Claim
 from vocservice.store.review.reviews import Counts, Sort, State
-from vocservice.store.review.urgency import NEEDS_REVIEW, SHOWN_SETS
+from vocservice.store.review.urgency import NEEDS_REVIEW, SHOWN_SETS, counts, rules
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.desk import deciding
@@ -342,7 +342,7 @@ def words() -> dict[str, Any]:
         "decisions": DECISIONS,
         "titles": TITLES,
         "label_name": lambda label: label_name(taxonomy, label),
-        "why": lambda labels: why(taxonomy, labels),
+        "why": lambda labels: why(taxonomy, (one for one in labels if not one.startswith("outcome.") or counts(one, rules()))),
         "name_of": lambda name, key, polarity=None: name_of(taxonomy, name, key, polarity),
         "on_desk": person().may(SUPPORT_LEAD),
     }

@@ -6,6 +6,7 @@ from typing import Any
 from vocservice.records import RawVerbatim, Rejected
 from vocservice.settings import HttpLimits
 from vocservice.tables import parse_record
+from vocservice.turns import too_many
 from vocservice.web.problems import RequestError
 
 
@@ -37,7 +38,8 @@ def record_of(item: Any, *, number: int, limits: HttpLimits, default_id: str | N
     size = len(record.text or "") + sum(len(turn.text) for turn in record.turns)
     if size > limits.max_text:
         return Rejected(record.id, "text_too_long", f"the text has {size} characters; at most {limits.max_text} are read: split it")
-    return record
+    told = too_many(record.turns)
+    return Rejected(record.id, "text_too_long", told) if told else record
 
 
 def listed_of(value: Any, *, limits: HttpLimits) -> list[Any] | None:
