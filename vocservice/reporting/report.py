@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -218,25 +219,29 @@ def report_of(
     _check_columns(frame, wish)
     dates, whole = dates_of(frame, today=wish.today), _without_future(frame, wish.today)
     frame = _within(whole, wish)
-    sides, names = _compared(whole, frame, wish)
-    figures = followed(*sides) if sides else {}
-    later, scope = not is_brief, _scope(frame, rows, wish)
+    later = not is_brief
+    with ThreadPoolExecutor(2, "figures") as beside:  # numpy lets other threads run; only this one reads rows
+        journey = beside.submit(journey_map, frame)
+        changes = beside.submit(_changes, whole, frame, wish, anchors, is_brief=is_brief)
+        scope = _scope(frame, rows, wish)
+        headlines = _headlines(frame, skipped, dates_of(frame, today=wish.today) if wish.has_period else dates)
     drivers = _drivers(frame, wish) if later else (Drivers(0),)
     quotes = typical_quotes(frame, rows) if later and not wish.is_kept else ()
+    changed = changes.result()
     return Report(
         title=wish.title,
         made=wish.today,
         taxonomy=frame.taxonomy,
-        headlines=_headlines(frame, skipped, dates_of(frame, today=wish.today) if wish.has_period else dates),
-        journey=journey_map(frame),
+        headlines=headlines,
+        journey=journey.result(),
         scope=_unnamed(scope) if wish.is_kept else scope,
         drivers=drivers[0],
         series=series_of(frame, whole_until=_whole_until(wish), is_live=wish.is_live) if later else (),
         handovers=handovers_of(frame),
-        comparison=compare(sides[0], sides[1], names=names) if sides else None,
+        comparison=changed.comparison,
         comparison_is_default=not (wish.compared or wish.since),
-        splits=splits(sides[0], sides[1], figures) if sides else (),
-        causes=fourfold(sides[0], sides[1], anchor_set(anchors, frame.taxonomy), figures) if sides and later else (),
+        splits=changed.splits,
+        causes=changed.causes,
         segment=wish.segment,
         segments=_segments(frame, wish.segment),
         quotes=quotes,
@@ -328,8 +333,28 @@ def _between(frame: Frame, first: date, last: date) -> Bools:
     return np.asarray((frame.day >= first.toordinal()) & (frame.day <= last.toordinal()) & (frame.day > 0))
 
 
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What is said of two sets of records; nothing without two."""
+
+    comparison: Comparison | None = None
+    splits: tuple[Split, ...] = ()
+    causes: tuple[Fourfold, ...] = ()
+
+
+def _changes(whole: Frame, frame: Frame, wish: Wish, anchors: Sequence[Row], *, is_brief: bool) -> _Changes:
+    """Compare the two sets; without causes if it must be brief."""
+    sides, names = _compared(whole, frame, wish)
+    if not sides:
+        return _Changes()
+    before, after = sides
+    figures = followed(before, after)
+    causes = () if is_brief else fourfold(before, after, anchor_set(anchors, frame.taxonomy), figures)
+    return _Changes(compare(before, after, names=names), splits(before, after, figures), causes)
+
+
 def _compared(whole: Frame, frame: Frame, wish: Wish) -> tuple[tuple[Frame, ...], tuple[str, str]]:
-    """Two sets with names: the requested ones, else the period and as many days before it, else the last four weeks."""
+    """Two sets with names, or none: the requested ones, else the period and as many days before it, else the last four weeks."""
     if not wish.compared and wish.since:
         return _before(whole, frame, wish.since, wish.until)
     if not wish.compared:

@@ -282,7 +282,10 @@ def _page(*, status: int = 200, fault: str = "") -> Response:
         found = issues.listed(connection, looking.workspace_id)
     report = looking.at_once()
     shown = {"held": _held(looking, found), "offers": _offers(report, found), "pending": report.pending}
-    return people.shown("issues.html", status=status, fault=fault, **shown, **_words(looking))
+    answer = people.shown("issues.html", status=status, fault=fault, **shown, **_words(looking))
+    if report.pending:
+        looking.begin()
+    return answer
 
 
 def _one_page(issue: Issue, *, status: int = 200, fault: str = "") -> Response:

@@ -67,10 +67,11 @@ class Looking:
         if self.count() <= SMALL and not self.library.is_busy():
             with suppress(TimeoutError):
                 return self._making().result(timeout=SMALL_SECONDS)
-        found = self.counted()
-        if found.pending:
-            self._making()
-        return found
+        return self.counted()
+
+    def begin(self) -> None:
+        """Have the whole report made in the background; the page that waits for it is better written before, as both need this process."""
+        self._making()
 
     def counted(self) -> "Report":
         """The counts; the whole report if already made."""

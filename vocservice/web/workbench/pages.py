@@ -124,7 +124,10 @@ def overview() -> Response:
         return still_reading(looking)
     report = looking.at_once()
     figures = report_page.figures(report, Links(looking.asked))
-    return people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **words_of(looking))
+    answer = people.shown("workbench.html", report=report, figures=figures, asked=looking.asked, **words_of(looking))
+    if report.pending:
+        looking.begin()
+    return answer
 
 
 @blueprint.get("/workbench/verbatims")
