@@ -6,7 +6,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from vocservice.overlap import overlapped
+from vocservice.overlap import AbandonedError, Turns, overlapped
 
 
 def test_what_is_done_at_once_comes_out_in_order() -> None:
@@ -60,3 +60,12 @@ def test_an_error_of_the_work_comes_up_in_its_place_and_ends_it() -> None:
     with pytest.raises(KeyError):
         found.extend(overlapped(work, iter(range(9)), at_once=2))
     assert found == [0]
+
+
+def test_turns_let_nobody_in_once_the_work_is_abandoned() -> None:
+    turns = Turns()
+    with turns:
+        turns.abandon()
+    for _ in range(2):  # and the lock is free again
+        with pytest.raises(AbandonedError), turns:
+            pytest.fail("was let in")

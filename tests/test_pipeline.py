@@ -1,11 +1,15 @@
 """Records go through in order, once each, and one that fails takes no neighbour along."""
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from threading import Event
 
 import pytest
 from builders import CANARY, FakeEngine
 
+from vocservice import overlap
 from vocservice.errors import BundleError, RecordError
 from vocservice.inference.engine import Scored
 from vocservice.paths import config_path
@@ -137,7 +141,33 @@ def test_the_encoder_has_one_chunk_at_a_time_while_others_are_made_ready() -> No
             return super().score(verbatims, segments)
 
     list(pipeline(Turns(), chunk=2, at_once=2).analyse(raws("good food", "late crew", "bad price", "lovely staff"), ahead=True))
-    assert len(turns) == 2 and turns[0] is turns[1] and hasattr(turns[0], "acquire")
+    assert len(turns) == 2 and turns[0] is turns[1] and isinstance(turns[0], overlap.Turns)
+
+
+def test_what_nobody_waits_for_any_more_is_not_tried_record_by_record(caplog: pytest.LogCaptureFixture) -> None:
+    """As after Ctrl-C, when the interpreter ends and the encoder takes no more work."""
+    has_begun, is_abandoned = Event(), Event()
+
+    class Ending(FakeEngine):
+        def score(
+            self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]], *, turn: AbstractContextManager[object], **_: object
+        ) -> list[Scored]:
+            with turn:
+                pass
+            if verbatims[0].text == "good food":
+                return super().score(verbatims, segments)
+            has_begun.set()
+            assert is_abandoned.wait(10)
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    results = pipeline(Ending(), chunk=2, at_once=2).analyse(raws("good food", "bad price", "late crew", "lovely staff"), ahead=True)
+    assert next(results).id == "r-0" and has_begun.wait(10)
+    results.close()  # type: ignore[attr-defined]
+    is_abandoned.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("overlap"):
+            thread.join(10)
+    assert not caplog.records
 
 
 def test_the_callers_row_comes_back_untouched() -> None:

@@ -4,10 +4,36 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from threading import Lock
+from types import TracebackType
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
+
+
+class AbandonedError(BaseException):
+    """Nobody waits for the result of this thread any more: no fault of what it works on."""
+
+
+class Turns:
+    """A context manager that lets one thread in at a time, and none once the work is abandoned."""
+
+    def __init__(self) -> None:
+        self._lock, self._is_over = Lock(), False
+
+    def abandon(self) -> None:
+        """Let no thread in from now on: each that tries gets an `AbandonedError`."""
+        self._is_over = True
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if self._is_over:
+            self._lock.release()
+            raise AbandonedError
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._lock.release()
 
 
 def overlapped(work: Callable[[Item], list[Found]], items: Iterator[Item], *, at_once: int) -> Iterator[Found]:

@@ -11,13 +11,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from vocservice.assemble import assemble
 from vocservice.chunks import chunked
 from vocservice.errors import RecordError, VocError
 from vocservice.inference.engine import Engine, Scored
-from vocservice.overlap import overlapped
+from vocservice.overlap import Turns, overlapped
 from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim
 from vocservice.rules.ruleset import Rule
 from vocservice.rules.step import apply_rules
@@ -77,10 +76,17 @@ class Pipeline:
         """
         chunks = chunked(records, self._chunk)
         if ahead and self._at_once > 1:
-            yield from overlapped(partial(self._analyse_beside, Lock()), chunks, at_once=self._at_once)
+            yield from self._analyse_overlapped(chunks)
             return
         for chunk in chunks:
             yield from self._analyse_chunk(chunk)
+
+    def _analyse_overlapped(self, chunks: Iterator[list[RawVerbatim | Rejected]]) -> Iterator[Result]:
+        turns = Turns()
+        try:
+            yield from overlapped(partial(self._analyse_beside, turns), chunks, at_once=self._at_once)
+        finally:
+            turns.abandon()
 
     def _analyse_beside(self, turn: EncoderTurn, chunk: Sequence[RawVerbatim | Rejected]) -> list[Result]:
         return list(self._analyse_chunk(chunk, turn))

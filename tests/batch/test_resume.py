@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +341,35 @@ def test_on_a_full_disk_it_is_said_how_to_go_on(given: Path, tmp_path: Path, voc
     assert ran.code == 2 and "stopped after 9 records; --resume continues it\nerror [output_unwritable]: out.csv:" in ran.err
     assert "(No space left on device); what was written so far is kept in its .partial file" in ran.err
     assert f"resuming: {2 * SHARD} records are done" in voc("classify", given, "-o", tmp_path / "out.csv", "--resume").err
+
+
+@pytest.mark.parametrize(("records", "told"), [(1, "stopped after 1 record\n"), (SHARD - 1, f"stopped after {SHARD - 1} records\n")])
+def test_on_a_full_disk_it_is_said_how_far_it_came(
+    records: int, told: str, given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = CsvSink.write, count()
+
+    def full(self: CsvSink, result: Result, *origin: Any) -> None:
+        if next(written) == records:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, result, *origin)
+
+    monkeypatch.setattr(CsvSink, "write", full)
+    assert told in voc("classify", given, "-o", tmp_path / "out.csv").err
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_folder_of_the_caller_with_the_name_of_ours_keeps_its_files(
+    is_refused: bool, given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "out.csv.shards"
+    theirs.mkdir()
+    for name in ("notes.txt", "labels.jsonl"):
+        (theirs / name).write_text("mine")
+    if is_refused:
+        monkeypatch.setattr(CsvSink, "write", lambda *_: 1 / 0)
+    voc("classify", given, "-o", tmp_path / "out.csv")
+    assert {path.name: path.read_text() for path in theirs.iterdir()} == {"notes.txt": "mine", "labels.jsonl": "mine"}
 
 
 def test_a_short_run_leaves_no_trace(tmp_path: Path, voc: Voc, analyser: Analyser) -> None:

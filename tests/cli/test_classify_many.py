@@ -182,6 +182,15 @@ def test_a_mapping_that_cannot_be_saved_is_two(
     assert ran.code == 2 and told in ran.err and [path.name for path in tmp_path.iterdir()] == ["in.json"]
 
 
+@pytest.mark.parametrize("option", ["--mapping", "--save-mapping"])
+@pytest.mark.parametrize("name", ["m.json", "m.json.manifest.json"])
+def test_no_output_takes_the_place_of_the_mapping(option: str, name: str, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    mapping = saved(tmp_path, name, '{"text": "text"}')
+    ran = voc("classify", one_row(tmp_path, "in.csv", "1"), "-o", tmp_path / "m.json", option, mapping)
+    assert ran.code == 2 and "error [output_unwritable]" in ran.err and mapping.read_text() == '{"text": "text"}'
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", name}
+
+
 # --- the manifest ---------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -112,6 +113,30 @@ def test_a_full_disk_behind_standard_output_is_told_and_no_file_promised(tmp_pat
     command = program(0, "classify", saved(tmp_path, "in.csv", f"text\n{TEXT}\n"))
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    told = b"error [output_unwritable]: standard output: cannot be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+CLOSED = [
+    ("0<&-", ("-", "-o", "out.jsonl"), 2, "error [input_unusable]: -: standard input is closed; name a file to read\n"),
+    ("1>&-", ("in.csv",), 2, "error [output_unwritable]: standard output is closed; name a file with -o OUT\n"),
+    ("2>&-", ("in.csv", "-o", "out.jsonl"), 0, ""),
+]
+
+
+@pytest.mark.parametrize(("closing", "arguments", "code", "told"), CLOSED)
+def test_a_standard_stream_that_is_closed(closing: str, arguments: tuple[str, ...], code: int, told: str, tmp_path: Path) -> None:
+    saved(tmp_path, "in.csv", f"text\n{TEXT}\n")
+    command = ["sh", "-c", f"{shlex.join(program(0, 'classify', *arguments))} {closing}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (code, told)
+    assert (tmp_path / "out.jsonl").exists() is (code == 0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_what_a_command_prints_is_no_unexpected_error() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "vocservice", "taxonomy"], stdout=full, stderr=subprocess.PIPE, check=False)
     told = b"error [output_unwritable]: standard output: cannot be written (No space left on device)\n"
     assert (done.returncode, done.stderr) == (2, told)
 

@@ -1,6 +1,7 @@
 """Tests of `output`, `layout`, `rejects` and the `write_*` modules: what each format holds in the end, and when it appears."""
 
 import csv
+import gc
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ from python_calamine import CalamineWorkbook
 
 from vocservice.errors import OutputError
 from vocservice.records import RawTurn, RawVerbatim, Rejected
-from vocservice.tables import Facts, open_writer, partial, read, write_parquet, write_xlsx
+from vocservice.tables import Facts, check_output, open_writer, partial, read, write_parquet, write_xlsx
 
 from .builders import CANARY, analysed, analysis, converted, json_lines, saved, table
 
@@ -291,6 +292,29 @@ def test_an_impossible_output_is_refused_before_any_work(tmp_path: Path, name: s
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(OutputError):
         open_writer(str(tmp_path / name), facts=NO_FACTS)
+
+
+@pytest.mark.parametrize("beside", ["rejects.jsonl", "manifest.json"])
+def test_a_folder_in_the_place_of_a_file_beside_the_output_is_found_before_any_work(beside: str, tmp_path: Path) -> None:
+    (tmp_path / f"out.csv.{beside}").mkdir()
+    with pytest.raises(OutputError, match=f"out.csv.{beside}: is a folder"):
+        check_output(str(tmp_path / "out.csv"), inputs=())
+
+
+def test_a_check_leaves_nothing(tmp_path: Path) -> None:
+    check_output(str(tmp_path / "out.csv"), inputs=())
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_under_a_workbook_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    monkeypatch.setattr(partial.Partial, "partial", property(lambda _: Path("/dev/full")))
+    with pytest.raises(OutputError, match="No space left"), open_writer(str(tmp_path / "out.xlsx"), facts=NO_FACTS) as writer:
+        writer.write(analysis(RawVerbatim("1", "words")))
+    gc.collect()
+    assert not unraisable
 
 
 def test_a_folder_that_refuses_writing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ records and SHA-256. A shard counts once its line is complete and its file match
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -27,6 +28,8 @@ from vocservice.tables.partial import Partial, unwritable
 from vocservice.tables.source import Record
 
 PLAN, JOURNAL, LOCK = "manifest.json", "done.jsonl", "lock"
+_SHARD = re.compile(r"\d{6,}\.jsonl")
+_OURS = re.compile(rf"({_SHARD.pattern}|{re.escape(PLAN)}|{re.escape(JOURNAL)})(\.partial)?")
 
 
 class Done(BaseModel):
@@ -130,12 +133,12 @@ class Shards:
         reached(f"after_shard_{number + 1}")
 
     def remove(self) -> None:
-        """Delete the shards of a completed run, and release the folder.
+        """Delete the shards of a completed run, and release the folder; files of others in it stay, and it with them.
 
         The lock is removed last, so that a new run in the folder loses nothing.
         """
-        for path in self._folder.glob("*"):
-            if path.name != LOCK:
+        for path in self._folder.iterdir():
+            if _OURS.fullmatch(path.name):
                 with suppress(OSError):
                     path.unlink()
         with suppress(OSError):
@@ -195,8 +198,9 @@ class Shards:
     def _begin(self) -> None:
         """Only now delete an earlier run's shards, journal first, so that none can be mistaken for ours."""
         (self._folder / JOURNAL).unlink(missing_ok=True)
-        for old in self._folder.glob("*.jsonl"):
-            old.unlink()
+        for old in self._folder.iterdir():
+            if _SHARD.fullmatch(old.name):
+                old.unlink()
         _write(self._folder / PLAN, self._plan.model_dump_json(indent=1).encode())
         self._is_begun = True
 

@@ -4,6 +4,7 @@
 3 some records were rejected, 130 interrupted.
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -101,5 +102,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    """The entry point `voc`."""
+    """The entry point `voc`; a closed standard error is replaced, so that no file takes its place."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     sys.exit(run())

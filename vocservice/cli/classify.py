@@ -19,6 +19,7 @@ from vocservice.tables import check_output
 from vocservice.tables.formats import STANDARD_STREAM, input_format, output_format
 from vocservice.tables.labels import EXPLODABLE
 from vocservice.tables.mapping import check_mapping_target, read_mapping, save_mapping
+from vocservice.tables.output import written_beside
 from vocservice.tables.places import places_of
 from vocservice.tables.stream import is_stream
 from vocservice.turns import called
@@ -105,9 +106,10 @@ def _selection(options: Options) -> Selection:
 
 def _check_outputs(inputs: Inputs, options: Options) -> None:
     """Check that everything can be written, before the model loads."""
-    check_output(options.output, inputs=inputs.paths, is_claimed=not options.dry_run)
+    given = (*inputs.paths, options.mapping) if options.mapping is not None else inputs.paths
+    check_output(options.output, inputs=given, is_claimed=not options.dry_run)
     if options.save_mapping is not None:
-        check_mapping_target(options.save_mapping, others=(*inputs.paths, options.output))
+        check_mapping_target(options.save_mapping, others=(*inputs.paths, *written_beside(options.output)))
 
 
 def _check_explode(wanted: str | None, analyser: Analyser) -> None:

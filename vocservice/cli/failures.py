@@ -1,5 +1,6 @@
 """A command to run in, its exit code out: errors become one line `error [code]: message`, never a traceback or a text."""
 
+import errno
 import os
 import sys
 import traceback
@@ -9,7 +10,8 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from vocservice.errors import VocError
+from vocservice.errors import OutputError, VocError
+from vocservice.tables.formats import shown_name
 
 OK, FAULT, UNUSABLE, SOME_REJECTED, INTERRUPTED = 0, 1, 2, 3, 130
 DEBUG = "VOC_DEBUG"
@@ -35,6 +37,8 @@ def answered(command: Callable[[], Any]) -> int:
     except ReaderGoneError:
         _close_output()
         return OK
+    except OSError as error:
+        return _full(error) if error.errno == errno.ENOSPC else _unexpected(error)
     except Exception as error:
         return _unexpected(error)
 
@@ -63,10 +67,18 @@ def _unexpected(error: Exception) -> int:
     return FAULT
 
 
+def _full(error: OSError) -> int:
+    """Print that a disk is full: that of standard output, if no file is named."""
+    tell(OutputError.code, f"{shown_name(error.filename or 'standard output')}: cannot be written ({os.strerror(errno.ENOSPC)})")
+    _drop_unwritten()
+    return UNUSABLE
+
+
 def _drop_unwritten() -> None:
     """Unflushed output would be flushed again when Python exits, which would then use its own exit code."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
         _close_output()
 

@@ -16,7 +16,7 @@ from vocservice.batch.run import Run, write
 from vocservice.batch.shards import Shards, shards_of
 from vocservice.cli.failures import INTERRUPTED, OK, SOME_REJECTED
 from vocservice.cli.progress import open_progress
-from vocservice.cli.summary import Summary
+from vocservice.cli.summary import Summary, numbered
 from vocservice.errors import InputError, OutputError
 from vocservice.records import Result
 from vocservice.tables.formats import STANDARD_STREAM, output_format, shown_name
@@ -102,8 +102,8 @@ def run(job: Job) -> int:
             click.echo(f"stopped: {_what_is_left(summary)}", err=True)
         raise
     except OutputError:
-        if summary.records and (how := _how_to_go_on(job)):
-            click.echo(f"stopped after {summary.records} records{how}", err=True)
+        if summary.records:
+            click.echo(f"stopped after {numbered(summary.records, 'record')}{_how_to_go_on(job)}", err=True)
         raise
     summary.print(as_json=job.options.as_json)
     return SOME_REJECTED if summary.rejected else OK

@@ -42,20 +42,28 @@ def check_output(path: str, *, inputs: Sequence[str], is_claimed: bool = True) -
 
     Args:
         path: the output file, or `-`.
-        inputs: every input, or `-`.
+        inputs: every file that is read, or `-`.
         is_claimed: whether to test the folder by creating the partial file, which is removed again.
 
     Raises:
-        OutputError: the suffix is unknown, the folder is missing or not writable, or a file to be written is an input.
+        OutputError: the suffix is unknown, the folder is missing or not writable, a file to be written is an input, or there is a
+            folder of its name.
     """
     if path == STANDARD_STREAM:
         return
     output_format(path)
     _check_not_input(path, inputs)
     if is_claimed:
-        output = Partial(Path(path))
-        if output.claim():
-            output.release()
+        for file in _files_of(path):
+            if file.claim():
+                file.release()
+
+
+def written_beside(path: str) -> tuple[str, ...]:
+    """Every file that a run writes for an output: itself, its rejects, its manifest, and each of them while unfinished."""
+    if path == STANDARD_STREAM:
+        return ()
+    return tuple(str(name) for file in _files_of(path) for name in (file.target, file.partial))
 
 
 def open_writer(
@@ -103,6 +111,8 @@ class StreamWriter:
         return None
 
     def write(self, result: Result, origin: Origin | None = None) -> None:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; name a file with -o OUT")
         with _refusals("standard output", keeps=False):
             sys.stdout.buffer.write(result_line(result, origin))
             sys.stdout.buffer.flush()
@@ -170,16 +180,19 @@ def _delimiter(wanted: str, facts: Facts) -> str:
     return "\t" if wanted == "tsv" else ","
 
 
+def _files_of(path: str) -> tuple[Partial, ...]:
+    output = Path(path)
+    return Partial(output), rejects_of(output), manifest_of(output)
+
+
 def _check_not_input(path: str, inputs: Sequence[str]) -> None:
-    """Check that no input is the output, its partial file, its rejects file or its manifest."""
-    output = Partial(Path(path))
-    files = (output, rejects_of(output.target), manifest_of(output.target))
-    for written in (name for file in files for name in (file.target, file.partial)):
+    """Check that no input, nor the mapping, is the output, its partial file, its rejects file or its manifest."""
+    for written in written_beside(path):
         if any(_is_same(written, name) for name in inputs):
-            raise OutputError(f"{shown_name(str(written))}: the output is the input; choose another name")
+            raise OutputError(f"{shown_name(written)}: the output is the input; choose another name")
 
 
-def _is_same(path: Path, name: str) -> bool:
+def _is_same(path: str, name: str) -> bool:
     with suppress(OSError, ValueError):
         found = os.fstat(sys.stdin.fileno()) if name == STANDARD_STREAM else os.stat(name)
         return os.path.samestat(os.stat(path), found)
@@ -197,5 +210,10 @@ def _refusals(name: str, *, keeps: bool = True) -> Iterator[None]:
         raise unwritable(name, error, keeps=keeps) from None
     except Exception as error:
         if type(error).__module__.startswith("xlsxwriter"):
-            raise unwritable(name, error) from None
+            raise unwritable(name, _cause(error)) from None
         raise
+
+
+def _cause(error: Exception) -> Exception:
+    """The system error that xlsxwriter wraps, or its own."""
+    return next((found for found in error.args if isinstance(found, OSError)), error)

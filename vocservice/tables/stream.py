@@ -123,6 +123,8 @@ def _open_file(path: str) -> BinaryIO:
 
 
 def _standard_input() -> ByteInput:
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file to read")
     inner = sys.stdin.buffer
     pull: Callable[[int], bytes] = getattr(inner, "read1", inner.read)
     packed = PulledStream(pull, lambda: None)

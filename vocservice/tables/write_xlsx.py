@@ -24,6 +24,38 @@ _CREATED = datetime(1980, 1, 1, tzinfo=UTC)  # fixed archive dates, so that equa
 _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
+class _Archive:
+    """A binary file that can be dropped: `zipfile` writes the end of a broken archive when it is collected, and prints what fails then."""
+
+    def __init__(self, path: Path):
+        self._file = path.open("wb", buffering=0)
+        self._is_dropped = False
+
+    def write(self, data: bytes) -> int:
+        """Write all of it: an unbuffered file may take a part."""
+        rest = memoryview(data)
+        while rest and not self._is_dropped:
+            rest = rest[self._file.write(rest) :]
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return 0 if self._is_dropped else self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return 0 if self._is_dropped else self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def drop(self) -> None:
+        """Close it; whatever is written from now on is lost."""
+        self._is_dropped = True
+        self.close()
+
+
 class XlsxSink:
     """Writes rows to a sheet and starts a new one with a header when it is full."""
 
@@ -32,7 +64,8 @@ class XlsxSink:
         self._header = (*layout.headers, *layout.added_names)
         if len(self._header) > MAX_COLUMNS:
             raise OutputError(f"an Excel sheet holds {MAX_COLUMNS} columns at most; write CSV or Parquet")
-        self._workbook = xlsxwriter.Workbook(str(path), _OPTIONS)
+        self._file = _Archive(path)
+        self._workbook = xlsxwriter.Workbook(self._file, _OPTIONS)
         self._workbook.set_properties({"created": _CREATED})
         self._sheet = self._new_sheet()
         self._row = 1
@@ -49,7 +82,12 @@ class XlsxSink:
         self._row += 1
 
     def close(self) -> None:
-        self._workbook.close()
+        try:
+            self._workbook.close()
+        except BaseException:
+            self._file.drop()
+            raise
+        self._file.close()
 
     def _new_sheet(self) -> Worksheet:
         sheet = self._workbook.add_worksheet()
