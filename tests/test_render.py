@@ -137,6 +137,14 @@ def test_no_label_is_broken_on_eighty_columns(key: str) -> None:
     assert key in plain(labels_table(named, load_taxonomy()), width=80)
 
 
+@pytest.mark.parametrize(("key", "polarity"), [("process", "~"), ("emotional_connection", "-")])
+def test_no_probability_is_cut_off_on_eighty_columns(key: str, polarity: str) -> None:
+    text = "the refund took four calls"
+    named = analysis(text, factors=(Factor(key, polarity, 0.873, (Evidence(0, len(text), None, text),)),))
+    shown = plain(labels_table(named, load_taxonomy()), width=80)
+    assert "probability" in shown and shown.count("%") == len(rows_of(named)) and "87%" in shown
+
+
 def test_an_analysis_without_labels_is_shown() -> None:
     bare = analysis("", stages=(), factors=(), sentiment=None, scope=None, flags=(), abstained=())
     assert rows_of(bare) == [] and "<table>" in analysis_html(bare) and plain(analysis_text(bare)) is not None

@@ -143,11 +143,14 @@ def analysis_text(analysis: Analysis) -> Text:
 
 def labels_table(analysis: Analysis, taxonomy: Taxonomy) -> Table:
     """The labels with probability, polarity, owner and evidence."""
+    rows = rows_of(analysis)
+    keys_fit = all(len(_label(row)) <= _LABEL_WIDTH for row in rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("set", "label", "polarity", "owner", "evidence"):
-        table.add_column(name, overflow="fold", min_width=_LABEL_WIDTH if name == "label" else None)
-    table.add_column("probability", justify="right")
-    for row in rows_of(analysis):
+    for name in ("set", "label", "polarity", "owner"):
+        table.add_column(name, overflow="fold", no_wrap=name != "label" or keys_fit)
+    table.add_column("evidence", overflow="fold")
+    table.add_column("probability", justify="right", no_wrap=True)
+    for row in rows:
         cells = (row.set, _label(row), _polarity(row), owner_of(taxonomy, row), _evidence(row), percent(row.probability))
         table.add_row(*(Text(visible(cell), style=row.look.style if index == 1 else "") for index, cell in enumerate(cells)))
     return table
