@@ -37,7 +37,7 @@ from sqlalchemy import Connection, insert, update
 from sqlalchemy import Table as SqlTable
 
 from benchmarks.desk import application, client_of, opened, signed_in
-from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, SEED, WORKSPACE, fill, id_of
+from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, REASON, REASONED, SEED, WORKSPACE, fill, id_of
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import pack
 from vocservice.reporting.report import Wish, report_of
@@ -56,7 +56,6 @@ KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # of synthetic record
 EMAIL = f"{WORKSPACE}@example.org"
 LAST_DAY = FIRST_DAY.date() + timedelta(days=DAYS - 1)
 TODAY = date(2026, 1, 31)
-REASON = "churn_risk"
 ISSUE = "iss_benchmark"
 WIDTH = 384  # of a vector
 FILTERS: Mapping[str, Mapping[str, str | list[str]]] = {
@@ -170,11 +169,11 @@ def _write(database: Database, start: int, count: int) -> None:
 
 
 def _review(connection: Connection, numbers: range) -> None:
-    chosen = {step: [id_of(number) for number in numbers if number % step == 0] for step in (10, 20, 200)}
+    chosen = {step: [id_of(number) for number in numbers if number % step == 0] for step in (10, REASONED, 200)}
     connection.execute(update(records).where(records.c.id.in_(chosen[10])).values(needs_review=True))
     entered = {"workspace_id": WORKSPACE, "revision": 1, "urgency": 10, "entered_at": FIRST_DAY}
-    _put(connection, reviews, [{"record_id": name, **entered} for name in chosen[20]])
-    _put(connection, review_labels, [{"record_id": name, "label": f"reasons.{REASON}"} for name in chosen[20]])
+    _put(connection, reviews, [{"record_id": name, **entered} for name in chosen[REASONED]])
+    _put(connection, review_labels, [{"record_id": name, "label": f"reasons.{REASON}"} for name in chosen[REASONED]])
     decided = {"workspace_id": WORKSPACE, "revision": 1, "bundle": "made-1", "decision": "correct", "created_at": FIRST_DAY}
     labels = {"stages": ["use"], "factors": [], "sentiment": 0, "scope": "neither", "flags": [], "reasons": [REASON], "needs_review": True}
     rows = [{"id": f"ann{name[3:]}", "record_id": name, "submission": name, "labels": labels, **decided} for name in chosen[200]]

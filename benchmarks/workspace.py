@@ -42,6 +42,7 @@ SENTENCES = (
     ("Your adverts promise what nobody keeps.", "awareness", "brand", "-"),
     ("My sister told me about you, and rightly so.", "advocacy", "brand", "+"),
 )
+REASON, REASONED = "churn_risk", 20
 SCOPES = ("service_complaint", "experience_issue", "both", "neither")
 
 
@@ -145,7 +146,7 @@ def _rows(workspace_id: str, number: int, at: int, drawn: Drawn) -> tuple[dict[s
         "bundle": "made-1",
         "taxonomy": "voc/1.0.0",
         "is_current": True,
-        "result": result(drawn.first[at], drawn.second[at], SCOPES[drawn.scope[at]]),
+        "result": result(drawn.first[at], drawn.second[at], SCOPES[drawn.scope[at]]) | _called(number),
         "created_at": moment,
     }
     return record, analysis
@@ -177,6 +178,11 @@ def result(first: int, second: int, scope: str) -> dict[str, Any]:
         "model": "made-1",
         "taxonomy": "voc/1.0.0",
     }
+
+
+def _called(number: int) -> dict[str, Any]:
+    """The reason for review of one in twenty."""
+    return {"reasons": [{"key": REASON, "probability": 0.8, "evidence": []}]} if number % REASONED == 0 else {}
 
 
 def _piece(text: str, sentence: str) -> dict[str, Any]:

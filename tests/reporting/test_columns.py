@@ -15,7 +15,18 @@ from vocservice.records import Evidence, Factor, Label
 from vocservice.reporting import columns
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.journey import journey_map
-from vocservice.reporting.packing import FIXED, Context, Packed, pack, pack_skipped, read_context
+from vocservice.reporting.packing import (
+    FIXED,
+    IS_CORRECTED,
+    IS_JUDGED,
+    NEEDS_REVIEW,
+    Context,
+    Packed,
+    Verdict,
+    pack,
+    pack_skipped,
+    read_context,
+)
 from vocservice.reporting.report import Wish, report_of
 from vocservice.reporting.rows import Origin, Row, Score, stages_of
 
@@ -63,7 +74,12 @@ def columns_of(rows: list[Row], start: int = 0) -> Columns:
 
 def packed(rows: list[Row], start: int = 0) -> list[tuple[str, Packed]]:
     vectors = [bytes([number % 2, 1, 0xFF]) * (number % 3) for number in range(len(rows))]
-    return [(one.id, pack(one, order=start + at, source="api", vector=vectors[at])) for at, one in enumerate(rows)]
+    verdicts = [Verdict(("churn_risk", "of_old") * (at % 2), (None, True, False)[at % 3], at % 4 == 1) for at in range(len(rows))]
+    sent = zip(rows, vectors, verdicts, strict=True)
+    return [
+        (one.id, pack(one, order=start + at, source="api", vector=vector, verdict=verdict))
+        for at, (one, vector, verdict) in enumerate(sent)
+    ]
 
 
 def counted(rows: list[Row]) -> dict[str, Any]:
@@ -130,8 +146,19 @@ def test_columns_that_changed_are_those_made_anew(found: list[Row], data: st.Dat
     assert made.ids.tolist() == wanted.ids.tolist()
     everyone = np.ones(len(wanted), dtype=bool)
     assert seen(made, everyone) == seen(wanted, everyone)
+    assert (made.reasons.tolist(), made.fields["marks"].tolist()) == (wanted.reasons.tolist(), wanted.fields["marks"].tolist())
     for bundle in ("m-1", "m-2"):
         assert made.sketches[made.has_vector(bundle)].tolist() == wanted.sketches[wanted.has_vector(bundle)].tolist()
+
+
+@pytest.mark.parametrize("needs_review", [None, True, False])
+@pytest.mark.parametrize("is_corrected", [True, False])
+def test_the_verdict_of_review_is_kept(needs_review: bool | None, is_corrected: bool) -> None:
+    held = Columns.of(TAXONOMY, [("a", pack(row(id="a"), verdict=Verdict(("churn_risk",), needs_review, is_corrected)))])
+    marks = [held.is_marked(mark).item() for mark in (IS_JUDGED, NEEDS_REVIEW, IS_CORRECTED)]
+    assert marks == [needs_review is not None, needs_review is True, is_corrected]
+    assert [key for key, given in zip(held.labels.reasons, held.reasons[:, 0], strict=True) if given] == ["churn_risk"]
+    assert not held.flags.any() and not held.stages.any() and (held.factors < 0).all() and not len(held.places.row)
 
 
 def test_a_whole_report_is_the_same_by_columns_that_grew() -> None:

@@ -135,7 +135,7 @@ def test_the_step_of_sketches_packs_everything_again_and_the_way_down_leaves_wor
         for name in ("x", "gone"):
             connection.execute(insert(packed).values(**row(packed) | {"record_id": name}))
         connection.execute(update(packed).where(packed.c.record_id == "gone").values(fixed=b""))
-        connection.execute(update(records).values(channel="chat"))
+        connection.execute(update(records).values(needs_review=True))
         assert connection.execute(text("SELECT sketch, fixed FROM packed WHERE record_id = 'x'")).one() == (None, None)
         connection.execute(update(packed).values(fixed=b"x"))
     migrate.downgrade(database, "0023")

@@ -161,15 +161,15 @@ class Watching:
         """Findings up to yesterday; without a digest only what stands out."""
         from vocservice.reporting.emerging import emerging
         from vocservice.reporting.findings import anomalies_of, days_of, findings_of
-        from vocservice.store.analysed.called import called
         from vocservice.store.analysed.choosing import chosen
         from vocservice.store.analysed.saying import period_of
+        from vocservice.store.analysed.worded import worded
 
         day = columns.fields["day"]
         with self.store.database.read() as connection:
             mended = issues.mended(connection, watch.workspace_id)
-            is_called = called(connection, watch.workspace_id, columns, watch.selection)
-        mask = chosen(columns, watch.selection, mended=mended) & is_called & (day > 0) & (day < today.toordinal())
+            is_said = worded(connection, watch.workspace_id, columns, watch.selection.words)
+        mask = chosen(columns, watch.selection, mended=mended) & is_said & (day > 0) & (day < today.toordinal())
         if not watch.is_digest:
             return None, tuple(anomalies_of(columns.frame(mask), today=today))
         with self.store.database.read() as connection:

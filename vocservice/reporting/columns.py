@@ -22,6 +22,7 @@ from vocservice.reporting.packing import (
     HAS_UNREAD_DATE,
     HAS_VECTOR,
     NO_LEVEL,
+    REASON,
     STAGE,
     Context,
     Packed,
@@ -59,12 +60,13 @@ class Labels:
     stages: tuple[str, ...]
     factors: tuple[str, ...]
     flags: tuple[str, ...]
+    reasons: tuple[str, ...]
     scopes: tuple[str, ...]
     outcomes: tuple[str, ...]
 
     @classmethod
     def of(cls, taxonomy: Taxonomy) -> "Labels":
-        return cls(taxonomy, *(keys_of(taxonomy, name) for name in ("stages", "factors", "flags", "scope", "outcome")))
+        return cls(taxonomy, *(keys_of(taxonomy, name) for name in ("stages", "factors", "flags", "reasons", "scope", "outcome")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Columns:
         fields: (n,) each; those of `FIELDS` kept as numbers.
         scope, outcome: (n,) index of the label, or -1.
         context: (n,) index into `contexts`.
-        stages, flags: (labels, n) whether given.
+        stages, flags, reasons: (labels, n) whether given.
         factors: (factors, n) polarity 0 +, 1 -, 2 ~, or -1.
         places: every factor of every row at each of its stages, in row order.
         sketches: (n, words) of the vector of each row; zeros without one.
@@ -129,6 +131,7 @@ class Columns:
     context: Ints
     stages: Bools
     flags: Bools
+    reasons: Bools
     factors: Ints
     places: Places
     sketches: Sketches
@@ -156,7 +159,7 @@ class Columns:
         """(n,) customer numbers by first appearance, and whether one was given; a row without one has its own number."""
         import pyarrow as pa  # numbers by first appearance without sorting
 
-        told = (self.fields["marks"] & HAS_SUBJECT) > 0
+        told = self.is_marked(HAS_SUBJECT)
         customers = pa.array(self.fields["subject"][told]).dictionary_encode()
         found = np.empty(len(self), dtype=np.int32)
         found[told] = customers.indices.to_numpy()
@@ -182,7 +185,7 @@ class Columns:
     def _has_untold_scale(self) -> bool:
         """Whether some scores have neither kind nor scale, so that theirs depends on the selected rows."""
         untold = np.array([(one.score_kind, one.score_scale) == (None, None) for one in self.contexts] or [False])
-        return bool((untold[self.context] & ((self.fields["marks"] & HAS_SCORE) > 0)).any())
+        return bool((untold[self.context] & self.is_marked(HAS_SCORE)).any())
 
     @cached_property
     def segments(self) -> Mapping[str, Codes]:
@@ -198,9 +201,13 @@ class Columns:
         """Rows whose context meets a condition."""
         return np.array([holds(context) for context in self.contexts], dtype=bool)[self.context]
 
+    def is_marked(self, mark: int) -> Bools:
+        """Rows with a mark of `packing`."""
+        return np.asarray((self.fields["marks"] & mark) > 0)
+
     def has_vector(self, bundle: str) -> Bools:
         """Rows that were labelled by a bundle and have a vector of it."""
-        return self.where(lambda context: context.model == bundle) & ((self.fields["marks"] & HAS_VECTOR) > 0)
+        return self.where(lambda context: context.model == bundle) & self.is_marked(HAS_VECTOR)
 
     def skipped(self, mask: Bools) -> Mapping[str, int]:
         """Number of rows of a mask that count in no figure, by code."""
@@ -268,6 +275,7 @@ class Columns:
             np.concatenate(context),
             np.concatenate([part.stages for part in parts], axis=1),
             np.concatenate([part.flags for part in parts], axis=1),
+            np.concatenate([part.reasons for part in parts], axis=1),
             np.concatenate([part.factors for part in parts], axis=1),
             Places.joined([part.places for part in parts], starts.tolist()),
             joined_sketches([part.sketches for part in parts]),
@@ -339,6 +347,7 @@ class Columns:
             self.context[at],
             _across(self.stages, at),
             _across(self.flags, at),
+            _across(self.reasons, at),
             _across(self.factors, at),
             places,
             self.sketches[at],
@@ -413,14 +422,14 @@ class _Rows:
         return values if self.are_all else np.take(values, self.at, axis=axis)
 
 
-def _labelled(labels: Labels, counts: Ints, units: Structs) -> tuple[Bools, Bools, Ints, Places]:
-    """Unpack stages, flags, factors and places of n rows, given the number of units of each."""
+def _labelled(labels: Labels, counts: Ints, units: Structs) -> tuple[Bools, Bools, Bools, Ints, Places]:
+    """Unpack stages, flags, reasons, factors and places of n rows, given the number of units of each."""
     n = len(counts)
     row = np.repeat(np.arange(n, dtype=np.int32), counts)
     kind, label = units["kind"], units["label"]
-    stages, flags = (_matrix(n, row[kind == code], _found(keys, label[kind == code]), len(keys))
-                     for code, keys in ((STAGE, labels.stages), (FLAG, labels.flags)))  # fmt: skip
-    is_factor = kind >= FACTOR
+    sets = (STAGE, labels.stages), (FLAG, labels.flags), (REASON, labels.reasons)
+    stages, flags, reasons = (_matrix(n, row[kind == code], _found(keys, label[kind == code]), len(keys)) for code, keys in sets)
+    is_factor = (kind >= FACTOR) & (kind < REASON)
     factor = _found(labels.factors, label[is_factor])
     known = factor != NONE
     of = np.flatnonzero(is_factor)[known]
@@ -429,7 +438,7 @@ def _labelled(labels: Labels, counts: Ints, units: Structs) -> tuple[Bools, Bool
     )
     factors = np.full((len(labels.factors), n), NONE, dtype=np.int8)
     factors[places.factor, places.row] = places.polarity
-    return stages, flags, factors, places
+    return stages, flags, reasons, factors, places
 
 
 def _matrix(n: int, row: Ints, label: Ints, width: int) -> Bools:

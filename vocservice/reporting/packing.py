@@ -18,8 +18,9 @@ from vocservice.reporting.rows import POLARITIES, Origin, Row, day_of, score_of,
 FIXED = struct.Struct("<qqqddiIIIHbB")
 # label, stage; kind, tenths of the probability.
 UNIT = struct.Struct("<IIBB")
-HAS_SUBJECT, HAS_SCORE, HAS_UNREAD_DATE, HAS_VECTOR = 1, 2, 4, 8
+HAS_SUBJECT, HAS_SCORE, HAS_UNREAD_DATE, HAS_VECTOR, IS_JUDGED, NEEDS_REVIEW, IS_CORRECTED = (1 << bit for bit in range(7))
 STAGE, FLAG, FACTOR = 0, 1, 2  # a factor's kind is FACTOR + the index of its polarity
+REASON = FACTOR + len(POLARITIES)
 NO_LEVEL = -128
 NOTHING = 0
 _MOST_UNITS = 65_535
@@ -51,7 +52,20 @@ class Context:
     skipped: str | None = None
 
 
-def pack(row: Row, *, order: int = 0, source: str | None = None, vector: bytes = b"") -> Packed:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What review says of a record: reasons given, whether it needs review (None: not judged), and whether a person corrected it."""
+
+    reasons: tuple[str, ...] = ()
+    needs_review: bool | None = None
+    is_corrected: bool = False
+
+    @property
+    def marks(self) -> int:
+        return (self.needs_review is not None) * IS_JUDGED + bool(self.needs_review) * NEEDS_REVIEW + self.is_corrected * IS_CORRECTED
+
+
+def pack(row: Row, *, order: int = 0, source: str | None = None, vector: bytes = b"", verdict: Verdict = Verdict()) -> Packed:
     """Pack a row.
 
     Args:
@@ -59,11 +73,12 @@ def pack(row: Row, *, order: int = 0, source: str | None = None, vector: bytes =
         order: the sort key, such as microseconds since 1970.
         source: id of its source.
         vector: to find it by; made by the model that labelled it.
+        verdict: of review.
     """
     score = row.score
-    units = b"".join(_units(row))[: _MOST_UNITS * UNIT.size]
+    units = b"".join((*_units(row), *_reasons(verdict)))[: _MOST_UNITS * UNIT.size]
     marks = (row.subject is not None) * HAS_SUBJECT + (score is not None) * HAS_SCORE + row.has_unread_date * HAS_UNREAD_DATE
-    marks += (vector != b"") * HAS_VECTOR
+    marks += (vector != b"") * HAS_VECTOR + verdict.marks
     fixed = FIXED.pack(
         key_of(row.id),
         order,
@@ -126,6 +141,10 @@ def hash_of(key: str | None) -> int:
 def hashes_of(keys: tuple[str, ...]) -> Mapping[int, int]:
     """Index of each label in a list, by its hash."""
     return {hash_of(key): at for at, key in enumerate(keys)}
+
+
+def _reasons(verdict: Verdict) -> Iterator[bytes]:
+    return (UNIT.pack(hash_of(reason), NOTHING, REASON, 0) for reason in verdict.reasons)
 
 
 def _units(row: Row) -> Iterator[bytes]:

@@ -8,7 +8,9 @@ is deleted, so are its words in `said`. A migration that recreates one of these 
 from collections.abc import Iterator
 
 _EMPTIED = "fixed = NULL, given = NULL, context = NULL, sketch = NULL"
-_OF_RECORDS = "status, revision, channel, source_key, subject_hash, score_kind, score_value, score_scale, created_at, received_at"
+_OF_RECORDS = (
+    "status, revision, channel, source_key, subject_hash, score_kind, score_value, score_scale, created_at, received_at, needs_review"
+)
 MADE, CHANGED, GONE = "made", "changed", "gone"
 # Table, event, row that names the record, and effect: a row is created if missing, emptied, or its words are deleted too.
 _EVENTS = (

@@ -50,9 +50,6 @@ Words = Text().with_variant(TSVECTOR(), "postgresql")
 Sequence = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself in SQLite
 
 
-_JUDGED = text("needs_review IS NOT NULL")
-
-
 def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
 
@@ -171,7 +168,6 @@ records = Table(
     Index(None, "workspace_id", "subject_hash"),
     Index(None, "workspace_id", "channel"),
     Index(None, "workspace_id", "status", "received_at"),
-    Index("ix_records_flagged", "workspace_id", "needs_review", "status", "id", sqlite_where=_JUDGED, postgresql_where=_JUDGED),
 )
 
 # Every customer named by any version of a record, for erasure and export; `records` has the latest.

@@ -10,7 +10,7 @@ import numpy as np
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.frame import NEGATIVE, NONE, Bools, Ints
 from vocservice.reporting.mended import are_mended
-from vocservice.reporting.packing import NO_LEVEL, Context, key_of
+from vocservice.reporting.packing import IS_CORRECTED, IS_JUDGED, NEEDS_REVIEW, NO_LEVEL, Context, key_of
 from vocservice.reporting.recovery import EXPERIENCE, Mended
 from vocservice.reporting.rows import POLARITIES
 from vocservice.store.analysed.reading import ANY, GROUP, NO_LABEL, NO_STAGE, OWN, PLACED, WIDE_SCOPES, YES, Line, Place, Selection
@@ -102,6 +102,12 @@ def _labels(columns: Columns, selection: Selection) -> Iterator[Bools]:
         yield _single(columns.outcome, labels.outcomes, selection.outcome)
     if selection.flag is not None:
         yield _given(columns.flags, labels.flags, selection.flag)
+    if selection.reason is not None:
+        yield _given(columns.reasons, labels.reasons, selection.reason)
+    if selection.needs_review is not None:
+        yield columns.is_marked(IS_JUDGED) & (columns.is_marked(NEEDS_REVIEW) == selection.needs_review)
+    if selection.is_corrected is not None:
+        yield columns.is_marked(IS_CORRECTED) == selection.is_corrected
 
 
 def _met(columns: Columns, selection: Selection) -> Iterator[Bools]:
@@ -118,9 +124,9 @@ def _met(columns: Columns, selection: Selection) -> Iterator[Bools]:
 
 
 def _also(columns: Columns, selection: Selection) -> Iterator[Bools]:
-    """Filters with several values, and exclusions; review results are in no column, and cells are checked elsewhere."""
+    """Filters with several values, and exclusions; cells are checked elsewhere."""
     for choice in selection.also:
-        if choice.name != "reason" and (choice.is_not or choice.name not in PLACED):
+        if choice.is_not or choice.name not in PLACED:
             found = np.logical_or.reduce([chosen(columns, only(choice.name, value)) for value in choice.values])
             yield ~found if choice.is_not else found
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from vocservice.errors import RecordError
-from vocservice.reporting.packing import Packed, pack, pack_skipped
+from vocservice.reporting.packing import Packed, Verdict, pack, pack_skipped
 from vocservice.reporting.rows import row_of
 from vocservice.store.analysed import reading, vectors, words
 from vocservice.store.analysed.reading import Taken
@@ -104,7 +104,9 @@ def packed_of(taken: Taken, vector: bytes = b"") -> Packed:
     """A record in bytes."""
     order = to_micros(taken.received_at)
     try:
-        return pack(row_of(taken.analysis, taken.origin), order=order, source=taken.source_key, vector=vector)
+        row = row_of(taken.analysis, taken.origin)
+        verdict = Verdict(tuple(one["key"] for one in taken.analysis.get("reasons") or ()), taken.needs_review, taken.is_corrected)
+        return pack(row, order=order, source=taken.source_key, vector=vector, verdict=verdict)
     except RecordError as error:
         return pack_skipped(taken.id, error.code, taken.origin, order=order, source=taken.source_key)
 

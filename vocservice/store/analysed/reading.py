@@ -77,8 +77,8 @@ class Selection:
         model, taxonomy: the version that labelled it.
         owner, metric: the owner or metric of something blamed, as counted in the scope figures.
         fixed: among records with an experience issue, alone or with a complaint: whether everything they blame is mended.
-        reason: a given reason for review, as on the desk.
-        needs_review: for transcripts: whether somebody should look at it.
+        reason: a given reason for review; of a corrected record the person's.
+        needs_review: whether somebody should look at it, of records that were judged; of a corrected one as the person says.
         is_corrected: whether a person's labels replace the model's.
         customer_of: id of a record of the same customer.
         words: each occurs in the customer's redacted text or, if unwanted, does not.
@@ -141,16 +141,6 @@ class Selection:
         return (*self.named(name), *(value for one in self.also if one.name == name and one.is_not for value in one.values))
 
     @property
-    def asks_review(self) -> bool:
-        """Whether it depends on review results."""
-        return (self.reason, self.needs_review, self.is_corrected) != (None, None, None) or any(one.name == "reason" for one in self.also)
-
-    @property
-    def asks_store(self) -> bool:
-        """Whether it depends on data that is in no column."""
-        return self.asks_review or bool(self.words)
-
-    @property
     def places(self) -> tuple[Place, ...]:
         """The cells in which a record must count."""
         own = (Place(self.stage, self.factor),) if self.stage and self.factor else ()
@@ -173,6 +163,7 @@ class Taken:
     is_corrected: bool
     source_key: str
     details: Json | None
+    needs_review: bool | None
 
     @property
     def own(self) -> Mapping[str, str]:
@@ -297,6 +288,7 @@ def _chosen(connection: Connection) -> Select[Any]:
             "received_at",
             "subject_hash",
             "details",
+            "needs_review",
             *_SCORE,
         )
     ]
@@ -326,7 +318,8 @@ def _taken(row: Row[*tuple[Any, ...]], labels: Json | None) -> Taken:
     analysis = {**(corrected(result, labels) if labels else result), "id": row.id}
     score = {"kind": row.score_kind, "value": row.score_value, "scale": row.score_scale} if row.score_value is not None else None
     plain = (row.id, row.source_record, row.source_name, row.channel, row.at, row.received_at, row.subject_hash)
-    return Taken(*plain, score, analysis, labels is not None, row.source_key, row.details)
+    needs_review = row.needs_review if labels is None else labels.get("needs_review")
+    return Taken(*plain, score, analysis, labels is not None, row.source_key, row.details, needs_review)
 
 
 def customers_words(analysis: Json) -> str:

@@ -100,14 +100,14 @@ class Looking:
 
     def mask_of(self, selection: Selection) -> "Bools":
         """The rows of a selection; days after today belong to no period with a first day."""
-        from vocservice.store.analysed.called import called
         from vocservice.store.analysed.choosing import chosen
+        from vocservice.store.analysed.worded import worded
 
         columns = self.load().columns
         found = chosen(columns, selection, mended=self.mended if selection.fixed else ())
-        if selection.asks_store:
+        if selection.words:
             with self.database.read() as connection:
-                found &= called(connection, self.workspace_id, columns, selection)
+                found &= worded(connection, self.workspace_id, columns, selection.words)
         return found if selection.since is None else found & (columns.fields["day"] <= self.today.toordinal())
 
     @property
