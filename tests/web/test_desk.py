@@ -56,6 +56,26 @@ def test_the_queue_shows_what_waits_the_most_urgent_first(office: Office) -> Non
     assert "Reason: " in page.words and "Needs review" in page.words
 
 
+@pytest.mark.parametrize("is_open", [False, True], ids=["queue", "record"])
+def test_the_list_of_keys_has_every_key_of_the_page(office: Office, is_open: bool) -> None:
+    record, ada = office.record(), office.browser(name="Ada")
+    decided(ada, office.record())  # which can be undone
+    page = ada.client.get(f"/desk/{record}" if is_open else "/desk").text
+    keys = {key for key in re.findall(r'data-key="(.)"', page) if key not in "2345678"}  # between the first and the ninth
+    (told,) = re.findall(r"Keyboard shortcuts <kbd>.</kbd></summary>(.*?)</details>", page, re.DOTALL)
+    assert len(keys) > 3 and keys <= set(re.findall(r"<kbd>(.)</kbd>", told))
+
+
+def test_a_decision_that_is_undone_is_told_so_until_the_next(office: Office) -> None:
+    record, ada = office.record(), office.browser(name="Ada")
+    decided(ada, record)
+    ada.send(f"/desk/{record}", f"/desk/{record}/undo", {})
+    assert "Confirmed: undone." in ada.page(f"/desk/{record}").words
+    assert "undone." not in office.browser(name="Grace").page(f"/desk/{record}").words
+    decided(ada, record, "dismiss")
+    assert "undone." not in ada.page(f"/desk/{record}").words
+
+
 @pytest.mark.parametrize(("outcome", "is_told"), [("resolved", False), ("unresolved", True)])
 def test_an_outcome_is_told_as_a_cause_only_where_it_counts(office: Office, outcome: str, is_told: bool) -> None:
     said = conversation(("customer", "It crashed."), ("agent", "Sorry."))
