@@ -46,7 +46,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter("numbers with commas between, as 0,2,5") from None
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--threads", type=int, default=lambda: os.cpu_count() or 1, show_default="all", help="Number of torch threads.")
 def cli(threads: int) -> None:
     """Train and evaluate bundles."""

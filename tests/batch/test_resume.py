@@ -18,6 +18,7 @@ from vocservice.api import Analyser
 from vocservice.batch import manifest
 from vocservice.batch.plan import Model, Plan
 from vocservice.batch.shards import Shards
+from vocservice.errors import OutputError
 from vocservice.records import RawVerbatim, Result
 from vocservice.tables.write_csv import CsvSink
 
@@ -220,6 +221,38 @@ def test_a_shard_that_is_not_whole_is_done_again(harm: Any, kept: int, given: Pa
     ran = voc("classify", given, "-o", tmp_path / "out.csv", "--resume")
     assert f"resuming: {kept * SHARD} records are done" in ran.err
     assert outcome(tmp_path / "out.csv") == whole(voc, given, tmp_path / "never-stopped.csv")
+
+
+def test_only_the_shard_that_is_not_whole_is_analysed_again(given: Path, tmp_path: Path, voc: Voc, analyser: Analyser) -> None:
+    killed_at("after_shard_3", "classify", given, "-o", tmp_path / "out.csv")
+    damaged_shard(tmp_path / "out.csv.shards")
+    assert voc("classify", given, "-o", tmp_path / "out.csv", "--resume").code == 3
+    assert isinstance(analyser.pipeline, FakePipeline) and [record.id for record in analyser.pipeline.seen] == [*map(str, range(SHARD))]
+
+
+def test_a_line_that_a_crash_cut_off_spoils_none_after_it(given: Path, tmp_path: Path, voc: Voc) -> None:
+    out = tmp_path / "out.csv"
+    killed_at("after_shard_2", "classify", given, "-o", out)
+    cut_journal(tmp_path / "out.csv.shards")
+    killed_at("after_shard_3", "classify", given, "-o", out, "--resume")
+    assert f"resuming: {RECORDS} records are done" in voc("classify", given, "-o", out, "--resume").err
+
+
+def test_a_run_that_starts_over_forgets_the_shards_before_it(given: Path, tmp_path: Path, voc: Voc) -> None:
+    out = tmp_path / "out.csv"
+    killed_at("after_shard_3", "classify", given, "-o", out)
+    killed_at("after_shard_1", "classify", given, "-o", out)
+    assert f"out.csv.shards holds {SHARD} records of an unfinished run" in voc("classify", given, "-o", out).err
+
+
+def test_no_manifest_of_an_earlier_output_stands_beside_a_new_one(
+    given: Path, tmp_path: Path, voc: Voc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.csv"
+    voc("classify", given, "-o", out, "--limit", 1)
+    monkeypatch.setattr(manifest, "write", lambda *_: (_ for _ in ()).throw(OutputError("the disk is full")))
+    assert voc("classify", given, "-o", out).code == 2
+    assert len(out.read_bytes().splitlines()) == RECORDS + 1 and not out.with_name("out.csv.manifest.json").exists()
 
 
 def test_a_plan_that_cannot_be_read_is_refused(given: Path, tmp_path: Path, voc: Voc) -> None:

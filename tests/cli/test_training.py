@@ -34,7 +34,7 @@ def test_its_exit_code_is_ours(received: list[list[str]], voc: Voc) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "told"), [("torch", "requirements-train.txt"), ("transformers.models", "requirements-train.txt"), ("training", "checkout")]
+    ("missing", "told"), [("torch", "make setup-train"), ("transformers.models", "make setup-train"), ("training", "checkout")]
 )
 def test_what_is_missing_is_named(missing: str, told: str, voc: Voc, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: str) -> Any:

@@ -134,6 +134,13 @@ def test_a_gzip_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         read(path)
 
 
+def test_a_gzip_file_that_unpacks_to_more_than_any_file_may_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, "in.csv.gz", gzip.compress(b"id,text\n" + b"".join(b"%d,word %d\n" % (n, n * 7919) for n in range(5000))))
+    monkeypatch.setattr(stream, "MAX_UNPACKED", 50_000)
+    with pytest.raises(InputError, match="unpacks to far more"):
+        texts(path)
+
+
 @pytest.mark.parametrize("cut", [30, 5000])
 def test_a_cut_gzip_is_an_input_error(tmp_path: Path, cut: int) -> None:
     whole = gzip.compress(b"id,text\n" + b"".join(b"%d,word %d\n" % (n, n * 7919) for n in range(5000)))

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +159,10 @@ def test_cells_come_back_byte_for_byte(tmp_path: Path, cell: str, name: str) -> 
 @pytest.mark.parametrize("start", list("=+-@\t\r\0＝＋－＠"))
 @pytest.mark.parametrize("excel", [False, True])
 def test_formulas_are_made_harmless(tmp_path: Path, start: str, excel: bool) -> None:
-    out = converted(saved(tmp_path, "in.csv", f'id,text\n1,"{start}cmd"\n'), tmp_path / "out.csv", excel=excel)
+    out = converted(saved(tmp_path, "in.csv", f'id,text,"{start}head"\n1,"{start}cmd",x\n'), tmp_path / "out.csv", excel=excel)
     with out.open(encoding="utf-8-sig", newline="") as stream:
         (row,) = csv.DictReader(stream)
+    assert row[f"'{start}head" if excel else f"{start}head"] == "x"
     assert row["voc_text"] == f"'{start}cmd"
     assert row["text"] == (f"'{start}cmd" if excel else f"{start}cmd")
     assert row["voc_sentiment"] == "-2"
@@ -214,7 +216,9 @@ def test_excel_holds_texts_not_formulas_or_links(tmp_path: Path) -> None:
     assert rows[0] == ["id", "text", "n", *NEW]
     assert [row[:2] for row in rows[1:3]] == [["007", "=1+1"], ["20240000000000000001", "http://example.org"]]
     assert rows[1][9] == -2.0
-    assert b"<f>" not in out.read_bytes()
+    with zipfile.ZipFile(out) as archive:
+        inside = b"".join(map(archive.read, archive.namelist()))
+    assert b"=1+1" in inside and b"<f>" not in inside and b"<hyperlink" not in inside
 
 
 def test_ids_are_text_in_excel_and_other_numbers_only_as_far_as_it_keeps_them(tmp_path: Path) -> None:
@@ -299,6 +303,17 @@ def test_a_folder_in_the_place_of_a_file_beside_the_output_is_found_before_any_w
     (tmp_path / f"out.csv.{beside}").mkdir()
     with pytest.raises(OutputError, match=f"out.csv.{beside}: is a folder"):
         check_output(str(tmp_path / "out.csv"), inputs=())
+
+
+def test_until_it_is_renamed_nothing_of_it_is_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "no")
+
+    saved(tmp_path, "out.csv", "before")
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OutputError), open_writer(str(tmp_path / "out.csv"), facts=NO_FACTS) as writer:
+        writer.write(analysis(RawVerbatim("1", "a")))
+    assert (tmp_path / "out.csv").read_text() == "before" and (tmp_path / "out.csv.partial").stat().st_size > 0
 
 
 def test_a_check_leaves_nothing(tmp_path: Path) -> None:

@@ -124,6 +124,12 @@ def test_a_declared_delimiter_is_obeyed(tmp_path: Path) -> None:
     assert source.facts.header_rows == 2
 
 
+@pytest.mark.parametrize("delimiter", ["#", "~", " "])
+def test_a_declared_delimiter_counts_where_none_would_be_found(delimiter: str, tmp_path: Path) -> None:
+    lines = "sep=,", "id,text", "1,late", "2,cold"
+    assert texts(saved(tmp_path, "in.csv", "\n".join(lines).replace(",", delimiter))) == ["late", "cold"]
+
+
 def test_a_single_column_may_hold_bare_commas(tmp_path: Path) -> None:
     assert texts(saved(tmp_path, "in.csv", "text\nlate, and cold\nfine\n")) == ["late, and cold", "fine"]
 
@@ -296,6 +302,14 @@ def test_qualtrics_headers_are_not_responses(tmp_path: Path, codec: str) -> None
     assert (first.id, first.text, second.id) == ("R_1", "Shorter waiting", "R_2")
     assert first.created_at == "2025-07-01T17:20:00+00:00"
     assert first.question == "What, in your words, could be better?"
+
+
+def test_a_qualtrics_zone_is_that_of_the_column_with_the_time(tmp_path: Path) -> None:
+    imports = '"{""ImportId"":""_recordId"",""timeZone"":""UTC""}","{""ImportId"":""recordedDate"",""timeZone"":""Asia/Tokyo""}"'
+    content = f'ResponseId,RecordedDate,Text\nId,Recorded,Say\n{imports},"{{""ImportId"":""QID1_TEXT""}}"\nR_1,2025-07-01 10:00:00,Late\n'
+    with read(saved(tmp_path, "in.csv", content)) as source:
+        (record,) = list(source)
+    assert isinstance(record, RawVerbatim) and record.created_at == "2025-07-01T01:00:00+00:00"
 
 
 def test_a_qualtrics_column_can_be_named_by_its_import_id(tmp_path: Path) -> None:

@@ -84,6 +84,13 @@ def test_nanoseconds_and_int96_are_read(tmp_path: Path) -> None:
     assert record.row["old"].replace(tzinfo=UTC) == expected
 
 
+def test_int96_is_read_beyond_the_years_that_nanoseconds_reach(tmp_path: Path) -> None:
+    when = datetime(3024, 5, 1, 10, 30)
+    column = pa.array([when], type=pa.timestamp("us"))
+    (record,) = records(parquet(tmp_path, {"text": ["a"], "old": column}, use_deprecated_int96_timestamps=True))
+    assert record.row is not None and record.row["old"] == when
+
+
 def test_missing_ids_are_row_numbers(tmp_path: Path) -> None:
     assert ids(parquet(tmp_path, {"text": ["a", "b"]})) == ["row-1", "row-2"]
     assert ids(parquet(tmp_path, {"id": [None, "x"], "text": ["a", "b"]})) == ["row-1", "x"]
@@ -111,6 +118,15 @@ def test_a_damaged_page_is_an_input_error_while_reading(tmp_path: Path) -> None:
     whole[200:2000] = b"\xff" * 1800
     with pytest.raises(InputError, match="damaged"):
         records(saved(tmp_path, "bad.parquet", bytes(whole)))
+
+
+def test_damage_is_told_with_the_last_row_before_it(tmp_path: Path) -> None:
+    path = Path(parquet(tmp_path, {"text": [f"words {n * 7919}" for n in range(600)]}, row_group_size=300, use_dictionary=False))
+    data = bytearray(path.read_bytes())
+    page = pq.read_metadata(path).row_group(1).column(0).data_page_offset
+    data[page + 20 : page + 400] = b"\xaa" * 380
+    with pytest.raises(InputError, match="damaged or cut off .* after row (256|300)$"):
+        records(saved(tmp_path, "bad.parquet", bytes(data)))
 
 
 def test_a_huge_row_group_is_read_in_small_batches(tmp_path: Path) -> None:

@@ -172,3 +172,12 @@ def test_a_sheet_with_far_corners_is_refused_before_it_is_filled(tmp_path: Path)
         sheet.write(1_048_575, 16_383, "far")
     with pytest.raises(InputError, match="spans more than"):
         read(str(path))
+
+
+@pytest.mark.parametrize("before", range(1, 14))
+def test_a_far_corner_is_found_where_two_pieces_meet(before: int) -> None:
+    reference = b' r="XFD1048576"'
+    extent = read_xlsx._Extent("in.xlsx")
+    extent.add(b'<c r="A1">' + b"x" * 100 + reference[:before])
+    with pytest.raises(InputError, match="spans more than"):
+        extent.add(reference[before:] + b">")

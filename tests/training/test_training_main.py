@@ -27,7 +27,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Run, dict[str, Any]]]
     return calls
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["table", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["train", "--help"], ["train", "-h"], ["evaluate", "--help"], ["table", "--help"]], ids=" ".join
+)
 def test_help_is_shown_and_is_no_failure(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     shown = capsys.readouterr().out

@@ -41,4 +41,4 @@ def forward(command: str, arguments: Sequence[str]) -> int:
 def _missing(name: str) -> ConfigError:
     if name in _OWN:
         return ConfigError("training is not part of the installed package: run from a checkout of the repository")
-    return ConfigError(f"training needs {name or 'a library'}, which serving does not: pip install -r requirements-train.txt")
+    return ConfigError(f"training needs {name or 'a library'}, which serving does not: run make setup-train")
