@@ -70,6 +70,9 @@ CASES = {
             "test_a_run_interrupted_by_ctrl_c_can_be_resumed",
             "test_another_run_is_refused_and_nothing_is_lost",
             "test_an_input_that_changes_on_the_way_gives_no_output",
+            "test_only_the_shard_that_is_not_whole_is_analysed_again",
+            "test_a_line_that_a_crash_cut_off_spoils_none_after_it",
+            "test_a_folder_of_the_caller_with_the_name_of_ours_keeps_its_files",
         ],
         "batch/test_ray.py": ["test_a_worker_that_is_killed_loses_and_doubles_nothing"],
     },
@@ -77,6 +80,8 @@ CASES = {
         "tables/test_output.py": [
             "test_an_output_that_is_there_is_replaced_whole_at_the_end",
             "test_a_failed_run_keeps_the_partial_and_the_old_output",
+            "test_until_it_is_renamed_nothing_of_it_is_under_its_name",
+            "test_a_full_disk_under_a_workbook_is_told_once",
             "test_a_folder_that_refuses_writing_is_named",
             "test_an_impossible_output_is_refused_before_any_work",
         ],
