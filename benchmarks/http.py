@@ -1,6 +1,6 @@
 """A fresh store in, latencies and throughput of the running service out, as ratios to the obvious alternatives.
 
-    python -m benchmarks.http [--rate 100] [--seconds 20] [--clients 32] [--memory 5000 50000]
+    python -m benchmarks.http [--rate 100] [--seconds 20] [--clients 32] [--workers 1] [--memory 5000 50000]
 
 - Webhooks at a fixed rate while a worker with a loaded model analyses: milliseconds until they are acknowledged.
 - Maximum webhook throughput, against texts analysed within the request, one after another and in shared passes.
@@ -196,19 +196,19 @@ def analysed(address: str) -> None:
     _until(is_done, "not all was analysed")
 
 
-def acknowledged(*, rate: float, seconds: float) -> Sent:
+def acknowledged(*, rate: float, seconds: float, workers: int = 1) -> Sent:
     """Webhooks at a rate, beside a busy worker with a loaded model."""
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as service:
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--workers", str(workers)) as service:
         send(service.address, service.path, bodies(50), clients=8)
         analysed(service.address)
         return send(service.address, service.path, bodies(round(rate * seconds), 50), clients=16, rate=rate)
 
 
-def compared(clients: int) -> tuple[Sent, Sent, Sent, Sent]:
+def compared(clients: int, *, workers: int = 1) -> tuple[Sent, Sent, Sent, Sent]:
     """Maximum throughput without a worker: webhooks by all clients, texts by one client, the bare model, texts by all."""
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker") as service:
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker", "--workers", str(workers)) as service:
         address, singles = service.address, bodies(BARE, 2000)
-        send(address, "/v1/analyse", bodies(20), clients=1)
+        send(address, "/v1/analyse", bodies(20 * workers), clients=4 * workers)
         runs: tuple[Callable[[], Sent], ...] = (
             lambda: send(address, service.path, bodies(2000), clients=clients),
             lambda: send(address, "/v1/analyse", singles, clients=1),
@@ -298,10 +298,12 @@ def _row(cells: Sequence[str]) -> str:
 @click.option("--rate", type=float, default=100.0, show_default=True, help="Webhooks a second.")
 @click.option("--seconds", type=float, default=20.0, show_default=True, help="How long they come.")
 @click.option("--clients", type=int, default=32, show_default=True, help="Connections at once.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Web processes.")
 @click.option("--memory", nargs=2, type=click.IntRange(min=1), metavar="FEW MANY", help="Also the memory after so many webhooks; minutes.")
-def main(rate: float, seconds: float, clients: int, memory: tuple[int, int] | None) -> None:
+def main(rate: float, seconds: float, clients: int, workers: int, memory: tuple[int, int] | None) -> None:
     """Measure and print."""
-    click.echo(report(acknowledged(rate=rate, seconds=seconds), *compared(clients), clients=clients))
+    beside = acknowledged(rate=rate, seconds=seconds, workers=workers)
+    click.echo(report(beside, *compared(clients, workers=workers), clients=clients))
     if memory is not None:
         click.echo(memory_row(memory, intake_memory(*memory)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cheap import OWN_PRAGMAS
-from sqlalchemy import text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from store import templates
@@ -18,7 +18,7 @@ from store.servers import Postgres, binaries
 from vocservice.errors import ConfigError, StoreError
 from vocservice.store import database, migrate
 from vocservice.store.database import Database
-from vocservice.store.schema import inbox, jobs, records
+from vocservice.store.schema import inbox, jobs, records, sources
 
 CANARY = "zanzibar-canary-9142"
 
@@ -51,6 +51,24 @@ def test_a_busy_database_is_reported_and_nothing_is_half_written(sqlite_bench: B
         assert counts(sqlite_bench) == [1, 1, 1]
     sqlite_bench.deliver(said("after", "Words"))
     assert counts(sqlite_bench) == [2, 2, 2]
+
+
+def test_a_transaction_reads_one_moment_however_much_is_written_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_PRAGMAS", OWN_PRAGMAS)
+    bench = furnished(Database(templates.place(tmp_path)))
+    with bench.database.read() as connection:
+        before = connection.scalar(select(func.count()).select_from(records))
+        bench.deliver(said("meanwhile", "Words"))
+        assert connection.scalar(select(func.count()).select_from(records)) == before == 0
+    assert counts(bench) == [1, 1, 1]
+    bench.database.close()
+
+
+def test_a_failed_transaction_leaves_nothing(bench: Bench) -> None:
+    with pytest.raises(RuntimeError), bench.database.write() as connection:
+        connection.execute(delete(sources))
+        raise RuntimeError
+    assert len(bench.rows(sources)) == 1
 
 
 def test_sqlite_waits_for_the_disk_at_every_commit_and_overwrites_what_is_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,14 @@ def test_what_most_records_do_not_have_changes_no_hash_of_theirs() -> None:
     assert [verbatims.from_bytes(verbatims.to_bytes(one)) for one in (plain, told)] == [plain, told]
 
 
+def test_the_bytes_of_a_record_are_the_same_as_ever() -> None:
+    told = RawVerbatim("r", turns=(RawTurn("customer", "Hi"),), metadata={"b": 1, "a": {"z": ""}}, row={"own": 1})
+    assert verbatims.to_bytes(told) == (
+        b'{"channel":null,"created_at":null,"id":"r","language":null,"metadata":{"a":{"z":""},"b":1},"question":null,"row":null,'
+        b'"score":null,"subject":null,"text":null,"turns":[{"at":null,"author":null,"speaker":"customer","text":"Hi"}]}'
+    )
+
+
 def test_every_order_of_writing_and_erasing_ends_erased(bench: Bench) -> None:
     events: list[Event] = [said("r", "One", version="1"), said("r", "Two", version="2"), Erase("r", "3", "deleted")]
     for number, order in enumerate(permutations(events)):

@@ -62,7 +62,9 @@ class Database:
             StoreError: the database is busy, full, read-only or unavailable, has other tables, or its file is damaged;
                 nothing of the transaction was stored.
         """
-        with self._turn(), _translated(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
+        with self._turn(), _translated(), self.engine.connect() as connection, connection.begin():
+            if self.kind == SQLITE:
+                _begin_writing(connection, self._busy_seconds)
             yield connection
 
     @contextmanager
@@ -73,6 +75,8 @@ class Database:
             StoreError: the database is gone.
         """
         with _translated(), self.engine.connect() as connection, connection.begin():
+            if self.kind == SQLITE:
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
@@ -101,7 +105,6 @@ class Database:
         """
         if self.kind == SQLITE:
             with _translated(), self.engine.connect() as connection:
-                connection.exec_driver_sql("COMMIT")
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -173,16 +176,9 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy begins and ends transactions, not the driver
+        connection.isolation_level = None  # the driver begins no transaction by itself: `write` and `read` do
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("writes"):
-            _begin_writing(connection, busy_seconds)
-        else:
-            connection.exec_driver_sql("BEGIN")
 
     return engine
 

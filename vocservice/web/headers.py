@@ -34,8 +34,8 @@ def register(app: Flask) -> None:
 
 def secure(answer: Response) -> Response:
     """Add missing headers; only style sheets and scripts may be cached."""
-    for name, value in HEADERS.items():
-        answer.headers.setdefault(name, value)
+    given = {name.lower() for name, _ in answer.headers}
+    answer.headers.extend([(name, value) for name, value in HEADERS.items() if name.lower() not in given])
     if request.endpoint not in STATIC:
         answer.headers["Cache-Control"] = "no-store"
     if request.is_secure:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ import orjson
 from vocservice.records import RawTurn, RawVerbatim
 from vocservice.store.types import plain_json
 
+_NAMES = tuple(field.name for field in fields(RawVerbatim))
 _SELDOM = ("author", "warnings")
 
 
@@ -18,7 +19,9 @@ def to_bytes(verbatim: RawVerbatim) -> bytes:
 
     Rare fields are left out when empty, so that the bytes of old records stay the same when fields are added.
     """
-    value = {name: held for name, held in asdict(replace(verbatim, row=None)).items() if held or name not in _SELDOM}
+    held = {name: getattr(verbatim, name) for name in _NAMES}
+    value = {name: one for name, one in held.items() if one or name not in _SELDOM}
+    value |= {"turns": [asdict(turn) for turn in verbatim.turns], "row": None}
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
