@@ -4,6 +4,7 @@ from base64 import b64encode
 
 import pytest
 from builders import analysis
+from sqlalchemy.event import listen
 
 from store.bench import WORKER, Bench, load, said, take, work_off
 from vocservice.records import Rejected, Result
@@ -105,6 +106,16 @@ def test_vectors_of_given_records_are_those_of_the_workspace_and_of_what_labelle
         assert vectors.of_records(connection, bench.workspace, [*ids, "rec_unknown"]) == {
             record_id: ("b-1", bytes([number, 1])) for number, record_id in enumerate(ids)
         }
+
+
+def test_the_vectors_of_given_records_are_read_without_walking_through_those_of_the_workspace(sqlite_bench: Bench) -> None:
+    asked: list[str] = []
+    listen(sqlite_bench.database.engine, "before_cursor_execute", lambda _, __, statement, *___: asked.append(statement))
+    with sqlite_bench.database.read() as connection:
+        vectors.of_records(connection, sqlite_bench.workspace, ["a", "b"])
+        vectors.of_bundles(connection, sqlite_bench.workspace, ["a", "b"])
+        plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", ("a", "b")).all()) for one in tuple(asked) if "vectors" in one]
+    assert len(plans) == 2 and all("sqlite_autoindex_vectors_1 (record_id=?)" in plan for plan in plans)
 
 
 def test_the_sketch_of_a_packed_record_is_of_its_vector_and_goes_with_it(bench: Bench) -> None:

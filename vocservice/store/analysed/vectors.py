@@ -3,10 +3,11 @@
 A vector is `width` signed bytes (`inference.pooling`). A record has one per bundle, all for its current revision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select
 
 from vocservice.store.schema import analyses, vectors
 
@@ -15,6 +16,7 @@ _AT_ONCE = 500
 _OLD = or_(vectors.c.bundle == bindparam("made_by"), vectors.c.revision != bindparam("made_of"))
 _DROP_OLD = delete(vectors).where(vectors.c.record_id == bindparam("record"), _OLD)
 _INSERT = insert(vectors)
+_CHOSEN = select(vectors.c.workspace_id, vectors.c.record_id, vectors.c.bundle, vectors.c.vector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +50,21 @@ def of_records(connection: Connection, workspace_id: str, ids: Sequence[str]) ->
         analyses.c.bundle == vectors.c.bundle,
         analyses.c.revision == vectors.c.revision,
     )
-    wanted = select(vectors.c.record_id, vectors.c.bundle, vectors.c.vector).join(analyses, current)
-    wanted = wanted.where(vectors.c.workspace_id == workspace_id)
-    found: dict[str, tuple[str, bytes]] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        some = wanted.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))
-        found |= {row[0]: (row[1], row[2]) for row in connection.execute(some)}
-    return found
+    found = _read(connection, workspace_id, ids, _CHOSEN.join(analyses, current))
+    return {record_id: (bundle, vector) for record_id, bundle, vector in found}
 
 
 def of_bundles(connection: Connection, workspace_id: str, ids: Sequence[str]) -> dict[str, dict[str, bytes]]:
     """The vectors of some records by bundle, then by record, including those of earlier promotions."""
-    wanted = select(vectors.c.bundle, vectors.c.record_id, vectors.c.vector).where(vectors.c.workspace_id == workspace_id)
     found: dict[str, dict[str, bytes]] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        for bundle, record_id, vector in connection.execute(wanted.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))):
-            found.setdefault(bundle, {})[record_id] = vector
+    for record_id, bundle, vector in _read(connection, workspace_id, ids, _CHOSEN):
+        found.setdefault(bundle, {})[record_id] = vector
     return found
+
+
+def _read(connection: Connection, workspace_id: str, ids: Sequence[str], chosen: Select[Any]) -> Iterator[tuple[str, str, bytes]]:
+    """Record, bundle and vector of some records of a workspace."""
+    for start in range(0, len(ids), _AT_ONCE):
+        for owner, *found in connection.execute(chosen.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))):
+            if owner == workspace_id:  # checked here: in SQL it would use the wrong index
+                yield found[0], found[1], found[2]

@@ -95,12 +95,17 @@ def of(connection: Connection, record_id: str, *, revision: int, bundle: str, re
 
 def current(connection: Connection, workspace_id: str, record_ids: Iterable[str]) -> dict[str, list[Hit]]:
     """The hits of the current analyses of some records, by record."""
-    named = (rule_hits.c.workspace_id == workspace_id, rule_hits.c.record_id.in_(list(record_ids)))
     found: dict[str, list[Hit]] = {}
     same = (analyses.c.record_id == rule_hits.c.record_id, analyses.c.revision == rule_hits.c.revision)
-    whole = _selected().add_columns(analyses.c.result).join(analyses, and_(*same, analyses.c.bundle == rule_hits.c.bundle))
-    for row in connection.execute(whole.where(*named, analyses.c.is_current).order_by(rule_hits.c.number)):
-        found.setdefault(row.record_id, []).append(_hit(row, row.result))
+    whole = (
+        _selected()
+        .add_columns(rule_hits.c.workspace_id, analyses.c.result)
+        .join(analyses, and_(*same, analyses.c.bundle == rule_hits.c.bundle))
+    )
+    chosen = whole.where(rule_hits.c.record_id.in_(list(record_ids)), analyses.c.is_current).order_by(rule_hits.c.number)
+    for row in connection.execute(chosen):
+        if row.workspace_id == workspace_id:  # checked here: in SQL every hit of the workspace would be walked
+            found.setdefault(row.record_id, []).append(_hit(row, row.result))
     return found
 
 
