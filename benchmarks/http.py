@@ -4,8 +4,9 @@
 
 - Webhooks at a fixed rate while a worker with a loaded model analyses: milliseconds until they are acknowledged.
 - Maximum webhook throughput, against texts analysed within the request, one after another and in shared passes.
-- `POST /v1/analyse` of single texts by one client, against all clients at once, whose texts share passes of the model;
-  and against the bare model in this process: tokens, one forward pass and the heads, on cleaned and segmented texts.
+- `POST /v1/analyse` of single texts by one client, against all clients at once, whose texts share passes of the model; against the
+  same texts in batches in this process, without requests, which no number of clients can exceed; and against the bare model in this
+  process: tokens, one forward pass and the heads, on cleaned and segmented texts.
 - With `--memory`, the memory of the web process after few and many distinct webhooks, without a worker.
 
 Server, worker and clients share the machine.
@@ -204,19 +205,19 @@ def acknowledged(*, rate: float, seconds: float, workers: int = 1) -> Sent:
         return send(service.address, service.path, bodies(round(rate * seconds), 50), clients=16, rate=rate)
 
 
-def compared(clients: int, *, workers: int = 1) -> tuple[Sent, Sent, Sent, Sent]:
-    """Maximum throughput without a worker: webhooks by all clients, texts by one client, the bare model, texts by all."""
+def compared(clients: int, *, workers: int = 1) -> tuple[Sent, Sent, Sent, Sent, float]:
+    """Maximum throughput without a worker: webhooks by all clients, texts by one client, the bare model, texts by all, and in batches."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker", "--workers", str(workers)) as service:
-        address, singles = service.address, bodies(BARE, 2000)
+        address, singles, many = service.address, bodies(BARE, 2000), bodies(1000, 4000)
         send(address, "/v1/analyse", bodies(20 * workers), clients=4 * workers)
         runs: tuple[Callable[[], Sent], ...] = (
             lambda: send(address, service.path, bodies(2000), clients=clients),
             lambda: send(address, "/v1/analyse", singles, clients=1),
             lambda: bare(singles),
-            lambda: send(address, "/v1/analyse", bodies(1000, 4000), clients=clients),
+            lambda: send(address, "/v1/analyse", many, clients=clients),
         )
         webhooks, alone, model, together = (run() for run in runs)
-        return webhooks, alone, model, together
+        return webhooks, alone, model, together, batched(many)
 
 
 def bare(bodies: Sequence[bytes]) -> Sent:
@@ -231,6 +232,16 @@ def bare(bodies: Sequence[bytes]) -> Sent:
         engine.score([verbatim], [segments])
         found.append(1000 * (time.perf_counter() - began))
     return Sent(sorted(found), len(found) / (time.perf_counter() - started))
+
+
+def batched(bodies: Sequence[bytes]) -> float:
+    """Texts per second of the same analysis in batches, on all cores, without requests."""
+    analyser, records = load(), [json.loads(body) for body in bodies]
+    for _ in analyser.stream(records[:50], ahead=True):
+        pass
+    started = time.perf_counter()
+    found = sum(1 for _ in analyser.stream(records, ahead=True))
+    return found / (time.perf_counter() - started)
 
 
 def _prepared(bodies: Sequence[bytes]) -> Iterator[tuple[Verbatim, list[Segment]]]:
@@ -260,7 +271,7 @@ def resident(process: int) -> float:
     return own + sum(map(resident, map(int, below)))
 
 
-def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sent, *, clients: int) -> str:
+def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sent, batches: float, *, clients: int) -> str:
     """The table of the page on workers.
 
     Args:
@@ -268,6 +279,7 @@ def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sen
         model: the bare model on the texts of `alone`.
         webhooks, together: maximum throughput of `clients` clients, for webhooks and single analyses.
         alone: single analyses by one client.
+        batches: texts per second of the same analysis without requests.
     """
     rows = [
         (f"webhooks at {beside.rate:.0f} a second, a worker analysing: median", f"{beside.percentile(0.5):.1f} ms", ""),
@@ -276,6 +288,7 @@ def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sen
         ("the same against the model in the request, one after another", f"{webhooks.rate / alone.rate:.1f} times", "5 times"),
         (f"the same against the model in the request, {clients} clients", f"{webhooks.rate / together.rate:.1f} times", ""),
         (f"single analyses of {clients} clients against one client", f"{together.rate / alone.rate:.2f} times", "3 times"),
+        ("the same texts in batches, without requests, against one client", f"{batches / alone.rate:.2f} times", ""),
         ("single analysis, one client: median", f"{alone.percentile(0.5):.1f} ms", ""),
         ("the bare model on the same texts: median", f"{model.percentile(0.5):.1f} ms", ""),
         ("the first over the second", f"{alone.percentile(0.5) / model.percentile(0.5):.2f} times", "2 times at most"),

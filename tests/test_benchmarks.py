@@ -111,7 +111,7 @@ def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
         http.Sent([10.0], 100.0),
         http.Sent([9.0], 100.0),
     )
-    shown = http.report(beside, webhooks, alone, model, together, clients=32)
+    shown = http.report(beside, webhooks, alone, model, together, 240.0, clients=32)
     for cell in (
         "at 100 a second",
         "| 2.0 ms |",
@@ -119,7 +119,8 @@ def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
         "| 500 a second |",
         "| 6.2 times | 5 times |",
         "| 5.0 times |",
-        "one client | 1.25 times |",
+        "clients against one client | 1.25 times |",
+        "without requests, against one client | 3.00 times |",
         "| 10.0 ms |",
         "second | 1.25 times | 2 times at most |",
     ):
