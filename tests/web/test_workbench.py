@@ -510,11 +510,12 @@ def test_a_roll_back_is_seen_at_once(office: Office) -> None:
 @pytest.mark.parametrize("page", [*PAGES, "/workbench/issues", "/workbench/search", "/workbench/compare"])
 def test_while_records_are_read_the_page_says_so(office: Office, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     office.record(text="It crashed.")
-    browser = office.browser("analyst")
+    browser, go_on = office.browser("analyst"), Event()
     for module in ("pages", "issues", "asking", "comparing"):
         monkeypatch.setattr(f"vocservice.web.workbench.{module}.PATIENCE_SECONDS", 0)
-    monkeypatch.setattr("vocservice.store.analysed.packed.catch_up", lambda *given: time.sleep(0.3) or catch_up(*given))
+    monkeypatch.setattr("vocservice.store.analysed.packed.catch_up", lambda *given: go_on.wait(10) and catch_up(*given))
     answer = browser.client.get(page)
+    go_on.set()
     assert (answer.status_code, answer.headers["Refresh"]) == (202, "2")
     assert "0 of 1 records read" in answer.text
 
