@@ -38,7 +38,7 @@ _SAID: Mapping[str, Parameter] = {
         Parameter(
             "fixed", {"enum": (YES, NO)}, "among records of an experience issue: whether the issues of everything they blame are closed"
         ),
-        Parameter("reason", about="a given reason for review, of records that were on the review desk"),
+        Parameter("reason", about="a given reason for review"),
         Parameter("needs_review", {"enum": ("true", "false")}, "of transcripts: whether somebody should look at it"),
         Parameter("is_corrected", {"enum": ("true", "false")}, "whether a person's labels replace the model's"),
         Parameter("customer_of", about="id of a record: records of the same customer"),
