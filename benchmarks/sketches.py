@@ -9,8 +9,6 @@ texts, the more must be read; from the sizes measured one can see how fast that 
 
 from __future__ import annotations
 
-import gzip
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from training.corpora import read_rows
 from vocservice.api import load
 from vocservice.records import Analysis
 from vocservice.reporting.packing import sketch_of
@@ -85,8 +84,7 @@ def _compared(rows: Bytes, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
 def texts_of(folder: Path) -> Iterator[str]:
     """The texts of every file of a folder."""
     for path in sorted(folder.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as stream:
-            yield from (text for line in stream if (text := json.loads(line).get("text")))
+        yield from (text for row in read_rows(path) if (text := row.get("text")))
 
 
 @click.command()

@@ -37,7 +37,7 @@ from sqlalchemy import Connection, insert, update
 from sqlalchemy import Table as SqlTable
 
 from benchmarks.desk import application, client_of, opened, signed_in
-from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, REASON, REASONED, SEED, WORKSPACE, fill, id_of
+from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, REASON, SEED, WORKSPACE, fill, id_of
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import pack
 from vocservice.reporting.report import Wish, report_of
@@ -47,7 +47,7 @@ from vocservice.store.analysed import packed, reading
 from vocservice.store.analysed.reading import Taken
 from vocservice.store.analysed.table import Table
 from vocservice.store.database import Database
-from vocservice.store.schema import annotations, issues, records, review_labels, reviews, vectors
+from vocservice.store.schema import annotations, issues, records, vectors
 from vocservice.taxonomy import load_taxonomy
 from vocservice.web.workbench import pages
 from vocservice.web.workbench.selecting import listed
@@ -159,7 +159,7 @@ def made(url: str, count: int) -> tuple[Database, list[Measured]]:
 
 
 def _write(database: Database, start: int, count: int) -> None:
-    """Records with random vectors; one in twenty is on the desk, one in ten needs review, one in two hundred was corrected."""
+    """Records with random vectors; one in ten needs review, one in two hundred was corrected."""
     for first in range(start, start + count, BATCH):
         some = range(first, min(first + BATCH, start + count))
         fill(database, len(some), is_new=False, start=first)
@@ -169,11 +169,8 @@ def _write(database: Database, start: int, count: int) -> None:
 
 
 def _review(connection: Connection, numbers: range) -> None:
-    chosen = {step: [id_of(number) for number in numbers if number % step == 0] for step in (10, REASONED, 200)}
+    chosen = {step: [id_of(number) for number in numbers if number % step == 0] for step in (10, 200)}
     connection.execute(update(records).where(records.c.id.in_(chosen[10])).values(needs_review=True))
-    entered = {"workspace_id": WORKSPACE, "revision": 1, "urgency": 10, "entered_at": FIRST_DAY}
-    _put(connection, reviews, [{"record_id": name, **entered} for name in chosen[REASONED]])
-    _put(connection, review_labels, [{"record_id": name, "label": f"reasons.{REASON}"} for name in chosen[REASONED]])
     decided = {"workspace_id": WORKSPACE, "revision": 1, "bundle": "made-1", "decision": "correct", "created_at": FIRST_DAY}
     labels = {"stages": ["use"], "factors": [], "sentiment": 0, "scope": "neither", "flags": [], "reasons": [REASON], "needs_review": True}
     rows = [{"id": f"ann{name[3:]}", "record_id": name, "submission": name, "labels": labels, **decided} for name in chosen[200]]
