@@ -24,7 +24,11 @@ def stacked(sketches: list[bytes]) -> Sketches:
 def joined(parts: list[Sketches]) -> Sketches:
     """Concatenate sketches, filling up shorter ones."""
     width = max(part.shape[1] for part in parts)
-    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
+    found, at = np.zeros((sum(map(len, parts)), width), np.uint64), 0
+    for part in parts:
+        found[at : at + len(part), : part.shape[1]] = part
+        at += len(part)
+    return found
 
 
 def likely(sketches: Sketches, vector: bytes, *, limit: int) -> Ints:
@@ -35,11 +39,11 @@ def likely(sketches: Sketches, vector: bytes, *, limit: int) -> Ints:
         vector: signed bytes.
         limit: how many; all rows if there are no more.
     """
-    wanted = stacked([sketch_of(vector)])
+    wanted, near = stacked([sketch_of(vector)]), max(NEAR, limit)
     at = np.arange(len(sketches))
-    if len(at) > max(NEAR, limit):
+    if len(at) > near:
         differing = np.bitwise_count(sketches[:, : wanted.shape[1]] ^ wanted).sum(axis=1, dtype=np.int32)
-        at = np.argpartition(differing, max(NEAR, limit))[: max(NEAR, limit)]
+        at = np.argpartition(differing, near)[:near]
     if len(at) > limit:
         numbers = np.frombuffer(vector, np.int8).astype(np.float32)
         signs = np.unpackbits(np.ascontiguousarray(sketches[at]).view(np.uint8), axis=1, count=len(numbers))

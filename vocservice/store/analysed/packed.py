@@ -100,8 +100,8 @@ def changes(connection: Connection, workspace_id: str, wanted: Span) -> Iterator
         yield [Change(row[0], row[1], Packed(bytes(row[2]), bytes(row[3] or b""), row[4] or "", bytes(row[5] or b""))) for row in rows]
 
 
-def packed_of(taken: Taken, vector: bytes = b"") -> Packed:
-    """A record in bytes."""
+def packed_of(taken: Taken, vector: bytes) -> Packed:
+    """A record in bytes; `vector` is of the bundle that labelled it, empty if it has none."""
     order = to_micros(taken.received_at)
     try:
         row = row_of(taken.analysis, taken.origin)

@@ -65,6 +65,6 @@ def of_bundles(connection: Connection, workspace_id: str, ids: Sequence[str]) ->
 def _read(connection: Connection, workspace_id: str, ids: Sequence[str], chosen: Select[Any]) -> Iterator[tuple[str, str, bytes]]:
     """Record, bundle and vector of some records of a workspace."""
     for start in range(0, len(ids), _AT_ONCE):
-        for owner, *found in connection.execute(chosen.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))):
+        for owner, record_id, bundle, vector in connection.execute(chosen.where(vectors.c.record_id.in_(ids[start : start + _AT_ONCE]))):
             if owner == workspace_id:  # checked here: in SQL it would use the wrong index
-                yield found[0], found[1], found[2]
+                yield record_id, bundle, vector
