@@ -155,6 +155,7 @@ MODELS: dict[str, type[PreTrainedModel]] = {"bert": BertModel, "mpnet": Position
 
 
 def _model(config: PretrainedConfig, weights: dict[str, torch.Tensor]) -> PreTrainedModel:
+    config._attn_implementation = "eager"  # on processors, torch's fused attention learns short texts more slowly
     model = MODELS[config.model_type](config, add_pooling_layer=False)
     own = model.state_dict()
     missing, _ = model.load_state_dict({name: value for name, value in weights.items() if name in own}, strict=False)

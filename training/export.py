@@ -134,7 +134,6 @@ class _Tokens(nn.Module):
 def export_encoder(encoder: BertModel, path: Path) -> None:
     """`ids, mask (windows, tokens) -> hidden (windows, tokens, width)`, any batch and length; int8 layers as products in int8."""
     layers, encoder = dict(int8_layers(encoder)), plain(encoder).eval()
-    encoder.config._attn_implementation = "eager"
     ids = torch.ones((2, 7), dtype=torch.long)
     dynamic = {"ids": {0: "windows", 1: "tokens"}, "mask": {0: "windows", 1: "tokens"}, "hidden": {0: "windows", 1: "tokens"}}
     torch.onnx.export(

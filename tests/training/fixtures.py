@@ -134,6 +134,7 @@ def new_network(layout: Layout, tokenizer: Tokenizer) -> Callable[..., Network]:
             max_position_embeddings=256,
             hidden_dropout_prob=dropout,
             attention_probs_dropout_prob=dropout,
+            attn_implementation="eager",
         )
         network = Network(BertModel(config, add_pooling_layer=False), layout, dropout=dropout)
         torch.nn.init.normal_(network.head.weight, std=head)
