@@ -38,10 +38,11 @@ from sqlalchemy import Table as SqlTable
 
 from benchmarks.desk import application, client_of, opened, signed_in
 from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, REASON, SEED, WORKSPACE, fill, id_of
+from vocservice.collecting import rarely_collected
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import pack
 from vocservice.reporting.report import Wish, report_of
-from vocservice.reporting.rows import Row, rarely_collected, row_of
+from vocservice.reporting.rows import Row, row_of
 from vocservice.reporting.wording import words_of
 from vocservice.store.analysed import packed, reading
 from vocservice.store.analysed.reading import Taken

@@ -1,5 +1,6 @@
 """Records go through in order, once each, and one that fails takes no neighbour along."""
 
+import gc
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ import pytest
 from builders import CANARY, FakeEngine
 
 from vocservice import overlap
+from vocservice.collecting import ALLOCATIONS
 from vocservice.errors import BundleError, RecordError
 from vocservice.inference.engine import Scored
 from vocservice.paths import config_path
@@ -130,6 +132,30 @@ def test_read_ahead_or_not_it_is_scored_in_the_same_batches_and_comes_out_the_sa
     one, two = CountingEngine(), CountingEngine()
     assert list(pipeline(two, chunk=4, at_once=2).analyse(given, ahead=True)) == list(pipeline(one, chunk=4).analyse(given))
     assert sorted(one.batches) == sorted(two.batches)
+
+
+def test_garbage_is_collected_rarely_while_chunks_overlap_and_as_usual_afterwards() -> None:
+    usual = gc.get_threshold()
+    results = pipeline(chunk=2, at_once=2).analyse(raws("good food", "late crew", "bad price"), ahead=True)
+    assert next(results).id == "r-0" and gc.get_threshold()[0] == ALLOCATIONS
+    results.close()  # type: ignore[attr-defined]
+    assert gc.get_threshold() == usual
+
+
+def test_the_first_chunk_reaches_the_engine_before_the_next_is_made_ready() -> None:
+    has_begun = Event()
+
+    class Begun(CountingEngine):
+        def score(self, verbatims: Sequence[Verbatim], segments: Sequence[Sequence[Segment]], **named: object) -> list[Scored]:
+            has_begun.set()
+            return super().score(verbatims, segments)
+
+    def records() -> Iterator[RawVerbatim]:
+        yield from raws("good food", "late crew")
+        assert has_begun.wait(10)
+        yield RawVerbatim("last", "bad price")
+
+    assert codes(list(pipeline(Begun(), chunk=2, at_once=2).analyse(records(), ahead=True))) == ["ok"] * 3
 
 
 def test_the_encoder_has_one_chunk_at_a_time_while_others_are_made_ready() -> None:

@@ -37,7 +37,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
     sets = {name: result for name, result in scored.sets.items() if name in placed}
     scope = sets.get("scope")
     sentiment = sets.get("sentiment")
-    said = said_in(verbatim.turns, verbatim.warnings)
+    said = said_in(verbatim.turns, verbatim.warnings) if verbatim.is_transcript else ()
     return Analysis(
         id=verbatim.id,
         text=verbatim.text if not verbatim.is_transcript else "\n".join(turn.text for turn in verbatim.turns),
@@ -52,7 +52,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         abstained=tuple(_withheld(scored)),
         model=bundle.id,
         taxonomy=bundle.taxonomy.id,
-        warnings=verbatim.warnings + scored.warnings + oddities(verbatim.turns, said),
+        warnings=verbatim.warnings + scored.warnings + (oddities(verbatim.turns, said) if verbatim.is_transcript else ()),
         conversation=_conversation(verbatim, scored, said, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
         row=verbatim.row,
         vector=scored.vector,
@@ -94,7 +94,8 @@ def _left(piece: str) -> int:
     """Length of the preamble: handles, a joining word, punctuation."""
     at = _end(_ADDRESSED, piece, 0)
     said = piece[at:].lower()
-    return _end(_OPENING, piece, at + next((len(word) for word in _LEADING if said.startswith(word)), 0))
+    is_joined = said.startswith(_LEADING)
+    return _end(_OPENING, piece, at + (next(len(word) for word in _LEADING if said.startswith(word)) if is_joined else 0))
 
 
 def _end(pattern: re.Pattern[str], piece: str, at: int) -> int:

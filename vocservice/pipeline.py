@@ -8,16 +8,17 @@ import logging
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from vocservice.assemble import assemble
 from vocservice.chunks import chunked
+from vocservice.collecting import rarely_collected
 from vocservice.errors import RecordError, VocError
 from vocservice.inference.engine import Engine, Scored
 from vocservice.overlap import Turns, overlapped
-from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim
+from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim, text_of
 from vocservice.rules.ruleset import Rule
 from vocservice.rules.step import apply_rules
 from vocservice.text.clean import Clean, clean, clean_question
@@ -79,20 +80,22 @@ class Pipeline:
             yield from self._analyse_overlapped(chunks)
             return
         for chunk in chunks:
-            yield from self._analyse_chunk(chunk)
+            yield from self._analyse_prepared([self._prepare(record) for record in chunk])
 
     def _analyse_overlapped(self, chunks: Iterator[list[RawVerbatim | Rejected]]) -> Iterator[Result]:
+        """Records are prepared in the caller's thread, so that those of the first chunk reach the encoder soonest."""
         turns = Turns()
+        prepared = ([self._prepare(record) for record in chunk] for chunk in chunks)
         try:
-            yield from overlapped(partial(self._analyse_beside, turns), chunks, at_once=self._at_once)
+            with rarely_collected():
+                yield from overlapped(partial(self._analyse_beside, turns), prepared, at_once=self._at_once)
         finally:
             turns.abandon()
 
-    def _analyse_beside(self, turn: EncoderTurn, chunk: Sequence[RawVerbatim | Rejected]) -> list[Result]:
-        return list(self._analyse_chunk(chunk, turn))
+    def _analyse_beside(self, turn: EncoderTurn, entries: Sequence[Ready | Rejected]) -> list[Result]:
+        return list(self._analyse_prepared(entries, turn))
 
-    def _analyse_chunk(self, chunk: Sequence[RawVerbatim | Rejected], turn: EncoderTurn = None) -> Iterator[Result]:
-        entries = [self._prepare(record) for record in chunk]
+    def _analyse_prepared(self, entries: Sequence[Ready | Rejected], turn: EncoderTurn = None) -> Iterator[Result]:
         unique = {entry.content: entry for entry in entries if isinstance(entry, Ready)}
         scored = self._score(list(unique.values()), turn)
         by_content = dict(zip(unique, scored, strict=True))
@@ -145,23 +148,23 @@ def prepare(record: RawVerbatim, *, redaction: RedactionRules, max_characters: i
         raise RecordError(f"the question has more than {max_characters} characters; shorten it", code="text_too_long")
     cleaned = [clean(turn.text, rules=redaction, known_names=names) for turn in raw_turns]
     turns = tuple(Turn(raw.speaker, done.text, raw.at, raw.author) for raw, done in zip(raw_turns, cleaned, strict=True))
-    verbatim = Verbatim(
+    text = text_of(turns)
+    if not text.strip():
+        raise RecordError(NO_TURN if record.turns else NO_TEXT, code="empty_text")
+    language = identify(text).code
+    if language not in SERVED:
+        raise RecordError(f"the text is in another language ({language}); English is served", code="unsupported_language")
+    return Verbatim(
         id=record.id,
         turns=turns,
         is_transcript=bool(record.turns),
-        language="und",
+        language=language,
         redactions=tuple(_redactions(cleaned, is_transcript=bool(record.turns))),
         warnings=tuple(sorted({*record.warnings, *(warning for done in cleaned for warning in done.warnings)})),
         channel=record.channel,
         question=clean_question(record.question, redaction),
         row=record.row,
     )
-    if not verbatim.text.strip():
-        raise RecordError(NO_TURN if record.turns else NO_TEXT, code="empty_text")
-    language = identify(verbatim.text).code
-    if language not in SERVED:
-        raise RecordError(f"the text is in another language ({language}); English is served", code="unsupported_language")
-    return replace(verbatim, language=language)
 
 
 def _check_size(turns: Sequence[RawTurn], names: Sequence[str], max_characters: int) -> None:

@@ -103,7 +103,12 @@ class Verbatim:
     @property
     def text(self) -> str:
         """The analysed text; for a transcript, the customer's turns joined by line breaks."""
-        return "\n".join(turn.text for turn in self.turns if turn.speaker == "customer")
+        return text_of(self.turns)
+
+
+def text_of(turns: Iterable[Turn]) -> str:
+    """The customer's turns joined by line breaks."""
+    return "\n".join([turn.text for turn in turns if turn.speaker == "customer"])
 
 
 @dataclass(frozen=True, slots=True)

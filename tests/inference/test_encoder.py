@@ -17,6 +17,7 @@ from toymodel import WIDTH, segmented, verbatim
 from vocservice.inference.bundle import Bundle, load_bundle
 from vocservice.inference.encoder import Encoder, Placed, Vectors, batched
 from vocservice.inference.windows import Window, Windowed, Windower
+from vocservice.records import Segment
 
 TEXTS = [verbatim(" ".join(["the food was good but the crew was late"] * (1 + number % 7))) for number in range(40)]
 
@@ -56,6 +57,23 @@ def test_what_batches_come_out_of_the_budget_is_no_matter_but_for_rounding(bundl
 
 def placed(sizes: Sequence[int]) -> list[Placed]:
     return [Placed(Window((0,) * size, (0,) * size), number, number) for number, size in enumerate(sizes)]
+
+
+def test_a_segment_in_two_windows_of_a_batch_gets_the_tokens_of_both(bundle: Bundle) -> None:
+    """The shared tokens count twice: the windows read them in different contexts."""
+
+    class Numbers:
+        def run(self, _: None, inputs: dict[str, Any]) -> list[Any]:
+            return [np.repeat(inputs["ids"][:, :, None], WIDTH, axis=2).astype(np.float32)]
+
+    made = encoder(bundle, threads=1)
+    made._session = Numbers()
+    first, second = Window((9, 1, 2, 3, 9), (-1, 0, 0, 1, -1)), Window((9, 3, 4, 9), (-1, 1, 1, -1))
+    one, other = Windowed((first, second), (Segment(0, 0, 2), Segment(0, 2, 4))), Windowed((second,), (Segment(0, 0, 1), Segment(0, 1, 2)))
+    found = made.encode([one, other])
+    assert found.sums[:, 0].tolist() == [3, 10, 0, 7]
+    assert found.tokens.tolist() == [2, 3, 0, 2]
+    assert found.first[:, 0].tolist() == [9, 9]
 
 
 def sizes_of(sizes: Sequence[int], *, budget: int = 64, cost: int = 8) -> list[list[int]]:
@@ -135,8 +153,8 @@ class Gate:
         return self._session.run(names, inputs)
 
 
-@pytest.mark.parametrize(("texts", "is_handed_over"), [(1, True), (2, False), (9, False)])
-def test_the_turn_ends_with_the_last_batch_begun_so_that_the_next_ones_fill_free_threads(
+@pytest.mark.parametrize(("texts", "is_handed_over"), [(1, True), (2, True), (3, False), (9, False)])
+def test_the_turn_ends_when_the_last_batch_is_begun_or_next_so_that_the_next_ones_fill_free_threads(
     bundle: Bundle, texts: int, is_handed_over: bool
 ) -> None:
     made, turn = encoder(bundle, threads=1, token_budget=1), threading.Lock()

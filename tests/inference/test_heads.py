@@ -5,7 +5,7 @@ import pytest
 from toymodel import WIDTH, toy_taxonomy
 
 from vocservice.inference.encoder import Vectors
-from vocservice.inference.heads import Groups, Head, pool_labels, pool_ordinal, pool_polarities, score_segments
+from vocservice.inference.heads import Groups, Head, pool_labels, pool_ordinal, pool_polarities, score_segments, summed
 from vocservice.inference.layout import lay_out
 
 LAYOUT = lay_out(toy_taxonomy().of("verbatim"))
@@ -63,6 +63,17 @@ def test_levels_are_weighed_by_the_attention_column(scores: np.ndarray) -> None:
     for row in range(3):
         weight = softmax(scores[members(row), block.attention].astype(float))
         np.testing.assert_allclose(pooled[row], (weight * scores[members(row), block.labels]).sum(0), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_rows_are_added_up_in_their_order_to_the_last_bit(shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(2)
+    owner = np.sort(np.r_[np.arange(9), random.integers(0, 9, 200)])
+    rows = random.normal(0, 1000, (len(owner), *shape)).astype(np.float32)
+    expected = np.zeros((9, *shape), np.float32)
+    for at, row in zip(owner, rows, strict=True):
+        expected[at] += row
+    assert np.array_equal(summed(rows, Groups(owner, 9)), expected)
 
 
 @pytest.mark.parametrize("size", [-1e4, 1e4])

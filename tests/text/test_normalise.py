@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vocservice.text.normalise import normalise
+from vocservice.text.edits import State
+from vocservice.text.normalise import by_steps, is_tidy, normalise
 
 CASES = [
     ("plain text stays", "plain text stays"),
@@ -115,6 +116,26 @@ def explains(source: str, character: str) -> bool:
         return source[:1].isspace() or source[:1] in {"<", "&"}
     made = unicodedata.normalize("NFKD", html.unescape(html.unescape(source)))
     return character == "\ufffd" or source[0] in "&\ud83d" or all(part in made for part in unicodedata.normalize("NFKD", character))
+
+
+TIDY = st.sampled_from(
+    ["It’s", "great", "–", "£5", "é", " ", " ", "\n", "aaaaaaaaaa", "!", "½", "“so”", "…", "\u00a0", "\u00ad", "<3", "&"]
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(TIDY, max_size=12).map("".join) | RAW)
+@example("".join(map(chr, range(0x20, 0x100))))
+def test_a_tidy_text_comes_out_as_by_all_steps(raw: str) -> None:
+    done, whole = normalise(raw), by_steps(State(raw, range(len(raw) + 1)))
+    assert (done.text, list(done.offsets), done.warnings) == (whole.text, list(whole.offsets), whole.warnings)
+
+
+def test_no_step_changes_a_character_of_a_tidy_text() -> None:
+    characters = [*map(chr, range(0x20, 0x180)), *map(chr, range(0x2000, 0x2100))]
+    tidy = [raw for character in characters if is_tidy(raw := f"a{character}b{character * 2}c")]
+    assert len(tidy) > 150
+    assert [by_steps(State(raw, range(len(raw) + 1))).text for raw in tidy] == tidy
 
 
 @settings(deadline=None, max_examples=200)

@@ -1,14 +1,16 @@
 """Personal data is masked by kind, ordinary numbers and words stay, and every placeholder is accounted for."""
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 from builders import saved
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vocservice.errors import ConfigError
+from vocservice.text.detectors import names, payment, phones, references, span
 from vocservice.text.redact import RedactionRules, detectors, redact
 from vocservice.text.rules import KINDS, shipped_rules
 
@@ -213,6 +215,31 @@ def test_offsets_lead_back_to_the_masked_value() -> None:
     assert text[done.offsets[span.start] : done.offsets[span.end]] == "jane@example.com"
     assert text[done.offsets[done.text.index("please")] :] == "please"
     assert len(done.offsets) == len(done.text) + 1
+
+
+PIECES = st.sampled_from(
+    ["order ", "Booking ", "case", "account ", "Sort code ", "number ", "#", ":", " ", ", ", ".", "-", "/", "\n", "AB", "k7xq", "ABCDEF", "1", "22", "333",
+     "4111111111111111", "12 34 56", "cvv ", "GB29NWBK60161331926819", "call ", "07700 900123", "\u0661\u0662", "\u017f", "^JH", "-Becky", "\u2014Al", "*"]
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.lists(PIECES, max_size=12).map("".join))
+@example("order ABCDE \u0661\u0662\u0663")
+@example("sort code 12 34 56")
+def test_what_is_looked_for_first_is_in_every_text_with_something_to_mask(text: str) -> None:
+    """A quick look spares most texts the searches; it may not miss what they find."""
+    searches: dict[re.Pattern[str], tuple[re.Pattern[str], ...]] = {
+        references._MAY_BE_ID: (references._ORDER, references._ORDER_AFTER, references._ACCOUNT, references._LOCATOR),
+        payment._CODE: (payment._CARD, payment._CARD_CODE),
+        names._SIGN_OFF_MARKS: (names._SIGN_OFF,),
+        span._DIGIT: (payment._IBAN, phones._PHONE_WINDOW, phones._PHONE_LABELLED, references._SORT_CODE),
+    }
+    for quick, patterns in searches.items():
+        found = [match.groupdict().get("id", match.group()) for pattern in patterns for match in pattern.finditer(text)]
+        if quick is references._MAY_BE_ID:
+            found = [value for value in found if any(map(str.isdigit, value))]
+        assert not found or quick.search(text), (quick, found)
 
 
 def test_masking_twice_changes_nothing() -> None:

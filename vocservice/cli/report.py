@@ -19,10 +19,11 @@ from vocservice.cli.choices import told_by
 from vocservice.cli.failures import OK, SOME_REJECTED
 from vocservice.cli.labelled import Columns, Told, items_of, origins_of, told_of
 from vocservice.cli.session import analyser_for, configured
+from vocservice.collecting import rarely_collected
 from vocservice.errors import InputError, OutputError
 from vocservice.reporting.page import render, slides
 from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, report_of
-from vocservice.reporting.rows import SCORE_KINDS, Row, rarely_collected, read_rows
+from vocservice.reporting.rows import SCORE_KINDS, Row, read_rows
 from vocservice.reporting.scope import CUSTOMERS
 from vocservice.reporting.spool import Spool
 from vocservice.reporting.workbook import write_workbook

@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,15 +51,6 @@ class Placed(NamedTuple):
         return len(self.window.ids)
 
 
-class Pooled(NamedTuple):
-    """Output of a batch. first: (windows, width) [CLS]; sums, tokens: (runs, width), (runs,) of adjacent tokens of one of `segments`."""
-
-    first: Floats
-    segments: list[int]
-    sums: Floats
-    tokens: Floats
-
-
 class Encoder:
     """An ONNX encoder: `ids, mask -> token vectors`; `threads` is the total over all batches, by default one per core."""
 
@@ -89,7 +81,7 @@ class Encoder:
 
         Args:
             texts: the batch.
-            turn: held until its last windows are under way, so that the next batch of another thread fills the free encoder threads.
+            turn: held until its last windows are under way or next, so that those of another thread fill the free encoder threads.
         """
         firsts = np.cumsum([0, *(len(text.segments) for text in texts)])
         vectors = Vectors(
@@ -100,25 +92,17 @@ class Encoder:
         work = [Placed(window, index, firsts[index]) for index, text in enumerate(texts) for window in text.windows]
         batches = batched(work, budget=self._budget, cost=self._cost)
         with closing(_within(turn or nullcontext(), batches)) as begun:
-            for batch, pooled in zip(batches, in_order(self._pool, self._run, begun, at_once=self._threads), strict=True):
-                for row, placed in enumerate(batch):
-                    vectors.first[placed.text] += pooled.first[row] / len(texts[placed.text].windows)
-                for run, segment in enumerate(pooled.segments):  # a segment in two windows appears twice
-                    vectors.sums[segment] += pooled.sums[run]
-                    vectors.tokens[segment] += pooled.tokens[run]
+            for batch, hidden in zip(batches, in_order(self._pool, self._run, begun, at_once=self._threads + 1), strict=True):
+                _add_batch(vectors, batch, hidden, [len(texts[placed.text].windows) for placed in batch])
         return vectors
 
-    def _run(self, batch: list[Placed]) -> Pooled:
-        longest = max(placed.size for placed in batch)
-        ids = np.full((len(batch), longest), self._pad, np.int64)
-        mask = np.zeros((len(batch), longest), np.int64)
-        owner = np.full((len(batch), longest), NO_SEGMENT, np.int64)
-        for row, placed in enumerate(batch):
-            size, owners = placed.size, np.array(placed.window.segments)
-            ids[row, :size], mask[row, :size] = placed.window.ids, 1
-            owner[row, :size] = np.where(owners == NO_SEGMENT, NO_SEGMENT, owners + placed.first_segment)
-        (hidden,) = self._session.run(None, {"ids": ids, "mask": mask})
-        return _pool(hidden, owner)
+    def _run(self, batch: list[Placed]) -> Floats:
+        """Token vectors (windows, tokens, width). Encoder threads do nothing else, as they wait for Python's lock after each step."""
+        mask = _mask(batch)
+        ids = np.full(mask.shape, self._pad, np.int64)
+        ids[mask] = list(chain.from_iterable(placed.window.ids for placed in batch))
+        hidden: Floats = self._session.run(None, {"ids": ids, "mask": mask.astype(np.int64)})[0]
+        return hidden
 
 
 def _within(turn: AbstractContextManager[object], batches: Sequence[list[Placed]]) -> Generator[list[Placed]]:
@@ -147,12 +131,36 @@ def batched(work: Sequence[Placed], *, budget: int, cost: int) -> list[list[Plac
     return sorted(batches, key=lambda batch: -len(batch) * batch[-1].size)
 
 
-def _pool(hidden: Floats, owner: NDArray[np.int64]) -> Pooled:
-    """Sum token vectors into their segments, one run of a segment at a time."""
-    owned = owner.ravel()
-    keep = np.flatnonzero(owned != NO_SEGMENT)
-    owned, rows = owned[keep], hidden.reshape(-1, hidden.shape[-1])[keep]
-    starts = np.flatnonzero(np.r_[True, owned[1:] != owned[:-1]][: len(owned)])
-    sums = np.add.reduceat(rows, starts, axis=0) if len(starts) else rows
-    tokens = np.diff(np.r_[starts, len(owned)]).astype(np.float32)
-    return Pooled(hidden[:, 0].copy(), owned[starts].tolist(), sums, tokens)
+def _mask(batch: Sequence[Placed]) -> NDArray[np.bool_]:
+    """(windows, tokens): whether there is a token, or padding."""
+    sizes = np.array([placed.size for placed in batch])
+    return np.arange(sizes.max()) < sizes[:, None]
+
+
+def _add_batch(vectors: Vectors, batch: Sequence[Placed], hidden: Floats, windows: Sequence[int]) -> None:
+    """Add the token vectors of a batch to their texts and segments; `windows` is how many each text has."""
+    _add(vectors.first, [placed.text for placed in batch], hidden[:, 0] / np.array(windows, np.float32)[:, None])
+    owner = _owner(batch).ravel()
+    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    sums, tokens = np.add.reduceat(hidden.reshape(len(owner), -1), starts, axis=0), np.diff(np.r_[starts, len(owner)]).astype(np.float32)
+    owned = owner[starts] != NO_SEGMENT
+    segments = owner[starts[owned]].tolist()
+    _add(vectors.sums, segments, sums[owned])
+    _add(vectors.tokens, segments, tokens[owned])
+
+
+def _owner(batch: Sequence[Placed]) -> NDArray[np.int64]:
+    """(windows, tokens): the segment of each token among all, or NO_SEGMENT."""
+    mask = _mask(batch)
+    owner = np.full(mask.shape, NO_SEGMENT, np.int64)
+    owner[mask] = list(chain.from_iterable(placed.window.segments for placed in batch))
+    firsts = np.array([placed.first_segment for placed in batch])
+    return np.where(owner == NO_SEGMENT, NO_SEGMENT, owner + firsts[:, None])
+
+
+def _add(totals: Floats, places: list[int], rows: Floats) -> None:
+    """Add rows to those at the places, in order; a place comes again where a segment is in two windows."""
+    if len(set(places)) == len(places):
+        totals[places] += rows
+    else:
+        np.add.at(totals, places, rows)

@@ -48,14 +48,22 @@ def score_segments(vectors: Vectors, head: Head, groups: Groups, verbatim: Seque
     width = vectors.sums.shape[1]
     sums, tokens = vectors.sums, vectors.tokens
     means = sums / np.maximum(tokens, 1)[:, None]
-    whole = np.zeros((groups.size, width), np.float32)
-    length = np.zeros(groups.size, np.float32)
-    np.add.at(whole, groups.owner, sums)
-    np.add.at(length, groups.owner, tokens)
+    whole, length = summed(sums, groups), summed(tokens, groups)
     context = np.concatenate([whole / np.maximum(length, 1)[:, None], vectors.first[list(verbatim)]], axis=1)
     with one_thread():
         shared = context @ head.weight[width:] + head.bias
         return np.asarray(means @ head.weight[:width] + shared[groups.owner], dtype=np.float32)
+
+
+def summed(rows: Floats, groups: Groups) -> Floats:
+    """(groups, ...): the rows of each group added up in their order, the nth of all groups at once."""
+    total = np.zeros((groups.size, *rows.shape[1:]), np.float32)
+    starts = groups.starts
+    counts = np.diff(np.r_[starts, len(rows)])
+    for nth in range(counts.max(initial=0)):
+        at = starts[counts > nth] + nth
+        total[groups.owner[at]] += rows[at]
+    return total
 
 
 def pool_labels(scores: Floats, groups: Groups, block: Block) -> Floats:

@@ -58,14 +58,14 @@ class Windower:
         """Tokenise a batch in one call; `segments[i]` are those of `verbatims[i]`, in order."""
         texts = [turn.text if turn.speaker == "customer" else "" for verbatim in verbatims for turn in verbatim.turns]
         prefixes = [prefix_of(verbatim) for verbatim in verbatims]
-        encoded = self._tokenizer.encode_batch_fast(prefixes, add_special_tokens=False)
+        heads = {prefix: self._tokenizer.encode(prefix, add_special_tokens=False).ids for prefix in {*prefixes}}
         turns = iter(self._tokenizer.encode_batch(texts, add_special_tokens=False))
         return [
-            self._window(verbatim, list(parts), prefix.ids, [next(turns) for _ in verbatim.turns])
-            for verbatim, parts, prefix in zip(verbatims, segments, encoded, strict=True)
+            self._window(verbatim, parts, heads[prefix], [next(turns) for _ in verbatim.turns])
+            for verbatim, parts, prefix in zip(verbatims, segments, prefixes, strict=True)
         ]
 
-    def _window(self, verbatim: Verbatim, segments: list[Segment], prefix: list[int], turns: list[Encoding]) -> Windowed:
+    def _window(self, verbatim: Verbatim, segments: Sequence[Segment], prefix: list[int], turns: list[Encoding]) -> Windowed:
         ids: list[int] = []
         owners: list[int] = []
         by_turn = _by_turn(segments)
@@ -103,7 +103,7 @@ def prefix_of(verbatim: Verbatim) -> str:
     return " ".join(filter(None, (verbatim.channel, verbatim.question)))
 
 
-def _by_turn(segments: list[Segment]) -> dict[int, list[tuple[int, int]]]:
+def _by_turn(segments: Sequence[Segment]) -> dict[int, list[tuple[int, int]]]:
     """Start and index of the segments of each turn."""
     grouped: dict[int, list[tuple[int, int]]] = {}
     for index, segment in enumerate(segments):

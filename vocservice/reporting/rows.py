@@ -3,11 +3,9 @@
 Malformed objects are left out and counted by code; they never stop a report.
 """
 
-import gc
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -22,7 +20,6 @@ POLARITIES = ("+", "-", "~")
 SCORE_KINDS = ("nps", "csat", "ces", "stars")
 _FORMATS = ("%Y/%m/%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
 _HASH_BYTES = 8
-_ALLOCATIONS = 200_000
 _LEVELS = range(-2, 3)
 
 
@@ -125,17 +122,6 @@ def read_rows(pairs: Iterable[tuple[object, Origin]]) -> Reading:
         except RecordError as error:
             skipped[error.code] += 1
     return Reading(tuple(rows), dict(skipped))
-
-
-@contextmanager
-def rarely_collected() -> Iterator[None]:
-    """Pause garbage collection: scanning hundreds of thousands of long-lived rows would take half the time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_ALLOCATIONS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def row_of(analysis: object, origin: Origin, *, vector: bytes = b"") -> Row:

@@ -4,7 +4,7 @@ The single composition of both steps, shared by serving and training, so that bo
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ class Clean:
     """Text ready for analysis; `offsets[i]` is the raw offset of its character `i`, the last offset that of its end."""
 
     text: str
-    offsets: "array[int]"
+    offsets: Sequence[int]
     redactions: tuple[Redaction, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -35,7 +35,7 @@ def clean(raw: str, *, rules: RedactionRules, known_names: Iterable[str] = ()) -
     """
     plain = normalise(raw)
     masked = redact(plain.text, rules=rules, known_names=known_names)
-    offsets = array("I", map(plain.offsets.__getitem__, masked.offsets))
+    offsets = array("I", map(plain.offsets.__getitem__, masked.offsets)) if masked.spans else plain.offsets
     return Clean(masked.text, offsets, masked.spans, plain.warnings)
 
 

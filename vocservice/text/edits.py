@@ -1,7 +1,7 @@
 """A text and edits in, the edited text with its offsets into the raw text out."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 Edit = tuple[int, int, str]
@@ -11,7 +11,7 @@ class State(NamedTuple):
     """A text being edited; `offsets[i]` is the raw offset of its character `i`, the last one that of its end."""
 
     text: str
-    offsets: "array[int]"
+    offsets: Sequence[int]
 
 
 def apply(state: State, edits: Iterable[Edit]) -> State:
@@ -23,7 +23,7 @@ def apply(state: State, edits: Iterable[Edit]) -> State:
     for start, end, replacement in edits:
         pieces += (text[at:start], replacement)
         mapped.extend(offsets[at:start])
-        mapped.extend(offsets[start : start + 1] * len(replacement))
+        mapped.extend([offsets[start]] * len(replacement))
         at = end
     if not pieces:
         return state

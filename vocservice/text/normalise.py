@@ -7,8 +7,7 @@ All patterns are bounded or possessive, so time is linear in the length of the t
 import re
 import sys
 import unicodedata
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html.entities import html5
@@ -28,7 +27,7 @@ class Normalised:
     """Readable text; `offsets[i]` is the raw offset of its character `i`, `offsets[len(text)]` that of its end."""
 
     text: str
-    offsets: "array[int]"
+    offsets: Sequence[int]
     warnings: tuple[str, ...] = ()
 
 
@@ -37,6 +36,8 @@ _SPACES = " \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 _TAG_CHARACTERS = "\U000e0020-\U000e007f"
 
+_ORDINARY = re.compile("[\n -%'-;=-~\u00a1-\u00ac\u00ae-\u00ff\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u20ac]*")  # neither "&" nor "<"
+_UNEVEN = ("  ", " \n", "\n ", "\n\n")
 _INVALID = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\x00\ud800-\udfff]")
 _INVISIBLE = re.compile(
     "[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f"
@@ -61,7 +62,18 @@ def normalise(raw: str) -> Normalised:
     Returns:
         The text, its offsets into `raw`, and the warning `invalid_characters` if something had to be replaced.
     """
-    state = State(raw, array("I", range(len(raw) + 1)))
+    state = State(raw, range(len(raw) + 1))
+    return Normalised(*_strip(state)) if is_tidy(raw) else by_steps(state)
+
+
+def is_tidy(text: str) -> bool:
+    """Whether no step changes a text, but for white space around it; most texts are so."""
+    return _ORDINARY.fullmatch(text) is not None and not any(pair in text for pair in _UNEVEN) and _REPEATED.search(text) is None
+
+
+def by_steps(state: State) -> Normalised:
+    """The same through every step."""
+    raw = state.text
     for repair in _REPAIRS:
         state = apply(state, repair(state.text))
     damaged = state.text.count(REPLACEMENT) > raw.count(REPLACEMENT)

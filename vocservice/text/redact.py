@@ -6,7 +6,7 @@ Values are never stored, logged or returned.
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +16,7 @@ from vocservice.text.detectors.names import find_names
 from vocservice.text.detectors.payment import find_cards, find_ibans
 from vocservice.text.detectors.phones import find_phones
 from vocservice.text.detectors.references import find_accounts, find_orders
-from vocservice.text.detectors.span import Span
+from vocservice.text.detectors.span import Span, has_digits
 from vocservice.text.rules import KINDS, RedactionRules, shipped_rules
 
 __all__ = ["RedactionRules", "Redacted", "redact"]
@@ -31,9 +31,10 @@ class Redacted:
 
     text: str
     spans: tuple[Redaction, ...]
-    offsets: "array[int]"
+    offsets: Sequence[int]
 
 
+_OF_DIGITS = frozenset({"iban", "card", "order", "account", "phone"})
 _MASKED = re.compile(rf"\[({'|'.join(KINDS)})\]|<({'|'.join(KINDS)})>", re.IGNORECASE)
 
 
@@ -49,7 +50,8 @@ def redact(text: str, *, rules: RedactionRules | None = None, known_names: Itera
         The masked text with kinds and spans of its placeholders, including existing ones.
     """
     rules = rules or shipped_rules()
-    return _mask(text, _without_overlaps(_find(text, rules, tuple(known_names))))
+    found = _find(text, rules, tuple(known_names))
+    return _mask(text, _without_overlaps(found)) if any(found) else Redacted(text, (), range(len(text) + 1))
 
 
 def detectors(rules: RedactionRules, known_names: Iterable[str]) -> dict[str, Detector]:
@@ -71,8 +73,9 @@ def _find(text: str, rules: RedactionRules, known_names: tuple[str, ...]) -> lis
     """The spans of each detector, in registry order; existing masks come first."""
     masked = _MASKED.finditer(text) if "[" in text or "<" in text else ()
     found = [[(*match.span(), (match[1] or match[2]).lower()) for match in masked]]
+    left_out = frozenset[str]() if has_digits(text) else _OF_DIGITS
     for kind, detector in detectors(rules, known_names).items():
-        if kind in rules.kinds:
+        if kind in rules.kinds and kind not in left_out:
             found.append([(start, end, kind) for start, end in detector(text)])
     return found
 

@@ -81,8 +81,9 @@ def segments_of(verbatim: Verbatim) -> list[Segment]:
 
 
 def _breaks(tokens: Sequence[Token]) -> Iterator[_Break]:
+    plain = [_is_plain(token.text) for token in tokens]
     for index in range(1, len(tokens)):
-        if not tokens[index].opens_line and _is_plain(tokens[index].text) and _is_plain(tokens[index - 1].text):
+        if plain[index] and plain[index - 1] and not tokens[index].opens_line:
             continue
         if tokens[index].opens_line or _ends_sentence(tokens, index):
             yield _Break(index, 0)

@@ -35,13 +35,12 @@ def tokens_of(text: str) -> list[Token]:
     tokens: list[Token] = []
     end = 0
     for run, parts in zip(runs, tokeniser().parts_of([run.group() for run in runs]), strict=True):
-        at = run.start()
-        between = text[end:at]
-        spaced, opens_line = bool(between), "\n" in between or not tokens
+        at, stop = run.span()
+        spaced, opens_line = at > end, not tokens or "\n" in text[end:at]
         for start, part in parts:
             tokens.append(Token(part, at + start, at + start + len(part), spaced, opens_line))
             spaced = opens_line = False
-        end = run.end()
+        end = stop
     return tokens
 
 

@@ -34,6 +34,7 @@ _SIGN_OFF = re.compile(
     r"(?=[ ]*(?:\d/\d)?(?:[ ]*(?:<url>|\[URL\]|https?://\S{1,200}))*[ ]*$)"
 )
 _SIGN_OFF_CHARACTERS = 240
+_SIGN_OFF_MARKS = re.compile(r"[\^~–—*/-]")
 _PART = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _ASIDE = re.compile(r",[ ]*|[ ](?:from|at|[-–—|/])[ ]|[ ]?[(\[]", re.IGNORECASE)  # "Jane (Support)", "Jane from Acme Bank"
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))  # one character for one, so offsets stay valid
@@ -87,6 +88,8 @@ def _may_be_name(found: str, words: NameWords) -> bool:
 def _sign_offs(text: str, words: NameWords) -> Iterator[Span]:
     """An agent's mark at the end of a turn: "^JH", "-Becky"."""
     at = max(0, len(text) - _SIGN_OFF_CHARACTERS)
+    if not _SIGN_OFF_MARKS.search(text, at):
+        return
     for match in _SIGN_OFF.finditer(text, at):
         group = "caret" if match["caret"] else "dash"
         if _may_be_name(match[group], words):

@@ -16,7 +16,8 @@ _IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
 _NO_DECIMALS = r"(?<!\b\d[.,])(?<!\b\d\d[.,])(?<!\b\d{3}[.,])"  # "3.1415926535897" and "12.4111..." are one number; "No.4111..." is not
 _CARD = re.compile(rf"(?<!\d){_NO_DECIMALS}(?<!\d-)\d{{4}}(?:[ .\u2010-\u2013-]?\d){{9,}}(?!\d)")
 _CARD_CODE = re.compile(r"\b(?:cvv2?|cvc2?|security code)(?: (?:is|number|no))?[ :.=#-]{0,3}(\d{3,4})\b", re.IGNORECASE)
-_IBAN_DIGITS, _CARD_CODE_DIGITS = 2, 3  # minimum digits of a match
+_IBAN_DIGITS, _CARD_DIGITS = 2, 13  # minimum digits of a match
+_CODE = re.compile(r"\d{3}")
 _DIGITS = re.compile(r"\d+")
 
 
@@ -48,9 +49,9 @@ def _passes_mod97(iban: str) -> bool:
 
 def find_cards(text: str) -> Iterator[Span]:
     """Card numbers by check digit, and a security code beside one."""
-    if not has_digits(text, _CARD_CODE_DIGITS):
+    if not _CODE.search(text):
         return
-    for match in _CARD.finditer(text):
+    for match in _CARD.finditer(text) if has_digits(text, _CARD_DIGITS) else ():
         yield from _cards_within(text, [group.span() for group in _DIGITS.finditer(text, *match.span())])
     yield from (match.span(1) for match in _CARD_CODE.finditer(text))
 

@@ -19,9 +19,12 @@ _LINK = (
     r"|[#:=(№,.-])){0,5})[ \t]{0,2}"
 )
 _ID = r"(?P<id>[A-Za-z0-9](?:[A-Za-z0-9]|[-_/.](?=[A-Za-z0-9])){4,39}(?: \d{3,12}(?![\w.,%-])){0,4})(?![\w@%])"
+# A digit where an identifier may be: in a run of five characters, or before two other digits.
+_MAY_BE_ID = re.compile(r"\d(?:\d\d|\S{4}|(?<=\S\S)\S{3}|(?<=\S{3})\S\S|(?<=\S{4})\S|(?<=\S{5}))")
 _ORDER = re.compile(rf"\b(?:{_ORDER_CUE})\b{_LINK}{_ID}", re.IGNORECASE)
 _ACCOUNT = re.compile(rf"\b(?:{_ACCOUNT_CUE})\b{_LINK}{_ID}", re.IGNORECASE)
 _SORT_CODE = re.compile(rf"\bsort[ -]?code\b{_LINK}(?P<id>\d\d([ -]?)\d\d\3\d\d)(?![\w%]|[-/.]\d)", re.IGNORECASE)
+_SORT_CODE_DIGITS = 6
 _ORDER_AFTER = re.compile(
     rf"\b{_ID} ?(?:\(|is |was |as )(?:my |the |our |your )?(?:{_ORDER_CUE})(?: (?:number|no|id|code|reference|ref))?\b", re.IGNORECASE
 )
@@ -48,7 +51,7 @@ _COUNTED = re.compile(
 
 def find_orders(text: str) -> Iterator[Span]:
     """Order, booking, ticket, case and reference numbers beside their cue word, and record locators near one."""
-    if not (has_digits(text) and _NEAR.search(text)):
+    if not (_MAY_BE_ID.search(text) and _NEAR.search(text)):
         return
     yield from _cued_ids(_ORDER, text)
     yield from (match.span("id") for match in _ORDER_AFTER.finditer(text) if _is_id(match["id"], named=True))
@@ -57,8 +60,9 @@ def find_orders(text: str) -> Iterator[Span]:
 
 def find_accounts(text: str) -> Iterator[Span]:
     """Account, policy, membership and customer numbers beside their cue word."""
-    if has_digits(text):
+    if _MAY_BE_ID.search(text):
         yield from _cued_ids(_ACCOUNT, text)
+    if has_digits(text, _SORT_CODE_DIGITS):
         yield from (match.span("id") for match in _SORT_CODE.finditer(text))
 
 

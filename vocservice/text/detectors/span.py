@@ -9,4 +9,4 @@ _DIGIT = re.compile(r"\d")
 
 def has_digits(text: str, count: int = 1) -> bool:
     """Whether a text has at least a number of digits."""
-    return len(_DIGIT.findall(text)) >= count
+    return _DIGIT.search(text) is not None if count == 1 else len(_DIGIT.findall(text)) >= count
