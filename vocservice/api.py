@@ -89,9 +89,7 @@ class Analyser:
     @property
     def lacks(self) -> tuple[str, ...]:
         """Names of the built-in label sets that this taxonomy does not have; results have no field or column for them."""
-        from vocservice.taxonomy import lacking
-
-        return lacking(self.taxonomy)
+        return self.taxonomy.lacks
 
     def stream(self, records: Iterable[Any], *, ahead: bool = False) -> Iterator[Result]:
         """Analyse texts, transcripts or records one by one, in order and in constant memory.

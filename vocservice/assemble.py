@@ -23,7 +23,6 @@ from vocservice.records import (
     Verbatim,
     Withheld,
 )
-from vocservice.taxonomy import has_place, lacking
 
 _LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
 _CLOSING = " \t\n.,;:-–—"
@@ -33,7 +32,7 @@ _OPENING = re.compile(r"(?:[\s,;:–—]|[.-](?!\d))*")  # except the sign or po
 
 def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
     """The Analysis of one verbatim. Sets that a taxonomy does not have are named in `lacks`; sets of its own go to `labels`."""
-    placed = {label_set.name for label_set in bundle.taxonomy.sets if has_place(label_set)}
+    placed = bundle.taxonomy.placed
     sets = {name: result for name, result in scored.sets.items() if name in placed}
     scope = sets.get("scope")
     sentiment = sets.get("sentiment")
@@ -56,7 +55,7 @@ def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
         conversation=_conversation(verbatim, scored, said, bundle.conversation) if verbatim.is_transcript and bundle.conversation else None,
         row=verbatim.row,
         vector=scored.vector,
-        lacks=lacking(bundle.taxonomy),
+        lacks=bundle.taxonomy.lacks,
     )
 
 

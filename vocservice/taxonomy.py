@@ -8,6 +8,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -149,7 +150,7 @@ class LabelSet:
         return next(label for label in self.labels if label.key == key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Taxonomy:
     """A validated taxonomy; `sets` keep the file's order."""
 
@@ -163,6 +164,16 @@ class Taxonomy:
     def id(self) -> str:
         """Name and version, as written into every analysis and bundle."""
         return f"{self.name}/{self.version}"
+
+    @cached_property
+    def placed(self) -> frozenset[str]:
+        """Names of the sets that an Analysis has a field for."""
+        return frozenset(label_set.name for label_set in self.sets if has_place(label_set))
+
+    @cached_property
+    def lacks(self) -> tuple[str, ...]:
+        """Names of the fields of an Analysis that there is no set for; they are omitted, not left blank."""
+        return tuple(name for name in _PLACES if name not in self.placed)
 
     def __getitem__(self, name: str) -> LabelSet:
         return next(label_set for label_set in self.sets if label_set.name == name)
@@ -179,12 +190,6 @@ def has_place(label_set: LabelSet) -> bool:
     """Whether an Analysis has a field for this set. A set of another kind or with other levels goes into `labels`."""
     kind = _PLACES.get(label_set.name)
     return kind == label_set.kind and (kind != "ordinal" or label_set.keys == _LEVELS)
-
-
-def lacking(taxonomy: Taxonomy) -> tuple[str, ...]:
-    """Names of the fields of an Analysis that the taxonomy has no set for; they are omitted, not left blank."""
-    placed = {label_set.name for label_set in taxonomy.sets if has_place(label_set)}
-    return tuple(name for name in _PLACES if name not in placed)
 
 
 def default_taxonomy_path() -> Path:

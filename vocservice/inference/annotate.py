@@ -133,7 +133,8 @@ def _polarities(scores: Floats, groups: Groups, block: Block, fitted: MultiCalib
     if not names or fitted.polarity is None:
         return [[None] * len(block.label_set.keys)] * groups.size
     best = np.argmax(fitted.polarity.probabilities(pool_polarities(scores, groups, block)), axis=-1)
-    return [[names[index] for index in row] for row in best]
+    found: list[list[str | None]] = np.array(names, object)[best].tolist()
+    return found
 
 
 def _single(scores: Floats, groups: Groups, block: Block, fitted: SingleCalibration) -> list[SingleResult]:
@@ -157,10 +158,8 @@ def ordinal_results(scores: Floats, groups: Groups, block: Block, fitted: Ordina
     expected = expected_index(probabilities)
     keys = block.label_set.keys
     half = (len(keys) - 1) / 2
-    return [
-        OrdinalResult(keys[index], float(mean / half - 1), dict(zip(keys, map(float, row), strict=True)))
-        for index, mean, row in zip(fitted.choose(probabilities), expected, probabilities, strict=True)
-    ]
+    rows = zip(fitted.choose(probabilities).tolist(), (expected / np.float32(half) - 1).tolist(), probabilities.tolist(), strict=True)
+    return [OrdinalResult(keys[index], score, dict(zip(keys, row, strict=True))) for index, score, row in rows]
 
 
 def below_best(scores: Floats, groups: Groups) -> list[Distances]:

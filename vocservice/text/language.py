@@ -50,6 +50,7 @@ _NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+|\[[A-Z]+\]|<[a-z]+>|
 _MAY_BE_NOISE = re.compile(r"(?<!\S)(?:[^\s@#\d\[<.:]++|\.(?!\S)|:(?!/))*+\S+")  # a run with a character that noise needs
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
+_MAY_BE_REPEATED = re.compile(r"(\w)\1\1")
 _OTHER_SCRIPT = re.compile("[\u0370-\U0003ffff]")
 
 # First and last code point of each script that is not Latin, and the language a text in it is taken for unless py3langid names
@@ -138,6 +139,7 @@ _ELSEWHERE_TOO = _words(
     "horrible terrible excellent perfect simple brilliant cool best of film bus bank team support update updates login website site "
     "page line game shop shopping product problem agent question long cause minute minutes even over personal"
 )
+_ENGLISH_ALONE = _PLAINLY_ENGLISH - _ELSEWHERE_TOO
 # What few words of feedback say in other languages: good, bad, thanks, nothing, service, delivery ... without accents too where they
 # are often left out. None is a word, a usual slip or a name in English ("bra", "god", "heel", "nada", "prix", "cara"), but for the weak.
 _FEEDBACK: dict[str, frozenset[str]] = {
@@ -202,7 +204,8 @@ def identify(text: str) -> Language:
         `en`, `und`, or the code of another language, which is not served.
     """
     words_only = _MAY_BE_NOISE.sub(_without_noise, text[:_MAX_CHARACTERS])
-    words = _WORD.findall(_REPEATED.sub(r"\1", words_only.lower()).replace("’", "'"))
+    lowered = words_only.lower().replace("’", "'")
+    words = _WORD.findall(_REPEATED.sub(r"\1", lowered) if _MAY_BE_REPEATED.search(lowered) else lowered)
     if not words:
         return Language(UNDETERMINED, 0.0)
     if len(words) <= _FEW_WORDS and (few := _few(text[:_MAX_CHARACTERS], words)):
@@ -223,7 +226,7 @@ def _share(words: list[str], listed: frozenset[str]) -> float:
 
 def _few(text: str, words: list[str]) -> Language | None:
     """Another language if at least half of a few words are feedback words in it and none is clearly English."""
-    if set(words) & (_PLAINLY_ENGLISH - _ELSEWHERE_TOO):
+    if not _ENGLISH_ALONE.isdisjoint(words):
         return None
     runs = sum(any(map(str.isalpha, run)) for run in text.split())
     counts = {code: _weight(words, listed) for code, listed in _FEEDBACK.items()}

@@ -16,7 +16,6 @@ from vocservice.store.received import batches
 from vocservice.store.received.batches import DRAFT, Batch, BatchError
 from vocservice.tables.formats import FORMATS, WRITTEN, written_as
 from vocservice.tables.places import Place
-from vocservice.taxonomy import lacking
 from vocservice.web.accounts import people
 from vocservice.web.accounts.people import person, require_role
 from vocservice.web.batches import api as api
@@ -202,7 +201,7 @@ def _draft(batch: Batch, *, sheet: str | None, chosen: Chosen | None = None, fau
     options = chosen.options if chosen else {"format": written_as(batch.input_format), "sheet": sheet}
     values: dict[str, Any] = {"preview": preview, "fields": fields, "options": options, "fault": fault or unread}
     values |= {"is_mine": _is_mine(batch), "files": len(places)}
-    own, lacked = _own_sets(), lacking(state().model.taxonomy())
+    own, lacked = _own_sets(), state().model.taxonomy().lacks
     sets = tuple(name for name in explodable(own) if name in own or name not in lacked)
     return people.shown("batch_draft.html", status=status, batch=batch, sets=sets, field_names=FIELD_NAMES, **values, **_words())
 
