@@ -24,10 +24,11 @@ from vocservice.records import (
     Withheld,
 )
 
-_LEADING = ("and ", "but ", "or ", "so ", "because ", "however ", "plus ", "also ")
 _CLOSING = " \t\n.,;:-–—"
-_ADDRESSED = re.compile(r"(?:\[HANDLE\][\s,:]*)*")
-_OPENING = re.compile(r"(?:[\s,;:–—]|[.-](?!\d))*")  # except the sign or point of a number
+_PREAMBLE = re.compile(
+    r"(?:\[HANDLE\][\s,:]*)*(?ai:and |but |or |so |because |however |plus |also )?"
+    r"(?:[\s,;:–—]|[.-](?!\d))*"  # except the sign or point of a number
+)
 
 
 def assemble(verbatim: Verbatim, scored: Scored, bundle: Bundle) -> Analysis:
@@ -91,15 +92,8 @@ def _piece(verbatim: Verbatim, turn: int, start: int, end: int) -> Evidence:
 
 def _left(piece: str) -> int:
     """Length of the preamble: handles, a joining word, punctuation."""
-    at = _end(_ADDRESSED, piece, 0)
-    said = piece[at:].lower()
-    is_joined = said.startswith(_LEADING)
-    return _end(_OPENING, piece, at + (next(len(word) for word in _LEADING if said.startswith(word)) if is_joined else 0))
-
-
-def _end(pattern: re.Pattern[str], piece: str, at: int) -> int:
-    found = pattern.match(piece, at)
-    return found.end() if found else at
+    found = _PREAMBLE.match(piece)
+    return found.end() if found else 0
 
 
 def _labels(result: object, verbatim: Verbatim, segments: Sequence[Segment]) -> Iterator[Label]:

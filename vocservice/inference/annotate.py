@@ -172,5 +172,7 @@ def below_best(scores: Floats, groups: Groups) -> list[Distances]:
 
 def evidence_rows(below: Distances, label: int, cut: float) -> tuple[int, ...]:
     """Evidence segments of a label in text order: the best ones, none further than `cut` below the best."""
-    near = sorted((labels[label], at) for at, labels in enumerate(below) if labels[label] <= cut)
-    return tuple(sorted(at for _, at in near[:MOST_EVIDENCE]))
+    near = [at for at, labels in enumerate(below) if labels[label] <= cut]
+    if len(near) > MOST_EVIDENCE:
+        near = sorted(sorted(near, key=lambda at: below[at][label])[:MOST_EVIDENCE])
+    return tuple(near)

@@ -60,7 +60,7 @@ class Tokeniser:
         known = self._known
         new = {run for run in runs if run not in known}
         cut = self._cut(new) if new else {}
-        return [cut[run] if run in cut else known[run] for run in runs]
+        return [cut[run] if run in cut else known[run] for run in runs] if new else [known[run] for run in runs]
 
     def _cut(self, runs: Collection[str]) -> dict[str, Parts]:
         words = {run: parts for run in runs if (parts := self._word(run))}
