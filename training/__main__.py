@@ -120,10 +120,11 @@ def _check_licences(start: Path, *, commercial: bool) -> None:
 @click.option("--bundle", type=FOLDER, help="Bundle to start from (the current one).")
 @click.option("--version", required=True, help="Version of the bundle to write.")
 @click.option("--models", type=click.Path(path_type=Path), help="Folder of bundles (models/ by default).")
-def calibrate(data: Path, bundle: Path | None, version: str, models: Path | None) -> None:
+@click.option("--widened", is_flag=True, help="Turn products in int8 into products in single precision, to see what int8 costs.")
+def calibrate(data: Path, bundle: Path | None, version: str, models: Path | None, *, widened: bool) -> None:
     """Keep the weights of a bundle and refit what follows them: calibration curves, thresholds, conversations."""
     run = Run(data, (models or models_path()) / version, load_training_settings(), load_taxonomy())
-    calibrate_bundle(run, bundle or default_bundle())
+    calibrate_bundle(run, bundle or default_bundle(), widened=widened)
 
 
 @cli.command()

@@ -25,7 +25,7 @@ from training.corpora import CORPORA, LICENCE, codebook, file_hash, is_commercia
 from training.custom import read_labelled
 from training.encoders import Encoder
 from training.examples import Example, Labels, OneOf
-from training.export import Provenance, export_bundle, seal
+from training.export import Provenance, export_bundle, export_encoder, seal
 from training.fit import Recipe, fit
 from training.halves import network_of
 from training.network import Network
@@ -75,10 +75,11 @@ def train_bundle(run: Run, *, version: str, models: Path) -> Path:
     return folder
 
 
-def calibrate_bundle(run: Run, source: Path) -> None:
+def calibrate_bundle(run: Run, source: Path, *, widened: bool = False) -> None:
     """Write the bundle `source` with the same weights, calibrated anew, to the folder of the run.
 
-    A bundle that learned from no non-commercial corpus is calibrated on none.
+    A bundle that learned from no non-commercial corpus is calibrated on none. With `widened`, products in int8 become products in
+    single precision.
     """
     start = load_bundle(source, taxonomy=run.taxonomy)
     check_data(run.data, run.settings.data)
@@ -87,8 +88,10 @@ def calibrate_bundle(run: Run, source: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (files.ENCODER, files.TOKENIZER, files.HEADS, files.TAXONOMY):
         shutil.copyfile(source / name, folder / name)
-    network = network_of(start)
-    made_from = {**manifest.recipe, "calibrated_from": start.id, **_fitted_after(run)}
+    if widened:
+        export_encoder(encoders.from_bundle(source).model, folder / files.ENCODER)
+    network = network_of(replace(start, encoder=folder / files.ENCODER))
+    made_from = {**manifest.recipe, "calibrated_from": start.id, "widened": widened, **_fitted_after(run)}
     provenance = Provenance(folder.name, manifest.base, manifest.data, manifest.seed, made_from)
     calibration = _calibrate(run, network, start.tokenizer, RedactionRules.load(config_path("redaction.toml")))
     seal(folder, run.taxonomy, calibration, None, provenance, width=manifest.width)

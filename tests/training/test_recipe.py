@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import orjson
 import pytest
 import torch
@@ -30,6 +31,7 @@ from training.settings import load_training_settings
 from training.splits import Splits, is_kept_out, split_annotated
 from vocservice.errors import ConfigError
 from vocservice.inference.bundle import default_bundle, load_bundle
+from vocservice.inference.calibration import Calibration
 from vocservice.inference.layout import lay_out
 from vocservice.paths import config_path
 from vocservice.taxonomy import load_taxonomy
@@ -328,6 +330,7 @@ def test_a_bundle_that_is_calibrated_anew_keeps_its_weights_and_how_it_learned(r
     assert (made.id, made.manifest.data) == ("again-1", source.manifest.data)
     assert made.manifest.recipe == source.manifest.recipe | {
         "calibrated_from": source.id,
+        "widened": False,
         "calibration": run.settings.calibration.model_dump(mode="json"),
         "conversations": run.settings.conversations.model_dump(mode="json"),
     }
@@ -372,3 +375,22 @@ def test_no_held_out_text_of_the_real_corpora_is_trained_on(corpora: Path, tmp_p
     away = ids(splits.fresh) | ids(splits.calibrate) | held_out_ids(corpora)
     assert ids(public_examples(run)).isdisjoint(away)
     assert ids(codebook(run)).isdisjoint(away)
+
+
+def test_a_bundle_in_int8_is_calibrated_anew_in_single_precision(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, source, read = torch.arange(100, 140).reshape(2, 20), load_bundle(default_bundle()), []
+
+    def calibrate(_: Run, network: Network, *__: object) -> Calibration:
+        read.append(network.encoder(ids, torch.ones_like(ids)).last_hidden_state)
+        return source.calibration
+
+    monkeypatch.setattr(recipe, "check_data", lambda *_: {})
+    monkeypatch.setattr(recipe, "_calibrate", calibrate)
+    monkeypatch.setattr(recipe, "fit_conversations", lambda *_: None)
+    for widened in (False, True):
+        recipe.calibrate_bundle(replace(run, folder=run.folder / f"wide-{widened}"), default_bundle(), widened=widened)
+    made = load_bundle(run.folder / "wide-True")
+    kinds = [{node.op_type for node in onnx.load(bundle.encoder).graph.node} for bundle in (source, made)]
+    assert ["QuantizeLinear" in kind for kind in kinds] == [True, False]
+    assert 0 < float((read[0] - read[1]).norm() / read[0].norm()) < 0.3  # calibrated is what is written
+    assert made.manifest.recipe["widened"] is True
