@@ -4,9 +4,11 @@
 
 - Webhooks at a fixed rate while a worker with a loaded model analyses: milliseconds until they are acknowledged.
 - Maximum webhook throughput, against texts analysed within the request, one after another and in shared passes.
-- `POST /v1/analyse` of single texts by one client, against all clients at once, whose texts share passes of the model; against the
-  same texts in batches in this process, without requests, which no number of clients can exceed; and against the bare model in this
-  process: tokens, one forward pass and the heads, on cleaned and segmented texts.
+- `POST /v1/analyse` of single texts by one client, against all clients at once, whose texts share passes of the model, in turns; all
+  clients also against themselves with each text in a pass of its own; against the same texts in batches in this process, without
+  requests, which no number of clients can exceed; and against the bare model in this process: tokens, one forward pass and the heads,
+  on cleaned and segmented texts.
+- Processor time of the server for a single analysis, and of its parts: the same texts in batches, and a request without a model.
 - With `--memory`, the memory of the web process after few and many distinct webhooks, without a worker.
 
 Server, worker and clients share the machine.
@@ -25,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +44,8 @@ from vocservice.text.rules import shipped_rules
 from vocservice.text.segment import segments_of
 
 BARE = 200
+MANY = 1000
+ROUNDS = 3  # of one client and all clients, in turns
 THREADS = "64"  # half of them may analyse: as many as clients
 VOC = (sys.executable, "-m", "vocservice")
 START_SECONDS = 120
@@ -49,10 +53,20 @@ START_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Result of a run of requests: sorted latencies in milliseconds, and requests per second."""
+    """Result of a run of requests.
+
+    latencies: sorted, in milliseconds; rate: requests per second; costs: milliseconds of processor time of each web process for a
+    request, if measured.
+    """
 
     latencies: Sequence[float]
     rate: float
+    costs: Sequence[float] = ()
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of processor time for a request."""
+        return sum(self.costs)
 
     def percentile(self, share: float) -> float:
         return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
@@ -125,6 +139,24 @@ def bodies(count: int, first: int = 0) -> list[bytes]:
     """Distinct records from the sample's sentences."""
     texts = sample(400)
     return [json.dumps({"id": f"b-{n}", "text": f"{texts[n % 400]} {n}"}).encode() for n in range(first, first + count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Maximum throughput without a worker.
+
+    webhooks, together, apart: of all clients: webhooks, and single analyses in shared passes of the model and each in its own; alone: of
+    one client; model: the bare model on the texts of `alone`; batches: the texts of `together` without requests; empty: requests of one
+    client that are rejected before the model.
+    """
+
+    webhooks: Sent
+    alone: Sent
+    together: Sent
+    apart: Sent
+    model: Sent
+    batches: Sent
+    empty: Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,19 +237,35 @@ def acknowledged(*, rate: float, seconds: float, workers: int = 1) -> Sent:
         return send(service.address, service.path, bodies(round(rate * seconds), 50), clients=16, rate=rate)
 
 
-def compared(clients: int, *, workers: int = 1) -> tuple[Sent, Sent, Sent, Sent, float]:
-    """Maximum throughput without a worker: webhooks by all clients, texts by one client, the bare model, texts by all, and in batches."""
+def compared(clients: int, *, workers: int = 1) -> Compared:
+    """Measure everything that needs no worker; one client and all clients in turns."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), "--no-worker", "--workers", str(workers)) as service:
-        address, singles, many = service.address, bodies(BARE, 2000), bodies(1000, 4000)
-        send(address, "/v1/analyse", bodies(20 * workers), clients=4 * workers)
-        runs: tuple[Callable[[], Sent], ...] = (
-            lambda: send(address, service.path, bodies(2000), clients=clients),
-            lambda: send(address, "/v1/analyse", singles, clients=1),
-            lambda: bare(singles),
-            lambda: send(address, "/v1/analyse", many, clients=clients),
+        singles, many = bodies(BARE, 2000), bodies(MANY, 4000)
+        send(service.address, "/v1/analyse", bodies(20 * workers), clients=4 * workers)
+        webhooks = send(service.address, service.path, bodies(2000), clients=clients)
+        turns = (
+            (singles, 1),
+            (many, clients),
+            ([b"[%b]" % body for body in many], clients),  # a list has a pass of its own
         )
-        webhooks, alone, model, together = (run() for run in runs)
-        return webhooks, alone, model, together, batched(many)
+        alone, together, apart = map(joined, zip(*([analyses(service, *turn) for turn in turns] for _ in range(ROUNDS)), strict=True))
+        empty = analyses(service, [b'{"text": ""}'] * MANY, 1)
+        return Compared(webhooks, alone, together, apart, bare(singles), batched(many), empty)
+
+
+def analyses(service: Served, bodies: Sequence[bytes], clients: int) -> Sent:
+    """Analyses as fast as answered, with their processor time."""
+    before = spent(service.process)
+    sent = send(service.address, "/v1/analyse", bodies, clients=clients)
+    after = spent(service.process)
+    return replace(sent, costs=tuple(1000 * (after[process] - before[process]) / len(bodies) for process in before))
+
+
+def joined(runs: Sequence[Sent]) -> Sent:
+    """Several runs of the same length as one."""
+    latencies = sorted(taken for run in runs for taken in run.latencies)
+    costs = tuple(sum(costs) / len(runs) for costs in zip(*(run.costs for run in runs), strict=True))
+    return Sent(latencies, len(runs) / sum(1 / run.rate for run in runs), costs)
 
 
 def bare(bodies: Sequence[bytes]) -> Sent:
@@ -234,14 +282,14 @@ def bare(bodies: Sequence[bytes]) -> Sent:
     return Sent(sorted(found), len(found) / (time.perf_counter() - started))
 
 
-def batched(bodies: Sequence[bytes]) -> float:
-    """Texts per second of the same analysis in batches, on all cores, without requests."""
+def batched(bodies: Sequence[bytes]) -> Sent:
+    """The same analysis in batches, on all cores, without requests; latencies are not measured."""
     analyser, records = load(), [json.loads(body) for body in bodies]
     for _ in analyser.stream(records[:50], ahead=True):
         pass
-    started = time.perf_counter()
+    started, spent = time.perf_counter(), time.process_time()
     found = sum(1 for _ in analyser.stream(records, ahead=True))
-    return found / (time.perf_counter() - started)
+    return Sent((), found / (time.perf_counter() - started), (1000 * (time.process_time() - spent) / found,))
 
 
 def _prepared(bodies: Sequence[bytes]) -> Iterator[tuple[Verbatim, list[Segment]]]:
@@ -265,22 +313,32 @@ def intake_memory(few: int, many: int) -> tuple[float, float]:
 
 def resident(process: int) -> float:
     """Resident memory of a process and its children, in MiB; Linux only."""
-    below = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     own = int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
-    return own + sum(map(resident, map(int, below)))
+    return own + sum(map(resident, _children(process)))
 
 
-def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sent, batches: float, *, clients: int) -> str:
+def spent(process: int) -> dict[int, float]:
+    """Seconds of processor time that each child of a process has used; Linux only."""
+    ticks = {
+        child: Path(f"/proc/{child}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13] for child in _children(process)
+    }
+    return {child: sum(map(int, used)) / os.sysconf("SC_CLK_TCK") for child, used in ticks.items()}
+
+
+def _children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()]
+
+
+def report(beside: Sent, found: Compared, *, clients: int) -> str:
     """The table of the page on workers.
 
     Args:
         beside: webhooks at a rate, beside a worker.
-        model: the bare model on the texts of `alone`.
-        webhooks, together: maximum throughput of `clients` clients, for webhooks and single analyses.
-        alone: single analyses by one client.
-        batches: texts per second of the same analysis without requests.
+        found: everything else.
+        clients: how many there were.
     """
+    webhooks, alone, together, model = found.webhooks, found.alone, found.together, found.model
     rows = [
         (f"webhooks at {beside.rate:.0f} a second, a worker analysing: median", f"{beside.percentile(0.5):.1f} ms", ""),
         ("the same, 99th percentile", f"{beside.percentile(0.99):.1f} ms", "50 ms"),
@@ -288,10 +346,17 @@ def report(beside: Sent, webhooks: Sent, alone: Sent, model: Sent, together: Sen
         ("the same against the model in the request, one after another", f"{webhooks.rate / alone.rate:.1f} times", "5 times"),
         (f"the same against the model in the request, {clients} clients", f"{webhooks.rate / together.rate:.1f} times", ""),
         (f"single analyses of {clients} clients against one client", f"{together.rate / alone.rate:.2f} times", "3 times"),
-        ("the same texts in batches, without requests, against one client", f"{batches / alone.rate:.2f} times", ""),
+        (f"the same against {clients} clients, each text in a pass of its own", f"{together.rate / found.apart.rate:.2f} times", ""),
+        ("the same texts in batches, without requests, against one client", f"{found.batches.rate / alone.rate:.2f} times", ""),
         ("single analysis, one client: median", f"{alone.percentile(0.5):.1f} ms", ""),
         ("the bare model on the same texts: median", f"{model.percentile(0.5):.1f} ms", ""),
         ("the first over the second", f"{alone.percentile(0.5) / model.percentile(0.5):.2f} times", "2 times at most"),
+        (f"processor time of the server for a single analysis, {clients} clients", f"{together.cost:.2f} ms", ""),
+        ("the same, one client", f"{alone.cost:.2f} ms", ""),
+        ("the same, in batches, without requests", f"{found.batches.cost:.2f} ms", ""),
+        ("the same, rejected before the model", f"{found.empty.cost:.2f} ms", ""),
+        (f"cores that {clients} clients keep busy", f"{together.cost * together.rate / 1000:.2f}", ""),
+        ("share of the busiest web process", f"{max(together.costs) / together.cost:.0%}", ""),
     ]
     return "\n".join(["| what | measured | goal |", "|---|---|---|", *map(_row, rows)])
 
@@ -316,7 +381,7 @@ def _row(cells: Sequence[str]) -> str:
 def main(rate: float, seconds: float, clients: int, workers: int, memory: tuple[int, int] | None) -> None:
     """Measure and print."""
     beside = acknowledged(rate=rate, seconds=seconds, workers=workers)
-    click.echo(report(beside, *compared(clients, workers=workers), clients=clients))
+    click.echo(report(beside, compared(clients, workers=workers), clients=clients))
     if memory is not None:
         click.echo(memory_row(memory, intake_memory(*memory)))
 

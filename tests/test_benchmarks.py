@@ -104,14 +104,16 @@ def test_requests_are_timed_one_by_one_and_at_the_rate_that_is_asked_for(answeri
 
 
 def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
-    beside, webhooks, alone, model, together = (
-        http.Sent([1.0, 2.0, 40.0], 99.6),
-        http.Sent([1.0], 500.0),
-        http.Sent([12.5], 80.0),
-        http.Sent([10.0], 100.0),
-        http.Sent([9.0], 100.0),
+    found = http.Compared(
+        webhooks=http.Sent([1.0], 500.0),
+        alone=http.Sent([12.5], 80.0, (0.0, 8.0)),
+        together=http.Sent([9.0], 100.0, (3.0, 1.0)),
+        apart=http.Sent([9.0], 40.0, (9.0,)),
+        model=http.Sent([10.0], 100.0),
+        batches=http.Sent((), 240.0, (2.25,)),
+        empty=http.Sent([0.5], 900.0, (0.5, 0.25)),
     )
-    shown = http.report(beside, webhooks, alone, model, together, 240.0, clients=32)
+    shown = http.report(http.Sent([1.0, 2.0, 40.0], 99.6), found, clients=32)
     for cell in (
         "at 100 a second",
         "| 2.0 ms |",
@@ -120,9 +122,16 @@ def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
         "| 6.2 times | 5 times |",
         "| 5.0 times |",
         "clients against one client | 1.25 times |",
+        "pass of its own | 2.50 times |",
         "without requests, against one client | 3.00 times |",
         "| 10.0 ms |",
         "second | 1.25 times | 2 times at most |",
+        "32 clients | 4.00 ms |",
+        "one client | 8.00 ms |",
+        "in batches, without requests | 2.25 ms |",
+        "before the model | 0.75 ms |",
+        "keep busy | 0.40 |",
+        "busiest web process | 75% |",
     ):
         assert cell in shown
     assert "50,000 webhooks over that after 5,000 | 1.10 times (200 and 220 MiB) |" in http.memory_row((5000, 50000), (200.0, 220.0))
@@ -135,6 +144,21 @@ def test_memory_is_that_of_a_process_and_of_those_that_it_started() -> None:
     with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
         assert started.stdout is not None and started.stdout.readline() == b"1\n"
         assert 80 < http.resident(started.pid) < 160
+        started.communicate(b"")
+
+
+def test_runs_are_joined_by_the_time_they_took() -> None:
+    runs = [http.Sent([1.0, 4.0], 100.0, (1.0, 2.0)), http.Sent([2.0, 3.0], 25.0, (3.0, 0.0))]
+    assert http.joined(runs) == http.Sent([1.0, 2.0, 3.0, 4.0], 40.0, (2.0, 1.0))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells the processor time of a process there")
+def test_processor_time_is_that_of_each_process_that_was_started() -> None:
+    inner = "import sys, time\nwhile time.process_time() < 0.5: pass\nprint(1, flush=True); sys.stdin.read()"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None and started.stdout.readline() == b"1\n"
+        assert [round(seconds, 1) for seconds in http.spent(started.pid).values()] == [0.5]
         started.communicate(b"")
 
 

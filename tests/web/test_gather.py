@@ -131,6 +131,36 @@ def test_two_passes_go_on_at_a_time_where_two_may() -> None:
     assert work.most == 2
 
 
+def test_beside_another_a_pass_starts_once_as_many_wait_as_are_being_processed() -> None:
+    work = Work()
+    made = gatherer(work, passes=3)
+    with ThreadPoolExecutor(8) as pool:
+        futures = []
+        for number, item in enumerate("abcdefgh"):
+            futures.append(pool.submit(made.result, item))
+            while sum(map(len, work.passes)) + len(made._queue) <= number:
+                time.sleep(0)
+        assert work.passes == [["a"], ["b"], ["c", "d"]] and made._running == 4
+        work.go.set()
+    assert [future.result() for future in futures] == list("ABCDEFGH")
+    assert work.passes[3:] == [["e", "f", "g", "h"]]
+
+
+def test_those_who_come_before_a_pass_has_taken_its_items_start_no_other() -> None:
+    made = gatherer(Work(), passes=2)
+    made._is_beginning = True
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(made.result, "a")
+        while not made._queue:
+            time.sleep(0)
+        assert made._free == 2 and not late.done()
+        made._work = lambda items: [item.upper() for item in items]
+        with made._lock:
+            made._is_beginning = False
+            made._appoint()
+    assert late.result() == "A"
+
+
 def test_a_pass_that_gives_too_few_outcomes_is_no_outcome() -> None:
     made: Gatherer[str, str] = Gatherer(lambda items: [], size=len, most_items=2, most_size=9)
     with pytest.raises(RuntimeError, match="another number"):

@@ -1,5 +1,6 @@
 """Tests of `server`, gunicorn's options, and a server that runs: it answers, refuses nonsense, tells nothing, and stops when told."""
 
+import gc
 import json
 import os
 import re
@@ -26,13 +27,13 @@ from vocservice.settings import Settings
 from vocservice.store.database import Database
 from vocservice.store.received import sources
 from vocservice.store.schema import records
-from vocservice.web.serving import server
+from vocservice.web.serving import server, with_gunicorn
 from vocservice.web.serving.server import Plan
 from vocservice.web.serving.with_gunicorn import options_of
 
 TESTS = Path(__file__).parents[1]
 START = """
-import sys, time
+import os, sys, time
 sys.path.insert(0, sys.argv[1])
 from vocservice.settings import HttpLimits, Settings, StoreSettings
 from vocservice.store.received import intake
@@ -40,6 +41,7 @@ from vocservice.web import model
 from vocservice.web.serving import draining
 from vocservice.web.serving import paced
 from vocservice.web.serving import server
+from vocservice.web.serving import with_gunicorn
 model.load = lambda *_, **__: __import__("builders").fake_analyser()
 server.choose = lambda: sys.argv[2]
 draining.LINGER_SECONDS = float(sys.argv[4])
@@ -47,7 +49,8 @@ paced.PATIENCE_SECONDS = paced.SILENCE_SECONDS = 4.0
 stored, accept_all = (StoreSettings(url=sys.argv[5], keys=(sys.argv[6],)) if len(sys.argv) > 5 else StoreSettings()), intake.accept_all
 if len(sys.argv) > 7:
     intake.accept_all = lambda *given: (time.sleep(float(sys.argv[7])), accept_all(*given))[1]
-plan = server.Plan("127.0.0.1", int(sys.argv[3]), threads=4)
+with_gunicorn.YIELD_SECONDS = 0.2  # a busy machine may keep the other process from accepting for longer than usual
+plan = server.Plan("127.0.0.1", int(sys.argv[3]), workers=int(os.environ.get("PROCESSES", "1")), threads=4)
 server.serve(plan, Settings(http=HttpLimits(max_body_bytes=1 << 20), store=stored))
 """
 PATIENCE, SOON = 4.0, 1.0
@@ -57,13 +60,14 @@ SECONDS = 120  # a busy machine takes long to import spaCy; an idle one needs tw
 class Running:
     """A server in a process of its own."""
 
-    def __init__(self, name: str, log: Path, *more: str, linger: float = 0.0):
+    def __init__(self, name: str, log: Path, *more: str, linger: float = 0.0, processes: int = 1):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.log = log
         with log.open("wb") as errors:
             arguments = [sys.executable, "-c", START, str(TESTS), name, str(self.port), str(linger), *more]
-            self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=errors, cwd=TESTS.parent)
+            environment = {**os.environ, "PROCESSES": str(processes)}
+            self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=errors, cwd=TESTS.parent, env=environment)
         self._wait()
 
     def ask(self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, **headers: str) -> tuple[int, str]:
@@ -402,6 +406,39 @@ def test_36_ten_thousand_requests_of_eight_clients_leave_no_memory_no_file_and_n
         server.database.close()
 
 
+def shares_of(server: Running, clients: int) -> list[int]:
+    """How many of some clients that stay connected each process has."""
+    processes = children(server.process.pid)
+    before = [sockets(pid) for pid in processes]
+    connections = [HTTPConnection("127.0.0.1", server.port, timeout=SECONDS) for _ in range(clients)]
+    for connection in connections:
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read()
+    found = [sockets(pid) - old for pid, old in zip(processes, before, strict=True)]
+    for connection in connections:
+        connection.close()
+    end = time.monotonic() + SECONDS
+    while any(sockets(pid) > old for pid, old in zip(processes, before, strict=True)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+def sockets(pid: int) -> int:
+    return sum("socket:" in os.path.realpath(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_processes_have_equally_many_of_the_clients_that_stay_connected(tmp_path: Path) -> None:
+    server = Running("gunicorn", tmp_path / "log", processes=2)
+    try:
+        end = time.monotonic() + SECONDS
+        while 0 in shares_of(server, 2) and time.monotonic() < end:
+            time.sleep(0.2)  # one of the two is still loading
+        assert all(min(shares_of(server, 20)) >= 9 for _ in range(4))
+    finally:
+        server.process.kill()
+        server.process.wait(SECONDS)
+
+
 def test_17_bodies_over_the_limit_take_no_memory(running: Running) -> None:
     def send(is_chunked: bool) -> int:
         body = (b" " * 65536 for _ in range(256)) if is_chunked else b" " * (16 << 20)
@@ -437,6 +474,15 @@ def test_gunicorn_is_taken_where_it_runs(name: str, found: bool, chosen: str, mo
 def test_workers_share_the_cores(threads: int, workers: int, share: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     assert server.share_cores(Settings(threads=threads), workers=workers).threads == share
+
+
+def test_what_a_process_has_loaded_is_never_searched_for_garbage_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(with_gunicorn, "create_app", lambda **_: "app")
+    try:
+        assert with_gunicorn.Application(Plan("127.0.0.1", 9000), Settings()).load() == "app"
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
 
 
 def test_gunicorn_gets_the_plan() -> None:

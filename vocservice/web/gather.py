@@ -1,7 +1,8 @@
 """Work items of many requests in, their outcomes out: items that arrive during a pass share the next one.
 
 So records share a pass of the model, and deliveries share a transaction. No item waits to form a batch: if no pass is running
-it starts at once. There is no separate thread: a request that starts a pass takes whatever waits, up to a budget.
+it starts at once. Beside others a pass starts once as many items wait as are being processed: more passes of fewer items would only
+compete for the cores. There is no separate thread: a request that starts a pass takes whatever waits, up to a budget.
 """
 
 from collections import deque
@@ -53,6 +54,8 @@ class Gatherer(Generic[T, R]):
         self._patience, self._ours = patience, ours
         self._lock = Lock()
         self._free = passes
+        self._running = 0  # items being processed
+        self._is_beginning = False  # a pass has been appointed that has not taken its items yet
         self._queue: deque[_Waiting[T, R]] = deque()
 
     def result(self, item: T) -> R:
@@ -76,9 +79,10 @@ class Gatherer(Generic[T, R]):
         raise mine.outcome
 
     def _appoint(self) -> None:
-        """Let the first in the queue begin a pass, if one is free; called under the lock."""
-        if self._free and self._queue:
+        """Let the first in the queue begin a pass, if one is free and enough wait; called under the lock."""
+        if self._free and self._queue and not self._is_beginning and len(self._queue) >= self._running:
             self._free -= 1
+            self._is_beginning = True
             first = self._queue.popleft()
             first.leads = True
             first.told.set()
@@ -95,6 +99,9 @@ class Gatherer(Generic[T, R]):
         """Run one pass with all waiting items, and hand over to the next."""
         with self._lock:
             shared = [mine, *self._company(mine)]
+            self._running += len(shared)
+            self._is_beginning = False
+            self._appoint()
         outcomes: Sequence[tuple[R] | Exception] = [RuntimeError("the pass was broken off")] * len(shared)
         try:
             outcomes = self._outcomes(shared)
@@ -104,6 +111,7 @@ class Gatherer(Generic[T, R]):
                 waiting.told.set()
             with self._lock:
                 self._free += 1
+                self._running -= len(shared)
                 self._appoint()
 
     def _company(self, mine: _Waiting[T, R]) -> list[_Waiting[T, R]]:

@@ -1,5 +1,6 @@
 """A plan in, gunicorn with threads out, with logs and errors in the service's format."""
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -7,7 +8,7 @@ from contextlib import suppress
 from selectors import EVENT_READ
 from socket import socket
 from threading import Timer
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from flask import Flask
@@ -25,6 +26,7 @@ from vocservice.web.problems import bare_answer
 from vocservice.web.serving import draining
 from vocservice.web.serving.paced import PacedListener
 from vocservice.web.serving.server import Plan
+from vocservice.web.serving.siblings import Siblings
 
 GRACEFUL_SECONDS = 30
 TIMEOUT_SECONDS = 120
@@ -32,6 +34,7 @@ KEEP_ALIVE_SECONDS = 5
 CONNECTIONS = 800  # a process is commonly allowed 1,024 open files
 LOOK_SECONDS = 0.5
 REST_SECONDS = 0.1
+YIELD_SECONDS = 0.002
 STATUSES: Mapping[type, int] = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431, errors.UnsupportedTransferCoding: 501}
 
 
@@ -47,17 +50,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threads; unreadable requests are answered as a problem, where gunicorn would quote them in HTML.
 
     A connection takes a thread once a request has arrived, and none while it is closed: gunicorn's thread would wait for the
-    request, and its accepting thread for the client to close. When stopping, it still listens for a moment, and refuses new
-    work.
+    request, and its accepting thread for the client to close. A process with more connections than another lets that one accept
+    first. When stopping, it still listens for a moment, and refuses new work.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self._siblings: Siblings = self.app.siblings
+        self.place = self._siblings.enter()
         self._waiting: dict[TConn, Callable[[], None]] = {}
         self._look_at = 0.0
 
     def accept(self, listener: socket) -> None:
+        if self._siblings.has_more(self.place):
+            sleep(YIELD_SECONDS)
         super().accept(PacedListener(listener))
+        self._siblings.tell(self.place, self.nr_conns)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Wait for a request without a thread."""
@@ -79,7 +87,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """Handle connections that have been silent; called periodically."""
+        """Handle connections that have been silent; called after all events."""
+        self._siblings.tell(self.place, self.nr_conns)
         if monotonic() < self._look_at:
             return
         self._look_at = monotonic() + LOOK_SECONDS
@@ -143,6 +152,7 @@ class Application(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, plan: Plan, settings: Settings):
         self._plan, self._settings = plan, settings
+        self.siblings = Siblings(plan.workers)
         super().__init__()
 
     def load_config(self) -> None:
@@ -150,13 +160,21 @@ class Application(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(settings=self._settings, threads=self._plan.threads)
+        app = create_app(settings=self._settings, threads=self._plan.threads)
+        gc.collect()
+        gc.freeze()  # a full collection, which stops all requests, would search a third of a million objects of the model and its libraries
+        return app
 
 
 def leave(_: object, worker: Worker) -> None:
     """End a finished worker: nothing is left to save, and a regular interpreter exit takes seconds with spaCy loaded."""
     if worker.booted:
         os._exit(0)
+
+
+def clear(_: object, worker: Worker) -> None:
+    """Give back the place of an ended worker; called in the parent."""
+    worker.app.siblings.leave(worker.place)
 
 
 def status_of(error: Exception) -> int:
@@ -180,6 +198,7 @@ def options_of(plan: Plan, settings: Settings) -> dict[str, object]:
         "logger_class": JsonLogger,
         "control_socket_disable": True,
         "worker_exit": leave,
+        "child_exit": clear,
     }
 
 
