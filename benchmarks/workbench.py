@@ -38,7 +38,7 @@ from sqlalchemy import Table as SqlTable
 
 from benchmarks.desk import application, client_of, opened, signed_in
 from benchmarks.workspace import BATCH, DAYS, FIRST_DAY, REASON, SEED, WORKSPACE, fill, id_of
-from vocservice.collecting import rarely_collected
+from vocservice.interpreter import under_load
 from vocservice.reporting.columns import Columns
 from vocservice.reporting.packing import pack
 from vocservice.reporting.report import Wish, report_of
@@ -241,7 +241,7 @@ def naive_words(database: Database, wanted: Mapping[str, str]) -> Mapping[str, f
 
 
 def _all(database: Database) -> Iterator[Taken]:
-    with rarely_collected(), database.read() as connection:
+    with under_load(), database.read() as connection:
         yield from reading.in_order(connection, WORKSPACE, reading.ids(connection, WORKSPACE))
 
 

@@ -11,9 +11,9 @@ import pytest
 from builders import CANARY, FakeEngine
 
 from vocservice import overlap
-from vocservice.collecting import ALLOCATIONS
 from vocservice.errors import BundleError, RecordError
 from vocservice.inference.engine import Scored
+from vocservice.interpreter import ALLOCATIONS
 from vocservice.paths import config_path
 from vocservice.pipeline import Pipeline, prepare
 from vocservice.records import Analysis, RawTurn, RawVerbatim, Rejected, Segment, Verbatim

@@ -96,8 +96,8 @@ class Analyser:
 
         Args:
             records: not read beyond the current chunk.
-            ahead: read some chunks ahead, which is faster unless records arrive slowly. Until the stream ends, Python collects
-                garbage rarely.
+            ahead: read some chunks ahead, which is faster unless records arrive slowly. Until the stream ends, the
+                interpreter is set as by `interpreter.under_load`.
         """
         numbered = (to_record(item, default_id=f"item-{number}") for number, item in enumerate(records, 1))
         return self.pipeline.analyse(numbered, ahead=ahead)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from vocservice.assemble import assemble
 from vocservice.chunks import chunked
-from vocservice.collecting import rarely_collected
 from vocservice.errors import RecordError, VocError
 from vocservice.inference.engine import Engine, Scored
+from vocservice.interpreter import under_load
 from vocservice.overlap import Turns, overlapped
 from vocservice.records import RawTurn, RawVerbatim, Redaction, Rejected, Result, Segment, Turn, Verbatim, text_of
 from vocservice.rules.ruleset import Rule
@@ -87,7 +87,7 @@ class Pipeline:
         turns = Turns()
         prepared = ([self._prepare(record) for record in chunk] for chunk in chunks)
         try:
-            with rarely_collected():
+            with under_load():
                 yield from overlapped(partial(self._analyse_beside, turns), prepared, at_once=self._at_once)
         finally:
             turns.abandon()

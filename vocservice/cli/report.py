@@ -19,8 +19,8 @@ from vocservice.cli.choices import told_by
 from vocservice.cli.failures import OK, SOME_REJECTED
 from vocservice.cli.labelled import Columns, Told, items_of, origins_of, told_of
 from vocservice.cli.session import analyser_for, configured
-from vocservice.collecting import rarely_collected
 from vocservice.errors import InputError, OutputError
+from vocservice.interpreter import under_load
 from vocservice.reporting.page import render, slides
 from vocservice.reporting.report import CHANNEL, DATE, Report, Where, Wish, report_of
 from vocservice.reporting.rows import SCORE_KINDS, Row, read_rows
@@ -101,7 +101,7 @@ def report(
     folder = _folder(charts)
     _claim(outputs, [*inputs, *options["anchors"], *filter(None, [options["origin"]])])
     try:
-        with rarely_collected():
+        with under_load():
             made = _made(inputs, options, wish)
         for wanted in outputs:
             _write(wanted, made)
