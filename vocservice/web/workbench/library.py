@@ -4,7 +4,6 @@ A key contains everything that a report depends on, so that none is out of date;
 """
 
 import os
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from vocservice.errors import StoreError
+from vocservice.interpreter import under_load
 
 if TYPE_CHECKING:
     from vocservice.reporting.report import Report
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 KEPT = 16
 MOST_WAITING = 2  # requests that wait for a report without limit: each holds a thread
 PATIENCE_SECONDS = 60.0
-_TURN_SECONDS = 0.0005
-_USUAL_TURN_SECONDS = sys.getswitchinterval()  # set before any report is made
 Made = TypeVar("Made")
 
 
@@ -106,8 +104,5 @@ class Library:
 
     def _beside(self, make: "Callable[[], Report]") -> "Report":
         """Make a report so that pages still get their turn: each of hundreds of column look-ups would wait for 5 ms."""
-        sys.setswitchinterval(_TURN_SECONDS)
-        try:
+        with under_load():
             return make()
-        finally:
-            sys.setswitchinterval(_USUAL_TURN_SECONDS)
