@@ -134,12 +134,14 @@ def test_read_ahead_or_not_it_is_scored_in_the_same_batches_and_comes_out_the_sa
     assert sorted(one.batches) == sorted(two.batches)
 
 
-def test_garbage_is_collected_rarely_while_chunks_overlap_and_as_usual_afterwards() -> None:
-    usual = gc.get_threshold()
-    results = pipeline(chunk=2, at_once=2).analyse(raws("good food", "late crew", "bad price"), ahead=True)
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_garbage_is_collected_rarely_while_chunks_are_read_ahead_and_as_usual_otherwise(at_once: int) -> None:
+    usual, records = gc.get_threshold(), raws("good food", "late crew", "bad price")
+    results = pipeline(chunk=2, at_once=at_once).analyse(records, ahead=True)
     assert next(results).id == "r-0" and gc.get_threshold()[0] == ALLOCATIONS
     results.close()  # type: ignore[attr-defined]
     assert gc.get_threshold() == usual
+    assert {gc.get_threshold() for _ in pipeline(chunk=2, at_once=at_once).analyse(records)} == {usual}
 
 
 def test_the_first_chunk_reaches_the_engine_before_the_next_is_made_ready() -> None:

@@ -75,20 +75,22 @@ class Pipeline:
             ahead: whether some further chunks may be read before results are yielded; then texts are cleaned and results
                 assembled while others are in the encoder. The results are the same.
         """
-        chunks = chunked(records, self._chunk)
-        if ahead and self._at_once > 1:
-            yield from self._analyse_overlapped(chunks)
+        prepared = ([self._prepare(record) for record in chunk] for chunk in chunked(records, self._chunk))
+        if not ahead:
+            yield from self._analyse_each(prepared)
             return
-        for chunk in chunks:
-            yield from self._analyse_prepared([self._prepare(record) for record in chunk])
+        with under_load():
+            yield from self._analyse_overlapped(prepared) if self._at_once > 1 else self._analyse_each(prepared)
 
-    def _analyse_overlapped(self, chunks: Iterator[list[RawVerbatim | Rejected]]) -> Iterator[Result]:
+    def _analyse_each(self, chunks: Iterator[list[Ready | Rejected]]) -> Iterator[Result]:
+        for entries in chunks:
+            yield from self._analyse_prepared(entries)
+
+    def _analyse_overlapped(self, chunks: Iterator[list[Ready | Rejected]]) -> Iterator[Result]:
         """Records are prepared in the caller's thread, so that those of the first chunk reach the encoder soonest."""
         turns = Turns()
-        prepared = ([self._prepare(record) for record in chunk] for chunk in chunks)
         try:
-            with under_load():
-                yield from overlapped(partial(self._analyse_beside, turns), prepared, at_once=self._at_once)
+            yield from overlapped(partial(self._analyse_beside, turns), chunks, at_once=self._at_once)
         finally:
             turns.abandon()
 
