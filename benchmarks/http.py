@@ -287,9 +287,9 @@ def batched(bodies: Sequence[bytes]) -> Sent:
     analyser, records = load(), [json.loads(body) for body in bodies]
     for _ in analyser.stream(records[:50], ahead=True):
         pass
-    started, spent = time.perf_counter(), time.process_time()
+    started, before = time.perf_counter(), time.process_time()
     found = sum(1 for _ in analyser.stream(records, ahead=True))
-    return Sent((), found / (time.perf_counter() - started), (1000 * (time.process_time() - spent) / found,))
+    return Sent((), found / (time.perf_counter() - started), (1000 * (time.process_time() - before) / found,))
 
 
 def _prepared(bodies: Sequence[bytes]) -> Iterator[tuple[Verbatim, list[Segment]]]:

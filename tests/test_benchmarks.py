@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -137,14 +138,21 @@ def test_the_table_of_the_service_holds_the_ratios_of_its_figures() -> None:
     assert "50,000 webhooks over that after 5,000 | 1.10 times (200 and 220 MiB) |" in http.memory_row((5000, 50000), (200.0, 220.0))
 
 
+@contextmanager
+def parent_of(program: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that started one with this program, which has printed 1 and reads to the end of its input."""
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
+    with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None and started.stdout.readline() == b"1\n"
+        yield started
+        started.communicate(b"")
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a process there")
 def test_memory_is_that_of_a_process_and_of_those_that_it_started() -> None:
     inner = "import sys; held = bytearray(80 << 20); print(1, flush=True); sys.stdin.read()"
-    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
-    with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
-        assert started.stdout is not None and started.stdout.readline() == b"1\n"
+    with parent_of(inner) as started:
         assert 80 < http.resident(started.pid) < 160
-        started.communicate(b"")
 
 
 def test_runs_are_joined_by_the_time_they_took() -> None:
@@ -155,11 +163,8 @@ def test_runs_are_joined_by_the_time_they_took() -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells the processor time of a process there")
 def test_processor_time_is_that_of_each_process_that_was_started() -> None:
     inner = "import sys, time\nwhile time.process_time() < 0.5: pass\nprint(1, flush=True); sys.stdin.read()"
-    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
-    with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
-        assert started.stdout is not None and started.stdout.readline() == b"1\n"
+    with parent_of(inner) as started:
         assert [round(seconds, 1) for seconds in http.spent(started.pid).values()] == [0.5]
-        started.communicate(b"")
 
 
 def test_bodies_are_records_of_their_own() -> None:
