@@ -72,7 +72,6 @@ def test_goals_are_judged_by_their_ratios() -> None:
         ("0.80", "yes"),
         ("1.25", "yes"),
         ("16.67", "yes"),
-        ("0.83", "yes"),
         ("1.44", "yes"),
         ("1.09", "yes"),
         ("0.88", "**no**"),
@@ -85,6 +84,7 @@ def test_the_page_holds_every_part_and_only_those_that_were_measured() -> None:
     headings = [line for line in whole.splitlines() if line.startswith("## ")]
     assert "| killed at 60% and gone on with | 48,756 | 12 | 29,696 | 400 | 122 | yes |" in whole
     assert "| Ray, 2 workers | 48,756 | 12 | 0 | 400 | 122 | **no** |" in whole
+    assert "Whole analyses over the encoder alone: voc-1 0.80, fast-1 0.83." in whole
     assert len(headings) == 11 and "![Texts per second of every method](plot.svg)" in whole
     assert f"| {OWN} | 200 | 6,000 | 40% | 6.67 | 8.00 |" in whole
     assert "| long | 60 | 10.0 | 5,000 | 33% | 90% |" in whole and "3.50 times" in whole
