@@ -222,9 +222,12 @@ def _blend(network: Network, begun: Mapping[str, Tensor], learned: Mapping[str, 
 
 
 def _recipe(run: Run) -> Recipe:
+    settings = run.settings
     if run.start is None:
-        return run.settings.codebook.recipe
-    return run.settings.int8.recipe if run.int8 else run.settings.further.recipe
+        return settings.codebook.recipe
+    if run.int8:
+        return settings.int8.recipe
+    return settings.layers.recipe if run.layers else settings.further.recipe
 
 
 def _share(run: Run) -> float:

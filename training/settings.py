@@ -119,8 +119,8 @@ class FurtherStage(_Strict):
     recipe: Recipe
 
 
-class Int8Stage(_Strict):
-    """A run that rounds the products of a bundle to int8: the recipe of what it learns."""
+class RecipeStage(_Strict):
+    """A run that has nothing of its own but the recipe of what it learns."""
 
     recipe: Recipe
 
@@ -129,12 +129,6 @@ class DecisionSettings(_Strict):
     """What the decisions of a review desk weigh, by what was decided."""
 
     weights: dict[Literal["confirm", "dismiss", "correct"], float]
-
-
-class CustomStage(_Strict):
-    """Training another taxonomy."""
-
-    recipe: Recipe
 
 
 class TrainingSettings(_Strict):
@@ -147,10 +141,11 @@ class TrainingSettings(_Strict):
     teach: TeachStage
     codebook: CodebookStage
     further: FurtherStage
-    int8: Int8Stage
+    layers: RecipeStage
+    int8: RecipeStage
     calibration: CalibrationSettings
     conversations: ConversationSettings
-    custom: CustomStage
+    custom: RecipeStage
     decisions: DecisionSettings
     data: dict[str, str]
 

@@ -282,7 +282,8 @@ def test_a_run_goes_on_from_the_layers_and_the_heads_of_a_bundle(
     assert network.encoder.config.num_hidden_layers == count
     assert torch.equal(network.head.weight, heads["weight"].float().T)
     assert encoder.tokenizer.get_vocab_size() == network.encoder.config.vocab_size
-    assert learned == [replace(run.settings.further.recipe, seed=run.settings.bundle.seed)]
+    stage = run.settings.layers if layers else run.settings.further
+    assert learned == [replace(stage.recipe, seed=run.settings.bundle.seed)]
     record = recipe_record(further)
     assert (record["start"], record["layers"], record["int8"]) == (default_bundle().name, list(layers) or "all", False)
 

@@ -82,7 +82,7 @@ def test_a_wrong_file_is_refused_and_says_where(tmp_path: Path, change: Callable
 
 def test_a_recipe_has_what_is_said_of_all_where_it_says_nothing_itself() -> None:
     settings = load_training_settings()
-    stages = (settings.codebook, settings.further, settings.custom)
+    stages = (settings.codebook, settings.further, settings.layers, settings.int8, settings.custom)
     recipes = [*(stage.recipe for stage in stages), *(r for teacher in settings.teach.teachers for r in (teacher.public, teacher.codebook))]
     assert {recipe.losses for recipe in recipes} == {settings.fit.losses} and {recipe.bare for recipe in recipes} == {settings.fit.bare}
     assert settings.codebook.recipe.dropout == settings.fit.dropout > settings.further.recipe.dropout == 0.0
