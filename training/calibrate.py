@@ -50,15 +50,17 @@ class SetScores:
 
 
 @torch.no_grad()
-def score_sets(network: Network, data: Sequence[Prepared], blocks: Sequence[Block], *, batch: int = 32) -> list[SetScores]:
-    """Run the network over `data` (in order) and collect what calibration and evaluation need."""
+def score_sets(
+    network: Network, data: Sequence[Prepared], blocks: Sequence[Block], *, batch: int = 32, bfloat16: bool = False
+) -> list[SetScores]:
+    """Run the network over `data` (in order) and collect what calibration and evaluation need; `bfloat16` as in `Network`."""
     network.eval()
     device = next(network.parameters()).device
     collected: dict[str, list[tuple[NDArray, ...]]] = {block.label_set.name: [] for block in blocks}
     for at in range(0, len(data), batch):
         part = data[at : at + batch]
         inputs = on_device(collate(part, bare=[False] * len(part)), device)
-        logits = network(inputs)
+        logits = network(inputs, bfloat16=bfloat16)
         targets = build_targets([p.example for p in part], [p.evidence for p in part], network.layout)
         for block in blocks:
             target = targets[block.label_set.name]

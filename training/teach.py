@@ -19,7 +19,7 @@ from training import encoders
 from training.calibrate import score_sets
 from training.device import best_device
 from training.encoders import Encoder
-from training.fit import fit
+from training.fit import fit, supports_bfloat16
 from training.prepare import Prepared, prepare
 from training.recipe import codebook_examples, pool_examples, public_stage, start_encoder
 from training.run import Run
@@ -82,24 +82,30 @@ def _teacher(run: Run, teacher: Teacher, start: Encoder, room: Room, data: Seque
 
 
 def _join(folds: Sequence[Floats], own: NDArray[np.int64]) -> Floats:
-    """Annotated texts by the teacher of their own fold, the pool by the mean of all."""
-    stacked = np.stack(folds)
-    known = stacked[own, np.arange(len(own))]
-    return np.concatenate([known, stacked[:, len(own) :].mean(0)])
+    """Annotated texts by the teacher of their own fold, the pool by the mean of all; a fold has its own texts first."""
+    sizes = [int((own == number).sum()) for number in range(len(folds))]
+    known = np.zeros((len(own), *folds[0].shape[1:]), dtype=np.float32)
+    for number, (fold, size) in enumerate(zip(folds, sizes, strict=True)):
+        known[own == number] = fold[:size]
+    pool = np.mean([fold[size:] for fold, size in zip(folds, sizes, strict=True)], axis=0)
+    return np.concatenate([known, pool]).astype(np.float32)
 
 
 def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Room, data: Sequence[Prepared], folder: Path) -> Scores:
-    """Fit on the other folds and score all texts."""
+    """Fit on the other folds, score the texts of this one and the pool."""
     path = folder / "scores.safetensors"
     if not path.is_file():
         recipe = replace(teacher.codebook, seed=teacher.codebook.seed + number)
         network = encoders.new_network(encoder, room.layout, recipe)
         fit(network, [item for item in data if room.fold(item) != number], recipe, folder=folder)
         network.to(best_device())
-        sets = score_sets(network, [*room.known, *room.pool], list(room.layout.blocks))
+        unseen = [*(item for item in room.known if room.fold(item) == number), *room.pool]
+        order = sorted(range(len(unseen)), key=lambda place: unseen[place].windowed.tokens)  # texts of one length waste no padding
+        sets = score_sets(network, [unseen[place] for place in order], list(room.layout.blocks), bfloat16=supports_bfloat16())
         scores = {scored.block.label_set.name: scored.scores for scored in sets}
         scores |= {s.block.label_set.name + POLARITY: s.polarity_scores for s in sets if s.polarity_scores is not None}
-        save_file({name: np.ascontiguousarray(value, dtype=np.float32) for name, value in scores.items()}, path)
+        back = np.argsort(order)
+        save_file({name: np.ascontiguousarray(value[back], dtype=np.float32) for name, value in scores.items()}, path)
         log.info("%s fold %d done", teacher.base, number + 1)
     return load_file(path)
 

@@ -48,9 +48,9 @@ def test_no_text_is_scored_by_a_teacher_trained_on_it(
 
 
 def test_own_fold_for_the_annotated_and_the_mean_for_the_pool() -> None:
-    folds = [np.full((3, 1), 1.0, np.float32), np.full((3, 1), 5.0, np.float32)]
-    joined = teach._join(folds, np.array([1, 0]))
-    assert joined[:, 0].tolist() == [5.0, 1.0, 3.0]
+    folds = [np.array([[1.0], [2.0], [10.0]], np.float32), np.array([[5.0], [20.0]], np.float32)]  # own texts first, the pool's one last
+    joined = teach._join(folds, np.array([0, 1, 0]))
+    assert joined[:, 0].tolist() == [1.0, 5.0, 2.0, 15.0]
 
 
 def test_the_regression_follows_the_teacher_that_knows(room: Room) -> None:
