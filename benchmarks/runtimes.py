@@ -210,7 +210,7 @@ def operations(encoder: Path) -> int:
     """Floating-point operations per token of products with weights, without attention."""
     import onnx
 
-    from training.quantise import products, widened
+    from training.graph import is_product, weights_of
 
-    graph = onnx.load(str(encoder)).graph
-    return sum(2 * weights.size for _, weights in products(graph, widened(graph)))
+    weights = weights_of(onnx.load(str(encoder)).graph)
+    return sum(2 * value.size for name, value in weights.items() if is_product(name, value))

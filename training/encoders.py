@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,16 +16,15 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from training.base import WEIGHTS, base_model_folder
 from training.fit import Recipe
+from training.graph import heads_of, weights_of
 from training.int8 import with_int8
 from training.network import Network
-from training.quantise import products, widened
 from training.settings import VocabularySettings
 from training.vocabulary import PAD, shrink, shrink_embeddings, sources_of
 from vocservice.errors import ConfigError
 from vocservice.inference import bundle as files
 from vocservice.inference.layout import Layout
 
-HEADS = "attention_heads"  # ONNX metadata: what the graph alone does not tell
 _LAYER = "encoder.layer."
 _EMBEDDING = "embeddings.word_embeddings.weight"
 
@@ -85,24 +85,25 @@ def load(folder: Path) -> Encoder:
 
 
 def from_bundle(folder: Path) -> Encoder:
-    """The encoder of a bundle in single precision, read back from its ONNX file (weights in half precision or in int8)."""
-    model = onnx.load(str(folder / "encoder.onnx"))
-    graph = model.graph
-    stored = widened(graph)
-    weights = {name.removeprefix("encoder."): torch.from_numpy(value) for name, value in stored.items()}
-    weights |= {f"{module}.weight": torch.from_numpy(matrix.T.copy()) for module, matrix in products(graph, stored)}
-    positions = weights["embeddings.position_embeddings.weight"].shape[0]
+    """The encoder of a bundle in single precision, read back from its graph (weights in half precision or in int8).
+
+    Raises:
+        ConfigError: the graph is not one that `training.graph` makes.
+    """
+    model = onnx.load(str(folder / files.ENCODER))
+    weights = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in weights_of(model.graph).items()}
+    if _EMBEDDING not in weights:
+        raise ConfigError(f"bundle {folder.name} is from an earlier release: it can be served, but nothing can be trained from it")
     vocabulary, width = weights[_EMBEDDING].shape
-    layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith(_LAYER))
     config = BertConfig(
         vocab_size=vocabulary,
         hidden_size=width,
-        num_hidden_layers=layers,
-        num_attention_heads=int({p.key: p.value for p in model.metadata_props}[HEADS]),
+        num_hidden_layers=1 + max(int(name.split(".")[2]) for name in weights if name.startswith(_LAYER)),
+        num_attention_heads=heads_of(model),
         intermediate_size=weights["encoder.layer.0.intermediate.dense.weight"].shape[0],
-        max_position_embeddings=positions,
+        max_position_embeddings=weights["embeddings.position_embeddings.weight"].shape[0],
     )
-    return Encoder(_model(config, weights), Tokenizer.from_file(str(folder / "tokenizer.json")))
+    return Encoder(_model(config, weights), Tokenizer.from_file(str(folder / files.TOKENIZER)))
 
 
 def of_layers(encoder: Encoder, layers: Sequence[int]) -> Encoder:
@@ -135,11 +136,6 @@ def new_network(encoder: Encoder, layout: Layout, recipe: Recipe) -> Network:
     changed = {"hidden_dropout_prob": recipe.dropout, "attention_probs_dropout_prob": 0.0}
     model = _model(AutoConfig.for_model(**(encoder.model.config.to_dict() | changed)), encoder.model.state_dict())
     return Network(with_int8(model) if recipe.int8_epochs else model, layout, dropout=recipe.dropout)
-
-
-def plain(encoder: PreTrainedModel) -> PreTrainedModel:
-    """A copy of an encoder with ordinary linear layers: the weights before they are rounded."""
-    return _model(encoder.config, encoder.state_dict())
 
 
 class Positioned(MPNetModel):

@@ -1,7 +1,6 @@
 """A fitted network, its tokenizer and its calibration in, a bundle folder out: ONNX weights, no pickle, hashes of all.
 
-Large tensors are stored in half precision and widened on loading (a Cast before each). The weights of int8 layers are stored in int8,
-and their products are computed in it (`training.quantise`); everything else is computed in single precision.
+The graph of the encoder is that of `training.graph`.
 """
 
 import datetime
@@ -12,17 +11,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import torch
-from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
-from torch import Tensor, nn
 from transformers import BertModel
 
-from training.encoders import HEADS, plain
-from training.int8 import int8_layers
+from training.graph import encoder_graph
 from training.network import Network
-from training.quantise import to_int8
 from vocservice.inference import bundle as files
 from vocservice.inference.bundle import Manifest, file_digest
 from vocservice.inference.calibration import Calibration
@@ -30,9 +24,6 @@ from vocservice.inference.conversation import ConversationModel
 from vocservice.inference.layout import Layout, lay_out
 from vocservice.inference.windows import MAX_WINDOW
 from vocservice.taxonomy import Taxonomy, taxonomy_json
-
-OPSET = 18
-_SMALL = 4096  # smaller tensors stay in single precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,53 +113,6 @@ def head_for(network: Network, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(weight), network.head.bias.detach().numpy()[columns].copy()
 
 
-class _Tokens(nn.Module):
-    def __init__(self, encoder: BertModel):
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
-
-
 def export_encoder(encoder: BertModel, path: Path) -> None:
-    """`ids, mask (windows, tokens) -> hidden (windows, tokens, width)`, any batch and length; int8 layers as products in int8."""
-    layers, encoder = dict(int8_layers(encoder)), plain(encoder).eval()
-    ids = torch.ones((2, 7), dtype=torch.long)
-    dynamic = {"ids": {0: "windows", 1: "tokens"}, "mask": {0: "windows", 1: "tokens"}, "hidden": {0: "windows", 1: "tokens"}}
-    torch.onnx.export(
-        _Tokens(encoder),
-        (ids, torch.ones_like(ids)),
-        str(path),
-        input_names=["ids", "mask"],
-        output_names=["hidden"],
-        dynamic_axes=dynamic,
-        opset_version=OPSET,
-        dynamo=False,
-    )
-    if layers:
-        to_int8(path, layers)
-    _store(path, heads=encoder.config.num_attention_heads)
-
-
-def _store(path: Path, *, heads: int) -> None:
-    """Make an encoder's file that of a bundle: large weights in half precision, and the attention heads, which the graph does not tell."""
-    model = onnx.load(str(path))
-    _halve(model)
-    helper.set_model_props(model, {HEADS: str(heads)})
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
-def _halve(model: onnx.ModelProto) -> None:
-    """Store the large weights in half precision, each behind a Cast."""
-    graph = model.graph
-    casts = []
-    for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < _SMALL:
-            continue
-        name, half = tensor.name, tensor.name + "/half"
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), half))
-        casts.append(helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        graph.node.insert(0, cast)
+    """Write an encoder's graph (`training.graph`) as that of a bundle."""
+    onnx.save(encoder_graph(encoder), str(path))

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -47,7 +49,7 @@ def test_weights_that_lack_a_part_are_refused(new_network: NewNetwork, tokenizer
 
 
 def unlike(network: Network) -> Network:
-    """Biases and norms drawn apart, as training leaves them (the exporter stores equal tensors once)."""
+    """Biases and norms drawn apart, as training leaves them."""
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim == 1:
@@ -69,6 +71,14 @@ def test_a_bundle_gives_back_its_encoder(
     for name, value in network.encoder.state_dict().items():
         assert torch.allclose(found.model.state_dict()[name], value, atol=1e-3), name
     assert found.tokenizer.to_str() == tokenizer.to_str()
+
+
+def test_a_graph_of_an_earlier_release_is_refused(tmp_path: Path) -> None:
+    table = onnx.numpy_helper.from_array(np.ones((2, 2), np.float32), "encoder.embeddings.word_embeddings.weight")
+    graph = onnx.helper.make_graph([], "main_graph", [], [], [table])
+    onnx.save(onnx.helper.make_model(graph), str(tmp_path / "encoder.onnx"))
+    with pytest.raises(ConfigError, match="from an earlier release"):
+        encoders.from_bundle(tmp_path)
 
 
 def test_a_new_network_copies_the_encoder_and_draws_its_heads_by_seed(

@@ -86,7 +86,7 @@ EXAMPLE: Json = {
     "language": "en",
     "redactions": [],
     "abstained": [{"label": "stages.advocacy", "probability": 0.3}],
-    "model": "voc-1.6.0",
+    "model": "voc-1.6.1",
     "taxonomy": "voc/1.0.0",
     "warnings": [],
 }

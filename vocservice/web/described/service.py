@@ -32,7 +32,7 @@ NOUN = Noun(
                             },
                         }
                     ),
-                    {"status": "ready", "model": "voc-1.6.0", "taxonomy": "voc/1.0.0", "store": "ok"},
+                    {"status": "ready", "model": "voc-1.6.1", "taxonomy": "voc/1.0.0", "store": "ok"},
                 ),
                 503: refused(
                     "There is no usable model, the store does not answer, or the process stops: "
