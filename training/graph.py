@@ -27,8 +27,14 @@ Floats = NDArray[np.float32]
 
 
 def encoder_graph(encoder: BertModel) -> ModelProto:
-    """The graph `ids, mask (windows, tokens) -> hidden (windows, tokens, width)`, any batch and length; int8 layers as products in int8."""
+    """The graph `ids, mask (windows, tokens) -> hidden (windows, tokens, width)`, any batch and length; int8 layers as products in int8.
+
+    Raises:
+        ValueError: the encoder has another activation than GELU.
+    """
     config, graph = encoder.config, _Graph()
+    if config.hidden_act != "gelu":
+        raise ValueError(f"the graph has no {config.hidden_act}")
     made = _Encoder(graph, dict(encoder.named_modules()), config.num_attention_heads)
     hidden = made.embeddings()
     for layer in range(config.num_hidden_layers):
@@ -79,19 +85,19 @@ class _Graph:
         self.tensors: dict[str, TensorProto] = {}
 
     def add(self, operator: str, *inputs: str, output: str = "", domain: str = "", **attributes: object) -> str:
-        """Add a node; the name of its output."""
+        """Add a node; returns the name of its output."""
         output = output or f"{operator}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], name=f"{output}/node", domain=domain, **attributes))
         return output
 
     def keep(self, name: str, value: object, kind: type[np.generic] = np.float32) -> str:
-        """Add a tensor, once; its name."""
+        """Add a tensor, unless it is there; returns its name."""
         if name not in self.tensors:
             self.tensors[name] = numpy_helper.from_array(np.asarray(value, dtype=kind), name)
         return name
 
     def weight(self, name: str, value: Tensor) -> str:
-        """Add a parameter, a large one in half precision behind a Cast; the name of it in single precision."""
+        """Add a parameter, a large one in half precision; returns its name in single precision."""
         array = value.detach().numpy()
         if array.size < _SMALL:
             return self.keep(name, array)

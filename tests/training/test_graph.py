@@ -14,6 +14,7 @@ from toys import export_toy
 
 from training import encoders
 from training.export import export_encoder
+from training.graph import encoder_graph
 from training.int8 import int8_layers, round_products, with_int8
 from training.network import Network
 from vocservice.taxonomy import Taxonomy
@@ -99,3 +100,10 @@ def test_a_bundle_in_int8_gives_back_its_encoder(
     assert own.keys() == found.keys()
     for name, value in own.items():
         assert torch.allclose(found[name], value, atol=1e-3), name
+
+
+def test_another_activation_is_refused(new_network: Callable[..., Network]) -> None:
+    encoder = new_network().encoder
+    encoder.config.hidden_act = "relu"
+    with pytest.raises(ValueError, match="relu"):
+        encoder_graph(encoder)
