@@ -16,7 +16,7 @@ from transformers import BertModel
 
 from training.int8 import WEIGHT_STEPS, Int8Linear
 
-HEADS = "attention_heads"  # metadata: what the graph alone does not tell
+_HEADS = "attention_heads"  # metadata: what the graph alone does not tell
 _OPSET, _IR_VERSION = 20, 10
 _RUNTIME = "com.microsoft"  # the domain of ONNX Runtime's own operators
 _INT8_PRODUCT = "MatMulIntegerToFloat"
@@ -46,14 +46,14 @@ def encoder_graph(encoder: BertModel) -> ModelProto:
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_RUNTIME, 1)]
     body = helper.make_graph(graph.nodes, "encoder", inputs, [output], list(graph.tensors.values()))
     model = helper.make_model(body, opset_imports=opsets, ir_version=_IR_VERSION)
-    helper.set_model_props(model, {HEADS: str(config.num_attention_heads)})
+    helper.set_model_props(model, {_HEADS: str(config.num_attention_heads)})
     checker.check_model(model)
     return model
 
 
 def heads_of(model: ModelProto) -> int:
     """The attention heads of an encoder's graph."""
-    return int({entry.key: entry.value for entry in model.metadata_props}[HEADS])
+    return int({entry.key: entry.value for entry in model.metadata_props}[_HEADS])
 
 
 def weights_of(graph: GraphProto) -> dict[str, Floats]:

@@ -20,6 +20,7 @@ from training.calibrate import score_sets
 from training.device import best_device
 from training.encoders import Encoder
 from training.fit import fit, supports_bfloat16
+from training.network import Network
 from training.prepare import Prepared, prepare
 from training.recipe import codebook_examples, pool_examples, public_stage, start_encoder
 from training.run import Run
@@ -99,15 +100,19 @@ def _fold(number: int, teacher: Teacher, encoder: Encoder, room: Room, data: Seq
         network = encoders.new_network(encoder, room.layout, recipe)
         fit(network, [item for item in data if room.fold(item) != number], recipe, folder=folder)
         network.to(best_device())
-        unseen = [*(item for item in room.known if room.fold(item) == number), *room.pool]
-        order = sorted(range(len(unseen)), key=lambda place: unseen[place].windowed.tokens)  # texts of one length waste no padding
-        sets = score_sets(network, [unseen[place] for place in order], list(room.layout.blocks), bfloat16=supports_bfloat16())
-        scores = {scored.block.label_set.name: scored.scores for scored in sets}
-        scores |= {s.block.label_set.name + POLARITY: s.polarity_scores for s in sets if s.polarity_scores is not None}
-        back = np.argsort(order)
-        save_file({name: np.ascontiguousarray(value[back], dtype=np.float32) for name, value in scores.items()}, path)
+        save_file(_scores(network, [*(item for item in room.known if room.fold(item) == number), *room.pool], room.layout), path)
         log.info("%s fold %d done", teacher.base, number + 1)
     return load_file(path)
+
+
+def _scores(network: Network, texts: Sequence[Prepared], layout: Layout) -> dict[str, Floats]:
+    """What a teacher says of texts, in order; they are read by length, so that little is padding."""
+    order = sorted(range(len(texts)), key=lambda place: texts[place].windowed.tokens)
+    sets = score_sets(network, [texts[place] for place in order], list(layout.blocks), bfloat16=supports_bfloat16())
+    scores = {scored.block.label_set.name: scored.scores for scored in sets}
+    scores |= {s.block.label_set.name + POLARITY: s.polarity_scores for s in sets if s.polarity_scores is not None}
+    back = np.argsort(order)
+    return {name: np.ascontiguousarray(value[back], dtype=np.float32) for name, value in scores.items()}
 
 
 def combine(said: Sequence[Scores], known: Sequence[Prepared], layout: Layout, strength: Mapping[str, float]) -> dict[str, Floats]:

@@ -47,6 +47,17 @@ def test_no_text_is_scored_by_a_teacher_trained_on_it(
     assert len(learnt) == room.folds  # a fold that is done is not fitted again
 
 
+def test_texts_are_scored_in_their_order_whatever_their_length(room: Room, new_network: Callable[..., Network]) -> None:
+    network = new_network()
+    lengths = [item.windowed.tokens for item in room.known]
+    assert lengths != sorted(lengths)
+    found = teach._scores(network, room.known, room.layout)
+    for item, *row in zip(room.known, *(found[name] for name in sorted(found)), strict=True):
+        alone = teach._scores(network, [item], room.layout)
+        for name, values in zip(sorted(found), row, strict=True):
+            np.testing.assert_allclose(values, alone[name][0], atol=0.05)  # bfloat16
+
+
 def test_own_fold_for_the_annotated_and_the_mean_for_the_pool() -> None:
     folds = [np.array([[1.0], [2.0], [10.0]], np.float32), np.array([[5.0], [20.0]], np.float32)]  # own texts first, the pool's one last
     joined = teach._join(folds, np.array([0, 1, 0]))
